@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What tests, benchmarks and tools use to steer the engine and to look into
+ * it, beyond the workqueue API. Drivers do not need this header.
+ */
+#ifndef CMWQ2_CONTROL_H
+#define CMWQ2_CONTROL_H
+
+#include <linux/types.h>
+
+struct cmwq2_wq;
+
+/**
+ * struct cmwq2_pool_stats - a snapshot of the pool behind a queue on a CPU
+ * @id: pool number, as in thread names and dumps
+ * @nr_workers: workers alive
+ * @nr_idle: of these idle, kicked ones included
+ * @nr_kicked: of the idle ones claimed for a wakeup (claim=kicked_list)
+ * @nr_running: workers that concurrency management counts as running
+ * @created: workers created since the pool exists
+ * @culled: workers removed for idleness
+ * @kicks: times a worker was picked to be woken
+ * @coalesced: kicks that landed on a worker that was picked already
+ * @cm_wakeups: kicks because the last running worker blocked
+ * @scan_wakeups: kicks by the safety timer, which found a blocked worker that
+ *	the scheduler hook had not reported
+ * @maydays: distress calls to rescuers
+ */
+struct cmwq2_pool_stats {
+	int		id;
+	int		nr_workers;
+	int		nr_idle;
+	int		nr_kicked;
+	int		nr_running;
+	unsigned long	created;
+	unsigned long	culled;
+	unsigned long	kicks;
+	unsigned long	coalesced;
+	unsigned long	cm_wakeups;
+	unsigned long	scan_wakeups;
+	unsigned long	maydays;
+};
+
+/**
+ * struct cmwq2_wq_stats - counters of a queue, summed over its pwqs
+ * @started: items whose function was called
+ * @completed: items whose function returned
+ * @rescued: of the started ones run by the rescuer
+ * @refused: items turned away because the queue was draining or going away
+ */
+struct cmwq2_wq_stats {
+	unsigned long	started;
+	unsigned long	completed;
+	unsigned long	rescued;
+	unsigned long	refused;
+};
+
+int cmwq2_pool_stats(struct cmwq2_wq *wq, int cpu, struct cmwq2_pool_stats *st);
+void cmwq2_wq_stats(struct cmwq2_wq *wq, struct cmwq2_wq_stats *st);
+int cmwq2_policy_set(const char *policy, const char *value);
+const char *cmwq2_policy_get(const char *policy);
+const char *cmwq2_hook_name(void);
+void cmwq2_fault_create(struct cmwq2_wq *wq, int cpu, bool fail);
+
+#endif /* CMWQ2_CONTROL_H */

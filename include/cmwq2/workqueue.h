@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The cmwq2 workqueue API.
+ *
+ * Every name mirrors one of <linux/workqueue.h> with the prefix cmwq2_ and
+ * means the same unless its kernel-doc (in src/) says otherwise.
+ */
+#ifndef CMWQ2_WORKQUEUE_H
+#define CMWQ2_WORKQUEUE_H
+
+#include <linux/atomic.h>
+#include <linux/bitops.h>
+#include <linux/cpumask.h>
+#include <linux/jiffies.h>
+#include <linux/list.h>
+#include <linux/threads.h>
+#include <linux/timer.h>
+#include <linux/types.h>
+
+struct cmwq2_wq;
+struct cmwq2_work;
+
+typedef void (*cmwq2_work_func_t)(struct cmwq2_work *work);
+
+/*
+ * The data word of a work item. While the item is on a queue the upper bits
+ * point to its pwq, which is why a pwq is aligned to 1 << QUEUED_SHIFT:
+ *
+ *   63 ............................. 9 | 8 .. 5 | 4 | 3      | 2   | 1        | 0
+ *   pwq                                | color  | - | LINKED | PWQ | INACTIVE | PENDING
+ *
+ * Off the queue they remember the pool that ran the item last, which is where
+ * a re-queued item must look for its own still running instance:
+ *
+ *   63 ................ 22 | 21 .... 6  | 5 | 4 | 3 | 2 | 1 | 0
+ *   pool id                | disable    | - | - | - | 0 | - | PENDING
+ */
+enum cmwq2_work_bits {
+	CMWQ2_WORK_PENDING_BIT		= 0,	/* queued, or about to be */
+	CMWQ2_WORK_INACTIVE_BIT		= 1,	/* waits for max_active */
+	CMWQ2_WORK_PWQ_BIT		= 2,	/* upper bits are a pwq */
+	CMWQ2_WORK_LINKED_BIT		= 3,	/* the next item is tied to this one */
+	CMWQ2_WORK_COLOR_SHIFT		= 5,
+	CMWQ2_WORK_COLOR_BITS		= 4,
+	CMWQ2_WORK_QUEUED_SHIFT		= CMWQ2_WORK_COLOR_SHIFT + CMWQ2_WORK_COLOR_BITS,
+
+	CMWQ2_WORK_DISABLE_SHIFT	= 6,
+	CMWQ2_WORK_DISABLE_BITS		= 16,
+	CMWQ2_WORK_POOL_SHIFT		= CMWQ2_WORK_DISABLE_SHIFT + CMWQ2_WORK_DISABLE_BITS,
+};
+
+#define CMWQ2_WORK_PENDING	BIT(CMWQ2_WORK_PENDING_BIT)
+#define CMWQ2_WORK_INACTIVE	BIT(CMWQ2_WORK_INACTIVE_BIT)
+#define CMWQ2_WORK_PWQ		BIT(CMWQ2_WORK_PWQ_BIT)
+#define CMWQ2_WORK_LINKED	BIT(CMWQ2_WORK_LINKED_BIT)
+
+/* The pool field's value for an item that never ran. */
+#define CMWQ2_WORK_NO_POOL	(~0UL << CMWQ2_WORK_POOL_SHIFT)
+
+/* "Any CPU, the local one preferred", as the kernel's WORK_CPU_UNBOUND. */
+#define CMWQ2_CPU_UNBOUND	NR_CPUS
+
+/**
+ * struct cmwq2_work - a work item
+ * @data: state, see enum cmwq2_work_bits
+ * @entry: on a pool's or a pwq's list while queued
+ * @func: called in a worker's context, may sleep, may free the item
+ * @queued_at: jiffies of the queueing it is pending for, for tools that tell
+ *	an item's age; the kernel's work_struct has no such field
+ *
+ * A type of its own, so that handing an item to the wrong one of the two APIs
+ * does not compile.
+ */
+struct cmwq2_work {
+	atomic_long_t		data;
+	struct list_head	entry;
+	cmwq2_work_func_t	func;
+	unsigned long		queued_at;
+};
+
+/**
+ * struct cmwq2_delayed_work - a work item that is queued by a timer
+ * @work: the item
+ * @timer: pending while the delay lasts
+ * @wq: where the timer queues it
+ * @cpu: where the timer queues it, or CMWQ2_CPU_UNBOUND
+ */
+struct cmwq2_delayed_work {
+	struct cmwq2_work	work;
+	struct timer_list	timer;
+	struct cmwq2_wq		*wq;
+	int			cpu;
+};
+
+static inline struct cmwq2_delayed_work *cmwq2_to_delayed_work(struct cmwq2_work *work)
+{
+	return container_of(work, struct cmwq2_delayed_work, work);
+}
+
+void cmwq2_delayed_work_timer_fn(struct timer_list *timer);
+
+#define CMWQ2_WORK_INITIALIZER(n, f) {				\
+	.data	= ATOMIC_LONG_INIT((long)CMWQ2_WORK_NO_POOL),	\
+	.entry	= LIST_HEAD_INIT((n).entry),			\
+	.func	= (f),						\
+}
+
+#define CMWQ2_DELAYED_WORK_INITIALIZER(n, f, tflags) {		\
+	.work	= CMWQ2_WORK_INITIALIZER((n).work, f),		\
+	.timer	= __TIMER_INITIALIZER(cmwq2_delayed_work_timer_fn, \
+				      (tflags) | TIMER_IRQSAFE), \
+}
+
+#define CMWQ2_DECLARE_WORK(n, f) \
+	struct cmwq2_work n = CMWQ2_WORK_INITIALIZER(n, f)
+
+#define CMWQ2_DECLARE_DELAYED_WORK(n, f) \
+	struct cmwq2_delayed_work n = CMWQ2_DELAYED_WORK_INITIALIZER(n, f, 0)
+
+static inline void cmwq2_init_work(struct cmwq2_work *work, cmwq2_work_func_t func)
+{
+	atomic_long_set(&work->data, (long)CMWQ2_WORK_NO_POOL);
+	INIT_LIST_HEAD(&work->entry);
+	work->func = func;
+	work->queued_at = 0;
+}
+
+#define CMWQ2_INIT_WORK(work, func)	cmwq2_init_work(work, func)
+
+/* A macro, so that lockdep and debugobjects see the caller's timer class. */
+#define CMWQ2_INIT_DELAYED_WORK(dwork, func)				\
+	do {								\
+		cmwq2_init_work(&(dwork)->work, func);			\
+		timer_setup(&(dwork)->timer, cmwq2_delayed_work_timer_fn, \
+			    TIMER_IRQSAFE);				\
+	} while (0)
+
+#define CMWQ2_INIT_DELAYED_WORK_ONSTACK(dwork, func)			\
+	do {								\
+		cmwq2_init_work(&(dwork)->work, func);			\
+		timer_setup_on_stack(&(dwork)->timer,			\
+				     cmwq2_delayed_work_timer_fn,	\
+				     TIMER_IRQSAFE);			\
+	} while (0)
+
+/* Pairs with CMWQ2_INIT_DELAYED_WORK_ONSTACK() before the frame goes away. */
+#define cmwq2_destroy_delayed_work_on_stack(dwork) \
+	cmwq2_timer_destroy_on_stack(&(dwork)->timer)
+
+static inline bool cmwq2_work_pending(struct cmwq2_work *work)
+{
+	return atomic_long_read(&work->data) & CMWQ2_WORK_PENDING;
+}
+
+#define cmwq2_delayed_work_pending(dwork)	cmwq2_work_pending(&(dwork)->work)
+
+/* Flags of a workqueue, with the values of the kernel's WQ_*. */
+enum cmwq2_wq_flags {
+	CMWQ2_WQ_UNBOUND	= BIT(1),	/* not tied to a CPU */
+	CMWQ2_WQ_MEM_RECLAIM	= BIT(3),	/* has a rescuer */
+	CMWQ2_WQ_HIGHPRI	= BIT(4),	/* workers at nice -20 */
+	CMWQ2_WQ_CPU_INTENSIVE	= BIT(5),	/* items do not hold back others */
+	CMWQ2_WQ_PERCPU		= BIT(8),	/* tied to the queueing CPU */
+
+	CMWQ2_WQ_ORDERED	= BIT(17),	/* set by cmwq2_alloc_ordered_workqueue() */
+};
+
+enum {
+	CMWQ2_MAX_ACTIVE	= 2048,
+	CMWQ2_DFL_ACTIVE	= CMWQ2_MAX_ACTIVE / 2,
+	CMWQ2_DFL_MIN_ACTIVE	= 8,
+};
+
+/* How far an unbound workqueue's items may travel from the queueing CPU. */
+enum cmwq2_affn_scope {
+	CMWQ2_AFFN_DFL,		/* the module's default_affinity_scope */
+	CMWQ2_AFFN_CPU,
+	CMWQ2_AFFN_SMT,
+	CMWQ2_AFFN_CACHE,
+	CMWQ2_AFFN_CACHE_SHARD,	/* a last-level cache in pieces of a few cores */
+	CMWQ2_AFFN_NUMA,
+	CMWQ2_AFFN_SYSTEM,
+	CMWQ2_AFFN_NR,
+};
+
+/**
+ * struct cmwq2_attrs - what an unbound workqueue's workers are like
+ * @nice: their nice level
+ * @cpumask: CPUs they may run on
+ * @affn_scope: CPUs of one scope share a pool
+ * @affn_strict: never leave the scope; otherwise the scheduler may move a
+ *	worker once it runs, and it is brought back at its next kick
+ */
+struct cmwq2_attrs {
+	int			nice;
+	cpumask_var_t		cpumask;
+	enum cmwq2_affn_scope	affn_scope;
+	bool			affn_strict;
+};
+
+extern struct cmwq2_wq *cmwq2_system_percpu_wq;
+extern struct cmwq2_wq *cmwq2_system_highpri_wq;
+extern struct cmwq2_wq *cmwq2_system_long_wq;
+extern struct cmwq2_wq *cmwq2_system_dfl_wq;
+extern struct cmwq2_wq *cmwq2_system_dfl_long_wq;
+
+__printf(1, 4)
+struct cmwq2_wq *cmwq2_alloc_workqueue(const char *fmt, unsigned int flags,
+				       int max_active, ...);
+
+#define cmwq2_alloc_ordered_workqueue(fmt, flags, args...)		\
+	cmwq2_alloc_workqueue(fmt, CMWQ2_WQ_UNBOUND | CMWQ2_WQ_ORDERED | (flags), \
+			      1, ##args)
+
+void cmwq2_destroy_workqueue(struct cmwq2_wq *wq);
+
+struct cmwq2_attrs *cmwq2_alloc_workqueue_attrs(void);
+void cmwq2_free_workqueue_attrs(struct cmwq2_attrs *attrs);
+int cmwq2_apply_workqueue_attrs(struct cmwq2_wq *wq, const struct cmwq2_attrs *attrs);
+int cmwq2_parse_affn_scope(const char *name);
+int cmwq2_workqueue_set_max_active(struct cmwq2_wq *wq, int max_active);
+
+bool cmwq2_queue_work_on(int cpu, struct cmwq2_wq *wq, struct cmwq2_work *work);
+bool cmwq2_queue_delayed_work_on(int cpu, struct cmwq2_wq *wq,
+				 struct cmwq2_delayed_work *dwork, unsigned long delay);
+bool cmwq2_mod_delayed_work_on(int cpu, struct cmwq2_wq *wq,
+			       struct cmwq2_delayed_work *dwork, unsigned long delay);
+
+bool cmwq2_flush_work(struct cmwq2_work *work);
+bool cmwq2_flush_delayed_work(struct cmwq2_delayed_work *dwork);
+void cmwq2_flush_workqueue(struct cmwq2_wq *wq);
+void cmwq2_drain_workqueue(struct cmwq2_wq *wq);
+
+bool cmwq2_cancel_work(struct cmwq2_work *work);
+bool cmwq2_cancel_work_sync(struct cmwq2_work *work);
+bool cmwq2_cancel_delayed_work(struct cmwq2_delayed_work *dwork);
+bool cmwq2_cancel_delayed_work_sync(struct cmwq2_delayed_work *dwork);
+bool cmwq2_disable_work(struct cmwq2_work *work);
+bool cmwq2_disable_work_sync(struct cmwq2_work *work);
+bool cmwq2_enable_work(struct cmwq2_work *work);
+
+struct cmwq2_work *cmwq2_current_work(void);
+
+static inline bool cmwq2_queue_work(struct cmwq2_wq *wq, struct cmwq2_work *work)
+{
+	return cmwq2_queue_work_on(CMWQ2_CPU_UNBOUND, wq, work);
+}
+
+static inline bool cmwq2_queue_delayed_work(struct cmwq2_wq *wq,
+					    struct cmwq2_delayed_work *dwork,
+					    unsigned long delay)
+{
+	return cmwq2_queue_delayed_work_on(CMWQ2_CPU_UNBOUND, wq, dwork, delay);
+}
+
+static inline bool cmwq2_mod_delayed_work(struct cmwq2_wq *wq,
+					  struct cmwq2_delayed_work *dwork,
+					  unsigned long delay)
+{
+	return cmwq2_mod_delayed_work_on(CMWQ2_CPU_UNBOUND, wq, dwork, delay);
+}
+
+static inline bool cmwq2_schedule_work(struct cmwq2_work *work)
+{
+	return cmwq2_queue_work(cmwq2_system_percpu_wq, work);
+}
+
+static inline bool cmwq2_schedule_delayed_work(struct cmwq2_delayed_work *dwork,
+					       unsigned long delay)
+{
+	return cmwq2_queue_delayed_work(cmwq2_system_percpu_wq, dwork, delay);
+}
+
+#endif /* CMWQ2_WORKQUEUE_H */

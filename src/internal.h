@@ -1,0 +1,420 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The engine's types and the functions its files offer one another.
+ */
+#ifndef CMWQ2_INTERNAL_H
+#define CMWQ2_INTERNAL_H
+
+#include <linux/atomic.h>
+#include <linux/completion.h>
+#include <linux/hashtable.h>
+#include <linux/idr.h>
+#include <linux/irq_work.h>
+#include <linux/kthread.h>
+#include <linux/mutex.h>
+#include <linux/preempt.h>
+#include <linux/rcupdate.h>
+#include <linux/rcuwait.h>
+#include <linux/sched.h>
+#include <linux/spinlock.h>
+
+#include <cmwq2/control.h>
+#include <cmwq2/workqueue.h>
+
+/*
+ * Locks, outermost first:
+ *
+ *   cmwq2_pool_mutex	pools, the list of workqueues
+ *   wq->mutex		one workqueue: pwqs, flush state, max_active
+ *   cmwq2_attach_mutex	which threads belong to which pool, their affinity
+ *   pool->lock		one pool: its items, workers and their states
+ *   nna->lock		pwqs that wait for a node's max_active
+ *   cmwq2_mayday_lock	distress calls
+ *
+ * Every field says by a letter what protects it:
+ *
+ *   I   set before the object is visible to others, never changed
+ *   L   pool->lock
+ *   LN  pool->lock and nna->lock to write, either to read
+ *   K   pool->lock, written by the worker itself only, which may therefore
+ *       read it without
+ *   S   used by its owner alone
+ *   A   cmwq2_attach_mutex
+ *   PL  cmwq2_pool_mutex
+ *   PR  cmwq2_pool_mutex to write, RCU to read
+ *   WQ  wq->mutex
+ *   WR  wq->mutex to write, RCU to read
+ *   N   nna->lock
+ *   MD  cmwq2_mayday_lock
+ *   X   atomic, see the comment at the field
+ */
+
+#define CMWQ2_NAME_LEN		32
+#define CMWQ2_NR_COLORS		(1 << CMWQ2_WORK_COLOR_BITS)
+#define CMWQ2_NO_COLOR		CMWQ2_NR_COLORS
+#define CMWQ2_BUSY_HASH_BITS	6
+#define CMWQ2_RESCUER_BATCH	16
+#define CMWQ2_HIGHPRI_NICE	MIN_NICE
+#define CMWQ2_CREATE_COOLDOWN	HZ
+#define CMWQ2_MAYDAY_DELAY	max(HZ / 100, 2)
+#define CMWQ2_MAYDAY_INTERVAL	(HZ / 10)
+
+enum cmwq2_pool_flags {
+	CMWQ2_POOL_MANAGED	= BIT(0),	/* a worker is being the manager */
+	CMWQ2_POOL_UNBOUND	= BIT(1),	/* bound pool whose CPU is down */
+	CMWQ2_POOL_FAIL_CREATE	= BIT(2),	/* test fault: create no worker */
+};
+
+enum cmwq2_worker_flags {
+	CMWQ2_WORKER_DIE	= BIT(0),	/* leave the thread function */
+	CMWQ2_WORKER_IDLE	= BIT(1),	/* on idle_list or kicked_list */
+	CMWQ2_WORKER_PREP	= BIT(2),	/* between idle and its first item */
+	CMWQ2_WORKER_INTENSIVE	= BIT(3),	/* item is CPU intensive */
+	CMWQ2_WORKER_UNBOUND	= BIT(4),	/* not concurrency managed */
+
+	/* Any of these takes a worker out of the count of running workers. */
+	CMWQ2_WORKER_NOT_RUNNING = CMWQ2_WORKER_PREP | CMWQ2_WORKER_INTENSIVE |
+				   CMWQ2_WORKER_UNBOUND,
+};
+
+/* How a picked worker is kept from being taken for idle by others. */
+enum cmwq2_claim {
+	CMWQ2_CLAIM_NONE,		/* mainline: not at all */
+	CMWQ2_CLAIM_KICKED_LIST,	/* parked on pool->kicked_list */
+	CMWQ2_CLAIM_NR,
+};
+
+/* When a picked worker is woken. */
+enum cmwq2_wake {
+	CMWQ2_WAKE_LOCKED,		/* at once, under pool->lock */
+	CMWQ2_WAKE_DEFERRED,		/* after pool->lock was dropped */
+	CMWQ2_WAKE_NR,
+};
+
+/**
+ * struct cmwq2_pool - items and the threads that run them
+ * @nr_running: sum of the workers' @counted. Not under @lock, because the pn
+ *	hook counts down with a runqueue locked. Whoever counts down to zero
+ *	must look at @worklist, and whoever adds to @worklist must look at
+ *	@nr_running after that.
+ */
+struct cmwq2_pool {
+	raw_spinlock_t		lock;
+	u8			claim;		/* L: enum cmwq2_claim */
+	u8			wake;		/* L: enum cmwq2_wake */
+	u8			flags;		/* L: enum cmwq2_pool_flags */
+	atomic_t		nr_running;	/* X */
+	struct list_head	worklist;	/* L: items to run */
+	struct list_head	idle_list;	/* L: idle workers, last come first */
+	struct list_head	kicked_list;	/* L: idle workers that were picked */
+	int			nr_idle;	/* L: workers on either list */
+	int			nr_workers;	/* L */
+	struct cmwq2_worker	*manager;	/* L: for dumps */
+	unsigned long		progress_at;	/* L: jiffies an item last left @worklist */
+
+	int			id;		/* I */
+	int			cpu;		/* I: or -1 */
+	int			node;		/* I: or NUMA_NO_NODE */
+	struct cmwq2_attrs	*attrs;		/* I */
+	const struct cpumask	*allowed;	/* I: CPUs of new workers */
+	struct timer_list	idle_timer;	/* looks for workers to cull */
+	struct timer_list	mayday_timer;	/* calls for the rescuers */
+	struct timer_list	scan_timer;	/* the hook's safety net */
+	struct irq_work		kick_irq;	/* the pn hook's way to a wakeup */
+	struct kthread_work	cull_work;	/* culls in process context */
+	struct cmwq2_pool_counters {
+		unsigned long	created;
+		unsigned long	culled;
+		unsigned long	kicks;
+		unsigned long	coalesced;
+		unsigned long	cm_wakeups;
+		unsigned long	scan_wakeups;
+		unsigned long	maydays;
+	} stat;					/* L: see struct cmwq2_pool_stats */
+
+	struct list_head	workers;	/* A */
+	struct ida		worker_ida;	/* numbers in thread names */
+	struct hlist_node	hash_node;	/* PL: unbound pools by attributes */
+	int			refcnt;		/* PL: unbound pools' users */
+	struct rcu_head		rcu;
+
+	DECLARE_HASHTABLE(busy_hash, CMWQ2_BUSY_HASH_BITS); /* L: by current_work */
+};
+
+/**
+ * struct cmwq2_worker - one thread
+ * @counted: whether it is part of pool->nr_running. Changed by xchg() only, so
+ *	that the hook, the safety timer and the worker cannot count it twice.
+ */
+struct cmwq2_worker {
+	union {
+		struct list_head	entry;	/* L: idle or kicked */
+		struct hlist_node	hentry;	/* L: busy */
+	};
+	struct cmwq2_work	*current_work;	/* K: NULL when idle */
+	cmwq2_work_func_t	current_func;	/* K */
+	struct cmwq2_pwq	*current_pwq;	/* K */
+	unsigned int		current_color;	/* K */
+	unsigned int		flags;		/* L: enum cmwq2_worker_flags */
+	int			counted;	/* X */
+	struct list_head	scheduled;	/* L: items taken to be run */
+
+	struct task_struct	*task;		/* I */
+	struct cmwq2_pool	*pool;		/* A: a rescuer's changes */
+	struct list_head	node;		/* A: pool->workers */
+	struct cmwq2_wq		*rescue_wq;	/* I: a rescuer's queue */
+	unsigned long		started_at;	/* K: jiffies of the item's start */
+	unsigned long		last_active;	/* L: jiffies when it became idle */
+	int			id;		/* I */
+#ifdef CONFIG_PREEMPT_NOTIFIERS
+	struct preempt_notifier	notifier;	/* S */
+#endif
+};
+
+/**
+ * struct cmwq2_pwq - a queue's stake in a pool
+ *
+ * The lower bits of a data word that points here hold flags, hence the
+ * alignment of the slab cache these come from.
+ */
+struct cmwq2_pwq {
+	struct cmwq2_pool	*pool;		/* I */
+	struct cmwq2_wq		*wq;		/* I */
+	int			work_color;	/* L: of items queued now */
+	int			flush_color;	/* L: being flushed, or -1 */
+	int			refcnt;		/* L */
+	int			nr_active;	/* L: items counted for max_active */
+	int			nr_in_flight[CMWQ2_NR_COLORS]; /* L: per color */
+	struct list_head	inactive;	/* L: items over max_active */
+	struct list_head	pending_node;	/* LN: nna->pending_pwqs */
+	struct list_head	pwqs_node;	/* WR: wq->pwqs */
+	struct list_head	mayday_node;	/* MD: wq->maydays */
+	struct cmwq2_work	mayday_cursor;	/* L: the rescuer's place in worklist */
+	struct cmwq2_wq_stats	stat;		/* L */
+	struct kthread_work	release_work;	/* frees an unbound pwq */
+	struct rcu_head		rcu;
+};
+
+/**
+ * struct cmwq2_nna - active items of an unbound queue on a NUMA node
+ * @nr: may exceed @max for a moment after @max was lowered
+ */
+struct cmwq2_nna {
+	int			max;		/* X: READ_ONCE, set under wq->mutex */
+	atomic_t		nr;		/* X */
+	raw_spinlock_t		lock;
+	struct list_head	pending_pwqs;	/* LN: pwqs with inactive items */
+};
+
+/**
+ * struct cmwq2_flusher - one waiting cmwq2_flush_workqueue()
+ */
+struct cmwq2_flusher {
+	struct list_head	list;		/* WQ: flushers or overflow */
+	int			color;		/* WQ: waited for */
+	struct completion	done;
+};
+
+struct cmwq2_wq {
+	struct cmwq2_pwq __rcu * __percpu *cpu_pwq; /* WR: where a CPU queues */
+	struct cmwq2_pwq __rcu	*dfl_pwq;	/* WR: unbound queues: for any CPU */
+	unsigned int		flags;		/* WQ: CMWQ2_WQ_* and below */
+	int			max_active;	/* WQ */
+	int			min_active;	/* WQ */
+	struct cmwq2_nna	**nna;		/* I: unbound: per node, last: no node */
+
+	struct mutex		mutex;
+	struct list_head	pwqs;		/* WR: all */
+	int			work_color;	/* WQ: of items queued now */
+	int			flush_color;	/* WQ: of the oldest flush */
+	atomic_t		nr_pwqs_to_flush; /* X: pwqs the flush waits for */
+	struct cmwq2_flusher	*first_flusher;	/* WQ: moves the colors on */
+	struct list_head	flushers;	/* WQ: have a color */
+	struct list_head	overflow;	/* WQ: found none free */
+	int			nr_drainers;	/* WQ */
+
+	struct list_head	maydays;	/* MD: pwqs that asked for rescue */
+	struct cmwq2_worker	*rescuer;	/* I */
+	struct cmwq2_attrs	*attrs;		/* WQ: unbound queues */
+	atomic_t		warned;		/* X: bits of complaints made */
+	atomic_long_t		refused;	/* X: see struct cmwq2_wq_stats */
+	struct list_head	list;		/* PR: cmwq2_workqueues */
+	struct rcu_head		rcu;
+	char			name[CMWQ2_NAME_LEN]; /* I */
+};
+
+/* Internal queue flags, above the public ones. */
+#define CMWQ2_WQ_DESTROYING	BIT(15)
+#define CMWQ2_WQ_DRAINING	BIT(16)
+#define CMWQ2_WQ_PUBLIC		(CMWQ2_WQ_UNBOUND | CMWQ2_WQ_MEM_RECLAIM | \
+				 CMWQ2_WQ_HIGHPRI | CMWQ2_WQ_CPU_INTENSIVE | \
+				 CMWQ2_WQ_PERCPU | CMWQ2_WQ_ORDERED)
+
+/**
+ * struct cmwq2_wake_list - tasks picked under pool->lock, to be woken later
+ *
+ * Lives on the stack of whoever holds pool->lock. The tasks are not
+ * referenced: the owner stays in an RCU read-side section from before it drops
+ * the lock until cmwq2_wake_up() returned, and a task_struct outlives that.
+ */
+struct cmwq2_wake_list {
+	unsigned int		nr;
+	struct task_struct	*task[2];
+};
+
+#define CMWQ2_WAKE_LIST(name)	struct cmwq2_wake_list name = { .nr = 0 }
+
+extern struct mutex cmwq2_pool_mutex;
+extern struct mutex cmwq2_attach_mutex;
+extern raw_spinlock_t cmwq2_mayday_lock;
+extern struct list_head cmwq2_workqueues;	/* PR */
+extern struct idr cmwq2_pool_idr;		/* PR: pools by id */
+extern struct kthread_worker *cmwq2_helper;	/* I: culls and releases */
+
+/* work.c: the data word */
+struct cmwq2_pwq *cmwq2_work_pwq(struct cmwq2_work *work);
+struct cmwq2_pool *cmwq2_work_pool(struct cmwq2_work *work);
+void cmwq2_work_set_pwq(struct cmwq2_work *work, struct cmwq2_pwq *pwq,
+			unsigned long flags);
+void cmwq2_work_set_pool_keep_pending(struct cmwq2_work *work, int pool_id,
+				      unsigned long offq);
+void cmwq2_work_set_pool_clear_pending(struct cmwq2_work *work, int pool_id,
+				       unsigned long offq);
+
+static inline unsigned long cmwq2_work_data(struct cmwq2_work *work)
+{
+	return atomic_long_read(&work->data);
+}
+
+static inline int cmwq2_data_color(unsigned long data)
+{
+	return (data >> CMWQ2_WORK_COLOR_SHIFT) & (CMWQ2_NR_COLORS - 1);
+}
+
+static inline int cmwq2_data_disable(unsigned long data)
+{
+	return (data >> CMWQ2_WORK_DISABLE_SHIFT) & (BIT(CMWQ2_WORK_DISABLE_BITS) - 1);
+}
+
+/* kick.c: pick, claim, wake */
+bool cmwq2_kick_pool_pick(struct cmwq2_pool *pool, struct cmwq2_wake_list *wl);
+bool cmwq2_kick_pool(struct cmwq2_pool *pool);
+void cmwq2_wake_up(struct cmwq2_wake_list *wl);
+
+static inline bool cmwq2_need_more_worker(struct cmwq2_pool *pool)
+{
+	return !list_empty(&pool->worklist) && !atomic_read(&pool->nr_running);
+}
+
+/* sched.c: who is running */
+int cmwq2_sched_init(const char *hook);
+void cmwq2_sched_exit(void);
+void cmwq2_sched_worker_start(struct cmwq2_worker *worker);
+void cmwq2_sched_worker_stop(struct cmwq2_worker *worker);
+void cmwq2_sched_pool_init(struct cmwq2_pool *pool);
+void cmwq2_sched_pool_exit(struct cmwq2_pool *pool);
+void cmwq2_sched_arm_scan(struct cmwq2_pool *pool);
+void cmwq2_sched_order_insert(void);
+bool cmwq2_worker_uncount(struct cmwq2_worker *worker);
+void cmwq2_worker_recount(struct cmwq2_worker *worker);
+
+/* worker.c: the threads */
+struct cmwq2_worker *cmwq2_worker_alloc(int node);
+struct cmwq2_worker *cmwq2_worker_create(struct cmwq2_pool *pool);
+void cmwq2_worker_attach(struct cmwq2_worker *worker, struct cmwq2_pool *pool);
+void cmwq2_worker_detach(struct cmwq2_worker *worker);
+void cmwq2_worker_reap(struct cmwq2_worker *worker);
+bool cmwq2_worker_set_flags(struct cmwq2_worker *worker, unsigned int flags);
+void cmwq2_worker_clr_flags(struct cmwq2_worker *worker, unsigned int flags);
+bool cmwq2_is_worker_fn(struct task_struct *task);
+struct cmwq2_worker *cmwq2_current_worker(void);
+struct cmwq2_worker *cmwq2_find_executing(struct cmwq2_pool *pool, struct cmwq2_work *work);
+bool cmwq2_assign_work(struct cmwq2_work *work, struct cmwq2_worker *worker,
+		       struct cmwq2_work **next);
+void cmwq2_process_scheduled(struct cmwq2_worker *worker);
+void cmwq2_move_linked(struct cmwq2_work *work, struct list_head *head,
+		       struct cmwq2_work **next);
+bool cmwq2_need_to_create(struct cmwq2_pool *pool);
+
+/* idle.c: idle workers and their end */
+void cmwq2_worker_enter_idle(struct cmwq2_worker *worker);
+void cmwq2_worker_leave_idle(struct cmwq2_worker *worker);
+void cmwq2_worker_set_dying(struct cmwq2_worker *worker, struct list_head *dying);
+void cmwq2_reap_dying(struct list_head *dying);
+void cmwq2_idle_pool_init(struct cmwq2_pool *pool);
+void cmwq2_idle_rearm_all(void);
+
+/* rescuer.c: progress without new workers */
+void cmwq2_mayday_timeout(struct timer_list *timer);
+int cmwq2_rescuer_start(struct cmwq2_wq *wq);
+void cmwq2_rescuer_stop(struct cmwq2_wq *wq);
+int cmwq2_rescuer_thread(void *data);
+bool cmwq2_is_cursor(struct cmwq2_work *work);
+void cmwq2_cursor_init(struct cmwq2_pwq *pwq);
+
+/* active.c: max_active */
+bool cmwq2_pwq_try_activate(struct cmwq2_pwq *pwq);
+void cmwq2_pwq_dec_in_flight(struct cmwq2_pwq *pwq, unsigned long data);
+void cmwq2_pwq_fill_active(struct cmwq2_pwq *pwq);
+int cmwq2_nna_alloc(struct cmwq2_wq *wq);
+void cmwq2_nna_free(struct cmwq2_wq *wq);
+void cmwq2_nna_update_max(struct cmwq2_wq *wq);
+void cmwq2_adjust_max_active(struct cmwq2_wq *wq);
+
+/* queue.c: enqueueing */
+void cmwq2_insert_work(struct cmwq2_pwq *pwq, struct cmwq2_work *work,
+		       struct list_head *head, unsigned long flags);
+void cmwq2_queue_claimed(int cpu, struct cmwq2_wq *wq, struct cmwq2_work *work);
+
+/* flush.c: waiting for items */
+void cmwq2_flush_color_done(struct cmwq2_pwq *pwq);
+bool cmwq2_is_barrier(struct cmwq2_work *work);
+bool cmwq2_flush_work_cancelled(struct cmwq2_work *work);
+
+/* cancel.c: taking items back */
+bool cmwq2_grab_pending(struct cmwq2_work *work, bool delayed, unsigned long *irqflags);
+
+/* pool.c: pools */
+int cmwq2_pools_init(void);
+void cmwq2_pools_exit(void);
+struct cmwq2_pool *cmwq2_cpu_pool(int cpu, bool highpri);
+struct cmwq2_pool *cmwq2_get_unbound_pool(const struct cmwq2_attrs *attrs,
+					  const struct cpumask *pod);
+void cmwq2_put_unbound_pool(struct cmwq2_pool *pool);
+
+/* pwq.c: queues' stakes in pools */
+int cmwq2_pwqs_init(void);
+void cmwq2_pwqs_exit(void);
+struct cmwq2_pwq *cmwq2_pwq_alloc(struct cmwq2_wq *wq, struct cmwq2_pool *pool);
+void cmwq2_pwq_get(struct cmwq2_pwq *pwq);
+void cmwq2_pwq_put(struct cmwq2_pwq *pwq);
+void cmwq2_pwq_put_unlocked(struct cmwq2_pwq *pwq);
+
+/* wq.c: workqueues */
+int cmwq2_system_wqs_init(void);
+void cmwq2_system_wqs_exit(void);
+void cmwq2_wq_free(struct cmwq2_wq *wq);
+bool cmwq2_warn_once(struct cmwq2_wq *wq, int what);
+
+/* attrs.c: attributes of unbound queues and pools */
+void cmwq2_attrs_copy(struct cmwq2_attrs *to, const struct cmwq2_attrs *from);
+bool cmwq2_attrs_equal(const struct cmwq2_attrs *a, const struct cmwq2_attrs *b);
+
+/* topology.c: which CPUs belong together */
+int cmwq2_topology_init(void);
+void cmwq2_topology_exit(void);
+const struct cpumask *cmwq2_pod(enum cmwq2_affn_scope scope, int cpu);
+const char *cmwq2_affn_name(enum cmwq2_affn_scope scope);
+
+/* hotplug.c */
+int cmwq2_hotplug_init(void);
+void cmwq2_hotplug_exit(void);
+
+/* policy.c: what switches at run time */
+void cmwq2_policy_pool_init(struct cmwq2_pool *pool);
+int cmwq2_policy_init(void);
+void cmwq2_policy_exit(void);
+unsigned long cmwq2_idle_timeout(void);
+bool cmwq2_too_many_idle(int nr_idle, int nr_busy);
+
+#endif /* CMWQ2_INTERNAL_H */
