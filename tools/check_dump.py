@@ -1,0 +1,109 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""
+Judge a dump that ``wq_dump.py --json`` took of a guest.
+
+Run by ``check_dump.py [--queue NAME] [--live] FILE`` ("-": stdin). Every
+problem is a line on stderr; exit status 0: none, 1: some, 2: wrong usage.
+"""
+
+import argparse
+import json
+import sys
+from typing import Any, Dict, List
+
+SCHEMA = 1
+MAX_AGE_MS = 3600 * 1000  # no guest runs that long
+
+
+def problems(dump: Dict[str, Any], queue: str, paused: bool) -> List[str]:
+    """
+    Return what is wrong with a dump.
+
+    :param queue: a workqueue that must be there with items in flight, or ""
+    :param paused: the guest stood still, so the numbers must agree
+    """
+    if dump.get("schema") != SCHEMA:
+        return [f"schema {dump.get('schema')}, expected {SCHEMA}"]
+    found = []
+    if not dump["pools"]:
+        found.append("no pools")
+    for pool in dump["pools"]:
+        found += pool_problems(pool, paused)
+    for item in all_items(dump):
+        found += item_problems(item)
+    if queue:
+        found += queue_problems(dump, queue)
+    if paused:
+        found += [f"gap in a paused guest's dump: {gap}" for gap in dump["gaps"]]
+    return found
+
+
+def pool_problems(pool: Dict[str, Any], paused: bool) -> List[str]:
+    name = f"pool {pool['id']}"
+    found = []
+    own = [w for w in pool["workers"] if not w["rescuer"] and "die" not in w["flags"]]
+    idle = [w for w in own if "idle" in w["flags"]]
+    for worker in pool["workers"]:
+        if worker["state"] == "busy" and not worker["func"]:
+            found.append(f"{name}: a busy worker without a function")
+    if not paused:
+        return found
+    # A new worker is attached a moment before it is counted.
+    creating = any(w["state"] == "awake" for w in own) and pool["manager_pid"]
+    if len(own) - pool["nr_workers"] not in ((0, 1) if creating else (0,)):
+        found.append(f"{name}: {pool['nr_workers']} workers, {len(own)} listed")
+    if len(idle) != pool["nr_idle"]:
+        found.append(f"{name}: {pool['nr_idle']} idle, {len(idle)} listed")
+    return found
+
+
+def all_items(dump: Dict[str, Any]) -> List[Dict[str, Any]]:
+    lists = [pool["worklist"] for pool in dump["pools"]]
+    lists += [w["scheduled"] for pool in dump["pools"] for w in pool["workers"]]
+    lists += [pwq["inactive"] for wq in dump["workqueues"] for pwq in wq["pwqs"]]
+    return [item for one in lists for item in one["items"]]
+
+
+def item_problems(item: Dict[str, Any]) -> List[str]:
+    where = f"item {item['address']} ({item['func']})"
+    found = []
+    if not item["func"]:
+        found.append(f"{where}: no function")
+    if item["kind"] == "item" and not 0 <= item["age_ms"] < MAX_AGE_MS:
+        found.append(f"{where}: age of {item['age_ms']} ms")
+    return found
+
+
+def queue_problems(dump: Dict[str, Any], queue: str) -> List[str]:
+    if queue not in [wq["name"] for wq in dump["workqueues"]]:
+        return [f"no queue {queue}"]
+    pending = any(item["queue"] == queue for item in all_items(dump))
+    running = any(w["queue"] == queue for p in dump["pools"] for w in p["workers"])
+    return [] if pending or running else [f"queue {queue}: nothing in flight"]
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Judge a dump by wq_dump.py --json.")
+    parser.add_argument("--queue", default="", help="must be there, with items in flight")
+    parser.add_argument("--live", action="store_true", help="the guest was not paused")
+    parser.add_argument("file", type=argparse.FileType("r"))
+    return parser.parse_args()
+
+
+def main() -> int:
+    args = parse_args()
+    try:
+        dump = json.load(args.file)
+        found = problems(dump, args.queue, not args.live)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        found = [f"not a dump: {error!r}"]
+    for problem in found:
+        print(f"check_dump.py: {problem}", file=sys.stderr)
+    if not found:
+        print(f"{len(dump['pools'])} pools, {len(dump['workqueues'])} workqueues agree")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
