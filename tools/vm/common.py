@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What every part of the harness shares: where things are, how a problem is told, how commands are run."""
+
+import contextlib
+import errno
+import fcntl
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Callable, Iterator, Optional, Sequence
+
+ROOT = Path(__file__).resolve().parents[2]
+HERE = Path(__file__).resolve().parent
+OUT = ROOT / "out"
+# Sources and kernels are named by content, so several checkouts may share them.
+CACHE = Path(os.environ.get("CMWQ2_CACHE") or OUT).resolve()
+
+EXIT_PASSED, EXIT_FAILED, EXIT_LOST = 0, 1, 2
+
+VERBOSE = os.environ.get("V", "0") not in ("", "0")
+
+
+class Problem(Exception):
+    """Something the user can act on: one line on stderr and an exit status, never a traceback."""
+
+    def __init__(self, text: str, status: int = EXIT_FAILED):
+        super().__init__(text)
+        self.status = status
+
+
+def say(text: str) -> None:
+    """A line of progress. Flushed, because it is mostly read through a pipe."""
+    print(text, flush=True)
+
+
+def took(since: float) -> str:
+    """The time since @since as people say it."""
+    seconds = time.monotonic() - since
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    return f"{int(seconds) // 60} min {int(seconds) % 60:02d} s"
+
+
+def jobs() -> int:
+    """CPUs this process may use, which in a container is fewer than the machine has."""
+    return len(os.sched_getaffinity(0))
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Readers see the old file or the new one, also after a crash half way."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    partial.write_text(text)
+    os.replace(partial, path)
+
+
+def fresh_directory(path: Path) -> Path:
+    """@path, empty."""
+    shutil.rmtree(path, ignore_errors=True)
+    path.mkdir(parents=True)
+    return path
+
+
+def need_space(path: Path, gib: float) -> None:
+    """Say so before the work rather than in the middle of it."""
+    path.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(path).free / 2**30
+    if free < gib:
+        raise Problem(f"no space: {path} has {free:.1f} GiB free, {gib:g} GiB are needed")
+
+
+@contextlib.contextmanager
+def lock(name: str) -> Iterator[None]:
+    """One provisioning of a thing at a time, also over several checkouts sharing a cache."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with open(CACHE / f".{name}.lock", "w") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno not in (errno.EAGAIN, errno.EACCES):
+                raise
+            say(f"  another run is providing {name}, waiting for it")
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def log_tail(log: Path, lines: int = 15) -> str:
+    """The end of @log, where tools put what went wrong."""
+    return "\n".join(log.read_text(errors="replace").splitlines()[-lines:])
+
+
+def output_of(command: Sequence[object], **options: object) -> str:
+    """The standard output of a command that must succeed."""
+    argv = [str(word) for word in command]
+    try:
+        return subprocess.run(argv, check=True, text=True, capture_output=True, **options).stdout  # type: ignore
+    except FileNotFoundError:
+        raise Problem(f"command not found: {argv[0]}") from None
+    except subprocess.CalledProcessError as error:
+        last = (error.stderr or error.stdout or "").strip().splitlines()[-1:]
+        raise Problem(f"{' '.join(argv[:3])} ...: {last[0] if last else f'exit {error.returncode}'}") from None
+
+
+class Progress:
+    """How far a long step is: a moving line on a terminal, a line each half minute elsewhere."""
+
+    def __init__(self, title: str, expected: int = 0):
+        self.title, self.expected, self.done = title, expected, 0
+        self.start = self.said = time.monotonic()
+        self.tty = sys.stdout.isatty()
+        if not self.tty:
+            say(f"  {title} ...")
+
+    def step(self, count: int = 1) -> None:
+        """@count more are done."""
+        self.done += count
+        now = time.monotonic()
+        if now - self.said >= (0.2 if self.tty else 30):
+            self.said = now
+            self._show()
+
+    def _show(self) -> None:
+        share = f" of about {self.expected}" if self.expected >= self.done else ""
+        text = f"  {self.title}: {self.done}{share}, {took(self.start)}"
+        print(f"\r{text}\033[K" if self.tty else text, end="" if self.tty else "\n", flush=True)
+
+    def finish(self, text: str = "done") -> None:
+        """The last line of the step, with the time it took."""
+        print(f"{chr(13) if self.tty else ''}  {self.title}: {text} in {took(self.start)}"
+              f"{chr(27) + '[K' if self.tty else ''}", flush=True)
+
+
+def run_logged(command: Sequence[object], log: Path, *, cwd: Optional[Path] = None,
+               on_line: Optional[Callable[[str], None]] = None, env: Optional[dict] = None,
+               quiet: bool = False) -> None:
+    """Run @command with everything it says in @log; what went wrong is the caller's last line to the user."""
+    argv = [str(word) for word in command]
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with open(log, "a") as sink:
+        sink.write(f"$ {' '.join(argv)}\n")
+        sink.flush()
+        try:
+            process = subprocess.Popen(argv, cwd=cwd, env=env, stdin=subprocess.DEVNULL, text=True,
+                                       errors="replace", stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        except FileNotFoundError:
+            raise Problem(f"command not found: {argv[0]}") from None
+        assert process.stdout
+        full = False
+        for line in process.stdout:
+            sink.write(line)
+            full = full or "No space left on device" in line
+            if on_line:
+                on_line(line)
+    status = process.wait()
+    if full:
+        raise Problem(f"no space left on the device of {log.parent} (log: {shown(log)})")
+    if status:
+        if not quiet:
+            print(log_tail(log), file=sys.stderr)
+        raise Problem(f"{argv[0]} failed with status {status} (log: {shown(log)})")
+
+
+def shown(path: Path) -> str:
+    """A path the way a user in the top directory would type it."""
+    try:
+        return str(path.relative_to(ROOT))
+    except ValueError:
+        return str(path)

@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Kernels: the vehicles, their configuration, and a cache by content that never holds half a build."""
+
+import hashlib
+import json
+import re
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import packages
+import source
+from common import (CACHE, HERE, OUT, Problem, Progress, fresh_directory, jobs, lock, need_space, output_of,
+                    run_logged, say, shown, write_atomically)
+
+CONFIG = HERE / "config"
+
+
+@dataclass(frozen=True)
+class Vehicle:
+    """A kind of machine that cmwq2 is run on."""
+
+    name: str
+    arch: str
+    fragments: tuple
+    targets: tuple
+    image: str          # below the build directory
+    objects: int        # about how many files a build compiles, for the progress line
+    gib: float          # about how much disk it takes
+    slow: float         # wall clock limits are multiplied by this (and again for an emulated CPU)
+
+
+VEHICLES = {
+    "uml": Vehicle("uml", "um", ("base", "uml"), ("linux", "modules"), "linux", 870, 1, 1),
+    "debug": Vehicle("debug", "um", ("base", "uml", "debug"), ("linux", "modules"), "linux", 900, 1.5, 4),
+    # The modules of KVM are not wanted, only the exports its configuration switches on.
+    "x86": Vehicle("x86", "x86_64", ("base", "x86"), ("bzImage", "lib/test_workqueue.ko"),
+                   "arch/x86/boot/bzImage", 1400, 2, 1),
+}
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A built kernel; @build is also a KDIR for modules."""
+
+    vehicle: Vehicle
+    build: Path
+    source: source.Source
+    release: str
+
+    @property
+    def image(self) -> Path:
+        """What is booted."""
+        return self.build / self.vehicle.image
+
+    @property
+    def symbols(self) -> Path:
+        """The same with its DWARF."""
+        return self.build / "vmlinux"
+
+
+def vehicle(name: str) -> Vehicle:
+    """The vehicle called @name."""
+    if name not in VEHICLES:
+        raise Problem(f"VM={name} is not known; allowed: {', '.join(VEHICLES)}")
+    return VEHICLES[name]
+
+
+def _fragment(target: Vehicle) -> str:
+    return "".join((CONFIG / f"{name}.config").read_text() for name in target.fragments)
+
+
+def wanted(fragment: str) -> str:
+    """The lines of @fragment for Kconfig: without comments, which its parser would take as part of a value."""
+    lines = [re.sub(r"\s*#.*", "", line) for line in fragment.splitlines()]
+    return "".join(f"{line}\n" for line in lines if line)
+
+
+def check_config(fragment: str, config: str) -> list:
+    """The options of @fragment, asked for or asserted, that @config does not have."""
+    have = set(config.splitlines())
+    asked = wanted(fragment).split("\n")[:-1]
+    asked += re.findall(r"^#CHECK (CONFIG_\S+)", fragment, re.MULTILINE)
+    lost = []
+    for line in asked:
+        name, _, value = line.partition("=")
+        if value == "n" and not any(entry.startswith(f"{name}=") for entry in have):
+            continue
+        if line not in have:
+            lost.append(line)
+    return lost
+
+
+def _key(target: Vehicle, tree: source.Source) -> str:
+    compiler = output_of(["gcc", "--version"]).splitlines()[0]
+    content = "\n".join((tree.name, wanted(_fragment(target)), compiler, " ".join(target.targets)))
+    return hashlib.sha256(content.encode()).hexdigest()[:12]
+
+
+def provide(target: Vehicle) -> Kernel:
+    """The kernel of @target, built now unless a whole one is in the cache."""
+    packages.require("build", *([] if source.given() else ["source"]))
+    tree = source.provide()
+    build = CACHE / "kernels" / f"{target.name}-{_key(target, tree)}"
+    with lock(build.name):
+        if tree.mine or not _whole(build, target):
+            need_space(CACHE, target.gib)
+            _build(target, tree, build)
+        _say_where(target, build)
+        return Kernel(target, build, tree, (build / "include/config/kernel.release").read_text().strip())
+
+
+def _artefacts(target: Vehicle) -> tuple:
+    return (target.image, "vmlinux", "Module.symvers", ".config", "lib/test_workqueue.ko", "scripts/mod/modpost")
+
+
+def _whole(build: Path, target: Vehicle) -> bool:
+    """Whether @build was finished, and is as it was then: a full disk or a stray rm leaves a stamp behind."""
+    try:
+        stamp = json.loads((build / "ready.json").read_text())
+    except (OSError, ValueError):
+        return False
+    return all((build / name).is_file() and (build / name).stat().st_size == stamp.get(name)
+               for name in _artefacts(target))
+
+
+def _build(target: Vehicle, tree: source.Source, build: Path) -> None:
+    """Kbuild writes absolute paths into its output, so this builds in place; the stamp comes last."""
+    (build / "ready.json").unlink(missing_ok=True)
+    if not tree.mine:
+        fresh_directory(build)
+    build.mkdir(parents=True, exist_ok=True)
+    log = OUT / "log" / f"{build.name}.log"
+    log.unlink(missing_ok=True)
+    make = ["make", "-C", tree.tree, f"ARCH={target.arch}", f"O={build}"]
+    progress = Progress(f"{target.name} kernel {tree.name} ({shown(log)})", target.objects)
+    fragment = _fragment(target)
+    (build / "fragment").write_text(wanted(fragment))
+    run_logged([*make, f"KCONFIG_ALLCONFIG={build}/fragment", "allnoconfig"], log)
+    lost = check_config(fragment, (build / ".config").read_text())
+    if lost:
+        raise Problem(f"{target.name} kernel: Kconfig dropped {', '.join(lost)} "
+                      f"(fragments: {', '.join(f'{name}.config' for name in target.fragments)})")
+    run_logged([*make, f"-j{jobs()}", *target.targets], log,
+               on_line=lambda line: progress.step() if line.startswith("  CC ") else None)
+    symvers = build / "Module.symvers"
+    if not symvers.exists():
+        shutil.copy(build / "vmlinux.symvers", symvers)
+    stamp = {name: (build / name).stat().st_size for name in _artefacts(target)}
+    write_atomically(build / "ready.json", json.dumps({**stamp, "objects": progress.done}, indent=1))
+    progress.finish(f"{progress.done} files built")
+
+
+def _say_where(target: Vehicle, build: Path) -> None:
+    """A stable name beside the hashed one, for KDIR= and for people."""
+    link = OUT / f"kernel-{target.name}"
+    OUT.mkdir(exist_ok=True)
+    if link.is_symlink() and link.resolve() == build.resolve():
+        return
+    link.unlink(missing_ok=True)
+    link.symlink_to(build)

@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Debian packages and the Python environment: what a verb needs and the system lacks."""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from common import HERE, OUT, Problem, lock, need_space, output_of, run_logged, say, took, write_atomically
+
+# What a verb asks for by group. A command, or a file where there is none, tells whether a package is there:
+# it is quicker than dpkg and also right where the user installed it some other way.
+GROUPS = {
+    "build": {
+        "gcc": "gcc", "make": "make", "ld": "binutils", "flex": "flex", "bison": "bison", "bc": "bc",
+        "/usr/include/gelf.h": "libelf-dev", "/usr/include/stdlib.h": "libc6-dev",
+    },
+    "source": {"apt-get": "apt", "dpkg-deb": "dpkg", "tar": "tar", "xz": "xz-utils",
+               "/usr/share/keyrings/debian-archive-keyring.gpg": "debian-archive-keyring"},
+    "guest": {"/bin/busybox": "busybox-static"},
+    "x86": {"qemu-system-x86_64": "qemu-system-x86"},
+    "python": {"/usr/share/doc/python3-venv": "python3-venv"},
+    "chroot": {"mmdebstrap": "mmdebstrap"},
+}
+
+
+def _present(probe: str) -> bool:
+    if probe.startswith("/"):
+        return Path(probe).exists()
+    # The sbin directories are not in everybody's PATH, and nothing here is there.
+    return shutil.which(probe) is not None
+
+
+def missing(*groups: str) -> list:
+    """Debian names of the packages @groups need and the system lacks."""
+    return sorted({package for group in groups for probe, package in GROUPS[group].items() if not _present(probe)})
+
+
+def require(*groups: str) -> None:
+    """Install what @groups lack, or say what it is where that is not ours to do."""
+    names = missing(*groups)
+    if not names:
+        return
+    if not Path("/etc/debian_version").exists() or not shutil.which("apt-get"):
+        raise Problem(f"missing packages (Debian names): {' '.join(names)}")
+    prefix = [] if os.geteuid() == 0 else ["sudo", "-n"]
+    if prefix and (not shutil.which("sudo") or subprocess.run([*prefix, "true"], capture_output=True).returncode):
+        raise Problem(f"missing packages, and neither root nor sudo to install them: apt-get install {' '.join(names)}")
+    _install(prefix, names)
+    left = missing(*groups)
+    if left:
+        raise Problem(f"still missing after the installation: {' '.join(left)}")
+
+
+def _install(prefix: list, names: list) -> None:
+    start, log = time.monotonic(), OUT / "log" / "packages.log"
+    say(f"  installing Debian packages: {' '.join(names)}")
+    env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    command = [*prefix, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get"]
+    install = [*command, "install", "-y", "-q", "--no-install-recommends", *names]
+    with lock("packages"):
+        # The lists may be absent (a fresh container) or older than the archive, so they are always renewed.
+        run_logged([*command, "-q", "update"], log, env=env)
+        run_logged(install, log, env=env)
+    say(f"  installed in {took(start)}")
+
+
+def python_environment() -> Path:
+    """The virtual environment with the pinned packages; its path."""
+    pins = (HERE / "requirements.txt").read_text()
+    venv = OUT / "venv"
+    stamp = venv / "ready"
+    with lock("venv"):
+        if stamp.exists() and stamp.read_text() == pins and (venv / "bin/drgn").exists():
+            return venv
+        need_space(OUT, 0.5)
+        start, log = time.monotonic(), OUT / "log" / "venv.log"
+        say(f"  Python packages into {venv.name}: {' '.join(line for line in pins.split() if '==' in line)}")
+        shutil.rmtree(venv, ignore_errors=True)
+        if not _venv_works():
+            require("python")
+        run_logged([sys.executable, "-m", "venv", venv], log)
+        run_logged([venv / "bin/python", "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "-q",
+                    "--only-binary=:all:", "-r", HERE / "requirements.txt"], log)
+        output_of([venv / "bin/drgn", "--version"])
+        write_atomically(stamp, pins)
+        say(f"  Python packages ready in {took(start)}")
+    return venv
+
+
+def _venv_works() -> bool:
+    """Debian's python3 has the venv module without python3-venv, but not the ensurepip it needs."""
+    return subprocess.run([sys.executable, "-c", "import venv, ensurepip"], capture_output=True).returncode == 0
