@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The modules, built for any kernel."""
+
+import re
+import shutil
+import sys
+import time
+from pathlib import Path
+
+from common import HERE, OUT, ROOT, Problem, jobs, lock, log_tail, run_logged, say, shown, took
+from kernel import Kernel
+
+SOURCES = ("Kbuild", "include", "src", "kunit", "bench")
+SELFTEST = HERE / "selftest"
+
+
+def check_kdir(kdir: Path) -> None:
+    """Refuse what no module can be built against before anything is written."""
+    for part in ("Makefile", "include/config/auto.conf"):
+        if not (kdir / part).is_file():
+            raise Problem(f"KDIR={kdir} is no kernel build tree (it has no {part}); allowed: a directory a kernel "
+                          "was built in, or the build directory of an installed headers package")
+
+
+def arch_of(kdir: Path) -> str:
+    """What ARCH= the tree was configured with, as far as Kbuild would not find out by itself."""
+    return "um" if "CONFIG_UML=y\n" in (kdir / "include/config/auto.conf").read_text() else "x86_64"
+
+
+def build_in_place(kdir: Path, compiler: str, warnings: str) -> None:
+    """`make modules`: beside the sources, as every out-of-tree module is built."""
+    check_kdir(kdir)
+    if not shutil.which(compiler):
+        raise Problem(f"CC={compiler}: no such compiler in PATH; allowed: the compiler {shown(kdir)} was built with, "
+                      "as a rule gcc")
+    start, log = time.monotonic(), OUT / "log" / "modules.log"
+    log.unlink(missing_ok=True)
+    # Not in the user's sources, but the log needs a place also where there was no out/ yet.
+    command = ["make", "-C", kdir, f"M={ROOT}", f"-j{jobs()}", f"ARCH={arch_of(kdir)}"]
+    command += [f"CC={compiler}"] if compiler != "gcc" else []
+    command += [f"W={warnings}"] if warnings else []
+    _make(command + ["modules"], log, ROOT)
+    say(f"  modules for {kdir} built in {took(start)}")
+
+
+def build(kernel: Kernel) -> list:
+    """All modules for @kernel, in a directory of its own; their paths."""
+    return _build(kernel.build, kernel.vehicle.name, [(ROOT / name, name) for name in SOURCES])
+
+
+def build_selftest(kernel: Kernel) -> list:
+    """The modules that misbehave on purpose."""
+    return _build(kernel.build, f"{kernel.vehicle.name}-selftest", [(SELFTEST, ".")])
+
+
+def _build(kdir: Path, name: str, sources: list) -> list:
+    start = time.monotonic()
+    work = OUT / "modules" / name
+    log = OUT / "log" / f"modules-{name}.log"
+    with lock(f"modules-{name}"):
+        _for_this_kernel(work, kdir)
+        mirror(sources, work)
+        log.unlink(missing_ok=True)
+        _make(["make", "-C", kdir, f"M={work}", f"-j{jobs()}", f"ARCH={arch_of(kdir)}", "modules"], log, work)
+    built = sorted(work.rglob("*.ko"))
+    say(f"  modules for {name}: {' '.join(path.name for path in built)} in {took(start)}")
+    return built
+
+
+def _for_this_kernel(work: Path, kdir: Path) -> None:
+    """Objects of another kernel are of no use, and Kbuild does not always notice."""
+    mark = work / ".kdir"
+    if work.exists() and (not mark.exists() or mark.read_text() != str(kdir)):
+        shutil.rmtree(work)
+    work.mkdir(parents=True, exist_ok=True)
+    mark.write_text(str(kdir))
+
+
+def mirror(sources: list, work: Path) -> None:
+    """Copy what differs and drop what is gone. Several kernels build the same sources, and Kbuild of 6.1 and 6.12
+    can only put objects beside them."""
+    kept = set()
+    for origin, name in sources:
+        files = [origin] if origin.is_file() else sorted(path for path in origin.rglob("*") if _is_source(path))
+        for path in files:
+            target = work / name / path.relative_to(origin) if path != origin else work / name
+            kept.add(target)
+            content = path.read_bytes()
+            if target.exists() and target.read_bytes() == content:
+                continue
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content)
+    for path in work.rglob("*"):
+        if _is_source(path) and path not in kept:
+            path.unlink()
+            path.with_suffix(".ko").unlink(missing_ok=True)
+
+
+def _is_source(path: Path) -> bool:
+    if path.name.endswith(".mod.c") or not path.is_file():
+        return False
+    return path.suffix in (".c", ".h") or path.name in ("Kbuild", "Kbuild.include")
+
+
+def _make(command: list, log: Path, work: Path) -> None:
+    try:
+        run_logged(command, log, quiet=True)
+    except Problem:
+        # The compiler saw copies; the user wants the names of the originals.
+        print(_readable(log, work), file=sys.stderr)
+        raise
+    warnings = [line for line in log.read_text(errors="replace").splitlines() if re.search(r"\bwarning:", line, re.I)]
+    for line in warnings:
+        say(line.replace(f"{work}/", ""))
+
+
+def _readable(log: Path, work: Path) -> str:
+    lines = [line for line in log.read_text(errors="replace").splitlines() if re.search(r"error|undefined|\*\*\*", line, re.I)]
+    return ("\n".join(lines[:30]) or log_tail(log)).replace(f"{work}/", "")
