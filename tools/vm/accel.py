@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Which accelerator QEMU gets. That /dev/kvm opens proves nothing: it counts once a guest has booted with it."""
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from common import OUT, fresh_directory, say, write_atomically
+
+if TYPE_CHECKING:
+    from kernel import Kernel
+
+TCG = "tcg,thread=multi"
+TCG_SLOWER = 5      # how much longer a guest may take whose CPUs are emulated
+PROBE_SECONDS = 20
+
+
+def accelerator(kernel: "Kernel") -> str:
+    """The -accel argument for guests of @kernel, or 'native' where the vehicle is no QEMU."""
+    if kernel.vehicle.arch == "um":
+        return "native"
+    if not os.access("/dev/kvm", os.R_OK | os.W_OK):
+        return TCG
+    return "kvm" if _probed(kernel) else TCG
+
+
+def _probed(kernel: "Kernel") -> bool:
+    # The answer belongs to this host: its kernel, and the boot, for what a hypervisor above it may change.
+    key = f"{os.uname().release} {Path('/proc/sys/kernel/random/boot_id').read_text().strip()}"
+    cache = OUT / "kvm.json"
+    try:
+        answer = json.loads(cache.read_text())
+        if answer["host"] == key:
+            return answer["usable"]
+    except (OSError, ValueError, KeyError):
+        pass
+    say(f"  trying whether a guest boots with KVM (once, {PROBE_SECONDS} s at most)")
+    usable = _boots(kernel)
+    say(f"  KVM {'works' if usable else 'does not work here: guests run under TCG, an emulated CPU'}")
+    write_atomically(cache, json.dumps({"host": key, "usable": usable}))
+    return usable
+
+
+def _boots(kernel: "Kernel") -> bool:
+    import guest    # guest asks this module for the accelerator; only the probe needs it the other way round
+    run = guest.Run(kernel, "probe", fresh_directory(OUT / "run" / "kvm-probe"), limit=PROBE_SECONDS)
+    return guest.boot(run, "kvm").passed

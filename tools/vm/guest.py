@@ -1,0 +1,235 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Boots a guest, keeps its channels apart, and ends it when its time is up."""
+
+import io
+import os
+import selectors
+import signal
+import subprocess
+import tarfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Callable, Iterable, Mapping, Optional
+
+import accel
+import initramfs
+import packages
+import verdict
+from common import EXIT_LOST, OUT, fresh_directory, shown, write_atomically
+from kernel import Kernel
+
+CPUS = 2
+MEMORY = "1G"
+
+# Any oops ends the guest at once: what runs on after one is worth nothing, and may hang. The taint mask does the
+# same for a bad page (5) and a died process (7), but not for a WARN: the suites after it still have a say.
+PARAMETERS = "oops=panic panic=-1 panic_on_taint=0xa0 loglevel=7"
+
+
+@dataclass
+class Run:
+    """One boot: what to run, and afterwards what came of it."""
+
+    kernel: Kernel
+    job: str
+    home: Path
+    modules: list = field(default_factory=list)
+    settings: dict = field(default_factory=dict)
+    limit: float = 60           # wall clock seconds on UML; other vehicles get a multiple
+    cpus: int = CPUS
+    extra: list = field(default_factory=list)       # more arguments for QEMU
+    on_event: Optional[Callable[[list], None]] = None
+    outcome: verdict.Outcome = field(default_factory=verdict.Outcome)
+    seconds: float = 0
+    doing: str = "booting"
+    events: list = field(default_factory=list)
+
+    @property
+    def console(self) -> Path:
+        """All that the kernel printed, with host time."""
+        return self.home / "console.log"
+
+    @property
+    def results(self) -> Path:
+        """The files the guest sent."""
+        return self.home / "results"
+
+
+def home(name: str) -> Path:
+    """An empty directory for a run called @name."""
+    return fresh_directory(OUT / "run" / name)
+
+
+def command(run: Run, accelerator: str, results: str, verdicts: str, interactive: bool = False) -> list:
+    """How the guest is started; @results and @verdicts name the channels."""
+    initrd = run.home / "initramfs.cpio"
+    if run.kernel.vehicle.arch == "um":
+        # SMP needs the seccomp mode. Rebooting would start over; the harness wants the end of it.
+        return [run.kernel.image, f"mem={MEMORY}", f"ncpus={run.cpus}", "seccomp=on", "noreboot", f"initrd={initrd}",
+                "con=null", "con0=fd:0,fd:1", f"ssl0={results}", f"ssl1={verdicts}", "ssl=null", *PARAMETERS.split()]
+    return qemu_machine(accelerator, run.cpus) + [
+        "-kernel", run.kernel.image, "-initrd", initrd, "-append", f"console=ttyS0 {PARAMETERS}",
+        "-serial", "mon:stdio" if interactive else "stdio", "-serial", results, "-serial", verdicts, *run.extra]
+
+
+def qemu_machine(accelerator: str, cpus: int) -> list:
+    """q35, because fw_cfg has DMA there, which -device vmcoreinfo needs."""
+    return ["qemu-system-x86_64", "-machine", "q35", "-accel", accelerator, "-cpu", "max", "-smp", str(cpus),
+            "-m", MEMORY, "-nodefaults", "-no-reboot", "-display", "none", "-device", "vmcoreinfo"]
+
+
+def ttys(kernel: Kernel) -> dict:
+    """The guest's names of the channels."""
+    first = 0 if kernel.vehicle.arch == "um" else 1
+    return {"RESULTS_TTY": f"/dev/ttyS{first}", "VERDICT_TTY": f"/dev/ttyS{first + 1}"}
+
+
+def prepare(run: Run) -> None:
+    """The initramfs of @run."""
+    packages.require("guest", *(["x86"] if run.kernel.vehicle.arch == "x86_64" else []))
+    settings = {"VEHICLE": run.kernel.vehicle.name, **ttys(run.kernel), **run.settings}
+    initramfs.write(run.home / "initramfs.cpio", run.job, run.modules, settings)
+
+
+def boot(run: Run, accelerator: Optional[str] = None) -> verdict.Outcome:
+    """Run @run to its end, whatever that is."""
+    write_atomically(run.home / "verdict", "FAILED the run has not ended\n")
+    prepare(run)
+    if accelerator is None:
+        accelerator = accel.accelerator(run.kernel)
+    limit = run.limit * run.kernel.vehicle.slow * (accel.TCG_SLOWER if accelerator.startswith("tcg") else 1)
+    start = time.monotonic()
+    status, hang = _Session(run, accelerator, limit).watch()
+    run.seconds = time.monotonic() - start
+    console = run.console.read_text(errors="replace")
+    reported = verdict.read_reported(run.home / "verdict.channel")
+    run.outcome = verdict.judge(run.kernel.vehicle.name, reported, console, hang, status)
+    if not _unpack_results(run) and run.outcome.passed:
+        run.outcome = verdict.Outcome(EXIT_LOST, "the results did not arrive whole")
+    write_atomically(run.home / "verdict", f"{run.outcome}\nlog: {shown(run.console)}\n")
+    return run.outcome
+
+
+def _unpack_results(run: Run) -> bool:
+    """The files out of the results channel: one archive after the other, the last perhaps cut off."""
+    run.results.mkdir(exist_ok=True)
+    data = (run.home / "results.channel").read_bytes()
+    try:
+        with tarfile.open(fileobj=io.BytesIO(data), mode="r:", ignore_zeros=True) as archive:
+            for member in archive:
+                target = (run.results / member.name).resolve()
+                if member.isfile() and run.results.resolve() in target.parents:
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    content = archive.extractfile(member)
+                    assert content
+                    target.write_bytes(content.read())
+    except (tarfile.TarError, EOFError):
+        return False
+    return True
+
+
+class _Session:
+    """A guest's process with a pipe for each channel."""
+
+    def __init__(self, run: Run, accelerator: str, limit: float):
+        self.run, self.start = run, time.monotonic()
+        self.deadline, self.limit = self.start + limit, limit
+        self.pending = {"console": b"", "verdict": b""}
+        self.files = {name: open(run.home / name, "wb")
+                      for name in ("console.log", "results.channel", "verdict.channel")}
+        self.selector = selectors.DefaultSelector()
+        results, verdicts, console = os.pipe(), os.pipe(), os.pipe()
+        for name, (reader, _) in (("results", results), ("verdict", verdicts), ("console", console)):
+            os.set_blocking(reader, False)
+            self.selector.register(reader, selectors.EVENT_READ, name)
+        if run.kernel.vehicle.arch == "um":
+            names = (f"null,fd:{results[1]}", f"null,fd:{verdicts[1]}")
+        else:
+            names = (f"file:/dev/fd/{results[1]}", f"file:/dev/fd/{verdicts[1]}")
+        argv = [str(word) for word in command(run, accelerator, *names)]
+        write_atomically(run.home / "command", " ".join(argv) + "\n")
+        # A session of its own: UML is several processes, and all must go when the time is up.
+        self.process = subprocess.Popen(argv, cwd=run.home, stdin=subprocess.DEVNULL, stdout=console[1],
+                                        stderr=console[1], pass_fds=(results[1], verdicts[1]), start_new_session=True)
+        for _, writer in (results, verdicts, console):
+            os.close(writer)
+
+    def watch(self) -> tuple:
+        """Until the guest has ended: its exit status, and what it hung in if it did."""
+        hang = None
+        try:
+            while self.selector.get_map():
+                left = self.deadline - time.monotonic()
+                if left <= 0:
+                    hang = f"{self.run.doing}, ended after {self.limit:.0f} s"
+                    break
+                # Do not rely on the pipes' end alone: a stray process of the guest may still hold them.
+                if not self._pump(min(left, 0.5)) and self.process.poll() is not None:
+                    break
+        finally:
+            self._kill()
+            self._pump(0)
+            for name, rest in list(self.pending.items()):
+                if rest:
+                    self._line(name, rest)
+            for handle in self.files.values():
+                handle.close()
+        return self.process.wait(), hang
+
+    def _kill(self) -> None:
+        """All processes of the guest; a clean end has none left but perhaps a stub that is on its way out."""
+        if self.process.poll() is None and self.selector.get_map():
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        try:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+
+    def _pump(self, timeout: float) -> bool:
+        """Take what the pipes have; whether there was anything."""
+        ready = self.selector.select(timeout)
+        for key, _ in ready:
+            data = os.read(key.fd, 1 << 16)
+            if not data:
+                self.selector.unregister(key.fd)
+                os.close(key.fd)
+            elif key.data == "results":
+                self.files["results.channel"].write(data)
+                self.files["results.channel"].flush()
+            else:
+                self._lines(key.data, data)
+        return bool(ready)
+
+    def _lines(self, name: str, data: bytes) -> None:
+        *lines, self.pending[name] = (self.pending[name] + data).split(b"\n")
+        for line in lines:
+            self._line(name, line)
+
+    def _line(self, name: str, line: bytes) -> None:
+        line = line.rstrip(b"\r")
+        if name == "console":
+            self.files["console.log"].write(b"%8.3f %s\n" % (time.monotonic() - self.start, line))
+            self.files["console.log"].flush()
+            return
+        self.files["verdict.channel"].write(line + b"\n")
+        self.files["verdict.channel"].flush()
+        words = line.decode(errors="replace").split()
+        if words[:1] == ["EVENT"]:
+            self._event(words[1:])
+
+    def _event(self, words: list) -> None:
+        self.run.events.append(words)
+        if words[:1] == ["start"]:
+            self.run.doing = " ".join(words[1:])
+        if self.run.on_event:
+            self.run.on_event(words)
+
+
+def run_job(kernel: Kernel, job: str, name: str, modules: Iterable[Path], settings: Mapping[str, object],
+            **options: object) -> Run:
+    """Boot @kernel with @job and wait for the outcome."""
+    run = Run(kernel, job, home(name), list(modules), dict(settings), **options)  # type: ignore
+    boot(run)
+    return run

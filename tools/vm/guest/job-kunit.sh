@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: GPL-2.0
+# Runs the suites named in SUITES (KUnit, in module KUNIT_MODULE) and SHELL_SUITES, one at a time, so that what
+# the kernel says can be put down to one of them and a panic costs no more than the suite it happened in.
+. /harness/settings
+. /harness/lib.sh
+
+ms() { # milliseconds since boot
+	local up
+	read -r up _ < /proc/uptime
+	echo $((${up%.*} * 1000 + 10 * 1${up#*.} - 1000))
+}
+
+# What went wrong in the kernel while one suite ran is that suite's failure.
+blame() { # blame SUITE
+	local taint=$(cat /proc/sys/kernel/tainted)
+	if [ $((taint & ~$(cat /run/harness/taint) & ~HARMLESS_TAINT)) != 0 ] && [ ! -e /run/harness/blamed ]; then
+		: > /run/harness/blamed
+		complain "the kernel complained during $1"
+	fi
+}
+
+for suite in $SUITES; do
+	event start "$suite"
+	start=$(ms)
+	echo "$suite" > /sys/module/kunit/parameters/filter_glob
+	for module in $KUNIT_NEEDS; do load "$module" || break 2; done
+	load "$KUNIT_MODULE" || break
+	if [ -e "/sys/kernel/debug/kunit/$suite/results" ]; then
+		save "ktap/$suite" < "/sys/kernel/debug/kunit/$suite/results"
+	fi
+	unload "$KUNIT_MODULE"
+	unloads=
+	for module in $KUNIT_NEEDS; do unloads="$module $unloads"; done
+	for module in $unloads; do unload "$module"; done
+	blame "$suite"
+	event end "$suite" $(($(ms) - start))
+done
+
+for suite in $SHELL_SUITES; do
+	event start "$suite"
+	start=$(ms)
+	sh "/harness/suites/$suite.sh" || complain "$suite.sh ended with status $?"
+	blame "$suite"
+	event end "$suite" $(($(ms) - start))
+done

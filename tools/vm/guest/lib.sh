@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: GPL-2.0
+# What /init and the jobs share. The channels: 8 takes the results (a tar stream), 9 the verdict.
+
+# --- causes of failure: the first one is reported, all are kept
+
+complain() { # complain TEXT: the run has failed, and why
+	echo "$*" >> /results/causes
+	echo "harness: $*" > /dev/kmsg
+}
+
+complained() {
+	[ -s /results/causes ]
+}
+
+# --- channels
+
+open_channels() {
+	stty -F "$RESULTS_TTY" raw -echo
+	stty -F "$VERDICT_TTY" raw -echo
+	exec 8> "$RESULTS_TTY" 9> "$VERDICT_TTY"
+}
+
+event() { # event WORD...: tell the host something now
+	echo "EVENT $*" >&9
+}
+
+# Sent as soon as it is known, so that a later panic does not take it along.
+send() { # send FILE...: files of /results
+	(cd /results && tar -cf - "$@") >&8
+}
+
+send_results() {
+	(cd /results && tar -cf - .) >&8
+}
+
+report() {
+	if complained; then
+		echo "FAILED $(head -n 1 /results/causes)" >&9
+	else
+		echo "PASSED" >&9
+	fi
+}
+
+# --- modules
+
+load() { # load NAME [PARAM=VALUE...]: insmod, or complain with the kernel's reason
+	local name=$1 said
+	shift
+	[ -e /run/harness/loaded ] || { echo "harness: first module" > /dev/kmsg; : > /run/harness/loaded; }
+	said=$(insmod "/modules/$name.ko" "$@" 2>&1) && return 0
+	complain "insmod $name${*:+ $*} failed: ${said##*: }"
+	return 1
+}
+
+unload() { # unload NAME: rmmod, or complain
+	local said
+	said=$(rmmod "$1" 2>&1) && return 0
+	complain "rmmod $1 failed: ${said##*: }"
+	return 1
+}
+
+loaded() { # loaded NAME
+	[ -d "/sys/module/$1" ]
+}
+
+# --- results
+
+save() { # save NAME: standard input becomes /results/NAME, on its way to the host at once
+	mkdir -p "$(dirname "/results/$1")"
+	cat > "/results/$1"
+	send "$1"
+}
+
+# --- shell suites: KTAP by hand, judged by the host like that of KUnit
+
+begin() { # begin SUITE
+	SUITE=$1 CASES=0 BAD=0
+	: > /tmp/cases
+}
+
+ok() { # ok NAME
+	CASES=$((CASES + 1))
+	echo "    ok $CASES $1" >> /tmp/cases
+}
+
+not_ok() { # not_ok NAME WHY
+	CASES=$((CASES + 1)) BAD=$((BAD + 1))
+	echo "    # $1: $2" >> /tmp/cases
+	echo "    not ok $CASES $1" >> /tmp/cases
+}
+
+skip() { # skip NAME WHY
+	CASES=$((CASES + 1))
+	echo "    ok $CASES $1 # SKIP $2" >> /tmp/cases
+}
+
+verify() { # verify NAME WHY COMMAND...: ok if COMMAND succeeds, else not ok with WHY
+	local name=$1 why=$2
+	shift 2
+	if "$@"; then ok "$name"; else not_ok "$name" "$why"; fi
+}
+
+end() {
+	{
+		echo "KTAP version 1"
+		echo "1..1"
+		echo "    KTAP version 1"
+		echo "    # Subtest: $SUITE"
+		echo "    1..$CASES"
+		cat /tmp/cases
+		[ "$BAD" = 0 ] && echo "ok 1 $SUITE" || echo "not ok 1 $SUITE"
+	} | save "ktap/$SUITE"
+}
+
+# --- what the kernel has to say
+
+note_taint() {
+	cat /proc/sys/kernel/tainted > /run/harness/taint
+}
+
+# The bits a test run sets by itself: out of tree (12), unsigned (13), test (18).
+HARMLESS_TAINT=$((1 << 12 | 1 << 13 | 1 << 18))
+
+check_taint() {
+	local new=$(($(cat /proc/sys/kernel/tainted) & ~$(cat /run/harness/taint) & ~HARMLESS_TAINT)) bit=0
+	[ "$new" = 0 ] && return
+	local letters=PFSRMBUDAWCIOELKXTNJ said=
+	while [ $((new >> bit)) -gt 0 ]; do
+		[ $((new >> bit & 1)) = 1 ] && said="$said${letters:$bit:1}"
+		bit=$((bit + 1))
+	done
+	complain "the kernel was tainted: $said"
+}
+
+check_lockdep() {
+	[ -r /proc/lockdep_stats ] || return 0
+	grep -q 'debug_locks: *1' /proc/lockdep_stats || complain "lockdep switched itself off: it has complained"
+}
+
+# kmemleak ignores what is younger than its minimum age of 5 s, and wants to see an object twice.
+check_kmemleak() {
+	local file=/sys/kernel/debug/kmemleak
+	[ -e $file ] || return 0
+	sleep 5
+	echo scan > $file && echo scan > $file || { complain "kmemleak switched itself off"; return; }
+	cat $file > /results/kmemleak
+	[ -s /results/kmemleak ] || return 0
+	complain "kmemleak: $(grep -c '^unreferenced' /results/kmemleak) leaks, $(sed -n 's/^ *\[<.*>\] //p; s/^    \([a-z_].*+0x.*\)/\1/p' /results/kmemleak | head -n 3 | tr '\n' ' ')"
+}
+
+check_modules() {
+	local left=$(cut -d ' ' -f 1 /proc/modules | tr '\n' ' ')
+	[ -z "$left" ] || complain "modules left loaded: $left"
+}
+
+check_kernel() {
+	check_modules
+	check_kmemleak
+	check_taint
+	check_lockdep
+}

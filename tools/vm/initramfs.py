@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The guest's file system: busybox, the modules, one job. A cpio archive written here, so that neither root
+nor a tool is needed for the device node in it."""
+
+import stat
+from pathlib import Path
+from typing import Iterable, Mapping
+
+from common import HERE, output_of
+
+BUSYBOX = Path("/bin/busybox")
+GUEST = HERE / "guest"
+
+
+class Archive:
+    """A cpio archive of the "newc" kind that the kernel unpacks."""
+
+    def __init__(self) -> None:
+        self._parts: list = []
+        self._directories: set = set()
+        self._inode = 0
+
+    def _entry(self, name: str, mode: int, data: bytes = b"", device: tuple = (0, 0)) -> None:
+        self._inode += 1
+        fields = (self._inode, mode, 0, 0, 1, 0, len(data), 0, 0, *device, len(name) + 1, 0)
+        head = b"070701" + b"".join(b"%08X" % field for field in fields) + name.encode() + b"\0"
+        for part in (head, data):
+            self._parts.append(part + b"\0" * (-len(part) % 4))
+
+    def directory(self, name: str) -> None:
+        """@name and what is above it."""
+        if name in self._directories or name in ("", "."):
+            return
+        self.directory(str(Path(name).parent))
+        self._directories.add(name)
+        self._entry(name, stat.S_IFDIR | 0o755)
+
+    def file(self, name: str, data: bytes, mode: int = 0o644) -> None:
+        """A file with content @data."""
+        self.directory(str(Path(name).parent))
+        self._entry(name, stat.S_IFREG | mode, data)
+
+    def link(self, name: str, target: str) -> None:
+        """A symbolic link."""
+        self.directory(str(Path(name).parent))
+        self._entry(name, stat.S_IFLNK | 0o777, target.encode())
+
+    def character_device(self, name: str, major: int, minor: int) -> None:
+        """A device node."""
+        self.directory(str(Path(name).parent))
+        self._entry(name, stat.S_IFCHR | 0o600, device=(major, minor))
+
+    def write(self, path: Path) -> None:
+        """The whole archive to @path."""
+        self._entry("TRAILER!!!", 0)
+        path.write_bytes(b"".join(self._parts))
+
+
+def settings_text(settings: Mapping[str, object]) -> str:
+    """@settings as sh reads them."""
+    lines = []
+    for name, value in settings.items():
+        quoted = str(value).replace("'", "'\\''")
+        lines.append(f"{name}='{quoted}'\n")
+    return "".join(lines)
+
+
+def write(path: Path, job: str, modules: Iterable[Path], settings: Mapping[str, object]) -> None:
+    """The initramfs that runs guest/job-@job.sh with @modules in /modules."""
+    archive = Archive()
+    for name in ("proc", "sys", "dev", "tmp", "run", "root"):
+        archive.directory(name)
+    # The kernel opens it for /init, before /init can mount devtmpfs.
+    archive.character_device("dev/console", 5, 1)
+    archive.file("bin/busybox", BUSYBOX.read_bytes(), 0o755)
+    for applet in output_of([BUSYBOX, "--list"]).split():
+        if applet != "busybox":
+            archive.link(f"bin/{applet}", "busybox")
+    archive.file("init", (GUEST / "init").read_bytes(), 0o755)
+    archive.file("harness/lib.sh", (GUEST / "lib.sh").read_bytes())
+    archive.file("harness/job", (GUEST / f"job-{job}.sh").read_bytes())
+    for suite in sorted((GUEST / "suites").glob("*.sh")):
+        archive.file(f"harness/suites/{suite.name}", suite.read_bytes())
+    archive.file("harness/settings", settings_text({"JOB": job, **settings}).encode())
+    archive.directory("modules")
+    for module in modules:
+        archive.file(f"modules/{module.name}", module.read_bytes())
+    archive.write(path)

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Passed, failed or lost. The console can only make things worse: it is read for complaints, never for success."""
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Optional
+
+from common import EXIT_FAILED, EXIT_LOST, EXIT_PASSED
+
+# Written by lib.sh before the first insmod: what is above it cannot be the module's doing.
+FIRST_MODULE = "harness: first module"
+
+BADNESS = re.compile("|".join((
+    r"\bBUG: .*", r"\bWARNING: .*", r"\bKASAN: .*", r"\bUBSAN: .*", r"\bOops\b.*", r"\bkernel BUG at .*",
+    r"\bINFO: task .* blocked .*", r"\bINFO: rcu.*", r"\brcu: INFO: .*", r"\bINFO: trying to register non-static key.*",
+    r"\bINFO: lockdep is turned off.*", r"\bpossible .* deadlock.*", r"\b.*lock order.* detected.*",
+    r"\bInconsistent lock state.*", r"\binconsistent lock state.*", r"\bInvalid wait context.*",
+    r"\bbad unlock balance.*", r"\bheld lock freed.*", r"\bsuspicious RCU usage.*", r"\bODEBUG: .*",
+    r"\blist_(?:add|del) corruption.*", r"\bKernel panic - not syncing.*", r"\bsoft lockup.*", r"\bhard LOCKUP.*",
+    r"\bworkqueue lockup.*", r"\bOut of memory: .*", r"\bunable to handle .*", r"\bgeneral protection fault.*",
+    r"\bSegfault with no mm.*", r"\bkmemleak: .*(?:new suspected|disabled).*", r"\bslab .*corruption.*",
+    r"\bCMWQ2 BUG\b.*",
+)))
+
+PANIC = re.compile(r"Kernel panic - not syncing: *(.*)")
+
+
+@dataclass(frozen=True)
+class Known:
+    """A complaint of a vehicle itself. It excuses exactly this line, and only before a module was loaded."""
+
+    vehicle: str
+    line: "re.Pattern[str]"
+    reason: str
+
+
+KNOWN: list = []
+
+
+@dataclass
+class Outcome:
+    """What became of a run."""
+
+    status: int = EXIT_FAILED
+    cause: str = "no verdict was reached"
+    notes: list = field(default_factory=list)
+
+    @property
+    def passed(self) -> bool:
+        """Whether everything is fine."""
+        return self.status == EXIT_PASSED
+
+    def __str__(self) -> str:
+        return {EXIT_PASSED: "PASSED", EXIT_LOST: f"LOST {self.cause}"}.get(self.status, f"FAILED {self.cause}")
+
+
+def complaints(vehicle: str, console: str) -> list:
+    """The lines of the console in which the kernel complains, without those known of the vehicle itself."""
+    found, module_seen = [], False
+    for line in console.splitlines():
+        text = re.sub(r"^ *\d+\.\d+ ", "", line)
+        text = re.sub(r"^(?:<\d+>)?\[ *\d+\.\d+\](?:\[ *[TC]\d+\])? *", "", text)
+        if text.startswith("harness: "):
+            module_seen = module_seen or text.startswith(FIRST_MODULE)
+            continue
+        match = BADNESS.search(text)
+        if not match:
+            continue
+        if not module_seen and any(k.vehicle == vehicle and k.line.fullmatch(text.strip()) for k in KNOWN):
+            continue
+        found.append(match[0].strip())
+    return found
+
+
+def judge(vehicle: str, reported: str, console: str, hang: Optional[str], status: int) -> Outcome:
+    """The outcome of a guest that has ended: @reported is the last line of the verdict channel, @hang what it
+    was doing when the wall clock ended it."""
+    said = complaints(vehicle, console)
+    panic = next((match for match in map(PANIC.search, console.splitlines()) if match), None)
+    first = next((text for text in said if not text.startswith("Kernel panic")), "")
+    if panic:
+        return Outcome(EXIT_FAILED, f"panic: {panic[1]}{f' ({first})' if first else ''}", said)
+    if hang:
+        return Outcome(EXIT_FAILED, f"hang: {hang}{f' ({first})' if first else ''}", said)
+    if reported.startswith("FAILED"):
+        cause = reported[len("FAILED "):]
+        return Outcome(EXIT_FAILED, f"{cause}{f' ({first})' if first and first not in cause else ''}", said)
+    if said:
+        return Outcome(EXIT_FAILED, f"the kernel complained: {said[0]}", said)
+    if reported == "PASSED" and status == 0:
+        return Outcome(EXIT_PASSED, "", [])
+    if reported == "PASSED":
+        return Outcome(EXIT_LOST, f"the machine reported and then ended with status {status}", said)
+    return Outcome(EXIT_LOST, f"the machine ended with status {status} and without a verdict", said)
+
+
+def read_reported(channel: Path) -> str:
+    """The last whole line of the verdict channel that is a verdict."""
+    lines = channel.read_text(errors="replace").split("\n")[:-1] if channel.exists() else []
+    verdicts = [line.strip() for line in lines if line.startswith(("PASSED", "FAILED"))]
+    return verdicts[-1] if verdicts else ""
