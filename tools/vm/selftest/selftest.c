@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Misbehaves on purpose, one way a load, so that the harness can be seen to notice each.
+ */
+#include <linux/delay.h>
+#include <linux/kthread.h>
+#include <linux/module.h>
+#include <linux/mutex.h>
+#include <linux/slab.h>
+#include <linux/spinlock.h>
+
+static char *fault = "none";
+module_param(fault, charp, 0444);
+MODULE_PARM_DESC(fault, "what to do wrong: none, warn, bug, oops, panic, hang, lockdep, kasan, sleep, leak, error");
+
+static DEFINE_MUTEX(first);
+static DEFINE_MUTEX(second);
+static DEFINE_SPINLOCK(spin);
+
+static noinline void do_oops(void)
+{
+	*(volatile int *)8 = 0;
+}
+
+/* The cycle is closed without a second thread: lockdep needs only to have seen both orders. */
+static noinline void do_lockdep(void)
+{
+	mutex_lock(&first);
+	mutex_lock(&second);
+	mutex_unlock(&second);
+	mutex_unlock(&first);
+
+	mutex_lock(&second);
+	mutex_lock(&first);
+	mutex_unlock(&first);
+	mutex_unlock(&second);
+}
+
+static noinline void do_kasan(void)
+{
+	volatile char *buffer = kmalloc(13, GFP_KERNEL);
+
+	if (buffer)
+		buffer[13] = 1;
+	kfree((void *)buffer);
+}
+
+static noinline void do_leak(void)
+{
+	void *volatile lost = kmalloc(1000, GFP_KERNEL);
+
+	lost = NULL;
+	(void)lost;
+}
+
+static noinline void do_sleep(void)
+{
+	spin_lock(&spin);
+	msleep(1);
+	spin_unlock(&spin);
+}
+
+static noinline void do_hang(void)
+{
+	for (;;)
+		schedule_timeout_interruptible(HZ);
+}
+
+static int __init selftest_init(void)
+{
+	pr_info("%s\n", fault);
+	if (!strcmp(fault, "warn"))
+		WARN(1, "on purpose\n");
+	else if (!strcmp(fault, "bug"))
+		BUG();
+	else if (!strcmp(fault, "oops"))
+		do_oops();
+	else if (!strcmp(fault, "panic"))
+		panic("on purpose");
+	else if (!strcmp(fault, "hang"))
+		do_hang();
+	else if (!strcmp(fault, "lockdep"))
+		do_lockdep();
+	else if (!strcmp(fault, "kasan"))
+		do_kasan();
+	else if (!strcmp(fault, "sleep"))
+		do_sleep();
+	else if (!strcmp(fault, "leak"))
+		do_leak();
+	else if (strcmp(fault, "none"))
+		return -EINVAL;
+	return 0;
+}
+
+static void __exit selftest_exit(void)
+{
+}
+
+module_init(selftest_init);
+module_exit(selftest_exit);
+MODULE_DESCRIPTION("Faults for the harness of cmwq2 to find");
+MODULE_LICENSE("GPL");
