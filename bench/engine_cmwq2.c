@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Engine "cmwq2": cmwq2 with the policies of a profile, or, if none is named,
+ * with those in force.
+ */
+#include <linux/kernel.h>
+#include <linux/string.h>
+
+#include "bench.h"
+
+static void bench_cmwq2_fn(struct cmwq2_work *work)
+{
+	complete(&container_of(work, struct bench_item, cmwq2)->done);
+}
+
+static int bench_cmwq2_set_scope(struct bench_slot *slot)
+{
+	struct cmwq2_attrs *attrs;
+	int scope, ret;
+
+	scope = cmwq2_parse_affn_scope(slot->cfg->scope);
+	if (scope < 0) {
+		pr_err("cmwq2: config_scope '%s' is refused (%d)\n", slot->cfg->scope, scope);
+		return scope;
+	}
+	attrs = cmwq2_alloc_workqueue_attrs();
+	if (!attrs)
+		return -ENOMEM;
+	attrs->affn_scope = scope;
+	ret = cmwq2_apply_workqueue_attrs(slot->cmwq2, attrs);
+	if (ret)
+		pr_err("cmwq2: scope '%s' cannot be applied (%d)\n", slot->cfg->scope, ret);
+	cmwq2_free_workqueue_attrs(attrs);
+	return ret;
+}
+
+/* Producers may share a pool, which is then counted once. */
+static void bench_cmwq2_count(struct bench_slot *slot, struct bench_pool_counts *sum)
+{
+	struct cmwq2_pool_stats stats, other;
+	unsigned int i, j;
+
+	memset(sum, 0, sizeof(*sum));
+	for (i = 0; i < slot->cfg->producers; i++) {
+		if (cmwq2_pool_stats(slot->cmwq2, slot->items[i].cpu, &stats))
+			continue;
+		for (j = 0; j < i; j++)
+			if (!cmwq2_pool_stats(slot->cmwq2, slot->items[j].cpu, &other) &&
+			    other.id == stats.id)
+				break;
+		if (j < i)
+			continue;
+		sum->kicks += stats.kicks;
+		sum->coalesced += stats.coalesced;
+		sum->created += stats.created;
+		sum->cm_wakeups += stats.cm_wakeups;
+		sum->scan_wakeups += stats.scan_wakeups;
+		sum->maydays += stats.maydays;
+	}
+}
+
+static int bench_cmwq2_setup(struct bench_slot *slot)
+{
+	bool unbound = slot->cfg->queue == BENCH_QUEUE_UNBOUND;
+	unsigned int i;
+	int ret;
+
+	slot->cmwq2 = cmwq2_alloc_workqueue("cmwq2_bench.%u",
+					    unbound ? CMWQ2_WQ_UNBOUND : CMWQ2_WQ_PERCPU, 0,
+					    slot->index);
+	if (!slot->cmwq2)
+		return -ENOMEM;
+	if (unbound) {
+		ret = bench_cmwq2_set_scope(slot);
+		if (ret) {
+			cmwq2_destroy_workqueue(slot->cmwq2);
+			return ret;
+		}
+	}
+	for (i = 0; i < slot->cfg->producers; i++)
+		CMWQ2_INIT_WORK(&slot->items[i].cmwq2, bench_cmwq2_fn);
+	return 0;
+}
+
+static int bench_cmwq2_begin(struct bench_slot *slot)
+{
+	int ret;
+
+	if (slot->profile) {
+		strscpy(slot->saved, cmwq2_policy_get("profile"), sizeof(slot->saved));
+		ret = cmwq2_policy_set("profile", slot->profile);
+		if (ret) {
+			pr_err("cmwq2: no profile '%s' (%d)\n", slot->profile, ret);
+			return ret;
+		}
+	}
+	bench_cmwq2_count(slot, &slot->before);
+	return 0;
+}
+
+/**
+ * bench_cmwq2_check_profile - does the engine know a profile?
+ * @profile: its name
+ *
+ * Tries it, because the engine alone knows which it has.
+ *
+ * Return: 0 or the engine's complaint.
+ */
+int bench_cmwq2_check_profile(const char *profile)
+{
+	char saved[BENCH_NAME_LEN];
+	int ret;
+
+	strscpy(saved, cmwq2_policy_get("profile"), sizeof(saved));
+	ret = cmwq2_policy_set("profile", profile);
+	if (!ret && cmwq2_policy_set("profile", saved))
+		pr_warn("cmwq2: profile '%s' cannot be restored\n", saved);
+	return ret;
+}
+
+static bool bench_cmwq2_queue(struct bench_slot *slot, struct bench_item *item)
+{
+	return cmwq2_queue_work(slot->cmwq2, &item->cmwq2);
+}
+
+static void bench_cmwq2_end(struct bench_slot *slot, struct bench_sample *sample)
+{
+	struct bench_pool_counts *counts = &sample->counts;
+	int ret;
+
+	bench_cmwq2_count(slot, counts);
+	counts->kicks -= slot->before.kicks;
+	counts->coalesced -= slot->before.coalesced;
+	counts->created -= slot->before.created;
+	counts->cm_wakeups -= slot->before.cm_wakeups;
+	counts->scan_wakeups -= slot->before.scan_wakeups;
+	counts->maydays -= slot->before.maydays;
+
+	if (slot->profile) {
+		ret = cmwq2_policy_set("profile", slot->saved);
+		if (ret)
+			pr_warn("cmwq2: profile '%s' cannot be restored (%d)\n",
+				slot->saved, ret);
+	}
+}
+
+static void bench_cmwq2_teardown(struct bench_slot *slot)
+{
+	cmwq2_destroy_workqueue(slot->cmwq2);
+}
+
+const struct bench_engine bench_cmwq2 = {
+	.name		= "cmwq2",
+	.takes_profile	= true,
+	.has_counts	= true,
+	.setup		= bench_cmwq2_setup,
+	.begin		= bench_cmwq2_begin,
+	.queue		= bench_cmwq2_queue,
+	.end		= bench_cmwq2_end,
+	.teardown	= bench_cmwq2_teardown,
+};

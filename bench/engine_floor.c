@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Engine "floor": a thread for every producer and no pool at all, which is
+ * what handing an item over costs at least on this machine.
+ *
+ * A thread is placed like the worker it stands for: bound to the producer's
+ * CPU if the queue is percpu, not bound at all if it is unbound.
+ */
+#include <linux/err.h>
+#include <linux/kthread.h>
+#include <linux/sched.h>
+
+#include "bench.h"
+
+static int bench_floor_thread(void *data)
+{
+	struct bench_item *item = data;
+
+	for (;;) {
+		/*
+		 * Orders the state before the look at @posted. Pairs with
+		 * wake_up_process(), which orders the store of @posted before
+		 * its look at the state: one of the two sees the other.
+		 */
+		set_current_state(TASK_IDLE);
+		if (smp_load_acquire(&item->floor.posted)) {
+			__set_current_state(TASK_RUNNING);
+			/* Before complete(): after it the producer posts anew. */
+			WRITE_ONCE(item->floor.posted, false);
+			complete(&item->done);
+		} else if (kthread_should_stop()) {
+			__set_current_state(TASK_RUNNING);
+			return 0;
+		} else {
+			schedule();
+		}
+	}
+}
+
+static void bench_floor_stop(struct bench_slot *slot, unsigned int nr)
+{
+	while (nr--)
+		kthread_stop(slot->items[nr].floor.task);
+}
+
+static int bench_floor_setup(struct bench_slot *slot)
+{
+	unsigned int i;
+
+	for (i = 0; i < slot->cfg->producers; i++) {
+		struct bench_item *item = &slot->items[i];
+		struct task_struct *task;
+
+		item->floor.posted = false;
+		task = kthread_create(bench_floor_thread, item, "bench_floor/%u", i);
+		if (IS_ERR(task)) {
+			pr_err("floor: no thread for producer %u (%ld)\n", i, PTR_ERR(task));
+			bench_floor_stop(slot, i);
+			return PTR_ERR(task);
+		}
+		if (slot->cfg->queue == BENCH_QUEUE_PERCPU)
+			kthread_bind(task, item->cpu);
+		item->floor.task = task;
+		wake_up_process(task);
+	}
+	return 0;
+}
+
+static bool bench_floor_queue(struct bench_slot *slot, struct bench_item *item)
+{
+	if (READ_ONCE(item->floor.posted))
+		return false;
+	/* Pairs with the acquire in bench_floor_thread(). */
+	smp_store_release(&item->floor.posted, true);
+	wake_up_process(item->floor.task);
+	return true;
+}
+
+static void bench_floor_teardown(struct bench_slot *slot)
+{
+	bench_floor_stop(slot, slot->cfg->producers);
+}
+
+const struct bench_engine bench_floor = {
+	.name		= "floor",
+	.setup		= bench_floor_setup,
+	.queue		= bench_floor_queue,
+	.teardown	= bench_floor_teardown,
+};

@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The text of a result. bench/README.rst describes it, tools/bench_report.py
+ * reads it; a change to either of the two needs a new BENCH_FORMAT_VERSION,
+ * unless it only adds keys.
+ */
+#include <linux/cpumask.h>
+#include <linux/math64.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+#include <linux/stdarg.h>
+#include <linux/string.h>
+#include <linux/utsname.h>
+
+#include "bench.h"
+
+static const char * const bench_quantile_names[BENCH_NR_QUANTILES] = {
+	[BENCH_P50]	= "p50_ns",
+	[BENCH_P90]	= "p90_ns",
+	[BENCH_P95]	= "p95_ns",
+	[BENCH_P99]	= "p99_ns",
+	[BENCH_PMAX]	= "max_ns",
+};
+
+/**
+ * struct bench_text - text that is written twice, first to learn its length
+ * @buf: NULL the first time
+ * @len: characters so far
+ * @size: of @buf
+ * @lines: so far
+ */
+struct bench_text {
+	char		*buf;
+	size_t		len;
+	size_t		size;
+	unsigned int	lines;
+};
+
+static __printf(2, 3)
+void bench_add(struct bench_text *text, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	if (text->buf)
+		text->len += vscnprintf(text->buf + text->len, text->size - text->len,
+					fmt, args);
+	else
+		text->len += vsnprintf(NULL, 0, fmt, args);
+	va_end(args);
+}
+
+static void bench_end_line(struct bench_text *text)
+{
+	bench_add(text, "\n");
+	text->lines++;
+}
+
+#define bench_line(text, fmt, args...)			\
+	do {						\
+		bench_add(text, fmt, ##args);		\
+		bench_end_line(text);			\
+	} while (0)
+
+static void bench_add_ratio(struct bench_text *text, const char *key, u64 ratio)
+{
+	u32 part;
+	u64 whole;
+
+	if (ratio == BENCH_RATIO_NONE) {
+		bench_add(text, " %s=-", key);
+		return;
+	}
+	whole = div_u64_rem(ratio, BENCH_RATIO_ONE, &part);
+	bench_add(text, " %s=%llu.%04u", key, whole, part);
+}
+
+static void bench_add_counts(struct bench_text *text, const struct bench_pool_counts *counts)
+{
+	bench_add(text, " kicks=%llu coalesced=%llu created=%llu cm_wakeups=%llu scan_wakeups=%llu maydays=%llu",
+		  counts->kicks, counts->coalesced, counts->created,
+		  counts->cm_wakeups, counts->scan_wakeups, counts->maydays);
+}
+
+static void bench_format_header(struct bench_text *text, const struct bench_run *run)
+{
+	const struct bench_config *cfg = &run->cfg;
+	unsigned int i;
+
+	bench_line(text, "cmwq2_bench=%u", BENCH_FORMAT_VERSION);
+	if (run->failure)
+		bench_line(text, "status=failed reason=%s", run->failure);
+	else
+		bench_line(text, "status=ok");
+	bench_line(text, "workload=roundtrip");
+	bench_line(text, "kernel=%s", utsname()->release);
+	bench_line(text, "machine=%s", utsname()->machine);
+	bench_line(text, "cpus=%u", num_online_cpus());
+	bench_line(text, "hook=%s", cmwq2_hook_name());
+	bench_line(text, "queue=%s", bench_queue_names[cfg->queue]);
+	bench_line(text, "scope=%s", cfg->queue == BENCH_QUEUE_UNBOUND ? cfg->scope : "-");
+	bench_line(text, "producers=%u", cfg->producers);
+	bench_line(text, "items=%u", cfg->items);
+	bench_line(text, "rounds=%u", cfg->rounds);
+	bench_line(text, "warmup=%u", cfg->warmup);
+	bench_line(text, "seed=%llu", cfg->seed);
+	bench_line(text, "clock=mono_fast");
+	bench_line(text, "clock_cost_ns=%u", run->clock_cost);
+	bench_line(text, "clock_step_ns=%u", run->clock_step);
+	bench_add(text, "engines=");
+	for (i = 0; i < run->nr_slots; i++)
+		bench_add(text, "%s%s", i ? "," : "", run->slots[i].name);
+	bench_end_line(text);
+}
+
+static void bench_format_round(struct bench_text *text, const struct bench_slot *slot,
+			       unsigned int round)
+{
+	const struct bench_sample *sample = &slot->samples[round];
+	unsigned int q;
+
+	bench_add(text, "round=%u engine=%u position=%u rate=%llu span_ns=%llu", round,
+		  slot->index, sample->position, sample->rate, sample->span);
+	for (q = 0; q < BENCH_NR_QUANTILES; q++)
+		bench_add(text, " %s=%u", bench_quantile_names[q], sample->enqueue[q]);
+	bench_add(text, " queued=%llu", sample->queued);
+	if (slot->engine->has_counts)
+		bench_add_counts(text, &sample->counts);
+	bench_end_line(text);
+}
+
+/* What the others are compared with: the first entry that is this engine. */
+static const struct bench_slot *bench_reference(const struct bench_run *run,
+						const struct bench_engine *engine)
+{
+	unsigned int i;
+
+	for (i = 0; i < run->nr_slots; i++)
+		if (run->slots[i].engine == engine)
+			return &run->slots[i];
+	return NULL;
+}
+
+/* Ratios are taken inside each round, between turns that are close in time. */
+static void bench_format_ratio(struct bench_text *text, const struct bench_slot *slot,
+			       const struct bench_slot *reference, const char *key,
+			       bool rate, u64 *values)
+{
+	struct bench_spread spread;
+	char name[40];
+	unsigned int i;
+
+	for (i = 0; i < slot->cfg->rounds; i++) {
+		const struct bench_sample *a = &slot->samples[i], *b = &reference->samples[i];
+
+		values[i] = rate ? bench_ratio(a->rate, b->rate) :
+				   bench_ratio(a->enqueue[BENCH_P95], b->enqueue[BENCH_P95]);
+	}
+	bench_spread(values, slot->cfg->rounds, &spread);
+	/* With a round that has no ratio there is no fair median. */
+	if (spread.max == BENCH_RATIO_NONE)
+		spread.q1 = spread.median = spread.q3 = BENCH_RATIO_NONE;
+	bench_add_ratio(text, key, spread.median);
+	snprintf(name, sizeof(name), "%s_q1", key);
+	bench_add_ratio(text, name, spread.q1);
+	snprintf(name, sizeof(name), "%s_q3", key);
+	bench_add_ratio(text, name, spread.q3);
+}
+
+static void bench_format_engine(struct bench_text *text, const struct bench_run *run,
+				const struct bench_slot *slot, u64 *values)
+{
+	const struct bench_slot *native = bench_reference(run, &bench_native);
+	const struct bench_slot *floor = bench_reference(run, &bench_floor);
+	struct bench_pool_counts counts = { };
+	struct bench_spread spread;
+	unsigned int q, i;
+	u64 queued = 0;
+
+	for (i = 0; i < run->cfg.rounds; i++)
+		values[i] = slot->samples[i].rate;
+	bench_spread(values, run->cfg.rounds, &spread);
+	bench_add(text, "engine=%u name=%s rate=%llu rate_min=%llu rate_max=%llu rate_mad=%llu",
+		  slot->index, slot->name, spread.median, spread.min, spread.max, spread.mad);
+
+	for (q = 0; q < BENCH_NR_QUANTILES; q++) {
+		for (i = 0; i < run->cfg.rounds; i++)
+			values[i] = slot->samples[i].enqueue[q];
+		bench_spread(values, run->cfg.rounds, &spread);
+		bench_add(text, " %s=%llu %s_mad=%llu", bench_quantile_names[q], spread.median,
+			  bench_quantile_names[q], spread.mad);
+	}
+
+	if (native) {
+		bench_format_ratio(text, slot, native, "rate_to_native", true, values);
+		bench_format_ratio(text, slot, native, "p95_to_native", false, values);
+	}
+	if (floor) {
+		bench_format_ratio(text, slot, floor, "rate_to_floor", true, values);
+		bench_format_ratio(text, slot, floor, "p95_to_floor", false, values);
+	}
+
+	if (slot->engine->has_counts) {
+		for (i = 0; i < run->cfg.rounds; i++) {
+			const struct bench_sample *sample = &slot->samples[i];
+
+			queued += sample->queued;
+			counts.kicks += sample->counts.kicks;
+			counts.coalesced += sample->counts.coalesced;
+			counts.created += sample->counts.created;
+			counts.cm_wakeups += sample->counts.cm_wakeups;
+			counts.scan_wakeups += sample->counts.scan_wakeups;
+			counts.maydays += sample->counts.maydays;
+		}
+		bench_add_ratio(text, "kicks_per_item", bench_ratio(counts.kicks, queued));
+		bench_add_counts(text, &counts);
+	}
+	bench_end_line(text);
+}
+
+static void bench_format(struct bench_text *text, const struct bench_run *run, u64 *values)
+{
+	unsigned int round, i;
+
+	bench_format_header(text, run);
+	if (!run->failure) {
+		for (i = 0; i < run->nr_slots; i++)
+			bench_format_engine(text, run, &run->slots[i], values);
+		for (round = 0; round < run->cfg.rounds; round++)
+			for (i = 0; i < run->nr_slots; i++)
+				bench_format_round(text, &run->slots[i], round);
+	}
+	bench_add(text, "end=%u\n", text->lines);
+}
+
+/**
+ * bench_format_result - write a finished run down
+ * @run: the run
+ * @text: set to the text, to be freed with kvfree()
+ * @len: set to its length
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int bench_format_result(const struct bench_run *run, char **text, size_t *len)
+{
+	struct bench_text count = { }, write = { };
+	int ret = -ENOMEM;
+	u64 *values;
+
+	values = kvcalloc(run->cfg.rounds, sizeof(*values), GFP_KERNEL);
+	if (!values)
+		return -ENOMEM;
+	bench_format(&count, run, values);
+	write.size = count.len + 1;
+	write.buf = kvzalloc(write.size, GFP_KERNEL);
+	if (write.buf) {
+		bench_format(&write, run, values);
+		*text = write.buf;
+		*len = write.len;
+		ret = 0;
+	}
+	kvfree(values);
+	return ret;
+}

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * From samples to figures. Integers only; every rounding is to the nearest.
+ */
+#include <linux/math64.h>
+#include <linux/minmax.h>
+#include <linux/sched.h>
+#include <linux/sort.h>
+#include <linux/string.h>
+
+#include "bench.h"
+
+#define BENCH_CLOCK_READS	1000
+
+static int bench_cmp_u32(const void *a, const void *b)
+{
+	u32 x = *(const u32 *)a, y = *(const u32 *)b;
+
+	return (x > y) - (x < y);
+}
+
+static int bench_cmp_u64(const void *a, const void *b)
+{
+	u64 x = *(const u64 *)a, y = *(const u64 *)b;
+
+	return (x > y) - (x < y);
+}
+
+/**
+ * bench_measure_clock - find out what reading the clock costs
+ * @run: gets clock_cost, the median distance of two reads with nothing between
+ *	them, and clock_step, the smallest distance that is not zero
+ *
+ * Uses the first producer's buffer, before it holds samples.
+ */
+void bench_measure_clock(struct bench_run *run)
+{
+	u32 *ns = run->producers[0].ns;
+	u32 i, nr = min_t(u32, BENCH_CLOCK_READS, run->cfg.items);
+
+	for (i = 0; i < nr; i++) {
+		u64 begin = bench_clock();
+
+		ns[i] = bench_clock_since(begin, bench_clock());
+	}
+	sort(ns, nr, sizeof(*ns), bench_cmp_u32, NULL);
+	run->clock_cost = ns[nr / 2];
+	run->clock_step = 0;
+	for (i = 0; i < nr && !run->clock_step; i++)
+		run->clock_step = ns[i];
+}
+
+/*
+ * The sample of the given rank, 0 being the smallest: one byte of the answer
+ * per pass, the highest first. No sorting, because that takes longer, and no
+ * copy, because the samples are the bulk of the module's memory.
+ */
+static u32 bench_select(struct bench_run *run, u64 rank)
+{
+	u32 *histogram = run->histogram;
+	u32 found = 0, mask = 0, byte, i;
+	unsigned int p;
+	int shift;
+
+	for (shift = 24; shift >= 0; shift -= 8) {
+		memset(histogram, 0, sizeof(run->histogram));
+		for (p = 0; p < run->cfg.producers; p++) {
+			const u32 *ns = run->producers[p].ns;
+
+			for (i = 0; i < run->cfg.items; i++)
+				if ((ns[i] & mask) == found)
+					histogram[(ns[i] >> shift) & 0xff]++;
+			cond_resched();
+		}
+		for (byte = 0; rank >= histogram[byte]; byte++)
+			rank -= histogram[byte];
+		found |= byte << shift;
+		mask |= 0xffU << shift;
+	}
+	return found;
+}
+
+/**
+ * bench_quantiles - quantiles of the enqueue cost of one turn
+ * @run: with the producers' samples complete
+ * @out: gets them, each being the smallest sample that at least that part of
+ *	all samples does not exceed
+ */
+void bench_quantiles(struct bench_run *run, u32 out[BENCH_NR_QUANTILES])
+{
+	static const u8 percent[BENCH_NR_QUANTILES] = {
+		[BENCH_P50]	= 50,
+		[BENCH_P90]	= 90,
+		[BENCH_P95]	= 95,
+		[BENCH_P99]	= 99,
+		[BENCH_PMAX]	= 100,
+	};
+	u64 nr = (u64)run->cfg.producers * run->cfg.items;
+	unsigned int q;
+
+	for (q = 0; q < BENCH_NR_QUANTILES; q++)
+		out[q] = bench_select(run, DIV_ROUND_UP_ULL(nr * percent[q], 100) - 1);
+}
+
+/* Linear between the two values next to the place, quarter being 1, 2 or 3. */
+static u64 bench_quartile(const u64 *sorted, unsigned int nr, unsigned int quarter)
+{
+	unsigned int place = (nr - 1) * quarter;
+	unsigned int i = place / 4, part = place % 4;
+
+	if (!part)
+		return sorted[i];
+	return sorted[i] + ((sorted[i + 1] - sorted[i]) * part + 2) / 4;
+}
+
+/**
+ * bench_spread - median and company
+ * @values: one a round, destroyed
+ * @nr: how many, at least one
+ * @out: the result
+ */
+void bench_spread(u64 *values, unsigned int nr, struct bench_spread *out)
+{
+	unsigned int i;
+
+	sort(values, nr, sizeof(*values), bench_cmp_u64, NULL);
+	out->min = values[0];
+	out->q1 = bench_quartile(values, nr, 1);
+	out->median = bench_quartile(values, nr, 2);
+	out->q3 = bench_quartile(values, nr, 3);
+	out->max = values[nr - 1];
+
+	for (i = 0; i < nr; i++)
+		values[i] = values[i] > out->median ? values[i] - out->median :
+						      out->median - values[i];
+	sort(values, nr, sizeof(*values), bench_cmp_u64, NULL);
+	out->mad = bench_quartile(values, nr, 2);
+}
+
+/**
+ * bench_ratio - one figure in terms of another
+ * @value: the figure
+ * @reference: what it is compared with
+ *
+ * Return: the ratio in units of 1/BENCH_RATIO_ONE, or BENCH_RATIO_NONE if the
+ * reference is zero, as with a clock too coarse to see it.
+ */
+u64 bench_ratio(u64 value, u64 reference)
+{
+	if (!reference)
+		return BENCH_RATIO_NONE;
+	return div64_u64(value * BENCH_RATIO_ONE + reference / 2, reference);
+}

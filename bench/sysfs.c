@@ -1,0 +1,404 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * /sys/kernel/cmwq2_bench/: config_*, run, result and reset.
+ */
+#include <linux/cpumask.h>
+#include <linux/kernel.h>
+#include <linux/kobject.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/mutex.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+#include <linux/sysfs.h>
+
+#include "bench.h"
+
+#ifndef CMWQ2_BIN_ATTR_CONST
+#define CMWQ2_BIN_ATTR_CONST	const
+#endif
+
+/* Protects everything here. Not held over a run: bench_running is for that. */
+static DEFINE_MUTEX(bench_lock);
+static struct bench_config bench_config;
+static bool bench_running;
+static char *bench_text;
+static size_t bench_len;
+static struct kobject *bench_kobj;
+
+static const char * const bench_scopes[] = {
+	"cpu", "smt", "cache", "cache_shard", "numa", "system",
+};
+
+static void bench_default_config(struct bench_config *cfg)
+{
+	static const char * const engines[] = {
+		"native", "cmwq2:mainline-7.3", "cmwq2:v2-2026-06", "floor",
+	};
+	unsigned int i;
+
+	memset(cfg, 0, sizeof(*cfg));
+	cfg->producers = num_online_cpus();
+	cfg->items = 20000;
+	cfg->rounds = 15;
+	cfg->warmup = 2000;
+	cfg->queue = BENCH_QUEUE_UNBOUND;
+	strscpy(cfg->scope, "system", sizeof(cfg->scope));
+	cfg->nr_engines = ARRAY_SIZE(engines);
+	for (i = 0; i < ARRAY_SIZE(engines); i++)
+		strscpy(cfg->engines[i], engines[i], sizeof(cfg->engines[i]));
+}
+
+/* The configuration and the result are only changed while nothing runs. */
+static int bench_lock_idle(void)
+{
+	mutex_lock(&bench_lock);
+	if (!bench_running)
+		return 0;
+	mutex_unlock(&bench_lock);
+	return -EBUSY;
+}
+
+static void bench_drop_result(void)
+{
+	kvfree(bench_text);
+	bench_text = NULL;
+	bench_len = 0;
+}
+
+/* A number of the configuration. A maximum of 0 stands for that of the producers. */
+struct bench_number {
+	struct kobj_attribute	attr;
+	size_t			offset;
+	u32			min;
+	u32			max;
+};
+
+static struct bench_number *bench_to_number(struct kobj_attribute *attr)
+{
+	return container_of(attr, struct bench_number, attr);
+}
+
+static u32 *bench_number_value(const struct bench_number *number)
+{
+	return (u32 *)((char *)&bench_config + number->offset);
+}
+
+static ssize_t bench_number_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%u\n", READ_ONCE(*bench_number_value(bench_to_number(attr))));
+}
+
+static ssize_t bench_number_store(struct kobject *kobj, struct kobj_attribute *attr,
+				  const char *buf, size_t count)
+{
+	struct bench_number *number = bench_to_number(attr);
+	u32 max = number->max ?: 4 * num_possible_cpus();
+	u32 value;
+	int ret;
+
+	if (kstrtou32(buf, 0, &value) || value < number->min || value > max) {
+		pr_err("%s: '%.*s' is not a number from %u to %u\n", attr->attr.name,
+		       (int)strcspn(buf, "\n"), buf, number->min, max);
+		return -EINVAL;
+	}
+	ret = bench_lock_idle();
+	if (ret)
+		return ret;
+	WRITE_ONCE(*bench_number_value(number), value);
+	mutex_unlock(&bench_lock);
+	return count;
+}
+
+#define BENCH_NUMBER(_name, _min, _max)						\
+	static struct bench_number bench_##_name = {				\
+		.attr	= __ATTR(config_##_name, 0644, bench_number_show,	\
+				 bench_number_store),				\
+		.offset	= offsetof(struct bench_config, _name),			\
+		.min	= (_min),						\
+		.max	= (_max),						\
+	}
+
+BENCH_NUMBER(producers, 1, 0);
+BENCH_NUMBER(items, 1, BENCH_MAX_ITEMS);
+BENCH_NUMBER(rounds, 1, BENCH_MAX_ROUNDS);
+BENCH_NUMBER(warmup, 0, BENCH_MAX_ITEMS);
+
+static ssize_t config_seed_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%llu\n", READ_ONCE(bench_config.seed));
+}
+
+static ssize_t config_seed_store(struct kobject *kobj, struct kobj_attribute *attr,
+				 const char *buf, size_t count)
+{
+	u64 value;
+	int ret;
+
+	if (kstrtou64(buf, 0, &value)) {
+		pr_err("config_seed: '%.*s' is not a 64-bit number\n",
+		       (int)strcspn(buf, "\n"), buf);
+		return -EINVAL;
+	}
+	ret = bench_lock_idle();
+	if (ret)
+		return ret;
+	WRITE_ONCE(bench_config.seed, value);
+	mutex_unlock(&bench_lock);
+	return count;
+}
+
+static ssize_t config_queue_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%s\n", bench_queue_names[READ_ONCE(bench_config.queue)]);
+}
+
+static ssize_t config_queue_store(struct kobject *kobj, struct kobj_attribute *attr,
+				  const char *buf, size_t count)
+{
+	int queue = sysfs_match_string(bench_queue_names, buf);
+	int ret;
+
+	if (queue < 0) {
+		pr_err("config_queue: '%.*s' is neither 'percpu' nor 'unbound'\n",
+		       (int)strcspn(buf, "\n"), buf);
+		return -EINVAL;
+	}
+	ret = bench_lock_idle();
+	if (ret)
+		return ret;
+	WRITE_ONCE(bench_config.queue, queue);
+	mutex_unlock(&bench_lock);
+	return count;
+}
+
+static ssize_t config_scope_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
+{
+	ssize_t ret;
+
+	mutex_lock(&bench_lock);
+	ret = sysfs_emit(buf, "%s\n", bench_config.scope);
+	mutex_unlock(&bench_lock);
+	return ret;
+}
+
+static ssize_t config_scope_store(struct kobject *kobj, struct kobj_attribute *attr,
+				  const char *buf, size_t count)
+{
+	int scope = sysfs_match_string(bench_scopes, buf);
+	int ret;
+
+	if (scope < 0) {
+		pr_err("config_scope: '%.*s' is none of cpu, smt, cache, cache_shard, numa, system\n",
+		       (int)strcspn(buf, "\n"), buf);
+		return -EINVAL;
+	}
+	ret = bench_lock_idle();
+	if (ret)
+		return ret;
+	strscpy(bench_config.scope, bench_scopes[scope], sizeof(bench_config.scope));
+	mutex_unlock(&bench_lock);
+	return count;
+}
+
+static ssize_t config_engines_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
+{
+	unsigned int i;
+	ssize_t len = 0;
+
+	mutex_lock(&bench_lock);
+	for (i = 0; i < bench_config.nr_engines; i++)
+		len += sysfs_emit_at(buf, len, "%s%s", i ? " " : "", bench_config.engines[i]);
+	len += sysfs_emit_at(buf, len, "\n");
+	mutex_unlock(&bench_lock);
+	return len;
+}
+
+/* Split @list into the engines of @cfg. Says what is wrong by itself. */
+static int bench_parse_engines(char *list, struct bench_config *cfg)
+{
+	const char *profile;
+	char *name;
+
+	cfg->nr_engines = 0;
+	while ((name = strsep(&list, " ,\t\n"))) {
+		if (!*name)
+			continue;
+		if (cfg->nr_engines == BENCH_MAX_SLOTS) {
+			pr_err("config_engines: '%s' is one too many, %u are allowed\n",
+			       name, BENCH_MAX_SLOTS);
+			return -EINVAL;
+		}
+		if (strlen(name) >= BENCH_NAME_LEN || !bench_find_engine(name, &profile)) {
+			pr_err("config_engines: '%s' is none of native, cmwq2, cmwq2:PROFILE, floor\n",
+			       name);
+			return -EINVAL;
+		}
+		if (profile && bench_cmwq2_check_profile(profile)) {
+			pr_err("config_engines: '%s': cmwq2 has no profile '%s', see its policies\n",
+			       name, profile);
+			return -EINVAL;
+		}
+		strscpy(cfg->engines[cfg->nr_engines++], name, BENCH_NAME_LEN);
+	}
+	if (cfg->nr_engines)
+		return 0;
+	pr_err("config_engines: '' names no engine, 1 to %u of native, cmwq2, cmwq2:PROFILE, floor are allowed\n",
+	       BENCH_MAX_SLOTS);
+	return -EINVAL;
+}
+
+static ssize_t config_engines_store(struct kobject *kobj, struct kobj_attribute *attr,
+				    const char *buf, size_t count)
+{
+	struct bench_config *new;
+	char *list;
+	int ret;
+
+	new = kzalloc(sizeof(*new), GFP_KERNEL);
+	list = kstrndup(buf, count, GFP_KERNEL);
+	if (!new || !list) {
+		ret = -ENOMEM;
+		goto out;
+	}
+	ret = bench_lock_idle();
+	if (ret)
+		goto out;
+	ret = bench_parse_engines(list, new);
+	if (!ret) {
+		memcpy(bench_config.engines, new->engines, sizeof(new->engines));
+		bench_config.nr_engines = new->nr_engines;
+	}
+	mutex_unlock(&bench_lock);
+out:
+	kfree(list);
+	kfree(new);
+	return ret ?: count;
+}
+
+/*
+ * Blocks until the run is over. The reference keeps the module from being
+ * unloaded meanwhile, which would otherwise wait for this write, unkillably.
+ */
+static ssize_t run_store(struct kobject *kobj, struct kobj_attribute *attr,
+			 const char *buf, size_t count)
+{
+	char *text = NULL;
+	size_t len = 0;
+	bool yes;
+	int ret;
+
+	if (kstrtobool(buf, &yes) || !yes) {
+		pr_err("run: '%.*s' is not 1\n", (int)strcspn(buf, "\n"), buf);
+		return -EINVAL;
+	}
+	if (!try_module_get(THIS_MODULE))
+		return -ENODEV;
+	ret = bench_lock_idle();
+	if (ret)
+		goto out;
+	bench_drop_result();
+	bench_running = true;
+	mutex_unlock(&bench_lock);
+
+	/* Nobody changes the configuration while bench_running is set. */
+	ret = bench_run(&bench_config, &text, &len);
+
+	mutex_lock(&bench_lock);
+	bench_text = text;
+	bench_len = len;
+	bench_running = false;
+	mutex_unlock(&bench_lock);
+out:
+	module_put(THIS_MODULE);
+	return ret ?: count;
+}
+
+static ssize_t reset_store(struct kobject *kobj, struct kobj_attribute *attr,
+			   const char *buf, size_t count)
+{
+	bool yes;
+	int ret;
+
+	if (kstrtobool(buf, &yes) || !yes) {
+		pr_err("reset: '%.*s' is not 1\n", (int)strcspn(buf, "\n"), buf);
+		return -EINVAL;
+	}
+	ret = bench_lock_idle();
+	if (ret)
+		return ret;
+	bench_drop_result();
+	bench_default_config(&bench_config);
+	mutex_unlock(&bench_lock);
+	return count;
+}
+
+static ssize_t result_read(struct file *file, struct kobject *kobj,
+			   CMWQ2_BIN_ATTR_CONST struct bin_attribute *attr,
+			   char *buf, loff_t pos, size_t count)
+{
+	ssize_t ret;
+
+	mutex_lock(&bench_lock);
+	ret = memory_read_from_buffer(buf, count, &pos, bench_text, bench_len);
+	mutex_unlock(&bench_lock);
+	return ret;
+}
+
+static struct kobj_attribute bench_config_seed = __ATTR_RW(config_seed);
+static struct kobj_attribute bench_config_queue = __ATTR_RW(config_queue);
+static struct kobj_attribute bench_config_scope = __ATTR_RW(config_scope);
+static struct kobj_attribute bench_config_engines = __ATTR_RW(config_engines);
+static struct kobj_attribute bench_run_attr = __ATTR_WO(run);
+static struct kobj_attribute bench_reset_attr = __ATTR_WO(reset);
+static struct bin_attribute bench_result_attr = __BIN_ATTR_RO(result, 0);
+
+static struct attribute *bench_attrs[] = {
+	&bench_producers.attr.attr,
+	&bench_items.attr.attr,
+	&bench_rounds.attr.attr,
+	&bench_warmup.attr.attr,
+	&bench_config_seed.attr,
+	&bench_config_queue.attr,
+	&bench_config_scope.attr,
+	&bench_config_engines.attr,
+	&bench_run_attr.attr,
+	&bench_reset_attr.attr,
+	NULL,
+};
+
+static const struct attribute_group bench_group = {
+	.attrs	= bench_attrs,
+};
+
+/**
+ * bench_sysfs_init - make the files
+ *
+ * Return: 0 or an error number, with nothing left behind.
+ */
+int bench_sysfs_init(void)
+{
+	int ret;
+
+	bench_default_config(&bench_config);
+	bench_kobj = kobject_create_and_add("cmwq2_bench", kernel_kobj);
+	if (!bench_kobj)
+		return -ENOMEM;
+	ret = sysfs_create_bin_file(bench_kobj, &bench_result_attr);
+	if (!ret)
+		ret = sysfs_create_group(bench_kobj, &bench_group);
+	if (ret)
+		kobject_put(bench_kobj);
+	return ret;
+}
+
+/**
+ * bench_sysfs_exit - remove the files, after which nobody is inside one
+ */
+void bench_sysfs_exit(void)
+{
+	sysfs_remove_group(bench_kobj, &bench_group);
+	sysfs_remove_bin_file(bench_kobj, &bench_result_attr);
+	kobject_put(bench_kobj);
+	bench_drop_result();
+}
