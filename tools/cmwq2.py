@@ -23,7 +23,7 @@ import logging
 from typing import Callable, Iterator, List, Optional, Set, Tuple
 
 try:
-    from drgn import FaultError, Object, Program, ProgramFlags, TypeKind, container_of
+    from drgn import FaultError, Object, Program, ProgramFlags, TypeKind, container_of, sizeof
     from drgn.helpers.linux.idr import idr_for_each
     from drgn.helpers.linux.kallsyms import load_module_kallsyms
     from drgn.helpers.linux.kconfig import get_kconfig
@@ -80,7 +80,7 @@ def walk_ring(
     while links is not None:
         node = links[0]
         if node == head:
-            return nodes, None
+            return nodes, _front_moved(read_node, head, nodes)
         if len(nodes) >= limit:
             return nodes, f"not walked beyond {limit} entries"
         if node in seen:
@@ -93,6 +93,19 @@ def walk_ring(
             nodes.append(node)
             prev = node
     return nodes, f"entry {len(nodes)} cannot be read"
+
+
+def _front_moved(
+    read_node: Callable[[int], Optional[Tuple[int, int]]], head: int, nodes: List[int]
+) -> Optional[str]:
+    """
+    Entries that went from the front to the back in order look like a whole but
+    short list to a walk that they overtook.
+    """
+    links = read_node(head)
+    if links is None or links[0] != (nodes[0] if nodes else head):
+        return f"changed while its {len(nodes)} entries were read"
+    return None
 
 
 def _read_list_head(prog: Program, address: int) -> Optional[Tuple[int, int]]:
@@ -118,16 +131,17 @@ def list_entries(
     """
     prog = head.prog_
     best: List[int] = []
-    gap = None
+    best_gap: Optional[str] = None
     for _ in range(WALK_TRIES):
         nodes, gap = walk_ring(
             lambda address: _read_list_head(prog, address), head.address_, WALK_LIMIT
         )
-        best = nodes if gap is None or len(nodes) > len(best) else best
+        if gap is None or best_gap is None or len(nodes) > len(best):
+            best, best_gap = nodes, gap
         if gap is None:
             break
-    if gap is not None:
-        note_gap(gaps, f"{what}: {gap}")
+    if best_gap is not None:
+        note_gap(gaps, f"{what}: {best_gap}")
     for address in best:
         node = Object(prog, "struct list_head *", value=address)
         yield container_of(node, type_name, member)
@@ -430,7 +444,7 @@ def work_data(work: Object) -> int:
     :param work: ``struct cmwq2_work *``
     """
     value = work.data.counter.value_()
-    return value & (1 << 8 * work.data.type_.size) - 1
+    return value & (1 << 8 * sizeof(work.data)) - 1
 
 
 def work_color(work: Object) -> int:

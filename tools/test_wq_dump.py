@@ -159,6 +159,14 @@ class TestWalkRing(unittest.TestCase):
         self.assertEqual(nodes, [])
         self.assertIn("changed", gap)
 
+    def test_overtaken(self):
+        """The walk visits 2, then 2 goes to the back behind all others."""
+        before, after = ring(1, 2, 3, 4), ring(1, 3, 4, 2)
+        memories = [before, {**after, 2: (1, 1)}, after]
+        nodes, gap = cmwq2.walk_ring(lambda a: memories.pop(0)[a], 1, 9)
+        self.assertEqual(nodes, [2])
+        self.assertIn("changed", gap)
+
     def test_loop(self):
         memory = {1: (2, 3), 2: (3, 1), 3: (2, 2)}
         nodes, gap = cmwq2.walk_ring(memory.get, 1, 99)
@@ -243,7 +251,7 @@ def make_list(count, shown=None):
     shown = count if shown is None else shown
     item = {"address": "0x40", "kind": "item", "func": "bench_func", "queue": "bench",
             "age_ms": 1234, "color": 0, "linked": False}
-    return {"count": count, "items": [dict(item) for _ in range(shown)],
+    return {"count": count, "complete": True, "items": [dict(item) for _ in range(shown)],
             "omitted": count - shown}
 
 
@@ -300,6 +308,10 @@ class TestShow(unittest.TestCase):
         self.assertRegex(text, r"\nbench +unbound,mem_reclaim +cache,strict .* 3/4 0/4\n")
         self.assertRegex(text, r"\nbench +99 +S +asleep ")
 
+    def test_uncertain_count(self):
+        pool = make_pool(worklist={**make_list(2), "complete": False})
+        self.assertRegex(wq_dump.show(make_dump(pools=[pool])), r" ~2 ")
+
     def test_gaps(self):
         text = wq_dump.show(make_dump(gaps=["pool 0: worklist: changed"]))
         self.assertIn("Not seen", text)
@@ -331,7 +343,7 @@ class TestCheckDump(unittest.TestCase):
             "idle": make_dump(pools=[make_pool(nr_idle=2)]),
             "gap": make_dump(gaps=["x"]),
             "age": make_dump(pools=[make_pool(worklist={
-                "count": 1, "omitted": 0, "items": [
+                **make_list(0), "items": [
                     {**make_list(1)["items"][0], "age_ms": 10**9}]})]),
             "function": make_dump(pools=[make_pool(
                 nr_workers=1, nr_idle=0, workers=[make_worker(func=None)])]),

@@ -28,13 +28,14 @@ EPILOG = """\
 A column without anything to say shows "-". Times are as fine as a jiffy.
 
 Pools
-  cpus      CPUs of the pool's workers: one for a per-CPU pool
+  cpus      CPUs whose items come here: one for a per-CPU pool
   flags     managed: a worker is creating workers, unbound: the CPU is down
   claim     how a picked worker is kept from being taken for idle
   wake      when a picked worker is woken: under the pool's lock or after it
   running   workers that concurrency management counts as running
   workers   workers alive, rescuers not included; idle and kicked of these
-  pending   items on the worklist; stalled: time since one last left it
+  pending   items on the worklist, ~: it changed while they were counted
+  stalled   time since an item last left the worklist
 Pool counters
   kicks     times a worker was picked; coalesced: one that was picked already
   cm        kicks because the last running worker blocked
@@ -82,7 +83,7 @@ def collect(prog: Any, hz: Optional[int], max_items: int) -> Dict[str, Any]:
     start = ctx.clock.now()
     return {
         "schema": SCHEMA,
-        "kernel": prog["UTS_RELEASE"].string_().decode(),
+        "kernel": prog["init_uts_ns"].name.release.string_().decode(),
         "hz": ctx.clock.hz,
         "jiffies": start,
         "pools": gather(ctx, collect_pool, cmwq2.for_each_pool(prog, ctx.gaps)),
@@ -118,7 +119,7 @@ def collect_pool(ctx: Context, pool: Any) -> Dict[str, Any]:
         "address": hex(pool),
         "cpu": pool.cpu.value_(),
         "node": pool.node.value_(),
-        "cpus": cpu_list(pool.allowed),
+        "cpus": cpu_list(pool.pod),
         "nice": pool.attrs.nice.value_() if pool.attrs else None,
         "refcnt": pool.refcnt.value_(),
         "flags": cmwq2.pool_flags(pool),
@@ -166,10 +167,13 @@ def collect_worker(ctx: Context, worker: Any, kicked: set) -> Dict[str, Any]:
 
 def collect_items(ctx: Context, works: Iterable[Any]) -> Dict[str, Any]:
     """Count the items of a list and describe the first ones."""
+    known_gaps = len(ctx.gaps)
     works = list(works)
+    complete = len(ctx.gaps) == known_gaps
     shown = works[: ctx.max_items] if ctx.max_items else works
     return {
         "count": len(works),
+        "complete": complete,
         "items": gather(ctx, collect_item, shown),
         "omitted": len(works) - len(shown),
     }
@@ -239,7 +243,7 @@ def collect_attrs(attrs: Any) -> Dict[str, Any]:
     scope = attrs.affn_scope
     return {
         "nice": attrs.nice.value_(),
-        "cpus": cpu_list(attrs.cpumask + 0),  # a pointer, or an array of one
+        "cpus": cpu_list(attrs.cpumask),
         "affn_scope": cmwq2.enum_name(
             attrs.prog_, "enum cmwq2_affn_scope", "CMWQ2_AFFN_", scope.value_()
         ),
@@ -296,8 +300,10 @@ def cpus(prog: Any) -> List[int]:
 
 
 def cpu_list(mask: Any) -> Optional[str]:
+    """The CPUs of a cpumask_var_t, which is a pointer or an array of one."""
     from drgn.helpers.linux.cpumask import cpumask_to_cpulist
 
+    mask = mask + 0
     return cpumask_to_cpulist(mask) if mask else None
 
 
@@ -383,6 +389,7 @@ def show_pools(pools: List[Dict[str, Any]]) -> List[str]:
 
 def pool_row(pool: Dict[str, Any]) -> List[Any]:
     pending = pool["worklist"]["count"]
+    sure = "" if pool["worklist"]["complete"] else "~"
     return [
         pool["id"],
         pool["cpus"],
@@ -395,7 +402,7 @@ def pool_row(pool: Dict[str, Any]) -> List[Any]:
         pool["nr_workers"],
         pool["nr_idle"],
         pool["nr_kicked"],
-        pending,
+        f"{sure}{pending}",
         format_ms(pool["progress_ms"] if pending else None),
         pool["manager_pid"],
     ]
