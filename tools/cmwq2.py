@@ -40,7 +40,7 @@ Gaps = Optional[List[str]]
 # How many entries of one list are walked, and how often a walk that found the
 # list changing starts again.
 WALK_LIMIT = 20000
-WALK_TRIES = 3
+WALK_TRIES = 5
 
 # Flags of struct cmwq2_wq that src/internal.h has as macros, which are not in
 # the debug info.

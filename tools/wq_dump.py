@@ -25,7 +25,8 @@ Show what cmwq2's pools, workers, items and workqueues are doing.
 """
 
 EPILOG = """\
-A column without anything to say shows "-". Times are as fine as a jiffy.
+A column without anything to say shows "-". Times are as fine as a jiffy. Delayed
+items whose timer still runs are on no list and not shown.
 
 Pools
   cpus      CPUs whose items come here: one for a per-CPU pool
