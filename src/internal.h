@@ -116,7 +116,7 @@ struct cmwq2_pool {
 	int			cpu;		/* I: or -1 */
 	int			node;		/* I: or NUMA_NO_NODE */
 	struct cmwq2_attrs	*attrs;		/* I */
-	const struct cpumask	*allowed;	/* I: CPUs of new workers */
+	cpumask_var_t		pod;		/* I: CPUs whose queueing ends up here */
 	struct timer_list	idle_timer;	/* looks for workers to cull */
 	struct timer_list	mayday_timer;	/* calls for the rescuers */
 	struct timer_list	scan_timer;	/* the hook's safety net */
@@ -236,7 +236,7 @@ struct cmwq2_wq {
 	struct list_head	maydays;	/* MD: pwqs that asked for rescue */
 	struct cmwq2_worker	*rescuer;	/* I */
 	struct cmwq2_attrs	*attrs;		/* WQ: unbound queues */
-	atomic_t		warned;		/* X: bits of complaints made */
+	atomic_t		warned;		/* X: whether a refusal was reported */
 	atomic_long_t		refused;	/* X: see struct cmwq2_wq_stats */
 	struct list_head	list;		/* PR: cmwq2_workqueues */
 	struct rcu_head		rcu;
@@ -270,31 +270,6 @@ extern raw_spinlock_t cmwq2_mayday_lock;
 extern struct list_head cmwq2_workqueues;	/* PR */
 extern struct idr cmwq2_pool_idr;		/* PR: pools by id */
 extern struct kthread_worker *cmwq2_helper;	/* I: culls and releases */
-
-/* work.c: the data word */
-struct cmwq2_pwq *cmwq2_work_pwq(struct cmwq2_work *work);
-struct cmwq2_pool *cmwq2_work_pool(struct cmwq2_work *work);
-void cmwq2_work_set_pwq(struct cmwq2_work *work, struct cmwq2_pwq *pwq,
-			unsigned long flags);
-void cmwq2_work_set_pool_keep_pending(struct cmwq2_work *work, int pool_id,
-				      unsigned long offq);
-void cmwq2_work_set_pool_clear_pending(struct cmwq2_work *work, int pool_id,
-				       unsigned long offq);
-
-static inline unsigned long cmwq2_work_data(struct cmwq2_work *work)
-{
-	return atomic_long_read(&work->data);
-}
-
-static inline int cmwq2_data_color(unsigned long data)
-{
-	return (data >> CMWQ2_WORK_COLOR_SHIFT) & (CMWQ2_NR_COLORS - 1);
-}
-
-static inline int cmwq2_data_disable(unsigned long data)
-{
-	return (data >> CMWQ2_WORK_DISABLE_SHIFT) & (BIT(CMWQ2_WORK_DISABLE_BITS) - 1);
-}
 
 /* kick.c: pick, claim, wake */
 bool cmwq2_kick_pool_pick(struct cmwq2_pool *pool, struct cmwq2_wake_list *wl);
@@ -335,6 +310,7 @@ void cmwq2_process_scheduled(struct cmwq2_worker *worker);
 void cmwq2_move_linked(struct cmwq2_work *work, struct list_head *head,
 		       struct cmwq2_work **next);
 bool cmwq2_need_to_create(struct cmwq2_pool *pool);
+void cmwq2_pool_stop_workers(struct cmwq2_pool *pool);
 
 /* idle.c: idle workers and their end */
 void cmwq2_worker_enter_idle(struct cmwq2_worker *worker);
@@ -353,6 +329,7 @@ bool cmwq2_is_cursor(struct cmwq2_work *work);
 void cmwq2_cursor_init(struct cmwq2_pwq *pwq);
 
 /* active.c: max_active */
+struct cmwq2_nna *cmwq2_pwq_nna(struct cmwq2_pwq *pwq);
 bool cmwq2_pwq_try_activate(struct cmwq2_pwq *pwq);
 void cmwq2_pwq_dec_in_flight(struct cmwq2_pwq *pwq, unsigned long data);
 void cmwq2_pwq_fill_active(struct cmwq2_pwq *pwq);
@@ -364,11 +341,11 @@ void cmwq2_adjust_max_active(struct cmwq2_wq *wq);
 /* queue.c: enqueueing */
 void cmwq2_insert_work(struct cmwq2_pwq *pwq, struct cmwq2_work *work,
 		       struct list_head *head, unsigned long flags);
-void cmwq2_queue_claimed(int cpu, struct cmwq2_wq *wq, struct cmwq2_work *work);
+bool cmwq2_queue_claimed(int cpu, struct cmwq2_wq *wq, struct cmwq2_work *work);
+bool cmwq2_work_take_enabled(struct cmwq2_work *work);
 
-/* flush.c: waiting for items */
+/* flush.c, barrier.c: waiting for items */
 void cmwq2_flush_color_done(struct cmwq2_pwq *pwq);
-bool cmwq2_is_barrier(struct cmwq2_work *work);
 bool cmwq2_flush_work_cancelled(struct cmwq2_work *work);
 
 /* cancel.c: taking items back */
@@ -386,6 +363,7 @@ void cmwq2_put_unbound_pool(struct cmwq2_pool *pool);
 int cmwq2_pwqs_init(void);
 void cmwq2_pwqs_exit(void);
 struct cmwq2_pwq *cmwq2_pwq_alloc(struct cmwq2_wq *wq, struct cmwq2_pool *pool);
+void cmwq2_pwq_link(struct cmwq2_pwq *pwq);
 void cmwq2_pwq_get(struct cmwq2_pwq *pwq);
 void cmwq2_pwq_put(struct cmwq2_pwq *pwq);
 void cmwq2_pwq_put_unlocked(struct cmwq2_pwq *pwq);
@@ -394,11 +372,11 @@ void cmwq2_pwq_put_unlocked(struct cmwq2_pwq *pwq);
 int cmwq2_system_wqs_init(void);
 void cmwq2_system_wqs_exit(void);
 void cmwq2_wq_free(struct cmwq2_wq *wq);
-bool cmwq2_warn_once(struct cmwq2_wq *wq, int what);
+bool cmwq2_warn_once(struct cmwq2_wq *wq);
 
 /* attrs.c: attributes of unbound queues and pools */
 void cmwq2_attrs_copy(struct cmwq2_attrs *to, const struct cmwq2_attrs *from);
-bool cmwq2_attrs_equal(const struct cmwq2_attrs *a, const struct cmwq2_attrs *b);
+int cmwq2_apply_attrs_locked(struct cmwq2_wq *wq, const struct cmwq2_attrs *attrs);
 
 /* topology.c: which CPUs belong together */
 int cmwq2_topology_init(void);
@@ -412,8 +390,7 @@ void cmwq2_hotplug_exit(void);
 
 /* policy.c: what switches at run time */
 void cmwq2_policy_pool_init(struct cmwq2_pool *pool);
-int cmwq2_policy_init(void);
-void cmwq2_policy_exit(void);
+enum cmwq2_affn_scope cmwq2_default_affn_scope(void);
 unsigned long cmwq2_idle_timeout(void);
 bool cmwq2_too_many_idle(int nr_idle, int nr_busy);
 

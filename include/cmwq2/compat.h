@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The only place that knows kernel versions. It is included ahead of every
+ * source file by the Kbuild files, and the code is written for the newest
+ * kernel: a shim gives older ones what they lack. Each names the version and
+ * the commit that made it necessary and when it can go.
+ */
+#ifndef CMWQ2_COMPAT_H
+#define CMWQ2_COMPAT_H
+
+#include <linux/cpumask.h>
+#include <linux/kthread.h>
+#include <linux/nodemask.h>
+#include <linux/sched.h>
+#include <linux/sched/task.h>
+#include <linux/timer.h>
+#include <linux/topology.h>
+#include <linux/version.h>
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 1, 0)
+#error "cmwq2 supports kernels from 6.1 on"
+#endif
+
+#ifndef CONFIG_64BIT
+#error "cmwq2 needs a 64-bit kernel: the data word holds a pool id and a disable depth"
+#endif
+
+/*
+ * sched_entry_tp and sched_exit_tp: exported to modules in v7.2. Drop the
+ * version half of the test when 7.1 and older are no longer supported.
+ */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 2, 0) && defined(CONFIG_TRACEPOINTS)
+#define CMWQ2_HAVE_SCHED_TP	1
+#endif
+
+/*
+ * Whether @p left the CPU to sleep, as opposed to having been preempted.
+ * Delayed dequeue (152e11f6df29, v6.12) leaves a sleeper on the runqueue for a
+ * while. Drop the #else branch with 6.11.
+ */
+static inline bool cmwq2_task_blocked(struct task_struct *p)
+{
+	if (!READ_ONCE(p->on_rq))
+		return true;
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
+	return READ_ONCE(p->se.sched_delayed);
+#else
+	return false;
+#endif
+}
+
+/*
+ * kthread_stop_put(): 6309727ef271, v6.8. Drop with 6.7.
+ */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 8, 0)
+static inline int cmwq2_kthread_stop_put(struct task_struct *p)
+{
+	int ret = kthread_stop(p);
+
+	put_task_struct(p);
+	return ret;
+}
+#else
+#define cmwq2_kthread_stop_put(p)	kthread_stop_put(p)
+#endif
+
+/*
+ * kthread_create_worker() no longer starts the thread, kthread_run_worker()
+ * does: b04e317b5226, v6.14. Drop with 6.13.
+ */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 14, 0)
+#define cmwq2_kthread_run_worker(fmt, ...) \
+	kthread_create_worker(0, fmt, ##__VA_ARGS__)
+#else
+#define cmwq2_kthread_run_worker(fmt, ...) \
+	kthread_run_worker(0, fmt, ##__VA_ARGS__)
+#endif
+
+/*
+ * destroy_timer_on_stack() became timer_destroy_on_stack(): aad823aa3a7d,
+ * v6.16. Drop with 6.15.
+ */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 16, 0)
+#define cmwq2_timer_destroy_on_stack(t)	destroy_timer_on_stack(t)
+#else
+#define cmwq2_timer_destroy_on_stack(t)	timer_destroy_on_stack(t)
+#endif
+
+/*
+ * add_timer_global(): 8e7e247f64a2, v6.9. Before that add_timer() lets the
+ * timer migrate by itself. Drop with 6.8.
+ */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 9, 0)
+#define cmwq2_add_timer_global(t)	add_timer(t)
+#else
+#define cmwq2_add_timer_global(t)	add_timer_global(t)
+#endif
+
+/*
+ * A number that CPUs with a common last-level cache share. cpus_share_cache()
+ * is not exported. x86 had a function get_llc_id(), exported, until v6.7
+ * (b9655e702dc5) and has an inline since. Elsewhere the NUMA node serves.
+ * Drop the first branch with 6.6.
+ */
+#ifdef CONFIG_X86
+#include <asm/processor.h>
+#include <asm/smp.h>
+static inline int cmwq2_llc_id(int cpu)
+{
+#if !defined(CONFIG_SMP)
+	return 0;
+#elif LINUX_VERSION_CODE < KERNEL_VERSION(6, 7, 0)
+	return get_llc_id(cpu);
+#else
+	return per_cpu_llc_id(cpu);
+#endif
+}
+#elif defined(CONFIG_UML)
+/* Every CPU is its own cache there, as the scheduler has it. */
+static inline int cmwq2_llc_id(int cpu)
+{
+	return cpu;
+}
+#else
+static inline int cmwq2_llc_id(int cpu)
+{
+	return cpu_to_node(cpu);
+}
+#endif
+
+#endif /* CMWQ2_COMPAT_H */

@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * max_active: how many items of a queue may be on worklists or running.
+ *
+ * Bound queues: so many on each CPU, counted by the pwq. Unbound queues: so
+ * many on each NUMA node, whichever pods its CPUs are in, counted by an nna
+ * ("node's number of active items"). Items over the limit wait on their pwq's
+ * inactive list; a pwq that waits for its node stands in the nna's line.
+ */
+#include <linux/nodemask.h>
+#include <linux/slab.h>
+#include <linux/topology.h>
+
+#include "work.h"
+
+/* The counter that @pwq shares with others, or NULL for a bound queue. */
+struct cmwq2_nna *cmwq2_pwq_nna(struct cmwq2_pwq *pwq)
+{
+	int node = pwq->pool->node;
+
+	if (!pwq->wq->nna)
+		return NULL;
+	return pwq->wq->nna[node == NUMA_NO_NODE ? nr_node_ids : node];
+}
+
+static bool cmwq2_nna_take(struct cmwq2_nna *nna)
+{
+	int nr = atomic_read(&nna->nr);
+
+	do {
+		if (nr >= READ_ONCE(nna->max))
+			return false;
+	} while (!atomic_try_cmpxchg_relaxed(&nna->nr, &nr, nr + 1));
+	return true;
+}
+
+/*
+ * Nothing free: get in line and look again. The barrier pairs with the one in
+ * atomic_dec_return() of cmwq2_nna_give(): either the slot given back is seen
+ * here or this pwq is seen in the line there.
+ */
+static bool cmwq2_nna_take_or_wait(struct cmwq2_nna *nna, struct cmwq2_pwq *pwq)
+{
+	bool taken;
+
+	raw_spin_lock(&nna->lock);
+	list_add_tail(&pwq->pending_node, &nna->pending_pwqs);
+	smp_mb();
+	taken = cmwq2_nna_take(nna);
+	if (taken)
+		list_del_init(&pwq->pending_node);
+	raw_spin_unlock(&nna->lock);
+	return taken;
+}
+
+/**
+ * cmwq2_pwq_try_activate - get a slot of max_active for one item
+ * @pwq: the item's pwq
+ *
+ * Context: pwq->pool->lock held.
+ * Return: whether there was one. If not, an unbound pwq stands in line and is
+ * given one in its turn; the item must go on @pwq->inactive.
+ */
+bool cmwq2_pwq_try_activate(struct cmwq2_pwq *pwq)
+{
+	struct cmwq2_nna *nna = cmwq2_pwq_nna(pwq);
+
+	lockdep_assert_held(&pwq->pool->lock);
+
+	if (!nna) {
+		if (pwq->nr_active >= READ_ONCE(pwq->wq->max_active))
+			return false;
+	} else {
+		/* Those in line do not jump it. */
+		if (!list_empty(&pwq->pending_node))
+			return false;
+		if (!cmwq2_nna_take(nna) && !cmwq2_nna_take_or_wait(nna, pwq))
+			return false;
+	}
+	pwq->nr_active++;
+	return true;
+}
+
+/* A slot was taken for it: let the first inactive item and its barriers go. */
+static void cmwq2_activate_first(struct cmwq2_pwq *pwq)
+{
+	struct cmwq2_work *work = list_first_entry(&pwq->inactive, struct cmwq2_work, entry);
+
+	if (list_empty(&pwq->pool->worklist))
+		pwq->pool->progress_at = jiffies;
+	cmwq2_move_linked(work, &pwq->pool->worklist, NULL);
+	atomic_long_andnot(CMWQ2_WORK_INACTIVE, &work->data);
+	cmwq2_sched_order_insert();
+}
+
+static void cmwq2_lock_other_pool(struct cmwq2_pool **locked, struct cmwq2_pool *pool)
+{
+	raw_spin_unlock(&(*locked)->lock);
+	raw_spin_lock(&pool->lock);
+	*locked = pool;
+}
+
+/*
+ * Serve the first pwq in line, whose pool need not be the one that is locked.
+ * nna->lock nests inside the pool's, so it is dropped to change pools, after
+ * which the line may look different.
+ */
+static void cmwq2_nna_serve(struct cmwq2_nna *nna, struct cmwq2_pool *pool)
+{
+	struct cmwq2_pool *locked = pool;
+	struct cmwq2_pwq *pwq;
+
+	raw_spin_lock(&nna->lock);
+	while ((pwq = list_first_entry_or_null(&nna->pending_pwqs,
+					       struct cmwq2_pwq, pending_node))) {
+		if (pwq->pool != locked) {
+			struct cmwq2_pool *other = pwq->pool;
+
+			/* RCU, as interrupts are off: the pool outlives this. */
+			raw_spin_unlock(&nna->lock);
+			cmwq2_lock_other_pool(&locked, other);
+			raw_spin_lock(&nna->lock);
+			continue;
+		}
+		if (list_empty(&pwq->inactive)) {
+			/* All of them were cancelled. */
+			list_del_init(&pwq->pending_node);
+			continue;
+		}
+		if (!cmwq2_nna_take(nna))
+			break;
+		pwq->nr_active++;
+		cmwq2_activate_first(pwq);
+		if (list_empty(&pwq->inactive))
+			list_del_init(&pwq->pending_node);
+		else
+			list_move_tail(&pwq->pending_node, &nna->pending_pwqs);
+		/* Our own pool's worker goes on anyway. */
+		if (locked != pool)
+			cmwq2_kick_pool(locked);
+		break;
+	}
+	raw_spin_unlock(&nna->lock);
+	if (locked != pool)
+		cmwq2_lock_other_pool(&locked, pool);
+}
+
+/* Give a slot back and pass it on. May drop pool->lock. */
+static void cmwq2_pwq_dec_active(struct cmwq2_pwq *pwq)
+{
+	struct cmwq2_nna *nna = cmwq2_pwq_nna(pwq);
+
+	pwq->nr_active--;
+	if (!nna) {
+		if (!list_empty(&pwq->inactive) && cmwq2_pwq_try_activate(pwq))
+			cmwq2_activate_first(pwq);
+		return;
+	}
+	/* Pairs with the barrier in cmwq2_nna_take_or_wait(). */
+	if (atomic_dec_return(&nna->nr) < READ_ONCE(nna->max) &&
+	    !list_empty(&nna->pending_pwqs))
+		cmwq2_nna_serve(nna, pwq->pool);
+}
+
+/**
+ * cmwq2_pwq_dec_in_flight - account for an item that is done or was taken back
+ * @pwq: its pwq
+ * @data: its data word as it was on the queue
+ *
+ * Context: pwq->pool->lock held; may be dropped and taken again. Must be the
+ * caller's last step: it can complete a flush and let the queue be freed.
+ */
+void cmwq2_pwq_dec_in_flight(struct cmwq2_pwq *pwq, unsigned long data)
+{
+	int color = cmwq2_data_color(data);
+
+	if (!(data & CMWQ2_WORK_INACTIVE))
+		cmwq2_pwq_dec_active(pwq);
+
+	if (!--pwq->nr_in_flight[color] && pwq->flush_color == color)
+		cmwq2_flush_color_done(pwq);
+	cmwq2_pwq_put(pwq);
+}
+
+/**
+ * cmwq2_pwq_fill_active - start inactive items after a limit was raised
+ * @pwq: whose
+ *
+ * Context: pwq->pool->lock held. The caller kicks the pool.
+ */
+void cmwq2_pwq_fill_active(struct cmwq2_pwq *pwq)
+{
+	struct cmwq2_nna *nna = cmwq2_pwq_nna(pwq);
+
+	while (!list_empty(&pwq->inactive)) {
+		/* Standing in line already does not matter, it is being served. */
+		if (nna ? !cmwq2_nna_take(nna)
+			: pwq->nr_active >= READ_ONCE(pwq->wq->max_active))
+			break;
+		pwq->nr_active++;
+		cmwq2_activate_first(pwq);
+	}
+}
+
+/**
+ * cmwq2_nna_update_max - spread an unbound queue's max_active over the nodes
+ * @wq: workqueue
+ *
+ * In proportion to their online CPUs, but no node gets less than min_active
+ * and none more than max_active.
+ *
+ * Context: wq->mutex held, or the queue is not known to others yet.
+ */
+void cmwq2_nna_update_max(struct cmwq2_wq *wq)
+{
+	int total = num_online_cpus(), node;
+
+	if (!wq->nna)
+		return;
+	for_each_node(node) {
+		int cpus = cpumask_weight_and(cpumask_of_node(node), cpu_online_mask);
+		int share = DIV_ROUND_UP(wq->max_active * cpus, total);
+
+		WRITE_ONCE(wq->nna[node]->max, clamp(share, wq->min_active, wq->max_active));
+	}
+	WRITE_ONCE(wq->nna[nr_node_ids]->max, wq->max_active);
+}
+
+/**
+ * cmwq2_adjust_max_active - let a changed max_active take effect
+ * @wq: workqueue
+ *
+ * Context: process; wq->mutex held.
+ */
+void cmwq2_adjust_max_active(struct cmwq2_wq *wq)
+{
+	struct cmwq2_pwq *pwq;
+
+	cmwq2_nna_update_max(wq);
+	list_for_each_entry(pwq, &wq->pwqs, pwqs_node) {
+		raw_spin_lock_irq(&pwq->pool->lock);
+		cmwq2_pwq_fill_active(pwq);
+		cmwq2_kick_pool(pwq->pool);
+		raw_spin_unlock_irq(&pwq->pool->lock);
+	}
+}
+
+static struct cmwq2_nna *cmwq2_nna_new(int node)
+{
+	struct cmwq2_nna *nna = kzalloc_node(sizeof(*nna), GFP_KERNEL, node);
+
+	if (!nna)
+		return NULL;
+	raw_spin_lock_init(&nna->lock);
+	INIT_LIST_HEAD(&nna->pending_pwqs);
+	return nna;
+}
+
+void cmwq2_nna_free(struct cmwq2_wq *wq)
+{
+	int i;
+
+	if (!wq->nna)
+		return;
+	for (i = 0; i <= nr_node_ids; i++)
+		kfree(wq->nna[i]);
+	kfree(wq->nna);
+	wq->nna = NULL;
+}
+
+/**
+ * cmwq2_nna_alloc - make the node counters of an unbound queue
+ * @wq: workqueue not known to others yet
+ *
+ * Context: process, GFP_KERNEL.
+ * Return: 0 or -ENOMEM, after which cmwq2_nna_free() cleans up.
+ */
+int cmwq2_nna_alloc(struct cmwq2_wq *wq)
+{
+	int node;
+
+	wq->nna = kcalloc(nr_node_ids + 1, sizeof(*wq->nna), GFP_KERNEL);
+	if (!wq->nna)
+		return -ENOMEM;
+	for_each_node(node) {
+		wq->nna[node] = cmwq2_nna_new(node_state(node, N_ONLINE) ? node : NUMA_NO_NODE);
+		if (!wq->nna[node])
+			return -ENOMEM;
+	}
+	wq->nna[nr_node_ids] = cmwq2_nna_new(NUMA_NO_NODE);
+	return wq->nna[nr_node_ids] ? 0 : -ENOMEM;
+}

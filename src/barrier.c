@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Waiting for one item: an item of our own that runs right behind it.
+ */
+#include <linux/completion.h>
+#include <linux/export.h>
+#include <linux/sched.h>
+
+#include "work.h"
+
+/**
+ * struct cmwq2_barrier - on the stack of who waits
+ * @work: runs behind the item that is waited for
+ * @done: completed by it
+ * @waiter: for dumps
+ */
+struct cmwq2_barrier {
+	struct cmwq2_work	work;
+	struct completion	done;
+	struct task_struct	*waiter;
+};
+
+static void cmwq2_barrier_func(struct cmwq2_work *work)
+{
+	complete(&container_of(work, struct cmwq2_barrier, work)->done);
+}
+
+/*
+ * Tie the barrier to a pending @target, or to the one that @busy runs. It is
+ * in flight in the color of its target, so that a flush of the queue waits for
+ * both, and has INACTIVE set, because it takes no slot of max_active.
+ */
+static void cmwq2_insert_barrier(struct cmwq2_pwq *pwq, struct cmwq2_barrier *barrier,
+				 struct cmwq2_work *target, struct cmwq2_worker *busy)
+{
+	unsigned long flags = CMWQ2_WORK_INACTIVE;
+	struct list_head *before;
+	int color;
+
+	if (busy) {
+		before = busy->scheduled.next;
+		color = busy->current_color;
+	} else {
+		unsigned long data = cmwq2_work_data(target);
+
+		before = target->entry.next;
+		color = cmwq2_data_color(data);
+		/* The chain goes target, this barrier, earlier barriers. */
+		flags |= data & CMWQ2_WORK_LINKED;
+		atomic_long_or(CMWQ2_WORK_LINKED, &target->data);
+	}
+	pwq->nr_in_flight[color]++;
+	flags |= (unsigned long)color << CMWQ2_WORK_COLOR_SHIFT;
+	cmwq2_insert_work(pwq, &barrier->work, before, flags);
+}
+
+static bool cmwq2_start_wait(struct cmwq2_work *work, struct cmwq2_barrier *barrier)
+{
+	struct cmwq2_worker *busy = NULL;
+	struct cmwq2_pool *pool;
+	struct cmwq2_pwq *pwq;
+
+	rcu_read_lock();
+	pool = cmwq2_work_pool(work);
+	if (!pool) {
+		rcu_read_unlock();
+		return false;
+	}
+
+	raw_spin_lock_irq(&pool->lock);
+	pwq = cmwq2_work_pwq(work);
+	if (!pwq) {
+		busy = cmwq2_find_executing(pool, work);
+		pwq = busy ? busy->current_pwq : NULL;
+	} else if (pwq->pool != pool) {
+		/* Ran here and has been queued elsewhere since: not our wait. */
+		pwq = NULL;
+	}
+	if (pwq)
+		cmwq2_insert_barrier(pwq, barrier, work, busy);
+	raw_spin_unlock_irq(&pool->lock);
+	rcu_read_unlock();
+	return pwq;
+}
+
+static bool cmwq2_wait_for(struct cmwq2_work *work)
+{
+	struct cmwq2_barrier barrier;
+
+	cmwq2_init_work(&barrier.work, cmwq2_barrier_func);
+	init_completion(&barrier.done);
+	barrier.waiter = current;
+
+	if (!cmwq2_start_wait(work, &barrier))
+		return false;
+	wait_for_completion(&barrier.done);
+	return true;
+}
+
+/**
+ * cmwq2_flush_work - wait for the last queueing of an item
+ * @work: item
+ *
+ * Not from the item itself, and not from one that its queue or pool needs
+ * first.
+ *
+ * Context: process, may sleep.
+ * Return: true after a wait; false if it was idle. An item in its delay counts
+ * as idle.
+ */
+bool cmwq2_flush_work(struct cmwq2_work *work)
+{
+	might_sleep();
+	return cmwq2_wait_for(work);
+}
+EXPORT_SYMBOL_GPL(cmwq2_flush_work);
+
+/* For those who cancel: waits for the running instance, none can be pending. */
+bool cmwq2_flush_work_cancelled(struct cmwq2_work *work)
+{
+	might_sleep();
+	return cmwq2_wait_for(work);
+}

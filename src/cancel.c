@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Taking items back: cancel, disable, enable.
+ *
+ * Whoever cancels takes PENDING over from wherever the item is. Disabling
+ * counts a depth in the data word, and an item with a depth cannot be queued;
+ * a synchronous cancel disables for as long as it waits.
+ */
+#include <linux/export.h>
+#include <linux/kernel.h>
+#include <linux/timer.h>
+
+#include "work.h"
+
+/* Take @work off the list it is on. Keeps PENDING. */
+static void cmwq2_unqueue(struct cmwq2_work *work, struct cmwq2_pwq *pwq)
+{
+	struct cmwq2_pool *pool = pwq->pool;
+	unsigned long data = cmwq2_work_data(work);
+
+	/*
+	 * Barriers that wait for an inactive item stand behind it and belong to
+	 * nobody once it is gone: let them run. Nobody may be awake to see
+	 * them, if the active items are another pool's.
+	 */
+	if (data & CMWQ2_WORK_INACTIVE) {
+		cmwq2_move_linked(work, &pool->worklist, NULL);
+		if (data & CMWQ2_WORK_LINKED)
+			cmwq2_kick_pool(pool);
+	}
+	list_del_init(&work->entry);
+
+	/* Before the pwq may go away. INACTIVE stays in @data: it has no slot. */
+	cmwq2_work_off_queue(work, (unsigned long)pool->id << CMWQ2_WORK_POOL_SHIFT, 0);
+	cmwq2_pwq_dec_in_flight(pwq, data);
+}
+
+/*
+ * One attempt. 1: the item was pending and now is the caller's. 0: it was idle
+ * and now is the caller's. -EAGAIN: somebody is just moving it.
+ */
+static int cmwq2_try_grab(struct cmwq2_work *work, bool delayed)
+{
+	struct cmwq2_pool *pool;
+	struct cmwq2_pwq *pwq;
+	int ret = -EAGAIN;
+
+	/* A timer that was still waiting leaves PENDING to us. */
+	if (delayed && timer_delete(&container_of(work, struct cmwq2_delayed_work, work)->timer))
+		return 1;
+	if (cmwq2_work_take(work))
+		return 0;
+
+	rcu_read_lock();
+	pool = cmwq2_work_pool(work);
+	if (pool) {
+		raw_spin_lock(&pool->lock);
+		/*
+		 * An item is put on, moved between and taken off a pwq's lists
+		 * under that pool's lock. If it points to a pwq of the pool we
+		 * locked, it is queued there and stays.
+		 */
+		pwq = cmwq2_work_pwq(work);
+		if (pwq && pwq->pool == pool) {
+			cmwq2_unqueue(work, pwq);
+			ret = 1;
+		}
+		raw_spin_unlock(&pool->lock);
+	}
+	rcu_read_unlock();
+	return ret;
+}
+
+/**
+ * cmwq2_grab_pending - take PENDING from wherever it is
+ * @work: item
+ * @delayed: it is part of a struct cmwq2_delayed_work
+ * @irqflags: interrupt state to restore when the caller has let go
+ *
+ * Those who hold PENDING without being on a list have interrupts off, so that
+ * the wait is short.
+ *
+ * Context: any but NMI. Returns with interrupts off.
+ * Return: whether the item was pending.
+ */
+bool cmwq2_grab_pending(struct cmwq2_work *work, bool delayed, unsigned long *irqflags)
+{
+	int ret;
+
+	for (;;) {
+		local_irq_save(*irqflags);
+		ret = cmwq2_try_grab(work, delayed);
+		if (ret >= 0)
+			return ret;
+		local_irq_restore(*irqflags);
+		cpu_relax();
+	}
+}
+
+/* Grab the item, change its depth by @by, and let it go idle. */
+static bool cmwq2_grab_and_release(struct cmwq2_work *work, bool delayed, int by)
+{
+	unsigned long data, flags;
+	bool pending = cmwq2_grab_pending(work, delayed, &flags);
+	int depth;
+
+	data = cmwq2_work_data(work);
+	depth = cmwq2_data_disable(data) + by;
+	if (WARN_ONCE(depth < 0 || depth >= BIT(CMWQ2_WORK_DISABLE_BITS),
+		      "%ps: disable depth out of range\n", work->func))
+		depth -= by;
+	cmwq2_work_release(work, data & CMWQ2_WORK_NO_POOL, depth);
+	local_irq_restore(flags);
+	return pending;
+}
+
+static bool cmwq2_cancel_sync(struct cmwq2_work *work, bool delayed)
+{
+	bool pending = cmwq2_grab_and_release(work, delayed, 1);
+
+	cmwq2_flush_work_cancelled(work);
+	cmwq2_grab_and_release(work, false, -1);
+	return pending;
+}
+
+/**
+ * cmwq2_cancel_work - take an item back, not waiting for a run of it
+ * @work: item
+ *
+ * Context: any but NMI.
+ * Return: whether it was pending.
+ */
+bool cmwq2_cancel_work(struct cmwq2_work *work)
+{
+	return cmwq2_grab_and_release(work, false, 0);
+}
+EXPORT_SYMBOL_GPL(cmwq2_cancel_work);
+
+/**
+ * cmwq2_cancel_work_sync - take an item back and wait for a run of it
+ * @work: item, not to be used after it was freed by its function
+ *
+ * While it waits the item cannot be queued, by itself neither. Afterwards it is
+ * idle, unless somebody queued it again after the wait.
+ *
+ * Context: process, may sleep.
+ * Return: whether it was pending.
+ */
+bool cmwq2_cancel_work_sync(struct cmwq2_work *work)
+{
+	return cmwq2_cancel_sync(work, false);
+}
+EXPORT_SYMBOL_GPL(cmwq2_cancel_work_sync);
+
+/**
+ * cmwq2_cancel_delayed_work - as cmwq2_cancel_work(), for a delayed item
+ * @dwork: item
+ *
+ * Context: any but NMI.
+ * Return: whether it was pending, in its delay or queued.
+ */
+bool cmwq2_cancel_delayed_work(struct cmwq2_delayed_work *dwork)
+{
+	return cmwq2_grab_and_release(&dwork->work, true, 0);
+}
+EXPORT_SYMBOL_GPL(cmwq2_cancel_delayed_work);
+
+/**
+ * cmwq2_cancel_delayed_work_sync - as cmwq2_cancel_work_sync(), for a delayed item
+ * @dwork: item
+ *
+ * Context: process, may sleep.
+ * Return: whether it was pending, in its delay or queued.
+ */
+bool cmwq2_cancel_delayed_work_sync(struct cmwq2_delayed_work *dwork)
+{
+	return cmwq2_cancel_sync(&dwork->work, true);
+}
+EXPORT_SYMBOL_GPL(cmwq2_cancel_delayed_work_sync);
+
+/**
+ * cmwq2_disable_work - cancel an item and refuse its queueing from now on
+ * @work: item
+ *
+ * Nests up to 65535 deep.
+ *
+ * Context: any but NMI.
+ * Return: whether it was pending.
+ */
+bool cmwq2_disable_work(struct cmwq2_work *work)
+{
+	return cmwq2_grab_and_release(work, false, 1);
+}
+EXPORT_SYMBOL_GPL(cmwq2_disable_work);
+
+/**
+ * cmwq2_disable_work_sync - as cmwq2_disable_work(), and wait for a run of it
+ * @work: item
+ *
+ * Context: process, may sleep.
+ * Return: whether it was pending.
+ */
+bool cmwq2_disable_work_sync(struct cmwq2_work *work)
+{
+	bool pending = cmwq2_disable_work(work);
+
+	cmwq2_flush_work_cancelled(work);
+	return pending;
+}
+EXPORT_SYMBOL_GPL(cmwq2_disable_work_sync);
+
+/**
+ * cmwq2_enable_work - undo one cmwq2_disable_work()
+ * @work: item
+ *
+ * Context: any but NMI.
+ * Return: whether the item can be queued again.
+ */
+bool cmwq2_enable_work(struct cmwq2_work *work)
+{
+	cmwq2_grab_and_release(work, false, -1);
+	return !cmwq2_data_disable(cmwq2_work_data(work));
+}
+EXPORT_SYMBOL_GPL(cmwq2_enable_work);

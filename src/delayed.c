@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Delayed items: a timer that queues. While it runs the item is PENDING and on
+ * no list, so that nobody else can queue it.
+ */
+#include <linux/export.h>
+#include <linux/jiffies.h>
+#include <linux/timer.h>
+
+#include "work.h"
+
+/**
+ * cmwq2_delayed_work_timer_fn - queue a delayed item whose time has come
+ * @timer: its timer
+ *
+ * Exported for static initialisers only.
+ *
+ * Context: timer interrupt, TIMER_IRQSAFE, hence interrupts off.
+ */
+void cmwq2_delayed_work_timer_fn(struct timer_list *timer)
+{
+	struct cmwq2_delayed_work *dwork = container_of(timer, struct cmwq2_delayed_work, timer);
+
+	cmwq2_queue_claimed(dwork->cpu, dwork->wq, &dwork->work);
+}
+EXPORT_SYMBOL_GPL(cmwq2_delayed_work_timer_fn);
+
+/* PENDING is the caller's. Returns what cmwq2_queue_claimed() would. */
+static bool cmwq2_start_delay(int cpu, struct cmwq2_wq *wq,
+			      struct cmwq2_delayed_work *dwork, unsigned long delay)
+{
+	/* Off by the jiffy that has begun: without a delay do not even try. */
+	if (!delay)
+		return cmwq2_queue_claimed(cpu, wq, &dwork->work);
+
+	WARN_ON_ONCE(dwork->timer.function != cmwq2_delayed_work_timer_fn);
+	WARN_ON_ONCE(timer_pending(&dwork->timer));
+	WARN_ON_ONCE(!list_empty(&dwork->work.entry));
+
+	dwork->wq = wq;
+	dwork->cpu = cpu;
+	dwork->timer.expires = jiffies + delay;
+	if (cpu == CMWQ2_CPU_UNBOUND)
+		cmwq2_add_timer_global(&dwork->timer);
+	else
+		add_timer_on(&dwork->timer, cpu);
+	return true;
+}
+
+/**
+ * cmwq2_queue_delayed_work_on - queue an item after a delay
+ * @cpu: CPU for the timer and the item, or CMWQ2_CPU_UNBOUND
+ * @wq: workqueue
+ * @dwork: item
+ * @delay: jiffies to wait, 0 to queue at once
+ *
+ * Context: any but NMI.
+ * Return: as cmwq2_queue_work_on(). A queue that is being drained refuses when
+ * the delay is over, so that true may be returned for an item that is dropped
+ * with a report then.
+ */
+bool cmwq2_queue_delayed_work_on(int cpu, struct cmwq2_wq *wq,
+				 struct cmwq2_delayed_work *dwork, unsigned long delay)
+{
+	unsigned long flags;
+	bool queued = false;
+
+	local_irq_save(flags);
+	if (cmwq2_work_take_enabled(&dwork->work))
+		queued = cmwq2_start_delay(cpu, wq, dwork, delay);
+	local_irq_restore(flags);
+	return queued;
+}
+EXPORT_SYMBOL_GPL(cmwq2_queue_delayed_work_on);
+
+/**
+ * cmwq2_mod_delayed_work_on - set the delay of an item anew
+ * @cpu: CPU for the timer and the item, or CMWQ2_CPU_UNBOUND
+ * @wq: workqueue
+ * @dwork: item; on its way to a queue or not
+ * @delay: jiffies from now, 0 to queue at once
+ *
+ * Context: any but NMI.
+ * Return: whether the item was pending. A disabled item is left alone.
+ */
+bool cmwq2_mod_delayed_work_on(int cpu, struct cmwq2_wq *wq,
+			       struct cmwq2_delayed_work *dwork, unsigned long delay)
+{
+	unsigned long data, flags;
+	bool pending;
+
+	pending = cmwq2_grab_pending(&dwork->work, true, &flags);
+	data = cmwq2_work_data(&dwork->work);
+	if (cmwq2_data_disable(data))
+		cmwq2_work_release(&dwork->work, data & CMWQ2_WORK_NO_POOL,
+				   cmwq2_data_disable(data));
+	else
+		cmwq2_start_delay(cpu, wq, dwork, delay);
+	local_irq_restore(flags);
+	return pending;
+}
+EXPORT_SYMBOL_GPL(cmwq2_mod_delayed_work_on);
+
+/**
+ * cmwq2_flush_delayed_work - queue a delayed item now and wait for it
+ * @dwork: item
+ *
+ * Context: process, may sleep.
+ * Return: whether there was anything to wait for.
+ */
+bool cmwq2_flush_delayed_work(struct cmwq2_delayed_work *dwork)
+{
+	local_irq_disable();
+	/* Allowed with interrupts off as the timer is TIMER_IRQSAFE. */
+	if (timer_delete_sync(&dwork->timer))
+		cmwq2_queue_claimed(dwork->cpu, dwork->wq, &dwork->work);
+	local_irq_enable();
+	return cmwq2_flush_work(&dwork->work);
+}
+EXPORT_SYMBOL_GPL(cmwq2_flush_delayed_work);

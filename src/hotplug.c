@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * CPUs that come and go.
+ *
+ * When a CPU goes its pools are unbound: their workers are not concurrency
+ * managed any more, run anywhere and finish what is there. When it comes back
+ * they are bound again. Items queued to a CPU that was never online wait for it.
+ */
+#include <linux/cpu.h>
+#include <linux/cpuhotplug.h>
+#include <linux/sched.h>
+
+#include "internal.h"
+
+static int cmwq2_cpuhp_state;
+
+static void cmwq2_unbind_pool(struct cmwq2_pool *pool)
+{
+	struct cmwq2_worker *worker;
+
+	mutex_lock(&cmwq2_attach_mutex);
+	raw_spin_lock_irq(&pool->lock);
+	pool->flags |= CMWQ2_POOL_UNBOUND;
+	list_for_each_entry(worker, &pool->workers, node)
+		cmwq2_worker_set_flags(worker, CMWQ2_WORKER_UNBOUND);
+	/* Nobody counts as running now: from here on workers chain. */
+	cmwq2_kick_pool(pool);
+	raw_spin_unlock_irq(&pool->lock);
+
+	list_for_each_entry(worker, &pool->workers, node)
+		set_cpus_allowed_ptr(worker->task, cpu_possible_mask);
+	mutex_unlock(&cmwq2_attach_mutex);
+}
+
+/*
+ * A worker that is busy now stays uncounted until it is switched in next or
+ * its item ends: only a worker itself knows that it is running. Until then the
+ * pool may run one worker too many.
+ */
+static void cmwq2_rebind_pool(struct cmwq2_pool *pool)
+{
+	struct cmwq2_worker *worker;
+
+	mutex_lock(&cmwq2_attach_mutex);
+	list_for_each_entry(worker, &pool->workers, node)
+		set_cpus_allowed_ptr(worker->task, cpumask_of(pool->cpu));
+
+	raw_spin_lock_irq(&pool->lock);
+	pool->flags &= ~CMWQ2_POOL_UNBOUND;
+	list_for_each_entry(worker, &pool->workers, node)
+		cmwq2_worker_clr_flags(worker, CMWQ2_WORKER_UNBOUND);
+	raw_spin_unlock_irq(&pool->lock);
+	mutex_unlock(&cmwq2_attach_mutex);
+}
+
+static int cmwq2_cpu_online(unsigned int cpu)
+{
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		struct cmwq2_pool *pool = cmwq2_cpu_pool(cpu, i);
+		struct cmwq2_worker *worker;
+
+		cmwq2_rebind_pool(pool);
+		if (pool->nr_workers)
+			continue;
+		worker = cmwq2_worker_create(pool);
+		if (IS_ERR(worker))
+			return PTR_ERR(worker);
+	}
+	return 0;
+}
+
+static int cmwq2_cpu_offline(unsigned int cpu)
+{
+	cmwq2_unbind_pool(cmwq2_cpu_pool(cpu, false));
+	cmwq2_unbind_pool(cmwq2_cpu_pool(cpu, true));
+	return 0;
+}
+
+/**
+ * cmwq2_hotplug_init - bind the pools of online CPUs and watch for others
+ *
+ * Context: process, may sleep.
+ * Return: 0 or a negative error, with the pools to be stopped by the caller.
+ */
+int cmwq2_hotplug_init(void)
+{
+	int ret = cpuhp_setup_state(CPUHP_AP_ONLINE_DYN, "cmwq2:online",
+				    cmwq2_cpu_online, cmwq2_cpu_offline);
+
+	if (ret < 0)
+		return ret;
+	cmwq2_cpuhp_state = ret;
+	return 0;
+}
+
+void cmwq2_hotplug_exit(void)
+{
+	cpuhp_remove_state_nocalls(cmwq2_cpuhp_state);
+}

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Idle workers: the stack they wait on, and how they end.
+ *
+ * The worker that became idle last is woken first, so that the others grow
+ * old at the far end and can be culled. A thread never ends by itself: only
+ * kthread_stop() proves that it left the module's text.
+ */
+#include <linux/jiffies.h>
+#include <linux/kthread.h>
+#include <linux/slab.h>
+#include <linux/timer.h>
+
+#include "internal.h"
+
+/* A manager is idle in all but name: it works on no item. */
+static bool cmwq2_too_many_workers(struct cmwq2_pool *pool)
+{
+	int nr_idle = pool->nr_idle + !!(pool->flags & CMWQ2_POOL_MANAGED);
+
+	return cmwq2_too_many_idle(nr_idle, pool->nr_workers - nr_idle);
+}
+
+/* Context: pool->lock held, by the worker or before it is woken first. */
+void cmwq2_worker_enter_idle(struct cmwq2_worker *worker)
+{
+	struct cmwq2_pool *pool = worker->pool;
+
+	worker->flags |= CMWQ2_WORKER_IDLE;
+	worker->last_active = jiffies;
+	pool->nr_idle++;
+	list_add(&worker->entry, &pool->idle_list);
+
+	if (cmwq2_too_many_workers(pool) && !timer_pending(&pool->idle_timer))
+		mod_timer(&pool->idle_timer, jiffies + cmwq2_idle_timeout());
+}
+
+/* Context: pool->lock held, by the worker. */
+void cmwq2_worker_leave_idle(struct cmwq2_worker *worker)
+{
+	worker->flags &= ~CMWQ2_WORKER_IDLE;
+	worker->pool->nr_idle--;
+	list_del_init(&worker->entry);
+}
+
+/**
+ * cmwq2_worker_set_dying - the point of no return for an idle worker
+ * @worker: idle worker
+ * @dying: list to put it on for cmwq2_reap_dying()
+ *
+ * The worker is out of every list that a kick looks at from here on. It may be
+ * awake already, kicked earlier: it then finds DIE when it gets the lock.
+ *
+ * Context: cmwq2_attach_mutex and pool->lock held.
+ */
+void cmwq2_worker_set_dying(struct cmwq2_worker *worker, struct list_head *dying)
+{
+	struct cmwq2_pool *pool = worker->pool;
+
+	lockdep_assert_held(&pool->lock);
+	lockdep_assert_held(&cmwq2_attach_mutex);
+
+	pool->nr_workers--;
+	pool->nr_idle--;
+	worker->flags |= CMWQ2_WORKER_DIE;
+	list_move(&worker->entry, dying);
+	list_del_init(&worker->node);
+}
+
+/* Context: process, no locks: waits for the threads. */
+void cmwq2_reap_dying(struct list_head *dying)
+{
+	struct cmwq2_worker *worker, *next;
+
+	list_for_each_entry_safe(worker, next, dying, entry) {
+		list_del_init(&worker->entry);
+		cmwq2_worker_reap(worker);
+	}
+}
+
+/* The oldest idle worker if its time is up; else sets the timer for it. */
+static struct cmwq2_worker *cmwq2_next_victim(struct cmwq2_pool *pool)
+{
+	struct cmwq2_worker *worker;
+	unsigned long expires;
+
+	/* Kicked workers count as idle, but idle_list may be empty for them. */
+	if (!cmwq2_too_many_workers(pool) || list_empty(&pool->idle_list))
+		return NULL;
+
+	worker = list_last_entry(&pool->idle_list, struct cmwq2_worker, entry);
+	expires = worker->last_active + cmwq2_idle_timeout();
+	if (time_before(jiffies, expires)) {
+		mod_timer(&pool->idle_timer, expires);
+		return NULL;
+	}
+	return worker;
+}
+
+/*
+ * Two steps, because the threads are waited for: mark with the locks held,
+ * reap without. Runs in the helper thread and on no workqueue, whose pool
+ * could be the one that is culled.
+ */
+static void cmwq2_cull(struct kthread_work *work)
+{
+	struct cmwq2_pool *pool = container_of(work, struct cmwq2_pool, cull_work);
+	struct cmwq2_worker *worker;
+	LIST_HEAD(dying);
+
+	mutex_lock(&cmwq2_attach_mutex);
+	raw_spin_lock_irq(&pool->lock);
+	while ((worker = cmwq2_next_victim(pool))) {
+		cmwq2_worker_set_dying(worker, &dying);
+		pool->stat.culled++;
+	}
+	raw_spin_unlock_irq(&pool->lock);
+	mutex_unlock(&cmwq2_attach_mutex);
+
+	cmwq2_reap_dying(&dying);
+}
+
+/* Culling sleeps, so all the timer can do is to pass it on. */
+static void cmwq2_idle_timeout_fn(struct timer_list *timer)
+{
+	struct cmwq2_pool *pool = container_of(timer, struct cmwq2_pool, idle_timer);
+
+	kthread_queue_work(cmwq2_helper, &pool->cull_work);
+}
+
+void cmwq2_idle_pool_init(struct cmwq2_pool *pool)
+{
+	timer_setup(&pool->idle_timer, cmwq2_idle_timeout_fn, TIMER_DEFERRABLE);
+	kthread_init_work(&pool->cull_work, cmwq2_cull);
+}
+
+/**
+ * cmwq2_idle_rearm_all - let changed culling figures take effect now
+ *
+ * Context: process, may sleep; cmwq2_pool_mutex held.
+ */
+void cmwq2_idle_rearm_all(void)
+{
+	struct cmwq2_pool *pool;
+	int id;
+
+	lockdep_assert_held(&cmwq2_pool_mutex);
+	idr_for_each_entry(&cmwq2_pool_idr, pool, id)
+		kthread_queue_work(cmwq2_helper, &pool->cull_work);
+}

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Kicking a pool: pick an idle worker, claim it, wake it.
+ *
+ * Picking and claiming happen under pool->lock. The wakeup takes the lock of a
+ * runqueue and may send an interrupt to another CPU, which is a lot to do with
+ * the pool's lock held; with wake=deferred the task goes on the caller's list
+ * and is woken when the lock is free.
+ *
+ * No kick is lost between the two: a worker that was picked but does not know
+ * yet takes pool->lock before it sleeps again, and looks at the worklist then.
+ */
+#include <linux/cpumask.h>
+#include <linux/sched.h>
+
+#include "internal.h"
+
+/* The most recently kicked worker, else the one that became idle last. */
+static struct cmwq2_worker *cmwq2_first_idle(struct cmwq2_pool *pool)
+{
+	struct list_head *from = &pool->idle_list;
+
+	if (!list_empty(&pool->kicked_list))
+		from = &pool->kicked_list;
+	return list_first_entry_or_null(from, struct cmwq2_worker, entry);
+}
+
+/*
+ * A worker of a non-strict pool may have been moved out of the pod by the
+ * scheduler. It is about to be woken, so this is the cheap moment to bring it
+ * back. Best effort: a worker that has not left its CPU yet stays there.
+ */
+static void cmwq2_repatriate(struct cmwq2_pool *pool, struct task_struct *task)
+{
+#ifdef CONFIG_SMP
+	unsigned int cpu;
+
+	if (pool->attrs->affn_strict ||
+	    cpumask_test_cpu(READ_ONCE(task->wake_cpu), pool->pod))
+		return;
+
+	cpu = cpumask_any_and_distribute(pool->pod, cpu_online_mask);
+	if (cpu < nr_cpu_ids)
+		WRITE_ONCE(task->wake_cpu, cpu);
+#endif
+}
+
+/*
+ * Parked on kicked_list the worker is out of the culler's reach and ahead of
+ * others for the next kick. It comes off either list in the same way.
+ */
+static void cmwq2_claim(struct cmwq2_pool *pool, struct cmwq2_worker *worker)
+{
+	if (pool->claim == CMWQ2_CLAIM_KICKED_LIST)
+		list_move(&worker->entry, &pool->kicked_list);
+}
+
+/**
+ * cmwq2_wake_up - wake what was picked
+ * @wl: wake list, empty afterwards
+ *
+ * Context: any. Inside the RCU read-side section that was entered before
+ * pool->lock was dropped, because the tasks are not referenced.
+ */
+void cmwq2_wake_up(struct cmwq2_wake_list *wl)
+{
+	while (wl->nr)
+		wake_up_process(wl->task[--wl->nr]);
+}
+
+static void cmwq2_wake_later(struct cmwq2_wake_list *wl, struct task_struct *task)
+{
+	if (wl->nr == ARRAY_SIZE(wl->task))
+		cmwq2_wake_up(wl);
+	wl->task[wl->nr++] = task;
+}
+
+/**
+ * cmwq2_kick_pool_pick - pick and claim a worker if the pool needs one
+ * @pool: pool
+ * @wl: where the worker's task goes for the caller to wake with
+ *	cmwq2_wake_up() after it dropped the lock; untouched under wake=locked
+ *
+ * Context: pool->lock held.
+ * Return: whether a worker was picked. False is not an error: another worker
+ * is running, or none is idle and the pool's manager is creating one.
+ *
+ * Source: kick_pool_pick() as posted on 2026-06-03 and merged for v7.3.
+ */
+bool cmwq2_kick_pool_pick(struct cmwq2_pool *pool, struct cmwq2_wake_list *wl)
+{
+	struct cmwq2_worker *worker;
+
+	lockdep_assert_held(&pool->lock);
+
+	if (!cmwq2_need_more_worker(pool))
+		return false;
+	worker = cmwq2_first_idle(pool);
+	if (!worker)
+		return false;
+
+	pool->stat.kicks++;
+	if (!list_empty(&pool->kicked_list))
+		pool->stat.coalesced++;
+	cmwq2_repatriate(pool, worker->task);
+	cmwq2_claim(pool, worker);
+
+	if (pool->wake == CMWQ2_WAKE_LOCKED)
+		wake_up_process(worker->task);
+	else
+		cmwq2_wake_later(wl, worker->task);
+	return true;
+}
+
+/**
+ * cmwq2_kick_pool - pick and wake at once
+ * @pool: pool
+ *
+ * For the rare paths, in which the lock cannot be dropped.
+ *
+ * Context: pool->lock held.
+ * Return: whether a worker was picked.
+ */
+bool cmwq2_kick_pool(struct cmwq2_pool *pool)
+{
+	CMWQ2_WAKE_LIST(wl);
+	bool kicked = cmwq2_kick_pool_pick(pool, &wl);
+
+	cmwq2_wake_up(&wl);
+	return kicked;
+}

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Loading and unloading.
+ *
+ * The order on the way out: queues, then what could make or kick workers, then
+ * the workers, then what watched them, then RCU callbacks, then memory.
+ */
+#include <linux/kthread.h>
+#include <linux/module.h>
+#include <linux/moduleparam.h>
+
+#include "internal.h"
+
+static char *cmwq2_hook_param = "auto";
+module_param_named(hook, cmwq2_hook_param, charp, 0444);
+MODULE_PARM_DESC(hook, "Scheduler hook: auto (default), tp, pn, timer; fixed once loaded");
+
+struct kthread_worker *cmwq2_helper;
+
+static int cmwq2_helper_start(void)
+{
+	struct kthread_worker *helper = cmwq2_kthread_run_worker("cw2/helper");
+
+	if (IS_ERR(helper))
+		return PTR_ERR(helper);
+	cmwq2_helper = helper;
+	return 0;
+}
+
+/* Free what waits for RCU: pwqs, queues, pools. */
+static void cmwq2_free_rest(void)
+{
+	rcu_barrier();
+	cmwq2_pwqs_exit();
+	cmwq2_topology_exit();
+	idr_destroy(&cmwq2_pool_idr);
+}
+
+static int __init cmwq2_init(void)
+{
+	int ret;
+
+	ret = cmwq2_topology_init();
+	if (ret)
+		return ret;
+	ret = cmwq2_pwqs_init();
+	if (ret)
+		goto err_topology;
+	ret = cmwq2_sched_init(cmwq2_hook_param);
+	if (ret)
+		goto err_pwqs;
+	ret = cmwq2_helper_start();
+	if (ret)
+		goto err_sched;
+	ret = cmwq2_pools_init();
+	if (ret)
+		goto err_helper;
+	ret = cmwq2_hotplug_init();
+	if (ret)
+		goto err_pools;
+	ret = cmwq2_system_wqs_init();
+	if (ret)
+		goto err_hotplug;
+
+	pr_info("loaded: hook %s\n", cmwq2_hook_name());
+	return 0;
+
+err_hotplug:
+	kthread_flush_worker(cmwq2_helper);
+	cmwq2_hotplug_exit();
+err_pools:
+	cmwq2_pools_exit();
+err_helper:
+	kthread_destroy_worker(cmwq2_helper);
+err_sched:
+	cmwq2_sched_exit();
+	rcu_barrier();
+err_pwqs:
+	cmwq2_pwqs_exit();
+err_topology:
+	cmwq2_topology_exit();
+	return ret;
+}
+
+static void __exit cmwq2_exit(void)
+{
+	/* Other queues hold a reference to the module. */
+	cmwq2_system_wqs_exit();
+	/* Their pwqs, and those of queues that were destroyed before. */
+	kthread_flush_worker(cmwq2_helper);
+	cmwq2_hotplug_exit();
+	cmwq2_pools_exit();
+	kthread_destroy_worker(cmwq2_helper);
+	cmwq2_sched_exit();
+	cmwq2_free_rest();
+}
+
+module_init(cmwq2_init);
+module_exit(cmwq2_exit);
+MODULE_LICENSE("GPL");
+MODULE_DESCRIPTION("Concurrency-managed workqueues with switchable internals");

@@ -1,0 +1,366 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What can be switched while the module runs, and the profiles that name sets
+ * of it. Each policy is a module parameter and can be set by other modules.
+ *
+ * Policies of the hot path are copied into every pool and changed there under
+ * its lock: whoever holds the lock sees one policy from beginning to end.
+ */
+#include <linux/export.h>
+#include <linux/jiffies.h>
+#include <linux/kernel.h>
+#include <linux/module.h>
+#include <linux/moduleparam.h>
+#include <linux/string.h>
+
+#include "internal.h"
+
+static const char *const cmwq2_claim_names[CMWQ2_CLAIM_NR] = {
+	[CMWQ2_CLAIM_NONE]		= "none",
+	[CMWQ2_CLAIM_KICKED_LIST]	= "kicked_list",
+};
+
+static const char *const cmwq2_wake_names[CMWQ2_WAKE_NR] = {
+	[CMWQ2_WAKE_LOCKED]		= "locked",
+	[CMWQ2_WAKE_DEFERRED]		= "deferred",
+};
+
+static const struct cmwq2_profile {
+	const char		*name;
+	enum cmwq2_claim	claim;
+	enum cmwq2_wake		wake;
+} cmwq2_profiles[] = {
+	{ "mainline-7.3",	CMWQ2_CLAIM_NONE,		CMWQ2_WAKE_DEFERRED },
+	{ "mainline-6.12",	CMWQ2_CLAIM_NONE,		CMWQ2_WAKE_LOCKED },
+	{ "v2-2026-06",		CMWQ2_CLAIM_KICKED_LIST,	CMWQ2_WAKE_DEFERRED },
+};
+
+/* PL. What new pools get, and what is shown. */
+static enum cmwq2_claim cmwq2_claim = CMWQ2_CLAIM_NONE;
+static enum cmwq2_wake cmwq2_wake = CMWQ2_WAKE_DEFERRED;
+
+/* X: READ_ONCE, set under cmwq2_pool_mutex. Figures of idle.c. */
+static unsigned int cmwq2_idle_timeout_ms = 300 * MSEC_PER_SEC;
+static unsigned int cmwq2_cull_ratio = 4;
+static unsigned int cmwq2_min_idle = 2;
+/* X: READ_ONCE. Of queues that are made from now on. */
+static unsigned int cmwq2_dfl_affn_scope = CMWQ2_AFFN_CACHE_SHARD;
+
+unsigned long cmwq2_idle_timeout(void)
+{
+	return msecs_to_jiffies(READ_ONCE(cmwq2_idle_timeout_ms));
+}
+
+/**
+ * cmwq2_too_many_idle - whether idle workers may be culled
+ * @nr_idle: idle workers
+ * @nr_busy: others
+ *
+ * Return: true if there are more than min_idle, and of these extra ones at
+ * least one for every cull_ratio busy ones.
+ */
+bool cmwq2_too_many_idle(int nr_idle, int nr_busy)
+{
+	int extra = nr_idle - (int)READ_ONCE(cmwq2_min_idle);
+
+	return extra > 0 && extra * (int)READ_ONCE(cmwq2_cull_ratio) >= nr_busy;
+}
+
+enum cmwq2_affn_scope cmwq2_default_affn_scope(void)
+{
+	return READ_ONCE(cmwq2_dfl_affn_scope);
+}
+
+static void cmwq2_policy_set_pool(struct cmwq2_pool *pool)
+{
+	raw_spin_lock_irq(&pool->lock);
+	pool->claim = cmwq2_claim;
+	pool->wake = cmwq2_wake;
+	/* They are on their way and leave whichever list they are on. */
+	if (pool->claim != CMWQ2_CLAIM_KICKED_LIST)
+		list_splice_init(&pool->kicked_list, &pool->idle_list);
+	raw_spin_unlock_irq(&pool->lock);
+}
+
+/* A new pool, not known to others yet. Context: cmwq2_pool_mutex held. */
+void cmwq2_policy_pool_init(struct cmwq2_pool *pool)
+{
+	lockdep_assert_held(&cmwq2_pool_mutex);
+	pool->claim = cmwq2_claim;
+	pool->wake = cmwq2_wake;
+}
+
+static void cmwq2_policy_set_pools(void)
+{
+	struct cmwq2_pool *pool;
+	int id;
+
+	lockdep_assert_held(&cmwq2_pool_mutex);
+	idr_for_each_entry(&cmwq2_pool_idr, pool, id)
+		cmwq2_policy_set_pool(pool);
+}
+
+static int cmwq2_choose(const char *what, const char *value,
+			const char *const *names, size_t nr)
+{
+	int i = __sysfs_match_string(names, nr, value);
+	char allowed[64] = "";
+
+	if (i >= 0)
+		return i;
+	for (i = 0; i < nr; i++) {
+		strlcat(allowed, i ? ", " : "", sizeof(allowed));
+		strlcat(allowed, names[i], sizeof(allowed));
+	}
+	pr_err("%s=%.*s: allowed: %s\n", what, (int)strcspn(value, "\n"), value, allowed);
+	return -EINVAL;
+}
+
+static int cmwq2_set_claim(const char *value)
+{
+	int i = cmwq2_choose("claim", value, cmwq2_claim_names, CMWQ2_CLAIM_NR);
+
+	if (i < 0)
+		return i;
+	cmwq2_claim = i;
+	cmwq2_policy_set_pools();
+	return 0;
+}
+
+static const char *cmwq2_get_claim(char *buf, size_t size)
+{
+	return cmwq2_claim_names[cmwq2_claim];
+}
+
+static int cmwq2_set_wake(const char *value)
+{
+	int i = cmwq2_choose("wake", value, cmwq2_wake_names, CMWQ2_WAKE_NR);
+
+	if (i < 0)
+		return i;
+	cmwq2_wake = i;
+	cmwq2_policy_set_pools();
+	return 0;
+}
+
+static const char *cmwq2_get_wake(char *buf, size_t size)
+{
+	return cmwq2_wake_names[cmwq2_wake];
+}
+
+static int cmwq2_set_profile(const char *value)
+{
+	const char *names[ARRAY_SIZE(cmwq2_profiles)];
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(cmwq2_profiles); i++)
+		names[i] = cmwq2_profiles[i].name;
+	i = cmwq2_choose("profile", value, names, ARRAY_SIZE(names));
+	if (i < 0)
+		return i;
+	cmwq2_claim = cmwq2_profiles[i].claim;
+	cmwq2_wake = cmwq2_profiles[i].wake;
+	cmwq2_policy_set_pools();
+	return 0;
+}
+
+static const char *cmwq2_get_profile(char *buf, size_t size)
+{
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(cmwq2_profiles); i++)
+		if (cmwq2_profiles[i].claim == cmwq2_claim && cmwq2_profiles[i].wake == cmwq2_wake)
+			return cmwq2_profiles[i].name;
+	return "custom";
+}
+
+static int cmwq2_set_scope(const char *value)
+{
+	int scope = cmwq2_parse_affn_scope(value);
+
+	if (scope < 0)
+		return scope;
+	if (scope == CMWQ2_AFFN_DFL) {
+		pr_err("default_affinity_scope=default: allowed: a scope of its own\n");
+		return -EINVAL;
+	}
+	WRITE_ONCE(cmwq2_dfl_affn_scope, scope);
+	return 0;
+}
+
+static const char *cmwq2_get_scope(char *buf, size_t size)
+{
+	return cmwq2_affn_name(cmwq2_dfl_affn_scope);
+}
+
+static int cmwq2_set_number(const char *what, const char *value, unsigned int *to,
+			    unsigned int min, unsigned int max)
+{
+	unsigned int n;
+
+	if (kstrtouint(value, 0, &n) || n < min || n > max) {
+		pr_err("%s=%.*s: allowed: %u to %u\n", what, (int)strcspn(value, "\n"), value,
+		       min, max);
+		return -EINVAL;
+	}
+	WRITE_ONCE(*to, n);
+	cmwq2_idle_rearm_all();
+	return 0;
+}
+
+static int cmwq2_set_idle_timeout(const char *value)
+{
+	return cmwq2_set_number("idle_timeout_ms", value, &cmwq2_idle_timeout_ms, 1, 86400000);
+}
+
+static const char *cmwq2_get_idle_timeout(char *buf, size_t size)
+{
+	scnprintf(buf, size, "%u", cmwq2_idle_timeout_ms);
+	return buf;
+}
+
+static int cmwq2_set_cull_ratio(const char *value)
+{
+	return cmwq2_set_number("cull_ratio", value, &cmwq2_cull_ratio, 1, 1000);
+}
+
+static const char *cmwq2_get_cull_ratio(char *buf, size_t size)
+{
+	scnprintf(buf, size, "%u", cmwq2_cull_ratio);
+	return buf;
+}
+
+/* With less than two a worker that starts working would leave none behind. */
+static int cmwq2_set_min_idle(const char *value)
+{
+	return cmwq2_set_number("min_idle", value, &cmwq2_min_idle, 2, 1000);
+}
+
+static const char *cmwq2_get_min_idle(char *buf, size_t size)
+{
+	scnprintf(buf, size, "%u", cmwq2_min_idle);
+	return buf;
+}
+
+/* @set and @get are called with cmwq2_pool_mutex held. */
+struct cmwq2_policy {
+	const char	*name;
+	int		(*set)(const char *value);
+	const char	*(*get)(char *buf, size_t size);
+};
+
+static int cmwq2_policy_store(const struct cmwq2_policy *policy, const char *value)
+{
+	int ret;
+
+	mutex_lock(&cmwq2_pool_mutex);
+	ret = policy->set(value);
+	mutex_unlock(&cmwq2_pool_mutex);
+	return ret;
+}
+
+/*
+ * Called before the module's init with parameters from the command line, when
+ * there is no pool to change yet, and possibly after its exit, when there is
+ * none left: both find the idr empty.
+ */
+static int cmwq2_param_set(const char *value, const struct kernel_param *kp)
+{
+	return cmwq2_policy_store(kp->arg, value);
+}
+
+static int cmwq2_param_get(char *buffer, const struct kernel_param *kp)
+{
+	const struct cmwq2_policy *policy = kp->arg;
+	char buf[16];
+	int len;
+
+	mutex_lock(&cmwq2_pool_mutex);
+	len = sprintf(buffer, "%s\n", policy->get(buf, sizeof(buf)));
+	mutex_unlock(&cmwq2_pool_mutex);
+	return len;
+}
+
+static const struct kernel_param_ops cmwq2_param_ops = {
+	.set = cmwq2_param_set,
+	.get = cmwq2_param_get,
+};
+
+#define CMWQ2_POLICY(_name, _fn, _desc)						\
+	static struct cmwq2_policy cmwq2_policy_##_name = {			\
+		.name = #_name,							\
+		.set = cmwq2_set_##_fn,						\
+		.get = cmwq2_get_##_fn,						\
+	};									\
+	module_param_cb(_name, &cmwq2_param_ops, &cmwq2_policy_##_name, 0644);	\
+	MODULE_PARM_DESC(_name, _desc)
+
+CMWQ2_POLICY(profile, profile,
+	     "Set of policies: mainline-7.3 (default), mainline-6.12, v2-2026-06");
+CMWQ2_POLICY(claim, claim, "How a kicked worker is claimed: none (default), kicked_list");
+CMWQ2_POLICY(wake, wake, "When a kicked worker is woken: deferred (default), locked");
+CMWQ2_POLICY(default_affinity_scope, scope,
+	     "Scope of unbound workqueues made from now on: cpu, smt, cache, cache_shard (default), numa, system");
+CMWQ2_POLICY(idle_timeout_ms, idle_timeout,
+	     "Milliseconds after which an idle worker may be culled (default 300000)");
+CMWQ2_POLICY(cull_ratio, cull_ratio,
+	     "Busy workers for each idle one over min_idle that is kept (default 4)");
+CMWQ2_POLICY(min_idle, min_idle, "Idle workers that are always kept (default 2)");
+
+static const struct cmwq2_policy *const cmwq2_policies[] = {
+	&cmwq2_policy_profile, &cmwq2_policy_claim, &cmwq2_policy_wake,
+	&cmwq2_policy_default_affinity_scope, &cmwq2_policy_idle_timeout_ms,
+	&cmwq2_policy_cull_ratio, &cmwq2_policy_min_idle,
+};
+
+static const struct cmwq2_policy *cmwq2_find_policy(const char *name)
+{
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(cmwq2_policies); i++)
+		if (!strcmp(name, cmwq2_policies[i]->name))
+			return cmwq2_policies[i];
+	pr_err("policy \"%s\": allowed: the names of the module's parameters\n", name);
+	return NULL;
+}
+
+/**
+ * cmwq2_policy_set - switch a policy of all pools
+ * @name: a parameter's name
+ * @value: as written to the parameter
+ *
+ * No item is lost or reordered, whatever the pools are doing.
+ *
+ * Context: process, may sleep.
+ * Return: 0 or -EINVAL with a message, nothing changed.
+ */
+int cmwq2_policy_set(const char *name, const char *value)
+{
+	const struct cmwq2_policy *policy = cmwq2_find_policy(name);
+
+	return policy ? cmwq2_policy_store(policy, value) : -EINVAL;
+}
+EXPORT_SYMBOL_GPL(cmwq2_policy_set);
+
+/**
+ * cmwq2_policy_get - a policy's value
+ * @name: a parameter's name
+ * @buf: memory for values that are numbers
+ * @size: of @buf
+ *
+ * Context: process, may sleep.
+ * Return: the value, in @buf or static; NULL with a message for a wrong name.
+ */
+const char *cmwq2_policy_get(const char *name, char *buf, size_t size)
+{
+	const struct cmwq2_policy *policy = cmwq2_find_policy(name);
+	const char *value;
+
+	if (!policy)
+		return NULL;
+	mutex_lock(&cmwq2_pool_mutex);
+	value = policy->get(buf, size);
+	mutex_unlock(&cmwq2_pool_mutex);
+	return value;
+}
+EXPORT_SYMBOL_GPL(cmwq2_policy_get);

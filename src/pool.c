@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Pools: two for each CPU, and unbound ones shared by queues with equal
+ * attributes.
+ */
+#include <linux/cpumask.h>
+#include <linux/hashtable.h>
+#include <linux/irq_work.h>
+#include <linux/jhash.h>
+#include <linux/slab.h>
+#include <linux/topology.h>
+
+#include "internal.h"
+
+DEFINE_MUTEX(cmwq2_pool_mutex);
+DEFINE_IDR(cmwq2_pool_idr);
+
+static DEFINE_HASHTABLE(cmwq2_unbound_pools, 6);	/* PL */
+static struct cmwq2_pool **cmwq2_cpu_pools;		/* I: normal, highpri, per CPU */
+
+/**
+ * cmwq2_cpu_pool - a CPU's pool
+ * @cpu: possible CPU
+ * @highpri: the one for CMWQ2_WQ_HIGHPRI
+ *
+ * Return: the pool, which lives as long as the module.
+ */
+struct cmwq2_pool *cmwq2_cpu_pool(int cpu, bool highpri)
+{
+	return cmwq2_cpu_pools[2 * cpu + highpri];
+}
+EXPORT_SYMBOL_GPL(cmwq2_cpu_pool);
+
+static void cmwq2_pool_init(struct cmwq2_pool *pool)
+{
+	raw_spin_lock_init(&pool->lock);
+	pool->id = -1;
+	pool->progress_at = jiffies;
+	INIT_LIST_HEAD(&pool->worklist);
+	INIT_LIST_HEAD(&pool->idle_list);
+	INIT_LIST_HEAD(&pool->kicked_list);
+	INIT_LIST_HEAD(&pool->workers);
+	INIT_HLIST_NODE(&pool->hash_node);
+	hash_init(pool->busy_hash);
+	ida_init(&pool->worker_ida);
+	timer_setup(&pool->mayday_timer, cmwq2_mayday_timeout, 0);
+	cmwq2_idle_pool_init(pool);
+	cmwq2_sched_pool_init(pool);
+	pool->refcnt = 1;
+}
+
+static void cmwq2_pool_free(struct cmwq2_pool *pool)
+{
+	ida_destroy(&pool->worker_ida);
+	cmwq2_free_workqueue_attrs(pool->attrs);
+	free_cpumask_var(pool->pod);
+	kfree(pool);
+}
+
+static void cmwq2_pool_free_rcu(struct rcu_head *rcu)
+{
+	cmwq2_pool_free(container_of(rcu, struct cmwq2_pool, rcu));
+}
+
+/* A pool that others can find by its id, but without a worker yet. */
+static struct cmwq2_pool *cmwq2_pool_new(const struct cmwq2_attrs *attrs,
+					 const struct cpumask *pod, int cpu, int node)
+{
+	struct cmwq2_pool *pool = kzalloc_node(sizeof(*pool), GFP_KERNEL, node);
+
+	lockdep_assert_held(&cmwq2_pool_mutex);
+
+	if (!pool)
+		return NULL;
+	cmwq2_pool_init(pool);
+	pool->cpu = cpu;
+	pool->node = node;
+	pool->attrs = cmwq2_alloc_workqueue_attrs();
+	if (!pool->attrs || !zalloc_cpumask_var(&pool->pod, GFP_KERNEL))
+		goto err;
+	cmwq2_attrs_copy(pool->attrs, attrs);
+	/* What a pool is like does not depend on the scope that led to it. */
+	pool->attrs->affn_scope = CMWQ2_AFFN_DFL;
+	cpumask_copy(pool->pod, pod);
+	cmwq2_policy_pool_init(pool);
+
+	pool->id = idr_alloc(&cmwq2_pool_idr, pool, 0, 0, GFP_KERNEL);
+	if (pool->id < 0)
+		goto err;
+	return pool;
+
+err:
+	cmwq2_pool_free(pool);
+	return NULL;
+}
+
+/* Context: process, may sleep; cmwq2_pool_mutex held; no queue uses it any more. */
+static void cmwq2_pool_destroy(struct cmwq2_pool *pool)
+{
+	idr_remove(&cmwq2_pool_idr, pool->id);
+	cmwq2_pool_stop_workers(pool);
+	timer_shutdown_sync(&pool->idle_timer);
+	timer_shutdown_sync(&pool->mayday_timer);
+	cmwq2_sched_pool_exit(pool);
+	/* Nobody queues it any more: no timer, and not in the idr. */
+	kthread_cancel_work_sync(&pool->cull_work);
+	/* Items remember pools by id and look them up under RCU. */
+	call_rcu(&pool->rcu, cmwq2_pool_free_rcu);
+}
+
+static u32 cmwq2_pool_hash(const struct cmwq2_attrs *attrs, const struct cpumask *pod)
+{
+	u32 hash = jhash_2words(attrs->nice, attrs->affn_strict, 0);
+
+	hash = jhash(cpumask_bits(attrs->cpumask),
+		     BITS_TO_LONGS(nr_cpumask_bits) * sizeof(long), hash);
+	return jhash(cpumask_bits(pod), BITS_TO_LONGS(nr_cpumask_bits) * sizeof(long), hash);
+}
+
+static bool cmwq2_pool_matches(struct cmwq2_pool *pool, const struct cmwq2_attrs *attrs,
+			       const struct cpumask *pod)
+{
+	return pool->attrs->nice == attrs->nice &&
+	       pool->attrs->affn_strict == attrs->affn_strict &&
+	       cpumask_equal(pool->attrs->cpumask, attrs->cpumask) &&
+	       cpumask_equal(pool->pod, pod);
+}
+
+/* The node of all CPUs of the pod, also of those that are offline. */
+static int cmwq2_pod_node(const struct cpumask *pod)
+{
+	int node = cpu_to_node(cpumask_first(pod)), cpu;
+
+	for_each_cpu(cpu, pod)
+		if (cpu_to_node(cpu) != node)
+			return NUMA_NO_NODE;
+	return node;
+}
+
+/**
+ * cmwq2_get_unbound_pool - find or make the pool for attributes and a pod
+ * @attrs: nice, cpumask and strictness
+ * @pod: CPUs, not empty
+ *
+ * Context: process, GFP_KERNEL; cmwq2_pool_mutex held.
+ * Return: pool with a reference for the caller and at least one worker, or
+ * NULL.
+ */
+struct cmwq2_pool *cmwq2_get_unbound_pool(const struct cmwq2_attrs *attrs,
+					  const struct cpumask *pod)
+{
+	u32 hash = cmwq2_pool_hash(attrs, pod);
+	struct cmwq2_pool *pool;
+
+	hash_for_each_possible(cmwq2_unbound_pools, pool, hash_node, hash) {
+		if (cmwq2_pool_matches(pool, attrs, pod)) {
+			pool->refcnt++;
+			return pool;
+		}
+	}
+
+	pool = cmwq2_pool_new(attrs, pod, -1, cmwq2_pod_node(pod));
+	if (!pool)
+		return NULL;
+	/* The first worker must be there: it makes the others. */
+	if (IS_ERR(cmwq2_worker_create(pool))) {
+		cmwq2_pool_destroy(pool);
+		return NULL;
+	}
+	hash_add(cmwq2_unbound_pools, &pool->hash_node, hash);
+	return pool;
+}
+
+/**
+ * cmwq2_put_unbound_pool - drop a reference to an unbound pool
+ * @pool: pool
+ *
+ * Context: process, may sleep; cmwq2_pool_mutex held.
+ */
+void cmwq2_put_unbound_pool(struct cmwq2_pool *pool)
+{
+	lockdep_assert_held(&cmwq2_pool_mutex);
+
+	if (--pool->refcnt)
+		return;
+	hash_del(&pool->hash_node);
+	cmwq2_pool_destroy(pool);
+}
+
+static int cmwq2_cpu_pool_new(struct cmwq2_attrs *attrs, int cpu, bool highpri)
+{
+	struct cmwq2_pool *pool;
+
+	attrs->nice = highpri ? CMWQ2_HIGHPRI_NICE : 0;
+	attrs->affn_strict = true;
+	cpumask_copy(attrs->cpumask, cpumask_of(cpu));
+	pool = cmwq2_pool_new(attrs, cpumask_of(cpu), cpu, cpu_to_node(cpu));
+	if (!pool)
+		return -ENOMEM;
+	/* Until hotplug.c finds the CPU online. */
+	pool->flags |= CMWQ2_POOL_UNBOUND;
+	cmwq2_cpu_pools[2 * cpu + highpri] = pool;
+	return 0;
+}
+
+/**
+ * cmwq2_pools_init - make the CPUs' pools, without workers
+ *
+ * Context: process.
+ * Return: 0 or -ENOMEM.
+ */
+int cmwq2_pools_init(void)
+{
+	struct cmwq2_attrs *attrs = cmwq2_alloc_workqueue_attrs();
+	int cpu, ret = -ENOMEM;
+
+	cmwq2_cpu_pools = kcalloc(2 * nr_cpu_ids, sizeof(*cmwq2_cpu_pools), GFP_KERNEL);
+	if (!attrs || !cmwq2_cpu_pools)
+		goto out;
+
+	mutex_lock(&cmwq2_pool_mutex);
+	for_each_possible_cpu(cpu) {
+		ret = cmwq2_cpu_pool_new(attrs, cpu, false) ?:
+		      cmwq2_cpu_pool_new(attrs, cpu, true);
+		if (ret)
+			break;
+	}
+	mutex_unlock(&cmwq2_pool_mutex);
+out:
+	cmwq2_free_workqueue_attrs(attrs);
+	if (ret)
+		cmwq2_pools_exit();
+	return ret;
+}
+
+/* After all queues are gone; unbound pools went with the last of them. */
+void cmwq2_pools_exit(void)
+{
+	int i;
+
+	if (!cmwq2_cpu_pools)
+		return;
+	mutex_lock(&cmwq2_pool_mutex);
+	WARN_ON(!hash_empty(cmwq2_unbound_pools));
+	for (i = 0; i < 2 * nr_cpu_ids; i++)
+		if (cmwq2_cpu_pools[i])
+			cmwq2_pool_destroy(cmwq2_cpu_pools[i]);
+	mutex_unlock(&cmwq2_pool_mutex);
+	kfree(cmwq2_cpu_pools);
+	cmwq2_cpu_pools = NULL;
+}

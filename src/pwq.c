@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A queue's stakes in pools: their references and their end.
+ *
+ * Every item on a list, every mayday and every CPU's slot in the queue holds a
+ * reference. The last one goes with pool->lock held, so that the rest of the
+ * end is the helper thread's.
+ */
+#include <linux/kthread.h>
+#include <linux/rculist.h>
+#include <linux/slab.h>
+
+#include "work.h"
+
+static struct kmem_cache *cmwq2_pwq_cache;
+
+static void cmwq2_pwq_free_rcu(struct rcu_head *rcu)
+{
+	kmem_cache_free(cmwq2_pwq_cache, container_of(rcu, struct cmwq2_pwq, rcu));
+}
+
+/* Leave the line for a node's max_active: all inactive items were cancelled. */
+static void cmwq2_pwq_leave_line(struct cmwq2_pwq *pwq)
+{
+	struct cmwq2_nna *nna = cmwq2_pwq_nna(pwq);
+
+	if (!nna)
+		return;
+	raw_spin_lock_irq(&nna->lock);
+	list_del_init(&pwq->pending_node);
+	raw_spin_unlock_irq(&nna->lock);
+}
+
+static void cmwq2_pwq_release(struct kthread_work *kwork)
+{
+	struct cmwq2_pwq *pwq = container_of(kwork, struct cmwq2_pwq, release_work);
+	struct cmwq2_wq *wq = pwq->wq;
+	bool last = false;
+
+	/* One that failed to be installed is on no list. */
+	if (!list_empty(&pwq->pwqs_node)) {
+		mutex_lock(&wq->mutex);
+		list_del_rcu(&pwq->pwqs_node);
+		last = list_empty(&wq->pwqs);
+		mutex_unlock(&wq->mutex);
+	}
+	cmwq2_pwq_leave_line(pwq);
+
+	if (wq->flags & CMWQ2_WQ_UNBOUND) {
+		mutex_lock(&cmwq2_pool_mutex);
+		cmwq2_put_unbound_pool(pwq->pool);
+		mutex_unlock(&cmwq2_pool_mutex);
+	}
+	call_rcu(&pwq->rcu, cmwq2_pwq_free_rcu);
+	/* cmwq2_destroy_workqueue() has let go of it. */
+	if (last)
+		cmwq2_wq_free(wq);
+}
+
+/**
+ * cmwq2_pwq_alloc - make a pwq
+ * @wq: workqueue
+ * @pool: pool, of which an unbound pwq takes the caller's reference
+ *
+ * Context: process, GFP_KERNEL.
+ * Return: pwq with one reference, not linked to @wq yet; or NULL.
+ */
+struct cmwq2_pwq *cmwq2_pwq_alloc(struct cmwq2_wq *wq, struct cmwq2_pool *pool)
+{
+	struct cmwq2_pwq *pwq;
+
+	pwq = kmem_cache_alloc_node(cmwq2_pwq_cache, GFP_KERNEL | __GFP_ZERO, pool->node);
+	if (!pwq)
+		return NULL;
+	WARN_ON_ONCE((unsigned long)pwq & (BIT(CMWQ2_WORK_QUEUED_SHIFT) - 1));
+
+	pwq->pool = pool;
+	pwq->wq = wq;
+	pwq->flush_color = -1;
+	pwq->refcnt = 1;
+	INIT_LIST_HEAD(&pwq->inactive);
+	INIT_LIST_HEAD(&pwq->pending_node);
+	INIT_LIST_HEAD(&pwq->pwqs_node);
+	INIT_LIST_HEAD(&pwq->mayday_node);
+	cmwq2_cursor_init(pwq);
+	kthread_init_work(&pwq->release_work, cmwq2_pwq_release);
+	return pwq;
+}
+
+/* Make a new pwq take part in flushes. Twice is once. wq->mutex held. */
+void cmwq2_pwq_link(struct cmwq2_pwq *pwq)
+{
+	lockdep_assert_held(&pwq->wq->mutex);
+
+	if (!list_empty(&pwq->pwqs_node))
+		return;
+	pwq->work_color = pwq->wq->work_color;
+	list_add_tail_rcu(&pwq->pwqs_node, &pwq->wq->pwqs);
+}
+
+/* Context: pwq->pool->lock held, and a reference. */
+void cmwq2_pwq_get(struct cmwq2_pwq *pwq)
+{
+	lockdep_assert_held(&pwq->pool->lock);
+	WARN_ON_ONCE(pwq->refcnt <= 0);
+	pwq->refcnt++;
+}
+
+/* Context: pwq->pool->lock held. */
+void cmwq2_pwq_put(struct cmwq2_pwq *pwq)
+{
+	lockdep_assert_held(&pwq->pool->lock);
+	if (likely(--pwq->refcnt))
+		return;
+	kthread_queue_work(cmwq2_helper, &pwq->release_work);
+}
+
+/* Takes NULL. Context: process. */
+void cmwq2_pwq_put_unlocked(struct cmwq2_pwq *pwq)
+{
+	struct cmwq2_pool *pool;
+
+	if (!pwq)
+		return;
+	/* The pwq may be gone when the lock is dropped, RCU keeps the pool. */
+	rcu_read_lock();
+	pool = pwq->pool;
+	raw_spin_lock_irq(&pool->lock);
+	cmwq2_pwq_put(pwq);
+	raw_spin_unlock_irq(&pool->lock);
+	rcu_read_unlock();
+}
+
+int cmwq2_pwqs_init(void)
+{
+	cmwq2_pwq_cache = kmem_cache_create("cmwq2_pwq", sizeof(struct cmwq2_pwq),
+					    BIT(CMWQ2_WORK_QUEUED_SHIFT), 0, NULL);
+	return cmwq2_pwq_cache ? 0 : -ENOMEM;
+}
+
+/* After rcu_barrier(). */
+void cmwq2_pwqs_exit(void)
+{
+	kmem_cache_destroy(cmwq2_pwq_cache);
+}

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Queueing items.
+ */
+#include <linux/export.h>
+#include <linux/jiffies.h>
+#include <linux/kthread.h>
+
+#include "work.h"
+
+/**
+ * cmwq2_insert_work - put an item on a list
+ * @pwq: what it is queued on; the item holds a reference
+ * @work: item, owned by the caller through PENDING
+ * @head: list to add to
+ * @flags: CMWQ2_WORK_* and color bits of the data word
+ *
+ * Context: pwq->pool->lock held.
+ */
+void cmwq2_insert_work(struct cmwq2_pwq *pwq, struct cmwq2_work *work,
+		       struct list_head *head, unsigned long flags)
+{
+	work->queued_at = jiffies;
+	cmwq2_work_on_pwq(work, pwq, flags);
+	list_add_tail(&work->entry, head);
+	cmwq2_pwq_get(pwq);
+}
+
+/* A queue that is drained takes items from its own items only. */
+static bool cmwq2_is_chained(struct cmwq2_wq *wq)
+{
+	struct cmwq2_worker *worker = cmwq2_current_worker();
+
+	return worker && worker->current_pwq && worker->current_pwq->wq == wq;
+}
+
+static bool cmwq2_refuse(struct cmwq2_wq *wq, struct cmwq2_work *work)
+{
+	unsigned long data = cmwq2_work_data(work);
+
+	if (likely(!(READ_ONCE(wq->flags) & (CMWQ2_WQ_DRAINING | CMWQ2_WQ_DESTROYING))))
+		return false;
+	if (cmwq2_is_chained(wq))
+		return false;
+
+	atomic_long_inc(&wq->refused);
+	if (cmwq2_warn_once(wq))
+		pr_warn("%s: refused %ps: the workqueue is being drained or destroyed\n",
+			wq->name, work->func);
+	cmwq2_work_release(work, data & CMWQ2_WORK_NO_POOL, cmwq2_data_disable(data));
+	return true;
+}
+
+/*
+ * Lock the pool that @work must go to and return the pwq. If the item still
+ * runs somewhere it goes there, so that the two runs cannot overlap. Items of
+ * an ordered queue never overlap and must not leave the newest pwq.
+ */
+static struct cmwq2_pwq *cmwq2_lock_target(struct cmwq2_pwq *pwq, struct cmwq2_work *work)
+{
+	struct cmwq2_pool *last = cmwq2_work_pool(work);
+	struct cmwq2_worker *busy;
+
+	if (last && last != pwq->pool && !(pwq->wq->flags & CMWQ2_WQ_ORDERED)) {
+		raw_spin_lock(&last->lock);
+		busy = cmwq2_find_executing(last, work);
+		if (busy && busy->current_pwq->wq == pwq->wq)
+			return busy->current_pwq;
+		raw_spin_unlock(&last->lock);
+	}
+	raw_spin_lock(&pwq->pool->lock);
+	return pwq;
+}
+
+/*
+ * As above for the pwq that serves @cpu. An unbound pwq may be replaced while
+ * the lock is waited for. The replacement is published before the old one
+ * loses its last reference, so trying again makes progress.
+ */
+static struct cmwq2_pwq *cmwq2_lock_pwq(int cpu, struct cmwq2_wq *wq, struct cmwq2_work *work)
+{
+	struct cmwq2_pwq *pwq;
+
+	for (;;) {
+		int at = cpu == CMWQ2_CPU_UNBOUND ? raw_smp_processor_id() : cpu;
+
+		pwq = rcu_dereference(*per_cpu_ptr(wq->cpu_pwq, at));
+		pwq = cmwq2_lock_target(pwq, work);
+		if (likely(pwq->refcnt))
+			return pwq;
+		raw_spin_unlock(&pwq->pool->lock);
+		cpu_relax();
+	}
+}
+
+/*
+ * The item is counted in the current color before anyone can see it, so that a
+ * flush which starts later waits for it. It stands behind inactive items even
+ * when max_active would admit it.
+ */
+static void cmwq2_insert_and_pick(struct cmwq2_pwq *pwq, struct cmwq2_work *work,
+				  struct cmwq2_wake_list *wl)
+{
+	unsigned long flags = (unsigned long)pwq->work_color << CMWQ2_WORK_COLOR_SHIFT;
+	struct cmwq2_pool *pool = pwq->pool;
+
+	pwq->nr_in_flight[pwq->work_color]++;
+	if (!list_empty(&pwq->inactive) || !cmwq2_pwq_try_activate(pwq)) {
+		cmwq2_insert_work(pwq, work, &pwq->inactive, flags | CMWQ2_WORK_INACTIVE);
+		return;
+	}
+
+	if (list_empty(&pool->worklist))
+		pool->progress_at = jiffies;
+	cmwq2_insert_work(pwq, work, &pool->worklist, flags);
+	cmwq2_sched_order_insert();
+	if (!cmwq2_kick_pool_pick(pool, wl))
+		cmwq2_sched_arm_scan(pool);
+}
+
+/**
+ * cmwq2_queue_claimed - queue an item whose PENDING the caller holds
+ * @cpu: CPU or CMWQ2_CPU_UNBOUND
+ * @wq: workqueue
+ * @work: item, off the lists
+ *
+ * Context: any but NMI, interrupts off since PENDING was taken.
+ * Return: false if the queue is being drained: the item is idle again.
+ */
+bool cmwq2_queue_claimed(int cpu, struct cmwq2_wq *wq, struct cmwq2_work *work)
+{
+	struct cmwq2_pwq *pwq;
+	CMWQ2_WAKE_LIST(wl);
+
+	lockdep_assert_irqs_disabled();
+
+	if (cmwq2_refuse(wq, work))
+		return false;
+
+	rcu_read_lock();
+	pwq = cmwq2_lock_pwq(cpu, wq, work);
+	if (!WARN_ON(!list_empty(&work->entry)))
+		cmwq2_insert_and_pick(pwq, work, &wl);
+	raw_spin_unlock(&pwq->pool->lock);
+	/* RCU keeps the picked task from being freed up to here. */
+	cmwq2_wake_up(&wl);
+	rcu_read_unlock();
+	return true;
+}
+
+/**
+ * cmwq2_work_take_enabled - take PENDING of an item that may be queued
+ * @work: item
+ *
+ * Context: interrupts off.
+ * Return: false if it is pending already or is disabled.
+ */
+bool cmwq2_work_take_enabled(struct cmwq2_work *work)
+{
+	unsigned long data;
+
+	if (!cmwq2_work_take(work))
+		return false;
+	/* The owner of PENDING may read the depth: it changes under PENDING only. */
+	data = cmwq2_work_data(work);
+	if (likely(!cmwq2_data_disable(data)))
+		return true;
+	cmwq2_work_release(work, data & CMWQ2_WORK_NO_POOL, cmwq2_data_disable(data));
+	return false;
+}
+
+/**
+ * cmwq2_queue_work_on - queue an item on a CPU
+ * @cpu: CPU to run on, which the caller keeps from going down for good; or
+ *	CMWQ2_CPU_UNBOUND for the local one. Unbound queues take it as the place
+ *	whose pod serves the item.
+ * @wq: workqueue
+ * @work: item
+ *
+ * If it returns false because the item was pending, everything the caller
+ * stored before is visible to the run that the item is pending for.
+ *
+ * Context: any but NMI.
+ * Return: true if queued; false if it was pending, or is disabled, or @wq is
+ * being drained, which is reported once for each queue and unlike the kernel's
+ * own function is told to the caller.
+ */
+bool cmwq2_queue_work_on(int cpu, struct cmwq2_wq *wq, struct cmwq2_work *work)
+{
+	unsigned long flags;
+	bool queued = false;
+
+	local_irq_save(flags);
+	if (cmwq2_work_take_enabled(work))
+		queued = cmwq2_queue_claimed(cpu, wq, work);
+	local_irq_restore(flags);
+	return queued;
+}
+EXPORT_SYMBOL_GPL(cmwq2_queue_work_on);

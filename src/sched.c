@@ -1,0 +1,424 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The scheduler hook: which workers of a bound pool are running.
+ *
+ * A bound pool keeps one worker running as long as there are items. So the
+ * engine must know when a worker blocks inside an item and when it goes on.
+ * The kernel's own workqueue is called by schedule(); a module has these:
+ *
+ *   tp     the tracepoints at the entry and the exit of __schedule(). Entry is
+ *          reached with interrupts on and no runqueue lock, so that the next
+ *          worker is woken before this one leaves the CPU, as in mainline.
+ *   pn     preempt notifiers. sched_out runs with the runqueue locked: it only
+ *          counts down and leaves the wakeup to an irq_work.
+ *   timer  neither. The scan timer below looks at the workers once a jiffy.
+ *
+ * With tp and pn the scan timer is a safety net and finds nothing to do.
+ *
+ * All ways err towards counting too few: a missed resume costs one worker too
+ * many, a missed block would stall the pool.
+ */
+#include <linux/irq_work.h>
+#include <linux/jiffies.h>
+#include <linux/jump_label.h>
+#include <linux/kthread.h>
+#include <linux/sched.h>
+#include <linux/string.h>
+#include <linux/timer.h>
+#ifdef CMWQ2_HAVE_SCHED_TP
+#include <trace/events/sched.h>
+#endif
+
+#include "internal.h"
+
+struct cmwq2_hook {
+	const char	*name;
+	int		(*init)(void);
+	void		(*exit)(void);
+	void		(*worker_start)(struct cmwq2_worker *worker);
+	void		(*worker_stop)(struct cmwq2_worker *worker);
+};
+
+static const struct cmwq2_hook *cmwq2_hook;	/* set before the first worker */
+
+/* On when the count can reach zero without pool->lock, see the insert barrier. */
+static DEFINE_STATIC_KEY_FALSE(cmwq2_lockless_count);
+
+/**
+ * cmwq2_sched_order_insert - order an insertion before reading nr_running
+ *
+ * Pairs with the full barrier of atomic_dec_and_test() in
+ * cmwq2_worker_uncount(): either the insertion is seen by the worker that
+ * blocks, or its decrement is seen here. Only the pn hook counts down without
+ * the lock.
+ *
+ * Context: pool->lock held, between the list insertion and the kick.
+ */
+void cmwq2_sched_order_insert(void)
+{
+	if (static_branch_unlikely(&cmwq2_lockless_count))
+		smp_mb();
+}
+
+/**
+ * cmwq2_worker_uncount - take a worker out of the running ones
+ * @worker: worker
+ *
+ * Context: any. Whoever gets true must see to it that a worker is kicked if
+ * the worklist is not empty.
+ * Return: whether it was counted and was the last.
+ */
+bool cmwq2_worker_uncount(struct cmwq2_worker *worker)
+{
+	if (!xchg(&worker->counted, 0))
+		return false;
+	return atomic_dec_and_test(&worker->pool->nr_running);
+}
+
+static void cmwq2_kick_blocked(struct cmwq2_pool *pool, unsigned long *counter)
+{
+	CMWQ2_WAKE_LIST(wl);
+	unsigned long flags;
+
+	rcu_read_lock();
+	raw_spin_lock_irqsave(&pool->lock, flags);
+	if (cmwq2_kick_pool_pick(pool, &wl) && counter)
+		(*counter)++;
+	raw_spin_unlock_irqrestore(&pool->lock, flags);
+	cmwq2_wake_up(&wl);
+	rcu_read_unlock();
+}
+
+/**
+ * cmwq2_worker_recount - count a worker that runs, unless it must not be
+ * @worker: worker, the current task
+ *
+ * nr_running goes up before @counted is set: in the other order someone could
+ * uncount the worker in between, take nr_running below zero, and miss the zero
+ * that this increment then makes. The xchg() is a full barrier and pairs with
+ * the xchg() in cmwq2_worker_uncount(), which cmwq2_worker_set_flags() calls
+ * after it set a flag: either the flag is seen here or the count there.
+ *
+ * Context: any, pool->lock not held.
+ */
+void cmwq2_worker_recount(struct cmwq2_worker *worker)
+{
+	struct cmwq2_pool *pool = worker->pool;
+	bool zero;
+
+	if (READ_ONCE(worker->counted) ||
+	    (READ_ONCE(worker->flags) & CMWQ2_WORKER_NOT_RUNNING))
+		return;
+
+	atomic_inc(&pool->nr_running);
+	if (xchg(&worker->counted, 1))
+		zero = atomic_dec_and_test(&pool->nr_running);
+	else if (READ_ONCE(worker->flags) & CMWQ2_WORKER_NOT_RUNNING)
+		zero = cmwq2_worker_uncount(worker);
+	else
+		return;
+
+	if (zero && !list_empty_careful(&pool->worklist))
+		cmwq2_kick_blocked(pool, NULL);
+}
+
+/*
+ * The tp hook. A worker that is exiting may be freed already: kthread_stop()
+ * returns before the thread's last __schedule(), but after PF_EXITING is set.
+ */
+#ifdef CMWQ2_HAVE_SCHED_TP
+static struct cmwq2_worker *cmwq2_hooked_worker(void)
+{
+	if (likely(!(current->flags & PF_KTHREAD)) || (current->flags & PF_EXITING))
+		return NULL;
+	if (!cmwq2_is_worker_fn(current))
+		return NULL;
+	return kthread_data(current);
+}
+
+static void cmwq2_tp_entry(void *data, bool preempt)
+{
+	struct cmwq2_worker *worker;
+	unsigned int state = READ_ONCE(current->__state);
+	struct cmwq2_pool *pool;
+	CMWQ2_WAKE_LIST(wl);
+	unsigned long flags;
+
+	/* An RT spinlock's waiter comes back soon and mainline ignores it, too. */
+	if (preempt || !state || (state & TASK_RTLOCK_WAIT))
+		return;
+	worker = cmwq2_hooked_worker();
+	if (!worker || !READ_ONCE(worker->counted))
+		return;
+
+	pool = worker->pool;
+	rcu_read_lock();
+	raw_spin_lock_irqsave(&pool->lock, flags);
+	if (cmwq2_worker_uncount(worker) && cmwq2_kick_pool_pick(pool, &wl))
+		pool->stat.cm_wakeups++;
+	raw_spin_unlock_irqrestore(&pool->lock, flags);
+	cmwq2_wake_up(&wl);
+	rcu_read_unlock();
+}
+
+static void cmwq2_tp_exit(void *data, bool is_switch)
+{
+	struct cmwq2_worker *worker = cmwq2_hooked_worker();
+
+	if (worker)
+		cmwq2_worker_recount(worker);
+}
+
+static int cmwq2_tp_init(void)
+{
+	int ret = register_trace_sched_entry_tp(cmwq2_tp_entry, NULL);
+
+	if (ret)
+		return ret;
+	ret = register_trace_sched_exit_tp(cmwq2_tp_exit, NULL);
+	if (ret) {
+		unregister_trace_sched_entry_tp(cmwq2_tp_entry, NULL);
+		tracepoint_synchronize_unregister();
+	}
+	return ret;
+}
+
+static void cmwq2_tp_unregister(void)
+{
+	unregister_trace_sched_exit_tp(cmwq2_tp_exit, NULL);
+	unregister_trace_sched_entry_tp(cmwq2_tp_entry, NULL);
+	tracepoint_synchronize_unregister();
+}
+
+static const struct cmwq2_hook cmwq2_hook_tp = {
+	.name = "tp",
+	.init = cmwq2_tp_init,
+	.exit = cmwq2_tp_unregister,
+};
+#endif /* CMWQ2_HAVE_SCHED_TP */
+
+#ifdef CONFIG_PREEMPT_NOTIFIERS
+/*
+ * The pn hook. sched_out runs with rq->lock held, where no wakeup is allowed,
+ * and the worklist may change while it looks. It never misses an item: the
+ * decrement comes before the look, cmwq2_sched_order_insert() is the other
+ * side. It may raise the irq_work for nothing, which checks again under the
+ * lock.
+ */
+static void cmwq2_pn_out(struct preempt_notifier *notifier, struct task_struct *next)
+{
+	struct cmwq2_worker *worker = container_of(notifier, struct cmwq2_worker, notifier);
+	struct cmwq2_pool *pool = worker->pool;
+
+	if (!READ_ONCE(worker->counted) || !cmwq2_task_blocked(current) ||
+	    (READ_ONCE(current->__state) & TASK_RTLOCK_WAIT))
+		return;
+	if (cmwq2_worker_uncount(worker) && !list_empty_careful(&pool->worklist))
+		irq_work_queue(&pool->kick_irq);
+}
+
+/* Interrupts on, no lock held. Also called after a mere preemption. */
+static void cmwq2_pn_in(struct preempt_notifier *notifier, int cpu)
+{
+	cmwq2_worker_recount(container_of(notifier, struct cmwq2_worker, notifier));
+}
+
+static struct preempt_ops cmwq2_pn_ops = {
+	.sched_in = cmwq2_pn_in,
+	.sched_out = cmwq2_pn_out,
+};
+
+static int cmwq2_pn_init(void)
+{
+	preempt_notifier_inc();
+	static_branch_enable(&cmwq2_lockless_count);
+	return 0;
+}
+
+static void cmwq2_pn_exit(void)
+{
+	static_branch_disable(&cmwq2_lockless_count);
+	preempt_notifier_dec();
+}
+
+static void cmwq2_pn_worker_start(struct cmwq2_worker *worker)
+{
+	preempt_notifier_init(&worker->notifier, &cmwq2_pn_ops);
+	preempt_disable();
+	preempt_notifier_register(&worker->notifier);
+	preempt_enable();
+}
+
+static void cmwq2_pn_worker_stop(struct cmwq2_worker *worker)
+{
+	preempt_disable();
+	preempt_notifier_unregister(&worker->notifier);
+	preempt_enable();
+}
+
+static const struct cmwq2_hook cmwq2_hook_pn = {
+	.name = "pn",
+	.init = cmwq2_pn_init,
+	.exit = cmwq2_pn_exit,
+	.worker_start = cmwq2_pn_worker_start,
+	.worker_stop = cmwq2_pn_worker_stop,
+};
+#endif /* CONFIG_PREEMPT_NOTIFIERS */
+
+static const struct cmwq2_hook cmwq2_hook_timer = {
+	.name = "timer",
+};
+
+/* Best first: auto takes the first one. */
+static const struct cmwq2_hook *const cmwq2_hooks[] = {
+#ifdef CMWQ2_HAVE_SCHED_TP
+	&cmwq2_hook_tp,
+#endif
+#ifdef CONFIG_PREEMPT_NOTIFIERS
+	&cmwq2_hook_pn,
+#endif
+	&cmwq2_hook_timer,
+};
+
+/* Runs in hard interrupt context after a worker blocked in cmwq2_pn_out(). */
+static void cmwq2_kick_irq(struct irq_work *work)
+{
+	struct cmwq2_pool *pool = container_of(work, struct cmwq2_pool, kick_irq);
+
+	cmwq2_kick_blocked(pool, &pool->stat.cm_wakeups);
+}
+
+static bool cmwq2_uncount_blocked(struct cmwq2_pool *pool)
+{
+	struct cmwq2_worker *worker;
+	bool found = false;
+	int bucket;
+
+	hash_for_each(pool->busy_hash, bucket, worker, hentry) {
+		if (READ_ONCE(worker->counted) && cmwq2_task_blocked(worker->task)) {
+			cmwq2_worker_uncount(worker);
+			found = true;
+		}
+	}
+	return found;
+}
+
+/*
+ * Runs every jiffy while a bound pool has items that nobody was kicked for.
+ * A worker that sleeps and is counted all the same was missed by the hook.
+ */
+static void cmwq2_scan_timeout(struct timer_list *timer)
+{
+	struct cmwq2_pool *pool = container_of(timer, struct cmwq2_pool, scan_timer);
+	CMWQ2_WAKE_LIST(wl);
+
+	rcu_read_lock();
+	raw_spin_lock_irq(&pool->lock);
+	if (!list_empty(&pool->worklist)) {
+		bool missed = cmwq2_uncount_blocked(pool);
+
+		if (cmwq2_kick_pool_pick(pool, &wl) && missed)
+			pool->stat.scan_wakeups++;
+		mod_timer(timer, jiffies + 1);
+	}
+	raw_spin_unlock_irq(&pool->lock);
+	cmwq2_wake_up(&wl);
+	rcu_read_unlock();
+}
+
+/**
+ * cmwq2_sched_arm_scan - have the safety timer look at a pool
+ * @pool: pool that got an item without a kick
+ *
+ * Context: pool->lock held.
+ */
+void cmwq2_sched_arm_scan(struct cmwq2_pool *pool)
+{
+	if (pool->cpu >= 0 && !timer_pending(&pool->scan_timer))
+		mod_timer(&pool->scan_timer, jiffies + 1);
+}
+
+void cmwq2_sched_pool_init(struct cmwq2_pool *pool)
+{
+	pool->kick_irq = IRQ_WORK_INIT_HARD(cmwq2_kick_irq);
+	timer_setup(&pool->scan_timer, cmwq2_scan_timeout, 0);
+}
+
+/* After the pool's last worker is gone. */
+void cmwq2_sched_pool_exit(struct cmwq2_pool *pool)
+{
+	timer_shutdown_sync(&pool->scan_timer);
+	irq_work_sync(&pool->kick_irq);
+}
+
+/* Called by the worker itself, first and last in its thread. */
+void cmwq2_sched_worker_start(struct cmwq2_worker *worker)
+{
+	if (cmwq2_hook->worker_start)
+		cmwq2_hook->worker_start(worker);
+}
+
+void cmwq2_sched_worker_stop(struct cmwq2_worker *worker)
+{
+	if (cmwq2_hook->worker_stop)
+		cmwq2_hook->worker_stop(worker);
+}
+
+const char *cmwq2_hook_name(void)
+{
+	return cmwq2_hook->name;
+}
+EXPORT_SYMBOL_GPL(cmwq2_hook_name);
+
+static const struct cmwq2_hook *cmwq2_find_hook(const char *name)
+{
+	int i;
+
+	if (!strcmp(name, "auto"))
+		return cmwq2_hooks[0];
+	for (i = 0; i < ARRAY_SIZE(cmwq2_hooks); i++)
+		if (!strcmp(name, cmwq2_hooks[i]->name))
+			return cmwq2_hooks[i];
+	return NULL;
+}
+
+/**
+ * cmwq2_sched_init - choose and start the scheduler hook
+ * @name: "auto", or the name of one that this kernel can do
+ *
+ * Context: process, before the first worker exists. The hook stays for the
+ * module's life: a change would leave blocked workers counted.
+ * Return: 0, -EINVAL for a hook unknown or not to be had here, or the error of
+ * its registration.
+ */
+int cmwq2_sched_init(const char *name)
+{
+	const struct cmwq2_hook *hook = cmwq2_find_hook(name);
+	char allowed[32] = "auto";
+	int i, ret;
+
+	if (!hook) {
+		for (i = 0; i < ARRAY_SIZE(cmwq2_hooks); i++) {
+			strlcat(allowed, ", ", sizeof(allowed));
+			strlcat(allowed, cmwq2_hooks[i]->name, sizeof(allowed));
+		}
+		pr_err("hook=%s: allowed on this kernel: %s (tp needs Linux 7.2 and CONFIG_TRACEPOINTS, pn needs CONFIG_PREEMPT_NOTIFIERS)\n",
+		       name, allowed);
+		return -EINVAL;
+	}
+
+	ret = hook->init ? hook->init() : 0;
+	if (ret) {
+		pr_err("hook=%s: cannot be registered, error %d\n", hook->name, ret);
+		return ret;
+	}
+	cmwq2_hook = hook;
+	return 0;
+}
+
+/* After the last worker is gone: nothing must be counted any more. */
+void cmwq2_sched_exit(void)
+{
+	if (cmwq2_hook->exit)
+		cmwq2_hook->exit();
+}

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The data word of a work item and the PENDING protocol.
+ *
+ * PENDING is a lock: whoever turns it from 0 to 1 owns the item until it is on
+ * a list, and gives it up only under the lock of the pool whose list it is on,
+ * or right before the function runs. Between taking PENDING and having the
+ * item on a list interrupts stay off, so that those who want to steal it can
+ * spin.
+ */
+#ifndef CMWQ2_WORK_H
+#define CMWQ2_WORK_H
+
+#include "internal.h"
+
+static inline unsigned long cmwq2_work_data(struct cmwq2_work *work)
+{
+	return atomic_long_read(&work->data);
+}
+
+static inline struct cmwq2_pwq *cmwq2_data_pwq(unsigned long data)
+{
+	if (!(data & CMWQ2_WORK_PWQ))
+		return NULL;
+	return (void *)(data & ~(BIT(CMWQ2_WORK_QUEUED_SHIFT) - 1));
+}
+
+/* The pwq @work is queued on, or NULL. Stable under its pool's lock only. */
+static inline struct cmwq2_pwq *cmwq2_work_pwq(struct cmwq2_work *work)
+{
+	return cmwq2_data_pwq(cmwq2_work_data(work));
+}
+
+static inline int cmwq2_data_color(unsigned long data)
+{
+	return (data >> CMWQ2_WORK_COLOR_SHIFT) & (CMWQ2_NR_COLORS - 1);
+}
+
+static inline unsigned int cmwq2_data_disable(unsigned long data)
+{
+	return (data >> CMWQ2_WORK_DISABLE_SHIFT) & (BIT(CMWQ2_WORK_DISABLE_BITS) - 1);
+}
+
+/* The id field of the pool that ran the item last, as an off-queue word. */
+static inline unsigned long cmwq2_data_pool_bits(unsigned long data)
+{
+	struct cmwq2_pwq *pwq = cmwq2_data_pwq(data);
+
+	if (pwq)
+		return (unsigned long)pwq->pool->id << CMWQ2_WORK_POOL_SHIFT;
+	return data & CMWQ2_WORK_NO_POOL;
+}
+
+/**
+ * cmwq2_work_pool - the pool where an item is queued or ran last
+ * @work: item
+ *
+ * Context: RCU read-side section, or cmwq2_pool_mutex; the pool lives as long.
+ * Return: the pool, or NULL if the item never ran or its pool is gone.
+ */
+static inline struct cmwq2_pool *cmwq2_work_pool(struct cmwq2_work *work)
+{
+	unsigned long data = cmwq2_work_data(work);
+	struct cmwq2_pwq *pwq = cmwq2_data_pwq(data);
+
+	if (pwq)
+		return pwq->pool;
+	data &= CMWQ2_WORK_NO_POOL;
+	if (data == CMWQ2_WORK_NO_POOL)
+		return NULL;
+	return idr_find(&cmwq2_pool_idr, data >> CMWQ2_WORK_POOL_SHIFT);
+}
+
+/* Take PENDING. Fully ordered when it succeeds, see cmwq2_work_run(). */
+static inline bool cmwq2_work_take(struct cmwq2_work *work)
+{
+	return !test_and_set_bit(CMWQ2_WORK_PENDING_BIT,
+				 (unsigned long *)&work->data.counter);
+}
+
+static inline void cmwq2_work_on_pwq(struct cmwq2_work *work, struct cmwq2_pwq *pwq,
+				     unsigned long flags)
+{
+	atomic_long_set(&work->data, (unsigned long)pwq | CMWQ2_WORK_PENDING |
+				     CMWQ2_WORK_PWQ | flags);
+}
+
+/* An off-queue word that keeps PENDING, for an item in its owner's hands. */
+static inline void cmwq2_work_off_queue(struct cmwq2_work *work, unsigned long pool_bits,
+					unsigned int disable)
+{
+	atomic_long_set(&work->data, pool_bits | CMWQ2_WORK_PENDING |
+			((unsigned long)disable << CMWQ2_WORK_DISABLE_SHIFT));
+}
+
+/**
+ * cmwq2_work_release - give PENDING up
+ * @work: item, owned and off the lists
+ * @pool_bits: pool id in place
+ * @disable: disable depth
+ *
+ * The write barrier keeps what the owner did to the item before from being
+ * seen after PENDING is clear. The full barrier behind is one half of the
+ * promise that a queueing that found PENDING set is seen by the function:
+ *
+ *   CPU 0: queueing			CPU 1: here, then the function
+ *     store data for the function	  clear PENDING
+ *     test_and_set PENDING		  smp_mb()
+ *					  load data
+ *
+ * If CPU 0 finds PENDING still set, CPU 1 sees its store. The atomic in
+ * cmwq2_work_take() is the other half.
+ */
+static inline void cmwq2_work_release(struct cmwq2_work *work, unsigned long pool_bits,
+				      unsigned int disable)
+{
+	smp_wmb();
+	atomic_long_set(&work->data, pool_bits |
+			((unsigned long)disable << CMWQ2_WORK_DISABLE_SHIFT));
+	smp_mb();
+}
+
+#endif /* CMWQ2_WORK_H */

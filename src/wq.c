@@ -1,0 +1,470 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Workqueues: making, destroying and adjusting them.
+ */
+#include <linux/cpumask.h>
+#include <linux/export.h>
+#include <linux/kthread.h>
+#include <linux/module.h>
+#include <linux/percpu.h>
+#include <linux/rculist.h>
+#include <linux/slab.h>
+#include <linux/stdarg.h>
+
+#include "work.h"
+
+LIST_HEAD(cmwq2_workqueues);
+
+struct cmwq2_wq *cmwq2_system_percpu_wq;
+EXPORT_SYMBOL_GPL(cmwq2_system_percpu_wq);
+struct cmwq2_wq *cmwq2_system_highpri_wq;
+EXPORT_SYMBOL_GPL(cmwq2_system_highpri_wq);
+struct cmwq2_wq *cmwq2_system_long_wq;
+EXPORT_SYMBOL_GPL(cmwq2_system_long_wq);
+struct cmwq2_wq *cmwq2_system_dfl_wq;
+EXPORT_SYMBOL_GPL(cmwq2_system_dfl_wq);
+struct cmwq2_wq *cmwq2_system_dfl_long_wq;
+EXPORT_SYMBOL_GPL(cmwq2_system_dfl_long_wq);
+
+/* Whether this is the queue's first refusal. Each would flood the log. */
+bool cmwq2_warn_once(struct cmwq2_wq *wq)
+{
+	return !atomic_xchg(&wq->warned, 1);
+}
+
+static int cmwq2_check_name(const char *name)
+{
+	if (name && *name)
+		return 0;
+	pr_err("workqueue name \"%s\": allowed: a name of 1 to %d characters\n",
+	       name ?: "(null)", CMWQ2_NAME_LEN - 1);
+	return -EINVAL;
+}
+
+static int cmwq2_check_flags(const char *name, unsigned int flags)
+{
+	if (flags & ~CMWQ2_WQ_PUBLIC) {
+		pr_err("%s: flags %#x: allowed: any of %#x\n", name, flags,
+		       CMWQ2_WQ_PUBLIC);
+		return -EINVAL;
+	}
+	if ((flags & CMWQ2_WQ_PERCPU) && (flags & CMWQ2_WQ_UNBOUND)) {
+		pr_err("%s: flags %#x: allowed: one of WQ_PERCPU and WQ_UNBOUND\n",
+		       name, flags);
+		return -EINVAL;
+	}
+	if ((flags & CMWQ2_WQ_ORDERED) && !(flags & CMWQ2_WQ_UNBOUND)) {
+		pr_err("%s: flags %#x: an ordered workqueue must be WQ_UNBOUND\n",
+		       name, flags);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int cmwq2_check_max_active(const char *name, unsigned int flags, int max_active)
+{
+	int most = (flags & CMWQ2_WQ_ORDERED) ? 1 : CMWQ2_MAX_ACTIVE;
+
+	if (max_active >= 1 && max_active <= most)
+		return 0;
+	pr_err("%s: max_active %d: allowed: 1 to %d\n", name, max_active, most);
+	return -EINVAL;
+}
+
+static void cmwq2_wq_free_now(struct cmwq2_wq *wq)
+{
+	cmwq2_nna_free(wq);
+	cmwq2_free_workqueue_attrs(wq->attrs);
+	free_percpu(wq->cpu_pwq);
+	kfree(wq);
+}
+
+static void cmwq2_wq_free_rcu(struct rcu_head *rcu)
+{
+	cmwq2_wq_free_now(container_of(rcu, struct cmwq2_wq, rcu));
+}
+
+/* With its last pwq gone. Queueing looks at the queue under RCU. */
+void cmwq2_wq_free(struct cmwq2_wq *wq)
+{
+	call_rcu(&wq->rcu, cmwq2_wq_free_rcu);
+}
+
+static struct cmwq2_wq *cmwq2_wq_new(const char *name, unsigned int flags, int max_active)
+{
+	struct cmwq2_wq *wq = kzalloc(sizeof(*wq), GFP_KERNEL);
+
+	if (!wq)
+		return NULL;
+	strscpy(wq->name, name, sizeof(wq->name));
+	wq->flags = flags;
+	wq->max_active = max_active;
+	wq->min_active = min_t(int, max_active, CMWQ2_DFL_MIN_ACTIVE);
+	mutex_init(&wq->mutex);
+	INIT_LIST_HEAD(&wq->pwqs);
+	INIT_LIST_HEAD(&wq->flushers);
+	INIT_LIST_HEAD(&wq->overflow);
+	INIT_LIST_HEAD(&wq->maydays);
+	INIT_LIST_HEAD(&wq->list);
+
+	wq->cpu_pwq = alloc_percpu(struct cmwq2_pwq __rcu *);
+	if (!wq->cpu_pwq)
+		goto err;
+	if ((flags & CMWQ2_WQ_UNBOUND) && cmwq2_nna_alloc(wq))
+		goto err;
+	cmwq2_nna_update_max(wq);
+	return wq;
+
+err:
+	cmwq2_wq_free_now(wq);
+	return NULL;
+}
+
+/* Drop the CPUs' references, which lets idle pwqs go. */
+static void cmwq2_put_pwqs(struct cmwq2_wq *wq)
+{
+	struct cmwq2_pwq *pwq;
+	int cpu;
+
+	for_each_possible_cpu(cpu) {
+		struct cmwq2_pwq __rcu **slot = per_cpu_ptr(wq->cpu_pwq, cpu);
+
+		pwq = rcu_dereference_protected(*slot, true);
+		RCU_INIT_POINTER(*slot, NULL);
+		cmwq2_pwq_put_unlocked(pwq);
+	}
+	pwq = rcu_dereference_protected(wq->dfl_pwq, true);
+	RCU_INIT_POINTER(wq->dfl_pwq, NULL);
+	cmwq2_pwq_put_unlocked(pwq);
+}
+
+static int cmwq2_link_cpu_pwqs(struct cmwq2_wq *wq)
+{
+	struct cmwq2_pwq *pwq;
+	int cpu;
+
+	for_each_possible_cpu(cpu) {
+		struct cmwq2_pool *pool = cmwq2_cpu_pool(cpu, wq->flags & CMWQ2_WQ_HIGHPRI);
+
+		pwq = cmwq2_pwq_alloc(wq, pool);
+		if (!pwq)
+			return -ENOMEM;
+		mutex_lock(&wq->mutex);
+		cmwq2_pwq_link(pwq);
+		rcu_assign_pointer(*per_cpu_ptr(wq->cpu_pwq, cpu), pwq);
+		mutex_unlock(&wq->mutex);
+	}
+	return 0;
+}
+
+static int cmwq2_link_unbound_pwqs(struct cmwq2_wq *wq)
+{
+	struct cmwq2_attrs *attrs = cmwq2_alloc_workqueue_attrs();
+	int ret = -ENOMEM;
+
+	if (attrs) {
+		if (wq->flags & CMWQ2_WQ_HIGHPRI)
+			attrs->nice = CMWQ2_HIGHPRI_NICE;
+		ret = cmwq2_apply_workqueue_attrs(wq, attrs);
+	}
+	cmwq2_free_workqueue_attrs(attrs);
+	return ret;
+}
+
+/* Undo a half made queue. Its last pwq frees it, if it has any. */
+static void cmwq2_wq_abort(struct cmwq2_wq *wq)
+{
+	bool linked = !list_empty(&wq->pwqs);
+
+	cmwq2_put_pwqs(wq);
+	/* Pwqs that were not linked look at the queue when they go. */
+	kthread_flush_worker(cmwq2_helper);
+	if (!linked)
+		cmwq2_wq_free_now(wq);
+}
+
+static struct cmwq2_wq *cmwq2_wq_create(const char *name, unsigned int flags, int max_active)
+{
+	struct cmwq2_wq *wq = cmwq2_wq_new(name, flags, max_active);
+	int ret;
+
+	if (!wq)
+		return NULL;
+	ret = (flags & CMWQ2_WQ_UNBOUND) ? cmwq2_link_unbound_pwqs(wq) : cmwq2_link_cpu_pwqs(wq);
+	if (!ret)
+		ret = cmwq2_rescuer_start(wq);
+	if (ret) {
+		pr_err("%s: cannot be made, error %d\n", name, ret);
+		cmwq2_wq_abort(wq);
+		return NULL;
+	}
+
+	mutex_lock(&cmwq2_pool_mutex);
+	list_add_tail_rcu(&wq->list, &cmwq2_workqueues);
+	mutex_unlock(&cmwq2_pool_mutex);
+	return wq;
+}
+
+/**
+ * cmwq2_alloc_workqueue - make a workqueue
+ * @fmt: printf format of the name, cut after 31 characters
+ * @flags: enum cmwq2_wq_flags; without WQ_PERCPU and WQ_UNBOUND it is per CPU
+ * @max_active: items that may run at once, on each CPU or, if unbound, on each
+ *	NUMA node; 1 to 2048, or 0 for 1024
+ *
+ * Unlike the kernel's function this one does not repair a wrong argument: it
+ * says what is wrong and fails. As long as the queue exists the module cannot
+ * be unloaded.
+ *
+ * Context: process, may sleep, GFP_KERNEL.
+ * Return: the queue, or NULL with a message.
+ */
+struct cmwq2_wq *cmwq2_alloc_workqueue(const char *fmt, unsigned int flags,
+				       int max_active, ...)
+{
+	char name[CMWQ2_NAME_LEN];
+	struct cmwq2_wq *wq;
+	va_list args;
+
+	if (cmwq2_check_name(fmt))
+		return NULL;
+	va_start(args, max_active);
+	if (vsnprintf(name, sizeof(name), fmt, args) >= sizeof(name))
+		pr_warn_once("workqueue name is cut to \"%s\"\n", name);
+	va_end(args);
+
+	max_active = max_active ?: CMWQ2_DFL_ACTIVE;
+	if (cmwq2_check_name(name) || cmwq2_check_flags(name, flags) ||
+	    cmwq2_check_max_active(name, flags, max_active))
+		return NULL;
+
+	__module_get(THIS_MODULE);
+	wq = cmwq2_wq_create(name, flags, max_active);
+	if (!wq)
+		module_put(THIS_MODULE);
+	return wq;
+}
+EXPORT_SYMBOL_GPL(cmwq2_alloc_workqueue);
+
+/* Items that were not waited for: only a bug of the engine or of the user. */
+static bool cmwq2_check_unused(struct cmwq2_wq *wq)
+{
+	struct cmwq2_pwq *pwq;
+	bool busy = false;
+
+	mutex_lock(&wq->mutex);
+	list_for_each_entry(pwq, &wq->pwqs, pwqs_node) {
+		raw_spin_lock_irq(&pwq->pool->lock);
+		busy |= pwq->nr_active || !list_empty(&pwq->inactive);
+		raw_spin_unlock_irq(&pwq->pool->lock);
+	}
+	mutex_unlock(&wq->mutex);
+	return !WARN(busy, "%s: items left in a workqueue that was drained\n", wq->name);
+}
+
+static void cmwq2_wq_destroy(struct cmwq2_wq *wq)
+{
+	mutex_lock(&wq->mutex);
+	WRITE_ONCE(wq->flags, wq->flags | CMWQ2_WQ_DESTROYING);
+	mutex_unlock(&wq->mutex);
+
+	cmwq2_drain_workqueue(wq);
+	cmwq2_rescuer_stop(wq);
+	if (!cmwq2_check_unused(wq))
+		return;
+
+	mutex_lock(&cmwq2_pool_mutex);
+	list_del_rcu(&wq->list);
+	mutex_unlock(&cmwq2_pool_mutex);
+	/* The last pwq takes the queue with it. */
+	cmwq2_put_pwqs(wq);
+}
+
+/**
+ * cmwq2_destroy_workqueue - wait for a queue's items and take it away
+ * @wq: workqueue or NULL
+ *
+ * Items in their delay must have been cancelled.
+ *
+ * Context: process, may sleep.
+ */
+void cmwq2_destroy_workqueue(struct cmwq2_wq *wq)
+{
+	if (!wq)
+		return;
+	cmwq2_wq_destroy(wq);
+	module_put(THIS_MODULE);
+}
+EXPORT_SYMBOL_GPL(cmwq2_destroy_workqueue);
+
+/**
+ * cmwq2_workqueue_set_max_active - change how many items may run at once
+ * @wq: workqueue, not an ordered one
+ * @max_active: 1 to 2048
+ *
+ * Items that a higher limit admits are started.
+ *
+ * Context: process, may sleep.
+ * Return: 0 or -EINVAL with a message, nothing changed.
+ */
+int cmwq2_workqueue_set_max_active(struct cmwq2_wq *wq, int max_active)
+{
+	if (wq->flags & CMWQ2_WQ_ORDERED) {
+		pr_err("%s: max_active %d: an ordered workqueue has 1\n", wq->name, max_active);
+		return -EINVAL;
+	}
+	if (cmwq2_check_max_active(wq->name, wq->flags, max_active))
+		return -EINVAL;
+
+	mutex_lock(&wq->mutex);
+	WRITE_ONCE(wq->max_active, max_active);
+	wq->min_active = min_t(int, max_active, CMWQ2_DFL_MIN_ACTIVE);
+	cmwq2_adjust_max_active(wq);
+	mutex_unlock(&wq->mutex);
+	return 0;
+}
+EXPORT_SYMBOL_GPL(cmwq2_workqueue_set_max_active);
+
+/* The pwq that items queued from @cpu go to. RCU read-side section. */
+static struct cmwq2_pwq *cmwq2_cpu_pwq(struct cmwq2_wq *wq, int cpu)
+{
+	if (!wq || cpu < 0 || cpu >= nr_cpu_ids || !cpu_possible(cpu))
+		return NULL;
+	return rcu_dereference(*per_cpu_ptr(wq->cpu_pwq, cpu));
+}
+
+/**
+ * cmwq2_pool_stats - look at the pool behind a queue on a CPU
+ * @wq: workqueue
+ * @cpu: CPU
+ * @st: filled in
+ *
+ * Context: any but NMI.
+ * Return: 0, or -EINVAL for a CPU that does not exist.
+ */
+int cmwq2_pool_stats(struct cmwq2_wq *wq, int cpu, struct cmwq2_pool_stats *st)
+{
+	struct cmwq2_pool *pool;
+	struct cmwq2_pwq *pwq;
+	struct list_head *pos;
+	unsigned long flags;
+
+	rcu_read_lock();
+	pwq = cmwq2_cpu_pwq(wq, cpu);
+	if (!pwq) {
+		rcu_read_unlock();
+		return -EINVAL;
+	}
+	pool = pwq->pool;
+	raw_spin_lock_irqsave(&pool->lock, flags);
+	*st = (struct cmwq2_pool_stats) {
+		.id = pool->id,
+		.nr_workers = pool->nr_workers,
+		.nr_idle = pool->nr_idle,
+		.nr_running = atomic_read(&pool->nr_running),
+		.created = pool->stat.created,
+		.culled = pool->stat.culled,
+		.kicks = pool->stat.kicks,
+		.coalesced = pool->stat.coalesced,
+		.cm_wakeups = pool->stat.cm_wakeups,
+		.scan_wakeups = pool->stat.scan_wakeups,
+		.maydays = pool->stat.maydays,
+	};
+	list_for_each(pos, &pool->kicked_list)
+		st->nr_kicked++;
+	raw_spin_unlock_irqrestore(&pool->lock, flags);
+	rcu_read_unlock();
+	return 0;
+}
+EXPORT_SYMBOL_GPL(cmwq2_pool_stats);
+
+/**
+ * cmwq2_wq_stats - a queue's counters
+ * @wq: workqueue
+ * @st: filled in; pwqs that were replaced have taken theirs with them
+ *
+ * Context: process, may sleep.
+ */
+void cmwq2_wq_stats(struct cmwq2_wq *wq, struct cmwq2_wq_stats *st)
+{
+	struct cmwq2_pwq *pwq;
+
+	*st = (struct cmwq2_wq_stats) { .refused = atomic_long_read(&wq->refused) };
+	mutex_lock(&wq->mutex);
+	list_for_each_entry(pwq, &wq->pwqs, pwqs_node) {
+		raw_spin_lock_irq(&pwq->pool->lock);
+		st->started += pwq->stat.started;
+		st->completed += pwq->stat.completed;
+		st->rescued += pwq->stat.rescued;
+		raw_spin_unlock_irq(&pwq->pool->lock);
+	}
+	mutex_unlock(&wq->mutex);
+}
+EXPORT_SYMBOL_GPL(cmwq2_wq_stats);
+
+/**
+ * cmwq2_fault_create - make the creation of workers fail, for tests
+ * @wq: workqueue
+ * @cpu: CPU, whose pool behind @wq is meant
+ * @fail: from now on, or no more
+ *
+ * Context: any but NMI.
+ */
+void cmwq2_fault_create(struct cmwq2_wq *wq, int cpu, bool fail)
+{
+	struct cmwq2_pwq *pwq;
+	unsigned long flags;
+
+	rcu_read_lock();
+	pwq = cmwq2_cpu_pwq(wq, cpu);
+	if (pwq) {
+		raw_spin_lock_irqsave(&pwq->pool->lock, flags);
+		if (fail)
+			pwq->pool->flags |= CMWQ2_POOL_FAIL_CREATE;
+		else
+			pwq->pool->flags &= ~CMWQ2_POOL_FAIL_CREATE;
+		raw_spin_unlock_irqrestore(&pwq->pool->lock, flags);
+	}
+	rcu_read_unlock();
+}
+EXPORT_SYMBOL_GPL(cmwq2_fault_create);
+
+static const struct {
+	struct cmwq2_wq	**wq;
+	const char	*name;
+	unsigned int	flags;
+} cmwq2_system_wqs[] = {
+	{ &cmwq2_system_percpu_wq,	"cmwq2_percpu",		CMWQ2_WQ_PERCPU },
+	{ &cmwq2_system_highpri_wq,	"cmwq2_highpri",	CMWQ2_WQ_PERCPU | CMWQ2_WQ_HIGHPRI },
+	{ &cmwq2_system_long_wq,	"cmwq2_long",		CMWQ2_WQ_PERCPU },
+	{ &cmwq2_system_dfl_wq,		"cmwq2_dfl",		CMWQ2_WQ_UNBOUND },
+	{ &cmwq2_system_dfl_long_wq,	"cmwq2_dfl_long",	CMWQ2_WQ_UNBOUND },
+};
+
+/* Without a reference to the module, which they live as long as. */
+int cmwq2_system_wqs_init(void)
+{
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(cmwq2_system_wqs); i++) {
+		*cmwq2_system_wqs[i].wq = cmwq2_wq_create(cmwq2_system_wqs[i].name,
+							  cmwq2_system_wqs[i].flags,
+							  CMWQ2_DFL_ACTIVE);
+		if (!*cmwq2_system_wqs[i].wq) {
+			cmwq2_system_wqs_exit();
+			return -ENOMEM;
+		}
+	}
+	return 0;
+}
+
+void cmwq2_system_wqs_exit(void)
+{
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(cmwq2_system_wqs); i++) {
+		if (*cmwq2_system_wqs[i].wq)
+			cmwq2_wq_destroy(*cmwq2_system_wqs[i].wq);
+		*cmwq2_system_wqs[i].wq = NULL;
+	}
+}
