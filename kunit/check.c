@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The checkers, see check.h.
+ */
+#include "check.h"
+
+struct tw_log *tw_log(struct tw_env *env, int max)
+{
+	struct tw_log *log = tw_zalloc(env, struct_size(log, id, max));
+
+	spin_lock_init(&log->lock);
+	log->max = max;
+	return log;
+}
+
+void tw_log_add(struct tw_log *log, int id)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&log->lock, flags);
+	if (log->nr < log->max)
+		log->id[log->nr] = id;
+	log->nr++;
+	spin_unlock_irqrestore(&log->lock, flags);
+}
+
+/* Exactly 0 .. nr-1, in this order. */
+bool tw_log_is_fifo(struct tw_log *log, int nr)
+{
+	return tw_log_is_fifo_by_lane(log, nr, 1);
+}
+
+/*
+ * Lane l has the ids l, l + nr_lanes, l + 2 * nr_lanes and so on. Every lane's
+ * come in order, all do come, and none comes twice.
+ */
+bool tw_log_is_fifo_by_lane(struct tw_log *log, int nr, int nr_lanes)
+{
+	int lane, i;
+
+	if (log->nr != nr || nr > log->max)
+		return false;
+	for (i = 0; i < nr; i++)
+		if (log->id[i] < 0 || log->id[i] >= nr)
+			return false;
+	for (lane = 0; lane < nr_lanes; lane++) {
+		int next = lane;
+
+		for (i = 0; i < nr; i++) {
+			if (log->id[i] % nr_lanes != lane)
+				continue;
+			if (log->id[i] != next)
+				return false;
+			next += nr_lanes;
+		}
+	}
+	return true;
+}
+
+void tw_gauge_enter(struct tw_gauge *g)
+{
+	int now = atomic_inc_return(&g->now);
+	int max = atomic_read(&g->max);
+
+	while (now > max && !atomic_try_cmpxchg(&g->max, &max, now))
+		;
+}
+
+void tw_gauge_exit(struct tw_gauge *g)
+{
+	atomic_dec(&g->now);
+}
+
+bool tw_ledger_balanced(struct tw_ledger *l, long runs)
+{
+	return atomic_long_read(&l->queued) - atomic_long_read(&l->cancelled) == runs;
+}
+
+bool tw_item_ran_once_each(struct tw_item **items, int nr)
+{
+	int i;
+
+	for (i = 0; i < nr; i++)
+		if (atomic_read(&items[i]->runs) != 1)
+			return false;
+	return true;
+}
+
+bool tw_item_never_overlapped(struct tw_item *it)
+{
+	return !atomic_read(&it->overlaps);
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The checkers. Each returns its verdict instead of failing the test, so that
+ * cmwq2_checkers_kunit.c can feed it bad data and see it complain.
+ */
+#ifndef CMWQ2_KUNIT_CHECK_H
+#define CMWQ2_KUNIT_CHECK_H
+
+#include <linux/spinlock.h>
+
+#include "env.h"
+
+/**
+ * struct tw_log - who came when
+ * @nr: entries, which may exceed @max: the surplus is counted, not stored
+ */
+struct tw_log {
+	spinlock_t	lock;
+	int		max;
+	int		nr;
+	int		id[];
+};
+
+struct tw_log *tw_log(struct tw_env *env, int max);
+void tw_log_add(struct tw_log *log, int id);
+bool tw_log_is_fifo(struct tw_log *log, int nr);
+bool tw_log_is_fifo_by_lane(struct tw_log *log, int nr, int nr_lanes);
+
+/**
+ * struct tw_gauge - how many are inside at once
+ */
+struct tw_gauge {
+	atomic_t	now;
+	atomic_t	max;
+};
+
+void tw_gauge_enter(struct tw_gauge *g);
+void tw_gauge_exit(struct tw_gauge *g);
+
+static inline int tw_gauge_max(struct tw_gauge *g)
+{
+	return atomic_read(&g->max);
+}
+
+/**
+ * struct tw_ledger - what went in must come out, once
+ * @queued: queueings that were accepted
+ * @cancelled: of these taken back
+ */
+struct tw_ledger {
+	atomic_long_t	queued;
+	atomic_long_t	cancelled;
+};
+
+bool tw_ledger_balanced(struct tw_ledger *l, long runs);
+bool tw_item_ran_once_each(struct tw_item **items, int nr);
+bool tw_item_never_overlapped(struct tw_item *it);
+
+#endif /* CMWQ2_KUNIT_CHECK_H */

@@ -1,0 +1,386 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Concurrency management of a CPU's pool: an item that sleeps lets the next
+ * one start, an item that burns does not.
+ *
+ * The burning item queues the next one itself, wakes a thread bound to the same
+ * CPU, and gives the CPU away by schedule() again and again, runnable all the
+ * while, until that thread has run. So the next item's worker, had anybody
+ * woken it, had its chance. The kernel takes an item for a hog after 10 ms; an
+ * attempt in which the burning lasted almost that long, because the machine
+ * was busy elsewhere, says nothing and is repeated. The twins run the same
+ * procedure on queues whose items must not hold back others, and see them
+ * start.
+ */
+#include <linux/mutex.h>
+#include <linux/sched/clock.h>
+
+#include "check.h"
+
+KUNIT_ARRAY_PARAM_DESC(engine, tw_engines, name);
+
+#define BURN_LIMIT_NS	(8 * NSEC_PER_MSEC)
+
+static void sleeper_lets_next_start(struct kunit *test)
+{
+	struct tw_env *e = tw_env(test);
+	struct tw_wq *w = tw_alloc(e, TW_PERCPU, 0);
+	struct tw_item *a = tw_gated(e, NULL);
+	struct tw_item *b = tw_item(e, tw_fn_nop);
+	int cpu;
+
+	for_each_online_cpu(cpu) {
+		reinit_completion(a->gate);
+		tw_queue_on(cpu, w, a);
+		tw_queue_on(cpu, w, b);
+		tw_wait_done(b, "the item behind a sleeping one");
+		complete_all(a->gate);
+		tw_flush_wq(w);
+	}
+}
+
+/* Every one of them needs another worker, most of which do not exist yet. */
+static void many_sleepers(struct kunit *test)
+{
+	struct tw_env *e = tw_env(test);
+	struct tw_wq *w = tw_alloc(e, TW_PERCPU, 0);
+	struct completion *gate = tw_gate(e);
+	struct tw_item *items[64];
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(items); i++) {
+		items[i] = tw_gated(e, gate);
+		tw_queue_on(tw_cpu(0), w, items[i]);
+	}
+	for (i = 0; i < ARRAY_SIZE(items); i++)
+		tw_wait_started(items[i], "64 items that sleep at once");
+	complete_all(gate);
+	tw_flush_wq(w);
+	KUNIT_EXPECT_TRUE(test, tw_item_ran_once_each(items, ARRAY_SIZE(items)));
+}
+
+static void fn_lock(struct tw_item *it)
+{
+	mutex_lock(it->ctx);
+	mutex_unlock(it->ctx);
+}
+
+static void mutex_waiter_lets_next_start(struct kunit *test)
+{
+	struct tw_env *e = tw_env(test);
+	struct mutex *mutex = tw_zalloc(e, sizeof(*mutex));
+	struct tw_wq *w = tw_alloc(e, TW_PERCPU, 0);
+	struct tw_item *a = tw_item(e, fn_lock);
+	struct tw_item *b = tw_item(e, tw_fn_nop);
+	bool started, done;
+
+	mutex_init(mutex);
+	a->ctx = mutex;
+	mutex_lock(mutex);
+	tw_queue_on(tw_cpu(1), w, a);
+	tw_queue_on(tw_cpu(1), w, b);
+	started = wait_for_completion_timeout(&a->started, tw_timeout());
+	done = wait_for_completion_timeout(&b->done, tw_timeout());
+	mutex_unlock(mutex);
+	tw_flush_wq(w);
+	KUNIT_EXPECT_TRUE_MSG(test, started, "the item that takes the mutex did not start");
+	KUNIT_EXPECT_TRUE_MSG(test, done, "the item behind it did not run");
+}
+
+static void fn_io_wait(struct tw_item *it)
+{
+	struct tw_item *next = it->ctx;
+	unsigned long end = jiffies + tw_timeout();
+
+	while (!atomic_read(&next->runs) && time_before(jiffies, end))
+		io_schedule_timeout(1);
+	it->finished = atomic_read(&next->runs);
+}
+
+static void io_waiter_lets_next_start(struct kunit *test)
+{
+	struct tw_env *e = tw_env(test);
+	struct tw_wq *w = tw_alloc(e, TW_PERCPU, 0);
+	struct tw_item *a = tw_item(e, fn_io_wait);
+	struct tw_item *b = tw_item(e, tw_fn_nop);
+
+	a->ctx = b;
+	tw_queue_on(tw_cpu(0), w, a);
+	tw_queue_on(tw_cpu(0), w, b);
+	tw_wait_done(b, "the item behind one that waits for I/O");
+	tw_flush_wq(w);
+	KUNIT_EXPECT_EQ(test, a->finished, 1);
+}
+
+struct burn_ctx {
+	struct tw_wq		*next_wq;
+	struct tw_item		*next;
+	struct completion	*ping;
+	atomic_t		pongs;
+	u64			limit;
+	bool			until_next;
+	u64			burnt;
+	bool			shared_cpu;
+	bool			saw_next;
+};
+
+/* Shows that the CPU was given to another task that was woken later. */
+static void thread_pong(struct tw_thread *t)
+{
+	struct burn_ctx *c = t->ctx;
+
+	for (;;) {
+		wait_for_completion(c->ping);
+		if (READ_ONCE(t->env->closing))
+			return;
+		atomic_inc(&c->pongs);
+	}
+}
+
+static void fn_burn(struct tw_item *it)
+{
+	struct burn_ctx *c = it->ctx;
+	int pongs = atomic_read(&c->pongs);
+	u64 from = local_clock();
+	bool stop;
+
+	tw_queue_on(raw_smp_processor_id(), c->next_wq, c->next);
+	complete(c->ping);
+	do {
+		schedule();
+		c->saw_next = atomic_read(&c->next->runs);
+		c->shared_cpu = atomic_read(&c->pongs) != pongs;
+		c->burnt = local_clock() - from;
+		stop = c->saw_next || (c->shared_cpu && !c->until_next);
+	} while (!stop && c->burnt < c->limit);
+}
+
+static struct burn_ctx *burn_setup(struct tw_env *e, int cpu, unsigned int next_flags)
+{
+	struct burn_ctx *c = tw_zalloc(e, sizeof(*c));
+	struct tw_thread *t;
+
+	c->ping = tw_gate(e);
+	c->next_wq = tw_alloc(e, next_flags, 0);
+	t = tw_thread(e, cpu, thread_pong, NULL, NULL, c);
+	tw_thread_start(t);
+	tw_wait_blocked(t);
+	return c;
+}
+
+static void burn_once(struct tw_env *e, struct tw_wq *w, struct burn_ctx *c, int cpu)
+{
+	struct tw_item *it = tw_item(e, fn_burn);
+
+	it->ctx = c;
+	c->next = tw_item(e, tw_fn_nop);
+	tw_queue_on(cpu, w, it);
+	tw_wait_done(it, "the burning item");
+	tw_wait_done(c->next, "the item behind the burning one");
+	tw_flush_wq(w);
+}
+
+static void burner_holds_next(struct kunit *test)
+{
+	struct tw_env *e = tw_env(test);
+	struct tw_wq *w = tw_alloc(e, TW_PERCPU, 0);
+	struct burn_ctx *c = burn_setup(e, tw_cpu(1), TW_PERCPU);
+	int tries, conclusive = 0;
+
+	c->limit = BURN_LIMIT_NS;
+	for (tries = 0; tries < 500 && conclusive < 20; tries++) {
+		burn_once(e, w, c, tw_cpu(1));
+		if (c->burnt >= BURN_LIMIT_NS || !(c->shared_cpu || c->saw_next))
+			continue;
+		conclusive++;
+		KUNIT_EXPECT_FALSE(test, c->saw_next);
+	}
+	KUNIT_EXPECT_EQ_MSG(test, conclusive, 20, "too few attempts that say something");
+}
+
+static void burner_lets_next(struct kunit *test, unsigned int flags, unsigned int next)
+{
+	struct tw_env *e = tw_env(test);
+	struct tw_wq *w = tw_alloc(e, flags, 0);
+	struct burn_ctx *c = burn_setup(e, tw_cpu(1), next);
+	int i;
+
+	c->limit = (u64)jiffies_to_nsecs(tw_timeout());
+	c->until_next = true;
+	for (i = 0; i < 20; i++) {
+		burn_once(e, w, c, tw_cpu(1));
+		KUNIT_EXPECT_TRUE(test, c->saw_next);
+	}
+}
+
+static void intensive_burner_lets_next_start(struct kunit *test)
+{
+	burner_lets_next(test, TW_PERCPU | TW_CPU_INTENSIVE, TW_PERCPU);
+}
+
+static void unbound_burner_lets_next_start(struct kunit *test)
+{
+	burner_lets_next(test, TW_UNBOUND, TW_UNBOUND);
+}
+
+/* Another pool of the same CPU, so not held back. */
+static void burner_lets_highpri_start(struct kunit *test)
+{
+	burner_lets_next(test, TW_PERCPU, TW_PERCPU | TW_HIGHPRI);
+}
+
+static void fn_queue_and_sleep(struct tw_item *it)
+{
+	struct tw_item *next = it->ctx;
+
+	tw_queue_on(raw_smp_processor_id(), next->ctx, next);
+	it->finished = !!wait_for_completion_timeout(&next->done, tw_timeout());
+}
+
+#define NR_BLOCKS 500
+
+/*
+ * The next item is queued while this one runs, so that nothing but this one's
+ * going to sleep can start it.
+ */
+static void every_block_is_seen(struct kunit *test)
+{
+	struct tw_env *e = tw_env(test);
+	struct tw_wq *w = tw_alloc(e, TW_PERCPU, 0);
+	struct tw_item *a = tw_item(e, fn_queue_and_sleep);
+	struct tw_item *b = tw_item(e, tw_fn_nop);
+	bool cmwq2 = e->engine == &tw_engines[TW_CMWQ2];
+	struct cmwq2_pool_stats before = {}, after = {};
+	int i, cpu = tw_cpu(1);
+
+	a->ctx = b;
+	b->ctx = w;
+	if (cmwq2)
+		before = tw_stats(w, cpu);
+	for (i = 0; i < NR_BLOCKS; i++) {
+		a->finished = 0;
+		tw_queue_on(cpu, w, a);
+		tw_wait_done(a, "an item that waits for the next");
+		KUNIT_ASSERT_EQ(test, a->finished, 1);
+		tw_flush_wq(w);
+	}
+	KUNIT_EXPECT_EQ(test, atomic_read(&b->runs), NR_BLOCKS);
+	if (!cmwq2)
+		return;
+
+	after = tw_stats(w, cpu);
+	kunit_info(test, "hook %s: %lu wakeups by it, %lu by the safety timer",
+		   cmwq2_hook_name(), after.cm_wakeups - before.cm_wakeups,
+		   after.scan_wakeups - before.scan_wakeups);
+	if (strcmp(cmwq2_hook_name(), "timer")) {
+		KUNIT_EXPECT_EQ(test, after.scan_wakeups, before.scan_wakeups);
+		/* The rest was taken by a worker on its way to idleness. */
+		KUNIT_EXPECT_GE(test, after.cm_wakeups - before.cm_wakeups, NR_BLOCKS / 2);
+	}
+}
+
+struct running_ctx {
+	struct tw_wq	*w;
+	int		cpu;
+	int		before;
+	int		after;
+};
+
+static void fn_read_running(struct tw_item *it)
+{
+	struct running_ctx *c = it->ctx;
+
+	c->before = tw_stats(c->w, c->cpu).nr_running;
+	schedule_timeout_uninterruptible(1);
+	c->after = tw_stats(c->w, c->cpu).nr_running;
+}
+
+static void running_count(struct kunit *test, unsigned int flags, int expected)
+{
+	struct tw_env *e = tw_env_cmwq2(test);
+	struct running_ctx *c = tw_zalloc(e, sizeof(*c));
+	struct tw_item *it = tw_item(e, fn_read_running);
+
+	c->w = tw_alloc(e, flags, 0);
+	c->cpu = tw_cpu(1);
+	it->ctx = c;
+	TW_POLL(e, tw_pool_idle(c->w, c->cpu), "the pool to be at rest");
+	tw_queue_on(c->cpu, c->w, it);
+	tw_wait_done(it, "the item");
+	KUNIT_EXPECT_EQ(test, c->before, expected);
+	KUNIT_EXPECT_EQ(test, c->after, expected);
+	TW_POLL(e, tw_pool_idle(c->w, c->cpu), "the pool to come to rest");
+}
+
+static void running_count_percpu(struct kunit *test)
+{
+	running_count(test, TW_PERCPU, 1);
+}
+
+static void running_count_intensive(struct kunit *test)
+{
+	running_count(test, TW_PERCPU | TW_CPU_INTENSIVE, 0);
+}
+
+static void running_count_unbound(struct kunit *test)
+{
+	running_count(test, TW_UNBOUND, 0);
+}
+
+static void fn_blink(struct tw_item *it)
+{
+	int i;
+
+	for (i = 0; i < 5; i++) {
+		if (it->id & 1)
+			schedule_timeout_uninterruptible(1);
+		else
+			cond_resched();
+	}
+}
+
+/* Blocks and wakeups of many workers at once must not leave a miscount. */
+static void running_count_returns_to_nothing(struct kunit *test)
+{
+	struct tw_env *e = tw_env_cmwq2(test);
+	struct tw_wq *w = tw_alloc(e, TW_PERCPU, 0);
+	struct tw_wq *intensive = tw_alloc(e, TW_PERCPU | TW_CPU_INTENSIVE, 0);
+	struct tw_item *items[96];
+	int i, round, cpu;
+
+	for (i = 0; i < ARRAY_SIZE(items); i++) {
+		items[i] = tw_item(e, fn_blink);
+		items[i]->id = i / 2;
+	}
+	for (round = 0; round < 10; round++) {
+		for (i = 0; i < ARRAY_SIZE(items); i++)
+			tw_queue_on(tw_cpu(i), i % 3 ? w : intensive, items[i]);
+		tw_flush_wq(w);
+		tw_flush_wq(intensive);
+	}
+	for_each_online_cpu(cpu)
+		TW_POLL(e, tw_pool_idle(w, cpu), "all workers idle and none counted");
+}
+
+static struct kunit_case concurrency_cases[] = {
+	KUNIT_CASE_PARAM(sleeper_lets_next_start, engine_gen_params),
+	KUNIT_CASE_PARAM(many_sleepers, engine_gen_params),
+	KUNIT_CASE_PARAM(mutex_waiter_lets_next_start, engine_gen_params),
+	KUNIT_CASE_PARAM(io_waiter_lets_next_start, engine_gen_params),
+	KUNIT_CASE_PARAM(burner_holds_next, engine_gen_params),
+	KUNIT_CASE_PARAM(intensive_burner_lets_next_start, engine_gen_params),
+	KUNIT_CASE_PARAM(unbound_burner_lets_next_start, engine_gen_params),
+	KUNIT_CASE_PARAM(burner_lets_highpri_start, engine_gen_params),
+	KUNIT_CASE_PARAM(every_block_is_seen, engine_gen_params),
+	KUNIT_CASE(running_count_percpu),
+	KUNIT_CASE(running_count_intensive),
+	KUNIT_CASE(running_count_unbound),
+	KUNIT_CASE(running_count_returns_to_nothing),
+	{}
+};
+
+static struct kunit_suite concurrency_suite = {
+	.name = "cmwq2_concurrency",
+	.test_cases = concurrency_cases,
+};
+kunit_test_suites(&concurrency_suite);

@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Idle workers: made on demand, kept for a while, culled down to a floor.
+ *
+ * The kernel shows nothing of this to a module, so these are cmwq2's alone,
+ * judged by the pool's counters. Culling is provoked by a short idle timeout.
+ * A floor is judged after the culler has come by again: one more worker is
+ * made, and its end shows that the culler looked at the pool once more.
+ */
+#include "check.h"
+
+static void occupy(struct tw_env *e, struct tw_wq *w, int cpu, struct tw_item **items,
+		   int nr)
+{
+	int i;
+
+	for (i = 0; i < nr; i++) {
+		items[i] = tw_gated(e, NULL);
+		tw_queue_on(cpu, w, items[i]);
+	}
+	for (i = 0; i < nr; i++)
+		tw_wait_started(items[i], "the items that occupy workers");
+}
+
+static void release(struct tw_item **items, int from, int to)
+{
+	int i;
+
+	for (i = from; i < to; i++)
+		complete_all(items[i]->gate);
+	for (i = from; i < to; i++)
+		tw_wait_done(items[i], "an item whose gate opened");
+}
+
+static void workers_are_made_on_demand(struct kunit *test)
+{
+	struct tw_env *e = tw_env_cmwq2(test);
+	struct tw_wq *w = tw_alloc(e, TW_PERCPU, 0);
+	struct cmwq2_pool_stats before, busy, after;
+	int cpu = tw_cpu(0), nr;
+	struct tw_item **items;
+
+	before = tw_stats(w, cpu);
+	nr = before.nr_workers + 5;
+	items = tw_zalloc(e, nr * sizeof(*items));
+	occupy(e, w, cpu, items, nr);
+	busy = tw_stats(w, cpu);
+	/* The last idle worker makes another one before it goes to work. */
+	KUNIT_EXPECT_GE(test, busy.nr_workers, nr + 1);
+	KUNIT_EXPECT_GE(test, busy.created - before.created, 6);
+
+	release(items, 0, nr);
+	TW_POLL(e, tw_pool_idle(w, cpu), "the pool to come to rest");
+	after = tw_stats(w, cpu);
+	KUNIT_EXPECT_EQ(test, after.nr_workers, busy.nr_workers);
+	KUNIT_EXPECT_EQ(test, after.culled, before.culled);
+}
+
+static void cull_stops_at(struct kunit *test, const char *min_idle, int floor)
+{
+	struct tw_env *e = tw_env_cmwq2(test);
+	struct tw_wq *w = tw_alloc(e, TW_PERCPU, 0);
+	struct cmwq2_pool_stats st;
+	struct tw_item *items[16];
+	int round, cpu = tw_cpu(0);
+
+	tw_policy(e, "min_idle", min_idle);
+	tw_policy(e, "idle_timeout_ms", "50");
+	for (round = 0; round < 2; round++) {
+		unsigned long culled;
+
+		occupy(e, w, cpu, items, ARRAY_SIZE(items) - round);
+		release(items, 0, ARRAY_SIZE(items) - round);
+		culled = tw_stats(w, cpu).culled;
+		TW_POLL(e, tw_stats(w, cpu).nr_workers <= floor, "idle workers to be culled");
+		st = tw_stats(w, cpu);
+		KUNIT_EXPECT_EQ(test, st.nr_workers, floor);
+		KUNIT_EXPECT_EQ(test, st.nr_idle, floor);
+		KUNIT_EXPECT_EQ(test, st.created - st.culled, floor);
+		KUNIT_EXPECT_GT(test, st.culled, culled);
+	}
+}
+
+static void cull_stops_at_two(struct kunit *test)
+{
+	cull_stops_at(test, "2", 2);
+}
+
+static void cull_stops_at_min_idle(struct kunit *test)
+{
+	cull_stops_at(test, "5", 5);
+}
+
+/*
+ * Eight busy, ratio four: idle workers go while their number less two, times
+ * four, is at least eight. That leaves three. With ratio one it is nine.
+ */
+static void cull_keeps_a_share(struct kunit *test)
+{
+	static const struct { const char *ratio; int left; } t[] = {
+		{ "1", 9 }, { "4", 3 },
+	};
+	struct tw_env *e = tw_env_cmwq2(test);
+	struct tw_wq *w = tw_alloc(e, TW_PERCPU, 0);
+	struct cmwq2_pool_stats st;
+	struct tw_item *items[24];
+	int i, cpu = tw_cpu(1);
+
+	occupy(e, w, cpu, items, ARRAY_SIZE(items));
+	release(items, 8, ARRAY_SIZE(items));
+	tw_policy(e, "min_idle", "2");
+	for (i = 0; i < ARRAY_SIZE(t); i++) {
+		tw_policy(e, "cull_ratio", t[i].ratio);
+		tw_policy(e, "idle_timeout_ms", "50");
+		TW_POLL(e, tw_stats(w, cpu).nr_idle <= t[i].left, "idle workers to be culled");
+		st = tw_stats(w, cpu);
+		KUNIT_EXPECT_EQ(test, st.nr_idle, t[i].left);
+		KUNIT_EXPECT_EQ(test, st.nr_workers, t[i].left + 8);
+		KUNIT_EXPECT_EQ(test, atomic_read(&items[0]->inside), 1);
+	}
+	/* The busy ones were left alone and finish their items. */
+	release(items, 0, 8);
+	TW_POLL(e, tw_stats(w, cpu).nr_workers <= 2, "the rest to be culled");
+	KUNIT_EXPECT_EQ(test, tw_stats(w, cpu).nr_workers, 2);
+	tw_flush_wq(w);
+	KUNIT_EXPECT_TRUE(test, tw_item_ran_once_each(items, ARRAY_SIZE(items)));
+}
+
+static void long_timeout_culls_nobody(struct kunit *test)
+{
+	struct tw_env *e = tw_env_cmwq2(test);
+	struct tw_wq *w = tw_alloc(e, TW_PERCPU, 0);
+	struct tw_wq *other = tw_alloc(e, TW_PERCPU | TW_HIGHPRI, 0);
+	struct tw_item *items[8], *probe = tw_delayed(e, tw_fn_nop);
+	struct cmwq2_pool_stats before;
+	int cpu = tw_cpu(0);
+
+	tw_policy(e, "idle_timeout_ms", "300000");
+	occupy(e, w, cpu, items, ARRAY_SIZE(items));
+	release(items, 0, ARRAY_SIZE(items));
+	before = tw_stats(w, cpu);
+	tw_queue_delayed(other, probe, HZ / 4);
+	tw_wait_done(probe, "the probe");
+	KUNIT_EXPECT_EQ(test, tw_stats(w, cpu).nr_workers, before.nr_workers);
+	KUNIT_EXPECT_EQ(test, tw_stats(w, cpu).culled, before.culled);
+}
+
+static void culled_pool_grows_again(struct kunit *test)
+{
+	struct tw_env *e = tw_env_cmwq2(test);
+	struct tw_wq *w = tw_alloc(e, TW_PERCPU, 0);
+	struct tw_item *items[8];
+	int round, cpu = tw_cpu(1);
+
+	tw_policy(e, "idle_timeout_ms", "1");
+	for (round = 0; round < 10; round++) {
+		occupy(e, w, cpu, items, ARRAY_SIZE(items));
+		release(items, 0, ARRAY_SIZE(items));
+		tw_flush_wq(w);
+		KUNIT_EXPECT_TRUE(test, tw_item_ran_once_each(items, ARRAY_SIZE(items)));
+	}
+	TW_POLL(e, tw_stats(w, cpu).nr_workers <= 2, "idle workers to be culled");
+}
+
+/* Producers and the culler at work on the same workers. */
+static void cull_under_load(struct kunit *test)
+{
+	struct tw_env *e = tw_env_cmwq2(test);
+	struct tw_wq *w = tw_alloc(e, TW_PERCPU, 0);
+	struct tw_wq *u = tw_alloc(e, TW_UNBOUND, 0);
+	struct completion *gate = tw_gate(e);
+	struct tw_item *items[32];
+	int i, round;
+
+	complete_all(gate);
+	tw_policy(e, "idle_timeout_ms", "0");
+	for (i = 0; i < ARRAY_SIZE(items); i++)
+		items[i] = tw_gated(e, gate);
+	for (round = 0; round < 500; round++) {
+		for (i = 0; i < ARRAY_SIZE(items); i++)
+			tw_queue_on(tw_cpu(i), i & 2 ? u : w, items[i]);
+		for (i = 0; i < ARRAY_SIZE(items); i++)
+			tw_wait_done(items[i], "an item while workers are culled");
+		tw_flush_wq(w);
+		tw_flush_wq(u);
+	}
+	for (i = 0; i < ARRAY_SIZE(items); i++)
+		KUNIT_EXPECT_EQ(test, atomic_read(&items[i]->runs), 500);
+}
+
+static void last_idle_works_first(struct kunit *test)
+{
+	struct tw_env *e = tw_env_cmwq2(test);
+	struct tw_wq *w = tw_alloc(e, TW_PERCPU, 0);
+	struct tw_item *items[4], *it = tw_item(e, tw_fn_nop);
+	int i, cpu = tw_cpu(0);
+	pid_t last = 0;
+
+	tw_policy(e, "claim", "none");
+	occupy(e, w, cpu, items, ARRAY_SIZE(items));
+	release(items, 0, ARRAY_SIZE(items));
+	for (i = 0; i < 20; i++) {
+		TW_POLL(e, tw_pool_idle(w, cpu), "the pool to be at rest");
+		tw_queue_on(cpu, w, it);
+		tw_wait_done(it, "the item");
+		if (i)
+			KUNIT_EXPECT_EQ(test, it->pid, last);
+		last = it->pid;
+	}
+}
+
+static struct kunit_case idle_cases[] = {
+	KUNIT_CASE(workers_are_made_on_demand),
+	KUNIT_CASE(cull_stops_at_two),
+	KUNIT_CASE(cull_stops_at_min_idle),
+	KUNIT_CASE(cull_keeps_a_share),
+	KUNIT_CASE(long_timeout_culls_nobody),
+	KUNIT_CASE(culled_pool_grows_again),
+	KUNIT_CASE(cull_under_load),
+	KUNIT_CASE(last_idle_works_first),
+	{}
+};
+
+static struct kunit_suite idle_suite = {
+	.name = "cmwq2_idle",
+	.test_cases = idle_cases,
+};
+kunit_test_suites(&idle_suite);

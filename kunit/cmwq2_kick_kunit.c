@@ -1,0 +1,355 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The kick policies: whichever way a worker is picked, claimed and woken, no
+ * item is lost, late or out of order, also while the policy switches.
+ *
+ * Every case runs with each combination of claim and wake. What a claim does
+ * between kick and wakeup is seen with interrupts off on the CPU whose worker
+ * was kicked: it cannot run, so its state stands still.
+ */
+#include <linux/errno.h>
+#include <linux/irqflags.h>
+#include <linux/string.h>
+
+#include "check.h"
+
+struct kick_mode {
+	char		name[24];
+	const char	*claim;
+	const char	*wake;
+};
+
+static const struct kick_mode kick_modes[] = {
+	{ "none_locked", "none", "locked" },
+	{ "none_deferred", "none", "deferred" },
+	{ "kicked_list_locked", "kicked_list", "locked" },
+	{ "kicked_list_deferred", "kicked_list", "deferred" },
+};
+
+KUNIT_ARRAY_PARAM_DESC(mode, kick_modes, name);
+
+static struct tw_env *kick_env(struct kunit *test)
+{
+	const struct kick_mode *m = test->param_value;
+	struct tw_env *e = tw_env_cmwq2(test);
+
+	tw_policy(e, "claim", m->claim);
+	tw_policy(e, "wake", m->wake);
+	return e;
+}
+
+#define NR_LOAD_ITEMS	16
+#define NR_LOAD_ROUNDS	500
+
+struct load_ctx {
+	struct tw_item	*items[NR_LOAD_ITEMS];
+	struct tw_wq	*w;
+	long		rounds;
+};
+
+static void thread_load(struct tw_thread *t)
+{
+	struct load_ctx *c = t->ctx;
+	int i;
+
+	for (c->rounds = 0; c->rounds < NR_LOAD_ROUNDS; c->rounds++) {
+		for (i = 0; i < NR_LOAD_ITEMS; i++)
+			tw_queue_on(raw_smp_processor_id(), c->w, c->items[i]);
+		for (i = 0; i < NR_LOAD_ITEMS; i++) {
+			if (!wait_for_completion_timeout(&c->items[i]->done, tw_timeout())) {
+				t->val = i + 1;
+				return;
+			}
+		}
+		for (i = 0; i < NR_LOAD_ITEMS; i++)
+			tw_flush(c->items[i]);
+	}
+}
+
+static void fn_sometimes_sleep(struct tw_item *it)
+{
+	if (it->id == 3 && ++it->val % 32 == 0)
+		schedule_timeout_uninterruptible(1);
+}
+
+static void load(struct tw_env *e, unsigned int flags, void (*meanwhile)(struct tw_env *e))
+{
+	struct tw_wq *w = tw_alloc(e, flags, 0);
+	struct load_ctx *c[2];
+	struct tw_thread *t[2];
+	int i, j;
+
+	for (i = 0; i < 2; i++) {
+		c[i] = tw_zalloc(e, sizeof(*c[i]));
+		c[i]->w = w;
+		for (j = 0; j < NR_LOAD_ITEMS; j++) {
+			c[i]->items[j] = tw_item(e, fn_sometimes_sleep);
+			c[i]->items[j]->id = j;
+		}
+		t[i] = tw_thread(e, tw_cpu(i), thread_load, w, NULL, c[i]);
+	}
+	for (i = 0; i < 2; i++)
+		tw_thread_start(t[i]);
+	if (meanwhile)
+		meanwhile(e);
+	for (i = 0; i < 2; i++) {
+		tw_join(t[i], "a producer");
+		KUNIT_EXPECT_EQ_MSG(e->test, t[i]->val, 0, "item lost in round %ld",
+				    c[i]->rounds);
+		for (j = 0; j < NR_LOAD_ITEMS; j++)
+			KUNIT_EXPECT_EQ(e->test, atomic_read(&c[i]->items[j]->runs),
+					NR_LOAD_ROUNDS);
+	}
+}
+
+static void kick_load_percpu(struct kunit *test)
+{
+	load(kick_env(test), TW_PERCPU, NULL);
+}
+
+static void kick_load_unbound(struct kunit *test)
+{
+	load(kick_env(test), TW_UNBOUND, NULL);
+}
+
+static void kick_load_ordered(struct kunit *test)
+{
+	load(kick_env(test), TW_ORDERED, NULL);
+}
+
+/* The workers' creation goes through a kick of its own. */
+static void kick_many_sleepers(struct kunit *test)
+{
+	struct tw_env *e = kick_env(test);
+	struct tw_wq *w = tw_alloc(e, TW_PERCPU, 0);
+	struct completion *gate = tw_gate(e);
+	struct tw_item *items[48];
+	int i, cpu = tw_cpu(1);
+
+	for (i = 0; i < ARRAY_SIZE(items); i++) {
+		items[i] = tw_gated(e, gate);
+		tw_queue_on(cpu, w, items[i]);
+	}
+	for (i = 0; i < ARRAY_SIZE(items); i++)
+		tw_wait_started(items[i], "items that sleep at once");
+	complete_all(gate);
+	tw_flush_wq(w);
+	TW_POLL(e, tw_pool_idle(w, cpu), "the pool to come to rest");
+}
+
+static void kick_back_to_back(struct kunit *test)
+{
+	const struct kick_mode *m = test->param_value;
+	bool parks = !strcmp(m->claim, "kicked_list");
+	struct tw_env *e = kick_env(test);
+	struct tw_wq *w = tw_alloc(e, TW_PERCPU, 0);
+	struct cmwq2_pool_stats before, held;
+	struct tw_item *items[8];
+	unsigned long flags;
+	int i, cpu, err;
+
+	for (i = 0; i < ARRAY_SIZE(items); i++)
+		items[i] = tw_item(e, tw_fn_nop);
+	/* Whichever CPU this thread is on then, its pool is at rest. */
+	for_each_online_cpu(cpu)
+		TW_POLL(e, tw_pool_idle(w, cpu), "the pools to be at rest");
+
+	local_irq_save(flags);
+	cpu = smp_processor_id();
+	err = cmwq2_pool_stats(w->wq, cpu, &before);
+	for (i = 0; i < ARRAY_SIZE(items); i++)
+		tw_queue_on(cpu, w, items[i]);
+	err = err ?: cmwq2_pool_stats(w->wq, cpu, &held);
+	local_irq_restore(flags);
+
+	KUNIT_ASSERT_EQ(test, err, 0);
+	KUNIT_EXPECT_EQ(test, held.nr_kicked, parks ? 1 : 0);
+	KUNIT_EXPECT_EQ(test, held.kicks - before.kicks, ARRAY_SIZE(items));
+	KUNIT_EXPECT_EQ(test, held.coalesced - before.coalesced,
+			parks ? ARRAY_SIZE(items) - 1 : 0);
+	/* Kicked is still idle: it has not started on anything. */
+	KUNIT_EXPECT_EQ(test, held.nr_idle, before.nr_idle);
+	KUNIT_EXPECT_EQ(test, held.nr_workers, before.nr_workers);
+
+	for (i = 0; i < ARRAY_SIZE(items); i++)
+		tw_wait_done(items[i], "the items queued with interrupts off");
+	TW_POLL(e, tw_pool_idle(w, cpu), "the kicked worker to return");
+	tw_flush_wq(w);
+	KUNIT_EXPECT_TRUE(test, tw_item_ran_once_each(items, ARRAY_SIZE(items)));
+}
+
+/* What was queued is cancelled before the kicked worker gets to run. */
+static void kick_for_nothing(struct kunit *test)
+{
+	struct tw_env *e = kick_env(test);
+	struct tw_wq *w = tw_alloc(e, TW_PERCPU, 0);
+	struct tw_item *it = tw_item(e, tw_fn_nop);
+	int i, cpu, cancelled = 0;
+	unsigned long flags;
+
+	for (i = 0; i < 200; i++) {
+		local_irq_save(flags);
+		tw_queue_on(smp_processor_id(), w, it);
+		cancelled += tw_cancel(it);
+		local_irq_restore(flags);
+	}
+	KUNIT_EXPECT_EQ(test, cancelled, 200);
+	for_each_online_cpu(cpu)
+		TW_POLL(e, tw_pool_idle(w, cpu), "the kicked worker to return");
+	KUNIT_EXPECT_TRUE(test, tw_queue(w, it));
+	tw_wait_done(it, "an item after kicks for nothing");
+	KUNIT_EXPECT_EQ(test, atomic_read(&it->runs), 1);
+}
+
+/* A worker that was kicked must not be culled before it has run. */
+static void kick_beside_culler(struct kunit *test)
+{
+	struct tw_env *e = kick_env(test);
+
+	tw_policy(e, "idle_timeout_ms", "0");
+	load(e, TW_UNBOUND, NULL);
+}
+
+static void switch_1000_times(struct tw_env *e)
+{
+	int i;
+
+	for (i = 0; i < 1000; i++) {
+		const struct kick_mode *m = &kick_modes[i % ARRAY_SIZE(kick_modes)];
+
+		KUNIT_ASSERT_EQ(e->test, cmwq2_policy_set("claim", m->claim), 0);
+		KUNIT_ASSERT_EQ(e->test, cmwq2_policy_set("wake", m->wake), 0);
+		cond_resched();
+	}
+}
+
+/* Sets both once, so that the end of the test puts back what was there. */
+static struct tw_env *switch_env(struct kunit *test)
+{
+	struct tw_env *e = tw_env_cmwq2(test);
+
+	tw_policy(e, "claim", "none");
+	tw_policy(e, "wake", "deferred");
+	return e;
+}
+
+static void switch_under_percpu_load(struct kunit *test)
+{
+	load(switch_env(test), TW_PERCPU, switch_1000_times);
+}
+
+static void switch_under_unbound_load(struct kunit *test)
+{
+	load(switch_env(test), TW_UNBOUND, switch_1000_times);
+}
+
+#define NR_ORDERED 4000
+
+struct switch_ctx {
+	struct tw_log	*log;
+	struct tw_wq	*w;
+	struct tw_item	**items;
+};
+
+static void fn_log(struct tw_item *it)
+{
+	struct switch_ctx *c = it->ctx;
+
+	tw_log_add(c->log, it->id);
+}
+
+static void thread_queue_ordered(struct tw_thread *t)
+{
+	struct switch_ctx *c = t->ctx;
+	int i;
+
+	for (i = 0; i < NR_ORDERED; i++) {
+		tw_queue(c->w, c->items[i]);
+		if (i % 8 == 0)
+			cond_resched();
+	}
+}
+
+static void switch_keeps_order(struct kunit *test)
+{
+	struct tw_env *e = switch_env(test);
+	struct switch_ctx *c = tw_zalloc(e, sizeof(*c));
+	struct tw_thread *t;
+	int i;
+
+	c->log = tw_log(e, NR_ORDERED);
+	c->w = tw_alloc(e, TW_ORDERED, 0);
+	c->items = tw_zalloc(e, NR_ORDERED * sizeof(*c->items));
+	for (i = 0; i < NR_ORDERED; i++) {
+		c->items[i] = tw_item(e, fn_log);
+		c->items[i]->id = i;
+		c->items[i]->ctx = c;
+	}
+	t = tw_thread(e, tw_cpu(1), thread_queue_ordered, c->w, NULL, c);
+	tw_thread_start(t);
+	switch_1000_times(e);
+	tw_join(t, "the producer");
+	tw_flush_wq(c->w);
+	KUNIT_EXPECT_TRUE(test, tw_log_is_fifo(c->log, NR_ORDERED));
+}
+
+static void policy_refuses_nonsense(struct kunit *test)
+{
+	static const char * const names[] = { "claim", "wake", "profile", "idle_timeout_ms",
+					      "cull_ratio", "min_idle" };
+	static const char * const bad[] = { "bogus", "", "-1", "none locked" };
+	struct tw_env *e = tw_env_cmwq2(test);
+	int i, j;
+
+	for (i = 0; i < ARRAY_SIZE(names); i++) {
+		char *was = tw_zalloc(e, 32);
+
+		strscpy(was, cmwq2_policy_get(names[i]) ?: "(none)", 32);
+		for (j = 0; j < ARRAY_SIZE(bad); j++)
+			KUNIT_EXPECT_EQ_MSG(test, cmwq2_policy_set(names[i], bad[j]), -EINVAL,
+					    "%s=%s", names[i], bad[j]);
+		KUNIT_EXPECT_STREQ(test, cmwq2_policy_get(names[i]) ?: "(none)", was);
+	}
+	KUNIT_EXPECT_EQ(test, cmwq2_policy_set("no_such_policy", "1"), -EINVAL);
+	KUNIT_EXPECT_NULL(test, cmwq2_policy_get("no_such_policy"));
+}
+
+static void profiles_set_policies(struct kunit *test)
+{
+	static const struct { const char *profile, *claim, *wake; } t[] = {
+		{ "mainline-6.12", "none", "locked" },
+		{ "v2-2026-06", "kicked_list", "deferred" },
+		{ "mainline-7.3", "none", "deferred" },
+	};
+	struct tw_env *e = switch_env(test);
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(t); i++) {
+		KUNIT_EXPECT_EQ(test, cmwq2_policy_set("profile", t[i].profile), 0);
+		KUNIT_EXPECT_STREQ(test, cmwq2_policy_get("claim"), t[i].claim);
+		KUNIT_EXPECT_STREQ(test, cmwq2_policy_get("wake"), t[i].wake);
+		load(e, TW_PERCPU, NULL);
+	}
+}
+
+static struct kunit_case kick_cases[] = {
+	KUNIT_CASE_PARAM(kick_load_percpu, mode_gen_params),
+	KUNIT_CASE_PARAM(kick_load_unbound, mode_gen_params),
+	KUNIT_CASE_PARAM(kick_load_ordered, mode_gen_params),
+	KUNIT_CASE_PARAM(kick_many_sleepers, mode_gen_params),
+	KUNIT_CASE_PARAM(kick_back_to_back, mode_gen_params),
+	KUNIT_CASE_PARAM(kick_for_nothing, mode_gen_params),
+	KUNIT_CASE_PARAM(kick_beside_culler, mode_gen_params),
+	KUNIT_CASE(switch_under_percpu_load),
+	KUNIT_CASE(switch_under_unbound_load),
+	KUNIT_CASE(switch_keeps_order),
+	KUNIT_CASE(policy_refuses_nonsense),
+	KUNIT_CASE(profiles_set_policies),
+	{}
+};
+
+static struct kunit_suite kick_suite = {
+	.name = "cmwq2_kick",
+	.test_cases = kick_cases,
+};
+kunit_test_suites(&kick_suite);

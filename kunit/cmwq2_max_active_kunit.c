@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * max_active: so many items at once and no more, the others later in order.
+ *
+ * Items sleep at gates of their own and pass a gauge. That one more does not
+ * start is told by a probe on another queue that shares the pool: had the pool
+ * been given the item it would have started it before the probe, which was
+ * queued later.
+ */
+#include <linux/nodemask.h>
+
+#include "check.h"
+
+KUNIT_ARRAY_PARAM_DESC(engine, tw_engines, name);
+
+struct active_ctx {
+	struct tw_gauge	gauge;
+	struct tw_log	*log;
+	struct tw_wq	*w;
+	struct tw_wq	*probe_wq;
+	struct tw_item	*probe;
+};
+
+static void fn_hold(struct tw_item *it)
+{
+	struct active_ctx *c = it->ctx;
+
+	tw_gauge_enter(&c->gauge);
+	tw_log_add(c->log, it->id);
+	wait_for_completion_timeout(it->gate, tw_timeout());
+	tw_gauge_exit(&c->gauge);
+}
+
+static struct active_ctx *active_setup(struct tw_env *e, unsigned int flags, int max)
+{
+	struct active_ctx *c = tw_zalloc(e, sizeof(*c));
+
+	c->log = tw_log(e, 128);
+	c->w = tw_alloc(e, flags, max);
+	c->probe_wq = tw_alloc(e, flags, 0);
+	c->probe = tw_item(e, tw_fn_nop);
+	return c;
+}
+
+static struct tw_item *active_item(struct tw_env *e, struct active_ctx *c, int id)
+{
+	struct tw_item *it = tw_gated(e, NULL);
+
+	it->fn = fn_hold;
+	it->ctx = c;
+	it->id = id;
+	return it;
+}
+
+static void active_probe(struct tw_env *e, struct active_ctx *c, int cpu)
+{
+	tw_queue_on(cpu, c->probe_wq, c->probe);
+	tw_wait_done(c->probe, "the probe");
+}
+
+/* An item has started a moment before it enters the gauge. */
+static void active_now(struct tw_env *e, struct active_ctx *c, int nr)
+{
+	TW_POLL(e, atomic_read(&c->gauge.now) == nr, "as many items as max_active");
+}
+
+#define NR_HOLD 12
+
+static void limit_on_one_cpu(struct kunit *test, unsigned int flags, int max)
+{
+	struct tw_env *e = tw_env(test);
+	struct active_ctx *c = active_setup(e, flags, max);
+	struct tw_item *items[NR_HOLD];
+	int i, cpu = tw_cpu(0);
+
+	for (i = 0; i < NR_HOLD; i++) {
+		items[i] = active_item(e, c, i);
+		tw_queue_on(cpu, c->w, items[i]);
+	}
+	for (i = 0; i < max; i++)
+		tw_wait_started(items[i], "the items that max_active lets start");
+	for (i = 0; i < NR_HOLD; i++) {
+		active_probe(e, c, cpu);
+		active_now(e, c, min(max, NR_HOLD - i));
+		complete_all(items[i]->gate);
+		tw_wait_done(items[i], "an item whose gate opened");
+		if (i + max < NR_HOLD)
+			tw_wait_started(items[i + max], "the next item in line");
+	}
+	tw_flush_wq(c->w);
+	KUNIT_EXPECT_TRUE(test, tw_log_is_fifo(c->log, NR_HOLD));
+	KUNIT_EXPECT_EQ(test, tw_gauge_max(&c->gauge), max);
+}
+
+static void percpu_limit(struct kunit *test)
+{
+	limit_on_one_cpu(test, TW_PERCPU, 1);
+	limit_on_one_cpu(test, TW_PERCPU, 3);
+}
+
+static void unbound_limit(struct kunit *test)
+{
+	limit_on_one_cpu(test, TW_UNBOUND, 1);
+	limit_on_one_cpu(test, TW_UNBOUND, 3);
+}
+
+static void limit_is_per_cpu(struct kunit *test)
+{
+	struct tw_env *e = tw_env(test);
+	struct active_ctx *c = active_setup(e, TW_PERCPU, 2);
+	int cpu, i, nr = 2 * num_online_cpus();
+	struct tw_item **items = tw_zalloc(e, 2 * nr * sizeof(*items));
+
+	for (i = 0; i < 2 * nr; i++) {
+		items[i] = active_item(e, c, i);
+		tw_queue_on(tw_cpu(i), c->w, items[i]);
+	}
+	for (i = 0; i < nr; i++)
+		tw_wait_started(items[i], "two items on each CPU");
+	for_each_online_cpu(cpu)
+		active_probe(e, c, cpu);
+	active_now(e, c, nr);
+	for (i = 0; i < 2 * nr; i++)
+		complete_all(items[i]->gate);
+	tw_flush_wq(c->w);
+	KUNIT_EXPECT_TRUE(test, tw_item_ran_once_each(items, 2 * nr));
+	KUNIT_EXPECT_EQ(test, tw_gauge_max(&c->gauge), nr);
+}
+
+/* The pools of one node share the limit, though not the lock. */
+static void limit_is_per_node(struct kunit *test)
+{
+	struct tw_env *e = tw_env(test);
+	struct active_ctx *c = active_setup(e, TW_UNBOUND, 4);
+	struct tw_item *items[16];
+	int cpu, i;
+
+	if (num_online_nodes() > 1)
+		kunit_skip(test, "the limit is divided between nodes");
+
+	for (i = 0; i < ARRAY_SIZE(items); i++) {
+		items[i] = active_item(e, c, i);
+		tw_queue_on(tw_cpu(i), c->w, items[i]);
+	}
+	for (i = 0; i < 4; i++)
+		tw_wait_started(items[i], "the first four items");
+	for (i = 0; i < ARRAY_SIZE(items); i++) {
+		for_each_online_cpu(cpu)
+			active_probe(e, c, cpu);
+		active_now(e, c, min(4, 16 - i));
+		/* Whichever of them run: all that started so far may leave. */
+		complete_all(items[c->log->id[i]]->gate);
+		tw_wait_done(items[c->log->id[i]], "an item whose gate opened");
+		TW_POLL(e, c->log->nr == min(16, i + 5), "another item to start");
+	}
+	tw_flush_wq(c->w);
+	KUNIT_EXPECT_TRUE(test, tw_item_ran_once_each(items, 16));
+	KUNIT_EXPECT_EQ(test, tw_gauge_max(&c->gauge), 4);
+}
+
+static void inactive_items_keep_order(struct kunit *test)
+{
+	struct tw_env *e = tw_env(test);
+	struct active_ctx *c = active_setup(e, TW_PERCPU, 1);
+	struct completion *open = tw_gate(e);
+	int i, cpu = tw_cpu(1);
+
+	complete_all(open);
+	for (i = 0; i < 100; i++) {
+		struct tw_item *it = active_item(e, c, i);
+
+		it->gate = open;
+		tw_queue_on(cpu, c->w, it);
+	}
+	tw_flush_wq(c->w);
+	KUNIT_EXPECT_TRUE(test, tw_log_is_fifo(c->log, 100));
+	KUNIT_EXPECT_EQ(test, tw_gauge_max(&c->gauge), 1);
+}
+
+static void raise_starts_inactive(struct kunit *test)
+{
+	struct tw_env *e = tw_env(test);
+	static const unsigned int flags[] = { TW_PERCPU, TW_UNBOUND };
+	int i, j, cpu = tw_cpu(0);
+
+	for (i = 0; i < ARRAY_SIZE(flags); i++) {
+		struct active_ctx *c = active_setup(e, flags[i], 1);
+		struct tw_item *items[6];
+
+		for (j = 0; j < ARRAY_SIZE(items); j++) {
+			items[j] = active_item(e, c, j);
+			tw_queue_on(cpu, c->w, items[j]);
+		}
+		tw_wait_started(items[0], "the first item");
+		active_now(e, c, 1);
+		active_probe(e, c, cpu);
+		KUNIT_EXPECT_EQ(test, c->log->nr, 1);
+
+		KUNIT_EXPECT_EQ(test, e->ops->set_max_active(c->w->wq, 4), 0);
+		for (j = 1; j < 4; j++)
+			tw_wait_started(items[j], "the items a higher max_active lets start");
+		active_now(e, c, 4);
+		active_probe(e, c, cpu);
+		for (j = 0; j < ARRAY_SIZE(items); j++)
+			complete_all(items[j]->gate);
+		tw_flush_wq(c->w);
+		KUNIT_EXPECT_TRUE(test, tw_item_ran_once_each(items, ARRAY_SIZE(items)));
+		KUNIT_EXPECT_EQ(test, tw_gauge_max(&c->gauge), 4);
+	}
+}
+
+static void lower_holds_new_items(struct kunit *test)
+{
+	struct tw_env *e = tw_env(test);
+	static const unsigned int flags[] = { TW_PERCPU, TW_UNBOUND };
+	int i, j, cpu = tw_cpu(0);
+
+	for (i = 0; i < ARRAY_SIZE(flags); i++) {
+		struct active_ctx *c = active_setup(e, flags[i], 4);
+		struct tw_item *items[6];
+
+		for (j = 0; j < 4; j++) {
+			items[j] = active_item(e, c, j);
+			tw_queue_on(cpu, c->w, items[j]);
+		}
+		for (j = 0; j < 4; j++)
+			tw_wait_started(items[j], "four items");
+		active_now(e, c, 4);
+		KUNIT_EXPECT_EQ(test, e->ops->set_max_active(c->w->wq, 1), 0);
+		for (; j < ARRAY_SIZE(items); j++) {
+			items[j] = active_item(e, c, j);
+			tw_queue_on(cpu, c->w, items[j]);
+		}
+		for (j = 0; j < 3; j++) {
+			complete_all(items[j]->gate);
+			tw_wait_done(items[j], "an item whose gate opened");
+			active_probe(e, c, cpu);
+			KUNIT_EXPECT_EQ(test, c->log->nr, 4);
+		}
+		complete_all(items[3]->gate);
+		tw_wait_started(items[4], "the fifth item, when the four are gone");
+		active_now(e, c, 1);
+		active_probe(e, c, cpu);
+		KUNIT_EXPECT_EQ(test, c->log->nr, 5);
+		complete_all(items[4]->gate);
+		complete_all(items[5]->gate);
+		tw_flush_wq(c->w);
+		KUNIT_EXPECT_TRUE(test, tw_item_ran_once_each(items, ARRAY_SIZE(items)));
+	}
+}
+
+static void thread_change_limit(struct tw_thread *t)
+{
+	int i;
+
+	for (i = 0; i < 500 && !READ_ONCE(t->env->closing); i++) {
+		t->env->ops->set_max_active(t->wq->wq, 1 + i % 7);
+		cond_resched();
+	}
+}
+
+static void limit_changes_under_load(struct kunit *test)
+{
+	struct tw_env *e = tw_env(test);
+	static const unsigned int flags[] = { TW_PERCPU, TW_UNBOUND };
+	struct tw_item *items[64];
+	int i, j, round;
+
+	for (j = 0; j < ARRAY_SIZE(items); j++)
+		items[j] = tw_item(e, tw_fn_nop);
+	for (i = 0; i < ARRAY_SIZE(flags); i++) {
+		struct tw_wq *w = tw_alloc(e, flags[i], 1);
+		struct tw_thread *t = tw_thread(e, tw_cpu(1), thread_change_limit, w,
+						NULL, NULL);
+
+		tw_thread_start(t);
+		for (round = 0; round < 100; round++) {
+			for (j = 0; j < ARRAY_SIZE(items); j++)
+				tw_queue_on(tw_cpu(j), w, items[j]);
+			for (j = 0; j < ARRAY_SIZE(items); j++)
+				tw_wait_done(items[j], "all items while max_active changes");
+			tw_flush_wq(w);
+		}
+		tw_join(t, "the thread that changes max_active");
+	}
+	for (j = 0; j < ARRAY_SIZE(items); j++)
+		KUNIT_EXPECT_EQ(test, atomic_read(&items[j]->runs), 200);
+}
+
+static struct kunit_case max_active_cases[] = {
+	KUNIT_CASE_PARAM(percpu_limit, engine_gen_params),
+	KUNIT_CASE_PARAM(unbound_limit, engine_gen_params),
+	KUNIT_CASE_PARAM(limit_is_per_cpu, engine_gen_params),
+	KUNIT_CASE_PARAM(limit_is_per_node, engine_gen_params),
+	KUNIT_CASE_PARAM(inactive_items_keep_order, engine_gen_params),
+	KUNIT_CASE_PARAM(raise_starts_inactive, engine_gen_params),
+	KUNIT_CASE_PARAM(lower_holds_new_items, engine_gen_params),
+	KUNIT_CASE_PARAM(limit_changes_under_load, engine_gen_params),
+	{}
+};
+
+static struct kunit_suite max_active_suite = {
+	.name = "cmwq2_max_active",
+	.test_cases = max_active_cases,
+};
+kunit_test_suites(&max_active_suite);

@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The rescuer: when a pool can make no more workers, the items of queues with
+ * a rescuer still run.
+ *
+ * A fault makes the pool's creation of workers fail, and sleeping items of a
+ * queue without rescuer take all the workers there are but one, which becomes
+ * the manager and gets nowhere. From then on only rescuers can run anything on
+ * that pool, so that the item of the queue without one, which must wait, is
+ * the twin of every item that must not. The kernel has no such switch, hence
+ * cmwq2 alone.
+ */
+#include "check.h"
+
+struct rescue_ctx {
+	struct tw_wq		*plain;
+	struct completion	*gate;
+	struct tw_item		**blockers;
+	int			nr;
+	int			cpu;
+	unsigned long		maydays;
+};
+
+static struct rescue_ctx *block_pool(struct tw_env *e, unsigned int flags)
+{
+	struct rescue_ctx *c = tw_zalloc(e, sizeof(*c));
+	int i;
+
+	c->cpu = tw_cpu(1);
+	c->plain = tw_alloc(e, flags, 0);
+	c->gate = tw_gate(e);
+	TW_POLL(e, tw_pool_idle(c->plain, c->cpu), "the pool to be at rest");
+	c->maydays = tw_stats(c->plain, c->cpu).maydays;
+
+	tw_fault_create(c->plain, c->cpu, true);
+	c->nr = tw_stats(c->plain, c->cpu).nr_workers;
+	c->blockers = tw_zalloc(e, c->nr * sizeof(*c->blockers));
+	for (i = 0; i < c->nr; i++) {
+		c->blockers[i] = tw_gated(e, c->gate);
+		tw_queue_on(c->cpu, c->plain, c->blockers[i]);
+	}
+	for (i = 0; i < c->nr - 1; i++)
+		tw_wait_started(c->blockers[i], "the items that block the pool's workers");
+	TW_POLL(e, !tw_stats(c->plain, c->cpu).nr_idle, "the last idle worker to be manager");
+	return c;
+}
+
+/* The one item too many is still waiting, and now gets its worker. */
+static void unblock_pool(struct kunit *test, struct tw_env *e, struct rescue_ctx *c)
+{
+	struct tw_item *last = c->blockers[c->nr - 1];
+
+	KUNIT_EXPECT_EQ(test, atomic_read(&last->runs), 0);
+	KUNIT_EXPECT_EQ(test, tw_wq_stats(c->plain).rescued, 0);
+	cmwq2_fault_create(c->plain->wq, c->cpu, false);
+	tw_wait_started(last, "the item without rescuer, after the fault was lifted");
+	complete_all(c->gate);
+	tw_flush_wq(c->plain);
+	KUNIT_EXPECT_TRUE(test, tw_item_ran_once_each(c->blockers, c->nr));
+	TW_POLL(e, tw_pool_idle(c->plain, c->cpu), "the pool to come to rest");
+}
+
+static void rescue_one(struct kunit *test, unsigned int flags)
+{
+	struct tw_env *e = tw_env_cmwq2(test);
+	struct tw_wq *w = tw_alloc(e, flags | TW_MEM_RECLAIM, 0);
+	struct tw_item *it = tw_item(e, tw_fn_nop);
+	struct rescue_ctx *c = block_pool(e, flags);
+	int i;
+
+	for (i = 0; i < 5; i++) {
+		tw_queue_on(c->cpu, w, it);
+		tw_wait_done(it, "the rescue of an item");
+		tw_flush(it);
+	}
+	KUNIT_EXPECT_EQ(test, tw_wq_stats(w).rescued, 5);
+	KUNIT_EXPECT_EQ(test, tw_wq_stats(w).started, 5);
+	KUNIT_EXPECT_EQ(test, tw_wq_stats(w).completed, 5);
+	KUNIT_EXPECT_GT(test, tw_stats(w, c->cpu).maydays, c->maydays);
+	unblock_pool(test, e, c);
+
+	/* Without the need there is no rescue. */
+	tw_queue_on(c->cpu, w, it);
+	tw_wait_done(it, "an item after the rescue");
+	tw_flush_wq(w);
+	KUNIT_EXPECT_EQ(test, tw_wq_stats(w).rescued, 5);
+	KUNIT_EXPECT_EQ(test, tw_wq_stats(w).started, 6);
+}
+
+static void rescue_percpu(struct kunit *test)
+{
+	rescue_one(test, TW_PERCPU);
+}
+
+static void rescue_highpri(struct kunit *test)
+{
+	rescue_one(test, TW_PERCPU | TW_HIGHPRI);
+}
+
+static void rescue_unbound(struct kunit *test)
+{
+	rescue_one(test, TW_UNBOUND);
+}
+
+#define NR_QUEUES	3
+#define NR_ITEMS	40
+
+static void rescue_several_queues(struct kunit *test)
+{
+	struct tw_env *e = tw_env_cmwq2(test);
+	struct tw_item *items[NR_QUEUES * NR_ITEMS];
+	struct tw_wq *w[NR_QUEUES];
+	struct rescue_ctx *c;
+	int i;
+
+	for (i = 0; i < NR_QUEUES; i++)
+		w[i] = tw_alloc(e, TW_PERCPU | TW_MEM_RECLAIM, 0);
+	c = block_pool(e, TW_PERCPU);
+	for (i = 0; i < ARRAY_SIZE(items); i++) {
+		items[i] = tw_item(e, tw_fn_nop);
+		tw_queue_on(c->cpu, w[i % NR_QUEUES], items[i]);
+	}
+	for (i = 0; i < ARRAY_SIZE(items); i++)
+		tw_wait_done(items[i], "the rescue of all items of three queues");
+	for (i = 0; i < NR_QUEUES; i++) {
+		tw_flush_wq(w[i]);
+		KUNIT_EXPECT_EQ(test, tw_wq_stats(w[i]).rescued, NR_ITEMS);
+	}
+	KUNIT_EXPECT_TRUE(test, tw_item_ran_once_each(items, ARRAY_SIZE(items)));
+	unblock_pool(test, e, c);
+}
+
+static void fn_chain(struct tw_item *it)
+{
+	if (--it->val > 0)
+		tw_queue_on(it->id, it->ctx, it);
+}
+
+static void rescue_chain(struct kunit *test)
+{
+	struct tw_env *e = tw_env_cmwq2(test);
+	struct tw_wq *w = tw_alloc(e, TW_PERCPU | TW_MEM_RECLAIM, 0);
+	struct tw_item *it = tw_item(e, fn_chain);
+	struct rescue_ctx *c = block_pool(e, TW_PERCPU);
+	int i;
+
+	it->ctx = w;
+	it->id = c->cpu;
+	it->val = 50;
+	tw_queue_on(c->cpu, w, it);
+	for (i = 0; i < 50; i++)
+		tw_wait_done(it, "the rescue of an item that queues itself");
+	tw_flush_wq(w);
+	KUNIT_EXPECT_EQ(test, atomic_read(&it->runs), 50);
+	KUNIT_EXPECT_TRUE(test, tw_item_never_overlapped(it));
+	unblock_pool(test, e, c);
+}
+
+/* The rescuer sleeps in one queue's item; another queue's need not wait. */
+static void rescue_beside_sleeping_rescuer(struct kunit *test)
+{
+	struct tw_env *e = tw_env_cmwq2(test);
+	struct tw_wq *w = tw_alloc(e, TW_PERCPU | TW_MEM_RECLAIM, 0);
+	struct tw_wq *other = tw_alloc(e, TW_PERCPU | TW_MEM_RECLAIM, 0);
+	struct tw_item *sleeper = tw_gated(e, NULL);
+	struct tw_item *it = tw_item(e, tw_fn_nop);
+	struct rescue_ctx *c = block_pool(e, TW_PERCPU);
+
+	tw_queue_on(c->cpu, w, sleeper);
+	tw_wait_started(sleeper, "the rescue of an item that sleeps");
+	tw_queue_on(c->cpu, other, it);
+	tw_wait_done(it, "the rescue of another queue's item");
+	KUNIT_EXPECT_EQ(test, sleeper->finished, 0);
+	complete_all(sleeper->gate);
+	tw_flush_wq(w);
+	unblock_pool(test, e, c);
+}
+
+static void rescue_under_flush(struct kunit *test)
+{
+	struct tw_env *e = tw_env_cmwq2(test);
+	struct tw_wq *w = tw_alloc(e, TW_PERCPU | TW_MEM_RECLAIM, 1);
+	struct tw_item *first = tw_gated(e, NULL);
+	struct tw_item *it = tw_item(e, tw_fn_nop);
+	struct rescue_ctx *c = block_pool(e, TW_PERCPU);
+	struct tw_thread *t[3];
+	int i;
+
+	tw_queue_on(c->cpu, w, first);
+	tw_queue_on(c->cpu, w, it);
+	t[0] = tw_thread(e, TW_ANY_CPU, tw_thread_flush_wq, w, NULL, NULL);
+	t[1] = tw_thread(e, TW_ANY_CPU, tw_thread_flush, w, it, NULL);
+	t[2] = tw_thread(e, TW_ANY_CPU, tw_thread_flush, w, first, NULL);
+	for (i = 0; i < ARRAY_SIZE(t); i++) {
+		tw_thread_start(t[i]);
+		tw_wait_blocked(t[i]);
+	}
+	complete_all(first->gate);
+	for (i = 0; i < ARRAY_SIZE(t); i++)
+		tw_join(t[i], "a flush that needs the rescuer");
+	KUNIT_EXPECT_EQ(test, it->finished, 1);
+	KUNIT_EXPECT_EQ(test, tw_wq_stats(w).rescued, 2);
+	unblock_pool(test, e, c);
+}
+
+static void rescue_under_cancel(struct kunit *test)
+{
+	struct tw_env *e = tw_env_cmwq2(test);
+	struct tw_wq *w = tw_alloc(e, TW_PERCPU | TW_MEM_RECLAIM, 0);
+	struct tw_item *items[64];
+	struct rescue_ctx *c = block_pool(e, TW_PERCPU);
+	int i, round, cancelled = 0, runs = 0;
+
+	for (i = 0; i < ARRAY_SIZE(items); i++)
+		items[i] = tw_item(e, tw_fn_nop);
+	for (round = 0; round < 20; round++) {
+		for (i = 0; i < ARRAY_SIZE(items); i++)
+			tw_queue_on(c->cpu, w, items[i]);
+		for (i = round % 4; i < ARRAY_SIZE(items); i += 2)
+			cancelled += i & 4 ? tw_cancel(items[i]) : tw_cancel_sync(items[i]);
+		tw_flush_wq(w);
+	}
+	for (i = 0; i < ARRAY_SIZE(items); i++)
+		runs += atomic_read(&items[i]->runs);
+	KUNIT_EXPECT_EQ(test, runs + cancelled, 20 * (int)ARRAY_SIZE(items));
+	unblock_pool(test, e, c);
+}
+
+static void thread_destroy(struct tw_thread *t)
+{
+	tw_destroy(t->wq);
+}
+
+static void rescue_under_destroy(struct kunit *test)
+{
+	struct tw_env *e = tw_env_cmwq2(test);
+	struct tw_wq *w = tw_alloc(e, TW_PERCPU | TW_MEM_RECLAIM, 0);
+	struct tw_item *items[20];
+	struct rescue_ctx *c = block_pool(e, TW_PERCPU);
+	struct tw_thread *t = tw_thread(e, TW_ANY_CPU, thread_destroy, w, NULL, NULL);
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(items); i++) {
+		items[i] = tw_item(e, tw_fn_nop);
+		tw_queue_on(c->cpu, w, items[i]);
+	}
+	tw_thread_start(t);
+	tw_join(t, "the destruction of a queue that needs its rescuer");
+	KUNIT_EXPECT_TRUE(test, tw_item_ran_once_each(items, ARRAY_SIZE(items)));
+	unblock_pool(test, e, c);
+}
+
+static struct kunit_case rescuer_cases[] = {
+	KUNIT_CASE(rescue_percpu),
+	KUNIT_CASE(rescue_highpri),
+	KUNIT_CASE(rescue_unbound),
+	KUNIT_CASE(rescue_several_queues),
+	KUNIT_CASE(rescue_chain),
+	KUNIT_CASE(rescue_beside_sleeping_rescuer),
+	KUNIT_CASE(rescue_under_flush),
+	KUNIT_CASE(rescue_under_cancel),
+	KUNIT_CASE(rescue_under_destroy),
+	{}
+};
+
+static struct kunit_suite rescuer_suite = {
+	.name = "cmwq2_rescuer",
+	.test_cases = rescuer_cases,
+};
+kunit_test_suites(&rescuer_suite);

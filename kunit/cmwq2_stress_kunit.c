@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A random mix on every kind of queue: queue, delay, modify, cancel, flush and
+ * requeue from two threads a CPU, until stress_items items have run.
+ *
+ * Each item keeps books: accepted queueings less successful cancellations must
+ * be its number of runs, and it must never have run twice at once. Modifying
+ * an item while a cancel_sync of it disables queueing leaves no trace in the
+ * return value, so half of the items are modified and the other half is
+ * cancelled with sync, and the books stay exact. A run is repeated by its seed,
+ * as far as the scheduler lets it.
+ */
+#include <linux/moduleparam.h>
+#include <linux/prandom.h>
+
+#include "check.h"
+
+static unsigned int stress_items = 20000;
+module_param(stress_items, uint, 0644);
+MODULE_PARM_DESC(stress_items, "items to run on each kind of queue in the stress suite");
+
+static unsigned int stress_seed = 1;
+module_param(stress_seed, uint, 0644);
+MODULE_PARM_DESC(stress_seed, "seed of the stress suite's random numbers");
+
+#define NR_SLOTS 64
+
+struct stress_kind {
+	char				name[32];
+	const struct tw_engine		*engine;
+	unsigned int			flags;
+	int				max_active;
+	enum cmwq2_affn_scope		scope;
+};
+
+#define STRESS_KIND(kind, ...)						\
+	{ "native_" kind, &tw_engines[TW_NATIVE], __VA_ARGS__ },	\
+	{ "cmwq2_" kind, &tw_engines[TW_CMWQ2], __VA_ARGS__ }
+
+static const struct stress_kind stress_kinds[] = {
+	STRESS_KIND("percpu", TW_PERCPU, 0, CMWQ2_AFFN_DFL),
+	STRESS_KIND("percpu_one", TW_PERCPU, 1, CMWQ2_AFFN_DFL),
+	STRESS_KIND("highpri", TW_PERCPU | TW_HIGHPRI, 0, CMWQ2_AFFN_DFL),
+	STRESS_KIND("intensive", TW_PERCPU | TW_CPU_INTENSIVE, 0, CMWQ2_AFFN_DFL),
+	STRESS_KIND("unbound", TW_UNBOUND, 0, CMWQ2_AFFN_DFL),
+	STRESS_KIND("unbound_three", TW_UNBOUND, 3, CMWQ2_AFFN_DFL),
+	STRESS_KIND("ordered", TW_ORDERED, 0, CMWQ2_AFFN_DFL),
+	STRESS_KIND("reclaim", TW_PERCPU | TW_MEM_RECLAIM, 0, CMWQ2_AFFN_DFL),
+	STRESS_KIND("unbound_reclaim", TW_UNBOUND | TW_MEM_RECLAIM, 0, CMWQ2_AFFN_DFL),
+	{ "cmwq2_scope_cpu", &tw_engines[TW_CMWQ2], TW_UNBOUND, 0, CMWQ2_AFFN_CPU },
+	{ "cmwq2_scope_system", &tw_engines[TW_CMWQ2], TW_UNBOUND, 0, CMWQ2_AFFN_SYSTEM },
+};
+
+KUNIT_ARRAY_PARAM_DESC(kind, stress_kinds, name);
+
+struct stress;
+
+struct stress_slot {
+	struct stress		*s;
+	struct tw_item		*it;
+	struct tw_ledger	ledger;
+	bool			sync;
+};
+
+struct stress {
+	struct tw_wq		*w;
+	atomic_long_t		runs;
+	struct stress_slot	slots[NR_SLOTS];
+};
+
+static void stress_queue(struct stress_slot *slot, int cpu, unsigned long delay)
+{
+	struct tw_env *e = slot->it->env;
+
+	if (e->ops->queue_delayed_on(cpu, slot->s->w->wq, slot->it, delay))
+		atomic_long_inc(&slot->ledger.queued);
+}
+
+static void stress_mod(struct stress_slot *slot, unsigned long delay)
+{
+	if (!tw_mod_delayed(slot->s->w, slot->it, delay))
+		atomic_long_inc(&slot->ledger.queued);
+}
+
+static void stress_cancel(struct stress_slot *slot, bool sync)
+{
+	const struct tw_ops *ops = slot->it->env->ops;
+	bool taken = sync ? ops->cancel_delayed_sync(slot->it) : ops->cancel_delayed(slot->it);
+
+	if (taken)
+		atomic_long_inc(&slot->ledger.cancelled);
+}
+
+static bool stress_over(struct stress *s)
+{
+	return atomic_long_read(&s->runs) >= stress_items || READ_ONCE(s->w->env->closing);
+}
+
+static void fn_stress(struct tw_item *it)
+{
+	struct stress_slot *slot = it->ctx;
+	long n = atomic_long_inc_return(&slot->s->runs);
+
+	if (n % 5 == 0 && !stress_over(slot->s))
+		stress_queue(slot, TW_ANY_CPU, n % 2);
+	if (n % 512 == 0)
+		schedule_timeout_uninterruptible(1);
+	else if (n % 16 == 0)
+		cond_resched();
+}
+
+static void thread_stress(struct tw_thread *t)
+{
+	struct stress *s = t->ctx;
+	struct rnd_state rnd;
+
+	prandom_seed_state(&rnd, ((u64)stress_seed << 8) + t->val);
+	while (!stress_over(s)) {
+		u32 r = prandom_u32_state(&rnd);
+		struct stress_slot *slot = &s->slots[(r >> 8) % NR_SLOTS];
+		unsigned int op = (r >> 16) % 256;
+
+		if (op < 160)
+			stress_queue(slot, r & 1 ? TW_ANY_CPU : tw_cpu(r >> 1), 0);
+		else if (op < 176)
+			stress_queue(slot, TW_ANY_CPU, 1 + r % 2);
+		else if (op < 200 && !slot->sync)
+			stress_mod(slot, r % 3);
+		else if (op < 230)
+			stress_cancel(slot, slot->sync && op & 1);
+		else if (op < 250)
+			tw_flush(slot->it);
+		else if (op < 254)
+			t->env->ops->flush_delayed(slot->it);
+		else
+			tw_flush_wq(s->w);
+		if (op % 32 == 0)
+			cond_resched();
+	}
+}
+
+static void stress_set_scope(struct kunit *test, struct tw_wq *w,
+			     enum cmwq2_affn_scope scope)
+{
+	struct cmwq2_attrs *attrs;
+	int err;
+
+	if (scope == CMWQ2_AFFN_DFL)
+		return;
+	attrs = cmwq2_alloc_workqueue_attrs();
+	KUNIT_ASSERT_NOT_NULL(test, attrs);
+	attrs->affn_scope = scope;
+	err = cmwq2_apply_workqueue_attrs(w->wq, attrs);
+	cmwq2_free_workqueue_attrs(attrs);
+	KUNIT_ASSERT_EQ(test, err, 0);
+}
+
+/* However long the run is, it has to move on. */
+static void stress_join(struct tw_env *e, struct stress *s, struct tw_thread *t)
+{
+	long before;
+
+	do {
+		before = atomic_long_read(&s->runs);
+		if (wait_for_completion_timeout(&t->done, tw_timeout()))
+			return;
+	} while (atomic_long_read(&s->runs) != before);
+	KUNIT_FAIL_AND_ABORT(e->test, "no progress after %ld items", before);
+}
+
+static void stress_mix(struct kunit *test)
+{
+	const struct stress_kind *kind = test->param_value;
+	struct tw_env *e = tw_env_init(test, kind->engine);
+	struct stress *s = tw_zalloc(e, sizeof(*s));
+	int i, nr = 2 * num_online_cpus();
+	struct tw_thread **t = tw_zalloc(e, nr * sizeof(*t));
+	long queued = 0, cancelled = 0;
+
+	s->w = tw_alloc(e, kind->flags, kind->max_active);
+	stress_set_scope(test, s->w, kind->scope);
+	for (i = 0; i < NR_SLOTS; i++) {
+		struct stress_slot *slot = &s->slots[i];
+
+		slot->s = s;
+		slot->sync = i & 1;
+		slot->it = tw_delayed(e, fn_stress);
+		slot->it->ctx = slot;
+	}
+	for (i = 0; i < nr; i++) {
+		t[i] = tw_thread(e, tw_cpu(i), thread_stress, s->w, NULL, s);
+		t[i]->val = i;
+	}
+	for (i = 0; i < nr; i++)
+		tw_thread_start(t[i]);
+	for (i = 0; i < nr; i++)
+		stress_join(e, s, t[i]);
+
+	/* What is still on a timer must not be forgotten: it counts as accepted. */
+	for (i = 0; i < NR_SLOTS; i++)
+		e->ops->flush_delayed(s->slots[i].it);
+	tw_flush_wq(s->w);
+	for (i = 0; i < NR_SLOTS; i++) {
+		struct stress_slot *slot = &s->slots[i];
+		int runs = atomic_read(&slot->it->runs);
+
+		KUNIT_EXPECT_TRUE_MSG(test, tw_ledger_balanced(&slot->ledger, runs),
+				      "item %d: %ld queued, %ld cancelled, %d runs", i,
+				      atomic_long_read(&slot->ledger.queued),
+				      atomic_long_read(&slot->ledger.cancelled), runs);
+		KUNIT_EXPECT_TRUE_MSG(test, tw_item_never_overlapped(slot->it),
+				      "item %d ran twice at once", i);
+		KUNIT_EXPECT_FALSE(test, tw_pending(slot->it));
+		queued += atomic_long_read(&slot->ledger.queued);
+		cancelled += atomic_long_read(&slot->ledger.cancelled);
+	}
+	KUNIT_EXPECT_GE(test, atomic_long_read(&s->runs), (long)stress_items);
+	kunit_info(test, "seed %u: %ld accepted, %ld cancelled, %ld run", stress_seed,
+		   queued, cancelled, atomic_long_read(&s->runs));
+}
+
+static struct kunit_case stress_cases[] = {
+	KUNIT_CASE_PARAM_ATTR(stress_mix, kind_gen_params, { .speed = KUNIT_SPEED_SLOW }),
+	{}
+};
+
+static struct kunit_suite stress_suite = {
+	.name = "cmwq2_stress",
+	.test_cases = stress_cases,
+};
+kunit_test_suites(&stress_suite);

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * One vector of operations over the two engines.
+ *
+ * A behavioural test is written once against struct tw_ops and runs on the
+ * kernel's own workqueue and on cmwq2. What the kernel's own fails is a wrong
+ * test, so the native run is the test of the tests.
+ */
+#ifndef CMWQ2_KUNIT_ENGINE_H
+#define CMWQ2_KUNIT_ENGINE_H
+
+#include <linux/completion.h>
+#include <linux/list.h>
+#include <linux/workqueue.h>
+#include <kunit/test.h>
+
+#include <cmwq2/control.h>
+#include <cmwq2/workqueue.h>
+
+struct tw_env;
+struct tw_item;
+
+/* The tests' own flags; either engine translates them to its names. */
+enum tw_flags {
+	TW_PERCPU		= BIT(0),
+	TW_UNBOUND		= BIT(1),
+	TW_ORDERED		= BIT(2),
+	TW_HIGHPRI		= BIT(3),
+	TW_MEM_RECLAIM		= BIT(4),
+	TW_CPU_INTENSIVE	= BIT(5),
+};
+
+/* "Any CPU": both engines use NR_CPUS for it. */
+#define TW_ANY_CPU	WORK_CPU_UNBOUND
+
+/* Longer than any test may last, for timers that must not expire. */
+#define TW_NEVER	(3600UL * HZ)
+
+struct tw_ops {
+	void *(*alloc)(const char *name, unsigned int flags, int max_active);
+	void (*destroy)(void *wq);
+	int (*set_max_active)(void *wq, int max_active);
+	void (*init)(struct tw_item *it);
+	void (*init_delayed)(struct tw_item *it);
+	bool (*queue_on)(int cpu, void *wq, struct tw_item *it);
+	bool (*queue_delayed_on)(int cpu, void *wq, struct tw_item *it,
+				 unsigned long delay);
+	bool (*mod_delayed_on)(int cpu, void *wq, struct tw_item *it,
+			       unsigned long delay);
+	bool (*flush)(struct tw_item *it);
+	bool (*flush_delayed)(struct tw_item *it);
+	void (*flush_wq)(void *wq);
+	void (*drain)(void *wq);
+	bool (*cancel)(struct tw_item *it);
+	bool (*cancel_sync)(struct tw_item *it);
+	bool (*cancel_delayed)(struct tw_item *it);
+	bool (*cancel_delayed_sync)(struct tw_item *it);
+	bool (*disable)(struct tw_item *it);
+	bool (*disable_sync)(struct tw_item *it);
+	bool (*enable)(struct tw_item *it);
+	bool (*pending)(struct tw_item *it);
+	struct tw_item *(*current_item)(void);
+};
+
+struct tw_engine {
+	char			name[16];
+	const struct tw_ops	*ops;
+};
+
+enum { TW_NATIVE, TW_CMWQ2, TW_NR_ENGINES };
+
+extern const struct tw_engine tw_engines[TW_NR_ENGINES];
+
+/**
+ * struct tw_item - a work item of either engine, with what checks need to know
+ * @env: the test it belongs to
+ * @fn: body, called by the accounting around it
+ * @runs: times @fn was entered
+ * @inside: callers inside @fn now
+ * @overlaps: times @fn was entered while another caller was inside
+ * @frees_itself: @fn frees the item, do not touch it afterwards
+ * @delayed: the delayed half of the union is in use
+ * @cpu: where @fn was entered last
+ * @pid: of the thread that entered @fn last
+ * @started: completed once for every entry
+ * @done: completed once for every return
+ * @gate: what tw_fn_gate() waits for
+ * @finished: a plain store at the end of @fn, which a flush must make visible
+ */
+struct tw_item {
+	union {
+		struct work_struct		native;
+		struct delayed_work		native_delayed;
+		struct cmwq2_work		cmwq2;
+		struct cmwq2_delayed_work	cmwq2_delayed;
+	};
+	struct tw_env		*env;
+	void			(*fn)(struct tw_item *it);
+	atomic_t		runs;
+	atomic_t		inside;
+	atomic_t		overlaps;
+	bool			frees_itself;
+	bool			delayed;
+	int			cpu;
+	pid_t			pid;
+	struct completion	started;
+	struct completion	done;
+	struct completion	*gate;
+	int			finished;
+	int			id;
+	long			val;
+	void			*ctx;
+	struct list_head	node;
+};
+
+void tw_run_item(struct tw_item *it);
+
+#endif /* CMWQ2_KUNIT_ENGINE_H */

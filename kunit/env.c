@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The environment of a test, and the accounting around every item's function.
+ */
+#include <linux/kthread.h>
+#include <linux/moduleparam.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+
+#include "env.h"
+
+static unsigned int timeout_ms = 20000;
+module_param(timeout_ms, uint, 0644);
+MODULE_PARM_DESC(timeout_ms, "how long a test waits for an event before it fails");
+
+struct tw_gate {
+	struct list_head	node;
+	struct completion	completion;
+};
+
+struct tw_memory {
+	struct list_head	node;
+	long			data[];
+};
+
+struct tw_policy {
+	struct list_head	node;
+	const char		*name;
+	char			value[32];
+};
+
+struct tw_fault {
+	struct list_head	node;
+	struct tw_wq		*wq;
+	int			cpu;
+};
+
+unsigned long tw_timeout(void)
+{
+	return msecs_to_jiffies(timeout_ms);
+}
+
+/* CPU number @n of those online, counted round and round. */
+int tw_cpu(int n)
+{
+	int cpu;
+
+	n %= num_online_cpus();
+	for_each_online_cpu(cpu)
+		if (!n--)
+			return cpu;
+	return cpumask_first(cpu_online_mask);
+}
+
+void tw_run_item(struct tw_item *it)
+{
+	if (it->frees_itself) {
+		it->fn(it);
+		return;
+	}
+
+	if (atomic_inc_return(&it->inside) != 1)
+		atomic_inc(&it->overlaps);
+	atomic_inc(&it->runs);
+	it->cpu = raw_smp_processor_id();
+	it->pid = current->pid;
+	complete(&it->started);
+
+	it->fn(it);
+
+	atomic_dec(&it->inside);
+	complete(&it->done);
+}
+
+void tw_fn_nop(struct tw_item *it)
+{
+	it->finished = 1;
+}
+
+void tw_fn_gate(struct tw_item *it)
+{
+	wait_for_completion_timeout(it->gate, tw_timeout());
+	it->finished = 1;
+}
+
+static void tw_env_lift_faults(struct tw_env *env)
+{
+	struct tw_fault *f;
+
+	list_for_each_entry(f, &env->faults, node)
+		if (f->wq->wq)
+			cmwq2_fault_create(f->wq->wq, f->cpu, false);
+}
+
+static void tw_env_restore_policies(struct tw_env *env)
+{
+	struct tw_policy *p;
+
+	list_for_each_entry(p, &env->policies, node)
+		cmwq2_policy_set(p->name, p->value);
+}
+
+static void tw_env_release(void *data)
+{
+	struct tw_env *env = data;
+	struct tw_memory *m, *next_m;
+	struct tw_item *it, *next;
+	struct tw_thread *t;
+	struct tw_gate *g;
+	struct tw_wq *w;
+
+	WRITE_ONCE(env->closing, true);
+	tw_env_lift_faults(env);
+	list_for_each_entry(g, &env->gates, node)
+		complete_all(&g->completion);
+	list_for_each_entry(t, &env->threads, node)
+		if (t->task)
+			cmwq2_kthread_stop_put(t->task);
+	list_for_each_entry(it, &env->items, node)
+		if (it->delayed)
+			env->ops->cancel_delayed_sync(it);
+	list_for_each_entry(w, &env->wqs, node)
+		tw_destroy(w);
+	tw_env_restore_policies(env);
+
+	list_for_each_entry_safe(it, next, &env->items, node)
+		kfree(it);
+	list_for_each_entry_safe(m, next_m, &env->memory, node)
+		kfree(m);
+	kfree(env);
+}
+
+struct tw_env *tw_env_init(struct kunit *test, const struct tw_engine *engine)
+{
+	struct tw_env *env = kzalloc(sizeof(*env), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, env);
+	env->test = test;
+	env->engine = engine;
+	env->ops = engine->ops;
+	INIT_LIST_HEAD(&env->wqs);
+	INIT_LIST_HEAD(&env->items);
+	INIT_LIST_HEAD(&env->gates);
+	INIT_LIST_HEAD(&env->threads);
+	INIT_LIST_HEAD(&env->memory);
+	INIT_LIST_HEAD(&env->policies);
+	INIT_LIST_HEAD(&env->faults);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, tw_env_release, env), 0);
+	return env;
+}
+
+void *tw_zalloc(struct tw_env *env, size_t size)
+{
+	struct tw_memory *m = kzalloc(sizeof(*m) + size, GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(env->test, m);
+	list_add(&m->node, &env->memory);
+	return m->data;
+}
+
+struct tw_wq *tw_alloc(struct tw_env *env, unsigned int flags, int max_active)
+{
+	struct tw_wq *w = tw_zalloc(env, sizeof(*w));
+
+	w->env = env;
+	w->wq = env->ops->alloc("cmwq2_kunit", flags, max_active);
+	KUNIT_ASSERT_NOT_NULL_MSG(env->test, w->wq, "no workqueue with flags %#x", flags);
+	list_add_tail(&w->node, &env->wqs);
+	return w;
+}
+
+void tw_destroy(struct tw_wq *w)
+{
+	if (w->wq)
+		w->env->ops->destroy(w->wq);
+	w->wq = NULL;
+}
+
+static struct tw_item *tw_item_alloc(struct tw_env *env, bool delayed,
+				     void (*fn)(struct tw_item *it))
+{
+	struct tw_item *it = kzalloc(sizeof(*it), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(env->test, it);
+	it->env = env;
+	it->fn = fn;
+	it->delayed = delayed;
+	init_completion(&it->started);
+	init_completion(&it->done);
+	if (delayed)
+		env->ops->init_delayed(it);
+	else
+		env->ops->init(it);
+	list_add_tail(&it->node, &env->items);
+	return it;
+}
+
+struct tw_item *tw_item(struct tw_env *env, void (*fn)(struct tw_item *it))
+{
+	return tw_item_alloc(env, false, fn);
+}
+
+struct tw_item *tw_delayed(struct tw_env *env, void (*fn)(struct tw_item *it))
+{
+	return tw_item_alloc(env, true, fn);
+}
+
+struct completion *tw_gate(struct tw_env *env)
+{
+	struct tw_gate *g = tw_zalloc(env, sizeof(*g));
+
+	init_completion(&g->completion);
+	list_add(&g->node, &env->gates);
+	return &g->completion;
+}
+
+/* An item that sleeps until its gate is opened by complete_all(). */
+struct tw_item *tw_gated(struct tw_env *env, struct completion *gate)
+{
+	struct tw_item *it = tw_item(env, tw_fn_gate);
+
+	it->gate = gate ?: tw_gate(env);
+	return it;
+}
+
+static int tw_thread_main(void *data)
+{
+	struct tw_thread *t = data;
+
+	WRITE_ONCE(t->running, true);
+	t->fn(t);
+	complete(&t->done);
+	return 0;
+}
+
+struct tw_thread *tw_thread(struct tw_env *env, int cpu,
+			    void (*fn)(struct tw_thread *t), struct tw_wq *w,
+			    struct tw_item *it, void *ctx)
+{
+	struct tw_thread *t = tw_zalloc(env, sizeof(*t));
+	struct task_struct *task;
+
+	t->env = env;
+	t->fn = fn;
+	t->wq = w;
+	t->it = it;
+	t->ctx = ctx;
+	init_completion(&t->done);
+	task = kthread_create(tw_thread_main, t, "cmwq2_kunit");
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(env->test, task);
+	if (cpu != TW_ANY_CPU)
+		kthread_bind(task, cpu);
+	t->task = get_task_struct(task);
+	list_add_tail(&t->node, &env->threads);
+	return t;
+}
+
+void tw_thread_start(struct tw_thread *t)
+{
+	wake_up_process(t->task);
+}
+
+/* Waits for the thread's function, not for the thread. */
+void tw_join(struct tw_thread *t, const char *what)
+{
+	TW_WAIT(t->env, &t->done, what);
+}
+
+/*
+ * Waits until a started thread sleeps. The only place where the functions used
+ * with this can sleep for long is the call under test.
+ */
+void tw_wait_blocked(struct tw_thread *t)
+{
+	TW_POLL(t->env, READ_ONCE(t->running) &&
+		(READ_ONCE(t->task->__state) & TASK_UNINTERRUPTIBLE),
+		"a thread to block");
+}
+
+void tw_thread_flush_wq(struct tw_thread *t)
+{
+	tw_flush_wq(t->wq);
+}
+
+void tw_thread_flush(struct tw_thread *t)
+{
+	t->ret = tw_flush(t->it);
+	t->val = t->it->finished;
+}
+
+void tw_thread_cancel_sync(struct tw_thread *t)
+{
+	t->ret = tw_cancel_sync(t->it);
+	t->val = t->it->finished;
+}
+
+void tw_thread_drain(struct tw_thread *t)
+{
+	t->env->ops->drain(t->wq->wq);
+}
+
+/* Sets a policy of cmwq2 for the rest of the test. */
+void tw_policy(struct tw_env *env, const char *policy, const char *value)
+{
+	struct tw_policy *p = tw_zalloc(env, sizeof(*p));
+	const char *old = cmwq2_policy_get(policy);
+
+	KUNIT_ASSERT_NOT_NULL_MSG(env->test, old, "no policy %s", policy);
+	p->name = policy;
+	strscpy(p->value, old, sizeof(p->value));
+	list_add(&p->node, &env->policies);
+	KUNIT_ASSERT_EQ_MSG(env->test, cmwq2_policy_set(policy, value), 0,
+			    "%s=%s refused", policy, value);
+}
+
+void tw_fault_create(struct tw_wq *w, int cpu, bool fail)
+{
+	struct tw_fault *f = tw_zalloc(w->env, sizeof(*f));
+
+	f->wq = w;
+	f->cpu = cpu;
+	list_add(&f->node, &w->env->faults);
+	cmwq2_fault_create(w->wq, cpu, fail);
+}

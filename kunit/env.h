@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What a test owns: queues, items, gates, threads, memory.
+ *
+ * Everything comes from the test's environment, never from the stack, and is
+ * given back by one cleanup action in the one order that is safe: gates open,
+ * threads end, timers are cancelled, queues are destroyed (which drains them),
+ * and only then items and memory go. So an assertion may abort a test anywhere.
+ */
+#ifndef CMWQ2_KUNIT_ENV_H
+#define CMWQ2_KUNIT_ENV_H
+
+#include <linux/sched.h>
+
+#include "engine.h"
+
+struct tw_wq {
+	struct list_head	node;
+	struct tw_env		*env;
+	void			*wq;	/* NULL once destroyed */
+};
+
+struct tw_thread {
+	struct list_head	node;
+	struct tw_env		*env;
+	struct task_struct	*task;
+	void			(*fn)(struct tw_thread *t);
+	struct tw_wq		*wq;
+	struct tw_item		*it;
+	void			*ctx;
+	long			val;
+	bool			ret;
+	bool			running;
+	struct completion	done;
+};
+
+struct tw_env {
+	struct kunit		*test;
+	const struct tw_engine	*engine;
+	const struct tw_ops	*ops;
+	bool			closing;
+	struct list_head	wqs;
+	struct list_head	items;
+	struct list_head	gates;
+	struct list_head	threads;
+	struct list_head	memory;
+	struct list_head	policies;
+	struct list_head	faults;
+};
+
+unsigned long tw_timeout(void);
+
+struct tw_env *tw_env_init(struct kunit *test, const struct tw_engine *engine);
+struct tw_wq *tw_alloc(struct tw_env *env, unsigned int flags, int max_active);
+void tw_destroy(struct tw_wq *w);
+struct tw_item *tw_item(struct tw_env *env, void (*fn)(struct tw_item *it));
+struct tw_item *tw_delayed(struct tw_env *env, void (*fn)(struct tw_item *it));
+struct tw_item *tw_gated(struct tw_env *env, struct completion *gate);
+struct completion *tw_gate(struct tw_env *env);
+void *tw_zalloc(struct tw_env *env, size_t size);
+struct tw_thread *tw_thread(struct tw_env *env, int cpu,
+			    void (*fn)(struct tw_thread *t), struct tw_wq *w,
+			    struct tw_item *it, void *ctx);
+void tw_thread_start(struct tw_thread *t);
+void tw_join(struct tw_thread *t, const char *what);
+void tw_wait_blocked(struct tw_thread *t);
+void tw_policy(struct tw_env *env, const char *policy, const char *value);
+void tw_fault_create(struct tw_wq *w, int cpu, bool fail);
+int tw_cpu(int n);
+
+void tw_fn_nop(struct tw_item *it);
+void tw_fn_gate(struct tw_item *it);
+void tw_thread_flush_wq(struct tw_thread *t);
+void tw_thread_flush(struct tw_thread *t);
+void tw_thread_cancel_sync(struct tw_thread *t);
+void tw_thread_drain(struct tw_thread *t);
+
+/* The parameter of a KUNIT_CASE_PARAM() over tw_engines. */
+static inline struct tw_env *tw_env(struct kunit *test)
+{
+	return tw_env_init(test, test->param_value);
+}
+
+/* For tests of what only cmwq2 has or shows. */
+static inline struct tw_env *tw_env_cmwq2(struct kunit *test)
+{
+	return tw_env_init(test, &tw_engines[TW_CMWQ2]);
+}
+
+static inline bool tw_queue_on(int cpu, struct tw_wq *w, struct tw_item *it)
+{
+	return it->env->ops->queue_on(cpu, w->wq, it);
+}
+
+static inline bool tw_queue(struct tw_wq *w, struct tw_item *it)
+{
+	return tw_queue_on(TW_ANY_CPU, w, it);
+}
+
+static inline bool tw_queue_delayed(struct tw_wq *w, struct tw_item *it,
+				    unsigned long delay)
+{
+	return it->env->ops->queue_delayed_on(TW_ANY_CPU, w->wq, it, delay);
+}
+
+static inline bool tw_mod_delayed(struct tw_wq *w, struct tw_item *it,
+				  unsigned long delay)
+{
+	return it->env->ops->mod_delayed_on(TW_ANY_CPU, w->wq, it, delay);
+}
+
+static inline bool tw_flush(struct tw_item *it)
+{
+	return it->env->ops->flush(it);
+}
+
+static inline void tw_flush_wq(struct tw_wq *w)
+{
+	w->env->ops->flush_wq(w->wq);
+}
+
+static inline bool tw_pending(struct tw_item *it)
+{
+	return it->env->ops->pending(it);
+}
+
+static inline bool tw_cancel(struct tw_item *it)
+{
+	return it->env->ops->cancel(it);
+}
+
+static inline bool tw_cancel_sync(struct tw_item *it)
+{
+	return it->env->ops->cancel_sync(it);
+}
+
+/* Times out in bounded time and names what did not happen. */
+#define TW_WAIT(env, completion, what)						\
+	KUNIT_ASSERT_TRUE_MSG((env)->test,					\
+			      !!wait_for_completion_timeout(completion, tw_timeout()), \
+			      "timed out waiting for %s", what)
+
+/* For states that announce themselves by no event. */
+#define TW_POLL(env, cond, what)						\
+	do {									\
+		unsigned long _end = jiffies + tw_timeout();			\
+		bool _ok;							\
+										\
+		while (!(_ok = (cond)) && time_before(jiffies, _end))		\
+			schedule_timeout_uninterruptible(1);			\
+		KUNIT_ASSERT_TRUE_MSG((env)->test, _ok,				\
+				      "timed out waiting for %s", what);	\
+	} while (0)
+
+static inline void tw_wait_started(struct tw_item *it, const char *what)
+{
+	TW_WAIT(it->env, &it->started, what);
+}
+
+static inline void tw_wait_done(struct tw_item *it, const char *what)
+{
+	TW_WAIT(it->env, &it->done, what);
+}
+
+static inline struct cmwq2_pool_stats tw_stats(struct tw_wq *w, int cpu)
+{
+	struct cmwq2_pool_stats st = { .id = -1 };
+
+	KUNIT_EXPECT_EQ(w->env->test, cmwq2_pool_stats(w->wq, cpu, &st), 0);
+	return st;
+}
+
+static inline struct cmwq2_wq_stats tw_wq_stats(struct tw_wq *w)
+{
+	struct cmwq2_wq_stats st = {};
+
+	cmwq2_wq_stats(w->wq, &st);
+	return st;
+}
+
+static inline bool tw_pool_idle(struct tw_wq *w, int cpu)
+{
+	struct cmwq2_pool_stats st = tw_stats(w, cpu);
+
+	return st.nr_idle == st.nr_workers && !st.nr_kicked && !st.nr_running;
+}
+
+#endif /* CMWQ2_KUNIT_ENV_H */
