@@ -36,8 +36,8 @@ static const struct cmwq2_profile {
 };
 
 /* PL. What new pools get, and what is shown. */
-static enum cmwq2_claim cmwq2_claim = CMWQ2_CLAIM_NONE;
-static enum cmwq2_wake cmwq2_wake = CMWQ2_WAKE_DEFERRED;
+static unsigned int cmwq2_claim = CMWQ2_CLAIM_NONE;
+static unsigned int cmwq2_wake = CMWQ2_WAKE_DEFERRED;
 
 /* X: READ_ONCE, set under cmwq2_pool_mutex. Figures of idle.c. */
 static unsigned int cmwq2_idle_timeout_ms = 300 * MSEC_PER_SEC;
@@ -100,6 +100,32 @@ static void cmwq2_policy_set_pools(void)
 		cmwq2_policy_set_pool(pool);
 }
 
+/**
+ * struct cmwq2_policy - one parameter
+ * @name: its name
+ * @set: checks a value and lets it take effect; cmwq2_pool_mutex held
+ * @get: the value as text; cmwq2_pool_mutex held
+ * @names: values of a policy that is a choice
+ * @nr: how many
+ * @choice: the index of the one that is in force
+ * @number: the value of a policy that is a number
+ * @min: lowest number
+ * @max: highest number
+ * @text: memory for @get
+ */
+struct cmwq2_policy {
+	const char		*name;
+	int			(*set)(struct cmwq2_policy *policy, const char *value);
+	const char		*(*get)(struct cmwq2_policy *policy);
+	const char *const	*names;
+	size_t			nr;
+	unsigned int		*choice;
+	unsigned int		*number;
+	unsigned int		min;
+	unsigned int		max;
+	char			text[12];
+};
+
 static int cmwq2_choose(const char *what, const char *value,
 			const char *const *names, size_t nr)
 {
@@ -116,46 +142,50 @@ static int cmwq2_choose(const char *what, const char *value,
 	return -EINVAL;
 }
 
-static int cmwq2_set_claim(const char *value)
+static int cmwq2_set_choice(struct cmwq2_policy *policy, const char *value)
 {
-	int i = cmwq2_choose("claim", value, cmwq2_claim_names, CMWQ2_CLAIM_NR);
+	int i = cmwq2_choose(policy->name, value, policy->names, policy->nr);
 
 	if (i < 0)
 		return i;
-	cmwq2_claim = i;
+	*policy->choice = i;
 	cmwq2_policy_set_pools();
 	return 0;
 }
 
-static const char *cmwq2_get_claim(char *buf, size_t size)
+static const char *cmwq2_get_choice(struct cmwq2_policy *policy)
 {
-	return cmwq2_claim_names[cmwq2_claim];
+	return policy->names[*policy->choice];
 }
 
-static int cmwq2_set_wake(const char *value)
+static int cmwq2_set_number(struct cmwq2_policy *policy, const char *value)
 {
-	int i = cmwq2_choose("wake", value, cmwq2_wake_names, CMWQ2_WAKE_NR);
+	unsigned int n;
 
-	if (i < 0)
-		return i;
-	cmwq2_wake = i;
-	cmwq2_policy_set_pools();
+	if (kstrtouint(value, 0, &n) || n < policy->min || n > policy->max) {
+		pr_err("%s=%.*s: allowed: %u to %u\n", policy->name,
+		       (int)strcspn(value, "\n"), value, policy->min, policy->max);
+		return -EINVAL;
+	}
+	WRITE_ONCE(*policy->number, n);
+	cmwq2_idle_rearm_all();
 	return 0;
 }
 
-static const char *cmwq2_get_wake(char *buf, size_t size)
+static const char *cmwq2_get_number(struct cmwq2_policy *policy)
 {
-	return cmwq2_wake_names[cmwq2_wake];
+	scnprintf(policy->text, sizeof(policy->text), "%u", *policy->number);
+	return policy->text;
 }
 
-static int cmwq2_set_profile(const char *value)
+static int cmwq2_set_profile(struct cmwq2_policy *policy, const char *value)
 {
 	const char *names[ARRAY_SIZE(cmwq2_profiles)];
 	int i;
 
 	for (i = 0; i < ARRAY_SIZE(cmwq2_profiles); i++)
 		names[i] = cmwq2_profiles[i].name;
-	i = cmwq2_choose("profile", value, names, ARRAY_SIZE(names));
+	i = cmwq2_choose(policy->name, value, names, ARRAY_SIZE(names));
 	if (i < 0)
 		return i;
 	cmwq2_claim = cmwq2_profiles[i].claim;
@@ -164,7 +194,7 @@ static int cmwq2_set_profile(const char *value)
 	return 0;
 }
 
-static const char *cmwq2_get_profile(char *buf, size_t size)
+static const char *cmwq2_get_profile(struct cmwq2_policy *policy)
 {
 	int i;
 
@@ -174,87 +204,31 @@ static const char *cmwq2_get_profile(char *buf, size_t size)
 	return "custom";
 }
 
-static int cmwq2_set_scope(const char *value)
+static int cmwq2_set_scope(struct cmwq2_policy *policy, const char *value)
 {
 	int scope = cmwq2_parse_affn_scope(value);
 
 	if (scope < 0)
 		return scope;
 	if (scope == CMWQ2_AFFN_DFL) {
-		pr_err("default_affinity_scope=default: allowed: a scope of its own\n");
+		pr_err("%s=default: allowed: a scope of its own\n", policy->name);
 		return -EINVAL;
 	}
 	WRITE_ONCE(cmwq2_dfl_affn_scope, scope);
 	return 0;
 }
 
-static const char *cmwq2_get_scope(char *buf, size_t size)
+static const char *cmwq2_get_scope(struct cmwq2_policy *policy)
 {
 	return cmwq2_affn_name(cmwq2_dfl_affn_scope);
 }
 
-static int cmwq2_set_number(const char *what, const char *value, unsigned int *to,
-			    unsigned int min, unsigned int max)
-{
-	unsigned int n;
-
-	if (kstrtouint(value, 0, &n) || n < min || n > max) {
-		pr_err("%s=%.*s: allowed: %u to %u\n", what, (int)strcspn(value, "\n"), value,
-		       min, max);
-		return -EINVAL;
-	}
-	WRITE_ONCE(*to, n);
-	cmwq2_idle_rearm_all();
-	return 0;
-}
-
-static int cmwq2_set_idle_timeout(const char *value)
-{
-	return cmwq2_set_number("idle_timeout_ms", value, &cmwq2_idle_timeout_ms, 1, 86400000);
-}
-
-static const char *cmwq2_get_idle_timeout(char *buf, size_t size)
-{
-	scnprintf(buf, size, "%u", cmwq2_idle_timeout_ms);
-	return buf;
-}
-
-static int cmwq2_set_cull_ratio(const char *value)
-{
-	return cmwq2_set_number("cull_ratio", value, &cmwq2_cull_ratio, 1, 1000);
-}
-
-static const char *cmwq2_get_cull_ratio(char *buf, size_t size)
-{
-	scnprintf(buf, size, "%u", cmwq2_cull_ratio);
-	return buf;
-}
-
-/* With less than two a worker that starts working would leave none behind. */
-static int cmwq2_set_min_idle(const char *value)
-{
-	return cmwq2_set_number("min_idle", value, &cmwq2_min_idle, 2, 1000);
-}
-
-static const char *cmwq2_get_min_idle(char *buf, size_t size)
-{
-	scnprintf(buf, size, "%u", cmwq2_min_idle);
-	return buf;
-}
-
-/* @set and @get are called with cmwq2_pool_mutex held. */
-struct cmwq2_policy {
-	const char	*name;
-	int		(*set)(const char *value);
-	const char	*(*get)(char *buf, size_t size);
-};
-
-static int cmwq2_policy_store(const struct cmwq2_policy *policy, const char *value)
+static int cmwq2_policy_store(struct cmwq2_policy *policy, const char *value)
 {
 	int ret;
 
 	mutex_lock(&cmwq2_pool_mutex);
-	ret = policy->set(value);
+	ret = policy->set(policy, value);
 	mutex_unlock(&cmwq2_pool_mutex);
 	return ret;
 }
@@ -271,12 +245,11 @@ static int cmwq2_param_set(const char *value, const struct kernel_param *kp)
 
 static int cmwq2_param_get(char *buffer, const struct kernel_param *kp)
 {
-	const struct cmwq2_policy *policy = kp->arg;
-	char buf[16];
+	struct cmwq2_policy *policy = kp->arg;
 	int len;
 
 	mutex_lock(&cmwq2_pool_mutex);
-	len = sprintf(buffer, "%s\n", policy->get(buf, sizeof(buf)));
+	len = sprintf(buffer, "%s\n", policy->get(policy));
 	mutex_unlock(&cmwq2_pool_mutex);
 	return len;
 }
@@ -286,34 +259,41 @@ static const struct kernel_param_ops cmwq2_param_ops = {
 	.get = cmwq2_param_get,
 };
 
-#define CMWQ2_POLICY(_name, _fn, _desc)						\
+#define CMWQ2_POLICY(_name, _kind, _desc, ...)					\
 	static struct cmwq2_policy cmwq2_policy_##_name = {			\
 		.name = #_name,							\
-		.set = cmwq2_set_##_fn,						\
-		.get = cmwq2_get_##_fn,						\
+		.set = cmwq2_set_##_kind,					\
+		.get = cmwq2_get_##_kind,					\
+		__VA_ARGS__							\
 	};									\
 	module_param_cb(_name, &cmwq2_param_ops, &cmwq2_policy_##_name, 0644);	\
 	MODULE_PARM_DESC(_name, _desc)
 
 CMWQ2_POLICY(profile, profile,
 	     "Set of policies: mainline-7.3 (default), mainline-6.12, v2-2026-06");
-CMWQ2_POLICY(claim, claim, "How a kicked worker is claimed: none (default), kicked_list");
-CMWQ2_POLICY(wake, wake, "When a kicked worker is woken: deferred (default), locked");
+CMWQ2_POLICY(claim, choice, "How a kicked worker is claimed: none (default), kicked_list",
+	     .names = cmwq2_claim_names, .nr = CMWQ2_CLAIM_NR, .choice = &cmwq2_claim);
+CMWQ2_POLICY(wake, choice, "When a kicked worker is woken: deferred (default), locked",
+	     .names = cmwq2_wake_names, .nr = CMWQ2_WAKE_NR, .choice = &cmwq2_wake);
 CMWQ2_POLICY(default_affinity_scope, scope,
 	     "Scope of unbound workqueues made from now on: cpu, smt, cache, cache_shard (default), numa, system");
-CMWQ2_POLICY(idle_timeout_ms, idle_timeout,
-	     "Milliseconds after which an idle worker may be culled (default 300000)");
-CMWQ2_POLICY(cull_ratio, cull_ratio,
-	     "Busy workers for each idle one over min_idle that is kept (default 4)");
-CMWQ2_POLICY(min_idle, min_idle, "Idle workers that are always kept (default 2)");
+CMWQ2_POLICY(idle_timeout_ms, number,
+	     "Milliseconds after which an idle worker may be culled (default 300000)",
+	     .number = &cmwq2_idle_timeout_ms, .min = 1, .max = 86400000);
+CMWQ2_POLICY(cull_ratio, number,
+	     "Busy workers for each idle one over min_idle that is kept (default 4)",
+	     .number = &cmwq2_cull_ratio, .min = 1, .max = 1000);
+/* With less than two a worker that starts working would leave none behind. */
+CMWQ2_POLICY(min_idle, number, "Idle workers that are always kept (default 2)",
+	     .number = &cmwq2_min_idle, .min = 2, .max = 1000);
 
-static const struct cmwq2_policy *const cmwq2_policies[] = {
+static struct cmwq2_policy *const cmwq2_policies[] = {
 	&cmwq2_policy_profile, &cmwq2_policy_claim, &cmwq2_policy_wake,
 	&cmwq2_policy_default_affinity_scope, &cmwq2_policy_idle_timeout_ms,
 	&cmwq2_policy_cull_ratio, &cmwq2_policy_min_idle,
 };
 
-static const struct cmwq2_policy *cmwq2_find_policy(const char *name)
+static struct cmwq2_policy *cmwq2_find_policy(const char *name)
 {
 	int i;
 
@@ -336,7 +316,7 @@ static const struct cmwq2_policy *cmwq2_find_policy(const char *name)
  */
 int cmwq2_policy_set(const char *name, const char *value)
 {
-	const struct cmwq2_policy *policy = cmwq2_find_policy(name);
+	struct cmwq2_policy *policy = cmwq2_find_policy(name);
 
 	return policy ? cmwq2_policy_store(policy, value) : -EINVAL;
 }
@@ -345,21 +325,20 @@ EXPORT_SYMBOL_GPL(cmwq2_policy_set);
 /**
  * cmwq2_policy_get - a policy's value
  * @name: a parameter's name
- * @buf: memory for values that are numbers
- * @size: of @buf
  *
  * Context: process, may sleep.
- * Return: the value, in @buf or static; NULL with a message for a wrong name.
+ * Return: the value, good until the policy is changed; NULL with a message for
+ * a wrong name.
  */
-const char *cmwq2_policy_get(const char *name, char *buf, size_t size)
+const char *cmwq2_policy_get(const char *name)
 {
-	const struct cmwq2_policy *policy = cmwq2_find_policy(name);
+	struct cmwq2_policy *policy = cmwq2_find_policy(name);
 	const char *value;
 
 	if (!policy)
 		return NULL;
 	mutex_lock(&cmwq2_pool_mutex);
-	value = policy->get(buf, size);
+	value = policy->get(policy);
 	mutex_unlock(&cmwq2_pool_mutex);
 	return value;
 }

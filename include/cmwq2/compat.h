@@ -128,4 +128,26 @@ static inline int cmwq2_llc_id(int cpu)
 }
 #endif
 
+/*
+ * WQ_PERCPU: 930c2ea566af, v6.17. Before, a queue that is not WQ_UNBOUND is
+ * per CPU. An enum member, so that its absence cannot be tested for. Drop with
+ * 6.16.
+ */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 17, 0)
+#include <linux/workqueue.h>
+#ifndef WQ_PERCPU
+#define WQ_PERCPU	0
+#endif
+#endif
+
+/*
+ * The read method of a binary sysfs attribute takes it const: 97d06802d10a,
+ * v6.16. Drop with 6.15.
+ */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 16, 0)
+#define CMWQ2_BIN_ATTRIBUTE	struct bin_attribute
+#else
+#define CMWQ2_BIN_ATTRIBUTE	const struct bin_attribute
+#endif
+
 #endif /* CMWQ2_COMPAT_H */

@@ -58,7 +58,7 @@ struct cmwq2_wq_stats {
 int cmwq2_pool_stats(struct cmwq2_wq *wq, int cpu, struct cmwq2_pool_stats *st);
 void cmwq2_wq_stats(struct cmwq2_wq *wq, struct cmwq2_wq_stats *st);
 int cmwq2_policy_set(const char *policy, const char *value);
-const char *cmwq2_policy_get(const char *policy, char *buf, size_t size);
+const char *cmwq2_policy_get(const char *policy);
 const char *cmwq2_hook_name(void);
 void cmwq2_fault_create(struct cmwq2_wq *wq, int cpu, bool fail);
 
