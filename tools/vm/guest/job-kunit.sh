@@ -22,7 +22,7 @@ blame() { # blame SUITE
 for suite in $SUITES; do
 	event start "$suite"
 	start=$(ms)
-	echo "$suite" > /sys/module/kunit/parameters/filter_glob
+	printf %s "$suite" > /sys/module/kunit/parameters/filter_glob	# a newline would become part of it
 	for module in $KUNIT_NEEDS; do load "$module" || break 2; done
 	load "$KUNIT_MODULE" || break
 	if [ -e "/sys/kernel/debug/kunit/$suite/results" ]; then

@@ -137,15 +137,21 @@ check_lockdep() {
 	grep -q 'debug_locks: *1' /proc/lockdep_stats || complain "lockdep switched itself off: it has complained"
 }
 
-# kmemleak ignores what is younger than its minimum age of 5 s, and wants to see an object twice.
+# kmemleak ignores what is younger than its minimum age of 5 s, and reports what it did not find referenced in
+# several scans on end; the first one only learns what the objects contain.
 check_kmemleak() {
-	local file=/sys/kernel/debug/kmemleak
+	local file=/sys/kernel/debug/kmemleak left
 	[ -e $file ] || return 0
 	sleep 5
-	echo scan > $file && echo scan > $file || { complain "kmemleak switched itself off"; return; }
+	left=$(cat /sys/module/kmemleak/parameters/min_unref_scans 2>/dev/null || echo 1)
+	while [ "$left" -ge 0 ]; do
+		echo scan > $file || { complain "kmemleak has switched itself off"; return; }
+		left=$((left - 1))
+	done
 	cat $file > /results/kmemleak
 	[ -s /results/kmemleak ] || return 0
-	complain "kmemleak: $(grep -c '^unreferenced' /results/kmemleak) leaks, $(sed -n 's/^ *\[<.*>\] //p; s/^    \([a-z_].*+0x.*\)/\1/p' /results/kmemleak | head -n 3 | tr '\n' ' ')"
+	complain "kmemleak: $(grep -c '^unreferenced' /results/kmemleak) leaked: $(
+		grep -o '[a-z_0-9.]*+0x.*' /results/kmemleak | grep -v '^kmemleak_\|^__*kmalloc\|^kmem_cache' | head -n 3 | tr '\n' ' ')"
 }
 
 check_modules() {

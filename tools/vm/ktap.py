@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Counts test cases with the kernel tree's own parser of KTAP, which decides what passed."""
+
+import json
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Iterable
+
+from common import jobs
+
+
+@dataclass
+class Count:
+    """The cases of one suite."""
+
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+    failures: list = field(default_factory=list)        # names of the cases
+    trouble: str = ""       # why the result as a whole cannot be trusted
+
+    @property
+    def total(self) -> int:
+        """All cases."""
+        return self.passed + self.failed + self.skipped
+
+
+def parse_all(tree: Path, files: Iterable[Path]) -> dict:
+    """Each file's count, by its name."""
+    with ThreadPoolExecutor(jobs()) as pool:
+        return dict(pool.map(lambda path: (path.name, parse(tree, path)), files))
+
+
+def parse(tree: Path, path: Path) -> Count:
+    """The count of the one suite in @path, which is named like it."""
+    done = subprocess.run([sys.executable, "-B", tree / "tools/testing/kunit/kunit.py", "parse", "--json", path],
+                          cwd=tree, capture_output=True, text=True)
+    start = done.stdout.find("{\n")
+    try:
+        report = json.JSONDecoder().raw_decode(done.stdout[start:])[0] if start >= 0 else {}
+    except ValueError:
+        report = {}
+    count = Count()
+    # A case beside the suites is a suite without cases: skipped as a whole, or empty.
+    count.skipped += sum(case["status"] == "SKIP" for case in report.get("test_cases", []))
+    for suite in report.get("sub_groups", []):
+        _walk(suite, count)
+    misc = report.get("misc", {})
+    if not report:
+        count.trouble = "its result cannot be parsed"
+    elif count.total == 0:
+        count.trouble = "zero tests"
+    elif misc.get("crashed") or misc.get("errors"):
+        # A plan that is not met, a name that does not match, a line that is missing.
+        count.trouble = "its result is not whole"
+    elif done.returncode and not count.failed:
+        count.trouble = "the kernel's parser rejects its result"
+    return count
+
+
+def _walk(group: dict, count: Count) -> None:
+    for case in group.get("test_cases", []):
+        if case["status"] == "PASS":
+            count.passed += 1
+        elif case["status"] == "SKIP":
+            count.skipped += 1
+        else:
+            count.failed += 1
+            count.failures.append(case["name"] or "(a case that did not report)")
+    for inner in group.get("sub_groups", []):
+        _walk(inner, count)

@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: GPL-2.0
+"""`make check`: every suite on every vehicle, and one line for each."""
+
+import fnmatch
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import guest
+import kernel
+import ktap
+import modules
+from common import EXIT_FAILED, EXIT_LOST, EXIT_PASSED, HERE, ROOT, Problem, say, shown, took
+
+ORDER = ("uml", "x86", "debug")
+# Wall clock seconds for booting and then for each suite, on UML.
+LIMIT = 40
+KUNIT_MODULE = "cmwq2_kunit"
+KUNIT_NEEDS = "cmwq2"
+
+
+@dataclass
+class Row:
+    """What became of one suite on one vehicle."""
+
+    vehicle: str
+    suite: str
+    count: ktap.Count
+    seconds: float = 0
+    log: str = ""
+
+    @property
+    def failed(self) -> bool:
+        """Whether anything at all went wrong."""
+        return bool(self.count.failed or self.count.trouble)
+
+    def __str__(self) -> str:
+        word = "FAIL" if self.failed else "SKIP" if self.count.skipped == self.count.total else "PASS"
+        cases = f"{self.count.passed}/{self.count.total}"
+        notes = [f"{self.count.skipped} skipped"] if self.count.skipped else []
+        notes += [self.count.trouble] if self.count.trouble else []
+        notes += [", ".join(self.count.failures)] if self.count.failures else []
+        return f"{word}  {self.vehicle:5}  {self.suite:24} {cases:>7} {self.seconds:6.1f}s  {'; '.join(notes)}".rstrip()
+
+
+@dataclass
+class Total:
+    """All vehicles together."""
+
+    rows: list = field(default_factory=list)
+    lost: bool = False
+
+    def status(self) -> int:
+        """The exit status; a lost machine says more about the rest than a failed case."""
+        if self.lost:
+            return EXIT_LOST
+        return EXIT_FAILED if any(row.failed for row in self.rows) else EXIT_PASSED
+
+    def summary(self) -> str:
+        """The last line. A suite that is in trouble without a failed case still counts as one."""
+        passed = sum(row.count.passed for row in self.rows)
+        failed = sum(row.count.failed or (1 if row.count.trouble else 0) for row in self.rows)
+        return f"{passed} passed, {failed} failed, {sum(row.count.skipped for row in self.rows)} skipped"
+
+
+def kunit_suites() -> list:
+    """The suites there must be: one for each file, by the naming rule of KUnit."""
+    return sorted(path.name[:-len("_kunit.c")] for path in (ROOT / "kunit").glob("cmwq2_*_kunit.c"))
+
+
+def shell_suites() -> list:
+    """The suites written in sh."""
+    return sorted(path.stem for path in (HERE / "guest/suites").glob("*.sh"))
+
+
+def _selected(names: list, pattern: str) -> list:
+    return [name for name in names if fnmatch.fnmatchcase(name, pattern)]
+
+
+def check(vehicles: list, pattern: str) -> int:
+    """All suites that match @pattern on @vehicles; the exit status."""
+    start = time.monotonic()
+    kunit, shell = _selected(kunit_suites(), pattern), _selected(shell_suites(), pattern)
+    if not kunit and not shell:
+        raise Problem(f"SUITE={pattern} matches no suite; allowed: a glob over {', '.join(kunit_suites() + shell_suites())}")
+    kernels = [kernel.provide(kernel.vehicle(name)) for name in vehicles]
+    built = [modules.build(each) for each in kernels]
+    total = Total()
+    for each, files in zip(kernels, built):
+        _check_vehicle(each, files, kunit, shell, total)
+    _repeat_failures(total)
+    say(f"\n{len(total.rows)} suites in {took(start)}")
+    say(total.summary())
+    return total.status()
+
+
+def _check_vehicle(target: kernel.Kernel, files: list, kunit: list, shell: list, total: Total) -> None:
+    run = guest.run_job(target, "kunit", f"check-{target.vehicle.name}", files, limit=LIMIT, settings={
+        "SUITES": " ".join(kunit), "SHELL_SUITES": " ".join(shell),
+        "KUNIT_MODULE": KUNIT_MODULE, "KUNIT_NEEDS": KUNIT_NEEDS})
+    rows = rows_of(run, kunit + shell)
+    for row in rows:
+        say(str(row))
+    total.rows += rows
+    total.lost = total.lost or run.outcome.status == EXIT_LOST
+
+
+def rows_of(run: guest.Run, expected: list) -> list:
+    """A row for each expected suite, and one for what cannot be put down to any."""
+    name = run.kernel.vehicle.name
+    counts = ktap.parse_all(run.kernel.source.tree, sorted((run.results / "ktap").glob("*")))
+    seconds = {words[1]: int(words[2]) / 1000 for words in run.events if words[0] == "end"}
+    rows = []
+    for suite in expected:
+        count = counts.pop(suite, None) or ktap.Count(trouble=_why_missing(run, suite))
+        rows.append(Row(name, suite, count, seconds.get(suite, 0), shown(run.home / "results/ktap" / suite)))
+    # Whatever else has reported: nobody asked for it, so something is misnamed.
+    for suite, count in counts.items():
+        count.trouble = count.trouble or "not expected: is its file named after the suite?"
+        rows.append(Row(name, suite, count, 0, shown(run.home / "results/ktap" / suite)))
+    if not run.outcome.passed:
+        rows.append(Row(name, "(the machine)", ktap.Count(trouble=str(run.outcome)), run.seconds))
+    for row in rows:
+        row.log = f"{row.log} {shown(run.console)}".strip()
+    return rows
+
+
+def _why_missing(run: guest.Run, suite: str) -> str:
+    started = [words[1] for words in run.events if words[0] == "start"]
+    if suite not in started:
+        return f"did not run: {run.outcome}" if not run.outcome.passed else "did not run"
+    ended = [words[1] for words in run.events if words[0] == "end"]
+    return "has no result" if suite in ended else f"did not end: {run.outcome}"
+
+
+def _repeat_failures(total: Total) -> None:
+    failed = [row for row in total.rows if row.failed]
+    if failed:
+        say("\nFailures:")
+    for row in failed:
+        say(f"{row}\n      log: {row.log}")
