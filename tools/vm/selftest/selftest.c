@@ -45,10 +45,14 @@ static noinline void do_kasan(void)
 	kfree((void *)buffer);
 }
 
+/* Several, because the last one may live on in a register or on a dead stack that kmemleak still scans. */
 static noinline void do_leak(void)
 {
-	void *volatile lost = kmalloc(1000, GFP_KERNEL);
+	void *volatile lost;
+	int i;
 
+	for (i = 0; i < 10; i++)
+		lost = kmalloc(1000, GFP_KERNEL);
 	lost = NULL;
 	(void)lost;
 }

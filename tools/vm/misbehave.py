@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: GPL-2.0
+"""`make check-harness`: every way to fail, fed to the harness, which must notice each and name it."""
+
+import fnmatch
+import re
+import time
+from dataclasses import dataclass, field
+from typing import Optional
+
+import guest
+import kernel
+import modules
+import suites
+from common import EXIT_FAILED, EXIT_LOST, EXIT_PASSED, Problem, say, shown, took
+
+
+@dataclass
+class Case:
+    """One fault and what must be said about it."""
+
+    name: str
+    vehicle: str
+    cause: str                          # a regular expression on the cause
+    status: int = EXIT_FAILED
+    job: str = "fault"
+    settings: dict = field(default_factory=dict)
+    suites: Optional[list] = None       # names of the suites that were asked for, where the job runs suites
+    limit: float = 20
+
+
+def _fault(name: str, vehicle: str, cause: str, **more: object) -> Case:
+    return Case(name, vehicle, cause, settings={"FAULT": name}, **more)  # type: ignore
+
+
+def _suite(name: str, cause: str, names: list, status: int = EXIT_FAILED) -> Case:
+    return Case(name, "uml", cause, status, "kunit", suites=names, settings={
+        "SUITES": " ".join(names), "SHELL_SUITES": "", "KUNIT_MODULE": "selftest_kunit", "KUNIT_NEEDS": ""})
+
+
+CASES = [
+    # twins that must pass: a harness that fails everything would catch every fault
+    _fault("none", "uml", "", status=EXIT_PASSED),
+    _fault("none", "debug", "", status=EXIT_PASSED),
+    _fault("none", "x86", "", status=EXIT_PASSED),
+    _suite("passing suite", "", ["selftest_passing"], EXIT_PASSED),
+    # what the kernel notices
+    _fault("warn", "uml", r"tainted: W .*WARNING: .*selftest"),
+    _fault("bug", "uml", r"panic: BUG! .*selftest_init"),
+    _fault("oops", "uml", r"panic: "),
+    _fault("panic", "uml", r"panic: on purpose"),
+    _fault("lockdep", "debug", r"possible circular locking dependency|lockdep switched itself off"),
+    _fault("kasan", "debug", r"KASAN: .*out-of-bounds.*do_kasan"),
+    _fault("sleep", "debug", r"scheduling while atomic|sleeping function called from invalid context"),
+    _fault("leak", "debug", r"kmemleak: .*selftest"),
+    # what only the clock or the silence tells
+    _fault("hang", "uml", r"hang: .*fault hang", limit=4),
+    _fault("lost", "uml", r"without a verdict", status=EXIT_LOST),
+    # modules
+    _fault("error", "uml", r"insmod selftest .*failed: Invalid argument"),
+    _fault("absent", "uml", r"insmod absent .*failed: No such file"),
+    _fault("leftover", "uml", r"modules left loaded: selftest"),
+    _fault("status", "uml", r"the job ended with status 3"),
+    # suites
+    _suite("failing suite", "bad", ["selftest_failing"]),
+    _suite("zero tests", "zero tests", ["selftest_empty"]),
+    _suite("missing suite", "has no result", ["selftest_absent"]),
+    # the same where an emulator is between
+    _fault("panic", "x86", r"panic: on purpose"),
+    _fault("warn", "x86", r"tainted: W .*WARNING: .*selftest"),
+    _fault("hang", "x86", r"hang: .*fault hang", limit=2),
+    _fault("lost", "x86", r"without a verdict", status=EXIT_LOST),
+]
+
+
+def check(vehicles: list, pattern: str) -> int:
+    """Run the cases on @vehicles whose name matches @pattern; the exit status."""
+    cases = [case for case in CASES if case.vehicle in vehicles and fnmatch.fnmatchcase(case.name, pattern)]
+    if not cases:
+        raise Problem(f"SUITE={pattern} matches no case; allowed: a glob over "
+                      f"{', '.join(sorted({case.name for case in CASES}))}")
+    kernels = {name: kernel.provide(kernel.vehicle(name)) for name in vehicles}
+    built = {name: modules.build_selftest(each) for name, each in kernels.items()}
+    failed = 0
+    for number, case in enumerate(cases):
+        start = time.monotonic()
+        run = guest.run_job(kernels[case.vehicle], case.job, f"harness-{number:02}-{case.name.replace(' ', '-')}",
+                            built[case.vehicle], case.settings, limit=case.limit)
+        wrong = _wrong(case, run)
+        failed += bool(wrong)
+        say(f"{'FAIL' if wrong else 'PASS'}  {case.vehicle:5}  {case.name:16} {took(start):>7}  {wrong or _said(case, run)}")
+        if wrong:
+            say(f"      log: {shown(run.console)}")
+    say(f"{len(cases) - failed} passed, {failed} failed")
+    return EXIT_FAILED if failed else EXIT_PASSED
+
+
+def _said(case: Case, run: guest.Run) -> str:
+    """What the harness would tell the user."""
+    if case.suites is None:
+        return str(run.outcome)
+    return "; ".join(str(row) for row in suites.rows_of(run, case.suites))
+
+
+def _status(case: Case, run: guest.Run) -> int:
+    if case.suites is None or not run.outcome.passed:
+        return run.outcome.status
+    return suites.Total(suites.rows_of(run, case.suites)).status()
+
+
+def _wrong(case: Case, run: guest.Run) -> str:
+    said, status = _said(case, run), _status(case, run)
+    if status != case.status:
+        return f"exit status {status} instead of {case.status}: {said}"
+    if not re.search(case.cause, said):
+        return f"the cause is not named ({case.cause}): {said}"
+    if (run.home / "verdict").read_text().startswith("PASSED") != run.outcome.passed:
+        return f"{shown(run.home / 'verdict')} says otherwise"
+    return ""
