@@ -139,6 +139,8 @@ def run_logged(command: Sequence[object], log: Path, *, cwd: Optional[Path] = No
     """Run @command with everything it says in @log; what went wrong is the caller's last line to the user."""
     argv = [str(word) for word in command]
     log.parent.mkdir(parents=True, exist_ok=True)
+    if VERBOSE:
+        say(f"$ {' '.join(argv)}")
     with open(log, "a") as sink:
         sink.write(f"$ {' '.join(argv)}\n")
         sink.flush()
@@ -152,6 +154,8 @@ def run_logged(command: Sequence[object], log: Path, *, cwd: Optional[Path] = No
         for line in process.stdout:
             sink.write(line)
             full = full or "No space left on device" in line
+            if VERBOSE:
+                say(line.rstrip())
             if on_line:
                 on_line(line)
     status = process.wait()

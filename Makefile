@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: GPL-2.0
+# Verbs for people. What is built, and how, is in Kbuild; what runs it is in tools/vm.
+
+# The knobs, which the verbs read from the environment.
+export KDIR KERNEL_SRC VM SUITE V W CMWQ2_CACHE
+ifneq ($(origin CC),default)
+export CC
+endif
+
+VERBS := modules check check-harness check-compat demo dump shell kernels clean distclean
+
+help:
+	@sed -n 's/^## \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
+
+$(VERBS):
+	@tools/vm/vm $@
+
+.PHONY: help $(VERBS)
+
+## make modules [KDIR=dir] [W=1]  the modules beside their sources, for the running kernel or that of KDIR;
+##                                seconds; installs nothing
+## make demo                      the benchmark table from User-Mode Linux, then a look into a busy x86 guest
+##                                with drgn; 15 minutes the first time, then 90 seconds
+## make check [VM=v] [SUITE=glob] every suite on uml, x86 and debug; 40 minutes the first time, then 5
+## make check-harness             every way to fail, fed to the harness; 3 minutes
+## make check-compat              the modules built for and loaded into Debian's own 6.1, 6.12 and 7.2 kernels
+## make shell [VM=uml|x86|debug]  a console in a booted kernel with the modules in /modules
+## make dump                      tools/wq_dump.py, taken from outside a busy x86 guest
+## make kernels [VM=v]            only build the kernels; uml and debug 3 minutes each, x86 8
+## make clean | distclean         remove what was built here | and kernels, sources and packages as well
+##
+## KERNEL_SRC=dir                 a kernel source tree of your own instead of Debian's newest 7.3
+## CMWQ2_CACHE=dir                where sources and kernels are kept, shared between checkouts (default: out/)
+## V=1                            show the commands and all they say
+##
+## All but modules install what is missing with apt-get on Debian (root or sudo), and print it elsewhere:
+## gcc make binutils flex bison bc libelf-dev busybox-static xz-utils qemu-system-x86 python3-venv mmdebstrap.
+## Everything else is kept under out/. Exit status: 0 passed, 1 failed, 2 the machine was lost.
