@@ -35,9 +35,8 @@ static bool cmwq2_nna_take(struct cmwq2_nna *nna)
 }
 
 /*
- * Nothing free: get in line and look again. The barrier pairs with the one in
- * atomic_dec_return() of cmwq2_nna_give(): either the slot given back is seen
- * here or this pwq is seen in the line there.
+ * Nothing free: get in line and look again. Either a slot that is given back at
+ * the same time is seen here, or this pwq is seen in the line there.
  */
 static bool cmwq2_nna_take_or_wait(struct cmwq2_nna *nna, struct cmwq2_pwq *pwq)
 {
@@ -45,6 +44,7 @@ static bool cmwq2_nna_take_or_wait(struct cmwq2_nna *nna, struct cmwq2_pwq *pwq)
 
 	raw_spin_lock(&nna->lock);
 	list_add_tail(&pwq->pending_node, &nna->pending_pwqs);
+	/* Pairs with atomic_dec_return() in cmwq2_pwq_dec_active(). */
 	smp_mb();
 	taken = cmwq2_nna_take(nna);
 	if (taken)

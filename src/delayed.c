@@ -110,11 +110,13 @@ EXPORT_SYMBOL_GPL(cmwq2_mod_delayed_work_on);
  */
 bool cmwq2_flush_delayed_work(struct cmwq2_delayed_work *dwork)
 {
-	local_irq_disable();
-	/* Allowed with interrupts off as the timer is TIMER_IRQSAFE. */
+	unsigned long flags;
+
+	local_irq_save(flags);
+	/* The timer's PENDING is ours if it had not fired. TIMER_IRQSAFE allows this. */
 	if (timer_delete_sync(&dwork->timer))
 		cmwq2_queue_claimed(dwork->cpu, dwork->wq, &dwork->work);
-	local_irq_enable();
+	local_irq_restore(flags);
 	return cmwq2_flush_work(&dwork->work);
 }
 EXPORT_SYMBOL_GPL(cmwq2_flush_delayed_work);

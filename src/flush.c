@@ -84,9 +84,11 @@ static bool cmwq2_color_pwqs(struct cmwq2_wq *wq, int watch, int paint)
  */
 void cmwq2_flush_color_done(struct cmwq2_pwq *pwq)
 {
+	struct cmwq2_wq *wq = pwq->wq;
+
 	pwq->flush_color = -1;
-	if (atomic_dec_and_test(&pwq->wq->nr_pwqs_to_flush))
-		complete(&pwq->wq->first_flusher->done);
+	if (atomic_dec_and_test(&wq->nr_pwqs_to_flush))
+		complete(&wq->first_flusher->done);
 }
 
 /*

@@ -26,12 +26,12 @@ void cmwq2_worker_enter_idle(struct cmwq2_worker *worker)
 {
 	struct cmwq2_pool *pool = worker->pool;
 
+	list_add(&worker->entry, &pool->idle_list);
+	pool->nr_idle++;
 	worker->flags |= CMWQ2_WORKER_IDLE;
 	worker->last_active = jiffies;
-	pool->nr_idle++;
-	list_add(&worker->entry, &pool->idle_list);
 
-	if (cmwq2_too_many_workers(pool) && !timer_pending(&pool->idle_timer))
+	if (!timer_pending(&pool->idle_timer) && cmwq2_too_many_workers(pool))
 		mod_timer(&pool->idle_timer, jiffies + cmwq2_idle_timeout());
 }
 
@@ -142,9 +142,9 @@ void cmwq2_idle_pool_init(struct cmwq2_pool *pool)
 void cmwq2_idle_rearm_all(void)
 {
 	struct cmwq2_pool *pool;
-	int id;
+	unsigned long id;
 
 	lockdep_assert_held(&cmwq2_pool_mutex);
-	idr_for_each_entry(&cmwq2_pool_idr, pool, id)
+	xa_for_each(&cmwq2_pools, id, pool)
 		kthread_queue_work(cmwq2_helper, &pool->cull_work);
 }

@@ -17,6 +17,7 @@
 #include <linux/rcuwait.h>
 #include <linux/sched.h>
 #include <linux/spinlock.h>
+#include <linux/xarray.h>
 
 #include <cmwq2/control.h>
 #include <cmwq2/workqueue.h>
@@ -50,7 +51,7 @@
  */
 
 #define CMWQ2_NAME_LEN		32
-#define CMWQ2_NR_COLORS		(1 << CMWQ2_WORK_COLOR_BITS)
+#define CMWQ2_NR_COLORS		((int)BIT(CMWQ2_WORK_COLOR_BITS))
 #define CMWQ2_NO_COLOR		CMWQ2_NR_COLORS
 #define CMWQ2_BUSY_HASH_BITS	6
 #define CMWQ2_RESCUER_BATCH	16
@@ -112,7 +113,7 @@ struct cmwq2_pool {
 	struct cmwq2_worker	*manager;	/* L: for dumps */
 	unsigned long		progress_at;	/* L: jiffies an item last left @worklist */
 
-	int			id;		/* I */
+	u32			id;		/* I: index in cmwq2_pools */
 	int			cpu;		/* I: or -1 */
 	int			node;		/* I: or NUMA_NO_NODE */
 	struct cmwq2_attrs	*attrs;		/* I */
@@ -223,7 +224,7 @@ struct cmwq2_wq {
 	int			min_active;	/* WQ */
 	struct cmwq2_nna	**nna;		/* I: unbound: per node, last: no node */
 
-	struct mutex		mutex;
+	struct mutex		mutex;		/* guards WQ and WR */
 	struct list_head	pwqs;		/* WR: all */
 	int			work_color;	/* WQ: of items queued now */
 	int			flush_color;	/* WQ: of the oldest flush */
@@ -262,13 +263,13 @@ struct cmwq2_wake_list {
 	struct task_struct	*task[2];
 };
 
-#define CMWQ2_WAKE_LIST(name)	struct cmwq2_wake_list name = { .nr = 0 }
+#define CMWQ2_DEFINE_WAKE_LIST(name)	struct cmwq2_wake_list name = { .nr = 0 }
 
 extern struct mutex cmwq2_pool_mutex;
 extern struct mutex cmwq2_attach_mutex;
 extern raw_spinlock_t cmwq2_mayday_lock;
 extern struct list_head cmwq2_workqueues;	/* PR */
-extern struct idr cmwq2_pool_idr;		/* PR: pools by id */
+extern struct xarray cmwq2_pools;		/* PR: pools by id */
 extern struct kthread_worker *cmwq2_helper;	/* I: culls and releases */
 
 /* kick.c: pick, claim, wake */

@@ -123,7 +123,7 @@ bool cmwq2_kick_pool_pick(struct cmwq2_pool *pool, struct cmwq2_wake_list *wl)
  */
 bool cmwq2_kick_pool(struct cmwq2_pool *pool)
 {
-	CMWQ2_WAKE_LIST(wl);
+	CMWQ2_DEFINE_WAKE_LIST(wl);
 	bool kicked = cmwq2_kick_pool_pick(pool, &wl);
 
 	cmwq2_wake_up(&wl);

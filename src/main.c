@@ -33,7 +33,6 @@ static void cmwq2_free_rest(void)
 	rcu_barrier();
 	cmwq2_pwqs_exit();
 	cmwq2_topology_exit();
-	idr_destroy(&cmwq2_pool_idr);
 }
 
 static int __init cmwq2_init(void)

@@ -93,10 +93,10 @@ void cmwq2_policy_pool_init(struct cmwq2_pool *pool)
 static void cmwq2_policy_set_pools(void)
 {
 	struct cmwq2_pool *pool;
-	int id;
+	unsigned long id;
 
 	lockdep_assert_held(&cmwq2_pool_mutex);
-	idr_for_each_entry(&cmwq2_pool_idr, pool, id)
+	xa_for_each(&cmwq2_pools, id, pool)
 		cmwq2_policy_set_pool(pool);
 }
 
@@ -236,7 +236,7 @@ static int cmwq2_policy_store(struct cmwq2_policy *policy, const char *value)
 /*
  * Called before the module's init with parameters from the command line, when
  * there is no pool to change yet, and possibly after its exit, when there is
- * none left: both find the idr empty.
+ * none left: both find cmwq2_pools empty.
  */
 static int cmwq2_param_set(const char *value, const struct kernel_param *kp)
 {

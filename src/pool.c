@@ -12,8 +12,9 @@
 
 #include "internal.h"
 
+/* Pools and the list of workqueues; outermost, see internal.h. */
 DEFINE_MUTEX(cmwq2_pool_mutex);
-DEFINE_IDR(cmwq2_pool_idr);
+DEFINE_XARRAY_ALLOC(cmwq2_pools);
 
 static DEFINE_HASHTABLE(cmwq2_unbound_pools, 6);	/* PL */
 static struct cmwq2_pool **cmwq2_cpu_pools;		/* I: normal, highpri, per CPU */
@@ -34,7 +35,6 @@ EXPORT_SYMBOL_GPL(cmwq2_cpu_pool);
 static void cmwq2_pool_init(struct cmwq2_pool *pool)
 {
 	raw_spin_lock_init(&pool->lock);
-	pool->id = -1;
 	pool->progress_at = jiffies;
 	INIT_LIST_HEAD(&pool->worklist);
 	INIT_LIST_HEAD(&pool->idle_list);
@@ -84,8 +84,7 @@ static struct cmwq2_pool *cmwq2_pool_new(const struct cmwq2_attrs *attrs,
 	cpumask_copy(pool->pod, pod);
 	cmwq2_policy_pool_init(pool);
 
-	pool->id = idr_alloc(&cmwq2_pool_idr, pool, 0, 0, GFP_KERNEL);
-	if (pool->id < 0)
+	if (xa_alloc(&cmwq2_pools, &pool->id, pool, xa_limit_31b, GFP_KERNEL))
 		goto err;
 	return pool;
 
@@ -97,12 +96,12 @@ err:
 /* Context: process, may sleep; cmwq2_pool_mutex held; no queue uses it any more. */
 static void cmwq2_pool_destroy(struct cmwq2_pool *pool)
 {
-	idr_remove(&cmwq2_pool_idr, pool->id);
+	xa_erase(&cmwq2_pools, pool->id);
 	cmwq2_pool_stop_workers(pool);
 	timer_shutdown_sync(&pool->idle_timer);
 	timer_shutdown_sync(&pool->mayday_timer);
 	cmwq2_sched_pool_exit(pool);
-	/* Nobody queues it any more: no timer, and not in the idr. */
+	/* Nobody queues it any more: no timer, and not in cmwq2_pools. */
 	kthread_cancel_work_sync(&pool->cull_work);
 	/* Items remember pools by id and look them up under RCU. */
 	call_rcu(&pool->rcu, cmwq2_pool_free_rcu);

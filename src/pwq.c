@@ -37,14 +37,15 @@ static void cmwq2_pwq_release(struct kthread_work *kwork)
 	struct cmwq2_wq *wq = pwq->wq;
 	bool last = false;
 
+	cmwq2_pwq_leave_line(pwq);
+
+	mutex_lock(&wq->mutex);
 	/* One that failed to be installed is on no list. */
 	if (!list_empty(&pwq->pwqs_node)) {
-		mutex_lock(&wq->mutex);
 		list_del_rcu(&pwq->pwqs_node);
 		last = list_empty(&wq->pwqs);
-		mutex_unlock(&wq->mutex);
 	}
-	cmwq2_pwq_leave_line(pwq);
+	mutex_unlock(&wq->mutex);
 
 	if (wq->flags & CMWQ2_WQ_UNBOUND) {
 		mutex_lock(&cmwq2_pool_mutex);
@@ -74,16 +75,16 @@ struct cmwq2_pwq *cmwq2_pwq_alloc(struct cmwq2_wq *wq, struct cmwq2_pool *pool)
 		return NULL;
 	WARN_ON_ONCE((unsigned long)pwq & (BIT(CMWQ2_WORK_QUEUED_SHIFT) - 1));
 
-	pwq->pool = pool;
-	pwq->wq = wq;
-	pwq->flush_color = -1;
-	pwq->refcnt = 1;
-	INIT_LIST_HEAD(&pwq->inactive);
-	INIT_LIST_HEAD(&pwq->pending_node);
-	INIT_LIST_HEAD(&pwq->pwqs_node);
 	INIT_LIST_HEAD(&pwq->mayday_node);
-	cmwq2_cursor_init(pwq);
+	INIT_LIST_HEAD(&pwq->pwqs_node);
+	INIT_LIST_HEAD(&pwq->pending_node);
+	INIT_LIST_HEAD(&pwq->inactive);
 	kthread_init_work(&pwq->release_work, cmwq2_pwq_release);
+	cmwq2_cursor_init(pwq);
+	pwq->wq = wq;
+	pwq->pool = pool;
+	pwq->refcnt = 1;
+	pwq->flush_color = -1;
 	return pwq;
 }
 
@@ -102,17 +103,15 @@ void cmwq2_pwq_link(struct cmwq2_pwq *pwq)
 void cmwq2_pwq_get(struct cmwq2_pwq *pwq)
 {
 	lockdep_assert_held(&pwq->pool->lock);
-	WARN_ON_ONCE(pwq->refcnt <= 0);
-	pwq->refcnt++;
+	WARN_ON_ONCE(pwq->refcnt++ <= 0);
 }
 
 /* Context: pwq->pool->lock held. */
 void cmwq2_pwq_put(struct cmwq2_pwq *pwq)
 {
 	lockdep_assert_held(&pwq->pool->lock);
-	if (likely(--pwq->refcnt))
-		return;
-	kthread_queue_work(cmwq2_helper, &pwq->release_work);
+	if (unlikely(!--pwq->refcnt))
+		kthread_queue_work(cmwq2_helper, &pwq->release_work);
 }
 
 /* Takes NULL. Context: process. */

@@ -130,7 +130,7 @@ static void cmwq2_insert_and_pick(struct cmwq2_pwq *pwq, struct cmwq2_work *work
 bool cmwq2_queue_claimed(int cpu, struct cmwq2_wq *wq, struct cmwq2_work *work)
 {
 	struct cmwq2_pwq *pwq;
-	CMWQ2_WAKE_LIST(wl);
+	CMWQ2_DEFINE_WAKE_LIST(wl);
 
 	lockdep_assert_irqs_disabled();
 

@@ -46,10 +46,10 @@ static void cmwq2_send_mayday(struct cmwq2_pwq *pwq)
 
 	if (!wq->rescuer || !list_empty(&pwq->mayday_node))
 		return;
-	cmwq2_pwq_get(pwq);
-	list_add_tail(&pwq->mayday_node, &wq->maydays);
-	wake_up_process(wq->rescuer->task);
 	pwq->pool->stat.maydays++;
+	list_add_tail(&pwq->mayday_node, &wq->maydays);
+	cmwq2_pwq_get(pwq);
+	wake_up_process(wq->rescuer->task);
 }
 
 /* The manager did not get a worker in time, and still has none. */
@@ -126,7 +126,7 @@ static bool cmwq2_take_turns(struct cmwq2_pwq *pwq)
 static void cmwq2_rescue(struct cmwq2_worker *rescuer, struct cmwq2_pwq *pwq)
 {
 	struct cmwq2_pool *pool = pwq->pool;
-	CMWQ2_WAKE_LIST(wl);
+	CMWQ2_DEFINE_WAKE_LIST(wl);
 	bool again = false;
 	int count = 0;
 

@@ -47,17 +47,15 @@ static DEFINE_STATIC_KEY_FALSE(cmwq2_lockless_count);
 /**
  * cmwq2_sched_order_insert - order an insertion before reading nr_running
  *
- * Pairs with the full barrier of atomic_dec_and_test() in
- * cmwq2_worker_uncount(): either the insertion is seen by the worker that
- * blocks, or its decrement is seen here. Only the pn hook counts down without
- * the lock.
+ * Either the insertion is seen by the worker that blocks, or its decrement is
+ * seen here. Only the pn hook counts down without the lock.
  *
  * Context: pool->lock held, between the list insertion and the kick.
  */
 void cmwq2_sched_order_insert(void)
 {
 	if (static_branch_unlikely(&cmwq2_lockless_count))
-		smp_mb();
+		smp_mb(); /* pairs with atomic_dec_and_test() in cmwq2_worker_uncount() */
 }
 
 /**
@@ -77,7 +75,7 @@ bool cmwq2_worker_uncount(struct cmwq2_worker *worker)
 
 static void cmwq2_kick_blocked(struct cmwq2_pool *pool, unsigned long *counter)
 {
-	CMWQ2_WAKE_LIST(wl);
+	CMWQ2_DEFINE_WAKE_LIST(wl);
 	unsigned long flags;
 
 	rcu_read_lock();
@@ -141,7 +139,7 @@ static void cmwq2_tp_entry(void *data, bool preempt)
 	struct cmwq2_worker *worker;
 	unsigned int state = READ_ONCE(current->__state);
 	struct cmwq2_pool *pool;
-	CMWQ2_WAKE_LIST(wl);
+	CMWQ2_DEFINE_WAKE_LIST(wl);
 	unsigned long flags;
 
 	/* An RT spinlock's waiter comes back soon and mainline ignores it, too. */
@@ -310,7 +308,7 @@ static bool cmwq2_uncount_blocked(struct cmwq2_pool *pool)
 static void cmwq2_scan_timeout(struct timer_list *timer)
 {
 	struct cmwq2_pool *pool = container_of(timer, struct cmwq2_pool, scan_timer);
-	CMWQ2_WAKE_LIST(wl);
+	CMWQ2_DEFINE_WAKE_LIST(wl);
 
 	rcu_read_lock();
 	raw_spin_lock_irq(&pool->lock);

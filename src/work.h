@@ -68,7 +68,7 @@ static inline struct cmwq2_pool *cmwq2_work_pool(struct cmwq2_work *work)
 	data &= CMWQ2_WORK_NO_POOL;
 	if (data == CMWQ2_WORK_NO_POOL)
 		return NULL;
-	return idr_find(&cmwq2_pool_idr, data >> CMWQ2_WORK_POOL_SHIFT);
+	return xa_load(&cmwq2_pools, data >> CMWQ2_WORK_POOL_SHIFT);
 }
 
 /* Take PENDING. Fully ordered when it succeeds, see cmwq2_work_run(). */
@@ -114,9 +114,11 @@ static inline void cmwq2_work_off_queue(struct cmwq2_work *work, unsigned long p
 static inline void cmwq2_work_release(struct cmwq2_work *work, unsigned long pool_bits,
 				      unsigned int disable)
 {
+	/* Pairs with test_and_set_bit() in cmwq2_work_take(). */
 	smp_wmb();
 	atomic_long_set(&work->data, pool_bits |
 			((unsigned long)disable << CMWQ2_WORK_DISABLE_SHIFT));
+	/* Likewise: the next loads are the function's. */
 	smp_mb();
 }
 

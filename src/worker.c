@@ -16,6 +16,7 @@
 
 #include "work.h"
 
+/* Which threads belong to which pool; see the list of locks in internal.h. */
 DEFINE_MUTEX(cmwq2_attach_mutex);
 
 /* Who waits for a pool's manager to finish, under cmwq2_pool_mutex. */
@@ -112,9 +113,12 @@ struct cmwq2_worker *cmwq2_find_executing(struct cmwq2_pool *pool, struct cmwq2_
 	struct cmwq2_worker *worker;
 
 	lockdep_assert_held(&pool->lock);
-	hash_for_each_possible(pool->busy_hash, worker, hentry, (unsigned long)work)
-		if (worker->current_work == work && worker->current_func == work->func)
+	hash_for_each_possible(pool->busy_hash, worker, hentry, (unsigned long)work) {
+		if (worker->current_func != work->func)
+			continue;
+		if (worker->current_work == work)
 			return worker;
+	}
 	return NULL;
 }
 
@@ -122,13 +126,13 @@ struct cmwq2_worker *cmwq2_worker_alloc(int node)
 {
 	struct cmwq2_worker *worker = kzalloc_node(sizeof(*worker), GFP_KERNEL, node);
 
-	if (!worker)
-		return NULL;
-	INIT_LIST_HEAD(&worker->entry);
-	INIT_LIST_HEAD(&worker->scheduled);
-	INIT_LIST_HEAD(&worker->node);
-	/* Not counted until it has something to do. */
-	worker->flags = CMWQ2_WORKER_PREP;
+	if (worker) {
+		INIT_LIST_HEAD(&worker->node);
+		INIT_LIST_HEAD(&worker->scheduled);
+		INIT_LIST_HEAD(&worker->entry);
+		/* Not counted until it has something to do. */
+		worker->flags = CMWQ2_WORKER_PREP;
+	}
 	return worker;
 }
 
@@ -149,15 +153,15 @@ static const struct cpumask *cmwq2_worker_cpus(struct cmwq2_pool *pool)
 void cmwq2_worker_attach(struct cmwq2_worker *worker, struct cmwq2_pool *pool)
 {
 	mutex_lock(&cmwq2_attach_mutex);
+	worker->pool = pool;
 	/*
 	 * CMWQ2_POOL_UNBOUND is stable under the mutex, see hotplug.c. A worker
 	 * of a bound pool whose CPU is down runs anywhere and is not managed.
 	 */
 	if (pool->cpu < 0 || (pool->flags & CMWQ2_POOL_UNBOUND))
 		worker->flags |= CMWQ2_WORKER_UNBOUND;
-	set_cpus_allowed_ptr(worker->task, cmwq2_worker_cpus(pool));
 	list_add_tail(&worker->node, &pool->workers);
-	worker->pool = pool;
+	set_cpus_allowed_ptr(worker->task, cmwq2_worker_cpus(pool));
 	mutex_unlock(&cmwq2_attach_mutex);
 }
 
@@ -441,24 +445,26 @@ static void cmwq2_begin_work(struct cmwq2_worker *worker, struct cmwq2_work *wor
 {
 	struct cmwq2_pool *pool = worker->pool;
 
-	hash_add(pool->busy_hash, &worker->hentry, (unsigned long)work);
-	worker->current_work = work;
-	worker->current_func = work->func;
-	worker->current_pwq = cmwq2_work_pwq(work);
-	worker->current_color = cmwq2_data_color(cmwq2_work_data(work));
+	unsigned long data = cmwq2_work_data(work);
+
 	worker->started_at = jiffies;
+	worker->current_pwq = cmwq2_data_pwq(data);
 	worker->current_pwq->stat.started++;
+	worker->current_color = cmwq2_data_color(data);
+	worker->current_func = work->func;
+	worker->current_work = work;
+	hash_add(pool->busy_hash, &worker->hentry, (unsigned long)work);
 	list_del_init(&work->entry);
 }
 
 static void cmwq2_end_work(struct cmwq2_worker *worker)
 {
 	worker->current_pwq->stat.completed++;
-	hash_del(&worker->hentry);
-	worker->current_work = NULL;
-	worker->current_func = NULL;
 	worker->current_pwq = NULL;
 	worker->current_color = CMWQ2_NO_COLOR;
+	worker->current_func = NULL;
+	hash_del(&worker->hentry);
+	worker->current_work = NULL;
 }
 
 /**
@@ -474,7 +480,7 @@ static void cmwq2_process_one(struct cmwq2_worker *worker, struct cmwq2_work *wo
 	struct cmwq2_pwq *pwq = cmwq2_data_pwq(data);
 	struct cmwq2_pool *pool = worker->pool;
 	struct cmwq2_context context;
-	CMWQ2_WAKE_LIST(wl);
+	CMWQ2_DEFINE_WAKE_LIST(wl);
 
 	cmwq2_begin_work(worker, work);
 	if (unlikely(pwq->wq->flags & CMWQ2_WQ_CPU_INTENSIVE))
@@ -515,6 +521,11 @@ void cmwq2_process_scheduled(struct cmwq2_worker *worker)
 	while ((work = list_first_entry_or_null(&worker->scheduled,
 						struct cmwq2_work, entry)))
 		cmwq2_process_one(worker, work);
+}
+
+static struct cmwq2_work *cmwq2_first_work(struct cmwq2_pool *pool)
+{
+	return list_first_entry(&pool->worklist, struct cmwq2_work, entry);
 }
 
 /* One counted worker, this one, may go on; two are one too many. */
@@ -558,10 +569,7 @@ static void cmwq2_serve(struct cmwq2_worker *worker)
 
 		cmwq2_worker_clr_flags(worker, CMWQ2_WORKER_PREP);
 		do {
-			struct cmwq2_work *work = list_first_entry(&pool->worklist,
-								   struct cmwq2_work, entry);
-
-			if (cmwq2_assign_work(work, worker, NULL))
+			if (cmwq2_assign_work(cmwq2_first_work(pool), worker, NULL))
 				cmwq2_process_scheduled(worker);
 		} while (cmwq2_keep_working(pool));
 		/*

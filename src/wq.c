@@ -435,7 +435,8 @@ static const struct {
 	unsigned int	flags;
 } cmwq2_system_wqs[] = {
 	{ &cmwq2_system_percpu_wq,	"cmwq2_percpu",		CMWQ2_WQ_PERCPU },
-	{ &cmwq2_system_highpri_wq,	"cmwq2_highpri",	CMWQ2_WQ_PERCPU | CMWQ2_WQ_HIGHPRI },
+	{ &cmwq2_system_highpri_wq,	"cmwq2_highpri",
+	  CMWQ2_WQ_PERCPU | CMWQ2_WQ_HIGHPRI },
 	{ &cmwq2_system_long_wq,	"cmwq2_long",		CMWQ2_WQ_PERCPU },
 	{ &cmwq2_system_dfl_wq,		"cmwq2_dfl",		CMWQ2_WQ_UNBOUND },
 	{ &cmwq2_system_dfl_long_wq,	"cmwq2_dfl_long",	CMWQ2_WQ_UNBOUND },

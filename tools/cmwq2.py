@@ -24,7 +24,7 @@ from typing import Callable, Iterator, List, Optional, Set, Tuple
 
 try:
     from drgn import FaultError, Object, Program, ProgramFlags, TypeKind, container_of, sizeof
-    from drgn.helpers.linux.idr import idr_for_each
+    from drgn.helpers.linux.xarray import xa_for_each
     from drgn.helpers.linux.kallsyms import load_module_kallsyms
     from drgn.helpers.linux.kconfig import get_kconfig
     from drgn.helpers.linux.module import find_module
@@ -155,7 +155,7 @@ def for_each_pool(prog: Program, gaps: Gaps = None) -> Iterator[Object]:
     """
     found = []
     try:
-        for index, entry in idr_for_each(prog["cmwq2_pool_idr"]):
+        for index, entry in xa_for_each(prog["cmwq2_pools"].address_of_()):
             if len(found) >= WALK_LIMIT:
                 note_gap(gaps, f"pools: not walked beyond {WALK_LIMIT} entries")
                 break
