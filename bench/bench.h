@@ -12,6 +12,7 @@
 #include <linux/atomic.h>
 #include <linux/cache.h>
 #include <linux/completion.h>
+#include <linux/minmax.h>
 #include <linux/timekeeping.h>
 #include <linux/types.h>
 #include <linux/wait.h>
@@ -97,6 +98,13 @@ struct bench_pool_counts {
 	u64	maydays;
 };
 
+#define BENCH_NR_POLICIES	2
+
+/* Values of the policies that a profile sets. */
+struct bench_policies {
+	char	value[BENCH_NR_POLICIES][BENCH_NAME_LEN];
+};
+
 enum bench_quantile {
 	BENCH_P50,
 	BENCH_P90,
@@ -112,7 +120,7 @@ enum bench_quantile {
  * @rate: items per second, the sum of the producers' own rates
  * @span: ns from the first producer's first timed item to the last one's last
  * @queued: items, those of warm-up and cool-down included
- * @enqueue: ns of the enqueue call
+ * @enqueue: quantiles of the enqueue call, in ns
  * @counts: what the pools counted during the round
  */
 struct bench_sample {
@@ -135,7 +143,7 @@ struct bench_sample {
  * @native: queue of engine native
  * @cmwq2: queue of engine cmwq2
  * @before: engine cmwq2: counts at the start of the round
- * @saved: engine cmwq2: profile to go back to
+ * @saved: engine cmwq2: policies to go back to
  * @samples: one a round
  */
 struct bench_slot {
@@ -150,7 +158,7 @@ struct bench_slot {
 		struct cmwq2_wq		*cmwq2;
 	};
 	struct bench_pool_counts	before;
-	char				saved[BENCH_NAME_LEN];
+	struct bench_policies		saved;
 	struct bench_sample		*samples;
 };
 
@@ -186,7 +194,7 @@ struct bench_engine {
  * @index: its number
  * @cpu: where it is bound
  * @task: the thread
- * @ns: cost of the enqueue call of every timed item
+ * @ticks: cost of the enqueue call of every timed item
  * @round: the last round it took part in
  * @begin: clock before the first timed item
  * @end: clock after the last timed item was done
@@ -197,7 +205,7 @@ struct bench_producer {
 	unsigned int		index;
 	int			cpu;
 	struct task_struct	*task;
-	u32			*ns;
+	u32			*ticks;
 	unsigned int		round;
 	u64			begin;
 	u64			end;
@@ -209,8 +217,10 @@ struct bench_producer {
  * @cfg: a copy that nobody changes
  * @slots: the engines, @nr_slots of them, that is those set up
  * @producers: the threads
- * @clock_cost: ns that reading the clock adds to a figure
- * @clock_step: smallest step seen of the clock, in ns
+ * @span_ns: a span of time, in ns
+ * @span_ticks: the same in ticks
+ * @clock_cost: ns that reading the clock adds to the cost of a call
+ * @clock_step: smallest step seen of that clock, in ns
  * @failure: why there is no result, or NULL
  * @histogram: scratch space of bench_quantiles()
  * @slot: the engine whose turn it is
@@ -227,6 +237,8 @@ struct bench_run {
 	struct bench_slot	slots[BENCH_MAX_SLOTS];
 	unsigned int		nr_slots;
 	struct bench_producer	*producers;
+	u64			span_ns;
+	u64			span_ticks;
 	u32			clock_cost;
 	u32			clock_step;
 	const char		*failure;
@@ -263,17 +275,40 @@ struct bench_spread {
 };
 
 /*
- * ktime_get_mono_fast_ns() rather than local_clock(), which steps by a jiffy
- * in UML, and rather than ktime_get_ns(), which spins while the timekeeper is
- * updated. It may step back by some ns during such an update, so that a
- * difference has to be checked.
+ * The clock of whole turns, in ns. Not ktime_get_ns(), which spins while the
+ * timekeeper is updated, nor local_clock(), which steps by a jiffy in UML.
  */
 static inline u64 bench_clock(void)
 {
 	return ktime_get_mono_fast_ns();
 }
 
-static inline u32 bench_clock_since(u64 begin, u64 end)
+/*
+ * The clock of a single enqueue call, in ticks of its own. In UML the kernel's
+ * clocks step by 256 ns, and under QEMU without KVM they may be read from an
+ * emulated device, so that where there is a TSC it is read, as user space
+ * does. No fence: the call has locked instructions enough. A producer is bound,
+ * but in UML its CPU is a thread of the host, so that a TSC that differs
+ * between CPUs can step back.
+ */
+#ifdef __x86_64__
+#define BENCH_TICKS	"tsc"
+static inline u64 bench_ticks(void)
+{
+	u32 low, high;
+
+	asm volatile("rdtsc" : "=a" (low), "=d" (high));
+	return (u64)high << 32 | low;
+}
+#else
+#define BENCH_TICKS	"mono_fast"
+static inline u64 bench_ticks(void)
+{
+	return bench_clock();
+}
+#endif
+
+static inline u32 bench_ticks_between(u64 begin, u64 end)
 {
 	return end > begin ? (u32)min_t(u64, end - begin, U32_MAX) : 0;
 }

@@ -82,20 +82,30 @@ static int bench_cmwq2_setup(struct bench_slot *slot)
 	return 0;
 }
 
-static int bench_cmwq2_begin(struct bench_slot *slot)
-{
-	int ret;
+/*
+ * Policies that a profile sets, and that are saved one by one because what was
+ * there before need not be a profile.
+ */
+static const char * const bench_policies[BENCH_NR_POLICIES] = { "claim", "wake" };
 
-	if (slot->profile) {
-		strscpy(slot->saved, cmwq2_policy_get("profile"), sizeof(slot->saved));
-		ret = cmwq2_policy_set("profile", slot->profile);
-		if (ret) {
-			pr_err("cmwq2: no profile '%s' (%d)\n", slot->profile, ret);
-			return ret;
-		}
-	}
-	bench_cmwq2_count(slot, &slot->before);
-	return 0;
+static int bench_cmwq2_switch(const char *profile, struct bench_policies *saved)
+{
+	unsigned int i;
+
+	for (i = 0; i < BENCH_NR_POLICIES; i++)
+		strscpy(saved->value[i], cmwq2_policy_get(bench_policies[i]),
+			sizeof(saved->value[i]));
+	return cmwq2_policy_set("profile", profile);
+}
+
+static void bench_cmwq2_switch_back(const struct bench_policies *saved)
+{
+	unsigned int i;
+
+	for (i = 0; i < BENCH_NR_POLICIES; i++)
+		if (cmwq2_policy_set(bench_policies[i], saved->value[i]))
+			pr_warn("cmwq2: %s=%s cannot be restored\n", bench_policies[i],
+				saved->value[i]);
 }
 
 /**
@@ -104,18 +114,30 @@ static int bench_cmwq2_begin(struct bench_slot *slot)
  *
  * Tries it, because the engine alone knows which it has.
  *
- * Return: 0 or the engine's complaint.
+ * Return: 0 or -EINVAL, the engine having said what is allowed.
  */
 int bench_cmwq2_check_profile(const char *profile)
 {
-	char saved[BENCH_NAME_LEN];
+	struct bench_policies saved;
 	int ret;
 
-	strscpy(saved, cmwq2_policy_get("profile"), sizeof(saved));
-	ret = cmwq2_policy_set("profile", profile);
-	if (!ret && cmwq2_policy_set("profile", saved))
-		pr_warn("cmwq2: profile '%s' cannot be restored\n", saved);
+	ret = bench_cmwq2_switch(profile, &saved);
+	if (!ret)
+		bench_cmwq2_switch_back(&saved);
 	return ret;
+}
+
+static int bench_cmwq2_begin(struct bench_slot *slot)
+{
+	int ret;
+
+	if (slot->profile) {
+		ret = bench_cmwq2_switch(slot->profile, &slot->saved);
+		if (ret)
+			return ret;
+	}
+	bench_cmwq2_count(slot, &slot->before);
+	return 0;
 }
 
 static bool bench_cmwq2_queue(struct bench_slot *slot, struct bench_item *item)
@@ -126,7 +148,6 @@ static bool bench_cmwq2_queue(struct bench_slot *slot, struct bench_item *item)
 static void bench_cmwq2_end(struct bench_slot *slot, struct bench_sample *sample)
 {
 	struct bench_pool_counts *counts = &sample->counts;
-	int ret;
 
 	bench_cmwq2_count(slot, counts);
 	counts->kicks -= slot->before.kicks;
@@ -136,12 +157,8 @@ static void bench_cmwq2_end(struct bench_slot *slot, struct bench_sample *sample
 	counts->scan_wakeups -= slot->before.scan_wakeups;
 	counts->maydays -= slot->before.maydays;
 
-	if (slot->profile) {
-		ret = cmwq2_policy_set("profile", slot->saved);
-		if (ret)
-			pr_warn("cmwq2: profile '%s' cannot be restored (%d)\n",
-				slot->saved, ret);
-	}
+	if (slot->profile)
+		bench_cmwq2_switch_back(&slot->saved);
 }
 
 static void bench_cmwq2_teardown(struct bench_slot *slot)

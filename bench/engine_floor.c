@@ -16,25 +16,26 @@ static int bench_floor_thread(void *data)
 {
 	struct bench_item *item = data;
 
-	for (;;) {
+	while (!kthread_should_stop()) {
 		/*
 		 * Orders the state before the look at @posted. Pairs with
 		 * wake_up_process(), which orders the store of @posted before
 		 * its look at the state: one of the two sees the other.
 		 */
 		set_current_state(TASK_IDLE);
-		if (smp_load_acquire(&item->floor.posted)) {
-			__set_current_state(TASK_RUNNING);
-			/* Before complete(): after it the producer posts anew. */
-			WRITE_ONCE(item->floor.posted, false);
-			complete(&item->done);
-		} else if (kthread_should_stop()) {
-			__set_current_state(TASK_RUNNING);
-			return 0;
-		} else {
-			schedule();
+		/* Pairs with the release in bench_floor_queue(). */
+		if (!smp_load_acquire(&item->floor.posted)) {
+			if (!kthread_should_stop())
+				schedule();
+			continue;
 		}
+		__set_current_state(TASK_RUNNING);
+		/* Before complete(): after it the producer posts anew. */
+		WRITE_ONCE(item->floor.posted, false);
+		complete(&item->done);
 	}
+	__set_current_state(TASK_RUNNING);
+	return 0;
 }
 
 static void bench_floor_stop(struct bench_slot *slot, unsigned int nr)

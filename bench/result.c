@@ -36,17 +36,23 @@ struct bench_text {
 	unsigned int	lines;
 };
 
+static __printf(2, 0)
+void bench_vadd(struct bench_text *text, const char *fmt, va_list args)
+{
+	if (text->buf)
+		text->len += vscnprintf(text->buf + text->len, text->size - text->len,
+					fmt, args);
+	else
+		text->len += vsnprintf(NULL, 0, fmt, args);
+}
+
 static __printf(2, 3)
 void bench_add(struct bench_text *text, const char *fmt, ...)
 {
 	va_list args;
 
 	va_start(args, fmt);
-	if (text->buf)
-		text->len += vscnprintf(text->buf + text->len, text->size - text->len,
-					fmt, args);
-	else
-		text->len += vsnprintf(NULL, 0, fmt, args);
+	bench_vadd(text, fmt, args);
 	va_end(args);
 }
 
@@ -56,11 +62,16 @@ static void bench_end_line(struct bench_text *text)
 	text->lines++;
 }
 
-#define bench_line(text, fmt, args...)			\
-	do {						\
-		bench_add(text, fmt, ##args);		\
-		bench_end_line(text);			\
-	} while (0)
+static __printf(2, 3)
+void bench_line(struct bench_text *text, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	bench_vadd(text, fmt, args);
+	va_end(args);
+	bench_end_line(text);
+}
 
 static void bench_add_ratio(struct bench_text *text, const char *key, u64 ratio)
 {
@@ -77,8 +88,9 @@ static void bench_add_ratio(struct bench_text *text, const char *key, u64 ratio)
 
 static void bench_add_counts(struct bench_text *text, const struct bench_pool_counts *counts)
 {
-	bench_add(text, " kicks=%llu coalesced=%llu created=%llu cm_wakeups=%llu scan_wakeups=%llu maydays=%llu",
-		  counts->kicks, counts->coalesced, counts->created,
+	bench_add(text, " kicks=%llu coalesced=%llu created=%llu",
+		  counts->kicks, counts->coalesced, counts->created);
+	bench_add(text, " cm_wakeups=%llu scan_wakeups=%llu maydays=%llu",
 		  counts->cm_wakeups, counts->scan_wakeups, counts->maydays);
 }
 
@@ -104,7 +116,9 @@ static void bench_format_header(struct bench_text *text, const struct bench_run 
 	bench_line(text, "rounds=%u", cfg->rounds);
 	bench_line(text, "warmup=%u", cfg->warmup);
 	bench_line(text, "seed=%llu", cfg->seed);
-	bench_line(text, "clock=mono_fast");
+	bench_line(text, "clock=%s", BENCH_TICKS);
+	bench_line(text, "clock_khz=%llu",
+		   div64_u64(run->span_ticks * (NSEC_PER_SEC / 1000), run->span_ns));
 	bench_line(text, "clock_cost_ns=%u", run->clock_cost);
 	bench_line(text, "clock_step_ns=%u", run->clock_step);
 	bench_add(text, "engines=");
@@ -158,8 +172,11 @@ static void bench_format_ratio(struct bench_text *text, const struct bench_slot 
 	}
 	bench_spread(values, slot->cfg->rounds, &spread);
 	/* With a round that has no ratio there is no fair median. */
-	if (spread.max == BENCH_RATIO_NONE)
-		spread.q1 = spread.median = spread.q3 = BENCH_RATIO_NONE;
+	if (spread.max == BENCH_RATIO_NONE) {
+		spread.q1 = BENCH_RATIO_NONE;
+		spread.median = BENCH_RATIO_NONE;
+		spread.q3 = BENCH_RATIO_NONE;
+	}
 	bench_add_ratio(text, key, spread.median);
 	snprintf(name, sizeof(name), "%s_q1", key);
 	bench_add_ratio(text, name, spread.q1);

@@ -11,16 +11,16 @@ static u32 bench_roundtrip_once(struct bench_producer *p, struct bench_slot *slo
 	u64 begin, end;
 	bool queued;
 
-	begin = bench_clock();
+	begin = bench_ticks();
 	queued = slot->engine->queue(slot, item);
-	end = bench_clock();
+	end = bench_ticks();
 	if (!queued) {
 		bench_fail(p->run, "item-was-still-queued");
 		return 0;
 	}
 	p->queued++;
 	wait_for_completion(&item->done);
-	return bench_clock_since(begin, end);
+	return bench_ticks_between(begin, end);
 }
 
 /* A gate that is waited at by going on with the work: nobody measures alone. */
@@ -51,7 +51,7 @@ void bench_roundtrip(struct bench_producer *p)
 
 	p->begin = bench_clock();
 	for (i = 0; i < run->cfg.items && !READ_ONCE(run->stop); i++)
-		p->ns[i] = bench_roundtrip_once(p, slot, item);
+		p->ticks[i] = bench_roundtrip_once(p, slot, item);
 	p->end = bench_clock();
 	bench_hold(p, slot, item, &run->timed);
 }

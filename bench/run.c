@@ -29,15 +29,19 @@ void bench_fail(struct bench_run *run, const char *failure)
 	WRITE_ONCE(run->stop, true);
 }
 
+static bool bench_turn_started(struct bench_producer *p)
+{
+	/* Pairs with the release in bench_turn(): makes the turn visible. */
+	return smp_load_acquire(&p->run->round) != p->round;
+}
+
 static int bench_producer_thread(void *data)
 {
 	struct bench_producer *p = data;
 	struct bench_run *run = p->run;
 
 	for (;;) {
-		/* The acquire makes the turn's @slot and counters visible. */
-		wait_event_idle(run->gate, kthread_should_stop() ||
-				smp_load_acquire(&run->round) != p->round);
+		wait_event_idle(run->gate, kthread_should_stop() || bench_turn_started(p));
 		if (kthread_should_stop())
 			return 0;
 		p->round = run->round;
@@ -60,7 +64,7 @@ static void bench_stop_producers(struct bench_run *run)
 
 		if (p->task)
 			kthread_stop(p->task);
-		kvfree(p->ns);
+		kvfree(p->ticks);
 	}
 	kvfree(run->producers);
 }
@@ -84,8 +88,8 @@ static int bench_start_producers(struct bench_run *run)
 		p->index = i;
 		p->cpu = cpu;
 		/* Zeroed also to have every page of it there before the clock runs. */
-		p->ns = kvcalloc(run->cfg.items, sizeof(*p->ns), GFP_KERNEL);
-		if (!p->ns)
+		p->ticks = kvcalloc(run->cfg.items, sizeof(*p->ticks), GFP_KERNEL);
+		if (!p->ticks)
 			return -ENOMEM;
 		task = kthread_create_on_node(bench_producer_thread, p, cpu_to_node(cpu),
 					      "bench_producer/%u", i);
@@ -213,7 +217,7 @@ static int bench_turn(struct bench_run *run, struct bench_slot *slot,
 	atomic_set(&run->busy, run->cfg.producers);
 	reinit_completion(&run->turn_over);
 	run->slot = slot;
-	/* Pairs with the acquire in bench_producer_thread(). */
+	/* Pairs with the acquire in bench_turn_started(). */
 	smp_store_release(&run->round, run->round + 1);
 	wake_up_all(&run->gate);
 
@@ -240,8 +244,11 @@ static int bench_rounds(struct bench_run *run)
 		order[i] = i;
 
 	for (round = 0; round < run->cfg.rounds; round++) {
-		for (i = run->nr_slots - 1; i > 0; i--)
-			swap(order[i], order[prandom_u32_state(&rnd) % (i + 1)]);
+		for (i = run->nr_slots - 1; i > 0; i--) {
+			unsigned int with = prandom_u32_state(&rnd) % (i + 1);
+
+			swap(order[i], order[with]);
+		}
 		for (i = 0; i < run->nr_slots; i++) {
 			struct bench_slot *slot = &run->slots[order[i]];
 			struct bench_sample *sample = &slot->samples[round];

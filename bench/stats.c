@@ -2,6 +2,7 @@
 /*
  * From samples to figures. Integers only; every rounding is to the nearest.
  */
+#include <linux/delay.h>
 #include <linux/math64.h>
 #include <linux/minmax.h>
 #include <linux/sched.h>
@@ -11,6 +12,8 @@
 #include "bench.h"
 
 #define BENCH_CLOCK_READS	1000
+#define BENCH_CLOCK_TRIES	16
+#define BENCH_CLOCK_SPAN_MS	50
 
 static int bench_cmp_u32(const void *a, const void *b)
 {
@@ -26,28 +29,59 @@ static int bench_cmp_u64(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+/* Both clocks at one instant: of some tries the one that was interrupted least. */
+static void bench_both_clocks(u64 *ns, u64 *ticks)
+{
+	u32 best = U32_MAX;
+	unsigned int i;
+
+	for (i = 0; i < BENCH_CLOCK_TRIES; i++) {
+		u64 before = bench_ticks(), clock = bench_clock();
+		u32 gap = bench_ticks_between(before, bench_ticks());
+
+		if (i && gap >= best)
+			continue;
+		best = gap;
+		*ns = clock;
+		*ticks = before;
+	}
+}
+
+static u32 bench_ticks_to_ns(const struct bench_run *run, u32 ticks)
+{
+	return div64_u64(ticks * run->span_ns + run->span_ticks / 2, run->span_ticks);
+}
+
 /**
- * bench_measure_clock - find out what reading the clock costs
- * @run: gets clock_cost, the median distance of two reads with nothing between
- *	them, and clock_step, the smallest distance that is not zero
+ * bench_measure_clock - find out what the clock is like
+ * @run: gets what it takes to turn ticks into ns; clock_cost, the median
+ *	distance of two reads with nothing between them; and clock_step, the
+ *	smallest distance that is not zero
  *
  * Uses the first producer's buffer, before it holds samples.
  */
 void bench_measure_clock(struct bench_run *run)
 {
-	u32 *ns = run->producers[0].ns;
+	u32 *ticks = run->producers[0].ticks;
 	u32 i, nr = min_t(u32, BENCH_CLOCK_READS, run->cfg.items);
+	u64 begin_ns, begin_ticks, end_ns, end_ticks;
+
+	bench_both_clocks(&begin_ns, &begin_ticks);
+	msleep(BENCH_CLOCK_SPAN_MS);
+	bench_both_clocks(&end_ns, &end_ticks);
+	run->span_ns = end_ns - begin_ns;
+	run->span_ticks = max_t(u64, end_ticks - begin_ticks, 1);
 
 	for (i = 0; i < nr; i++) {
-		u64 begin = bench_clock();
+		u64 begin = bench_ticks();
 
-		ns[i] = bench_clock_since(begin, bench_clock());
+		ticks[i] = bench_ticks_between(begin, bench_ticks());
 	}
-	sort(ns, nr, sizeof(*ns), bench_cmp_u32, NULL);
-	run->clock_cost = ns[nr / 2];
-	run->clock_step = 0;
-	for (i = 0; i < nr && !run->clock_step; i++)
-		run->clock_step = ns[i];
+	sort(ticks, nr, sizeof(*ticks), bench_cmp_u32, NULL);
+	run->clock_cost = bench_ticks_to_ns(run, ticks[nr / 2]);
+	for (i = 0; i < nr - 1 && !ticks[i]; i++)
+		;
+	run->clock_step = bench_ticks_to_ns(run, ticks[i]);
 }
 
 /*
@@ -65,11 +99,11 @@ static u32 bench_select(struct bench_run *run, u64 rank)
 	for (shift = 24; shift >= 0; shift -= 8) {
 		memset(histogram, 0, sizeof(run->histogram));
 		for (p = 0; p < run->cfg.producers; p++) {
-			const u32 *ns = run->producers[p].ns;
+			const u32 *ticks = run->producers[p].ticks;
 
 			for (i = 0; i < run->cfg.items; i++)
-				if ((ns[i] & mask) == found)
-					histogram[(ns[i] >> shift) & 0xff]++;
+				if ((ticks[i] & mask) == found)
+					histogram[(ticks[i] >> shift) & 0xff]++;
 			cond_resched();
 		}
 		for (byte = 0; rank >= histogram[byte]; byte++)
@@ -98,8 +132,11 @@ void bench_quantiles(struct bench_run *run, u32 out[BENCH_NR_QUANTILES])
 	u64 nr = (u64)run->cfg.producers * run->cfg.items;
 	unsigned int q;
 
-	for (q = 0; q < BENCH_NR_QUANTILES; q++)
-		out[q] = bench_select(run, DIV_ROUND_UP_ULL(nr * percent[q], 100) - 1);
+	for (q = 0; q < BENCH_NR_QUANTILES; q++) {
+		u64 rank = DIV_ROUND_UP_ULL(nr * percent[q], 100) - 1;
+
+		out[q] = bench_ticks_to_ns(run, bench_select(run, rank));
+	}
 }
 
 /* Linear between the two values next to the place, quarter being 1, 2 or 3. */

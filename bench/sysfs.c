@@ -14,8 +14,8 @@
 
 #include "bench.h"
 
-#ifndef CMWQ2_BIN_ATTR_CONST
-#define CMWQ2_BIN_ATTR_CONST	const
+#ifndef CMWQ2_BIN_ATTRIBUTE
+#define CMWQ2_BIN_ATTRIBUTE	const struct bin_attribute
 #endif
 
 /* Protects everything here. Not held over a run: bench_running is for that. */
@@ -214,7 +214,7 @@ static ssize_t config_engines_show(struct kobject *kobj, struct kobj_attribute *
 	return len;
 }
 
-/* Split @list into the engines of @cfg. Says what is wrong by itself. */
+/* Split @list into the engines of @cfg. Whoever finds something wrong says so. */
 static int bench_parse_engines(char *list, struct bench_config *cfg)
 {
 	const char *profile;
@@ -234,11 +234,8 @@ static int bench_parse_engines(char *list, struct bench_config *cfg)
 			       name);
 			return -EINVAL;
 		}
-		if (profile && bench_cmwq2_check_profile(profile)) {
-			pr_err("config_engines: '%s': cmwq2 has no profile '%s', see its policies\n",
-			       name, profile);
+		if (profile && bench_cmwq2_check_profile(profile))
 			return -EINVAL;
-		}
 		strscpy(cfg->engines[cfg->nr_engines++], name, BENCH_NAME_LEN);
 	}
 	if (cfg->nr_engines)
@@ -251,28 +248,23 @@ static int bench_parse_engines(char *list, struct bench_config *cfg)
 static ssize_t config_engines_store(struct kobject *kobj, struct kobj_attribute *attr,
 				    const char *buf, size_t count)
 {
-	struct bench_config *new;
+	struct bench_config new;
 	char *list;
 	int ret;
 
-	new = kzalloc(sizeof(*new), GFP_KERNEL);
 	list = kstrndup(buf, count, GFP_KERNEL);
-	if (!new || !list) {
-		ret = -ENOMEM;
-		goto out;
-	}
+	if (!list)
+		return -ENOMEM;
 	ret = bench_lock_idle();
 	if (ret)
 		goto out;
-	ret = bench_parse_engines(list, new);
-	if (!ret) {
-		memcpy(bench_config.engines, new->engines, sizeof(new->engines));
-		bench_config.nr_engines = new->nr_engines;
-	}
+	new = bench_config;
+	ret = bench_parse_engines(list, &new);
+	if (!ret)
+		bench_config = new;
 	mutex_unlock(&bench_lock);
 out:
 	kfree(list);
-	kfree(new);
 	return ret ?: count;
 }
 
@@ -334,8 +326,8 @@ static ssize_t reset_store(struct kobject *kobj, struct kobj_attribute *attr,
 }
 
 static ssize_t result_read(struct file *file, struct kobject *kobj,
-			   CMWQ2_BIN_ATTR_CONST struct bin_attribute *attr,
-			   char *buf, loff_t pos, size_t count)
+			   CMWQ2_BIN_ATTRIBUTE *attr, char *buf,
+			   loff_t pos, size_t count)
 {
 	ssize_t ret;
 
@@ -351,7 +343,7 @@ static struct kobj_attribute bench_config_scope = __ATTR_RW(config_scope);
 static struct kobj_attribute bench_config_engines = __ATTR_RW(config_engines);
 static struct kobj_attribute bench_run_attr = __ATTR_WO(run);
 static struct kobj_attribute bench_reset_attr = __ATTR_WO(reset);
-static struct bin_attribute bench_result_attr = __BIN_ATTR_RO(result, 0);
+static const struct bin_attribute bench_result_attr = __BIN_ATTR_RO(result, 0);
 
 static struct attribute *bench_attrs[] = {
 	&bench_producers.attr.attr,
