@@ -1,0 +1,230 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""Reads what /sys/kernel/cmwq2_bench/result says, and prints it as a table or writes it as JSON.
+
+bench/README.rst describes the text. The JSON document has these keys:
+
+  schema     "cmwq2-bench-report", and schema_version, an integer that grows when a key changes its meaning
+  vehicle    where the guest ran, accelerator what executed it: as the caller said, or null
+  header     the run: kernel, cpus, queue, scope, producers, items, rounds, warmup, seed, hook, clock, ...
+  engines    a list in the order of the run's list of engines; each has index, name, the medians over the rounds
+             and their spread, and the ratios to the native engine and to the floor as median, q1 and q3
+  rounds     a list of the single figures, one for each round and engine
+
+Numbers are numbers, a ratio that does not exist is null.
+"""
+
+import argparse
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any, Optional, Sequence
+
+FORMAT_VERSION = 1
+SCHEMA = "cmwq2-bench-report"
+SCHEMA_VERSION = 1
+
+HEADER_NUMBERS = ("cmwq2_bench", "cpus", "producers", "items", "rounds", "warmup", "seed",
+                  "clock_khz", "clock_cost_ns", "clock_step_ns")
+HEADER_TEXTS = ("status", "workload", "kernel", "machine", "hook", "queue", "scope", "clock", "engines")
+QUANTILES = ("p50_ns", "p90_ns", "p95_ns", "p99_ns", "max_ns")
+ENGINE_NUMBERS = ("engine", "rate", "rate_min", "rate_max", "rate_mad", *QUANTILES)
+ROUND_NUMBERS = ("round", "engine", "position", "rate", "span_ns", "queued", *QUANTILES)
+
+# Where time is not that of a machine people run things on.
+NOT_PERFORMANCE = {
+    "uml": "User-Mode Linux",
+    "tcg": "QEMU's emulator",
+}
+
+
+class ResultError(Exception):
+    """The text is not a whole result, or the run failed: one line that says what is wrong."""
+
+
+def value_of(text: str) -> Any:
+    """A value as what it looks like: a whole number, a ratio, nothing, or text."""
+    if text == "-":
+        return None
+    if re.fullmatch(r"[0-9]+", text):
+        return int(text)
+    if re.fullmatch(r"[0-9]+\.[0-9]+", text):
+        return float(text)
+    return text
+
+
+def fields_of(line: str, number: int) -> dict[str, str]:
+    """The key=value pairs of a line."""
+    fields = {}
+    for word in line.split(" "):
+        key, equals, value = word.partition("=")
+        if not key or not equals or not value or key in fields:
+            raise ResultError(f"line {number} is not made of key=value: {line[:60]!r}")
+        fields[key] = value
+    return fields
+
+
+def number_in(fields: dict[str, str], key: str, where: str) -> int:
+    """The whole number that @key must have."""
+    value = fields.get(key, "")
+    if not re.fullmatch(r"[0-9]+", value):
+        raise ResultError(f"{where} has no number {key}")
+    return int(value)
+
+
+def whole_lines(text: str) -> list[str]:
+    """The lines in front of the end mark, which must be there and right."""
+    if not text.strip():
+        raise ResultError("the result is empty: nothing has run, or the run was interrupted")
+    lines = text.split("\n")
+    if not lines[0].startswith("cmwq2_bench="):
+        raise ResultError("this is no result of cmwq2_bench")
+    version = lines[0].partition("=")[2]
+    if version != str(FORMAT_VERSION):
+        raise ResultError(f"the format is version {version[:20]}, this program knows {FORMAT_VERSION}")
+    end = re.fullmatch(r"end=([0-9]+)", lines[-2]) if len(lines) > 1 and lines[-1] == "" else None
+    if not end:
+        raise ResultError("the result is truncated: its last line is not end=NUMBER")
+    if int(end[1]) != len(lines) - 2:
+        raise ResultError(f"the result is damaged: {len(lines) - 2} lines where {end[1]} were written")
+    return lines[:-2]
+
+
+def parse(text: str, vehicle: Optional[str] = None, accelerator: Optional[str] = None) -> dict[str, Any]:
+    """The document for a result's text. Raises ResultError for anything but the result of a run that succeeded."""
+    raw: dict[str, str] = {}
+    engines: list[dict[str, Any]] = []
+    rounds: list[dict[str, Any]] = []
+
+    for number, line in enumerate(whole_lines(text), 1):
+        fields = fields_of(line, number)
+        first = next(iter(fields))
+        if first not in ("engine", "round"):
+            raw.update(fields)
+            continue
+        for key in ENGINE_NUMBERS if first == "engine" else ROUND_NUMBERS:
+            number_in(fields, key, f"line {number}")
+        record = {key: value_of(value) for key, value in fields.items()}
+        (engines if first == "engine" else rounds).append(record)
+
+    if raw.get("status") != "ok":
+        raise ResultError(f"the run failed: {raw.get('reason', 'no reason given')}")
+    header: dict[str, Any] = {key: value_of(value) for key, value in raw.items()}
+    header.update({key: number_in(raw, key, "the header") for key in HEADER_NUMBERS})
+    for key in HEADER_TEXTS:
+        if key not in raw:
+            raise ResultError(f"the header has no {key}")
+        header[key] = raw[key]
+    header["version"] = header.pop("cmwq2_bench")
+    header["engines"] = raw["engines"].split(",")
+
+    check_records(header, engines, rounds)
+    for record in engines:
+        record["index"] = record.pop("engine")
+        record["name"] = header["engines"][record["index"]]
+    return {
+        "schema": SCHEMA,
+        "schema_version": SCHEMA_VERSION,
+        "vehicle": vehicle,
+        "accelerator": accelerator,
+        "header": header,
+        "engines": engines,
+        "rounds": rounds,
+    }
+
+
+def check_records(header: dict[str, Any], engines: list[dict[str, Any]], rounds: list[dict[str, Any]]) -> None:
+    """Every engine once, and every engine in every round once: anything else is no result."""
+    names = header["engines"]
+    if [record["engine"] for record in engines] != list(range(len(names))):
+        raise ResultError("the engines in the result are not those of its list")
+    for record in engines:
+        if str(record.get("name")) != names[record["engine"]]:
+            raise ResultError(f"engine {record['engine']} is not the {names[record['engine']]} of the list")
+    expected = [(i, j) for i in range(header["rounds"]) for j in range(len(names))]
+    if sorted((record["round"], record["engine"]) for record in rounds) != expected:
+        raise ResultError(f"the result does not hold {header['rounds']} rounds of {len(names)} engines")
+
+
+def ratio(record: dict[str, Any], key: str, spread: bool = False) -> str:
+    """A ratio for people."""
+    value = record.get(key)
+    if value is None:
+        return "-"
+    if not spread:
+        return f"{value:.3f}"
+    return f"{value:.3f} [{record[key + '_q1']:.3f}..{record[key + '_q3']:.3f}]"
+
+
+def heading(document: dict[str, Any]) -> list[str]:
+    """What the figures are of, without which they mean nothing."""
+    header = document["header"]
+    vehicle = document["vehicle"] or "vehicle not given"
+    if document["accelerator"]:
+        vehicle += f" ({document['accelerator']})"
+    queue = header["queue"] + (f", scope {header['scope']}" if header["queue"] == "unbound" else "")
+    lines = [
+        f"cmwq2 bench: {vehicle}, kernel {header['kernel']}, {header['cpus']} CPUs, {header['rounds']} rounds, "
+        f"seed {header['seed']}",
+        f"{header['workload']}: {header['producers']} producers, {header['items']} items each, one in flight, "
+        f"queue {queue}; hook {header['hook']}; clock {header['clock']}, {header['clock_cost_ns']} ns a read",
+    ]
+    for where in (document["accelerator"], document["vehicle"]):
+        if where and where.lower() in NOT_PERFORMANCE:
+            lines.append(f"Only the ratios mean something: times under {NOT_PERFORMANCE[where.lower()]} are not "
+                         "performance data.")
+            break
+    return lines
+
+
+def table(document: dict[str, Any]) -> str:
+    """The document as people read it on a terminal. Figures are medians over the rounds."""
+    rows = [("engine", "items/s [min..max]", "/native [q1..q3]", "/floor", "p50 ns", "p90", "p95", "p99",
+             "p95/native [q1..q3]")]
+    for record in document["engines"]:
+        rows.append((
+            record["name"],
+            f"{record['rate']} [{record['rate_min']}..{record['rate_max']}]",
+            ratio(record, "rate_to_native", spread=True),
+            ratio(record, "rate_to_floor"),
+            *(str(record[key]) for key in QUANTILES[:4]),
+            ratio(record, "p95_to_native", spread=True),
+        ))
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    lines = heading(document)
+    for row in rows:
+        cells = [row[0].ljust(widths[0])] + [cell.rjust(width) for cell, width in zip(row[1:], widths[1:])]
+        lines.append("  ".join(cells))
+    return "\n".join(lines)
+
+
+def main(arguments: Optional[Sequence[str]] = None) -> int:
+    parser = argparse.ArgumentParser(description="Print a result of cmwq2_bench as a table.")
+    parser.add_argument("result", metavar="RESULT", help="a copy of /sys/kernel/cmwq2_bench/result, - for standard input")
+    parser.add_argument("--vehicle", help="where it ran: uml, qemu or a machine's name")
+    parser.add_argument("--accelerator", help="what executed a guest: tcg or kvm")
+    parser.add_argument("--json", metavar="OUT", help="also write the document as JSON, - for standard output instead "
+                        "of the table")
+    options = parser.parse_args(arguments)
+    try:
+        text = sys.stdin.read() if options.result == "-" else Path(options.result).read_text(encoding="utf-8")
+        document = parse(text, options.vehicle, options.accelerator)
+        if options.json == "-":
+            json.dump(document, sys.stdout, indent=2)
+            print()
+            return 0
+        if options.json:
+            Path(options.json).write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+        print(table(document))
+    except (OSError, UnicodeDecodeError, ResultError) as error:
+        name = "standard input" if options.result == "-" else options.result
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        where = getattr(error, "filename", None) or name
+        print(f"bench_report: {where}: {reason}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,199 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""Tests of bench_report.py: run with python3 -m unittest discover -s tools."""
+
+import contextlib
+import io
+import json
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import bench_report
+from bench_report import ResultError, parse, table
+
+HEADER = """\
+cmwq2_bench=1
+status=ok
+workload=roundtrip
+kernel=7.3.4
+machine=x86_64
+cpus=2
+hook=tp
+queue=unbound
+scope=system
+producers=2
+items=20000
+rounds=2
+warmup=2000
+seed=18446744073709551615
+clock=tsc
+clock_khz=2599997
+clock_cost_ns=7
+clock_step_ns=6
+engines=native,cmwq2:mainline-7.3
+"""
+TIMES = "p50_ns=416 p90_ns=435 p95_ns=444 p99_ns=511 max_ns=3023417"
+ENGINES = (
+    f"engine=0 name=native rate=200000 rate_min=190000 rate_max=210000 rate_mad=5000 {TIMES} rate_to_native=1.0000 "
+    "rate_to_native_q1=1.0000 rate_to_native_q3=1.0000 p95_to_native=- p95_to_native_q1=- p95_to_native_q3=-\n"
+    f"engine=1 name=cmwq2:mainline-7.3 rate=196000 rate_min=180000 rate_max=220000 rate_mad=4000 {TIMES} "
+    "rate_to_native=0.9800 rate_to_native_q1=0.9600 rate_to_native_q3=1.0200 p95_to_native=1.0400 "
+    "p95_to_native_q1=1.0100 p95_to_native_q3=1.0700 kicks_per_item=0.9935 kicks=90000\n"
+)
+
+
+def round_line(number: int, engine: int) -> str:
+    return f"round={number} engine={engine} position={engine} rate=200000 span_ns=200000000 {TIMES} queued=45000\n"
+
+
+ROUNDS = "".join(round_line(i, j) for i in range(2) for j in range(2))
+
+
+def finish(text: str) -> str:
+    return text + f"end={text.count(chr(10))}\n"
+
+
+GOOD = finish(HEADER + ENGINES + ROUNDS)
+
+
+class Parse(unittest.TestCase):
+    def refused(self, text: str, why: str) -> None:
+        with self.assertRaisesRegex(ResultError, why):
+            parse(text)
+
+    def changed(self, old: str, new: str, why: str) -> None:
+        self.assertIn(old, HEADER + ENGINES + ROUNDS)
+        self.refused(finish((HEADER + ENGINES + ROUNDS).replace(old, new)), why)
+
+    def test_good(self) -> None:
+        document = parse(GOOD, "uml")
+        self.assertEqual(document["schema"], "cmwq2-bench-report")
+        self.assertEqual(document["vehicle"], "uml")
+        self.assertEqual(document["header"]["version"], 1)
+        self.assertEqual(document["header"]["kernel"], "7.3.4")
+        self.assertEqual(document["header"]["seed"], 2**64 - 1)
+        self.assertEqual(document["header"]["engines"], ["native", "cmwq2:mainline-7.3"])
+        self.assertEqual([record["name"] for record in document["engines"]], document["header"]["engines"])
+        self.assertEqual(document["engines"][1]["rate_to_native"], 0.98)
+        self.assertIsNone(document["engines"][0]["p95_to_native"])
+        self.assertEqual(len(document["rounds"]), 4)
+        self.assertEqual(document["rounds"][3]["span_ns"], 200000000)
+
+    def test_kernel_that_looks_like_a_number(self) -> None:
+        document = parse(finish((HEADER + ENGINES + ROUNDS).replace("kernel=7.3.4", "kernel=7.3")))
+        self.assertEqual(document["header"]["kernel"], "7.3")
+
+    def test_unknown_keys_are_kept(self) -> None:
+        document = parse(finish((HEADER + "later=5\n" + ENGINES + ROUNDS).replace("queued=", "new=3 queued=")))
+        self.assertEqual(document["header"]["later"], 5)
+        self.assertEqual(document["rounds"][0]["new"], 3)
+
+    def test_cut_anywhere(self) -> None:
+        for length in range(len(GOOD)):
+            with self.assertRaises(ResultError, msg=f"{length} characters"):
+                parse(GOOD[:length])
+
+    def test_line_lost(self) -> None:
+        lines = GOOD.splitlines(keepends=True)
+        for i in range(len(lines)):
+            with self.assertRaises(ResultError, msg=f"line {i + 1}"):
+                parse("".join(lines[:i] + lines[i + 1:]))
+
+    def test_empty(self) -> None:
+        self.refused("", "empty")
+        self.refused("\n", "empty")
+
+    def test_something_else(self) -> None:
+        self.refused("KTAP version 1\n1..3\n", "no result of cmwq2_bench")
+
+    def test_other_version(self) -> None:
+        self.refused(GOOD.replace("cmwq2_bench=1", "cmwq2_bench=2"), "version 2, this program knows 1")
+
+    def test_failed_run(self) -> None:
+        text = HEADER.replace("status=ok", "status=failed reason=producer-lost-its-cpu")
+        self.refused(finish(text), "the run failed: producer-lost-its-cpu")
+
+    def test_header_key_lost(self) -> None:
+        for line in HEADER.splitlines(keepends=True)[1:]:
+            with self.assertRaises(ResultError, msg=line):
+                parse(finish((HEADER + ENGINES + ROUNDS).replace(line, "")))
+
+    def test_no_number(self) -> None:
+        self.changed("cpus=2", "cpus=two", "no number cpus")
+        self.changed("rate=200000 rate_min", "rate=fast rate_min", "no number rate")
+        self.changed("queued=45000", "queued=-1", "no number queued")
+
+    def test_no_pairs(self) -> None:
+        self.changed("hook=tp", "hook", "not made of key=value")
+        self.changed("hook=tp", "hook= tp", "not made of key=value")
+        self.changed("scope=system", "scope=system scope=cpu", "not made of key=value")
+
+    def test_engine_not_in_list(self) -> None:
+        self.changed("engine=1 name=cmwq2:mainline-7.3", "engine=1 name=floor", "is not the cmwq2:mainline-7.3")
+        self.changed("engine=1 name", "engine=2 name", "not those of its list")
+
+    def test_round_missing(self) -> None:
+        self.refused(finish(HEADER + ENGINES + ROUNDS.replace(round_line(1, 1), "")), "does not hold 2 rounds")
+
+    def test_round_twice(self) -> None:
+        self.refused(finish(HEADER + ENGINES + ROUNDS + round_line(1, 1)), "does not hold 2 rounds")
+
+
+class Table(unittest.TestCase):
+    def test_figures(self) -> None:
+        text = table(parse(GOOD, "qemu", "kvm"))
+        self.assertIn("qemu (kvm), kernel 7.3.4, 2 CPUs, 2 rounds, seed 18446744073709551615", text)
+        self.assertIn("196000 [180000..220000]", text)
+        self.assertIn("0.980 [0.960..1.020]", text)
+        self.assertIn("1.040 [1.010..1.070]", text)
+        self.assertNotIn("not performance data", text)
+
+    def test_warning(self) -> None:
+        self.assertIn("not performance data", table(parse(GOOD, "uml")))
+        self.assertIn("not performance data", table(parse(GOOD, "qemu", "tcg")))
+
+
+class Main(unittest.TestCase):
+    def run_main(self, text: str, *arguments: str) -> tuple[int, str, str]:
+        out, err = io.StringIO(), io.StringIO()
+        with tempfile.TemporaryDirectory() as directory:
+            self.directory = Path(directory)
+            path = self.directory / "result"
+            path.write_text(text, encoding="utf-8")
+            with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+                status = bench_report.main([str(path), *(word.format(dir=directory) for word in arguments)])
+            written = self.directory / "out.json"
+            self.written = json.loads(written.read_text(encoding="utf-8")) if written.exists() else None
+        return status, out.getvalue(), err.getvalue()
+
+    def test_good(self) -> None:
+        status, out, err = self.run_main(GOOD, "--vehicle", "uml", "--json", "{dir}/out.json")
+        self.assertEqual((status, err), (0, ""))
+        self.assertIn("cmwq2:mainline-7.3", out)
+        self.assertEqual(self.written, parse(GOOD, "uml"))
+
+    def test_json_on_standard_output(self) -> None:
+        status, out, _ = self.run_main(GOOD, "--json", "-")
+        self.assertEqual(status, 0)
+        self.assertEqual(json.loads(out), parse(GOOD))
+
+    def test_truncated(self) -> None:
+        status, out, err = self.run_main(GOOD[:-10], "--json", "{dir}/out.json")
+        self.assertEqual((status, out), (1, ""))
+        self.assertEqual(err.count("\n"), 1)
+        self.assertIn("truncated", err)
+        self.assertIsNone(self.written)
+
+    def test_missing_file(self) -> None:
+        err = io.StringIO()
+        with contextlib.redirect_stderr(err):
+            self.assertEqual(bench_report.main(["/nonexistent/result"]), 1)
+        self.assertEqual(err.getvalue(), "bench_report: /nonexistent/result: No such file or directory\n")
+
+
+if __name__ == "__main__":
+    unittest.main()
