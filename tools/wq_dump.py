@@ -141,9 +141,11 @@ def collect_pool(ctx: Context, pool: Any) -> Dict[str, Any]:
 def collect_worker(ctx: Context, worker: Any, kicked: set) -> Dict[str, Any]:
     state = cmwq2.worker_state(worker, kicked)
     flags = cmwq2.worker_flags(worker)
+    func = worker.current_func.value_() if state == "busy" else 0
+    if state == "busy" and not func:
+        state = "awake"  # it came to its end, or is at its begin
     stamps = {"busy": "started_at", "idle": "last_active", "kicked": "last_active"}
     since = worker.member_(stamps[state]).value_() if state in stamps else None
-    func = worker.current_func.value_() if state == "busy" else 0
     pwq = worker.current_pwq if state == "busy" else None
     return {
         "id": worker.id.value_(),
