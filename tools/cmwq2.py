@@ -307,13 +307,19 @@ def wq_name(wq: Object) -> str:
 
 def func_name(prog: Program, address: int) -> str:
     """Return the symbol at an address, or the address in hex."""
-    for attempt in range(2):
+    names = prog.cache.setdefault("cmwq2_names", {})
+    if address not in names:
+        names[address] = _find_symbol(prog, address) or hex(address)
+    return names[address]
+
+
+def _find_symbol(prog: Program, address: int) -> Optional[str]:
+    while True:
         try:
             return prog.symbol(address).name
         except LookupError:
-            if attempt or not _add_kallsyms(prog):
-                break
-    return hex(address)
+            if not _add_kallsyms(prog):
+                return None
 
 
 def _add_kallsyms(prog: Program) -> bool:

@@ -102,7 +102,8 @@ def gather(ctx: Context, collect_one: Any, objects: Iterable[Any]) -> List[Any]:
         try:
             found.append(collect_one(ctx, obj))
         except cmwq2.FaultError:
-            ctx.gaps.append(f"{obj.type_.type_name()} at {hex(obj)} went away")
+            what = obj.type_.type_name().rstrip(" *")
+            cmwq2.note_gap(ctx.gaps, f"{what} at {hex(obj)} went away")
     return found
 
 
@@ -110,7 +111,7 @@ def collect_pool(ctx: Context, pool: Any) -> Dict[str, Any]:
     kicked = {w.value_() for w in cmwq2.for_each_kicked_worker(pool, ctx.gaps)}
     workers = gather(
         ctx,
-        lambda ctx, worker: collect_worker(ctx, worker, kicked),
+        lambda _ctx, worker: collect_worker(ctx, worker, kicked),
         cmwq2.for_each_worker(pool, ctx.gaps),
     )
     manager = pool.manager
@@ -169,13 +170,14 @@ def collect_worker(ctx: Context, worker: Any, kicked: set) -> Dict[str, Any]:
 
 
 def collect_items(ctx: Context, works: Iterable[Any]) -> Dict[str, Any]:
-    """Count the items of a list and describe the first ones."""
+    """Count the items of a list and describe its first entries."""
     known_gaps = len(ctx.gaps)
     works = list(works)
     complete = len(ctx.gaps) == known_gaps
     shown = works[: ctx.max_items] if ctx.max_items else works
+    kinds = gather(ctx, lambda _ctx, work: cmwq2.work_kind(work), works)
     return {
-        "count": len(works),
+        "count": kinds.count("item"),
         "complete": complete,
         "items": gather(ctx, collect_item, shown),
         "omitted": len(works) - len(shown),
@@ -223,7 +225,7 @@ def collect_wq(ctx: Context, wq: Any) -> Dict[str, Any]:
         "cpu_pools": {str(c): pool_id(cmwq2.wq_cpu_pwq(wq, c)) for c in cpus(ctx.prog)},
         "dfl_pool": pool_id(wq.dfl_pwq),
         "rescuer": collect_rescuer(ctx, wq.rescuer) if wq.rescuer else None,
-        "mayday_pools": gather(ctx, lambda ctx, pwq: pool_id(pwq), maydays),
+        "mayday_pools": gather(ctx, lambda _ctx, pwq: pool_id(pwq), maydays),
         "pwqs": pwqs,
     }
 
