@@ -1,0 +1,11 @@
+# SPDX-License-Identifier: GPL-2.0
+# One run of the benchmark; BENCH_CONFIG has the settings.
+. /harness/settings
+. /harness/lib.sh
+. /harness/bench.sh
+
+load cmwq2 && load cmwq2_bench || exit 0
+event start benchmark
+configure_bench $BENCH_CONFIG && run_bench
+unload cmwq2_bench
+unload cmwq2

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: GPL-2.0
+# Loading and unloading, which no suite inside a module can see: nothing may stay behind, and a value that means
+# nothing must be refused, at load and later.
+. /harness/settings
+. /harness/lib.sh
+
+ROUNDS=${ROUNDS:-10}
+
+# What is left of the module, in words; nothing if nothing is.
+leftovers() {
+	local file
+	grep -lE '^(cw2/|cmwq2)' /proc/[0-9]*/comm 2>/dev/null | while read -r file; do
+		echo "thread $(cat "$file" 2>/dev/null)"
+	done
+	for file in /sys/module/cmwq2 /sys/kernel/cmwq2* /sys/kernel/debug/cmwq2* /sys/kernel/slab/cmwq2*; do
+		[ -e "$file" ] && echo "$file"
+	done
+	grep -o '^cmwq2[^ ]*' /proc/slabinfo | sed 's/^/slab cache /'
+	grep -o '^cmwq2 .*' /proc/modules
+}
+
+insmod_says() { # insmod_says NAME [PARAM=VALUE...]: the reason it fails with, or "loaded"
+	local name=$1 said
+	shift
+	said=$(insmod "/modules/$name.ko" "$@" 2>&1) && said=loaded
+	echo "${said##*: }"
+}
+
+rounds() {
+	local round=1 left
+	while [ "$round" -le "$ROUNDS" ]; do
+		load cmwq2 || { not_ok load_unload "round $round: insmod failed"; return; }
+		unload cmwq2 || { not_ok load_unload "round $round: rmmod failed"; return; }
+		left=$(leftovers | tr '\n' ';')
+		[ -z "$left" ] || { not_ok load_unload "round $round left behind: $left"; return; }
+		round=$((round + 1))
+	done
+	ok load_unload
+}
+
+twice() {
+	load cmwq2 || { not_ok load_twice "insmod failed"; return; }
+	local said=$(insmod_says cmwq2)
+	verify load_twice "the second insmod says: $said" [ "$said" = "File exists" ]
+	unload cmwq2
+}
+
+in_use() {
+	load cmwq2 && load cmwq2_bench || { not_ok unload_in_use "insmod failed"; return; }
+	rmmod cmwq2 2>/dev/null && not_ok unload_in_use "rmmod took it away from under cmwq2_bench" || ok unload_in_use
+	unload cmwq2_bench
+	unload cmwq2
+}
+
+refused_at_load() { # refused_at_load PARAMETER
+	local said=$(insmod_says cmwq2 "$1=bogus") left
+	loaded cmwq2 && unload cmwq2
+	left=$(leftovers | tr '\n' ';')
+	if [ "$said" != "Invalid argument" ]; then
+		not_ok "load_bad_$1" "insmod with $1=bogus says: $said"
+	else
+		verify "load_bad_$1" "left behind: $left" [ -z "$left" ]
+	fi
+}
+
+refused_later() { # refused_later PARAMETER
+	local file=/sys/module/cmwq2/parameters/$1 before after said
+	[ -e "$file" ] || { not_ok "write_bad_$1" "there is no $file"; return; }
+	before=$(cat "$file")
+	said=$(echo bogus 2>&1 > "$file") && said=accepted
+	after=$(cat "$file")
+	# What is fixed at load has no file that could be opened for writing, which is another reason to fail.
+	[ -n "$(find "$file" -perm -200)" ] || [ "$said" = accepted ] || said="Invalid argument"
+	if [ "${said##*: }" != "Invalid argument" ]; then
+		not_ok "write_bad_$1" "writing bogus says: $said"
+	else
+		verify "write_bad_$1" "was $before, became $after" [ "$before" = "$after" ]
+	fi
+}
+
+begin cmwq2_load
+rounds
+twice
+in_use
+if load cmwq2; then
+	parameters=$(ls /sys/module/cmwq2/parameters)
+	for needed in hook claim wake profile; do
+		verify "has_$needed" "no such parameter" [ -e "/sys/module/cmwq2/parameters/$needed" ]
+	done
+	for parameter in $parameters; do refused_later "$parameter"; done
+	unload cmwq2
+	for parameter in $parameters; do refused_at_load "$parameter"; done
+else
+	not_ok parameters "insmod failed"
+fi
+end
