@@ -77,7 +77,8 @@ def write(path: Path, job: str, modules: Iterable[Path], settings: Mapping[str, 
         if applet != "busybox":
             archive.link(f"bin/{applet}", "busybox")
     archive.file("init", (GUEST / "init").read_bytes(), 0o755)
-    archive.file("harness/lib.sh", (GUEST / "lib.sh").read_bytes())
+    for library in ("lib.sh", "bench.sh"):
+        archive.file(f"harness/{library}", (GUEST / library).read_bytes())
     archive.file("harness/job", (GUEST / f"job-{job}.sh").read_bytes())
     for suite in sorted((GUEST / "suites").glob("*.sh")):
         archive.file(f"harness/suites/{suite.name}", suite.read_bytes())

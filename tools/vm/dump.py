@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: GPL-2.0
+"""drgn on a running guest, from outside: QEMU's monitor hands it the memory, a second one holds the guest still."""
+
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import time
+from pathlib import Path
+from typing import Iterator, Optional
+
+import guest
+import kernel
+import modules
+import packages
+from common import EXIT_PASSED, ROOT, Problem, say, shown, took
+
+SCRIPT = ROOT / "tools/wq_dump.py"
+CHECKER = ROOT / "tools/check_dump.py"
+# Names relative to the run's directory: a path to a socket may have no more than 107 characters.
+FOR_DRGN, FOR_US = "drgn.qmp", "control.qmp"
+QEMU = ["-qmp", f"unix:{FOR_DRGN},server=on,wait=off", "-qmp", f"unix:{FOR_US},server=on,wait=off"]
+DRGN_SECONDS = 120
+
+
+class Monitor:
+    """QEMU's machine protocol, as much as is needed to stop a guest and let it go on."""
+
+    def __init__(self, path: Path):
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._socket.settimeout(10)
+        here = os.open(".", os.O_RDONLY)
+        try:
+            os.chdir(path.parent)
+            self._socket.connect(path.name)
+        finally:
+            os.fchdir(here)
+            os.close(here)
+        self._stream = self._socket.makefile("rw")
+        self._stream.readline()     # the greeting
+        self.execute("qmp_capabilities")
+
+    def execute(self, name: str) -> None:
+        """Run one command and wait for its answer, past the events that come between."""
+        self._stream.write(json.dumps({"execute": name}) + "\n")
+        self._stream.flush()
+        for line in self._stream:
+            answer = json.loads(line)
+            if "error" in answer:
+                raise Problem(f"QEMU refuses {name}: {answer['error'].get('desc')}")
+            if "return" in answer:
+                return
+        raise Problem(f"QEMU went away during {name}")
+
+    def close(self) -> None:
+        """Leave the monitor to others."""
+        self._stream.close()
+        self._socket.close()
+
+
+@contextlib.contextmanager
+def paused(home: Path) -> Iterator[None]:
+    """The guest stands still inside: a walk of lists that change under it may never end."""
+    monitor = Monitor(home / FOR_US)
+    try:
+        monitor.execute("stop")
+        try:
+            yield
+        finally:
+            monitor.execute("cont")
+    finally:
+        monitor.close()
+
+
+def drgn(run: guest.Run, symbols: list, script: Path, *arguments: str) -> str:
+    """What @script prints when drgn runs it on the guest of @run."""
+    argv = [packages.python_environment() / "bin/drgn", "--quiet", "--qemu", FOR_DRGN]
+    argv += [word for path in symbols for word in ("-s", path)]
+    try:
+        done = subprocess.run([str(word) for word in [*argv, script, *arguments]], cwd=run.home, text=True,
+                              capture_output=True, timeout=DRGN_SECONDS, check=False)
+    except subprocess.TimeoutExpired:
+        raise Problem(f"{script.name}: no answer in {DRGN_SECONDS} s") from None
+    if done.returncode:
+        raise Problem(f"{script.name}: {(done.stderr.strip().splitlines() or ['no reason given'])[-1]}")
+    return done.stdout
+
+
+class BusyGuest:
+    """An x86 guest with items in flight, and what was seen in it."""
+
+    def __init__(self, target: kernel.Kernel, files: list):
+        self.kernel, self.files = target, files
+        self.text, self.data, self.problem = "", {}, ""
+        self.seconds = 0.0
+        self.run: Optional[guest.Run] = None
+
+    def _symbols(self) -> list:
+        return [self.kernel.symbols, *(path for path in self.files if path.name == "cmwq2.ko")]
+
+    def _look(self) -> None:
+        assert self.run
+        start = time.monotonic()
+        with paused(self.run.home):
+            text = drgn(self.run, self._symbols(), SCRIPT, "--json")
+            self.data = json.loads(text)
+            self.text = drgn(self.run, self._symbols(), SCRIPT)
+        (self.run.home / "dump.json").write_text(text)
+        (self.run.home / "dump.txt").write_text(self.text)
+        self.seconds = time.monotonic() - start
+
+    def _on_event(self, words: list) -> None:
+        if words[:1] != ["look"] or self.data:
+            return
+        try:
+            self._look()
+        except (Problem, OSError, ValueError) as problem:
+            self.problem = str(problem)
+
+    def boot(self) -> None:
+        """Run the guest; one look at it while items are in flight."""
+        packages.python_environment()
+        self.run = guest.Run(self.kernel, "load", guest.home("load-x86"), self.files, {"LOAD": LOAD}, limit=40,
+                             extra=QEMU, on_event=self._on_event)
+        guest.boot(self.run)
+        if not self.run.outcome.passed:
+            raise Problem(f"the busy guest: {self.run.outcome} (log: {shown(self.run.console)})",
+                          self.run.outcome.status)
+        if not self.data:
+            raise Problem(f"no dump of the busy guest: {self.problem or 'it was never busy'}")
+
+
+# What the guest is kept busy with: enough rounds to outlast a look, little enough for an emulated CPU.
+LOAD = "engines=cmwq2:mainline-7.3 items=20000 rounds=8"
+
+
+def provide() -> BusyGuest:
+    """Everything a dump needs."""
+    packages.require("x86", "guest")
+    target = kernel.provide(kernel.vehicle("x86"))
+    return BusyGuest(target, modules.build(target))
+
+
+def dump() -> int:
+    """`make dump`."""
+    start = time.monotonic()
+    busy = provide()
+    busy.boot()
+    print(busy.text, end="")
+    say(f"\ntaken from outside in {busy.seconds:.1f} s while the guest was paused; all in {took(start)}")
+    return EXIT_PASSED
