@@ -10,6 +10,7 @@ problem is a line on stderr; exit status 0: none, 1: some, 2: wrong usage.
 import argparse
 import json
 import sys
+from fnmatch import fnmatchcase
 from typing import Any, Dict, List
 
 SCHEMA = 1
@@ -20,7 +21,8 @@ def problems(dump: Dict[str, Any], queue: str, paused: bool) -> List[str]:
     """
     Return what is wrong with a dump.
 
-    :param queue: a workqueue that must be there with items in flight, or ""
+    :param queue: pattern of workqueues of which one must be there with items in
+        flight, or ""
     :param paused: the guest stood still, so the numbers must agree
     """
     if dump.get("schema") != SCHEMA:
@@ -76,16 +78,17 @@ def item_problems(item: Dict[str, Any]) -> List[str]:
 
 
 def queue_problems(dump: Dict[str, Any], queue: str) -> List[str]:
-    if queue not in [wq["name"] for wq in dump["workqueues"]]:
+    names = {wq["name"] for wq in dump["workqueues"] if fnmatchcase(wq["name"], queue)}
+    if not names:
         return [f"no queue {queue}"]
-    pending = any(item["queue"] == queue for item in all_items(dump))
-    running = any(w["queue"] == queue for p in dump["pools"] for w in p["workers"])
+    pending = any(item["queue"] in names for item in all_items(dump))
+    running = any(w["queue"] in names for p in dump["pools"] for w in p["workers"])
     return [] if pending or running else [f"queue {queue}: nothing in flight"]
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Judge a dump by wq_dump.py --json.")
-    parser.add_argument("--queue", default="", help="must be there, with items in flight")
+    parser.add_argument("--queue", default="", help="pattern of a queue that must have items in flight")
     parser.add_argument("--live", action="store_true", help="the guest was not paused")
     parser.add_argument("file", type=argparse.FileType("r"))
     return parser.parse_args()

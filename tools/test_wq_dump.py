@@ -330,6 +330,9 @@ class TestCheckDump(unittest.TestCase):
     def test_good(self):
         self.assertEqual(self.problems(make_dump()), [])
 
+    def test_queue_by_pattern(self):
+        self.assertEqual(self.problems(make_dump(), "ben*"), [])
+
     def test_survives_json(self):
         again = json.loads(json.dumps(make_dump()))
         self.assertEqual(self.problems(again), [])
