@@ -6,6 +6,7 @@ import json
 import os
 import socket
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Iterator, Optional
@@ -87,6 +88,13 @@ def drgn(run: guest.Run, symbols: list, script: Path, *arguments: str) -> str:
     return done.stdout
 
 
+def _agrees(dump_file: Path) -> None:
+    """Have the dump judged: it must show the load in flight, and what it says must fit together."""
+    done = subprocess.run([sys.executable, "-B", CHECKER, "--queue", QUEUE, dump_file], capture_output=True, text=True)
+    if done.returncode:
+        raise Problem(done.stderr.strip().replace("\n", "; "))
+
+
 class BusyGuest:
     """An x86 guest with items in flight, and what was seen in it."""
 
@@ -104,11 +112,12 @@ class BusyGuest:
         start = time.monotonic()
         with paused(self.run.home):
             text = drgn(self.run, self._symbols(), SCRIPT, "--json")
-            self.data = json.loads(text)
-            self.text = drgn(self.run, self._symbols(), SCRIPT)
-        (self.run.home / "dump.json").write_text(text)
-        (self.run.home / "dump.txt").write_text(self.text)
+            printed = drgn(self.run, self._symbols(), SCRIPT)
         self.seconds = time.monotonic() - start
+        (self.run.home / "dump.json").write_text(text)
+        (self.run.home / "dump.txt").write_text(printed)
+        _agrees(self.run.home / "dump.json")
+        self.data, self.text = json.loads(text), printed
 
     def _on_event(self, words: list) -> None:
         if words[:1] != ["look"] or self.data:
@@ -133,6 +142,8 @@ class BusyGuest:
 
 # What the guest is kept busy with: enough rounds to outlast a look, little enough for an emulated CPU.
 LOAD = "engines=cmwq2:mainline-7.3 items=20000 rounds=8"
+# Its first and only engine's workqueue.
+QUEUE = "cmwq2_bench.0"
 
 
 def provide() -> BusyGuest:

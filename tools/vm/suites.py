@@ -14,7 +14,7 @@ from common import EXIT_FAILED, EXIT_LOST, EXIT_PASSED, HERE, ROOT, Problem, say
 
 ORDER = ("uml", "x86", "debug")
 # Wall clock seconds for booting and then for each suite, on UML.
-LIMIT = 60
+LIMIT = 120
 KUNIT_MODULE = "cmwq2_kunit"
 KUNIT_NEEDS = "cmwq2"
 

@@ -4,17 +4,26 @@
 . /harness/lib.sh
 . /harness/bench.sh
 
-busy() { # whether a worker of an unbound pool exists: the run has come as far as queueing
-	grep -qs '^cw2/u' /proc/[0-9]*/comm
+measuring() { # whether the run has come as far as its producers
+	grep -qs '^bench_producer' /proc/[0-9]*/comm
+}
+
+running() {
+	kill -0 "$run" 2>/dev/null
 }
 
 load cmwq2 && load cmwq2_bench || exit 0
 event start load
 configure_bench $LOAD || exit 0
 run_bench &
-running=$!
-until busy || ! kill -0 $running 2>/dev/null; do :; done
-event look
-wait $running
+run=$!
+while running && ! measuring; do :; done
+# Asked again until the run is over: between two rounds there is nothing to see, and the host looks until it
+# has seen something. It stops this guest while it does.
+while running; do
+	event look
+	usleep 200000
+done
+wait $run
 unload cmwq2_bench
 unload cmwq2
