@@ -145,6 +145,12 @@ void cmwq2_idle_rearm_all(void)
 	unsigned long id;
 
 	lockdep_assert_held(&cmwq2_pool_mutex);
-	xa_for_each(&cmwq2_pools, id, pool)
+	xa_for_each(&cmwq2_pools, id, pool) {
+		/*
+		 * Armed with the old timeout, and whoever becomes idle leaves a
+		 * timer alone that is armed. The culler arms it anew if it must.
+		 */
+		timer_delete(&pool->idle_timer);
 		kthread_queue_work(cmwq2_helper, &pool->cull_work);
+	}
 }

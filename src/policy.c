@@ -279,7 +279,7 @@ CMWQ2_POLICY(default_affinity_scope, scope,
 	     "Scope of unbound workqueues made from now on: cpu, smt, cache, cache_shard (default), numa, system");
 CMWQ2_POLICY(idle_timeout_ms, number,
 	     "Milliseconds after which an idle worker may be culled (default 300000)",
-	     .number = &cmwq2_idle_timeout_ms, .min = 1, .max = 86400000);
+	     .number = &cmwq2_idle_timeout_ms, .min = 0, .max = 86400000);
 CMWQ2_POLICY(cull_ratio, number,
 	     "Busy workers for each idle one over min_idle that is kept (default 4)",
 	     .number = &cmwq2_cull_ratio, .min = 1, .max = 1000);

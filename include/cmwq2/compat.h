@@ -50,9 +50,9 @@ static inline bool cmwq2_task_blocked(struct task_struct *p)
 }
 
 /*
- * kthread_stop_put(): 6309727ef271, v6.8. Drop with 6.7.
+ * kthread_stop_put(): 6309727ef271, v6.7. Drop with 6.6.
  */
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 8, 0)
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 7, 0)
 static inline int cmwq2_kthread_stop_put(struct task_struct *p)
 {
 	int ret = kthread_stop(p);
