@@ -159,7 +159,7 @@ static void cancel_sync_stops_requeueing(struct kunit *test)
 	int i, j, runs;
 
 	it->ctx = w;
-	for (i = 0; i < 200; i++) {
+	for (i = 0; i < 50; i++) {
 		reinit_completion(&it->done);
 		tw_queue_on(tw_cpu(i), w, it);
 		for (j = 0; j < 5; j++)
@@ -174,17 +174,19 @@ static void cancel_sync_stops_requeueing(struct kunit *test)
 }
 
 /*
- * The flush's barrier is tied to an item that waits for max_active and then
- * goes away. It must come through although the item before never ends.
+ * A flush's barrier is tied to an item that waits for max_active and then goes
+ * away. It must come through although the item before never ends. The kernel
+ * leaves the barrier to the pool's next kick, which a probe on another queue
+ * of the pool gives; cmwq2 kicks by itself.
  */
-static void cancel_inactive_under_flush(struct kunit *test)
+static void inactive_under_flush(struct kunit *test, struct tw_env *e, bool probe)
 {
-	struct tw_env *e = tw_env(test);
 	static const unsigned int flags[] = { TW_PERCPU, TW_UNBOUND, TW_ORDERED };
 	int i, cpu = tw_cpu(0);
 
 	for (i = 0; i < ARRAY_SIZE(flags); i++) {
 		struct tw_wq *w = tw_alloc(e, flags[i], 1);
+		struct tw_wq *other = tw_alloc(e, flags[i], 1);
 		struct tw_item *blocker = tw_gated(e, NULL);
 		struct tw_item *it = tw_item(e, tw_fn_nop);
 		struct tw_thread *t[2];
@@ -199,6 +201,8 @@ static void cancel_inactive_under_flush(struct kunit *test)
 			tw_wait_blocked(t[j]);
 		}
 		KUNIT_EXPECT_TRUE(test, tw_cancel(it));
+		if (probe)
+			tw_queue_on(cpu, other, tw_item(e, tw_fn_nop));
 		for (j = 0; j < 2; j++)
 			tw_join(t[j], "the flush of a cancelled inactive item");
 		KUNIT_EXPECT_EQ(test, blocker->finished, 0);
@@ -209,6 +213,16 @@ static void cancel_inactive_under_flush(struct kunit *test)
 		KUNIT_EXPECT_TRUE(test, tw_queue_on(cpu, w, it));
 		tw_wait_done(it, "the item after its cancellation");
 	}
+}
+
+static void cancel_inactive_under_flush(struct kunit *test)
+{
+	inactive_under_flush(test, tw_env(test), true);
+}
+
+static void cancel_inactive_releases_flush(struct kunit *test)
+{
+	inactive_under_flush(test, tw_env_cmwq2(test), false);
 }
 
 static void cancel_delayed_pending(struct kunit *test)
@@ -370,6 +384,7 @@ static struct kunit_case cancel_cases[] = {
 	KUNIT_CASE_PARAM(cancel_sync_running_and_queued, engine_gen_params),
 	KUNIT_CASE_PARAM(cancel_sync_stops_requeueing, engine_gen_params),
 	KUNIT_CASE_PARAM(cancel_inactive_under_flush, engine_gen_params),
+	KUNIT_CASE(cancel_inactive_releases_flush),
 	KUNIT_CASE_PARAM(cancel_delayed_pending, engine_gen_params),
 	KUNIT_CASE_PARAM(cancel_races_with_queue, engine_gen_params),
 	KUNIT_CASE_PARAM(disable_nests, engine_gen_params),

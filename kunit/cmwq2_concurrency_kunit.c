@@ -92,8 +92,10 @@ static void fn_io_wait(struct tw_item *it)
 	struct tw_item *next = it->ctx;
 	unsigned long end = jiffies + tw_timeout();
 
-	while (!atomic_read(&next->runs) && time_before(jiffies, end))
+	while (!atomic_read(&next->runs) && time_before(jiffies, end)) {
+		set_current_state(TASK_UNINTERRUPTIBLE);
 		io_schedule_timeout(1);
+	}
 	it->finished = atomic_read(&next->runs);
 }
 

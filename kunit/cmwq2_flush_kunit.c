@@ -83,7 +83,7 @@ static void flush_wq_waits(struct kunit *test, unsigned int flags, int max_activ
 
 	for (i = 0; i < ARRAY_SIZE(items); i++)
 		items[i] = tw_item(e, tw_fn_nop);
-	for (round = 0; round < 10; round++) {
+	for (round = 0; round < 4; round++) {
 		for (i = 0; i < ARRAY_SIZE(items); i++) {
 			items[i]->finished = 0;
 			tw_queue_on(tw_cpu(i), w, items[i]);

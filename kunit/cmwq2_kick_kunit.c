@@ -39,7 +39,7 @@ static struct tw_env *kick_env(struct kunit *test)
 }
 
 #define NR_LOAD_ITEMS	16
-#define NR_LOAD_ROUNDS	500
+#define NR_LOAD_ROUNDS	300
 
 struct load_ctx {
 	struct tw_item	*items[NR_LOAD_ITEMS];
@@ -206,7 +206,7 @@ static void kick_beside_culler(struct kunit *test)
 {
 	struct tw_env *e = kick_env(test);
 
-	tw_policy(e, "idle_timeout_ms", "0");
+	tw_policy(e, "idle_timeout_ms", "1");
 	load(e, TW_UNBOUND, NULL);
 }
 

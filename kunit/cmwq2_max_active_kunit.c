@@ -249,6 +249,8 @@ static void lower_holds_new_items(struct kunit *test)
 	}
 }
 
+#define NR_ROUNDS 40
+
 static void thread_change_limit(struct tw_thread *t)
 {
 	int i;
@@ -274,7 +276,7 @@ static void limit_changes_under_load(struct kunit *test)
 						NULL, NULL);
 
 		tw_thread_start(t);
-		for (round = 0; round < 100; round++) {
+		for (round = 0; round < NR_ROUNDS; round++) {
 			for (j = 0; j < ARRAY_SIZE(items); j++)
 				tw_queue_on(tw_cpu(j), w, items[j]);
 			for (j = 0; j < ARRAY_SIZE(items); j++)
@@ -284,7 +286,7 @@ static void limit_changes_under_load(struct kunit *test)
 		tw_join(t, "the thread that changes max_active");
 	}
 	for (j = 0; j < ARRAY_SIZE(items); j++)
-		KUNIT_EXPECT_EQ(test, atomic_read(&items[j]->runs), 200);
+		KUNIT_EXPECT_EQ(test, atomic_read(&items[j]->runs), 2 * NR_ROUNDS);
 }
 
 static struct kunit_case max_active_cases[] = {

@@ -10,7 +10,7 @@
 
 KUNIT_ARRAY_PARAM_DESC(engine, tw_engines, name);
 
-#define NR_ITEMS 500
+#define NR_ITEMS 300
 
 struct ordered_ctx {
 	struct tw_log	*log;

@@ -123,6 +123,8 @@ static void queue_stores_are_visible(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, bad, 0);
 }
 
+#define NR_SELF 300
+
 static void fn_requeue_self(struct tw_item *it)
 {
 	if (--it->val > 0)
@@ -137,12 +139,12 @@ static void queue_itself(struct kunit *test)
 	int i;
 
 	it->ctx = w;
-	it->val = 1000;
+	it->val = NR_SELF;
 	tw_queue(w, it);
-	for (i = 0; i < 1000; i++)
-		tw_wait_done(it, "the item to run 1000 times");
+	for (i = 0; i < NR_SELF; i++)
+		tw_wait_done(it, "the item to queue itself again and again");
 	tw_flush_wq(w);
-	KUNIT_EXPECT_EQ(test, atomic_read(&it->runs), 1000);
+	KUNIT_EXPECT_EQ(test, atomic_read(&it->runs), NR_SELF);
 	KUNIT_EXPECT_TRUE(test, tw_item_never_overlapped(it));
 }
 
@@ -163,7 +165,7 @@ static void queue_on_runs_on_that_cpu(struct kunit *test)
 	}
 }
 
-#define NR_MANY 1000
+#define NR_MANY 500
 
 static void run_many(struct kunit *test, unsigned int flags)
 {
