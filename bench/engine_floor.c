@@ -55,7 +55,6 @@ static int bench_floor_setup(struct bench_slot *slot)
 		item->floor.posted = false;
 		task = kthread_create(bench_floor_thread, item, "bench_floor/%u", i);
 		if (IS_ERR(task)) {
-			pr_err("floor: no thread for producer %u (%ld)\n", i, PTR_ERR(task));
 			bench_floor_stop(slot, i);
 			return PTR_ERR(task);
 		}

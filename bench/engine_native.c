@@ -2,9 +2,13 @@
 /*
  * Engine "native": the kernel's own workqueue.
  */
+#include <linux/cred.h>
 #include <linux/err.h>
 #include <linux/fs.h>
 #include <linux/kernel.h>
+#include <linux/kthread.h>
+#include <linux/namei.h>
+#include <linux/path.h>
 #include <linux/string.h>
 
 #include "bench.h"
@@ -14,46 +18,83 @@ static void bench_native_fn(struct work_struct *work)
 	complete(&container_of(work, struct bench_item, native)->done);
 }
 
-/*
- * The kernel exports no function that sets a queue's scope, but the queue has
- * a file for it. It is read back, because a figure for the wrong scope looks
- * just like one for the right scope.
- */
-static int bench_native_set_scope(unsigned int index, const char *scope)
+struct bench_scope_request {
+	struct path		path;
+	const char		*scope;
+	int			ret;
+	struct completion	done;
+};
+
+/* Read back, because figures for a wrong scope look just like those for the right one. */
+static int bench_native_write_scope(struct file *file, const char *scope)
 {
-	char path[80], is[BENCH_NAME_LEN];
-	struct file *file;
+	char is[BENCH_NAME_LEN];
 	loff_t pos = 0;
 	ssize_t ret;
 
-	snprintf(path, sizeof(path),
-		 "/sys/devices/virtual/workqueue/cmwq2_bench.%u/affinity_scope", index);
-	file = filp_open(path, O_RDWR, 0);
-	if (IS_ERR(file)) {
-		pr_err("native: no %s (%ld): is /sys mounted, and does this kernel have scopes (6.6 and later do)?\n",
-		       path, PTR_ERR(file));
-		return PTR_ERR(file);
-	}
 	ret = kernel_write(file, scope, strlen(scope), &pos);
 	if (ret < 0) {
 		pr_err("native: this kernel refuses config_scope '%s' (%zd)\n", scope, ret);
-		goto out;
+		return ret;
 	}
 	pos = 0;
 	ret = kernel_read(file, is, sizeof(is) - 1, &pos);
 	if (ret < 0) {
-		pr_err("native: %s cannot be read (%zd)\n", path, ret);
-		goto out;
+		pr_err("native: the scope cannot be read back (%zd)\n", ret);
+		return ret;
 	}
 	is[ret] = '\0';
-	ret = 0;
 	if (strcmp(strim(is), scope)) {
 		pr_err("native: asked for scope '%s', got '%s'\n", scope, is);
-		ret = -EIO;
+		return -EIO;
 	}
-out:
-	filp_close(file, NULL);
-	return ret;
+	return 0;
+}
+
+static int bench_native_scope_thread(void *data)
+{
+	struct bench_scope_request *request = data;
+	struct file *file = dentry_open(&request->path, O_RDWR, current_cred());
+
+	if (IS_ERR(file)) {
+		pr_err("native: the scope's file cannot be opened (%ld)\n", PTR_ERR(file));
+		request->ret = PTR_ERR(file);
+	} else {
+		request->ret = bench_native_write_scope(file, request->scope);
+		filp_close(file, NULL);
+	}
+	/* The last of the module's text that runs here. */
+	kthread_complete_and_exit(&request->done, 0);
+}
+
+/*
+ * The kernel exports no function that sets a queue's scope, but the queue has
+ * a file for it. Looked up here, as a kernel thread need not see /sys; opened
+ * for writing by a thread, as the caller is inside a write to sysfs already,
+ * and they do not nest.
+ */
+static int bench_native_set_scope(unsigned int index, const char *scope)
+{
+	struct bench_scope_request request = { .scope = scope };
+	struct task_struct *task;
+	char name[80];
+
+	snprintf(name, sizeof(name),
+		 "/sys/devices/virtual/workqueue/cmwq2_bench.%u/affinity_scope", index);
+	request.ret = kern_path(name, 0, &request.path);
+	if (request.ret) {
+		pr_err("native: no %s (%d): is /sys mounted, and does this kernel have scopes (6.6 and later do)?\n",
+		       name, request.ret);
+		return request.ret;
+	}
+	init_completion(&request.done);
+	task = kthread_run(bench_native_scope_thread, &request, "bench_scope");
+	if (IS_ERR(task))
+		request.ret = PTR_ERR(task);
+	else
+		wait_for_completion(&request.done);
+	path_put(&request.path);
+	return request.ret;
 }
 
 static int bench_native_setup(struct bench_slot *slot)

@@ -93,10 +93,8 @@ static int bench_start_producers(struct bench_run *run)
 			return -ENOMEM;
 		task = kthread_create_on_node(bench_producer_thread, p, cpu_to_node(cpu),
 					      "bench_producer/%u", i);
-		if (IS_ERR(task)) {
-			pr_err("no thread for producer %u (%ld)\n", i, PTR_ERR(task));
+		if (IS_ERR(task))
 			return PTR_ERR(task);
-		}
 		kthread_bind(task, cpu);
 		p->task = task;
 		wake_up_process(task);
@@ -151,11 +149,13 @@ static int bench_setup_slots(struct bench_run *run)
 
 	while (run->nr_slots < run->cfg.nr_engines) {
 		ret = bench_setup_slot(run, &run->slots[run->nr_slots]);
-		if (ret) {
+		if (!ret)
+			continue;
+		/* A signal needs no explanation. */
+		if (ret != -EINTR)
 			pr_err("engine '%s' cannot be set up (%d)\n",
 			       run->cfg.engines[run->nr_slots], ret);
-			return ret;
-		}
+		return ret;
 	}
 	return 0;
 }
@@ -291,7 +291,10 @@ int bench_run(const struct bench_config *cfg, char **text, size_t *len)
 	init_completion(&run->turn_over);
 
 	ret = bench_start_producers(run);
-	if (!ret) {
+	if (ret) {
+		if (ret != -EINTR)
+			pr_err("%u producers cannot be started (%d)\n", cfg->producers, ret);
+	} else {
 		bench_measure_clock(run);
 		ret = bench_setup_slots(run);
 		if (!ret)

@@ -14,10 +14,6 @@
 
 #include "bench.h"
 
-#ifndef CMWQ2_BIN_ATTRIBUTE
-#define CMWQ2_BIN_ATTRIBUTE	const struct bin_attribute
-#endif
-
 /* Protects everything here. Not held over a run: bench_running is for that. */
 static DEFINE_MUTEX(bench_lock);
 static struct bench_config bench_config;
