@@ -35,4 +35,5 @@ $(VERBS):
 ##
 ## All but modules install what is missing with apt-get on Debian (root or sudo), and print it elsewhere:
 ## gcc make binutils flex bison bc libelf-dev busybox-static xz-utils qemu-system-x86 python3-venv mmdebstrap.
-## Everything else is kept under out/. Exit status: 0 passed, 1 failed, 2 the machine was lost.
+## Everything else is kept under out/. Exit status of tools/vm/vm VERB: 0 passed, 1 failed, 2 the machine was lost;
+## make itself says 2 for both of the latter.

@@ -14,6 +14,7 @@ from typing import Callable, Iterable, Mapping, Optional
 
 import accel
 import initramfs
+import leaks
 import packages
 import verdict
 from common import EXIT_LOST, OUT, fresh_directory, shown, write_atomically
@@ -109,6 +110,8 @@ def boot(run: Run, accelerator: Optional[str] = None) -> verdict.Outcome:
     run.outcome = verdict.judge(run.kernel.vehicle.name, reported, console, hang, status)
     if not _unpack_results(run) and run.outcome.passed:
         run.outcome = verdict.Outcome(EXIT_LOST, "the results did not arrive whole")
+    if "kmemleak" in run.outcome.cause:
+        run.outcome.cause += f", allocated by {leaks.allocators(run.results)}"
     write_atomically(run.home / "verdict", f"{run.outcome}\nlog: {shown(run.console)}\n")
     return run.outcome
 

@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Who allocated what kmemleak found. It looks after the modules are gone, and then knows no names of theirs."""
+
+import bisect
+import re
+from collections import Counter
+from pathlib import Path
+
+# The allocators themselves, and what takes the trace.
+NOT_GUILTY = re.compile(r"(save_stack_trace|stack_trace_save|set_track_prepare|__alloc_object|__create_object"
+                        r"|kmemleak_\w+|\w*k[mvz]*alloc\w*|kmem_cache_\w+|__?slab\w*|kstrn?dup|kvasprintf\w*|kasprintf)\b")
+
+
+def _module_symbols(symbols: Path) -> list:
+    """(address, name) of all modules that were ever loaded, the latest of an address winning."""
+    known = {}
+    for line in symbols.read_text().splitlines() if symbols.exists() else []:
+        address, _, name, module = line.split(maxsplit=3)
+        known[int(address, 16)] = f"{name} {module}"
+    return sorted(known.items())
+
+
+def _named(text: str, known: list) -> str:
+    addresses = [address for address, _ in known]
+
+    def name(match: "re.Match[str]") -> str:
+        address = int(match[1], 16)
+        index = bisect.bisect_right(addresses, address) - 1
+        if index < 0 or address - addresses[index] > 1 << 12:
+            return match[0]
+        return f"    {known[index][1].split()[0]}+{address - addresses[index]:#x} {known[index][1].split()[1]}"
+
+    return re.sub(r"^    (0x[0-9a-f]+)$", name, text, flags=re.MULTILINE)
+
+
+def allocators(results: Path) -> str:
+    """The functions behind the leaks, most frequent first; the report gets their names as well."""
+    report = results / "kmemleak"
+    if not report.exists():
+        return "nobody knows: the report is missing"
+    text = _named(report.read_text(), _module_symbols(results / "symbols"))
+    report.write_text(text)
+    guilty: Counter = Counter()
+    for trace in text.split("unreferenced object")[1:]:
+        frames = re.findall(r"^    (\S+\+0x\S+(?: \[\w+\])?|0x[0-9a-f]+)$", trace, re.MULTILINE)
+        guilty[next((frame for frame in frames if not NOT_GUILTY.match(frame)), "an unknown caller")] += 1
+    return ", ".join(f"{name} ({count})" for name, count in guilty.most_common(3))
