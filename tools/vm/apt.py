@@ -11,14 +11,14 @@ MIRROR = "http://deb.debian.org/debian"
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
 
-def _inherited() -> list:
-    """What the system's apt is told about the network and about stale mirrors holds for ours too."""
+def inherited() -> list:
+    """NAME=VALUE of what the system's apt is told about the network and about stale mirrors: it holds for ours too."""
     wanted = ("Acquire::Check-Valid-Until", "Acquire::http::Proxy", "Acquire::https::Proxy", "Acquire::ForceIPv4")
     options = []
     for line in output_of(["apt-config", "dump"]).splitlines():
         match = re.match(r'([\w:-]+) "(.*)";$', line)
         if match and match[1].lower() in (name.lower() for name in wanted) and match[2]:
-            options += ["-o", f"{match[1]}={match[2]}"]
+            options.append(f"{match[1]}={match[2]}")
     return options
 
 
@@ -39,7 +39,12 @@ class Archive:
             # Without this root's apt fetches as _apt, which cannot write below a home directory.
             "APT::Sandbox::User": "root", "APT::Architecture": "amd64", "APT::Architectures": "amd64",
         }
-        return [word for key, value in settings.items() for word in ("-o", f"{key}={value}")] + _inherited()
+        return [word for key, value in settings.items() for word in ("-o", f"{key}={value}")] + [
+            word for option in inherited() for word in ("-o", option)]
+
+    def sources(self) -> list:
+        """The lines of a sources.list."""
+        return [f"deb [signed-by={KEYRING}] {MIRROR} {suite} main" for suite in self.suites]
 
     def update(self) -> None:
         """Fetch the package lists, once a run."""
@@ -48,12 +53,12 @@ class Archive:
         for part in ("state/lists/partial", "cache/archives/partial"):
             (self.home / part).mkdir(parents=True, exist_ok=True)
         (self.home / "state/status").touch()
-        (self.home / "sources.list").write_text(
-            "".join(f"deb [signed-by={KEYRING}] {MIRROR} {suite} main\n" for suite in self.suites))
+        (self.home / "sources.list").write_text("".join(f"{line}\n" for line in self.sources()))
         try:
             output_of(["apt-get", *self._options(), "-q", "-o", "APT::Update::Error-Mode=any", "update"])
         except Problem as problem:
-            raise Problem(f"no package lists from {MIRROR} ({' '.join(self.suites)}): {problem}") from None
+            raise Problem(f"no package lists of {', '.join(self.suites)} from {MIRROR}: no network, or a proxy that "
+                          f"apt does not know? ({str(problem).rsplit(': ', maxsplit=1)[-1]})") from None
         self._updated = True
 
     def newest(self, package: str) -> str:
@@ -68,12 +73,6 @@ class Archive:
         self.update()
         found = output_of(["apt-cache", *self._options(), "pkgnames"]).split()
         return sorted(name for name in found if re.fullmatch(pattern, name))
-
-    def depends(self, package: str) -> list:
-        """What @package depends on, first alternatives only."""
-        self.update()
-        text = output_of(["apt-cache", *self._options(), "depends", package])
-        return re.findall(r"^ *\|?Depends: (\S+)", text, re.MULTILINE)
 
     def download(self, package: str, version: str, into: Path) -> Path:
         """The .deb of @package below @into."""

@@ -108,7 +108,7 @@ def boot(run: Run, accelerator: Optional[str] = None) -> verdict.Outcome:
     console = run.console.read_text(errors="replace")
     reported = verdict.read_reported(run.home / "verdict.channel")
     run.outcome = verdict.judge(run.kernel.vehicle.name, reported, console, hang, status)
-    if not _unpack_results(run) and run.outcome.passed:
+    if not unpack_results(run) and run.outcome.passed:
         run.outcome = verdict.Outcome(EXIT_LOST, "the results did not arrive whole")
     if "kmemleak" in run.outcome.cause:
         run.outcome.cause += f", allocated by {leaks.allocators(run.results)}"
@@ -116,7 +116,7 @@ def boot(run: Run, accelerator: Optional[str] = None) -> verdict.Outcome:
     return run.outcome
 
 
-def _unpack_results(run: Run) -> bool:
+def unpack_results(run: Run) -> bool:
     """The files out of the results channel: one archive after the other, the last perhaps cut off."""
     run.results.mkdir(exist_ok=True)
     data = (run.home / "results.channel").read_bytes()

@@ -95,7 +95,8 @@ def check_config(fragment: str, config: str) -> list:
     return lost
 
 
-def _key(target: Vehicle, tree: source.Source) -> str:
+def key(target: Vehicle, tree: source.Source) -> str:
+    """The content a kernel is built from, as a short name."""
     compiler = output_of(["gcc", "--version"]).splitlines()[0]
     content = "\n".join((tree.name, wanted(_fragment(target)), compiler, " ".join(target.targets)))
     return hashlib.sha256(content.encode()).hexdigest()[:12]
@@ -105,27 +106,28 @@ def provide(target: Vehicle) -> Kernel:
     """The kernel of @target, built now unless a whole one is in the cache."""
     packages.require("build", *([] if source.given() else ["source"]))
     tree = source.provide()
-    build = CACHE / "kernels" / f"{target.name}-{_key(target, tree)}"
+    build = CACHE / "kernels" / f"{target.name}-{key(target, tree)}"
     with lock(build.name):
-        if tree.mine or not _whole(build, target):
+        if tree.mine or not whole(build, target):
             need_space(CACHE, target.gib)
             _build(target, tree, build)
         _say_where(target, build)
         return Kernel(target, build, tree, (build / "include/config/kernel.release").read_text().strip())
 
 
-def _artefacts(target: Vehicle) -> tuple:
+def artefacts(target: Vehicle) -> tuple:
+    """What a finished build has."""
     return (target.image, "vmlinux", "Module.symvers", ".config", "lib/test_workqueue.ko", "scripts/mod/modpost")
 
 
-def _whole(build: Path, target: Vehicle) -> bool:
+def whole(build: Path, target: Vehicle) -> bool:
     """Whether @build was finished, and is as it was then: a full disk or a stray rm leaves a stamp behind."""
     try:
         stamp = json.loads((build / "ready.json").read_text())
     except (OSError, ValueError):
         return False
     return all((build / name).is_file() and (build / name).stat().st_size == stamp.get(name)
-               for name in _artefacts(target))
+               for name in artefacts(target))
 
 
 def _build(target: Vehicle, tree: source.Source, build: Path) -> None:
@@ -150,7 +152,7 @@ def _build(target: Vehicle, tree: source.Source, build: Path) -> None:
     symvers = build / "Module.symvers"
     if not symvers.exists():
         shutil.copy(build / "vmlinux.symvers", symvers)
-    stamp = {name: (build / name).stat().st_size for name in _artefacts(target)}
+    stamp = {name: (build / name).stat().st_size for name in artefacts(target)}
     write_atomically(build / "ready.json", json.dumps({**stamp, "objects": progress.done}, indent=1))
     progress.finish(f"{progress.done} files built")
 

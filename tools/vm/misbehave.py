@@ -11,6 +11,7 @@ import guest
 import kernel
 import modules
 import suites
+import units
 from common import EXIT_FAILED, EXIT_LOST, EXIT_PASSED, Problem, say, shown, took
 
 
@@ -75,12 +76,19 @@ CASES = [
 def check(vehicles: list, pattern: str) -> int:
     """Run the cases on @vehicles whose name matches @pattern; the exit status."""
     cases = [case for case in CASES if case.vehicle in vehicles and fnmatch.fnmatchcase(case.name, pattern)]
-    if not cases:
+    checks = [each for each in units.CHECKS if fnmatch.fnmatchcase(each.__name__, pattern)]
+    if not cases and not checks:
         raise Problem(f"SUITE={pattern} matches no case; allowed: a glob over "
                       f"{', '.join(sorted({case.name for case in CASES}))}")
+    failed = 0
+    for each in checks:
+        wrong = units.check(each)
+        failed += bool(wrong)
+        say(f"{'FAIL' if wrong else 'PASS'}  host   {each.__name__:24} {wrong}".rstrip())
+    if not cases:
+        return _end(len(checks), failed)
     kernels = {name: kernel.provide(kernel.vehicle(name)) for name in vehicles}
     built = {name: modules.build_selftest(each) for name, each in kernels.items()}
-    failed = 0
     for number, case in enumerate(cases):
         start = time.monotonic()
         run = guest.run_job(kernels[case.vehicle], case.job, f"harness-{number:02}-{case.name.replace(' ', '-')}",
@@ -90,7 +98,11 @@ def check(vehicles: list, pattern: str) -> int:
         say(f"{'FAIL' if wrong else 'PASS'}  {case.vehicle:5}  {case.name:16} {took(start):>7}  {wrong or _said(case, run)}")
         if wrong:
             say(f"      log: {shown(run.console)}")
-    say(f"{len(cases) - failed} passed, {failed} failed")
+    return _end(len(checks) + len(cases), failed)
+
+
+def _end(number: int, failed: int) -> int:
+    say(f"{number - failed} passed, {failed} failed")
     return EXIT_FAILED if failed else EXIT_PASSED
 
 

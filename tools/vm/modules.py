@@ -43,9 +43,14 @@ def build_in_place(kdir: Path, compiler: str, warnings: str) -> None:
     say(f"  modules for {kdir} built in {took(start)}")
 
 
+def tree() -> list:
+    """What a build is made from, for mirror()."""
+    return [(ROOT / name, name) for name in SOURCES]
+
+
 def build(kernel: Kernel) -> list:
     """All modules for @kernel, in a directory of its own; their paths."""
-    return _build(kernel.build, kernel.vehicle.name, [(ROOT / name, name) for name in SOURCES])
+    return _build(kernel.build, kernel.vehicle.name, tree())
 
 
 def build_selftest(kernel: Kernel) -> list:

@@ -113,5 +113,5 @@ def judge(vehicle: str, reported: str, console: str, hang: Optional[str], status
 def read_reported(channel: Path) -> str:
     """The last whole line of the verdict channel that is a verdict."""
     lines = channel.read_text(errors="replace").split("\n")[:-1] if channel.exists() else []
-    verdicts = [line.strip() for line in lines if line.startswith(("PASSED", "FAILED"))]
+    verdicts = [line.strip() for line in lines if line.strip() == "PASSED" or line.startswith("FAILED ")]
     return verdicts[-1] if verdicts else ""

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: GPL-2.0
+"""`make check-compat`: Debian's own kernels. Built with their suite's compiler, loaded, used and unloaded there."""
+
+import os
+import re
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import apt
+import guest
+import modules
+import packages
+from common import (CACHE, EXIT_FAILED, EXIT_LOST, EXIT_PASSED, OUT, Problem, Progress, jobs, lock, need_space,
+                    run_logged, say, shown, took, write_atomically)
+from kernel import Vehicle
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """A kernel series of Debian and the suites it comes from."""
+
+    series: str
+    suites: tuple
+    bench: str = "items=2000 rounds=3"      # short: what is asked here is whether it works at all
+
+
+DISTRIBUTIONS = (
+    # Its own workqueues have no affinity scopes yet, so there is nothing to compare an unbound queue with.
+    Distribution("6.1", ("bookworm",), "queue=percpu items=2000 rounds=3"),
+    Distribution("6.12", ("trixie",)),
+    Distribution("7.2", ("trixie", "trixie-backports")),
+)
+LIMIT = 40
+# Beside the headers and what they pull in; W=1 has the kernel check comments with a script in perl or python.
+TOOLS = "make,gcc,perl,python3"
+
+
+@dataclass(frozen=True)
+class DebianKernel:
+    """What guest.boot() needs to know of a kernel."""
+
+    vehicle: Vehicle
+    image: Path
+    release: str
+
+
+def _number(release: str) -> list:
+    return [int(digits) for digits in re.findall(r"\d+", release)]
+
+
+def _release(archive: apt.Archive, series: str) -> str:
+    """The newest kernel release of @series with both headers and an image."""
+    pattern = rf"{re.escape(series)}\.[\w.+-]*amd64"
+    headers, images = (
+        {name[len(prefix):] for name in archive.names(prefix + pattern)} for prefix in ("linux-headers-", "linux-image-"))
+    found = [name for name in headers & images if not re.search(r"-(rt|cloud)-", name)]
+    if not found:
+        raise Problem(f"Debian's {', '.join(archive.suites)} has no kernel {series}")
+    return max(found, key=_number)
+
+
+def _provide(which: Distribution) -> tuple:
+    """The chroot to build in and the kernel to boot; looked up once, as the source is."""
+    home = CACHE / "chroots" / which.series
+    with lock(f"chroot-{which.series}"):
+        stamp = home / "ready"
+        if not stamp.exists() or not stamp.read_text().endswith(f" {TOOLS}\n"):
+            _make(which, home)
+        release = stamp.read_text().split()[0]
+    vehicle = Vehicle(f"v{which.series}", "x86_64", (), (), "", 0, 0, 2)
+    return home / "root", DebianKernel(vehicle, home / f"image/boot/vmlinuz-{release}", release)
+
+
+def _make(which: Distribution, home: Path) -> None:
+    need_space(CACHE, 2)
+    shutil.rmtree(home, ignore_errors=True)
+    archive = apt.Archive(f"compat-{which.series}", *which.suites)
+    release = _release(archive, which.series)
+    progress = Progress(f"Debian's {release}: its compiler and headers in a chroot, its image beside")
+    image = f"linux-image-{release}"
+    apt.unpack(archive.download(image, archive.newest(image), home / "deb"), home / "image")
+    options = [f"--aptopt={name} \"{value}\"" for name, value in (word.split("=", 1) for word in apt.inherited())]
+    log = OUT / "log" / f"chroot-{which.series}.log"
+    run_logged(["mmdebstrap", "--variant=essential", f"--include={TOOLS},linux-headers-{release}", *options,
+                which.suites[0], home / "root", *archive.sources()], log)
+    shutil.rmtree(home / "deb")
+    write_atomically(home / "ready", f"{release} {TOOLS}\n")
+    progress.finish("ready")
+
+
+def _build(root: Path, release: str) -> list:
+    """The modules, with every warning an error."""
+    work = root / "build"
+    log = OUT / "log" / f"compat-{release}.log"
+    log.unlink(missing_ok=True)
+    modules.mirror(modules.tree(), work)
+    # objtool wants /proc; the mount lives in a namespace of its own and goes with the build.
+    script = 'mount -t proc proc "$1/proc" && root=$1 && shift && exec chroot "$root" "$@"'
+    run_logged(["unshare", "--mount", "sh", "-c", script, "sh", root, "make", "-C", f"/lib/modules/{release}/build",
+                "M=/build", f"-j{jobs()}", "W=1", "KCFLAGS=-Werror", "modules"], log)
+    return sorted(work.rglob("*.ko"))
+
+
+def _try(which: Distribution) -> int:
+    start = time.monotonic()
+    root, target = _provide(which)
+    try:
+        files = _build(root, target.release)
+    except Problem as problem:
+        say(f"FAIL  {target.release:28} {took(start):>8}  the build: {problem}")
+        return EXIT_FAILED
+    run = guest.run_job(target, "bench", f"compat-{which.series}", files, {"BENCH_CONFIG": which.bench}, limit=LIMIT)
+    outcome = run.outcome
+    said = f"built with W=1, loaded, benchmarked, unloaded ({' '.join(path.name for path in files)})"
+    say(f"{'PASS' if outcome.passed else 'FAIL'}  {target.release:28} {took(start):>8}  {said if outcome.passed else outcome}")
+    if not outcome.passed:
+        say(f"      log: {shown(run.console)}")
+    return outcome.status
+
+
+def check() -> int:
+    """All of them; the exit status."""
+    if os.geteuid() != 0:
+        raise Problem("check-compat needs root: it builds in chroots")
+    packages.require("chroot", "source", "x86", "guest")
+    statuses = [_try(which) for which in DISTRIBUTIONS]
+    passed = statuses.count(EXIT_PASSED)
+    say(f"{passed} passed, {len(statuses) - passed} failed")
+    return EXIT_LOST if EXIT_LOST in statuses else EXIT_FAILED if EXIT_FAILED in statuses else EXIT_PASSED

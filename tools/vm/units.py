@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The parts of the harness that decide, each fed what it must refuse. No guest is needed."""
+
+import contextlib
+import dataclasses
+import io
+import json
+import tarfile
+import tempfile
+from pathlib import Path
+from typing import Callable, Iterator
+
+import guest
+import kernel
+import modules
+import source
+import suites
+import verdict
+from common import EXIT_FAILED, EXIT_LOST, EXIT_PASSED, Problem
+
+KNOWN_COMPLAINT = """\
+   1.000 [    0.680000] WARNING: suspicious RCU usage
+   1.000 [    0.680000] 7.3.4 #1 Not tainted
+   1.000 [    0.680000] -----------------------------
+   1.000 [    0.680000] kernel/rcu/tree.c:3185 Callback enqueued on offline CPU!!
+"""
+OTHER_COMPLAINT = KNOWN_COMPLAINT.replace("Callback enqueued on offline CPU!!", "suspicious rcu_dereference_check()!")
+MODULE = f"   2.000 [    1.000000] {verdict.FIRST_MODULE}\n"
+
+
+@contextlib.contextmanager
+def _directory() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory() as name:
+        yield Path(name)
+
+
+def _expect(got: object, wanted: object) -> None:
+    if got != wanted:
+        raise AssertionError(f"{got!r} instead of {wanted!r}")
+
+
+def _refused(action: Callable[[], object], *words: str) -> None:
+    try:
+        action()
+    except Problem as problem:
+        for word in words:
+            if word not in str(problem):
+                raise AssertionError(f"'{word}' is not named: {problem}") from None
+        return
+    raise AssertionError("was accepted")
+
+
+def dropped_option() -> None:
+    """An option Kconfig does not know is named, whether asked for or asserted; =n is met by absence."""
+    fragment = "CONFIG_A=y # why\n#CHECK CONFIG_B=y\nCONFIG_C=n\nCONFIG_D=n\nCONFIG_E=40 # why\n"
+    _expect(kernel.check_config(fragment, "CONFIG_A=y\nCONFIG_D=y\nCONFIG_E=4\n"),
+            ["CONFIG_D=n", "CONFIG_E=40", "CONFIG_B=y"])
+    _expect(kernel.check_config(fragment, "CONFIG_A=y\nCONFIG_B=y\nCONFIG_E=40\n"), [])
+
+
+def reasons() -> None:
+    """Every option of every fragment has its reason beside it."""
+    for path in sorted(kernel.CONFIG.glob("*.config")):
+        for line in path.read_text().splitlines():
+            if line.startswith("CONFIG_") and "#" not in line:
+                raise AssertionError(f"{path.name}: {line} has no reason")
+
+
+def half_built_kernel() -> None:
+    """A build without its stamp, or that is not what its stamp says, is not trusted."""
+    target = kernel.VEHICLES["uml"]
+    with _directory() as build:
+        names = kernel.artefacts(target)
+        for name in names:
+            (build / name).parent.mkdir(parents=True, exist_ok=True)
+            (build / name).write_text(name)
+        _expect(kernel.whole(build, target), False)
+        (build / "ready.json").write_text(json.dumps({name: len(name) for name in names}))
+        _expect(kernel.whole(build, target), True)
+        (build / target.image).write_text("")
+        _expect(kernel.whole(build, target), False)
+        (build / target.image).unlink()
+        _expect(kernel.whole(build, target), False)
+        (build / "ready.json").write_text("{")
+        _expect(kernel.whole(build, target), False)
+
+
+def content_of_the_key() -> None:
+    """Another source or another option is another kernel; another comment is not."""
+    tree = source.Source(Path("/"), "1", False)
+    target = kernel.VEHICLES["uml"]
+    key = kernel.key(target, tree)
+    _expect(kernel.key(target, dataclasses.replace(tree, name="2")) == key, False)
+    _expect(kernel.key(dataclasses.replace(target, fragments=("base",)), tree) == key, False)
+    _expect(kernel.wanted("CONFIG_A=y # why\n# text\n"), kernel.wanted("CONFIG_A=y\t\t# why not\n"))
+
+
+def known_complaint() -> None:
+    """It is excused on its vehicle, before the first module, and if it is exactly that one."""
+    _expect(verdict.complaints("debug", KNOWN_COMPLAINT + MODULE), [])
+    _expect(len(verdict.complaints("uml", KNOWN_COMPLAINT + MODULE)), 1)
+    _expect(len(verdict.complaints("debug", MODULE + KNOWN_COMPLAINT)), 1)
+    _expect(len(verdict.complaints("debug", OTHER_COMPLAINT + MODULE)), 1)
+
+
+def every_complaint() -> None:
+    """Each thing a kernel says when something is wrong is heard, with or without a time before it."""
+    said = ("BUG: KASAN: slab-use-after-free in x", "WARNING: possible recursive locking detected", "Oops: 0000 [#1]",
+            "INFO: task insmod:1 blocked for more than 120 seconds.", "rcu: INFO: rcu_preempt detected stalls",
+            "BUG: sleeping function called from invalid context at x.c:1", "WARNING: inconsistent lock state",
+            "ODEBUG: free active object", "list_add corruption. prev->next should be next", "INFO: lockdep is turned off.",
+            "BUG: workqueue lockup - pool cpus=0", "watchdog: BUG: soft lockup - CPU#0 stuck for 22s!",
+            "kernel BUG at x.c:1!", "UBSAN: shift-out-of-bounds in x.c:1", "WARNING: x.c:1 at y+0x1/0x2")
+    for text in said:
+        for before in ("", "   1.000 ", "   1.000 [    1.000000] ", "   1.000 [    1.000000][   T12] "):
+            if not verdict.complaints("uml", f"{before}{text}\n"):
+                raise AssertionError(f"not heard: {before}{text}")
+    _expect(verdict.complaints("uml", "   1.000 [    1.000000] cmwq2: loaded\n"), [])
+
+
+def judgement() -> None:
+    """The console can only make things worse, and no word is no success."""
+    _expect(verdict.judge("uml", "PASSED", "", None, 0).status, EXIT_PASSED)
+    _expect(verdict.judge("uml", "PASSED", "BUG: x", None, 0).status, EXIT_FAILED)
+    _expect(verdict.judge("uml", "PASSED", "", None, 1).status, EXIT_LOST)
+    _expect(verdict.judge("uml", "PASSED", "", "booting", 0).status, EXIT_FAILED)
+    _expect(verdict.judge("uml", "", "PASSED", None, 0).status, EXIT_LOST)
+    _expect(verdict.judge("uml", "", "Kernel panic - not syncing: x", None, 0).status, EXIT_FAILED)
+    _expect(verdict.judge("uml", "FAILED x", "", None, 0).cause, "x")
+
+
+def verdict_channel() -> None:
+    """A line that was cut off, and one that only looks like a verdict, do not count."""
+    with _directory() as home:
+        channel = home / "verdict"
+        for text, reported in (("PASSED", ""), ("PASSED\n", "PASSED"), ("EVENT PASSED\n", ""),
+                               ("PASSED\nFAILED x\n", "FAILED x"), ("PASSEDX\n", "")):
+            channel.write_text(text)
+            _expect(verdict.read_reported(channel), reported)
+
+
+def results_channel() -> None:
+    """Results that were cut off are noticed, and none of them leaves its directory."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for name in ("./ktap/a", "../outside"):
+            member = tarfile.TarInfo(name)
+            member.size = 600
+            archive.addfile(member, io.BytesIO(b"x" * 600))
+    whole = buffer.getvalue()
+    with _directory() as home:
+        run = guest.Run(kernel=None, job="", home=home / "run")     # type: ignore
+        run.home.mkdir()
+        for data, complete in ((whole, True), (whole + whole, True), (whole[:700], False), (b"", False)):
+            (run.home / "results.channel").write_bytes(data)
+            _expect(guest.unpack_results(run), complete)
+        _expect((run.results / "ktap/a").stat().st_size, 600)
+        _expect((run.home / "outside").exists(), False)
+
+
+def mirrored_sources() -> None:
+    """What changes is copied, what does not is left alone, what is gone goes, objects stay."""
+    with _directory() as home:
+        origin, copy = home / "src", home / "copy"
+        origin.mkdir()
+        (origin / "a.c").write_text("1")
+        (origin / "b.c").write_text("1")
+        modules.mirror([(origin, "src")], copy)
+        stamp = (copy / "src/a.c").stat().st_mtime_ns
+        (copy / "src/a.o").write_text("object")
+        (copy / "src/b.ko").write_text("object")
+        (origin / "b.c").unlink()
+        modules.mirror([(origin, "src")], copy)
+        _expect((copy / "src/a.c").stat().st_mtime_ns, stamp)
+        _expect(sorted(path.name for path in (copy / "src").iterdir()), ["a.c", "a.o"])
+
+
+def bad_input() -> None:
+    """What cannot be used is named, with what can be."""
+    _refused(lambda: kernel.vehicle("arm"), "VM=arm", "uml")
+    _refused(lambda: modules.check_kdir(Path("/etc")), "KDIR=/etc", "allowed")
+    _refused(lambda: suites.check(["uml"], "nothing"), "SUITE=nothing", "allowed")
+
+
+CHECKS = (dropped_option, reasons, half_built_kernel, content_of_the_key, known_complaint, every_complaint, judgement,
+          verdict_channel, results_channel, mirrored_sources, bad_input)
+
+
+def check(name: Callable[[], None]) -> str:
+    """What is wrong with one of CHECKS, or ''."""
+    try:
+        name()
+    except AssertionError as error:
+        return str(error) or "failed"
+    return ""
