@@ -341,4 +341,5 @@ static struct kunit_suite attrs_suite = {
 	.name = "cmwq2_attrs",
 	.test_cases = attrs_cases,
 };
+
 kunit_test_suites(&attrs_suite);

@@ -397,4 +397,5 @@ static struct kunit_suite cancel_suite = {
 	.name = "cmwq2_cancel",
 	.test_cases = cancel_cases,
 };
+
 kunit_test_suites(&cancel_suite);

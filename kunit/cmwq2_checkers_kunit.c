@@ -154,4 +154,5 @@ static struct kunit_suite checkers_suite = {
 	.name = "cmwq2_checkers",
 	.test_cases = checkers_cases,
 };
+
 kunit_test_suites(&checkers_suite);

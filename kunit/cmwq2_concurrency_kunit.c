@@ -385,4 +385,5 @@ static struct kunit_suite concurrency_suite = {
 	.name = "cmwq2_concurrency",
 	.test_cases = concurrency_cases,
 };
+
 kunit_test_suites(&concurrency_suite);

@@ -242,4 +242,5 @@ static struct kunit_suite delayed_suite = {
 	.name = "cmwq2_delayed",
 	.test_cases = delayed_cases,
 };
+
 kunit_test_suites(&delayed_suite);

@@ -235,4 +235,5 @@ static struct kunit_suite drain_suite = {
 	.name = "cmwq2_drain",
 	.test_cases = drain_cases,
 };
+
 kunit_test_suites(&drain_suite);

@@ -306,4 +306,5 @@ static struct kunit_suite flush_suite = {
 	.name = "cmwq2_flush",
 	.test_cases = flush_cases,
 };
+
 kunit_test_suites(&flush_suite);

@@ -19,7 +19,7 @@ static void occupy(struct tw_env *e, struct tw_wq *w, int cpu, struct tw_item **
 		tw_queue_on(cpu, w, items[i]);
 	}
 	for (i = 0; i < nr; i++)
-		tw_wait_started(items[i], "the items that occupy workers");
+		tw_wait_started(items[i], "the items that take the workers");
 }
 
 static void release(struct tw_item **items, int from, int to)
@@ -239,4 +239,5 @@ static struct kunit_suite idle_suite = {
 	.name = "cmwq2_idle",
 	.test_cases = idle_cases,
 };
+
 kunit_test_suites(&idle_suite);

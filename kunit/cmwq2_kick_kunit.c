@@ -352,4 +352,5 @@ static struct kunit_suite kick_suite = {
 	.name = "cmwq2_kick",
 	.test_cases = kick_cases,
 };
+
 kunit_test_suites(&kick_suite);

@@ -305,4 +305,5 @@ static struct kunit_suite max_active_suite = {
 	.name = "cmwq2_max_active",
 	.test_cases = max_active_cases,
 };
+
 kunit_test_suites(&max_active_suite);

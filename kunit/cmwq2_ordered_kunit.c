@@ -187,4 +187,5 @@ static struct kunit_suite ordered_suite = {
 	.name = "cmwq2_ordered",
 	.test_cases = ordered_cases,
 };
+
 kunit_test_suites(&ordered_suite);

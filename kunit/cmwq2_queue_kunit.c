@@ -347,4 +347,5 @@ static struct kunit_suite queue_suite = {
 	.name = "cmwq2_queue",
 	.test_cases = queue_cases,
 };
+
 kunit_test_suites(&queue_suite);

@@ -159,4 +159,5 @@ static struct kunit_suite reentrancy_suite = {
 	.name = "cmwq2_reentrancy",
 	.test_cases = reentrancy_cases,
 };
+
 kunit_test_suites(&reentrancy_suite);

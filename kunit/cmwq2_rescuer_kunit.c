@@ -267,4 +267,5 @@ static struct kunit_suite rescuer_suite = {
 	.name = "cmwq2_rescuer",
 	.test_cases = rescuer_cases,
 };
+
 kunit_test_suites(&rescuer_suite);
