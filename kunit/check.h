@@ -12,10 +12,11 @@
 
 /**
  * struct tw_log - who came when
+ * @lock: protects the rest
  * @nr: entries, which may exceed @max: the surplus is counted, not stored
  */
 struct tw_log {
-	spinlock_t	lock;
+	spinlock_t	lock;	/* the rest */
 	int		max;
 	int		nr;
 	int		id[];

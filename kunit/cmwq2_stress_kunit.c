@@ -30,25 +30,33 @@ struct stress_kind {
 	const struct tw_engine		*engine;
 	unsigned int			flags;
 	int				max_active;
-	enum cmwq2_affn_scope		scope;
+	enum cmwq2_affn_scope		scope;	/* CMWQ2_AFFN_DFL if not given */
 };
 
-#define STRESS_KIND(kind, ...)						\
-	{ "native_" kind, &tw_engines[TW_NATIVE], __VA_ARGS__ },	\
-	{ "cmwq2_" kind, &tw_engines[TW_CMWQ2], __VA_ARGS__ }
+#define NATIVE	(&tw_engines[TW_NATIVE])
+#define CMWQ2	(&tw_engines[TW_CMWQ2])
 
 static const struct stress_kind stress_kinds[] = {
-	STRESS_KIND("percpu", TW_PERCPU, 0, CMWQ2_AFFN_DFL),
-	STRESS_KIND("percpu_one", TW_PERCPU, 1, CMWQ2_AFFN_DFL),
-	STRESS_KIND("highpri", TW_PERCPU | TW_HIGHPRI, 0, CMWQ2_AFFN_DFL),
-	STRESS_KIND("intensive", TW_PERCPU | TW_CPU_INTENSIVE, 0, CMWQ2_AFFN_DFL),
-	STRESS_KIND("unbound", TW_UNBOUND, 0, CMWQ2_AFFN_DFL),
-	STRESS_KIND("unbound_three", TW_UNBOUND, 3, CMWQ2_AFFN_DFL),
-	STRESS_KIND("ordered", TW_ORDERED, 0, CMWQ2_AFFN_DFL),
-	STRESS_KIND("reclaim", TW_PERCPU | TW_MEM_RECLAIM, 0, CMWQ2_AFFN_DFL),
-	STRESS_KIND("unbound_reclaim", TW_UNBOUND | TW_MEM_RECLAIM, 0, CMWQ2_AFFN_DFL),
-	{ "cmwq2_scope_cpu", &tw_engines[TW_CMWQ2], TW_UNBOUND, 0, CMWQ2_AFFN_CPU },
-	{ "cmwq2_scope_system", &tw_engines[TW_CMWQ2], TW_UNBOUND, 0, CMWQ2_AFFN_SYSTEM },
+	{ "native_percpu", NATIVE, TW_PERCPU, 0 },
+	{ "cmwq2_percpu", CMWQ2, TW_PERCPU, 0 },
+	{ "native_percpu_one", NATIVE, TW_PERCPU, 1 },
+	{ "cmwq2_percpu_one", CMWQ2, TW_PERCPU, 1 },
+	{ "native_highpri", NATIVE, TW_PERCPU | TW_HIGHPRI, 0 },
+	{ "cmwq2_highpri", CMWQ2, TW_PERCPU | TW_HIGHPRI, 0 },
+	{ "native_intensive", NATIVE, TW_PERCPU | TW_CPU_INTENSIVE, 0 },
+	{ "cmwq2_intensive", CMWQ2, TW_PERCPU | TW_CPU_INTENSIVE, 0 },
+	{ "native_unbound", NATIVE, TW_UNBOUND, 0 },
+	{ "cmwq2_unbound", CMWQ2, TW_UNBOUND, 0 },
+	{ "native_unbound_three", NATIVE, TW_UNBOUND, 3 },
+	{ "cmwq2_unbound_three", CMWQ2, TW_UNBOUND, 3 },
+	{ "native_ordered", NATIVE, TW_ORDERED, 0 },
+	{ "cmwq2_ordered", CMWQ2, TW_ORDERED, 0 },
+	{ "native_reclaim", NATIVE, TW_PERCPU | TW_MEM_RECLAIM, 0 },
+	{ "cmwq2_reclaim", CMWQ2, TW_PERCPU | TW_MEM_RECLAIM, 0 },
+	{ "native_unbound_reclaim", NATIVE, TW_UNBOUND | TW_MEM_RECLAIM, 0 },
+	{ "cmwq2_unbound_reclaim", CMWQ2, TW_UNBOUND | TW_MEM_RECLAIM, 0 },
+	{ "cmwq2_scope_cpu", CMWQ2, TW_UNBOUND, 0, CMWQ2_AFFN_CPU },
+	{ "cmwq2_scope_system", CMWQ2, TW_UNBOUND, 0, CMWQ2_AFFN_SYSTEM },
 };
 
 KUNIT_ARRAY_PARAM_DESC(kind, stress_kinds, name);
