@@ -66,7 +66,7 @@ def settings_text(settings: Mapping[str, object]) -> str:
 
 
 def write(path: Path, job: str, modules: Iterable[Path], settings: Mapping[str, object]) -> None:
-    """The initramfs that runs guest/job-@job.sh with @modules in /modules."""
+    """The initramfs that runs guest/job-@job.sh with @modules in /modules, and whatever programs are among them."""
     archive = Archive()
     for name in ("proc", "sys", "dev", "tmp", "run", "root"):
         archive.directory(name)
@@ -84,5 +84,5 @@ def write(path: Path, job: str, modules: Iterable[Path], settings: Mapping[str, 
     archive.file("harness/settings", settings_text({"JOB": job, **settings}).encode())
     archive.directory("modules")
     for module in modules:
-        archive.file(f"modules/{module.name}", module.read_bytes())
+        archive.file(f"modules/{module.name}", module.read_bytes(), 0o644 if module.suffix == ".ko" else 0o755)
     archive.write(path)

@@ -20,7 +20,6 @@ BADNESS = re.compile("|".join((
     r"\blist_(?:add|del) corruption.*", r"\bKernel panic - not syncing.*", r"\bsoft lockup.*", r"\bhard LOCKUP.*",
     r"\bworkqueue lockup.*", r"\bOut of memory: .*", r"\bunable to handle .*", r"\bgeneral protection fault.*",
     r"\bSegfault with no mm.*", r"\bkmemleak: .*(?:new suspected|disabled).*", r"\bslab .*corruption.*",
-    r"\bCMWQ2 BUG\b.*",
 )))
 
 PANIC = re.compile(r"Kernel panic - not syncing: *(.*)")

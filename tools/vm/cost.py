@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: GPL-2.0
+"""`make cost`: what an idle cmwq2 costs everybody else, in instructions. QEMU counts them: under -icount the guest's
+clock goes by one nanosecond with each, so that the load of this machine does not matter."""
+
+import dataclasses
+import json
+import os
+import statistics
+import time
+from pathlib import Path
+
+import guest
+import kernel
+import modules
+import packages
+from common import (EXIT_FAILED, EXIT_PASSED, HERE, OUT, Problem, run_logged, say, shown, took,
+                    write_atomically)
+
+REPORT = OUT / "cost" / "report.json"
+SOURCE = HERE / "guest/pingpong.c"
+UNLOADED = "unloaded"
+# How many percent more instructions a round trip may cost. With pn nothing of ours runs in other tasks; its limit
+# is what two measurements of the same thing differ by.
+LIMITS = {"tp": 3.0, "pn": 0.1, "timer": 3.0}
+TRIPS, BATCHES, ROUNDS = 1000, 20, 5
+# The rounds of one boot must agree, or the medians mean nothing.
+AGREE_PERCENT = 0.5
+ACCELERATOR = "tcg,thread=single"
+ICOUNT = ["-icount", "shift=0,sleep=off"]
+# One clock from the start on: a change of the clock source would fall into the first round. Without the watchdog
+# of that clock nothing compares it with the others.
+PARAMETERS = ("tsc=reliable", "nowatchdog")
+
+
+def _pingpong() -> Path:
+    """The program, static: the guest has no libraries."""
+    program = OUT / "cost" / "pingpong"
+    program.parent.mkdir(parents=True, exist_ok=True)
+    log = OUT / "log" / "pingpong.log"
+    log.unlink(missing_ok=True)
+    run_logged(["gcc", "-static", "-O2", "-Wall", "-Wextra", "-Werror", "-o", program, SOURCE], log)
+    return program
+
+
+def _target() -> kernel.Kernel:
+    built = kernel.provide(kernel.vehicle("x86"))
+    vehicle = dataclasses.replace(built.vehicle, parameters=(*built.vehicle.parameters, *PARAMETERS))
+    return dataclasses.replace(built, vehicle=vehicle)
+
+
+def _run(target: kernel.Kernel, files: list, rounds: int) -> guest.Run:
+    run = guest.Run(target, "cost", guest.home("cost-x86"), files, limit=60, cpus=1, extra=ICOUNT, settings={
+        "COST_TRIPS": TRIPS, "COST_BATCHES": BATCHES, "COST_ROUNDS": rounds, "COST_HOOKS": " ".join(LIMITS)})
+    guest.boot(run, ACCELERATOR)
+    if not run.outcome.passed:
+        raise Problem(f"the guest: {run.outcome} (log: {shown(run.console)})", run.outcome.status)
+    return run
+
+
+def parse(text: str) -> dict:
+    """Instructions for each round trip, by hook: a list of batches each."""
+    found: dict = {}
+    for line in text.splitlines():
+        name, ticks, nanoseconds = line.split()
+        if abs(int(ticks) / int(nanoseconds) - 1) > 0.01:
+            raise Problem(f"the guest's clocks disagree, one of them does not count instructions: {line}")
+        found.setdefault(name, []).append(int(ticks) / TRIPS)
+    return found
+
+
+def judge(batches: dict, rounds: int) -> list:
+    """A row for each case: median, spread over the rounds and percent over unloaded."""
+    rows = []
+    for name in (UNLOADED, *LIMITS):
+        values = batches.get(name, [])
+        if len(values) != rounds * BATCHES:
+            raise Problem(f"{name}: {len(values)} batches instead of {rounds * BATCHES}")
+        middle = [statistics.median(values[n:n + BATCHES]) for n in range(0, len(values), BATCHES)]
+        rows.append({"hook": name, "instructions": round(statistics.median(values), 1), "rounds": middle,
+                     "lowest": min(values), "highest": max(values),
+                     "spread_percent": round(100 * (max(middle) / min(middle) - 1), 3)})
+    base = rows[0]["instructions"]
+    for row in rows:
+        row["added"] = round(row["instructions"] - base, 1)
+        row["percent"] = round(100 * (row["instructions"] / base - 1), 3)
+        row["limit"] = LIMITS.get(row["hook"])
+        row["failed"] = row["limit"] is not None and row["percent"] > row["limit"]
+    return rows
+
+
+def table(rows: list) -> str:
+    """@rows for people."""
+    lines = [f"{'':5} {'hook':9} {'instructions':>12} {'added':>7} {'percent':>8} {'limit':>6}  {'rounds differ by':>16}"]
+    for row in rows:
+        word = "" if row["limit"] is None else "FAIL" if row["failed"] else "PASS"
+        limit = "" if row["limit"] is None else f"{row['limit']:.1f}"
+        lines.append(f"{word:5} {row['hook']:9} {row['instructions']:12.1f} {row['added']:7.1f} {row['percent']:8.2f} "
+                     f"{limit:>6}  {row['spread_percent']:15.2f}%")
+    return "\n".join(lines)
+
+
+def cost() -> int:
+    """Measure, print, leave out/cost/report.json; the exit status."""
+    start = time.monotonic()
+    REPORT.unlink(missing_ok=True)
+    packages.require("build", "guest", "x86")
+    rounds = int(os.environ.get("ROUNDS") or ROUNDS)
+    target = _target()
+    files = [path for path in modules.build(target) if path.name == "cmwq2.ko"] + [_pingpong()]
+    run = _run(target, files, rounds)
+    rows = judge(parse((run.results / "cost").read_text()), rounds)
+    restless = [row["hook"] for row in rows if row["spread_percent"] > AGREE_PERCENT]
+    failed = [row["hook"] for row in rows if row["failed"]]
+    say(f"\nA round trip through two pipes between two tasks, cmwq2 idle: instructions, median of {rounds} rounds x "
+        f"{BATCHES} batches x {TRIPS}\n{run.kernel.release}, QEMU {ACCELERATOR}, {' '.join(ICOUNT)}, 1 CPU\n")
+    say(table(rows))
+    write_atomically(REPORT, json.dumps({
+        "schema": 1, "vehicle": "x86", "kernel": run.kernel.release, "source": run.kernel.source.name, "cpus": 1,
+        "accelerator": ACCELERATOR, "icount": ICOUNT[1], "trips": TRIPS, "batches": BATCHES, "rounds": rounds,
+        "hooks": rows, "failed": failed, "restless": restless}, indent=2) + "\n")
+    if restless:
+        say(f"\nFAIL  the rounds of {', '.join(restless)} differ by more than {AGREE_PERCENT} %: these figures mean nothing")
+    say(f"\n{shown(REPORT)}, {took(start)}")
+    return EXIT_FAILED if failed or restless else EXIT_PASSED
