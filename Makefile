@@ -2,12 +2,12 @@
 # Verbs for people. What is built, and how, is in Kbuild; what runs it is in tools/vm.
 
 # The knobs, which the verbs read from the environment.
-export KDIR KERNEL_SRC VM SUITE V W CMWQ2_CACHE
+export KDIR KERNEL_SRC VM SUITE ITEMS ROUNDS V W CMWQ2_CACHE
 ifneq ($(origin CC),default)
 export CC
 endif
 
-VERBS := modules check check-harness check-compat demo dump shell kernels clean distclean
+VERBS := modules check check-harness check-compat cost demo dump shell kernels clean distclean
 
 help:
 	@sed -n 's/^## \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
@@ -24,6 +24,7 @@ $(VERBS):
 ## make check [VM=v] [SUITE=glob] every suite on uml, x86 and debug; 40 minutes the first time, then 5
 ## make check-harness             every way to fail, fed to the harness; 3 minutes
 ## make check-compat              the modules built for and loaded into Debian's own 6.1, 6.12 and 7.2 kernels
+## make cost [ROUNDS=n]           instructions an idle cmwq2 adds to a switch between other tasks, by hook; 1 minute
 ## make shell [VM=uml|x86|debug]  a console in a booted kernel with the modules in /modules
 ## make dump                      tools/wq_dump.py, taken from outside a busy x86 guest
 ## make kernels [VM=v]            only build the kernels; uml and debug 3 minutes each, x86 8
