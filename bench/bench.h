@@ -144,6 +144,7 @@ struct bench_sample {
  * @cmwq2: queue of engine cmwq2
  * @before: engine cmwq2: counts at the start of the round
  * @saved: engine cmwq2: policies to go back to
+ * @used: engine cmwq2: policies of the last turn
  * @samples: one a round
  */
 struct bench_slot {
@@ -159,6 +160,7 @@ struct bench_slot {
 	};
 	struct bench_pool_counts	before;
 	struct bench_policies		saved;
+	struct bench_policies		used;
 	struct bench_sample		*samples;
 };
 
@@ -166,7 +168,7 @@ struct bench_slot {
  * struct bench_engine - a way to have an item run by another thread
  * @name: how the list of engines calls it
  * @takes_profile: whether ":profile" may follow
- * @has_counts: whether struct bench_sample's counts mean something
+ * @is_cmwq2: whether it has policies and counts
  * @setup: makes queue and items once a run, so that workers stay warm over the
  *	rounds; says by itself what is wrong, and leaves nothing behind then
  * @begin: before a round, may be NULL; says by itself what is wrong
@@ -180,7 +182,7 @@ struct bench_slot {
 struct bench_engine {
 	const char	*name;
 	bool		takes_profile;
-	bool		has_counts;
+	bool		is_cmwq2;
 	int		(*setup)(struct bench_slot *slot);
 	int		(*begin)(struct bench_slot *slot);
 	bool		(*queue)(struct bench_slot *slot, struct bench_item *item);
@@ -215,7 +217,8 @@ struct bench_producer {
 /**
  * struct bench_run - a run
  * @cfg: a copy that nobody changes
- * @slots: the engines, @nr_slots of them, that is those set up
+ * @slots: the engines
+ * @nr_slots: how many of them are set up
  * @producers: the threads
  * @span_ns: a span of time, in ns
  * @span_ticks: the same in ticks
@@ -341,6 +344,7 @@ int bench_format_result(const struct bench_run *run, char **text, size_t *len);
 extern const struct bench_engine bench_native;
 extern const struct bench_engine bench_cmwq2;
 extern const struct bench_engine bench_floor;
+extern const char * const bench_policy_names[BENCH_NR_POLICIES];
 int bench_cmwq2_check_profile(const char *profile);
 
 #endif /* CMWQ2_BENCH_H */

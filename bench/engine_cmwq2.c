@@ -86,26 +86,25 @@ static int bench_cmwq2_setup(struct bench_slot *slot)
  * Policies that a profile sets, and that are saved one by one because what was
  * there before need not be a profile.
  */
-static const char * const bench_policies[BENCH_NR_POLICIES] = { "claim", "wake" };
+const char * const bench_policy_names[BENCH_NR_POLICIES] = { "claim", "wake" };
 
-static int bench_cmwq2_switch(const char *profile, struct bench_policies *saved)
+static void bench_cmwq2_get_policies(struct bench_policies *policies)
 {
 	unsigned int i;
 
 	for (i = 0; i < BENCH_NR_POLICIES; i++)
-		strscpy(saved->value[i], cmwq2_policy_get(bench_policies[i]),
-			sizeof(saved->value[i]));
-	return cmwq2_policy_set("profile", profile);
+		strscpy(policies->value[i], cmwq2_policy_get(bench_policy_names[i]),
+			sizeof(policies->value[i]));
 }
 
-static void bench_cmwq2_switch_back(const struct bench_policies *saved)
+static void bench_cmwq2_set_policies(const struct bench_policies *policies)
 {
 	unsigned int i;
 
 	for (i = 0; i < BENCH_NR_POLICIES; i++)
-		if (cmwq2_policy_set(bench_policies[i], saved->value[i]))
-			pr_warn("cmwq2: %s=%s cannot be restored\n", bench_policies[i],
-				saved->value[i]);
+		if (cmwq2_policy_set(bench_policy_names[i], policies->value[i]))
+			pr_warn("cmwq2: %s=%s cannot be restored\n", bench_policy_names[i],
+				policies->value[i]);
 }
 
 /**
@@ -121,9 +120,10 @@ int bench_cmwq2_check_profile(const char *profile)
 	struct bench_policies saved;
 	int ret;
 
-	ret = bench_cmwq2_switch(profile, &saved);
+	bench_cmwq2_get_policies(&saved);
+	ret = cmwq2_policy_set("profile", profile);
 	if (!ret)
-		bench_cmwq2_switch_back(&saved);
+		bench_cmwq2_set_policies(&saved);
 	return ret;
 }
 
@@ -131,11 +131,13 @@ static int bench_cmwq2_begin(struct bench_slot *slot)
 {
 	int ret;
 
+	bench_cmwq2_get_policies(&slot->saved);
 	if (slot->profile) {
-		ret = bench_cmwq2_switch(slot->profile, &slot->saved);
+		ret = cmwq2_policy_set("profile", slot->profile);
 		if (ret)
 			return ret;
 	}
+	bench_cmwq2_get_policies(&slot->used);
 	bench_cmwq2_count(slot, &slot->before);
 	return 0;
 }
@@ -158,7 +160,7 @@ static void bench_cmwq2_end(struct bench_slot *slot, struct bench_sample *sample
 	counts->maydays -= slot->before.maydays;
 
 	if (slot->profile)
-		bench_cmwq2_switch_back(&slot->saved);
+		bench_cmwq2_set_policies(&slot->saved);
 }
 
 static void bench_cmwq2_teardown(struct bench_slot *slot)
@@ -169,7 +171,7 @@ static void bench_cmwq2_teardown(struct bench_slot *slot)
 const struct bench_engine bench_cmwq2 = {
 	.name		= "cmwq2",
 	.takes_profile	= true,
-	.has_counts	= true,
+	.is_cmwq2	= true,
 	.setup		= bench_cmwq2_setup,
 	.begin		= bench_cmwq2_begin,
 	.queue		= bench_cmwq2_queue,

@@ -138,7 +138,7 @@ static void bench_format_round(struct bench_text *text, const struct bench_slot 
 	for (q = 0; q < BENCH_NR_QUANTILES; q++)
 		bench_add(text, " %s=%u", bench_quantile_names[q], sample->enqueue[q]);
 	bench_add(text, " queued=%llu", sample->queued);
-	if (slot->engine->has_counts)
+	if (slot->engine->is_cmwq2)
 		bench_add_counts(text, &sample->counts);
 	bench_end_line(text);
 }
@@ -217,7 +217,9 @@ static void bench_format_engine(struct bench_text *text, const struct bench_run 
 		bench_format_ratio(text, slot, floor, "p95_to_floor", false, values);
 	}
 
-	if (slot->engine->has_counts) {
+	if (slot->engine->is_cmwq2) {
+		for (i = 0; i < BENCH_NR_POLICIES; i++)
+			bench_add(text, " %s=%s", bench_policy_names[i], slot->used.value[i]);
 		for (i = 0; i < run->cfg.rounds; i++) {
 			const struct bench_sample *sample = &slot->samples[i];
 
