@@ -70,7 +70,14 @@ def _provide(which: Distribution) -> tuple:
             _make(which, home)
         release = stamp.read_text().split()[0]
     vehicle = Vehicle(f"v{which.series}", "x86_64", (), (), "", 0, 0, 2)
-    return home / "root", DebianKernel(vehicle, home / f"image/boot/vmlinuz-{release}", release)
+    return home / "root", DebianKernel(vehicle, _image(home), release)
+
+
+def _image(home: Path) -> Path:
+    found = sorted((home / "image").rglob("vmlinuz*"))
+    if not found:
+        raise Problem(f"{shown(home)}: the package has no vmlinuz in it")
+    return found[0]
 
 
 def _make(which: Distribution, home: Path) -> None:
@@ -79,12 +86,14 @@ def _make(which: Distribution, home: Path) -> None:
     archive = apt.Archive(f"compat-{which.series}", *which.suites)
     release = _release(archive, which.series)
     progress = Progress(f"Debian's {release}: its compiler and headers in a chroot, its image beside")
-    image = f"linux-image-{release}"
+    # Debian's newer kernels have the image itself in a package of its own.
+    image = f"linux-binary-{release}" if archive.newest(f"linux-binary-{release}") else f"linux-image-{release}"
     apt.unpack(archive.download(image, archive.newest(image), home / "deb"), home / "image")
     options = [f"--aptopt={name} \"{value}\"" for name, value in (word.split("=", 1) for word in apt.inherited())]
     log = OUT / "log" / f"chroot-{which.series}.log"
     run_logged(["mmdebstrap", "--variant=essential", f"--include={TOOLS},linux-headers-{release}", *options,
                 which.suites[0], home / "root", *archive.sources()], log)
+    _image(home)
     shutil.rmtree(home / "deb")
     write_atomically(home / "ready", f"{release} {TOOLS}\n")
     progress.finish("ready")

@@ -98,25 +98,42 @@ def check(vehicles: list, pattern: str) -> int:
     return total.status()
 
 
+def settings(kunit: list, shell: list) -> dict:
+    """What job-kunit.sh has to know."""
+    return {"SUITES": " ".join(kunit), "SHELL_SUITES": " ".join(shell),
+            "KUNIT_MODULE": KUNIT_MODULE, "KUNIT_NEEDS": KUNIT_NEEDS}
+
+
+def add_rows(total: Total, run: guest.Run, expected: list) -> None:
+    """Say and count what became of the suites of @run."""
+    rows = rows_of(run, expected)
+    for row in rows:
+        say(str(row))
+    total.rows += rows
+    total.lost = total.lost or run.outcome.status == EXIT_LOST
+
+
+def finish(total: Total, start: float) -> int:
+    """The failures once more, and the last line; the exit status."""
+    _repeat_failures(total)
+    say(f"\n{len(total.rows)} suites in {took(start)}")
+    say(total.summary())
+    return total.status()
+
+
 def _check_vehicle(target: kernel.Kernel, files: list, kunit: list, shell: list, total: Total) -> None:
     """Boot @target for all suites, and again for the rest where one of them brings the machine down."""
     left, boots = kunit + shell, 0
     while left:
         boots += 1
         name = f"check-{target.vehicle.name}" + (f"-{boots}" if boots > 1 else "")
-        run = guest.run_job(target, "kunit", name, files, limit=LIMIT, settings={
-            "SUITES": " ".join(suite for suite in kunit if suite in left),
-            "SHELL_SUITES": " ".join(suite for suite in shell if suite in left),
-            "KUNIT_MODULE": KUNIT_MODULE, "KUNIT_NEEDS": KUNIT_NEEDS})
+        run = guest.run_job(target, "kunit", name, files, limit=LIMIT, settings=settings(
+            [suite for suite in kunit if suite in left], [suite for suite in shell if suite in left]))
         begun = [suite for suite in left if ["start", suite] in run.events]
         rest = [suite for suite in left if suite not in begun]
         # A machine that does not get as far as the first suite will not get further the next time.
         again = bool(begun and rest and not run.outcome.passed)
-        rows = rows_of(run, begun if again else left)
-        for row in rows:
-            say(str(row))
-        total.rows += rows
-        total.lost = total.lost or run.outcome.status == EXIT_LOST
+        add_rows(total, run, begun if again else left)
         left = rest if again else []
 
 

@@ -23,8 +23,8 @@ for suite in $SUITES; do
 	event start "$suite"
 	start=$(ms)
 	printf %s "$suite" > /sys/module/kunit/parameters/filter_glob	# a newline would become part of it
-	for module in $KUNIT_NEEDS; do load "$module" || break 2; done
-	load "$KUNIT_MODULE" || break
+	for module in $KUNIT_NEEDS; do load "$module" $NEEDS_PARAMETERS || break 2; done
+	load "$KUNIT_MODULE" $KUNIT_PARAMETERS || break
 	if [ -e "/sys/kernel/debug/kunit/$suite/results" ]; then
 		save "ktap/$suite" < "/sys/kernel/debug/kunit/$suite/results"
 	fi

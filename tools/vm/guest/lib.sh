@@ -57,8 +57,10 @@ load() { # load NAME [PARAM=VALUE...]: insmod, or complain with the kernel's rea
 
 # kmemleak prints bare addresses once a module is gone; the host turns them back into names.
 note_symbols() {
-	[ -e /sys/kernel/debug/kmemleak ] && grep -F '[' /proc/kallsyms >> /results/symbols
-	return 0
+	[ -e /sys/kernel/debug/kmemleak ] || return 0
+	# Most addresses come back with the next load; hundreds of loads shall not fill the results.
+	{ grep -F '[' /proc/kallsyms; cat /results/symbols 2>/dev/null; } | sort -u > /tmp/symbols
+	mv /tmp/symbols /results/symbols
 }
 
 unload() { # unload NAME: rmmod, or complain

@@ -3,6 +3,7 @@
 # nothing must be refused, at load and later.
 . /harness/settings
 . /harness/lib.sh
+. /harness/bench.sh
 
 ROUNDS=${ROUNDS:-10}
 
@@ -26,13 +27,23 @@ insmod_says() { # insmod_says NAME [PARAM=VALUE...]: the reason it fails with, o
 	echo "${said##*: }"
 }
 
+# A round without work in it would never make more than the first workers.
+work() { # work QUEUE
+	load cmwq2_bench || return 1
+	configure_bench engines=cmwq2 queue="$1" items=200 warmup=0 rounds=1 && echo 1 > $BENCH/run &&
+		grep -q '^status=ok' $BENCH/result && unload cmwq2_bench
+}
+
 rounds() {
-	local round=1 left
+	local round=1 left queue
 	while [ "$round" -le "$ROUNDS" ]; do
 		load cmwq2 || { not_ok load_unload "round $round: insmod failed"; return; }
+		[ $((round % 2)) = 0 ] && queue=percpu || queue=unbound
+		work $queue || { not_ok load_unload "round $round: no work was done"; return; }
 		unload cmwq2 || { not_ok load_unload "round $round: rmmod failed"; return; }
 		left=$(leftovers | tr '\n' ';')
 		[ -z "$left" ] || { not_ok load_unload "round $round left behind: $left"; return; }
+		event round "$round"
 		round=$((round + 1))
 	done
 	ok load_unload

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: GPL-2.0
+"""`make soak`: what takes too long for every day. Many items through every kind of queue, then many rounds of
+loading, running and unloading, by default on the debug vehicle, whose checkers look at each of them."""
+
+import contextlib
+import dataclasses
+import os
+import re
+import threading
+import time
+from typing import Iterator
+
+import guest
+import kernel
+import modules
+import suites
+from common import Problem, say, took
+
+ITEMS, ROUNDS = 1000000, 200
+# Items a second that the slowest kind of queue is sure to reach on the slowest vehicle: what takes longer hangs.
+# The suite itself notices much sooner when nothing moves.
+ITEMS_PER_SECOND = 500
+LOOK_SECONDS = 5
+CASE = re.compile(r"((?:not )?ok) \d+ (\w+)(.*)$")
+BOOKS = re.compile(r"# \w+: (seed .*)$")
+
+
+def _number(name: str, default: int) -> int:
+    text = os.environ.get(name) or str(default)
+    if not text.isdigit() or not 0 < int(text) < 2**31:
+        raise Problem(f"{name}={text} is no count; allowed: 1 to {2**31 - 1}")
+    return int(text)
+
+
+class _Watch:
+    """Says what the guest has done as it does it: cases from the console, rounds from the events."""
+
+    def __init__(self, rounds: int) -> None:
+        self.rounds, self.start, self.seen, self.books = rounds, time.monotonic(), 0, ""
+
+    def event(self, words: list) -> None:
+        """The suites and rounds."""
+        if words[0] == "start":
+            say(f"  {took(self.start):>12}  {' '.join(words[1:])}")
+        elif words[0] == "round" and int(words[1]) % 10 == 0:
+            say(f"  {took(self.start):>12}    round {words[1]} of {self.rounds}")
+
+    def look(self, run: guest.Run) -> None:
+        """Say which cases have ended since the last look."""
+        with contextlib.suppress(FileNotFoundError):
+            *lines, _ = run.console.read_text(errors="replace").split("\n")
+            for line in lines[self.seen:]:
+                books, case = BOOKS.search(line), CASE.search(line)
+                if books:
+                    self.books = books[1]
+                elif case:
+                    say(f"  {took(self.start):>12}    {case[1]} {case[2]}{case[3]}{f' ({self.books})' if self.books else ''}")
+                    self.books = ""
+            self.seen = len(lines)
+
+    @contextlib.contextmanager
+    def looking(self, run: guest.Run) -> Iterator[None]:
+        """Look now and then while the guest runs."""
+        over = threading.Event()
+
+        def loop() -> None:
+            while not over.wait(LOOK_SECONDS):
+                self.look(run)
+        thread = threading.Thread(target=loop, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
+            self.look(run)
+
+
+def _target(name: str, limit: int) -> kernel.Kernel:
+    """The kernel, told not to end a case before the harness would."""
+    built = kernel.provide(kernel.vehicle(name))
+    vehicle = dataclasses.replace(built.vehicle, parameters=(*built.vehicle.parameters, f"kunit.timeout={limit}"))
+    return dataclasses.replace(built, vehicle=vehicle)
+
+
+def soak(names: list) -> int:
+    """Both on each of @names; the exit status."""
+    start = time.monotonic()
+    items, rounds = _number("ITEMS", ITEMS), _number("ROUNDS", ROUNDS)
+    limit = 600 + max(rounds * 5, len(names) * items // ITEMS_PER_SECOND)
+    total = suites.Total()
+    for name in names:
+        target = _target(name, limit)
+        watch = _Watch(rounds)
+        run = guest.Run(target, "kunit", guest.home(f"soak-{name}"), modules.build(target), limit=limit,
+                        on_event=watch.event, settings={
+            **suites.settings(["cmwq2_stress"], ["cmwq2_load"]),
+            "KUNIT_PARAMETERS": f"stress_items={items} timeout_ms=120000", "ROUNDS": rounds})
+        say(f"{name}: {items} items through every kind of queue, then {rounds} rounds of loading, running and unloading")
+        with watch.looking(run):
+            guest.boot(run)
+        suites.add_rows(total, run, ["cmwq2_stress", "cmwq2_load"])
+    return suites.finish(total, start)
