@@ -121,32 +121,29 @@ void cmwq2_worker_recount(struct cmwq2_worker *worker)
 }
 
 /*
- * The tp hook. A worker that is exiting may be freed already: kthread_stop()
- * returns before the thread's last __schedule(), but after PF_EXITING is set.
+ * The tp hook. Its probes run in every pass of __schedule() of every task, so
+ * that what concerns workers stands apart and out of line.
+ *
+ * A worker that is exiting may be freed already: kthread_stop() returns before
+ * the thread's last __schedule(), but after PF_EXITING is set.
  */
 #ifdef CMWQ2_HAVE_SCHED_TP
-static struct cmwq2_worker *cmwq2_hooked_worker(void)
+static inline bool cmwq2_may_be_worker(void)
 {
-	if (likely(!(current->flags & PF_KTHREAD)) || (current->flags & PF_EXITING))
-		return NULL;
-	if (!cmwq2_is_worker_fn(current))
-		return NULL;
-	return kthread_data(current);
+	return unlikely((current->flags & (PF_KTHREAD | PF_EXITING)) == PF_KTHREAD);
 }
 
-static void cmwq2_tp_entry(void *data, bool preempt)
+static noinline void cmwq2_tp_block(void)
 {
 	struct cmwq2_worker *worker;
-	unsigned int state = READ_ONCE(current->__state);
 	struct cmwq2_pool *pool;
 	CMWQ2_DEFINE_WAKE_LIST(wl);
 	unsigned long flags;
 
-	/* An RT spinlock's waiter comes back soon and mainline ignores it, too. */
-	if (preempt || !state || (state & TASK_RTLOCK_WAIT))
+	if (!cmwq2_is_worker_fn(current))
 		return;
-	worker = cmwq2_hooked_worker();
-	if (!worker || !READ_ONCE(worker->counted))
+	worker = kthread_data(current);
+	if (!READ_ONCE(worker->counted))
 		return;
 
 	pool = worker->pool;
@@ -159,12 +156,28 @@ static void cmwq2_tp_entry(void *data, bool preempt)
 	rcu_read_unlock();
 }
 
+static void cmwq2_tp_entry(void *data, bool preempt)
+{
+	unsigned int state;
+
+	if (!cmwq2_may_be_worker())
+		return;
+	/* An RT spinlock's waiter comes back soon and mainline ignores it, too. */
+	state = READ_ONCE(current->__state);
+	if (!preempt && state && !(state & TASK_RTLOCK_WAIT))
+		cmwq2_tp_block();
+}
+
+static noinline void cmwq2_tp_resume(void)
+{
+	if (cmwq2_is_worker_fn(current))
+		cmwq2_worker_recount(kthread_data(current));
+}
+
 static void cmwq2_tp_exit(void *data, bool is_switch)
 {
-	struct cmwq2_worker *worker = cmwq2_hooked_worker();
-
-	if (worker)
-		cmwq2_worker_recount(worker);
+	if (cmwq2_may_be_worker())
+		cmwq2_tp_resume();
 }
 
 static int cmwq2_tp_init(void)
