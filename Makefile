@@ -7,7 +7,7 @@ ifneq ($(origin CC),default)
 export CC
 endif
 
-VERBS := modules check check-harness check-compat cost demo dump shell kernels clean distclean
+VERBS := modules check check-harness check-compat cost soak demo dump shell kernels clean distclean
 
 help:
 	@sed -n 's/^## \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
@@ -25,6 +25,8 @@ $(VERBS):
 ## make check-harness             every way to fail, fed to the harness; 3 minutes
 ## make check-compat              the modules built for and loaded into Debian's own 6.1, 6.12 and 7.2 kernels
 ## make cost [ROUNDS=n]           instructions an idle cmwq2 adds to a switch between other tasks, by hook; 1 minute
+## make soak [ITEMS=n] [ROUNDS=n] [VM=v]
+##                                1000000 items through every kind of queue, 200 rounds of insmod, run, rmmod, on debug
 ## make shell [VM=uml|x86|debug]  a console in a booted kernel with the modules in /modules
 ## make dump                      tools/wq_dump.py, taken from outside a busy x86 guest
 ## make kernels [VM=v]            only build the kernels; uml and debug 3 minutes each, x86 8

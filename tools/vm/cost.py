@@ -82,7 +82,7 @@ def judge(batches: dict, rounds: int) -> list:
     base = rows[0]["instructions"]
     for row in rows:
         row["added"] = round(row["instructions"] - base, 1)
-        row["percent"] = round(100 * (row["instructions"] / base - 1), 3)
+        row["percent"] = round(100 * (row["instructions"] / base - 1), 3) + 0.0
         row["limit"] = LIMITS.get(row["hook"])
         row["failed"] = row["limit"] is not None and row["percent"] > row["limit"]
     return rows

@@ -90,12 +90,9 @@ def check(vehicles: list, pattern: str) -> int:
     total = Total()
     for each, files in zip(kernels, built):
         _check_vehicle(each, files, kunit, shell, total)
-    _repeat_failures(total)
-    say(f"\n{len(total.rows)} suites in {took(start)}")
     # For whoever calls this through make, which has one exit status for everything that is not well.
     write_atomically(SUMMARY, f"{total.status()} {total.summary()}\n")
-    say(total.summary())
-    return total.status()
+    return finish(total, start)
 
 
 def settings(kunit: list, shell: list) -> dict:

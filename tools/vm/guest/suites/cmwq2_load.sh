@@ -5,7 +5,7 @@
 . /harness/lib.sh
 . /harness/bench.sh
 
-ROUNDS=${ROUNDS:-10}
+ROUNDS=${ROUNDS:-5}
 
 # What is left of the module, in words; nothing if nothing is.
 leftovers() {
