@@ -63,8 +63,12 @@ CASES = [
     _fault("status", "uml", r"the job ended with status 3"),
     # suites
     _suite("failing suite", "bad", ["selftest_failing"]),
-    _suite("zero tests", "zero tests", ["selftest_empty"]),
+    _suite("empty suite", "has no result", ["selftest_empty"]),
     _suite("missing suite", "has no result", ["selftest_absent"]),
+    _fault("hollow", "uml", r"zero tests", suites=["selftest_hollow"]),
+    _fault("shell suite", "uml", r"second", suites=["selftest_shell"]),
+    _fault("truncated", "uml", r"its result is not whole", suites=["selftest_truncated"]),
+    _fault("stray", "uml", r"selftest_stray .*not expected", suites=["selftest_shell"]),
     # the same where an emulator is between
     _fault("panic", "x86", r"panic: on purpose"),
     _fault("warn", "x86", r"tainted: W .*WARNING: .*selftest"),

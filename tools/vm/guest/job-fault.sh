@@ -13,6 +13,28 @@ leftover)
 	load selftest ;;
 status)
 	exit 3 ;;
+hollow)
+	begin selftest_hollow
+	end ;;
+"shell suite")
+	begin selftest_shell
+	ok first
+	not_ok second "on purpose"
+	end ;;
+stray)
+	begin selftest_shell
+	ok first
+	end
+	begin selftest_stray
+	ok first
+	end ;;
+truncated)
+	begin selftest_truncated
+	ok first
+	ok second
+	end
+	head -n 6 /results/ktap/selftest_truncated > /tmp/cut
+	save ktap/selftest_truncated < /tmp/cut ;;
 *)
 	load selftest fault="$FAULT" && unload selftest ;;
 esac
