@@ -54,7 +54,8 @@ def _release(archive: apt.Archive, series: str) -> str:
     """The newest kernel release of @series with both headers and an image."""
     pattern = rf"{re.escape(series)}\.[\w.+-]*amd64"
     headers, images = (
-        {name[len(prefix):] for name in archive.names(prefix + pattern)} for prefix in ("linux-headers-", "linux-image-"))
+        {name[len(prefix):] for name in archive.names(prefix + pattern)}
+        for prefix in ("linux-headers-", "linux-image-"))
     found = [name for name in headers & images if not re.search(r"-(rt|cloud)-", name)]
     if not found:
         raise Problem(f"Debian's {', '.join(archive.suites)} has no kernel {series}")
@@ -123,7 +124,8 @@ def _try(which: Distribution) -> int:
     run = guest.run_job(target, "bench", f"compat-{which.series}", files, {"BENCH_CONFIG": which.bench}, limit=LIMIT)
     outcome = run.outcome
     said = f"built with W=1, loaded, benchmarked, unloaded ({' '.join(path.name for path in files)})"
-    say(f"{'PASS' if outcome.passed else 'FAIL'}  {target.release:28} {took(start):>8}  {said if outcome.passed else outcome}")
+    word, text = ("PASS", said) if outcome.passed else ("FAIL", str(outcome))
+    say(f"{word}  {target.release:28} {took(start):>8}  {text}")
     if not outcome.passed:
         say(f"      log: {shown(run.console)}")
     return outcome.status

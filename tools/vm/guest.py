@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """Boots a guest, keeps its channels apart, and ends it when its time is up."""
 
+import fcntl
 import io
 import os
 import selectors
@@ -58,9 +59,27 @@ class Run:
         return self.home / "results"
 
 
+_claimed: dict = {}
+
+
 def home(name: str) -> Path:
-    """An empty directory for a run called @name."""
-    return fresh_directory(OUT / "run" / name)
+    """An empty directory for a run called @name, or @name-2 while another process is using that one."""
+    (OUT / "run").mkdir(parents=True, exist_ok=True)
+    number = 1
+    while True:
+        unique = name if number == 1 else f"{name}-{number}"
+        if unique in _claimed:
+            break
+        # Held until this process ends.
+        handle = open(OUT / "run" / f".{unique}.lock", "w")
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _claimed[unique] = handle
+            break
+        except BlockingIOError:
+            handle.close()
+            number += 1
+    return fresh_directory(OUT / "run" / unique)
 
 
 def command(run: Run, accelerator: str, results: str, verdicts: str, interactive: bool = False) -> list:

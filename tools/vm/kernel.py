@@ -11,7 +11,7 @@ from pathlib import Path
 import packages
 import source
 from common import (CACHE, HERE, OUT, Problem, Progress, fresh_directory, jobs, lock, need_space, output_of,
-                    run_logged, say, shown, write_atomically)
+                    run_logged, shown, write_atomically)
 
 CONFIG = HERE / "config"
 

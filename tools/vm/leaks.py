@@ -8,7 +8,8 @@ from pathlib import Path
 
 # The allocators themselves, and what takes the trace.
 NOT_GUILTY = re.compile(r"(save_stack_trace|stack_trace_save|set_track_prepare|__alloc_object|__create_object"
-                        r"|kmemleak_\w+|\w*k[mvz]*alloc\w*|kmem_cache_\w+|__?slab\w*|kstrn?dup|kvasprintf\w*|kasprintf)\b")
+                        r"|kmemleak_\w+|\w*k[mvz]*alloc\w*|kmem_cache_\w+|__?slab\w*"
+                        r"|kstrn?dup|kvasprintf\w*|kasprintf)\b")
 
 
 def _module_symbols(symbols: Path) -> list:

@@ -99,7 +99,8 @@ def check(vehicles: list, pattern: str) -> int:
                             built[case.vehicle], case.settings, limit=case.limit)
         wrong = _wrong(case, run)
         failed += bool(wrong)
-        say(f"{'FAIL' if wrong else 'PASS'}  {case.vehicle:5}  {case.name:16} {took(start):>7}  {wrong or _said(case, run)}")
+        word = "FAIL" if wrong else "PASS"
+        say(f"{word}  {case.vehicle:5}  {case.name:16} {took(start):>7}  {wrong or _said(case, run)}")
         if wrong:
             say(f"      log: {shown(run.console)}")
     return _end(len(checks) + len(cases), failed)

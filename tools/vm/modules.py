@@ -120,5 +120,6 @@ def _make(command: list, log: Path, work: Path) -> None:
 
 
 def _readable(log: Path, work: Path) -> str:
-    lines = [line for line in log.read_text(errors="replace").splitlines() if re.search(r"error|undefined|\*\*\*", line, re.I)]
+    lines = [line for line in log.read_text(errors="replace").splitlines()
+             if re.search(r"error|undefined|\*\*\*", line, re.I)]
     return ("\n".join(lines[:30]) or log_tail(log)).replace(f"{work}/", "")

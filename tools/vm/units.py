@@ -108,7 +108,8 @@ def every_complaint() -> None:
     said = ("BUG: KASAN: slab-use-after-free in x", "WARNING: possible recursive locking detected", "Oops: 0000 [#1]",
             "INFO: task insmod:1 blocked for more than 120 seconds.", "rcu: INFO: rcu_preempt detected stalls",
             "BUG: sleeping function called from invalid context at x.c:1", "WARNING: inconsistent lock state",
-            "ODEBUG: free active object", "list_add corruption. prev->next should be next", "INFO: lockdep is turned off.",
+            "ODEBUG: free active object", "list_add corruption. prev->next should be next",
+            "INFO: lockdep is turned off.",
             "BUG: workqueue lockup - pool cpus=0", "watchdog: BUG: soft lockup - CPU#0 stuck for 22s!",
             "kernel BUG at x.c:1!", "UBSAN: shift-out-of-bounds in x.c:1", "WARNING: x.c:1 at y+0x1/0x2")
     for text in said:
