@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: GPL-2.0
+# A CPU that goes and comes under load. The load is the stress suite, whose items are queued on every CPU and are
+# counted one by one: what the unbinding of workers loses or runs twice fails there.
+. /harness/settings
+. /harness/lib.sh
+
+CYCLES=${CYCLES:-20}
+CPU=/sys/devices/system/cpu/cpu1/online
+
+wanted() { # wanted 0|1: whether the CPU is where it should be
+	[ "$(cat $CPU)" = "$1" ]
+}
+
+# CYCLES times off and on, each as soon as the kernel is done with the one before.
+cycles() {
+	local cycle=1
+	while [ "$cycle" -le "$CYCLES" ]; do
+		echo 0 > $CPU && wanted 0 || { not_ok "cycles_$1" "cycle $cycle: the CPU did not go"; return; }
+		echo 1 > $CPU && wanted 1 || { not_ok "cycles_$1" "cycle $cycle: the CPU did not come back"; return; }
+		cycle=$((cycle + 1))
+	done
+	ok "cycles_$1"
+}
+
+stress_passed() {
+	grep -q '^ok 1 cmwq2_stress' /sys/kernel/debug/kunit/cmwq2_stress/results
+}
+
+under_load() { # under_load HOOK
+	if ! insmod /modules/cmwq2.ko hook="$1" 2>/dev/null; then
+		skip "cycles_$1" "this kernel has no hook $1"
+		skip "items_$1" "this kernel has no hook $1"
+		return
+	fi
+	printf %s cmwq2_stress > /sys/module/kunit/parameters/filter_glob
+	insmod /modules/cmwq2_kunit.ko timeout_ms=120000 stress_items=10000 &
+	cycles "$1"
+	wait
+	verify "items_$1" "the stress suite failed, see the console" stress_passed
+	unload cmwq2_kunit
+	unload cmwq2
+}
+
+begin cmwq2_hotplug
+for hook in tp pn timer; do
+	if [ -w $CPU ]; then
+		under_load $hook
+	else
+		skip "cycles_$hook" "no CPU can be taken offline here"
+		skip "items_$hook" "no CPU can be taken offline here"
+	fi
+done
+end
