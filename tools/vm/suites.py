@@ -128,7 +128,7 @@ def _check_vehicle(target: kernel.Kernel, files: list, kunit: list, shell: list,
         name = f"check-{target.vehicle.name}" + (f"-{boots}" if boots > 1 else "")
         run = guest.run_job(target, "kunit", name, files, limit=LIMIT, settings={
             **settings([suite for suite in kunit if suite in left], [suite for suite in shell if suite in left]),
-            "ROUNDS": ROUNDS.get(target.vehicle.name, 10)})
+            "ROUNDS": ROUNDS.get(target.vehicle.name, 5)})
         begun = [suite for suite in left if ["start", suite] in run.events]
         rest = [suite for suite in left if suite not in begun]
         # A machine that does not get as far as the first suite will not get further the next time.
