@@ -339,7 +339,7 @@ static void cmwq2_scan_timeout(struct timer_list *timer)
 
 /**
  * cmwq2_sched_arm_scan - have the safety timer look at a pool
- * @pool: pool that got an item without a kick
+ * @pool: pool with items that nobody was kicked for
  *
  * Context: pool->lock held.
  */

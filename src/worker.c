@@ -579,6 +579,9 @@ static void cmwq2_serve(struct cmwq2_worker *worker)
 		 */
 		cmwq2_worker_set_flags(worker, CMWQ2_WORKER_PREP);
 	}
+	/* Left to a worker that runs: if the hook misses its block, look. */
+	if (!list_empty(&pool->worklist))
+		cmwq2_sched_arm_scan(pool);
 }
 
 static int cmwq2_worker_thread(void *data)
