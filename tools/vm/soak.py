@@ -4,6 +4,7 @@ loading, running and unloading, by default on the debug vehicle, whose checkers 
 
 import contextlib
 import dataclasses
+import fnmatch
 import os
 import re
 import threading
@@ -77,27 +78,41 @@ class _Watch:
 
 
 def _target(name: str, limit: int) -> kernel.Kernel:
-    """The kernel, told not to end a case before the harness would."""
+    """The kernel, told not to end a case before the harness would, nor to complain about whoever waits for one."""
     built = kernel.provide(kernel.vehicle(name))
-    vehicle = dataclasses.replace(built.vehicle, parameters=(*built.vehicle.parameters, f"kunit.timeout={limit}"))
+    vehicle = dataclasses.replace(built.vehicle, parameters=(
+        *built.vehicle.parameters, f"kunit.timeout={limit}", f"sysctl.kernel.hung_task_timeout_secs={4 * limit}"))
     return dataclasses.replace(built, vehicle=vehicle)
 
 
-def soak(names: list) -> int:
-    """Both on each of @names; the exit status."""
+def _soak(target: kernel.Kernel, suite: str, limit: int, settings: dict) -> guest.Run:
+    """One of the two, in a boot of its own, so that they can be asked for and fail apart."""
+    kunit = suite in suites.kunit_suites()
+    watch = _Watch(settings["ROUNDS"])
+    run = guest.Run(target, "kunit", guest.home(f"soak-{target.vehicle.name}-{suite}"), modules.build(target),
+                    limit=limit, on_event=watch.event, settings={
+                        **suites.settings([suite] if kunit else [], [] if kunit else [suite]), **settings})
+    with watch.looking(run):
+        guest.boot(run)
+    return run
+
+
+def soak(names: list, pattern: str) -> int:
+    """Those of SUITES that match @pattern on each of @names; the exit status."""
     start = time.monotonic()
     items, rounds = _number("ITEMS", ITEMS), _number("ROUNDS", ROUNDS)
-    limit = 600 + max(rounds * 5, len(names) * items // ITEMS_PER_SECOND)
+    limit = 600 + max(rounds * 5, items // ITEMS_PER_SECOND)
+    titles = {"cmwq2_stress": f"{items} items through every kind of queue",
+              "cmwq2_load": f"{rounds} rounds of loading, running and unloading"}
+    chosen = [suite for suite in titles if fnmatch.fnmatchcase(suite, pattern)]
+    if not chosen:
+        raise Problem(f"SUITE={pattern} matches no suite; allowed: a glob over {', '.join(titles)}")
     total = suites.Total()
     for name in names:
         target = _target(name, limit)
-        watch = _Watch(rounds)
-        run = guest.Run(target, "kunit", guest.home(f"soak-{name}"), modules.build(target), limit=limit,
-                        on_event=watch.event, settings={
-            **suites.settings(["cmwq2_stress"], ["cmwq2_load"]),
-            "KUNIT_PARAMETERS": f"stress_items={items} timeout_ms=120000", "ROUNDS": rounds})
-        say(f"{name}: {items} items through every kind of queue, then {rounds} rounds of loading, running and unloading")
-        with watch.looking(run):
-            guest.boot(run)
-        suites.add_rows(total, run, ["cmwq2_stress", "cmwq2_load"])
+        for suite in chosen:
+            say(f"{name}: {titles[suite]}")
+            run = _soak(target, suite, limit, {
+                "KUNIT_PARAMETERS": f"stress_items={items} timeout_ms=120000", "ROUNDS": rounds})
+            suites.add_rows(total, run, [suite])
     return suites.finish(total, start)
