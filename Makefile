@@ -7,7 +7,7 @@ ifneq ($(origin CC),default)
 export CC
 endif
 
-VERBS := modules check check-harness check-compat cost soak demo dump shell kernels clean distclean
+VERBS := modules check check-harness check-compat style cost soak demo dump shell kernels clean distclean
 
 help:
 	@sed -n 's/^## \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
@@ -24,6 +24,7 @@ $(VERBS):
 ## make check [VM=v] [SUITE=glob] every suite on uml, x86 and debug; 40 minutes the first time, then 5
 ## make check-harness             every way to fail, fed to the harness; 3 minutes
 ## make check-compat              the modules built for and loaded into Debian's own 6.1, 6.12 and 7.2 kernels
+## make style [VM=v]              checkpatch, sparse, W=1, kernel-doc and the Python tests, also a part of make check
 ## make cost [ROUNDS=n]           instructions an idle cmwq2 adds to a switch between other tasks, by hook; 1 minute
 ## make soak [ITEMS=n] [ROUNDS=n] [VM=v]
 ##                                1000000 items through every kind of queue, 200 rounds of insmod, run, rmmod, on debug

@@ -13,7 +13,9 @@
 /**
  * struct tw_log - who came when
  * @lock: protects the rest
+ * @max: room in @id
  * @nr: entries, which may exceed @max: the surplus is counted, not stored
+ * @id: of those who came, in that order
  */
 struct tw_log {
 	spinlock_t	lock;	/* the rest */
@@ -29,6 +31,8 @@ bool tw_log_is_fifo_by_lane(struct tw_log *log, int nr, int nr_lanes);
 
 /**
  * struct tw_gauge - how many are inside at once
+ * @now: at this moment
+ * @max: most at any moment
  */
 struct tw_gauge {
 	atomic_t	now;

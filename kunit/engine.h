@@ -73,6 +73,10 @@ extern const struct tw_engine tw_engines[TW_NR_ENGINES];
 
 /**
  * struct tw_item - a work item of either engine, with what checks need to know
+ * @native: the item, if it is the kernel's own
+ * @native_delayed: the same with @delayed
+ * @cmwq2: the item, if it is ours
+ * @cmwq2_delayed: the same with @delayed
  * @env: the test it belongs to
  * @fn: body, called by the accounting around it
  * @runs: times @fn was entered
@@ -86,6 +90,10 @@ extern const struct tw_engine tw_engines[TW_NR_ENGINES];
  * @done: completed once for every return
  * @gate: what tw_fn_gate() waits for
  * @finished: a plain store at the end of @fn, which a flush must make visible
+ * @id: for the test
+ * @val: for the test
+ * @ctx: for the test
+ * @node: in the list of the environment
  */
 struct tw_item {
 	union {

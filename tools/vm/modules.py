@@ -63,7 +63,7 @@ def _build(kdir: Path, name: str, sources: list) -> list:
     work = OUT / "modules" / name
     log = OUT / "log" / f"modules-{name}.log"
     with lock(f"modules-{name}"):
-        _for_this_kernel(work, kdir)
+        for_this_kernel(work, kdir)
         mirror(sources, work)
         log.unlink(missing_ok=True)
         _make(["make", "-C", kdir, f"M={work}", f"-j{jobs()}", f"ARCH={arch_of(kdir)}", "modules"], log, work)
@@ -72,7 +72,7 @@ def _build(kdir: Path, name: str, sources: list) -> list:
     return built
 
 
-def _for_this_kernel(work: Path, kdir: Path) -> None:
+def for_this_kernel(work: Path, kdir: Path) -> None:
     """Objects of another kernel are of no use, and Kbuild does not always notice."""
     mark = work / ".kdir"
     if work.exists() and (not mark.exists() or mark.read_text() != str(kdir)):

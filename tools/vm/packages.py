@@ -22,6 +22,7 @@ GROUPS = {
     "guest": {"/bin/busybox": "busybox-static"},
     "x86": {"qemu-system-x86_64": "qemu-system-x86"},
     "python": {"/usr/share/doc/python3-venv": "python3-venv"},
+    "style": {"perl": "perl", "sparse": "sparse", "git": "git"},
     "chroot": {"mmdebstrap": "mmdebstrap"},
 }
 

@@ -45,7 +45,10 @@ static noinline void do_kasan(void)
 	kfree((void *)buffer);
 }
 
-/* Several, because the last one may live on in a register or on a dead stack that kmemleak still scans. */
+/*
+ * Several, because the last one may live on in a register or on a dead stack
+ * that kmemleak still scans.
+ */
 static noinline void do_leak(void)
 {
 	void *volatile lost;

@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: GPL-2.0
+"""`make style`: what can be said of the sources without running them. The kernel's own tools say it: checkpatch,
+kernel-doc, sparse, the compiler with W=1; and the Python tests. What has been found clean is not looked at again
+until it changes."""
+
+import hashlib
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Callable, Iterable
+
+import kernel
+import ktap
+import modules
+import packages
+import suites
+from common import OUT, ROOT, jobs, lock, output_of, say, shown, took, write_atomically
+
+CLEAN = OUT / "style" / "clean.json"
+COMPAT = "include/cmwq2/compat.h"
+
+# What checkpatch would have but this project does not, and why.
+IGNORED = {
+    "FILE_PATH_CHANGES": "there is no MAINTAINERS file out of the tree",
+    "CONSTANT_COMPARISON": "it takes LINUX_VERSION_CODE for a constant; so does the compiler, in #if",
+    "MACRO_ARG_REUSE": "initializers name their argument in every member, as the kernel's own do",
+}
+# The same for one file.
+IGNORED_IN = {
+    COMPAT: {"LINUX_VERSION_CODE": "this is where it belongs, and the only place",
+             "CONST_STRUCT": "older kernels want it without const"},
+    "tools/vm/selftest/selftest.c": {"AVOID_BUG": "the harness has to notice one",
+                                     "VOLATILE": "the compiler shall not see through the faults",
+                                     "MSLEEP": "the fault is that it sleeps, not for how long"},
+    "tools/vm/guest/pingpong.c": {"PREFER_DEFINED_ATTRIBUTE_MACRO": "user space has no __noreturn"},
+}
+# Sparse 0.6.4 does not know the one and takes the other for no constant, which MODULE_LICENSE() and its like need.
+SPARSE = "sparse -D__typeof_unqual__=__typeof__ '-D__builtin_strlen(s)=(sizeof(s)-1)'"
+# More than anybody reads at once; the log has all.
+SHOWN = 20
+# "FILE:LINE: what": how all of these tools name a place, and the only lines that count as findings.
+FOUND = re.compile(r"^(?:\w+: )?(\S+?):(\d+)(?::\d+)?:? .+")
+
+
+def sources() -> list:
+    """All C in the repository, by the names it has there."""
+    names = output_of(["git", "-C", ROOT, "ls-files", "--cached", "--others", "--exclude-standard", "*.c", "*.h"])
+    return sorted(name for name in names.splitlines() if (ROOT / name).is_file())
+
+
+def _of_modules(names: Iterable[str]) -> list:
+    return [name for name in names if name.split("/")[0] in modules.SOURCES]
+
+
+class _Memory:
+    """Which contents were found clean, by what looked at them."""
+
+    def __init__(self) -> None:
+        try:
+            self.known = set(json.loads(CLEAN.read_text()))
+        except (OSError, ValueError):
+            self.known = set()
+        self.used: set = set()
+
+    def findings(self, check: Callable[[], list], *content: object) -> list:
+        """What @check finds, unless it found nothing the last time it saw @content."""
+        text = "\0".join(str(part) for part in content)
+        key = hashlib.sha256((Path(__file__).read_text() + text).encode()).hexdigest()[:24]
+        if key in self.known:
+            self.used.add(key)
+            return []
+        found = check()
+        if not found:
+            self.used.add(key)
+        return found
+
+    def save(self) -> None:
+        """Forget what was not asked for this time."""
+        write_atomically(CLEAN, json.dumps(sorted(self.used)) + "\n")
+
+
+def _run(command: list, cwd: Path = ROOT, env: dict = {}) -> tuple:
+    done = subprocess.run([str(word) for word in command], cwd=cwd, text=True, errors="replace", check=False,
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          env={**os.environ, **env})
+    return done.returncode, done.stdout
+
+
+def _checkpatch(tree: Path, name: str) -> list:
+    ignored = ",".join([*IGNORED, *IGNORED_IN.get(name, {})])
+    status, said = _run(["perl", tree / "scripts/checkpatch.pl", "--no-tree", "--strict", "--terse", "--quiet",
+                         "--show-types", "--no-summary", "--max-line-length=100", f"--ignore={ignored}", "-f", name])
+    found = [line for line in said.splitlines() if FOUND.match(line)]
+    return found or ([said] if status else [])
+
+
+def checkpatch(tree: Path, memory: _Memory) -> list:
+    """Each file by itself."""
+    def one(name: str) -> list:
+        return memory.findings(lambda: _checkpatch(tree, name), "checkpatch", tree.name, name, (ROOT / name).read_text())
+    with ThreadPoolExecutor(jobs()) as pool:
+        return [line for found in pool.map(one, sources()) for line in found]
+
+
+def kernel_doc(tree: Path, memory: _Memory) -> list:
+    """Comments that begin with two stars are in its language, and complete."""
+    names = _of_modules(sources())
+
+    def check() -> list:
+        status, said = _run([sys.executable, "-B", tree / "scripts/kernel-doc", "-none", "-Wall", "-Werror", *names])
+        # It tells some things twice.
+        found = list(dict.fromkeys(line for line in said.splitlines() if FOUND.match(line)))
+        return found or ([said] if status else [])
+    return memory.findings(check, "kernel-doc", tree.name, *(f"{name}\0{(ROOT / name).read_text()}" for name in names))
+
+
+def versions(_tree: Path, _memory: _Memory) -> list:
+    """Kernel versions are known in one place."""
+    word = re.compile(r"\bLINUX_VERSION_CODE\b|\bKERNEL_VERSION\b")
+    return [f"{name}:{number}: {line.strip()}" for name in _of_modules(sources()) if name != COMPAT
+            for number, line in enumerate((ROOT / name).read_text().splitlines(), 1) if word.search(line)]
+
+
+def python_tests(_tree: Path, memory: _Memory) -> list:
+    """tools/test_*.py, which need no drgn and no guest."""
+    tools = sorted((ROOT / "tools").glob("*.py"))
+
+    def check() -> list:
+        found = []
+        for test in (path for path in tools if path.name.startswith("test_")):
+            status, said = _run([sys.executable, "-B", test], env={"PYTHONDONTWRITEBYTECODE": "1"})
+            if status:
+                found.append(f"{shown(test)}:1: {(said.strip().splitlines() or ['no reason given'])[-1]}\n{said}")
+        return found
+    # They also read the sources they have to agree with.
+    names = [shown(path) for path in tools] + sources()
+    return memory.findings(check, "python", *(f"{name}\0{(ROOT / name).read_text()}" for name in names))
+
+
+def _compile(target: kernel.Kernel) -> list:
+    """Once through the compiler and sparse, in a directory of its own; what had a warning is compiled again
+    the next time."""
+    work, log = OUT / "modules" / "style", OUT / "log" / "style.log"
+    with lock("modules-style"):
+        modules.for_this_kernel(work, target.build)
+        modules.mirror(modules.tree(), work)
+        status, said = _run(["make", "-C", target.build, f"M={work}", f"-j{jobs()}",
+                             f"ARCH={modules.arch_of(target.build)}", "W=1", "C=1", f"CHECK={SPARSE}", "modules"])
+        write_atomically(log, said)
+        found = []
+        for line in said.splitlines():
+            line = line.replace(f"{work}/", "")
+            match = FOUND.match(line)
+            if match and (work / match[1]).is_file() and re.search(r": (warning|error|fatal error):", line):
+                found.append(line)
+                for path in (work / match[1]).parent.glob("*.o"):
+                    path.unlink()
+        if "not available or not up to date" in said:
+            found.append(f"{shown(log)}:1: the kernel's makefile refuses sparse")
+        return found or ([f"{shown(log)}:1: the build fails"] if status else [])
+
+
+def _compiled(target: kernel.Kernel) -> Callable:
+    def compiler(_tree: Path, memory: _Memory) -> list:
+        files = [path for origin, _ in modules.tree() for path in ([origin] if origin.is_file() else origin.rglob("*"))]
+        content = [f"{shown(path)}\0{path.read_text()}" for path in sorted(files)
+                   if path.suffix in (".c", ".h") and not path.name.endswith(".mod.c") or path.name == "Kbuild"]
+        return memory.findings(lambda: _compile(target), "compiler", target.build, *content)
+    return compiler
+
+
+def checks(target: kernel.Kernel) -> dict:
+    """All of them, by the name of their line."""
+    return {"checkpatch": checkpatch, "kernel-doc": kernel_doc, "versions": versions, "tests of tools": python_tests,
+            "sparse, W=1": _compiled(target)}
+
+
+def host_rows(target: kernel.Kernel) -> list:
+    """A row for each check; findings are said as they come."""
+    packages.require("style")
+    rows, memory = [], _Memory()
+    for name, check in checks(target).items():
+        start = time.monotonic()
+        found = check(target.source.tree, memory)
+        for line in found[:SHOWN]:
+            say(f"  {line}")
+        log = OUT / "style" / (re.sub(r"\W+", "-", name) + ".txt")
+        write_atomically(log, "".join(f"{line}\n" for line in found))
+        count = ktap.Count(passed=int(not found), failed=int(bool(found)), failures=[f"{len(found)} findings"] if found else [])
+        rows.append(suites.Row("host", f"style {name}", count, time.monotonic() - start, shown(log)))
+        say(str(rows[-1]))
+    memory.save()
+    return rows
+
+
+def style(name: str) -> int:
+    """`make style` against the kernel of vehicle @name; the exit status."""
+    start = time.monotonic()
+    target = kernel.provide(kernel.vehicle(name))
+    total = suites.Total(host_rows(target))
+    say(f"against Linux {target.release} as built for {name}")
+    return suites.finish(total, start)
