@@ -251,6 +251,7 @@ static void hammer_queue(struct tw_thread *t)
 	int i;
 
 	for (i = 0; i < NR_HAMMER && !READ_ONCE(t->env->closing); i++) {
+		t->progress++;
 		if (tw_queue(t->wq, t->it))
 			atomic_long_inc(&l->queued);
 		if (i % 32 == 31)
@@ -266,6 +267,7 @@ static void hammer_cancel(struct tw_thread *t)
 	for (i = 0; i < NR_HAMMER && !READ_ONCE(t->env->closing); i++) {
 		bool taken = i & 1 ? tw_cancel(t->it) : tw_cancel_sync(t->it);
 
+		t->progress++;
 		if (taken)
 			atomic_long_inc(&l->cancelled);
 		if (i % 32 == 31)

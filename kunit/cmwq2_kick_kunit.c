@@ -39,7 +39,7 @@ static struct tw_env *kick_env(struct kunit *test)
 }
 
 #define NR_LOAD_ITEMS	16
-#define NR_LOAD_ROUNDS	300
+#define NR_LOAD_ROUNDS	200
 
 struct load_ctx {
 	struct tw_item	*items[NR_LOAD_ITEMS];
@@ -53,6 +53,7 @@ static void thread_load(struct tw_thread *t)
 	int i;
 
 	for (c->rounds = 0; c->rounds < NR_LOAD_ROUNDS; c->rounds++) {
+		t->progress++;
 		for (i = 0; i < NR_LOAD_ITEMS; i++)
 			tw_queue_on(raw_smp_processor_id(), c->w, c->items[i]);
 		for (i = 0; i < NR_LOAD_ITEMS; i++) {
@@ -264,6 +265,7 @@ static void thread_queue_ordered(struct tw_thread *t)
 	int i;
 
 	for (i = 0; i < NR_ORDERED; i++) {
+		t->progress++;
 		tw_queue(c->w, c->items[i]);
 		if (i % 8 == 0)
 			cond_resched();

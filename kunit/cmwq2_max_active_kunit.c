@@ -256,6 +256,7 @@ static void thread_change_limit(struct tw_thread *t)
 	int i;
 
 	for (i = 0; i < 500 && !READ_ONCE(t->env->closing); i++) {
+		t->progress++;
 		t->env->ops->set_max_active(t->wq->wq, 1 + i % 7);
 		cond_resched();
 	}

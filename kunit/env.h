@@ -31,6 +31,7 @@ struct tw_thread {
 	long			val;
 	bool			ret;
 	bool			running;
+	unsigned long		progress; /* counted up by an @fn that takes long */
 	struct completion	done;
 };
 
