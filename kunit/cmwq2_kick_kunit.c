@@ -24,6 +24,8 @@ static const struct kick_mode kick_modes[] = {
 	{ "none_deferred", "none", "deferred" },
 	{ "kicked_list_locked", "kicked_list", "locked" },
 	{ "kicked_list_deferred", "kicked_list", "deferred" },
+	{ "kicked_first_locked", "kicked_first", "locked" },
+	{ "kicked_first_deferred", "kicked_first", "deferred" },
 };
 
 KUNIT_ARRAY_PARAM_DESC(mode, kick_modes, name);
@@ -141,7 +143,7 @@ static void kick_many_sleepers(struct kunit *test)
 static void kick_back_to_back(struct kunit *test)
 {
 	const struct kick_mode *m = test->param_value;
-	bool parks = !strcmp(m->claim, "kicked_list");
+	bool parks = strcmp(m->claim, "none");
 	struct tw_env *e = kick_env(test);
 	struct tw_wq *w = tw_alloc(e, TW_PERCPU, 0);
 	struct cmwq2_pool_stats before, held;
@@ -321,6 +323,7 @@ static void profiles_set_policies(struct kunit *test)
 	static const struct { const char *profile, *claim, *wake; } t[] = {
 		{ "mainline-6.12", "none", "locked" },
 		{ "v2-2026-06", "kicked_list", "deferred" },
+		{ "v2-as-posted", "kicked_first", "deferred" },
 		{ "mainline-7.3", "none", "deferred" },
 	};
 	struct tw_env *e = switch_env(test);

@@ -27,6 +27,7 @@ void cmwq2_worker_enter_idle(struct cmwq2_worker *worker)
 	struct cmwq2_pool *pool = worker->pool;
 
 	list_add(&worker->entry, &pool->idle_list);
+	pool->idle_since_kick = true;
 	pool->nr_idle++;
 	worker->flags |= CMWQ2_WORKER_IDLE;
 	worker->last_active = jiffies;

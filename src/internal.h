@@ -82,6 +82,7 @@ enum cmwq2_worker_flags {
 enum cmwq2_claim {
 	CMWQ2_CLAIM_NONE,		/* mainline: not at all */
 	CMWQ2_CLAIM_KICKED_LIST,	/* parked on pool->kicked_list */
+	CMWQ2_CLAIM_KICKED_FIRST,	/* the same, and always first to be kicked */
 	CMWQ2_CLAIM_NR,
 };
 
@@ -104,6 +105,7 @@ struct cmwq2_pool {
 	u8			claim;		/* L: enum cmwq2_claim */
 	u8			wake;		/* L: enum cmwq2_wake */
 	u8			flags;		/* L: enum cmwq2_pool_flags */
+	bool			idle_since_kick; /* L: one became idle after the last kick */
 	atomic_t		nr_running;	/* X */
 	struct list_head	worklist;	/* L: items to run */
 	struct list_head	idle_list;	/* L: idle workers, last come first */

@@ -15,12 +15,19 @@
 
 #include "internal.h"
 
-/* The most recently kicked worker, else the one that became idle last. */
+/*
+ * Last come, first kicked: kicks in a row go to the same worker, which does
+ * all that piles up until it runs. So the most recently kicked worker is taken
+ * again, as it would if it had stayed on the idle list, unless another one
+ * became idle since: that one is warmer and nothing keeps it from starting.
+ */
 static struct cmwq2_worker *cmwq2_first_idle(struct cmwq2_pool *pool)
 {
 	struct list_head *from = &pool->idle_list;
 
-	if (!list_empty(&pool->kicked_list))
+	if (list_empty(from) ||
+	    (!list_empty(&pool->kicked_list) &&
+	     (!pool->idle_since_kick || pool->claim == CMWQ2_CLAIM_KICKED_FIRST)))
 		from = &pool->kicked_list;
 	return list_first_entry_or_null(from, struct cmwq2_worker, entry);
 }
@@ -51,8 +58,10 @@ static void cmwq2_repatriate(struct cmwq2_pool *pool, struct task_struct *task)
  */
 static void cmwq2_claim(struct cmwq2_pool *pool, struct cmwq2_worker *worker)
 {
-	if (pool->claim == CMWQ2_CLAIM_KICKED_LIST)
-		list_move(&worker->entry, &pool->kicked_list);
+	if (pool->claim == CMWQ2_CLAIM_NONE)
+		return;
+	list_move(&worker->entry, &pool->kicked_list);
+	pool->idle_since_kick = false;
 }
 
 /**
@@ -82,8 +91,9 @@ static void cmwq2_wake_later(struct cmwq2_wake_list *wl, struct task_struct *tas
  *	cmwq2_wake_up() after it dropped the lock; untouched under wake=locked
  *
  * Context: pool->lock held.
- * Return: whether a worker was picked. False is not an error: another worker
- * is running, or none is idle and the pool's manager is creating one.
+ * Return: whether a worker was picked. False is not an error: nothing is
+ * pending; or another worker is running, which the safety timer then watches;
+ * or none is idle and the pool's manager is creating one.
  *
  * Source: kick_pool_pick() as posted on 2026-06-03 and merged for v7.3.
  */
@@ -93,14 +103,18 @@ bool cmwq2_kick_pool_pick(struct cmwq2_pool *pool, struct cmwq2_wake_list *wl)
 
 	lockdep_assert_held(&pool->lock);
 
-	if (!cmwq2_need_more_worker(pool))
+	if (list_empty(&pool->worklist))
 		return false;
+	if (atomic_read(&pool->nr_running)) {
+		cmwq2_sched_arm_scan(pool);
+		return false;
+	}
 	worker = cmwq2_first_idle(pool);
 	if (!worker)
 		return false;
 
 	pool->stat.kicks++;
-	if (!list_empty(&pool->kicked_list))
+	if (list_is_first(&worker->entry, &pool->kicked_list))
 		pool->stat.coalesced++;
 	cmwq2_repatriate(pool, worker->task);
 	cmwq2_claim(pool, worker);

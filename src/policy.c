@@ -18,6 +18,7 @@
 static const char *const cmwq2_claim_names[CMWQ2_CLAIM_NR] = {
 	[CMWQ2_CLAIM_NONE]		= "none",
 	[CMWQ2_CLAIM_KICKED_LIST]	= "kicked_list",
+	[CMWQ2_CLAIM_KICKED_FIRST]	= "kicked_first",
 };
 
 static const char *const cmwq2_wake_names[CMWQ2_WAKE_NR] = {
@@ -33,6 +34,7 @@ static const struct cmwq2_profile {
 	{ "mainline-7.3",	CMWQ2_CLAIM_NONE,		CMWQ2_WAKE_DEFERRED },
 	{ "mainline-6.12",	CMWQ2_CLAIM_NONE,		CMWQ2_WAKE_LOCKED },
 	{ "v2-2026-06",		CMWQ2_CLAIM_KICKED_LIST,	CMWQ2_WAKE_DEFERRED },
+	{ "v2-as-posted",	CMWQ2_CLAIM_KICKED_FIRST,	CMWQ2_WAKE_DEFERRED },
 };
 
 /* PL. What new pools get, and what is shown. */
@@ -77,7 +79,7 @@ static void cmwq2_policy_set_pool(struct cmwq2_pool *pool)
 	pool->claim = cmwq2_claim;
 	pool->wake = cmwq2_wake;
 	/* They are on their way and leave whichever list they are on. */
-	if (pool->claim != CMWQ2_CLAIM_KICKED_LIST)
+	if (pool->claim == CMWQ2_CLAIM_NONE)
 		list_splice_init(&pool->kicked_list, &pool->idle_list);
 	raw_spin_unlock_irq(&pool->lock);
 }
@@ -130,7 +132,7 @@ static int cmwq2_choose(const char *what, const char *value,
 			const char *const *names, size_t nr)
 {
 	int i = __sysfs_match_string(names, nr, value);
-	char allowed[64] = "";
+	char allowed[96] = "";
 
 	if (i >= 0)
 		return i;
@@ -270,8 +272,8 @@ static const struct kernel_param_ops cmwq2_param_ops = {
 	MODULE_PARM_DESC(_name, _desc)
 
 CMWQ2_POLICY(profile, profile,
-	     "Set of policies: mainline-7.3 (default), mainline-6.12, v2-2026-06");
-CMWQ2_POLICY(claim, choice, "How a kicked worker is claimed: none (default), kicked_list",
+	     "Set of policies: mainline-7.3 (default), mainline-6.12, v2-2026-06, v2-as-posted");
+CMWQ2_POLICY(claim, choice, "How a kicked worker is claimed: none (default), kicked_list, kicked_first",
 	     .names = cmwq2_claim_names, .nr = CMWQ2_CLAIM_NR, .choice = &cmwq2_claim);
 CMWQ2_POLICY(wake, choice, "When a kicked worker is woken: deferred (default), locked",
 	     .names = cmwq2_wake_names, .nr = CMWQ2_WAKE_NR, .choice = &cmwq2_wake);

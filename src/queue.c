@@ -114,8 +114,7 @@ static void cmwq2_insert_and_pick(struct cmwq2_pwq *pwq, struct cmwq2_work *work
 		pool->progress_at = jiffies;
 	cmwq2_insert_work(pwq, work, &pool->worklist, flags);
 	cmwq2_sched_order_insert();
-	if (!cmwq2_kick_pool_pick(pool, wl))
-		cmwq2_sched_arm_scan(pool);
+	cmwq2_kick_pool_pick(pool, wl);
 }
 
 /**

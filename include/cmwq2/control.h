@@ -15,7 +15,7 @@ struct cmwq2_wq;
  * @id: pool number, as in thread names and dumps
  * @nr_workers: workers alive
  * @nr_idle: of these idle, kicked ones included
- * @nr_kicked: of the idle ones claimed for a wakeup (claim=kicked_list)
+ * @nr_kicked: of the idle ones claimed for a wakeup (unless claim=none)
  * @nr_running: workers that concurrency management counts as running
  * @created: workers created since the pool exists
  * @culled: workers removed for idleness
