@@ -113,9 +113,11 @@ class BusyGuest:
         with paused(self.run.home):
             text = drgn(self.run, self._symbols(), SCRIPT, "--json")
             printed = drgn(self.run, self._symbols(), SCRIPT)
+            sizes = drgn(self.run, self._symbols(), SCRIPT, "--sizes")
         self.seconds = time.monotonic() - start
         (self.run.home / "dump.json").write_text(text)
         (self.run.home / "dump.txt").write_text(printed)
+        (self.run.home / "sizes.txt").write_text(sizes)
         _agrees(self.run.home / "dump.json")
         self.data, self.text = json.loads(text), printed
 

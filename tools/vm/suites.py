@@ -3,7 +3,7 @@
 
 import fnmatch
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import guest
 import kernel
@@ -19,6 +19,26 @@ LIMIT = 120
 ROUNDS = {"debug": 3}
 KUNIT_MODULE = "cmwq2_kunit"
 KUNIT_NEEDS = "cmwq2"
+
+
+@dataclass(frozen=True)
+class Again:
+    """Some suites once more on a vehicle, with another scheduler hook than the best one that auto takes."""
+
+    vehicle: str
+    hook: str
+    suites: tuple
+
+    def of(self, target: kernel.Kernel) -> kernel.Kernel:
+        """@target under the name of this pass."""
+        return replace(target, vehicle=replace(target.vehicle, name=f"{self.vehicle}/{self.hook}"))
+
+
+# Those that a hook can break. Only x86 has preempt notifiers.
+AGAIN = (Again("x86", "pn", ("cmwq2_concurrency", "cmwq2_kick", "cmwq2_queue")),
+         Again("uml", "timer", ("cmwq2_queue", "cmwq2_rescuer")))
+# Not suites of a guest's own: what is said of the sources, and the look into a busy guest.
+STYLE, DUMP = "style", "wq_dump"
 
 
 @dataclass
@@ -42,7 +62,7 @@ class Row:
         notes = [f"{self.count.skipped} skipped"] if self.count.skipped else []
         notes += [self.count.trouble] if self.count.trouble else []
         notes += [", ".join(self.count.failures)] if self.count.failures else []
-        return f"{word}  {self.vehicle:5}  {self.suite:24} {cases:>7} {self.seconds:6.1f}s  {'; '.join(notes)}".rstrip()
+        return f"{word}  {self.vehicle:9}  {self.suite:24} {cases:>7} {self.seconds:6.1f}s  {'; '.join(notes)}".rstrip()
 
 
 @dataclass
@@ -84,22 +104,54 @@ def check(vehicles: list, pattern: str) -> int:
     start = time.monotonic()
     SUMMARY.unlink(missing_ok=True)
     kunit, shell = _selected(kunit_suites(), pattern), _selected(shell_suites(), pattern)
-    if not kunit and not shell:
+    style, dump = (fnmatch.fnmatchcase(name, pattern) for name in (STYLE, DUMP))
+    if not kunit and not shell and not style and not dump:
         raise Problem(f"SUITE={pattern} matches no suite; allowed: a glob over "
-                      f"{', '.join(kunit_suites() + shell_suites())}")
+                      f"{', '.join(kunit_suites() + shell_suites() + [STYLE, DUMP])}")
     kernels = [kernel.provide(kernel.vehicle(name)) for name in vehicles]
     built = [modules.build(each) for each in kernels]
     total = Total()
+    if style:
+        _check_style(kernels, total)
     for each, files in zip(kernels, built):
         _check_vehicle(each, files, kunit, shell, total)
+        for again in AGAIN:
+            if again.vehicle == each.vehicle.name:
+                _check_vehicle(again.of(each), files, [name for name in kunit if name in again.suites], [], total,
+                               f"hook={again.hook}")
+        if dump and each.vehicle.arch == "x86_64":
+            _check_dump(each, files, total)
+    if not total.rows:
+        raise Problem(f"SUITE={pattern} does not run on VM={','.join(vehicles)}; allowed: x86 for {DUMP}")
     # For whoever calls this through make, which has one exit status for everything that is not well.
     write_atomically(SUMMARY, f"{total.status()} {total.summary()}\n")
     return finish(total, start)
 
 
-def settings(kunit: list, shell: list) -> dict:
-    """What job-kunit.sh has to know."""
-    return {"SUITES": " ".join(kunit), "SHELL_SUITES": " ".join(shell),
+def _check_style(kernels: list, total: Total) -> None:
+    """Against x86 if it is there, which compiles all of the sources."""
+    import style
+    best = [each for each in kernels if each.vehicle.arch == "x86_64"] or kernels
+    total.rows += style.host_rows(best[0])
+
+
+def _check_dump(target: kernel.Kernel, files: list, total: Total) -> None:
+    """A look from outside, whose parts must agree, with the module's structures no larger than they may be."""
+    import dump
+    start, count, log = time.monotonic(), ktap.Count(), shown(OUT / "run/load-x86")
+    try:
+        dump.BusyGuest(target, files).boot()
+        count.passed = 1
+    except Problem as problem:
+        count.trouble = str(problem)
+        total.lost = total.lost or problem.status == EXIT_LOST
+    total.rows.append(Row(target.vehicle.name, DUMP, count, time.monotonic() - start, log))
+    say(str(total.rows[-1]))
+
+
+def settings(kunit: list, shell: list, parameters: str = "") -> dict:
+    """What job-kunit.sh has to know; @parameters are those of cmwq2 itself."""
+    return {"SUITES": " ".join(kunit), "SHELL_SUITES": " ".join(shell), "NEEDS_PARAMETERS": parameters,
             "KUNIT_MODULE": KUNIT_MODULE, "KUNIT_NEEDS": KUNIT_NEEDS}
 
 
@@ -120,14 +172,16 @@ def finish(total: Total, start: float) -> int:
     return total.status()
 
 
-def _check_vehicle(target: kernel.Kernel, files: list, kunit: list, shell: list, total: Total) -> None:
+def _check_vehicle(target: kernel.Kernel, files: list, kunit: list, shell: list, total: Total,
+                   parameters: str = "") -> None:
     """Boot @target for all suites, and again for the rest where one of them brings the machine down."""
     left, boots = kunit + shell, 0
     while left:
         boots += 1
-        name = f"check-{target.vehicle.name}" + (f"-{boots}" if boots > 1 else "")
+        name = f"check-{target.vehicle.name.replace('/', '-')}" + (f"-{boots}" if boots > 1 else "")
         run = guest.run_job(target, "kunit", name, files, limit=LIMIT, settings={
-            **settings([suite for suite in kunit if suite in left], [suite for suite in shell if suite in left]),
+            **settings([suite for suite in kunit if suite in left], [suite for suite in shell if suite in left],
+                       parameters),
             "ROUNDS": ROUNDS.get(target.vehicle.name, 5)})
         begun = [suite for suite in left if ["start", suite] in run.events]
         rest = [suite for suite in left if suite not in begun]
