@@ -93,12 +93,13 @@ enum cmwq2_wake {
 	CMWQ2_WAKE_NR,
 };
 
-/**
- * struct cmwq2_pool - items and the threads that run them
- * @nr_running: sum of the workers' @counted. Not under @lock, because the pn
- *	hook counts down with a runqueue locked. Whoever counts down to zero
- *	must look at @worklist, and whoever adds to @worklist must look at
- *	@nr_running after that.
+/*
+ * Items and the threads that run them.
+ *
+ * nr_running is the sum of the workers' counted. It is not under the lock,
+ * because the pn hook counts down with a runqueue locked. Whoever counts down
+ * to zero must look at worklist, and whoever adds to worklist must look at
+ * nr_running after that.
  */
 struct cmwq2_pool {
 	raw_spinlock_t		lock;
@@ -144,10 +145,10 @@ struct cmwq2_pool {
 	DECLARE_HASHTABLE(busy_hash, CMWQ2_BUSY_HASH_BITS); /* L: by current_work */
 };
 
-/**
- * struct cmwq2_worker - one thread
- * @counted: whether it is part of pool->nr_running. Changed by xchg() only, so
- *	that the hook, the safety timer and the worker cannot count it twice.
+/*
+ * One thread. counted tells whether it is part of pool->nr_running; it is
+ * cleared by xchg() only, so that the hook, the safety timer and the worker
+ * cannot uncount it twice, and set by the worker itself only.
  */
 struct cmwq2_worker {
 	union {
@@ -174,10 +175,8 @@ struct cmwq2_worker {
 #endif
 };
 
-/**
- * struct cmwq2_pwq - a queue's stake in a pool
- *
- * The lower bits of a data word that points here hold flags, hence the
+/*
+ * A queue's stake in a pool. The lower bits of a data word that points here hold flags, hence the
  * alignment of the slab cache these come from.
  */
 struct cmwq2_pwq {
@@ -198,9 +197,9 @@ struct cmwq2_pwq {
 	struct rcu_head		rcu;
 };
 
-/**
- * struct cmwq2_nna - active items of an unbound queue on a NUMA node
- * @nr: may exceed @max for a moment after @max was lowered
+/*
+ * Active items of an unbound queue on a NUMA node. nr may exceed max for a
+ * while after max was lowered.
  */
 struct cmwq2_nna {
 	int			max;		/* X: READ_ONCE, set under wq->mutex */
@@ -209,9 +208,7 @@ struct cmwq2_nna {
 	struct list_head	pending_pwqs;	/* LN: pwqs with inactive items */
 };
 
-/**
- * struct cmwq2_flusher - one waiting cmwq2_flush_workqueue()
- */
+/* One waiting cmwq2_flush_workqueue(). */
 struct cmwq2_flusher {
 	struct list_head	list;		/* WQ: flushers or overflow */
 	int			color;		/* WQ: waited for */
@@ -253,10 +250,10 @@ struct cmwq2_wq {
 				 CMWQ2_WQ_HIGHPRI | CMWQ2_WQ_CPU_INTENSIVE | \
 				 CMWQ2_WQ_PERCPU | CMWQ2_WQ_ORDERED)
 
-/**
- * struct cmwq2_wake_list - tasks picked under pool->lock, to be woken later
+/*
+ * Tasks picked under pool->lock, to be woken later.
  *
- * Lives on the stack of whoever holds pool->lock. The tasks are not
+ * It lives on the stack of whoever holds pool->lock. The tasks are not
  * referenced: the owner stays in an RCU read-side section from before it drops
  * the lock until cmwq2_wake_up() returned, and a task_struct outlives that.
  */
