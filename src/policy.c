@@ -278,7 +278,7 @@ CMWQ2_POLICY(claim, choice, "How a kicked worker is claimed: none (default), kic
 CMWQ2_POLICY(wake, choice, "When a kicked worker is woken: deferred (default), locked",
 	     .names = cmwq2_wake_names, .nr = CMWQ2_WAKE_NR, .choice = &cmwq2_wake);
 CMWQ2_POLICY(default_affinity_scope, scope,
-	     "Scope of unbound workqueues made from now on: cpu, smt, cache, cache_shard (default), numa, system");
+	     "Scope of new unbound workqueues: cpu, smt, cache, cache_shard (default), numa, system");
 CMWQ2_POLICY(idle_timeout_ms, number,
 	     "Milliseconds after which an idle worker may be culled (default 300000)",
 	     .number = &cmwq2_idle_timeout_ms, .min = 0, .max = 86400000);
