@@ -100,15 +100,15 @@ static inline struct cmwq2_delayed_work *cmwq2_to_delayed_work(struct cmwq2_work
 void cmwq2_delayed_work_timer_fn(struct timer_list *timer);
 
 #define CMWQ2_WORK_INITIALIZER(n, f) {				\
-	.data	= ATOMIC_LONG_INIT((long)CMWQ2_WORK_NO_POOL),	\
-	.entry	= LIST_HEAD_INIT((n).entry),			\
 	.func	= (f),						\
+	.entry	= LIST_HEAD_INIT((n).entry),			\
+	.data	= ATOMIC_LONG_INIT((long)CMWQ2_WORK_NO_POOL),	\
 }
 
 #define CMWQ2_DELAYED_WORK_INITIALIZER(n, f, tflags) {		\
-	.work	= CMWQ2_WORK_INITIALIZER((n).work, f),		\
 	.timer	= __TIMER_INITIALIZER(cmwq2_delayed_work_timer_fn, \
-				      (tflags) | TIMER_IRQSAFE), \
+				      TIMER_IRQSAFE | (tflags)), \
+	.work	= CMWQ2_WORK_INITIALIZER((n).work, f),		\
 }
 
 #define CMWQ2_DECLARE_WORK(n, f) \
@@ -260,15 +260,15 @@ static inline bool cmwq2_mod_delayed_work(struct cmwq2_wq *wq,
 	return cmwq2_mod_delayed_work_on(CMWQ2_CPU_UNBOUND, wq, dwork, delay);
 }
 
-static inline bool cmwq2_schedule_work(struct cmwq2_work *work)
-{
-	return cmwq2_queue_work(cmwq2_system_percpu_wq, work);
-}
-
 static inline bool cmwq2_schedule_delayed_work(struct cmwq2_delayed_work *dwork,
 					       unsigned long delay)
 {
 	return cmwq2_queue_delayed_work(cmwq2_system_percpu_wq, dwork, delay);
+}
+
+static inline bool cmwq2_schedule_work(struct cmwq2_work *work)
+{
+	return cmwq2_queue_work(cmwq2_system_percpu_wq, work);
 }
 
 #endif /* CMWQ2_WORKQUEUE_H */
