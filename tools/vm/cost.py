@@ -82,7 +82,7 @@ def judge(batches: dict, rounds: int) -> list:
     base = rows[0]["instructions"]
     for row in rows:
         row["added"] = round(row["instructions"] - base, 1)
-        row["percent"] = round(100 * (row["instructions"] / base - 1), 3) + 0.0
+        row["percent"] = round(100 * (row["instructions"] / base - 1), 2) + 0.0
         row["limit"] = LIMITS.get(row["hook"])
         row["failed"] = row["limit"] is not None and row["percent"] > row["limit"]
     return rows
@@ -90,7 +90,8 @@ def judge(batches: dict, rounds: int) -> list:
 
 def table(rows: list) -> str:
     """@rows for people."""
-    lines = [f"{'':5} {'hook':9} {'instructions':>12} {'added':>7} {'percent':>8} {'limit':>6}  {'rounds differ by':>16}"]
+    lines = [f"{'':5} {'hook':9} {'instructions':>12} {'added':>7} {'percent':>8} {'limit':>6}  "
+             f"{'rounds differ by':>16}"]
     for row in rows:
         word = "" if row["limit"] is None else "FAIL" if row["failed"] else "PASS"
         limit = "" if row["limit"] is None else f"{row['limit']:.1f}"
@@ -119,6 +120,7 @@ def cost() -> int:
         "accelerator": ACCELERATOR, "icount": ICOUNT[1], "trips": TRIPS, "batches": BATCHES, "rounds": rounds,
         "hooks": rows, "failed": failed, "restless": restless}, indent=2) + "\n")
     if restless:
-        say(f"\nFAIL  the rounds of {', '.join(restless)} differ by more than {AGREE_PERCENT} %: these figures mean nothing")
+        say(f"\nFAIL  the rounds of {', '.join(restless)} differ by more than {AGREE_PERCENT} %: these figures "
+            "mean nothing")
     say(f"\n{shown(REPORT)}, {took(start)}")
     return EXIT_FAILED if failed or restless else EXIT_PASSED

@@ -55,7 +55,8 @@ class _Watch:
                 if books:
                     self.books = books[1]
                 elif case:
-                    say(f"  {took(self.start):>12}    {case[1]} {case[2]}{case[3]}{f' ({self.books})' if self.books else ''}")
+                    books_shown = f" ({self.books})" if self.books else ""
+                    say(f"  {took(self.start):>12}    {case[1]} {case[2]}{case[3]}{books_shown}")
                     self.books = ""
             self.seen = len(lines)
 

@@ -102,7 +102,8 @@ def _checkpatch(tree: Path, name: str) -> list:
 def checkpatch(tree: Path, memory: _Memory) -> list:
     """Each file by itself."""
     def one(name: str) -> list:
-        return memory.findings(lambda: _checkpatch(tree, name), "checkpatch", tree.name, name, (ROOT / name).read_text())
+        return memory.findings(lambda: _checkpatch(tree, name), "checkpatch", tree.name, name,
+                               (ROOT / name).read_text())
     with ThreadPoolExecutor(jobs()) as pool:
         return [line for found in pool.map(one, sources()) for line in found]
 
@@ -191,7 +192,8 @@ def host_rows(target: kernel.Kernel) -> list:
             say(f"  {line}")
         log = OUT / "style" / (re.sub(r"\W+", "-", name) + ".txt")
         write_atomically(log, "".join(f"{line}\n" for line in found))
-        count = ktap.Count(passed=int(not found), failed=int(bool(found)), failures=[f"{len(found)} findings"] if found else [])
+        count = ktap.Count(passed=int(not found), failed=int(bool(found)),
+                           failures=[f"{len(found)} findings"] if found else [])
         rows.append(suites.Row("host", f"style {name}", count, time.monotonic() - start, shown(log)))
         say(str(rows[-1]))
     memory.save()

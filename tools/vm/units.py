@@ -10,10 +10,12 @@ import tempfile
 from pathlib import Path
 from typing import Callable, Iterator
 
+import cost
 import guest
 import kernel
 import modules
 import source
+import style
 import suites
 import verdict
 from common import EXIT_FAILED, EXIT_LOST, EXIT_PASSED, Problem
@@ -176,6 +178,38 @@ def mirrored_sources() -> None:
         _expect(sorted(path.name for path in (copy / "src").iterdir()), ["a.c", "a.o"])
 
 
+def cost_of_hooks() -> None:
+    """A hook over its limit is named; clocks that disagree and rounds that are missing are refused."""
+    def measured(**per_trip: int) -> str:
+        return "".join(f"{name} {ticks * cost.TRIPS} {ticks * cost.TRIPS}\n"
+                       for name, ticks in per_trip.items() for _ in range(cost.BATCHES))
+    rows = cost.judge(cost.parse(measured(unloaded=10000, tp=10301, pn=10000, timer=10300)), 1)
+    _expect([row["failed"] for row in rows], [False, True, False, False])
+    _expect([row["added"] for row in rows], [0, 301, 0, 300])
+    _refused(lambda: cost.judge(cost.parse(measured(unloaded=1, tp=1, pn=1)), 1), "timer", "0 batches")
+    _refused(lambda: cost.parse(f"tp {2 * cost.TRIPS} {cost.TRIPS}\n"), "clocks disagree")
+
+
+def found_in_sources() -> None:
+    """What the tools say of a place is a finding, what they say besides is not."""
+    for line in ("src/a.c:1: WARNING:X: y", "Warning: src/a.c:1 no member 'x'", "src/a.c:1:2: warning: y",
+                 "src/a.c:1:2: error: y"):
+        _expect(bool(style.FOUND.match(line)), True)
+    for line in ("total: 0 errors, 0 warnings, 12 lines checked", "  CC [M]  src/a.o", "make: Entering directory 'x'"):
+        _expect(bool(style.FOUND.match(line)), False)
+
+
+def remembered_findings() -> None:
+    """Only what was clean is not looked at again."""
+    memory = style._Memory()
+    _expect([memory.findings(lambda: ["x"], "units"), memory.findings(lambda: ["x"], "units")], [["x"], ["x"]])
+    memory.known = memory.used
+    _expect(memory.findings(lambda: ["x"], "units"), ["x"])
+    memory.findings(list, "units")
+    _expect(memory.findings(lambda: ["x"], "units"), [])
+    _expect(memory.findings(lambda: ["x"], "units", "changed"), ["x"])
+
+
 def bad_input() -> None:
     """What cannot be used is named, with what can be."""
     _refused(lambda: kernel.vehicle("arm"), "VM=arm", "uml")
@@ -184,7 +218,8 @@ def bad_input() -> None:
 
 
 CHECKS = (dropped_option, reasons, half_built_kernel, content_of_the_key, known_complaint, every_complaint, judgement,
-          verdict_channel, results_channel, mirrored_sources, bad_input)
+          verdict_channel, results_channel, mirrored_sources, cost_of_hooks, found_in_sources, remembered_findings,
+          bad_input)
 
 
 def check(name: Callable[[], None]) -> str:
