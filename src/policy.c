@@ -273,7 +273,8 @@ static const struct kernel_param_ops cmwq2_param_ops = {
 
 CMWQ2_POLICY(profile, profile,
 	     "Set of policies: mainline-7.3 (default), mainline-6.12, v2-2026-06, v2-as-posted");
-CMWQ2_POLICY(claim, choice, "How a kicked worker is claimed: none (default), kicked_list, kicked_first",
+CMWQ2_POLICY(claim, choice,
+	     "How a kicked worker is claimed: none (default), kicked_list, kicked_first",
 	     .names = cmwq2_claim_names, .nr = CMWQ2_CLAIM_NR, .choice = &cmwq2_claim);
 CMWQ2_POLICY(wake, choice, "When a kicked worker is woken: deferred (default), locked",
 	     .names = cmwq2_wake_names, .nr = CMWQ2_WAKE_NR, .choice = &cmwq2_wake);

@@ -246,6 +246,11 @@ static inline bool cmwq2_queue_work(struct cmwq2_wq *wq, struct cmwq2_work *work
 	return cmwq2_queue_work_on(CMWQ2_CPU_UNBOUND, wq, work);
 }
 
+static inline bool cmwq2_schedule_work(struct cmwq2_work *work)
+{
+	return cmwq2_queue_work(cmwq2_system_percpu_wq, work);
+}
+
 static inline bool cmwq2_queue_delayed_work(struct cmwq2_wq *wq,
 					    struct cmwq2_delayed_work *dwork,
 					    unsigned long delay)
@@ -264,11 +269,6 @@ static inline bool cmwq2_schedule_delayed_work(struct cmwq2_delayed_work *dwork,
 					       unsigned long delay)
 {
 	return cmwq2_queue_delayed_work(cmwq2_system_percpu_wq, dwork, delay);
-}
-
-static inline bool cmwq2_schedule_work(struct cmwq2_work *work)
-{
-	return cmwq2_queue_work(cmwq2_system_percpu_wq, work);
 }
 
 #endif /* CMWQ2_WORKQUEUE_H */
