@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The text of a result. bench/README.rst describes it, tools/bench_report.py
+ * The text of a result. Documentation/bench.rst describes it, tools/bench_report.py
  * reads it; a change to either of the two needs a new BENCH_FORMAT_VERSION,
  * unless it only adds keys.
  */

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """Reads what /sys/kernel/cmwq2_bench/result says, and prints it as a table or writes it as JSON.
 
-bench/README.rst describes the text. The JSON document has these keys:
+Documentation/bench.rst describes the text. The JSON document has these keys:
 
   schema     "cmwq2-bench-report", and schema_version, an integer that grows when a key changes its meaning
   vehicle    where the guest ran, accelerator what executed it: as the caller said, or null
