@@ -19,7 +19,7 @@ import ktap
 import modules
 import packages
 import suites
-from common import OUT, ROOT, jobs, lock, output_of, say, shown, took, write_atomically
+from common import OUT, ROOT, jobs, lock, say, shown, took, write_atomically
 
 CLEAN = OUT / "style" / "clean.json"
 COMPAT = "include/cmwq2/compat.h"
@@ -49,8 +49,9 @@ FOUND = re.compile(r"^(?:\w+: )?(\S+?):(\d+)(?::\d+)?:? .+")
 
 def sources() -> list:
     """All C in the repository, by the names it has there."""
-    names = output_of(["git", "-C", ROOT, "ls-files", "--cached", "--others", "--exclude-standard", "*.c", "*.h"])
-    return sorted(name for name in names.splitlines() if (ROOT / name).is_file())
+    tops = [*modules.SOURCES, "tools"]
+    return sorted(str(path.relative_to(ROOT)) for top in tops for path in (ROOT / top).rglob("*.[ch]")
+                  if not path.name.endswith(".mod.c"))
 
 
 def _of_modules(names: Iterable[str]) -> list:

@@ -132,7 +132,11 @@ def _check_style(kernels: list, total: Total) -> None:
     """Against x86 if it is there, which compiles all of the sources."""
     import style
     best = [each for each in kernels if each.vehicle.arch == "x86_64"] or kernels
-    total.rows += style.host_rows(best[0])
+    try:
+        total.rows += style.host_rows(best[0])
+    except Problem as problem:
+        total.rows.append(Row("host", STYLE, ktap.Count(trouble=str(problem))))
+        say(str(total.rows[-1]))
 
 
 def _check_dump(target: kernel.Kernel, files: list, total: Total) -> None:
