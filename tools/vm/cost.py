@@ -19,9 +19,9 @@ from common import (EXIT_FAILED, EXIT_PASSED, HERE, OUT, Problem, run_logged, sa
 REPORT = OUT / "cost" / "report.json"
 SOURCE = HERE / "guest/pingpong.c"
 UNLOADED = "unloaded"
-# How many percent more instructions a round trip may cost. With pn nothing of ours runs in other tasks; its limit
-# is what two measurements of the same thing differ by.
-LIMITS = {"tp": 3.0, "pn": 0.1, "timer": 3.0}
+# How many percent more instructions a round trip may cost. With pn nothing of ours runs in other tasks; what is
+# left, 12 instructions, is the kernel's own look at a task's empty list of notifiers while anybody has one.
+LIMITS = {"tp": 3.0, "pn": 0.2, "timer": 3.0}
 TRIPS, BATCHES, ROUNDS = 1000, 20, 5
 # The rounds of one boot must agree, or the medians mean nothing.
 AGREE_PERCENT = 0.5
