@@ -26,8 +26,9 @@ $(VERBS):
 ## make check-compat              the modules built for and loaded into Debian's own 6.1, 6.12 and 7.2 kernels
 ## make style [VM=v]              checkpatch, sparse, W=1, kernel-doc and the Python tests, also a part of make check
 ## make cost [ROUNDS=n]           instructions an idle cmwq2 adds to a switch between other tasks, by hook; 1 minute
-## make soak [ITEMS=n] [ROUNDS=n] [VM=v]
-##                                1000000 items through every kind of queue, 200 rounds of insmod, run, rmmod, on debug
+## make soak [ITEMS=n] [ROUNDS=n] [VM=v] [SUITE=cmwq2_stress|cmwq2_load]
+##                                1000000 items through every kind of queue, then 200 rounds of insmod, run, rmmod;
+##                                on debug unless VM= says otherwise; half an hour
 ## make shell [VM=uml|x86|debug]  a console in a booted kernel with the modules in /modules
 ## make dump                      tools/wq_dump.py, taken from outside a busy x86 guest
 ## make kernels [VM=v]            only build the kernels; uml and debug 3 minutes each, x86 8
@@ -38,6 +39,7 @@ $(VERBS):
 ## V=1                            show the commands and all they say
 ##
 ## All but modules install what is missing with apt-get on Debian (root or sudo), and print it elsewhere:
-## gcc make binutils flex bison bc libelf-dev busybox-static xz-utils qemu-system-x86 python3-venv mmdebstrap.
+## gcc make binutils flex bison bc libelf-dev busybox-static xz-utils qemu-system-x86 python3-venv mmdebstrap
+## perl sparse.
 ## Everything else is kept under out/. Exit status of tools/vm/vm VERB: 0 passed, 1 failed, 2 the machine was lost;
 ## make itself says 2 for both of the latter.
