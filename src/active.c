@@ -188,7 +188,7 @@ void cmwq2_pwq_dec_in_flight(struct cmwq2_pwq *pwq, unsigned long data)
  *
  * Context: pwq->pool->lock held. The caller kicks the pool.
  */
-void cmwq2_pwq_fill_active(struct cmwq2_pwq *pwq)
+static void cmwq2_pwq_fill_active(struct cmwq2_pwq *pwq)
 {
 	struct cmwq2_nna *nna = cmwq2_pwq_nna(pwq);
 

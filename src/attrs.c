@@ -203,8 +203,7 @@ static int cmwq2_check_attrs(struct cmwq2_wq *wq, const struct cmwq2_attrs *attr
 	return 0;
 }
 
-/* Context: process, may sleep; cmwq2_pool_mutex held. */
-int cmwq2_apply_attrs_locked(struct cmwq2_wq *wq, const struct cmwq2_attrs *attrs)
+static int cmwq2_apply_attrs_locked(struct cmwq2_wq *wq, const struct cmwq2_attrs *attrs)
 {
 	struct cmwq2_pwq_set set = { };
 	int ret;

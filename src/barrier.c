@@ -83,20 +83,6 @@ static bool cmwq2_start_wait(struct cmwq2_work *work, struct cmwq2_barrier *barr
 	return pwq;
 }
 
-static bool cmwq2_wait_for(struct cmwq2_work *work)
-{
-	struct cmwq2_barrier barrier;
-
-	cmwq2_init_work(&barrier.work, cmwq2_barrier_func);
-	init_completion(&barrier.done);
-	barrier.waiter = current;
-
-	if (!cmwq2_start_wait(work, &barrier))
-		return false;
-	wait_for_completion(&barrier.done);
-	return true;
-}
-
 /**
  * cmwq2_flush_work - wait for the last queueing of an item
  * @work: item
@@ -110,14 +96,16 @@ static bool cmwq2_wait_for(struct cmwq2_work *work)
  */
 bool cmwq2_flush_work(struct cmwq2_work *work)
 {
+	struct cmwq2_barrier barrier;
+
 	might_sleep();
-	return cmwq2_wait_for(work);
+	cmwq2_init_work(&barrier.work, cmwq2_barrier_func);
+	init_completion(&barrier.done);
+	barrier.waiter = current;
+
+	if (!cmwq2_start_wait(work, &barrier))
+		return false;
+	wait_for_completion(&barrier.done);
+	return true;
 }
 EXPORT_SYMBOL_GPL(cmwq2_flush_work);
-
-/* For those who cancel: waits for the running instance, none can be pending. */
-bool cmwq2_flush_work_cancelled(struct cmwq2_work *work)
-{
-	might_sleep();
-	return cmwq2_wait_for(work);
-}

@@ -118,7 +118,7 @@ static bool cmwq2_cancel_sync(struct cmwq2_work *work, bool delayed)
 {
 	bool pending = cmwq2_grab_and_release(work, delayed, 1);
 
-	cmwq2_flush_work_cancelled(work);
+	cmwq2_flush_work(work);
 	cmwq2_grab_and_release(work, false, -1);
 	return pending;
 }
@@ -204,7 +204,7 @@ bool cmwq2_disable_work_sync(struct cmwq2_work *work)
 {
 	bool pending = cmwq2_disable_work(work);
 
-	cmwq2_flush_work_cancelled(work);
+	cmwq2_flush_work(work);
 	return pending;
 }
 EXPORT_SYMBOL_GPL(cmwq2_disable_work_sync);

@@ -291,7 +291,6 @@ void cmwq2_sched_pool_exit(struct cmwq2_pool *pool);
 void cmwq2_sched_arm_scan(struct cmwq2_pool *pool);
 void cmwq2_sched_order_insert(void);
 bool cmwq2_worker_uncount(struct cmwq2_worker *worker);
-void cmwq2_worker_recount(struct cmwq2_worker *worker);
 
 /* worker.c: the threads */
 struct cmwq2_worker *cmwq2_worker_alloc(int node);
@@ -332,7 +331,6 @@ void cmwq2_cursor_init(struct cmwq2_pwq *pwq);
 struct cmwq2_nna *cmwq2_pwq_nna(struct cmwq2_pwq *pwq);
 bool cmwq2_pwq_try_activate(struct cmwq2_pwq *pwq);
 void cmwq2_pwq_dec_in_flight(struct cmwq2_pwq *pwq, unsigned long data);
-void cmwq2_pwq_fill_active(struct cmwq2_pwq *pwq);
 int cmwq2_nna_alloc(struct cmwq2_wq *wq);
 void cmwq2_nna_free(struct cmwq2_wq *wq);
 void cmwq2_nna_update_max(struct cmwq2_wq *wq);
@@ -346,7 +344,6 @@ bool cmwq2_work_take_enabled(struct cmwq2_work *work);
 
 /* flush.c, barrier.c: waiting for items */
 void cmwq2_flush_color_done(struct cmwq2_pwq *pwq);
-bool cmwq2_flush_work_cancelled(struct cmwq2_work *work);
 
 /* cancel.c: taking items back */
 bool cmwq2_grab_pending(struct cmwq2_work *work, bool delayed, unsigned long *irqflags);
@@ -376,7 +373,6 @@ bool cmwq2_warn_once(struct cmwq2_wq *wq);
 
 /* attrs.c: attributes of unbound queues and pools */
 void cmwq2_attrs_copy(struct cmwq2_attrs *to, const struct cmwq2_attrs *from);
-int cmwq2_apply_attrs_locked(struct cmwq2_wq *wq, const struct cmwq2_attrs *attrs);
 
 /* topology.c: which CPUs belong together */
 int cmwq2_topology_init(void);

@@ -99,7 +99,7 @@ static void cmwq2_kick_blocked(struct cmwq2_pool *pool, unsigned long *counter)
  *
  * Context: any, pool->lock not held.
  */
-void cmwq2_worker_recount(struct cmwq2_worker *worker)
+static void cmwq2_worker_recount(struct cmwq2_worker *worker)
 {
 	struct cmwq2_pool *pool = worker->pool;
 	bool zero;
