@@ -66,6 +66,7 @@ static void rescue_one(struct kunit *test, unsigned int flags)
 	struct tw_wq *w = tw_alloc(e, flags | TW_MEM_RECLAIM, 0);
 	struct tw_item *it = tw_item(e, tw_fn_nop);
 	struct rescue_ctx *c = block_pool(e, flags);
+	unsigned long started;
 	int i;
 
 	for (i = 0; i < 5; i++) {
@@ -74,8 +75,10 @@ static void rescue_one(struct kunit *test, unsigned int flags)
 		tw_flush(it);
 	}
 	KUNIT_EXPECT_EQ(test, tw_wq_stats(w).rescued, 5);
-	KUNIT_EXPECT_EQ(test, tw_wq_stats(w).started, 5);
-	KUNIT_EXPECT_EQ(test, tw_wq_stats(w).completed, 5);
+	/* A flush that came before an item's end has run a barrier as well. */
+	started = tw_wq_stats(w).started;
+	KUNIT_EXPECT_GE(test, started, 5);
+	TW_POLL(e, tw_wq_stats(w).completed == started, "the last barrier to be accounted for");
 	KUNIT_EXPECT_GT(test, tw_stats(w, c->cpu).maydays, c->maydays);
 	unblock_pool(test, e, c);
 
@@ -84,7 +87,7 @@ static void rescue_one(struct kunit *test, unsigned int flags)
 	tw_wait_done(it, "an item after the rescue");
 	tw_flush_wq(w);
 	KUNIT_EXPECT_EQ(test, tw_wq_stats(w).rescued, 5);
-	KUNIT_EXPECT_EQ(test, tw_wq_stats(w).started, 6);
+	KUNIT_EXPECT_EQ(test, tw_wq_stats(w).started, started + 1);
 }
 
 static void rescue_percpu(struct kunit *test)
