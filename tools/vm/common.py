@@ -49,6 +49,14 @@ def jobs() -> int:
     return len(os.sched_getaffinity(0))
 
 
+def count_knob(name: str, default: int) -> int:
+    """A knob that says how many."""
+    text = os.environ.get(name) or str(default)
+    if not text.isdigit() or not 0 < int(text) < 2**31:
+        raise Problem(f"{name}={text} is no count; allowed: 1 to {2**31 - 1}")
+    return int(text)
+
+
 def write_atomically(path: Path, text: str) -> None:
     """Readers see the old file or the new one, also after a crash half way."""
     path.parent.mkdir(parents=True, exist_ok=True)

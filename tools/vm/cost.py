@@ -4,7 +4,6 @@ clock goes by one nanosecond with each, so that the load of this machine does no
 
 import dataclasses
 import json
-import os
 import statistics
 import time
 from pathlib import Path
@@ -13,7 +12,7 @@ import guest
 import kernel
 import modules
 import packages
-from common import (EXIT_FAILED, EXIT_PASSED, HERE, OUT, Problem, run_logged, say, shown, took,
+from common import (EXIT_FAILED, EXIT_PASSED, HERE, OUT, Problem, count_knob, run_logged, say, shown, took,
                     write_atomically)
 
 REPORT = OUT / "cost" / "report.json"
@@ -102,10 +101,9 @@ def table(rows: list) -> str:
 
 def cost() -> int:
     """Measure, print, leave out/cost/report.json; the exit status."""
-    start = time.monotonic()
+    start, rounds = time.monotonic(), count_knob("ROUNDS", ROUNDS)
     REPORT.unlink(missing_ok=True)
     packages.require("build", "guest", "x86")
-    rounds = int(os.environ.get("ROUNDS") or ROUNDS)
     target = _target()
     files = [path for path in modules.build(target) if path.name == "cmwq2.ko"] + [_pingpong()]
     run = _run(target, files, rounds)

@@ -5,7 +5,6 @@ loading, running and unloading, by default on the debug vehicle, whose checkers 
 import contextlib
 import dataclasses
 import fnmatch
-import os
 import re
 import threading
 import time
@@ -15,7 +14,7 @@ import guest
 import kernel
 import modules
 import suites
-from common import Problem, say, took
+from common import Problem, count_knob, say, took
 
 ITEMS, ROUNDS = 1000000, 200
 # Items a second that the slowest kind of queue is sure to reach on the slowest vehicle: what takes longer hangs.
@@ -24,13 +23,6 @@ ITEMS_PER_SECOND = 500
 LOOK_SECONDS = 5
 CASE = re.compile(r"((?:not )?ok) \d+ (\w+)(.*)$")
 BOOKS = re.compile(r"# \w+: (seed .*)$")
-
-
-def _number(name: str, default: int) -> int:
-    text = os.environ.get(name) or str(default)
-    if not text.isdigit() or not 0 < int(text) < 2**31:
-        raise Problem(f"{name}={text} is no count; allowed: 1 to {2**31 - 1}")
-    return int(text)
 
 
 class _Watch:
@@ -101,7 +93,7 @@ def _soak(target: kernel.Kernel, suite: str, limit: int, settings: dict) -> gues
 def soak(names: list, pattern: str) -> int:
     """Those of SUITES that match @pattern on each of @names; the exit status."""
     start = time.monotonic()
-    items, rounds = _number("ITEMS", ITEMS), _number("ROUNDS", ROUNDS)
+    items, rounds = count_knob("ITEMS", ITEMS), count_knob("ROUNDS", ROUNDS)
     limit = 600 + max(rounds * 5, items // ITEMS_PER_SECOND)
     titles = {"cmwq2_stress": f"{items} items through every kind of queue",
               "cmwq2_load": f"{rounds} rounds of loading, running and unloading"}

@@ -5,6 +5,7 @@ import contextlib
 import dataclasses
 import io
 import json
+import os
 import tarfile
 import tempfile
 from pathlib import Path
@@ -18,7 +19,7 @@ import source
 import style
 import suites
 import verdict
-from common import EXIT_FAILED, EXIT_LOST, EXIT_PASSED, Problem
+from common import EXIT_FAILED, EXIT_LOST, EXIT_PASSED, Problem, count_knob
 
 KNOWN_COMPLAINT = """\
    1.000 [    0.680000] WARNING: suspicious RCU usage
@@ -214,6 +215,8 @@ def bad_input() -> None:
     """What cannot be used is named, with what can be."""
     _refused(lambda: kernel.vehicle("arm"), "VM=arm", "uml")
     _refused(lambda: modules.check_kdir(Path("/etc")), "KDIR=/etc", "allowed")
+    os.environ["A_COUNT"] = "0"
+    _refused(lambda: count_knob("A_COUNT", 1), "A_COUNT=0", "allowed")
     _refused(lambda: suites.check(["uml"], "nothing"), "SUITE=nothing", "allowed")
 
 
