@@ -131,7 +131,11 @@ static void cmwq2_idle_timeout_fn(struct timer_list *timer)
 
 void cmwq2_idle_pool_init(struct cmwq2_pool *pool)
 {
-	timer_setup(&pool->idle_timer, cmwq2_idle_timeout_fn, TIMER_DEFERRABLE);
+	/*
+	 * Not deferrable, unlike mainline's: on an idle CPU it would let a
+	 * short timeout last until something else wakes the CPU.
+	 */
+	timer_setup(&pool->idle_timer, cmwq2_idle_timeout_fn, 0);
 	kthread_init_work(&pool->cull_work, cmwq2_cull);
 }
 
