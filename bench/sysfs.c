@@ -29,7 +29,8 @@ static const char * const bench_scopes[] = {
 static void bench_default_config(struct bench_config *cfg)
 {
 	static const char * const engines[] = {
-		"native", "cmwq2:mainline-7.3", "cmwq2:v2-2026-06", "floor",
+		"native", "cmwq2:mainline-7.3", "cmwq2:mainline-6.12",
+		"cmwq2:v2-2026-06", "cmwq2:v2-as-posted", "floor",
 	};
 	unsigned int i;
 
