@@ -71,8 +71,9 @@ class TestFailures(unittest.TestCase):
             "wq_dump.run = run\nwq_dump.main()"
         )
         return subprocess.Popen(
-            [sys.executable, "-c", code], stderr=subprocess.PIPE,
-            universal_newlines=True, **kwargs)
+            [sys.executable, "-c", code], stderr=subprocess.PIPE, universal_newlines=True,
+            # A background job has it ignored, and so has what it starts.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL), **kwargs)
 
     def assert_one_line(self, process, text):
         _, err = process.communicate(timeout=60)
