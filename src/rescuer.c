@@ -174,7 +174,7 @@ int cmwq2_rescuer_thread(void *data)
 	struct cmwq2_pwq *pwq;
 	bool stop;
 
-	do {
+	for (;;) {
 		set_current_state(TASK_IDLE);
 		/*
 		 * Read before the maydays: items may be done by others, and
@@ -185,12 +185,16 @@ int cmwq2_rescuer_thread(void *data)
 		while ((pwq = cmwq2_next_mayday(wq))) {
 			__set_current_state(TASK_RUNNING);
 			cmwq2_rescue(rescuer, pwq);
-			set_current_state(TASK_IDLE);
 		}
-		if (!stop)
-			schedule();
-		__set_current_state(TASK_RUNNING);
-	} while (!stop);
+		if (stop)
+			break;
+		/*
+		 * Comes back at once after a rescue. To sleep then would miss a
+		 * stop that was requested meanwhile and woke a running task.
+		 */
+		schedule();
+	}
+	__set_current_state(TASK_RUNNING);
 	return 0;
 }
 
