@@ -10,6 +10,7 @@
  * the twin of every item that must not. The kernel has no such switch, hence
  * cmwq2 alone.
  */
+#include "../src/internal.h"
 #include "check.h"
 
 struct rescue_ctx {
@@ -234,22 +235,69 @@ static void thread_destroy(struct tw_thread *t)
 	tw_destroy(t->wq);
 }
 
+/*
+ * The rescuer is told to stop as soon as the last item is done, which it may
+ * have been the one to run: often enough to meet it on its way to sleep.
+ */
 static void rescue_under_destroy(struct kunit *test)
 {
 	struct tw_env *e = tw_env_cmwq2(test);
+	struct rescue_ctx *c = block_pool(e, TW_PERCPU);
+	struct tw_item *items[5];
+	int i, round;
+
+	for (round = 0; round < 20; round++) {
+		struct tw_wq *w = tw_alloc(e, TW_PERCPU | TW_MEM_RECLAIM, 0);
+		struct tw_thread *t = tw_thread(e, TW_ANY_CPU, thread_destroy, w, NULL, NULL);
+
+		for (i = 0; i < ARRAY_SIZE(items); i++) {
+			items[i] = tw_item(e, tw_fn_nop);
+			tw_queue_on(c->cpu, w, items[i]);
+		}
+		tw_thread_start(t);
+		tw_join(t, "the destruction of a queue that needs its rescuer");
+		KUNIT_EXPECT_TRUE(test, tw_item_ran_once_each(items, ARRAY_SIZE(items)));
+	}
+	unblock_pool(test, e, c);
+}
+
+/* Whether the destroyer got as far as to wait for the rescuer's thread. */
+static bool waits_for_rescuer(struct tw_thread *t, struct cmwq2_wq *wq)
+{
+	unsigned long end = jiffies + tw_timeout();
+
+	while (time_before(jiffies, end)) {
+		if (!READ_ONCE(wq->rescuer) &&
+		    READ_ONCE(t->task->__state) == TASK_UNINTERRUPTIBLE)
+			return true;
+		schedule_timeout_uninterruptible(1);
+	}
+	return false;
+}
+
+/*
+ * The same, forced: the rescuer has run the last item and is held on its way
+ * out of the pool while it is told to stop, and is asked for nothing more.
+ */
+static void stop_meets_leaving_rescuer(struct kunit *test)
+{
+	struct tw_env *e = tw_env_cmwq2(test);
 	struct tw_wq *w = tw_alloc(e, TW_PERCPU | TW_MEM_RECLAIM, 0);
-	struct tw_item *items[20];
 	struct rescue_ctx *c = block_pool(e, TW_PERCPU);
 	struct tw_thread *t = tw_thread(e, TW_ANY_CPU, thread_destroy, w, NULL, NULL);
-	int i;
+	struct completion *gate = tw_gate(e);
+	struct tw_item *it = tw_gated(e, gate);
+	bool met;
 
-	for (i = 0; i < ARRAY_SIZE(items); i++) {
-		items[i] = tw_item(e, tw_fn_nop);
-		tw_queue_on(c->cpu, w, items[i]);
-	}
+	tw_queue_on(c->cpu, w, it);
+	tw_wait_started(it, "the rescue of an item");
+	mutex_lock(&cmwq2_attach_mutex);
+	complete_all(gate);
 	tw_thread_start(t);
-	tw_join(t, "the destruction of a queue that needs its rescuer");
-	KUNIT_EXPECT_TRUE(test, tw_item_ran_once_each(items, ARRAY_SIZE(items)));
+	met = waits_for_rescuer(t, w->wq);
+	mutex_unlock(&cmwq2_attach_mutex);
+	KUNIT_EXPECT_TRUE(test, met);
+	tw_join(t, "the end of a rescuer that was leaving a pool");
 	unblock_pool(test, e, c);
 }
 
@@ -263,6 +311,7 @@ static struct kunit_case rescuer_cases[] = {
 	KUNIT_CASE(rescue_under_flush),
 	KUNIT_CASE(rescue_under_cancel),
 	KUNIT_CASE(rescue_under_destroy),
+	KUNIT_CASE(stop_meets_leaving_rescuer),
 	{}
 };
 

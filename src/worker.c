@@ -7,6 +7,7 @@
  * and another worker exists.
  */
 #include <linux/cpu.h>
+#include <linux/export.h>
 #include <linux/hashtable.h>
 #include <linux/jiffies.h>
 #include <linux/kthread.h>
@@ -18,6 +19,7 @@
 
 /* Which threads belong to which pool; see the list of locks in internal.h. */
 DEFINE_MUTEX(cmwq2_attach_mutex);
+EXPORT_SYMBOL_GPL(cmwq2_attach_mutex);	/* for tests that hold a rescuer at it */
 
 /* Who waits for a pool's manager to finish, under cmwq2_pool_mutex. */
 static struct rcuwait cmwq2_manager_wait = __RCUWAIT_INITIALIZER(cmwq2_manager_wait);
