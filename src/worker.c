@@ -17,9 +17,12 @@
 
 #include "work.h"
 
-/* Which threads belong to which pool; see the list of locks in internal.h. */
+/*
+ * Which threads belong to which pool; see the list of locks in internal.h.
+ * Exported for tests that hold a rescuer at it.
+ */
 DEFINE_MUTEX(cmwq2_attach_mutex);
-EXPORT_SYMBOL_GPL(cmwq2_attach_mutex);	/* for tests that hold a rescuer at it */
+EXPORT_SYMBOL_GPL(cmwq2_attach_mutex);
 
 /* Who waits for a pool's manager to finish, under cmwq2_pool_mutex. */
 static struct rcuwait cmwq2_manager_wait = __RCUWAIT_INITIALIZER(cmwq2_manager_wait);
