@@ -21,7 +21,7 @@
  * Which threads belong to which pool; see the list of locks in internal.h.
  * Exported for tests that hold a rescuer at it.
  */
-DEFINE_MUTEX(cmwq2_attach_mutex);
+struct mutex cmwq2_attach_mutex = __MUTEX_INITIALIZER(cmwq2_attach_mutex);
 EXPORT_SYMBOL_GPL(cmwq2_attach_mutex);
 
 /* Who waits for a pool's manager to finish, under cmwq2_pool_mutex. */
