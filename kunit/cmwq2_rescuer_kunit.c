@@ -246,7 +246,7 @@ static void rescue_under_destroy(struct kunit *test)
 	struct tw_item *items[5];
 	int i, round;
 
-	for (round = 0; round < 20; round++) {
+	for (round = 0; round < 5; round++) {
 		struct tw_wq *w = tw_alloc(e, TW_PERCPU | TW_MEM_RECLAIM, 0);
 		struct tw_thread *t = tw_thread(e, TW_ANY_CPU, thread_destroy, w, NULL, NULL);
 
