@@ -92,8 +92,7 @@ bool cmwq2_mod_delayed_work_on(int cpu, struct cmwq2_wq *wq,
 	pending = cmwq2_grab_pending(&dwork->work, true, &flags);
 	data = cmwq2_work_data(&dwork->work);
 	if (cmwq2_data_disable(data))
-		cmwq2_work_release(&dwork->work, data & CMWQ2_WORK_NO_POOL,
-				   cmwq2_data_disable(data));
+		cmwq2_work_release_as_was(&dwork->work, data);
 	else
 		cmwq2_start_delay(cpu, wq, dwork, delay);
 	local_irq_restore(flags);

@@ -208,7 +208,8 @@ void cmwq2_flush_workqueue(struct cmwq2_wq *wq)
 }
 EXPORT_SYMBOL_GPL(cmwq2_flush_workqueue);
 
-static bool cmwq2_wq_is_empty(struct cmwq2_wq *wq)
+/* Context: process, may sleep. */
+bool cmwq2_wq_is_empty(struct cmwq2_wq *wq)
 {
 	struct cmwq2_pwq *pwq;
 	bool empty = true;

@@ -344,6 +344,7 @@ bool cmwq2_work_take_enabled(struct cmwq2_work *work);
 
 /* flush.c, barrier.c: waiting for items */
 void cmwq2_flush_color_done(struct cmwq2_pwq *pwq);
+bool cmwq2_wq_is_empty(struct cmwq2_wq *wq);
 
 /* cancel.c: taking items back */
 bool cmwq2_grab_pending(struct cmwq2_work *work, bool delayed, unsigned long *irqflags);

@@ -47,7 +47,7 @@ static bool cmwq2_refuse(struct cmwq2_wq *wq, struct cmwq2_work *work)
 	if (cmwq2_warn_once(wq))
 		pr_warn("%s: refused %ps: the workqueue is being drained or destroyed\n",
 			wq->name, work->func);
-	cmwq2_work_release(work, data & CMWQ2_WORK_NO_POOL, cmwq2_data_disable(data));
+	cmwq2_work_release_as_was(work, data);
 	return true;
 }
 
@@ -164,7 +164,7 @@ bool cmwq2_work_take_enabled(struct cmwq2_work *work)
 	data = cmwq2_work_data(work);
 	if (likely(!cmwq2_data_disable(data)))
 		return true;
-	cmwq2_work_release(work, data & CMWQ2_WORK_NO_POOL, cmwq2_data_disable(data));
+	cmwq2_work_release_as_was(work, data);
 	return false;
 }
 

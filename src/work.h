@@ -122,4 +122,10 @@ static inline void cmwq2_work_release(struct cmwq2_work *work, unsigned long poo
 	smp_mb();
 }
 
+/* Give PENDING up and leave the rest of the off-queue word @data as it was. */
+static inline void cmwq2_work_release_as_was(struct cmwq2_work *work, unsigned long data)
+{
+	cmwq2_work_release(work, data & CMWQ2_WORK_NO_POOL, cmwq2_data_disable(data));
+}
+
 #endif /* CMWQ2_WORK_H */

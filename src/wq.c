@@ -246,22 +246,6 @@ struct cmwq2_wq *cmwq2_alloc_workqueue(const char *fmt, unsigned int flags,
 }
 EXPORT_SYMBOL_GPL(cmwq2_alloc_workqueue);
 
-/* Items that were not waited for: only a bug of the engine or of the user. */
-static bool cmwq2_check_unused(struct cmwq2_wq *wq)
-{
-	struct cmwq2_pwq *pwq;
-	bool busy = false;
-
-	mutex_lock(&wq->mutex);
-	list_for_each_entry(pwq, &wq->pwqs, pwqs_node) {
-		raw_spin_lock_irq(&pwq->pool->lock);
-		busy |= pwq->nr_active || !list_empty(&pwq->inactive);
-		raw_spin_unlock_irq(&pwq->pool->lock);
-	}
-	mutex_unlock(&wq->mutex);
-	return !WARN(busy, "%s: items left in a workqueue that was drained\n", wq->name);
-}
-
 static void cmwq2_wq_destroy(struct cmwq2_wq *wq)
 {
 	mutex_lock(&wq->mutex);
@@ -270,7 +254,9 @@ static void cmwq2_wq_destroy(struct cmwq2_wq *wq)
 
 	cmwq2_drain_workqueue(wq);
 	cmwq2_rescuer_stop(wq);
-	if (!cmwq2_check_unused(wq))
+	/* Only a bug of the engine or of the user leaves items behind. */
+	if (WARN(!cmwq2_wq_is_empty(wq), "%s: items left in a workqueue that was drained\n",
+		 wq->name))
 		return;
 
 	mutex_lock(&cmwq2_pool_mutex);
