@@ -40,6 +40,9 @@ VEHICLES = {
     # The modules of KVM are not wanted, only the exports its configuration switches on.
     "x86": Vehicle("x86", "x86_64", ("base", "x86"), ("bzImage", "lib/test_workqueue.ko"),
                    "arch/x86/boot/bzImage", 1148, 2, 1),
+    # The same checkers where CPUs come and go. Only for `make soak`: it is too slow for each check.
+    "x86-debug": Vehicle("x86-debug", "x86_64", ("base", "x86", "debug"), ("bzImage", "lib/test_workqueue.ko"),
+                         "arch/x86/boot/bzImage", 1180, 3, 4, ("slab_debug=F",)),
 }
 
 
