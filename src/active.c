@@ -227,15 +227,21 @@ void cmwq2_nna_update_max(struct cmwq2_wq *wq)
 }
 
 /**
- * cmwq2_adjust_max_active - let a changed max_active take effect
+ * cmwq2_adjust_max_active - let a changed limit, or freezing, take effect
  * @wq: workqueue
  *
- * Context: process; wq->mutex held.
+ * Context: process; cmwq2_pool_mutex and wq->mutex held.
  */
 void cmwq2_adjust_max_active(struct cmwq2_wq *wq)
 {
+	bool frozen = cmwq2_freezing && (wq->flags & CMWQ2_WQ_FREEZABLE);
 	struct cmwq2_pwq *pwq;
 
+	lockdep_assert_held(&cmwq2_pool_mutex);
+	lockdep_assert_held(&wq->mutex);
+
+	WRITE_ONCE(wq->max_active, frozen ? 0 : wq->saved_max_active);
+	wq->min_active = frozen ? 0 : wq->saved_min_active;
 	cmwq2_nna_update_max(wq);
 	list_for_each_entry(pwq, &wq->pwqs, pwqs_node) {
 		raw_spin_lock_irq(&pwq->pool->lock);

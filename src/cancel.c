@@ -97,12 +97,13 @@ bool cmwq2_grab_pending(struct cmwq2_work *work, bool delayed, unsigned long *ir
 	}
 }
 
-/* Grab the item, change its depth by @by, and let it go idle. */
-static bool cmwq2_grab_and_release(struct cmwq2_work *work, bool delayed, int by)
+/* Grab the item, change its depth by @by, and let it go idle. Returns the new depth. */
+static int cmwq2_grab_and_release(struct cmwq2_work *work, bool delayed, int by, bool *pending)
 {
 	unsigned long data, flags;
-	bool pending = cmwq2_grab_pending(work, delayed, &flags);
 	int depth;
+
+	*pending = cmwq2_grab_pending(work, delayed, &flags);
 
 	data = cmwq2_work_data(work);
 	depth = cmwq2_data_disable(data) + by;
@@ -111,15 +112,46 @@ static bool cmwq2_grab_and_release(struct cmwq2_work *work, bool delayed, int by
 		depth -= by;
 	cmwq2_work_release(work, data & CMWQ2_WORK_NO_POOL, depth);
 	local_irq_restore(flags);
+	return depth;
+}
+
+static bool cmwq2_cancel(struct cmwq2_work *work, bool delayed)
+{
+	bool pending;
+
+	cmwq2_grab_and_release(work, delayed, 0, &pending);
 	return pending;
+}
+
+static bool cmwq2_disable(struct cmwq2_work *work, bool delayed)
+{
+	bool pending;
+
+	cmwq2_grab_and_release(work, delayed, 1, &pending);
+	return pending;
+}
+
+static bool cmwq2_disable_sync(struct cmwq2_work *work, bool delayed)
+{
+	bool pending = cmwq2_disable(work, delayed);
+
+	cmwq2_flush_work(work);
+	return pending;
+}
+
+/* Takes the item back, too: one that is enabled too often is cancelled, as in mainline. */
+static bool cmwq2_enable(struct cmwq2_work *work, bool delayed)
+{
+	bool pending;
+
+	return !cmwq2_grab_and_release(work, delayed, -1, &pending);
 }
 
 static bool cmwq2_cancel_sync(struct cmwq2_work *work, bool delayed)
 {
-	bool pending = cmwq2_grab_and_release(work, delayed, 1);
+	bool pending = cmwq2_disable_sync(work, delayed);
 
-	cmwq2_flush_work(work);
-	cmwq2_grab_and_release(work, false, -1);
+	cmwq2_enable(work, delayed);
 	return pending;
 }
 
@@ -132,7 +164,7 @@ static bool cmwq2_cancel_sync(struct cmwq2_work *work, bool delayed)
  */
 bool cmwq2_cancel_work(struct cmwq2_work *work)
 {
-	return cmwq2_grab_and_release(work, false, 0);
+	return cmwq2_cancel(work, false);
 }
 EXPORT_SYMBOL_GPL(cmwq2_cancel_work);
 
@@ -161,7 +193,7 @@ EXPORT_SYMBOL_GPL(cmwq2_cancel_work_sync);
  */
 bool cmwq2_cancel_delayed_work(struct cmwq2_delayed_work *dwork)
 {
-	return cmwq2_grab_and_release(&dwork->work, true, 0);
+	return cmwq2_cancel(&dwork->work, true);
 }
 EXPORT_SYMBOL_GPL(cmwq2_cancel_delayed_work);
 
@@ -189,7 +221,7 @@ EXPORT_SYMBOL_GPL(cmwq2_cancel_delayed_work_sync);
  */
 bool cmwq2_disable_work(struct cmwq2_work *work)
 {
-	return cmwq2_grab_and_release(work, false, 1);
+	return cmwq2_disable(work, false);
 }
 EXPORT_SYMBOL_GPL(cmwq2_disable_work);
 
@@ -202,10 +234,7 @@ EXPORT_SYMBOL_GPL(cmwq2_disable_work);
  */
 bool cmwq2_disable_work_sync(struct cmwq2_work *work)
 {
-	bool pending = cmwq2_disable_work(work);
-
-	cmwq2_flush_work(work);
-	return pending;
+	return cmwq2_disable_sync(work, false);
 }
 EXPORT_SYMBOL_GPL(cmwq2_disable_work_sync);
 
@@ -218,7 +247,45 @@ EXPORT_SYMBOL_GPL(cmwq2_disable_work_sync);
  */
 bool cmwq2_enable_work(struct cmwq2_work *work)
 {
-	cmwq2_grab_and_release(work, false, -1);
-	return !cmwq2_data_disable(cmwq2_work_data(work));
+	return cmwq2_enable(work, false);
 }
 EXPORT_SYMBOL_GPL(cmwq2_enable_work);
+
+/**
+ * cmwq2_disable_delayed_work - as cmwq2_disable_work(), for a delayed item
+ * @dwork: item
+ *
+ * Context: any but NMI.
+ * Return: whether it was pending, in its delay or queued.
+ */
+bool cmwq2_disable_delayed_work(struct cmwq2_delayed_work *dwork)
+{
+	return cmwq2_disable(&dwork->work, true);
+}
+EXPORT_SYMBOL_GPL(cmwq2_disable_delayed_work);
+
+/**
+ * cmwq2_disable_delayed_work_sync - as cmwq2_disable_work_sync(), for a delayed item
+ * @dwork: item
+ *
+ * Context: process, may sleep.
+ * Return: whether it was pending, in its delay or queued.
+ */
+bool cmwq2_disable_delayed_work_sync(struct cmwq2_delayed_work *dwork)
+{
+	return cmwq2_disable_sync(&dwork->work, true);
+}
+EXPORT_SYMBOL_GPL(cmwq2_disable_delayed_work_sync);
+
+/**
+ * cmwq2_enable_delayed_work - undo one cmwq2_disable_delayed_work()
+ * @dwork: item
+ *
+ * Context: any but NMI.
+ * Return: whether the item can be queued again.
+ */
+bool cmwq2_enable_delayed_work(struct cmwq2_delayed_work *dwork)
+{
+	return cmwq2_enable(&dwork->work, true);
+}
+EXPORT_SYMBOL_GPL(cmwq2_enable_delayed_work);

@@ -172,8 +172,10 @@ static void cmwq2_move_flush_on(struct cmwq2_wq *wq)
 }
 
 /**
- * cmwq2_flush_workqueue - wait for all items queued so far
+ * __cmwq2_flush_workqueue - wait for all items queued so far
  * @wq: workqueue
+ *
+ * Called through the macro without the underscores.
  *
  * Items in their delay are not waited for, nor are those queued later.
  *
@@ -181,7 +183,7 @@ static void cmwq2_move_flush_on(struct cmwq2_wq *wq)
  *
  * Source: the color scheme is that of kernel/workqueue.c.
  */
-void cmwq2_flush_workqueue(struct cmwq2_wq *wq)
+void __cmwq2_flush_workqueue(struct cmwq2_wq *wq)
 {
 	struct cmwq2_flusher me = { .color = -1 };
 	bool wait;
@@ -206,7 +208,7 @@ void cmwq2_flush_workqueue(struct cmwq2_wq *wq)
 		cmwq2_move_flush_on(wq);
 	mutex_unlock(&wq->mutex);
 }
-EXPORT_SYMBOL_GPL(cmwq2_flush_workqueue);
+EXPORT_SYMBOL_GPL(__cmwq2_flush_workqueue);
 
 /* Context: process, may sleep. */
 bool cmwq2_wq_is_empty(struct cmwq2_wq *wq)
@@ -252,7 +254,7 @@ void cmwq2_drain_workqueue(struct cmwq2_wq *wq)
 
 	cmwq2_set_draining(wq, 1);
 	for (;;) {
-		cmwq2_flush_workqueue(wq);
+		__cmwq2_flush_workqueue(wq);
 		if (cmwq2_wq_is_empty(wq))
 			break;
 		if (++rounds == 10 || (rounds % 100 == 0 && rounds <= 1000))

@@ -208,7 +208,7 @@ struct cmwq2_nna {
 	struct list_head	pending_pwqs;	/* LN: pwqs with inactive items */
 };
 
-/* One waiting cmwq2_flush_workqueue(). */
+/* One waiting __cmwq2_flush_workqueue(). */
 struct cmwq2_flusher {
 	struct list_head	list;		/* WQ: flushers or overflow */
 	int			color;		/* WQ: waited for */
@@ -219,8 +219,10 @@ struct cmwq2_wq {
 	struct cmwq2_pwq __rcu * __percpu *cpu_pwq; /* WR: where a CPU queues */
 	struct cmwq2_pwq __rcu	*dfl_pwq;	/* WR: unbound queues: for any CPU */
 	unsigned int		flags;		/* WQ: CMWQ2_WQ_* and below */
-	int			max_active;	/* WQ */
-	int			min_active;	/* WQ */
+	int			max_active;	/* WQ: in force, 0 while frozen */
+	int			min_active;	/* WQ: in force, 0 while frozen */
+	int			saved_max_active; /* WQ: asked for */
+	int			saved_min_active; /* WQ: asked for */
 	struct cmwq2_nna	**nna;		/* I: unbound: per node, last: no node */
 
 	struct mutex		mutex;		/* guards WQ and WR */
@@ -246,9 +248,11 @@ struct cmwq2_wq {
 /* Internal queue flags, above the public ones. */
 #define CMWQ2_WQ_DESTROYING	BIT(15)
 #define CMWQ2_WQ_DRAINING	BIT(16)
-#define CMWQ2_WQ_PUBLIC		(CMWQ2_WQ_UNBOUND | CMWQ2_WQ_MEM_RECLAIM | \
-				 CMWQ2_WQ_HIGHPRI | CMWQ2_WQ_CPU_INTENSIVE | \
-				 CMWQ2_WQ_PERCPU | CMWQ2_WQ_ORDERED)
+#define CMWQ2_WQ_DEPRECATED	BIT(19)
+#define CMWQ2_WQ_PUBLIC		(CMWQ2_WQ_UNBOUND | CMWQ2_WQ_FREEZABLE | \
+				 CMWQ2_WQ_MEM_RECLAIM | CMWQ2_WQ_HIGHPRI | \
+				 CMWQ2_WQ_CPU_INTENSIVE | CMWQ2_WQ_POWER_EFFICIENT | \
+				 CMWQ2_WQ_PERCPU | CMWQ2_WQ_ORDERED | CMWQ2_WQ_LEGACY)
 
 /*
  * Tasks picked under pool->lock, to be woken later.
@@ -380,6 +384,11 @@ int cmwq2_topology_init(void);
 void cmwq2_topology_exit(void);
 const struct cpumask *cmwq2_pod(enum cmwq2_affn_scope scope, int cpu);
 const char *cmwq2_affn_name(enum cmwq2_affn_scope scope);
+
+/* freeze.c: what stands still while the system sleeps */
+extern bool cmwq2_freezing;			/* PL */
+int cmwq2_freeze_init(void);
+void cmwq2_freeze_exit(void);
 
 /* hotplug.c */
 int cmwq2_hotplug_init(void);

@@ -57,13 +57,18 @@ static int __init cmwq2_init(void)
 	ret = cmwq2_hotplug_init();
 	if (ret)
 		goto err_pools;
-	ret = cmwq2_system_wqs_init();
+	ret = cmwq2_freeze_init();
 	if (ret)
 		goto err_hotplug;
+	ret = cmwq2_system_wqs_init();
+	if (ret)
+		goto err_freeze;
 
 	pr_info("loaded: hook %s\n", cmwq2_hook_name());
 	return 0;
 
+err_freeze:
+	cmwq2_freeze_exit();
 err_hotplug:
 	kthread_flush_worker(cmwq2_helper);
 	cmwq2_hotplug_exit();
@@ -83,6 +88,8 @@ err_topology:
 
 static void __exit cmwq2_exit(void)
 {
+	/* Thaws what is frozen: the queues below are waited for. */
+	cmwq2_freeze_exit();
 	/* Other queues hold a reference to the module. */
 	cmwq2_system_wqs_exit();
 	/* Their pwqs, and those of queues that were destroyed before. */

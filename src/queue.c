@@ -5,6 +5,7 @@
 #include <linux/export.h>
 #include <linux/jiffies.h>
 #include <linux/kthread.h>
+#include <linux/topology.h>
 
 #include "work.h"
 
@@ -34,13 +35,20 @@ static bool cmwq2_is_chained(struct cmwq2_wq *wq)
 	return worker && worker->current_pwq && worker->current_pwq->wq == wq;
 }
 
+#define CMWQ2_WQ_CLOSED	(CMWQ2_WQ_DRAINING | CMWQ2_WQ_DESTROYING)
+
 static bool cmwq2_refuse(struct cmwq2_wq *wq, struct cmwq2_work *work)
 {
+	unsigned int flags = READ_ONCE(wq->flags);
 	unsigned long data = cmwq2_work_data(work);
 
-	if (likely(!(READ_ONCE(wq->flags) & (CMWQ2_WQ_DRAINING | CMWQ2_WQ_DESTROYING))))
+	/* What is rare, in one test. */
+	if (likely(!(flags & (CMWQ2_WQ_CLOSED | CMWQ2_WQ_DEPRECATED))))
 		return false;
-	if (cmwq2_is_chained(wq))
+	if ((flags & CMWQ2_WQ_DEPRECATED) && cmwq2_warn_once(wq))
+		pr_warn("%s: deprecated, but %ps was queued on it: use cmwq2_system_%s_wq\n",
+			wq->name, work->func, flags & CMWQ2_WQ_UNBOUND ? "dfl" : "percpu");
+	if (!(flags & CMWQ2_WQ_CLOSED) || cmwq2_is_chained(wq))
 		return false;
 
 	atomic_long_inc(&wq->refused);
@@ -196,3 +204,40 @@ bool cmwq2_queue_work_on(int cpu, struct cmwq2_wq *wq, struct cmwq2_work *work)
 	return queued;
 }
 EXPORT_SYMBOL_GPL(cmwq2_queue_work_on);
+
+/* An online CPU of @node, this one if it can be, or "any". Interrupts off. */
+static int cmwq2_node_cpu(int node)
+{
+	int cpu = raw_smp_processor_id();
+
+	if (node < 0 || node >= nr_node_ids || !node_state(node, N_ONLINE))
+		return CMWQ2_CPU_UNBOUND;
+	if (cpu_to_node(cpu) == node)
+		return cpu;
+	cpu = cpumask_any_and(cpumask_of_node(node), cpu_online_mask);
+	return cpu < nr_cpu_ids ? cpu : CMWQ2_CPU_UNBOUND;
+}
+
+/**
+ * cmwq2_queue_work_node - queue an item near a NUMA node
+ * @node: node; one that is not there, or NUMA_NO_NODE, means anywhere
+ * @wq: unbound workqueue; a bound one warns once and takes it as a CPU's
+ * @work: item
+ *
+ * Context: any but NMI.
+ * Return: as cmwq2_queue_work_on().
+ */
+bool cmwq2_queue_work_node(int node, struct cmwq2_wq *wq, struct cmwq2_work *work)
+{
+	unsigned long flags;
+	bool queued = false;
+
+	WARN_ON_ONCE(!(wq->flags & CMWQ2_WQ_UNBOUND));
+
+	local_irq_save(flags);
+	if (cmwq2_work_take_enabled(work))
+		queued = cmwq2_queue_claimed(cmwq2_node_cpu(node), wq, work);
+	local_irq_restore(flags);
+	return queued;
+}
+EXPORT_SYMBOL_GPL(cmwq2_queue_work_node);

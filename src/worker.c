@@ -53,20 +53,6 @@ struct cmwq2_worker *cmwq2_current_worker(void)
 }
 
 /**
- * cmwq2_current_work - the item the caller runs in
- *
- * Return: the item, or NULL outside of a cmwq2 worker. Only its address may be
- * used: the function may have freed it.
- */
-struct cmwq2_work *cmwq2_current_work(void)
-{
-	struct cmwq2_worker *worker = cmwq2_current_worker();
-
-	return worker ? worker->current_work : NULL;
-}
-EXPORT_SYMBOL_GPL(cmwq2_current_work);
-
-/**
  * cmwq2_worker_set_flags - set flags and keep the count true
  * @worker: worker
  * @flags: flags to set

@@ -3,6 +3,7 @@
  * Workqueues: making, destroying and adjusting them.
  */
 #include <linux/cpumask.h>
+#include <linux/device.h>
 #include <linux/export.h>
 #include <linux/kthread.h>
 #include <linux/module.h>
@@ -15,6 +16,10 @@
 
 LIST_HEAD(cmwq2_workqueues);
 
+struct cmwq2_wq *cmwq2_system_wq;
+EXPORT_SYMBOL_GPL(cmwq2_system_wq);
+struct cmwq2_wq *cmwq2_system_unbound_wq;
+EXPORT_SYMBOL_GPL(cmwq2_system_unbound_wq);
 struct cmwq2_wq *cmwq2_system_percpu_wq;
 EXPORT_SYMBOL_GPL(cmwq2_system_percpu_wq);
 struct cmwq2_wq *cmwq2_system_highpri_wq;
@@ -25,6 +30,12 @@ struct cmwq2_wq *cmwq2_system_dfl_wq;
 EXPORT_SYMBOL_GPL(cmwq2_system_dfl_wq);
 struct cmwq2_wq *cmwq2_system_dfl_long_wq;
 EXPORT_SYMBOL_GPL(cmwq2_system_dfl_long_wq);
+struct cmwq2_wq *cmwq2_system_freezable_wq;
+EXPORT_SYMBOL_GPL(cmwq2_system_freezable_wq);
+struct cmwq2_wq *cmwq2_system_power_efficient_wq;
+EXPORT_SYMBOL_GPL(cmwq2_system_power_efficient_wq);
+struct cmwq2_wq *cmwq2_system_freezable_power_efficient_wq;
+EXPORT_SYMBOL_GPL(cmwq2_system_freezable_power_efficient_wq);
 
 /* Whether this is the queue's first refusal. Each would flood the log. */
 bool cmwq2_warn_once(struct cmwq2_wq *wq)
@@ -98,8 +109,8 @@ static struct cmwq2_wq *cmwq2_wq_new(const char *name, unsigned int flags, int m
 		return NULL;
 	strscpy(wq->name, name, sizeof(wq->name));
 	wq->flags = flags;
-	wq->max_active = max_active;
-	wq->min_active = min_t(int, max_active, CMWQ2_DFL_MIN_ACTIVE);
+	wq->saved_max_active = max_active;
+	wq->saved_min_active = min_t(int, max_active, CMWQ2_DFL_MIN_ACTIVE);
 	mutex_init(&wq->mutex);
 	INIT_LIST_HEAD(&wq->pwqs);
 	INIT_LIST_HEAD(&wq->flushers);
@@ -112,7 +123,6 @@ static struct cmwq2_wq *cmwq2_wq_new(const char *name, unsigned int flags, int m
 		goto err;
 	if ((flags & CMWQ2_WQ_UNBOUND) && cmwq2_nna_alloc(wq))
 		goto err;
-	cmwq2_nna_update_max(wq);
 	return wq;
 
 err:
@@ -200,8 +210,35 @@ static struct cmwq2_wq *cmwq2_wq_create(const char *name, unsigned int flags, in
 	}
 
 	mutex_lock(&cmwq2_pool_mutex);
+	mutex_lock(&wq->mutex);
+	/* Together with joining the list, on which the freezer finds it. */
+	cmwq2_adjust_max_active(wq);
+	mutex_unlock(&wq->mutex);
 	list_add_tail_rcu(&wq->list, &cmwq2_workqueues);
 	mutex_unlock(&cmwq2_pool_mutex);
+	return wq;
+}
+
+static __printf(1, 0) struct cmwq2_wq *cmwq2_wq_alloc(const char *fmt, unsigned int flags,
+						      int max_active, va_list args)
+{
+	char name[CMWQ2_NAME_LEN];
+	struct cmwq2_wq *wq;
+
+	if (cmwq2_check_name(fmt))
+		return NULL;
+	if (vsnprintf(name, sizeof(name), fmt, args) >= sizeof(name))
+		pr_warn_once("workqueue name is cut to \"%s\"\n", name);
+
+	max_active = max_active ?: CMWQ2_DFL_ACTIVE;
+	if (cmwq2_check_name(name) || cmwq2_check_flags(name, flags) ||
+	    cmwq2_check_max_active(name, flags, max_active))
+		return NULL;
+
+	__module_get(THIS_MODULE);
+	wq = cmwq2_wq_create(name, flags, max_active);
+	if (!wq)
+		module_put(THIS_MODULE);
 	return wq;
 }
 
@@ -222,29 +259,46 @@ static struct cmwq2_wq *cmwq2_wq_create(const char *name, unsigned int flags, in
 struct cmwq2_wq *cmwq2_alloc_workqueue(const char *fmt, unsigned int flags,
 				       int max_active, ...)
 {
-	char name[CMWQ2_NAME_LEN];
 	struct cmwq2_wq *wq;
 	va_list args;
 
-	if (cmwq2_check_name(fmt))
-		return NULL;
 	va_start(args, max_active);
-	if (vsnprintf(name, sizeof(name), fmt, args) >= sizeof(name))
-		pr_warn_once("workqueue name is cut to \"%s\"\n", name);
+	wq = cmwq2_wq_alloc(fmt, flags, max_active, args);
 	va_end(args);
-
-	max_active = max_active ?: CMWQ2_DFL_ACTIVE;
-	if (cmwq2_check_name(name) || cmwq2_check_flags(name, flags) ||
-	    cmwq2_check_max_active(name, flags, max_active))
-		return NULL;
-
-	__module_get(THIS_MODULE);
-	wq = cmwq2_wq_create(name, flags, max_active);
-	if (!wq)
-		module_put(THIS_MODULE);
 	return wq;
 }
 EXPORT_SYMBOL_GPL(cmwq2_alloc_workqueue);
+
+static void cmwq2_devm_destroy(void *wq)
+{
+	cmwq2_destroy_workqueue(wq);
+}
+
+/**
+ * cmwq2_devm_alloc_workqueue - make a workqueue that goes with a device
+ * @dev: device; the queue is destroyed when its driver is unbound
+ * @fmt: see cmwq2_alloc_workqueue()
+ * @flags: likewise
+ * @max_active: likewise
+ *
+ * Context: process, may sleep, GFP_KERNEL.
+ * Return: the queue, or NULL.
+ */
+struct cmwq2_wq *cmwq2_devm_alloc_workqueue(struct device *dev, const char *fmt,
+					    unsigned int flags, int max_active, ...)
+{
+	struct cmwq2_wq *wq;
+	va_list args;
+
+	va_start(args, max_active);
+	wq = cmwq2_wq_alloc(fmt, flags, max_active, args);
+	va_end(args);
+	/* Destroys it if it cannot be remembered. */
+	if (wq && devm_add_action_or_reset(dev, cmwq2_devm_destroy, wq))
+		return NULL;
+	return wq;
+}
+EXPORT_SYMBOL_GPL(cmwq2_devm_alloc_workqueue);
 
 static void cmwq2_wq_destroy(struct cmwq2_wq *wq)
 {
@@ -302,11 +356,13 @@ int cmwq2_workqueue_set_max_active(struct cmwq2_wq *wq, int max_active)
 	if (cmwq2_check_max_active(wq->name, wq->flags, max_active))
 		return -EINVAL;
 
+	mutex_lock(&cmwq2_pool_mutex);
 	mutex_lock(&wq->mutex);
-	WRITE_ONCE(wq->max_active, max_active);
-	wq->min_active = min_t(int, max_active, CMWQ2_DFL_MIN_ACTIVE);
+	wq->saved_max_active = max_active;
+	wq->saved_min_active = min_t(int, max_active, CMWQ2_DFL_MIN_ACTIVE);
 	cmwq2_adjust_max_active(wq);
 	mutex_unlock(&wq->mutex);
+	mutex_unlock(&cmwq2_pool_mutex);
 	return 0;
 }
 EXPORT_SYMBOL_GPL(cmwq2_workqueue_set_max_active);
@@ -420,12 +476,20 @@ static const struct {
 	const char	*name;
 	unsigned int	flags;
 } cmwq2_system_wqs[] = {
-	{ &cmwq2_system_percpu_wq,	"cmwq2_percpu",		CMWQ2_WQ_PERCPU },
-	{ &cmwq2_system_highpri_wq,	"cmwq2_highpri",
-	  CMWQ2_WQ_PERCPU | CMWQ2_WQ_HIGHPRI },
-	{ &cmwq2_system_long_wq,	"cmwq2_long",		CMWQ2_WQ_PERCPU },
-	{ &cmwq2_system_dfl_wq,		"cmwq2_dfl",		CMWQ2_WQ_UNBOUND },
-	{ &cmwq2_system_dfl_long_wq,	"cmwq2_dfl_long",	CMWQ2_WQ_UNBOUND },
+	{ &cmwq2_system_wq, "cmwq2_events", CMWQ2_WQ_PERCPU | CMWQ2_WQ_DEPRECATED },
+	{ &cmwq2_system_unbound_wq, "cmwq2_events_unbound",
+	  CMWQ2_WQ_UNBOUND | CMWQ2_WQ_DEPRECATED },
+	{ &cmwq2_system_percpu_wq, "cmwq2_percpu", CMWQ2_WQ_PERCPU },
+	{ &cmwq2_system_highpri_wq, "cmwq2_highpri", CMWQ2_WQ_PERCPU | CMWQ2_WQ_HIGHPRI },
+	{ &cmwq2_system_long_wq, "cmwq2_long", CMWQ2_WQ_PERCPU },
+	{ &cmwq2_system_dfl_wq, "cmwq2_dfl", CMWQ2_WQ_UNBOUND },
+	{ &cmwq2_system_dfl_long_wq, "cmwq2_dfl_long", CMWQ2_WQ_UNBOUND },
+	{ &cmwq2_system_freezable_wq, "cmwq2_freezable",
+	  CMWQ2_WQ_PERCPU | CMWQ2_WQ_FREEZABLE },
+	{ &cmwq2_system_power_efficient_wq, "cmwq2_power_efficient",
+	  CMWQ2_WQ_PERCPU | CMWQ2_WQ_POWER_EFFICIENT },
+	{ &cmwq2_system_freezable_power_efficient_wq, "cmwq2_freezable_pwr_efficient",
+	  CMWQ2_WQ_PERCPU | CMWQ2_WQ_FREEZABLE | CMWQ2_WQ_POWER_EFFICIENT },
 };
 
 /* Without a reference to the module, which they live as long as. */
@@ -434,9 +498,12 @@ int cmwq2_system_wqs_init(void)
 	int i;
 
 	for (i = 0; i < ARRAY_SIZE(cmwq2_system_wqs); i++) {
-		*cmwq2_system_wqs[i].wq = cmwq2_wq_create(cmwq2_system_wqs[i].name,
-							  cmwq2_system_wqs[i].flags,
-							  CMWQ2_DFL_ACTIVE);
+		unsigned int flags = cmwq2_system_wqs[i].flags;
+		bool unbound = flags & CMWQ2_WQ_UNBOUND;
+
+		*cmwq2_system_wqs[i].wq = cmwq2_wq_create(cmwq2_system_wqs[i].name, flags,
+							  unbound ? CMWQ2_UNBOUND_MAX_ACTIVE :
+								    CMWQ2_DFL_ACTIVE);
 		if (!*cmwq2_system_wqs[i].wq) {
 			cmwq2_system_wqs_exit();
 			return -ENOMEM;

@@ -44,7 +44,7 @@ WALK_TRIES = 5
 
 # Flags of struct cmwq2_wq that src/internal.h has as macros, which are not in
 # the debug info.
-WQ_INTERNAL_FLAGS = {15: "destroying", 16: "draining"}
+WQ_INTERNAL_FLAGS = {15: "destroying", 16: "draining", 19: "deprecated"}
 
 
 class Cmwq2Error(Exception):

@@ -11,6 +11,7 @@
 #include <linux/cpumask.h>
 #include <linux/kthread.h>
 #include <linux/nodemask.h>
+#include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/sched/task.h>
 #include <linux/timer.h>
@@ -87,13 +88,23 @@ static inline int cmwq2_kthread_stop_put(struct task_struct *p)
 #endif
 
 /*
- * add_timer_global(): 8e7e247f64a2, v6.9. Before that add_timer() lets the
+ * add_timer_global(): v6.9. Before that add_timer() lets the
  * timer migrate by itself. Drop with 6.8.
  */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 9, 0)
 #define cmwq2_add_timer_global(t)	add_timer(t)
 #else
 #define cmwq2_add_timer_global(t)	add_timer_global(t)
+#endif
+
+/*
+ * call_rcu_hurry(): v6.2, when call_rcu() began to take its time. Drop with
+ * 6.1.
+ */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0)
+#define cmwq2_call_rcu_hurry(head, func)	call_rcu(head, func)
+#else
+#define cmwq2_call_rcu_hurry(head, func)	call_rcu_hurry(head, func)
 #endif
 
 /*

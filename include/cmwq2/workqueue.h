@@ -10,15 +10,21 @@
 
 #include <linux/atomic.h>
 #include <linux/bitops.h>
+#include <linux/compiler.h>
 #include <linux/cpumask.h>
 #include <linux/jiffies.h>
 #include <linux/list.h>
+#include <linux/lockdep_types.h>
 #include <linux/threads.h>
 #include <linux/timer.h>
 #include <linux/types.h>
 
 struct cmwq2_wq;
 struct cmwq2_work;
+struct cmwq2_rcu_work;
+struct cmwq2_execute_work;
+struct device;
+struct lock_class_key;
 
 typedef void (*cmwq2_work_func_t)(struct cmwq2_work *work);
 
@@ -156,19 +162,31 @@ static inline bool cmwq2_work_pending(struct cmwq2_work *work)
 
 /* Flags of a workqueue, with the values of the kernel's WQ_*. */
 enum cmwq2_wq_flags {
+	CMWQ2_WQ_BH		= BIT(0),	/* items run in softirq context */
 	CMWQ2_WQ_UNBOUND	= BIT(1),	/* not tied to a CPU */
+	CMWQ2_WQ_FREEZABLE	= BIT(2),	/* stands still while the system sleeps */
 	CMWQ2_WQ_MEM_RECLAIM	= BIT(3),	/* has a rescuer */
 	CMWQ2_WQ_HIGHPRI	= BIT(4),	/* workers at nice -20 */
 	CMWQ2_WQ_CPU_INTENSIVE	= BIT(5),	/* items do not hold back others */
+	CMWQ2_WQ_SYSFS		= BIT(6),	/* has a directory in sysfs */
+	CMWQ2_WQ_POWER_EFFICIENT = BIT(7),	/* unbound if the parameter of that name is set */
 	CMWQ2_WQ_PERCPU		= BIT(8),	/* tied to the queueing CPU */
 
 	CMWQ2_WQ_ORDERED	= BIT(17),	/* set by cmwq2_alloc_ordered_workqueue() */
+	CMWQ2_WQ_LEGACY		= BIT(18),	/* set by cmwq2_create_workqueue() and its kin */
 };
 
 enum {
 	CMWQ2_MAX_ACTIVE	= 2048,
+	CMWQ2_UNBOUND_MAX_ACTIVE = CMWQ2_MAX_ACTIVE,
 	CMWQ2_DFL_ACTIVE	= CMWQ2_MAX_ACTIVE / 2,
 	CMWQ2_DFL_MIN_ACTIVE	= 8,
+};
+
+/* What cmwq2_work_busy() returns. */
+enum cmwq2_work_busy_bits {
+	CMWQ2_WORK_BUSY_PENDING	= BIT(0),
+	CMWQ2_WORK_BUSY_RUNNING	= BIT(1),
 };
 
 /* How far an unbound workqueue's items may travel from the queueing CPU. */
@@ -198,21 +216,51 @@ struct cmwq2_attrs {
 	bool			affn_strict;
 };
 
+/*
+ * The module's own queues. The first two are deprecated, as the kernel's are:
+ * an item queued on one is reported once. The two for BH items and the
+ * freezable ones are as their names say.
+ */
+extern struct cmwq2_wq *cmwq2_system_wq;
+extern struct cmwq2_wq *cmwq2_system_unbound_wq;
 extern struct cmwq2_wq *cmwq2_system_percpu_wq;
 extern struct cmwq2_wq *cmwq2_system_highpri_wq;
 extern struct cmwq2_wq *cmwq2_system_long_wq;
 extern struct cmwq2_wq *cmwq2_system_dfl_wq;
 extern struct cmwq2_wq *cmwq2_system_dfl_long_wq;
+extern struct cmwq2_wq *cmwq2_system_freezable_wq;
+extern struct cmwq2_wq *cmwq2_system_power_efficient_wq;
+extern struct cmwq2_wq *cmwq2_system_freezable_power_efficient_wq;
+
+/* Making and destroying. */
 
 __printf(1, 4)
 struct cmwq2_wq *cmwq2_alloc_workqueue(const char *fmt, unsigned int flags,
 				       int max_active, ...);
+__printf(2, 5)
+struct cmwq2_wq *cmwq2_devm_alloc_workqueue(struct device *dev, const char *fmt,
+					    unsigned int flags, int max_active, ...);
 
 #define cmwq2_alloc_ordered_workqueue(fmt, flags, args...)		\
 	cmwq2_alloc_workqueue(fmt, CMWQ2_WQ_UNBOUND | CMWQ2_WQ_ORDERED | (flags), \
 			      1, ##args)
+#define cmwq2_devm_alloc_ordered_workqueue(dev, fmt, flags, args...)	\
+	cmwq2_devm_alloc_workqueue(dev, fmt,				\
+				   CMWQ2_WQ_UNBOUND | CMWQ2_WQ_ORDERED | (flags), \
+				   1, ##args)
+
+#define cmwq2_create_workqueue(name)					\
+	cmwq2_alloc_workqueue("%s", CMWQ2_WQ_LEGACY | CMWQ2_WQ_MEM_RECLAIM | \
+			      CMWQ2_WQ_PERCPU, 1, (name))
+#define cmwq2_create_freezable_workqueue(name)				\
+	cmwq2_alloc_workqueue("%s", CMWQ2_WQ_LEGACY | CMWQ2_WQ_FREEZABLE | \
+			      CMWQ2_WQ_UNBOUND | CMWQ2_WQ_MEM_RECLAIM, 1, (name))
+#define cmwq2_create_singlethread_workqueue(name)			\
+	cmwq2_alloc_ordered_workqueue("%s", CMWQ2_WQ_LEGACY | CMWQ2_WQ_MEM_RECLAIM, name)
 
 void cmwq2_destroy_workqueue(struct cmwq2_wq *wq);
+
+/* Attributes and limits. */
 
 struct cmwq2_attrs *cmwq2_alloc_workqueue_attrs(void);
 void cmwq2_free_workqueue_attrs(struct cmwq2_attrs *attrs);
@@ -220,16 +268,29 @@ int cmwq2_apply_workqueue_attrs(struct cmwq2_wq *wq, const struct cmwq2_attrs *a
 int cmwq2_parse_affn_scope(const char *name);
 int cmwq2_workqueue_set_max_active(struct cmwq2_wq *wq, int max_active);
 
+/* Queueing. */
+
 bool cmwq2_queue_work_on(int cpu, struct cmwq2_wq *wq, struct cmwq2_work *work);
+bool cmwq2_queue_work_node(int node, struct cmwq2_wq *wq, struct cmwq2_work *work);
 bool cmwq2_queue_delayed_work_on(int cpu, struct cmwq2_wq *wq,
 				 struct cmwq2_delayed_work *dwork, unsigned long delay);
 bool cmwq2_mod_delayed_work_on(int cpu, struct cmwq2_wq *wq,
 			       struct cmwq2_delayed_work *dwork, unsigned long delay);
 
+bool cmwq2_queue_rcu_work(struct cmwq2_wq *wq, struct cmwq2_rcu_work *rwork);
+
+int cmwq2_schedule_on_each_cpu(cmwq2_work_func_t func);
+int cmwq2_execute_in_process_context(cmwq2_work_func_t func, struct cmwq2_execute_work *ew);
+
+/* Waiting. */
+
 bool cmwq2_flush_work(struct cmwq2_work *work);
 bool cmwq2_flush_delayed_work(struct cmwq2_delayed_work *dwork);
-void cmwq2_flush_workqueue(struct cmwq2_wq *wq);
+bool cmwq2_flush_rcu_work(struct cmwq2_rcu_work *rwork);
+void __cmwq2_flush_workqueue(struct cmwq2_wq *wq);
 void cmwq2_drain_workqueue(struct cmwq2_wq *wq);
+
+/* Taking back. */
 
 bool cmwq2_cancel_work(struct cmwq2_work *work);
 bool cmwq2_cancel_work_sync(struct cmwq2_work *work);
@@ -238,17 +299,47 @@ bool cmwq2_cancel_delayed_work_sync(struct cmwq2_delayed_work *dwork);
 bool cmwq2_disable_work(struct cmwq2_work *work);
 bool cmwq2_disable_work_sync(struct cmwq2_work *work);
 bool cmwq2_enable_work(struct cmwq2_work *work);
+bool cmwq2_disable_delayed_work(struct cmwq2_delayed_work *dwork);
+bool cmwq2_disable_delayed_work_sync(struct cmwq2_delayed_work *dwork);
+bool cmwq2_enable_delayed_work(struct cmwq2_delayed_work *dwork);
+
+/* Asking. */
 
 struct cmwq2_work *cmwq2_current_work(void);
+bool cmwq2_current_is_workqueue_rescuer(void);
+bool cmwq2_current_is_workqueue_mem_reclaim(void);
+bool cmwq2_workqueue_congested(int cpu, struct cmwq2_wq *wq);
+unsigned int cmwq2_work_busy(struct cmwq2_work *work);
+
+/* The freezer; see src/freeze.c for who calls these. */
+
+void cmwq2_freeze_workqueues_begin(void);
+bool cmwq2_freeze_workqueues_busy(void);
+void cmwq2_thaw_workqueues(void);
 
 static inline bool cmwq2_queue_work(struct cmwq2_wq *wq, struct cmwq2_work *work)
 {
 	return cmwq2_queue_work_on(CMWQ2_CPU_UNBOUND, wq, work);
 }
 
+static inline bool cmwq2_schedule_work_on(int cpu, struct cmwq2_work *work)
+{
+	return cmwq2_queue_work_on(cpu, cmwq2_system_percpu_wq, work);
+}
+
 static inline bool cmwq2_schedule_work(struct cmwq2_work *work)
 {
 	return cmwq2_queue_work(cmwq2_system_percpu_wq, work);
+}
+
+/* Undo one cmwq2_disable_work(); if that was the last, queue. Returns whether it was. */
+static inline bool cmwq2_enable_and_queue_work(struct cmwq2_wq *wq, struct cmwq2_work *work)
+{
+	bool enabled = cmwq2_enable_work(work);
+
+	if (enabled)
+		cmwq2_queue_work(wq, work);
+	return enabled;
 }
 
 static inline bool cmwq2_queue_delayed_work(struct cmwq2_wq *wq,
@@ -265,10 +356,61 @@ static inline bool cmwq2_mod_delayed_work(struct cmwq2_wq *wq,
 	return cmwq2_mod_delayed_work_on(CMWQ2_CPU_UNBOUND, wq, dwork, delay);
 }
 
+static inline bool cmwq2_schedule_delayed_work_on(int cpu, struct cmwq2_delayed_work *dwork,
+						  unsigned long delay)
+{
+	return cmwq2_queue_delayed_work_on(cpu, cmwq2_system_percpu_wq, dwork, delay);
+}
+
 static inline bool cmwq2_schedule_delayed_work(struct cmwq2_delayed_work *dwork,
 					       unsigned long delay)
 {
 	return cmwq2_queue_delayed_work(cmwq2_system_percpu_wq, dwork, delay);
 }
+
+/* Whether @wq, a plain variable, is the system queue @other and the compiler knows. */
+#define __cmwq2_is(wq, other)						\
+	(__builtin_constant_p((wq) == (other)) && (wq) == (other))
+
+/* Never defined: calling it makes the compiler warn. */
+void __cmwq2_warn_flushing_systemwide_wq(void)
+	__compiletime_warning("Flushing a workqueue that everybody uses can deadlock.");
+
+/*
+ * Wait for all items queued so far, see __cmwq2_flush_workqueue(). As the
+ * kernel's, it warns at compile time if the queue is one of the system's.
+ */
+#define cmwq2_flush_workqueue(wq)					\
+({									\
+	struct cmwq2_wq *__wq = (wq);					\
+									\
+	if (__cmwq2_is(__wq, cmwq2_system_percpu_wq) ||			\
+	    __cmwq2_is(__wq, cmwq2_system_highpri_wq) ||		\
+	    __cmwq2_is(__wq, cmwq2_system_long_wq) ||			\
+	    __cmwq2_is(__wq, cmwq2_system_dfl_wq) ||			\
+	    __cmwq2_is(__wq, cmwq2_system_dfl_long_wq) ||		\
+	    __cmwq2_is(__wq, cmwq2_system_freezable_wq) ||		\
+	    __cmwq2_is(__wq, cmwq2_system_power_efficient_wq) ||	\
+	    __cmwq2_is(__wq, cmwq2_system_freezable_power_efficient_wq)) \
+		__cmwq2_warn_flushing_systemwide_wq();			\
+	__cmwq2_flush_workqueue(__wq);					\
+})
+
+#define cmwq2_flush_scheduled_work()					\
+({									\
+	__cmwq2_warn_flushing_systemwide_wq();				\
+	__cmwq2_flush_workqueue(cmwq2_system_percpu_wq);		\
+})
+
+long cmwq2_work_on_cpu_key(int cpu, long (*fn)(void *arg), void *arg,
+			   struct lock_class_key *key);
+
+/* A lock class for each caller, as for an item of its own. */
+#define cmwq2_work_on_cpu(cpu, fn, arg)					\
+({									\
+	static struct lock_class_key __key;				\
+									\
+	cmwq2_work_on_cpu_key(cpu, fn, arg, &__key);			\
+})
 
 #endif /* CMWQ2_WORKQUEUE_H */

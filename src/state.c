@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Asking about items, queues and oneself.
+ */
+#include <linux/export.h>
+
+#include "work.h"
+
+/**
+ * cmwq2_current_work - the item the caller runs in
+ *
+ * Return: the item, or NULL outside of a cmwq2 worker. Only its address may be
+ * used: the function may have freed it.
+ */
+struct cmwq2_work *cmwq2_current_work(void)
+{
+	struct cmwq2_worker *worker = cmwq2_current_worker();
+
+	return worker ? worker->current_work : NULL;
+}
+EXPORT_SYMBOL_GPL(cmwq2_current_work);
+
+/**
+ * cmwq2_current_is_workqueue_rescuer - whether the caller runs in a rescuer
+ *
+ * Return: true there; a function may then want to queue the rest of its work
+ * rather than keep other queues' rescue waiting.
+ */
+bool cmwq2_current_is_workqueue_rescuer(void)
+{
+	struct cmwq2_worker *worker = cmwq2_current_worker();
+
+	return worker && worker->rescue_wq;
+}
+EXPORT_SYMBOL_GPL(cmwq2_current_is_workqueue_rescuer);
+
+/* Queues of the old constructors have a rescuer without having promised anything. */
+static bool cmwq2_serves_reclaim(struct cmwq2_wq *wq)
+{
+	return (wq->flags & (CMWQ2_WQ_MEM_RECLAIM | CMWQ2_WQ_LEGACY)) == CMWQ2_WQ_MEM_RECLAIM;
+}
+
+/**
+ * cmwq2_current_is_workqueue_mem_reclaim - whether memory reclaim may wait for the caller
+ *
+ * Return: true in an item of a CMWQ2_WQ_MEM_RECLAIM queue, which must not wait
+ * for one of a queue that is not.
+ */
+bool cmwq2_current_is_workqueue_mem_reclaim(void)
+{
+	struct cmwq2_worker *worker = cmwq2_current_worker();
+
+	return worker && worker->current_pwq && cmwq2_serves_reclaim(worker->current_pwq->wq);
+}
+EXPORT_SYMBOL_GPL(cmwq2_current_is_workqueue_mem_reclaim);
+
+/**
+ * cmwq2_workqueue_congested - whether a queue is at its limit on a CPU
+ * @cpu: CPU or CMWQ2_CPU_UNBOUND for the local one
+ * @wq: workqueue
+ *
+ * A hint: no lock is taken, and items on other CPUs say nothing about this one.
+ *
+ * Context: any.
+ * Return: whether items queued from there wait for max_active.
+ */
+bool cmwq2_workqueue_congested(int cpu, struct cmwq2_wq *wq)
+{
+	struct cmwq2_pwq *pwq;
+	bool congested;
+
+	rcu_read_lock();
+	if (cpu == CMWQ2_CPU_UNBOUND)
+		cpu = raw_smp_processor_id();
+	pwq = rcu_dereference(*per_cpu_ptr(wq->cpu_pwq, cpu));
+	congested = !list_empty(&pwq->inactive);
+	rcu_read_unlock();
+	return congested;
+}
+EXPORT_SYMBOL_GPL(cmwq2_workqueue_congested);
+
+/**
+ * cmwq2_work_busy - what an item is doing
+ * @work: item
+ *
+ * A hint: it may be over when this returns.
+ *
+ * Context: any but NMI.
+ * Return: CMWQ2_WORK_BUSY_PENDING, CMWQ2_WORK_BUSY_RUNNING, both, or 0.
+ */
+unsigned int cmwq2_work_busy(struct cmwq2_work *work)
+{
+	unsigned int busy = cmwq2_work_pending(work) ? CMWQ2_WORK_BUSY_PENDING : 0;
+	struct cmwq2_pool *pool;
+	unsigned long flags;
+
+	rcu_read_lock();
+	pool = cmwq2_work_pool(work);
+	if (pool) {
+		raw_spin_lock_irqsave(&pool->lock, flags);
+		if (cmwq2_find_executing(pool, work))
+			busy |= CMWQ2_WORK_BUSY_RUNNING;
+		raw_spin_unlock_irqrestore(&pool->lock, flags);
+	}
+	rcu_read_unlock();
+	return busy;
+}
+EXPORT_SYMBOL_GPL(cmwq2_work_busy);
