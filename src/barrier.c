@@ -97,15 +97,17 @@ static bool cmwq2_start_wait(struct cmwq2_work *work, struct cmwq2_barrier *barr
 bool cmwq2_flush_work(struct cmwq2_work *work)
 {
 	struct cmwq2_barrier barrier;
+	bool waited;
 
 	might_sleep();
-	cmwq2_init_work(&barrier.work, cmwq2_barrier_func);
+	CMWQ2_INIT_WORK_ONSTACK(&barrier.work, cmwq2_barrier_func);
 	init_completion(&barrier.done);
 	barrier.waiter = current;
 
-	if (!cmwq2_start_wait(work, &barrier))
-		return false;
-	wait_for_completion(&barrier.done);
-	return true;
+	waited = cmwq2_start_wait(work, &barrier);
+	if (waited)
+		wait_for_completion(&barrier.done);
+	cmwq2_destroy_work_on_stack(&barrier.work);
+	return waited;
 }
 EXPORT_SYMBOL_GPL(cmwq2_flush_work);

@@ -31,7 +31,7 @@ bool cmwq2_is_cursor(struct cmwq2_work *work)
 
 void cmwq2_cursor_init(struct cmwq2_pwq *pwq)
 {
-	cmwq2_init_work(&pwq->mayday_cursor, cmwq2_cursor_func);
+	CMWQ2_INIT_WORK(&pwq->mayday_cursor, cmwq2_cursor_func);
 }
 
 /*

@@ -11,11 +11,24 @@
 #ifndef CMWQ2_WORK_H
 #define CMWQ2_WORK_H
 
+#include "debugobj.h"
 #include "internal.h"
 
 static inline unsigned long cmwq2_work_data(struct cmwq2_work *work)
 {
 	return atomic_long_read(&work->data);
+}
+
+/* The bit that every new data word takes over from the old one. */
+static inline unsigned long cmwq2_work_static(struct cmwq2_work *work)
+{
+	/* Without debugobjects the bit is 0, and not worth the load. */
+	return CMWQ2_WORK_STATIC ? cmwq2_work_data(work) & CMWQ2_WORK_STATIC : 0;
+}
+
+static inline void cmwq2_work_set_data(struct cmwq2_work *work, unsigned long data)
+{
+	atomic_long_set(&work->data, data | cmwq2_work_static(work));
 }
 
 static inline struct cmwq2_pwq *cmwq2_data_pwq(unsigned long data)
@@ -81,16 +94,16 @@ static inline bool cmwq2_work_take(struct cmwq2_work *work)
 static inline void cmwq2_work_on_pwq(struct cmwq2_work *work, struct cmwq2_pwq *pwq,
 				     unsigned long flags)
 {
-	atomic_long_set(&work->data, (unsigned long)pwq | CMWQ2_WORK_PENDING |
-				     CMWQ2_WORK_PWQ | flags);
+	cmwq2_work_set_data(work, (unsigned long)pwq | CMWQ2_WORK_PENDING |
+				  CMWQ2_WORK_PWQ | flags);
 }
 
 /* An off-queue word that keeps PENDING, for an item in its owner's hands. */
 static inline void cmwq2_work_off_queue(struct cmwq2_work *work, unsigned long pool_bits,
 					unsigned int disable)
 {
-	atomic_long_set(&work->data, pool_bits | CMWQ2_WORK_PENDING |
-			((unsigned long)disable << CMWQ2_WORK_DISABLE_SHIFT));
+	cmwq2_work_set_data(work, pool_bits | CMWQ2_WORK_PENDING |
+				  ((unsigned long)disable << CMWQ2_WORK_DISABLE_SHIFT));
 }
 
 /**
@@ -116,8 +129,8 @@ static inline void cmwq2_work_release(struct cmwq2_work *work, unsigned long poo
 {
 	/* Pairs with test_and_set_bit() in cmwq2_work_take(). */
 	smp_wmb();
-	atomic_long_set(&work->data, pool_bits |
-			((unsigned long)disable << CMWQ2_WORK_DISABLE_SHIFT));
+	cmwq2_work_set_data(work, pool_bits |
+				  ((unsigned long)disable << CMWQ2_WORK_DISABLE_SHIFT));
 	/* Likewise: the next loads are the function's. */
 	smp_mb();
 }

@@ -13,16 +13,15 @@
 #include <linux/compiler.h>
 #include <linux/cpumask.h>
 #include <linux/jiffies.h>
+#include <linux/kconfig.h>
 #include <linux/list.h>
-#include <linux/lockdep_types.h>
+#include <linux/lockdep.h>
 #include <linux/threads.h>
 #include <linux/timer.h>
 #include <linux/types.h>
 
 struct cmwq2_wq;
 struct cmwq2_work;
-struct cmwq2_rcu_work;
-struct cmwq2_execute_work;
 struct device;
 struct lock_class_key;
 
@@ -33,19 +32,22 @@ typedef void (*cmwq2_work_func_t)(struct cmwq2_work *work);
  * point to its pwq, which is why a pwq is aligned to 1 << QUEUED_SHIFT:
  *
  *   63 ............................. 9 | 8 .. 5 | 4 | 3      | 2   | 1        | 0
- *   pwq                                | color  | - | LINKED | PWQ | INACTIVE | PENDING
+ *   pwq                                | color  | S | LINKED | PWQ | INACTIVE | PENDING
  *
  * Off the queue they remember the pool that ran the item last, which is where
  * a re-queued item must look for its own still running instance:
  *
  *   63 ................ 22 | 21 .... 6  | 5 | 4 | 3 | 2 | 1 | 0
- *   pool id                | disable    | - | - | - | 0 | - | PENDING
+ *   pool id                | disable    | - | S | - | 0 | - | PENDING
+ *
+ * S is STATIC: every new word keeps it.
  */
 enum cmwq2_work_bits {
 	CMWQ2_WORK_PENDING_BIT		= 0,	/* queued, or about to be */
 	CMWQ2_WORK_INACTIVE_BIT		= 1,	/* waits for max_active */
 	CMWQ2_WORK_PWQ_BIT		= 2,	/* upper bits are a pwq */
 	CMWQ2_WORK_LINKED_BIT		= 3,	/* the next item is tied to this one */
+	CMWQ2_WORK_STATIC_BIT		= 4,	/* from a static initialiser, for debugobjects */
 	CMWQ2_WORK_COLOR_SHIFT		= 5,
 	CMWQ2_WORK_COLOR_BITS		= 4,
 	CMWQ2_WORK_QUEUED_SHIFT		= CMWQ2_WORK_COLOR_SHIFT + CMWQ2_WORK_COLOR_BITS,
@@ -59,6 +61,8 @@ enum cmwq2_work_bits {
 #define CMWQ2_WORK_INACTIVE	BIT(CMWQ2_WORK_INACTIVE_BIT)
 #define CMWQ2_WORK_PWQ		BIT(CMWQ2_WORK_PWQ_BIT)
 #define CMWQ2_WORK_LINKED	BIT(CMWQ2_WORK_LINKED_BIT)
+#define CMWQ2_WORK_STATIC	(IS_ENABLED(CONFIG_DEBUG_OBJECTS_WORK) ? \
+				 BIT(CMWQ2_WORK_STATIC_BIT) : 0)
 
 /* The pool field's value for an item that never ran. */
 #define CMWQ2_WORK_NO_POOL	(~0UL << CMWQ2_WORK_POOL_SHIFT)
@@ -73,6 +77,7 @@ enum cmwq2_work_bits {
  * @func: called in a worker's context, may sleep, may free the item
  * @queued_at: jiffies of the queueing it is pending for, for tools that tell
  *	an item's age; the kernel's work_struct has no such field
+ * @map: held while the function runs and by who waits for that
  *
  * A type of its own, so that handing an item to the wrong one of the two APIs
  * does not compile.
@@ -82,6 +87,9 @@ struct cmwq2_work {
 	struct list_head	entry;
 	cmwq2_work_func_t	func;
 	unsigned long		queued_at;
+#ifdef CONFIG_LOCKDEP
+	struct lockdep_map	map;
+#endif
 };
 
 /**
@@ -98,17 +106,59 @@ struct cmwq2_delayed_work {
 	int			cpu;
 };
 
+/**
+ * struct cmwq2_rcu_work - a work item that is queued after a grace period
+ * @work: the item
+ * @rcu: pending while the grace period lasts
+ * @wq: where it is queued then
+ */
+struct cmwq2_rcu_work {
+	struct cmwq2_work	work;
+	struct rcu_head		rcu;
+	struct cmwq2_wq		*wq;
+};
+
+/**
+ * struct cmwq2_execute_work - storage for cmwq2_execute_in_process_context()
+ * @work: the item
+ */
+struct cmwq2_execute_work {
+	struct cmwq2_work	work;
+};
+
+/* The structure that holds @work as its member @member, typed like *@var. */
+#define cmwq2_from_work(var, work, member) \
+	container_of(work, typeof(*(var)), member)
+
 static inline struct cmwq2_delayed_work *cmwq2_to_delayed_work(struct cmwq2_work *work)
 {
 	return container_of(work, struct cmwq2_delayed_work, work);
 }
 
+static inline struct cmwq2_rcu_work *cmwq2_to_rcu_work(struct cmwq2_work *work)
+{
+	return container_of(work, struct cmwq2_rcu_work, work);
+}
+
 void cmwq2_delayed_work_timer_fn(struct timer_list *timer);
 
+/*
+ * A map is copied before the function runs, and a static map without a key
+ * takes its own address for one: the copy would be a class of its own.
+ */
+#ifdef CONFIG_LOCKDEP
+#define CMWQ2_WORK_MAP_INITIALIZER(n) \
+	.map	= STATIC_LOCKDEP_MAP_INIT("(cmwq2_work)" #n, &(n)),
+#else
+#define CMWQ2_WORK_MAP_INITIALIZER(n)
+#endif
+
 #define CMWQ2_WORK_INITIALIZER(n, f) {				\
+	CMWQ2_WORK_MAP_INITIALIZER(n)				\
 	.func	= (f),						\
 	.entry	= LIST_HEAD_INIT((n).entry),			\
-	.data	= ATOMIC_LONG_INIT((long)CMWQ2_WORK_NO_POOL),	\
+	.data	= ATOMIC_LONG_INIT((long)(CMWQ2_WORK_NO_POOL |	\
+						  CMWQ2_WORK_STATIC)), \
 }
 
 #define CMWQ2_DELAYED_WORK_INITIALIZER(n, f, tflags) {		\
@@ -123,35 +173,83 @@ void cmwq2_delayed_work_timer_fn(struct timer_list *timer);
 #define CMWQ2_DECLARE_DELAYED_WORK(n, f) \
 	struct cmwq2_delayed_work n = CMWQ2_DELAYED_WORK_INITIALIZER(n, f, 0)
 
-static inline void cmwq2_init_work(struct cmwq2_work *work, cmwq2_work_func_t func)
+#define CMWQ2_DECLARE_DEFERRABLE_WORK(n, f) \
+	struct cmwq2_delayed_work n = CMWQ2_DELAYED_WORK_INITIALIZER(n, f, TIMER_DEFERRABLE)
+
+#ifdef CONFIG_DEBUG_OBJECTS_WORK
+void cmwq2_debug_init(struct cmwq2_work *work, bool onstack);
+void cmwq2_destroy_work_on_stack(struct cmwq2_work *work);
+#else
+static inline void cmwq2_debug_init(struct cmwq2_work *work, bool onstack) { }
+static inline void cmwq2_destroy_work_on_stack(struct cmwq2_work *work) { }
+#endif
+
+/* Before the frame of a delayed item on the stack goes away. */
+static inline void cmwq2_destroy_delayed_work_on_stack(struct cmwq2_delayed_work *dwork)
 {
+	cmwq2_timer_destroy_on_stack(&dwork->timer);
+	cmwq2_destroy_work_on_stack(&dwork->work);
+}
+
+/* For the macros below, which give each place that initialises a lock class. */
+static __always_inline void cmwq2_init_work_key(struct cmwq2_work *work, cmwq2_work_func_t func,
+						bool onstack, const char *name,
+						struct lock_class_key *key)
+{
+	/* First: an item that is still queued is reported and taken back. */
+	cmwq2_debug_init(work, onstack);
 	atomic_long_set(&work->data, (long)CMWQ2_WORK_NO_POOL);
 	INIT_LIST_HEAD(&work->entry);
 	work->func = func;
 	work->queued_at = 0;
+#ifdef CONFIG_LOCKDEP
+	lockdep_init_map(&work->map, name, key, 0);
+#endif
 }
 
-#define CMWQ2_INIT_WORK(work, func)	cmwq2_init_work(work, func)
-
-/* A macro, so that lockdep and debugobjects see the caller's timer class. */
-#define CMWQ2_INIT_DELAYED_WORK(dwork, func)				\
+#define CMWQ2_INIT_WORK_AT(work, func, onstack)				\
 	do {								\
-		cmwq2_init_work(&(dwork)->work, func);			\
-		timer_setup(&(dwork)->timer, cmwq2_delayed_work_timer_fn, \
-			    TIMER_IRQSAFE);				\
+		static struct lock_class_key __cmwq2_key;		\
+									\
+		cmwq2_init_work_key(work, func, onstack,		\
+				    "(cmwq2_work)" #work, &__cmwq2_key); \
 	} while (0)
 
-#define CMWQ2_INIT_DELAYED_WORK_ONSTACK(dwork, func)			\
+#define CMWQ2_INIT_WORK(work, func)		CMWQ2_INIT_WORK_AT(work, func, false)
+#define CMWQ2_INIT_WORK_ONSTACK(work, func)	CMWQ2_INIT_WORK_AT(work, func, true)
+
+#define CMWQ2_INIT_WORK_ONSTACK_KEY(work, func, key) \
+	cmwq2_init_work_key(work, func, true, "(cmwq2_work)" #work, key)
+
+/* The timer's class is the caller's place as well. */
+#define CMWQ2_INIT_DELAYED_WORK_AT(dwork, func, tflags)			\
 	do {								\
-		cmwq2_init_work(&(dwork)->work, func);			\
+		CMWQ2_INIT_WORK(&(dwork)->work, func);			\
+		timer_setup(&(dwork)->timer, cmwq2_delayed_work_timer_fn, \
+			    TIMER_IRQSAFE | (tflags));			\
+	} while (0)
+
+#define CMWQ2_INIT_DELAYED_WORK_ONSTACK_AT(dwork, func, tflags)		\
+	do {								\
+		CMWQ2_INIT_WORK_ONSTACK(&(dwork)->work, func);		\
 		timer_setup_on_stack(&(dwork)->timer,			\
 				     cmwq2_delayed_work_timer_fn,	\
-				     TIMER_IRQSAFE);			\
+				     TIMER_IRQSAFE | (tflags));		\
 	} while (0)
 
-/* Pairs with CMWQ2_INIT_DELAYED_WORK_ONSTACK() before the frame goes away. */
-#define cmwq2_destroy_delayed_work_on_stack(dwork) \
-	cmwq2_timer_destroy_on_stack(&(dwork)->timer)
+#define CMWQ2_INIT_DELAYED_WORK(dwork, func) \
+	CMWQ2_INIT_DELAYED_WORK_AT(dwork, func, 0)
+#define CMWQ2_INIT_DELAYED_WORK_ONSTACK(dwork, func) \
+	CMWQ2_INIT_DELAYED_WORK_ONSTACK_AT(dwork, func, 0)
+#define CMWQ2_INIT_DEFERRABLE_WORK(dwork, func) \
+	CMWQ2_INIT_DELAYED_WORK_AT(dwork, func, TIMER_DEFERRABLE)
+#define CMWQ2_INIT_DEFERRABLE_WORK_ONSTACK(dwork, func) \
+	CMWQ2_INIT_DELAYED_WORK_ONSTACK_AT(dwork, func, TIMER_DEFERRABLE)
+
+#define CMWQ2_INIT_RCU_WORK(rwork, func) \
+	CMWQ2_INIT_WORK(&(rwork)->work, func)
+#define CMWQ2_INIT_RCU_WORK_ONSTACK(rwork, func) \
+	CMWQ2_INIT_WORK_ONSTACK(&(rwork)->work, func)
 
 static inline bool cmwq2_work_pending(struct cmwq2_work *work)
 {
