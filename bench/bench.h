@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * cmwq2_bench: the same job on several workqueue engines, in the same boot.
+ * cmwq2_bench: the same workload on several workqueue engines, in the same boot.
  *
- * A run has rounds. In each round every engine of the list does the job once,
- * in an order that is shuffled anew, so that a drift of the machine hits all
- * of them alike and the figures of one round can be compared pair by pair.
+ * A run has rounds. In each round every engine of the list has one turn, in an
+ * order that is shuffled anew, so that a drift of the machine hits all of them
+ * alike and the figures of one round can be compared pair by pair.
  */
 #ifndef CMWQ2_BENCH_H
 #define CMWQ2_BENCH_H
@@ -22,55 +22,96 @@
 #include <cmwq2/workqueue.h>
 
 struct task_struct;
+struct bench_gate;
+struct bench_run;
+struct bench_workload;
 
-#define BENCH_FORMAT_VERSION	1
+#define BENCH_FORMAT_VERSION	2
 #define BENCH_MAX_SLOTS		8
 #define BENCH_NAME_LEN		32
 #define BENCH_MAX_ITEMS		1000000U
 #define BENCH_MAX_ROUNDS	1000U
 #define BENCH_MAX_SAMPLES	(4U << 20)	/* of 4 bytes, over all producers */
+#define BENCH_MAX_QUEUES	10000U
+#define BENCH_MAX_IN_FLIGHT	10000U
+#define BENCH_MAX_CALLS		1000U
+#define BENCH_MAX_FIGURES	8
+
+/* A wait without an end in this time is reported, it may be for a lost item. */
+#define BENCH_STALL		(60 * HZ)
 
 /* Ratios are integers in units of 1/BENCH_RATIO_ONE. */
 #define BENCH_RATIO_ONE		10000U
-#define BENCH_RATIO_NONE	U64_MAX
+
+/* A figure or a ratio that there is not. */
+#define BENCH_NONE		U64_MAX
 
 /* What an engine is asked to queue on. */
 enum bench_queue {
 	BENCH_QUEUE_PERCPU,
 	BENCH_QUEUE_UNBOUND,
+	BENCH_QUEUE_ORDERED,
 	BENCH_QUEUE_NR,
 };
 
+/* What an item's function does. */
+enum bench_job {
+	BENCH_JOB_COMPLETE,	/* complete bench_item.done */
+	BENCH_JOB_GATE,		/* bench_gate_job() */
+	BENCH_JOB_NR,
+};
+
 /**
- * struct bench_config - what to run
+ * struct bench_config - what to run; which numbers count depends on the workload
+ * @workload: what is done in a turn
  * @producers: threads that queue, bound to the online CPUs in turn
  * @items: timed items of a producer in a round
  * @rounds: times every engine runs
  * @warmup: items a producer runs at least before the timed ones
+ * @queues: queues that are there at the same time
+ * @mem_reclaim: whether they have rescuers
+ * @in_flight: items in flight when a queue is flushed or drained
+ * @calls: times that is done in a round
  * @seed: of the order of the engines in the rounds, 0 to pick one
  * @queue: kind of queue
  * @scope: affinity scope of an unbound queue
+ * @engines_given: whether somebody chose @engines
  * @nr_engines: entries in @engines
  * @engines: names, with ":profile" where the engine takes one; a name may
  *	occur twice, which compares an engine with itself
  */
 struct bench_config {
+	const struct bench_workload *workload;
 	u32			producers;
 	u32			items;
 	u32			rounds;
 	u32			warmup;
+	u32			queues;
+	u32			mem_reclaim;
+	u32			in_flight;
+	u32			calls;
 	u64			seed;
 	enum bench_queue	queue;
 	char			scope[BENCH_NAME_LEN];
+	bool			engines_given;
 	unsigned int		nr_engines;
 	char			engines[BENCH_MAX_SLOTS][BENCH_NAME_LEN];
 };
 
+/* A queue of either engine. */
+union bench_wq {
+	struct workqueue_struct	*native;
+	struct cmwq2_wq		*cmwq2;
+};
+
 /**
- * struct bench_item - what a producer queues, one for each engine
- * @done: completed by the item's function, waited for by the producer; the
- *	same for all engines, so that the cost of waiting is the same
- * @cpu: where the producer is bound
+ * struct bench_item - what is queued; every engine has its own
+ * @done: completed by the item's function, waited for by whoever queued it;
+ *	the same for all engines, so that the cost of waiting is the same
+ * @cpu: the online CPUs in turn: where the producer is bound or the item is
+ *	queued
+ * @waits: BENCH_JOB_GATE: whether it waits until the gate opens
+ * @gate: BENCH_JOB_GATE: what it waits for and counts in
  * @native: item of the kernel's workqueue
  * @cmwq2: item of a cmwq2 queue
  * @floor: a thread of its own and the flag that tells it to run
@@ -78,6 +119,8 @@ struct bench_config {
 struct bench_item {
 	struct completion		done;
 	int				cpu;
+	bool				waits;
+	struct bench_gate		*gate;
 	union {
 		struct work_struct	native;
 		struct cmwq2_work	cmwq2;
@@ -88,7 +131,7 @@ struct bench_item {
 	};
 } ____cacheline_aligned;
 
-/* Sums of struct cmwq2_pool_stats over the pools the producers queue to. */
+/* Sums of struct cmwq2_pool_stats over the pools that are queued to. */
 struct bench_pool_counts {
 	u64	kicks;
 	u64	coalesced;
@@ -117,18 +160,14 @@ enum bench_quantile {
 /**
  * struct bench_sample - what came out of one engine in one round
  * @position: place in the round's order
- * @rate: items per second, the sum of the producers' own rates
- * @span: ns from the first producer's first timed item to the last one's last
- * @queued: items, those of warm-up and cool-down included
- * @enqueue: quantiles of the enqueue call, in ns
+ * @figure: what the workload names in its list of figures
+ * @queued: items, the untimed ones included
  * @counts: what the pools counted during the round
  */
 struct bench_sample {
 	u32				position;
-	u64				rate;
-	u64				span;
+	u64				figure[BENCH_MAX_FIGURES];
 	u64				queued;
-	u32				enqueue[BENCH_NR_QUANTILES];
 	struct bench_pool_counts	counts;
 };
 
@@ -139,9 +178,9 @@ struct bench_sample {
  * @index: place in the list
  * @name: as in the list
  * @profile: the part of @name behind the colon, or NULL
- * @items: one a producer
- * @native: queue of engine native
- * @cmwq2: queue of engine cmwq2
+ * @items: as many as the workload asks for
+ * @nr_items: that many
+ * @wq: the queue that lives as long as the run, where the workload has one
  * @before: engine cmwq2: counts at the start of the round
  * @saved: engine cmwq2: policies to go back to
  * @used: engine cmwq2: policies of the last turn
@@ -154,10 +193,8 @@ struct bench_slot {
 	const char			*name;
 	const char			*profile;
 	struct bench_item		*items;
-	union {
-		struct workqueue_struct	*native;
-		struct cmwq2_wq		*cmwq2;
-	};
+	unsigned int			nr_items;
+	union bench_wq			wq;
 	struct bench_pool_counts	before;
 	struct bench_policies		saved;
 	struct bench_policies		used;
@@ -169,25 +206,77 @@ struct bench_slot {
  * @name: how the list of engines calls it
  * @takes_profile: whether ":profile" may follow
  * @is_cmwq2: whether it has policies and counts
- * @setup: makes queue and items once a run, so that workers stay warm over the
- *	rounds; says by itself what is wrong, and leaves nothing behind then
- * @begin: before a round, may be NULL; says by itself what is wrong
- * @queue: the call that is timed; false if the item was still queued
- * @end: after a round, may be NULL
- * @teardown: undoes @setup, no item is in flight
+ * @has_queues: whether there is anything to create, flush or drain; if not,
+ *	@queue_on, @flush and @drain are NULL
+ * @open: makes a queue as the configuration has it, with the configured scope
+ *	if @scoped; leaves nothing behind if it fails
+ * @close: takes a queue away, no item is in flight
+ * @init: prepares an item, may be NULL
+ * @begin: before a turn, may be NULL; says by itself what is wrong
+ * @end: after a turn, may be NULL
+ * @queue: from here; timed by some workloads; false if the item was still queued
+ * @queue_on: on a CPU
+ * @flush: flush_workqueue() or its twin
+ * @drain: drain_workqueue() or its twin
  *
- * There is no operation for waiting: a producer waits for bench_item.done
- * whatever the engine.
+ * There is no operation for waiting for an item: whoever queued it waits for
+ * bench_item.done whatever the engine.
  */
 struct bench_engine {
 	const char	*name;
 	bool		takes_profile;
 	bool		is_cmwq2;
-	int		(*setup)(struct bench_slot *slot);
+	bool		has_queues;
+	int		(*open)(struct bench_slot *slot, const char *name, bool scoped,
+				union bench_wq *wq);
+	void		(*close)(struct bench_slot *slot, union bench_wq wq);
+	void		(*init)(struct bench_item *item, enum bench_job job);
 	int		(*begin)(struct bench_slot *slot);
-	bool		(*queue)(struct bench_slot *slot, struct bench_item *item);
 	void		(*end)(struct bench_slot *slot, struct bench_sample *sample);
-	void		(*teardown)(struct bench_slot *slot);
+	bool		(*queue)(union bench_wq wq, struct bench_item *item);
+	bool		(*queue_on)(union bench_wq wq, int cpu, struct bench_item *item);
+	void		(*flush)(union bench_wq wq);
+	void		(*drain)(union bench_wq wq);
+};
+
+struct bench_text;
+
+/**
+ * struct bench_workload - what is done in a turn
+ * @name: how config_workload calls it
+ * @figures: what a turn results in; the unit is part of the name
+ * @nr_figures: how many, at most BENCH_MAX_FIGURES
+ * @needs_queues: whether it asks more of an engine than to run items
+ * @has_queue: whether each engine has one queue for all of the run, whose
+ *	pools are counted; if not, the workload makes queues as it goes
+ * @has_idle_round: whether a round that does not count comes first
+ * @max_active: of the queues
+ * @job: what the items do
+ * @nr_items: items of each engine
+ * @describe: writes the settings that count into the result's header
+ * @check: refuses settings that do not go together, says why; changes nothing
+ * @setup: before the engines are set up; may be NULL
+ * @turn: one engine's turn; 0, -EINTR after a signal, or another error that
+ *	ends the run and that it has told about; or bench_fail() for a result
+ *	that says so
+ * @teardown: undoes @setup, even half of one; may be NULL
+ */
+struct bench_workload {
+	const char		*name;
+	const char * const	*figures;
+	unsigned int		nr_figures;
+	bool			needs_queues;
+	bool			has_queue;
+	bool			has_idle_round;
+	int			max_active;
+	enum bench_job		job;
+	u32	(*nr_items)(const struct bench_config *cfg);
+	void	(*describe)(struct bench_text *text, const struct bench_config *cfg);
+	int	(*check)(const struct bench_config *cfg);
+	int	(*setup)(struct bench_run *run);
+	int	(*turn)(struct bench_run *run, struct bench_slot *slot,
+			struct bench_sample *sample);
+	void	(*teardown)(struct bench_run *run);
 };
 
 /**
@@ -219,16 +308,18 @@ struct bench_producer {
  * @cfg: a copy that nobody changes
  * @slots: the engines
  * @nr_slots: how many of them are set up
- * @producers: the threads
+ * @priv: the workload's own
  * @span_ns: a span of time, in ns
  * @span_ticks: the same in ticks
  * @clock_cost: ns that reading the clock adds to the cost of a call
  * @clock_step: smallest step seen of that clock, in ns
  * @failure: why there is no result, or NULL
+ * @stop: leave the turn early
+ * @producers: threads, of the workloads that have them
+ * @part: what each of them does in a turn
  * @histogram: scratch space of bench_quantiles()
  * @slot: the engine whose turn it is
- * @round: changes to start one engine's turn
- * @stop: leave the turn early
+ * @round: changes to start the producers' part of a turn
  * @gate: where producers wait for @round
  * @warm: producers that are through with warming up
  * @timed: producers that are through with their timed items
@@ -239,12 +330,15 @@ struct bench_run {
 	struct bench_config	cfg;
 	struct bench_slot	slots[BENCH_MAX_SLOTS];
 	unsigned int		nr_slots;
-	struct bench_producer	*producers;
+	void			*priv;
 	u64			span_ns;
 	u64			span_ticks;
 	u32			clock_cost;
 	u32			clock_step;
 	const char		*failure;
+
+	struct bench_producer	*producers;
+	void			(*part)(struct bench_producer *p);
 	u32			histogram[256];
 
 	/* Only read during a turn; a write to the rest must not disturb that. */
@@ -319,6 +413,7 @@ static inline u32 bench_ticks_between(u64 begin, u64 end)
 /* main.c */
 extern const char * const bench_queue_names[BENCH_QUEUE_NR];
 const struct bench_engine *bench_find_engine(const char *name, const char **profile);
+const struct bench_workload *bench_find_workload(const char *name);
 
 /* sysfs.c */
 int bench_sysfs_init(void);
@@ -327,18 +422,42 @@ void bench_sysfs_exit(void);
 /* run.c */
 int bench_run(const struct bench_config *cfg, char **text, size_t *len);
 void bench_fail(struct bench_run *run, const char *failure);
+void bench_wait(struct bench_slot *slot, struct completion *done);
 
-/* roundtrip.c: the job */
-void bench_roundtrip(struct bench_producer *p);
+/* producers.c: threads that queue, for the workloads that measure under load */
+u32 bench_producer_items(const struct bench_config *cfg);
+int bench_producers_check(const struct bench_config *cfg);
+int bench_producers_start(struct bench_run *run);
+void bench_producers_stop(struct bench_run *run);
+int bench_producers_turn(struct bench_run *run, struct bench_slot *slot,
+			 void (*part)(struct bench_producer *p));
+
+/* roundtrip.c, create.c, flush.c: the workloads */
+extern const struct bench_workload bench_roundtrip;
+extern const struct bench_workload bench_create;
+extern const struct bench_workload bench_flush;
+extern const struct bench_workload bench_drain;
+void bench_gate_job(struct bench_item *item);
+
+/* memory.c: what the kernel has given away */
+struct bench_memory {
+	u64	slab;
+	u64	stack;
+	u64	percpu;
+};
+
+int bench_memory_read(struct bench_memory *memory);
 
 /* stats.c */
-void bench_measure_clock(struct bench_run *run);
-void bench_quantiles(struct bench_run *run, u32 out[BENCH_NR_QUANTILES]);
+int bench_measure_clock(struct bench_run *run);
+void bench_quantiles(struct bench_run *run, u64 out[BENCH_NR_QUANTILES]);
 void bench_spread(u64 *values, unsigned int nr, struct bench_spread *out);
 u64 bench_ratio(u64 value, u64 reference);
 
 /* result.c */
 int bench_format_result(const struct bench_run *run, char **text, size_t *len);
+__printf(2, 3)
+void bench_line(struct bench_text *text, const char *fmt, ...);
 
 /* engine_*.c */
 extern const struct bench_engine bench_native;

@@ -3,6 +3,7 @@
  * Engine "cmwq2": cmwq2 with the policies of a profile, or, if none is named,
  * with those in force.
  */
+#include <linux/cpumask.h>
 #include <linux/kernel.h>
 #include <linux/string.h>
 
@@ -13,7 +14,22 @@ static void bench_cmwq2_fn(struct cmwq2_work *work)
 	complete(&container_of(work, struct bench_item, cmwq2)->done);
 }
 
-static int bench_cmwq2_set_scope(struct bench_slot *slot)
+static void bench_cmwq2_gate(struct cmwq2_work *work)
+{
+	bench_gate_job(container_of(work, struct bench_item, cmwq2));
+}
+
+static void bench_cmwq2_init(struct bench_item *item, enum bench_job job)
+{
+	static const cmwq2_work_func_t fn[BENCH_JOB_NR] = {
+		[BENCH_JOB_COMPLETE]	= bench_cmwq2_fn,
+		[BENCH_JOB_GATE]	= bench_cmwq2_gate,
+	};
+
+	CMWQ2_INIT_WORK(&item->cmwq2, fn[job]);
+}
+
+static int bench_cmwq2_set_scope(struct bench_slot *slot, struct cmwq2_wq *wq)
 {
 	struct cmwq2_attrs *attrs;
 	int scope, ret;
@@ -27,25 +43,30 @@ static int bench_cmwq2_set_scope(struct bench_slot *slot)
 	if (!attrs)
 		return -ENOMEM;
 	attrs->affn_scope = scope;
-	ret = cmwq2_apply_workqueue_attrs(slot->cmwq2, attrs);
+	ret = cmwq2_apply_workqueue_attrs(wq, attrs);
 	if (ret)
 		pr_err("cmwq2: scope '%s' cannot be applied (%d)\n", slot->cfg->scope, ret);
 	cmwq2_free_workqueue_attrs(attrs);
 	return ret;
 }
 
-/* Producers may share a pool, which is then counted once. */
+/*
+ * The first items have all the CPUs that any has. CPUs may share a pool, which
+ * is then counted once.
+ */
 static void bench_cmwq2_count(struct bench_slot *slot, struct bench_pool_counts *sum)
 {
 	struct cmwq2_pool_stats stats, other;
 	unsigned int i, j;
 
 	memset(sum, 0, sizeof(*sum));
-	for (i = 0; i < slot->cfg->producers; i++) {
-		if (cmwq2_pool_stats(slot->cmwq2, slot->items[i].cpu, &stats))
+	if (!slot->cfg->workload->has_queue)
+		return;
+	for (i = 0; i < min(slot->nr_items, num_possible_cpus()); i++) {
+		if (cmwq2_pool_stats(slot->wq.cmwq2, slot->items[i].cpu, &stats))
 			continue;
 		for (j = 0; j < i; j++)
-			if (!cmwq2_pool_stats(slot->cmwq2, slot->items[j].cpu, &other) &&
+			if (!cmwq2_pool_stats(slot->wq.cmwq2, slot->items[j].cpu, &other) &&
 			    other.id == stats.id)
 				break;
 		if (j < i)
@@ -59,27 +80,36 @@ static void bench_cmwq2_count(struct bench_slot *slot, struct bench_pool_counts 
 	}
 }
 
-static int bench_cmwq2_setup(struct bench_slot *slot)
+static int bench_cmwq2_open(struct bench_slot *slot, const char *name, bool scoped,
+			    union bench_wq *wq)
 {
-	bool unbound = slot->cfg->queue == BENCH_QUEUE_UNBOUND;
-	unsigned int i;
+	static const unsigned int flags[BENCH_QUEUE_NR] = {
+		[BENCH_QUEUE_PERCPU]	= CMWQ2_WQ_PERCPU,
+		[BENCH_QUEUE_UNBOUND]	= CMWQ2_WQ_UNBOUND,
+		[BENCH_QUEUE_ORDERED]	= CMWQ2_WQ_UNBOUND | CMWQ2_WQ_ORDERED,
+	};
+	const struct bench_config *cfg = slot->cfg;
+	int max_active = cfg->workload->max_active;
 	int ret;
 
-	slot->cmwq2 = cmwq2_alloc_workqueue("cmwq2_bench.%u",
-					    unbound ? CMWQ2_WQ_UNBOUND : CMWQ2_WQ_PERCPU, 0,
-					    slot->index);
-	if (!slot->cmwq2)
+	if (cfg->queue == BENCH_QUEUE_ORDERED)
+		max_active = 1;
+	wq->cmwq2 = cmwq2_alloc_workqueue("%s", flags[cfg->queue] |
+					  (cfg->mem_reclaim ? CMWQ2_WQ_MEM_RECLAIM : 0),
+					  max_active, name);
+	if (!wq->cmwq2)
 		return -ENOMEM;
-	if (unbound) {
-		ret = bench_cmwq2_set_scope(slot);
-		if (ret) {
-			cmwq2_destroy_workqueue(slot->cmwq2);
-			return ret;
-		}
-	}
-	for (i = 0; i < slot->cfg->producers; i++)
-		CMWQ2_INIT_WORK(&slot->items[i].cmwq2, bench_cmwq2_fn);
-	return 0;
+	if (!scoped)
+		return 0;
+	ret = bench_cmwq2_set_scope(slot, wq->cmwq2);
+	if (ret)
+		cmwq2_destroy_workqueue(wq->cmwq2);
+	return ret;
+}
+
+static void bench_cmwq2_close(struct bench_slot *slot, union bench_wq wq)
+{
+	cmwq2_destroy_workqueue(wq.cmwq2);
 }
 
 /*
@@ -142,9 +172,24 @@ static int bench_cmwq2_begin(struct bench_slot *slot)
 	return 0;
 }
 
-static bool bench_cmwq2_queue(struct bench_slot *slot, struct bench_item *item)
+static bool bench_cmwq2_queue(union bench_wq wq, struct bench_item *item)
 {
-	return cmwq2_queue_work(slot->cmwq2, &item->cmwq2);
+	return cmwq2_queue_work(wq.cmwq2, &item->cmwq2);
+}
+
+static bool bench_cmwq2_queue_on(union bench_wq wq, int cpu, struct bench_item *item)
+{
+	return cmwq2_queue_work_on(cpu, wq.cmwq2, &item->cmwq2);
+}
+
+static void bench_cmwq2_flush(union bench_wq wq)
+{
+	cmwq2_flush_workqueue(wq.cmwq2);
+}
+
+static void bench_cmwq2_drain(union bench_wq wq)
+{
+	cmwq2_drain_workqueue(wq.cmwq2);
 }
 
 static void bench_cmwq2_end(struct bench_slot *slot, struct bench_sample *sample)
@@ -163,18 +208,18 @@ static void bench_cmwq2_end(struct bench_slot *slot, struct bench_sample *sample
 		bench_cmwq2_set_policies(&slot->saved);
 }
 
-static void bench_cmwq2_teardown(struct bench_slot *slot)
-{
-	cmwq2_destroy_workqueue(slot->cmwq2);
-}
-
 const struct bench_engine bench_cmwq2 = {
 	.name		= "cmwq2",
 	.takes_profile	= true,
 	.is_cmwq2	= true,
-	.setup		= bench_cmwq2_setup,
+	.has_queues	= true,
+	.open		= bench_cmwq2_open,
+	.close		= bench_cmwq2_close,
+	.init		= bench_cmwq2_init,
 	.begin		= bench_cmwq2_begin,
-	.queue		= bench_cmwq2_queue,
 	.end		= bench_cmwq2_end,
-	.teardown	= bench_cmwq2_teardown,
+	.queue		= bench_cmwq2_queue,
+	.queue_on	= bench_cmwq2_queue_on,
+	.flush		= bench_cmwq2_flush,
+	.drain		= bench_cmwq2_drain,
 };

@@ -44,11 +44,13 @@ static void bench_floor_stop(struct bench_slot *slot, unsigned int nr)
 		kthread_stop(slot->items[nr].floor.task);
 }
 
-static int bench_floor_setup(struct bench_slot *slot)
+/* What stands for a queue are the threads, which are the items'. */
+static int bench_floor_open(struct bench_slot *slot, const char *name, bool scoped,
+			    union bench_wq *wq)
 {
 	unsigned int i;
 
-	for (i = 0; i < slot->cfg->producers; i++) {
+	for (i = 0; i < slot->nr_items; i++) {
 		struct bench_item *item = &slot->items[i];
 		struct task_struct *task;
 
@@ -66,7 +68,7 @@ static int bench_floor_setup(struct bench_slot *slot)
 	return 0;
 }
 
-static bool bench_floor_queue(struct bench_slot *slot, struct bench_item *item)
+static bool bench_floor_queue(union bench_wq wq, struct bench_item *item)
 {
 	if (READ_ONCE(item->floor.posted))
 		return false;
@@ -76,14 +78,14 @@ static bool bench_floor_queue(struct bench_slot *slot, struct bench_item *item)
 	return true;
 }
 
-static void bench_floor_teardown(struct bench_slot *slot)
+static void bench_floor_close(struct bench_slot *slot, union bench_wq wq)
 {
-	bench_floor_stop(slot, slot->cfg->producers);
+	bench_floor_stop(slot, slot->nr_items);
 }
 
 const struct bench_engine bench_floor = {
-	.name		= "floor",
-	.setup		= bench_floor_setup,
-	.queue		= bench_floor_queue,
-	.teardown	= bench_floor_teardown,
+	.name	= "floor",
+	.open	= bench_floor_open,
+	.close	= bench_floor_close,
+	.queue	= bench_floor_queue,
 };

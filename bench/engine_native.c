@@ -13,9 +13,24 @@
 
 #include "bench.h"
 
-static void bench_native_fn(struct work_struct *work)
+static void bench_native_complete(struct work_struct *work)
 {
 	complete(&container_of(work, struct bench_item, native)->done);
+}
+
+static void bench_native_gate(struct work_struct *work)
+{
+	bench_gate_job(container_of(work, struct bench_item, native));
+}
+
+static void bench_native_init(struct bench_item *item, enum bench_job job)
+{
+	static const work_func_t fn[BENCH_JOB_NR] = {
+		[BENCH_JOB_COMPLETE]	= bench_native_complete,
+		[BENCH_JOB_GATE]	= bench_native_gate,
+	};
+
+	INIT_WORK(&item->native, fn[job]);
 }
 
 struct bench_scope_request {
@@ -73,14 +88,13 @@ static int bench_native_scope_thread(void *data)
  * for writing by a thread, as the caller is inside a write to sysfs already,
  * and they do not nest.
  */
-static int bench_native_set_scope(unsigned int index, const char *scope)
+static int bench_native_set_scope(const char *queue, const char *scope)
 {
 	struct bench_scope_request request = { .scope = scope };
 	struct task_struct *task;
 	char name[80];
 
-	snprintf(name, sizeof(name),
-		 "/sys/devices/virtual/workqueue/cmwq2_bench.%u/affinity_scope", index);
+	snprintf(name, sizeof(name), "/sys/devices/virtual/workqueue/%s/affinity_scope", queue);
 	request.ret = kern_path(name, 0, &request.path);
 	if (request.ret) {
 		pr_err("native: no %s (%d): is /sys mounted, and does this kernel have scopes (6.6 and later do)?\n",
@@ -97,42 +111,74 @@ static int bench_native_set_scope(unsigned int index, const char *scope)
 	return request.ret;
 }
 
-static int bench_native_setup(struct bench_slot *slot)
+static struct workqueue_struct *bench_native_alloc(const struct bench_config *cfg,
+						   const char *name, bool scoped)
 {
-	bool unbound = slot->cfg->queue == BENCH_QUEUE_UNBOUND;
-	unsigned int i;
+	unsigned int flags = cfg->mem_reclaim ? WQ_MEM_RECLAIM : 0;
+	int max_active = cfg->workload->max_active;
+
+	switch (cfg->queue) {
+	case BENCH_QUEUE_ORDERED:
+		return alloc_ordered_workqueue("%s", flags, name);
+	case BENCH_QUEUE_UNBOUND:
+		/* With files only where there is something to write to them. */
+		flags |= WQ_UNBOUND | (scoped ? WQ_SYSFS : 0);
+		break;
+	default:
+		flags |= WQ_PERCPU;
+	}
+	return alloc_workqueue("%s", flags, max_active, name);
+}
+
+static int bench_native_open(struct bench_slot *slot, const char *name, bool scoped,
+			     union bench_wq *wq)
+{
 	int ret;
 
-	slot->native = alloc_workqueue("cmwq2_bench.%u",
-				       unbound ? WQ_UNBOUND | WQ_SYSFS : WQ_PERCPU, 0,
-				       slot->index);
-	if (!slot->native)
+	wq->native = bench_native_alloc(slot->cfg, name, scoped);
+	if (!wq->native)
 		return -ENOMEM;
-	if (unbound) {
-		ret = bench_native_set_scope(slot->index, slot->cfg->scope);
-		if (ret) {
-			destroy_workqueue(slot->native);
-			return ret;
-		}
-	}
-	for (i = 0; i < slot->cfg->producers; i++)
-		INIT_WORK(&slot->items[i].native, bench_native_fn);
-	return 0;
+	if (!scoped)
+		return 0;
+	ret = bench_native_set_scope(name, slot->cfg->scope);
+	if (ret)
+		destroy_workqueue(wq->native);
+	return ret;
 }
 
-static bool bench_native_queue(struct bench_slot *slot, struct bench_item *item)
+static void bench_native_close(struct bench_slot *slot, union bench_wq wq)
 {
-	return queue_work(slot->native, &item->native);
+	destroy_workqueue(wq.native);
 }
 
-static void bench_native_teardown(struct bench_slot *slot)
+static bool bench_native_queue(union bench_wq wq, struct bench_item *item)
 {
-	destroy_workqueue(slot->native);
+	return queue_work(wq.native, &item->native);
+}
+
+static bool bench_native_queue_on(union bench_wq wq, int cpu, struct bench_item *item)
+{
+	return queue_work_on(cpu, wq.native, &item->native);
+}
+
+static void bench_native_flush(union bench_wq wq)
+{
+	flush_workqueue(wq.native);
+}
+
+static void bench_native_drain(union bench_wq wq)
+{
+	drain_workqueue(wq.native);
 }
 
 const struct bench_engine bench_native = {
 	.name		= "native",
-	.setup		= bench_native_setup,
+	.has_queues	= true,
+	.open		= bench_native_open,
+	.close		= bench_native_close,
+	.init		= bench_native_init,
 	.queue		= bench_native_queue,
-	.teardown	= bench_native_teardown,
+	.queue_on	= bench_native_queue_on,
+	.flush		= bench_native_flush,
+	.drain		= bench_native_drain,
 };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The module and its list of engines.
+ * The module, its engines and its workloads.
  */
 #include <linux/module.h>
 #include <linux/string.h>
@@ -10,6 +10,7 @@
 const char * const bench_queue_names[BENCH_QUEUE_NR] = {
 	[BENCH_QUEUE_PERCPU]	= "percpu",
 	[BENCH_QUEUE_UNBOUND]	= "unbound",
+	[BENCH_QUEUE_ORDERED]	= "ordered",
 };
 
 static const struct bench_engine * const bench_engines[] = {
@@ -41,6 +42,32 @@ const struct bench_engine *bench_find_engine(const char *name, const char **prof
 			continue;
 		return !*profile || engine->takes_profile ? engine : NULL;
 	}
+	return NULL;
+}
+
+/* The first one is the default. */
+static const struct bench_workload * const bench_workloads[] = {
+	&bench_roundtrip,
+	&bench_create,
+	&bench_flush,
+	&bench_drain,
+};
+
+/**
+ * bench_find_workload - look up a workload
+ * @name: as config_workload has it, or NULL for the default
+ *
+ * Return: the workload, or NULL if there is none of that name.
+ */
+const struct bench_workload *bench_find_workload(const char *name)
+{
+	unsigned int i;
+
+	if (!name)
+		return bench_workloads[0];
+	for (i = 0; i < ARRAY_SIZE(bench_workloads); i++)
+		if (sysfs_streq(bench_workloads[i]->name, name))
+			return bench_workloads[i];
 	return NULL;
 }
 

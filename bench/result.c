@@ -14,14 +14,6 @@
 
 #include "bench.h"
 
-static const char * const bench_quantile_names[BENCH_NR_QUANTILES] = {
-	[BENCH_P50]	= "p50_ns",
-	[BENCH_P90]	= "p90_ns",
-	[BENCH_P95]	= "p95_ns",
-	[BENCH_P99]	= "p99_ns",
-	[BENCH_PMAX]	= "max_ns",
-};
-
 /**
  * struct bench_text - text that is written twice, first to learn its length
  * @buf: NULL the first time
@@ -62,7 +54,12 @@ static void bench_end_line(struct bench_text *text)
 	text->lines++;
 }
 
-static __printf(2, 3)
+/**
+ * bench_line - add a line
+ * @text: the text
+ * @fmt: printf format of the line
+ */
+__printf(2, 3)
 void bench_line(struct bench_text *text, const char *fmt, ...)
 {
 	va_list args;
@@ -73,17 +70,27 @@ void bench_line(struct bench_text *text, const char *fmt, ...)
 	bench_end_line(text);
 }
 
-static void bench_add_ratio(struct bench_text *text, const char *key, u64 ratio)
+static void bench_add_value(struct bench_text *text, const char *key, const char *suffix,
+			    u64 value)
+{
+	if (value == BENCH_NONE)
+		bench_add(text, " %s%s=-", key, suffix);
+	else
+		bench_add(text, " %s%s=%llu", key, suffix, value);
+}
+
+static void bench_add_ratio(struct bench_text *text, const char *key, const char *suffix,
+			    u64 ratio)
 {
 	u32 part;
 	u64 whole;
 
-	if (ratio == BENCH_RATIO_NONE) {
-		bench_add(text, " %s=-", key);
+	if (ratio == BENCH_NONE) {
+		bench_add(text, " %s%s=-", key, suffix);
 		return;
 	}
 	whole = div_u64_rem(ratio, BENCH_RATIO_ONE, &part);
-	bench_add(text, " %s=%llu.%04u", key, whole, part);
+	bench_add(text, " %s%s=%llu.%04u", key, suffix, whole, part);
 }
 
 static void bench_add_counts(struct bench_text *text, const struct bench_pool_counts *counts)
@@ -97,6 +104,8 @@ static void bench_add_counts(struct bench_text *text, const struct bench_pool_co
 static void bench_format_header(struct bench_text *text, const struct bench_run *run)
 {
 	const struct bench_config *cfg = &run->cfg;
+	const struct bench_workload *workload = cfg->workload;
+	bool scoped = workload->has_queue && cfg->queue == BENCH_QUEUE_UNBOUND;
 	unsigned int i;
 
 	bench_line(text, "cmwq2_bench=%u", BENCH_FORMAT_VERSION);
@@ -104,17 +113,16 @@ static void bench_format_header(struct bench_text *text, const struct bench_run 
 		bench_line(text, "status=failed reason=%s", run->failure);
 	else
 		bench_line(text, "status=ok");
-	bench_line(text, "workload=roundtrip");
+	bench_line(text, "workload=%s", workload->name);
 	bench_line(text, "kernel=%s", utsname()->release);
 	bench_line(text, "machine=%s", utsname()->machine);
 	bench_line(text, "cpus=%u", num_online_cpus());
 	bench_line(text, "hook=%s", cmwq2_hook_name());
 	bench_line(text, "queue=%s", bench_queue_names[cfg->queue]);
-	bench_line(text, "scope=%s", cfg->queue == BENCH_QUEUE_UNBOUND ? cfg->scope : "-");
-	bench_line(text, "producers=%u", cfg->producers);
-	bench_line(text, "items=%u", cfg->items);
+	bench_line(text, "scope=%s", scoped ? cfg->scope : "-");
+	bench_line(text, "mem_reclaim=%u", cfg->mem_reclaim);
 	bench_line(text, "rounds=%u", cfg->rounds);
-	bench_line(text, "warmup=%u", cfg->warmup);
+	workload->describe(text, cfg);
 	bench_line(text, "seed=%llu", cfg->seed);
 	bench_line(text, "clock=%s", BENCH_TICKS);
 	bench_line(text, "clock_khz=%llu",
@@ -125,20 +133,29 @@ static void bench_format_header(struct bench_text *text, const struct bench_run 
 	for (i = 0; i < run->nr_slots; i++)
 		bench_add(text, "%s%s", i ? "," : "", run->slots[i].name);
 	bench_end_line(text);
+	bench_add(text, "figures=");
+	for (i = 0; i < workload->nr_figures; i++)
+		bench_add(text, "%s%s", i ? "," : "", workload->figures[i]);
+	bench_end_line(text);
+}
+
+static bool bench_has_counts(const struct bench_slot *slot)
+{
+	return slot->engine->is_cmwq2 && slot->cfg->workload->has_queue;
 }
 
 static void bench_format_round(struct bench_text *text, const struct bench_slot *slot,
 			       unsigned int round)
 {
+	const struct bench_workload *workload = slot->cfg->workload;
 	const struct bench_sample *sample = &slot->samples[round];
-	unsigned int q;
+	unsigned int f;
 
-	bench_add(text, "round=%u engine=%u position=%u rate=%llu span_ns=%llu", round,
-		  slot->index, sample->position, sample->rate, sample->span);
-	for (q = 0; q < BENCH_NR_QUANTILES; q++)
-		bench_add(text, " %s=%u", bench_quantile_names[q], sample->enqueue[q]);
+	bench_add(text, "round=%u engine=%u position=%u", round, slot->index, sample->position);
+	for (f = 0; f < workload->nr_figures; f++)
+		bench_add_value(text, workload->figures[f], "", sample->figure[f]);
 	bench_add(text, " queued=%llu", sample->queued);
-	if (slot->engine->is_cmwq2)
+	if (bench_has_counts(slot))
 		bench_add_counts(text, &sample->counts);
 	bench_end_line(text);
 }
@@ -157,83 +174,80 @@ static const struct bench_slot *bench_reference(const struct bench_run *run,
 
 /* Ratios are taken inside each round, between turns that are close in time. */
 static void bench_format_ratio(struct bench_text *text, const struct bench_slot *slot,
-			       const struct bench_slot *reference, const char *key,
-			       bool rate, u64 *values)
+			       const struct bench_slot *reference, unsigned int figure,
+			       u64 *values)
 {
 	struct bench_spread spread;
 	char name[40];
 	unsigned int i;
 
-	for (i = 0; i < slot->cfg->rounds; i++) {
-		const struct bench_sample *a = &slot->samples[i], *b = &reference->samples[i];
-
-		values[i] = rate ? bench_ratio(a->rate, b->rate) :
-				   bench_ratio(a->enqueue[BENCH_P95], b->enqueue[BENCH_P95]);
-	}
+	for (i = 0; i < slot->cfg->rounds; i++)
+		values[i] = bench_ratio(slot->samples[i].figure[figure],
+					reference->samples[i].figure[figure]);
 	bench_spread(values, slot->cfg->rounds, &spread);
-	/* With a round that has no ratio there is no fair median. */
-	if (spread.max == BENCH_RATIO_NONE) {
-		spread.q1 = BENCH_RATIO_NONE;
-		spread.median = BENCH_RATIO_NONE;
-		spread.q3 = BENCH_RATIO_NONE;
+	snprintf(name, sizeof(name), "%s_to_%s", slot->cfg->workload->figures[figure],
+		 reference->engine->name);
+	bench_add_ratio(text, name, "", spread.median);
+	bench_add_ratio(text, name, "_q1", spread.q1);
+	bench_add_ratio(text, name, "_q3", spread.q3);
+}
+
+static void bench_format_figure(struct bench_text *text, const struct bench_run *run,
+				const struct bench_slot *slot, unsigned int figure, u64 *values)
+{
+	const struct bench_slot *native = bench_reference(run, &bench_native);
+	const struct bench_slot *floor = bench_reference(run, &bench_floor);
+	const char *name = run->cfg.workload->figures[figure];
+	struct bench_spread spread;
+	unsigned int i;
+
+	for (i = 0; i < run->cfg.rounds; i++)
+		values[i] = slot->samples[i].figure[figure];
+	bench_spread(values, run->cfg.rounds, &spread);
+	bench_add_value(text, name, "", spread.median);
+	bench_add_value(text, name, "_min", spread.min);
+	bench_add_value(text, name, "_max", spread.max);
+	bench_add_value(text, name, "_mad", spread.mad);
+	if (native)
+		bench_format_ratio(text, slot, native, figure, values);
+	if (floor)
+		bench_format_ratio(text, slot, floor, figure, values);
+}
+
+static void bench_format_totals(struct bench_text *text, const struct bench_slot *slot)
+{
+	struct bench_pool_counts counts = { };
+	unsigned int i;
+	u64 queued = 0;
+
+	for (i = 0; i < slot->cfg->rounds; i++) {
+		const struct bench_sample *sample = &slot->samples[i];
+
+		queued += sample->queued;
+		counts.kicks += sample->counts.kicks;
+		counts.coalesced += sample->counts.coalesced;
+		counts.created += sample->counts.created;
+		counts.cm_wakeups += sample->counts.cm_wakeups;
+		counts.scan_wakeups += sample->counts.scan_wakeups;
+		counts.maydays += sample->counts.maydays;
 	}
-	bench_add_ratio(text, key, spread.median);
-	snprintf(name, sizeof(name), "%s_q1", key);
-	bench_add_ratio(text, name, spread.q1);
-	snprintf(name, sizeof(name), "%s_q3", key);
-	bench_add_ratio(text, name, spread.q3);
+	bench_add_ratio(text, "kicks_per_item", "", bench_ratio(counts.kicks, queued));
+	bench_add_counts(text, &counts);
 }
 
 static void bench_format_engine(struct bench_text *text, const struct bench_run *run,
 				const struct bench_slot *slot, u64 *values)
 {
-	const struct bench_slot *native = bench_reference(run, &bench_native);
-	const struct bench_slot *floor = bench_reference(run, &bench_floor);
-	struct bench_pool_counts counts = { };
-	struct bench_spread spread;
-	unsigned int q, i;
-	u64 queued = 0;
+	unsigned int i;
 
-	for (i = 0; i < run->cfg.rounds; i++)
-		values[i] = slot->samples[i].rate;
-	bench_spread(values, run->cfg.rounds, &spread);
-	bench_add(text, "engine=%u name=%s rate=%llu rate_min=%llu rate_max=%llu rate_mad=%llu",
-		  slot->index, slot->name, spread.median, spread.min, spread.max, spread.mad);
-
-	for (q = 0; q < BENCH_NR_QUANTILES; q++) {
-		for (i = 0; i < run->cfg.rounds; i++)
-			values[i] = slot->samples[i].enqueue[q];
-		bench_spread(values, run->cfg.rounds, &spread);
-		bench_add(text, " %s=%llu %s_mad=%llu", bench_quantile_names[q], spread.median,
-			  bench_quantile_names[q], spread.mad);
-	}
-
-	if (native) {
-		bench_format_ratio(text, slot, native, "rate_to_native", true, values);
-		bench_format_ratio(text, slot, native, "p95_to_native", false, values);
-	}
-	if (floor) {
-		bench_format_ratio(text, slot, floor, "rate_to_floor", true, values);
-		bench_format_ratio(text, slot, floor, "p95_to_floor", false, values);
-	}
-
-	if (slot->engine->is_cmwq2) {
+	bench_add(text, "engine=%u name=%s", slot->index, slot->name);
+	for (i = 0; i < run->cfg.workload->nr_figures; i++)
+		bench_format_figure(text, run, slot, i, values);
+	if (slot->engine->is_cmwq2)
 		for (i = 0; i < BENCH_NR_POLICIES; i++)
 			bench_add(text, " %s=%s", bench_policy_names[i], slot->used.value[i]);
-		for (i = 0; i < run->cfg.rounds; i++) {
-			const struct bench_sample *sample = &slot->samples[i];
-
-			queued += sample->queued;
-			counts.kicks += sample->counts.kicks;
-			counts.coalesced += sample->counts.coalesced;
-			counts.created += sample->counts.created;
-			counts.cm_wakeups += sample->counts.cm_wakeups;
-			counts.scan_wakeups += sample->counts.scan_wakeups;
-			counts.maydays += sample->counts.maydays;
-		}
-		bench_add_ratio(text, "kicks_per_item", bench_ratio(counts.kicks, queued));
-		bench_add_counts(text, &counts);
-	}
+	if (bench_has_counts(slot))
+		bench_format_totals(text, slot);
 	bench_end_line(text);
 }
 

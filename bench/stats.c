@@ -6,6 +6,7 @@
 #include <linux/math64.h>
 #include <linux/minmax.h>
 #include <linux/sched.h>
+#include <linux/slab.h>
 #include <linux/sort.h>
 #include <linux/string.h>
 
@@ -58,30 +59,34 @@ static u32 bench_ticks_to_ns(const struct bench_run *run, u32 ticks)
  *	distance of two reads with nothing between them; and clock_step, the
  *	smallest distance that is not zero
  *
- * Uses the first producer's buffer, before it holds samples.
+ * Return: 0 or -ENOMEM.
  */
-void bench_measure_clock(struct bench_run *run)
+int bench_measure_clock(struct bench_run *run)
 {
-	u32 *ticks = run->producers[0].ticks;
-	u32 i, nr = min_t(u32, BENCH_CLOCK_READS, run->cfg.items);
 	u64 begin_ns, begin_ticks, end_ns, end_ticks;
+	u32 *ticks, i;
 
+	ticks = kmalloc_array(BENCH_CLOCK_READS, sizeof(*ticks), GFP_KERNEL);
+	if (!ticks)
+		return -ENOMEM;
 	bench_both_clocks(&begin_ns, &begin_ticks);
 	msleep(BENCH_CLOCK_SPAN_MS);
 	bench_both_clocks(&end_ns, &end_ticks);
 	run->span_ns = end_ns - begin_ns;
 	run->span_ticks = max_t(u64, end_ticks - begin_ticks, 1);
 
-	for (i = 0; i < nr; i++) {
+	for (i = 0; i < BENCH_CLOCK_READS; i++) {
 		u64 begin = bench_ticks();
 
 		ticks[i] = bench_ticks_between(begin, bench_ticks());
 	}
-	sort(ticks, nr, sizeof(*ticks), bench_cmp_u32, NULL);
-	run->clock_cost = bench_ticks_to_ns(run, ticks[nr / 2]);
-	for (i = 0; i < nr - 1 && !ticks[i]; i++)
+	sort(ticks, BENCH_CLOCK_READS, sizeof(*ticks), bench_cmp_u32, NULL);
+	run->clock_cost = bench_ticks_to_ns(run, ticks[BENCH_CLOCK_READS / 2]);
+	for (i = 0; i < BENCH_CLOCK_READS - 1 && !ticks[i]; i++)
 		;
 	run->clock_step = bench_ticks_to_ns(run, ticks[i]);
+	kfree(ticks);
+	return 0;
 }
 
 /*
@@ -120,7 +125,7 @@ static u32 bench_select(struct bench_run *run, u64 rank)
  * @out: gets them, each being the smallest sample that at least that part of
  *	all samples does not exceed
  */
-void bench_quantiles(struct bench_run *run, u32 out[BENCH_NR_QUANTILES])
+void bench_quantiles(struct bench_run *run, u64 out[BENCH_NR_QUANTILES])
 {
 	static const u8 percent[BENCH_NR_QUANTILES] = {
 		[BENCH_P50]	= 50,
@@ -152,9 +157,10 @@ static u64 bench_quartile(const u64 *sorted, unsigned int nr, unsigned int quart
 
 /**
  * bench_spread - median and company
- * @values: one a round, destroyed
+ * @values: destroyed
  * @nr: how many, at least one
- * @out: the result
+ * @out: the result; all of it BENCH_NONE if one of the values is, because
+ *	without that one there is no fair median
  */
 void bench_spread(u64 *values, unsigned int nr, struct bench_spread *out)
 {
@@ -166,6 +172,12 @@ void bench_spread(u64 *values, unsigned int nr, struct bench_spread *out)
 	out->median = bench_quartile(values, nr, 2);
 	out->q3 = bench_quartile(values, nr, 3);
 	out->max = values[nr - 1];
+	if (out->max == BENCH_NONE) {
+		*out = (struct bench_spread) {
+			BENCH_NONE, BENCH_NONE, BENCH_NONE, BENCH_NONE, BENCH_NONE, BENCH_NONE,
+		};
+		return;
+	}
 
 	for (i = 0; i < nr; i++)
 		values[i] = values[i] > out->median ? values[i] - out->median :
@@ -179,12 +191,12 @@ void bench_spread(u64 *values, unsigned int nr, struct bench_spread *out)
  * @value: the figure
  * @reference: what it is compared with
  *
- * Return: the ratio in units of 1/BENCH_RATIO_ONE, or BENCH_RATIO_NONE if the
- * reference is zero, as with a clock too coarse to see it.
+ * Return: the ratio in units of 1/BENCH_RATIO_ONE, or BENCH_NONE if one of them
+ * is not there or the reference is zero, as with a clock too coarse to see it.
  */
 u64 bench_ratio(u64 value, u64 reference)
 {
-	if (!reference)
-		return BENCH_RATIO_NONE;
+	if (!reference || reference == BENCH_NONE || value == BENCH_NONE)
+		return BENCH_NONE;
 	return div64_u64(value * BENCH_RATIO_ONE + reference / 2, reference);
 }

@@ -26,24 +26,39 @@ static const char * const bench_scopes[] = {
 	"cpu", "smt", "cache", "cache_shard", "numa", "system",
 };
 
-static void bench_default_config(struct bench_config *cfg)
+/* All that mean something to the workload. */
+static void bench_default_engines(struct bench_config *cfg)
 {
 	static const char * const engines[] = {
 		"native", "cmwq2:mainline-7.3", "cmwq2:mainline-6.12",
 		"cmwq2:v2-2026-06", "cmwq2:v2-as-posted", "floor",
 	};
+	const char *profile;
 	unsigned int i;
 
+	cfg->nr_engines = 0;
+	for (i = 0; i < ARRAY_SIZE(engines); i++) {
+		if (cfg->workload->needs_queues &&
+		    !bench_find_engine(engines[i], &profile)->has_queues)
+			continue;
+		strscpy(cfg->engines[cfg->nr_engines++], engines[i], BENCH_NAME_LEN);
+	}
+}
+
+static void bench_default_config(struct bench_config *cfg)
+{
 	memset(cfg, 0, sizeof(*cfg));
+	cfg->workload = bench_find_workload(NULL);
 	cfg->producers = num_online_cpus();
 	cfg->items = 20000;
 	cfg->rounds = 15;
 	cfg->warmup = 2000;
+	cfg->queues = 1000;
+	cfg->in_flight = 100;
+	cfg->calls = 20;
 	cfg->queue = BENCH_QUEUE_UNBOUND;
 	strscpy(cfg->scope, "system", sizeof(cfg->scope));
-	cfg->nr_engines = ARRAY_SIZE(engines);
-	for (i = 0; i < ARRAY_SIZE(engines); i++)
-		strscpy(cfg->engines[i], engines[i], sizeof(cfg->engines[i]));
+	bench_default_engines(cfg);
 }
 
 /* The configuration and the result are only changed while nothing runs. */
@@ -120,6 +135,36 @@ BENCH_NUMBER(producers, 1, 0);
 BENCH_NUMBER(items, 1, BENCH_MAX_ITEMS);
 BENCH_NUMBER(rounds, 1, BENCH_MAX_ROUNDS);
 BENCH_NUMBER(warmup, 0, BENCH_MAX_ITEMS);
+BENCH_NUMBER(queues, 1, BENCH_MAX_QUEUES);
+BENCH_NUMBER(mem_reclaim, 0, 1);
+BENCH_NUMBER(in_flight, 1, BENCH_MAX_IN_FLIGHT);
+BENCH_NUMBER(calls, 1, BENCH_MAX_CALLS);
+
+static ssize_t config_workload_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%s\n", READ_ONCE(bench_config.workload)->name);
+}
+
+static ssize_t config_workload_store(struct kobject *kobj, struct kobj_attribute *attr,
+				     const char *buf, size_t count)
+{
+	const struct bench_workload *workload = bench_find_workload(buf);
+	int ret;
+
+	if (!workload) {
+		pr_err("config_workload: '%.*s' is none of roundtrip, create, flush, drain\n",
+		       (int)strcspn(buf, "\n"), buf);
+		return -EINVAL;
+	}
+	ret = bench_lock_idle();
+	if (ret)
+		return ret;
+	WRITE_ONCE(bench_config.workload, workload);
+	if (!bench_config.engines_given)
+		bench_default_engines(&bench_config);
+	mutex_unlock(&bench_lock);
+	return count;
+}
 
 static ssize_t config_seed_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
 {
@@ -157,7 +202,7 @@ static ssize_t config_queue_store(struct kobject *kobj, struct kobj_attribute *a
 	int ret;
 
 	if (queue < 0) {
-		pr_err("config_queue: '%.*s' is neither 'percpu' nor 'unbound'\n",
+		pr_err("config_queue: '%.*s' is none of percpu, unbound, ordered\n",
 		       (int)strcspn(buf, "\n"), buf);
 		return -EINVAL;
 	}
@@ -256,6 +301,7 @@ static ssize_t config_engines_store(struct kobject *kobj, struct kobj_attribute 
 	if (ret)
 		goto out;
 	new = bench_config;
+	new.engines_given = true;
 	ret = bench_parse_engines(list, &new);
 	if (!ret)
 		bench_config = new;
@@ -334,6 +380,7 @@ static ssize_t result_read(struct file *file, struct kobject *kobj,
 	return ret;
 }
 
+static struct kobj_attribute bench_config_workload = __ATTR_RW(config_workload);
 static struct kobj_attribute bench_config_seed = __ATTR_RW(config_seed);
 static struct kobj_attribute bench_config_queue = __ATTR_RW(config_queue);
 static struct kobj_attribute bench_config_scope = __ATTR_RW(config_scope);
@@ -343,10 +390,15 @@ static struct kobj_attribute bench_reset_attr = __ATTR_WO(reset);
 static const struct bin_attribute bench_result_attr = __BIN_ATTR_RO(result, 0);
 
 static struct attribute *bench_attrs[] = {
+	&bench_config_workload.attr,
 	&bench_producers.attr.attr,
 	&bench_items.attr.attr,
 	&bench_rounds.attr.attr,
 	&bench_warmup.attr.attr,
+	&bench_queues.attr.attr,
+	&bench_mem_reclaim.attr.attr,
+	&bench_in_flight.attr.attr,
+	&bench_calls.attr.attr,
 	&bench_config_seed.attr,
 	&bench_config_queue.attr,
 	&bench_config_scope.attr,

@@ -6,9 +6,10 @@ Documentation/bench.rst describes the text. The JSON document has these keys:
 
   schema     "cmwq2-bench-report", and schema_version, an integer that grows when a key changes its meaning
   vehicle    where the guest ran, accelerator what executed it: as the caller said, or null
-  header     the run: kernel, cpus, queue, scope, producers, items, rounds, warmup, seed, hook, clock, ...
-  engines    a list in the order of the run's list of engines; each has index, name, the medians over the rounds
-             and their spread, and the ratios to the native engine and to the floor as median, q1 and q3
+  header     the run: workload and its settings, kernel, cpus, queue, scope, rounds, seed, hook, clock, and figures,
+             the names of what the workload measures
+  engines    a list in the order of the run's list of engines; each has index, name, and for each figure the median
+             over the rounds, its spread, and the ratios to the native engine and to the floor as median, q1 and q3
   rounds     a list of the single figures, one for each round and engine
 
 Numbers are numbers, a ratio that does not exist is null.
@@ -18,19 +19,42 @@ import argparse
 import json
 import re
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional, Sequence
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 SCHEMA = "cmwq2-bench-report"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
-HEADER_NUMBERS = ("cmwq2_bench", "cpus", "producers", "items", "rounds", "warmup", "seed",
-                  "clock_khz", "clock_cost_ns", "clock_step_ns")
-HEADER_TEXTS = ("status", "workload", "kernel", "machine", "hook", "queue", "scope", "clock", "engines")
-QUANTILES = ("p50_ns", "p90_ns", "p95_ns", "p99_ns", "max_ns")
-ENGINE_NUMBERS = ("engine", "rate", "rate_min", "rate_max", "rate_mad", *QUANTILES)
-ROUND_NUMBERS = ("round", "engine", "position", "rate", "span_ns", "queued", *QUANTILES)
+HEADER_NUMBERS = ("cmwq2_bench", "cpus", "mem_reclaim", "rounds", "seed", "clock_khz", "clock_cost_ns", "clock_step_ns")
+HEADER_TEXTS = ("status", "workload", "kernel", "machine", "hook", "queue", "scope", "clock", "engines", "figures")
+# Beside the figures.
+ENGINE_NUMBERS = ("engine",)
+ROUND_NUMBERS = ("round", "engine", "position", "queued")
+SPREAD = ("", "_min", "_max", "_mad")
+
+
+@dataclass(frozen=True)
+class Workload:
+    """What is known of a workload; one that is not in the list has a plain table of all its figures."""
+
+    settings: tuple[str, ...]
+    says: str
+    # Of the figures, those that the table has room for, under the names it gives them.
+    columns: dict[str, str]
+
+
+FLUSH_COLUMNS = {"call_ns": "call ns", "bare_ns": "bare", "tail_ns": "tail", "empty_ns": "empty"}
+WORKLOADS = {
+    "roundtrip": Workload(("producers", "items", "warmup"), "{producers} producers, {items} items each, one in flight",
+                          {"rate": "items/s", "p50_ns": "p50 ns", "p90_ns": "p90", "p95_ns": "p95", "p99_ns": "p99"}),
+    "create": Workload(("queues",), "{queues} queues, each figure that of one",
+                       {"create_ns": "create ns", "use_ns": "use ns", "destroy_ns": "destroy ns", "gone_ns": "gone ns",
+                        "memory_bytes": "bytes", "percpu_bytes": "percpu"}),
+    "flush": Workload(("in_flight", "calls"), "{in_flight} in flight, {calls} calls a round", FLUSH_COLUMNS),
+    "drain": Workload(("in_flight", "calls"), "{in_flight} in flight, {calls} calls a round", FLUSH_COLUMNS),
+}
 
 # Where time is not that of a machine people run things on.
 NOT_PERFORMANCE = {
@@ -73,6 +97,12 @@ def number_in(fields: dict[str, str], key: str, where: str) -> int:
     return int(value)
 
 
+def figure_in(fields: dict[str, str], key: str, where: str) -> None:
+    """A figure may be missing for a reason, but it must say so."""
+    if fields.get(key) != "-":
+        number_in(fields, key, where)
+
+
 def whole_lines(text: str) -> list[str]:
     """The lines in front of the end mark, which must be there and right."""
     if not text.strip():
@@ -105,6 +135,9 @@ def parse(text: str, vehicle: Optional[str] = None, accelerator: Optional[str] =
             continue
         for key in ENGINE_NUMBERS if first == "engine" else ROUND_NUMBERS:
             number_in(fields, key, f"line {number}")
+        figures = raw.get("figures", "").split(",")
+        for key in (figure + suffix for figure in figures for suffix in (SPREAD if first == "engine" else SPREAD[:1])):
+            figure_in(fields, key, f"line {number}")
         record = {key: value_of(value) for key, value in fields.items()}
         (engines if first == "engine" else rounds).append(record)
 
@@ -117,7 +150,14 @@ def parse(text: str, vehicle: Optional[str] = None, accelerator: Optional[str] =
             raise ResultError(f"the header has no {key}")
         header[key] = raw[key]
     header["version"] = header.pop("cmwq2_bench")
-    header["engines"] = raw["engines"].split(",")
+    for key in ("engines", "figures"):
+        header[key] = raw[key].split(",")
+    known = WORKLOADS.get(header["workload"])
+    for key in known.settings if known else ():
+        header[key] = number_in(raw, key, "the header")
+    for key in known.columns if known else ():
+        if key not in header["figures"]:
+            raise ResultError(f"the workload {header['workload']} has no figure {key}")
 
     check_records(header, engines, rounds)
     for record in engines:
@@ -147,12 +187,12 @@ def check_records(header: dict[str, Any], engines: list[dict[str, Any]], rounds:
         raise ResultError(f"the result does not hold {header['rounds']} rounds of {len(names)} engines")
 
 
-def ratio(record: dict[str, Any], key: str, spread: bool = False) -> str:
+def ratio(record: dict[str, Any], key: str, with_spread: bool = False) -> str:
     """A ratio for people."""
     value = record.get(key)
     if value is None:
         return "-"
-    if not spread:
+    if not with_spread:
         return f"{value:.3f}"
     return f"{value:.3f} [{record[key + '_q1']:.3f}..{record[key + '_q3']:.3f}]"
 
@@ -163,11 +203,13 @@ def heading(document: dict[str, Any]) -> list[str]:
     vehicle = document["vehicle"] or "vehicle not given"
     if document["accelerator"]:
         vehicle += f" ({document['accelerator']})"
-    queue = header["queue"] + (f", scope {header['scope']}" if header["queue"] == "unbound" else "")
+    queue = header["queue"] + (f", scope {header['scope']}" if header["scope"] != "-" else "")
+    queue += ", mem_reclaim" if header["mem_reclaim"] else ""
+    known = WORKLOADS.get(header["workload"])
     lines = [
         f"cmwq2 bench: {vehicle}, kernel {header['kernel']}, {header['cpus']} CPUs, {header['rounds']} rounds, "
         f"seed {header['seed']}",
-        f"{header['workload']}: {header['producers']} producers, {header['items']} items each, one in flight, "
+        f"{header['workload']}: {known.says.format(**header) + ', ' if known else ''}"
         f"queue {queue}; hook {header['hook']}; clock {header['clock']}, {header['clock_cost_ns']} ns a read",
     ]
     for where in (document["accelerator"], document["vehicle"]):
@@ -178,19 +220,49 @@ def heading(document: dict[str, Any]) -> list[str]:
     return lines
 
 
-def table(document: dict[str, Any]) -> str:
-    """The document as people read it on a terminal. Figures are medians over the rounds."""
-    rows = [("engine", "items/s [min..max]", "/native [q1..q3]", "/floor", "p50 ns", "p90", "p95", "p99",
-             "p95/native [q1..q3]")]
+def spread(record: dict[str, Any], key: str) -> str:
+    """A figure with its extremes."""
+    if record[key] is None:
+        return "-"
+    return f"{record[key]} [{record[key + '_min']}..{record[key + '_max']}]"
+
+
+def roundtrip_table(document: dict[str, Any]) -> list[tuple[str, ...]]:
+    """The quantiles are read as a row, so that they stand together."""
+    quantiles = list(WORKLOADS["roundtrip"].columns.items())[1:]
+    rows: list[tuple[str, ...]] = [("engine", "items/s [min..max]", "/native [q1..q3]", "/floor",
+                                    *(title for _, title in quantiles), "p95/native [q1..q3]")]
     for record in document["engines"]:
         rows.append((
             record["name"],
-            f"{record['rate']} [{record['rate_min']}..{record['rate_max']}]",
-            ratio(record, "rate_to_native", spread=True),
+            spread(record, "rate"),
+            ratio(record, "rate_to_native", with_spread=True),
             ratio(record, "rate_to_floor"),
-            *(str(record[key]) for key in QUANTILES[:4]),
-            ratio(record, "p95_to_native", spread=True),
+            *("-" if record[key] is None else str(record[key]) for key, _ in quantiles),
+            ratio(record, "p95_ns_to_native", with_spread=True),
         ))
+    return rows
+
+
+def plain_table(document: dict[str, Any]) -> list[tuple[str, ...]]:
+    """Every figure with its ratio to the native engine behind it."""
+    header = document["header"]
+    known = WORKLOADS.get(header["workload"])
+    columns = known.columns if known else {key: key for key in header["figures"]}
+    heads = [text for title in columns.values() for text in (title, "/native [q1..q3]")]
+    rows: list[tuple[str, ...]] = [("engine", *heads)]
+    for record in document["engines"]:
+        cells = [record["name"]]
+        for key in columns:
+            cells.append("-" if record[key] is None else str(record[key]))
+            cells.append(ratio(record, key + "_to_native", with_spread=True))
+        rows.append(tuple(cells))
+    return rows
+
+
+def table(document: dict[str, Any]) -> str:
+    """The document as people read it on a terminal. Figures are medians over the rounds."""
+    rows = (roundtrip_table if document["header"]["workload"] == "roundtrip" else plain_table)(document)
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = heading(document)
     for row in rows:

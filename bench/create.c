@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The workload "create": many queues are made, each gets one item that runs,
+ * and all are destroyed.
+ *
+ * Memory is read when half of the queues are there and when all are, and what
+ * counts is the difference: the first half fills the holes that are left in
+ * slabs and in per-CPU chunks, which would hide as much as a thousand queues.
+ */
+#include <linux/math64.h>
+#include <linux/mm.h>
+#include <linux/rcupdate.h>
+#include <linux/sched.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+
+#include "bench.h"
+
+/* How long memory may take to come back before nothing is said about it. */
+#define BENCH_GONE_NS		(3 * NSEC_PER_SEC)
+/* The lock classes that lockdep has would not do for more. */
+#define BENCH_LOCKDEP_QUEUES	1000U
+
+enum bench_create_figure {
+	BENCH_CREATE_NS,
+	BENCH_USE_NS,
+	BENCH_DESTROY_NS,
+	BENCH_GONE,
+	BENCH_MEMORY,
+	BENCH_SLAB,
+	BENCH_PERCPU,
+	BENCH_STACK,
+	BENCH_NR_CREATE,
+};
+
+static const char * const bench_create_figures[BENCH_NR_CREATE] = {
+	[BENCH_CREATE_NS]	= "create_ns",
+	[BENCH_USE_NS]		= "use_ns",
+	[BENCH_DESTROY_NS]	= "destroy_ns",
+	[BENCH_GONE]		= "gone_ns",
+	[BENCH_MEMORY]		= "memory_bytes",
+	[BENCH_SLAB]		= "slab_bytes",
+	[BENCH_PERCPU]		= "percpu_bytes",
+	[BENCH_STACK]		= "stack_bytes",
+};
+
+/**
+ * struct bench_create - one turn
+ * @slot: whose
+ * @wqs: the queues
+ * @nr: how many of them are there
+ * @before: memory without them
+ * @half: memory with the first half of them
+ * @all: memory with all of them
+ */
+struct bench_create {
+	struct bench_slot	*slot;
+	union bench_wq		*wqs;
+	u32			nr;
+	struct bench_memory	before;
+	struct bench_memory	half;
+	struct bench_memory	all;
+};
+
+static u32 bench_create_items(const struct bench_config *cfg)
+{
+	return cfg->queues;
+}
+
+/* Generous: with debugging options a queue is several times its size. */
+static u64 bench_queue_size(const struct bench_config *cfg)
+{
+	u64 size = SZ_4K + num_possible_cpus() * SZ_1K +
+		   cfg->nr_engines * sizeof(struct bench_item);
+
+	return size + (cfg->mem_reclaim ? THREAD_SIZE + SZ_16K : 0);
+}
+
+static int bench_create_check(const struct bench_config *cfg)
+{
+	u64 allowed = div64_u64((u64)max(si_mem_available(), 0L) / 2 * PAGE_SIZE,
+				bench_queue_size(cfg));
+
+	if (IS_ENABLED(CONFIG_LOCKDEP) && cfg->queues > BENCH_LOCKDEP_QUEUES) {
+		pr_err("config_queues %u is above %u, which is what lockdep has room for\n",
+		       cfg->queues, BENCH_LOCKDEP_QUEUES);
+		return -EINVAL;
+	}
+	if (cfg->queues <= allowed)
+		return 0;
+	pr_err("config_queues %u is above %llu, which is what half of the free memory has room for\n",
+	       cfg->queues, allowed);
+	return -EINVAL;
+}
+
+static int bench_create_setup(struct bench_run *run)
+{
+	struct bench_memory memory;
+
+	run->priv = kvcalloc(run->cfg.queues, sizeof(union bench_wq), GFP_KERNEL);
+	if (!run->priv)
+		return -ENOMEM;
+	return bench_memory_read(&memory);
+}
+
+static void bench_create_teardown(struct bench_run *run)
+{
+	kvfree(run->priv);
+}
+
+static void bench_destroy_all(struct bench_create *turn)
+{
+	while (turn->nr) {
+		turn->slot->engine->close(turn->slot, turn->wqs[--turn->nr]);
+		cond_resched();
+	}
+}
+
+static int bench_create_one(struct bench_create *turn)
+{
+	struct bench_slot *slot = turn->slot;
+	char name[BENCH_NAME_LEN];
+	int ret;
+
+	snprintf(name, sizeof(name), "bench%u.%u", slot->index, turn->nr);
+	ret = slot->engine->open(slot, name, false, &turn->wqs[turn->nr]);
+	if (ret) {
+		if (signal_pending(current))
+			return -EINTR;
+		pr_err("engine '%s': queue %u of %u cannot be made (%d)\n", slot->name,
+		       turn->nr + 1, slot->cfg->queues, ret);
+		return ret;
+	}
+	turn->nr++;
+	return 0;
+}
+
+/* Make queues until there are @nr. The time is added to @ns. */
+static int bench_create_upto(struct bench_create *turn, u32 nr, u64 *ns)
+{
+	u64 begin = bench_clock();
+	int ret = 0;
+
+	while (!ret && turn->nr < nr) {
+		ret = bench_create_one(turn);
+		if (!ret && signal_pending(current))
+			ret = -EINTR;
+		cond_resched();
+	}
+	*ns += bench_clock() - begin;
+	return ret;
+}
+
+/* What the engines free in an RCU callback is not to be counted. */
+static int bench_settled(struct bench_memory *memory)
+{
+	rcu_barrier();
+	return bench_memory_read(memory);
+}
+
+static int bench_create_all(struct bench_create *turn, u64 *ns)
+{
+	u32 nr = turn->slot->cfg->queues;
+	int ret;
+
+	ret = bench_settled(&turn->before);
+	if (!ret)
+		ret = bench_create_upto(turn, nr / 2, ns);
+	if (!ret)
+		ret = bench_settled(&turn->half);
+	if (!ret)
+		ret = bench_create_upto(turn, nr, ns);
+	if (!ret)
+		ret = bench_settled(&turn->all);
+	return ret;
+}
+
+/* All queues have their item before any is waited for. */
+static u64 bench_use_all(struct bench_run *run, struct bench_create *turn)
+{
+	struct bench_slot *slot = turn->slot;
+	u64 begin = bench_clock();
+	u32 i;
+
+	for (i = 0; i < turn->nr; i++)
+		if (!slot->engine->queue(turn->wqs[i], &slot->items[i])) {
+			bench_fail(run, "item-was-still-queued");
+			complete(&slot->items[i].done);
+		}
+	for (i = 0; i < turn->nr; i++)
+		bench_wait(slot, &slot->items[i].done);
+	return bench_clock() - begin;
+}
+
+/*
+ * Engines free a queue after destroy returned, in steps that nobody outside
+ * can wait for. So look until memory falls no more, which is not before half
+ * of the growth is gone: some of it stays in the allocator's caches.
+ */
+static u64 bench_wait_gone(struct bench_create *turn, u64 begin)
+{
+	u64 before = turn->before.slab + turn->before.stack;
+	u64 all = turn->all.slab + turn->all.stack;
+	u64 last = all, growth = all - before, end = begin;
+	struct bench_memory memory;
+
+	if (all <= before)
+		return BENCH_NONE;
+	while (end - begin < BENCH_GONE_NS && !signal_pending(current)) {
+		u64 now;
+
+		if (bench_settled(&memory))
+			return BENCH_NONE;
+		now = memory.slab + memory.stack;
+		if (now < before + growth / 2 && last < now + growth / 100)
+			return end - begin;
+		last = now;
+		end = bench_clock();
+	}
+	return BENCH_NONE;
+}
+
+/* Per queue. Less than nothing is the noise of a small number of queues. */
+static u64 bench_per_queue(u64 all, u64 half, u32 nr)
+{
+	return all > half ? div_u64(all - half + nr / 2, nr) : 0;
+}
+
+static void bench_create_memory(struct bench_create *turn, u64 *figure)
+{
+	u32 nr = turn->slot->cfg->queues;
+
+	nr -= nr / 2;
+	figure[BENCH_SLAB] = bench_per_queue(turn->all.slab, turn->half.slab, nr);
+	figure[BENCH_PERCPU] = bench_per_queue(turn->all.percpu, turn->half.percpu, nr);
+	figure[BENCH_STACK] = bench_per_queue(turn->all.stack, turn->half.stack, nr);
+	figure[BENCH_MEMORY] = figure[BENCH_SLAB] + figure[BENCH_PERCPU] + figure[BENCH_STACK];
+}
+
+static int bench_create_turn(struct bench_run *run, struct bench_slot *slot,
+			     struct bench_sample *sample)
+{
+	struct bench_create turn = { .slot = slot, .wqs = run->priv };
+	u32 nr = run->cfg.queues;
+	u64 create = 0, gone, begin;
+	int ret;
+
+	ret = bench_create_all(&turn, &create);
+	if (ret) {
+		bench_destroy_all(&turn);
+		return ret;
+	}
+	bench_create_memory(&turn, sample->figure);
+	sample->queued = nr;
+	sample->figure[BENCH_CREATE_NS] = div_u64(create, nr);
+	sample->figure[BENCH_USE_NS] = div_u64(bench_use_all(run, &turn), nr);
+
+	begin = bench_clock();
+	bench_destroy_all(&turn);
+	sample->figure[BENCH_DESTROY_NS] = div_u64(bench_clock() - begin, nr);
+	gone = bench_wait_gone(&turn, begin);
+	sample->figure[BENCH_GONE] = gone == BENCH_NONE ? gone : div_u64(gone, nr);
+	return 0;
+}
+
+static void bench_create_describe(struct bench_text *text, const struct bench_config *cfg)
+{
+	bench_line(text, "queues=%u", cfg->queues);
+}
+
+const struct bench_workload bench_create = {
+	.name		= "create",
+	.figures	= bench_create_figures,
+	.nr_figures	= BENCH_NR_CREATE,
+	.needs_queues	= true,
+	.has_idle_round	= true,
+	.job		= BENCH_JOB_COMPLETE,
+	.nr_items	= bench_create_items,
+	.describe	= bench_create_describe,
+	.check		= bench_create_check,
+	.setup		= bench_create_setup,
+	.turn		= bench_create_turn,
+	.teardown	= bench_create_teardown,
+};

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Threads that queue, for the workloads that measure under load: they start
+ * together and each keeps up its load until the last one has measured.
+ */
+#include <linux/cpumask.h>
+#include <linux/err.h>
+#include <linux/kthread.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+#include <linux/topology.h>
+
+#include "bench.h"
+
+/**
+ * bench_producer_items - for workloads whose producers have one item each
+ * @cfg: configuration
+ *
+ * Return: how many.
+ */
+u32 bench_producer_items(const struct bench_config *cfg)
+{
+	return cfg->producers;
+}
+
+/**
+ * bench_producers_check - is there room for all samples?
+ * @cfg: configuration
+ *
+ * Return: 0, or -EINVAL with a message.
+ */
+int bench_producers_check(const struct bench_config *cfg)
+{
+	if ((u64)cfg->producers * cfg->items <= BENCH_MAX_SAMPLES)
+		return 0;
+	pr_err("config_producers %u times config_items %u is above %u\n",
+	       cfg->producers, cfg->items, BENCH_MAX_SAMPLES);
+	return -EINVAL;
+}
+
+static bool bench_turn_started(struct bench_producer *p)
+{
+	/* Pairs with the release in bench_producers_turn(): makes the turn visible. */
+	return smp_load_acquire(&p->run->round) != p->round;
+}
+
+static int bench_producer_thread(void *data)
+{
+	struct bench_producer *p = data;
+	struct bench_run *run = p->run;
+
+	for (;;) {
+		wait_event_idle(run->gate, kthread_should_stop() || bench_turn_started(p));
+		if (kthread_should_stop())
+			return 0;
+		p->round = run->round;
+		p->queued = 0;
+		run->part(p);
+		/* It is bound, so this takes a CPU going offline. */
+		if (raw_smp_processor_id() != p->cpu)
+			bench_fail(run, "producer-lost-its-cpu");
+		if (atomic_dec_and_test(&run->busy))
+			complete(&run->turn_over);
+	}
+}
+
+/**
+ * bench_producers_stop - undo bench_producers_start()
+ * @run: the run
+ */
+void bench_producers_stop(struct bench_run *run)
+{
+	unsigned int i;
+
+	if (!run->producers)
+		return;
+	for (i = 0; i < run->cfg.producers; i++) {
+		struct bench_producer *p = &run->producers[i];
+
+		if (p->task)
+			kthread_stop(p->task);
+		kvfree(p->ticks);
+	}
+	kvfree(run->producers);
+}
+
+/**
+ * bench_producers_start - make the threads, bound to the online CPUs in turn
+ * @run: the run
+ *
+ * Return: 0 or an error number; bench_producers_stop() is called either way.
+ */
+int bench_producers_start(struct bench_run *run)
+{
+	int cpu = -1;
+	unsigned int i;
+
+	run->producers = kvcalloc(run->cfg.producers, sizeof(*run->producers), GFP_KERNEL);
+	if (!run->producers)
+		return -ENOMEM;
+	for (i = 0; i < run->cfg.producers; i++) {
+		struct bench_producer *p = &run->producers[i];
+		struct task_struct *task;
+
+		cpu = cpumask_next(cpu, cpu_online_mask);
+		if (cpu >= nr_cpu_ids)
+			cpu = cpumask_first(cpu_online_mask);
+		p->run = run;
+		p->index = i;
+		p->cpu = cpu;
+		/* Zeroed also to have every page of it there before the clock runs. */
+		p->ticks = kvcalloc(run->cfg.items, sizeof(*p->ticks), GFP_KERNEL);
+		if (!p->ticks)
+			return -ENOMEM;
+		task = kthread_create_on_node(bench_producer_thread, p, cpu_to_node(cpu),
+					      "bench_producer/%u", i);
+		if (IS_ERR(task))
+			return PTR_ERR(task);
+		kthread_bind(task, cpu);
+		p->task = task;
+		wake_up_process(task);
+	}
+	return 0;
+}
+
+/* Wait for the end of a turn. A signal ends it early, and the run with it. */
+static int bench_wait_turn(struct bench_run *run)
+{
+	long left;
+
+	do {
+		left = wait_for_completion_interruptible_timeout(&run->turn_over, BENCH_STALL);
+		if (!left)
+			pr_err("engine '%s' is busy for a long time: was an item lost?\n",
+			       run->slot->name);
+	} while (!left);
+	if (left > 0)
+		return 0;
+	WRITE_ONCE(run->stop, true);
+	wait_for_completion(&run->turn_over);
+	return -EINTR;
+}
+
+/**
+ * bench_producers_turn - have all producers do their part
+ * @run: the run
+ * @slot: whose turn it is
+ * @part: what a producer does
+ *
+ * Return: 0 or -EINTR.
+ */
+int bench_producers_turn(struct bench_run *run, struct bench_slot *slot,
+			 void (*part)(struct bench_producer *p))
+{
+	atomic_set(&run->warm, 0);
+	atomic_set(&run->timed, 0);
+	atomic_set(&run->busy, run->cfg.producers);
+	reinit_completion(&run->turn_over);
+	run->slot = slot;
+	run->part = part;
+	/* Pairs with the acquire in bench_turn_started(). */
+	smp_store_release(&run->round, run->round + 1);
+	wake_up_all(&run->gate);
+	return bench_wait_turn(run);
+}
