@@ -21,6 +21,7 @@
 #include <cmwq2/control.h>
 #include <cmwq2/workqueue.h>
 
+struct file;
 struct task_struct;
 struct bench_gate;
 struct bench_run;
@@ -446,7 +447,8 @@ struct bench_memory {
 	u64	percpu;
 };
 
-int bench_memory_read(struct bench_memory *memory);
+struct file *bench_memory_open(void);
+int bench_memory_read(struct file *meminfo, struct bench_memory *memory);
 
 /* stats.c */
 int bench_measure_clock(struct bench_run *run);

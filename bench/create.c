@@ -7,8 +7,11 @@
  * counts is the difference: the first half fills the holes that are left in
  * slabs and in per-CPU chunks, which would hide as much as a thousand queues.
  */
+#include <linux/err.h>
+#include <linux/fs.h>
 #include <linux/math64.h>
 #include <linux/mm.h>
+#include <linux/overflow.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
@@ -16,8 +19,8 @@
 
 #include "bench.h"
 
-/* How long memory may take to come back before nothing is said about it. */
-#define BENCH_GONE_NS		(3 * NSEC_PER_SEC)
+/* Reads on end that see no memory come back before nothing is said about it. */
+#define BENCH_GONE_READS	8
 /* The lock classes that lockdep has would not do for more. */
 #define BENCH_LOCKDEP_QUEUES	1000U
 
@@ -47,19 +50,21 @@ static const char * const bench_create_figures[BENCH_NR_CREATE] = {
 /**
  * struct bench_create - one turn
  * @slot: whose
- * @wqs: the queues
- * @nr: how many of them are there
+ * @meminfo: where to read about memory
+ * @nr: how many queues are there
  * @before: memory without them
  * @half: memory with the first half of them
  * @all: memory with all of them
+ * @wqs: the queues
  */
 struct bench_create {
 	struct bench_slot	*slot;
-	union bench_wq		*wqs;
+	struct file		*meminfo;
 	u32			nr;
 	struct bench_memory	before;
 	struct bench_memory	half;
 	struct bench_memory	all;
+	union bench_wq		wqs[];
 };
 
 static u32 bench_create_items(const struct bench_config *cfg)
@@ -95,17 +100,27 @@ static int bench_create_check(const struct bench_config *cfg)
 
 static int bench_create_setup(struct bench_run *run)
 {
-	struct bench_memory memory;
+	struct bench_create *turn;
+	struct file *meminfo;
 
-	run->priv = kvcalloc(run->cfg.queues, sizeof(union bench_wq), GFP_KERNEL);
-	if (!run->priv)
+	turn = kvzalloc(struct_size(turn, wqs, run->cfg.queues), GFP_KERNEL);
+	run->priv = turn;
+	if (!turn)
 		return -ENOMEM;
-	return bench_memory_read(&memory);
+	meminfo = bench_memory_open();
+	if (IS_ERR(meminfo))
+		return PTR_ERR(meminfo);
+	turn->meminfo = meminfo;
+	return 0;
 }
 
 static void bench_create_teardown(struct bench_run *run)
 {
-	kvfree(run->priv);
+	struct bench_create *turn = run->priv;
+
+	if (turn && turn->meminfo)
+		filp_close(turn->meminfo, NULL);
+	kvfree(turn);
 }
 
 static void bench_destroy_all(struct bench_create *turn)
@@ -152,10 +167,10 @@ static int bench_create_upto(struct bench_create *turn, u32 nr, u64 *ns)
 }
 
 /* What the engines free in an RCU callback is not to be counted. */
-static int bench_settled(struct bench_memory *memory)
+static int bench_settled(struct bench_create *turn, struct bench_memory *memory)
 {
 	rcu_barrier();
-	return bench_memory_read(memory);
+	return bench_memory_read(turn->meminfo, memory);
 }
 
 static int bench_create_all(struct bench_create *turn, u64 *ns)
@@ -163,15 +178,15 @@ static int bench_create_all(struct bench_create *turn, u64 *ns)
 	u32 nr = turn->slot->cfg->queues;
 	int ret;
 
-	ret = bench_settled(&turn->before);
+	ret = bench_settled(turn, &turn->before);
 	if (!ret)
 		ret = bench_create_upto(turn, nr / 2, ns);
 	if (!ret)
-		ret = bench_settled(&turn->half);
+		ret = bench_settled(turn, &turn->half);
 	if (!ret)
 		ret = bench_create_upto(turn, nr, ns);
 	if (!ret)
-		ret = bench_settled(&turn->all);
+		ret = bench_settled(turn, &turn->all);
 	return ret;
 }
 
@@ -203,16 +218,18 @@ static u64 bench_wait_gone(struct bench_create *turn, u64 begin)
 	u64 all = turn->all.slab + turn->all.stack;
 	u64 last = all, growth = all - before, end = begin;
 	struct bench_memory memory;
+	unsigned int still = 0;
 
 	if (all <= before)
 		return BENCH_NONE;
-	while (end - begin < BENCH_GONE_NS && !signal_pending(current)) {
+	while (still < BENCH_GONE_READS && !signal_pending(current)) {
 		u64 now;
 
-		if (bench_settled(&memory))
+		if (bench_settled(turn, &memory))
 			return BENCH_NONE;
 		now = memory.slab + memory.stack;
-		if (now < before + growth / 2 && last < now + growth / 100)
+		still = now + growth / 100 < last ? 0 : still + 1;
+		if (still && now < before + growth / 2)
 			return end - begin;
 		last = now;
 		end = bench_clock();
@@ -240,25 +257,26 @@ static void bench_create_memory(struct bench_create *turn, u64 *figure)
 static int bench_create_turn(struct bench_run *run, struct bench_slot *slot,
 			     struct bench_sample *sample)
 {
-	struct bench_create turn = { .slot = slot, .wqs = run->priv };
+	struct bench_create *turn = run->priv;
 	u32 nr = run->cfg.queues;
 	u64 create = 0, gone, begin;
 	int ret;
 
-	ret = bench_create_all(&turn, &create);
+	turn->slot = slot;
+	ret = bench_create_all(turn, &create);
 	if (ret) {
-		bench_destroy_all(&turn);
+		bench_destroy_all(turn);
 		return ret;
 	}
-	bench_create_memory(&turn, sample->figure);
+	bench_create_memory(turn, sample->figure);
 	sample->queued = nr;
 	sample->figure[BENCH_CREATE_NS] = div_u64(create, nr);
-	sample->figure[BENCH_USE_NS] = div_u64(bench_use_all(run, &turn), nr);
+	sample->figure[BENCH_USE_NS] = div_u64(bench_use_all(run, turn), nr);
 
 	begin = bench_clock();
-	bench_destroy_all(&turn);
+	bench_destroy_all(turn);
 	sample->figure[BENCH_DESTROY_NS] = div_u64(bench_clock() - begin, nr);
-	gone = bench_wait_gone(&turn, begin);
+	gone = bench_wait_gone(turn, begin);
 	sample->figure[BENCH_GONE] = gone == BENCH_NONE ? gone : div_u64(gone, nr);
 	return 0;
 }

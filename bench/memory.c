@@ -41,23 +41,16 @@ static u64 bench_node_state(enum node_stat_item item)
 }
 
 /* The kernel tells of per-CPU memory nowhere else. Populated pages of all CPUs, in kB. */
-static int bench_percpu_kb(u64 *kb)
+static int bench_percpu_kb(struct file *meminfo, u64 *kb)
 {
-	struct file *file;
+	char *buf, *line;
 	loff_t pos = 0;
 	ssize_t ret;
-	char *buf, *line;
 
 	buf = kzalloc(BENCH_MEMINFO_SIZE, GFP_KERNEL);
 	if (!buf)
 		return -ENOMEM;
-	file = filp_open(BENCH_MEMINFO, O_RDONLY, 0);
-	if (IS_ERR(file)) {
-		ret = PTR_ERR(file);
-	} else {
-		ret = kernel_read(file, buf, BENCH_MEMINFO_SIZE - 1, &pos);
-		filp_close(file, NULL);
-	}
+	ret = kernel_read(meminfo, buf, BENCH_MEMINFO_SIZE - 1, &pos);
 	if (ret >= 0) {
 		line = strstr(buf, "\nPercpu:");
 		ret = line && sscanf(line, "\nPercpu: %llu", kb) == 1 ? 0 : -ENOENT;
@@ -67,20 +60,50 @@ static int bench_percpu_kb(u64 *kb)
 }
 
 /**
- * bench_memory_read - what is given away now
- * @memory: filled in, in bytes
+ * bench_memory_open - prepare for reading
+ *
+ * One open file for all of a run: what is closed is only freed when the task
+ * leaves the kernel, and would be counted until then.
  *
  * Context: process, of somebody who sees /proc.
+ * Return: a file for bench_memory_read(), to be closed with filp_close(), or an
+ * error with a message.
+ */
+struct file *bench_memory_open(void)
+{
+	struct file *meminfo = filp_open(BENCH_MEMINFO, O_RDONLY, 0);
+	struct bench_memory memory;
+	int ret;
+
+	if (IS_ERR(meminfo)) {
+		pr_err(BENCH_MEMINFO " cannot be opened (%ld): is /proc mounted?\n",
+		       PTR_ERR(meminfo));
+		return meminfo;
+	}
+	/* Also has the file allocate what it needs. */
+	ret = bench_memory_read(meminfo, &memory);
+	if (!ret)
+		return meminfo;
+	filp_close(meminfo, NULL);
+	return ERR_PTR(ret);
+}
+
+/**
+ * bench_memory_read - what is given away now
+ * @meminfo: from bench_memory_open(), or NULL to leave per-CPU memory out
+ * @memory: filled in, in bytes
+ *
+ * Context: process.
  * Return: 0, or an error with a message.
  */
-int bench_memory_read(struct bench_memory *memory)
+int bench_memory_read(struct file *meminfo, struct bench_memory *memory)
 {
 	u64 kb = 0;
 	int ret;
 
-	ret = bench_percpu_kb(&kb);
+	ret = meminfo ? bench_percpu_kb(meminfo, &kb) : 0;
 	if (ret) {
-		pr_err("no Percpu in " BENCH_MEMINFO " (%d): is /proc mounted?\n", ret);
+		pr_err("Percpu cannot be read from " BENCH_MEMINFO " (%d)\n", ret);
 		return ret;
 	}
 	memory->percpu = kb * SZ_1K;

@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: GPL-2.0
+# The benchmark module: every workload on every kind of queue gives a whole result, and what means nothing is refused
+# and changes nothing. No figure is judged here.
+. /harness/settings
+. /harness/lib.sh
+. /harness/bench.sh
+
+SMALL="rounds=2 items=50 warmup=5 producers=2 queues=20 in_flight=40 calls=3"
+WORKLOADS="roundtrip create flush drain"
+
+# What is wrong with the result, in words; nothing if it is whole.
+flaws() {
+	awk '
+	function want(key) { if (!(key in has)) print "line " NR " has no " key }
+	{
+		split("", has)
+		for (i = 1; i <= NF; i++) { key = $i; sub(/=.*/, "", key); has[key] = 1 }
+	}
+	NR == 2 && $0 != "status=ok" { print $0 }
+	/^rounds=/ { rounds = substr($0, 8) }
+	/^engines=/ { engines = split(substr($0, 9), names, ",") }
+	/^figures=/ { nr = split(substr($0, 9), figures, ",") }
+	/^engine=/ {
+		seen++
+		for (f = 1; f <= nr; f++) { want(figures[f]); want(figures[f] "_min"); want(figures[f] "_to_native") }
+	}
+	/^round=/ { samples++; for (f = 1; f <= nr; f++) want(figures[f]) }
+	END {
+		if ($0 != "end=" NR - 1) print "the last line is " $0
+		if (!engines || seen != engines) print seen + 0 " engines"
+		if (!rounds || samples != rounds * engines) print samples + 0 " samples"
+	}' $BENCH/result | tr '\n' ';'
+}
+
+default() {
+	echo 1 > $BENCH/reset
+}
+
+whole() { # whole WORKLOAD QUEUE [NAME=VALUE...]
+	local name="whole_$1_$2${3:+_${3%%=*}}" wrong
+	default
+	configure_bench workload="$1" queue="$2" $SMALL engines=native,cmwq2 "${3:-seed=1}"
+	echo 1 > $BENCH/run || { not_ok "$name" "the run could not be made"; return; }
+	wrong=$(flaws)
+	verify "$name" "$wrong" [ -z "$wrong" ]
+}
+
+says() { # says FILE VALUE: the reason a write fails with, or "accepted"
+	local said
+	said=$(echo "$2" 2>&1 > "$BENCH/$1") && said=accepted
+	echo "${said##*: }"
+}
+
+refused() { # refused NAME VALUE...: each is EINVAL, and the setting stays as it was
+	local name=$1 before value said
+	shift
+	before=$(cat "$BENCH/config_$name")
+	for value; do
+		said=$(says "config_$name" "$value")
+		[ "$said" = "Invalid argument" ] || { not_ok "refused_$name" "'$value': $said"; return; }
+		[ "$(cat "$BENCH/config_$name")" = "$before" ] || { not_ok "refused_$name" "'$value' changed it"; return; }
+	done
+	ok "refused_$name"
+}
+
+no_run() { # no_run NAME SETTING...: settings that are right by themselves, but not together
+	local name=$1 said
+	shift
+	default
+	configure_bench "$@"
+	said=$(says run 1)
+	[ -s $BENCH/result ] && said="$said, and there is a result"
+	verify "no_run_$name" "$said" [ "$said" = "Invalid argument" ]
+}
+
+default_engines() {
+	default
+	echo create > $BENCH/config_workload
+	local chosen=$(cat $BENCH/config_engines)
+	case $chosen in
+	*floor*) not_ok default_engines "a floor has nothing to create: $chosen"; return ;;
+	esac
+	echo native > $BENCH/config_engines
+	echo roundtrip > $BENCH/config_workload
+	verify default_engines "a list that was given changed" [ "$(cat $BENCH/config_engines)" = native ]
+}
+
+busy() {
+	[ "$(says config_seed 1)" = "Device or resource busy" ]
+}
+
+# A run that would take hours is left by a signal, and then the module is as good as new.
+interrupted() { # interrupted WORKLOAD
+	local pid left=500 second said=none
+	default
+	configure_bench workload="$1" engines=native,cmwq2 rounds=1000 items=1000 queues=300 in_flight=1000 calls=1000
+	sh -c "echo 1 > $BENCH/run" 2>/dev/null &
+	pid=$!
+	until busy; do
+		left=$((left - 1))
+		[ $left = 0 ] && { not_ok "interrupted_$1" "it does not start"; return; }
+		sleep 0.02
+	done
+	second=$(says run 1)
+	kill $pid
+	wait $pid
+	busy && said="still busy"
+	[ -s $BENCH/result ] && said="there is a result"
+	[ "$second" = "Device or resource busy" ] || said="a second run beside it: $second"
+	verify "interrupted_$1" "$said" [ "$said" = none ]
+}
+
+begin cmwq2_bench
+if load cmwq2 && load cmwq2_bench; then
+	for workload in $WORKLOADS; do
+		for queue in percpu unbound ordered; do whole $workload $queue; done
+	done
+	whole create percpu mem_reclaim=1
+	whole create unbound queues=1
+	whole flush percpu in_flight=1
+	default
+	refused workload "" bogus create,flush
+	refused queue "" bogus bound
+	refused queues "" 0 10001 -1 99999999999 many
+	refused mem_reclaim "" 2 -1 yes
+	refused in_flight "" 0 10001 -1 0x10000000000
+	refused calls "" 0 1001 -1 few
+	refused rounds "" 0 1001
+	refused engines "" bogus floor: native:mainline-7.3 cmwq2:bogus
+	default_engines
+	for workload in create flush drain; do no_run $workload workload=$workload engines=native,floor; done
+	no_run producers producers=8 items=1000000 engines=native
+	no_run in_flight workload=flush in_flight=10000 calls=1000 engines=native
+	for workload in $WORKLOADS; do interrupted $workload; done
+	unload cmwq2_bench
+	unload cmwq2
+else
+	not_ok load "insmod failed"
+fi
+end
