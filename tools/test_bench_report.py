@@ -16,7 +16,7 @@ import bench_report
 from bench_report import ResultError, parse, table
 
 HEADER = """\
-cmwq2_bench=1
+cmwq2_bench=2
 status=ok
 workload=roundtrip
 kernel=7.3.4
@@ -25,9 +25,10 @@ cpus=2
 hook=tp
 queue=unbound
 scope=system
+mem_reclaim=0
+rounds=2
 producers=2
 items=20000
-rounds=2
 warmup=2000
 seed=18446744073709551615
 clock=tsc
@@ -35,19 +36,30 @@ clock_khz=2599997
 clock_cost_ns=7
 clock_step_ns=6
 engines=native,cmwq2:mainline-7.3
+figures=rate,p50_ns,p90_ns,p95_ns,p99_ns
 """
-TIMES = "p50_ns=416 p90_ns=435 p95_ns=444 p99_ns=511 max_ns=3023417"
+
+
+def figure(key: str, value: str, ratio: str) -> str:
+    spread = " ".join(f"{key}{suffix}={value}" for suffix in ("", "_min", "_max", "_mad"))
+    return spread + " " + " ".join(f"{key}_to_native{suffix}={ratio}" for suffix in ("", "_q1", "_q3"))
+
+
+QUANTILES = {"p50_ns": "416", "p90_ns": "435", "p95_ns": "444", "p99_ns": "511"}
+TIMES = " ".join(f"{key}={value}" for key, value in QUANTILES.items())
 ENGINES = (
-    f"engine=0 name=native rate=200000 rate_min=190000 rate_max=210000 rate_mad=5000 {TIMES} rate_to_native=1.0000 "
-    "rate_to_native_q1=1.0000 rate_to_native_q3=1.0000 p95_to_native=- p95_to_native_q1=- p95_to_native_q3=-\n"
-    f"engine=1 name=cmwq2:mainline-7.3 rate=196000 rate_min=180000 rate_max=220000 rate_mad=4000 {TIMES} "
-    "rate_to_native=0.9800 rate_to_native_q1=0.9600 rate_to_native_q3=1.0200 p95_to_native=1.0400 "
-    "p95_to_native_q1=1.0100 p95_to_native_q3=1.0700 kicks_per_item=0.9935 kicks=90000\n"
+    "engine=0 name=native " + figure("rate", "200000", "1.0000") + " "
+    + " ".join(figure(key, value, "-") for key, value in QUANTILES.items()) + "\n"
+    "engine=1 name=cmwq2:mainline-7.3 rate=196000 rate_min=180000 rate_max=220000 rate_mad=4000 "
+    "rate_to_native=0.9800 rate_to_native_q1=0.9600 rate_to_native_q3=1.0200 "
+    + " ".join(figure(key, value, "1.0000") for key, value in QUANTILES.items() if key != "p95_ns") +
+    " p95_ns=444 p95_ns_min=440 p95_ns_max=450 p95_ns_mad=3 p95_ns_to_native=1.0400 p95_ns_to_native_q1=1.0100 "
+    "p95_ns_to_native_q3=1.0700 kicks_per_item=0.9935 kicks=90000\n"
 )
 
 
 def round_line(number: int, engine: int) -> str:
-    return f"round={number} engine={engine} position={engine} rate=200000 span_ns=200000000 {TIMES} queued=45000\n"
+    return f"round={number} engine={engine} position={engine} rate=200000 {TIMES} queued=45000\n"
 
 
 ROUNDS = "".join(round_line(i, j) for i in range(2) for j in range(2))
@@ -58,6 +70,25 @@ def finish(text: str) -> str:
 
 
 GOOD = finish(HEADER + ENGINES + ROUNDS)
+
+
+def other(workload: str, settings: str, figures: dict[str, str]) -> str:
+    """A result of another workload than roundtrip, with one round."""
+    header = HEADER.replace("workload=roundtrip", f"workload={workload}").replace("rounds=2", "rounds=1")
+    header = header.replace("producers=2\nitems=20000\nwarmup=2000\n", settings).replace("scope=system", "scope=-")
+    header = header[:header.index("figures=")] + f"figures={','.join(figures)}\n"
+    names = ("native", "cmwq2:mainline-7.3")
+    engines = "".join(f"engine={i} name={name} "
+                      + " ".join(figure(key, value, "-" if value == "-" else "1.1250") for key, value in figures.items())
+                      + "\n" for i, name in enumerate(names))
+    rounds = "".join(f"round=0 engine={i} position={i} "
+                     + " ".join(f"{key}={value}" for key, value in figures.items()) + " queued=9\n" for i in range(2))
+    return finish(header + engines + rounds)
+
+
+CREATE = {"create_ns": "3096", "use_ns": "802", "destroy_ns": "723", "gone_ns": "-", "memory_bytes": "1603",
+          "slab_bytes": "1587", "percpu_bytes": "16", "stack_bytes": "0"}
+FLUSH = {"call_ns": "7020", "bare_ns": "7098", "tail_ns": "3125", "empty_ns": "265"}
 
 
 class Parse(unittest.TestCase):
@@ -73,15 +104,15 @@ class Parse(unittest.TestCase):
         document = parse(GOOD, "uml")
         self.assertEqual(document["schema"], "cmwq2-bench-report")
         self.assertEqual(document["vehicle"], "uml")
-        self.assertEqual(document["header"]["version"], 1)
+        self.assertEqual(document["header"]["version"], 2)
         self.assertEqual(document["header"]["kernel"], "7.3.4")
         self.assertEqual(document["header"]["seed"], 2**64 - 1)
         self.assertEqual(document["header"]["engines"], ["native", "cmwq2:mainline-7.3"])
         self.assertEqual([record["name"] for record in document["engines"]], document["header"]["engines"])
         self.assertEqual(document["engines"][1]["rate_to_native"], 0.98)
-        self.assertIsNone(document["engines"][0]["p95_to_native"])
+        self.assertIsNone(document["engines"][0]["p95_ns_to_native"])
         self.assertEqual(len(document["rounds"]), 4)
-        self.assertEqual(document["rounds"][3]["span_ns"], 200000000)
+        self.assertEqual(document["rounds"][3]["p50_ns"], 416)
 
     def test_kernel_that_looks_like_a_number(self) -> None:
         document = parse(finish((HEADER + ENGINES + ROUNDS).replace("kernel=7.3.4", "kernel=7.3")))
@@ -111,7 +142,7 @@ class Parse(unittest.TestCase):
         self.refused("KTAP version 1\n1..3\n", "no result of cmwq2_bench")
 
     def test_other_version(self) -> None:
-        self.refused(GOOD.replace("cmwq2_bench=1", "cmwq2_bench=2"), "version 2, this program knows 1")
+        self.refused(GOOD.replace("cmwq2_bench=2", "cmwq2_bench=1"), "version 1, this program knows 2")
 
     def test_failed_run(self) -> None:
         text = HEADER.replace("status=ok", "status=failed reason=producer-lost-its-cpu")
@@ -121,6 +152,26 @@ class Parse(unittest.TestCase):
         for line in HEADER.splitlines(keepends=True)[1:]:
             with self.assertRaises(ResultError, msg=line):
                 parse(finish((HEADER + ENGINES + ROUNDS).replace(line, "")))
+
+    def test_workloads(self) -> None:
+        for text, key, value in ((other("create", "queues=1000\n", CREATE), "queues", 1000),
+                                 (other("flush", "in_flight=100\ncalls=20\n", FLUSH), "in_flight", 100),
+                                 (other("drain", "in_flight=100\ncalls=20\n", FLUSH), "calls", 20)):
+            document = parse(text)
+            self.assertEqual(document["header"][key], value)
+            self.assertEqual(document["header"]["figures"], list(FLUSH if "call" in text else CREATE))
+            self.refused(finish(text[:text.index("end=")].replace(f"{key}={value}", f"{key}=many")), f"no number {key}")
+
+    def test_figure_missing(self) -> None:
+        self.changed(" p50_ns=416 p90_ns", " p90_ns", "no number p50_ns")
+        self.changed("rate_mad=4000 ", "", "no number rate_mad")
+        self.changed(",p99_ns\n", "\n", "workload roundtrip has no figure p99_ns")
+        self.refused(other("create", "queues=9\n", FLUSH), "workload create has no figure create_ns")
+
+    def test_workload_unknown(self) -> None:
+        document = parse(other("later", "", {"some_ns": "5", "none_ns": "-"}))
+        self.assertEqual(document["engines"][1]["some_ns"], 5)
+        self.assertIsNone(document["rounds"][0]["none_ns"])
 
     def test_no_number(self) -> None:
         self.changed("cpus=2", "cpus=two", "no number cpus")
@@ -151,6 +202,23 @@ class Table(unittest.TestCase):
         self.assertIn("0.980 [0.960..1.020]", text)
         self.assertIn("1.040 [1.010..1.070]", text)
         self.assertNotIn("not performance data", text)
+
+    def test_create(self) -> None:
+        text = table(parse(other("create", "queues=1000\n", CREATE)))
+        self.assertIn("create: 1000 queues, each figure that of one, queue unbound; hook tp", text)
+        for word in ("create ns", "bytes", "3096", "1603", "1.125 [1.125..1.125]"):
+            self.assertIn(word, text)
+        self.assertEqual(text.splitlines()[-1].split()[-2:], ["1.125", "[1.125..1.125]"])
+
+    def test_flush(self) -> None:
+        text = table(parse(other("flush", "in_flight=100\ncalls=20\n", FLUSH)))
+        self.assertIn("flush: 100 in flight, 20 calls a round, queue unbound", text)
+        self.assertIn("7020", text)
+
+    def test_unknown_workload(self) -> None:
+        lines = table(parse(other("later", "", {"some_ns": "5", "none_ns": "-"}))).splitlines()
+        self.assertEqual(lines[-3].split(), ["engine", "some_ns", "/native", "[q1..q3]", "none_ns", "/native", "[q1..q3]"])
+        self.assertEqual(lines[-1].split(), ["cmwq2:mainline-7.3", "5", "1.125", "[1.125..1.125]", "-", "-"])
 
     def test_warning(self) -> None:
         self.assertIn("not performance data", table(parse(GOOD, "uml")))
