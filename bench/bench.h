@@ -21,9 +21,9 @@
 #include <cmwq2/control.h>
 #include <cmwq2/workqueue.h>
 
-struct file;
 struct task_struct;
 struct bench_gate;
+struct bench_meminfo;
 struct bench_run;
 struct bench_workload;
 
@@ -447,8 +447,9 @@ struct bench_memory {
 	u64	percpu;
 };
 
-struct file *bench_memory_open(void);
-int bench_memory_read(struct file *meminfo, struct bench_memory *memory);
+struct bench_meminfo *bench_memory_open(void);
+void bench_memory_close(struct bench_meminfo *meminfo);
+int bench_memory_read(struct bench_meminfo *meminfo, struct bench_memory *memory);
 
 /* stats.c */
 int bench_measure_clock(struct bench_run *run);

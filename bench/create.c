@@ -8,7 +8,6 @@
  * slabs and in per-CPU chunks, which would hide as much as a thousand queues.
  */
 #include <linux/err.h>
-#include <linux/fs.h>
 #include <linux/math64.h>
 #include <linux/mm.h>
 #include <linux/overflow.h>
@@ -59,7 +58,7 @@ static const char * const bench_create_figures[BENCH_NR_CREATE] = {
  */
 struct bench_create {
 	struct bench_slot	*slot;
-	struct file		*meminfo;
+	struct bench_meminfo	*meminfo;
 	u32			nr;
 	struct bench_memory	before;
 	struct bench_memory	half;
@@ -101,7 +100,7 @@ static int bench_create_check(const struct bench_config *cfg)
 static int bench_create_setup(struct bench_run *run)
 {
 	struct bench_create *turn;
-	struct file *meminfo;
+	struct bench_meminfo *meminfo;
 
 	turn = kvzalloc(struct_size(turn, wqs, run->cfg.queues), GFP_KERNEL);
 	run->priv = turn;
@@ -118,8 +117,8 @@ static void bench_create_teardown(struct bench_run *run)
 {
 	struct bench_create *turn = run->priv;
 
-	if (turn && turn->meminfo)
-		filp_close(turn->meminfo, NULL);
+	if (turn)
+		bench_memory_close(turn->meminfo);
 	kvfree(turn);
 }
 

@@ -6,11 +6,15 @@
  * Not by the number of free pages: pages on the CPUs' own lists are not counted
  * as free, and these are longer than what is to be measured.
  */
+#include <linux/cred.h>
 #include <linux/err.h>
 #include <linux/fs.h>
 #include <linux/kernel.h>
+#include <linux/kthread.h>
 #include <linux/mm.h>
 #include <linux/mmzone.h>
+#include <linux/namei.h>
+#include <linux/path.h>
 #include <linux/percpu.h>
 #include <linux/slab.h>
 #include <linux/string.h>
@@ -40,8 +44,31 @@ static u64 bench_node_state(enum node_stat_item item)
 	return max(sum, 0L);
 }
 
-/* The kernel tells of per-CPU memory nowhere else. Populated pages of all CPUs, in kB. */
-static int bench_percpu_kb(struct file *meminfo, u64 *kb)
+/**
+ * struct bench_meminfo - who reads /proc/meminfo
+ *
+ * The kernel tells of per-CPU memory nowhere else. A thread reads, because the
+ * run is inside a write to sysfs and they do not nest; a single one with a
+ * single open file, because what either takes is freed much later and would be
+ * counted until then.
+ *
+ * @worker: the thread
+ * @work: has it read
+ * @path: of the file, looked up by somebody who sees /proc
+ * @file: open, or NULL
+ * @kb: populated per-CPU pages of all CPUs, in kB
+ * @ret: whether they could be read
+ */
+struct bench_meminfo {
+	struct kthread_worker	*worker;
+	struct kthread_work	work;
+	struct path		path;
+	struct file		*file;
+	u64			kb;
+	int			ret;
+};
+
+static int bench_percpu_kb(struct file *file, u64 *kb)
 {
 	char *buf, *line;
 	loff_t pos = 0;
@@ -50,7 +77,7 @@ static int bench_percpu_kb(struct file *meminfo, u64 *kb)
 	buf = kzalloc(BENCH_MEMINFO_SIZE, GFP_KERNEL);
 	if (!buf)
 		return -ENOMEM;
-	ret = kernel_read(meminfo, buf, BENCH_MEMINFO_SIZE - 1, &pos);
+	ret = kernel_read(file, buf, BENCH_MEMINFO_SIZE - 1, &pos);
 	if (ret >= 0) {
 		line = strstr(buf, "\nPercpu:");
 		ret = line && sscanf(line, "\nPercpu: %llu", kb) == 1 ? 0 : -ENOENT;
@@ -59,54 +86,93 @@ static int bench_percpu_kb(struct file *meminfo, u64 *kb)
 	return ret;
 }
 
+static void bench_meminfo_fn(struct kthread_work *work)
+{
+	struct bench_meminfo *meminfo = container_of(work, struct bench_meminfo, work);
+	struct file *file = meminfo->file;
+
+	if (!file) {
+		file = dentry_open(&meminfo->path, O_RDONLY, current_cred());
+		if (IS_ERR(file)) {
+			meminfo->ret = PTR_ERR(file);
+			return;
+		}
+		meminfo->file = file;
+	}
+	meminfo->ret = bench_percpu_kb(file, &meminfo->kb);
+}
+
 /**
  * bench_memory_open - prepare for reading
  *
- * One open file for all of a run: what is closed is only freed when the task
- * leaves the kernel, and would be counted until then.
- *
  * Context: process, of somebody who sees /proc.
- * Return: a file for bench_memory_read(), to be closed with filp_close(), or an
- * error with a message.
+ * Return: what bench_memory_read() reads from, or an error with a message.
  */
-struct file *bench_memory_open(void)
+struct bench_meminfo *bench_memory_open(void)
 {
-	struct file *meminfo = filp_open(BENCH_MEMINFO, O_RDONLY, 0);
+	struct bench_meminfo *meminfo = kzalloc(sizeof(*meminfo), GFP_KERNEL);
 	struct bench_memory memory;
 	int ret;
 
-	if (IS_ERR(meminfo)) {
-		pr_err(BENCH_MEMINFO " cannot be opened (%ld): is /proc mounted?\n",
-		       PTR_ERR(meminfo));
-		return meminfo;
+	if (!meminfo)
+		return ERR_PTR(-ENOMEM);
+	ret = kern_path(BENCH_MEMINFO, 0, &meminfo->path);
+	if (ret) {
+		pr_err("no " BENCH_MEMINFO " (%d): is /proc mounted?\n", ret);
+		goto free;
+	}
+	kthread_init_work(&meminfo->work, bench_meminfo_fn);
+	meminfo->worker = cmwq2_kthread_run_worker("bench_meminfo");
+	if (IS_ERR(meminfo->worker)) {
+		ret = PTR_ERR(meminfo->worker);
+		goto put;
 	}
 	/* Also has the file allocate what it needs. */
 	ret = bench_memory_read(meminfo, &memory);
 	if (!ret)
 		return meminfo;
-	filp_close(meminfo, NULL);
+	bench_memory_close(meminfo);
+	return ERR_PTR(ret);
+
+put:
+	path_put(&meminfo->path);
+free:
+	kfree(meminfo);
 	return ERR_PTR(ret);
 }
 
 /**
+ * bench_memory_close - undo bench_memory_open()
+ * @meminfo: from there, or NULL
+ */
+void bench_memory_close(struct bench_meminfo *meminfo)
+{
+	if (!meminfo)
+		return;
+	kthread_destroy_worker(meminfo->worker);
+	if (meminfo->file)
+		filp_close(meminfo->file, NULL);
+	path_put(&meminfo->path);
+	kfree(meminfo);
+}
+
+/**
  * bench_memory_read - what is given away now
- * @meminfo: from bench_memory_open(), or NULL to leave per-CPU memory out
+ * @meminfo: from bench_memory_open()
  * @memory: filled in, in bytes
  *
  * Context: process.
  * Return: 0, or an error with a message.
  */
-int bench_memory_read(struct file *meminfo, struct bench_memory *memory)
+int bench_memory_read(struct bench_meminfo *meminfo, struct bench_memory *memory)
 {
-	u64 kb = 0;
-	int ret;
-
-	ret = meminfo ? bench_percpu_kb(meminfo, &kb) : 0;
-	if (ret) {
-		pr_err("Percpu cannot be read from " BENCH_MEMINFO " (%d)\n", ret);
-		return ret;
+	kthread_queue_work(meminfo->worker, &meminfo->work);
+	kthread_flush_work(&meminfo->work);
+	if (meminfo->ret) {
+		pr_err("Percpu cannot be read from " BENCH_MEMINFO " (%d)\n", meminfo->ret);
+		return meminfo->ret;
 	}
-	memory->percpu = kb * SZ_1K;
+	memory->percpu = meminfo->kb * SZ_1K;
 	memory->slab = (bench_node_state(NR_SLAB_UNRECLAIMABLE_B) +
 			bench_node_state(NR_SLAB_RECLAIMABLE_B)) * PAGE_SIZE;
 	memory->stack = bench_node_state(NR_KERNEL_STACK_KB) * SZ_1K;
