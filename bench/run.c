@@ -203,7 +203,8 @@ static int bench_check(const struct bench_config *cfg)
 	return cfg->workload->check ? cfg->workload->check(cfg) : 0;
 }
 
-static int bench_run_checked(struct bench_run *run, char **text, size_t *len)
+/* All of it between setting up and tearing down. */
+static int bench_run_whole(struct bench_run *run, char **text, size_t *len)
 {
 	const struct bench_workload *workload = run->cfg.workload;
 	int ret = 0;
@@ -229,6 +230,21 @@ teardown:
 	return ret;
 }
 
+static int bench_run_checked(const struct bench_config *cfg, char **text, size_t *len)
+{
+	struct bench_run *run = kvzalloc(sizeof(*run), GFP_KERNEL);
+	int ret;
+
+	if (!run)
+		return -ENOMEM;
+	run->cfg = *cfg;
+	init_waitqueue_head(&run->gate);
+	init_completion(&run->turn_over);
+	ret = bench_run_whole(run, text, len);
+	kvfree(run);
+	return ret;
+}
+
 /**
  * bench_run - do a run
  * @cfg: what to run
@@ -242,19 +258,7 @@ teardown:
  */
 int bench_run(const struct bench_config *cfg, char **text, size_t *len)
 {
-	struct bench_run *run;
-	int ret;
+	int ret = bench_check(cfg);
 
-	ret = bench_check(cfg);
-	if (ret)
-		return ret;
-	run = kvzalloc(sizeof(*run), GFP_KERNEL);
-	if (!run)
-		return -ENOMEM;
-	run->cfg = *cfg;
-	init_waitqueue_head(&run->gate);
-	init_completion(&run->turn_over);
-	ret = bench_run_checked(run, text, len);
-	kvfree(run);
-	return ret;
+	return ret ?: bench_run_checked(cfg, text, len);
 }
