@@ -13,11 +13,14 @@
  * @work: runs behind the item that is waited for
  * @done: completed by it
  * @waiter: for dumps
+ * @bh_pool: where it runs if that is a BH pool, which lives as long as the
+ *	module, else NULL
  */
 struct cmwq2_barrier {
 	struct cmwq2_work	work;
 	struct completion	done;
 	struct task_struct	*waiter;
+	struct cmwq2_pool	*bh_pool;
 };
 
 static void cmwq2_barrier_func(struct cmwq2_work *work)
@@ -78,9 +81,38 @@ static bool cmwq2_start_wait(struct cmwq2_work *work, struct cmwq2_barrier *barr
 	}
 	if (pwq)
 		cmwq2_insert_barrier(pwq, barrier, work, busy);
+	barrier->bh_pool = pool->bh ? pool : NULL;
 	raw_spin_unlock_irq(&pool->lock);
 	rcu_read_unlock();
 	return pwq;
+}
+
+/**
+ * cmwq2_wait_for_work - wait for the last queueing of an item
+ * @work: item
+ * @cancelled: it is disabled and at most running, so that one that runs in a BH
+ *	pool is as good as done and can be waited for without sleeping
+ *
+ * Context: process, may sleep. With @cancelled and an item that last was on a
+ * BH queue also softirq, or atomic with interrupts on.
+ * Return: whether there was anything to wait for.
+ */
+bool cmwq2_wait_for_work(struct cmwq2_work *work, bool cancelled)
+{
+	struct cmwq2_barrier barrier;
+	bool waited;
+
+	CMWQ2_INIT_WORK_ONSTACK(&barrier.work, cmwq2_barrier_func);
+	init_completion(&barrier.done);
+	barrier.waiter = current;
+
+	waited = cmwq2_start_wait(work, &barrier);
+	if (waited && cancelled && barrier.bh_pool)
+		cmwq2_bh_wait(barrier.bh_pool, &barrier.done);
+	else if (waited)
+		wait_for_completion(&barrier.done);
+	cmwq2_destroy_work_on_stack(&barrier.work);
+	return waited;
 }
 
 /**
@@ -96,18 +128,7 @@ static bool cmwq2_start_wait(struct cmwq2_work *work, struct cmwq2_barrier *barr
  */
 bool cmwq2_flush_work(struct cmwq2_work *work)
 {
-	struct cmwq2_barrier barrier;
-	bool waited;
-
 	might_sleep();
-	CMWQ2_INIT_WORK_ONSTACK(&barrier.work, cmwq2_barrier_func);
-	init_completion(&barrier.done);
-	barrier.waiter = current;
-
-	waited = cmwq2_start_wait(work, &barrier);
-	if (waited)
-		wait_for_completion(&barrier.done);
-	cmwq2_destroy_work_on_stack(&barrier.work);
-	return waited;
+	return cmwq2_wait_for_work(work, false);
 }
 EXPORT_SYMBOL_GPL(cmwq2_flush_work);

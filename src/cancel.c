@@ -31,7 +31,7 @@ static void cmwq2_unqueue(struct cmwq2_work *work, struct cmwq2_pwq *pwq)
 	list_del_init(&work->entry);
 
 	/* Before the pwq may go away. INACTIVE stays in @data: it has no slot. */
-	cmwq2_work_off_queue(work, (unsigned long)pool->id << CMWQ2_WORK_POOL_SHIFT, 0);
+	cmwq2_work_off_queue(work, cmwq2_pool_bits(pool), 0);
 	cmwq2_pwq_dec_in_flight(pwq, data);
 }
 
@@ -110,7 +110,7 @@ static int cmwq2_grab_and_release(struct cmwq2_work *work, bool delayed, int by,
 	if (WARN_ONCE(depth < 0 || depth >= BIT(CMWQ2_WORK_DISABLE_BITS),
 		      "%ps: disable depth out of range\n", work->func))
 		depth -= by;
-	cmwq2_work_release(work, data & CMWQ2_WORK_NO_POOL, depth);
+	cmwq2_work_release(work, data & CMWQ2_WORK_POOL_MASK, depth);
 	local_irq_restore(flags);
 	return depth;
 }
@@ -131,11 +131,24 @@ static bool cmwq2_disable(struct cmwq2_work *work, bool delayed)
 	return pending;
 }
 
+/*
+ * Wait for a run of a disabled item. As nobody can queue it the word stays
+ * off-queue, and a run that is under way is one in the pool it tells of.
+ */
+static void cmwq2_wait_cancelled(struct cmwq2_work *work)
+{
+	if (cmwq2_data_is_bh(cmwq2_work_data(work)))
+		WARN_ON_ONCE(in_hardirq());
+	else
+		might_sleep();
+	cmwq2_wait_for_work(work, true);
+}
+
 static bool cmwq2_disable_sync(struct cmwq2_work *work, bool delayed)
 {
 	bool pending = cmwq2_disable(work, delayed);
 
-	cmwq2_flush_work(work);
+	cmwq2_wait_cancelled(work);
 	return pending;
 }
 
@@ -175,7 +188,8 @@ EXPORT_SYMBOL_GPL(cmwq2_cancel_work);
  * While it waits the item cannot be queued, by itself neither. Afterwards it is
  * idle, unless somebody queued it again after the wait.
  *
- * Context: process, may sleep.
+ * Context: process, may sleep. An item that last was on a BH queue is spun for:
+ * softirq or atomic with interrupts on, too, but not from an item of that queue.
  * Return: whether it was pending.
  */
 bool cmwq2_cancel_work_sync(struct cmwq2_work *work)
@@ -201,7 +215,7 @@ EXPORT_SYMBOL_GPL(cmwq2_cancel_delayed_work);
  * cmwq2_cancel_delayed_work_sync - as cmwq2_cancel_work_sync(), for a delayed item
  * @dwork: item
  *
- * Context: process, may sleep.
+ * Context: as cmwq2_cancel_work_sync().
  * Return: whether it was pending, in its delay or queued.
  */
 bool cmwq2_cancel_delayed_work_sync(struct cmwq2_delayed_work *dwork)
@@ -229,7 +243,7 @@ EXPORT_SYMBOL_GPL(cmwq2_disable_work);
  * cmwq2_disable_work_sync - as cmwq2_disable_work(), and wait for a run of it
  * @work: item
  *
- * Context: process, may sleep.
+ * Context: as cmwq2_cancel_work_sync().
  * Return: whether it was pending.
  */
 bool cmwq2_disable_work_sync(struct cmwq2_work *work)

@@ -64,6 +64,7 @@ enum cmwq2_pool_flags {
 	CMWQ2_POOL_MANAGED	= BIT(0),	/* a worker is being the manager */
 	CMWQ2_POOL_UNBOUND	= BIT(1),	/* bound pool whose CPU is down */
 	CMWQ2_POOL_FAIL_CREATE	= BIT(2),	/* test fault: create no worker */
+	CMWQ2_POOL_BH		= BIT(3),	/* runs in softirq context, never changed */
 };
 
 enum cmwq2_worker_flags {
@@ -119,6 +120,7 @@ struct cmwq2_pool {
 	u32			id;		/* I: index in cmwq2_pools */
 	int			cpu;		/* I: or -1 */
 	int			node;		/* I: or NUMA_NO_NODE */
+	struct cmwq2_bh		*bh;		/* I: BH pools: what runs them, or NULL */
 	struct cmwq2_attrs	*attrs;		/* I */
 	cpumask_var_t		pod;		/* I: CPUs whose queueing ends up here */
 	struct timer_list	idle_timer;	/* looks for workers to cull */
@@ -163,7 +165,7 @@ struct cmwq2_worker {
 	int			counted;	/* X */
 	struct list_head	scheduled;	/* L: items taken to be run */
 
-	struct task_struct	*task;		/* I */
+	struct task_struct	*task;		/* I: NULL in a BH pool */
 	struct cmwq2_pool	*pool;		/* A: a rescuer's changes */
 	struct list_head	node;		/* A: pool->workers */
 	struct cmwq2_wq		*rescue_wq;	/* I: a rescuer's queue */
@@ -249,10 +251,11 @@ struct cmwq2_wq {
 #define CMWQ2_WQ_DESTROYING	BIT(15)
 #define CMWQ2_WQ_DRAINING	BIT(16)
 #define CMWQ2_WQ_DEPRECATED	BIT(19)
-#define CMWQ2_WQ_PUBLIC		(CMWQ2_WQ_UNBOUND | CMWQ2_WQ_FREEZABLE | \
+#define CMWQ2_WQ_PUBLIC		(CMWQ2_WQ_BH | CMWQ2_WQ_UNBOUND | CMWQ2_WQ_FREEZABLE | \
 				 CMWQ2_WQ_MEM_RECLAIM | CMWQ2_WQ_HIGHPRI | \
 				 CMWQ2_WQ_CPU_INTENSIVE | CMWQ2_WQ_POWER_EFFICIENT | \
 				 CMWQ2_WQ_PERCPU | CMWQ2_WQ_ORDERED | CMWQ2_WQ_LEGACY)
+#define CMWQ2_WQ_BH_ALLOWED	(CMWQ2_WQ_BH | CMWQ2_WQ_HIGHPRI | CMWQ2_WQ_PERCPU)
 
 /*
  * Tasks picked under pool->lock, to be woken later.
@@ -297,6 +300,7 @@ void cmwq2_sched_order_insert(void);
 bool cmwq2_worker_uncount(struct cmwq2_worker *worker);
 
 /* worker.c: the threads */
+void cmwq2_worker_init(struct cmwq2_worker *worker);
 struct cmwq2_worker *cmwq2_worker_alloc(int node);
 struct cmwq2_worker *cmwq2_worker_create(struct cmwq2_pool *pool);
 void cmwq2_worker_attach(struct cmwq2_worker *worker, struct cmwq2_pool *pool);
@@ -347,6 +351,7 @@ bool cmwq2_queue_claimed(int cpu, struct cmwq2_wq *wq, struct cmwq2_work *work);
 bool cmwq2_work_take_enabled(struct cmwq2_work *work);
 
 /* flush.c, barrier.c: waiting for items */
+bool cmwq2_wait_for_work(struct cmwq2_work *work, bool cancelled);
 void cmwq2_flush_color_done(struct cmwq2_pwq *pwq);
 bool cmwq2_wq_is_empty(struct cmwq2_wq *wq);
 
@@ -357,6 +362,7 @@ bool cmwq2_grab_pending(struct cmwq2_work *work, bool delayed, unsigned long *ir
 int cmwq2_pools_init(void);
 void cmwq2_pools_exit(void);
 struct cmwq2_pool *cmwq2_cpu_pool(int cpu, bool highpri);
+struct cmwq2_pool *cmwq2_bh_pool(int cpu, bool highpri);
 struct cmwq2_pool *cmwq2_get_unbound_pool(const struct cmwq2_attrs *attrs,
 					  const struct cpumask *pod);
 void cmwq2_put_unbound_pool(struct cmwq2_pool *pool);
@@ -389,6 +395,14 @@ const char *cmwq2_affn_name(enum cmwq2_affn_scope scope);
 extern bool cmwq2_freezing;			/* PL */
 int cmwq2_freeze_init(void);
 void cmwq2_freeze_exit(void);
+
+/* bh.c: pools that run in softirq context */
+int cmwq2_bh_pool_init(struct cmwq2_pool *pool);
+void cmwq2_bh_pool_exit(struct cmwq2_pool *pool);
+void cmwq2_bh_stop(void);
+void cmwq2_bh_kick(struct cmwq2_pool *pool);
+void cmwq2_bh_wait(struct cmwq2_pool *pool, struct completion *done);
+struct cmwq2_worker *cmwq2_bh_current_worker(void);
 
 /* hotplug.c */
 int cmwq2_hotplug_init(void);

@@ -88,7 +88,8 @@ static void cmwq2_wake_later(struct cmwq2_wake_list *wl, struct task_struct *tas
  * cmwq2_kick_pool_pick - pick and claim a worker if the pool needs one
  * @pool: pool
  * @wl: where the worker's task goes for the caller to wake with
- *	cmwq2_wake_up() after it dropped the lock; untouched under wake=locked
+ *	cmwq2_wake_up() after it dropped the lock; untouched under wake=locked,
+ *	and by a BH pool, which has no task
  *
  * Context: pool->lock held.
  * Return: whether a worker was picked. False is not an error: nothing is
@@ -114,6 +115,10 @@ bool cmwq2_kick_pool_pick(struct cmwq2_pool *pool, struct cmwq2_wake_list *wl)
 		return false;
 
 	pool->stat.kicks++;
+	if (pool->flags & CMWQ2_POOL_BH) {
+		cmwq2_bh_kick(pool);
+		return true;
+	}
 	if (list_is_first(&worker->entry, &pool->kicked_list))
 		pool->stat.coalesced++;
 	cmwq2_repatriate(pool, worker->task);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Pools: two for each CPU, and unbound ones shared by queues with equal
- * attributes.
+ * Pools: two for each CPU, two more for its softirqs, and unbound ones shared
+ * by queues with equal attributes.
  */
 #include <linux/cpumask.h>
 #include <linux/hashtable.h>
@@ -17,7 +17,15 @@ DEFINE_MUTEX(cmwq2_pool_mutex);
 DEFINE_XARRAY_ALLOC(cmwq2_pools);
 
 static DEFINE_HASHTABLE(cmwq2_unbound_pools, 6);	/* PL */
-static struct cmwq2_pool **cmwq2_cpu_pools;		/* I: normal, highpri, per CPU */
+static struct cmwq2_pool **cmwq2_cpu_pools;		/* I: see cmwq2_cpu_pool_slot() */
+
+#define CMWQ2_POOLS_PER_CPU	4
+
+/* Of a CPU: normal, highpri, BH, BH highpri. */
+static struct cmwq2_pool **cmwq2_cpu_pool_slot(int cpu, bool bh, bool highpri)
+{
+	return &cmwq2_cpu_pools[CMWQ2_POOLS_PER_CPU * cpu + 2 * bh + highpri];
+}
 
 /**
  * cmwq2_cpu_pool - a CPU's pool
@@ -28,9 +36,15 @@ static struct cmwq2_pool **cmwq2_cpu_pools;		/* I: normal, highpri, per CPU */
  */
 struct cmwq2_pool *cmwq2_cpu_pool(int cpu, bool highpri)
 {
-	return cmwq2_cpu_pools[2 * cpu + highpri];
+	return *cmwq2_cpu_pool_slot(cpu, false, highpri);
 }
 EXPORT_SYMBOL_GPL(cmwq2_cpu_pool);
+
+/* The same for CMWQ2_WQ_BH. */
+struct cmwq2_pool *cmwq2_bh_pool(int cpu, bool highpri)
+{
+	return *cmwq2_cpu_pool_slot(cpu, true, highpri);
+}
 
 static void cmwq2_pool_init(struct cmwq2_pool *pool)
 {
@@ -97,7 +111,10 @@ err:
 static void cmwq2_pool_destroy(struct cmwq2_pool *pool)
 {
 	xa_erase(&cmwq2_pools, pool->id);
-	cmwq2_pool_stop_workers(pool);
+	if (pool->bh)
+		cmwq2_bh_pool_exit(pool);
+	else
+		cmwq2_pool_stop_workers(pool);
 	timer_shutdown_sync(&pool->idle_timer);
 	timer_shutdown_sync(&pool->mayday_timer);
 	cmwq2_sched_pool_exit(pool);
@@ -186,7 +203,7 @@ void cmwq2_put_unbound_pool(struct cmwq2_pool *pool)
 	cmwq2_pool_destroy(pool);
 }
 
-static int cmwq2_cpu_pool_new(struct cmwq2_attrs *attrs, int cpu, bool highpri)
+static int cmwq2_cpu_pool_new(struct cmwq2_attrs *attrs, int cpu, bool bh, bool highpri)
 {
 	struct cmwq2_pool *pool;
 
@@ -196,14 +213,24 @@ static int cmwq2_cpu_pool_new(struct cmwq2_attrs *attrs, int cpu, bool highpri)
 	pool = cmwq2_pool_new(attrs, cpumask_of(cpu), cpu, cpu_to_node(cpu));
 	if (!pool)
 		return -ENOMEM;
+	*cmwq2_cpu_pool_slot(cpu, bh, highpri) = pool;
+	if (bh)
+		return cmwq2_bh_pool_init(pool);
 	/* Until hotplug.c finds the CPU online. */
 	pool->flags |= CMWQ2_POOL_UNBOUND;
-	cmwq2_cpu_pools[2 * cpu + highpri] = pool;
 	return 0;
 }
 
+static int cmwq2_cpu_pools_new(struct cmwq2_attrs *attrs, int cpu)
+{
+	return cmwq2_cpu_pool_new(attrs, cpu, false, false) ?:
+	       cmwq2_cpu_pool_new(attrs, cpu, false, true) ?:
+	       cmwq2_cpu_pool_new(attrs, cpu, true, false) ?:
+	       cmwq2_cpu_pool_new(attrs, cpu, true, true);
+}
+
 /**
- * cmwq2_pools_init - make the CPUs' pools, without workers
+ * cmwq2_pools_init - make the CPUs' pools, without threads
  *
  * Context: process.
  * Return: 0 or -ENOMEM.
@@ -213,14 +240,14 @@ int cmwq2_pools_init(void)
 	struct cmwq2_attrs *attrs = cmwq2_alloc_workqueue_attrs();
 	int cpu, ret = -ENOMEM;
 
-	cmwq2_cpu_pools = kcalloc(2 * nr_cpu_ids, sizeof(*cmwq2_cpu_pools), GFP_KERNEL);
+	cmwq2_cpu_pools = kcalloc(CMWQ2_POOLS_PER_CPU * nr_cpu_ids, sizeof(*cmwq2_cpu_pools),
+				  GFP_KERNEL);
 	if (!attrs || !cmwq2_cpu_pools)
 		goto out;
 
 	mutex_lock(&cmwq2_pool_mutex);
 	for_each_possible_cpu(cpu) {
-		ret = cmwq2_cpu_pool_new(attrs, cpu, false) ?:
-		      cmwq2_cpu_pool_new(attrs, cpu, true);
+		ret = cmwq2_cpu_pools_new(attrs, cpu);
 		if (ret)
 			break;
 	}
@@ -239,9 +266,11 @@ void cmwq2_pools_exit(void)
 
 	if (!cmwq2_cpu_pools)
 		return;
+	/* All of them at once, for the sake of one grace period. */
+	cmwq2_bh_stop();
 	mutex_lock(&cmwq2_pool_mutex);
 	WARN_ON(!hash_empty(cmwq2_unbound_pools));
-	for (i = 0; i < 2 * nr_cpu_ids; i++)
+	for (i = 0; i < CMWQ2_POOLS_PER_CPU * nr_cpu_ids; i++)
 		if (cmwq2_cpu_pools[i])
 			cmwq2_pool_destroy(cmwq2_cpu_pools[i]);
 	mutex_unlock(&cmwq2_pool_mutex);

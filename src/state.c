@@ -9,14 +9,15 @@
 /**
  * cmwq2_current_work - the item the caller runs in
  *
- * Return: the item, or NULL outside of a cmwq2 worker. Only its address may be
- * used: the function may have freed it.
+ * Return: the item, or NULL outside of a cmwq2 worker's thread, and as from the
+ * kernel's own function in a BH item. Only its address may be used: the
+ * function may have freed it.
  */
 struct cmwq2_work *cmwq2_current_work(void)
 {
 	struct cmwq2_worker *worker = cmwq2_current_worker();
 
-	return worker ? worker->current_work : NULL;
+	return worker && worker->task ? worker->current_work : NULL;
 }
 EXPORT_SYMBOL_GPL(cmwq2_current_work);
 

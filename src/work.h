@@ -54,14 +54,19 @@ static inline unsigned int cmwq2_data_disable(unsigned long data)
 	return (data >> CMWQ2_WORK_DISABLE_SHIFT) & (BIT(CMWQ2_WORK_DISABLE_BITS) - 1);
 }
 
-/* The id field of the pool that ran the item last, as an off-queue word. */
-static inline unsigned long cmwq2_data_pool_bits(unsigned long data)
-{
-	struct cmwq2_pwq *pwq = cmwq2_data_pwq(data);
+/* What an off-queue word says of the pool that ran the item last: id and BH. */
+#define CMWQ2_WORK_POOL_MASK	(CMWQ2_WORK_NO_POOL | CMWQ2_WORK_OFFQ_BH)
 
-	if (pwq)
-		return (unsigned long)pwq->pool->id << CMWQ2_WORK_POOL_SHIFT;
-	return data & CMWQ2_WORK_NO_POOL;
+static inline unsigned long cmwq2_pool_bits(struct cmwq2_pool *pool)
+{
+	return (unsigned long)pool->id << CMWQ2_WORK_POOL_SHIFT |
+	       (pool->bh ? CMWQ2_WORK_OFFQ_BH : 0);
+}
+
+/* Whether an off-queue word belongs to an item that last was on a BH queue. */
+static inline bool cmwq2_data_is_bh(unsigned long data)
+{
+	return (data & (CMWQ2_WORK_PWQ | CMWQ2_WORK_OFFQ_BH)) == CMWQ2_WORK_OFFQ_BH;
 }
 
 /**
@@ -109,7 +114,7 @@ static inline void cmwq2_work_off_queue(struct cmwq2_work *work, unsigned long p
 /**
  * cmwq2_work_release - give PENDING up
  * @work: item, owned and off the lists
- * @pool_bits: pool id in place
+ * @pool_bits: of CMWQ2_WORK_POOL_MASK
  * @disable: disable depth
  *
  * The write barrier keeps what the owner did to the item before from being
@@ -138,7 +143,7 @@ static inline void cmwq2_work_release(struct cmwq2_work *work, unsigned long poo
 /* Give PENDING up and leave the rest of the off-queue word @data as it was. */
 static inline void cmwq2_work_release_as_was(struct cmwq2_work *work, unsigned long data)
 {
-	cmwq2_work_release(work, data & CMWQ2_WORK_NO_POOL, cmwq2_data_disable(data));
+	cmwq2_work_release(work, data & CMWQ2_WORK_POOL_MASK, cmwq2_data_disable(data));
 }
 
 #endif /* CMWQ2_WORK_H */

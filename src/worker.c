@@ -38,13 +38,16 @@ bool cmwq2_is_worker_fn(struct task_struct *task)
  * cmwq2_current_worker - the worker that runs the caller
  *
  * Context: any.
- * Return: the worker or rescuer, or NULL outside of one and in interrupts.
+ * Return: the worker, rescuer or, in a BH item, BH worker; NULL outside of one
+ * and in interrupts.
  */
 struct cmwq2_worker *cmwq2_current_worker(void)
 {
 	void *fn;
 
-	if (!in_task() || !(current->flags & PF_KTHREAD))
+	if (!in_task())
+		return cmwq2_bh_current_worker();
+	if (!(current->flags & PF_KTHREAD))
 		return NULL;
 	fn = kthread_func(current);
 	if (fn == cmwq2_worker_thread || fn == cmwq2_rescuer_thread)
@@ -113,17 +116,22 @@ struct cmwq2_worker *cmwq2_find_executing(struct cmwq2_pool *pool, struct cmwq2_
 	return NULL;
 }
 
+/* @worker: zeroed memory. */
+void cmwq2_worker_init(struct cmwq2_worker *worker)
+{
+	INIT_LIST_HEAD(&worker->node);
+	INIT_LIST_HEAD(&worker->scheduled);
+	INIT_LIST_HEAD(&worker->entry);
+	/* Not counted until it has something to do. */
+	worker->flags = CMWQ2_WORKER_PREP;
+}
+
 struct cmwq2_worker *cmwq2_worker_alloc(int node)
 {
 	struct cmwq2_worker *worker = kzalloc_node(sizeof(*worker), GFP_KERNEL, node);
 
-	if (worker) {
-		INIT_LIST_HEAD(&worker->node);
-		INIT_LIST_HEAD(&worker->scheduled);
-		INIT_LIST_HEAD(&worker->entry);
-		/* Not counted until it has something to do. */
-		worker->flags = CMWQ2_WORKER_PREP;
-	}
+	if (worker)
+		cmwq2_worker_init(worker);
 	return worker;
 }
 
@@ -482,7 +490,7 @@ static void cmwq2_process_one(struct cmwq2_worker *worker, struct cmwq2_work *wo
 	 */
 	cmwq2_kick_pool_pick(pool, &wl);
 	/* The last access to the item: the function may free it. */
-	cmwq2_work_release(work, (unsigned long)pool->id << CMWQ2_WORK_POOL_SHIFT, 0);
+	cmwq2_work_release(work, cmwq2_pool_bits(pool), 0);
 
 	rcu_read_lock();
 	raw_spin_unlock_irq(&pool->lock);
@@ -493,7 +501,8 @@ static void cmwq2_process_one(struct cmwq2_worker *worker, struct cmwq2_work *wo
 	worker->current_func(work);
 	cmwq2_check_context(context, worker->current_func);
 	/* An item that queues itself for ever must not starve stop_machine(). */
-	cond_resched();
+	if (worker->task)
+		cond_resched();
 
 	raw_spin_lock_irq(&pool->lock);
 	cmwq2_end_work(worker);

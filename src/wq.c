@@ -36,6 +36,10 @@ struct cmwq2_wq *cmwq2_system_power_efficient_wq;
 EXPORT_SYMBOL_GPL(cmwq2_system_power_efficient_wq);
 struct cmwq2_wq *cmwq2_system_freezable_power_efficient_wq;
 EXPORT_SYMBOL_GPL(cmwq2_system_freezable_power_efficient_wq);
+struct cmwq2_wq *cmwq2_system_bh_wq;
+EXPORT_SYMBOL_GPL(cmwq2_system_bh_wq);
+struct cmwq2_wq *cmwq2_system_bh_highpri_wq;
+EXPORT_SYMBOL_GPL(cmwq2_system_bh_highpri_wq);
 
 /* Whether this is the queue's first refusal. Each would flood the log. */
 bool cmwq2_warn_once(struct cmwq2_wq *wq)
@@ -59,6 +63,11 @@ static int cmwq2_check_flags(const char *name, unsigned int flags)
 		       CMWQ2_WQ_PUBLIC);
 		return -EINVAL;
 	}
+	if ((flags & CMWQ2_WQ_BH) && (flags & ~CMWQ2_WQ_BH_ALLOWED)) {
+		pr_err("%s: flags %#x: allowed with WQ_BH: WQ_HIGHPRI and WQ_PERCPU\n",
+		       name, flags);
+		return -EINVAL;
+	}
 	if ((flags & CMWQ2_WQ_PERCPU) && (flags & CMWQ2_WQ_UNBOUND)) {
 		pr_err("%s: flags %#x: allowed: one of WQ_PERCPU and WQ_UNBOUND\n",
 		       name, flags);
@@ -76,6 +85,13 @@ static int cmwq2_check_max_active(const char *name, unsigned int flags, int max_
 {
 	int most = (flags & CMWQ2_WQ_ORDERED) ? 1 : CMWQ2_MAX_ACTIVE;
 
+	/* On a CPU its items take turns: there is nothing to limit. */
+	if (flags & CMWQ2_WQ_BH) {
+		if (!max_active)
+			return 0;
+		pr_err("%s: max_active %d: allowed with WQ_BH: 0\n", name, max_active);
+		return -EINVAL;
+	}
 	if (max_active >= 1 && max_active <= most)
 		return 0;
 	pr_err("%s: max_active %d: allowed: 1 to %d\n", name, max_active, most);
@@ -109,7 +125,7 @@ static struct cmwq2_wq *cmwq2_wq_new(const char *name, unsigned int flags, int m
 		return NULL;
 	strscpy(wq->name, name, sizeof(wq->name));
 	wq->flags = flags;
-	wq->saved_max_active = max_active;
+	wq->saved_max_active = (flags & CMWQ2_WQ_BH) ? INT_MAX : max_active;
 	wq->saved_min_active = min_t(int, max_active, CMWQ2_DFL_MIN_ACTIVE);
 	mutex_init(&wq->mutex);
 	INIT_LIST_HEAD(&wq->pwqs);
@@ -154,9 +170,11 @@ static int cmwq2_link_cpu_pwqs(struct cmwq2_wq *wq)
 	int cpu;
 
 	for_each_possible_cpu(cpu) {
-		struct cmwq2_pool *pool = cmwq2_cpu_pool(cpu, wq->flags & CMWQ2_WQ_HIGHPRI);
+		bool highpri = wq->flags & CMWQ2_WQ_HIGHPRI;
 
-		pwq = cmwq2_pwq_alloc(wq, pool);
+		pwq = cmwq2_pwq_alloc(wq, (wq->flags & CMWQ2_WQ_BH) ?
+					  cmwq2_bh_pool(cpu, highpri) :
+					  cmwq2_cpu_pool(cpu, highpri));
 		if (!pwq)
 			return -ENOMEM;
 		mutex_lock(&wq->mutex);
@@ -230,7 +248,8 @@ static __printf(1, 0) struct cmwq2_wq *cmwq2_wq_alloc(const char *fmt, unsigned 
 	if (vsnprintf(name, sizeof(name), fmt, args) >= sizeof(name))
 		pr_warn_once("workqueue name is cut to \"%s\"\n", name);
 
-	max_active = max_active ?: CMWQ2_DFL_ACTIVE;
+	if (!(flags & CMWQ2_WQ_BH))
+		max_active = max_active ?: CMWQ2_DFL_ACTIVE;
 	if (cmwq2_check_name(name) || cmwq2_check_flags(name, flags) ||
 	    cmwq2_check_max_active(name, flags, max_active))
 		return NULL;
@@ -247,7 +266,8 @@ static __printf(1, 0) struct cmwq2_wq *cmwq2_wq_alloc(const char *fmt, unsigned 
  * @fmt: printf format of the name, cut after 31 characters
  * @flags: enum cmwq2_wq_flags; without WQ_PERCPU and WQ_UNBOUND it is per CPU
  * @max_active: items that may run at once, on each CPU or, if unbound, on each
- *	NUMA node; 1 to 2048, or 0 for 1024
+ *	NUMA node; 1 to 2048, or 0 for 1024; 0 only with WQ_BH, where items run
+ *	one by one on each CPU
  *
  * Unlike the kernel's function this one does not repair a wrong argument: it
  * says what is wrong and fails. As long as the queue exists the module cannot
@@ -339,7 +359,7 @@ EXPORT_SYMBOL_GPL(cmwq2_destroy_workqueue);
 
 /**
  * cmwq2_workqueue_set_max_active - change how many items may run at once
- * @wq: workqueue, not an ordered one
+ * @wq: workqueue, not an ordered and not a BH one
  * @max_active: 1 to 2048
  *
  * Items that a higher limit admits are started.
@@ -351,6 +371,10 @@ int cmwq2_workqueue_set_max_active(struct cmwq2_wq *wq, int max_active)
 {
 	if (wq->flags & CMWQ2_WQ_ORDERED) {
 		pr_err("%s: max_active %d: an ordered workqueue has 1\n", wq->name, max_active);
+		return -EINVAL;
+	}
+	if (wq->flags & CMWQ2_WQ_BH) {
+		pr_err("%s: max_active %d: a BH workqueue has none\n", wq->name, max_active);
 		return -EINVAL;
 	}
 	if (cmwq2_check_max_active(wq->name, wq->flags, max_active))
@@ -490,6 +514,9 @@ static const struct {
 	  CMWQ2_WQ_PERCPU | CMWQ2_WQ_POWER_EFFICIENT },
 	{ &cmwq2_system_freezable_power_efficient_wq, "cmwq2_freezable_pwr_efficient",
 	  CMWQ2_WQ_PERCPU | CMWQ2_WQ_FREEZABLE | CMWQ2_WQ_POWER_EFFICIENT },
+	{ &cmwq2_system_bh_wq, "cmwq2_bh", CMWQ2_WQ_PERCPU | CMWQ2_WQ_BH },
+	{ &cmwq2_system_bh_highpri_wq, "cmwq2_bh_highpri",
+	  CMWQ2_WQ_PERCPU | CMWQ2_WQ_HIGHPRI | CMWQ2_WQ_BH },
 };
 
 /* Without a reference to the module, which they live as long as. */

@@ -37,8 +37,8 @@ typedef void (*cmwq2_work_func_t)(struct cmwq2_work *work);
  * Off the queue they remember the pool that ran the item last, which is where
  * a re-queued item must look for its own still running instance:
  *
- *   63 ................ 22 | 21 .... 6  | 5 | 4 | 3 | 2 | 1 | 0
- *   pool id                | disable    | - | S | - | 0 | - | PENDING
+ *   63 ................ 22 | 21 .... 6  | 5  | 4 | 3 | 2 | 1 | 0
+ *   pool id                | disable    | BH | S | - | 0 | - | PENDING
  *
  * S is STATIC: every new word keeps it.
  */
@@ -52,6 +52,7 @@ enum cmwq2_work_bits {
 	CMWQ2_WORK_COLOR_BITS		= 4,
 	CMWQ2_WORK_QUEUED_SHIFT		= CMWQ2_WORK_COLOR_SHIFT + CMWQ2_WORK_COLOR_BITS,
 
+	CMWQ2_WORK_OFFQ_BH_BIT		= 5,	/* the pool is a BH pool */
 	CMWQ2_WORK_DISABLE_SHIFT	= 6,
 	CMWQ2_WORK_DISABLE_BITS		= 16,
 	CMWQ2_WORK_POOL_SHIFT		= CMWQ2_WORK_DISABLE_SHIFT + CMWQ2_WORK_DISABLE_BITS,
@@ -63,6 +64,7 @@ enum cmwq2_work_bits {
 #define CMWQ2_WORK_LINKED	BIT(CMWQ2_WORK_LINKED_BIT)
 #define CMWQ2_WORK_STATIC	(IS_ENABLED(CONFIG_DEBUG_OBJECTS_WORK) ? \
 				 BIT(CMWQ2_WORK_STATIC_BIT) : 0)
+#define CMWQ2_WORK_OFFQ_BH	BIT(CMWQ2_WORK_OFFQ_BH_BIT)
 
 /* The pool field's value for an item that never ran. */
 #define CMWQ2_WORK_NO_POOL	(~0UL << CMWQ2_WORK_POOL_SHIFT)
@@ -74,7 +76,8 @@ enum cmwq2_work_bits {
  * struct cmwq2_work - a work item
  * @data: state, see enum cmwq2_work_bits
  * @entry: on a pool's or a pwq's list while queued
- * @func: called in a worker's context, may sleep, may free the item
+ * @func: called in a worker's context, may sleep unless the queue is a BH one,
+ *	may free the item
  * @queued_at: jiffies of the queueing it is pending for, for tools that tell
  *	an item's age; the kernel's work_struct has no such field
  * @map: held while the function runs and by who waits for that
@@ -329,6 +332,8 @@ extern struct cmwq2_wq *cmwq2_system_dfl_long_wq;
 extern struct cmwq2_wq *cmwq2_system_freezable_wq;
 extern struct cmwq2_wq *cmwq2_system_power_efficient_wq;
 extern struct cmwq2_wq *cmwq2_system_freezable_power_efficient_wq;
+extern struct cmwq2_wq *cmwq2_system_bh_wq;
+extern struct cmwq2_wq *cmwq2_system_bh_highpri_wq;
 
 /* Making and destroying. */
 
