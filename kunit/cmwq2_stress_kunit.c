@@ -55,6 +55,9 @@ static const struct stress_kind stress_kinds[] = {
 	{ "cmwq2_reclaim", CMWQ2, TW_PERCPU | TW_MEM_RECLAIM, 0 },
 	{ "native_unbound_reclaim", NATIVE, TW_UNBOUND | TW_MEM_RECLAIM, 0 },
 	{ "cmwq2_unbound_reclaim", CMWQ2, TW_UNBOUND | TW_MEM_RECLAIM, 0 },
+	/* Not the kernel's own: it warns when the CPU went that an item is queued to. */
+	{ "cmwq2_bh", CMWQ2, TW_PERCPU | TW_BH, 0 },
+	{ "cmwq2_bh_highpri", CMWQ2, TW_PERCPU | TW_BH | TW_HIGHPRI, 0 },
 	{ "cmwq2_scope_cpu", CMWQ2, TW_UNBOUND, 0, CMWQ2_AFFN_CPU },
 	{ "cmwq2_scope_system", CMWQ2, TW_UNBOUND, 0, CMWQ2_AFFN_SYSTEM },
 };
@@ -112,6 +115,8 @@ static void fn_stress(struct tw_item *it)
 
 	if (n % 5 == 0 && !stress_over(slot->s))
 		stress_queue(slot, TW_ANY_CPU, n % 2);
+	if (!in_task())
+		return;
 	if (n % 512 == 0)
 		schedule_timeout_uninterruptible(1);
 	else if (n % 16 == 0)

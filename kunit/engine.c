@@ -21,6 +21,10 @@ static void *native_alloc(const char *name, unsigned int flags, int max_active)
 		wqf |= WQ_MEM_RECLAIM;
 	if (flags & TW_CPU_INTENSIVE)
 		wqf |= WQ_CPU_INTENSIVE;
+#if CMWQ2_HAVE_NATIVE_BH
+	if (flags & TW_BH)
+		wqf |= WQ_BH;
+#endif
 	if (flags & TW_ORDERED)
 		return alloc_ordered_workqueue("%s", wqf, name);
 	wqf |= flags & TW_UNBOUND ? WQ_UNBOUND : WQ_PERCPU;
@@ -171,6 +175,8 @@ static void *cmwq2_alloc(const char *name, unsigned int flags, int max_active)
 		wqf |= CMWQ2_WQ_MEM_RECLAIM;
 	if (flags & TW_CPU_INTENSIVE)
 		wqf |= CMWQ2_WQ_CPU_INTENSIVE;
+	if (flags & TW_BH)
+		wqf |= CMWQ2_WQ_BH;
 	if (flags & TW_ORDERED)
 		return cmwq2_alloc_ordered_workqueue("%s", wqf, name);
 	wqf |= flags & TW_UNBOUND ? CMWQ2_WQ_UNBOUND : CMWQ2_WQ_PERCPU;

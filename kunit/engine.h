@@ -28,6 +28,7 @@ enum tw_flags {
 	TW_HIGHPRI		= BIT(3),
 	TW_MEM_RECLAIM		= BIT(4),
 	TW_CPU_INTENSIVE	= BIT(5),
+	TW_BH			= BIT(8),
 };
 
 /* "Any CPU": both engines use NR_CPUS for it. */

@@ -152,6 +152,12 @@ static inline int cmwq2_llc_id(int cpu)
 #endif
 
 /*
+ * Whether the kernel's own workqueue has WQ_BH and its system queues: v6.9. An
+ * enum member, too. Drop with 6.8.
+ */
+#define CMWQ2_HAVE_NATIVE_BH	(LINUX_VERSION_CODE >= KERNEL_VERSION(6, 9, 0))
+
+/*
  * The read method of a binary sysfs attribute takes it const: 97d06802d10a,
  * v6.16. Drop with 6.15.
  */

@@ -1,0 +1,776 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * BH workqueues: items that run in softirq context.
+ *
+ * A test that needs a running item has it spin on another CPU, where it keeps
+ * softirqs and tasks off until the test lets it go. So the test and its threads
+ * are tied to the first CPU, and threads are made before, for which kthreadd may
+ * need the other one. Items that must be pending together are queued with softirqs
+ * disabled. Cancelling with sync must not sleep, so it is also called where a
+ * debug kernel would report that.
+ */
+#include <linux/bottom_half.h>
+#include <linux/delay.h>
+#include <linux/irq_work.h>
+#include <linux/preempt.h>
+#include <linux/sched.h>
+#include <linux/timer.h>
+
+#include "check.h"
+
+KUNIT_ARRAY_PARAM_DESC(engine, tw_engines, name);
+
+#define BH	(TW_PERCPU | TW_BH)
+#define BH_HI	(BH | TW_HIGHPRI)
+
+static struct tw_env *bh_env(struct kunit *test)
+{
+	const struct tw_engine *engine = test->param_value;
+
+	if (!CMWQ2_HAVE_NATIVE_BH && engine == &tw_engines[TW_NATIVE])
+		kunit_skip(test, "this kernel's workqueue has no WQ_BH");
+	return tw_env(test);
+}
+
+static void bh_two_cpus(struct kunit *test)
+{
+	if (num_online_cpus() < 2)
+		kunit_skip(test, "needs two CPUs");
+	KUNIT_ASSERT_EQ(test, set_cpus_allowed_ptr(current, cpumask_of(tw_cpu(0))), 0);
+}
+
+/* Queues on the CPU that the caller is on, which it returns. */
+static int bh_queue_here(struct tw_wq *w, struct tw_item *it)
+{
+	int cpu = get_cpu();
+
+	tw_queue(w, it);
+	put_cpu();
+	return cpu;
+}
+
+/* Spins until the test has set @val. */
+static void fn_spin(struct tw_item *it)
+{
+	unsigned long end = jiffies + tw_timeout();
+
+	while (!READ_ONCE(it->val) && !READ_ONCE(it->env->closing) && time_before(jiffies, end))
+		cpu_relax();
+	it->finished = 1;
+}
+
+static void bh_start_spinning(struct tw_wq *w, struct tw_item *it)
+{
+	tw_queue_on(tw_cpu(1), w, it);
+	tw_wait_started(it, "the item that spins");
+}
+
+static void fn_softirq(struct tw_item *it)
+{
+	it->val = in_serving_softirq() && !in_hardirq() && !irqs_disabled();
+	it->finished = 1;
+}
+
+static void bh_in_softirq(struct kunit *test)
+{
+	struct tw_env *e = bh_env(test);
+	static const unsigned int flags[] = { BH, BH_HI };
+	int i, cpu;
+
+	for (i = 0; i < ARRAY_SIZE(flags); i++) {
+		struct tw_wq *w = tw_alloc(e, flags[i], 0);
+		struct tw_item *it = tw_item(e, fn_softirq);
+
+		cpu = bh_queue_here(w, it);
+		tw_wait_done(it, "the item");
+		KUNIT_EXPECT_EQ(test, it->val, 1);
+		KUNIT_EXPECT_EQ(test, it->cpu, cpu);
+	}
+}
+
+static void bh_system_wqs(struct kunit *test)
+{
+	struct tw_env *e = bh_env(test);
+	void *wqs[] = { cmwq2_system_bh_wq, cmwq2_system_bh_highpri_wq };
+	int i;
+
+#if CMWQ2_HAVE_NATIVE_BH
+	if (e->engine == &tw_engines[TW_NATIVE]) {
+		wqs[0] = system_bh_wq;
+		wqs[1] = system_bh_highpri_wq;
+	}
+#endif
+	for (i = 0; i < ARRAY_SIZE(wqs); i++) {
+		struct tw_item *it = tw_item(e, fn_softirq);
+
+		KUNIT_EXPECT_TRUE(test, e->ops->queue_on(TW_ANY_CPU, wqs[i], it));
+		tw_wait_done(it, "the item");
+		KUNIT_EXPECT_EQ(test, it->val, 1);
+		tw_cancel_sync(it);
+	}
+}
+
+static void fn_log(struct tw_item *it)
+{
+	tw_log_add(it->ctx, it->id);
+}
+
+/* Two queues share a CPU's pool, and with it one order. */
+static void bh_order(struct kunit *test)
+{
+	struct tw_env *e = bh_env(test);
+	struct tw_wq *w[2] = { tw_alloc(e, BH, 0), tw_alloc(e, BH, 0) };
+	struct tw_log *log = tw_log(e, 50);
+	struct tw_item *it[50];
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(it); i++) {
+		it[i] = tw_item(e, fn_log);
+		it[i]->id = i;
+		it[i]->ctx = log;
+	}
+	local_bh_disable();
+	for (i = 0; i < ARRAY_SIZE(it); i++)
+		tw_queue(w[i % 3 == 0], it[i]);
+	local_bh_enable();
+	tw_flush_wq(w[0]);
+	tw_flush_wq(w[1]);
+	KUNIT_EXPECT_TRUE(test, tw_log_is_fifo(log, ARRAY_SIZE(it)));
+}
+
+static void bh_highpri_first(struct kunit *test)
+{
+	struct tw_env *e = bh_env(test);
+	struct tw_wq *normal = tw_alloc(e, BH, 0), *high = tw_alloc(e, BH_HI, 0);
+	struct tw_log *log = tw_log(e, 2);
+	struct tw_item *it[2];
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		it[i] = tw_item(e, fn_log);
+		it[i]->id = 1 - i;
+		it[i]->ctx = log;
+	}
+	local_bh_disable();
+	tw_queue(normal, it[0]);
+	tw_queue(high, it[1]);
+	local_bh_enable();
+	tw_wait_done(it[0], "the normal item");
+	tw_wait_done(it[1], "the highpri item");
+	KUNIT_EXPECT_TRUE(test, tw_log_is_fifo(log, 2));
+}
+
+static void bh_other_cpu(struct kunit *test)
+{
+	struct tw_env *e = bh_env(test);
+	struct tw_wq *w[2] = { tw_alloc(e, BH, 0), tw_alloc(e, BH_HI, 0) };
+	struct tw_item *it = tw_item(e, fn_softirq);
+	int i, cpu;
+
+	bh_two_cpus(test);
+	cpu = tw_cpu(1);
+	for (i = 0; i < 200; i++) {
+		it->val = 0;
+		KUNIT_ASSERT_TRUE(test, tw_queue_on(cpu, w[i & 1], it));
+		tw_wait_done(it, "an item on another CPU");
+		KUNIT_ASSERT_EQ(test, it->cpu, cpu);
+		KUNIT_ASSERT_EQ(test, it->val, 1);
+		tw_flush(it);
+	}
+}
+
+static void bh_many(struct kunit *test)
+{
+	struct tw_env *e = bh_env(test);
+	struct tw_wq *w[2] = { tw_alloc(e, BH, 0), tw_alloc(e, BH_HI, 0) };
+	int i, nr = 1000;
+	struct tw_item **it = tw_zalloc(e, nr * sizeof(*it));
+
+	for (i = 0; i < nr; i++)
+		it[i] = tw_item(e, tw_fn_nop);
+	local_bh_disable();
+	for (i = 0; i < nr; i++)
+		tw_queue_on(tw_cpu(i / 2), w[i & 1], it[i]);
+	local_bh_enable();
+	tw_flush_wq(w[0]);
+	tw_flush_wq(w[1]);
+	KUNIT_EXPECT_TRUE(test, tw_item_ran_once_each(it, nr));
+}
+
+static void fn_requeue(struct tw_item *it)
+{
+	if (it->val-- > 0 && !READ_ONCE(it->env->closing))
+		tw_queue(it->ctx, it);
+}
+
+static void bh_requeues_itself(struct kunit *test)
+{
+	struct tw_env *e = bh_env(test);
+	struct tw_wq *w = tw_alloc(e, BH, 0);
+	struct tw_item *it = tw_item(e, fn_requeue);
+	int i;
+
+	it->ctx = w;
+	it->val = 99;
+	tw_queue(w, it);
+	for (i = 0; i < 100; i++)
+		tw_wait_done(it, "a hundred runs");
+	tw_flush_wq(w);
+	KUNIT_EXPECT_EQ(test, atomic_read(&it->runs), 100);
+	KUNIT_EXPECT_TRUE(test, tw_item_never_overlapped(it));
+}
+
+static void fn_requeue_until_told(struct tw_item *it)
+{
+	if (!READ_ONCE(it->val) && !READ_ONCE(it->env->closing))
+		tw_queue(it->ctx, it);
+}
+
+/* Without a limit to a turn nobody else would get this CPU any more. */
+static void bh_lets_others_run(struct kunit *test)
+{
+	struct tw_env *e = bh_env(test);
+	struct tw_wq *w[2] = { tw_alloc(e, BH, 0), tw_alloc(e, BH_HI, 0) };
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		struct tw_item *it = tw_item(e, fn_requeue_until_told);
+		struct tw_item *behind = tw_item(e, tw_fn_nop);
+
+		it->ctx = w[i];
+		KUNIT_ASSERT_EQ(test, set_cpus_allowed_ptr(current, cpumask_of(tw_cpu(0))), 0);
+		tw_queue(w[i], it);
+		tw_wait_done(it, "the first run");
+		tw_queue(w[i], behind);
+		tw_wait_done(behind, "an item behind one that requeues itself");
+		WRITE_ONCE(it->val, 1);
+		tw_flush_wq(w[i]);
+		KUNIT_EXPECT_FALSE(test, tw_pending(it));
+	}
+}
+
+static void bh_does_not_overlap(struct kunit *test)
+{
+	struct tw_env *e = bh_env(test);
+	struct tw_wq *w = tw_alloc(e, BH, 0);
+	struct tw_item *it;
+	int i;
+
+	bh_two_cpus(test);
+	for (i = 0; i < 50; i++) {
+		it = tw_item(e, fn_spin);
+		bh_start_spinning(w, it);
+		KUNIT_EXPECT_TRUE(test, tw_queue_on(tw_cpu(0), w, it));
+		KUNIT_EXPECT_FALSE(test, tw_queue_on(tw_cpu(0), w, it));
+		WRITE_ONCE(it->val, 1);
+		tw_flush_wq(w);
+		KUNIT_EXPECT_EQ(test, atomic_read(&it->runs), 2);
+		KUNIT_EXPECT_EQ(test, it->cpu, tw_cpu(1));
+		KUNIT_EXPECT_TRUE(test, tw_item_never_overlapped(it));
+	}
+}
+
+static void bh_flush_waits(struct kunit *test)
+{
+	struct tw_env *e = bh_env(test);
+	struct tw_wq *w = tw_alloc(e, BH, 0);
+	struct tw_item *running = tw_item(e, fn_spin), *behind = tw_item(e, tw_fn_nop);
+	struct tw_thread *t[3];
+	int i;
+
+	bh_two_cpus(test);
+	KUNIT_EXPECT_FALSE(test, tw_flush(behind));
+	t[0] = tw_thread(e, tw_cpu(0), tw_thread_flush, w, running, NULL);
+	t[1] = tw_thread(e, tw_cpu(0), tw_thread_flush, w, behind, NULL);
+	t[2] = tw_thread(e, tw_cpu(0), tw_thread_flush_wq, w, NULL, NULL);
+	bh_start_spinning(w, running);
+	tw_queue_on(tw_cpu(1), w, behind);
+	for (i = 0; i < 3; i++) {
+		tw_thread_start(t[i]);
+		tw_wait_blocked(t[i]);
+	}
+	KUNIT_EXPECT_EQ(test, running->finished + behind->finished, 0);
+	WRITE_ONCE(running->val, 1);
+	for (i = 0; i < 3; i++)
+		tw_join(t[i], "a flush");
+	for (i = 0; i < 2; i++) {
+		KUNIT_EXPECT_TRUE(test, t[i]->ret);
+		KUNIT_EXPECT_EQ(test, t[i]->val, 1);
+	}
+	KUNIT_EXPECT_EQ(test, behind->finished, 1);
+}
+
+static void bh_cancel_pending(struct kunit *test)
+{
+	struct tw_env *e = bh_env(test);
+	struct tw_wq *w = tw_alloc(e, BH, 0);
+	struct tw_item *it[3];
+	bool taken, again;
+	int i;
+
+	for (i = 0; i < 3; i++)
+		it[i] = tw_item(e, tw_fn_nop);
+	local_bh_disable();
+	for (i = 0; i < 3; i++)
+		tw_queue(w, it[i]);
+	taken = tw_cancel(it[1]);
+	again = tw_cancel(it[1]);
+	local_bh_enable();
+	KUNIT_EXPECT_TRUE(test, taken);
+	KUNIT_EXPECT_FALSE(test, again);
+	tw_flush_wq(w);
+	KUNIT_EXPECT_EQ(test, atomic_read(&it[0]->runs), 1);
+	KUNIT_EXPECT_EQ(test, atomic_read(&it[1]->runs), 0);
+	KUNIT_EXPECT_EQ(test, atomic_read(&it[2]->runs), 1);
+}
+
+/*
+ * Where a synchronous cancellation is called from. Spinning with interrupts
+ * off, or in a hard interrupt, is not allowed.
+ */
+enum bh_from { BH_TASK, BH_PREEMPT_OFF, BH_BH_OFF, BH_TIMER, BH_NR_FROM };
+
+struct bh_call {
+	struct timer_list	timer;
+	struct completion	done;
+	struct tw_item		*it;
+	bool			(*fn)(struct tw_item *it);
+	bool			ret;
+};
+
+static void bh_call_timer(struct timer_list *timer)
+{
+	struct bh_call *call = container_of(timer, struct bh_call, timer);
+
+	call->ret = call->fn(call->it);
+	complete(&call->done);
+}
+
+static bool bh_call_from(enum bh_from from, struct tw_item *it, bool (*fn)(struct tw_item *it))
+{
+	struct bh_call *call = tw_zalloc(it->env, sizeof(*call));
+
+	call->it = it;
+	call->fn = fn;
+	switch (from) {
+	case BH_PREEMPT_OFF:
+		preempt_disable();
+		call->ret = fn(it);
+		preempt_enable();
+		break;
+	case BH_BH_OFF:
+		local_bh_disable();
+		call->ret = fn(it);
+		local_bh_enable();
+		break;
+	case BH_TIMER:
+		init_completion(&call->done);
+		timer_setup(&call->timer, bh_call_timer, TIMER_PINNED);
+		mod_timer(&call->timer, jiffies + 1);
+		wait_for_completion(&call->done);
+		timer_delete_sync(&call->timer);
+		break;
+	default:
+		call->ret = fn(it);
+	}
+	return call->ret;
+}
+
+/*
+ * Queues itself until that is refused, which is when a cancel_sync has disabled
+ * it and is about to wait.
+ */
+static void fn_until_disabled(struct tw_item *it)
+{
+	unsigned long end = jiffies + tw_timeout();
+
+	while (tw_pending(it) || tw_queue(it->ctx, it)) {
+		if (READ_ONCE(it->env->closing) || time_after(jiffies, end))
+			break;
+		cpu_relax();
+	}
+	udelay(100);
+	it->finished = 1;
+}
+
+static void bh_cancel_sync_spins(struct kunit *test)
+{
+	struct tw_env *e = bh_env(test);
+	struct tw_wq *w[2] = { tw_alloc(e, BH, 0), tw_alloc(e, BH_HI, 0) };
+	int i;
+
+	bh_two_cpus(test);
+	for (i = 0; i < 10 * BH_NR_FROM; i++) {
+		struct tw_item *it = tw_item(e, fn_until_disabled);
+
+		it->ctx = w[i & 1];
+		tw_queue_on(tw_cpu(1), w[i & 1], it);
+		tw_wait_started(it, "the item");
+		bh_call_from(i % BH_NR_FROM, it, e->ops->cancel_sync);
+		KUNIT_EXPECT_EQ_MSG(test, it->finished, 1, "round %d", i);
+		KUNIT_EXPECT_EQ(test, atomic_read(&it->runs), 1);
+		KUNIT_EXPECT_FALSE(test, tw_pending(it));
+
+		/* Usable again. */
+		it->fn = tw_fn_nop;
+		KUNIT_EXPECT_TRUE(test, tw_queue(w[i & 1], it));
+		tw_flush(it);
+	}
+}
+
+static void bh_disable_sync_spins(struct kunit *test)
+{
+	struct tw_env *e = bh_env(test);
+	struct tw_wq *w = tw_alloc(e, BH, 0);
+	int i;
+
+	bh_two_cpus(test);
+	for (i = 0; i < BH_NR_FROM; i++) {
+		struct tw_item *it = tw_item(e, fn_until_disabled);
+
+		it->ctx = w;
+		tw_queue_on(tw_cpu(1), w, it);
+		tw_wait_started(it, "the item");
+		bh_call_from(i, it, e->ops->disable_sync);
+		KUNIT_EXPECT_EQ(test, it->finished, 1);
+		KUNIT_EXPECT_FALSE(test, tw_queue(w, it));
+		it->fn = tw_fn_nop;
+		KUNIT_EXPECT_TRUE(test, e->ops->enable(it));
+		KUNIT_EXPECT_TRUE(test, tw_queue(w, it));
+		tw_flush(it);
+		KUNIT_EXPECT_EQ(test, atomic_read(&it->runs), 2);
+	}
+}
+
+/* What remembers that the item was on a BH queue survives all that is done to it. */
+static void bh_cancel_sync_idle(struct kunit *test)
+{
+	struct tw_env *e = bh_env(test);
+	struct tw_wq *w = tw_alloc(e, BH, 0);
+	struct tw_item *it = tw_item(e, tw_fn_nop);
+	bool taken;
+	int i;
+
+	tw_queue(w, it);
+	tw_flush_wq(w);
+	tw_cancel(it);
+	e->ops->disable(it);
+	tw_queue(w, it);
+	e->ops->enable(it);
+	for (i = 0; i < BH_NR_FROM; i++)
+		KUNIT_EXPECT_FALSE(test, bh_call_from(i, it, e->ops->cancel_sync));
+
+	/* It is remembered of an item that never ran, too. */
+	it = tw_item(e, tw_fn_nop);
+	local_bh_disable();
+	tw_queue(w, it);
+	taken = tw_cancel_sync(it);
+	local_bh_enable();
+	KUNIT_EXPECT_TRUE(test, taken);
+	tw_flush_wq(w);
+	KUNIT_EXPECT_EQ(test, atomic_read(&it->runs), 0);
+}
+
+static bool bh_remembered(struct tw_item *it)
+{
+	return atomic_long_read(&it->cmwq2.data) & CMWQ2_WORK_OFFQ_BH;
+}
+
+static void bh_data_word(struct kunit *test)
+{
+	struct tw_env *e = tw_env_cmwq2(test);
+	struct tw_wq *bh = tw_alloc(e, BH, 0), *percpu = tw_alloc(e, TW_PERCPU, 0);
+	struct tw_item *it = tw_item(e, tw_fn_nop);
+
+	KUNIT_EXPECT_FALSE(test, bh_remembered(it));
+	tw_queue(bh, it);
+	tw_flush_wq(bh);
+	KUNIT_EXPECT_TRUE(test, bh_remembered(it));
+	e->ops->disable(it);
+	KUNIT_EXPECT_FALSE(test, tw_queue(bh, it));
+	KUNIT_EXPECT_TRUE(test, bh_remembered(it));
+	e->ops->enable(it);
+	tw_cancel(it);
+	KUNIT_EXPECT_TRUE(test, bh_remembered(it));
+	tw_queue(percpu, it);
+	tw_flush_wq(percpu);
+	KUNIT_EXPECT_FALSE(test, bh_remembered(it));
+	KUNIT_EXPECT_EQ(test, atomic_read(&it->runs), 2);
+}
+
+#define NR_HAMMER 5000
+
+static void hammer_queue(struct tw_thread *t)
+{
+	struct tw_ledger *l = t->ctx;
+	int i;
+
+	for (i = 0; i < NR_HAMMER && !READ_ONCE(t->env->closing); i++) {
+		t->progress++;
+		if (tw_queue(t->wq, t->it))
+			atomic_long_inc(&l->queued);
+		if (i % 32 == 31)
+			cond_resched();
+	}
+}
+
+static void hammer_cancel(struct tw_thread *t)
+{
+	struct tw_ledger *l = t->ctx;
+	bool taken;
+	int i;
+
+	for (i = 0; i < NR_HAMMER && !READ_ONCE(t->env->closing); i++) {
+		t->progress++;
+		if (i & 1) {
+			taken = tw_cancel(t->it);
+		} else {
+			preempt_disable();
+			taken = tw_cancel_sync(t->it);
+			preempt_enable();
+		}
+		if (taken)
+			atomic_long_inc(&l->cancelled);
+		if (i % 32 == 31)
+			cond_resched();
+	}
+}
+
+static void bh_cancel_races_with_queue(struct kunit *test)
+{
+	struct tw_env *e = bh_env(test);
+	struct tw_wq *w = tw_alloc(e, BH, 0);
+	struct tw_item *it = tw_item(e, tw_fn_nop);
+	struct tw_ledger *l = tw_zalloc(e, sizeof(*l));
+	struct tw_thread *t[4];
+	int i;
+
+	/* From here on it may be cancelled in atomic context. */
+	tw_queue(w, it);
+	tw_flush_wq(w);
+	atomic_set(&it->runs, 0);
+	for (i = 0; i < 4; i++)
+		t[i] = tw_thread(e, tw_cpu(i), i & 2 ? hammer_cancel : hammer_queue, w, it, l);
+	for (i = 0; i < 4; i++)
+		tw_thread_start(t[i]);
+	for (i = 0; i < 4; i++)
+		tw_join(t[i], "threads that queue and cancel");
+	tw_flush_wq(w);
+	KUNIT_EXPECT_TRUE(test, tw_ledger_balanced(l, atomic_read(&it->runs)));
+	KUNIT_EXPECT_TRUE(test, tw_item_never_overlapped(it));
+	KUNIT_EXPECT_FALSE(test, tw_pending(it));
+}
+
+static bool bh_cancel_delayed_sync(struct tw_item *it)
+{
+	return it->env->ops->cancel_delayed_sync(it);
+}
+
+static void bh_delayed(struct kunit *test)
+{
+	struct tw_env *e = bh_env(test);
+	struct tw_wq *w = tw_alloc(e, BH, 0);
+	struct tw_item *it = tw_delayed(e, fn_softirq);
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		it->val = 0;
+		KUNIT_EXPECT_TRUE(test, tw_queue_delayed(w, it, i));
+		tw_wait_done(it, "the delayed item");
+		KUNIT_EXPECT_EQ(test, it->val, 1);
+		tw_flush_wq(w);
+	}
+	tw_queue_delayed(w, it, TW_NEVER);
+	KUNIT_EXPECT_TRUE(test, tw_mod_delayed(w, it, 1));
+	tw_wait_done(it, "the delayed item with a new delay");
+	tw_flush_wq(w);
+	tw_queue_delayed(w, it, TW_NEVER);
+	/* May have been too fast to be waited for. */
+	e->ops->flush_delayed(it);
+	KUNIT_EXPECT_EQ(test, atomic_read(&it->runs), 5);
+	for (i = 0; i < BH_NR_FROM; i++) {
+		tw_queue_delayed(w, it, TW_NEVER);
+		KUNIT_EXPECT_TRUE(test, bh_call_from(i, it, bh_cancel_delayed_sync));
+	}
+	KUNIT_EXPECT_EQ(test, atomic_read(&it->runs), 5);
+}
+
+static void bh_drain_waits(struct kunit *test)
+{
+	struct tw_env *e = bh_env(test);
+	struct tw_wq *w = tw_alloc(e, BH, 0);
+	struct tw_item *it = tw_item(e, fn_spin), *behind = tw_item(e, tw_fn_nop);
+	struct tw_thread *t = tw_thread(e, tw_cpu(0), tw_thread_drain, w, NULL, NULL);
+
+	bh_two_cpus(test);
+	bh_start_spinning(w, it);
+	tw_queue_on(tw_cpu(1), w, behind);
+	tw_thread_start(t);
+	tw_wait_blocked(t);
+	WRITE_ONCE(it->val, 1);
+	tw_join(t, "a drain");
+	KUNIT_EXPECT_EQ(test, it->finished + behind->finished, 2);
+	KUNIT_EXPECT_TRUE(test, tw_queue(w, it));
+	tw_flush_wq(w);
+}
+
+static void bh_destroy_waits(struct kunit *test)
+{
+	struct tw_env *e = bh_env(test);
+	struct tw_item *it[40];
+	int i, round;
+
+	for (round = 0; round < 20; round++) {
+		struct tw_wq *w = tw_alloc(e, round & 1 ? BH_HI : BH, 0);
+
+		for (i = 0; i < ARRAY_SIZE(it); i++) {
+			it[i] = tw_item(e, tw_fn_nop);
+			tw_queue_on(tw_cpu(i), w, it[i]);
+		}
+		tw_destroy(w);
+		KUNIT_ASSERT_TRUE(test, tw_item_ran_once_each(it, ARRAY_SIZE(it)));
+	}
+}
+
+struct bh_chain {
+	struct irq_work		irq;
+	struct tw_item		*stranger;
+	struct tw_wq		*w;
+	bool			interrupted;
+	bool			taken;
+};
+
+/* On top of the item, but not of it. */
+static void bh_chain_irq(struct irq_work *irq)
+{
+	struct bh_chain *chain = container_of(irq, struct bh_chain, irq);
+
+	chain->taken = tw_queue(chain->w, chain->stranger);
+	smp_store_release(&chain->interrupted, true);
+}
+
+static void fn_chain(struct tw_item *it)
+{
+	struct bh_chain *chain = it->ctx;
+	unsigned long end = jiffies + tw_timeout();
+
+	if (!it->finished) {
+		fn_spin(it);
+		irq_work_queue(&chain->irq);
+		while (!smp_load_acquire(&chain->interrupted) && time_before(jiffies, end))
+			cpu_relax();
+	}
+	if (it->id-- > 0)
+		tw_queue(chain->w, it);
+}
+
+/*
+ * The kernel's own refuses what BH items queue on a draining queue, with a
+ * warning: it looks for a thread. Ours holds what both promise.
+ */
+static void bh_drain_lets_chains(struct kunit *test)
+{
+	struct tw_env *e = tw_env_cmwq2(test);
+	struct tw_wq *w = tw_alloc(e, BH, 0);
+	struct tw_thread *t = tw_thread(e, tw_cpu(0), tw_thread_drain, w, NULL, NULL);
+	struct bh_chain *chain = tw_zalloc(e, sizeof(*chain));
+	struct tw_item *it = tw_item(e, fn_chain);
+
+	bh_two_cpus(test);
+	chain->irq = IRQ_WORK_INIT_HARD(bh_chain_irq);
+	chain->stranger = tw_item(e, tw_fn_nop);
+	chain->w = w;
+	it->ctx = chain;
+	it->id = 50;
+	tw_queue_on(tw_cpu(1), w, it);
+	tw_wait_started(it, "the item");
+	tw_thread_start(t);
+	tw_wait_blocked(t);
+	WRITE_ONCE(it->val, 1);
+	tw_join(t, "the drain");
+	KUNIT_EXPECT_EQ(test, atomic_read(&it->runs), 51);
+	KUNIT_EXPECT_TRUE(test, chain->interrupted);
+	KUNIT_EXPECT_FALSE(test, chain->taken);
+	KUNIT_EXPECT_EQ(test, tw_wq_stats(w).refused, 1);
+}
+
+static void fn_current(struct tw_item *it)
+{
+	it->val = it->env->ops->current_item() ? 1 : 2;
+}
+
+/* It says what the current task works on, and that is not this item. */
+static void bh_is_no_current_work(struct kunit *test)
+{
+	struct tw_env *e = bh_env(test);
+	struct tw_wq *w = tw_alloc(e, BH, 0);
+	struct tw_item *it = tw_item(e, fn_current);
+
+	tw_queue(w, it);
+	tw_flush_wq(w);
+	KUNIT_EXPECT_EQ(test, it->val, 2);
+}
+
+static void bh_refuses(struct kunit *test)
+{
+	static const unsigned int flags[] = {
+		CMWQ2_WQ_UNBOUND, CMWQ2_WQ_MEM_RECLAIM, CMWQ2_WQ_CPU_INTENSIVE,
+		CMWQ2_WQ_UNBOUND | CMWQ2_WQ_ORDERED, CMWQ2_WQ_PERCPU | CMWQ2_WQ_MEM_RECLAIM,
+	};
+	static const int max_active[] = { 1, -1, CMWQ2_DFL_ACTIVE, INT_MAX };
+	struct tw_env *e = tw_env_cmwq2(test);
+	struct tw_wq *w = tw_alloc(e, BH, 0);
+	struct cmwq2_attrs *attrs = cmwq2_alloc_workqueue_attrs();
+	struct cmwq2_wq *wq;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(flags); i++)
+		KUNIT_EXPECT_NULL(test, cmwq2_alloc_workqueue("bh", CMWQ2_WQ_BH | flags[i], 0));
+	for (i = 0; i < ARRAY_SIZE(max_active); i++) {
+		KUNIT_EXPECT_NULL(test, cmwq2_alloc_workqueue("bh", CMWQ2_WQ_BH, max_active[i]));
+		KUNIT_EXPECT_EQ(test, cmwq2_workqueue_set_max_active(w->wq, max_active[i]),
+				-EINVAL);
+	}
+	KUNIT_EXPECT_EQ(test, cmwq2_workqueue_set_max_active(w->wq, 0), -EINVAL);
+	KUNIT_ASSERT_NOT_NULL(test, attrs);
+	KUNIT_EXPECT_EQ(test, cmwq2_apply_workqueue_attrs(w->wq, attrs), -EINVAL);
+	cmwq2_free_workqueue_attrs(attrs);
+
+	/* Per CPU is what it is without a word. */
+	wq = cmwq2_alloc_workqueue("bh", CMWQ2_WQ_BH, 0);
+	KUNIT_EXPECT_NOT_NULL(test, wq);
+	cmwq2_destroy_workqueue(wq);
+}
+
+static struct kunit_case bh_cases[] = {
+	KUNIT_CASE_PARAM(bh_in_softirq, engine_gen_params),
+	KUNIT_CASE_PARAM(bh_system_wqs, engine_gen_params),
+	KUNIT_CASE_PARAM(bh_order, engine_gen_params),
+	KUNIT_CASE_PARAM(bh_highpri_first, engine_gen_params),
+	KUNIT_CASE_PARAM(bh_other_cpu, engine_gen_params),
+	KUNIT_CASE_PARAM(bh_many, engine_gen_params),
+	KUNIT_CASE_PARAM(bh_requeues_itself, engine_gen_params),
+	KUNIT_CASE_PARAM(bh_lets_others_run, engine_gen_params),
+	KUNIT_CASE_PARAM(bh_does_not_overlap, engine_gen_params),
+	KUNIT_CASE_PARAM(bh_flush_waits, engine_gen_params),
+	KUNIT_CASE_PARAM(bh_cancel_pending, engine_gen_params),
+	KUNIT_CASE_PARAM(bh_cancel_sync_spins, engine_gen_params),
+	KUNIT_CASE_PARAM(bh_disable_sync_spins, engine_gen_params),
+	KUNIT_CASE_PARAM(bh_cancel_sync_idle, engine_gen_params),
+	KUNIT_CASE(bh_data_word),
+	KUNIT_CASE_PARAM(bh_cancel_races_with_queue, engine_gen_params),
+	KUNIT_CASE_PARAM(bh_delayed, engine_gen_params),
+	KUNIT_CASE_PARAM(bh_drain_waits, engine_gen_params),
+	KUNIT_CASE_PARAM(bh_destroy_waits, engine_gen_params),
+	KUNIT_CASE(bh_drain_lets_chains),
+	KUNIT_CASE_PARAM(bh_is_no_current_work, engine_gen_params),
+	KUNIT_CASE(bh_refuses),
+	{}
+};
+
+static struct kunit_suite bh_suite = {
+	.name = "cmwq2_bh",
+	.test_cases = bh_cases,
+};
+
+kunit_test_suites(&bh_suite);
