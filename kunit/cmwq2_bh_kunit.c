@@ -11,9 +11,9 @@
  */
 #include <linux/bottom_half.h>
 #include <linux/delay.h>
-#include <linux/irq_work.h>
 #include <linux/preempt.h>
 #include <linux/sched.h>
+#include <linux/smp.h>
 #include <linux/timer.h>
 
 #include "check.h"
@@ -169,7 +169,7 @@ static void bh_other_cpu(struct kunit *test)
 
 	bh_two_cpus(test);
 	cpu = tw_cpu(1);
-	for (i = 0; i < 200; i++) {
+	for (i = 0; i < 40; i++) {
 		it->val = 0;
 		KUNIT_ASSERT_TRUE(test, tw_queue_on(cpu, w[i & 1], it));
 		tw_wait_done(it, "an item on another CPU");
@@ -257,7 +257,7 @@ static void bh_does_not_overlap(struct kunit *test)
 	int i;
 
 	bh_two_cpus(test);
-	for (i = 0; i < 50; i++) {
+	for (i = 0; i < 10; i++) {
 		it = tw_item(e, fn_spin);
 		bh_start_spinning(w, it);
 		KUNIT_EXPECT_TRUE(test, tw_queue_on(tw_cpu(0), w, it));
@@ -400,11 +400,11 @@ static void bh_cancel_sync_spins(struct kunit *test)
 	int i;
 
 	bh_two_cpus(test);
-	for (i = 0; i < 10 * BH_NR_FROM; i++) {
+	for (i = 0; i < 4 * BH_NR_FROM; i++) {
 		struct tw_item *it = tw_item(e, fn_until_disabled);
 
-		it->ctx = w[i & 1];
-		tw_queue_on(tw_cpu(1), w[i & 1], it);
+		it->ctx = w[i / BH_NR_FROM % 2];
+		tw_queue_on(tw_cpu(1), it->ctx, it);
 		tw_wait_started(it, "the item");
 		bh_call_from(i % BH_NR_FROM, it, e->ops->cancel_sync);
 		KUNIT_EXPECT_EQ_MSG(test, it->finished, 1, "round %d", i);
@@ -413,7 +413,7 @@ static void bh_cancel_sync_spins(struct kunit *test)
 
 		/* Usable again. */
 		it->fn = tw_fn_nop;
-		KUNIT_EXPECT_TRUE(test, tw_queue(w[i & 1], it));
+		KUNIT_EXPECT_TRUE(test, tw_queue(it->ctx, it));
 		tw_flush(it);
 	}
 }
@@ -620,7 +620,7 @@ static void bh_destroy_waits(struct kunit *test)
 	struct tw_item *it[40];
 	int i, round;
 
-	for (round = 0; round < 20; round++) {
+	for (round = 0; round < 6; round++) {
 		struct tw_wq *w = tw_alloc(e, round & 1 ? BH_HI : BH, 0);
 
 		for (i = 0; i < ARRAY_SIZE(it); i++) {
@@ -633,35 +633,27 @@ static void bh_destroy_waits(struct kunit *test)
 }
 
 struct bh_chain {
-	struct irq_work		irq;
 	struct tw_item		*stranger;
 	struct tw_wq		*w;
-	bool			interrupted;
+	bool			on_top;
 	bool			taken;
 };
 
-/* On top of the item, but not of it. */
-static void bh_chain_irq(struct irq_work *irq)
+/* An interrupt on top of the item is not part of it. */
+static void bh_interrupt(void *data)
 {
-	struct bh_chain *chain = container_of(irq, struct bh_chain, irq);
+	struct bh_chain *chain = data;
 
+	chain->on_top = in_serving_softirq();
 	chain->taken = tw_queue(chain->w, chain->stranger);
-	smp_store_release(&chain->interrupted, true);
 }
 
 static void fn_chain(struct tw_item *it)
 {
-	struct bh_chain *chain = it->ctx;
-	unsigned long end = jiffies + tw_timeout();
-
-	if (!it->finished) {
+	if (!it->finished)
 		fn_spin(it);
-		irq_work_queue(&chain->irq);
-		while (!smp_load_acquire(&chain->interrupted) && time_before(jiffies, end))
-			cpu_relax();
-	}
 	if (it->id-- > 0)
-		tw_queue(chain->w, it);
+		tw_queue(it->ctx, it);
 }
 
 /*
@@ -677,19 +669,19 @@ static void bh_drain_lets_chains(struct kunit *test)
 	struct tw_item *it = tw_item(e, fn_chain);
 
 	bh_two_cpus(test);
-	chain->irq = IRQ_WORK_INIT_HARD(bh_chain_irq);
 	chain->stranger = tw_item(e, tw_fn_nop);
 	chain->w = w;
-	it->ctx = chain;
+	it->ctx = w;
 	it->id = 50;
 	tw_queue_on(tw_cpu(1), w, it);
 	tw_wait_started(it, "the item");
 	tw_thread_start(t);
 	tw_wait_blocked(t);
+	KUNIT_EXPECT_EQ(test, smp_call_function_single(tw_cpu(1), bh_interrupt, chain, true), 0);
 	WRITE_ONCE(it->val, 1);
 	tw_join(t, "the drain");
 	KUNIT_EXPECT_EQ(test, atomic_read(&it->runs), 51);
-	KUNIT_EXPECT_TRUE(test, chain->interrupted);
+	KUNIT_EXPECT_TRUE(test, chain->on_top);
 	KUNIT_EXPECT_FALSE(test, chain->taken);
 	KUNIT_EXPECT_EQ(test, tw_wq_stats(w).refused, 1);
 }
