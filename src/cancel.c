@@ -282,7 +282,7 @@ EXPORT_SYMBOL_GPL(cmwq2_disable_delayed_work);
  * cmwq2_disable_delayed_work_sync - as cmwq2_disable_work_sync(), for a delayed item
  * @dwork: item
  *
- * Context: process, may sleep.
+ * Context: as cmwq2_cancel_work_sync().
  * Return: whether it was pending, in its delay or queued.
  */
 bool cmwq2_disable_delayed_work_sync(struct cmwq2_delayed_work *dwork)
