@@ -14,7 +14,7 @@ In a drgn session::
     >>> from cmwq2 import for_each_pool, for_each_worker, worker_state
     >>> for pool in for_each_pool(prog):
     ...     for worker in for_each_worker(pool):
-    ...         print(pool.id.value_(), worker.task.pid.value_(), worker_state(worker))
+    ...         print(pool.id.value_(), worker.id.value_(), worker_state(worker))
 """
 
 from __future__ import annotations
@@ -173,7 +173,7 @@ def for_each_pool(prog: Program, gaps: Gaps = None) -> Iterator[Object]:
 def for_each_worker(pool: Object, gaps: Gaps = None) -> Iterator[Object]:
     """
     Iterate over the workers attached to a pool: its own, and rescuers that are
-    helping it.
+    helping it. The one of a pool with the flag "bh" has no task.
 
     :param pool: ``struct cmwq2_pool *``
     :returns: iterator of ``struct cmwq2_worker *`` objects

@@ -309,6 +309,20 @@ class TestShow(unittest.TestCase):
         self.assertRegex(text, r"\nbench +unbound,mem_reclaim +cache,strict .* 3/4 0/4\n")
         self.assertRegex(text, r"\nbench +99 +S +asleep ")
 
+    def test_bh_pool(self):
+        worker = make_worker(pid=None, comm=None, task_state=None, cpu=None,
+                             flags=["unbound"], counted=False)
+        pool = make_pool(id=3, flags=["bh"], nr_workers=1, nr_idle=0, nr_kicked=0,
+                         nr_running=0, workers=[worker])
+        dump = make_dump(pools=[pool])
+        dump["workqueues"][0].update(flags=["bh"], attrs=None, max_active=2**31 - 1)
+        text = wq_dump.show(dump)
+        self.assertRegex(text, r"\n +3 +0 +0 +0 +bh ")
+        self.assertRegex(text, r"\n +3 +0 +- +- +- +- +busy +12 ms +bench_func +bench "
+                               r"+unbound +-\n")
+        self.assertNotIn(str(2**31 - 1), text)
+        self.assertEqual(check_dump.problems(dump, "bench", paused=True), [])
+
     def test_uncertain_count(self):
         pool = make_pool(worklist={**make_list(2), "complete": False})
         self.assertRegex(wq_dump.show(make_dump(pools=[pool])), r" ~2 ")

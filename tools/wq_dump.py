@@ -30,7 +30,8 @@ items whose timer still runs are on no list and not shown.
 
 Pools
   cpus      CPUs whose items come here: one for a per-CPU pool
-  flags     managed: a worker is creating workers, unbound: the CPU is down
+  flags     managed: a worker is creating workers, unbound: the CPU is down,
+            bh: runs in softirq context, with one worker that is no thread
   claim     how a picked worker is kept from being taken for idle
   wake      when a picked worker is woken: under the pool's lock or after it
   running   workers that concurrency management counts as running
@@ -44,7 +45,7 @@ Pool counters
 Workers
   state     busy: runs an item, kicked: picked and not awake yet, idle, manager:
             sees to the number of workers, awake: between these, dying
-  S         the thread's state as in ps
+  S         the thread's state as in ps; a bh pool's worker is none
   R         + when counted as running
   for       busy: time in the item; idle, kicked: time since its last item
 Pending items
@@ -151,10 +152,7 @@ def collect_worker(ctx: Context, worker: Any, kicked: set) -> Dict[str, Any]:
     return {
         "id": worker.id.value_(),
         "address": hex(worker),
-        "pid": worker.task.pid.value_(),
-        "comm": worker.task.comm.string_().decode(errors="replace"),
-        "task_state": task_state(worker.task),
-        "cpu": task_cpu(worker.task),
+        **collect_task(worker.task),
         "state": state,
         "flags": flags,
         "counted": bool(worker.counted),
@@ -166,6 +164,18 @@ def collect_worker(ctx: Context, worker: Any, kicked: set) -> Dict[str, Any]:
         "scheduled": collect_items(
             ctx, cmwq2.for_each_scheduled_work(worker, ctx.gaps)
         ),
+    }
+
+
+def collect_task(task: Any) -> Dict[str, Any]:
+    """A worker's thread; all None for that of a bh pool, which has none."""
+    if not task:
+        return dict.fromkeys(("pid", "comm", "task_state", "cpu"))
+    return {
+        "pid": task.pid.value_(),
+        "comm": task.comm.string_().decode(errors="replace"),
+        "task_state": task_state(task),
+        "cpu": task_cpu(task),
     }
 
 
@@ -483,7 +493,7 @@ def wq_row(wq: Dict[str, Any]) -> List[Any]:
         wq["flags"],
         show_scope(wq["attrs"]),
         wq["min_active"] if unbound else None,
-        wq["max_active"],
+        wq["max_active"] if "bh" not in wq["flags"] else None,
         wq["nr_active"],
         wq["nr_inactive"],
         wq["nr_in_flight"],
