@@ -389,7 +389,8 @@ static void fn_until_disabled(struct tw_item *it)
 			break;
 		cpu_relax();
 	}
-	udelay(100);
+	/* Time for a cancel that does not wait to be found out. */
+	mdelay(1);
 	it->finished = 1;
 }
 

@@ -40,7 +40,7 @@ struct cmwq2_bh {
 	call_single_data_t	csd;
 	struct task_struct	*runner;
 #ifdef CONFIG_PREEMPT_RT
-	spinlock_t		cb_lock;
+	spinlock_t		cb_lock;	/* a run of @tasklet */
 #endif
 };
 
