@@ -183,7 +183,7 @@ static void bh_many(struct kunit *test)
 {
 	struct tw_env *e = bh_env(test);
 	struct tw_wq *w[2] = { tw_alloc(e, BH, 0), tw_alloc(e, BH_HI, 0) };
-	int i, nr = 1000;
+	int i, nr = 400;
 	struct tw_item **it = tw_zalloc(e, nr * sizeof(*it));
 
 	for (i = 0; i < nr; i++)
