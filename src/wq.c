@@ -63,7 +63,7 @@ static int cmwq2_check_flags(const char *name, unsigned int flags)
 		       CMWQ2_WQ_PUBLIC);
 		return -EINVAL;
 	}
-	if ((flags & CMWQ2_WQ_BH) && (flags & ~CMWQ2_WQ_BH_ALLOWED)) {
+	if ((flags & CMWQ2_WQ_BH) && (flags & ~CMWQ2_WQ_BH_ALLOWS)) {
 		pr_err("%s: flags %#x: allowed with WQ_BH: WQ_HIGHPRI and WQ_PERCPU\n",
 		       name, flags);
 		return -EINVAL;
