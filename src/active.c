@@ -11,6 +11,8 @@
 #include <linux/slab.h>
 #include <linux/topology.h>
 
+#include <trace/events/cmwq2.h>
+
 #include "work.h"
 
 /* The counter that @pwq shares with others, or NULL for a bound queue. */
@@ -89,6 +91,7 @@ static void cmwq2_activate_first(struct cmwq2_pwq *pwq)
 	if (list_empty(&pwq->pool->worklist))
 		pwq->pool->progress_at = jiffies;
 	cmwq2_move_linked(work, &pwq->pool->worklist, NULL);
+	trace_cmwq2_activate_work(pwq, work);
 	atomic_long_andnot(CMWQ2_WORK_INACTIVE, &work->data);
 	cmwq2_sched_order_insert();
 }

@@ -6,6 +6,7 @@
 #include <linux/export.h>
 #include <linux/sched.h>
 
+#include "lockdep.h"
 #include "work.h"
 
 /**
@@ -29,6 +30,20 @@ static void cmwq2_barrier_func(struct cmwq2_work *work)
 }
 
 /*
+ * BH and other queues' barriers differ in the context they run in, and so must
+ * their classes. Context: pool->lock held, which debugobjects does not mind as
+ * long as it has nothing to repair.
+ */
+static void cmwq2_init_barrier(struct cmwq2_barrier *barrier, bool bh)
+{
+	static struct lock_class_key key[2];
+
+	CMWQ2_INIT_WORK_ONSTACK_KEY(&barrier->work, cmwq2_barrier_func, &key[bh]);
+	init_completion(&barrier->done);
+	barrier->waiter = current;
+}
+
+/*
  * Tie the barrier to a pending @target, or to the one that @busy runs. It is
  * in flight in the color of its target, so that a flush of the queue waits for
  * both, and has INACTIVE set, because it takes no slot of max_active.
@@ -40,6 +55,7 @@ static void cmwq2_insert_barrier(struct cmwq2_pwq *pwq, struct cmwq2_barrier *ba
 	struct list_head *before;
 	int color;
 
+	cmwq2_init_barrier(barrier, pwq->wq->flags & CMWQ2_WQ_BH);
 	if (busy) {
 		before = busy->scheduled.next;
 		color = busy->current_color;
@@ -57,8 +73,26 @@ static void cmwq2_insert_barrier(struct cmwq2_pwq *pwq, struct cmwq2_barrier *ba
 	cmwq2_insert_work(pwq, &barrier->work, before, flags);
 }
 
-static bool cmwq2_start_wait(struct cmwq2_work *work, struct cmwq2_barrier *barrier)
+/*
+ * For lockdep a wait for an item is a wait for those before it, too, where they
+ * run one by one, or may have to for want of another worker than the rescuer. An
+ * item that was cancelled runs already, and stands behind nobody.
+ */
+static void cmwq2_annotate_wait(struct cmwq2_wq *wq, struct cmwq2_work *work,
+				cmwq2_work_func_t func, bool cancelled)
 {
+	cmwq2_wait_map_work(wq, work);
+	if (cancelled)
+		return;
+	if (wq->saved_max_active == 1 || (wq->flags & CMWQ2_WQ_MEM_RECLAIM))
+		cmwq2_wait_map_wq(wq);
+	cmwq2_check_flush(wq, func);
+}
+
+static bool cmwq2_start_wait(struct cmwq2_work *work, struct cmwq2_barrier *barrier,
+			     bool cancelled)
+{
+	cmwq2_work_func_t func = work->func;
 	struct cmwq2_worker *busy = NULL;
 	struct cmwq2_pool *pool;
 	struct cmwq2_pwq *pwq;
@@ -83,6 +117,9 @@ static bool cmwq2_start_wait(struct cmwq2_work *work, struct cmwq2_barrier *barr
 		cmwq2_insert_barrier(pwq, barrier, work, busy);
 	barrier->bh_pool = pool->bh ? pool : NULL;
 	raw_spin_unlock_irq(&pool->lock);
+	/* The item may be done and its queue gone, but for RCU. */
+	if (pwq)
+		cmwq2_annotate_wait(pwq->wq, work, func, cancelled);
 	rcu_read_unlock();
 	return pwq;
 }
@@ -100,19 +137,15 @@ static bool cmwq2_start_wait(struct cmwq2_work *work, struct cmwq2_barrier *barr
 bool cmwq2_wait_for_work(struct cmwq2_work *work, bool cancelled)
 {
 	struct cmwq2_barrier barrier;
-	bool waited;
 
-	CMWQ2_INIT_WORK_ONSTACK(&barrier.work, cmwq2_barrier_func);
-	init_completion(&barrier.done);
-	barrier.waiter = current;
-
-	waited = cmwq2_start_wait(work, &barrier);
-	if (waited && cancelled && barrier.bh_pool)
+	if (!cmwq2_start_wait(work, &barrier, cancelled))
+		return false;
+	if (cancelled && barrier.bh_pool)
 		cmwq2_bh_wait(barrier.bh_pool, &barrier.done);
-	else if (waited)
+	else
 		wait_for_completion(&barrier.done);
 	cmwq2_destroy_work_on_stack(&barrier.work);
-	return waited;
+	return true;
 }
 
 /**

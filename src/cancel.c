@@ -29,6 +29,7 @@ static void cmwq2_unqueue(struct cmwq2_work *work, struct cmwq2_pwq *pwq)
 			cmwq2_kick_pool(pool);
 	}
 	list_del_init(&work->entry);
+	cmwq2_debug_deactivate(work);
 
 	/* Before the pwq may go away. INACTIVE stays in @data: it has no slot. */
 	cmwq2_work_off_queue(work, cmwq2_pool_bits(pool), 0);

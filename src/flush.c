@@ -17,6 +17,7 @@
 #include <linux/jiffies.h>
 #include <linux/mutex.h>
 
+#include "lockdep.h"
 #include "work.h"
 
 static int cmwq2_next_color(int color)
@@ -120,6 +121,36 @@ static bool cmwq2_join_flush(struct cmwq2_wq *wq, struct cmwq2_flusher *me)
 	return false;
 }
 
+/**
+ * cmwq2_check_flush - complain of a wait that memory shortage can make endless
+ * @wq: what is waited for
+ * @func: for one item of it, or NULL
+ *
+ * Who is needed to free memory must not wait for a queue that may need memory
+ * to go on, for lack of a rescuer. Legacy queues have a rescuer whether or not
+ * they need one.
+ *
+ * Context: any, no lock held.
+ */
+void cmwq2_check_flush(struct cmwq2_wq *wq, cmwq2_work_func_t func)
+{
+	struct cmwq2_worker *worker;
+	struct cmwq2_pwq *pwq;
+
+	if (wq->flags & CMWQ2_WQ_MEM_RECLAIM)
+		return;
+
+	WARN_ONCE(current->flags & PF_MEMALLOC,
+		  "%s[%d] has PF_MEMALLOC and waits for %s (%ps), which has no rescuer\n",
+		  current->comm, current->pid, wq->name, func);
+	worker = cmwq2_current_worker();
+	pwq = worker ? worker->current_pwq : NULL;
+	WARN_ONCE(pwq && (pwq->wq->flags & CMWQ2_WQ_MEM_RECLAIM) &&
+		  !(pwq->wq->flags & CMWQ2_WQ_LEGACY),
+		  "%ps of %s, which has a rescuer, waits for %s (%ps), which has none\n",
+		  worker->current_func, pwq->wq->name, wq->name, func);
+}
+
 /* Release those that waited for the color that is gone. */
 static void cmwq2_release_flushers(struct cmwq2_wq *wq)
 {
@@ -191,6 +222,7 @@ void __cmwq2_flush_workqueue(struct cmwq2_wq *wq)
 	might_sleep();
 	INIT_LIST_HEAD(&me.list);
 	init_completion(&me.done);
+	cmwq2_wait_map_wq(wq);
 
 	mutex_lock(&wq->mutex);
 	wait = cmwq2_join_flush(wq, &me);
@@ -198,6 +230,7 @@ void __cmwq2_flush_workqueue(struct cmwq2_wq *wq)
 	if (!wait)
 		return;
 
+	cmwq2_check_flush(wq, NULL);
 	wait_for_completion(&me.done);
 
 	/* Whoever is not first anymore by now has nothing to hand on. */

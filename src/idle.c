@@ -11,6 +11,8 @@
 #include <linux/slab.h>
 #include <linux/timer.h>
 
+#include <trace/events/cmwq2.h>
+
 #include "internal.h"
 
 /* A manager is idle in all but name: it works on no item. */
@@ -31,6 +33,7 @@ void cmwq2_worker_enter_idle(struct cmwq2_worker *worker)
 	pool->nr_idle++;
 	worker->flags |= CMWQ2_WORKER_IDLE;
 	worker->last_active = jiffies;
+	trace_cmwq2_worker_idle(pool, worker);
 
 	if (!timer_pending(&pool->idle_timer) && cmwq2_too_many_workers(pool))
 		mod_timer(&pool->idle_timer, jiffies + cmwq2_idle_timeout());
@@ -112,6 +115,7 @@ static void cmwq2_cull(struct kthread_work *work)
 	mutex_lock(&cmwq2_attach_mutex);
 	raw_spin_lock_irq(&pool->lock);
 	while ((worker = cmwq2_next_victim(pool))) {
+		trace_cmwq2_worker_cull(pool, worker);
 		cmwq2_worker_set_dying(worker, &dying);
 		pool->stat.culled++;
 	}

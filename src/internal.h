@@ -217,6 +217,16 @@ struct cmwq2_flusher {
 	struct completion	done;
 };
 
+/* A queue's lockdep map, see lockdep.h. */
+struct cmwq2_wq_map {
+#ifdef CONFIG_LOCKDEP
+	struct lockdep_map	*used;		/* I: @own or the user's */
+	struct lockdep_map	own;
+	struct lock_class_key	key;
+	char			name[CMWQ2_NAME_LEN + sizeof("(cmwq2_wq)")]; /* I */
+#endif
+};
+
 struct cmwq2_wq {
 	struct cmwq2_pwq __rcu * __percpu *cpu_pwq; /* WR: where a CPU queues */
 	struct cmwq2_pwq __rcu	*dfl_pwq;	/* WR: unbound queues: for any CPU */
@@ -245,6 +255,7 @@ struct cmwq2_wq {
 	struct list_head	list;		/* PR: cmwq2_workqueues */
 	struct rcu_head		rcu;
 	char			name[CMWQ2_NAME_LEN]; /* I */
+	struct cmwq2_wq_map	map;
 };
 
 /* Internal queue flags, above the public ones. */
@@ -281,6 +292,7 @@ extern struct kthread_worker *cmwq2_helper;	/* I: culls and releases */
 /* kick.c: pick, claim, wake */
 bool cmwq2_kick_pool_pick(struct cmwq2_pool *pool, struct cmwq2_wake_list *wl);
 bool cmwq2_kick_pool(struct cmwq2_pool *pool);
+struct cmwq2_pwq *cmwq2_first_pwq(struct cmwq2_pool *pool);
 void cmwq2_wake_up(struct cmwq2_wake_list *wl);
 
 static inline bool cmwq2_need_more_worker(struct cmwq2_pool *pool)
@@ -353,6 +365,8 @@ bool cmwq2_work_take_enabled(struct cmwq2_work *work);
 /* flush.c, barrier.c: waiting for items */
 bool cmwq2_wait_for_work(struct cmwq2_work *work, bool cancelled);
 void cmwq2_flush_color_done(struct cmwq2_pwq *pwq);
+void cmwq2_check_flush(struct cmwq2_wq *wq, cmwq2_work_func_t func);
+bool cmwq2_wait_for_work(struct cmwq2_work *work, bool cancelled);
 bool cmwq2_wq_is_empty(struct cmwq2_wq *wq);
 
 /* cancel.c: taking items back */

@@ -13,7 +13,9 @@
 #include <linux/cpumask.h>
 #include <linux/sched.h>
 
-#include "internal.h"
+#include <trace/events/cmwq2.h>
+
+#include "work.h"
 
 /*
  * Last come, first kicked: kicks in a row go to the same worker, which does
@@ -32,6 +34,16 @@ static struct cmwq2_worker *cmwq2_first_idle(struct cmwq2_pool *pool)
 	return list_first_entry_or_null(from, struct cmwq2_worker, entry);
 }
 
+/* Whose item waits first, for statistics; NULL if there is none. pool->lock held. */
+struct cmwq2_pwq *cmwq2_first_pwq(struct cmwq2_pool *pool)
+{
+	struct cmwq2_work *work = list_first_entry_or_null(&pool->worklist,
+							   struct cmwq2_work, entry);
+
+	/* A rescuer's cursor has none. */
+	return work ? cmwq2_work_pwq(work) : NULL;
+}
+
 /*
  * A worker of a non-strict pool may have been moved out of the pod by the
  * scheduler. It is about to be woken, so this is the cheap moment to bring it
@@ -40,6 +52,7 @@ static struct cmwq2_worker *cmwq2_first_idle(struct cmwq2_pool *pool)
 static void cmwq2_repatriate(struct cmwq2_pool *pool, struct task_struct *task)
 {
 #ifdef CONFIG_SMP
+	struct cmwq2_pwq *pwq;
 	unsigned int cpu;
 
 	if (pool->attrs->affn_strict ||
@@ -47,8 +60,12 @@ static void cmwq2_repatriate(struct cmwq2_pool *pool, struct task_struct *task)
 		return;
 
 	cpu = cpumask_any_and_distribute(pool->pod, cpu_online_mask);
-	if (cpu < nr_cpu_ids)
-		WRITE_ONCE(task->wake_cpu, cpu);
+	if (cpu >= nr_cpu_ids)
+		return;
+	WRITE_ONCE(task->wake_cpu, cpu);
+	pwq = cmwq2_first_pwq(pool);
+	if (pwq)
+		pwq->stat.repatriated++;
 #endif
 }
 
@@ -64,6 +81,12 @@ static void cmwq2_claim(struct cmwq2_pool *pool, struct cmwq2_worker *worker)
 	pool->idle_since_kick = false;
 }
 
+static void cmwq2_wake_task(struct task_struct *task)
+{
+	trace_cmwq2_wake(task);
+	wake_up_process(task);
+}
+
 /**
  * cmwq2_wake_up - wake what was picked
  * @wl: wake list, empty afterwards
@@ -74,7 +97,7 @@ static void cmwq2_claim(struct cmwq2_pool *pool, struct cmwq2_worker *worker)
 void cmwq2_wake_up(struct cmwq2_wake_list *wl)
 {
 	while (wl->nr)
-		wake_up_process(wl->task[--wl->nr]);
+		cmwq2_wake_task(wl->task[--wl->nr]);
 }
 
 static void cmwq2_wake_later(struct cmwq2_wake_list *wl, struct task_struct *task)
@@ -123,9 +146,10 @@ bool cmwq2_kick_pool_pick(struct cmwq2_pool *pool, struct cmwq2_wake_list *wl)
 		pool->stat.coalesced++;
 	cmwq2_repatriate(pool, worker->task);
 	cmwq2_claim(pool, worker);
+	trace_cmwq2_kick(pool, worker);
 
 	if (pool->wake == CMWQ2_WAKE_LOCKED)
-		wake_up_process(worker->task);
+		cmwq2_wake_task(worker->task);
 	else
 		cmwq2_wake_later(wl, worker->task);
 	return true;

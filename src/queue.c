@@ -7,6 +7,8 @@
 #include <linux/kthread.h>
 #include <linux/topology.h>
 
+#include <trace/events/cmwq2.h>
+
 #include "work.h"
 
 /**
@@ -21,6 +23,7 @@
 void cmwq2_insert_work(struct cmwq2_pwq *pwq, struct cmwq2_work *work,
 		       struct list_head *head, unsigned long flags)
 {
+	cmwq2_debug_activate(work);
 	work->queued_at = jiffies;
 	cmwq2_work_on_pwq(work, pwq, flags);
 	list_add_tail(&work->entry, head);
@@ -118,6 +121,7 @@ static void cmwq2_insert_and_pick(struct cmwq2_pwq *pwq, struct cmwq2_work *work
 		return;
 	}
 
+	trace_cmwq2_activate_work(pwq, work);
 	if (list_empty(&pool->worklist))
 		pool->progress_at = jiffies;
 	cmwq2_insert_work(pwq, work, &pool->worklist, flags);
@@ -146,8 +150,10 @@ bool cmwq2_queue_claimed(int cpu, struct cmwq2_wq *wq, struct cmwq2_work *work)
 
 	rcu_read_lock();
 	pwq = cmwq2_lock_pwq(cpu, wq, work);
-	if (!WARN_ON(!list_empty(&work->entry)))
+	if (!WARN_ON(!list_empty(&work->entry))) {
+		trace_cmwq2_queue_work(cpu, pwq, work);
 		cmwq2_insert_and_pick(pwq, work, &wl);
+	}
 	raw_spin_unlock(&pwq->pool->lock);
 	/* RCU keeps the picked task from being freed up to here. */
 	cmwq2_wake_up(&wl);

@@ -14,6 +14,8 @@
 #include <linux/sched.h>
 #include <linux/slab.h>
 
+#include <trace/events/cmwq2.h>
+
 #include "work.h"
 
 DEFINE_RAW_SPINLOCK(cmwq2_mayday_lock);
@@ -47,6 +49,8 @@ static void cmwq2_send_mayday(struct cmwq2_pwq *pwq)
 	if (!wq->rescuer || !list_empty(&pwq->mayday_node))
 		return;
 	pwq->pool->stat.maydays++;
+	pwq->stat.mayday++;
+	trace_cmwq2_mayday(pwq);
 	list_add_tail(&pwq->mayday_node, &wq->maydays);
 	cmwq2_pwq_get(pwq);
 	wake_up_process(wq->rescuer->task);
@@ -105,6 +109,7 @@ static bool cmwq2_assign_rescue(struct cmwq2_pwq *pwq, struct cmwq2_worker *resc
 		if (cmwq2_assign_work(work, rescuer, &next)) {
 			list_move_tail(cursor, &next->entry);
 			pwq->stat.rescued++;
+			trace_cmwq2_rescue(pwq, work);
 			return true;
 		}
 	}

@@ -73,6 +73,13 @@ bool cmwq2_worker_uncount(struct cmwq2_worker *worker)
 	return atomic_dec_and_test(&worker->pool->nr_running);
 }
 
+/* Context: the pool's lock held. Between two items a worker has no pwq. */
+static void cmwq2_count_cm_wakeup(struct cmwq2_pwq *pwq)
+{
+	if (pwq)
+		pwq->stat.cm_wakeup++;
+}
+
 static void cmwq2_kick_blocked(struct cmwq2_pool *pool, unsigned long *counter)
 {
 	CMWQ2_DEFINE_WAKE_LIST(wl);
@@ -80,8 +87,10 @@ static void cmwq2_kick_blocked(struct cmwq2_pool *pool, unsigned long *counter)
 
 	rcu_read_lock();
 	raw_spin_lock_irqsave(&pool->lock, flags);
-	if (cmwq2_kick_pool_pick(pool, &wl) && counter)
+	if (cmwq2_kick_pool_pick(pool, &wl) && counter) {
 		(*counter)++;
+		cmwq2_count_cm_wakeup(cmwq2_first_pwq(pool));
+	}
 	raw_spin_unlock_irqrestore(&pool->lock, flags);
 	cmwq2_wake_up(&wl);
 	rcu_read_unlock();
@@ -149,8 +158,10 @@ static noinline void cmwq2_tp_block(void)
 	pool = worker->pool;
 	rcu_read_lock();
 	raw_spin_lock_irqsave(&pool->lock, flags);
-	if (cmwq2_worker_uncount(worker) && cmwq2_kick_pool_pick(pool, &wl))
+	if (cmwq2_worker_uncount(worker) && cmwq2_kick_pool_pick(pool, &wl)) {
 		pool->stat.cm_wakeups++;
+		cmwq2_count_cm_wakeup(worker->current_pwq);
+	}
 	raw_spin_unlock_irqrestore(&pool->lock, flags);
 	cmwq2_wake_up(&wl);
 	rcu_read_unlock();

@@ -15,6 +15,9 @@
 #include <linux/sched/debug.h>
 #include <linux/slab.h>
 
+#include <trace/events/cmwq2.h>
+
+#include "lockdep.h"
 #include "work.h"
 
 /*
@@ -236,6 +239,7 @@ struct cmwq2_worker *cmwq2_worker_create(struct cmwq2_pool *pool)
 	raw_spin_lock_irq(&pool->lock);
 	pool->nr_workers++;
 	pool->stat.created++;
+	trace_cmwq2_worker_create(pool, worker);
 	cmwq2_worker_enter_idle(worker);
 	/* Under the lock: without it the culler could have reaped the task. */
 	wake_up_process(task);
@@ -257,6 +261,7 @@ err_free:
  */
 void cmwq2_worker_reap(struct cmwq2_worker *worker)
 {
+	trace_cmwq2_worker_die(worker->pool, worker);
 	ida_free(&worker->pool->worker_ida, worker->id);
 	cmwq2_kthread_stop_put(worker->task);
 	kfree(worker);
@@ -454,6 +459,7 @@ static void cmwq2_begin_work(struct cmwq2_worker *worker, struct cmwq2_work *wor
 	worker->current_work = work;
 	hash_add(pool->busy_hash, &worker->hentry, (unsigned long)work);
 	list_del_init(&work->entry);
+	cmwq2_debug_deactivate(work);
 }
 
 static void cmwq2_end_work(struct cmwq2_worker *worker)
@@ -479,9 +485,11 @@ static void cmwq2_process_one(struct cmwq2_worker *worker, struct cmwq2_work *wo
 	struct cmwq2_pwq *pwq = cmwq2_data_pwq(data);
 	struct cmwq2_pool *pool = worker->pool;
 	struct cmwq2_context context;
+	struct cmwq2_run_map map;
 	CMWQ2_DEFINE_WAKE_LIST(wl);
 
 	cmwq2_begin_work(worker, work);
+	cmwq2_run_map_copy(&map, work);
 	if (unlikely(pwq->wq->flags & CMWQ2_WQ_CPU_INTENSIVE))
 		cmwq2_worker_set_flags(worker, CMWQ2_WORKER_INTENSIVE);
 	/*
@@ -498,7 +506,11 @@ static void cmwq2_process_one(struct cmwq2_worker *worker, struct cmwq2_work *wo
 	rcu_read_unlock();
 
 	context = cmwq2_context();
+	cmwq2_run_map_acquire(&map, pwq->wq);
+	trace_cmwq2_execute_start(worker, work);
 	worker->current_func(work);
+	trace_cmwq2_execute_end(worker, work);
+	cmwq2_run_map_release(&map, pwq->wq);
 	cmwq2_check_context(context, worker->current_func);
 	/* An item that queues itself for ever must not starve stop_machine(). */
 	if (worker->task)

@@ -12,6 +12,7 @@
 #include <linux/slab.h>
 #include <linux/stdarg.h>
 
+#include "lockdep.h"
 #include "work.h"
 
 LIST_HEAD(cmwq2_workqueues);
@@ -114,6 +115,7 @@ static void cmwq2_wq_free_rcu(struct rcu_head *rcu)
 /* With its last pwq gone. Queueing looks at the queue under RCU. */
 void cmwq2_wq_free(struct cmwq2_wq *wq)
 {
+	cmwq2_wq_map_exit(wq);
 	call_rcu(&wq->rcu, cmwq2_wq_free_rcu);
 }
 
@@ -238,7 +240,8 @@ static struct cmwq2_wq *cmwq2_wq_create(const char *name, unsigned int flags, in
 }
 
 static __printf(1, 0) struct cmwq2_wq *cmwq2_wq_alloc(const char *fmt, unsigned int flags,
-						      int max_active, va_list args)
+						      int max_active, struct lockdep_map *map,
+						      va_list args)
 {
 	char name[CMWQ2_NAME_LEN];
 	struct cmwq2_wq *wq;
@@ -256,7 +259,9 @@ static __printf(1, 0) struct cmwq2_wq *cmwq2_wq_alloc(const char *fmt, unsigned 
 
 	__module_get(THIS_MODULE);
 	wq = cmwq2_wq_create(name, flags, max_active);
-	if (!wq)
+	if (wq)
+		cmwq2_wq_map_init(wq, map);
+	else
 		module_put(THIS_MODULE);
 	return wq;
 }
@@ -283,11 +288,40 @@ struct cmwq2_wq *cmwq2_alloc_workqueue(const char *fmt, unsigned int flags,
 	va_list args;
 
 	va_start(args, max_active);
-	wq = cmwq2_wq_alloc(fmt, flags, max_active, args);
+	wq = cmwq2_wq_alloc(fmt, flags, max_active, NULL, args);
 	va_end(args);
 	return wq;
 }
 EXPORT_SYMBOL_GPL(cmwq2_alloc_workqueue);
+
+#ifdef CONFIG_LOCKDEP
+/**
+ * cmwq2_alloc_workqueue_lockdep_map - make a workqueue with the caller's map
+ * @fmt: see cmwq2_alloc_workqueue()
+ * @flags: likewise
+ * @max_active: likewise
+ * @map: initialised, outlives the queue, may serve several; NULL for one of the
+ *	queue's own
+ *
+ * For those who make and destroy many queues: a queue that has a map of its
+ * own uses up one of lockdep's classes. Only there with CONFIG_LOCKDEP.
+ *
+ * Context: process, may sleep, GFP_KERNEL.
+ * Return: the queue, or NULL with a message.
+ */
+struct cmwq2_wq *cmwq2_alloc_workqueue_lockdep_map(const char *fmt, unsigned int flags,
+						   int max_active, struct lockdep_map *map, ...)
+{
+	struct cmwq2_wq *wq;
+	va_list args;
+
+	va_start(args, map);
+	wq = cmwq2_wq_alloc(fmt, flags, max_active, map, args);
+	va_end(args);
+	return wq;
+}
+EXPORT_SYMBOL_GPL(cmwq2_alloc_workqueue_lockdep_map);
+#endif
 
 static void cmwq2_devm_destroy(void *wq)
 {
@@ -311,7 +345,7 @@ struct cmwq2_wq *cmwq2_devm_alloc_workqueue(struct device *dev, const char *fmt,
 	va_list args;
 
 	va_start(args, max_active);
-	wq = cmwq2_wq_alloc(fmt, flags, max_active, args);
+	wq = cmwq2_wq_alloc(fmt, flags, max_active, NULL, args);
 	va_end(args);
 	/* Destroys it if it cannot be remembered. */
 	if (wq && devm_add_action_or_reset(dev, cmwq2_devm_destroy, wq))
@@ -461,6 +495,9 @@ void cmwq2_wq_stats(struct cmwq2_wq *wq, struct cmwq2_wq_stats *st)
 		raw_spin_lock_irq(&pwq->pool->lock);
 		st->started += pwq->stat.started;
 		st->completed += pwq->stat.completed;
+		st->cm_wakeup += pwq->stat.cm_wakeup;
+		st->repatriated += pwq->stat.repatriated;
+		st->mayday += pwq->stat.mayday;
 		st->rescued += pwq->stat.rescued;
 		raw_spin_unlock_irq(&pwq->pool->lock);
 	}
@@ -535,6 +572,7 @@ int cmwq2_system_wqs_init(void)
 			cmwq2_system_wqs_exit();
 			return -ENOMEM;
 		}
+		cmwq2_wq_map_init(*cmwq2_system_wqs[i].wq, NULL);
 	}
 	return 0;
 }

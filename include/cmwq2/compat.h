@@ -167,4 +167,13 @@ static inline int cmwq2_llc_id(int cpu)
 #define CMWQ2_BIN_ATTRIBUTE	const struct bin_attribute
 #endif
 
+/*
+ * __assign_str() takes its source from __string(): v6.10. Drop with 6.9.
+ */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 10, 0)
+#define CMWQ2_ASSIGN_STR(dst, src)	__assign_str(dst, src)
+#else
+#define CMWQ2_ASSIGN_STR(dst, src)	__assign_str(dst)
+#endif
+
 #endif /* CMWQ2_COMPAT_H */

@@ -45,12 +45,20 @@ struct cmwq2_pool_stats {
  * struct cmwq2_wq_stats - counters of a queue, summed over its pwqs
  * @started: items whose function was called
  * @completed: items whose function returned
+ * @cm_wakeup: workers woken because the last running one blocked in an item of
+ *	this queue; with hook=pn because it left one of this queue waiting
+ * @repatriated: workers brought back into their pod on being woken, when an item
+ *	of this queue was the first that waited
+ * @mayday: distress calls to the rescuer
  * @rescued: of the started ones run by the rescuer
  * @refused: items turned away because the queue was draining or going away
  */
 struct cmwq2_wq_stats {
 	unsigned long	started;
 	unsigned long	completed;
+	unsigned long	cm_wakeup;
+	unsigned long	repatriated;
+	unsigned long	mayday;
 	unsigned long	rescued;
 	unsigned long	refused;
 };

@@ -361,6 +361,16 @@ struct cmwq2_wq *cmwq2_devm_alloc_workqueue(struct device *dev, const char *fmt,
 #define cmwq2_create_singlethread_workqueue(name)			\
 	cmwq2_alloc_ordered_workqueue("%s", CMWQ2_WQ_LEGACY | CMWQ2_WQ_MEM_RECLAIM, name)
 
+#ifdef CONFIG_LOCKDEP
+__printf(1, 5)
+struct cmwq2_wq *cmwq2_alloc_workqueue_lockdep_map(const char *fmt, unsigned int flags,
+						   int max_active, struct lockdep_map *map, ...);
+
+#define cmwq2_alloc_ordered_workqueue_lockdep_map(fmt, flags, map, args...) \
+	cmwq2_alloc_workqueue_lockdep_map(fmt, CMWQ2_WQ_UNBOUND | CMWQ2_WQ_ORDERED | (flags), \
+					  1, map, ##args)
+#endif
+
 void cmwq2_destroy_workqueue(struct cmwq2_wq *wq);
 
 /* Attributes and limits. */

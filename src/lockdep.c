@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A queue's lockdep map over its life, and waiting. Only built with
+ * CONFIG_LOCKDEP; see lockdep.h.
+ */
+#include <linux/kernel.h>
+
+#include "lockdep.h"
+
+/**
+ * cmwq2_wq_map_init - give a queue its map
+ * @wq: queue that has no items yet
+ * @map: the user's, or NULL for one of its own with a class of its own
+ *
+ * Context: process.
+ */
+void cmwq2_wq_map_init(struct cmwq2_wq *wq, struct lockdep_map *map)
+{
+	struct cmwq2_wq_map *m = &wq->map;
+
+	m->used = map ?: &m->own;
+	if (map)
+		return;
+	lockdep_register_key(&m->key);
+	snprintf(m->name, sizeof(m->name), "(cmwq2_wq)%s", wq->name);
+	lockdep_init_map(&m->own, m->name, &m->key, 0);
+}
+
+/**
+ * cmwq2_wq_map_exit - take a queue's class back
+ * @wq: queue without pwqs; or one that never got a map
+ *
+ * Readers of lockdep's lists may still look at the name: the queue's memory
+ * must outlive an RCU grace period from here on.
+ *
+ * Context: process, may sleep.
+ */
+void cmwq2_wq_map_exit(struct cmwq2_wq *wq)
+{
+	if (wq->map.used == &wq->map.own)
+		lockdep_unregister_key(&wq->map.key);
+}
+
+static void cmwq2_wait_map(struct lockdep_map *map, bool bh)
+{
+	/* The items take it in softirq context: so must we, or it looks unsafe. */
+	if (bh)
+		local_bh_disable();
+	lock_map_acquire(map);
+	lock_map_release(map);
+	if (bh)
+		local_bh_enable();
+}
+
+/* Before waiting for all items of @wq. */
+void cmwq2_wait_map_wq(struct cmwq2_wq *wq)
+{
+	cmwq2_wait_map(wq->map.used, wq->flags & CMWQ2_WQ_BH);
+}
+
+/* Before waiting for @work, which is on @wq or runs there. */
+void cmwq2_wait_map_work(struct cmwq2_wq *wq, struct cmwq2_work *work)
+{
+	cmwq2_wait_map(&work->map, wq->flags & CMWQ2_WQ_BH);
+}
