@@ -529,6 +529,7 @@ static void repatriation_is_counted(struct kunit *test)
 	struct tw_item *it = tw_item(e, fn_stray);
 	struct cmwq2_attrs *attrs = cmwq2_alloc_workqueue_attrs();
 	int here = tw_cpu(0), ret;
+	unsigned long was;
 
 	KUNIT_ASSERT_NOT_NULL(test, attrs);
 	attrs->affn_scope = CMWQ2_AFFN_CPU;
@@ -542,11 +543,12 @@ static void repatriation_is_counted(struct kunit *test)
 	tw_queue_on(here, w, it);
 	tw_flush_wq(w);
 	TW_POLL(e, tw_pool_idle(w, here), "the pool to come to rest");
-	KUNIT_EXPECT_EQ(test, tw_wq_stats(w).repatriated, 0);
+	/* A worker that is new may have been moved by the scheduler, too. */
+	was = tw_wq_stats(w).repatriated;
 	/* Last come, first kicked: the stray one. */
 	tw_queue_on(here, w, it);
 	tw_flush_wq(w);
-	KUNIT_EXPECT_EQ(test, tw_wq_stats(w).repatriated, 1);
+	KUNIT_EXPECT_EQ(test, tw_wq_stats(w).repatriated, was + 1);
 }
 
 static struct kunit_case trace_cases[] = {

@@ -33,6 +33,10 @@ def _fault(name: str, vehicle: str, cause: str, **more: object) -> Case:
     return Case(name, vehicle, cause, settings={"FAULT": name}, **more)  # type: ignore
 
 
+def _misuse(name: str, vehicle: str, cause: str, **more: object) -> Case:
+    return Case(f"misuse {name}", vehicle, cause, settings={"FAULT": f"misuse {name}"}, **more)  # type: ignore
+
+
 def _suite(name: str, cause: str, names: list, status: int = EXIT_FAILED) -> Case:
     return Case(name, "uml", cause, status, "kunit", suites=names, settings={
         "SUITES": " ".join(names), "SHELL_SUITES": "", "KUNIT_MODULE": "selftest_kunit", "KUNIT_NEEDS": ""})
@@ -53,6 +57,16 @@ CASES = [
     _fault("kasan", "debug", r"KASAN: .*out-of-bounds.*do_kasan"),
     _fault("sleep", "debug", r"scheduling while atomic|sleeping function called from invalid context"),
     _fault("leak", "debug", r"kmemleak: .*selftest"),
+    # what the engine's debugging aids notice
+    _misuse("none", "debug", "", status=EXIT_PASSED),
+    _misuse("flush", "debug", r"possible circular locking dependency"),
+    _misuse("queue", "debug", r"possible circular locking dependency"),
+    _misuse("cancel", "debug", r"possible circular locking dependency"),
+    _misuse("reclaim", "uml", r"WARNING: .*cmwq2_check_flush"),
+    _misuse("memalloc", "uml", r"WARNING: .*cmwq2_check_flush"),
+    _misuse("free", "debug", r"ODEBUG: free active .*object type: cmwq2_work hint: idle_fn"),
+    _misuse("init", "debug", r"ODEBUG: init active .*object type: cmwq2_work hint: idle_fn"),
+    _misuse("stack", "debug", r"ODEBUG: object .* is on stack .*NOT annotated"),
     # what only the clock or the silence tells
     _fault("hang", "uml", r"hang: .*fault hang", limit=4),
     _fault("lost", "uml", r"without a verdict", status=EXIT_LOST),

@@ -54,8 +54,9 @@ def build(kernel: Kernel) -> list:
 
 
 def build_selftest(kernel: Kernel) -> list:
-    """The modules that misbehave on purpose."""
-    return _build(kernel.build, f"{kernel.vehicle.name}-selftest", [(SELFTEST, ".")])
+    """The modules that misbehave on purpose, and the engine, which one of them misuses."""
+    return _build(kernel.build, f"{kernel.vehicle.name}-selftest",
+                  [(SELFTEST, "."), (ROOT / "include", "include"), (ROOT / "src", "src")])
 
 
 def _build(kdir: Path, name: str, sources: list) -> list:

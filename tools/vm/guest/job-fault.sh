@@ -35,6 +35,9 @@ truncated)
 	end
 	head -n 6 /results/ktap/selftest_truncated > /tmp/cut
 	save ktap/selftest_truncated < /tmp/cut ;;
+"misuse "*)
+	load cmwq2 && load selftest_cmwq2 fault="${FAULT#misuse }" && unload selftest_cmwq2 &&
+		unload cmwq2 ;;
 *)
 	load selftest fault="$FAULT" && unload selftest ;;
 esac
