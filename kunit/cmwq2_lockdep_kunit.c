@@ -231,16 +231,18 @@ static void fn_note_class(struct tw_item *it)
  * Each queue has a class, and gives it back: a key at an address that is
  * registered already would be complained of.
  */
-static void class_for_each_queue(struct kunit *test)
+static void queues_have_classes(struct kunit *test)
 {
 	struct tw_env *e = tw_env_cmwq2(test);
 	struct tw_item *it[2] = { tw_item(e, fn_note_class), tw_item(e, fn_note_class) };
 	int i;
 
 	for (i = 0; i < NR_QUEUES; i++) {
-		struct tw_wq *w[2] = { tw_alloc(e, TW_PERCPU, 0), tw_alloc(e, TW_UNBOUND, 0) };
+		struct tw_wq *w[2];
 		int k;
 
+		w[0] = tw_alloc(e, TW_PERCPU, 0);
+		w[1] = tw_alloc(e, TW_UNBOUND, 0);
 		for (k = 0; k < 2; k++) {
 			it[k]->ctx = NULL;
 			tw_queue(w[k], it[k]);
@@ -283,7 +285,7 @@ static struct kunit_case lockdep_cases[] = {
 	KUNIT_CASE_PARAM(item_holds_both, engine_gen_params),
 	KUNIT_CASE_PARAM(waiter_takes_them, engine_gen_params),
 	KUNIT_CASE_PARAM(idle_item_takes_none, engine_gen_params),
-	KUNIT_CASE(class_for_each_queue),
+	KUNIT_CASE(queues_have_classes),
 	KUNIT_CASE_PARAM(item_waits_for_item, engine_gen_params),
 	{}
 };

@@ -44,35 +44,45 @@ static struct tr_log {
 	struct tr_event	event[TR_MAX];
 } tr_log = { .lock = __RAW_SPIN_LOCK_UNLOCKED(tr_log.lock) };
 
-static void tr_add(struct tr_event event)
+static void tr_add(const struct tr_event *event)
 {
 	unsigned long flags;
 
 	raw_spin_lock_irqsave(&tr_log.lock, flags);
 	if (tr_log.nr < TR_MAX)
-		tr_log.event[tr_log.nr] = event;
+		tr_log.event[tr_log.nr] = *event;
 	tr_log.nr++;
 	raw_spin_unlock_irqrestore(&tr_log.lock, flags);
 }
 
 static void on_queue(void *data, int req_cpu, struct cmwq2_pwq *pwq, struct cmwq2_work *work)
 {
-	tr_add((struct tr_event) { TR_QUEUE, .work = work, .func = work->func, .wq = pwq->wq,
-				   .req_cpu = req_cpu, .cpu = pwq->pool->cpu,
-				   .pool = pwq->pool->id });
+	struct tr_event event = {
+		.kind = TR_QUEUE, .work = work, .func = work->func, .wq = pwq->wq,
+		.req_cpu = req_cpu, .cpu = pwq->pool->cpu, .pool = pwq->pool->id,
+	};
+
+	tr_add(&event);
 }
 
 static void on_activate(void *data, struct cmwq2_pwq *pwq, struct cmwq2_work *work)
 {
-	tr_add((struct tr_event) { TR_ACTIVATE, .work = work, .func = work->func, .wq = pwq->wq,
-				   .pool = pwq->pool->id });
+	struct tr_event event = {
+		.kind = TR_ACTIVATE, .work = work, .func = work->func, .wq = pwq->wq,
+		.pool = pwq->pool->id,
+	};
+
+	tr_add(&event);
 }
 
 static void tr_execute(enum tr_kind kind, struct cmwq2_worker *worker, struct cmwq2_work *work)
 {
-	tr_add((struct tr_event) { kind, .work = work, .func = worker->current_func,
-				   .pool = worker->pool->id, .worker = worker->id,
-				   .pid = worker->task->pid });
+	struct tr_event event = {
+		.kind = kind, .work = work, .func = worker->current_func,
+		.pool = worker->pool->id, .worker = worker->id, .pid = worker->task->pid,
+	};
+
+	tr_add(&event);
 }
 
 static void on_start(void *data, struct cmwq2_worker *worker, struct cmwq2_work *work)
@@ -87,8 +97,12 @@ static void on_end(void *data, struct cmwq2_worker *worker, struct cmwq2_work *w
 
 static void tr_worker(enum tr_kind kind, struct cmwq2_pool *pool, struct cmwq2_worker *worker)
 {
-	tr_add((struct tr_event) { kind, .pool = pool->id, .worker = worker->id,
-				   .pid = worker->task->pid });
+	struct tr_event event = {
+		.kind = kind, .pool = pool->id, .worker = worker->id,
+		.pid = worker->task->pid,
+	};
+
+	tr_add(&event);
 }
 
 static void on_kick(void *data, struct cmwq2_pool *pool, struct cmwq2_worker *worker)
@@ -118,40 +132,67 @@ static void on_die(void *data, struct cmwq2_pool *pool, struct cmwq2_worker *wor
 
 static void on_wake(void *data, struct task_struct *task)
 {
-	tr_add((struct tr_event) { TR_WAKE, .pid = task->pid });
+	struct tr_event event = {
+		.kind = TR_WAKE, .pid = task->pid,
+	};
+
+	tr_add(&event);
 }
 
 static void on_mayday(void *data, struct cmwq2_pwq *pwq)
 {
-	tr_add((struct tr_event) { TR_MAYDAY, .wq = pwq->wq, .pool = pwq->pool->id });
+	struct tr_event event = {
+		.kind = TR_MAYDAY, .wq = pwq->wq, .pool = pwq->pool->id,
+	};
+
+	tr_add(&event);
 }
 
 static void on_rescue(void *data, struct cmwq2_pwq *pwq, struct cmwq2_work *work)
 {
-	tr_add((struct tr_event) { TR_RESCUE, .work = work, .func = work->func, .wq = pwq->wq,
-				   .pool = pwq->pool->id });
+	struct tr_event event = {
+		.kind = TR_RESCUE, .work = work, .func = work->func, .wq = pwq->wq,
+		.pool = pwq->pool->id,
+	};
+
+	tr_add(&event);
 }
 
 /* The kernel's own, found by name because they are not exported. */
 static void on_native_queue(void *data, int req_cpu, void *pwq, struct work_struct *work)
 {
-	tr_add((struct tr_event) { TR_QUEUE, .work = work, .func = work->func,
-				   .req_cpu = req_cpu });
+	struct tr_event event = {
+		.kind = TR_QUEUE, .work = work, .func = work->func, .req_cpu = req_cpu,
+	};
+
+	tr_add(&event);
 }
 
 static void on_native_activate(void *data, struct work_struct *work)
 {
-	tr_add((struct tr_event) { TR_ACTIVATE, .work = work, .func = work->func });
+	struct tr_event event = {
+		.kind = TR_ACTIVATE, .work = work, .func = work->func,
+	};
+
+	tr_add(&event);
 }
 
 static void on_native_start(void *data, struct work_struct *work)
 {
-	tr_add((struct tr_event) { TR_START, .work = work, .func = work->func });
+	struct tr_event event = {
+		.kind = TR_START, .work = work, .func = work->func,
+	};
+
+	tr_add(&event);
 }
 
 static void on_native_end(void *data, struct work_struct *work, work_func_t func)
 {
-	tr_add((struct tr_event) { TR_END, .work = work, .func = func });
+	struct tr_event event = {
+		.kind = TR_END, .work = work, .func = func,
+	};
+
+	tr_add(&event);
 }
 
 static struct tr_probe {

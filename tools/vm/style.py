@@ -33,7 +33,10 @@ IGNORED = {
 # The same for one file.
 IGNORED_IN = {
     COMPAT: {"LINUX_VERSION_CODE": "this is where it belongs, and the only place",
-             "CONST_STRUCT": "older kernels want it without const"},
+             "CONST_STRUCT": "older kernels want it without const",
+             "MACRO_ARG_UNUSED": "other kernels use it"},
+    "include/trace/events/cmwq2.h": {"OPEN_ENDED_LINE": "the form of all such headers",
+                                     "PARENTHESIS_ALIGNMENT": "the same"},
     "tools/vm/selftest/selftest.c": {"AVOID_BUG": "the harness has to notice one",
                                      "VOLATILE": "the compiler shall not see through the faults",
                                      "MSLEEP": "the fault is that it sleeps, not for how long"},

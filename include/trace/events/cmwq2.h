@@ -28,21 +28,21 @@ TRACE_EVENT(cmwq2_queue_work,
 	TP_ARGS(req_cpu, pwq, work),
 
 	TP_STRUCT__entry(
-		__field(void *, work)
-		__field(void *, function)
-		__string(workqueue, pwq->wq->name)
-		__field(int, req_cpu)
-		__field(int, cpu)
 		__field(u32, pool)
+		__field(int, cpu)
+		__field(int, req_cpu)
+		__field(void *, function)
+		__field(void *, work)
+		__string(workqueue, pwq->wq->name)
 	),
 
 	TP_fast_assign(
-		__entry->work = work;
-		__entry->function = work->func;
-		CMWQ2_ASSIGN_STR(workqueue, pwq->wq->name);
-		__entry->req_cpu = req_cpu;
-		__entry->cpu = pwq->pool->cpu;
 		__entry->pool = pwq->pool->id;
+		__entry->cpu = pwq->pool->cpu;
+		__entry->req_cpu = req_cpu;
+		__entry->function = work->func;
+		__entry->work = work;
+		CMWQ2_ASSIGN_STR(workqueue, pwq->wq->name);
 	),
 
 	TP_printk("work=%p function=%ps workqueue=%s req_cpu=%d cpu=%d pool=%u",
@@ -198,17 +198,17 @@ TRACE_EVENT(cmwq2_rescue,
 	TP_ARGS(pwq, work),
 
 	TP_STRUCT__entry(
-		__field(void *, work)
-		__field(void *, function)
-		__string(workqueue, pwq->wq->name)
 		__field(u32, pool)
+		__field(void *, function)
+		__field(void *, work)
+		__string(workqueue, pwq->wq->name)
 	),
 
 	TP_fast_assign(
-		__entry->work = work;
-		__entry->function = work->func;
-		CMWQ2_ASSIGN_STR(workqueue, pwq->wq->name);
 		__entry->pool = pwq->pool->id;
+		__entry->function = work->func;
+		__entry->work = work;
+		CMWQ2_ASSIGN_STR(workqueue, pwq->wq->name);
 	),
 
 	TP_printk("work=%p function=%ps workqueue=%s pool=%u", __entry->work,
