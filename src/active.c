@@ -38,18 +38,21 @@ static bool cmwq2_nna_take(struct cmwq2_nna *nna)
 
 /*
  * Nothing free: get in line and look again. Either a slot that is given back at
- * the same time is seen here, or this pwq is seen in the line there.
+ * the same time is seen here, or this pwq is seen in the line there. One that
+ * was in line before stays, which does no harm.
  */
 static bool cmwq2_nna_take_or_wait(struct cmwq2_nna *nna, struct cmwq2_pwq *pwq)
 {
-	bool taken;
+	bool waited, taken;
 
 	raw_spin_lock(&nna->lock);
-	list_add_tail(&pwq->pending_node, &nna->pending_pwqs);
+	waited = !list_empty(&pwq->pending_node);
+	if (!waited)
+		list_add_tail(&pwq->pending_node, &nna->pending_pwqs);
 	/* Pairs with atomic_dec_return() in cmwq2_pwq_dec_active(). */
 	smp_mb();
 	taken = cmwq2_nna_take(nna);
-	if (taken)
+	if (taken && !waited)
 		list_del_init(&pwq->pending_node);
 	raw_spin_unlock(&nna->lock);
 	return taken;
@@ -58,12 +61,15 @@ static bool cmwq2_nna_take_or_wait(struct cmwq2_nna *nna, struct cmwq2_pwq *pwq)
 /**
  * cmwq2_pwq_try_activate - get a slot of max_active for one item
  * @pwq: the item's pwq
+ * @fill: there may be more slots than before. Whoever gives a slot back passes
+ *	it on, which keeps the number of active items but does not raise it; so
+ *	those in line must ask themselves.
  *
  * Context: pwq->pool->lock held.
  * Return: whether there was one. If not, an unbound pwq stands in line and is
  * given one in its turn; the item must go on @pwq->inactive.
  */
-bool cmwq2_pwq_try_activate(struct cmwq2_pwq *pwq)
+bool cmwq2_pwq_try_activate(struct cmwq2_pwq *pwq, bool fill)
 {
 	struct cmwq2_nna *nna = cmwq2_pwq_nna(pwq);
 
@@ -73,8 +79,10 @@ bool cmwq2_pwq_try_activate(struct cmwq2_pwq *pwq)
 		if (pwq->nr_active >= READ_ONCE(pwq->wq->max_active))
 			return false;
 	} else {
+		if (unlikely(pwq->plugged))
+			return false;
 		/* Those in line do not jump it. */
-		if (!list_empty(&pwq->pending_node))
+		if (!list_empty(&pwq->pending_node) && !fill)
 			return false;
 		if (!cmwq2_nna_take(nna) && !cmwq2_nna_take_or_wait(nna, pwq))
 			return false;
@@ -94,6 +102,15 @@ static void cmwq2_activate_first(struct cmwq2_pwq *pwq)
 	trace_cmwq2_activate_work(pwq, work);
 	atomic_long_andnot(CMWQ2_WORK_INACTIVE, &work->data);
 	cmwq2_sched_order_insert();
+}
+
+/* Let the first inactive item go if there is one and a slot for it. */
+static bool cmwq2_try_activate_first(struct cmwq2_pwq *pwq, bool fill)
+{
+	if (list_empty(&pwq->inactive) || !cmwq2_pwq_try_activate(pwq, fill))
+		return false;
+	cmwq2_activate_first(pwq);
+	return true;
 }
 
 static void cmwq2_lock_other_pool(struct cmwq2_pool **locked, struct cmwq2_pool *pool)
@@ -155,8 +172,7 @@ static void cmwq2_pwq_dec_active(struct cmwq2_pwq *pwq)
 
 	pwq->nr_active--;
 	if (!nna) {
-		if (!list_empty(&pwq->inactive) && cmwq2_pwq_try_activate(pwq))
-			cmwq2_activate_first(pwq);
+		cmwq2_try_activate_first(pwq, false);
 		return;
 	}
 	/* Pairs with the barrier in cmwq2_nna_take_or_wait(). */
@@ -185,45 +201,74 @@ void cmwq2_pwq_dec_in_flight(struct cmwq2_pwq *pwq, unsigned long data)
 	cmwq2_pwq_put(pwq);
 }
 
-/**
- * cmwq2_pwq_fill_active - start inactive items after a limit was raised
- * @pwq: whose
- *
- * Context: pwq->pool->lock held. The caller kicks the pool.
- */
-static void cmwq2_pwq_fill_active(struct cmwq2_pwq *pwq)
+/* Start one more of the pwq's items after a limit was raised, if there is one. */
+static bool cmwq2_fill_one(struct cmwq2_pwq *pwq)
 {
-	struct cmwq2_nna *nna = cmwq2_pwq_nna(pwq);
+	bool started;
 
-	while (!list_empty(&pwq->inactive)) {
-		/* Standing in line already does not matter, it is being served. */
-		if (nna ? !cmwq2_nna_take(nna)
-			: pwq->nr_active >= READ_ONCE(pwq->wq->max_active))
-			break;
-		pwq->nr_active++;
-		cmwq2_activate_first(pwq);
+	raw_spin_lock_irq(&pwq->pool->lock);
+	started = cmwq2_try_activate_first(pwq, true);
+	if (started)
+		cmwq2_kick_pool(pwq->pool);
+	raw_spin_unlock_irq(&pwq->pool->lock);
+	return started;
+}
+
+/**
+ * cmwq2_unplug_oldest - let the oldest pwq of an ordered queue begin
+ * @wq: ordered workqueue with a pwq
+ *
+ * An ordered queue that got new attributes has its old pwqs beside the new one
+ * until their items are done. Only the oldest may run any, the others are
+ * plugged: items queued there are inactive. Called when one of them is gone.
+ *
+ * Context: process; wq->mutex held.
+ *
+ * Source: the plugging of ordered queues in kernel/workqueue.c.
+ */
+void cmwq2_unplug_oldest(struct cmwq2_wq *wq)
+{
+	struct cmwq2_pwq *pwq = list_first_entry(&wq->pwqs, struct cmwq2_pwq, pwqs_node);
+
+	lockdep_assert_held(&wq->mutex);
+
+	raw_spin_lock_irq(&pwq->pool->lock);
+	if (pwq->plugged) {
+		pwq->plugged = false;
+		/* The one that finds no slot puts the pwq in line for the next. */
+		while (cmwq2_try_activate_first(pwq, false))
+			;
+		cmwq2_kick_pool(pwq->pool);
 	}
+	raw_spin_unlock_irq(&pwq->pool->lock);
 }
 
 /**
  * cmwq2_nna_update_max - spread an unbound queue's max_active over the nodes
  * @wq: workqueue
  *
- * In proportion to their online CPUs, but no node gets less than min_active
- * and none more than max_active.
+ * In proportion to those of their CPUs that the queue may use and that are up,
+ * but no node gets less than min_active and none more than max_active.
  *
- * Context: wq->mutex held, or the queue is not known to others yet.
+ * Context: wq->mutex held.
  */
-void cmwq2_nna_update_max(struct cmwq2_wq *wq)
+static void cmwq2_nna_update_max(struct cmwq2_wq *wq)
 {
-	int total = num_online_cpus(), node;
+	const struct cpumask *online = cmwq2_online_cpus();
+	const struct cpumask *cpus;
+	struct cmwq2_pwq *dfl;
+	int total, node;
 
-	if (!wq->nna)
-		return;
+	dfl = rcu_dereference_protected(wq->dfl_pwq, lockdep_is_held(&wq->mutex));
+	cpus = dfl->pool->pod;
+	total = cpumask_weight_and(cpus, online);
 	for_each_node(node) {
-		int cpus = cpumask_weight_and(cpumask_of_node(node), cpu_online_mask);
-		int share = DIV_ROUND_UP(wq->max_active * cpus, total);
+		int here = 0, share = 0, cpu;
 
+		for_each_cpu_and(cpu, cpus, cpumask_of_node(node))
+			here += cpumask_test_cpu(cpu, online);
+		if (total)
+			share = DIV_ROUND_UP(wq->max_active * here, total);
 		WRITE_ONCE(wq->nna[node]->max, clamp(share, wq->min_active, wq->max_active));
 	}
 	WRITE_ONCE(wq->nna[nr_node_ids]->max, wq->max_active);
@@ -233,25 +278,31 @@ void cmwq2_nna_update_max(struct cmwq2_wq *wq)
  * cmwq2_adjust_max_active - let a changed limit, or freezing, take effect
  * @wq: workqueue
  *
+ * Limits are max_active, min_active, and the CPUs that decide on the nodes'
+ * shares. Inactive items that are admitted now are started, one of each pwq in
+ * turn. They stay ahead of new ones: as long as a pwq has inactive items, new
+ * ones queue behind these.
+ *
  * Context: process; cmwq2_pool_mutex and wq->mutex held.
  */
 void cmwq2_adjust_max_active(struct cmwq2_wq *wq)
 {
 	bool frozen = cmwq2_freezing && (wq->flags & CMWQ2_WQ_FREEZABLE);
 	struct cmwq2_pwq *pwq;
+	bool started;
 
 	lockdep_assert_held(&cmwq2_pool_mutex);
 	lockdep_assert_held(&wq->mutex);
 
 	WRITE_ONCE(wq->max_active, frozen ? 0 : wq->saved_max_active);
 	wq->min_active = frozen ? 0 : wq->saved_min_active;
-	cmwq2_nna_update_max(wq);
-	list_for_each_entry(pwq, &wq->pwqs, pwqs_node) {
-		raw_spin_lock_irq(&pwq->pool->lock);
-		cmwq2_pwq_fill_active(pwq);
-		cmwq2_kick_pool(pwq->pool);
-		raw_spin_unlock_irq(&pwq->pool->lock);
-	}
+	if (wq->nna)
+		cmwq2_nna_update_max(wq);
+	do {
+		started = false;
+		list_for_each_entry(pwq, &wq->pwqs, pwqs_node)
+			started |= cmwq2_fill_one(pwq);
+	} while (started);
 }
 
 static struct cmwq2_nna *cmwq2_nna_new(int node)

@@ -4,6 +4,8 @@
  */
 #include <linux/cpumask.h>
 #include <linux/export.h>
+#include <linux/list.h>
+#include <linux/percpu.h>
 #include <linux/slab.h>
 
 #include "internal.h"
@@ -50,21 +52,34 @@ void cmwq2_attrs_copy(struct cmwq2_attrs *to, const struct cmwq2_attrs *from)
 	to->affn_strict = from->affn_strict;
 }
 
-/* What a new set of pwqs is made of before it takes the old one's place. */
+/*
+ * What a queue's pwqs are to be. It is worked out in full before it takes the
+ * place of what is there, so that a failure changes nothing; a pwq that fits
+ * already is kept.
+ */
 struct cmwq2_pwq_set {
+	struct list_head	node;		/* with others that take effect together */
 	struct cmwq2_wq		*wq;
 	struct cmwq2_attrs	*attrs;		/* becomes wq->attrs */
+	struct cmwq2_attrs	*pool_attrs;	/* the same with the CPUs that may be used */
 	struct cpumask		*cpus;		/* scratch: a pod's allowed CPUs */
 	struct cmwq2_pwq	*dfl;
 	struct cmwq2_pwq	**cpu;		/* by CPU */
 	struct cmwq2_pwq	**first;	/* by the first CPU of a pod */
 };
 
-static struct cmwq2_pwq *cmwq2_new_pwq(struct cmwq2_pwq_set *set, const struct cpumask *pod)
+/* A pwq in the pool for @pod: @old, if that is where it is. With a reference. */
+static struct cmwq2_pwq *cmwq2_keep_or_new(struct cmwq2_pwq_set *set, struct cmwq2_pwq *old,
+					   const struct cpumask *pod)
 {
-	struct cmwq2_pool *pool = cmwq2_get_unbound_pool(set->attrs, pod);
+	struct cmwq2_pool *pool;
 	struct cmwq2_pwq *pwq;
 
+	if (old && cmwq2_pool_matches(old->pool, set->pool_attrs, pod)) {
+		cmwq2_pwq_get_unlocked(old);
+		return old;
+	}
+	pool = cmwq2_get_unbound_pool(set->pool_attrs, pod);
 	if (!pool)
 		return NULL;
 	pwq = cmwq2_pwq_alloc(set->wq, pool);
@@ -73,30 +88,28 @@ static struct cmwq2_pwq *cmwq2_new_pwq(struct cmwq2_pwq_set *set, const struct c
 	return pwq;
 }
 
-/* Find or make the pwq for one CPU. Each of its users holds a reference. */
+/*
+ * Find or make the pwq for one CPU. Each of its users holds a reference. A pod
+ * that is not all there is but has no CPU that is up would strand its workers.
+ */
 static int cmwq2_set_add_cpu(struct cmwq2_pwq_set *set, enum cmwq2_affn_scope scope, int cpu)
 {
-	struct cmwq2_pwq *pwq = set->dfl;
-	unsigned int first;
+	struct cmwq2_pwq __rcu **slot = per_cpu_ptr(set->wq->cpu_pwq, cpu);
+	struct cmwq2_pwq **pwq = &set->dfl;
 
-	cpumask_and(set->cpus, cmwq2_pod(scope, cpu), set->attrs->cpumask);
-	first = cpumask_first(set->cpus);
+	cpumask_and(set->cpus, cmwq2_pod(scope, cpu), set->pool_attrs->cpumask);
+	if (!(set->wq->flags & CMWQ2_WQ_ORDERED) &&
+	    !cpumask_equal(set->cpus, set->pool_attrs->cpumask) &&
+	    cpumask_intersects(set->cpus, cmwq2_online_cpus()))
+		pwq = &set->first[cpumask_first(set->cpus)];
 
-	if (!(set->wq->flags & CMWQ2_WQ_ORDERED) && first < nr_cpu_ids) {
-		pwq = set->first[first];
-		if (!pwq) {
-			pwq = cmwq2_new_pwq(set, set->cpus);
-			if (!pwq)
-				return -ENOMEM;
-			set->first[first] = pwq;
-			set->cpu[cpu] = pwq;
-			return 0;
-		}
-	}
-	/* Nobody else knows it yet. */
-	pwq->refcnt++;
-	set->cpu[cpu] = pwq;
-	return 0;
+	if (*pwq)
+		cmwq2_pwq_get_unlocked(*pwq);
+	else
+		*pwq = cmwq2_keep_or_new(set, rcu_dereference_protected(*slot,
+					 lockdep_is_held(&cmwq2_pool_mutex)), set->cpus);
+	set->cpu[cpu] = *pwq;
+	return *pwq ? 0 : -ENOMEM;
 }
 
 static int cmwq2_set_fill(struct cmwq2_pwq_set *set)
@@ -107,7 +120,9 @@ static int cmwq2_set_fill(struct cmwq2_pwq_set *set)
 	if (scope == CMWQ2_AFFN_DFL)
 		scope = cmwq2_default_affn_scope();
 
-	set->dfl = cmwq2_new_pwq(set, set->attrs->cpumask);
+	set->dfl = cmwq2_keep_or_new(set, rcu_dereference_protected(set->wq->dfl_pwq,
+				     lockdep_is_held(&cmwq2_pool_mutex)),
+				     set->pool_attrs->cpumask);
 	if (!set->dfl)
 		return -ENOMEM;
 	for_each_possible_cpu(cpu) {
@@ -130,27 +145,68 @@ static void cmwq2_set_free(struct cmwq2_pwq_set *set)
 	kfree(set->cpu);
 	kfree(set->first);
 	kfree(set->cpus);
+	cmwq2_free_workqueue_attrs(set->pool_attrs);
 	cmwq2_free_workqueue_attrs(set->attrs);
+	kfree(set);
 }
 
-static int cmwq2_set_alloc(struct cmwq2_pwq_set *set, struct cmwq2_wq *wq,
-			   const struct cmwq2_attrs *attrs)
+static int cmwq2_set_alloc(struct cmwq2_pwq_set *set, struct cmwq2_wq *wq)
 {
 	set->wq = wq;
 	set->attrs = cmwq2_alloc_workqueue_attrs();
+	set->pool_attrs = cmwq2_alloc_workqueue_attrs();
 	set->cpus = kzalloc(cpumask_size(), GFP_KERNEL);
 	set->cpu = kcalloc(nr_cpu_ids, sizeof(*set->cpu), GFP_KERNEL);
 	set->first = kcalloc(nr_cpu_ids, sizeof(*set->first), GFP_KERNEL);
-	if (!set->attrs || !set->cpus || !set->cpu || !set->first)
+	if (!set->attrs || !set->pool_attrs || !set->cpus || !set->cpu || !set->first)
 		return -ENOMEM;
+	return 0;
+}
+
+/**
+ * cmwq2_set_make - work out a queue's pwqs
+ * @wq: workqueue
+ * @attrs: what it is to be like
+ * @sets: list that the result is added to
+ *
+ * CPUs that unbound queues may not use are left out, unless nothing else is
+ * left.
+ *
+ * Context: process, may sleep; cmwq2_pool_mutex held.
+ * Return: 0 or -ENOMEM.
+ */
+static int cmwq2_set_make(struct cmwq2_wq *wq, const struct cmwq2_attrs *attrs,
+			  struct list_head *sets)
+{
+	struct cmwq2_pwq_set *set = kzalloc(sizeof(*set), GFP_KERNEL);
+	int ret;
+
+	lockdep_assert_held(&cmwq2_pool_mutex);
+	if (!set)
+		return -ENOMEM;
+	ret = cmwq2_set_alloc(set, wq);
+	if (ret)
+		goto err;
 	cmwq2_attrs_copy(set->attrs, attrs);
 	cpumask_and(set->attrs->cpumask, attrs->cpumask, cpu_possible_mask);
-	return cmwq2_set_fill(set);
+	cmwq2_attrs_copy(set->pool_attrs, attrs);
+	if (!cpumask_and(set->pool_attrs->cpumask, attrs->cpumask, cmwq2_unbound_cpus()))
+		cpumask_copy(set->pool_attrs->cpumask, cmwq2_unbound_cpus());
+	ret = cmwq2_set_fill(set);
+	if (ret)
+		goto err;
+	list_add_tail(&set->node, sets);
+	return 0;
+
+err:
+	cmwq2_set_free(set);
+	return ret;
 }
 
 /*
  * Exchange the queue's pwqs with the set's. Items queued on the old ones are
- * run there; new items go to the new ones from here on.
+ * run there; new items go to the new ones from here on. Those of an ordered
+ * queue wait there until the older pwqs are gone, see cmwq2_unplug_oldest().
  */
 static void cmwq2_set_install(struct cmwq2_pwq_set *set)
 {
@@ -159,7 +215,12 @@ static void cmwq2_set_install(struct cmwq2_pwq_set *set)
 	int cpu;
 
 	mutex_lock(&wq->mutex);
+	old = rcu_dereference_protected(wq->dfl_pwq, lockdep_is_held(&wq->mutex));
+	if ((wq->flags & CMWQ2_WQ_ORDERED) && set->dfl != old && !list_empty(&wq->pwqs))
+		set->dfl->plugged = true;
 	cmwq2_pwq_link(set->dfl);
+	rcu_assign_pointer(wq->dfl_pwq, set->dfl);
+	set->dfl = old;
 	for_each_possible_cpu(cpu) {
 		struct cmwq2_pwq __rcu **slot = per_cpu_ptr(wq->cpu_pwq, cpu);
 
@@ -168,21 +229,77 @@ static void cmwq2_set_install(struct cmwq2_pwq_set *set)
 		rcu_assign_pointer(*slot, set->cpu[cpu]);
 		set->cpu[cpu] = old;
 	}
-	old = rcu_dereference_protected(wq->dfl_pwq, lockdep_is_held(&wq->mutex));
-	rcu_assign_pointer(wq->dfl_pwq, set->dfl);
-	set->dfl = old;
 	swap(wq->attrs, set->attrs);
+	/* The nodes' shares depend on the CPUs that may be used. */
+	cmwq2_adjust_max_active(wq);
 	mutex_unlock(&wq->mutex);
+}
+
+/* All of them or, if @ret is an error, none. Returns @ret. */
+static int cmwq2_sets_install(struct list_head *sets, int ret)
+{
+	struct cmwq2_pwq_set *set, *next;
+
+	list_for_each_entry_safe(set, next, sets, node) {
+		if (!ret)
+			cmwq2_set_install(set);
+		cmwq2_set_free(set);
+	}
+	return ret;
+}
+
+/**
+ * cmwq2_rebuild_queues - adapt all unbound queues to what has changed
+ *
+ * That is the CPUs they may use, those that are up, the pods, or the default
+ * scope. No item is lost, nor an ordered queue's order.
+ *
+ * Context: process, may sleep; cmwq2_pool_mutex held.
+ * Return: 0, or -ENOMEM and no queue has changed.
+ */
+int cmwq2_rebuild_queues(void)
+{
+	struct cmwq2_wq *wq;
+	LIST_HEAD(sets);
+	int ret = 0;
+
+	lockdep_assert_held(&cmwq2_pool_mutex);
+
+	list_for_each_entry(wq, &cmwq2_workqueues, list) {
+		if (wq->flags & CMWQ2_WQ_UNBOUND)
+			ret = cmwq2_set_make(wq, wq->attrs, &sets);
+		if (ret)
+			break;
+	}
+	return cmwq2_sets_install(&sets, ret);
+}
+
+/**
+ * cmwq2_set_cache_shard_size - divide last-level caches otherwise
+ * @size: cores of a shard, at least 1
+ *
+ * Context: process, may sleep; cmwq2_pool_mutex held.
+ * Return: 0, or -ENOMEM and nothing has changed.
+ */
+int cmwq2_set_cache_shard_size(unsigned int size)
+{
+	struct cmwq2_pods *pods;
+	int ret = cmwq2_shards_new(size, &pods);
+
+	if (ret)
+		return ret;
+	cmwq2_shards_swap(&pods);
+	ret = cmwq2_rebuild_queues();
+	if (ret)
+		cmwq2_shards_swap(&pods);
+	cmwq2_shards_free(pods);
+	return ret;
 }
 
 static int cmwq2_check_attrs(struct cmwq2_wq *wq, const struct cmwq2_attrs *attrs)
 {
 	if (!(wq->flags & CMWQ2_WQ_UNBOUND)) {
 		pr_err("%s: only unbound workqueues have attributes\n", wq->name);
-		return -EINVAL;
-	}
-	if (wq->attrs && (wq->flags & CMWQ2_WQ_ORDERED)) {
-		pr_err("%s: an ordered workqueue keeps its attributes\n", wq->name);
 		return -EINVAL;
 	}
 	if (attrs->nice < MIN_NICE || attrs->nice > MAX_NICE) {
@@ -203,29 +320,23 @@ static int cmwq2_check_attrs(struct cmwq2_wq *wq, const struct cmwq2_attrs *attr
 	return 0;
 }
 
-static int cmwq2_apply_attrs_locked(struct cmwq2_wq *wq, const struct cmwq2_attrs *attrs)
+/* As below. Context: process, may sleep; cmwq2_pool_mutex held. */
+int cmwq2_apply_attrs_locked(struct cmwq2_wq *wq, const struct cmwq2_attrs *attrs)
 {
-	struct cmwq2_pwq_set set = { };
-	int ret;
+	LIST_HEAD(sets);
+	int ret = cmwq2_check_attrs(wq, attrs);
 
-	lockdep_assert_held(&cmwq2_pool_mutex);
-
-	ret = cmwq2_check_attrs(wq, attrs);
-	if (ret)
-		return ret;
-	ret = cmwq2_set_alloc(&set, wq, attrs);
-	if (!ret)
-		cmwq2_set_install(&set);
-	cmwq2_set_free(&set);
-	return ret;
+	return ret ?: cmwq2_sets_install(&sets, cmwq2_set_make(wq, attrs, &sets));
 }
 
 /**
  * cmwq2_apply_workqueue_attrs - give an unbound workqueue new attributes
- * @wq: workqueue, not an ordered one
+ * @wq: workqueue
  * @attrs: what to set; the caller keeps it
  *
- * Items queued before run with the old attributes.
+ * Items queued before run with the old attributes, and those of an ordered
+ * queue before all that are queued later. If unbound queues may use none of
+ * the CPUs in @attrs, the queue's items run on all that they may use.
  *
  * Context: process, may sleep.
  * Return: 0; -EINVAL with a message and -ENOMEM without, nothing changed.

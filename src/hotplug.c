@@ -5,6 +5,7 @@
  * When a CPU goes its pools are unbound: their workers are not concurrency
  * managed any more, run anywhere and finish what is there. When it comes back
  * they are bound again. Items queued to a CPU that was never online wait for it.
+ * What unbound queues do about it is in cpumask.c and attrs.c.
  */
 #include <linux/cpu.h>
 #include <linux/cpuhotplug.h>
@@ -28,7 +29,7 @@ static void cmwq2_unbind_pool(struct cmwq2_pool *pool)
 	raw_spin_unlock_irq(&pool->lock);
 
 	list_for_each_entry(worker, &pool->workers, node)
-		set_cpus_allowed_ptr(worker->task, cpu_possible_mask);
+		set_cpus_allowed_ptr(worker->task, cmwq2_fallback_cpus());
 	mutex_unlock(&cmwq2_attach_mutex);
 }
 
@@ -68,6 +69,7 @@ static int cmwq2_cpu_online(unsigned int cpu)
 		if (IS_ERR(worker))
 			return PTR_ERR(worker);
 	}
+	cmwq2_unbound_online(cpu);
 	return 0;
 }
 
@@ -75,6 +77,7 @@ static int cmwq2_cpu_offline(unsigned int cpu)
 {
 	cmwq2_unbind_pool(cmwq2_cpu_pool(cpu, false));
 	cmwq2_unbind_pool(cmwq2_cpu_pool(cpu, true));
+	cmwq2_unbound_offline(cpu);
 	return 0;
 }
 

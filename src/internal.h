@@ -17,6 +17,7 @@
 #include <linux/rcuwait.h>
 #include <linux/sched.h>
 #include <linux/spinlock.h>
+#include <linux/string.h>
 #include <linux/xarray.h>
 
 #include <cmwq2/control.h>
@@ -45,6 +46,8 @@
  *   PR  cmwq2_pool_mutex to write, RCU to read
  *   WQ  wq->mutex
  *   WR  wq->mutex to write, RCU to read
+ *   PW  cmwq2_pool_mutex and wq->mutex to write, either of them to read
+ *   PWR PW, or RCU to read
  *   N   nna->lock
  *   MD  cmwq2_mayday_lock
  *   X   atomic, see the comment at the field
@@ -187,6 +190,7 @@ struct cmwq2_pwq {
 	int			work_color;	/* L: of items queued now */
 	int			flush_color;	/* L: being flushed, or -1 */
 	int			refcnt;		/* L */
+	bool			plugged;	/* L: no item starts, see cmwq2_unplug_oldest() */
 	int			nr_active;	/* L: items counted for max_active */
 	int			nr_in_flight[CMWQ2_NR_COLORS]; /* L: per color */
 	struct list_head	inactive;	/* L: items over max_active */
@@ -227,9 +231,11 @@ struct cmwq2_wq_map {
 #endif
 };
 
+struct cmwq2_pods;
+
 struct cmwq2_wq {
-	struct cmwq2_pwq __rcu * __percpu *cpu_pwq; /* WR: where a CPU queues */
-	struct cmwq2_pwq __rcu	*dfl_pwq;	/* WR: unbound queues: for any CPU */
+	struct cmwq2_pwq __rcu * __percpu *cpu_pwq; /* PWR: where a CPU queues */
+	struct cmwq2_pwq __rcu	*dfl_pwq;	/* PWR: unbound queues: for any CPU */
 	unsigned int		flags;		/* WQ: CMWQ2_WQ_* and below */
 	int			max_active;	/* WQ: in force, 0 while frozen */
 	int			min_active;	/* WQ: in force, 0 while frozen */
@@ -249,7 +255,7 @@ struct cmwq2_wq {
 
 	struct list_head	maydays;	/* MD: pwqs that asked for rescue */
 	struct cmwq2_worker	*rescuer;	/* I */
-	struct cmwq2_attrs	*attrs;		/* WQ: unbound queues */
+	struct cmwq2_attrs	*attrs;		/* PW: unbound queues */
 	atomic_t		warned;		/* X: whether a refusal was reported */
 	atomic_long_t		refused;	/* X: see struct cmwq2_wq_stats */
 	struct list_head	list;		/* PR: cmwq2_workqueues */
@@ -281,6 +287,15 @@ struct cmwq2_wake_list {
 };
 
 #define CMWQ2_DEFINE_WAKE_LIST(name)	struct cmwq2_wake_list name = { .nr = 0 }
+
+/*
+ * How much of a value from outside is printed, with "%*pE": its first line, and
+ * little enough of it that what is allowed is still said behind.
+ */
+static inline int cmwq2_shown(const char *value)
+{
+	return min_t(size_t, strcspn(value, "\n"), 32);
+}
 
 extern struct mutex cmwq2_pool_mutex;
 extern struct mutex cmwq2_attach_mutex;
@@ -349,11 +364,11 @@ void cmwq2_cursor_init(struct cmwq2_pwq *pwq);
 
 /* active.c: max_active */
 struct cmwq2_nna *cmwq2_pwq_nna(struct cmwq2_pwq *pwq);
-bool cmwq2_pwq_try_activate(struct cmwq2_pwq *pwq);
+bool cmwq2_pwq_try_activate(struct cmwq2_pwq *pwq, bool fill);
 void cmwq2_pwq_dec_in_flight(struct cmwq2_pwq *pwq, unsigned long data);
 int cmwq2_nna_alloc(struct cmwq2_wq *wq);
 void cmwq2_nna_free(struct cmwq2_wq *wq);
-void cmwq2_nna_update_max(struct cmwq2_wq *wq);
+void cmwq2_unplug_oldest(struct cmwq2_wq *wq);
 void cmwq2_adjust_max_active(struct cmwq2_wq *wq);
 
 /* queue.c: enqueueing */
@@ -380,6 +395,8 @@ struct cmwq2_pool *cmwq2_bh_pool(int cpu, bool highpri);
 struct cmwq2_pool *cmwq2_get_unbound_pool(const struct cmwq2_attrs *attrs,
 					  const struct cpumask *pod);
 void cmwq2_put_unbound_pool(struct cmwq2_pool *pool);
+bool cmwq2_pool_matches(struct cmwq2_pool *pool, const struct cmwq2_attrs *attrs,
+			const struct cpumask *pod);
 
 /* pwq.c: queues' stakes in pools */
 int cmwq2_pwqs_init(void);
@@ -387,6 +404,7 @@ void cmwq2_pwqs_exit(void);
 struct cmwq2_pwq *cmwq2_pwq_alloc(struct cmwq2_wq *wq, struct cmwq2_pool *pool);
 void cmwq2_pwq_link(struct cmwq2_pwq *pwq);
 void cmwq2_pwq_get(struct cmwq2_pwq *pwq);
+void cmwq2_pwq_get_unlocked(struct cmwq2_pwq *pwq);
 void cmwq2_pwq_put(struct cmwq2_pwq *pwq);
 void cmwq2_pwq_put_unlocked(struct cmwq2_pwq *pwq);
 
@@ -398,12 +416,29 @@ bool cmwq2_warn_once(struct cmwq2_wq *wq);
 
 /* attrs.c: attributes of unbound queues and pools */
 void cmwq2_attrs_copy(struct cmwq2_attrs *to, const struct cmwq2_attrs *from);
+int cmwq2_apply_attrs_locked(struct cmwq2_wq *wq, const struct cmwq2_attrs *attrs);
+int cmwq2_rebuild_queues(void);
+int cmwq2_set_cache_shard_size(unsigned int size);
+
+/* cpumask.c: the CPUs unbound queues may use */
+extern bool cmwq2_force_rr_cpu;
+extern bool cmwq2_power_efficient;
+int cmwq2_cpumask_init(void);
+const struct cpumask *cmwq2_unbound_cpus(void);
+const struct cpumask *cmwq2_online_cpus(void);
+const struct cpumask *cmwq2_fallback_cpus(void);
+int cmwq2_select_cpu(void);
+void cmwq2_unbound_online(unsigned int cpu);
+void cmwq2_unbound_offline(unsigned int cpu);
 
 /* topology.c: which CPUs belong together */
 int cmwq2_topology_init(void);
 void cmwq2_topology_exit(void);
 const struct cpumask *cmwq2_pod(enum cmwq2_affn_scope scope, int cpu);
 const char *cmwq2_affn_name(enum cmwq2_affn_scope scope);
+int cmwq2_shards_new(unsigned int size, struct cmwq2_pods **pods);
+void cmwq2_shards_swap(struct cmwq2_pods **pods);
+void cmwq2_shards_free(struct cmwq2_pods *pods);
 
 /* freeze.c: what stands still while the system sleeps */
 extern bool cmwq2_freezing;			/* PL */
@@ -425,6 +460,7 @@ void cmwq2_hotplug_exit(void);
 /* policy.c: what switches at run time */
 void cmwq2_policy_pool_init(struct cmwq2_pool *pool);
 enum cmwq2_affn_scope cmwq2_default_affn_scope(void);
+unsigned int cmwq2_cache_shard_size(void);
 unsigned long cmwq2_idle_timeout(void);
 bool cmwq2_too_many_idle(int nr_idle, int nr_busy);
 

@@ -39,6 +39,9 @@ static int __init cmwq2_init(void)
 {
 	int ret;
 
+	ret = cmwq2_cpumask_init();
+	if (ret)
+		return ret;
 	ret = cmwq2_topology_init();
 	if (ret)
 		return ret;

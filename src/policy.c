@@ -45,8 +45,10 @@ static unsigned int cmwq2_wake = CMWQ2_WAKE_DEFERRED;
 static unsigned int cmwq2_idle_timeout_ms = 300 * MSEC_PER_SEC;
 static unsigned int cmwq2_cull_ratio = 4;
 static unsigned int cmwq2_min_idle = 2;
-/* X: READ_ONCE. Of queues that are made from now on. */
+/* PL. Of unbound queues that have none of their own. */
 static unsigned int cmwq2_dfl_affn_scope = CMWQ2_AFFN_CACHE_SHARD;
+/* PL. Cores of a last-level cache that share a pool, as near as it divides. */
+static unsigned int cmwq2_shard_size = 8;
 
 unsigned long cmwq2_idle_timeout(void)
 {
@@ -70,7 +72,14 @@ bool cmwq2_too_many_idle(int nr_idle, int nr_busy)
 
 enum cmwq2_affn_scope cmwq2_default_affn_scope(void)
 {
-	return READ_ONCE(cmwq2_dfl_affn_scope);
+	lockdep_assert_held(&cmwq2_pool_mutex);
+	return cmwq2_dfl_affn_scope;
+}
+
+unsigned int cmwq2_cache_shard_size(void)
+{
+	lockdep_assert_held(&cmwq2_pool_mutex);
+	return cmwq2_shard_size;
 }
 
 static void cmwq2_policy_set_pool(struct cmwq2_pool *pool)
@@ -113,6 +122,7 @@ static void cmwq2_policy_set_pools(void)
  * @number: the value of a policy that is a number
  * @min: lowest number
  * @max: highest number
+ * @flag: the value of a policy that is on or off
  * @text: memory for @get
  */
 struct cmwq2_policy {
@@ -125,6 +135,7 @@ struct cmwq2_policy {
 	unsigned int		*number;
 	unsigned int		min;
 	unsigned int		max;
+	bool			*flag;
 	char			text[12];
 };
 
@@ -140,7 +151,7 @@ static int cmwq2_choose(const char *what, const char *value,
 		strlcat(allowed, i ? ", " : "", sizeof(allowed));
 		strlcat(allowed, names[i], sizeof(allowed));
 	}
-	pr_err("%s=%.*s: allowed: %s\n", what, (int)strcspn(value, "\n"), value, allowed);
+	pr_err("%s=%*pE: allowed: %s\n", what, cmwq2_shown(value), value, allowed);
 	return -EINVAL;
 }
 
@@ -160,15 +171,22 @@ static const char *cmwq2_get_choice(struct cmwq2_policy *policy)
 	return policy->names[*policy->choice];
 }
 
+static int cmwq2_parse_number(struct cmwq2_policy *policy, const char *value, unsigned int *n)
+{
+	if (!kstrtouint(value, 0, n) && *n >= policy->min && *n <= policy->max)
+		return 0;
+	pr_err("%s=%*pE: allowed: %u to %u\n", policy->name, cmwq2_shown(value), value,
+	       policy->min, policy->max);
+	return -EINVAL;
+}
+
 static int cmwq2_set_number(struct cmwq2_policy *policy, const char *value)
 {
 	unsigned int n;
+	int ret = cmwq2_parse_number(policy, value, &n);
 
-	if (kstrtouint(value, 0, &n) || n < policy->min || n > policy->max) {
-		pr_err("%s=%.*s: allowed: %u to %u\n", policy->name,
-		       (int)strcspn(value, "\n"), value, policy->min, policy->max);
-		return -EINVAL;
-	}
+	if (ret)
+		return ret;
 	WRITE_ONCE(*policy->number, n);
 	cmwq2_idle_rearm_all();
 	return 0;
@@ -178,6 +196,39 @@ static const char *cmwq2_get_number(struct cmwq2_policy *policy)
 {
 	scnprintf(policy->text, sizeof(policy->text), "%u", *policy->number);
 	return policy->text;
+}
+
+static int cmwq2_set_shards(struct cmwq2_policy *policy, const char *value)
+{
+	unsigned int n;
+	int ret = cmwq2_parse_number(policy, value, &n);
+
+	ret = ret ?: cmwq2_set_cache_shard_size(n);
+	if (!ret)
+		*policy->number = n;
+	return ret;
+}
+
+static const char *cmwq2_get_shards(struct cmwq2_policy *policy)
+{
+	return cmwq2_get_number(policy);
+}
+
+static int cmwq2_set_flag(struct cmwq2_policy *policy, const char *value)
+{
+	bool on;
+
+	if (kstrtobool(value, &on)) {
+		pr_err("%s=%*pE: allowed: Y or N\n", policy->name, cmwq2_shown(value), value);
+		return -EINVAL;
+	}
+	WRITE_ONCE(*policy->flag, on);
+	return 0;
+}
+
+static const char *cmwq2_get_flag(struct cmwq2_policy *policy)
+{
+	return *policy->flag ? "Y" : "N";
 }
 
 static int cmwq2_set_profile(struct cmwq2_policy *policy, const char *value)
@@ -208,7 +259,8 @@ static const char *cmwq2_get_profile(struct cmwq2_policy *policy)
 
 static int cmwq2_set_scope(struct cmwq2_policy *policy, const char *value)
 {
-	int scope = cmwq2_parse_affn_scope(value);
+	unsigned int old = cmwq2_dfl_affn_scope;
+	int scope = cmwq2_parse_affn_scope(value), ret;
 
 	if (scope < 0)
 		return scope;
@@ -216,8 +268,11 @@ static int cmwq2_set_scope(struct cmwq2_policy *policy, const char *value)
 		pr_err("%s=default: allowed: a scope of its own\n", policy->name);
 		return -EINVAL;
 	}
-	WRITE_ONCE(cmwq2_dfl_affn_scope, scope);
-	return 0;
+	cmwq2_dfl_affn_scope = scope;
+	ret = cmwq2_rebuild_queues();
+	if (ret)
+		cmwq2_dfl_affn_scope = old;
+	return ret;
 }
 
 static const char *cmwq2_get_scope(struct cmwq2_policy *policy)
@@ -262,13 +317,16 @@ static const struct kernel_param_ops cmwq2_param_ops = {
 };
 
 #define CMWQ2_POLICY(_name, _kind, _desc, ...)					\
+	CMWQ2_POLICY_MODE(0644, _name, _kind, _desc, __VA_ARGS__)
+
+#define CMWQ2_POLICY_MODE(_mode, _name, _kind, _desc, ...)			\
 	static struct cmwq2_policy cmwq2_policy_##_name = {			\
 		.name = #_name,							\
 		.set = cmwq2_set_##_kind,					\
 		.get = cmwq2_get_##_kind,					\
 		__VA_ARGS__							\
 	};									\
-	module_param_cb(_name, &cmwq2_param_ops, &cmwq2_policy_##_name, 0644);	\
+	module_param_cb(_name, &cmwq2_param_ops, &cmwq2_policy_##_name, _mode);	\
 	MODULE_PARM_DESC(_name, _desc)
 
 CMWQ2_POLICY(profile, profile,
@@ -279,7 +337,16 @@ CMWQ2_POLICY(claim, choice,
 CMWQ2_POLICY(wake, choice, "When a kicked worker is woken: deferred (default), locked",
 	     .names = cmwq2_wake_names, .nr = CMWQ2_WAKE_NR, .choice = &cmwq2_wake);
 CMWQ2_POLICY(default_affinity_scope, scope,
-	     "Scope of new unbound workqueues: cpu, smt, cache, cache_shard (default), numa, system");
+	     "Scope of unbound workqueues: cpu, smt, cache, cache_shard (default), numa, system");
+CMWQ2_POLICY(cache_shard_size, shards,
+	     "Cores of a last-level cache that share a pool in scope cache_shard (default 8)",
+	     .number = &cmwq2_shard_size, .min = 1, .max = 8192);
+CMWQ2_POLICY(debug_force_rr_cpu, flag,
+	     "Queue items of unbound workqueues from all CPUs in turn (default N)",
+	     .flag = &cmwq2_force_rr_cpu);
+CMWQ2_POLICY_MODE(0444, power_efficient, flag,
+		  "Whether power-efficient workqueues are unbound; fixed once loaded",
+		  .flag = &cmwq2_power_efficient);
 CMWQ2_POLICY(idle_timeout_ms, number,
 	     "Milliseconds after which an idle worker may be culled (default 300000)",
 	     .number = &cmwq2_idle_timeout_ms, .min = 0, .max = 86400000);
@@ -294,6 +361,8 @@ static struct cmwq2_policy *const cmwq2_policies[] = {
 	&cmwq2_policy_profile, &cmwq2_policy_claim, &cmwq2_policy_wake,
 	&cmwq2_policy_default_affinity_scope, &cmwq2_policy_idle_timeout_ms,
 	&cmwq2_policy_cull_ratio, &cmwq2_policy_min_idle,
+	&cmwq2_policy_cache_shard_size, &cmwq2_policy_debug_force_rr_cpu,
+	&cmwq2_policy_power_efficient,
 };
 
 static struct cmwq2_policy *cmwq2_find_policy(const char *name)

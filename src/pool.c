@@ -96,6 +96,9 @@ static struct cmwq2_pool *cmwq2_pool_new(const struct cmwq2_attrs *attrs,
 	/* What a pool is like does not depend on the scope that led to it. */
 	pool->attrs->affn_scope = CMWQ2_AFFN_DFL;
 	cpumask_copy(pool->pod, pod);
+	/* Nor do other CPUs matter to workers that never leave the pod. */
+	if (attrs->affn_strict)
+		cpumask_copy(pool->attrs->cpumask, pod);
 	cmwq2_policy_pool_init(pool);
 
 	if (xa_alloc(&cmwq2_pools, &pool->id, pool, xa_limit_31b, GFP_KERNEL))
@@ -128,17 +131,19 @@ static u32 cmwq2_pool_hash(const struct cmwq2_attrs *attrs, const struct cpumask
 {
 	u32 hash = jhash_2words(attrs->nice, attrs->affn_strict, 0);
 
-	hash = jhash(cpumask_bits(attrs->cpumask),
-		     BITS_TO_LONGS(nr_cpumask_bits) * sizeof(long), hash);
+	if (!attrs->affn_strict)
+		hash = jhash(cpumask_bits(attrs->cpumask),
+			     BITS_TO_LONGS(nr_cpumask_bits) * sizeof(long), hash);
 	return jhash(cpumask_bits(pod), BITS_TO_LONGS(nr_cpumask_bits) * sizeof(long), hash);
 }
 
-static bool cmwq2_pool_matches(struct cmwq2_pool *pool, const struct cmwq2_attrs *attrs,
-			       const struct cpumask *pod)
+/* Whether an unbound pool is the one for @attrs and @pod. */
+bool cmwq2_pool_matches(struct cmwq2_pool *pool, const struct cmwq2_attrs *attrs,
+			const struct cpumask *pod)
 {
 	return pool->attrs->nice == attrs->nice &&
 	       pool->attrs->affn_strict == attrs->affn_strict &&
-	       cpumask_equal(pool->attrs->cpumask, attrs->cpumask) &&
+	       (attrs->affn_strict || cpumask_equal(pool->attrs->cpumask, attrs->cpumask)) &&
 	       cpumask_equal(pool->pod, pod);
 }
 

@@ -44,6 +44,8 @@ static void cmwq2_pwq_release(struct kthread_work *kwork)
 	if (!list_empty(&pwq->pwqs_node)) {
 		list_del_rcu(&pwq->pwqs_node);
 		last = list_empty(&wq->pwqs);
+		if (!last && (wq->flags & CMWQ2_WQ_ORDERED))
+			cmwq2_unplug_oldest(wq);
 	}
 	mutex_unlock(&wq->mutex);
 
@@ -104,6 +106,14 @@ void cmwq2_pwq_get(struct cmwq2_pwq *pwq)
 {
 	lockdep_assert_held(&pwq->pool->lock);
 	WARN_ON_ONCE(pwq->refcnt++ <= 0);
+}
+
+/* Context: process, and a reference. */
+void cmwq2_pwq_get_unlocked(struct cmwq2_pwq *pwq)
+{
+	raw_spin_lock_irq(&pwq->pool->lock);
+	cmwq2_pwq_get(pwq);
+	raw_spin_unlock_irq(&pwq->pool->lock);
 }
 
 /* Context: pwq->pool->lock held. */

@@ -93,8 +93,11 @@ static struct cmwq2_pwq *cmwq2_lock_pwq(int cpu, struct cmwq2_wq *wq, struct cmw
 	struct cmwq2_pwq *pwq;
 
 	for (;;) {
-		int at = cpu == CMWQ2_CPU_UNBOUND ? raw_smp_processor_id() : cpu;
+		int at = cpu;
 
+		if (cpu == CMWQ2_CPU_UNBOUND)
+			at = wq->flags & CMWQ2_WQ_UNBOUND ? cmwq2_select_cpu() :
+							    raw_smp_processor_id();
 		pwq = rcu_dereference(*per_cpu_ptr(wq->cpu_pwq, at));
 		pwq = cmwq2_lock_target(pwq, work);
 		if (likely(pwq->refcnt))
@@ -116,7 +119,7 @@ static void cmwq2_insert_and_pick(struct cmwq2_pwq *pwq, struct cmwq2_work *work
 	struct cmwq2_pool *pool = pwq->pool;
 
 	pwq->nr_in_flight[pwq->work_color]++;
-	if (!list_empty(&pwq->inactive) || !cmwq2_pwq_try_activate(pwq)) {
+	if (!list_empty(&pwq->inactive) || !cmwq2_pwq_try_activate(pwq, false)) {
 		cmwq2_insert_work(pwq, work, &pwq->inactive, flags | CMWQ2_WORK_INACTIVE);
 		return;
 	}

@@ -232,7 +232,9 @@ int cmwq2_rescuer_start(struct cmwq2_wq *wq)
 	get_task_struct(rescuer->task);
 	set_user_nice(rescuer->task, MIN_NICE);
 	kthread_bind(rescuer->task, cpumask_first(cpu_online_mask));
-	set_cpus_allowed_ptr(rescuer->task, cpu_possible_mask);
+	mutex_lock(&cmwq2_attach_mutex);
+	set_cpus_allowed_ptr(rescuer->task, cmwq2_fallback_cpus());
+	mutex_unlock(&cmwq2_attach_mutex);
 	wq->rescuer = rescuer;
 	wake_up_process(rescuer->task);
 	return 0;

@@ -2,8 +2,9 @@
 /*
  * Which CPUs belong together, for each affinity scope.
  *
- * Worked out when the module is loaded. A CPU that was offline then tells
- * nothing about its caches and is a pod of its own in the scopes below numa.
+ * Worked out when the module is loaded, but for the shards of caches, whose size
+ * can change. A CPU that was offline then tells nothing about its caches and is
+ * a pod of its own in the scopes below numa.
  */
 #include <linux/cpumask.h>
 #include <linux/export.h>
@@ -13,9 +14,6 @@
 #include <linux/topology.h>
 
 #include "internal.h"
-
-/* Cores of a last-level cache that share a pool, as near as it divides. */
-#define CMWQ2_CACHE_SHARD_SIZE	8
 
 static const char *const cmwq2_affn_names[CMWQ2_AFFN_NR] = {
 	[CMWQ2_AFFN_DFL]		= "default",
@@ -27,9 +25,13 @@ static const char *const cmwq2_affn_names[CMWQ2_AFFN_NR] = {
 	[CMWQ2_AFFN_SYSTEM]		= "system",
 };
 
-/* I: cmwq2_pods[scope][cpu] is the pod's first CPU, cmwq2_pod_cpus its CPUs. */
-static unsigned int *cmwq2_pods[CMWQ2_AFFN_NR];
-static cpumask_var_t *cmwq2_pod_cpus[CMWQ2_AFFN_NR];
+/* The pods of one scope. */
+struct cmwq2_pods {
+	unsigned int		*first;		/* by CPU: the first CPU of its pod */
+	cpumask_var_t		*cpus;		/* by first CPU: the pod's CPUs */
+};
+
+static struct cmwq2_pods *cmwq2_pods[CMWQ2_AFFN_NR];	/* PL */
 
 const char *cmwq2_affn_name(enum cmwq2_affn_scope scope)
 {
@@ -48,8 +50,8 @@ int cmwq2_parse_affn_scope(const char *name)
 	int scope = name ? sysfs_match_string(cmwq2_affn_names, name) : -EINVAL;
 
 	if (scope < 0)
-		pr_err("affinity scope \"%.32s\": allowed: default, cpu, smt, cache, cache_shard, numa, system\n",
-		       name ?: "(null)");
+		pr_err("affinity scope %*pE: allowed: default, cpu, smt, cache, cache_shard, numa, system\n",
+		       name ? cmwq2_shown(name) : 6, name ?: "(null)");
 	return scope;
 }
 EXPORT_SYMBOL_GPL(cmwq2_parse_affn_scope);
@@ -61,28 +63,23 @@ static unsigned int cmwq2_core_of(unsigned int cpu)
 	return core < nr_cpu_ids ? core : cpu;
 }
 
-static bool cmwq2_share_cache(unsigned int a, unsigned int b)
-{
-	return a == b || (cpu_online(a) && cpu_online(b) &&
-			  cmwq2_llc_id(a) == cmwq2_llc_id(b));
-}
-
 /*
  * The shard of a core within its cache: the number of shards comes closest to
  * the wanted size, and the first ones take one core more if it does not divide.
  */
-static unsigned int cmwq2_shard_of(unsigned int cpu)
+static unsigned int cmwq2_shard_of(unsigned int cpu, unsigned int wanted)
 {
-	unsigned int core = cmwq2_core_of(cpu), cores = 0, index = 0, other;
+	const unsigned int *cores_first = cmwq2_pods[CMWQ2_AFFN_SMT]->first;
+	unsigned int core = cores_first[cpu], cores = 0, index = 0, other;
 	unsigned int shards, size, larger;
 
-	for_each_possible_cpu(other) {
-		if (cmwq2_core_of(other) != other || !cmwq2_share_cache(core, other))
+	for_each_cpu(other, cmwq2_pod(CMWQ2_AFFN_CACHE, core)) {
+		if (cores_first[other] != other)
 			continue;
 		index += other < core;
 		cores++;
 	}
-	shards = max(1U, DIV_ROUND_CLOSEST(cores, CMWQ2_CACHE_SHARD_SIZE));
+	shards = max(1U, DIV_ROUND_CLOSEST(cores, wanted));
 	size = max(1U, cores / shards);
 	larger = (cores % shards) * (size + 1);
 	if (index < larger)
@@ -90,37 +87,81 @@ static unsigned int cmwq2_shard_of(unsigned int cpu)
 	return cores % shards + (index - larger) / size;
 }
 
-static bool cmwq2_same_pod(enum cmwq2_affn_scope scope, unsigned int a, unsigned int b)
+/* CPUs with the same key are a pod. */
+static unsigned int cmwq2_pod_key(enum cmwq2_affn_scope scope, unsigned int cpu,
+				  unsigned int shard_size)
 {
 	switch (scope) {
 	case CMWQ2_AFFN_CPU:
-		return a == b;
+		return cpu;
 	case CMWQ2_AFFN_SMT:
-		return cmwq2_core_of(a) == cmwq2_core_of(b);
+		return cmwq2_core_of(cpu);
 	case CMWQ2_AFFN_CACHE:
-		return cmwq2_share_cache(a, b);
+		return cpu_online(cpu) ? cmwq2_llc_id(cpu) : ~cpu;
 	case CMWQ2_AFFN_CACHE_SHARD:
-		return cmwq2_share_cache(a, b) && cmwq2_shard_of(a) == cmwq2_shard_of(b);
+		return cmwq2_shard_of(cpu, shard_size) * nr_cpu_ids +
+		       cmwq2_pods[CMWQ2_AFFN_CACHE]->first[cpu];
 	case CMWQ2_AFFN_NUMA:
-		return cpu_to_node(a) == cpu_to_node(b);
+		return cpu_to_node(cpu);
 	default:
-		return true;
+		return 0;
 	}
 }
 
-static int cmwq2_join_pod(enum cmwq2_affn_scope scope, unsigned int cpu)
+/* Of @keys by CPU. */
+static int cmwq2_pods_join(struct cmwq2_pods *pods, const unsigned int *keys)
 {
-	cpumask_var_t *cpus = cmwq2_pod_cpus[scope];
-	unsigned int first;
+	unsigned int cpu, first;
 
-	for_each_possible_cpu(first)
-		if (first == cpu || cmwq2_same_pod(scope, first, cpu))
-			break;
-	if (first == cpu && !zalloc_cpumask_var(&cpus[cpu], GFP_KERNEL))
-		return -ENOMEM;
-	cmwq2_pods[scope][cpu] = first;
-	cpumask_set_cpu(cpu, cpus[first]);
+	for_each_possible_cpu(cpu) {
+		for_each_possible_cpu(first)
+			if (keys[first] == keys[cpu])
+				break;
+		if (first == cpu && !zalloc_cpumask_var(&pods->cpus[cpu], GFP_KERNEL))
+			return -ENOMEM;
+		pods->first[cpu] = first;
+		cpumask_set_cpu(cpu, pods->cpus[first]);
+	}
 	return 0;
+}
+
+static void cmwq2_pods_free(struct cmwq2_pods *pods)
+{
+	int cpu;
+
+	if (!pods)
+		return;
+	if (pods->cpus)
+		for_each_possible_cpu(cpu)
+			free_cpumask_var(pods->cpus[cpu]);
+	kfree(pods->cpus);
+	kfree(pods->first);
+	kfree(pods);
+}
+
+static struct cmwq2_pods *cmwq2_pods_new(enum cmwq2_affn_scope scope, unsigned int shard_size)
+{
+	unsigned int *keys = kcalloc(nr_cpu_ids, sizeof(*keys), GFP_KERNEL);
+	struct cmwq2_pods *pods = kzalloc(sizeof(*pods), GFP_KERNEL);
+	unsigned int cpu;
+
+	if (!keys || !pods)
+		goto err;
+	pods->first = kcalloc(nr_cpu_ids, sizeof(*pods->first), GFP_KERNEL);
+	pods->cpus = kcalloc(nr_cpu_ids, sizeof(*pods->cpus), GFP_KERNEL);
+	if (!pods->first || !pods->cpus)
+		goto err;
+	for_each_possible_cpu(cpu)
+		keys[cpu] = cmwq2_pod_key(scope, cpu, shard_size);
+	if (cmwq2_pods_join(pods, keys))
+		goto err;
+	kfree(keys);
+	return pods;
+
+err:
+	kfree(keys);
+	cmwq2_pods_free(pods);
+	return NULL;
 }
 
 /**
@@ -128,44 +169,74 @@ static int cmwq2_join_pod(enum cmwq2_affn_scope scope, unsigned int cpu)
  * @scope: affinity scope, not CMWQ2_AFFN_DFL
  * @cpu: possible CPU
  *
+ * Context: cmwq2_pool_mutex held as long as the result is used.
  * Return: possible CPUs, @cpu among them.
  */
 const struct cpumask *cmwq2_pod(enum cmwq2_affn_scope scope, int cpu)
 {
-	return cmwq2_pod_cpus[scope][cmwq2_pods[scope][cpu]];
+	struct cmwq2_pods *pods = cmwq2_pods[scope];
+
+	lockdep_assert_held(&cmwq2_pool_mutex);
+	return pods->cpus[pods->first[cpu]];
+}
+
+/**
+ * cmwq2_shards_new - work out the pods of scope cache_shard
+ * @size: cores of a shard, at least 1
+ * @pods: set to them, for cmwq2_shards_swap(); to NULL if the module is not
+ *	initialised yet or not any more
+ *
+ * Context: process; cmwq2_pool_mutex held.
+ * Return: 0 or -ENOMEM.
+ */
+int cmwq2_shards_new(unsigned int size, struct cmwq2_pods **pods)
+{
+	*pods = NULL;
+	if (!cmwq2_pods[CMWQ2_AFFN_CACHE_SHARD])
+		return 0;
+	*pods = cmwq2_pods_new(CMWQ2_AFFN_CACHE_SHARD, size);
+	return *pods ? 0 : -ENOMEM;
+}
+
+/* Exchange the pods in use with @pods. cmwq2_pool_mutex held. */
+void cmwq2_shards_swap(struct cmwq2_pods **pods)
+{
+	lockdep_assert_held(&cmwq2_pool_mutex);
+	swap(cmwq2_pods[CMWQ2_AFFN_CACHE_SHARD], *pods);
+}
+
+void cmwq2_shards_free(struct cmwq2_pods *pods)
+{
+	cmwq2_pods_free(pods);
 }
 
 int cmwq2_topology_init(void)
 {
-	int scope, cpu;
+	int scope, ret = 0;
 
+	mutex_lock(&cmwq2_pool_mutex);
+	/* In this order: shards are made of caches and cores. */
 	for (scope = CMWQ2_AFFN_CPU; scope < CMWQ2_AFFN_NR; scope++) {
-		cmwq2_pods[scope] = kcalloc(nr_cpu_ids, sizeof(*cmwq2_pods[0]), GFP_KERNEL);
-		cmwq2_pod_cpus[scope] = kcalloc(nr_cpu_ids, sizeof(cpumask_var_t), GFP_KERNEL);
-		if (!cmwq2_pods[scope] || !cmwq2_pod_cpus[scope])
-			goto err;
-		for_each_possible_cpu(cpu)
-			if (cmwq2_join_pod(scope, cpu))
-				goto err;
+		cmwq2_pods[scope] = cmwq2_pods_new(scope, cmwq2_cache_shard_size());
+		if (!cmwq2_pods[scope])
+			ret = -ENOMEM;
+		if (ret)
+			break;
 	}
-	return 0;
-
-err:
-	cmwq2_topology_exit();
-	return -ENOMEM;
+	mutex_unlock(&cmwq2_pool_mutex);
+	if (ret)
+		cmwq2_topology_exit();
+	return ret;
 }
 
 void cmwq2_topology_exit(void)
 {
-	int scope, cpu;
+	int scope;
 
+	mutex_lock(&cmwq2_pool_mutex);
 	for (scope = 0; scope < CMWQ2_AFFN_NR; scope++) {
-		if (cmwq2_pod_cpus[scope])
-			for_each_possible_cpu(cpu)
-				free_cpumask_var(cmwq2_pod_cpus[scope][cpu]);
-		kfree(cmwq2_pod_cpus[scope]);
-		kfree(cmwq2_pods[scope]);
-		cmwq2_pod_cpus[scope] = NULL;
+		cmwq2_pods_free(cmwq2_pods[scope]);
 		cmwq2_pods[scope] = NULL;
 	}
+	mutex_unlock(&cmwq2_pool_mutex);
 }

@@ -140,9 +140,7 @@ struct cmwq2_worker *cmwq2_worker_alloc(int node)
 
 static const struct cpumask *cmwq2_worker_cpus(struct cmwq2_pool *pool)
 {
-	if (pool->flags & CMWQ2_POOL_UNBOUND)
-		return cpu_possible_mask;
-	return pool->attrs->affn_strict ? pool->pod : pool->attrs->cpumask;
+	return pool->flags & CMWQ2_POOL_UNBOUND ? cmwq2_fallback_cpus() : pool->attrs->cpumask;
 }
 
 /**
@@ -175,6 +173,7 @@ void cmwq2_worker_detach(struct cmwq2_worker *worker)
 	worker->pool = NULL;
 	/* PREP stays: a rescuer is never counted. */
 	worker->flags &= ~CMWQ2_WORKER_UNBOUND;
+	set_cpus_allowed_ptr(worker->task, cmwq2_fallback_cpus());
 	mutex_unlock(&cmwq2_attach_mutex);
 }
 

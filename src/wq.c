@@ -195,7 +195,7 @@ static int cmwq2_link_unbound_pwqs(struct cmwq2_wq *wq)
 	if (attrs) {
 		if (wq->flags & CMWQ2_WQ_HIGHPRI)
 			attrs->nice = CMWQ2_HIGHPRI_NICE;
-		ret = cmwq2_apply_workqueue_attrs(wq, attrs);
+		ret = cmwq2_apply_attrs_locked(wq, attrs);
 	}
 	cmwq2_free_workqueue_attrs(attrs);
 	return ret;
@@ -215,27 +215,31 @@ static void cmwq2_wq_abort(struct cmwq2_wq *wq)
 
 static struct cmwq2_wq *cmwq2_wq_create(const char *name, unsigned int flags, int max_active)
 {
-	struct cmwq2_wq *wq = cmwq2_wq_new(name, flags, max_active);
+	struct cmwq2_wq *wq;
 	int ret;
 
+	if ((flags & CMWQ2_WQ_POWER_EFFICIENT) && READ_ONCE(cmwq2_power_efficient))
+		flags = (flags & ~CMWQ2_WQ_PERCPU) | CMWQ2_WQ_UNBOUND;
+	wq = cmwq2_wq_new(name, flags, max_active);
 	if (!wq)
 		return NULL;
+	/* In one go: what changes all queues either is over or finds this one. */
+	mutex_lock(&cmwq2_pool_mutex);
 	ret = (flags & CMWQ2_WQ_UNBOUND) ? cmwq2_link_unbound_pwqs(wq) : cmwq2_link_cpu_pwqs(wq);
 	if (!ret)
 		ret = cmwq2_rescuer_start(wq);
+	if (!ret) {
+		mutex_lock(&wq->mutex);
+		cmwq2_adjust_max_active(wq);
+		mutex_unlock(&wq->mutex);
+		list_add_tail_rcu(&wq->list, &cmwq2_workqueues);
+	}
+	mutex_unlock(&cmwq2_pool_mutex);
 	if (ret) {
 		pr_err("%s: cannot be made, error %d\n", name, ret);
 		cmwq2_wq_abort(wq);
 		return NULL;
 	}
-
-	mutex_lock(&cmwq2_pool_mutex);
-	mutex_lock(&wq->mutex);
-	/* Together with joining the list, on which the freezer finds it. */
-	cmwq2_adjust_max_active(wq);
-	mutex_unlock(&wq->mutex);
-	list_add_tail_rcu(&wq->list, &cmwq2_workqueues);
-	mutex_unlock(&cmwq2_pool_mutex);
 	return wq;
 }
 
@@ -396,7 +400,8 @@ EXPORT_SYMBOL_GPL(cmwq2_destroy_workqueue);
  * @wq: workqueue, not an ordered and not a BH one
  * @max_active: 1 to 2048
  *
- * Items that a higher limit admits are started.
+ * Items that a higher limit admits are started. min_active becomes no more than
+ * @max_active.
  *
  * Context: process, may sleep.
  * Return: 0 or -EINVAL with a message, nothing changed.
@@ -417,13 +422,51 @@ int cmwq2_workqueue_set_max_active(struct cmwq2_wq *wq, int max_active)
 	mutex_lock(&cmwq2_pool_mutex);
 	mutex_lock(&wq->mutex);
 	wq->saved_max_active = max_active;
-	wq->saved_min_active = min_t(int, max_active, CMWQ2_DFL_MIN_ACTIVE);
+	wq->saved_min_active = min(wq->saved_min_active, max_active);
 	cmwq2_adjust_max_active(wq);
 	mutex_unlock(&wq->mutex);
 	mutex_unlock(&cmwq2_pool_mutex);
 	return 0;
 }
 EXPORT_SYMBOL_GPL(cmwq2_workqueue_set_max_active);
+
+/**
+ * cmwq2_workqueue_set_min_active - change how many items every node may run
+ * @wq: unbound workqueue, not an ordered one
+ * @min_active: 1 to the queue's max_active; 8 or less by default
+ *
+ * max_active is divided between the nodes by their CPUs, but so many items may
+ * wait for each other on any of them. Unlike the kernel's function, which
+ * clamps the value and accepts 0, this one refuses what is out of range.
+ *
+ * Context: process, may sleep.
+ * Return: 0 or -EINVAL with a message, nothing changed.
+ */
+int cmwq2_workqueue_set_min_active(struct cmwq2_wq *wq, int min_active)
+{
+	int ret = 0;
+
+	if ((wq->flags & (CMWQ2_WQ_UNBOUND | CMWQ2_WQ_ORDERED)) != CMWQ2_WQ_UNBOUND) {
+		pr_err("%s: min_active %d: only unbound, not ordered workqueues have one\n",
+		       wq->name, min_active);
+		return -EINVAL;
+	}
+
+	mutex_lock(&cmwq2_pool_mutex);
+	mutex_lock(&wq->mutex);
+	if (min_active < 1 || min_active > wq->saved_max_active) {
+		pr_err("%s: min_active %d: allowed: 1 to %d\n", wq->name, min_active,
+		       wq->saved_max_active);
+		ret = -EINVAL;
+	} else {
+		wq->saved_min_active = min_active;
+		cmwq2_adjust_max_active(wq);
+	}
+	mutex_unlock(&wq->mutex);
+	mutex_unlock(&cmwq2_pool_mutex);
+	return ret;
+}
+EXPORT_SYMBOL_GPL(cmwq2_workqueue_set_min_active);
 
 /* The pwq that items queued from @cpu go to. RCU read-side section. */
 static struct cmwq2_pwq *cmwq2_cpu_pwq(struct cmwq2_wq *wq, int cpu)

@@ -9,6 +9,14 @@
 #include <linux/types.h>
 
 struct cmwq2_wq;
+struct cpumask;
+
+/* The masks behind all unbound queues. */
+enum cmwq2_cpumask {
+	CMWQ2_CPUMASK_EFFECTIVE,	/* the CPUs they may use */
+	CMWQ2_CPUMASK_REQUESTED,	/* what the user asked for */
+	CMWQ2_CPUMASK_ISOLATED,		/* those that are no housekeeping CPUs */
+};
 
 /**
  * struct cmwq2_pool_stats - a snapshot of the pool behind a queue on a CPU
@@ -67,6 +75,8 @@ int cmwq2_pool_stats(struct cmwq2_wq *wq, int cpu, struct cmwq2_pool_stats *st);
 void cmwq2_wq_stats(struct cmwq2_wq *wq, struct cmwq2_wq_stats *st);
 int cmwq2_policy_set(const char *policy, const char *value);
 const char *cmwq2_policy_get(const char *policy);
+int cmwq2_set_unbound_cpumask(const struct cpumask *cpus);
+void cmwq2_get_cpumask(enum cmwq2_cpumask which, struct cpumask *cpus);
 const char *cmwq2_hook_name(void);
 void cmwq2_fault_create(struct cmwq2_wq *wq, int cpu, bool fail);
 

@@ -380,6 +380,8 @@ void cmwq2_free_workqueue_attrs(struct cmwq2_attrs *attrs);
 int cmwq2_apply_workqueue_attrs(struct cmwq2_wq *wq, const struct cmwq2_attrs *attrs);
 int cmwq2_parse_affn_scope(const char *name);
 int cmwq2_workqueue_set_max_active(struct cmwq2_wq *wq, int max_active);
+int cmwq2_workqueue_set_min_active(struct cmwq2_wq *wq, int min_active);
+int cmwq2_workqueue_unbound_housekeeping_update(const struct cpumask *hk);
 
 /* Queueing. */
 

@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The CPUs that unbound queues may use.
+ *
+ * Three masks, as the kernel has them: what the user asked for, at load or
+ * later; the CPUs that the kernel keeps free of such work; and the effective
+ * mask, which is the first without the second, or the first alone if that
+ * leaves nothing. A fourth says which CPUs are up as far as hotplug.c has been
+ * told.
+ */
+#include <linux/cpumask.h>
+#include <linux/export.h>
+#include <linux/moduleparam.h>
+#include <linux/percpu.h>
+#include <linux/rcupdate.h>
+#include <linux/sched.h>
+#include <linux/sched/isolation.h>
+
+#include "internal.h"
+
+static char *cmwq2_unbound_cpus_param;
+module_param_named(unbound_cpus, cmwq2_unbound_cpus_param, charp, 0444);
+MODULE_PARM_DESC(unbound_cpus, "CPUs for unbound workqueues, a list like 0-3,8 (default all); fixed once loaded");
+
+/*
+ * cmwq2_pool_mutex to write. The effective mask and that of CPUs that are up
+ * are also read without, by those who can do with yesterday's.
+ */
+static struct cpumask cmwq2_requested_mask;
+static struct cpumask cmwq2_effective_mask;
+static struct cpumask cmwq2_isolated_mask;
+static struct cpumask cmwq2_online_mask;
+
+bool cmwq2_force_rr_cpu;	/* X: READ_ONCE */
+/* I: whether WQ_POWER_EFFICIENT means WQ_UNBOUND; tests change it. */
+bool cmwq2_power_efficient = IS_ENABLED(CONFIG_WQ_POWER_EFFICIENT_DEFAULT);
+static DEFINE_PER_CPU(int, cmwq2_rr_cpu_last);
+
+const struct cpumask *cmwq2_unbound_cpus(void)
+{
+	return &cmwq2_effective_mask;
+}
+
+/* Those whose online callback has run and whose offline callback has not. */
+const struct cpumask *cmwq2_online_cpus(void)
+{
+	return &cmwq2_online_mask;
+}
+
+/**
+ * cmwq2_fallback_cpus - where threads run that have no CPUs of their own
+ *
+ * That is rescuers between two rescues and workers whose CPU is down.
+ *
+ * Context: cmwq2_attach_mutex held, so that a change of the mask, which goes
+ * over all such threads, comes before or after.
+ * Return: CPUs, of which one is active at least.
+ */
+const struct cpumask *cmwq2_fallback_cpus(void)
+{
+	return cpumask_intersects(&cmwq2_effective_mask, cpu_active_mask) ?
+	       &cmwq2_effective_mask : cpu_possible_mask;
+}
+
+/**
+ * cmwq2_select_cpu - the CPU an unbound queue's item counts as queued from
+ *
+ * Context: interrupts off.
+ * Return: the local CPU if unbound queues may use it, else one that they may
+ * use, in turn; with debug_force_rr_cpu always the latter.
+ */
+int cmwq2_select_cpu(void)
+{
+	int cpu = raw_smp_processor_id(), next;
+
+	if (likely(!READ_ONCE(cmwq2_force_rr_cpu)) &&
+	    likely(cpumask_test_cpu(cpu, &cmwq2_effective_mask)))
+		return cpu;
+
+	next = cpumask_next_and(__this_cpu_read(cmwq2_rr_cpu_last), &cmwq2_effective_mask,
+				cpu_online_mask);
+	if (next >= nr_cpu_ids)
+		next = cpumask_first_and(&cmwq2_effective_mask, cpu_online_mask);
+	if (unlikely(next >= nr_cpu_ids))
+		return cpu;
+	__this_cpu_write(cmwq2_rr_cpu_last, next);
+	return next;
+}
+
+static void cmwq2_set_affinity(struct cmwq2_pool *pool, const struct cpumask *cpus)
+{
+	struct cmwq2_worker *worker;
+
+	lockdep_assert_held(&cmwq2_attach_mutex);
+	list_for_each_entry(worker, &pool->workers, node)
+		WARN_ON_ONCE(set_cpus_allowed_ptr(worker->task, cpus));
+}
+
+/* Threads that have no CPUs of their own follow the effective mask. */
+static void cmwq2_move_homeless(void)
+{
+	const struct cpumask *cpus;
+	struct cmwq2_pool *pool;
+	struct cmwq2_wq *wq;
+	unsigned long id;
+
+	mutex_lock(&cmwq2_attach_mutex);
+	cpus = cmwq2_fallback_cpus();
+	xa_for_each(&cmwq2_pools, id, pool)
+		if (pool->flags & CMWQ2_POOL_UNBOUND)
+			cmwq2_set_affinity(pool, cpus);
+	list_for_each_entry(wq, &cmwq2_workqueues, list) {
+		struct cmwq2_worker *rescuer = READ_ONCE(wq->rescuer);
+
+		if (rescuer && !rescuer->pool)
+			set_cpus_allowed_ptr(rescuer->task, cpus);
+	}
+	mutex_unlock(&cmwq2_attach_mutex);
+}
+
+static int cmwq2_set_effective(const struct cpumask *cpus)
+{
+	static struct cpumask old;	/* PL */
+	int ret;
+
+	lockdep_assert_held(&cmwq2_pool_mutex);
+	if (cpumask_equal(cpus, &cmwq2_effective_mask))
+		return 0;
+	cpumask_copy(&old, &cmwq2_effective_mask);
+	cpumask_copy(&cmwq2_effective_mask, cpus);
+	ret = cmwq2_rebuild_queues();
+	if (ret)
+		cpumask_copy(&cmwq2_effective_mask, &old);
+	else
+		cmwq2_move_homeless();
+	return ret;
+}
+
+/**
+ * cmwq2_set_unbound_cpumask - choose the CPUs that unbound queues may use
+ * @cpus: CPUs; also isolated ones, if the user wants them
+ *
+ * Every unbound queue gets pools on these CPUs. Items queued before run where
+ * they are; ordered queues keep their order.
+ *
+ * Context: process, may sleep.
+ * Return: 0; -EINVAL with a message or -ENOMEM, nothing changed.
+ */
+int cmwq2_set_unbound_cpumask(const struct cpumask *cpus)
+{
+	static struct cpumask wanted;	/* PL */
+	int ret;
+
+	if (!cpumask_intersects(cpus, cpu_possible_mask)) {
+		pr_err("cpumask %*pbl: allowed: any of %*pbl\n", cpumask_pr_args(cpus),
+		       cpumask_pr_args(cpu_possible_mask));
+		return -EINVAL;
+	}
+	mutex_lock(&cmwq2_pool_mutex);
+	cpumask_and(&wanted, cpus, cpu_possible_mask);
+	ret = cmwq2_set_effective(&wanted);
+	if (!ret)
+		cpumask_copy(&cmwq2_requested_mask, &wanted);
+	mutex_unlock(&cmwq2_pool_mutex);
+	return ret;
+}
+EXPORT_SYMBOL_GPL(cmwq2_set_unbound_cpumask);
+
+/**
+ * cmwq2_workqueue_unbound_housekeeping_update - follow the isolation of CPUs
+ * @hk: housekeeping CPUs, those that are not isolated
+ *
+ * The effective mask becomes what was requested without the isolated CPUs, or
+ * what was requested if nothing else is left. The kernel calls its own function
+ * of this name when cpusets change; nobody calls this one by itself.
+ *
+ * Context: process, may sleep.
+ * Return: 0 or -ENOMEM, nothing changed.
+ */
+int cmwq2_workqueue_unbound_housekeeping_update(const struct cpumask *hk)
+{
+	static struct cpumask wanted;	/* PL */
+	int ret;
+
+	mutex_lock(&cmwq2_pool_mutex);
+	if (!cpumask_and(&wanted, &cmwq2_requested_mask, hk))
+		cpumask_copy(&wanted, &cmwq2_requested_mask);
+	ret = cmwq2_set_effective(&wanted);
+	if (!ret)
+		cpumask_andnot(&cmwq2_isolated_mask, cpu_possible_mask, hk);
+	mutex_unlock(&cmwq2_pool_mutex);
+	return ret;
+}
+EXPORT_SYMBOL_GPL(cmwq2_workqueue_unbound_housekeeping_update);
+
+/**
+ * cmwq2_get_cpumask - one of the global masks
+ * @which: which
+ * @cpus: filled in
+ *
+ * Context: process, may sleep.
+ */
+void cmwq2_get_cpumask(enum cmwq2_cpumask which, struct cpumask *cpus)
+{
+	static const struct cpumask *const masks[] = {
+		[CMWQ2_CPUMASK_EFFECTIVE]	= &cmwq2_effective_mask,
+		[CMWQ2_CPUMASK_REQUESTED]	= &cmwq2_requested_mask,
+		[CMWQ2_CPUMASK_ISOLATED]	= &cmwq2_isolated_mask,
+	};
+
+	mutex_lock(&cmwq2_pool_mutex);
+	cpumask_copy(cpus, masks[which]);
+	mutex_unlock(&cmwq2_pool_mutex);
+}
+EXPORT_SYMBOL_GPL(cmwq2_get_cpumask);
+
+/*
+ * A CPU went or came: unbound queues leave pods that have no CPU left, and
+ * return to them. Without memory they stay where they are, which is slower to
+ * run but right: their items run on other CPUs.
+ */
+static void cmwq2_online_changed(void)
+{
+	if (cmwq2_rebuild_queues())
+		pr_warn("no memory to adapt unbound workqueues to the CPUs that are online\n");
+}
+
+/**
+ * cmwq2_unbound_online - a CPU is back for unbound queues
+ * @cpu: the CPU
+ *
+ * The scheduler has taken workers that had no CPU left out of their mask, and
+ * does not put them back.
+ *
+ * Context: process, may sleep.
+ */
+void cmwq2_unbound_online(unsigned int cpu)
+{
+	struct cmwq2_pool *pool;
+	unsigned long id;
+
+	mutex_lock(&cmwq2_pool_mutex);
+	cpumask_set_cpu(cpu, &cmwq2_online_mask);
+	xa_for_each(&cmwq2_pools, id, pool) {
+		if (pool->cpu >= 0 || !cpumask_test_cpu(cpu, pool->attrs->cpumask))
+			continue;
+		mutex_lock(&cmwq2_attach_mutex);
+		cmwq2_set_affinity(pool, pool->attrs->cpumask);
+		mutex_unlock(&cmwq2_attach_mutex);
+	}
+	cmwq2_online_changed();
+	mutex_unlock(&cmwq2_pool_mutex);
+}
+
+/* Context: process, may sleep. The CPU is still up. */
+void cmwq2_unbound_offline(unsigned int cpu)
+{
+	mutex_lock(&cmwq2_pool_mutex);
+	cpumask_clear_cpu(cpu, &cmwq2_online_mask);
+	cmwq2_online_changed();
+	mutex_unlock(&cmwq2_pool_mutex);
+}
+
+static void cmwq2_restrict(const char *why, const struct cpumask *cpus)
+{
+	if (!cpumask_intersects(&cmwq2_effective_mask, cpus))
+		pr_warn("%s %*pbl leaves no CPU of %*pbl for unbound workqueues, ignored\n",
+			why, cpumask_pr_args(cpus), cpumask_pr_args(&cmwq2_effective_mask));
+	else
+		cpumask_and(&cmwq2_effective_mask, &cmwq2_effective_mask, cpus);
+}
+
+/**
+ * cmwq2_cpumask_init - take the masks from the kernel and from unbound_cpus=
+ *
+ * Context: process, before anything else of the module.
+ * Return: 0 or -EINVAL with a message.
+ */
+int cmwq2_cpumask_init(void)
+{
+	static struct cpumask cpus;	/* only one loads at a time */
+
+	if (cmwq2_unbound_cpus_param && cpulist_parse(cmwq2_unbound_cpus_param, &cpus)) {
+		pr_err("unbound_cpus=%*pE: allowed: a list of CPUs such as 0-3,8\n",
+		       cmwq2_shown(cmwq2_unbound_cpus_param), cmwq2_unbound_cpus_param);
+		return -EINVAL;
+	}
+
+	/* With nohz_full work is kept off CPUs, and the kernel's own queues do so then. */
+	if (housekeeping_enabled(HK_TYPE_TICK))
+		cmwq2_power_efficient = true;
+
+	mutex_lock(&cmwq2_pool_mutex);
+	cpumask_copy(&cmwq2_effective_mask, cpu_possible_mask);
+	/* A kernel may replace the mask it hands out while it runs. */
+	rcu_read_lock();
+	cmwq2_restrict("housekeeping", housekeeping_cpumask(HK_TYPE_DOMAIN));
+	cpumask_andnot(&cmwq2_isolated_mask, cpu_possible_mask,
+		       housekeeping_cpumask(HK_TYPE_DOMAIN));
+	rcu_read_unlock();
+	if (cmwq2_unbound_cpus_param)
+		cmwq2_restrict("unbound_cpus", &cpus);
+	cpumask_copy(&cmwq2_requested_mask, &cmwq2_effective_mask);
+	mutex_unlock(&cmwq2_pool_mutex);
+	return 0;
+}
