@@ -293,6 +293,71 @@ static void limit_changes_under_load(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, atomic_read(&items[j]->runs), 2 * NR_ROUNDS);
 }
 
+#define NR_FIFO 2000
+
+static void fn_log_only(struct tw_item *it)
+{
+	tw_log_add(it->ctx, it->id);
+}
+
+static void thread_raise_limit(struct tw_thread *t)
+{
+	int i;
+
+	for (i = 0; !READ_ONCE(t->env->closing) && !READ_ONCE(t->ret); i++) {
+		t->progress++;
+		t->env->ops->set_max_active(t->wq->wq, i % 4 ? 1 + i % 4 : 1);
+		cond_resched();
+	}
+}
+
+/*
+ * A queue of a CPU starts its items one after the other as long as none sleeps,
+ * whatever max_active is: those that a higher limit admits must not be passed
+ * by the producer's next ones.
+ */
+static void raise_keeps_order(struct kunit *test)
+{
+	struct tw_env *e = tw_env(test);
+	struct tw_wq *w = tw_alloc(e, TW_PERCPU, 1);
+	struct tw_log *log = tw_log(e, NR_FIFO);
+	struct tw_thread *t = tw_thread(e, tw_cpu(1), thread_raise_limit, w, NULL, NULL);
+	int i;
+
+	tw_thread_start(t);
+	for (i = 0; i < NR_FIFO; i++) {
+		struct tw_item *it = tw_item(e, fn_log_only);
+
+		it->ctx = log;
+		it->id = i;
+		tw_queue_on(tw_cpu(0), w, it);
+		if (i % 100 == 99)
+			cond_resched();
+	}
+	tw_flush_wq(w);
+	WRITE_ONCE(t->ret, true);
+	tw_join(t, "the thread that changes max_active");
+	KUNIT_EXPECT_TRUE(test, tw_log_is_fifo(log, NR_FIFO));
+}
+
+static void min_active_refuses_bad_input(struct kunit *test)
+{
+	struct tw_env *e = tw_env_cmwq2(test);
+	struct tw_wq *w = tw_alloc(e, TW_UNBOUND, 6);
+	struct tw_wq *percpu = tw_alloc(e, TW_PERCPU, 6), *ordered = tw_alloc(e, TW_ORDERED, 0);
+
+	KUNIT_EXPECT_EQ(test, cmwq2_workqueue_set_min_active(w->wq, 6), 0);
+	KUNIT_EXPECT_EQ(test, cmwq2_workqueue_set_min_active(w->wq, 1), 0);
+	KUNIT_EXPECT_EQ(test, cmwq2_workqueue_set_min_active(w->wq, 7), -EINVAL);
+	KUNIT_EXPECT_EQ(test, cmwq2_workqueue_set_min_active(w->wq, 0), -EINVAL);
+	KUNIT_EXPECT_EQ(test, cmwq2_workqueue_set_min_active(w->wq, -1), -EINVAL);
+	KUNIT_EXPECT_EQ(test, cmwq2_workqueue_set_min_active(percpu->wq, 1), -EINVAL);
+	KUNIT_EXPECT_EQ(test, cmwq2_workqueue_set_min_active(ordered->wq, 1), -EINVAL);
+	/* A lower max_active takes min_active along. */
+	KUNIT_EXPECT_EQ(test, cmwq2_workqueue_set_max_active(w->wq, 2), 0);
+	KUNIT_EXPECT_EQ(test, cmwq2_workqueue_set_min_active(w->wq, 3), -EINVAL);
+}
+
 static struct kunit_case max_active_cases[] = {
 	KUNIT_CASE_PARAM(percpu_limit, engine_gen_params),
 	KUNIT_CASE_PARAM(unbound_limit, engine_gen_params),
@@ -302,6 +367,8 @@ static struct kunit_case max_active_cases[] = {
 	KUNIT_CASE_PARAM(raise_starts_inactive, engine_gen_params),
 	KUNIT_CASE_PARAM(lower_holds_new_items, engine_gen_params),
 	KUNIT_CASE_PARAM(limit_changes_under_load, engine_gen_params),
+	KUNIT_CASE_PARAM(raise_keeps_order, engine_gen_params),
+	KUNIT_CASE(min_active_refuses_bad_input),
 	{}
 };
 

@@ -6,6 +6,8 @@
  * Every item writes its number into a log and passes a gauge. Producers that
  * race each other have a lane of numbers each, in which order is defined.
  */
+#include <linux/cpumask.h>
+
 #include "check.h"
 
 KUNIT_ARRAY_PARAM_DESC(engine, tw_engines, name);
@@ -172,6 +174,97 @@ static void ordered_sleeper_holds_all(struct kunit *test)
 	ordered_check(test, c, 10, 1);
 }
 
+static struct cmwq2_attrs *ordered_attrs(struct tw_env *e)
+{
+	struct cmwq2_attrs *attrs = tw_zalloc(e, sizeof(*attrs));
+
+	KUNIT_ASSERT_TRUE(e->test, alloc_cpumask_var(&attrs->cpumask, GFP_KERNEL));
+	cpumask_copy(attrs->cpumask, cpu_possible_mask);
+	return attrs;
+}
+
+/* Items queued after a change wait for all that were queued before it. */
+static void ordered_attrs_wait_for_old_items(struct kunit *test)
+{
+	struct tw_env *e = tw_env_cmwq2(test);
+	struct ordered_ctx *c = ordered_setup(e, 0);
+	struct tw_item *blocker = tw_gated(e, NULL);
+	struct tw_wq *other = tw_alloc(e, TW_ORDERED, 0);
+	struct tw_item *probe = tw_item(e, tw_fn_nop);
+	struct cmwq2_attrs *attrs = ordered_attrs(e);
+	int i, pool = -1;
+
+	tw_queue(c->w, blocker);
+	tw_wait_started(blocker, "the blocker");
+	for (i = 0; i < 60; i++) {
+		if (i % 10 == 0) {
+			attrs->nice = -i / 10;
+			KUNIT_EXPECT_EQ(test, cmwq2_apply_workqueue_attrs(c->w->wq, attrs), 0);
+			KUNIT_EXPECT_EQ(test, cmwq2_apply_workqueue_attrs(other->wq, attrs), 0);
+			if (i)
+				KUNIT_EXPECT_NE(test, tw_stats(c->w, tw_cpu(0)).id, pool);
+			pool = tw_stats(c->w, tw_cpu(0)).id;
+			KUNIT_EXPECT_EQ(test, tw_stats(c->w, tw_cpu(1)).id, pool);
+		}
+		tw_queue_on(tw_cpu(i), c->w, c->items[i]);
+		/* The pool is awake: the other queue's items run there. */
+		tw_queue(other, probe);
+		tw_wait_done(probe, "an item of another queue");
+	}
+	free_cpumask_var(attrs->cpumask);
+	KUNIT_EXPECT_EQ(test, c->log->nr, 0);
+	/* Of a pwq in the middle: one that waits there can be taken back. */
+	KUNIT_EXPECT_TRUE(test, tw_cancel_sync(c->items[35]));
+	KUNIT_EXPECT_EQ(test, c->log->nr, 0);
+	complete_all(blocker->gate);
+	tw_flush_wq(c->w);
+	KUNIT_EXPECT_EQ(test, c->log->nr, 59);
+	for (i = 0; i < 59; i++)
+		KUNIT_EXPECT_EQ(test, c->log->id[i], i + (i >= 35));
+	KUNIT_EXPECT_EQ(test, tw_gauge_max(&c->gauge), 1);
+}
+
+static void thread_change_attrs(struct tw_thread *t)
+{
+	struct cmwq2_attrs *attrs = t->ctx;
+	int i;
+
+	for (i = 0; !READ_ONCE(t->env->closing) && !READ_ONCE(t->ret); i++) {
+		t->progress++;
+		attrs->nice = i % 5;
+		attrs->affn_strict = i % 2;
+		cpumask_copy(attrs->cpumask, i % 3 ? cpu_possible_mask : cpumask_of(tw_cpu(i / 3)));
+		if (cmwq2_apply_workqueue_attrs(t->wq->wq, attrs))
+			t->val++;
+		cond_resched();
+	}
+}
+
+static void ordered_while_attrs_change(struct kunit *test)
+{
+	struct tw_env *e = tw_env_cmwq2(test);
+	struct ordered_ctx *c = ordered_setup(e, TW_MEM_RECLAIM);
+	struct cmwq2_attrs *attrs = ordered_attrs(e);
+	struct tw_thread *t = tw_thread(e, TW_ANY_CPU, thread_change_attrs, c->w, NULL, attrs);
+	int i;
+
+	tw_thread_start(t);
+	for (i = 0; i < NR_ITEMS; i++) {
+		c->items[i]->val = i % 16 == 0 ? 2 : i % 3 == 0;
+		tw_queue_on(tw_cpu(i), c->w, c->items[i]);
+		if (i % 50 == 49)
+			tw_flush_wq(c->w);
+		else
+			cond_resched();
+	}
+	ordered_check(test, c, NR_ITEMS, 1);
+	WRITE_ONCE(t->ret, true);
+	tw_join(t, "the thread that changes the attributes");
+	free_cpumask_var(attrs->cpumask);
+	KUNIT_EXPECT_EQ(test, t->val, 0);
+	KUNIT_EXPECT_GT(test, t->progress, 0);
+}
+
 static struct kunit_case ordered_cases[] = {
 	KUNIT_CASE_PARAM(ordered_is_fifo, engine_gen_params),
 	KUNIT_CASE_PARAM(ordered_is_fifo_across_cpus, engine_gen_params),
@@ -180,6 +273,8 @@ static struct kunit_case ordered_cases[] = {
 	KUNIT_CASE_PARAM(ordered_two_producers, engine_gen_params),
 	KUNIT_CASE_PARAM(ordered_closes_ranks_after_cancel, engine_gen_params),
 	KUNIT_CASE_PARAM(ordered_sleeper_holds_all, engine_gen_params),
+	KUNIT_CASE(ordered_attrs_wait_for_old_items),
+	KUNIT_CASE(ordered_while_attrs_change),
 	{}
 };
 
