@@ -68,13 +68,15 @@ struct cmwq2_pwq_set {
 	struct cmwq2_pwq	**first;	/* by the first CPU of a pod */
 };
 
-/* A pwq in the pool for @pod: @old, if that is where it is. With a reference. */
-static struct cmwq2_pwq *cmwq2_keep_or_new(struct cmwq2_pwq_set *set, struct cmwq2_pwq *old,
+/* A pwq in the pool for @pod: the one in @slot, if it is there. With a reference. */
+static struct cmwq2_pwq *cmwq2_keep_or_new(struct cmwq2_pwq_set *set,
+					   struct cmwq2_pwq __rcu **slot,
 					   const struct cpumask *pod)
 {
+	struct cmwq2_pwq *pwq, *old;
 	struct cmwq2_pool *pool;
-	struct cmwq2_pwq *pwq;
 
+	old = rcu_dereference_protected(*slot, lockdep_is_held(&cmwq2_pool_mutex));
 	if (old && cmwq2_pool_matches(old->pool, set->pool_attrs, pod)) {
 		cmwq2_pwq_get_unlocked(old);
 		return old;
@@ -106,8 +108,7 @@ static int cmwq2_set_add_cpu(struct cmwq2_pwq_set *set, enum cmwq2_affn_scope sc
 	if (*pwq)
 		cmwq2_pwq_get_unlocked(*pwq);
 	else
-		*pwq = cmwq2_keep_or_new(set, rcu_dereference_protected(*slot,
-					 lockdep_is_held(&cmwq2_pool_mutex)), set->cpus);
+		*pwq = cmwq2_keep_or_new(set, slot, set->cpus);
 	set->cpu[cpu] = *pwq;
 	return *pwq ? 0 : -ENOMEM;
 }
@@ -120,9 +121,7 @@ static int cmwq2_set_fill(struct cmwq2_pwq_set *set)
 	if (scope == CMWQ2_AFFN_DFL)
 		scope = cmwq2_default_affn_scope();
 
-	set->dfl = cmwq2_keep_or_new(set, rcu_dereference_protected(set->wq->dfl_pwq,
-				     lockdep_is_held(&cmwq2_pool_mutex)),
-				     set->pool_attrs->cpumask);
+	set->dfl = cmwq2_keep_or_new(set, &set->wq->dfl_pwq, set->pool_attrs->cpumask);
 	if (!set->dfl)
 		return -ENOMEM;
 	for_each_possible_cpu(cpu) {
