@@ -184,7 +184,7 @@ static void thread_change_mask(struct tw_thread *t)
 	struct cmwq2_attrs *attrs = t->ctx;
 	int i;
 
-	for (i = 0; i < 60 && !READ_ONCE(t->env->closing); i++) {
+	for (i = 0; i < 30 && !READ_ONCE(t->env->closing); i++) {
 		t->progress++;
 		cpumask_copy(attrs->cpumask, i % 3 ? cpumask_of(tw_cpu(i / 3)) : cpu_possible_mask);
 		if (cmwq2_set_unbound_cpumask(attrs->cpumask))
@@ -199,7 +199,7 @@ static void thread_change_pods(struct tw_thread *t)
 	static const char * const sizes[] = { "1", "2", "8", "8192", "3" };
 	int i;
 
-	for (i = 0; i < 60 && !READ_ONCE(t->env->closing); i++) {
+	for (i = 0; i < 30 && !READ_ONCE(t->env->closing); i++) {
 		t->progress++;
 		if (cmwq2_policy_set("default_affinity_scope", scopes[i % ARRAY_SIZE(scopes)]) ||
 		    cmwq2_policy_set("cache_shard_size", sizes[i % ARRAY_SIZE(sizes)]))

@@ -260,6 +260,7 @@ struct cmwq2_wq {
 	atomic_long_t		refused;	/* X: see struct cmwq2_wq_stats */
 	struct list_head	list;		/* PR: cmwq2_workqueues */
 	struct rcu_head		rcu;
+	struct cmwq2_device	*device;	/* S: its directory in sysfs, if it has one */
 	char			name[CMWQ2_NAME_LEN]; /* I */
 	struct cmwq2_wq_map	map;
 };
@@ -270,7 +271,8 @@ struct cmwq2_wq {
 #define CMWQ2_WQ_DEPRECATED	BIT(19)
 #define CMWQ2_WQ_PUBLIC		(CMWQ2_WQ_BH | CMWQ2_WQ_UNBOUND | CMWQ2_WQ_FREEZABLE | \
 				 CMWQ2_WQ_MEM_RECLAIM | CMWQ2_WQ_HIGHPRI | \
-				 CMWQ2_WQ_CPU_INTENSIVE | CMWQ2_WQ_POWER_EFFICIENT | \
+				 CMWQ2_WQ_CPU_INTENSIVE | CMWQ2_WQ_SYSFS | \
+				 CMWQ2_WQ_POWER_EFFICIENT | \
 				 CMWQ2_WQ_PERCPU | CMWQ2_WQ_ORDERED | CMWQ2_WQ_LEGACY)
 #define CMWQ2_WQ_BH_ALLOWS	(CMWQ2_WQ_BH | CMWQ2_WQ_HIGHPRI | CMWQ2_WQ_PERCPU)
 
@@ -452,6 +454,11 @@ void cmwq2_bh_stop(void);
 void cmwq2_bh_kick(struct cmwq2_pool *pool);
 void cmwq2_bh_wait(struct cmwq2_pool *pool, struct completion *done);
 struct cmwq2_worker *cmwq2_bh_current_worker(void);
+
+/* sysfs.c: files of queues */
+int cmwq2_sysfs_init(void);
+void cmwq2_sysfs_exit(void);
+void cmwq2_sysfs_unregister(struct cmwq2_wq *wq);
 
 /* hotplug.c */
 int cmwq2_hotplug_init(void);

@@ -66,10 +66,15 @@ static int __init cmwq2_init(void)
 	ret = cmwq2_system_wqs_init();
 	if (ret)
 		goto err_freeze;
+	ret = cmwq2_sysfs_init();
+	if (ret)
+		goto err_wqs;
 
 	pr_info("loaded: hook %s\n", cmwq2_hook_name());
 	return 0;
 
+err_wqs:
+	cmwq2_system_wqs_exit();
 err_freeze:
 	cmwq2_freeze_exit();
 err_hotplug:
@@ -91,6 +96,7 @@ err_topology:
 
 static void __exit cmwq2_exit(void)
 {
+	cmwq2_sysfs_exit();
 	/* Thaws what is frozen: the queues below are waited for. */
 	cmwq2_freeze_exit();
 	/* Other queues hold a reference to the module. */

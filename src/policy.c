@@ -218,7 +218,8 @@ static int cmwq2_set_flag(struct cmwq2_policy *policy, const char *value)
 {
 	bool on;
 
-	if (kstrtobool(value, &on)) {
+	/* Which looks at the first character only. */
+	if (strcspn(value, "\n") != 1 || kstrtobool(value, &on)) {
 		pr_err("%s=%*pE: allowed: Y or N\n", policy->name, cmwq2_shown(value), value);
 		return -EINVAL;
 	}

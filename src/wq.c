@@ -263,10 +263,15 @@ static __printf(1, 0) struct cmwq2_wq *cmwq2_wq_alloc(const char *fmt, unsigned 
 
 	__module_get(THIS_MODULE);
 	wq = cmwq2_wq_create(name, flags, max_active);
-	if (wq)
-		cmwq2_wq_map_init(wq, map);
-	else
+	if (!wq) {
 		module_put(THIS_MODULE);
+		return NULL;
+	}
+	cmwq2_wq_map_init(wq, map);
+	if ((flags & CMWQ2_WQ_SYSFS) && cmwq2_workqueue_sysfs_register(wq)) {
+		cmwq2_destroy_workqueue(wq);
+		return NULL;
+	}
 	return wq;
 }
 
@@ -360,6 +365,9 @@ EXPORT_SYMBOL_GPL(cmwq2_devm_alloc_workqueue);
 
 static void cmwq2_wq_destroy(struct cmwq2_wq *wq)
 {
+	/* First, so that user space finds no queue that is going away. */
+	cmwq2_sysfs_unregister(wq);
+
 	mutex_lock(&wq->mutex);
 	WRITE_ONCE(wq->flags, wq->flags | CMWQ2_WQ_DESTROYING);
 	mutex_unlock(&wq->mutex);

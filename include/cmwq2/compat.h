@@ -176,4 +176,24 @@ static inline int cmwq2_llc_id(int cpu)
 #define CMWQ2_ASSIGN_STR(dst, src)	__assign_str(dst)
 #endif
 
+/*
+ * A bus is registered as const since v6.12 at the latest, and may not be in
+ * v6.1. Drop with 6.11.
+ */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
+#define CMWQ2_BUS_TYPE		struct bus_type
+#else
+#define CMWQ2_BUS_TYPE		const struct bus_type
+#endif
+
+/*
+ * The kernel's own ordered workqueues may be in sysfs since v6.9. Drop with
+ * 6.8.
+ */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 9, 0)
+#define CMWQ2_NATIVE_ORDERED_SYSFS	0
+#else
+#define CMWQ2_NATIVE_ORDERED_SYSFS	WQ_SYSFS
+#endif
+
 #endif /* CMWQ2_COMPAT_H */

@@ -381,6 +381,7 @@ int cmwq2_apply_workqueue_attrs(struct cmwq2_wq *wq, const struct cmwq2_attrs *a
 int cmwq2_parse_affn_scope(const char *name);
 int cmwq2_workqueue_set_max_active(struct cmwq2_wq *wq, int max_active);
 int cmwq2_workqueue_set_min_active(struct cmwq2_wq *wq, int min_active);
+int cmwq2_workqueue_sysfs_register(struct cmwq2_wq *wq);
 int cmwq2_workqueue_unbound_housekeeping_update(const struct cpumask *hk);
 
 /* Queueing. */

@@ -41,6 +41,41 @@ under_load() { # under_load HOOK
 	unload cmwq2
 }
 
+# --- unbound queues: their pods come and go with the CPU
+
+UNBOUND=/sys/devices/virtual/cmwq2/load_unbound
+LOAD=/sys/module/cmwq2_sysfs_load/parameters
+
+allowed_on() { # allowed_on CPUS: whether a thread of an unbound pool may run on these and no others
+	local comm
+	for comm in /proc/[0-9]*/comm; do
+		grep -qs '^cw2/u' "$comm" && grep -qs "^Cpus_allowed_list:.$1\$" "${comm%comm}status" && return
+	done
+	return 1
+}
+
+load_is_well() { # load_is_well NAME
+	echo N > $LOAD/run
+	verify "$1" "$(cat $LOAD/items_lost) items lost, $(cat $LOAD/items_disordered) out of turn" \
+		[ "$(cat $LOAD/items_lost),$(cat $LOAD/items_disordered)" = 0,0 ]
+}
+
+# Of a queue whose only CPU goes, the workers are let run elsewhere by the scheduler, and are to return.
+unbound() {
+	insmod /modules/cmwq2.ko && insmod /modules/cmwq2_sysfs_load.ko || { not_ok unbound "insmod failed"; return; }
+	echo cpu > $UNBOUND/affinity_scope
+	cycles unbound
+	echo 2 > $UNBOUND/cpumask
+	verify unbound_home "no worker of CPU 1 alone" allowed_on 1
+	echo 0 > $CPU
+	usleep 500000
+	echo 1 > $CPU
+	verify unbound_restored "no worker is back on CPU 1 alone" allowed_on 1
+	load_is_well items_unbound
+	unload cmwq2_sysfs_load
+	unload cmwq2
+}
+
 begin cmwq2_hotplug
 for hook in tp pn timer; do
 	if [ -w $CPU ]; then
@@ -50,4 +85,9 @@ for hook in tp pn timer; do
 		skip "items_$hook" "no CPU can be taken offline here"
 	fi
 done
+if [ -w $CPU ]; then
+	unbound
+else
+	skip unbound "no CPU can be taken offline here"
+fi
 end

@@ -1,0 +1,259 @@
+# SPDX-License-Identifier: GPL-2.0
+# The files of queues, beside the kernel's own: the same names, modes and formats, and the same answers to what is
+# written. Then what means nothing, into every file of cmwq2 that can be written, thousands of times: each value must
+# be refused with the right error and have changed nothing. All of it while items are in flight on these queues, of
+# which none may be lost and none of an ordered queue come out of turn.
+. /harness/settings
+. /harness/lib.sh
+
+OURS=/sys/devices/virtual/cmwq2
+NATIVE=/sys/devices/virtual/workqueue
+KINDS="percpu unbound ordered"
+# Ten thousand where a write is cheap: not under an emulator, nor with all checkers of the kernel at work.
+WRITES=1000
+grep -q 'User Mode Linux' /proc/cpuinfo && [ "${ROUNDS:-5}" -ge 5 ] && WRITES=10000
+
+value_of() { # value_of FILE: its first line, without a fork, in $value
+	value=
+	IFS= read -r value < "$1" 2>/dev/null
+}
+
+# What the kernel says to a write, without a fork, in $said.
+put() { # put FILE VALUE
+	said=
+	if { echo "$2" > "$1"; } 2> /tmp/said; then
+		said=accepted
+	else
+		IFS= read -r said < /tmp/said
+		said=${said##*: }
+	fi
+}
+
+# --- beside the kernel's own
+
+listing() { # listing DIRECTORY: the files and what may be done with them
+	(cd "$1" && for file in *; do [ -f "$file" ] && stat -c '%n %a' "$file"; done)
+}
+
+same_files() { # same_files KIND
+	local ours native
+	ours=$(listing $OURS/load_$1 | tr '\n' ';') native=$(listing $NATIVE/load_$1 | tr '\n' ';')
+	verify "files_$1" "ours $ours the kernel's $native" [ "$ours" = "$native" ]
+}
+
+same_values() { # same_values NAME KIND
+	local file ours differ=
+	for file in $NATIVE/load_$2/*; do
+		[ -f "$file" ] || continue
+		value_of "$file"
+		ours=$value
+		value_of "$OURS/load_$2/${file##*/}"
+		[ "$value" = "$ours" ] || differ="$differ ${file##*/}: ours $value, the kernel's $ours;"
+	done
+	verify "$1_$2" "$differ" [ -z "$differ" ]
+}
+
+good() { # good KIND FILE VALUE...: both engines take each and show the same afterwards
+	local kind=$1 file=$2 each ours why=
+	shift 2
+	for each; do
+		put $OURS/load_$kind/$file "$each"
+		[ "$said" = accepted ] || why="$why ours says to $each: $said;"
+		put $NATIVE/load_$kind/$file "$each"
+		[ "$said" = accepted ] || why="$why the kernel's says to $each: $said;"
+		value_of $OURS/load_$kind/$file
+		ours=$value
+		value_of $NATIVE/load_$kind/$file
+		[ "$ours" = "$value" ] || why="$why after $each ours shows $ours, the kernel's $value;"
+	done
+	verify "good_${kind}_$file" "$why" [ -z "$why" ]
+}
+
+# Not a number that overflows: of that the kernel's takes what is left of it in an int.
+bad() { # bad KIND FILE VALUE...: neither engine takes any, with the same error
+	local kind=$1 file=$2 each ours why=
+	shift 2
+	for each; do
+		put $OURS/load_$kind/$file "$each"
+		ours=$said
+		put $NATIVE/load_$kind/$file "$each"
+		[ "$ours" = "$said" ] && [ "$said" != accepted ] ||
+			why="$why to $each ours says $ours, the kernel's $said;"
+	done
+	verify "bad_${kind}_$file" "$why" [ -z "$why" ]
+}
+
+global_mask() { # global_mask: written here and read in all three files, of both engines
+	local each base file ours all why=
+	value_of $NATIVE/cpumask
+	all=$value
+	for each in 1 2 3 1 "$all"; do
+		for base in $OURS $NATIVE; do
+			put $base/cpumask $each
+			[ "$said" = accepted ] || why="$why $base says to $each: $said;"
+		done
+		for file in cpumask cpumask_requested cpumask_isolated; do
+			value_of $OURS/$file
+			ours=$value
+			value_of $NATIVE/$file
+			[ "$ours" = "$value" ] || why="$why after $each $file is $ours, the kernel's $value;"
+		done
+	done
+	verify global_cpumask "$why" [ -z "$why" ]
+}
+
+read_only() {
+	local file why=
+	for file in cpumask_requested cpumask_isolated load_unbound/per_cpu load_ordered/max_active load_percpu/per_cpu; do
+		put $OURS/$file 1
+		[ "$said" = "Permission denied" ] || why="$why $file: $said;"
+	done
+	verify read_only "$why" [ -z "$why" ]
+}
+
+# --- what means nothing
+
+# As lists of lines, because a value may be empty or have blanks.
+words() {
+	echo
+	printf '%s\n' x galaxy none2 -nothing ' ' '*' . 'a b' ',' -- "$LONG" "$LONGER"
+	cat /tmp/random
+}
+
+# Whatever a file takes, no number of these.
+numbers() {
+	printf '%s\n' 1x 0x 1.5 '1 2' 99999999999999999999 -99999999999999999999 +-1 1e3 -2147483649 18446744073709551616
+}
+
+wrong_for() { # wrong_for FILE: one value on each line
+	case $1 in
+	*/run | */reset) words | grep -v '^[yYtT1oO]'; return ;;
+	*/cpumask) printf '%s\n' 0 00 g 8000000000000000 "$F" -1 1,x ;;
+	*/max_active) printf '%s\n' 0 -1 2049 2147483648 ;;
+	*/nice) printf '%s\n' -21 20 4294967295 ;;
+	*/affinity_scope) printf '%s\n' 0 1 CPU cache_ default2 'default (cpu)' ;;
+	*/affinity_strict) printf '%s\n' 2 -1 yes ;;
+	*/min_idle | */cull_ratio) printf '%s\n' 0 -1 1001 ;;
+	*/cache_shard_size) printf '%s\n' 0 -1 8193 ;;
+	*/default_affinity_scope) printf '%s\n' default 0 SMT ;;
+	*/idle_timeout_ms) printf '%s\n' -1 86400001 ;;
+	*/claim | */wake | */profile) printf '%s\n' default 0 custom ;;
+	*/debug_force_rr_cpu) printf '%s\n' 2 yes NO ;;
+	esac
+	words
+	numbers
+}
+
+# A mask is all of one bit more than there can be, or of more than a long holds.
+right_error() { # right_error FILE ERROR
+	case $2 in
+	"Invalid argument") return 0 ;;
+	"Value too large for defined data type" | "Value too large"*) [ "${1##*/}" = cpumask ] ;;
+	# What the kernel's own parameters say to a number that is too large.
+	"Numerical result out of range" | "Result not representable" | "Math result not representable")
+		case $1 in */parameters/*) return 0 ;; *) return 1 ;; esac ;;
+	*) return 1 ;;
+	esac
+}
+
+writable() { # the files of cmwq2 that can be written
+	local file
+	for file in $OURS/cpumask $OURS/load_*/* /sys/module/cmwq2/parameters/* /sys/module/cmwq2_bench/parameters/* \
+		/sys/kernel/cmwq2_bench/*; do
+		[ -f "$file" ] && [ -n "$(find "$file" -perm -200)" ] && [ "${file##*/}" != uevent ] && echo "$file"
+	done
+}
+
+# One pass over one file. Adds to $written; prints nothing.
+refuse_all() { # refuse_all FILE TABLE
+	local before each
+	value_of "$1"
+	before=$value
+	while IFS= read -r each; do
+		put "$1" "$each"
+		written=$((written + 1))
+		if ! right_error "$1" "$said"; then
+			echo "$1: $said to $each" >> /tmp/wrong
+		fi
+		value_of "$1"
+		[ "$value" = "$before" ] || { echo "$1: was $before, is $value after $each" >> /tmp/wrong; before=$value; }
+	done < "$2"
+}
+
+bad_input() {
+	local file n files written=0
+	F=ffffffffffffffffffffffffffffffff
+	LONG=$(head -c 300 /dev/zero | tr '\0' z)
+	LONGER=$(head -c 5000 /dev/zero | tr '\0' a)
+	n=0
+	while [ $n -lt 40 ]; do
+		# No NUL, which would end the value, and nothing in front that could be the start of a right one.
+		echo "~$(head -c 24 /dev/urandom | tr -d '\000\n')"
+		n=$((n + 1))
+	done > /tmp/random
+	files=$(writable)
+	n=0
+	for file in $files; do
+		n=$((n + 1))
+		wrong_for "$file" > /tmp/table.$n
+	done
+	: > /tmp/wrong
+	while [ $written -lt $WRITES ]; do
+		n=0
+		for file in $files; do
+			n=$((n + 1))
+			refuse_all "$file" /tmp/table.$n
+			[ $written -ge $WRITES ] && break
+		done
+		event written $written
+	done
+	verify bad_input_files "only these: $files" [ "$(echo "$files" | wc -l)" -gt 10 ]
+	verify "bad_input_$WRITES" "$(wc -l < /tmp/wrong) of $written: $(head -n 3 /tmp/wrong | tr -d '\001-\011\013-\037' |
+		tr '\n' ';' | cut -c 1-600)" [ ! -s /tmp/wrong ]
+}
+
+load_is_well() {
+	echo N > /sys/module/cmwq2_sysfs_load/parameters/run
+	local lost ran disordered
+	lost=$(cat /sys/module/cmwq2_sysfs_load/parameters/items_lost)
+	ran=$(cat /sys/module/cmwq2_sysfs_load/parameters/items_ran)
+	disordered=$(cat /sys/module/cmwq2_sysfs_load/parameters/items_disordered)
+	verify load_ran "only $ran items ran" [ "$ran" -gt 100 ]
+	verify load_none_lost "$lost of $ran" [ "$lost" = 0 ]
+	verify load_in_order "$disordered of $ran out of turn" [ "$disordered" = 0 ]
+}
+
+begin cmwq2_sysfs
+if load cmwq2 && load cmwq2_bench && load cmwq2_sysfs_load; then
+	verify bus "no /sys/bus/cmwq2/devices/load_unbound" [ -d /sys/bus/cmwq2/devices/load_unbound ]
+	for kind in $KINDS; do
+		same_files $kind
+		same_values default $kind
+	done
+	good percpu max_active 1 7 2048
+	good unbound max_active 1 7 2048 1024
+	for kind in unbound ordered; do
+		good $kind nice -20 19 -5 0
+		good $kind cpumask 1 2 3
+		good $kind affinity_scope cpu smt cache cache_shard numa system default
+		good $kind affinity_strict 1 0
+		bad $kind nice -21 20 x
+		bad $kind cpumask x 8000000000000000000000000000
+		bad $kind affinity_scope galaxy 0 CPU
+		bad $kind affinity_strict x
+	done
+	bad percpu max_active 0 -1 x
+	bad unbound max_active 0 -1 x
+	global_mask
+	read_only
+	bad_input
+	for kind in $KINDS; do same_values after $kind; done
+	load_is_well
+	unload cmwq2_sysfs_load
+	verify gone "left in sysfs: $(echo $OURS/load_*)" [ ! -e $OURS/load_unbound ]
+	unload cmwq2_bench
+	unload cmwq2
+else
+	not_ok modules "insmod failed"
+fi
+end
