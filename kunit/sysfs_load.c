@@ -95,6 +95,7 @@ static void load_fn(struct load_item *it)
 	/* Items of an ordered queue are alone in here. */
 	if (q->ordered && it->seq != nr)
 		q->disordered++;
+	/* Pairs with the load in load_queue_item(), which stores @seq then. */
 	smp_store_release(&it->busy, false);
 }
 
@@ -110,6 +111,7 @@ static void load_cmwq2_fn(struct cmwq2_work *work)
 
 static void load_queue_item(struct load_queue *q, struct load_item *it)
 {
+	/* Pairs with the store in load_fn(), which has read @seq before. */
 	if (smp_load_acquire(&it->busy))
 		return;
 	it->busy = true;

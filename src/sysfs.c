@@ -41,12 +41,6 @@ static int cmwq2_refuse_value(const char *where, const char *file, const char *v
 	return error;
 }
 
-static ssize_t per_cpu_show(struct device *dev, struct device_attribute *attr, char *buf)
-{
-	return sysfs_emit(buf, "%d\n", !(cmwq2_dev_wq(dev)->flags & CMWQ2_WQ_UNBOUND));
-}
-static DEVICE_ATTR_RO(per_cpu);
-
 static ssize_t max_active_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
 	struct cmwq2_wq *wq = cmwq2_dev_wq(dev);
@@ -70,6 +64,12 @@ static ssize_t max_active_store(struct device *dev, struct device_attribute *att
 	return ret ?: count;
 }
 static DEVICE_ATTR_RW(max_active);
+
+static ssize_t per_cpu_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%d\n", !(cmwq2_dev_wq(dev)->flags & CMWQ2_WQ_UNBOUND));
+}
+static DEVICE_ATTR_RO(per_cpu);
 
 /**
  * struct cmwq2_attr_file - a file for one member of struct cmwq2_attrs
