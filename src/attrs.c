@@ -5,6 +5,7 @@
 #include <linux/cpumask.h>
 #include <linux/export.h>
 #include <linux/list.h>
+#include <linux/overflow.h>
 #include <linux/percpu.h>
 #include <linux/slab.h>
 
@@ -64,8 +65,8 @@ struct cmwq2_pwq_set {
 	struct cmwq2_attrs	*pool_attrs;	/* the same with the CPUs that may be used */
 	struct cpumask		*cpus;		/* scratch: a pod's allowed CPUs */
 	struct cmwq2_pwq	*dfl;
-	struct cmwq2_pwq	**cpu;		/* by CPU */
 	struct cmwq2_pwq	**first;	/* by the first CPU of a pod */
+	struct cmwq2_pwq	*cpu[];		/* by CPU; behind it are @first and @cpus */
 };
 
 /* A pwq in the pool for @pod: the one in @slot, if it is there. With a reference. */
@@ -137,29 +138,31 @@ static void cmwq2_set_free(struct cmwq2_pwq_set *set)
 {
 	int cpu;
 
-	if (set->cpu)
-		for_each_possible_cpu(cpu)
-			cmwq2_pwq_put_unlocked(set->cpu[cpu]);
+	for_each_possible_cpu(cpu)
+		cmwq2_pwq_put_unlocked(set->cpu[cpu]);
 	cmwq2_pwq_put_unlocked(set->dfl);
-	kfree(set->cpu);
-	kfree(set->first);
-	kfree(set->cpus);
 	cmwq2_free_workqueue_attrs(set->pool_attrs);
 	cmwq2_free_workqueue_attrs(set->attrs);
 	kfree(set);
 }
 
-static int cmwq2_set_alloc(struct cmwq2_pwq_set *set, struct cmwq2_wq *wq)
+/* In one piece, because every unbound queue that is made needs one for a moment. */
+static struct cmwq2_pwq_set *cmwq2_set_alloc(struct cmwq2_wq *wq)
 {
+	struct cmwq2_pwq_set *set;
+
+	set = kzalloc(struct_size(set, cpu, 2 * nr_cpu_ids) + cpumask_size(), GFP_KERNEL);
+	if (!set)
+		return NULL;
 	set->wq = wq;
+	set->first = &set->cpu[nr_cpu_ids];
+	set->cpus = (struct cpumask *)&set->first[nr_cpu_ids];
 	set->attrs = cmwq2_alloc_workqueue_attrs();
 	set->pool_attrs = cmwq2_alloc_workqueue_attrs();
-	set->cpus = kzalloc(cpumask_size(), GFP_KERNEL);
-	set->cpu = kcalloc(nr_cpu_ids, sizeof(*set->cpu), GFP_KERNEL);
-	set->first = kcalloc(nr_cpu_ids, sizeof(*set->first), GFP_KERNEL);
-	if (!set->attrs || !set->pool_attrs || !set->cpus || !set->cpu || !set->first)
-		return -ENOMEM;
-	return 0;
+	if (set->attrs && set->pool_attrs)
+		return set;
+	cmwq2_set_free(set);
+	return NULL;
 }
 
 /**
@@ -177,15 +180,12 @@ static int cmwq2_set_alloc(struct cmwq2_pwq_set *set, struct cmwq2_wq *wq)
 static int cmwq2_set_make(struct cmwq2_wq *wq, const struct cmwq2_attrs *attrs,
 			  struct list_head *sets)
 {
-	struct cmwq2_pwq_set *set = kzalloc(sizeof(*set), GFP_KERNEL);
+	struct cmwq2_pwq_set *set = cmwq2_set_alloc(wq);
 	int ret;
 
 	lockdep_assert_held(&cmwq2_pool_mutex);
 	if (!set)
 		return -ENOMEM;
-	ret = cmwq2_set_alloc(set, wq);
-	if (ret)
-		goto err;
 	cmwq2_attrs_copy(set->attrs, attrs);
 	cpumask_and(set->attrs->cpumask, attrs->cpumask, cpu_possible_mask);
 	cmwq2_attrs_copy(set->pool_attrs, attrs);
@@ -193,12 +193,9 @@ static int cmwq2_set_make(struct cmwq2_wq *wq, const struct cmwq2_attrs *attrs,
 		cpumask_copy(set->pool_attrs->cpumask, cmwq2_unbound_cpus());
 	ret = cmwq2_set_fill(set);
 	if (ret)
-		goto err;
-	list_add_tail(&set->node, sets);
-	return 0;
-
-err:
-	cmwq2_set_free(set);
+		cmwq2_set_free(set);
+	else
+		list_add_tail(&set->node, sets);
 	return ret;
 }
 
