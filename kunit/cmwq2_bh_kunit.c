@@ -10,6 +10,7 @@
  * debug kernel would report that.
  */
 #include <linux/bottom_half.h>
+#include <linux/cpu.h>
 #include <linux/delay.h>
 #include <linux/preempt.h>
 #include <linux/sched.h>
@@ -633,6 +634,37 @@ static void bh_destroy_waits(struct kunit *test)
 	}
 }
 
+/* The kernel's own warns, and runs the item when the CPU is back. */
+static void bh_offline_cpu(struct kunit *test)
+{
+	struct tw_env *e = tw_env_cmwq2(test);
+	struct tw_wq *w[2] = { tw_alloc(e, BH, 0), tw_alloc(e, BH_HI, 0) };
+	struct tw_item *it[2] = { tw_item(e, fn_softirq), tw_item(e, fn_softirq) };
+	int i, cpu;
+
+	if (!IS_ENABLED(CONFIG_HOTPLUG_CPU))
+		kunit_skip(test, "no CPU can be taken offline here");
+	bh_two_cpus(test);
+	cpu = tw_cpu(1);
+#ifdef CONFIG_HOTPLUG_CPU
+	KUNIT_ASSERT_EQ(test, remove_cpu(cpu), 0);
+	for (i = 0; i < 2; i++) {
+		/* No assertion may leave the CPU offline. */
+		tw_queue_on(cpu, w[i], it[i]);
+		KUNIT_EXPECT_NE(test, wait_for_completion_timeout(&it[i]->done, tw_timeout()), 0);
+	}
+	KUNIT_ASSERT_EQ(test, add_cpu(cpu), 0);
+#endif
+	for (i = 0; i < 2; i++) {
+		KUNIT_EXPECT_EQ(test, it[i]->val, 1);
+		KUNIT_EXPECT_EQ(test, it[i]->cpu, tw_cpu(0));
+		tw_flush_wq(w[i]);
+		tw_queue_on(cpu, w[i], it[i]);
+		tw_flush_wq(w[i]);
+		KUNIT_EXPECT_EQ(test, it[i]->cpu, cpu);
+	}
+}
+
 struct bh_chain {
 	struct tw_item		*stranger;
 	struct tw_wq		*w;
@@ -755,6 +787,7 @@ static struct kunit_case bh_cases[] = {
 	KUNIT_CASE_PARAM(bh_delayed, engine_gen_params),
 	KUNIT_CASE_PARAM(bh_drain_waits, engine_gen_params),
 	KUNIT_CASE_PARAM(bh_destroy_waits, engine_gen_params),
+	KUNIT_CASE(bh_offline_cpu),
 	KUNIT_CASE(bh_drain_lets_chains),
 	KUNIT_CASE_PARAM(bh_is_no_current_work, engine_gen_params),
 	KUNIT_CASE(bh_refuses),
