@@ -75,11 +75,17 @@ static void on_activate(void *data, struct cmwq2_pwq *pwq, struct cmwq2_work *wo
 	tr_add(&event);
 }
 
+/* A BH pool's worker is no thread. */
+static pid_t tr_pid(struct cmwq2_worker *worker)
+{
+	return worker->task ? worker->task->pid : 0;
+}
+
 static void tr_execute(enum tr_kind kind, struct cmwq2_worker *worker, struct cmwq2_work *work)
 {
 	struct tr_event event = {
 		.kind = kind, .work = work, .func = worker->current_func,
-		.pool = worker->pool->id, .worker = worker->id, .pid = worker->task->pid,
+		.pool = worker->pool->id, .worker = worker->id, .pid = tr_pid(worker),
 	};
 
 	tr_add(&event);
@@ -99,7 +105,7 @@ static void tr_worker(enum tr_kind kind, struct cmwq2_pool *pool, struct cmwq2_w
 {
 	struct tr_event event = {
 		.kind = kind, .pool = pool->id, .worker = worker->id,
-		.pid = worker->task->pid,
+		.pid = tr_pid(worker),
 	};
 
 	tr_add(&event);

@@ -138,6 +138,7 @@ bool cmwq2_kick_pool_pick(struct cmwq2_pool *pool, struct cmwq2_wake_list *wl)
 		return false;
 
 	pool->stat.kicks++;
+	trace_cmwq2_kick(pool, worker);
 	if (pool->flags & CMWQ2_POOL_BH) {
 		cmwq2_bh_kick(pool);
 		return true;
@@ -146,7 +147,6 @@ bool cmwq2_kick_pool_pick(struct cmwq2_pool *pool, struct cmwq2_wake_list *wl)
 		pool->stat.coalesced++;
 	cmwq2_repatriate(pool, worker->task);
 	cmwq2_claim(pool, worker);
-	trace_cmwq2_kick(pool, worker);
 
 	if (pool->wake == CMWQ2_WAKE_LOCKED)
 		cmwq2_wake_task(worker->task);
