@@ -293,12 +293,20 @@ static void limit_changes_under_load(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, atomic_read(&items[j]->runs), 2 * NR_ROUNDS);
 }
 
-#define NR_FIFO 1000
+#define NR_FIFO 3000
 #define RAISED 4
+
+struct fifo_ctx {
+	struct tw_wq	*w;
+	struct tw_log	*log;
+	struct tw_item	*items[NR_FIFO];
+};
 
 static void fn_log_only(struct tw_item *it)
 {
-	tw_log_add(it->ctx, it->id);
+	struct fifo_ctx *c = it->ctx;
+
+	tw_log_add(c->log, it->id);
 }
 
 static void thread_raise_limit(struct tw_thread *t)
@@ -307,9 +315,19 @@ static void thread_raise_limit(struct tw_thread *t)
 
 	for (i = 0; !READ_ONCE(t->env->closing) && !READ_ONCE(t->ret); i++) {
 		t->progress++;
-		t->env->ops->set_max_active(t->wq->wq, 1 + i % RAISED);
+		t->env->ops->set_max_active(t->wq->wq, i % 2 ? RAISED : 1);
 		cond_resched();
 	}
+}
+
+/* To the CPU where the limit is changed, so that its items pile up. */
+static void thread_produce(struct tw_thread *t)
+{
+	struct fifo_ctx *c = t->ctx;
+	int i;
+
+	for (i = 0; i < NR_FIFO; i++)
+		tw_queue_on(tw_cpu(1), c->w, c->items[i]);
 }
 
 /*
@@ -339,25 +357,26 @@ static bool starts_in_turn(struct tw_log *log, int nr, int max_active)
 static void raise_keeps_order(struct kunit *test)
 {
 	struct tw_env *e = tw_env(test);
-	struct tw_wq *w = tw_alloc(e, TW_PERCPU, 1);
-	struct tw_log *log = tw_log(e, NR_FIFO);
-	struct tw_thread *t = tw_thread(e, tw_cpu(1), thread_raise_limit, w, NULL, NULL);
+	struct fifo_ctx *c = tw_zalloc(e, sizeof(*c));
+	struct tw_thread *raise, *produce;
 	int i;
 
-	tw_thread_start(t);
+	c->w = tw_alloc(e, TW_PERCPU, 1);
+	c->log = tw_log(e, NR_FIFO);
 	for (i = 0; i < NR_FIFO; i++) {
-		struct tw_item *it = tw_item(e, fn_log_only);
-
-		it->ctx = log;
-		it->id = i;
-		tw_queue_on(tw_cpu(0), w, it);
-		if (i % 100 == 99)
-			cond_resched();
+		c->items[i] = tw_item(e, fn_log_only);
+		c->items[i]->ctx = c;
+		c->items[i]->id = i;
 	}
-	tw_flush_wq(w);
-	WRITE_ONCE(t->ret, true);
-	tw_join(t, "the thread that changes max_active");
-	KUNIT_EXPECT_TRUE(test, starts_in_turn(log, NR_FIFO, RAISED));
+	raise = tw_thread(e, tw_cpu(1), thread_raise_limit, c->w, NULL, NULL);
+	produce = tw_thread(e, tw_cpu(0), thread_produce, NULL, NULL, c);
+	tw_thread_start(raise);
+	tw_thread_start(produce);
+	tw_join(produce, "the producer");
+	tw_flush_wq(c->w);
+	WRITE_ONCE(raise->ret, true);
+	tw_join(raise, "the thread that changes max_active");
+	KUNIT_EXPECT_TRUE(test, starts_in_turn(c->log, NR_FIFO, RAISED));
 }
 
 static void min_active_refuses_bad_input(struct kunit *test)
