@@ -212,6 +212,83 @@ bad_input() {
 		tr '\n' ';' | cut -c 1-600)" [ ! -s /tmp/wrong ]
 }
 
+# --- without memory
+
+FAIL=/sys/kernel/debug/failslab
+
+fail_on() {
+	echo 1 > /proc/self/make-it-fail
+}
+
+fail_off() { # the file may not be opened for want of memory
+	until { echo 0 > /proc/self/make-it-fail; } 2> /dev/null; do :; done
+}
+
+# Whether a write that may fail was taken or has changed nothing. Counts in $taken and $refused.
+write_or_not() { # write_or_not FILE VALUE SHOWN
+	local before
+	value_of "$1"
+	before=$value
+	fail_on
+	put "$1" "$2"
+	fail_off
+	value_of "$1"
+	case $said in
+	accepted)
+		taken=$((taken + 1))
+		[ "$value" = "$3" ] || echo "$1: took $2 and shows $value" >> /tmp/wrong ;;
+	*memory*)
+		refused=$((refused + 1))
+		[ "$value" = "$before" ] || echo "$1: refused $2, was $before, shows $value" >> /tmp/wrong ;;
+	*)
+		echo "$1: says to $2: $said" >> /tmp/wrong ;;
+	esac
+}
+
+# What is written in turn; two values each.
+MEMORY_FILES="$OURS/load_unbound/nice,-5,5 $OURS/load_unbound/cpumask,1,3 $OURS/load_ordered/cpumask,2,3
+	$OURS/load_unbound/affinity_scope,cpu,system $OURS/cpumask,1,3
+	/sys/module/cmwq2/parameters/default_affinity_scope,cpu,cache_shard
+	/sys/module/cmwq2/parameters/cache_shard_size,1,8"
+
+allocations_fail() {
+	local round=0 each file first second shown taken=0 refused=0
+	if [ ! -w $FAIL/probability ]; then
+		skip allocations_fail "this kernel cannot make allocations fail"
+		return
+	fi
+	echo Y > $FAIL/task-filter
+	echo N > $FAIL/ignore-gfp-wait
+	echo 0 > $FAIL/verbose
+	echo -1 > $FAIL/times
+	: > /tmp/wrong
+	for each in $MEMORY_FILES; do
+		IFS=, read -r file first second <<- EOF
+			$each
+		EOF
+		put $file $first
+		value_of $file
+		shown=$value
+		put $file $second
+		value_of $file
+		echo "$file $first $shown $second $value"
+	done > /tmp/memory
+	echo 1 > $FAIL/probability
+	while [ $round -lt 40 ]; do
+		while read -r file first shown second each; do
+			write_or_not $file $first $shown
+			write_or_not $file $second $each
+		done < /tmp/memory
+		round=$((round + 1))
+	done
+	echo 0 > $FAIL/probability
+	while read -r file first shown second each; do put $file $second; done < /tmp/memory
+	put $OURS/load_unbound/nice 0
+	put $OURS/load_unbound/affinity_scope default
+	verify allocations_fail "$(tr '\n' ';' < /tmp/wrong | cut -c 1-600)" [ ! -s /tmp/wrong ]
+	verify allocations_failed "$taken writes were taken, $refused refused" [ $taken -gt 10 -a $refused -gt 10 ]
+}
+
 load_is_well() {
 	echo N > /sys/module/cmwq2_sysfs_load/parameters/run
 	local lost ran disordered
@@ -248,6 +325,7 @@ if load cmwq2 && load cmwq2_bench && load cmwq2_sysfs_load; then
 	read_only
 	bad_input
 	for kind in $KINDS; do same_values after $kind; done
+	allocations_fail
 	load_is_well
 	unload cmwq2_sysfs_load
 	verify gone "left in sysfs: $(echo $OURS/load_*)" [ ! -e $OURS/load_unbound ]
