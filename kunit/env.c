@@ -122,6 +122,8 @@ static void tw_env_release(void *data)
 	list_for_each_entry(w, &env->wqs, node)
 		tw_destroy(w);
 	tw_env_restore_policies(env);
+	if (env->on_purpose)
+		cmwq2_fault_on_purpose(false);
 
 	list_for_each_entry_safe(it, next, &env->items, node)
 		kfree(it);
@@ -321,6 +323,27 @@ void tw_policy(struct tw_env *env, const char *policy, const char *value)
 	list_add(&p->node, &env->policies);
 	KUNIT_ASSERT_EQ_MSG(env->test, cmwq2_policy_set(policy, value), 0,
 			    "%s=%s refused", policy, value);
+}
+
+/* Each value must be refused and change nothing. */
+void tw_policy_refuses(struct tw_env *env, const char *policy, const char *const *bad, int nr)
+{
+	char before[32];
+	int i;
+
+	strscpy(before, cmwq2_policy_get(policy), sizeof(before));
+	for (i = 0; i < nr; i++) {
+		KUNIT_EXPECT_EQ_MSG(env->test, cmwq2_policy_set(policy, bad[i]), -EINVAL,
+				    "%s=%s was taken", policy, bad[i]);
+		KUNIT_EXPECT_STREQ(env->test, cmwq2_policy_get(policy), before);
+	}
+}
+
+/* For the rest of the test reports of errors are expected. */
+void tw_on_purpose(struct tw_env *env)
+{
+	env->on_purpose = true;
+	cmwq2_fault_on_purpose(true);
 }
 
 void tw_fault_create(struct tw_wq *w, int cpu, bool fail)

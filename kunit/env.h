@@ -47,6 +47,7 @@ struct tw_env {
 	struct list_head	memory;
 	struct list_head	policies;
 	struct list_head	faults;
+	bool			on_purpose;
 };
 
 unsigned long tw_timeout(void);
@@ -66,7 +67,9 @@ void tw_thread_start(struct tw_thread *t);
 void tw_join(struct tw_thread *t, const char *what);
 void tw_wait_blocked(struct tw_thread *t);
 void tw_policy(struct tw_env *env, const char *policy, const char *value);
+void tw_policy_refuses(struct tw_env *env, const char *policy, const char *const *bad, int nr);
 void tw_fault_create(struct tw_wq *w, int cpu, bool fail);
+void tw_on_purpose(struct tw_env *env);
 int tw_cpu(int n);
 
 void tw_fn_nop(struct tw_item *it);

@@ -173,6 +173,8 @@ struct cmwq2_worker {
 	struct list_head	node;		/* A: pool->workers */
 	struct cmwq2_wq		*rescue_wq;	/* I: a rescuer's queue */
 	unsigned long		started_at;	/* K: jiffies of the item's start */
+	u64			ticks_at;	/* K: cmwq2_task_ticks() at the same time */
+	u64			runtime_at;	/* K: cmwq2_task_runtime() then or after a sleep */
 	unsigned long		last_active;	/* L: jiffies when it became idle */
 	int			id;		/* I */
 #ifdef CONFIG_PREEMPT_NOTIFIERS
@@ -315,6 +317,29 @@ void cmwq2_wake_up(struct cmwq2_wake_list *wl);
 static inline bool cmwq2_need_more_worker(struct cmwq2_pool *pool)
 {
 	return !list_empty(&pool->worklist) && !atomic_read(&pool->nr_running);
+}
+
+/* health.c: what was found wrong */
+void cmwq2_health_add(enum cmwq2_health what);
+const char *cmwq2_health_name(enum cmwq2_health what);
+const char *cmwq2_bug(void);
+bool cmwq2_is_on_purpose(void);
+
+/* hog.c: items that keep a CPU to themselves */
+extern unsigned int cmwq2_hog_thresh_us;
+extern unsigned int cmwq2_hog_warn_thresh;
+void cmwq2_hog_init(void);
+void cmwq2_hog_changed(void);
+bool cmwq2_hog_check(struct cmwq2_worker *worker);
+void cmwq2_hog_end(struct cmwq2_worker *worker);
+
+/* From here on CPU time counts. Context: the worker itself; BH has no task. */
+static inline void cmwq2_hog_begin(struct cmwq2_worker *worker)
+{
+	if (!worker->task)
+		return;
+	worker->ticks_at = cmwq2_task_ticks(worker->task);
+	WRITE_ONCE(worker->runtime_at, cmwq2_task_runtime(worker->task));
 }
 
 /* sched.c: who is running */

@@ -54,6 +54,7 @@ static int __init cmwq2_init(void)
 	ret = cmwq2_helper_start();
 	if (ret)
 		goto err_sched;
+	cmwq2_hog_init();
 	ret = cmwq2_pools_init();
 	if (ret)
 		goto err_helper;

@@ -123,6 +123,8 @@ static void cmwq2_policy_set_pools(void)
  * @min: lowest number
  * @max: highest number
  * @flag: the value of a policy that is on or off
+ * @changed: called when a number has changed; cmwq2_pool_mutex held, and there
+ *	may be no pool yet or any more
  * @text: memory for @get
  */
 struct cmwq2_policy {
@@ -136,6 +138,7 @@ struct cmwq2_policy {
 	unsigned int		min;
 	unsigned int		max;
 	bool			*flag;
+	void			(*changed)(void);
 	char			text[12];
 };
 
@@ -188,7 +191,8 @@ static int cmwq2_set_number(struct cmwq2_policy *policy, const char *value)
 	if (ret)
 		return ret;
 	WRITE_ONCE(*policy->number, n);
-	cmwq2_idle_rearm_all();
+	if (policy->changed)
+		policy->changed();
 	return 0;
 }
 
@@ -350,13 +354,23 @@ CMWQ2_POLICY_MODE(0444, power_efficient, flag,
 		  .flag = &cmwq2_power_efficient);
 CMWQ2_POLICY(idle_timeout_ms, number,
 	     "Milliseconds after which an idle worker may be culled (default 300000)",
-	     .number = &cmwq2_idle_timeout_ms, .min = 0, .max = 86400000);
+	     .number = &cmwq2_idle_timeout_ms, .min = 0, .max = 86400000,
+	     .changed = cmwq2_idle_rearm_all);
 CMWQ2_POLICY(cull_ratio, number,
 	     "Busy workers for each idle one over min_idle that is kept (default 4)",
-	     .number = &cmwq2_cull_ratio, .min = 1, .max = 1000);
+	     .number = &cmwq2_cull_ratio, .min = 1, .max = 1000,
+	     .changed = cmwq2_idle_rearm_all);
 /* With less than two a worker that starts working would leave none behind. */
 CMWQ2_POLICY(min_idle, number, "Idle workers that are always kept (default 2)",
-	     .number = &cmwq2_min_idle, .min = 2, .max = 1000);
+	     .number = &cmwq2_min_idle, .min = 2, .max = 1000,
+	     .changed = cmwq2_idle_rearm_all);
+CMWQ2_POLICY(cpu_intensive_thresh_us, number,
+	     "Microseconds of CPU time after which an item holds back others no more, 0: never (default 10000, more on slow machines)",
+	     .number = &cmwq2_hog_thresh_us, .min = 0, .max = 1000000000,
+	     .changed = cmwq2_hog_changed);
+CMWQ2_POLICY(cpu_intensive_warning_thresh, number,
+	     "Times a function may exceed that before it is reported, 0: not at all (default 4)",
+	     .number = &cmwq2_hog_warn_thresh, .min = 0, .max = 1000000);
 
 static struct cmwq2_policy *const cmwq2_policies[] = {
 	&cmwq2_policy_profile, &cmwq2_policy_claim, &cmwq2_policy_wake,
@@ -364,6 +378,7 @@ static struct cmwq2_policy *const cmwq2_policies[] = {
 	&cmwq2_policy_cull_ratio, &cmwq2_policy_min_idle,
 	&cmwq2_policy_cache_shard_size, &cmwq2_policy_debug_force_rr_cpu,
 	&cmwq2_policy_power_efficient,
+	&cmwq2_policy_cpu_intensive_thresh_us, &cmwq2_policy_cpu_intensive_warning_thresh,
 };
 
 static struct cmwq2_policy *cmwq2_find_policy(const char *name)

@@ -117,6 +117,8 @@ static void cmwq2_worker_recount(struct cmwq2_worker *worker)
 	    (READ_ONCE(worker->flags) & CMWQ2_WORKER_NOT_RUNNING))
 		return;
 
+	/* Only CPU time without a sleep makes a hog. */
+	WRITE_ONCE(worker->runtime_at, cmwq2_task_runtime(current));
 	atomic_inc(&pool->nr_running);
 	if (xchg(&worker->counted, 1))
 		zero = atomic_dec_and_test(&pool->nr_running);
@@ -310,25 +312,32 @@ static void cmwq2_kick_irq(struct irq_work *work)
 	cmwq2_kick_blocked(pool, &pool->stat.cm_wakeups);
 }
 
-static bool cmwq2_uncount_blocked(struct cmwq2_pool *pool)
+/*
+ * A worker that sleeps and is counted all the same was missed by the hook; one
+ * that does not sleep for long is a hog. Returns the counter of a kick that
+ * follows from it, or NULL if nothing was found.
+ */
+static unsigned long *cmwq2_scan(struct cmwq2_pool *pool)
 {
+	unsigned long *counter = NULL;
 	struct cmwq2_worker *worker;
-	bool found = false;
 	int bucket;
 
 	hash_for_each(pool->busy_hash, bucket, worker, hentry) {
-		if (READ_ONCE(worker->counted) && cmwq2_task_blocked(worker->task)) {
+		/* Pairs with xchg() in cmwq2_worker_recount(), for runtime_at. */
+		if (!smp_load_acquire(&worker->counted))
+			continue;
+		if (cmwq2_task_blocked(worker->task)) {
 			cmwq2_worker_uncount(worker);
-			found = true;
+			counter = &pool->stat.scan_wakeups;
+		} else if (cmwq2_hog_check(worker) && !counter) {
+			counter = &pool->stat.cm_wakeups;
 		}
 	}
-	return found;
+	return counter;
 }
 
-/*
- * Runs every jiffy while a bound pool has items that nobody was kicked for.
- * A worker that sleeps and is counted all the same was missed by the hook.
- */
+/* Runs every jiffy while a bound pool has items that nobody was kicked for. */
 static void cmwq2_scan_timeout(struct timer_list *timer)
 {
 	struct cmwq2_pool *pool = container_of(timer, struct cmwq2_pool, scan_timer);
@@ -337,10 +346,10 @@ static void cmwq2_scan_timeout(struct timer_list *timer)
 	rcu_read_lock();
 	raw_spin_lock_irq(&pool->lock);
 	if (!list_empty(&pool->worklist)) {
-		bool missed = cmwq2_uncount_blocked(pool);
+		unsigned long *counter = cmwq2_scan(pool);
 
-		if (cmwq2_kick_pool_pick(pool, &wl) && missed)
-			pool->stat.scan_wakeups++;
+		if (cmwq2_kick_pool_pick(pool, &wl) && counter)
+			(*counter)++;
 		mod_timer(timer, jiffies + 1);
 	}
 	raw_spin_unlock_irq(&pool->lock);

@@ -451,6 +451,7 @@ static void cmwq2_begin_work(struct cmwq2_worker *worker, struct cmwq2_work *wor
 	unsigned long data = cmwq2_work_data(work);
 
 	worker->started_at = jiffies;
+	cmwq2_hog_begin(worker);
 	worker->current_pwq = cmwq2_data_pwq(data);
 	worker->current_pwq->stat.started++;
 	worker->current_color = cmwq2_data_color(data);
@@ -463,6 +464,7 @@ static void cmwq2_begin_work(struct cmwq2_worker *worker, struct cmwq2_work *wor
 
 static void cmwq2_end_work(struct cmwq2_worker *worker)
 {
+	cmwq2_hog_end(worker);
 	worker->current_pwq->stat.completed++;
 	worker->current_pwq = NULL;
 	worker->current_color = CMWQ2_NO_COLOR;

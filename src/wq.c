@@ -550,6 +550,8 @@ void cmwq2_wq_stats(struct cmwq2_wq *wq, struct cmwq2_wq_stats *st)
 		st->repatriated += pwq->stat.repatriated;
 		st->mayday += pwq->stat.mayday;
 		st->rescued += pwq->stat.rescued;
+		st->cpu_time += pwq->stat.cpu_time;
+		st->cpu_intensive += pwq->stat.cpu_intensive;
 		raw_spin_unlock_irq(&pwq->pool->lock);
 	}
 	mutex_unlock(&wq->mutex);

@@ -51,6 +51,23 @@ static inline bool cmwq2_task_blocked(struct task_struct *p)
 }
 
 /*
+ * What the scheduler knows of a thread's CPU time. Not an API: look again with
+ * each new version.
+ *
+ * The first grows at each tick and each switch, in nanoseconds. The second is
+ * what the tick charged to the thread, a tick at a time.
+ */
+static inline u64 cmwq2_task_runtime(struct task_struct *p)
+{
+	return READ_ONCE(p->se.sum_exec_runtime);
+}
+
+static inline u64 cmwq2_task_ticks(struct task_struct *p)
+{
+	return READ_ONCE(p->stime);
+}
+
+/*
  * kthread_stop_put(): 6309727ef271, v6.7. Drop with 6.6.
  */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 7, 0)

@@ -29,7 +29,8 @@ enum cmwq2_cpumask {
  * @culled: workers removed for idleness
  * @kicks: times a worker was picked to be woken
  * @coalesced: kicks that landed on a worker that was picked already
- * @cm_wakeups: kicks because the last running worker blocked
+ * @cm_wakeups: kicks because the last running worker blocked, or was found to
+ *	be a CPU hog
  * @scan_wakeups: kicks by the safety timer, which found a blocked worker that
  *	the scheduler hook had not reported
  * @maydays: distress calls to rescuers
@@ -60,6 +61,10 @@ struct cmwq2_pool_stats {
  * @mayday: distress calls to the rescuer
  * @rescued: of the started ones run by the rescuer
  * @refused: items turned away because the queue was draining or going away
+ * @cpu_time: microseconds of CPU time in items, as sampled by the tick
+ * @cpu_intensive: items that took a bound pool's CPU for longer than
+ *	cpu_intensive_thresh_us; also those that held up no other item, unless
+ *	they have slept since
  */
 struct cmwq2_wq_stats {
 	unsigned long	started;
@@ -69,6 +74,31 @@ struct cmwq2_wq_stats {
 	unsigned long	mayday;
 	unsigned long	rescued;
 	unsigned long	refused;
+	unsigned long	cpu_time;
+	unsigned long	cpu_intensive;
+};
+
+/**
+ * enum cmwq2_health - what the engine may find wrong
+ * @CMWQ2_HEALTH_HOG_REPORTS: lines that named a function that is a CPU hog
+ * @CMWQ2_HEALTH_STALLS: stalls of pools that the watchdog found
+ * @CMWQ2_HEALTH_STALL_REPORTS: of these reported
+ * @CMWQ2_HEALTH_PAUSES: times the watchdog came so late that it blamed the machine
+ * @CMWQ2_HEALTH_PANICS: panics that were left out, see cmwq2_fault_on_purpose()
+ * @CMWQ2_HEALTH_LEAKS: work functions that returned in another context than they
+ *	were called in: with a lock, in RCU, with preemption off
+ * @CMWQ2_HEALTH_DUMPS: dumps of all workqueues to the log
+ * @CMWQ2_HEALTH_NR: how many there are
+ */
+enum cmwq2_health {
+	CMWQ2_HEALTH_HOG_REPORTS,
+	CMWQ2_HEALTH_STALLS,
+	CMWQ2_HEALTH_STALL_REPORTS,
+	CMWQ2_HEALTH_PAUSES,
+	CMWQ2_HEALTH_PANICS,
+	CMWQ2_HEALTH_LEAKS,
+	CMWQ2_HEALTH_DUMPS,
+	CMWQ2_HEALTH_NR,
 };
 
 int cmwq2_pool_stats(struct cmwq2_wq *wq, int cpu, struct cmwq2_pool_stats *st);
@@ -79,5 +109,7 @@ int cmwq2_set_unbound_cpumask(const struct cpumask *cpus);
 void cmwq2_get_cpumask(enum cmwq2_cpumask which, struct cpumask *cpus);
 const char *cmwq2_hook_name(void);
 void cmwq2_fault_create(struct cmwq2_wq *wq, int cpu, bool fail);
+unsigned long cmwq2_health(enum cmwq2_health what);
+void cmwq2_fault_on_purpose(bool on);
 
 #endif /* CMWQ2_CONTROL_H */

@@ -1,0 +1,372 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Items that keep a CPU to themselves: after a while others may start beside
+ * them, and whoever did it is counted and reported.
+ *
+ * A burning item gives the CPU away by schedule() all the time and stays
+ * runnable, so that whoever was woken behind it gets to run. CPU time can only
+ * be less than the time that went by: what took less than the threshold cannot
+ * be a hog. The clock of some machines is as coarse as a tick, and a machine
+ * that is slow elsewhere makes any item long; attempts that took too long say
+ * nothing and are repeated.
+ */
+#include <linux/ktime.h>
+#include <linux/string.h>
+
+#include "check.h"
+
+KUNIT_ARRAY_PARAM_DESC(engine, tw_engines, name);
+
+#define THRESH_US	"10000"
+#define SHORT_NS	(8 * NSEC_PER_MSEC)
+#define LONG_NS		(60 * NSEC_PER_MSEC)
+
+/* Several bursts exceed the threshold, one by itself does not. */
+#define BURST_NS	(25 * NSEC_PER_MSEC)
+#define BURST_LIMIT_NS	(80 * NSEC_PER_MSEC)
+#define BURST_THRESH_US	"100000"
+
+struct hog_ctx {
+	struct tw_wq	*next_wq;
+	struct tw_item	*next;
+	bool		saw_next;
+	int		bursts;
+	u64		longest;
+};
+
+static void burn(u64 ns)
+{
+	u64 end = ktime_get_ns() + ns;
+
+	while (ktime_get_ns() < end)
+		schedule();
+}
+
+static void fn_burn_until_next(struct tw_item *it)
+{
+	struct hog_ctx *c = it->ctx;
+	unsigned long end = jiffies + tw_timeout();
+
+	tw_queue_on(raw_smp_processor_id(), c->next_wq, c->next);
+	while (!atomic_read(&c->next->runs) && time_before(jiffies, end))
+		schedule();
+	c->saw_next = atomic_read(&c->next->runs);
+}
+
+static void fn_burn_before_next(struct tw_item *it)
+{
+	struct hog_ctx *c = it->ctx;
+
+	tw_queue_on(raw_smp_processor_id(), c->next_wq, c->next);
+	burn(LONG_NS);
+	c->saw_next = atomic_read(&c->next->runs);
+}
+
+static void fn_burn_long(struct tw_item *it)
+{
+	burn(LONG_NS);
+}
+
+static void fn_burn_in_bursts(struct tw_item *it)
+{
+	struct hog_ctx *c = it->ctx;
+	int i;
+
+	for (i = 0; i < c->bursts; i++) {
+		u64 from = ktime_get_ns();
+
+		burn(BURST_NS);
+		c->longest = max(c->longest, ktime_get_ns() - from);
+		schedule_timeout_uninterruptible(1);
+	}
+}
+
+static struct tw_env *hog_env(struct kunit *test)
+{
+	struct tw_env *e = tw_env_cmwq2(test);
+
+	tw_policy(e, "cpu_intensive_thresh_us", THRESH_US);
+	/* Reports are the concern of one case only. */
+	tw_policy(e, "cpu_intensive_warning_thresh", "0");
+	return e;
+}
+
+static unsigned long nr_hogs(struct tw_wq *w)
+{
+	return tw_wq_stats(w).cpu_intensive;
+}
+
+static struct hog_ctx *hog_run(struct tw_env *e, struct tw_wq *w, struct tw_wq *next_wq,
+			       void (*fn)(struct tw_item *it))
+{
+	struct hog_ctx *c = tw_zalloc(e, sizeof(*c));
+	struct tw_item *it = tw_item(e, fn);
+
+	c->next_wq = next_wq;
+	c->next = tw_item(e, tw_fn_nop);
+	it->ctx = c;
+	tw_queue_on(tw_cpu(1), w, it);
+	tw_wait_done(it, "the burning item");
+	if (next_wq)
+		tw_wait_done(c->next, "the item behind the burning one");
+	tw_flush_wq(w);
+	return c;
+}
+
+/* Several times: the worker must come back to being counted each time. */
+static void hog_lets_next_start(struct kunit *test)
+{
+	struct tw_env *e = tw_env(test);
+	struct tw_wq *w = tw_alloc(e, TW_PERCPU, 0);
+	int i;
+
+	for (i = 0; i < 5; i++)
+		KUNIT_EXPECT_TRUE(test, hog_run(e, w, w, fn_burn_until_next)->saw_next);
+	if (e->engine == &tw_engines[TW_CMWQ2]) {
+		KUNIT_EXPECT_EQ(test, nr_hogs(w), 5);
+		TW_POLL(e, tw_pool_idle(w, tw_cpu(1)), "the pool to come to rest");
+	}
+}
+
+/* They share the CPU's pool, so one queue's hog must not hold up the other. */
+static void hog_lets_other_queue_start(struct kunit *test)
+{
+	struct tw_env *e = tw_env(test);
+	struct tw_wq *w = tw_alloc(e, TW_PERCPU, 0);
+	struct tw_wq *other = tw_alloc(e, TW_PERCPU, 0);
+
+	KUNIT_EXPECT_TRUE(test, hog_run(e, w, other, fn_burn_until_next)->saw_next);
+	if (e->engine == &tw_engines[TW_CMWQ2]) {
+		KUNIT_EXPECT_EQ(test, nr_hogs(w), 1);
+		KUNIT_EXPECT_EQ(test, nr_hogs(other), 0);
+	}
+}
+
+static void hog_holds_next_when_off(struct kunit *test)
+{
+	struct tw_env *e = hog_env(test);
+	struct tw_wq *w = tw_alloc(e, TW_PERCPU, 0);
+
+	tw_policy(e, "cpu_intensive_thresh_us", "0");
+	KUNIT_EXPECT_FALSE(test, hog_run(e, w, w, fn_burn_before_next)->saw_next);
+	KUNIT_EXPECT_EQ(test, nr_hogs(w), 0);
+}
+
+/* The threshold is the one that was set last. */
+static void hog_threshold_counts(struct kunit *test)
+{
+	struct tw_env *e = hog_env(test);
+	struct tw_wq *w = tw_alloc(e, TW_PERCPU, 0);
+
+	tw_policy(e, "cpu_intensive_thresh_us", "1000000000");
+	KUNIT_EXPECT_FALSE(test, hog_run(e, w, w, fn_burn_before_next)->saw_next);
+	KUNIT_EXPECT_EQ(test, nr_hogs(w), 0);
+	tw_policy(e, "cpu_intensive_thresh_us", THRESH_US);
+	KUNIT_EXPECT_TRUE(test, hog_run(e, w, w, fn_burn_before_next)->saw_next);
+	KUNIT_EXPECT_EQ(test, nr_hogs(w), 1);
+}
+
+static void short_item_is_no_hog(struct kunit *test)
+{
+	struct tw_env *e = hog_env(test);
+	struct tw_wq *w = tw_alloc(e, TW_PERCPU, 0);
+	int tries, conclusive = 0;
+
+	for (tries = 0; tries < 1000 && conclusive < 50; tries++) {
+		u64 from = ktime_get_ns();
+		unsigned long before = nr_hogs(w);
+
+		hog_run(e, w, NULL, tw_fn_nop);
+		if (ktime_get_ns() - from >= SHORT_NS)
+			continue;
+		conclusive++;
+		KUNIT_EXPECT_EQ(test, nr_hogs(w), before);
+	}
+	KUNIT_EXPECT_EQ_MSG(test, conclusive, 50, "too few attempts that say something");
+}
+
+/* Only CPU time without a sleep counts. */
+static void sleeper_is_no_hog(struct kunit *test)
+{
+	struct tw_env *e = hog_env(test);
+	struct tw_wq *w = tw_alloc(e, TW_PERCPU, 0);
+	int tries, conclusive = 0;
+
+	if (!strcmp(cmwq2_hook_name(), "timer"))
+		kunit_skip(test, "without a hook a sleep that holds up nobody is not seen");
+	tw_policy(e, "cpu_intensive_thresh_us", BURST_THRESH_US);
+	for (tries = 0; tries < 30 && conclusive < 3; tries++) {
+		struct hog_ctx *c = tw_zalloc(e, sizeof(*c));
+		struct tw_item *it = tw_item(e, fn_burn_in_bursts);
+		unsigned long before = nr_hogs(w);
+
+		c->bursts = 6;
+		it->ctx = c;
+		tw_queue_on(tw_cpu(1), w, it);
+		tw_wait_done(it, "the item that sleeps now and then");
+		tw_flush_wq(w);
+		if (c->longest >= BURST_LIMIT_NS)
+			continue;
+		conclusive++;
+		KUNIT_EXPECT_EQ(test, nr_hogs(w), before);
+	}
+	KUNIT_EXPECT_EQ_MSG(test, conclusive, 3, "too few attempts that say something");
+}
+
+static void hog_nobody_waits_for(struct kunit *test, unsigned int flags, int expected)
+{
+	struct tw_env *e = hog_env(test);
+	struct tw_wq *w = tw_alloc(e, flags, 0);
+
+	hog_run(e, w, NULL, fn_burn_long);
+	KUNIT_EXPECT_EQ(test, nr_hogs(w), expected);
+}
+
+static void hog_is_counted_at_its_end(struct kunit *test)
+{
+	hog_nobody_waits_for(test, TW_PERCPU, 1);
+}
+
+static void unbound_is_no_hog(struct kunit *test)
+{
+	hog_nobody_waits_for(test, TW_UNBOUND, 0);
+}
+
+static void intensive_is_no_hog(struct kunit *test)
+{
+	hog_nobody_waits_for(test, TW_PERCPU | TW_CPU_INTENSIVE, 0);
+}
+
+/* Many at once, some of which block while they are looked at. */
+static void fn_burn_and_block(struct tw_item *it)
+{
+	burn(NSEC_PER_MSEC * (it->id % 4) * 5);
+	if (it->id & 1)
+		schedule_timeout_uninterruptible(1);
+	burn(NSEC_PER_MSEC * (it->id % 3) * 5);
+}
+
+static void count_survives_hogs(struct kunit *test)
+{
+	struct tw_env *e = hog_env(test);
+	struct tw_wq *w = tw_alloc(e, TW_PERCPU, 0);
+	struct tw_item *items[48];
+	int i, cpu;
+
+	tw_policy(e, "cpu_intensive_thresh_us", "1000");
+	for (i = 0; i < ARRAY_SIZE(items); i++) {
+		items[i] = tw_item(e, fn_burn_and_block);
+		items[i]->id = i;
+		tw_queue_on(tw_cpu(i), w, items[i]);
+	}
+	tw_flush_wq(w);
+	KUNIT_EXPECT_TRUE(test, tw_item_ran_once_each(items, ARRAY_SIZE(items)));
+	KUNIT_EXPECT_GT(test, nr_hogs(w), 0);
+	for_each_online_cpu(cpu)
+		TW_POLL(e, tw_pool_idle(w, cpu), "all workers idle and none counted");
+}
+
+/* Reports go by function, so these have their own. */
+static void hog_reported(struct cmwq2_work *work)
+{
+	burn(LONG_NS);
+}
+
+static void hog_not_reported(struct cmwq2_work *work)
+{
+	burn(LONG_NS);
+}
+
+/*
+ * Not by a flush: its barrier would run next in the same thread and be charged
+ * with what the clock has not told of the item yet.
+ */
+static void run_raw(struct tw_wq *w, cmwq2_work_func_t func)
+{
+	struct cmwq2_work *work = tw_zalloc(w->env, sizeof(*work));
+	unsigned long before = tw_wq_stats(w).completed;
+
+	CMWQ2_INIT_WORK(work, func);
+	cmwq2_queue_work_on(tw_cpu(0), w->wq, work);
+	TW_POLL(w->env, tw_wq_stats(w).completed > before && tw_pool_idle(w, tw_cpu(0)),
+		"an item to end");
+}
+
+static void hog_is_reported_less_and_less(struct kunit *test)
+{
+	/* From the second time on, then after 1, 2, 4 more. */
+	static const int reports[] = { 0, 1, 2, 2, 3, 3, 3, 3, 4 };
+	struct tw_env *e = hog_env(test);
+	struct tw_wq *w = tw_alloc(e, TW_PERCPU, 0);
+	unsigned long before = cmwq2_health(CMWQ2_HEALTH_HOG_REPORTS);
+	int i;
+
+	run_raw(w, hog_not_reported);
+	tw_policy(e, "cpu_intensive_warning_thresh", "2");
+	for (i = 0; i < ARRAY_SIZE(reports); i++) {
+		run_raw(w, hog_reported);
+		TW_POLL(e, cmwq2_health(CMWQ2_HEALTH_HOG_REPORTS) - before >= reports[i],
+			"a report of a hog");
+		KUNIT_EXPECT_EQ(test, cmwq2_health(CMWQ2_HEALTH_HOG_REPORTS) - before, reports[i]);
+	}
+	KUNIT_EXPECT_EQ(test, nr_hogs(w), ARRAY_SIZE(reports) + 1);
+}
+
+static void fn_sleep_long(struct tw_item *it)
+{
+	schedule_timeout_uninterruptible(HZ / 2);
+}
+
+static void fn_burn_half_second(struct tw_item *it)
+{
+	burn(NSEC_PER_SEC / 2);
+}
+
+/* A sample by the tick, of which a slow machine may lose most. */
+static void cpu_time_is_that_of_burners(struct kunit *test)
+{
+	struct tw_env *e = hog_env(test);
+	struct tw_wq *burner = tw_alloc(e, TW_UNBOUND, 0);
+	struct tw_wq *sleeper = tw_alloc(e, TW_UNBOUND, 0);
+
+	hog_run(e, burner, NULL, fn_burn_half_second);
+	hog_run(e, sleeper, NULL, fn_sleep_long);
+	KUNIT_EXPECT_GE(test, tw_wq_stats(burner).cpu_time, 50 * USEC_PER_MSEC);
+	KUNIT_EXPECT_LE(test, tw_wq_stats(sleeper).cpu_time, 50 * USEC_PER_MSEC);
+}
+
+static void bad_values_are_refused(struct kunit *test)
+{
+	static const char *const bad[] = {
+		"", "bogus", "-1", "1.5", "10 ms", "0x", "1000000001", "4294967295",
+		"4294967296", "99999999999999999999",
+	};
+	struct tw_env *e = tw_env_cmwq2(test);
+
+	tw_policy_refuses(e, "cpu_intensive_thresh_us", bad, ARRAY_SIZE(bad));
+	tw_policy_refuses(e, "cpu_intensive_warning_thresh", bad, ARRAY_SIZE(bad));
+}
+
+static struct kunit_case hog_cases[] = {
+	KUNIT_CASE_PARAM(hog_lets_next_start, engine_gen_params),
+	KUNIT_CASE_PARAM(hog_lets_other_queue_start, engine_gen_params),
+	KUNIT_CASE(hog_holds_next_when_off),
+	KUNIT_CASE(hog_threshold_counts),
+	KUNIT_CASE(short_item_is_no_hog),
+	KUNIT_CASE(sleeper_is_no_hog),
+	KUNIT_CASE(hog_is_counted_at_its_end),
+	KUNIT_CASE(unbound_is_no_hog),
+	KUNIT_CASE(intensive_is_no_hog),
+	KUNIT_CASE(count_survives_hogs),
+	KUNIT_CASE(hog_is_reported_less_and_less),
+	KUNIT_CASE(cpu_time_is_that_of_burners),
+	KUNIT_CASE(bad_values_are_refused),
+	{}
+};
+
+static struct kunit_suite hog_suite = {
+	.name = "cmwq2_hog",
+	.test_cases = hog_cases,
+};
+
+kunit_test_suites(&hog_suite);

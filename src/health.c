@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What the engine found wrong, in numbers: tests and tools need not read the
+ * log for it.
+ */
+#include <linux/atomic.h>
+#include <linux/export.h>
+
+#include "internal.h"
+
+static atomic_long_t cmwq2_health_counts[CMWQ2_HEALTH_NR];
+static bool cmwq2_on_purpose;
+
+static const char *const cmwq2_health_names[CMWQ2_HEALTH_NR] = {
+	[CMWQ2_HEALTH_HOG_REPORTS]	= "hog_reports",
+	[CMWQ2_HEALTH_STALLS]		= "stalls",
+	[CMWQ2_HEALTH_STALL_REPORTS]	= "stall_reports",
+	[CMWQ2_HEALTH_PAUSES]		= "pauses",
+	[CMWQ2_HEALTH_PANICS]		= "panics",
+	[CMWQ2_HEALTH_LEAKS]		= "leaks",
+	[CMWQ2_HEALTH_DUMPS]		= "dumps",
+};
+
+void cmwq2_health_add(enum cmwq2_health what)
+{
+	atomic_long_inc(&cmwq2_health_counts[what]);
+}
+
+const char *cmwq2_health_name(enum cmwq2_health what)
+{
+	return cmwq2_health_names[what];
+}
+
+/**
+ * cmwq2_health - how often something was found
+ * @what: which finding
+ *
+ * Context: any.
+ * Return: times since the module was loaded.
+ */
+unsigned long cmwq2_health(enum cmwq2_health what)
+{
+	return atomic_long_read(&cmwq2_health_counts[what]);
+}
+EXPORT_SYMBOL_GPL(cmwq2_health);
+
+/**
+ * cmwq2_fault_on_purpose - tell that what is found from now on is a test's doing
+ * @on: from now on, or no more
+ *
+ * Reports are counted and printed in full, but are not called a BUG, and a
+ * panic is only counted. Whoever reads the log for bugs still finds all others.
+ *
+ * Context: any.
+ */
+void cmwq2_fault_on_purpose(bool on)
+{
+	WRITE_ONCE(cmwq2_on_purpose, on);
+}
+EXPORT_SYMBOL_GPL(cmwq2_fault_on_purpose);
+
+bool cmwq2_is_on_purpose(void)
+{
+	return READ_ONCE(cmwq2_on_purpose);
+}
+
+/* What a report of an error begins with. */
+const char *cmwq2_bug(void)
+{
+	return cmwq2_is_on_purpose() ? "on purpose" : "BUG";
+}
