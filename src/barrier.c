@@ -29,6 +29,14 @@ static void cmwq2_barrier_func(struct cmwq2_work *work)
 	complete(&container_of(work, struct cmwq2_barrier, work)->done);
 }
 
+/* Who waits for an item by @work, or NULL if it is not a barrier. */
+struct task_struct *cmwq2_barrier_waiter(struct cmwq2_work *work)
+{
+	if (work->func != cmwq2_barrier_func)
+		return NULL;
+	return container_of(work, struct cmwq2_barrier, work)->waiter;
+}
+
 /*
  * BH and other queues' barriers differ in the context they run in, and so must
  * their classes. Context: pool->lock held, which debugobjects does not mind as

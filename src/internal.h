@@ -54,6 +54,7 @@
  */
 
 #define CMWQ2_NAME_LEN		32
+#define CMWQ2_DESC_LEN		32
 #define CMWQ2_NR_COLORS		((int)BIT(CMWQ2_WORK_COLOR_BITS))
 #define CMWQ2_NO_COLOR		CMWQ2_NR_COLORS
 #define CMWQ2_BUSY_HASH_BITS	6
@@ -175,6 +176,7 @@ struct cmwq2_worker {
 	unsigned long		started_at;	/* K: jiffies of the item's start */
 	u64			ticks_at;	/* K: cmwq2_task_ticks() at the same time */
 	u64			runtime_at;	/* K: cmwq2_task_runtime() then or after a sleep */
+	char			desc[CMWQ2_DESC_LEN]; /* S: of the item, empty: its queue's name */
 	unsigned long		last_active;	/* L: jiffies when it became idle */
 	int			id;		/* I */
 #ifdef CONFIG_PREEMPT_NOTIFIERS
@@ -342,6 +344,16 @@ static inline void cmwq2_hog_begin(struct cmwq2_worker *worker)
 	WRITE_ONCE(worker->runtime_at, cmwq2_task_runtime(worker->task));
 }
 
+/* show.c, debugfs.c: what queues and pools are doing, as text */
+struct seq_file;
+void cmwq2_show_seq(struct seq_file *m);
+void cmwq2_show_pool(struct cmwq2_pool *pool);
+void cmwq2_sysrq_init(void);
+void cmwq2_sysrq_exit(void);
+extern struct dentry *cmwq2_debugfs;	/* I: where files of the module go */
+void cmwq2_debugfs_init(void);
+void cmwq2_debugfs_exit(void);
+
 /* sched.c: who is running */
 int cmwq2_sched_init(const char *hook);
 void cmwq2_sched_exit(void);
@@ -363,6 +375,7 @@ void cmwq2_worker_reap(struct cmwq2_worker *worker);
 bool cmwq2_worker_set_flags(struct cmwq2_worker *worker, unsigned int flags);
 void cmwq2_worker_clr_flags(struct cmwq2_worker *worker, unsigned int flags);
 bool cmwq2_is_worker_fn(struct task_struct *task);
+struct cmwq2_worker *cmwq2_task_worker(struct task_struct *task);
 struct cmwq2_worker *cmwq2_current_worker(void);
 struct cmwq2_worker *cmwq2_find_executing(struct cmwq2_pool *pool, struct cmwq2_work *work);
 bool cmwq2_assign_work(struct cmwq2_work *work, struct cmwq2_worker *worker,
@@ -410,6 +423,7 @@ void cmwq2_flush_color_done(struct cmwq2_pwq *pwq);
 void cmwq2_check_flush(struct cmwq2_wq *wq, cmwq2_work_func_t func);
 bool cmwq2_wait_for_work(struct cmwq2_work *work, bool cancelled);
 bool cmwq2_wq_is_empty(struct cmwq2_wq *wq);
+struct task_struct *cmwq2_barrier_waiter(struct cmwq2_work *work);
 
 /* cancel.c: taking items back */
 bool cmwq2_grab_pending(struct cmwq2_work *work, bool delayed, unsigned long *irqflags);

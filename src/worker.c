@@ -39,6 +39,19 @@ bool cmwq2_is_worker_fn(struct task_struct *task)
 	return kthread_func(task) == cmwq2_worker_thread;
 }
 
+/* The worker or rescuer whose thread @task is, or NULL. It may be freed already. */
+struct cmwq2_worker *cmwq2_task_worker(struct task_struct *task)
+{
+	void *fn;
+
+	if (!(task->flags & PF_KTHREAD))
+		return NULL;
+	fn = kthread_func(task);
+	if (fn == cmwq2_worker_thread || fn == cmwq2_rescuer_thread)
+		return kthread_data(task);
+	return NULL;
+}
+
 /**
  * cmwq2_current_worker - the worker that runs the caller
  *
@@ -48,16 +61,9 @@ bool cmwq2_is_worker_fn(struct task_struct *task)
  */
 struct cmwq2_worker *cmwq2_current_worker(void)
 {
-	void *fn;
-
 	if (!in_task())
 		return cmwq2_bh_current_worker();
-	if (!(current->flags & PF_KTHREAD))
-		return NULL;
-	fn = kthread_func(current);
-	if (fn == cmwq2_worker_thread || fn == cmwq2_rescuer_thread)
-		return kthread_data(current);
-	return NULL;
+	return cmwq2_task_worker(current);
 }
 
 /**
@@ -480,6 +486,8 @@ static void cmwq2_begin_work(struct cmwq2_worker *worker, struct cmwq2_work *wor
 
 	worker->started_at = jiffies;
 	cmwq2_hog_begin(worker);
+	if (unlikely(worker->desc[0]))
+		worker->desc[0] = '\0';
 	worker->current_pwq = cmwq2_data_pwq(data);
 	worker->current_pwq->stat.started++;
 	worker->current_color = cmwq2_data_color(data);

@@ -68,6 +68,15 @@ static inline u64 cmwq2_task_ticks(struct task_struct *p)
 }
 
 /*
+ * The key of a sysrq handler is an u8: v6.6. Drop with 6.5.
+ */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 0)
+#define CMWQ2_SYSRQ_KEY	int
+#else
+#define CMWQ2_SYSRQ_KEY	u8
+#endif
+
+/*
  * kthread_stop_put(): 6309727ef271, v6.7. Drop with 6.6.
  */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 7, 0)

@@ -10,6 +10,7 @@
 
 struct cmwq2_wq;
 struct cpumask;
+struct task_struct;
 
 /* The masks behind all unbound queues. */
 enum cmwq2_cpumask {
@@ -111,5 +112,7 @@ const char *cmwq2_hook_name(void);
 void cmwq2_fault_create(struct cmwq2_wq *wq, int cpu, bool fail);
 unsigned long cmwq2_health(enum cmwq2_health what);
 void cmwq2_fault_on_purpose(bool on);
+size_t cmwq2_dump(struct cmwq2_wq *wq, char *buf, size_t size);
+size_t cmwq2_dump_worker(struct task_struct *task, char *buf, size_t size);
 
 #endif /* CMWQ2_CONTROL_H */

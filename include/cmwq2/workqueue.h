@@ -24,6 +24,7 @@ struct cmwq2_wq;
 struct cmwq2_work;
 struct device;
 struct lock_class_key;
+struct task_struct;
 
 typedef void (*cmwq2_work_func_t)(struct cmwq2_work *work);
 
@@ -432,6 +433,13 @@ unsigned int cmwq2_work_busy(struct cmwq2_work *work);
 void cmwq2_freeze_workqueues_begin(void);
 bool cmwq2_freeze_workqueues_busy(void);
 void cmwq2_thaw_workqueues(void);
+
+__printf(1, 2) void cmwq2_set_worker_desc(const char *fmt, ...);
+void cmwq2_print_worker_info(const char *log_lvl, struct task_struct *task);
+void cmwq2_show_all_workqueues(void);
+void cmwq2_show_freezable_workqueues(void);
+void cmwq2_show_one_workqueue(struct cmwq2_wq *wq);
+void cmwq2_wq_watchdog_touch(int cpu);
 
 static inline bool cmwq2_queue_work(struct cmwq2_wq *wq, struct cmwq2_work *work)
 {
