@@ -120,6 +120,8 @@ struct cmwq2_pool {
 	int			nr_workers;	/* L */
 	struct cmwq2_worker	*manager;	/* L: for dumps */
 	unsigned long		progress_at;	/* L: jiffies an item last left @worklist */
+	unsigned long		stall_told;	/* L: jiffies of the last stall's finding */
+	unsigned int		stall_ms;	/* L: how long it was when found, 0: is told */
 
 	u32			id;		/* I: index in cmwq2_pools */
 	int			cpu;		/* I: or -1 */
@@ -140,6 +142,7 @@ struct cmwq2_pool {
 		unsigned long	cm_wakeups;
 		unsigned long	scan_wakeups;
 		unsigned long	maydays;
+		unsigned long	stalls;
 	} stat;					/* L: see struct cmwq2_pool_stats */
 
 	struct list_head	workers;	/* A */
@@ -343,6 +346,14 @@ static inline void cmwq2_hog_begin(struct cmwq2_worker *worker)
 	worker->ticks_at = cmwq2_task_ticks(worker->task);
 	WRITE_ONCE(worker->runtime_at, cmwq2_task_runtime(worker->task));
 }
+
+/* watchdog.c: pools that do not get on */
+extern unsigned int cmwq2_watchdog_thresh;
+extern unsigned int cmwq2_panic_on_stall;
+extern unsigned int cmwq2_panic_on_stall_time;
+void cmwq2_watchdog_init(void);
+void cmwq2_watchdog_exit(void);
+void cmwq2_watchdog_changed(void);
 
 /* show.c, debugfs.c: what queues and pools are doing, as text */
 struct seq_file;

@@ -70,6 +70,7 @@ static int __init cmwq2_init(void)
 	ret = cmwq2_sysfs_init();
 	if (ret)
 		goto err_wqs;
+	cmwq2_watchdog_init();
 	cmwq2_sysrq_init();
 	cmwq2_debugfs_init();
 
@@ -102,6 +103,7 @@ static void __exit cmwq2_exit(void)
 	/* Who could look at queues and pools that go away. */
 	cmwq2_debugfs_exit();
 	cmwq2_sysrq_exit();
+	cmwq2_watchdog_exit();
 	cmwq2_sysfs_exit();
 	/* Thaws what is frozen: the queues below are waited for. */
 	cmwq2_freeze_exit();

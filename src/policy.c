@@ -371,6 +371,16 @@ CMWQ2_POLICY(cpu_intensive_thresh_us, number,
 CMWQ2_POLICY(cpu_intensive_warning_thresh, number,
 	     "Times a function may exceed that before it is reported, 0: not at all (default 4)",
 	     .number = &cmwq2_hog_warn_thresh, .min = 0, .max = 1000000);
+CMWQ2_POLICY(watchdog_thresh, number,
+	     "Seconds after which a pool that takes none of its items is reported, 0: never (default 30)",
+	     .number = &cmwq2_watchdog_thresh, .min = 0, .max = 86400,
+	     .changed = cmwq2_watchdog_changed);
+CMWQ2_POLICY(panic_on_stall, number,
+	     "Number of stalls that makes the kernel panic, 0: none (default 0)",
+	     .number = &cmwq2_panic_on_stall, .min = 0, .max = 1000000);
+CMWQ2_POLICY(panic_on_stall_time, number,
+	     "Seconds of a stall that make the kernel panic, 0: none (default 0)",
+	     .number = &cmwq2_panic_on_stall_time, .min = 0, .max = 86400);
 
 static struct cmwq2_policy *const cmwq2_policies[] = {
 	&cmwq2_policy_profile, &cmwq2_policy_claim, &cmwq2_policy_wake,
@@ -379,6 +389,8 @@ static struct cmwq2_policy *const cmwq2_policies[] = {
 	&cmwq2_policy_cache_shard_size, &cmwq2_policy_debug_force_rr_cpu,
 	&cmwq2_policy_power_efficient,
 	&cmwq2_policy_cpu_intensive_thresh_us, &cmwq2_policy_cpu_intensive_warning_thresh,
+	&cmwq2_policy_watchdog_thresh, &cmwq2_policy_panic_on_stall,
+	&cmwq2_policy_panic_on_stall_time,
 };
 
 static struct cmwq2_policy *cmwq2_find_policy(const char *name)

@@ -50,6 +50,7 @@ static void cmwq2_pool_init(struct cmwq2_pool *pool)
 {
 	raw_spin_lock_init(&pool->lock);
 	pool->progress_at = jiffies;
+	pool->stall_told = jiffies;
 	INIT_LIST_HEAD(&pool->worklist);
 	INIT_LIST_HEAD(&pool->idle_list);
 	INIT_LIST_HEAD(&pool->kicked_list);

@@ -520,6 +520,7 @@ int cmwq2_pool_stats(struct cmwq2_wq *wq, int cpu, struct cmwq2_pool_stats *st)
 		.cm_wakeups = pool->stat.cm_wakeups,
 		.scan_wakeups = pool->stat.scan_wakeups,
 		.maydays = pool->stat.maydays,
+		.stalls = pool->stat.stalls,
 	};
 	list_for_each(pos, &pool->kicked_list)
 		st->nr_kicked++;

@@ -40,8 +40,9 @@ Pools
   stalled   time since an item last left the worklist
 Pool counters
   kicks     times a worker was picked; coalesced: one that was picked already
-  cm        kicks because the last running worker blocked
+  cm        kicks because the last running worker blocked or hogged its CPU
   scan      kicks by the safety timer; maydays: calls for rescuers
+  stalls    times the watchdog found that items waited and none was taken
 Workers
   state     busy: runs an item, kicked: picked and not awake yet, idle, manager:
             sees to the number of workers, awake: between these, dying
@@ -424,8 +425,8 @@ def pool_row(pool: Dict[str, Any]) -> List[Any]:
 
 
 def show_counters(pools: List[Dict[str, Any]]) -> List[str]:
-    titles = ">pool >created >culled >kicks >coalesced >cm >scan >maydays"
-    names = "created culled kicks coalesced cm_wakeups scan_wakeups maydays".split()
+    titles = ">pool >created >culled >kicks >coalesced >cm >scan >maydays >stalls"
+    names = "created culled kicks coalesced cm_wakeups scan_wakeups maydays stalls".split()
     return table(titles, ([p["id"], *map(p["counters"].get, names)] for p in pools))
 
 

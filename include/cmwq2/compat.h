@@ -68,6 +68,13 @@ static inline u64 cmwq2_task_ticks(struct task_struct *p)
 }
 
 /*
+ * Whether sched_show_task() may be asked for a task that is running. UML walks
+ * the stack from where the task was when it slept last, which KASAN finds to be
+ * out of bounds.
+ */
+#define CMWQ2_CAN_SHOW_RUNNING	(!IS_ENABLED(CONFIG_UML))
+
+/*
  * The key of a sysrq handler is an u8: v6.6. Drop with 6.5.
  */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 0)

@@ -35,6 +35,7 @@ enum cmwq2_cpumask {
  * @scan_wakeups: kicks by the safety timer, which found a blocked worker that
  *	the scheduler hook had not reported
  * @maydays: distress calls to rescuers
+ * @stalls: times the watchdog found that items waited and none was taken
  */
 struct cmwq2_pool_stats {
 	int		id;
@@ -49,6 +50,7 @@ struct cmwq2_pool_stats {
 	unsigned long	cm_wakeups;
 	unsigned long	scan_wakeups;
 	unsigned long	maydays;
+	unsigned long	stalls;
 };
 
 /**
@@ -112,6 +114,7 @@ const char *cmwq2_hook_name(void);
 void cmwq2_fault_create(struct cmwq2_wq *wq, int cpu, bool fail);
 unsigned long cmwq2_health(enum cmwq2_health what);
 void cmwq2_fault_on_purpose(bool on);
+void cmwq2_fault_watchdog_late(unsigned int ms);
 size_t cmwq2_dump(struct cmwq2_wq *wq, char *buf, size_t size);
 size_t cmwq2_dump_worker(struct task_struct *task, char *buf, size_t size);
 

@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The watchdog: pools that have items and take none of them.
+ *
+ * A timer looks twice in each watchdog_thresh. What it finds it only marks; the
+ * helper thread prints, with no lock held. A pool is told of once a threshold.
+ *
+ * The timer is not deferrable, unlike mainline's: it would come late on an idle
+ * CPU, and lateness is how a machine is noticed that stood still as a whole,
+ * in which case nobody is to blame and all start anew.
+ */
+#include <linux/export.h>
+#include <linux/jiffies.h>
+#include <linux/kthread.h>
+#include <linux/panic.h>
+#include <linux/percpu.h>
+#include <linux/sched/debug.h>
+#include <linux/timer.h>
+
+#include "internal.h"
+
+#define CMWQ2_WATCHDOG_TASKS	8
+
+/* X: READ_ONCE, set under cmwq2_pool_mutex. */
+unsigned int cmwq2_watchdog_thresh = 30;
+unsigned int cmwq2_panic_on_stall;
+unsigned int cmwq2_panic_on_stall_time;
+
+/* X: jiffies in which somebody excused a CPU, or any. */
+static unsigned long cmwq2_touched;
+static DEFINE_PER_CPU(unsigned long, cmwq2_touched_cpu);
+
+static void cmwq2_watchdog_timeout(struct timer_list *timer);
+static void cmwq2_watchdog_report(struct kthread_work *work);
+
+static DEFINE_TIMER(cmwq2_watchdog_timer, cmwq2_watchdog_timeout);
+static DEFINE_KTHREAD_WORK(cmwq2_watchdog_work, cmwq2_watchdog_report);
+static bool cmwq2_watchdog_ready;		/* PL */
+static unsigned long cmwq2_watchdog_due;	/* X: jiffies the timer is set to */
+static unsigned int cmwq2_stall_rounds;		/* S: times that panic_on_stall counts */
+
+static unsigned long cmwq2_later(unsigned long a, unsigned long b)
+{
+	return time_after(a, b) ? a : b;
+}
+
+static void cmwq2_touch_all(void)
+{
+	int cpu;
+
+	WRITE_ONCE(cmwq2_touched, jiffies);
+	for_each_possible_cpu(cpu)
+		WRITE_ONCE(per_cpu(cmwq2_touched_cpu, cpu), jiffies);
+}
+
+/**
+ * cmwq2_wq_watchdog_touch - excuse a CPU for not having run items
+ * @cpu: possible CPU
+ *
+ * For code that keeps a CPU busy for long and knows it. The kernel's
+ * touch_softlockup_watchdog() excuses its own workqueues alone.
+ *
+ * Context: any.
+ */
+void cmwq2_wq_watchdog_touch(int cpu)
+{
+	unsigned long now = jiffies;
+
+	if (cpu < 0 || cpu >= nr_cpu_ids || !cpu_possible(cpu))
+		return;
+	WRITE_ONCE(per_cpu(cmwq2_touched_cpu, cpu), now);
+	/* For unbound pools. Leave the cache line to others if it says so already. */
+	if (READ_ONCE(cmwq2_touched) != now)
+		WRITE_ONCE(cmwq2_touched, now);
+}
+EXPORT_SYMBOL_GPL(cmwq2_wq_watchdog_touch);
+
+static bool cmwq2_pool_is_stalled(struct cmwq2_pool *pool, unsigned long thresh)
+{
+	unsigned long flags, since;
+	bool stalled = false;
+
+	if (list_empty(&pool->worklist))
+		return false;
+	since = pool->cpu < 0 ? READ_ONCE(cmwq2_touched) :
+		READ_ONCE(per_cpu(cmwq2_touched_cpu, pool->cpu));
+
+	raw_spin_lock_irqsave(&pool->lock, flags);
+	since = cmwq2_later(since, cmwq2_later(pool->progress_at, pool->stall_told));
+	if (!list_empty(&pool->worklist) && time_after(jiffies, since + thresh)) {
+		pool->stat.stalls++;
+		pool->stall_told = jiffies;
+		pool->stall_ms = jiffies_to_msecs(jiffies - pool->progress_at);
+		stalled = true;
+	}
+	raw_spin_unlock_irqrestore(&pool->lock, flags);
+	return stalled;
+}
+
+static bool cmwq2_find_stalls(unsigned long thresh)
+{
+	struct cmwq2_pool *pool;
+	bool found = false;
+	unsigned long id;
+
+	rcu_read_lock();
+	xa_for_each(&cmwq2_pools, id, pool) {
+		if (cmwq2_pool_is_stalled(pool, thresh)) {
+			cmwq2_health_add(CMWQ2_HEALTH_STALLS);
+			found = true;
+		}
+	}
+	rcu_read_unlock();
+	return found;
+}
+
+static void cmwq2_watchdog_arm(unsigned long thresh)
+{
+	WRITE_ONCE(cmwq2_watchdog_due, jiffies + thresh / 2);
+	mod_timer(&cmwq2_watchdog_timer, READ_ONCE(cmwq2_watchdog_due));
+}
+
+static void cmwq2_watchdog_timeout(struct timer_list *timer)
+{
+	unsigned long thresh = READ_ONCE(cmwq2_watchdog_thresh) * HZ;
+	unsigned long slack = max_t(unsigned long, thresh / 4, HZ);
+
+	if (!thresh)
+		return;
+	if (time_after(jiffies, READ_ONCE(cmwq2_watchdog_due) + slack)) {
+		cmwq2_health_add(CMWQ2_HEALTH_PAUSES);
+		cmwq2_touch_all();
+	} else if (cmwq2_find_stalls(thresh) &&
+		   !kthread_queue_work(cmwq2_helper, &cmwq2_watchdog_work)) {
+		/* Told to report long ago and still not begun. */
+		pr_err("%s: a workqueue stall cannot be reported, the helper thread is stuck as well\n",
+		       cmwq2_bug());
+	}
+	cmwq2_watchdog_arm(thresh);
+}
+
+/* As mainline: after so many findings, or if one lasts for so long. */
+static void cmwq2_maybe_panic(unsigned int seconds)
+{
+	unsigned int rounds = READ_ONCE(cmwq2_panic_on_stall);
+	unsigned int limit = READ_ONCE(cmwq2_panic_on_stall_time);
+
+	if (!(rounds && ++cmwq2_stall_rounds >= rounds) && !(limit && seconds >= limit))
+		return;
+	if (!cmwq2_is_on_purpose())
+		panic("cmwq2: workqueue stall of %u s, panic_on_stall=%u panic_on_stall_time=%u\n",
+		      seconds, rounds, limit);
+	cmwq2_health_add(CMWQ2_HEALTH_PANICS);
+}
+
+/* Who runs and keeps others from it. Returns with a reference to each. */
+static int cmwq2_running_tasks(struct cmwq2_pool *pool, struct task_struct **tasks)
+{
+	struct cmwq2_worker *worker;
+	int bucket, nr = 0;
+
+	lockdep_assert_held(&pool->lock);
+	hash_for_each(pool->busy_hash, bucket, worker, hentry) {
+		if (nr < CMWQ2_WATCHDOG_TASKS && worker->task &&
+		    !cmwq2_task_blocked(worker->task))
+			tasks[nr++] = get_task_struct(worker->task);
+	}
+	return nr;
+}
+
+/* Returns for how many seconds it was stalled, 0 if it was not. */
+static unsigned int cmwq2_report_pool(struct cmwq2_pool *pool)
+{
+	struct task_struct *tasks[CMWQ2_WATCHDOG_TASKS];
+	unsigned int seconds;
+	int i, nr;
+
+	raw_spin_lock_irq(&pool->lock);
+	if (!pool->stall_ms) {
+		raw_spin_unlock_irq(&pool->lock);
+		return 0;
+	}
+	/* It may be over by now. */
+	seconds = pool->stall_ms / MSEC_PER_SEC;
+	pool->stall_ms = 0;
+	nr = cmwq2_running_tasks(pool, tasks);
+	raw_spin_unlock_irq(&pool->lock);
+
+	cmwq2_health_add(CMWQ2_HEALTH_STALL_REPORTS);
+	pr_err("%s: workqueue stall: pool %u has taken none of its items for %u s\n",
+	       cmwq2_bug(), pool->id, seconds);
+	cmwq2_show_pool(pool);
+	if (!nr)
+		pr_info("pool %u: none of its busy workers runs\n", pool->id);
+	for (i = 0; i < nr; i++) {
+		pr_info("pool %u: %s[%d] runs\n", pool->id, tasks[i]->comm, tasks[i]->pid);
+		if (CMWQ2_CAN_SHOW_RUNNING)
+			sched_show_task(tasks[i]);
+		put_task_struct(tasks[i]);
+	}
+	return seconds;
+}
+
+static void cmwq2_watchdog_report(struct kthread_work *work)
+{
+	struct cmwq2_pool *pool;
+	unsigned int most = 0;
+	unsigned long id;
+
+	rcu_read_lock();
+	xa_for_each(&cmwq2_pools, id, pool)
+		most = max(most, cmwq2_report_pool(pool));
+	rcu_read_unlock();
+	if (!most)
+		return;
+	cmwq2_show_all_workqueues();
+	cmwq2_maybe_panic(most);
+}
+
+/* The threshold was changed. Context: process, cmwq2_pool_mutex held. */
+void cmwq2_watchdog_changed(void)
+{
+	unsigned long thresh = READ_ONCE(cmwq2_watchdog_thresh) * HZ;
+
+	lockdep_assert_held(&cmwq2_pool_mutex);
+	if (!cmwq2_watchdog_ready)
+		return;
+	timer_delete_sync(&cmwq2_watchdog_timer);
+	cmwq2_touch_all();
+	if (thresh)
+		cmwq2_watchdog_arm(thresh);
+}
+
+/**
+ * cmwq2_fault_watchdog_late - make the watchdog believe that it comes late
+ * @ms: milliseconds later than it is
+ *
+ * Holds for its next look.
+ *
+ * Context: any.
+ */
+void cmwq2_fault_watchdog_late(unsigned int ms)
+{
+	WRITE_ONCE(cmwq2_watchdog_due, READ_ONCE(cmwq2_watchdog_due) - msecs_to_jiffies(ms));
+}
+EXPORT_SYMBOL_GPL(cmwq2_fault_watchdog_late);
+
+void cmwq2_watchdog_init(void)
+{
+	mutex_lock(&cmwq2_pool_mutex);
+	cmwq2_watchdog_ready = true;
+	cmwq2_watchdog_changed();
+	mutex_unlock(&cmwq2_pool_mutex);
+}
+
+/* The helper still has to be flushed. */
+void cmwq2_watchdog_exit(void)
+{
+	mutex_lock(&cmwq2_pool_mutex);
+	cmwq2_watchdog_ready = false;
+	timer_shutdown_sync(&cmwq2_watchdog_timer);
+	mutex_unlock(&cmwq2_pool_mutex);
+}
