@@ -1,72 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The rescuer: when a pool can make no more workers, the items of queues with
- * a rescuer still run.
- *
- * A fault makes the pool's creation of workers fail, and sleeping items of a
- * queue without rescuer take all the workers there are but one, which becomes
- * the manager and gets nowhere. From then on only rescuers can run anything on
- * that pool, so that the item of the queue without one, which must wait, is
- * the twin of every item that must not. The kernel has no such switch, hence
- * cmwq2 alone.
+ * a rescuer still run. A pool is brought there by tw_starve().
  */
 #include "../src/internal.h"
 #include "check.h"
-
-struct rescue_ctx {
-	struct tw_wq		*plain;
-	struct completion	*gate;
-	struct tw_item		**blockers;
-	int			nr;
-	int			cpu;
-	unsigned long		maydays;
-};
-
-static struct rescue_ctx *block_pool(struct tw_env *e, unsigned int flags)
-{
-	struct rescue_ctx *c = tw_zalloc(e, sizeof(*c));
-	int i;
-
-	c->cpu = tw_cpu(1);
-	c->plain = tw_alloc(e, flags, 0);
-	c->gate = tw_gate(e);
-	TW_POLL(e, tw_pool_idle(c->plain, c->cpu), "the pool to be at rest");
-	c->maydays = tw_stats(c->plain, c->cpu).maydays;
-
-	tw_fault_create(c->plain, c->cpu, true);
-	c->nr = tw_stats(c->plain, c->cpu).nr_workers;
-	c->blockers = tw_zalloc(e, c->nr * sizeof(*c->blockers));
-	for (i = 0; i < c->nr; i++) {
-		c->blockers[i] = tw_gated(e, c->gate);
-		tw_queue_on(c->cpu, c->plain, c->blockers[i]);
-	}
-	for (i = 0; i < c->nr - 1; i++)
-		tw_wait_started(c->blockers[i], "the items that block the pool's workers");
-	TW_POLL(e, !tw_stats(c->plain, c->cpu).nr_idle, "the last idle worker to be manager");
-	return c;
-}
-
-/* The one item too many is still waiting, and now gets its worker. */
-static void unblock_pool(struct kunit *test, struct tw_env *e, struct rescue_ctx *c)
-{
-	struct tw_item *last = c->blockers[c->nr - 1];
-
-	KUNIT_EXPECT_EQ(test, atomic_read(&last->runs), 0);
-	KUNIT_EXPECT_EQ(test, tw_wq_stats(c->plain).rescued, 0);
-	cmwq2_fault_create(c->plain->wq, c->cpu, false);
-	tw_wait_started(last, "the item without rescuer, after the fault was lifted");
-	complete_all(c->gate);
-	tw_flush_wq(c->plain);
-	KUNIT_EXPECT_TRUE(test, tw_item_ran_once_each(c->blockers, c->nr));
-	TW_POLL(e, tw_pool_idle(c->plain, c->cpu), "the pool to come to rest");
-}
+#include "starve.h"
 
 static void rescue_one(struct kunit *test, unsigned int flags)
 {
 	struct tw_env *e = tw_env_cmwq2(test);
 	struct tw_wq *w = tw_alloc(e, flags | TW_MEM_RECLAIM, 0);
 	struct tw_item *it = tw_item(e, tw_fn_nop);
-	struct rescue_ctx *c = block_pool(e, flags);
+	struct tw_starved *c = tw_starve(e, flags);
 	unsigned long started;
 	int i;
 
@@ -81,7 +27,7 @@ static void rescue_one(struct kunit *test, unsigned int flags)
 	KUNIT_EXPECT_GE(test, started, 5);
 	TW_POLL(e, tw_wq_stats(w).completed == started, "the last barrier to be accounted for");
 	KUNIT_EXPECT_GT(test, tw_stats(w, c->cpu).maydays, c->maydays);
-	unblock_pool(test, e, c);
+	tw_feed(c);
 
 	/* Without the need there is no rescue. */
 	tw_queue_on(c->cpu, w, it);
@@ -114,12 +60,12 @@ static void rescue_several_queues(struct kunit *test)
 	struct tw_env *e = tw_env_cmwq2(test);
 	struct tw_item *items[NR_QUEUES * NR_ITEMS];
 	struct tw_wq *w[NR_QUEUES];
-	struct rescue_ctx *c;
+	struct tw_starved *c;
 	int i;
 
 	for (i = 0; i < NR_QUEUES; i++)
 		w[i] = tw_alloc(e, TW_PERCPU | TW_MEM_RECLAIM, 0);
-	c = block_pool(e, TW_PERCPU);
+	c = tw_starve(e, TW_PERCPU);
 	for (i = 0; i < ARRAY_SIZE(items); i++) {
 		items[i] = tw_item(e, tw_fn_nop);
 		tw_queue_on(c->cpu, w[i % NR_QUEUES], items[i]);
@@ -131,7 +77,7 @@ static void rescue_several_queues(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, tw_wq_stats(w[i]).rescued, NR_ITEMS);
 	}
 	KUNIT_EXPECT_TRUE(test, tw_item_ran_once_each(items, ARRAY_SIZE(items)));
-	unblock_pool(test, e, c);
+	tw_feed(c);
 }
 
 static void fn_chain(struct tw_item *it)
@@ -145,7 +91,7 @@ static void rescue_chain(struct kunit *test)
 	struct tw_env *e = tw_env_cmwq2(test);
 	struct tw_wq *w = tw_alloc(e, TW_PERCPU | TW_MEM_RECLAIM, 0);
 	struct tw_item *it = tw_item(e, fn_chain);
-	struct rescue_ctx *c = block_pool(e, TW_PERCPU);
+	struct tw_starved *c = tw_starve(e, TW_PERCPU);
 	int i;
 
 	it->ctx = w;
@@ -157,7 +103,7 @@ static void rescue_chain(struct kunit *test)
 	tw_flush_wq(w);
 	KUNIT_EXPECT_EQ(test, atomic_read(&it->runs), 50);
 	KUNIT_EXPECT_TRUE(test, tw_item_never_overlapped(it));
-	unblock_pool(test, e, c);
+	tw_feed(c);
 }
 
 /* The rescuer sleeps in one queue's item; another queue's need not wait. */
@@ -168,7 +114,7 @@ static void rescue_beside_sleeping_rescuer(struct kunit *test)
 	struct tw_wq *other = tw_alloc(e, TW_PERCPU | TW_MEM_RECLAIM, 0);
 	struct tw_item *sleeper = tw_gated(e, NULL);
 	struct tw_item *it = tw_item(e, tw_fn_nop);
-	struct rescue_ctx *c = block_pool(e, TW_PERCPU);
+	struct tw_starved *c = tw_starve(e, TW_PERCPU);
 
 	tw_queue_on(c->cpu, w, sleeper);
 	tw_wait_started(sleeper, "the rescue of an item that sleeps");
@@ -177,7 +123,7 @@ static void rescue_beside_sleeping_rescuer(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, sleeper->finished, 0);
 	complete_all(sleeper->gate);
 	tw_flush_wq(w);
-	unblock_pool(test, e, c);
+	tw_feed(c);
 }
 
 static void rescue_under_flush(struct kunit *test)
@@ -186,7 +132,7 @@ static void rescue_under_flush(struct kunit *test)
 	struct tw_wq *w = tw_alloc(e, TW_PERCPU | TW_MEM_RECLAIM, 1);
 	struct tw_item *first = tw_gated(e, NULL);
 	struct tw_item *it = tw_item(e, tw_fn_nop);
-	struct rescue_ctx *c = block_pool(e, TW_PERCPU);
+	struct tw_starved *c = tw_starve(e, TW_PERCPU);
 	struct tw_thread *t[3];
 	int i;
 
@@ -204,7 +150,7 @@ static void rescue_under_flush(struct kunit *test)
 		tw_join(t[i], "a flush that needs the rescuer");
 	KUNIT_EXPECT_EQ(test, it->finished, 1);
 	KUNIT_EXPECT_EQ(test, tw_wq_stats(w).rescued, 2);
-	unblock_pool(test, e, c);
+	tw_feed(c);
 }
 
 static void rescue_under_cancel(struct kunit *test)
@@ -212,7 +158,7 @@ static void rescue_under_cancel(struct kunit *test)
 	struct tw_env *e = tw_env_cmwq2(test);
 	struct tw_wq *w = tw_alloc(e, TW_PERCPU | TW_MEM_RECLAIM, 0);
 	struct tw_item *items[64];
-	struct rescue_ctx *c = block_pool(e, TW_PERCPU);
+	struct tw_starved *c = tw_starve(e, TW_PERCPU);
 	int i, round, cancelled = 0, runs = 0;
 
 	for (i = 0; i < ARRAY_SIZE(items); i++)
@@ -227,12 +173,7 @@ static void rescue_under_cancel(struct kunit *test)
 	for (i = 0; i < ARRAY_SIZE(items); i++)
 		runs += atomic_read(&items[i]->runs);
 	KUNIT_EXPECT_EQ(test, runs + cancelled, 20 * (int)ARRAY_SIZE(items));
-	unblock_pool(test, e, c);
-}
-
-static void thread_destroy(struct tw_thread *t)
-{
-	tw_destroy(t->wq);
+	tw_feed(c);
 }
 
 /*
@@ -242,13 +183,13 @@ static void thread_destroy(struct tw_thread *t)
 static void rescue_under_destroy(struct kunit *test)
 {
 	struct tw_env *e = tw_env_cmwq2(test);
-	struct rescue_ctx *c = block_pool(e, TW_PERCPU);
+	struct tw_starved *c = tw_starve(e, TW_PERCPU);
 	struct tw_item *items[5];
 	int i, round;
 
 	for (round = 0; round < 5; round++) {
 		struct tw_wq *w = tw_alloc(e, TW_PERCPU | TW_MEM_RECLAIM, 0);
-		struct tw_thread *t = tw_thread(e, TW_ANY_CPU, thread_destroy, w, NULL, NULL);
+		struct tw_thread *t = tw_thread(e, TW_ANY_CPU, tw_thread_destroy, w, NULL, NULL);
 
 		for (i = 0; i < ARRAY_SIZE(items); i++) {
 			items[i] = tw_item(e, tw_fn_nop);
@@ -258,7 +199,7 @@ static void rescue_under_destroy(struct kunit *test)
 		tw_join(t, "the destruction of a queue that needs its rescuer");
 		KUNIT_EXPECT_TRUE(test, tw_item_ran_once_each(items, ARRAY_SIZE(items)));
 	}
-	unblock_pool(test, e, c);
+	tw_feed(c);
 }
 
 /* Whether the destroyer got as far as to wait for the rescuer's thread. */
@@ -283,8 +224,8 @@ static void stop_meets_leaving_rescuer(struct kunit *test)
 {
 	struct tw_env *e = tw_env_cmwq2(test);
 	struct tw_wq *w = tw_alloc(e, TW_PERCPU | TW_MEM_RECLAIM, 0);
-	struct rescue_ctx *c = block_pool(e, TW_PERCPU);
-	struct tw_thread *t = tw_thread(e, TW_ANY_CPU, thread_destroy, w, NULL, NULL);
+	struct tw_starved *c = tw_starve(e, TW_PERCPU);
+	struct tw_thread *t = tw_thread(e, TW_ANY_CPU, tw_thread_destroy, w, NULL, NULL);
 	struct completion *gate = tw_gate(e);
 	struct tw_item *it = tw_gated(e, gate);
 	bool met;
@@ -298,7 +239,7 @@ static void stop_meets_leaving_rescuer(struct kunit *test)
 	mutex_unlock(&cmwq2_attach_mutex);
 	KUNIT_EXPECT_TRUE(test, met);
 	tw_join(t, "the end of a rescuer that was leaving a pool");
-	unblock_pool(test, e, c);
+	tw_feed(c);
 }
 
 static struct kunit_case rescuer_cases[] = {

@@ -11,7 +11,7 @@ static void native_fn(struct work_struct *work)
 	tw_run_item(container_of(work, struct tw_item, native));
 }
 
-static void *native_alloc(const char *name, unsigned int flags, int max_active)
+static unsigned int native_flags(unsigned int flags)
 {
 	unsigned int wqf = 0;
 
@@ -25,9 +25,19 @@ static void *native_alloc(const char *name, unsigned int flags, int max_active)
 	if (flags & TW_BH)
 		wqf |= WQ_BH;
 #endif
+	if (flags & TW_FREEZABLE)
+		wqf |= WQ_FREEZABLE;
+	if (flags & TW_ORDERED)
+		return wqf;
+	return wqf | (flags & TW_UNBOUND ? WQ_UNBOUND : WQ_PERCPU);
+}
+
+static void *native_alloc(const char *name, unsigned int flags, int max_active)
+{
+	unsigned int wqf = native_flags(flags);
+
 	if (flags & TW_ORDERED)
 		return alloc_ordered_workqueue("%s", wqf, name);
-	wqf |= flags & TW_UNBOUND ? WQ_UNBOUND : WQ_PERCPU;
 	return alloc_workqueue("%s", wqf, max_active, name);
 }
 
@@ -136,6 +146,152 @@ static struct tw_item *native_current_item(void)
 	return work ? container_of(work, struct tw_item, native) : NULL;
 }
 
+static bool native_queue_node(int node, void *wq, struct tw_item *it)
+{
+	return queue_work_node(node, wq, &it->native);
+}
+
+static bool native_queue_rcu(void *wq, struct tw_item *it)
+{
+	return queue_rcu_work(wq, &it->native_rcu);
+}
+
+static bool native_flush_rcu(struct tw_item *it)
+{
+	return flush_rcu_work(&it->native_rcu);
+}
+
+static bool native_schedule(struct tw_item *it)
+{
+	return schedule_work(&it->native);
+}
+
+static bool native_schedule_on(int cpu, struct tw_item *it)
+{
+	return schedule_work_on(cpu, &it->native);
+}
+
+static bool native_schedule_delayed(struct tw_item *it, unsigned long delay)
+{
+	return schedule_delayed_work(&it->native_delayed, delay);
+}
+
+static bool native_schedule_delayed_on(int cpu, struct tw_item *it,
+				       unsigned long delay)
+{
+	return schedule_delayed_work_on(cpu, &it->native_delayed, delay);
+}
+
+static int native_execute(struct tw_item *it)
+{
+	return execute_in_process_context(native_fn, &it->native_execute);
+}
+
+static long native_call_on(int cpu, long (*fn)(void *arg), void *arg)
+{
+	return work_on_cpu(cpu, fn, arg);
+}
+
+static unsigned int native_busy(struct tw_item *it)
+{
+	return work_busy(&it->native);
+}
+
+static bool native_congested(int cpu, void *wq)
+{
+	return workqueue_congested(cpu, wq);
+}
+
+#ifdef CMWQ2_NATIVE_HAS_DISABLE
+static bool native_enable_and_queue(void *wq, struct tw_item *it)
+{
+	return enable_and_queue_work(wq, &it->native);
+}
+
+static bool native_disable_delayed(struct tw_item *it)
+{
+	return disable_delayed_work(&it->native_delayed);
+}
+
+static bool native_disable_delayed_sync(struct tw_item *it)
+{
+	return disable_delayed_work_sync(&it->native_delayed);
+}
+
+static bool native_enable_delayed(struct tw_item *it)
+{
+	return enable_delayed_work(&it->native_delayed);
+}
+#else
+#define native_enable_and_queue		NULL
+#define native_disable_delayed		NULL
+#define native_disable_delayed_sync	NULL
+#define native_enable_delayed		NULL
+#endif
+
+#ifdef CMWQ2_NATIVE_HAS_MEM_RECLAIM
+static bool native_mem_reclaim(void)
+{
+	return current_is_workqueue_mem_reclaim();
+}
+#else
+#define native_mem_reclaim	NULL
+#endif
+
+static void native_init_rcu(struct tw_item *it)
+{
+	INIT_RCU_WORK(&it->native_rcu, native_fn);
+}
+
+#ifdef CMWQ2_NATIVE_HAS_DEVM
+static void *native_devm_alloc(struct device *dev, const char *name, unsigned int flags,
+			       int max_active)
+{
+	unsigned int wqf = native_flags(flags);
+
+	if (flags & TW_ORDERED)
+		return devm_alloc_ordered_workqueue(dev, "%s", wqf, name);
+	return devm_alloc_workqueue(dev, "%s", wqf, max_active, name);
+}
+#else
+#define native_devm_alloc	NULL
+#endif
+
+static void *native_create(enum tw_legacy kind, const char *name)
+{
+	switch (kind) {
+	case TW_SINGLETHREAD:
+		return create_singlethread_workqueue(name);
+	case TW_FREEZABLE_THREAD:
+		return create_freezable_workqueue(name);
+	default:
+		return create_workqueue(name);
+	}
+}
+
+/* NULL for what an older kernel does not have. */
+static void *native_system(enum tw_system n)
+{
+	void *wqs[TW_NR_SYSTEM] = {
+		[TW_SYSTEM_HIGHPRI]	= system_highpri_wq,
+		[TW_SYSTEM_LONG]	= system_long_wq,
+		[TW_SYSTEM_FREEZABLE]	= system_freezable_wq,
+		[TW_SYSTEM_POWER_EFFICIENT] = system_power_efficient_wq,
+		[TW_SYSTEM_FREEZABLE_POWER_EFFICIENT] = system_freezable_power_efficient_wq,
+		[TW_SYSTEM_OLD]		= system_wq,
+		[TW_SYSTEM_OLD_UNBOUND]	= system_unbound_wq,
+#ifdef CMWQ2_NATIVE_HAS_SYSTEM_DFL
+		[TW_SYSTEM_PERCPU]	= system_percpu_wq,
+		[TW_SYSTEM_DFL]		= system_dfl_wq,
+#endif
+#ifdef CMWQ2_NATIVE_HAS_SYSTEM_DFL_LONG
+		[TW_SYSTEM_DFL_LONG]	= system_dfl_long_wq,
+#endif
+	};
+
+	return wqs[n];
+}
+
 static const struct tw_ops native_ops = {
 	.alloc			= native_alloc,
 	.destroy		= native_destroy,
@@ -158,6 +314,26 @@ static const struct tw_ops native_ops = {
 	.enable			= native_enable,
 	.pending		= native_pending,
 	.current_item		= native_current_item,
+	.devm_alloc		= native_devm_alloc,
+	.create			= native_create,
+	.system			= native_system,
+	.init_rcu		= native_init_rcu,
+	.queue_node		= native_queue_node,
+	.queue_rcu		= native_queue_rcu,
+	.schedule		= native_schedule,
+	.schedule_on		= native_schedule_on,
+	.schedule_delayed	= native_schedule_delayed,
+	.schedule_delayed_on	= native_schedule_delayed_on,
+	.execute		= native_execute,
+	.call_on		= native_call_on,
+	.flush_rcu		= native_flush_rcu,
+	.enable_and_queue	= native_enable_and_queue,
+	.disable_delayed	= native_disable_delayed,
+	.disable_delayed_sync	= native_disable_delayed_sync,
+	.enable_delayed		= native_enable_delayed,
+	.busy			= native_busy,
+	.congested		= native_congested,
+	.mem_reclaim		= native_mem_reclaim,
 };
 
 static void cmwq2_fn(struct cmwq2_work *work)
@@ -165,7 +341,7 @@ static void cmwq2_fn(struct cmwq2_work *work)
 	tw_run_item(container_of(work, struct tw_item, cmwq2));
 }
 
-static void *cmwq2_alloc(const char *name, unsigned int flags, int max_active)
+static unsigned int cmwq2_flags(unsigned int flags)
 {
 	unsigned int wqf = 0;
 
@@ -177,9 +353,19 @@ static void *cmwq2_alloc(const char *name, unsigned int flags, int max_active)
 		wqf |= CMWQ2_WQ_CPU_INTENSIVE;
 	if (flags & TW_BH)
 		wqf |= CMWQ2_WQ_BH;
+	if (flags & TW_FREEZABLE)
+		wqf |= CMWQ2_WQ_FREEZABLE;
+	if (flags & TW_ORDERED)
+		return wqf;
+	return wqf | (flags & TW_UNBOUND ? CMWQ2_WQ_UNBOUND : CMWQ2_WQ_PERCPU);
+}
+
+static void *cmwq2_alloc(const char *name, unsigned int flags, int max_active)
+{
+	unsigned int wqf = cmwq2_flags(flags);
+
 	if (flags & TW_ORDERED)
 		return cmwq2_alloc_ordered_workqueue("%s", wqf, name);
-	wqf |= flags & TW_UNBOUND ? CMWQ2_WQ_UNBOUND : CMWQ2_WQ_PERCPU;
 	return cmwq2_alloc_workqueue("%s", wqf, max_active, name);
 }
 
@@ -287,6 +473,132 @@ static struct tw_item *cmwq2_current_item(void)
 	return work ? container_of(work, struct tw_item, cmwq2) : NULL;
 }
 
+static bool cmwq2_queue_node(int node, void *wq, struct tw_item *it)
+{
+	return cmwq2_queue_work_node(node, wq, &it->cmwq2);
+}
+
+static bool cmwq2_queue_rcu(void *wq, struct tw_item *it)
+{
+	return cmwq2_queue_rcu_work(wq, &it->cmwq2_rcu);
+}
+
+static bool cmwq2_flush_rcu(struct tw_item *it)
+{
+	return cmwq2_flush_rcu_work(&it->cmwq2_rcu);
+}
+
+static bool cmwq2_schedule(struct tw_item *it)
+{
+	return cmwq2_schedule_work(&it->cmwq2);
+}
+
+static bool cmwq2_schedule_on(int cpu, struct tw_item *it)
+{
+	return cmwq2_schedule_work_on(cpu, &it->cmwq2);
+}
+
+static bool cmwq2_schedule_delayed(struct tw_item *it, unsigned long delay)
+{
+	return cmwq2_schedule_delayed_work(&it->cmwq2_delayed, delay);
+}
+
+static bool cmwq2_schedule_delayed_on(int cpu, struct tw_item *it,
+				      unsigned long delay)
+{
+	return cmwq2_schedule_delayed_work_on(cpu, &it->cmwq2_delayed, delay);
+}
+
+static int cmwq2_execute(struct tw_item *it)
+{
+	return cmwq2_execute_in_process_context(cmwq2_fn, &it->cmwq2_execute);
+}
+
+static long cmwq2_call_on(int cpu, long (*fn)(void *arg), void *arg)
+{
+	return cmwq2_work_on_cpu(cpu, fn, arg);
+}
+
+static unsigned int cmwq2_busy(struct tw_item *it)
+{
+	return cmwq2_work_busy(&it->cmwq2);
+}
+
+static bool cmwq2_congested(int cpu, void *wq)
+{
+	return cmwq2_workqueue_congested(cpu, wq);
+}
+
+static bool cmwq2_enable_and_queue(void *wq, struct tw_item *it)
+{
+	return cmwq2_enable_and_queue_work(wq, &it->cmwq2);
+}
+
+static bool cmwq2_disable_delayed(struct tw_item *it)
+{
+	return cmwq2_disable_delayed_work(&it->cmwq2_delayed);
+}
+
+static bool cmwq2_disable_delayed_sync(struct tw_item *it)
+{
+	return cmwq2_disable_delayed_work_sync(&it->cmwq2_delayed);
+}
+
+static bool cmwq2_enable_delayed(struct tw_item *it)
+{
+	return cmwq2_enable_delayed_work(&it->cmwq2_delayed);
+}
+
+static bool cmwq2_mem_reclaim(void)
+{
+	return cmwq2_current_is_workqueue_mem_reclaim();
+}
+
+static void cmwq2_init_rcu(struct tw_item *it)
+{
+	CMWQ2_INIT_RCU_WORK(&it->cmwq2_rcu, cmwq2_fn);
+}
+
+static void *cmwq2_devm_alloc(struct device *dev, const char *name, unsigned int flags,
+			      int max_active)
+{
+	unsigned int wqf = cmwq2_flags(flags);
+
+	if (flags & TW_ORDERED)
+		return cmwq2_devm_alloc_ordered_workqueue(dev, "%s", wqf, name);
+	return cmwq2_devm_alloc_workqueue(dev, "%s", wqf, max_active, name);
+}
+
+static void *cmwq2_create(enum tw_legacy kind, const char *name)
+{
+	switch (kind) {
+	case TW_SINGLETHREAD:
+		return cmwq2_create_singlethread_workqueue(name);
+	case TW_FREEZABLE_THREAD:
+		return cmwq2_create_freezable_workqueue(name);
+	default:
+		return cmwq2_create_workqueue(name);
+	}
+}
+
+static void *cmwq2_system(enum tw_system n)
+{
+	void *wqs[TW_NR_SYSTEM] = {
+		[TW_SYSTEM_PERCPU]	= cmwq2_system_percpu_wq,
+		[TW_SYSTEM_HIGHPRI]	= cmwq2_system_highpri_wq,
+		[TW_SYSTEM_LONG]	= cmwq2_system_long_wq,
+		[TW_SYSTEM_DFL]		= cmwq2_system_dfl_wq,
+		[TW_SYSTEM_DFL_LONG]	= cmwq2_system_dfl_long_wq,
+		[TW_SYSTEM_FREEZABLE]	= cmwq2_system_freezable_wq,
+		[TW_SYSTEM_POWER_EFFICIENT] = cmwq2_system_power_efficient_wq,
+		[TW_SYSTEM_FREEZABLE_POWER_EFFICIENT] = cmwq2_system_freezable_power_efficient_wq,
+		[TW_SYSTEM_OLD]		= cmwq2_system_wq,
+		[TW_SYSTEM_OLD_UNBOUND]	= cmwq2_system_unbound_wq,
+	};
+
+	return wqs[n];
+}
+
 static const struct tw_ops cmwq2_ops = {
 	.alloc			= cmwq2_alloc,
 	.destroy		= cmwq2_destroy,
@@ -309,6 +621,26 @@ static const struct tw_ops cmwq2_ops = {
 	.enable			= cmwq2_enable,
 	.pending		= cmwq2_pending,
 	.current_item		= cmwq2_current_item,
+	.devm_alloc		= cmwq2_devm_alloc,
+	.create			= cmwq2_create,
+	.system			= cmwq2_system,
+	.init_rcu		= cmwq2_init_rcu,
+	.queue_node		= cmwq2_queue_node,
+	.queue_rcu		= cmwq2_queue_rcu,
+	.schedule		= cmwq2_schedule,
+	.schedule_on		= cmwq2_schedule_on,
+	.schedule_delayed	= cmwq2_schedule_delayed,
+	.schedule_delayed_on	= cmwq2_schedule_delayed_on,
+	.execute		= cmwq2_execute,
+	.call_on		= cmwq2_call_on,
+	.flush_rcu		= cmwq2_flush_rcu,
+	.enable_and_queue	= cmwq2_enable_and_queue,
+	.disable_delayed	= cmwq2_disable_delayed,
+	.disable_delayed_sync	= cmwq2_disable_delayed_sync,
+	.enable_delayed		= cmwq2_enable_delayed,
+	.busy			= cmwq2_busy,
+	.congested		= cmwq2_congested,
+	.mem_reclaim		= cmwq2_mem_reclaim,
 };
 
 const struct tw_engine tw_engines[TW_NR_ENGINES] = {

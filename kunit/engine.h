@@ -29,6 +29,25 @@ enum tw_flags {
 	TW_MEM_RECLAIM		= BIT(4),
 	TW_CPU_INTENSIVE	= BIT(5),
 	TW_BH			= BIT(8),
+	TW_FREEZABLE		= BIT(6),
+};
+
+/* What create_workqueue() and its kin make. */
+enum tw_legacy { TW_MULTITHREAD, TW_SINGLETHREAD, TW_FREEZABLE_THREAD };
+
+/* The system queues for items that may sleep. */
+enum tw_system {
+	TW_SYSTEM_PERCPU,
+	TW_SYSTEM_HIGHPRI,
+	TW_SYSTEM_LONG,
+	TW_SYSTEM_DFL,
+	TW_SYSTEM_DFL_LONG,
+	TW_SYSTEM_FREEZABLE,
+	TW_SYSTEM_POWER_EFFICIENT,
+	TW_SYSTEM_FREEZABLE_POWER_EFFICIENT,
+	TW_SYSTEM_OLD,
+	TW_SYSTEM_OLD_UNBOUND,
+	TW_NR_SYSTEM,
 };
 
 /* "Any CPU": both engines use NR_CPUS for it. */
@@ -37,19 +56,34 @@ enum tw_flags {
 /* Longer than any test may last, for timers that must not expire. */
 #define TW_NEVER	(3600UL * HZ)
 
+/* What an older kernel's own workqueue does not have is NULL, see tw_need(). */
 struct tw_ops {
 	void *(*alloc)(const char *name, unsigned int flags, int max_active);
+	void *(*devm_alloc)(struct device *dev, const char *name, unsigned int flags,
+			    int max_active);
+	void *(*create)(enum tw_legacy kind, const char *name);
+	void *(*system)(enum tw_system n);
 	void (*destroy)(void *wq);
 	int (*set_max_active)(void *wq, int max_active);
 	void (*init)(struct tw_item *it);
 	void (*init_delayed)(struct tw_item *it);
+	void (*init_rcu)(struct tw_item *it);
 	bool (*queue_on)(int cpu, void *wq, struct tw_item *it);
+	bool (*queue_node)(int node, void *wq, struct tw_item *it);
+	bool (*queue_rcu)(void *wq, struct tw_item *it);
 	bool (*queue_delayed_on)(int cpu, void *wq, struct tw_item *it,
 				 unsigned long delay);
 	bool (*mod_delayed_on)(int cpu, void *wq, struct tw_item *it,
 			       unsigned long delay);
+	bool (*schedule)(struct tw_item *it);
+	bool (*schedule_on)(int cpu, struct tw_item *it);
+	bool (*schedule_delayed)(struct tw_item *it, unsigned long delay);
+	bool (*schedule_delayed_on)(int cpu, struct tw_item *it, unsigned long delay);
+	int (*execute)(struct tw_item *it);
+	long (*call_on)(int cpu, long (*fn)(void *arg), void *arg);
 	bool (*flush)(struct tw_item *it);
 	bool (*flush_delayed)(struct tw_item *it);
+	bool (*flush_rcu)(struct tw_item *it);
 	void (*flush_wq)(void *wq);
 	void (*drain)(void *wq);
 	bool (*cancel)(struct tw_item *it);
@@ -59,6 +93,13 @@ struct tw_ops {
 	bool (*disable)(struct tw_item *it);
 	bool (*disable_sync)(struct tw_item *it);
 	bool (*enable)(struct tw_item *it);
+	bool (*enable_and_queue)(void *wq, struct tw_item *it);
+	bool (*disable_delayed)(struct tw_item *it);
+	bool (*disable_delayed_sync)(struct tw_item *it);
+	bool (*enable_delayed)(struct tw_item *it);
+	unsigned int (*busy)(struct tw_item *it);
+	bool (*congested)(int cpu, void *wq);
+	bool (*mem_reclaim)(void);
 	bool (*pending)(struct tw_item *it);
 	struct tw_item *(*current_item)(void);
 };
@@ -76,15 +117,19 @@ extern const struct tw_engine tw_engines[TW_NR_ENGINES];
  * struct tw_item - a work item of either engine, with what checks need to know
  * @native: the item, if it is the kernel's own
  * @native_delayed: the same with @delayed
+ * @native_rcu: the same from tw_rcu()
+ * @native_execute: the same for @execute of struct tw_ops
  * @cmwq2: the item, if it is ours
  * @cmwq2_delayed: the same with @delayed
+ * @cmwq2_rcu: the same from tw_rcu()
+ * @cmwq2_execute: the same for @execute of struct tw_ops
  * @env: the test it belongs to
  * @fn: body, called by the accounting around it
  * @runs: times @fn was entered
  * @inside: callers inside @fn now
  * @overlaps: times @fn was entered while another caller was inside
  * @frees_itself: @fn frees the item, do not touch it afterwards
- * @delayed: the delayed half of the union is in use
+ * @delayed: a delayed member of the union is in use
  * @cpu: where @fn was entered last
  * @pid: of the thread that entered @fn last
  * @started: completed once for every entry
@@ -100,8 +145,12 @@ struct tw_item {
 	union {
 		struct work_struct		native;
 		struct delayed_work		native_delayed;
+		struct rcu_work			native_rcu;
+		struct execute_work		native_execute;
 		struct cmwq2_work		cmwq2;
 		struct cmwq2_delayed_work	cmwq2_delayed;
+		struct cmwq2_rcu_work		cmwq2_rcu;
+		struct cmwq2_execute_work	cmwq2_execute;
 	};
 	struct tw_env		*env;
 	void			(*fn)(struct tw_item *it);

@@ -119,6 +119,9 @@ static void tw_env_release(void *data)
 	list_for_each_entry(it, &env->items, node)
 		if (it->delayed)
 			env->ops->cancel_delayed_sync(it);
+	/* Items that RCU still has are queued by this, and drained below. */
+	if (env->uses_rcu)
+		rcu_barrier();
 	list_for_each_entry(w, &env->wqs, node)
 		tw_destroy(w);
 	tw_env_restore_policies(env);
@@ -160,15 +163,49 @@ void *tw_zalloc(struct tw_env *env, size_t size)
 	return m->data;
 }
 
-struct tw_wq *tw_alloc(struct tw_env *env, unsigned int flags, int max_active)
+static struct tw_wq *tw_wq_of(struct tw_env *env, void *wq)
 {
 	struct tw_wq *w = tw_zalloc(env, sizeof(*w));
 
 	w->env = env;
-	w->wq = env->ops->alloc("cmwq2_kunit", flags, max_active);
-	KUNIT_ASSERT_NOT_NULL_MSG(env->test, w->wq, "no workqueue with flags %#x", flags);
+	w->wq = wq;
+	return w;
+}
+
+/* A queue to be destroyed with the environment. */
+struct tw_wq *tw_adopt(struct tw_env *env, void *wq)
+{
+	struct tw_wq *w = tw_wq_of(env, wq);
+
 	list_add_tail(&w->node, &env->wqs);
 	return w;
+}
+
+struct tw_wq *tw_alloc(struct tw_env *env, unsigned int flags, int max_active)
+{
+	void *wq = env->ops->alloc("cmwq2_kunit", flags, max_active);
+
+	KUNIT_ASSERT_NOT_NULL_MSG(env->test, wq, "no workqueue with flags %#x", flags);
+	return tw_adopt(env, wq);
+}
+
+struct tw_wq *tw_create(struct tw_env *env, enum tw_legacy kind)
+{
+	void *wq = env->ops->create(kind, "cmwq2_kunit");
+
+	KUNIT_ASSERT_NOT_NULL_MSG(env->test, wq, "no legacy workqueue of kind %d", kind);
+	return tw_adopt(env, wq);
+}
+
+/* Not the test's to destroy. */
+struct tw_wq *tw_system(struct tw_env *env, enum tw_system n)
+{
+	void *wq = env->ops->system(n);
+
+	if (!wq && env->engine == &tw_engines[TW_NATIVE])
+		kunit_skip(env->test, "this kernel does not have the system queue");
+	KUNIT_ASSERT_NOT_NULL(env->test, wq);
+	return tw_wq_of(env, wq);
 }
 
 void tw_destroy(struct tw_wq *w)
@@ -178,7 +215,7 @@ void tw_destroy(struct tw_wq *w)
 	w->wq = NULL;
 }
 
-static struct tw_item *tw_item_alloc(struct tw_env *env, bool delayed,
+static struct tw_item *tw_item_alloc(struct tw_env *env, void (*init)(struct tw_item *it),
 				     void (*fn)(struct tw_item *it))
 {
 	struct tw_item *it = kzalloc(sizeof(*it), GFP_KERNEL);
@@ -186,25 +223,28 @@ static struct tw_item *tw_item_alloc(struct tw_env *env, bool delayed,
 	KUNIT_ASSERT_NOT_NULL(env->test, it);
 	it->env = env;
 	it->fn = fn;
-	it->delayed = delayed;
+	it->delayed = init == env->ops->init_delayed;
 	init_completion(&it->started);
 	init_completion(&it->done);
-	if (delayed)
-		env->ops->init_delayed(it);
-	else
-		env->ops->init(it);
+	init(it);
 	list_add_tail(&it->node, &env->items);
 	return it;
 }
 
 struct tw_item *tw_item(struct tw_env *env, void (*fn)(struct tw_item *it))
 {
-	return tw_item_alloc(env, false, fn);
+	return tw_item_alloc(env, env->ops->init, fn);
 }
 
 struct tw_item *tw_delayed(struct tw_env *env, void (*fn)(struct tw_item *it))
 {
-	return tw_item_alloc(env, true, fn);
+	return tw_item_alloc(env, env->ops->init_delayed, fn);
+}
+
+struct tw_item *tw_rcu(struct tw_env *env, void (*fn)(struct tw_item *it))
+{
+	env->uses_rcu = true;
+	return tw_item_alloc(env, env->ops->init_rcu, fn);
 }
 
 struct completion *tw_gate(struct tw_env *env)
@@ -309,6 +349,11 @@ void tw_thread_cancel_sync(struct tw_thread *t)
 void tw_thread_drain(struct tw_thread *t)
 {
 	t->env->ops->drain(t->wq->wq);
+}
+
+void tw_thread_destroy(struct tw_thread *t)
+{
+	tw_destroy(t->wq);
 }
 
 /* Sets a policy of cmwq2 for the rest of the test. */

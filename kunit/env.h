@@ -40,6 +40,7 @@ struct tw_env {
 	const struct tw_engine	*engine;
 	const struct tw_ops	*ops;
 	bool			closing;
+	bool			uses_rcu;
 	struct list_head	wqs;
 	struct list_head	items;
 	struct list_head	gates;
@@ -53,10 +54,14 @@ struct tw_env {
 unsigned long tw_timeout(void);
 
 struct tw_env *tw_env_init(struct kunit *test, const struct tw_engine *engine);
+struct tw_wq *tw_adopt(struct tw_env *env, void *wq);
 struct tw_wq *tw_alloc(struct tw_env *env, unsigned int flags, int max_active);
+struct tw_wq *tw_create(struct tw_env *env, enum tw_legacy kind);
+struct tw_wq *tw_system(struct tw_env *env, enum tw_system n);
 void tw_destroy(struct tw_wq *w);
 struct tw_item *tw_item(struct tw_env *env, void (*fn)(struct tw_item *it));
 struct tw_item *tw_delayed(struct tw_env *env, void (*fn)(struct tw_item *it));
+struct tw_item *tw_rcu(struct tw_env *env, void (*fn)(struct tw_item *it));
 struct tw_item *tw_gated(struct tw_env *env, struct completion *gate);
 struct completion *tw_gate(struct tw_env *env);
 void *tw_zalloc(struct tw_env *env, size_t size);
@@ -78,6 +83,7 @@ void tw_thread_flush_wq(struct tw_thread *t);
 void tw_thread_flush(struct tw_thread *t);
 void tw_thread_cancel_sync(struct tw_thread *t);
 void tw_thread_drain(struct tw_thread *t);
+void tw_thread_destroy(struct tw_thread *t);
 
 /* The parameter of a KUNIT_CASE_PARAM() over tw_engines. */
 static inline struct tw_env *tw_env(struct kunit *test)
@@ -137,6 +143,15 @@ static inline bool tw_cancel_sync(struct tw_item *it)
 {
 	return it->env->ops->cancel_sync(it);
 }
+
+/* Skips the test unless its engine has @op; ours has all of them. */
+#define tw_need(env, op)							\
+	do {									\
+		if ((env)->engine == &tw_engines[TW_CMWQ2])			\
+			KUNIT_ASSERT_NOT_NULL((env)->test, (env)->ops->op);	\
+		else if (!(env)->ops->op)					\
+			kunit_skip((env)->test, "this kernel's own workqueue cannot " #op); \
+	} while (0)
 
 /* Times out in bounded time and names what did not happen. */
 #define TW_WAIT(env, completion, what)						\

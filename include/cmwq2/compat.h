@@ -229,4 +229,23 @@ static inline int cmwq2_llc_id(int cpu)
 #define CMWQ2_NATIVE_ORDERED_SYSFS	WQ_SYSFS
 #endif
 
+/*
+ * What the kernel's own workqueue has, for the tests that run on both. The
+ * system queues by their new names came in v6.17, and to 6.12 as a fix: take
+ * them for missing there. Drop each with the kernels before it.
+ */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 10, 0)
+#define CMWQ2_NATIVE_HAS_DISABLE	1
+#endif
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 17, 0)
+#define CMWQ2_NATIVE_HAS_SYSTEM_DFL	1
+#endif
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 2, 0)
+#define CMWQ2_NATIVE_HAS_SYSTEM_DFL_LONG	1
+#define CMWQ2_NATIVE_HAS_DEVM		1
+#endif
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 3, 0)
+#define CMWQ2_NATIVE_HAS_MEM_RECLAIM	1
+#endif
+
 #endif /* CMWQ2_COMPAT_H */

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Pools that can make no more workers, see starve.h.
+ */
+#include "check.h"
+#include "starve.h"
+
+struct tw_starved *tw_starve(struct tw_env *e, unsigned int flags)
+{
+	struct tw_starved *c = tw_zalloc(e, sizeof(*c));
+	int i;
+
+	c->cpu = tw_cpu(1);
+	c->plain = tw_alloc(e, flags, 0);
+	c->gate = tw_gate(e);
+	TW_POLL(e, tw_pool_idle(c->plain, c->cpu), "the pool to be at rest");
+	c->maydays = tw_stats(c->plain, c->cpu).maydays;
+
+	tw_fault_create(c->plain, c->cpu, true);
+	c->nr = tw_stats(c->plain, c->cpu).nr_workers;
+	c->blockers = tw_zalloc(e, c->nr * sizeof(*c->blockers));
+	for (i = 0; i < c->nr; i++) {
+		c->blockers[i] = tw_gated(e, c->gate);
+		tw_queue_on(c->cpu, c->plain, c->blockers[i]);
+	}
+	for (i = 0; i < c->nr - 1; i++)
+		tw_wait_started(c->blockers[i], "the items that block the pool's workers");
+	TW_POLL(e, !tw_stats(c->plain, c->cpu).nr_idle, "the last idle worker to be manager");
+	return c;
+}
+
+/* The one item too many is still waiting, and now gets its worker. */
+void tw_feed(struct tw_starved *c)
+{
+	struct tw_env *e = c->plain->env;
+	struct kunit *test = e->test;
+	struct tw_item *last = c->blockers[c->nr - 1];
+
+	KUNIT_EXPECT_EQ(test, atomic_read(&last->runs), 0);
+	KUNIT_EXPECT_EQ(test, tw_wq_stats(c->plain).rescued, 0);
+	cmwq2_fault_create(c->plain->wq, c->cpu, false);
+	tw_wait_started(last, "the item without rescuer, after the fault was lifted");
+	complete_all(c->gate);
+	tw_flush_wq(c->plain);
+	KUNIT_EXPECT_TRUE(test, tw_item_ran_once_each(c->blockers, c->nr));
+	TW_POLL(e, tw_pool_idle(c->plain, c->cpu), "the pool to come to rest");
+}
