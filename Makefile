@@ -2,7 +2,7 @@
 # Verbs for people. What is built, and how, is in Kbuild; what runs it is in tools/vm.
 
 # The knobs, which the verbs read from the environment.
-export KDIR KERNEL_SRC VM SUITE ITEMS ROUNDS V W CMWQ2_CACHE
+export KDIR KERNEL KERNEL_SRC VM SUITE ITEMS ROUNDS V W CMWQ2_CACHE
 ifneq ($(origin CC),default)
 export CC
 endif

@@ -309,6 +309,7 @@ static void disable_nests(struct kunit *test)
 	struct tw_wq *w = tw_alloc(e, TW_PERCPU, 0);
 	struct tw_item *it = tw_item(e, tw_fn_nop);
 
+	tw_need(e, disable);
 	KUNIT_EXPECT_FALSE(test, e->ops->disable(it));
 	KUNIT_EXPECT_FALSE(test, e->ops->disable(it));
 	KUNIT_EXPECT_FALSE(test, tw_queue(w, it));
@@ -339,6 +340,7 @@ static void disable_cancels_pending(struct kunit *test)
 	struct tw_item *it = tw_item(e, tw_fn_nop);
 	int cpu = tw_cpu(0);
 
+	tw_need(e, disable);
 	tw_queue_on(cpu, w, blocker);
 	tw_queue_on(cpu, w, it);
 	KUNIT_EXPECT_TRUE(test, e->ops->disable(it));
@@ -362,6 +364,7 @@ static void disable_sync_waits_for_running(struct kunit *test)
 	struct tw_item *it = tw_gated(e, NULL);
 	struct tw_thread *t = tw_thread(e, TW_ANY_CPU, thread_disable_sync, w, it, NULL);
 
+	tw_need(e, disable_sync);
 	tw_queue(w, it);
 	tw_wait_started(it, "the item");
 	tw_thread_start(t);

@@ -119,6 +119,7 @@ static bool native_cancel_delayed_sync(struct tw_item *it)
 	return cancel_delayed_work_sync(&it->native_delayed);
 }
 
+#ifdef CMWQ2_NATIVE_HAS_DISABLE
 static bool native_disable(struct tw_item *it)
 {
 	return disable_work(&it->native);
@@ -133,6 +134,11 @@ static bool native_enable(struct tw_item *it)
 {
 	return enable_work(&it->native);
 }
+#else
+#define native_disable		NULL
+#define native_disable_sync	NULL
+#define native_enable		NULL
+#endif
 
 static bool native_pending(struct tw_item *it)
 {

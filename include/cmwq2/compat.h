@@ -248,4 +248,89 @@ static inline int cmwq2_llc_id(int cpu)
 #define CMWQ2_NATIVE_HAS_MEM_RECLAIM	1
 #endif
 
+/*
+ * KUnit as the suites use it; kunit/Kbuild defines CMWQ2_KUNIT.
+ */
+#ifdef CMWQ2_KUNIT
+#include <kunit/resource.h>
+#include <kunit/test.h>
+
+/*
+ * Of what follows 6.1 has nothing and 6.12 everything. Drop it with the last
+ * kernel before 6.12.
+ */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
+#ifndef KUNIT_ARRAY_PARAM_DESC
+#define KUNIT_ARRAY_PARAM_DESC(name, array, member)				\
+	static void name##_get_desc(typeof((array)[0]) *param, char *desc)	\
+	{									\
+		strscpy(desc, param->member, KUNIT_PARAM_DESC_SIZE);		\
+	}									\
+	KUNIT_ARRAY_PARAM(name, array, name##_get_desc)
+#endif
+
+#ifndef KUNIT_FAIL_AND_ABORT
+#define KUNIT_FAIL_AND_ABORT(test, fmt, ...)	\
+	KUNIT_ASSERT_TRUE_MSG(test, false, fmt, ##__VA_ARGS__)
+#endif
+
+/* A hint to whoever runs all tests of a kernel, without effect here. */
+#ifndef KUNIT_CASE_PARAM_ATTR
+#define KUNIT_CASE_PARAM_ATTR(fn, gen, ...)	KUNIT_CASE_PARAM(fn, gen)
+#endif
+#endif /* before 6.12 */
+
+/*
+ * kunit_add_action_or_reset(): v6.5. Drop with 6.4.
+ */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 5, 0)
+struct cmwq2_kunit_action {
+	void	(*fn)(void *ctx);
+	void	*ctx;
+};
+
+static inline void cmwq2_kunit_act(struct kunit_resource *res)
+{
+	struct cmwq2_kunit_action *action = res->data;
+
+	action->fn(action->ctx);
+	kfree(action);
+}
+
+static inline int kunit_add_action_or_reset(struct kunit *test, void (*fn)(void *ctx), void *ctx)
+{
+	struct cmwq2_kunit_action *action = kmalloc(sizeof(*action), GFP_KERNEL);
+
+	if (action) {
+		action->fn = fn;
+		action->ctx = ctx;
+		if (kunit_alloc_resource(test, NULL, cmwq2_kunit_act, GFP_KERNEL, action))
+			return 0;
+		kfree(action);
+	}
+	fn(ctx);
+	return -ENOMEM;
+}
+#endif
+
+/*
+ * KUnit picks suites out of a module by filter_glob, once the module is live:
+ * v6.6. Before, it runs all of them before the module knows its parameters,
+ * keeps 512 characters of what a case says, and does not tell that one of a
+ * case's parameters was skipped. There the module picks by itself, and says so
+ * of skipping for the harness to read. Drop with 6.5.
+ */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 0)
+#define CMWQ2_KUNIT_BY_HAND	1
+#undef kunit_mark_skipped
+#define kunit_mark_skipped(test, fmt, ...)					\
+	do {									\
+		kunit_info(test, "SKIP " fmt, ##__VA_ARGS__);			\
+		WRITE_ONCE((test)->status, KUNIT_SKIPPED);			\
+		scnprintf((test)->status_comment, KUNIT_STATUS_COMMENT_SIZE,	\
+			  fmt, ##__VA_ARGS__);					\
+	} while (0)
+#endif
+#endif /* CMWQ2_KUNIT */
+
 #endif /* CMWQ2_COMPAT_H */

@@ -81,10 +81,10 @@ def need_space(path: Path, gib: float) -> None:
 
 
 @contextlib.contextmanager
-def lock(name: str) -> Iterator[None]:
-    """One provisioning of a thing at a time, also over several checkouts sharing a cache."""
-    CACHE.mkdir(parents=True, exist_ok=True)
-    with open(CACHE / f".{name}.lock", "w") as handle:
+def lock(name: str, where: Path = CACHE) -> Iterator[None]:
+    """One provisioning of a thing @where at a time, also over several checkouts sharing a cache."""
+    where.mkdir(parents=True, exist_ok=True)
+    with open(where / f".{name}.lock", "w") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:

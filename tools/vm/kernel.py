@@ -5,15 +5,17 @@ import hashlib
 import json
 import re
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import packages
 import source
 from common import (CACHE, HERE, OUT, Problem, Progress, fresh_directory, jobs, lock, need_space, output_of,
-                    run_logged, shown, write_atomically)
+                    run_logged, say, shown, write_atomically)
 
 CONFIG = HERE / "config"
+# The kernel's own benchmark of its workqueues; the only module of its own that is built for x86.
+BENCHMARK = "lib/test_workqueue.ko"
 
 
 @dataclass(frozen=True)
@@ -38,12 +40,15 @@ VEHICLES = {
                      # pointers to objects they have handed out, and kmemleak takes these for references.
                      ("slab_debug=F",)),
     # The modules of KVM are not wanted, only the exports its configuration switches on.
-    "x86": Vehicle("x86", "x86_64", ("base", "x86"), ("bzImage", "lib/test_workqueue.ko"),
+    "x86": Vehicle("x86", "x86_64", ("base", "x86"), ("bzImage", BENCHMARK),
                    "arch/x86/boot/bzImage", 1148, 2, 1),
     # The same checkers where CPUs come and go. Only for `make soak`: it is too slow for each check.
-    "x86-debug": Vehicle("x86-debug", "x86_64", ("base", "x86", "debug"), ("bzImage", "lib/test_workqueue.ko"),
+    "x86-debug": Vehicle("x86-debug", "x86_64", ("base", "x86", "debug", "x86-debug"), ("bzImage", BENCHMARK),
                          "arch/x86/boot/bzImage", 1180, 3, 4, ("slab_debug=F",)),
 }
+
+# Those that kernels before the newest series are built for: UML has no SMP there.
+OLDER = ("x86", "x86-debug")
 
 
 @dataclass(frozen=True)
@@ -67,14 +72,31 @@ class Kernel:
 
 
 def vehicle(name: str) -> Vehicle:
-    """The vehicle called @name."""
-    if name not in VEHICLES:
-        raise Problem(f"VM={name} is not known; allowed: {', '.join(VEHICLES)}")
-    return VEHICLES[name]
+    """The vehicle called @name, with a kernel of the series that KERNEL= asks for."""
+    series = source.series()
+    known = VEHICLES if series == source.NEWEST else {key: each for key, each in VEHICLES.items() if key in OLDER}
+    if name not in known:
+        raise Problem(f"VM={name} is not known{'' if known is VEHICLES else f' with KERNEL={series}'}; "
+                      f"allowed: {', '.join(known)}")
+    return known[name] if known is VEHICLES else replace(known[name], name=f"{name}-{series}")
 
 
 def _fragment(target: Vehicle) -> str:
     return "".join((CONFIG / f"{name}.config").read_text() for name in target.fragments)
+
+
+def applicable(fragment: str, version: tuple) -> tuple:
+    """The lines of @fragment that a kernel of @version has, and what is too new for it. A line's reason says so at
+    its end: "; since 6.13" or "; before 6.13"."""
+    lines, left_out = [], []
+    for line in fragment.splitlines():
+        note = re.search(r"; (since|before) (\d+)\.(\d+)$", line)
+        option = re.match(r"(?:#CHECK )?(CONFIG_\w+=\S+)", line)
+        if note and option and (note[1] == "since") != (version >= (int(note[2]), int(note[3]))):
+            left_out += [f"{option[1]} ({note[0][2:]})"] if note[1] == "since" else []
+        else:
+            lines.append(line)
+    return "".join(f"{line}\n" for line in lines), left_out
 
 
 def wanted(fragment: str) -> str:
@@ -89,7 +111,8 @@ def check_config(fragment: str, config: str) -> list:
     asked = wanted(fragment).split("\n")[:-1]
     asked += re.findall(r"^#CHECK (CONFIG_\S+)", fragment, re.MULTILINE)
     lost = []
-    for line in asked:
+    # Of one that is named again the last word counts, as it does for Kconfig.
+    for line in {each.partition("=")[0]: each for each in asked}.values():
         name, _, value = line.partition("=")
         if value == "n" and not any(entry.startswith(f"{name}=") for entry in have):
             continue
@@ -98,29 +121,47 @@ def check_config(fragment: str, config: str) -> list:
     return lost
 
 
-def key(target: Vehicle, tree: source.Source) -> str:
+def key(target: Vehicle, tree: source.Source, fragment: str) -> str:
     """The content a kernel is built from, as a short name."""
     compiler = output_of(["gcc", "--version"]).splitlines()[0]
-    content = "\n".join((tree.name, wanted(_fragment(target)), compiler, " ".join(target.targets)))
+    content = "\n".join((tree.name, wanted(fragment), compiler, " ".join(target.targets)))
     return hashlib.sha256(content.encode()).hexdigest()[:12]
+
+
+def _fitted(target: Vehicle, tree: source.Source) -> tuple:
+    """@target as far as @tree can build it, with its fragment."""
+    version = source.version_of(tree.tree)
+    fragment, left_out = applicable(_fragment(target), version)
+    if left_out:
+        say(f"  {target.name}: Linux {tree.name} is built without {', '.join(left_out)}")
+    if not (tree.tree / BENCHMARK).with_suffix(".c").is_file():
+        # What building it brings along is needed by modules of others.
+        target = replace(target, targets=tuple("modules_prepare" if name == BENCHMARK else name
+                                               for name in target.targets))
+    if version < (6, 6):
+        # It would run all suites of a module before the module knows its parameters; lib.sh has the other half.
+        target = replace(target, parameters=(*target.parameters, "kunit.enable=0"))
+    return target, fragment
 
 
 def provide(target: Vehicle) -> Kernel:
     """The kernel of @target, built now unless a whole one is in the cache."""
     packages.require("build", *([] if source.given() else ["source"]))
     tree = source.provide()
-    build = CACHE / "kernels" / f"{target.name}-{key(target, tree)}"
+    target, fragment = _fitted(target, tree)
+    build = CACHE / "kernels" / f"{target.name}-{key(target, tree, fragment)}"
     with lock(build.name):
         if tree.mine or not whole(build, target):
             need_space(CACHE, target.gib)
-            _build(target, tree, build)
+            _build(target, tree, build, fragment)
         _say_where(target, build)
         return Kernel(target, build, tree, (build / "include/config/kernel.release").read_text().strip())
 
 
 def artefacts(target: Vehicle) -> tuple:
     """What a finished build has."""
-    return (target.image, "vmlinux", "Module.symvers", ".config", "lib/test_workqueue.ko", "scripts/mod/modpost")
+    module = () if "modules_prepare" in target.targets else (BENCHMARK,)
+    return (target.image, "vmlinux", "Module.symvers", ".config", *module, "scripts/mod/modpost")
 
 
 def whole(build: Path, target: Vehicle) -> bool:
@@ -133,7 +174,7 @@ def whole(build: Path, target: Vehicle) -> bool:
                for name in artefacts(target))
 
 
-def _build(target: Vehicle, tree: source.Source, build: Path) -> None:
+def _build(target: Vehicle, tree: source.Source, build: Path, fragment: str) -> None:
     """Kbuild writes absolute paths into its output, so this builds in place; the stamp comes last."""
     (build / "ready.json").unlink(missing_ok=True)
     if not tree.mine:
@@ -143,7 +184,6 @@ def _build(target: Vehicle, tree: source.Source, build: Path) -> None:
     log.unlink(missing_ok=True)
     make = ["make", "-C", tree.tree, f"ARCH={target.arch}", f"O={build}"]
     progress = Progress(f"{target.name} kernel {tree.name} ({shown(log)})", target.objects)
-    fragment = _fragment(target)
     (build / "fragment").write_text(wanted(fragment))
     run_logged([*make, f"KCONFIG_ALLCONFIG={build}/fragment", "allnoconfig"], log)
     lost = check_config(fragment, (build / ".config").read_text())

@@ -2,6 +2,7 @@
 """Counts test cases with the kernel tree's own parser of KTAP, which decides what passed."""
 
 import json
+import re
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +21,7 @@ class Count:
     failed: int = 0
     skipped: int = 0
     failures: list = field(default_factory=list)        # names of the cases
+    reasons: list = field(default_factory=list)         # for skipping, each once
     trouble: str = ""       # why the result as a whole cannot be trusted
 
     @property
@@ -43,7 +45,7 @@ def parse(tree: Path, path: Path) -> Count:
         report = json.JSONDecoder().raw_decode(done.stdout[start:])[0] if start >= 0 else {}
     except ValueError:
         report = {}
-    count = Count()
+    count = Count(reasons=reasons_of(path.read_text(errors="replace")))
     # A case beside the suites is a suite without cases: skipped as a whole, or empty.
     count.skipped += sum(case["status"] == "SKIP" for case in report.get("test_cases", []))
     for suite in report.get("sub_groups", []):
@@ -60,6 +62,11 @@ def parse(tree: Path, path: Path) -> Count:
         # It also rejects a suite of which every case was skipped, and that is none of our business.
         count.trouble = "the kernel's parser rejects its result"
     return count
+
+
+def reasons_of(text: str) -> list:
+    """Why cases in @text were skipped; the parser does not hand this on."""
+    return list(dict.fromkeys(re.findall(r"^ *ok \d+ .*# SKIP (.+?) *$", text, re.MULTILINE)))
 
 
 def _walk(group: dict, count: Count) -> None:

@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 
+import source
 from common import HERE, OUT, ROOT, Problem, jobs, lock, log_tail, run_logged, say, shown, took
 from kernel import Kernel
 
@@ -49,8 +50,9 @@ def tree() -> list:
 
 
 def build(kernel: Kernel) -> list:
-    """All modules for @kernel, in a directory of its own; their paths."""
-    return _build(kernel.build, kernel.vehicle.name, tree())
+    """All modules for @kernel, in a directory of its own; their paths. `make style` has no tools of older kernels,
+    so a warning there is an error here."""
+    return _build(kernel.build, kernel.vehicle.name, tree(), strict=source.series() != source.NEWEST)
 
 
 def build_selftest(kernel: Kernel) -> list:
@@ -59,17 +61,21 @@ def build_selftest(kernel: Kernel) -> list:
                   [(SELFTEST, "."), (ROOT / "include", "include"), (ROOT / "src", "src")])
 
 
-def _build(kdir: Path, name: str, sources: list) -> list:
+def _build(kdir: Path, name: str, sources: list, strict: bool = False) -> list:
     start = time.monotonic()
     work = OUT / "modules" / name
     log = OUT / "log" / f"modules-{name}.log"
-    with lock(f"modules-{name}"):
+    with lock(f"modules-{name}", OUT):
         for_this_kernel(work, kdir)
         mirror(sources, work)
         log.unlink(missing_ok=True)
-        _make(["make", "-C", kdir, f"M={work}", f"-j{jobs()}", f"ARCH={arch_of(kdir)}", "modules"], log, work)
+        warnings = _make(["make", "-C", kdir, f"M={work}", f"-j{jobs()}", f"ARCH={arch_of(kdir)}",
+                          *(["W=1", "KCFLAGS=-Werror"] if strict else []), "modules"], log, work)
+    if strict and warnings:
+        raise Problem(f"the modules for {name} build with {warnings} warnings (log: {shown(log)})")
     built = sorted(work.rglob("*.ko"))
-    say(f"  modules for {name}: {' '.join(path.name for path in built)} in {took(start)}")
+    said = ", with W=1 and without a warning" if strict else ""
+    say(f"  modules for {name}: {' '.join(path.name for path in built)} in {took(start)}{said}")
     return built
 
 
@@ -108,7 +114,8 @@ def _is_source(path: Path) -> bool:
     return path.suffix in (".c", ".h") or path.name in ("Kbuild", "Kbuild.include")
 
 
-def _make(command: list, log: Path, work: Path) -> None:
+def _make(command: list, log: Path, work: Path) -> int:
+    """The number of warnings, which are said."""
     try:
         run_logged(command, log, quiet=True)
     except Problem:
@@ -118,6 +125,7 @@ def _make(command: list, log: Path, work: Path) -> None:
     warnings = [line for line in log.read_text(errors="replace").splitlines() if re.search(r"\bwarning:", line, re.I)]
     for line in warnings:
         say(line.replace(f"{work}/", ""))
+    return len(warnings)
 
 
 def _readable(log: Path, work: Path) -> str:

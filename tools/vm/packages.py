@@ -74,7 +74,7 @@ def python_environment() -> Path:
     pins = (HERE / "requirements.txt").read_text()
     venv = OUT / "venv"
     stamp = venv / "ready"
-    with lock("venv"):
+    with lock("venv", OUT):
         if stamp.exists() and stamp.read_text() == pins and (venv / "bin/drgn").exists():
             return venv
         need_space(OUT, 0.5)

@@ -15,11 +15,12 @@ from common import EXIT_LOST, EXIT_PASSED, Problem, say
 def shell(name: str) -> int:
     """Boot vehicle @name with the console on this terminal."""
     target = kernel.provide(kernel.vehicle(name))
+    benchmark = target.build / kernel.BENCHMARK
     run = guest.Run(target, "shell", guest.home(f"shell-{name}"),
-                    [*modules.build(target), target.build / "lib/test_workqueue.ko"])
+                    [*modules.build(target), *([benchmark] if benchmark.exists() else [])])
     guest.prepare(run)
     argv = guest.command(run, accel.accelerator(target), "null", "null", interactive=True)
-    say(f"  {'leave with exit' if name != 'x86' else 'leave with exit, or Ctrl-A x at once'}")
+    say(f"  {'leave with exit' if target.vehicle.arch == 'um' else 'leave with exit, or Ctrl-A x at once'}")
     try:
         status = subprocess.run([str(word) for word in argv], cwd=run.home, check=False).returncode
     except OSError as error:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The kernel source: Debian's newest of the series, or the user's own tree."""
+"""The kernel source: Debian's newest of a series, or the user's own tree."""
 
 import os
 import re
@@ -10,9 +10,15 @@ from pathlib import Path
 from apt import Archive, unpack
 from common import CACHE, Problem, Progress, lock, need_space, output_of
 
-SERIES = "7.3"
-# Where Debian may have it, the order does not matter: the highest version wins.
-SUITES = ("trixie-backports", "sid", "experimental")
+# Where Debian may have each series; the order does not matter, the highest version wins.
+SERIES = {
+    "6.1": ("bookworm",),
+    "6.12": ("trixie",),
+    "7.2": ("trixie-backports",),
+    "7.3": ("trixie-backports", "sid", "experimental"),
+}
+# The one cmwq2 is a twin of, and what every verb uses unless told otherwise.
+NEWEST = "7.3"
 
 
 @dataclass(frozen=True)
@@ -29,9 +35,19 @@ def given() -> str:
     return os.environ.get("KERNEL_SRC", "")
 
 
+def series() -> str:
+    """The series the user wants, by KERNEL=."""
+    name = os.environ.get("KERNEL") or NEWEST
+    if name not in SERIES:
+        raise Problem(f"KERNEL={name} is not known; allowed: {', '.join(SERIES)}")
+    if name != NEWEST and given():
+        raise Problem(f"KERNEL={name} and KERNEL_SRC={given()} exclude each other: the tree says which kernel it is")
+    return name
+
+
 def provide() -> Source:
     """The tree to build from."""
-    return _users(Path(given())) if given() else _debian()
+    return _users(Path(given())) if given() else debian(series())
 
 
 def _users(tree: Path) -> Source:
@@ -43,33 +59,36 @@ def _users(tree: Path) -> Source:
     return Source(tree, "mine" + str(tree).replace("/", "-"), True)
 
 
-def version_of(tree: Path) -> str:
-    """The kernel version a tree says it is."""
+def version_of(tree: Path) -> tuple:
+    """The kernel version a tree says it is, as numbers that compare."""
     text = (tree / "Makefile").read_text()
-    parts = [re.search(rf"^{key} = *(.*)$", text, re.MULTILINE) for key in ("VERSION", "PATCHLEVEL", "SUBLEVEL")]
-    return ".".join(part[1] for part in parts if part)
+    parts = [re.search(rf"^{key} = *(\d+)$", text, re.MULTILINE) for key in ("VERSION", "PATCHLEVEL")]
+    return tuple(int(part[1]) for part in parts if part)
 
 
-def _debian() -> Source:
+def debian(name: str) -> Source:
+    """Debian's newest of series @name."""
     home = CACHE / "source"
+    # "7.3" alone would also find 7.30.
+    pattern = f"{name}.*/Kbuild"
     with lock("source"):
         # Looked up once: a newer upload must not rebuild every kernel under somebody who works.
-        ready = sorted(home.glob(f"{SERIES}*/Kbuild"))
+        ready = sorted(home.glob(pattern))
         if not ready:
-            _fetch(home)
-            ready = sorted(home.glob(f"{SERIES}*/Kbuild"))
+            _fetch(name, home)
+            ready = sorted(home.glob(pattern))
     tree = ready[-1].parent
     return Source(tree, tree.name, False)
 
 
-def _fetch(home: Path) -> None:
+def _fetch(name: str, home: Path) -> None:
     need_space(home, 3)
-    package = f"linux-source-{SERIES}"
-    archive = Archive("source", *SUITES)
-    progress = Progress(f"kernel source {package} from {', '.join(SUITES)} (170 MB)")
+    package, suites = f"linux-source-{name}", SERIES[name]
+    archive = Archive("source" if name == NEWEST else f"source-{name}", *suites)
+    progress = Progress(f"kernel source {package} from {', '.join(suites)} (170 MB)")
     version = archive.newest(package)
     if not version:
-        raise Problem(f"none of Debian's {', '.join(SUITES)} has {package}")
+        raise Problem(f"none of Debian's {', '.join(suites)} has {package}")
     work = home / "partial"
     shutil.rmtree(work, ignore_errors=True)
     deb = archive.download(package, version, work)

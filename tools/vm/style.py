@@ -152,7 +152,7 @@ def _compile(target: kernel.Kernel) -> list:
     """Once through the compiler and sparse, in a directory of its own; what had a warning is compiled again
     the next time."""
     work, log = OUT / "modules" / "style", OUT / "log" / "style.log"
-    with lock("modules-style"):
+    with lock("modules-style", OUT):
         modules.for_this_kernel(work, target.build)
         modules.mirror(modules.tree(), work)
         status, said = _run(["make", "-C", target.build, f"M={work}", f"-j{jobs()}",

@@ -9,6 +9,7 @@ import guest
 import kernel
 import ktap
 import modules
+import source
 from common import EXIT_FAILED, EXIT_LOST, EXIT_PASSED, HERE, OUT, ROOT, Problem, say, shown, took, write_atomically
 
 SUMMARY = OUT / "check"
@@ -113,7 +114,9 @@ def check(vehicles: list, pattern: str) -> int:
     kernels = [kernel.provide(kernel.vehicle(name)) for name in vehicles]
     built = [modules.build(each) for each in kernels]
     total = Total()
-    if style:
+    if style and source.series() != source.NEWEST:
+        _not_here(total, "host", STYLE, f"the sources are in the style of {source.NEWEST}, whose tools look at them")
+    elif style:
         _check_style(kernels, total)
     for each, files in zip(kernels, built):
         _check_vehicle(each, files, kunit, shell, total)
@@ -128,6 +131,11 @@ def check(vehicles: list, pattern: str) -> int:
     # For whoever calls this through make, which has one exit status for everything that is not well.
     write_atomically(SUMMARY, f"{total.status()} {total.summary()}\n")
     return finish(total, start)
+
+
+def _not_here(total: Total, vehicle: str, suite: str, reason: str) -> None:
+    total.rows.append(Row(vehicle, suite, ktap.Count(skipped=1, reasons=[reason])))
+    say(str(total.rows[-1]))
 
 
 def _check_style(kernels: list, total: Total) -> None:
@@ -171,7 +179,8 @@ def add_rows(total: Total, run: guest.Run, expected: list) -> None:
 
 
 def finish(total: Total, start: float) -> int:
-    """The failures once more, and the last line; the exit status."""
+    """Why cases were skipped, the failures once more, and the last line; the exit status."""
+    _say_skipped(total)
     _repeat_failures(total)
     say(f"\n{len(total.rows)} suites in {took(start)}")
     say(total.summary())
@@ -223,6 +232,17 @@ def _why_missing(run: guest.Run, suite: str) -> str:
         return f"did not run: {run.outcome}" if not run.outcome.passed else "did not run"
     ended = [words[1] for words in run.events if words[0] == "end"]
     return "has no result" if suite in ended else f"did not end: {run.outcome}"
+
+
+def _say_skipped(total: Total) -> None:
+    rows: dict = {}
+    for row in total.rows:
+        for reason in row.count.reasons:
+            rows.setdefault((row.suite, reason), []).append(row.vehicle)
+    if rows:
+        say("\nSkipped cases:")
+    for (suite, reason), vehicles in rows.items():
+        say(f"  {suite:24} {reason} ({', '.join(vehicles)})")
 
 
 def _repeat_failures(total: Total) -> None:

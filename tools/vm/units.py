@@ -14,6 +14,7 @@ from typing import Callable, Iterator
 import cost
 import guest
 import kernel
+import ktap
 import modules
 import source
 import style
@@ -29,6 +30,17 @@ KNOWN_COMPLAINT = """\
 """
 OTHER_COMPLAINT = KNOWN_COMPLAINT.replace("Callback enqueued on offline CPU!!", "suspicious rcu_dereference_check()!")
 MODULE = f"   2.000 [    1.000000] {verdict.FIRST_MODULE}\n"
+
+
+@contextlib.contextmanager
+def _environment(**knobs: str) -> Iterator[None]:
+    before = dict(os.environ)
+    os.environ.update(knobs)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 @contextlib.contextmanager
@@ -59,6 +71,40 @@ def dropped_option() -> None:
     _expect(kernel.check_config(fragment, "CONFIG_A=y\nCONFIG_D=y\nCONFIG_E=4\n"),
             ["CONFIG_D=n", "CONFIG_E=40", "CONFIG_B=y"])
     _expect(kernel.check_config(fragment, "CONFIG_A=y\nCONFIG_B=y\nCONFIG_E=40\n"), [])
+
+
+def options_by_version() -> None:
+    """An option that says since when or until when there is one is left out elsewhere, and told if it is missed;
+    one without such a note is not, so that its loss fails the build. Of an option named twice the last counts."""
+    fragment = ("CONFIG_A=y # why\nCONFIG_B=y # why; since 6.13\nCONFIG_C=y # why; before 6.13\n"
+                "#CHECK CONFIG_D=y # why; since 6.9\n")
+    old, left_out = kernel.applicable(fragment, (6, 12))
+    _expect(kernel.wanted(old), "CONFIG_A=y\nCONFIG_C=y\n")
+    _expect(left_out, ["CONFIG_B=y (since 6.13)"])
+    _expect(kernel.check_config(old, "CONFIG_C=y\n"), ["CONFIG_A=y", "CONFIG_D=y"])
+    _expect(kernel.applicable(fragment, (6, 1))[1], ["CONFIG_B=y (since 6.13)", "CONFIG_D=y (since 6.9)"])
+    new, left_out = kernel.applicable(fragment, (6, 13))
+    _expect(kernel.wanted(new), "CONFIG_A=y\nCONFIG_B=y\n")
+    _expect(left_out, [])
+    _expect(kernel.check_config("CONFIG_A=y # why\nCONFIG_A=n # why not\n", ""), [])
+
+
+def series() -> None:
+    """KERNEL= is one that Debian has, for vehicles that such a kernel can drive, and no second word on a tree."""
+    with _environment(KERNEL="", KERNEL_SRC=""):
+        _expect([source.series(), kernel.vehicle("uml").name], [source.NEWEST, "uml"])
+    with _environment(KERNEL="5.10", KERNEL_SRC=""):
+        _refused(source.series, "KERNEL=5.10", "allowed: 6.1, 6.12, 7.2, 7.3")
+    with _environment(KERNEL="6.1", KERNEL_SRC=""):
+        _expect(kernel.vehicle("x86").name, "x86-6.1")
+        _refused(lambda: kernel.vehicle("uml"), "VM=uml", "KERNEL=6.1", "allowed: x86")
+    with _environment(KERNEL="6.1", KERNEL_SRC="/a/tree"):
+        _refused(source.series, "KERNEL=6.1", "KERNEL_SRC=/a/tree")
+
+
+def skipped_cases() -> None:
+    """Why a case was skipped is said, once, and only of those that were."""
+    _expect(ktap.reasons_of("    ok 1 a # SKIP no CPU\n        ok 2 b # SKIP no CPU\nok 3 c\n# SKIP d\n"), ["no CPU"])
 
 
 def reasons() -> None:
@@ -92,9 +138,10 @@ def content_of_the_key() -> None:
     """Another source or another option is another kernel; another comment is not."""
     tree = source.Source(Path("/"), "1", False)
     target = kernel.VEHICLES["uml"]
-    key = kernel.key(target, tree)
-    _expect(kernel.key(target, dataclasses.replace(tree, name="2")) == key, False)
-    _expect(kernel.key(dataclasses.replace(target, fragments=("base",)), tree) == key, False)
+    key = kernel.key(target, tree, "CONFIG_A=y\n")
+    _expect(kernel.key(target, tree, "CONFIG_A=y # why\n"), key)
+    _expect(kernel.key(target, dataclasses.replace(tree, name="2"), "CONFIG_A=y\n") == key, False)
+    _expect(kernel.key(target, tree, "CONFIG_A=y\nCONFIG_B=y\n") == key, False)
     _expect(kernel.wanted("CONFIG_A=y # why\n# text\n"), kernel.wanted("CONFIG_A=y\t\t# why not\n"))
 
 
@@ -220,9 +267,9 @@ def bad_input() -> None:
     _refused(lambda: suites.check(["uml"], "nothing"), "SUITE=nothing", "allowed")
 
 
-CHECKS = (dropped_option, reasons, half_built_kernel, content_of_the_key, known_complaint, every_complaint, judgement,
-          verdict_channel, results_channel, mirrored_sources, cost_of_hooks, found_in_sources, remembered_findings,
-          bad_input)
+CHECKS = (dropped_option, options_by_version, series, skipped_cases, reasons, half_built_kernel, content_of_the_key,
+          known_complaint, every_complaint, judgement, verdict_channel, results_channel, mirrored_sources,
+          cost_of_hooks, found_in_sources, remembered_findings, bad_input)
 
 
 def check(name: Callable[[], None]) -> str:

@@ -22,12 +22,10 @@ blame() { # blame SUITE
 for suite in $SUITES; do
 	event start "$suite"
 	start=$(ms)
-	printf %s "$suite" > /sys/module/kunit/parameters/filter_glob	# a newline would become part of it
 	for module in $KUNIT_NEEDS; do load "$module" $NEEDS_PARAMETERS || break 2; done
-	load "$KUNIT_MODULE" $KUNIT_PARAMETERS || break
-	if [ -e "/sys/kernel/debug/kunit/$suite/results" ]; then
-		save "ktap/$suite" < "/sys/kernel/debug/kunit/$suite/results"
-	fi
+	run_kunit "$suite" $KUNIT_PARAMETERS || break
+	kunit_results "$suite" > /tmp/results
+	[ ! -s /tmp/results ] || save "ktap/$suite" < /tmp/results
 	unload "$KUNIT_MODULE"
 	unloads=
 	for module in $KUNIT_NEEDS; do unloads="$module $unloads"; done

@@ -23,7 +23,7 @@ cycles() {
 }
 
 stress_passed() {
-	grep -q '^ok 1 cmwq2_stress' /sys/kernel/debug/kunit/cmwq2_stress/results
+	kunit_results cmwq2_stress | grep -q '^ok 1 cmwq2_stress'
 }
 
 under_load() { # under_load HOOK
@@ -32,8 +32,7 @@ under_load() { # under_load HOOK
 		skip "items_$1" "this kernel has no hook $1"
 		return
 	fi
-	printf %s cmwq2_stress > /sys/module/kunit/parameters/filter_glob
-	insmod /modules/cmwq2_kunit.ko timeout_ms=120000 stress_items=10000 &
+	run_kunit cmwq2_stress timeout_ms=120000 stress_items=10000 &
 	cycles "$1"
 	wait
 	verify "items_$1" "the stress suite failed, see the console" stress_passed
