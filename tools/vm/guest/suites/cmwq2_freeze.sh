@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: GPL-2.0
+# The freezer under load: freezable queues stand still while others go on, nothing is lost over many cycles, and a
+# queue that does not come to rest makes the freezer give up. The kernel freezes and thaws without going to sleep
+# between (pm_test). Once with the kernel's own queues, once with ours.
+. /harness/settings
+. /harness/lib.sh
+
+CYCLES=${FREEZES:-5}
+POWER=/sys/power
+DELAY=/sys/module/suspend/parameters/pm_test_delay
+FREEZER=/sys/module/cmwq2_freezer/parameters
+# How long the system stays frozen where that is looked at, in s: pm_test knows nothing shorter. Less is a second of a
+# slow clock.
+FROZEN=1
+FROZEN_MS=900
+# Of the queue that goes on meanwhile. It is fed about once a ms, on a slow machine once in ten.
+OTHERS=20
+
+freeze() { # freeze SECONDS: and thaw; the kernel's reason if it does not
+	echo "$1" > $DELAY
+	# Not frozen itself: this shell is the one that asks.
+	said=$(echo freeze 2>&1 > $POWER/state) && said= || said=${said##*: }
+}
+
+status() { # status LANE: ACCEPTED STARTED GAP OTHERS
+	sed -n "s/^$1 //p" $FREEZER/status
+}
+
+started() {
+	set -- $(status "$1")
+	echo "$2"
+}
+
+goes_on() { # goes_on LANE: whether its items start; 20 s are enough to tell
+	local before=$(started "$1") tries=200
+	while [ $tries -gt 0 ]; do
+		[ "$(started "$1")" -le "$before" ] || return 0
+		usleep 100000
+		tries=$((tries - 1))
+	done
+	return 1
+}
+
+all_go_on() {
+	goes_on percpu && goes_on unbound && goes_on other
+}
+
+lost() { # the lanes that have not run what they accepted
+	local lane accepted started rest
+	while read -r lane accepted started rest; do
+		[ "$accepted" = "$started" ] || echo "$lane accepted $accepted, started $started;"
+	done < $FREEZER/status
+}
+
+cycles() {
+	local cycle=1
+	while [ "$cycle" -le "$CYCLES" ]; do
+		freeze 0
+		[ -z "$said" ] || { not_ok "cycles_$1" "cycle $cycle: $said"; return; }
+		all_go_on || { not_ok "cycles_$1" "cycle $cycle: a queue does not go on"; return; }
+		[ $((cycle % 10)) != 0 ] || event round "$cycle"
+		cycle=$((cycle + 1))
+	done
+	ok "cycles_$1"
+}
+
+stood_still() { # stood_still LANE: for all of the time, while the other one did not
+	set -- $(status "$1")
+	[ "$3" -ge $FROZEN_MS ] && [ "$4" -ge $OTHERS ]
+}
+
+frozen() {
+	local lane
+	echo 1 > $FREEZER/load
+	all_go_on || { not_ok "frozen_$1" "a queue does not go on"; return; }
+	freeze $FROZEN
+	[ -z "$said" ] || { not_ok "frozen_$1" "$said"; return; }
+	all_go_on || { not_ok "frozen_$1" "a queue does not go on after it"; return; }
+	for lane in percpu unbound; do
+		verify "frozen_${lane}_$1" "accepted, started, longest pause, others' starts in it: $(status $lane)" \
+			stood_still $lane
+	done
+	echo 0 > $FREEZER/load
+}
+
+busy() {
+	local timeout=$(cat $POWER/pm_freeze_timeout)
+	echo 1 > $FREEZER/load
+	echo 500 > $POWER/pm_freeze_timeout
+	echo 1 > $FREEZER/hold
+	freeze 0
+	verify "busy_fails_$1" "the freezer says: ${said:-nothing}" [ "$said" = "Device or resource busy" ]
+	verify "busy_goes_on_$1" "a queue stands still after it" all_go_on
+	echo "$timeout" > $POWER/pm_freeze_timeout
+	echo 0 > $FREEZER/hold
+	freeze 0
+	verify "busy_no_more_$1" "the freezer says: $said" [ -z "$said" ]
+	verify "after_busy_$1" "a queue stands still" all_go_on
+	echo 0 > $FREEZER/load
+}
+
+under_load() { # under_load ENGINE
+	load cmwq2 || return
+	if load cmwq2_freezer engine="$1"; then
+		echo 1 > $FREEZER/load
+		all_go_on
+		cycles "$1"
+		echo 0 > $FREEZER/load
+		frozen "$1"
+		busy "$1"
+		verify "none_lost_$1" "$(lost)" [ -z "$(lost)" ]
+		unload cmwq2_freezer
+	fi
+	unload cmwq2
+}
+
+begin cmwq2_freeze
+if [ -w $POWER/pm_test ]; then
+	echo freezer > $POWER/pm_test
+	for engine in native cmwq2; do under_load $engine; done
+	echo none > $POWER/pm_test
+else
+	skip freeze "this machine cannot freeze"
+fi
+end
