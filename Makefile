@@ -2,7 +2,7 @@
 # Verbs for people. What is built, and how, is in Kbuild; what runs it is in tools/vm.
 
 # The knobs, which the verbs read from the environment.
-export KDIR KERNEL KERNEL_SRC VM SUITE ITEMS ROUNDS V W CMWQ2_CACHE
+export KDIR KERNEL KERNEL_SRC VM SUITE ITEMS ROUNDS CYCLES FREEZES V W CMWQ2_CACHE
 ifneq ($(origin CC),default)
 export CC
 endif
@@ -22,18 +22,23 @@ $(VERBS):
 ## make demo                      the benchmark table from User-Mode Linux, then a look into a busy x86 guest
 ##                                with drgn; 15 minutes the first time, then 90 seconds
 ## make check [VM=v] [SUITE=glob] every suite on uml, x86 and debug; 40 minutes the first time, then 5
+## make check KERNEL=6.1|6.12|7.2 every suite that applies, on x86 with a kernel of that series; 15 minutes the first
+##                                time, then 5; what does not apply is listed with the reason
 ## make check-harness             every way to fail, fed to the harness; 3 minutes
 ## make check-compat              the modules built for and loaded into Debian's own 6.1, 6.12 and 7.2 kernels
 ## make style [VM=v]              checkpatch, sparse, W=1, kernel-doc and the Python tests, also a part of make check
 ## make cost [ROUNDS=n]           instructions an idle cmwq2 adds to a switch between other tasks, by hook; 1 minute
-## make soak [ITEMS=n] [ROUNDS=n] [VM=v] [SUITE=cmwq2_stress|cmwq2_load]
-##                                1000000 items through every kind of queue, then 200 rounds of insmod, run, rmmod;
-##                                on debug unless VM= says otherwise; half an hour
-## make shell [VM=uml|x86|debug]  a console in a booted kernel with the modules in /modules
+## make soak [ITEMS=n] [ROUNDS=n] [CYCLES=n] [FREEZES=n] [VM=v] [SUITE=glob]
+##                                1000000 items through every kind of queue (cmwq2_stress) and 200 rounds of insmod,
+##                                run, rmmod (cmwq2_load) on debug; a CPU that goes and comes 500 times
+##                                (cmwq2_hotplug) and 100 freezes (cmwq2_freeze) on x86-debug; over an hour
+## make shell [VM=v] [KERNEL=s]   a console in a booted kernel with the modules in /modules
 ## make dump                      tools/wq_dump.py, taken from outside a busy x86 guest
-## make kernels [VM=v]            only build the kernels; uml and debug 3 minutes each, x86 8
+## make kernels [VM=v] [KERNEL=s] only build the kernels; uml and debug 3 minutes each, x86 8, x86-debug 15
 ## make clean | distclean         remove what was built here | and kernels, sources and packages as well
 ##
+## VM=v                           uml, x86, debug or x86-debug; with an older KERNEL= x86 or x86-debug
+## KERNEL=s                       6.1, 6.12, 7.2 or 7.3 (the default): Debian's newest source of that series
 ## KERNEL_SRC=dir                 a kernel source tree of your own instead of Debian's newest 7.3
 ## CMWQ2_CACHE=dir                where sources and kernels are kept, shared between checkouts (default: out/)
 ## V=1                            show the commands and all they say

@@ -39,7 +39,7 @@ class Run:
     home: Path
     modules: list = field(default_factory=list)
     settings: dict = field(default_factory=dict)
-    limit: float = 60           # wall clock seconds for booting and for each step, on UML; others get a multiple
+    limit: float = 60           # wall clock seconds for booting, each suite and each round, on UML; others get a multiple
     cpus: int = CPUS
     extra: list = field(default_factory=list)       # more arguments for QEMU
     on_event: Optional[Callable[[list], None]] = None
@@ -247,6 +247,7 @@ class _Session:
         self.run.events.append(words)
         if words[:1] == ["start"]:
             self.run.doing = " ".join(words[1:])
+        if words[:1] in (["start"], ["round"]):
             self.deadline = time.monotonic() + self.limit
         if self.run.on_event:
             self.run.on_event(words)

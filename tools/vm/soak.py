@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-"""`make soak`: what takes too long for every day. Many items through every kind of queue, then many rounds of
-loading, running and unloading, by default on the debug vehicle, whose checkers look at each of them."""
+"""`make soak`: what takes too long for every day. Many items through every kind of queue, many rounds of loading,
+running and unloading, many CPUs that go and come and many freezes under load; by default on the debug vehicles, whose
+checkers look at each of them."""
 
 import contextlib
 import dataclasses
@@ -8,7 +9,7 @@ import fnmatch
 import re
 import threading
 import time
-from typing import Iterator
+from typing import Callable, Iterator
 
 import guest
 import kernel
@@ -16,7 +17,6 @@ import modules
 import suites
 from common import Problem, count_knob, say, took
 
-ITEMS, ROUNDS = 1000000, 200
 # Items a second that the slowest kind of queue is sure to reach on the slowest vehicle: what takes longer hangs.
 # The suite itself notices much sooner when nothing moves.
 ITEMS_PER_SECOND = 500
@@ -25,11 +25,42 @@ CASE = re.compile(r"((?:not )?ok) \d+ (\w+)(.*)$")
 BOOKS = re.compile(r"# \w+: (seed .*)$")
 
 
-class _Watch:
-    """Says what the guest has done as it does it: cases from the console, rounds from the events."""
+@dataclasses.dataclass(frozen=True)
+class Part:
+    """Something to do many times, in a boot of its own, so that each can be asked for and fails by itself."""
 
-    def __init__(self, rounds: int) -> None:
-        self.rounds, self.start, self.seen, self.books = rounds, time.monotonic(), 0, ""
+    suite: str
+    vehicle: str        # where it runs unless VM= says otherwise
+    knob: str
+    times: int          # unless the knob says otherwise
+    title: str
+    settings: Callable[[int], dict]
+    limit: Callable[[int], int] = lambda times: 600     # seconds on UML for a round of it
+
+    def wanted(self) -> int:
+        """How many times."""
+        return count_knob(self.knob, self.times)
+
+
+PARTS = (
+    Part("cmwq2_stress", "debug", "ITEMS", 1000000, "items through every kind of queue",
+         lambda items: {"KUNIT_PARAMETERS": f"stress_items={items} timeout_ms=120000"},
+         lambda items: 600 + items // ITEMS_PER_SECOND),
+    Part("cmwq2_load", "debug", "ROUNDS", 200, "rounds of loading, running and unloading",
+         lambda rounds: {"ROUNDS": rounds}),
+    # The hook that auto takes. Few items, so that much is begun and ended.
+    Part("cmwq2_hotplug", "x86-debug", "CYCLES", 500, "times a CPU goes and comes under load",
+         lambda cycles: {"CYCLES": cycles, "HOOKS": "tp", "HOTPLUG_ITEMS": 1000}, lambda _: 120),
+    Part("cmwq2_freeze", "x86-debug", "FREEZES", 100, "times frozen and thawed under load, with either engine",
+         lambda freezes: {"FREEZES": freezes}, lambda _: 120),
+)
+
+
+class _Watch:
+    """Says what the guest has done as it does it: cases of a KUnit suite from the console, rounds from the events."""
+
+    def __init__(self, rounds: int, cases: bool) -> None:
+        self.rounds, self.cases, self.start, self.seen, self.books = rounds, cases, time.monotonic(), 0, ""
 
     def event(self, words: list) -> None:
         """The suites and rounds."""
@@ -44,6 +75,8 @@ class _Watch:
             *lines, _ = run.console.read_text(errors="replace").split("\n")
             for line in lines[self.seen:]:
                 books, case = BOOKS.search(line), CASE.search(line)
+                if not self.cases:
+                    continue
                 if books:
                     self.books = books[1]
                 elif case:
@@ -78,34 +111,34 @@ def _target(name: str, limit: int) -> kernel.Kernel:
     return dataclasses.replace(built, vehicle=vehicle)
 
 
-def _soak(target: kernel.Kernel, suite: str, limit: int, settings: dict) -> guest.Run:
-    """One of the two, in a boot of its own, so that they can be asked for and fail apart."""
-    kunit = suite in suites.kunit_suites()
-    watch = _Watch(settings["ROUNDS"])
-    run = guest.Run(target, "kunit", guest.home(f"soak-{target.vehicle.name}-{suite}"), modules.build(target),
-                    limit=limit, on_event=watch.event, settings={
-                        **suites.settings([suite] if kunit else [], [] if kunit else [suite]), **settings})
+def _soak(part: Part, name: str, total: suites.Total) -> None:
+    times = part.wanted()
+    limit = part.limit(times)
+    target = _target(name, limit)
+    kunit = part.suite in suites.kunit_suites()
+    say(f"{name}: {times} {part.title}")
+    watch = _Watch(times, kunit)
+    run = guest.Run(target, "kunit", guest.home(f"soak-{name}-{part.suite}"), modules.build(target), limit=limit,
+                    on_event=watch.event, settings={
+                        **suites.settings([part.suite] if kunit else [], [] if kunit else [part.suite]),
+                        **part.settings(times)})
     with watch.looking(run):
         guest.boot(run)
-    return run
+    suites.add_rows(total, run, [part.suite])
 
 
 def soak(names: list, pattern: str) -> int:
-    """Those of SUITES that match @pattern on each of @names; the exit status."""
-    start = time.monotonic()
-    items, rounds = count_knob("ITEMS", ITEMS), count_knob("ROUNDS", ROUNDS)
-    limit = 600 + max(rounds * 5, items // ITEMS_PER_SECOND)
-    titles = {"cmwq2_stress": f"{items} items through every kind of queue",
-              "cmwq2_load": f"{rounds} rounds of loading, running and unloading"}
-    chosen = [suite for suite in titles if fnmatch.fnmatchcase(suite, pattern)]
+    """Those of PARTS that match @pattern on each of @names, or where each belongs; the exit status."""
+    start, total = time.monotonic(), suites.Total()
+    chosen = [part for part in PARTS if fnmatch.fnmatchcase(part.suite, pattern)]
     if not chosen:
-        raise Problem(f"SUITE={pattern} matches no suite; allowed: a glob over {', '.join(titles)}")
-    total = suites.Total()
-    for name in names:
-        target = _target(name, limit)
-        for suite in chosen:
-            say(f"{name}: {titles[suite]}")
-            run = _soak(target, suite, limit, {
-                "KUNIT_PARAMETERS": f"stress_items={items} timeout_ms=120000", "ROUNDS": rounds})
-            suites.add_rows(total, run, [suite])
+        raise Problem(f"SUITE={pattern} matches no suite; allowed: a glob over "
+                      f"{', '.join(part.suite for part in PARTS)}")
+    plan = [(part, name) for part in chosen for name in names or [part.vehicle]]
+    # What is wrong with a knob is said before the first hour, not after it.
+    for part, name in plan:
+        kernel.vehicle(name)
+        part.wanted()
+    for part, name in plan:
+        _soak(part, name, total)
     return suites.finish(total, start)

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0
-# A CPU that goes and comes under load. The load is the stress suite, whose items are queued on every CPU and are
-# counted one by one: what the unbinding of workers loses or runs twice fails there.
+# A CPU that goes and comes under load. The load is the stress suite, again and again until the last cycle: its items
+# are queued on every CPU and are counted one by one, so what the unbinding of workers loses or runs twice fails there.
 . /harness/settings
 . /harness/lib.sh
 
 CYCLES=${CYCLES:-20}
+HOOKS=${HOOKS:-tp pn timer}
+ITEMS=${HOTPLUG_ITEMS:-10000}	# on each kind of queue, each time
 CPU=/sys/devices/system/cpu/cpu1/online
 
 wanted() { # wanted 0|1: whether the CPU is where it should be
@@ -17,13 +19,24 @@ cycles() {
 	while [ "$cycle" -le "$CYCLES" ]; do
 		echo 0 > $CPU && wanted 0 || { not_ok "cycles_$1" "cycle $cycle: the CPU did not go"; return; }
 		echo 1 > $CPU && wanted 1 || { not_ok "cycles_$1" "cycle $cycle: the CPU did not come back"; return; }
+		[ $((cycle % 10)) != 0 ] || event round "$cycle"
 		cycle=$((cycle + 1))
 	done
 	ok "cycles_$1"
 }
 
+stress() { # until told to end, and once at least; what fails is found in /tmp/stress
+	echo "did not run" > /tmp/stress
+	while
+		run_kunit cmwq2_stress timeout_ms=120000 stress_items="$ITEMS" || return
+		kunit_results cmwq2_stress > /tmp/stress
+		unload cmwq2_kunit
+		[ ! -e /tmp/enough ] && stress_passed
+	do :; done
+}
+
 stress_passed() {
-	kunit_results cmwq2_stress | grep -q '^ok 1 cmwq2_stress'
+	grep -q '^ok 1 cmwq2_stress' /tmp/stress
 }
 
 under_load() { # under_load HOOK
@@ -32,11 +45,12 @@ under_load() { # under_load HOOK
 		skip "items_$1" "this kernel has no hook $1"
 		return
 	fi
-	run_kunit cmwq2_stress timeout_ms=120000 stress_items=10000 &
+	rm -f /tmp/enough
+	stress &
 	cycles "$1"
+	: > /tmp/enough
 	wait
-	verify "items_$1" "the stress suite failed, see the console" stress_passed
-	unload cmwq2_kunit
+	verify "items_$1" "the stress suite failed: $(grep -m 1 '#.*EXPECT\|not ok\|did not' /tmp/stress)" stress_passed
 	unload cmwq2
 }
 
@@ -76,7 +90,7 @@ unbound() {
 }
 
 begin cmwq2_hotplug
-for hook in tp pn timer; do
+for hook in $HOOKS; do
 	if [ -w $CPU ]; then
 		under_load $hook
 	else

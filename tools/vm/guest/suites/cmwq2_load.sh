@@ -89,10 +89,30 @@ refused_later() { # refused_later PARAMETER
 	fi
 }
 
+best_hook() { # of those this kernel can have
+	if grep -q ' __traceiter_sched_entry_tp$' /proc/kallsyms; then
+		echo tp
+	elif grep -q ' preempt_notifier_register$' /proc/kallsyms; then
+		echo pn
+	else
+		echo timer
+	fi
+}
+
+auto_hook() {
+	load cmwq2 && load cmwq2_bench || { not_ok auto_hook "insmod failed"; return; }
+	configure_bench engines=cmwq2 items=1 warmup=0 rounds=1 && echo 1 > $BENCH/run
+	local took=$(sed -n 's/^hook=//p' $BENCH/result)
+	verify auto_hook "took ${took:-none} instead of $(best_hook)" [ "$took" = "$(best_hook)" ]
+	unload cmwq2_bench
+	unload cmwq2
+}
+
 begin cmwq2_load
 rounds
 twice
 in_use
+auto_hook
 if load cmwq2; then
 	parameters=$(ls /sys/module/cmwq2/parameters)
 	for needed in hook claim wake profile; do
