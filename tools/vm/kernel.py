@@ -47,7 +47,7 @@ VEHICLES = {
                          "arch/x86/boot/bzImage", 1180, 3, 4, ("slab_debug=F",)),
 }
 
-# Those that kernels before the newest series are built for: UML has no SMP there.
+# Those that kernels before the newest series are built for: UML of 6.1 and 6.12 has no SMP.
 OLDER = ("x86", "x86-debug")
 
 
