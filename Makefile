@@ -31,7 +31,7 @@ $(VERBS):
 ## make soak [ITEMS=n] [ROUNDS=n] [CYCLES=n] [FREEZES=n] [VM=v] [SUITE=glob]
 ##                                1000000 items through every kind of queue (cmwq2_stress) and 200 rounds of insmod,
 ##                                run, rmmod (cmwq2_load) on debug; a CPU that goes and comes 500 times
-##                                (cmwq2_hotplug) and 100 freezes (cmwq2_freeze) on x86-debug; over an hour
+##                                (cmwq2_hotplug) and 100 freezes (cmwq2_freezer) on x86-debug; over an hour
 ## make shell [VM=v] [KERNEL=s]   a console in a booted kernel with the modules in /modules
 ## make dump                      tools/wq_dump.py, taken from outside a busy x86 guest
 ## make kernels [VM=v] [KERNEL=s] only build the kernels; uml and debug 3 minutes each, x86 8, x86-debug 15

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A load for the freezer, watched by tools/vm/guest/suites/cmwq2_freeze.sh.
+ * A load for the freezer, watched by tools/vm/guest/suites/cmwq2_freezer.sh.
  *
  * A kernel thread, which the freezer leaves alone, queues items without end on
  * queues that are freezable and on one that is not, of either engine. Each lane

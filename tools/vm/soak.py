@@ -51,7 +51,7 @@ PARTS = (
     # The hook that auto takes. Few items, so that much is begun and ended.
     Part("cmwq2_hotplug", "x86-debug", "CYCLES", 500, "times a CPU goes and comes under load",
          lambda cycles: {"CYCLES": cycles, "HOOKS": "tp", "HOTPLUG_ITEMS": 1000}, lambda _: 120),
-    Part("cmwq2_freeze", "x86-debug", "FREEZES", 100, "times frozen and thawed under load, with either engine",
+    Part("cmwq2_freezer", "x86-debug", "FREEZES", 100, "times frozen and thawed under load, with either engine",
          lambda freezes: {"FREEZES": freezes}, lambda _: 120),
 )
 

@@ -114,7 +114,7 @@ under_load() { # under_load ENGINE
 	unload cmwq2
 }
 
-begin cmwq2_freeze
+begin cmwq2_freezer
 if [ -w $POWER/pm_test ]; then
 	echo freezer > $POWER/pm_test
 	for engine in native cmwq2; do under_load $engine; done
