@@ -140,6 +140,7 @@ bool cmwq2_kick_pool_pick(struct cmwq2_pool *pool, struct cmwq2_wake_list *wl)
 	pool->stat.kicks++;
 	trace_cmwq2_kick(pool, worker);
 	if (pool->flags & CMWQ2_POOL_BH) {
+		trace_cmwq2_kick(pool, worker);
 		cmwq2_bh_kick(pool);
 		return true;
 	}
