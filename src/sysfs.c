@@ -197,12 +197,12 @@ static struct attribute *cmwq2_unbound_attrs[] = {
 	NULL
 };
 
-/* Order would be lost if more than one item of an ordered queue could run. */
+/* An ordered queue has one item active, or order would be lost; BH has no limit. */
 static umode_t cmwq2_dev_attr_mode(struct kobject *kobj, struct attribute *attr, int n)
 {
-	bool ordered = cmwq2_dev_wq(kobj_to_dev(kobj))->flags & CMWQ2_WQ_ORDERED;
+	unsigned int flags = cmwq2_dev_wq(kobj_to_dev(kobj))->flags;
 
-	return ordered ? attr->mode & 0444 : attr->mode;
+	return flags & (CMWQ2_WQ_ORDERED | CMWQ2_WQ_BH) ? attr->mode & 0444 : attr->mode;
 }
 
 static umode_t cmwq2_unbound_attr_mode(struct kobject *kobj, struct attribute *attr, int n)
