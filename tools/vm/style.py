@@ -37,6 +37,7 @@ IGNORED_IN = {
              "MACRO_ARG_UNUSED": "other kernels use it"},
     "include/trace/events/cmwq2.h": {"OPEN_ENDED_LINE": "the form of all such headers",
                                      "PARENTHESIS_ALIGNMENT": "the same"},
+    "kunit/cmwq2_misbehave_kunit.c": {"LOCKDEP": "the lock is left behind on purpose"},
     "src/show.c": {"PRINTK_WITHOUT_KERN_LEVEL": "the caller says at which"},
     "tools/vm/selftest/selftest.c": {"AVOID_BUG": "the harness has to notice one",
                                      "VOLATILE": "the compiler shall not see through the faults",
