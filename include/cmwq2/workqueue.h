@@ -20,6 +20,8 @@
 #include <linux/timer.h>
 #include <linux/types.h>
 
+#include <cmwq2/compat.h>
+
 struct cmwq2_wq;
 struct cmwq2_work;
 struct device;
@@ -157,7 +159,9 @@ void cmwq2_delayed_work_timer_fn(struct timer_list *timer);
 #define CMWQ2_WORK_MAP_INITIALIZER(n)
 #endif
 
+/* Names a member that a work_struct lacks, so that it initialises no such thing. */
 #define CMWQ2_WORK_INITIALIZER(n, f) {				\
+	.queued_at = 0,						\
 	CMWQ2_WORK_MAP_INITIALIZER(n)				\
 	.func	= (f),						\
 	.entry	= LIST_HEAD_INIT((n).entry),			\
@@ -254,6 +258,9 @@ static __always_inline void cmwq2_init_work_key(struct cmwq2_work *work, cmwq2_w
 	CMWQ2_INIT_WORK(&(rwork)->work, func)
 #define CMWQ2_INIT_RCU_WORK_ONSTACK(rwork, func) \
 	CMWQ2_INIT_WORK_ONSTACK(&(rwork)->work, func)
+
+/* The data word for bit operations, for who has to look into it. */
+#define cmwq2_work_data_bits(work)	((unsigned long *)&(work)->data)
 
 static inline bool cmwq2_work_pending(struct cmwq2_work *work)
 {
