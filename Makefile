@@ -2,12 +2,12 @@
 # Verbs for people. What is built, and how, is in Kbuild; what runs it is in tools/vm.
 
 # The knobs, which the verbs read from the environment.
-export KDIR KERNEL KERNEL_SRC VM SUITE ITEMS ROUNDS CYCLES FREEZES V W CMWQ2_CACHE
+export KDIR KERNEL KERNEL_SRC VM SUITE ITEMS ROUNDS CYCLES FREEZES V W WRITE CMWQ2_CACHE
 ifneq ($(origin CC),default)
 export CC
 endif
 
-VERBS := modules check check-harness check-compat style cost soak demo dump shell kernels clean distclean
+VERBS := modules check check-harness check-compat style parity cost soak demo dump shell kernels clean distclean
 
 help:
 	@sed -n 's/^## \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
@@ -27,6 +27,9 @@ $(VERBS):
 ## make check-harness             every way to fail, fed to the harness; 3 minutes
 ## make check-compat              the modules built for and loaded into Debian's own 6.1, 6.12 and 7.2 kernels
 ## make style [VM=v]              checkpatch, sparse, W=1, kernel-doc and the Python tests, also a part of make check
+## make parity [KDIR=dir] [WRITE=1]
+##                                every public name of the kernel's workqueue and its twin here, or why there is none;
+##                                seconds; WRITE=1 writes that into Documentation/api.rst and include/cmwq2/shim.h
 ## make cost [ROUNDS=n]           instructions an idle cmwq2 adds to a switch between other tasks, by hook; 1 minute
 ## make soak [ITEMS=n] [ROUNDS=n] [CYCLES=n] [FREEZES=n] [VM=v] [SUITE=glob]
 ##                                1000000 items through every kind of queue (cmwq2_stress) and 200 rounds of insmod,
