@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A driver for a mailbox that is not there, written against the kernel's
+ * workqueue, and built a second time with <cmwq2/shim.h>: see consumer.c.
+ */
+#ifndef CMWQ2_KUNIT_CONSUMER_H
+#define CMWQ2_KUNIT_CONSUMER_H
+
+#include <linux/atomic.h>
+#include <linux/completion.h>
+#include <linux/types.h>
+
+struct consumer;
+
+/**
+ * struct consumer_seen - what the driver did, for those who look from outside
+ * @interrupts: interrupts handled
+ * @polls: times it polled
+ * @messages: messages delivered
+ * @disorder: of these not in the order they were posted in
+ * @last: number of the last message
+ * @retired: objects given back after a grace period
+ * @chained: items that were queued by an item
+ * @ticks: items run by the system's queues
+ * @on_native: items that the kernel's workqueue ran
+ * @on_cmwq2: items that cmwq2 ran
+ * @polled: completed with every poll
+ * @entered: completed when an interrupt is being handled
+ * @gate: if set, what the handler waits for
+ * @in_handler: work_busy() as the handler sees itself
+ * @is_current: the handler is the item that current_work() names
+ */
+struct consumer_seen {
+	atomic_t		interrupts;
+	atomic_t		polls;
+	atomic_t		messages;
+	atomic_t		disorder;
+	int			last;
+	atomic_t		retired;
+	atomic_t		chained;
+	atomic_t		ticks;
+	atomic_t		on_native;
+	atomic_t		on_cmwq2;
+	struct completion	polled;
+	struct completion	entered;
+	struct completion	*gate;
+	unsigned int		in_handler;
+	bool			is_current;
+};
+
+struct consumer_driver {
+	char		name[16];
+	struct consumer	*(*probe)(struct consumer_seen *seen);
+	void		(*remove)(struct consumer *c);
+	bool		(*interrupt)(struct consumer *c);
+	bool		(*settle)(struct consumer *c);
+	unsigned int	(*busy)(struct consumer *c);
+	bool		(*quiesce)(struct consumer *c);
+	bool		(*resume)(struct consumer *c);
+	bool		(*watch)(struct consumer *c, unsigned long delay);
+	bool		(*watched)(struct consumer *c);
+	bool		(*unwatch)(struct consumer *c);
+	int		(*post)(struct consumer *c, int number);
+	void		(*deliver)(struct consumer *c);
+	bool		(*retire)(struct consumer *c);
+	void		(*retired)(struct consumer *c);
+	void		(*chain)(struct consumer *c, int length);
+	void		(*tick)(struct consumer *c);
+	long		(*ask)(struct consumer *c, int cpu);
+	int		(*on_stack)(struct consumer *c);
+};
+
+extern const struct consumer_driver consumer_native;
+extern const struct consumer_driver consumer_cmwq2;
+
+/* Called by every item: which engine runs it. In a file of its own, without the shim. */
+void consumer_run_by(struct consumer_seen *seen);
+
+#endif /* CMWQ2_KUNIT_CONSUMER_H */
