@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 import time
@@ -23,6 +24,7 @@ from common import OUT, ROOT, jobs, lock, say, shown, took, write_atomically
 
 CLEAN = OUT / "style" / "clean.json"
 COMPAT = "include/cmwq2/compat.h"
+REFUSED = "tools/shim/refused.c"
 
 # What checkpatch would have but this project does not, and why.
 IGNORED = {
@@ -39,6 +41,9 @@ IGNORED_IN = {
                                      "PARENTHESIS_ALIGNMENT": "the same"},
     "kunit/cmwq2_misbehave_kunit.c": {"LOCKDEP": "the lock is left behind on purpose"},
     "src/show.c": {"PRINTK_WITHOUT_KERN_LEVEL": "the caller says at which"},
+    "include/cmwq2/shim.h": {"COMPLEX_MACRO": "names of structs, not values",
+                             "CAMELCASE": "_Pragma is the compiler's word",
+                             "LONG_LINE": "a reason is one line in tools/parity.toml, too"},
     "tools/vm/selftest/selftest.c": {"AVOID_BUG": "the harness has to notice one",
                                      "VOLATILE": "the compiler shall not see through the faults",
                                      "MSLEEP": "the fault is that it sleeps, not for how long"},
@@ -181,10 +186,49 @@ def _compiled(target: kernel.Kernel) -> Callable:
     return compiler
 
 
+def _refused(target: kernel.Kernel) -> list:
+    """What the shim has to refuse, given to the compiler with the flags it was given for a module."""
+    work, source = OUT / "modules" / "style", ROOT / REFUSED
+    saved = work / "kunit/.consumer_moved.o.cmd"
+    if not saved.exists():
+        found = _compile(target)
+        if found:
+            return found
+    modules.mirror(modules.tree(), work)
+    flags = re.match(r"(?:saved)?cmd_\S+ := (.*?) -c -o ", saved.read_text())
+    if not flags:
+        return [f"{REFUSED}:1: the flags of the compiler are not where they were"]
+    command = [word for word in shlex.split(flags[1]) if not word.startswith("-Wp,-MMD")] + ["-fsyntax-only"]
+
+    def one(case: tuple) -> list:
+        number, name, wanted = case
+        status, said = _run([*command, f"-D{name}", source], cwd=work)
+        error = (re.findall(r".*\berror:.*", said) or ["nothing"])[0]
+        if not wanted:
+            return [f"{REFUSED}:1: has to compile without any case: {error}"] if status else []
+        if not status:
+            return [f"{REFUSED}:{number}: {name} compiles"]
+        return [] if re.search(wanted, said) else [f"{REFUSED}:{number}: {name}: not for this reason: {error}"]
+
+    lines = enumerate(source.read_text().splitlines(), 1)
+    matches = [(number, re.match(r"#ifdef (CASE_\w+)\t/\* (.*) \*/", line)) for number, line in lines]
+    cases = [(number, match[1], match[2]) for number, match in matches if match]
+    with ThreadPoolExecutor(jobs()) as pool:
+        found = [line for lines in pool.map(one, [(1, "NO_CASE", ""), *cases]) for line in lines]
+    return found if cases else [f"{REFUSED}:1: no cases"]
+
+
+def _refusals(target: kernel.Kernel) -> Callable:
+    def refusals(_tree: Path, memory: _Memory) -> list:
+        content = [path.read_text() for path in (*sorted((ROOT / "include").rglob("*.h")), ROOT / REFUSED)]
+        return memory.findings(lambda: _refused(target), "refusals", target.build, *content)
+    return refusals
+
+
 def checks(target: kernel.Kernel) -> dict:
     """All of them, by the name of their line."""
     return {"checkpatch": checkpatch, "kernel-doc": kernel_doc, "versions": versions, "tests of tools": python_tests,
-            "sparse, W=1": _compiled(target)}
+            "sparse, W=1": _compiled(target), "shim refuses": _refusals(target)}
 
 
 def host_rows(target: kernel.Kernel) -> list:
