@@ -42,7 +42,7 @@ static DEFINE_HASHTABLE(cmwq2_hog_hash, 6);
 unsigned int cmwq2_hog_thresh_us = UINT_MAX;
 unsigned int cmwq2_hog_warn_thresh = 4;
 /* The first of the two as it is compared; S64_MAX: never. */
-s64 cmwq2_hog_thresh_ns __read_mostly = S64_MAX;
+static s64 cmwq2_hog_thresh_ns __read_mostly = S64_MAX;
 
 static void cmwq2_hog_report(struct kthread_work *work);
 static DEFINE_KTHREAD_WORK(cmwq2_hog_work, cmwq2_hog_report);
