@@ -237,12 +237,15 @@ static void call_on_each_cpu(struct kunit *test)
 	}
 }
 
+/* From a place of its own: lockdep must not take the inner item for the outer one. */
 static long call_deeper(void *arg)
 {
 	struct tw_env *e = arg;
 	struct task_struct *who;
 
-	return e->ops->call_on(tw_cpu(1), say_where, &who);
+	if (e->engine == &tw_engines[TW_NATIVE])
+		return work_on_cpu(tw_cpu(1), say_where, &who);
+	return cmwq2_work_on_cpu(tw_cpu(1), say_where, &who);
 }
 
 /* A call may come from an item, which then sleeps. */

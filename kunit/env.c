@@ -172,6 +172,15 @@ static struct tw_wq *tw_wq_of(struct tw_env *env, void *wq)
 	return w;
 }
 
+void tw_need_at(struct tw_env *env, size_t offset, const char *op)
+{
+	void *const *slot = (const void *)env->ops + offset;
+
+	if (!*slot && env->engine == &tw_engines[TW_NATIVE])
+		kunit_skip(env->test, "this kernel's own workqueue has no %s()", op);
+	KUNIT_ASSERT_NOT_NULL_MSG(env->test, *slot, "no %s()", op);
+}
+
 /* A queue to be destroyed with the environment. */
 struct tw_wq *tw_adopt(struct tw_env *env, void *wq)
 {

@@ -76,6 +76,7 @@ void tw_policy_refuses(struct tw_env *env, const char *policy, const char *const
 void tw_fault_create(struct tw_wq *w, int cpu, bool fail);
 void tw_on_purpose(struct tw_env *env);
 int tw_cpu(int n);
+void tw_need_at(struct tw_env *env, size_t offset, const char *op);
 
 void tw_fn_nop(struct tw_item *it);
 void tw_fn_gate(struct tw_item *it);
@@ -145,13 +146,7 @@ static inline bool tw_cancel_sync(struct tw_item *it)
 }
 
 /* Skips the test unless its engine has @op; ours has all of them. */
-#define tw_need(env, op)							\
-	do {									\
-		if ((env)->engine == &tw_engines[TW_CMWQ2])			\
-			KUNIT_ASSERT_NOT_NULL((env)->test, (env)->ops->op);	\
-		else if (!(env)->ops->op)					\
-			kunit_skip((env)->test, "this kernel's own workqueue cannot " #op); \
-	} while (0)
+#define tw_need(env, op)	tw_need_at(env, offsetof(struct tw_ops, op), #op)
 
 /* Times out in bounded time and names what did not happen. */
 #define TW_WAIT(env, completion, what)						\
