@@ -27,6 +27,8 @@ static unsigned int native_flags(unsigned int flags)
 #endif
 	if (flags & TW_FREEZABLE)
 		wqf |= WQ_FREEZABLE;
+	if (flags & TW_SYSFS)
+		wqf |= WQ_SYSFS;
 	if (flags & TW_ORDERED)
 		return wqf;
 	return wqf | (flags & TW_UNBOUND ? WQ_UNBOUND : WQ_PERCPU);
@@ -361,6 +363,8 @@ static unsigned int cmwq2_flags(unsigned int flags)
 		wqf |= CMWQ2_WQ_BH;
 	if (flags & TW_FREEZABLE)
 		wqf |= CMWQ2_WQ_FREEZABLE;
+	if (flags & TW_SYSFS)
+		wqf |= CMWQ2_WQ_SYSFS;
 	if (flags & TW_ORDERED)
 		return wqf;
 	return wqf | (flags & TW_UNBOUND ? CMWQ2_WQ_UNBOUND : CMWQ2_WQ_PERCPU);

@@ -30,6 +30,7 @@ enum tw_flags {
 	TW_CPU_INTENSIVE	= BIT(5),
 	TW_BH			= BIT(8),
 	TW_FREEZABLE		= BIT(6),
+	TW_SYSFS		= BIT(7),
 };
 
 /* What create_workqueue() and its kin make. */

@@ -1,0 +1,670 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Every allocation of every function fails once.
+ *
+ * The kernel can be told to let the n-th slab allocation of a task fail. A
+ * call is made with n = 1, 2, ... until it ends before the fault came: then it
+ * must succeed, and before it must either fail cleanly or not care. The rest
+ * is seen from outside: a leak by kmemleak, a reference too many by rmmod.
+ *
+ * Not reached: per-CPU memory, which has no injector, and the thread that
+ * makes kernel threads, which is not this one. The creation of a worker that
+ * fails there is what tw_starve() imitates.
+ */
+#include <linux/device.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+
+#include "../src/internal.h"
+#include "check.h"
+
+/* More allocations than any call makes. */
+#define MOST_FAULTS	1000
+
+struct faulty;
+
+/**
+ * struct faulty - a call whose allocations shall fail
+ * @e: of the test
+ * @flags: of the queue it is about
+ * @call: returns 0 or a negative error
+ * @undo: after a call that succeeded, may be NULL
+ * @check: after each call, may be NULL; @call's result is told
+ * @w: for these functions
+ * @it: likewise
+ * @attrs: likewise
+ * @dev: likewise
+ * @wq: likewise
+ * @ids: likewise
+ * @nice: likewise
+ */
+struct faulty {
+	struct tw_env		*e;
+	unsigned int		flags;
+	int			(*call)(struct faulty *f);
+	void			(*undo)(struct faulty *f);
+	void			(*check)(struct faulty *f, int ret);
+	struct tw_wq		*w;
+	struct tw_item		*it;
+	struct cmwq2_attrs	*attrs;
+	struct device		*dev;
+	void			*wq;
+	int			*ids;
+	int			nice;
+};
+
+#ifdef CONFIG_FAILSLAB
+static void fail_nth(unsigned int n)
+{
+	WRITE_ONCE(current->fail_nth, n);
+}
+
+/* Whether the fault has come. No more faults. */
+static bool fail_nth_over(void)
+{
+	bool came = !READ_ONCE(current->fail_nth);
+
+	WRITE_ONCE(current->fail_nth, 0);
+	return came;
+}
+#else
+static void fail_nth(unsigned int n)
+{
+}
+
+static bool fail_nth_over(void)
+{
+	return true;
+}
+#endif
+
+static struct faulty *faulty(struct kunit *test, const struct tw_engine *engine)
+{
+	struct tw_env *e = tw_env_init(test, engine);
+	struct faulty *f = tw_zalloc(e, sizeof(*f));
+	void *memory;
+
+	if (!IS_ENABLED(CONFIG_FAILSLAB))
+		kunit_skip(test, "needs a kernel with CONFIG_FAILSLAB");
+	fail_nth(1);
+	memory = kmalloc(64, GFP_KERNEL);
+	fail_nth_over();
+	kfree(memory);
+	if (memory)
+		kunit_skip(test, "needs N in the ignore-gfp-wait of failslab in debugfs");
+	f->e = e;
+	return f;
+}
+
+/* Returns how many of the calls failed. */
+static int fail_each(struct faulty *f)
+{
+	struct kunit *test = f->e->test;
+	int ret, failures = 0;
+	unsigned int n;
+	bool came;
+
+	for (n = 1; n < MOST_FAULTS; n++) {
+		fail_nth(n);
+		ret = f->call(f);
+		came = fail_nth_over();
+		failures += !!ret;
+		KUNIT_EXPECT_TRUE_MSG(test, !ret || (came && ret == -ENOMEM),
+				      "error %d with allocation %u failing", ret, n);
+		if (f->check)
+			f->check(f, ret);
+		if (!ret && f->undo)
+			f->undo(f);
+		if (!came)
+			break;
+	}
+	KUNIT_EXPECT_LT(test, n, MOST_FAULTS);
+	kunit_info(test, "%u allocations, of which %d are needed\n", n - 1, failures);
+	return failures;
+}
+
+static void expect_runs_one(struct tw_env *e, void *wq)
+{
+	struct tw_item *it = tw_item(e, tw_fn_nop);
+
+	KUNIT_EXPECT_TRUE(e->test, e->ops->queue_on(tw_cpu(1), wq, it));
+	tw_wait_done(it, "an item of a queue that was made under faults");
+	e->ops->flush_wq(wq);
+}
+
+static const struct fault_kind {
+	char		name[32];
+	unsigned int	flags;
+	int		legacy;		/* enum tw_legacy, or -1 */
+} fault_kinds[] = {
+	{ "percpu", TW_PERCPU, -1 },
+	{ "percpu_highpri", TW_PERCPU | TW_HIGHPRI, -1 },
+	{ "percpu_reclaim", TW_PERCPU | TW_MEM_RECLAIM, -1 },
+	{ "percpu_freezable_intensive", TW_PERCPU | TW_FREEZABLE | TW_CPU_INTENSIVE, -1 },
+	{ "unbound", TW_UNBOUND, -1 },
+	{ "unbound_highpri", TW_UNBOUND | TW_HIGHPRI, -1 },
+	{ "unbound_reclaim", TW_UNBOUND | TW_MEM_RECLAIM, -1 },
+	{ "ordered", TW_ORDERED, -1 },
+	{ "ordered_highpri_reclaim", TW_ORDERED | TW_HIGHPRI | TW_MEM_RECLAIM, -1 },
+	{ "percpu_sysfs", TW_PERCPU | TW_SYSFS, -1 },
+	{ "unbound_sysfs", TW_UNBOUND | TW_SYSFS, -1 },
+	{ "bh", TW_PERCPU | TW_BH, -1 },
+	{ "create_workqueue", 0, TW_MULTITHREAD },
+	{ "create_singlethread", 0, TW_SINGLETHREAD },
+	{ "create_freezable", 0, TW_FREEZABLE_THREAD },
+};
+
+KUNIT_ARRAY_PARAM_DESC(kind, fault_kinds, name);
+
+static int call_alloc(struct faulty *f)
+{
+	const struct fault_kind *kind = f->e->test->param_value;
+
+	f->wq = kind->legacy < 0 ? f->e->ops->alloc("cmwq2_kunit", kind->flags, 0) :
+				   f->e->ops->create(kind->legacy, "cmwq2_kunit");
+	return f->wq ? 0 : -ENOMEM;
+}
+
+static void undo_alloc(struct faulty *f)
+{
+	expect_runs_one(f->e, f->wq);
+	f->e->ops->destroy(f->wq);
+}
+
+static void alloc_fails(struct kunit *test, const struct tw_engine *engine)
+{
+	struct faulty *f = faulty(test, engine);
+
+	f->call = call_alloc;
+	f->undo = undo_alloc;
+	KUNIT_EXPECT_GT(test, fail_each(f), 0);
+}
+
+static void alloc_fails_native(struct kunit *test)
+{
+	alloc_fails(test, &tw_engines[TW_NATIVE]);
+}
+
+static void alloc_fails_cmwq2(struct kunit *test)
+{
+	alloc_fails(test, &tw_engines[TW_CMWQ2]);
+}
+
+static int call_destroy(struct faulty *f)
+{
+	f->e->ops->destroy(f->wq);
+	return 0;
+}
+
+static void check_destroy(struct faulty *f, int ret)
+{
+	KUNIT_ASSERT_EQ(f->e->test, call_alloc(f), 0);
+	expect_runs_one(f->e, f->wq);
+}
+
+/* There is nobody to tell that a queue cannot be destroyed. */
+static void destroy_needs_nothing(struct kunit *test)
+{
+	struct faulty *f = faulty(test, &tw_engines[TW_CMWQ2]);
+
+	f->call = call_destroy;
+	f->check = check_destroy;
+	check_destroy(f, 0);
+	KUNIT_EXPECT_EQ(test, fail_each(f), 0);
+	f->e->ops->destroy(f->wq);
+}
+
+static int call_devm_alloc(struct faulty *f)
+{
+	const struct fault_kind *kind = f->e->test->param_value;
+
+	f->wq = f->e->ops->devm_alloc(f->dev, "cmwq2_kunit", kind->flags, 0);
+	return f->wq ? 0 : -ENOMEM;
+}
+
+/* Further calls make further queues, which go with the device. */
+static void check_devm_alloc(struct faulty *f, int ret)
+{
+	if (!ret)
+		expect_runs_one(f->e, f->wq);
+}
+
+static void device_gone(void *dev)
+{
+	root_device_unregister(dev);
+}
+
+static void devm_alloc_fails(struct kunit *test, const struct tw_engine *engine)
+{
+	const struct fault_kind *kind = test->param_value;
+	struct faulty *f = faulty(test, engine);
+
+	tw_need(f->e, devm_alloc);
+	if (kind->legacy >= 0)
+		kunit_skip(test, "there are no legacy queues of a device");
+	if (kind->flags & TW_SYSFS)
+		kunit_skip(test, "several queues of one name");
+	f->dev = root_device_register("cmwq2_kunit");
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, f->dev);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, device_gone, f->dev), 0);
+	f->call = call_devm_alloc;
+	f->check = check_devm_alloc;
+	KUNIT_EXPECT_GT(test, fail_each(f), 0);
+}
+
+static void devm_alloc_fails_native(struct kunit *test)
+{
+	devm_alloc_fails(test, &tw_engines[TW_NATIVE]);
+}
+
+static void devm_alloc_fails_cmwq2(struct kunit *test)
+{
+	devm_alloc_fails(test, &tw_engines[TW_CMWQ2]);
+}
+
+#ifdef CONFIG_LOCKDEP
+static int call_alloc_lockdep_map(struct faulty *f)
+{
+	static struct lock_class_key key;
+	static struct lockdep_map map = STATIC_LOCKDEP_MAP_INIT("cmwq2_kunit", &key);
+
+	f->wq = cmwq2_alloc_workqueue_lockdep_map("cmwq2_kunit", CMWQ2_WQ_UNBOUND, 0, &map);
+	return f->wq ? 0 : -ENOMEM;
+}
+#else
+#define call_alloc_lockdep_map	NULL
+#endif
+
+static void alloc_lockdep_map_fails(struct kunit *test)
+{
+	struct faulty *f = faulty(test, &tw_engines[TW_CMWQ2]);
+
+	if (!IS_ENABLED(CONFIG_LOCKDEP))
+		kunit_skip(test, "needs a kernel with CONFIG_LOCKDEP");
+	f->call = call_alloc_lockdep_map;
+	f->undo = undo_alloc;
+	KUNIT_EXPECT_GT(test, fail_each(f), 0);
+}
+
+static int call_sysfs_register(struct faulty *f)
+{
+	return cmwq2_workqueue_sysfs_register(f->w->wq);
+}
+
+/* Only its end takes a queue out of sysfs again. */
+static void undo_sysfs_register(struct faulty *f)
+{
+	tw_destroy(f->w);
+	f->w = tw_alloc(f->e, TW_UNBOUND, 0);
+}
+
+static void check_sysfs_register(struct faulty *f, int ret)
+{
+	expect_runs_one(f->e, f->w->wq);
+}
+
+static void sysfs_register_fails(struct kunit *test)
+{
+	struct faulty *f = faulty(test, &tw_engines[TW_CMWQ2]);
+
+	f->w = tw_alloc(f->e, TW_UNBOUND, 0);
+	f->call = call_sysfs_register;
+	f->undo = undo_sysfs_register;
+	f->check = check_sysfs_register;
+	KUNIT_EXPECT_GT(test, fail_each(f), 0);
+}
+
+static int call_alloc_attrs(struct faulty *f)
+{
+	f->attrs = cmwq2_alloc_workqueue_attrs();
+	return f->attrs ? 0 : -ENOMEM;
+}
+
+static void undo_alloc_attrs(struct faulty *f)
+{
+	cmwq2_free_workqueue_attrs(f->attrs);
+}
+
+static void alloc_attrs_fails(struct kunit *test)
+{
+	struct faulty *f = faulty(test, &tw_engines[TW_CMWQ2]);
+
+	f->call = call_alloc_attrs;
+	f->undo = undo_alloc_attrs;
+	KUNIT_EXPECT_GT(test, fail_each(f), 0);
+}
+
+static void attrs_free(void *attrs)
+{
+	cmwq2_free_workqueue_attrs(attrs);
+}
+
+static struct cmwq2_attrs *attrs_alloc(struct kunit *test)
+{
+	struct cmwq2_attrs *attrs = cmwq2_alloc_workqueue_attrs();
+
+	KUNIT_ASSERT_NOT_NULL(test, attrs);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, attrs_free, attrs), 0);
+	return attrs;
+}
+
+#define OLD_NICE	19
+
+static void fn_note_nice(struct tw_item *it)
+{
+	it->val = task_nice(current);
+}
+
+static void note_pools(struct faulty *f)
+{
+	int cpu;
+
+	for_each_online_cpu(cpu)
+		f->ids[cpu] = tw_stats(f->w, cpu).id;
+}
+
+/* Another one each time: pools of the last one may not be gone yet, and would be found. */
+static int call_apply_attrs(struct faulty *f)
+{
+	f->nice = (f->nice + 1) % OLD_NICE;
+	f->attrs->nice = f->nice;
+	return cmwq2_apply_workqueue_attrs(f->w->wq, f->attrs);
+}
+
+static void undo_apply_attrs(struct faulty *f)
+{
+	f->attrs->nice = OLD_NICE;
+	KUNIT_ASSERT_EQ(f->e->test, cmwq2_apply_workqueue_attrs(f->w->wq, f->attrs), 0);
+	note_pools(f);
+}
+
+/* The old pools and what they are like, or new ones on every CPU. */
+static void check_apply_attrs(struct faulty *f, int ret)
+{
+	struct kunit *test = f->e->test;
+	int cpu;
+
+	for_each_online_cpu(cpu) {
+		KUNIT_EXPECT_EQ(test, tw_stats(f->w, cpu).id == f->ids[cpu], !!ret);
+		tw_queue_on(cpu, f->w, f->it);
+		tw_wait_done(f->it, "an item of a queue whose attributes were to change");
+		tw_flush(f->it);
+		KUNIT_EXPECT_EQ(test, f->it->val, ret ? OLD_NICE : f->nice);
+	}
+}
+
+static void apply_attrs_with_scope(struct kunit *test, enum cmwq2_affn_scope scope)
+{
+	struct faulty *f = faulty(test, &tw_engines[TW_CMWQ2]);
+	struct tw_item *running;
+
+	f->w = tw_alloc(f->e, TW_UNBOUND | TW_MEM_RECLAIM, 0);
+	f->it = tw_item(f->e, fn_note_nice);
+	f->ids = tw_zalloc(f->e, nr_cpu_ids * sizeof(*f->ids));
+	f->attrs = attrs_alloc(test);
+	f->attrs->affn_scope = scope;
+	undo_apply_attrs(f);
+
+	/* It stays where it is, whatever becomes of the queue around it. */
+	running = tw_gated(f->e, NULL);
+	tw_queue(f->w, running);
+	tw_wait_started(running, "an item of the old attributes");
+	f->call = call_apply_attrs;
+	f->undo = undo_apply_attrs;
+	f->check = check_apply_attrs;
+	/* Pools were made, which takes more than a pwq for each CPU and one for all. */
+	KUNIT_EXPECT_GT(test, fail_each(f), (int)num_possible_cpus() + 5);
+	complete_all(running->gate);
+	tw_flush_wq(f->w);
+	KUNIT_EXPECT_EQ(test, atomic_read(&running->runs), 1);
+}
+
+static void apply_attrs_fails(struct kunit *test)
+{
+	apply_attrs_with_scope(test, CMWQ2_AFFN_CPU);
+}
+
+static void apply_attrs_one_pool_fails(struct kunit *test)
+{
+	apply_attrs_with_scope(test, CMWQ2_AFFN_SYSTEM);
+}
+
+/*
+ * What changes every unbound queue at once: for all of them or for none. The
+ * queue of the test has its own nice level each time, hence pools to be made.
+ */
+static struct cpumask mask_before, mask_now;
+
+static void restore_mask(void *unused)
+{
+	cmwq2_set_unbound_cpumask(&mask_before);
+}
+
+static void renew_pools(struct faulty *f)
+{
+	f->nice = (f->nice + 1) % OLD_NICE;
+	f->attrs->nice = f->nice;
+	KUNIT_ASSERT_EQ(f->e->test, cmwq2_apply_workqueue_attrs(f->w->wq, f->attrs), 0);
+	note_pools(f);
+}
+
+static bool pools_are_same(struct faulty *f)
+{
+	int cpu;
+
+	for_each_online_cpu(cpu)
+		if (tw_stats(f->w, cpu).id != f->ids[cpu])
+			return false;
+	return true;
+}
+
+static int call_set_cpumask(struct faulty *f)
+{
+	return cmwq2_set_unbound_cpumask(cpumask_of(tw_cpu(1)));
+}
+
+static int call_housekeeping(struct faulty *f)
+{
+	return cmwq2_workqueue_unbound_housekeeping_update(cpumask_of(tw_cpu(1)));
+}
+
+static void undo_set_cpumask(struct faulty *f)
+{
+	KUNIT_ASSERT_EQ(f->e->test, cmwq2_set_unbound_cpumask(&mask_before), 0);
+	renew_pools(f);
+}
+
+static void undo_housekeeping(struct faulty *f)
+{
+	KUNIT_ASSERT_EQ(f->e->test,
+			cmwq2_workqueue_unbound_housekeeping_update(cpu_possible_mask), 0);
+	renew_pools(f);
+}
+
+static void check_effective_mask(struct faulty *f, int ret)
+{
+	cmwq2_get_cpumask(CMWQ2_CPUMASK_EFFECTIVE, &mask_now);
+	KUNIT_EXPECT_TRUE(f->e->test, cpumask_equal(&mask_now, ret ? &mask_before :
+								     cpumask_of(tw_cpu(1))));
+	KUNIT_EXPECT_EQ(f->e->test, pools_are_same(f), !!ret);
+	expect_runs_one(f->e, f->w->wq);
+}
+
+static int call_scope(struct faulty *f)
+{
+	return cmwq2_policy_set("default_affinity_scope", "system");
+}
+
+static void undo_scope(struct faulty *f)
+{
+	KUNIT_ASSERT_EQ(f->e->test, cmwq2_policy_set("default_affinity_scope", "cpu"), 0);
+	renew_pools(f);
+}
+
+static void check_scope(struct faulty *f, int ret)
+{
+	KUNIT_EXPECT_STREQ(f->e->test, cmwq2_policy_get("default_affinity_scope"),
+			   ret ? "cpu" : "system");
+	KUNIT_EXPECT_EQ(f->e->test, pools_are_same(f), !!ret);
+	expect_runs_one(f->e, f->w->wq);
+}
+
+static struct faulty *faulty_for_all(struct kunit *test)
+{
+	struct faulty *f = faulty(test, &tw_engines[TW_CMWQ2]);
+
+	if (num_online_cpus() < 2)
+		kunit_skip(test, "needs two CPUs");
+	cmwq2_get_cpumask(CMWQ2_CPUMASK_REQUESTED, &mask_before);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, restore_mask, NULL), 0);
+	tw_policy(f->e, "default_affinity_scope", "cpu");
+	f->w = tw_alloc(f->e, TW_UNBOUND, 0);
+	f->ids = tw_zalloc(f->e, nr_cpu_ids * sizeof(*f->ids));
+	f->attrs = attrs_alloc(test);
+	renew_pools(f);
+	return f;
+}
+
+static void set_cpumask_fails(struct kunit *test)
+{
+	struct faulty *f = faulty_for_all(test);
+
+	f->call = call_set_cpumask;
+	f->undo = undo_set_cpumask;
+	f->check = check_effective_mask;
+	KUNIT_EXPECT_GT(test, fail_each(f), 0);
+}
+
+static void housekeeping_fails(struct kunit *test)
+{
+	struct faulty *f = faulty_for_all(test);
+
+	f->call = call_housekeeping;
+	f->undo = undo_housekeeping;
+	f->check = check_effective_mask;
+	KUNIT_EXPECT_GT(test, fail_each(f), 0);
+}
+
+static void default_scope_fails(struct kunit *test)
+{
+	struct faulty *f = faulty_for_all(test);
+
+	f->call = call_scope;
+	f->undo = undo_scope;
+	f->check = check_scope;
+	KUNIT_EXPECT_GT(test, fail_each(f), 0);
+}
+
+static atomic_t each_runs;
+
+static void each_fn(struct cmwq2_work *work)
+{
+	atomic_inc(&each_runs);
+}
+
+static int call_each_cpu(struct faulty *f)
+{
+	atomic_set(&each_runs, 0);
+	return cmwq2_schedule_on_each_cpu(each_fn);
+}
+
+static void check_each_cpu(struct faulty *f, int ret)
+{
+	KUNIT_EXPECT_EQ(f->e->test, atomic_read(&each_runs), ret ? 0 : (int)num_online_cpus());
+}
+
+/* Its memory is per CPU, so that most likely none of the faults matters. */
+static void each_cpu_all_or_none(struct kunit *test)
+{
+	struct faulty *f = faulty(test, &tw_engines[TW_CMWQ2]);
+
+	f->call = call_each_cpu;
+	f->check = check_each_cpu;
+	fail_each(f);
+}
+
+static int call_what_cannot_fail(struct faulty *f)
+{
+	const struct tw_ops *ops = f->e->ops;
+	bool ok = true;
+
+	ok &= !ops->set_max_active(f->wq, 3);
+	ok &= ops->queue_on(tw_cpu(1), f->wq, f->it);
+	ok &= ops->flush(f->it) || atomic_read(&f->it->runs);
+	ok &= ops->queue_on(tw_cpu(0), f->wq, f->it);
+	ops->flush_wq(f->wq);
+	ops->drain(f->wq);
+	ok &= !ops->disable_sync(f->it);
+	ok &= ops->enable_and_queue(f->wq, f->it);
+	ops->cancel_sync(f->it);
+	cmwq2_freeze_workqueues_begin();
+	cmwq2_freeze_workqueues_busy();
+	cmwq2_thaw_workqueues();
+	return ok ? 0 : -EIO;
+}
+
+static void using_needs_nothing(struct kunit *test)
+{
+	struct faulty *f = faulty(test, &tw_engines[TW_CMWQ2]);
+	static const unsigned int kinds[] = { TW_PERCPU, TW_UNBOUND | TW_FREEZABLE };
+	int i;
+
+	f->it = tw_item(f->e, tw_fn_nop);
+	f->call = call_what_cannot_fail;
+	for (i = 0; i < ARRAY_SIZE(kinds); i++) {
+		f->wq = tw_alloc(f->e, kinds[i], 0)->wq;
+		KUNIT_EXPECT_EQ(test, fail_each(f), 0);
+	}
+}
+
+static int call_policies(struct faulty *f)
+{
+	return cmwq2_policy_set("profile", "mainline-6.12") ?:
+	       cmwq2_policy_set("claim", "kicked_list") ?:
+	       cmwq2_policy_set("wake", "deferred") ?:
+	       cmwq2_policy_set("idle_timeout_ms", "1000") ?:
+	       cmwq2_policy_set("cull_ratio", "3") ?:
+	       cmwq2_policy_set("min_idle", "3");
+}
+
+static void policies_need_nothing(struct kunit *test)
+{
+	struct faulty *f = faulty(test, &tw_engines[TW_CMWQ2]);
+	static const char *const policies[] = {
+		"claim", "wake", "idle_timeout_ms", "cull_ratio", "min_idle",
+	};
+	int i;
+
+	/* As they are; for what it restores afterwards. */
+	for (i = 0; i < ARRAY_SIZE(policies); i++)
+		tw_policy(f->e, policies[i], cmwq2_policy_get(policies[i]));
+	f->call = call_policies;
+	KUNIT_EXPECT_EQ(test, fail_each(f), 0);
+}
+
+static struct kunit_case faults_cases[] = {
+	KUNIT_CASE_PARAM(alloc_fails_native, kind_gen_params),
+	KUNIT_CASE_PARAM(alloc_fails_cmwq2, kind_gen_params),
+	KUNIT_CASE_PARAM(destroy_needs_nothing, kind_gen_params),
+	KUNIT_CASE_PARAM(devm_alloc_fails_native, kind_gen_params),
+	KUNIT_CASE_PARAM(devm_alloc_fails_cmwq2, kind_gen_params),
+	KUNIT_CASE(alloc_attrs_fails),
+	KUNIT_CASE(apply_attrs_fails),
+	KUNIT_CASE(apply_attrs_one_pool_fails),
+	KUNIT_CASE(alloc_lockdep_map_fails),
+	KUNIT_CASE(sysfs_register_fails),
+	KUNIT_CASE(set_cpumask_fails),
+	KUNIT_CASE(housekeeping_fails),
+	KUNIT_CASE(default_scope_fails),
+	KUNIT_CASE(each_cpu_all_or_none),
+	KUNIT_CASE(using_needs_nothing),
+	KUNIT_CASE(policies_need_nothing),
+	{}
+};
+
+static struct kunit_suite faults_suite = {
+	.name = "cmwq2_faults",
+	.test_cases = faults_cases,
+};
+
+kunit_test_suites(&faults_suite);
