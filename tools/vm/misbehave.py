@@ -64,8 +64,8 @@ CASES = [
     _misuse("cancel", "debug", r"possible circular locking dependency"),
     _misuse("reclaim", "uml", r"WARNING: .*cmwq2_check_flush"),
     _misuse("memalloc", "uml", r"WARNING: .*cmwq2_check_flush"),
-    _misuse("free", "debug", r"ODEBUG: free active .*object type: cmwq2_work hint: idle_fn"),
-    _misuse("init", "debug", r"ODEBUG: init active .*object type: cmwq2_work hint: idle_fn"),
+    _misuse("free", "debug", r"WARNING: .*debug_print_object"),
+    _misuse("init", "debug", r"WARNING: .*debug_print_object"),
     _misuse("stack", "debug", r"ODEBUG: object .* is on stack .*NOT annotated"),
     # what only the clock or the silence tells
     _fault("hang", "uml", r"hang: .*fault hang", limit=4),
