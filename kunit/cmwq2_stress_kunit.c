@@ -183,6 +183,7 @@ static void stress_mix(struct kunit *test)
 	/* The kernel's own is not what is put to the test: a share of it will do. */
 	s->target = kind->engine == &tw_engines[TW_NATIVE] ? stress_items / 8 : stress_items;
 	s->w = tw_alloc(e, kind->flags, kind->max_active);
+	e->bh = kind->flags & TW_BH;
 	stress_set_scope(test, s->w, kind->scope);
 	for (i = 0; i < NR_SLOTS; i++) {
 		struct stress_slot *slot = &s->slots[i];

@@ -4,7 +4,7 @@
  */
 #include <linux/module.h>
 
-#include "engine.h"
+#include "env.h"
 
 static void native_fn(struct work_struct *work)
 {
@@ -54,14 +54,21 @@ static int native_set_max_active(void *wq, int max_active)
 	return 0;
 }
 
+/* Lockdep has a class for each place, and softirqs must not share one with threads. */
 static void native_init(struct tw_item *it)
 {
-	INIT_WORK(&it->native, native_fn);
+	if (it->env->bh)
+		INIT_WORK(&it->native, native_fn);
+	else
+		INIT_WORK(&it->native, native_fn);
 }
 
 static void native_init_delayed(struct tw_item *it)
 {
-	INIT_DELAYED_WORK(&it->native_delayed, native_fn);
+	if (it->env->bh)
+		INIT_DELAYED_WORK(&it->native_delayed, native_fn);
+	else
+		INIT_DELAYED_WORK(&it->native_delayed, native_fn);
 }
 
 static bool native_queue_on(int cpu, void *wq, struct tw_item *it)
@@ -391,12 +398,18 @@ static int cmwq2_set_max_active(void *wq, int max_active)
 
 static void cmwq2_init(struct tw_item *it)
 {
-	CMWQ2_INIT_WORK(&it->cmwq2, cmwq2_fn);
+	if (it->env->bh)
+		CMWQ2_INIT_WORK(&it->cmwq2, cmwq2_fn);
+	else
+		CMWQ2_INIT_WORK(&it->cmwq2, cmwq2_fn);
 }
 
 static void cmwq2_init_delayed(struct tw_item *it)
 {
-	CMWQ2_INIT_DELAYED_WORK(&it->cmwq2_delayed, cmwq2_fn);
+	if (it->env->bh)
+		CMWQ2_INIT_DELAYED_WORK(&it->cmwq2_delayed, cmwq2_fn);
+	else
+		CMWQ2_INIT_DELAYED_WORK(&it->cmwq2_delayed, cmwq2_fn);
 }
 
 static bool cmwq2_queue_on(int cpu, void *wq, struct tw_item *it)

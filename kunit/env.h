@@ -40,6 +40,7 @@ struct tw_env {
 	const struct tw_engine	*engine;
 	const struct tw_ops	*ops;
 	bool			closing;
+	bool			bh;	/* items are for BH queues only: set before the first */
 	bool			uses_rcu;
 	struct list_head	wqs;
 	struct list_head	items;
