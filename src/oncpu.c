@@ -9,6 +9,12 @@
 
 #include "internal.h"
 
+static void cmwq2_start_on(unsigned int cpu, struct cmwq2_work *item, cmwq2_work_func_t func)
+{
+	CMWQ2_INIT_WORK(item, func);
+	cmwq2_schedule_work_on(cpu, item);
+}
+
 /**
  * cmwq2_schedule_on_each_cpu - run a function once on each online CPU
  * @func: work function
@@ -18,24 +24,19 @@
  */
 int cmwq2_schedule_on_each_cpu(cmwq2_work_func_t func)
 {
-	struct cmwq2_work __percpu *works = alloc_percpu(struct cmwq2_work);
-	int cpu;
+	struct cmwq2_work __percpu *items = alloc_percpu(struct cmwq2_work);
+	unsigned int cpu;
 
-	if (!works)
+	if (!items)
 		return -ENOMEM;
-
+	/* All are started before the first is waited for. */
 	cpus_read_lock();
-	for_each_online_cpu(cpu) {
-		struct cmwq2_work *work = per_cpu_ptr(works, cpu);
-
-		CMWQ2_INIT_WORK(work, func);
-		cmwq2_schedule_work_on(cpu, work);
-	}
 	for_each_online_cpu(cpu)
-		cmwq2_flush_work(per_cpu_ptr(works, cpu));
+		cmwq2_start_on(cpu, per_cpu_ptr(items, cpu), func);
+	for_each_online_cpu(cpu)
+		cmwq2_flush_work(per_cpu_ptr(items, cpu));
 	cpus_read_unlock();
-
-	free_percpu(works);
+	free_percpu(items);
 	return 0;
 }
 EXPORT_SYMBOL_GPL(cmwq2_schedule_on_each_cpu);

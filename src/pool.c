@@ -128,14 +128,16 @@ static void cmwq2_pool_destroy(struct cmwq2_pool *pool)
 	call_rcu(&pool->rcu, cmwq2_pool_free_rcu);
 }
 
+static u32 cmwq2_hash_cpus(const struct cpumask *cpus, u32 hash)
+{
+	return jhash(cpumask_bits(cpus), BITS_TO_LONGS(nr_cpumask_bits) * sizeof(long), hash);
+}
+
 static u32 cmwq2_pool_hash(const struct cmwq2_attrs *attrs, const struct cpumask *pod)
 {
-	u32 hash = jhash_2words(attrs->nice, attrs->affn_strict, 0);
+	u32 hash = cmwq2_hash_cpus(pod, jhash_2words(attrs->nice, attrs->affn_strict, 0));
 
-	if (!attrs->affn_strict)
-		hash = jhash(cpumask_bits(attrs->cpumask),
-			     BITS_TO_LONGS(nr_cpumask_bits) * sizeof(long), hash);
-	return jhash(cpumask_bits(pod), BITS_TO_LONGS(nr_cpumask_bits) * sizeof(long), hash);
+	return attrs->affn_strict ? hash : cmwq2_hash_cpus(attrs->cpumask, hash);
 }
 
 /* Whether an unbound pool is the one for @attrs and @pod. */

@@ -487,25 +487,19 @@ static inline bool cmwq2_mod_delayed_work(struct cmwq2_wq *wq,
 	return cmwq2_mod_delayed_work_on(CMWQ2_CPU_UNBOUND, wq, dwork, delay);
 }
 
-static inline bool cmwq2_schedule_delayed_work_on(int cpu, struct cmwq2_delayed_work *dwork,
-						  unsigned long delay)
-{
-	return cmwq2_queue_delayed_work_on(cpu, cmwq2_system_percpu_wq, dwork, delay);
-}
-
-static inline bool cmwq2_schedule_delayed_work(struct cmwq2_delayed_work *dwork,
-					       unsigned long delay)
-{
-	return cmwq2_queue_delayed_work(cmwq2_system_percpu_wq, dwork, delay);
-}
+/* On the system's per-CPU queue. */
+#define cmwq2_schedule_delayed_work_on(cpu, dwork, delay) \
+	cmwq2_queue_delayed_work_on(cpu, cmwq2_system_percpu_wq, dwork, delay)
+#define cmwq2_schedule_delayed_work(dwork, delay) \
+	cmwq2_schedule_delayed_work_on(CMWQ2_CPU_UNBOUND, dwork, delay)
 
 /* Whether @wq, a plain variable, is the system queue @other and the compiler knows. */
 #define __cmwq2_is(wq, other)						\
 	(__builtin_constant_p((wq) == (other)) && (wq) == (other))
 
 /* Never defined: calling it makes the compiler warn. */
-void __cmwq2_warn_flushing_systemwide_wq(void)
-	__compiletime_warning("Flushing a workqueue that everybody uses can deadlock.");
+__compiletime_warning("Flushing a workqueue that everybody uses can deadlock.")
+void __cmwq2_warn_flushing_systemwide_wq(void);
 
 /*
  * Wait for all items queued so far, see __cmwq2_flush_workqueue(). As the
