@@ -162,6 +162,7 @@ static unsigned int consumer_busy(struct consumer *c)
 	return work_busy(&c->handler);
 }
 
+#if defined(CONSUMER_MOVES) || defined(CMWQ2_NATIVE_HAS_DISABLE)
 static bool consumer_quiesce(struct consumer *c)
 {
 	return disable_work_sync(&c->handler);
@@ -171,6 +172,10 @@ static bool consumer_resume(struct consumer *c)
 {
 	return enable_and_queue_work(c->wq, &c->handler);
 }
+#else
+#define consumer_quiesce	NULL
+#define consumer_resume		NULL
+#endif
 
 static bool consumer_watch(struct consumer *c, unsigned long delay)
 {
