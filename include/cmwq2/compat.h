@@ -249,6 +249,12 @@ static inline int cmwq2_llc_id(int cpu)
 #endif
 
 /*
+ * Whether the kernel's own makes an item active that is cancelled while it
+ * waits for max_active: 6.1 does, 6.12 does not. Drop with 6.8.
+ */
+#define CMWQ2_NATIVE_CANCEL_ACTIVATES	(LINUX_VERSION_CODE < KERNEL_VERSION(6, 9, 0))
+
+/*
  * KUnit as the suites use it; kunit/Kbuild defines CMWQ2_KUNIT.
  */
 #ifdef CMWQ2_KUNIT
