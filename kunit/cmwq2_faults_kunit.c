@@ -156,6 +156,15 @@ static const struct fault_kind {
 
 KUNIT_ARRAY_PARAM_DESC(kind, fault_kinds, name);
 
+static struct faulty *faulty_kind(struct kunit *test, const struct tw_engine *engine)
+{
+	const struct fault_kind *kind = test->param_value;
+	struct faulty *f = faulty(test, engine);
+
+	f->e->bh = kind->flags & TW_BH;
+	return f;
+}
+
 static int call_alloc(struct faulty *f)
 {
 	const struct fault_kind *kind = f->e->test->param_value;
@@ -173,7 +182,7 @@ static void undo_alloc(struct faulty *f)
 
 static void alloc_fails(struct kunit *test, const struct tw_engine *engine)
 {
-	struct faulty *f = faulty(test, engine);
+	struct faulty *f = faulty_kind(test, engine);
 
 	f->call = call_alloc;
 	f->undo = undo_alloc;
@@ -205,7 +214,7 @@ static void check_destroy(struct faulty *f, int ret)
 /* There is nobody to tell that a queue cannot be destroyed. */
 static void destroy_needs_nothing(struct kunit *test)
 {
-	struct faulty *f = faulty(test, &tw_engines[TW_CMWQ2]);
+	struct faulty *f = faulty_kind(test, &tw_engines[TW_CMWQ2]);
 
 	f->call = call_destroy;
 	f->check = check_destroy;
@@ -237,7 +246,7 @@ static void device_gone(void *dev)
 static void devm_alloc_fails(struct kunit *test, const struct tw_engine *engine)
 {
 	const struct fault_kind *kind = test->param_value;
-	struct faulty *f = faulty(test, engine);
+	struct faulty *f = faulty_kind(test, engine);
 
 	tw_need(f->e, devm_alloc);
 	if (kind->legacy >= 0)
@@ -398,7 +407,8 @@ static void apply_attrs_with_scope(struct kunit *test, enum cmwq2_affn_scope sco
 	struct faulty *f = faulty(test, &tw_engines[TW_CMWQ2]);
 	struct tw_item *running;
 
-	f->w = tw_alloc(f->e, TW_UNBOUND | TW_MEM_RECLAIM, 0);
+	/* No rescuer, which would run items at a nice level of its own. */
+	f->w = tw_alloc(f->e, TW_UNBOUND, 0);
 	f->it = tw_item(f->e, fn_note_nice);
 	f->ids = tw_zalloc(f->e, nr_cpu_ids * sizeof(*f->ids));
 	f->attrs = attrs_alloc(test);

@@ -484,7 +484,7 @@ static void freezing_under_load(struct kunit *test)
 	}
 }
 
-static struct kunit_case freeze_cases[] = {
+static struct kunit_case freezable_cases[] = {
 	KUNIT_CASE_PARAM(nothing_starts, kind_gen_params),
 	KUNIT_CASE_PARAM(running_item_is_waited_for, kind_gen_params),
 	KUNIT_CASE_PARAM(limit_holds_after_thaw, kind_gen_params),
@@ -502,9 +502,9 @@ static struct kunit_case freeze_cases[] = {
 	{}
 };
 
-static struct kunit_suite freeze_suite = {
-	.name = "cmwq2_freeze",
-	.test_cases = freeze_cases,
+static struct kunit_suite freezable_suite = {
+	.name = "cmwq2_freezable",
+	.test_cases = freezable_cases,
 };
 
-kunit_test_suites(&freeze_suite);
+kunit_test_suites(&freezable_suite);
