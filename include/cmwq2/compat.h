@@ -268,7 +268,7 @@ static inline int cmwq2_llc_id(int cpu)
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
 #ifndef KUNIT_ARRAY_PARAM_DESC
 #define KUNIT_ARRAY_PARAM_DESC(name, array, member)				\
-	static void name##_get_desc(typeof((array)[0]) *param, char *desc)	\
+	static void name##_get_desc(typeof(&(array)[0]) param, char *desc)	\
 	{									\
 		strscpy(desc, param->member, KUNIT_PARAM_DESC_SIZE);		\
 	}									\

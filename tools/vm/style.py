@@ -36,7 +36,8 @@ IGNORED = {
 IGNORED_IN = {
     COMPAT: {"LINUX_VERSION_CODE": "this is where it belongs, and the only place",
              "CONST_STRUCT": "older kernels want it without const",
-             "MACRO_ARG_UNUSED": "other kernels use it"},
+             "MACRO_ARG_UNUSED": "other kernels use it",
+             "MACRO_ARG_PRECEDENCE": "a member's name cannot be in parentheses"},
     "include/trace/events/cmwq2.h": {"OPEN_ENDED_LINE": "the form of all such headers",
                                      "PARENTHESIS_ALIGNMENT": "the same"},
     "kunit/cmwq2_misbehave_kunit.c": {"LOCKDEP": "the lock is left behind on purpose"},
