@@ -56,7 +56,7 @@ static struct lockdep_map *item_map(struct tw_item *it)
 {
 	if (it->env->engine == &tw_engines[TW_NATIVE])
 		return &it->native.lockdep_map;
-	return &it->cmwq2.map;
+	return &it->cmwq2.lockdep_map;
 }
 
 /* A queue whose map the test knows. Its class goes with the module. */

@@ -61,5 +61,5 @@ void cmwq2_wait_map_wq(struct cmwq2_wq *wq)
 /* Before waiting for @work, which is on @wq or runs there. */
 void cmwq2_wait_map_work(struct cmwq2_wq *wq, struct cmwq2_work *work)
 {
-	cmwq2_wait_map(&work->map, wq->flags & CMWQ2_WQ_BH);
+	cmwq2_wait_map(&work->lockdep_map, wq->flags & CMWQ2_WQ_BH);
 }

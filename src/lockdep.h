@@ -34,7 +34,7 @@ void cmwq2_wait_map_work(struct cmwq2_wq *wq, struct cmwq2_work *work);
 /* As long as the item is the caller's. */
 static inline void cmwq2_run_map_copy(struct cmwq2_run_map *run, struct cmwq2_work *work)
 {
-	lockdep_copy_map(&run->map, &work->map);
+	lockdep_copy_map(&run->map, &work->lockdep_map);
 }
 
 static inline void cmwq2_run_map_acquire(struct cmwq2_run_map *run, struct cmwq2_wq *wq)

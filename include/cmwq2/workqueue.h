@@ -83,7 +83,7 @@ enum cmwq2_work_bits {
  *	may free the item
  * @queued_at: jiffies of the queueing it is pending for, for tools that tell
  *	an item's age; the kernel's work_struct has no such field
- * @map: held while the function runs and by who waits for that
+ * @lockdep_map: held while the function runs and by who waits for that
  *
  * A type of its own, so that handing an item to the wrong one of the two APIs
  * does not compile.
@@ -94,7 +94,7 @@ struct cmwq2_work {
 	cmwq2_work_func_t	func;
 	unsigned long		queued_at;
 #ifdef CONFIG_LOCKDEP
-	struct lockdep_map	map;
+	struct lockdep_map	lockdep_map;
 #endif
 };
 
@@ -154,7 +154,7 @@ void cmwq2_delayed_work_timer_fn(struct timer_list *timer);
  */
 #ifdef CONFIG_LOCKDEP
 #define CMWQ2_WORK_MAP_INITIALIZER(n) \
-	.map	= STATIC_LOCKDEP_MAP_INIT("(cmwq2_work)" #n, &(n)),
+	.lockdep_map = STATIC_LOCKDEP_MAP_INIT("(cmwq2_work)" #n, &(n)),
 #else
 #define CMWQ2_WORK_MAP_INITIALIZER(n)
 #endif
@@ -211,7 +211,7 @@ static __always_inline void cmwq2_init_work_key(struct cmwq2_work *work, cmwq2_w
 	work->func = func;
 	work->queued_at = 0;
 #ifdef CONFIG_LOCKDEP
-	lockdep_init_map(&work->map, name, key, 0);
+	lockdep_init_map(&work->lockdep_map, name, key, 0);
 #endif
 }
 
