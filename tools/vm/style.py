@@ -155,6 +155,12 @@ def python_tests(_tree: Path, memory: _Memory) -> list:
     return memory.findings(check, "python", *(f"{name}\0{(ROOT / name).read_text()}" for name in names))
 
 
+def parity(tree: Path, _memory: _Memory) -> list:
+    """Every public name of the kernel's workqueue has a twin or a reason; takes a second."""
+    status, said = _run([sys.executable, "-B", ROOT / "tools/parity.py", tree])
+    return [f"tools/parity.toml:1: {line}" for line in said.strip().splitlines()[-SHOWN:]] if status else []
+
+
 def _compile(target: kernel.Kernel) -> list:
     """Once through the compiler and sparse, in a directory of its own; what had a warning is compiled again
     the next time."""
@@ -229,7 +235,7 @@ def _refusals(target: kernel.Kernel) -> Callable:
 def checks(target: kernel.Kernel) -> dict:
     """All of them, by the name of their line."""
     return {"checkpatch": checkpatch, "kernel-doc": kernel_doc, "versions": versions, "tests of tools": python_tests,
-            "sparse, W=1": _compiled(target), "shim refuses": _refusals(target)}
+            "parity": parity, "sparse, W=1": _compiled(target), "shim refuses": _refusals(target)}
 
 
 def host_rows(target: kernel.Kernel) -> list:
