@@ -256,6 +256,8 @@ static void requeues_itself(struct kunit *test)
 	e->ops->queue_rcu(w->wq, it);
 	for (i = 0; i < ROUNDS; i++)
 		tw_wait_done(it, "an item that queues itself after a grace period");
+	/* It has said that it is done, but may not have returned yet. */
+	tw_flush_wq(w);
 	expect_idle(test, e, it);
 	KUNIT_EXPECT_EQ(test, atomic_read(&it->runs), ROUNDS);
 	KUNIT_EXPECT_EQ(test, it->val, 0);

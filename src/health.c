@@ -5,6 +5,7 @@
  */
 #include <linux/atomic.h>
 #include <linux/export.h>
+#include <linux/kthread.h>
 
 #include "internal.h"
 
@@ -51,10 +52,12 @@ EXPORT_SYMBOL_GPL(cmwq2_health);
  * Reports are counted and printed in full, but are not called a BUG, and a
  * panic is only counted. Whoever reads the log for bugs still finds all others.
  *
- * Context: any.
+ * Context: process, may sleep.
  */
 void cmwq2_fault_on_purpose(bool on)
 {
+	/* What was found before is yet to be told, as what it was. */
+	kthread_flush_worker(cmwq2_helper);
 	WRITE_ONCE(cmwq2_on_purpose, on);
 }
 EXPORT_SYMBOL_GPL(cmwq2_fault_on_purpose);

@@ -220,10 +220,10 @@ static inline int cmwq2_llc_id(int cpu)
 #endif
 
 /*
- * The kernel's own ordered workqueues may be in sysfs since v6.9. Drop with
- * 6.8.
+ * The kernel's own ordered workqueues may be in sysfs since v7.2 at the latest,
+ * and not in v6.12. Drop with 7.1.
  */
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 9, 0)
+#if LINUX_VERSION_CODE < KERNEL_VERSION(7, 2, 0)
 #define CMWQ2_NATIVE_ORDERED_SYSFS	0
 #else
 #define CMWQ2_NATIVE_ORDERED_SYSFS	WQ_SYSFS

@@ -33,7 +33,7 @@ put() { # put FILE VALUE
 # concerns ours alone is asked everywhere.
 
 like_native() {
-	grep -qs cache_shard $NATIVE/load_unbound/affinity_scope
+	[ -e /sys/module/workqueue/parameters/cache_shard_size ]
 }
 
 unlike() { # unlike CASE
