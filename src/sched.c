@@ -181,10 +181,13 @@ static void cmwq2_tp_entry(void *data, bool preempt)
 		cmwq2_tp_block();
 }
 
+/* A new thread knows its function a moment before its worker, and can be preempted in between. */
 static noinline void cmwq2_tp_resume(void)
 {
-	if (cmwq2_is_worker_fn(current))
-		cmwq2_worker_recount(kthread_data(current));
+	struct cmwq2_worker *worker = cmwq2_is_worker_fn(current) ? kthread_data(current) : NULL;
+
+	if (worker)
+		cmwq2_worker_recount(worker);
 }
 
 static void cmwq2_tp_exit(void *data, bool is_switch)
