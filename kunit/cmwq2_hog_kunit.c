@@ -113,10 +113,20 @@ static struct hog_ctx *hog_run(struct tw_env *e, struct tw_wq *w, struct tw_wq *
 	return c;
 }
 
+/* The environment of a test in which a hog must be found, which not every kernel does. */
+static struct tw_env *finder_env(struct kunit *test)
+{
+#ifndef CMWQ2_NATIVE_HAS_HOG
+	if (test->param_value == &tw_engines[TW_NATIVE])
+		kunit_skip(test, "this kernel's own workqueue does not look for hogs");
+#endif
+	return tw_env(test);
+}
+
 /* Several times: the worker must come back to being counted each time. */
 static void hog_lets_next_start(struct kunit *test)
 {
-	struct tw_env *e = tw_env(test);
+	struct tw_env *e = finder_env(test);
 	struct tw_wq *w = tw_alloc(e, TW_PERCPU, 0);
 	int i;
 
@@ -131,7 +141,7 @@ static void hog_lets_next_start(struct kunit *test)
 /* They share the CPU's pool, so one queue's hog must not hold up the other. */
 static void hog_lets_other_queue_start(struct kunit *test)
 {
-	struct tw_env *e = tw_env(test);
+	struct tw_env *e = finder_env(test);
 	struct tw_wq *w = tw_alloc(e, TW_PERCPU, 0);
 	struct tw_wq *other = tw_alloc(e, TW_PERCPU, 0);
 

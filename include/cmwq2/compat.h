@@ -234,6 +234,9 @@ static inline int cmwq2_llc_id(int cpu)
  * system queues by their new names came in v6.17, and to 6.12 as a fix: take
  * them for missing there. Drop each with the kernels before it.
  */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 5, 0)
+#define CMWQ2_NATIVE_HAS_HOG	1
+#endif
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 10, 0)
 #define CMWQ2_NATIVE_HAS_DISABLE	1
 #endif

@@ -3,7 +3,9 @@
 
 import fnmatch
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from typing import Callable
 
 import guest
 import kernel
@@ -118,7 +120,8 @@ def check(vehicles: list, pattern: str) -> int:
         _not_here(total, "host", STYLE, f"the sources are in the style of {source.NEWEST}, whose tools look at them")
     elif style:
         _check_style(kernels, total)
-    for each, files in zip(kernels, built):
+
+    def all_of(each: kernel.Kernel, files: list) -> None:
         _check_vehicle(each, files, kunit, shell, total)
         for again in AGAIN:
             if again.vehicle == each.vehicle.name:
@@ -126,11 +129,26 @@ def check(vehicles: list, pattern: str) -> int:
                                f"hook={again.hook}")
         if dump and each.vehicle.arch == "x86_64":
             _check_dump(each, files, total)
+
+    _side_by_side(list(zip(kernels, built)), all_of)
     if not total.rows:
         raise Problem(f"SUITE={pattern} does not run on VM={','.join(vehicles)}; allowed: x86 for {DUMP}")
     # For whoever calls this through make, which has one exit status for everything that is not well.
     write_atomically(SUMMARY, f"{total.status()} {total.summary()}\n")
     return finish(total, start)
+
+
+def _side_by_side(pairs: list, run: Callable) -> None:
+    """The slow vehicles beside the others: tests wait more than they compute. An interrupt ends the guests of both."""
+    lanes = [[pair for pair in pairs if (pair[0].vehicle.slow > 1) == slow] for slow in (True, False)]
+    with ThreadPoolExecutor(len(lanes)) as pool:
+        try:
+            running = [pool.submit(lambda lane=lane: [run(*pair) for pair in lane]) for lane in lanes if lane]
+            for each in running:
+                each.result()
+        except BaseException:
+            guest.stop.set()
+            raise
 
 
 def _not_here(total: Total, vehicle: str, suite: str, reason: str) -> None:
