@@ -292,7 +292,7 @@ allocations_fail() {
 		echo "$file $first $shown $second $value"
 	done > /tmp/memory
 	echo 1 > $FAIL/probability
-	while [ $round -lt 40 ]; do
+	while [ $round -lt 15 ]; do
 		while read -r file first shown second each; do
 			write_or_not $file $first $shown
 			write_or_not $file $second $each
