@@ -268,6 +268,24 @@ static void mask_changes_under_load(struct kunit *test)
 	under_load(test, mask_env(test), thread_change_mask);
 }
 
+/* A change goes over all rescuers, some of which are on their way out. */
+static void mask_changes_beside_destroy(struct kunit *test)
+{
+	struct tw_env *e = mask_env(test);
+	struct cmwq2_attrs *attrs = attrs_of(e, CMWQ2_AFFN_DFL, cpu_possible_mask);
+	struct tw_thread *t = tw_thread(e, tw_cpu(1), thread_change_mask, NULL, NULL, attrs);
+
+	tw_thread_start(t);
+	do {
+		struct tw_wq *w = tw_alloc(e, TW_PERCPU | TW_MEM_RECLAIM, 0);
+
+		tw_destroy(w);
+	} while (!READ_ONCE(t->ret));
+	tw_join(t, "the thread that changes the mask");
+	free_cpumask_var(attrs->cpumask);
+	KUNIT_EXPECT_EQ(test, t->val, 0);
+}
+
 static void pods_change_under_load(struct kunit *test)
 {
 	struct tw_env *e = mask_env(test);
@@ -374,6 +392,7 @@ static struct kunit_case cpumask_cases[] = {
 	KUNIT_CASE(disjoint_attrs_fall_back),
 	KUNIT_CASE(housekeeping_restricts),
 	KUNIT_CASE(mask_changes_under_load),
+	KUNIT_CASE(mask_changes_beside_destroy),
 	KUNIT_CASE(pods_change_under_load),
 	KUNIT_CASE(default_scope_moves_queues),
 	KUNIT_CASE(shard_size_divides_caches),

@@ -373,7 +373,6 @@ static void cmwq2_wq_destroy(struct cmwq2_wq *wq)
 	mutex_unlock(&wq->mutex);
 
 	cmwq2_drain_workqueue(wq);
-	cmwq2_rescuer_stop(wq);
 	/* Only a bug of the engine or of the user leaves items behind. */
 	if (WARN(!cmwq2_wq_is_empty(wq), "%s: items left in a workqueue that was drained\n",
 		 wq->name))
@@ -382,6 +381,8 @@ static void cmwq2_wq_destroy(struct cmwq2_wq *wq)
 	mutex_lock(&cmwq2_pool_mutex);
 	list_del_rcu(&wq->list);
 	mutex_unlock(&cmwq2_pool_mutex);
+	/* After that: whoever finds a queue on the list may use its rescuer. */
+	cmwq2_rescuer_stop(wq);
 	/* The last pwq takes the queue with it. */
 	cmwq2_put_pwqs(wq);
 }
