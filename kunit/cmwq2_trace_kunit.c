@@ -578,7 +578,7 @@ static void repatriation_is_counted(struct kunit *test)
 	struct tw_wq *w = tw_alloc(e, TW_UNBOUND, 0);
 	struct tw_item *it = tw_item(e, fn_stray);
 	struct cmwq2_attrs *attrs = cmwq2_alloc_workqueue_attrs();
-	int here = tw_cpu(0), ret;
+	int here = tw_cpu(0), ret, i;
 	unsigned long was;
 
 	KUNIT_ASSERT_NOT_NULL(test, attrs);
@@ -589,16 +589,18 @@ static void repatriation_is_counted(struct kunit *test)
 
 	it->ctx = (void *)cpu_possible_mask;
 	it->id = tw_cpu(1);
-	TW_POLL(e, tw_pool_idle(w, here), "the pool to be at rest");
-	tw_queue_on(here, w, it);
-	tw_flush_wq(w);
-	TW_POLL(e, tw_pool_idle(w, here), "the pool to come to rest");
 	/* A worker that is new may have been moved by the scheduler, too. */
 	was = tw_wq_stats(w).repatriated;
-	/* Last come, first kicked: the stray one. */
-	tw_queue_on(here, w, it);
-	tw_flush_wq(w);
-	KUNIT_EXPECT_EQ(test, tw_wq_stats(w).repatriated, was + 1);
+	/*
+	 * Last come, first kicked: the stray one. The scheduler may bring it
+	 * back by itself before it sleeps, but not each time.
+	 */
+	for (i = 0; i < 100 && tw_wq_stats(w).repatriated == was; i++) {
+		tw_queue_on(here, w, it);
+		tw_flush_wq(w);
+		TW_POLL(e, tw_pool_idle(w, here), "the pool to come to rest");
+	}
+	KUNIT_EXPECT_GT(test, tw_wq_stats(w).repatriated, was);
 }
 
 static struct kunit_case trace_cases[] = {
