@@ -113,9 +113,12 @@ static bool cmwq2_try_activate_first(struct cmwq2_pwq *pwq, bool fill)
 	return true;
 }
 
-static void cmwq2_lock_other_pool(struct cmwq2_pool **locked, struct cmwq2_pool *pool)
+/* Context: interrupts off, which is as good as rcu_read_lock() for the tasks of @wl. */
+static void cmwq2_lock_other_pool(struct cmwq2_pool **locked, struct cmwq2_pool *pool,
+				  struct cmwq2_wake_list *wl)
 {
 	raw_spin_unlock(&(*locked)->lock);
+	cmwq2_wake_up(wl);
 	raw_spin_lock(&pool->lock);
 	*locked = pool;
 }
@@ -128,6 +131,7 @@ static void cmwq2_lock_other_pool(struct cmwq2_pool **locked, struct cmwq2_pool 
 static void cmwq2_nna_serve(struct cmwq2_nna *nna, struct cmwq2_pool *pool)
 {
 	struct cmwq2_pool *locked = pool;
+	CMWQ2_DEFINE_WAKE_LIST(wl);
 	struct cmwq2_pwq *pwq;
 
 	raw_spin_lock(&nna->lock);
@@ -138,7 +142,7 @@ static void cmwq2_nna_serve(struct cmwq2_nna *nna, struct cmwq2_pool *pool)
 
 			/* RCU, as interrupts are off: the pool outlives this. */
 			raw_spin_unlock(&nna->lock);
-			cmwq2_lock_other_pool(&locked, other);
+			cmwq2_lock_other_pool(&locked, other, &wl);
 			raw_spin_lock(&nna->lock);
 			continue;
 		}
@@ -157,12 +161,12 @@ static void cmwq2_nna_serve(struct cmwq2_nna *nna, struct cmwq2_pool *pool)
 			list_move_tail(&pwq->pending_node, &nna->pending_pwqs);
 		/* Our own pool's worker goes on anyway. */
 		if (locked != pool)
-			cmwq2_kick_pool(locked);
+			cmwq2_kick_pool_pick(locked, CMWQ2_KICK_OTHER, &wl);
 		break;
 	}
 	raw_spin_unlock(&nna->lock);
 	if (locked != pool)
-		cmwq2_lock_other_pool(&locked, pool);
+		cmwq2_lock_other_pool(&locked, pool, &wl);
 }
 
 /* Give a slot back and pass it on. May drop pool->lock. */
@@ -204,13 +208,14 @@ void cmwq2_pwq_dec_in_flight(struct cmwq2_pwq *pwq, unsigned long data)
 /* Start one more of the pwq's items after a limit was raised, if there is one. */
 static bool cmwq2_fill_one(struct cmwq2_pwq *pwq)
 {
+	CMWQ2_DEFINE_WAKE_LIST(wl);
 	bool started;
 
 	raw_spin_lock_irq(&pwq->pool->lock);
 	started = cmwq2_try_activate_first(pwq, true);
 	if (started)
-		cmwq2_kick_pool(pwq->pool);
-	raw_spin_unlock_irq(&pwq->pool->lock);
+		cmwq2_kick_pool_pick(pwq->pool, CMWQ2_KICK_OTHER, &wl);
+	cmwq2_unlock_irq_wake(pwq->pool, &wl);
 	return started;
 }
 
@@ -229,6 +234,7 @@ static bool cmwq2_fill_one(struct cmwq2_pwq *pwq)
 void cmwq2_unplug_oldest(struct cmwq2_wq *wq)
 {
 	struct cmwq2_pwq *pwq = list_first_entry(&wq->pwqs, struct cmwq2_pwq, pwqs_node);
+	CMWQ2_DEFINE_WAKE_LIST(wl);
 
 	lockdep_assert_held(&wq->mutex);
 
@@ -238,9 +244,9 @@ void cmwq2_unplug_oldest(struct cmwq2_wq *wq)
 		/* The one that finds no slot puts the pwq in line for the next. */
 		while (cmwq2_try_activate_first(pwq, false))
 			;
-		cmwq2_kick_pool(pwq->pool);
+		cmwq2_kick_pool_pick(pwq->pool, CMWQ2_KICK_OTHER, &wl);
 	}
-	raw_spin_unlock_irq(&pwq->pool->lock);
+	cmwq2_unlock_irq_wake(pwq->pool, &wl);
 }
 
 /**

@@ -156,7 +156,7 @@ static void cmwq2_bh_serve(struct tasklet_struct *tasklet)
 	WRITE_ONCE(bh->runner, NULL);
 	cmwq2_worker_enter_idle(&bh->worker);
 	/* What is left gets a softirq of its own, back home if this is not. */
-	cmwq2_kick_pool(pool);
+	cmwq2_kick_pool_pick(pool, CMWQ2_KICK_OTHER, NULL);
 	raw_spin_unlock_irq(&pool->lock);
 	cmwq2_bh_unlock(bh);
 }

@@ -13,7 +13,8 @@
 #include "work.h"
 
 /* Take @work off the list it is on. Keeps PENDING. */
-static void cmwq2_unqueue(struct cmwq2_work *work, struct cmwq2_pwq *pwq)
+static void cmwq2_unqueue(struct cmwq2_work *work, struct cmwq2_pwq *pwq,
+			  struct cmwq2_wake_list *wl)
 {
 	struct cmwq2_pool *pool = pwq->pool;
 	unsigned long data = cmwq2_work_data(work);
@@ -26,7 +27,7 @@ static void cmwq2_unqueue(struct cmwq2_work *work, struct cmwq2_pwq *pwq)
 	if (data & CMWQ2_WORK_INACTIVE) {
 		cmwq2_move_linked(work, &pool->worklist, NULL);
 		if (data & CMWQ2_WORK_LINKED)
-			cmwq2_kick_pool(pool);
+			cmwq2_kick_pool_pick(pool, CMWQ2_KICK_OTHER, wl);
 	}
 	list_del_init(&work->entry);
 	cmwq2_debug_deactivate(work);
@@ -42,6 +43,7 @@ static void cmwq2_unqueue(struct cmwq2_work *work, struct cmwq2_pwq *pwq)
  */
 static int cmwq2_try_grab(struct cmwq2_work *work, bool delayed)
 {
+	CMWQ2_DEFINE_WAKE_LIST(wl);
 	struct cmwq2_pool *pool;
 	struct cmwq2_pwq *pwq;
 	int ret = -EAGAIN;
@@ -63,10 +65,11 @@ static int cmwq2_try_grab(struct cmwq2_work *work, bool delayed)
 		 */
 		pwq = cmwq2_work_pwq(work);
 		if (pwq && pwq->pool == pool) {
-			cmwq2_unqueue(work, pwq);
+			cmwq2_unqueue(work, pwq, &wl);
 			ret = 1;
 		}
 		raw_spin_unlock(&pool->lock);
+		cmwq2_wake_up(&wl);
 	}
 	rcu_read_unlock();
 	return ret;

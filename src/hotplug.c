@@ -17,6 +17,7 @@ static int cmwq2_cpuhp_state;
 
 static void cmwq2_unbind_pool(struct cmwq2_pool *pool)
 {
+	CMWQ2_DEFINE_WAKE_LIST(wl);
 	struct cmwq2_worker *worker;
 
 	mutex_lock(&cmwq2_attach_mutex);
@@ -25,8 +26,8 @@ static void cmwq2_unbind_pool(struct cmwq2_pool *pool)
 	list_for_each_entry(worker, &pool->workers, node)
 		cmwq2_worker_set_flags(worker, CMWQ2_WORKER_UNBOUND);
 	/* Nobody counts as running now: from here on workers chain. */
-	cmwq2_kick_pool(pool);
-	raw_spin_unlock_irq(&pool->lock);
+	cmwq2_kick_pool_pick(pool, CMWQ2_KICK_OTHER, &wl);
+	cmwq2_unlock_irq_wake(pool, &wl);
 
 	list_for_each_entry(worker, &pool->workers, node)
 		set_cpus_allowed_ptr(worker->task, cmwq2_fallback_cpus());

@@ -42,8 +42,17 @@ void cmwq2_worker_enter_idle(struct cmwq2_worker *worker)
 /* Context: pool->lock held, by the worker. */
 void cmwq2_worker_leave_idle(struct cmwq2_worker *worker)
 {
-	worker->flags &= ~CMWQ2_WORKER_IDLE;
-	worker->pool->nr_idle--;
+	struct cmwq2_pool *pool = worker->pool;
+
+	/* A claim may have made it busy already. */
+	if (likely(worker->flags & CMWQ2_WORKER_IDLE)) {
+		worker->flags &= ~CMWQ2_WORKER_IDLE;
+		pool->nr_idle--;
+	}
+	if (pool->kicked == worker)
+		pool->kicked = NULL;
+	if (unlikely(worker->kicked))
+		worker->kicked = false;
 	list_del_init(&worker->entry);
 }
 
@@ -66,6 +75,8 @@ void cmwq2_worker_set_dying(struct cmwq2_worker *worker, struct list_head *dying
 
 	pool->nr_workers--;
 	pool->nr_idle--;
+	if (pool->kicked == worker)
+		pool->kicked = NULL;
 	worker->flags |= CMWQ2_WORKER_DIE;
 	list_move(&worker->entry, dying);
 	list_del_init(&worker->node);
@@ -82,17 +93,28 @@ void cmwq2_reap_dying(struct list_head *dying)
 	}
 }
 
+/* NULL if the workers that count as idle are all claimed. */
+static struct cmwq2_worker *cmwq2_oldest_idle(struct cmwq2_pool *pool)
+{
+	struct cmwq2_worker *worker;
+
+	list_for_each_entry_reverse(worker, &pool->idle_list, entry)
+		if (!worker->kicked)
+			return worker;
+	return NULL;
+}
+
 /* The oldest idle worker if its time is up; else sets the timer for it. */
 static struct cmwq2_worker *cmwq2_next_victim(struct cmwq2_pool *pool)
 {
 	struct cmwq2_worker *worker;
 	unsigned long expires;
 
-	/* Kicked workers count as idle, but idle_list may be empty for them. */
-	if (!cmwq2_too_many_workers(pool) || list_empty(&pool->idle_list))
+	if (!cmwq2_too_many_workers(pool))
 		return NULL;
-
-	worker = list_last_entry(&pool->idle_list, struct cmwq2_worker, entry);
+	worker = cmwq2_oldest_idle(pool);
+	if (!worker)
+		return NULL;
 	expires = worker->last_active + cmwq2_idle_timeout();
 	if (time_before(jiffies, expires)) {
 		mod_timer(&pool->idle_timer, expires);

@@ -73,7 +73,7 @@ enum cmwq2_pool_flags {
 
 enum cmwq2_worker_flags {
 	CMWQ2_WORKER_DIE	= BIT(0),	/* leave the thread function */
-	CMWQ2_WORKER_IDLE	= BIT(1),	/* on idle_list or kicked_list */
+	CMWQ2_WORKER_IDLE	= BIT(1),	/* on idle_list, or kicked_list and counted idle */
 	CMWQ2_WORKER_PREP	= BIT(2),	/* between idle and its first item */
 	CMWQ2_WORKER_INTENSIVE	= BIT(3),	/* item is CPU intensive */
 	CMWQ2_WORKER_UNBOUND	= BIT(4),	/* not concurrency managed */
@@ -83,19 +83,44 @@ enum cmwq2_worker_flags {
 				   CMWQ2_WORKER_UNBOUND,
 };
 
+/*
+ * What happens to a picked worker, in bits: the claims differ in nothing else.
+ * A claim is undone by cmwq2_worker_leave_idle() or cmwq2_unclaim_all().
+ */
+#define CMWQ2_CLAIMS_LIST	BIT(0)	/* moves to pool->kicked_list */
+#define CMWQ2_CLAIMS_FIRST	BIT(1)	/* is the first to be picked again */
+#define CMWQ2_CLAIMS_BUSY	BIT(2)	/* is not idle any more, nor picked again */
+#define CMWQ2_CLAIMS_FLAG	BIT(3)	/* gets worker->kicked, stays where it is */
+
 /* How a picked worker is kept from being taken for idle by others. */
 enum cmwq2_claim {
-	CMWQ2_CLAIM_NONE,		/* mainline: not at all */
-	CMWQ2_CLAIM_KICKED_LIST,	/* parked on pool->kicked_list */
-	CMWQ2_CLAIM_KICKED_FIRST,	/* the same, and always first to be kicked */
-	CMWQ2_CLAIM_NR,
+	CMWQ2_CLAIM_NONE	 = 0,	/* mainline: not at all */
+	CMWQ2_CLAIM_KICKED_LIST	 = CMWQ2_CLAIMS_LIST,
+	CMWQ2_CLAIM_KICKED_FIRST = CMWQ2_CLAIMS_LIST | CMWQ2_CLAIMS_FIRST,
+	CMWQ2_CLAIM_LEAVE_IDLE	 = CMWQ2_CLAIMS_LIST | CMWQ2_CLAIMS_BUSY,
+	CMWQ2_CLAIM_KICKED_FLAG	 = CMWQ2_CLAIMS_FLAG,
 };
 
-/* When a picked worker is woken. */
+/* From where a kick comes, in bits. */
+enum cmwq2_kicker {
+	CMWQ2_KICK_ENQUEUE	= BIT(0),	/* an item is being queued */
+	CMWQ2_KICK_PROCESS	= BIT(1),	/* a worker begins an item */
+	CMWQ2_KICK_OTHER	= BIT(2),	/* all else */
+};
+
+/* Whose kicks wake after pool->lock was dropped; the others do under it. */
 enum cmwq2_wake {
-	CMWQ2_WAKE_LOCKED,		/* at once, under pool->lock */
-	CMWQ2_WAKE_DEFERRED,		/* after pool->lock was dropped */
-	CMWQ2_WAKE_NR,
+	CMWQ2_WAKE_LOCKED	= 0,
+	CMWQ2_WAKE_ENQUEUE	= CMWQ2_KICK_ENQUEUE,
+	CMWQ2_WAKE_PROCESS	= CMWQ2_KICK_PROCESS,
+	CMWQ2_WAKE_DEFERRED	= CMWQ2_KICK_ENQUEUE | CMWQ2_KICK_PROCESS,
+	CMWQ2_WAKE_EVERYWHERE	= CMWQ2_WAKE_DEFERRED | CMWQ2_KICK_OTHER,
+};
+
+/* What is decided in the hot path and switched for each pool. Bytes only: compared as such. */
+struct cmwq2_pool_policy {
+	u8			claim;		/* enum cmwq2_claim */
+	u8			wake;		/* enum cmwq2_wake */
 };
 
 /*
@@ -108,15 +133,16 @@ enum cmwq2_wake {
  */
 struct cmwq2_pool {
 	raw_spinlock_t		lock;
-	u8			claim;		/* L: enum cmwq2_claim */
-	u8			wake;		/* L: enum cmwq2_wake */
+	struct cmwq2_pool_policy policy;	/* L: set with cmwq2_pool_mutex too */
 	u8			flags;		/* L: enum cmwq2_pool_flags */
 	bool			idle_since_kick; /* L: one became idle after the last kick */
 	atomic_t		nr_running;	/* X */
 	struct list_head	worklist;	/* L: items to run */
 	struct list_head	idle_list;	/* L: idle workers, last come first */
-	struct list_head	kicked_list;	/* L: idle workers that were picked */
-	int			nr_idle;	/* L: workers on either list */
+	struct list_head	kicked_list;	/* L: picked workers, see the claims */
+	struct cmwq2_worker	*kicked;	/* L: the last one picked, until it runs */
+	unsigned long		kicked_at;	/* L: jiffies of its first kick since it slept */
+	int			nr_idle;	/* L: workers with CMWQ2_WORKER_IDLE */
 	int			nr_workers;	/* L */
 	struct cmwq2_worker	*manager;	/* L: for dumps */
 	unsigned long		progress_at;	/* L: jiffies an item last left @worklist */
@@ -181,6 +207,12 @@ struct cmwq2_worker {
 	u64			runtime_at;	/* K: cmwq2_task_runtime() then or after a sleep */
 	char			desc[CMWQ2_DESC_LEN]; /* S: of the item, empty: its queue's name */
 	unsigned long		last_active;	/* L: jiffies when it became idle */
+	/*
+	 * L: picked under claim=kicked_flag. Away from @entry on purpose: what v2 of
+	 * the series of 2026-06-03 says is slow is a kicker that writes to a cache
+	 * line which is the worker's own.
+	 */
+	bool			kicked;
 	int			id;		/* I */
 #ifdef CONFIG_PREEMPT_NOTIFIERS
 	struct preempt_notifier	notifier;	/* S */
@@ -314,10 +346,16 @@ extern struct xarray cmwq2_pools;		/* PR: pools by id */
 extern struct kthread_worker *cmwq2_helper;	/* I: culls and releases */
 
 /* kick.c: pick, claim, wake */
-bool cmwq2_kick_pool_pick(struct cmwq2_pool *pool, struct cmwq2_wake_list *wl);
-bool cmwq2_kick_pool(struct cmwq2_pool *pool);
+bool cmwq2_kick_pool_pick(struct cmwq2_pool *pool, enum cmwq2_kicker who,
+			  struct cmwq2_wake_list *wl);
 struct cmwq2_pwq *cmwq2_first_pwq(struct cmwq2_pool *pool);
+void cmwq2_wake(struct cmwq2_pool *pool, enum cmwq2_kicker who, struct cmwq2_wake_list *wl,
+		struct task_struct *task);
 void cmwq2_wake_up(struct cmwq2_wake_list *wl);
+void cmwq2_unlock_irq_wake(struct cmwq2_pool *pool, struct cmwq2_wake_list *wl);
+void cmwq2_unclaim_all(struct cmwq2_pool *pool);
+unsigned int cmwq2_nr_kicked(struct cmwq2_pool *pool);
+extern unsigned int cmwq2_wake_cost_us;
 
 static inline bool cmwq2_need_more_worker(struct cmwq2_pool *pool)
 {
@@ -516,6 +554,7 @@ void cmwq2_hotplug_exit(void);
 
 /* policy.c: what switches at run time */
 void cmwq2_policy_pool_init(struct cmwq2_pool *pool);
+void cmwq2_policy_close(void);
 enum cmwq2_affn_scope cmwq2_default_affn_scope(void);
 unsigned int cmwq2_cache_shard_size(void);
 unsigned long cmwq2_idle_timeout(void);

@@ -4,13 +4,15 @@
  *
  * Picking and claiming happen under pool->lock. The wakeup takes the lock of a
  * runqueue and may send an interrupt to another CPU, which is a lot to do with
- * the pool's lock held; with wake=deferred the task goes on the caller's list
- * and is woken when the lock is free.
+ * the pool's lock held; where the wake policy says so the task goes on the
+ * caller's list and is woken when the lock is free.
  *
  * No kick is lost between the two: a worker that was picked but does not know
  * yet takes pool->lock before it sleeps again, and looks at the worklist then.
  */
 #include <linux/cpumask.h>
+#include <linux/delay.h>
+#include <linux/jiffies.h>
 #include <linux/sched.h>
 
 #include <trace/events/cmwq2.h>
@@ -27,9 +29,8 @@ static struct cmwq2_worker *cmwq2_first_idle(struct cmwq2_pool *pool)
 {
 	struct list_head *from = &pool->idle_list;
 
-	if (list_empty(from) ||
-	    (!list_empty(&pool->kicked_list) &&
-	     (!pool->idle_since_kick || pool->claim == CMWQ2_CLAIM_KICKED_FIRST)))
+	if (!(pool->policy.claim & CMWQ2_CLAIMS_BUSY) && !list_empty(&pool->kicked_list) &&
+	    (list_empty(from) || !pool->idle_since_kick || pool->policy.claim & CMWQ2_CLAIMS_FIRST))
 		from = &pool->kicked_list;
 	return list_first_entry_or_null(from, struct cmwq2_worker, entry);
 }
@@ -69,21 +70,79 @@ static void cmwq2_repatriate(struct cmwq2_pool *pool, struct task_struct *task)
 #endif
 }
 
-/*
- * Parked on kicked_list the worker is out of the culler's reach and ahead of
- * others for the next kick. It comes off either list in the same way.
- */
+/* Whether the worker was picked before and has not run since. */
+static bool cmwq2_is_kicked(struct cmwq2_pool *pool, struct cmwq2_worker *worker)
+{
+	return worker == pool->kicked || list_is_first(&worker->entry, &pool->kicked_list) ||
+	       (pool->policy.claim & CMWQ2_CLAIMS_FLAG && worker->kicked);
+}
+
+/* Out of the culler's reach until it runs, see the claims in internal.h. */
 static void cmwq2_claim(struct cmwq2_pool *pool, struct cmwq2_worker *worker)
 {
-	if (pool->claim == CMWQ2_CLAIM_NONE)
-		return;
-	list_move(&worker->entry, &pool->kicked_list);
-	pool->idle_since_kick = false;
+	if (pool->policy.claim & CMWQ2_CLAIMS_FLAG)
+		worker->kicked = true;
+	if (pool->policy.claim & CMWQ2_CLAIMS_BUSY) {
+		worker->flags &= ~CMWQ2_WORKER_IDLE;
+		pool->nr_idle--;
+	}
+	if (pool->policy.claim & CMWQ2_CLAIMS_LIST) {
+		list_move(&worker->entry, &pool->kicked_list);
+		pool->idle_since_kick = false;
+	}
 }
+
+/**
+ * cmwq2_unclaim_all - make all kicked workers idle again
+ * @pool: pool
+ *
+ * They are on their way all the same, and leave the list they find themselves on.
+ *
+ * Context: pool->lock held.
+ */
+void cmwq2_unclaim_all(struct cmwq2_pool *pool)
+{
+	struct cmwq2_worker *worker;
+
+	lockdep_assert_held(&pool->lock);
+
+	list_for_each_entry(worker, &pool->kicked_list, entry) {
+		if (worker->flags & CMWQ2_WORKER_IDLE)
+			continue;
+		worker->flags |= CMWQ2_WORKER_IDLE;
+		pool->nr_idle++;
+	}
+	list_splice_init(&pool->kicked_list, &pool->idle_list);
+	list_for_each_entry(worker, &pool->idle_list, entry)
+		worker->kicked = false;
+}
+
+/* For statistics: how many workers are claimed, none under claim=none. pool->lock held. */
+unsigned int cmwq2_nr_kicked(struct cmwq2_pool *pool)
+{
+	struct cmwq2_worker *worker;
+	unsigned int nr = 0;
+
+	list_for_each_entry(worker, &pool->kicked_list, entry)
+		nr++;
+	list_for_each_entry(worker, &pool->idle_list, entry)
+		nr += worker->kicked;
+	return nr;
+}
+
+/*
+ * X: READ_ONCE, set under cmwq2_pool_mutex, which is why it is no static key: to
+ * switch these takes cpus_read_lock(). Microseconds that each wakeup costs on top.
+ */
+unsigned int cmwq2_wake_cost_us;
 
 static void cmwq2_wake_task(struct task_struct *task)
 {
+	unsigned int cost = READ_ONCE(cmwq2_wake_cost_us);
+
 	trace_cmwq2_wake(task);
+	if (unlikely(cost))
+		udelay(cost);
 	wake_up_process(task);
 }
 
@@ -100,19 +159,50 @@ void cmwq2_wake_up(struct cmwq2_wake_list *wl)
 		cmwq2_wake_task(wl->task[--wl->nr]);
 }
 
-static void cmwq2_wake_later(struct cmwq2_wake_list *wl, struct task_struct *task)
+/**
+ * cmwq2_wake - wake a task now or later, as the pool's policy has it
+ * @pool: pool the task works for
+ * @who: where the wakeup comes from
+ * @wl: where the task goes if it is to be woken with the lock dropped
+ * @task: task
+ *
+ * Context: pool->lock held.
+ */
+void cmwq2_wake(struct cmwq2_pool *pool, enum cmwq2_kicker who, struct cmwq2_wake_list *wl,
+		struct task_struct *task)
 {
+	if (!(pool->policy.wake & who)) {
+		cmwq2_wake_task(task);
+		return;
+	}
 	if (wl->nr == ARRAY_SIZE(wl->task))
 		cmwq2_wake_up(wl);
 	wl->task[wl->nr++] = task;
 }
 
 /**
+ * cmwq2_unlock_irq_wake - drop pool->lock and wake what was picked under it
+ * @pool: pool
+ * @wl: wake list, empty afterwards
+ *
+ * Context: pool->lock held with interrupts off.
+ */
+void cmwq2_unlock_irq_wake(struct cmwq2_pool *pool, struct cmwq2_wake_list *wl)
+	__releases(&pool->lock)
+{
+	rcu_read_lock();
+	raw_spin_unlock_irq(&pool->lock);
+	cmwq2_wake_up(wl);
+	rcu_read_unlock();
+}
+
+/**
  * cmwq2_kick_pool_pick - pick and claim a worker if the pool needs one
  * @pool: pool
+ * @who: where the kick comes from
  * @wl: where the worker's task goes for the caller to wake with
- *	cmwq2_wake_up() after it dropped the lock; untouched under wake=locked,
- *	and by a BH pool, which has no task
+ *	cmwq2_wake_up() after it dropped the lock; untouched if the pool's policy
+ *	is to wake @who's at once, and by a BH pool, which has no task
  *
  * Context: pool->lock held.
  * Return: whether a worker was picked. False is not an error: nothing is
@@ -121,7 +211,8 @@ static void cmwq2_wake_later(struct cmwq2_wake_list *wl, struct task_struct *tas
  *
  * Source: kick_pool_pick() as posted on 2026-06-03 and merged for v7.3.
  */
-bool cmwq2_kick_pool_pick(struct cmwq2_pool *pool, struct cmwq2_wake_list *wl)
+bool cmwq2_kick_pool_pick(struct cmwq2_pool *pool, enum cmwq2_kicker who,
+			  struct cmwq2_wake_list *wl)
 {
 	struct cmwq2_worker *worker;
 
@@ -140,36 +231,17 @@ bool cmwq2_kick_pool_pick(struct cmwq2_pool *pool, struct cmwq2_wake_list *wl)
 	pool->stat.kicks++;
 	trace_cmwq2_kick(pool, worker);
 	if (pool->flags & CMWQ2_POOL_BH) {
-		trace_cmwq2_kick(pool, worker);
 		cmwq2_bh_kick(pool);
 		return true;
 	}
-	if (list_is_first(&worker->entry, &pool->kicked_list))
+	if (cmwq2_is_kicked(pool, worker))
 		pool->stat.coalesced++;
+	if (worker != pool->kicked) {
+		pool->kicked = worker;
+		pool->kicked_at = jiffies;
+	}
 	cmwq2_repatriate(pool, worker->task);
 	cmwq2_claim(pool, worker);
-
-	if (pool->wake == CMWQ2_WAKE_LOCKED)
-		cmwq2_wake_task(worker->task);
-	else
-		cmwq2_wake_later(wl, worker->task);
+	cmwq2_wake(pool, who, wl, worker->task);
 	return true;
-}
-
-/**
- * cmwq2_kick_pool - pick and wake at once
- * @pool: pool
- *
- * For the rare paths, in which the lock cannot be dropped.
- *
- * Context: pool->lock held.
- * Return: whether a worker was picked.
- */
-bool cmwq2_kick_pool(struct cmwq2_pool *pool)
-{
-	CMWQ2_DEFINE_WAKE_LIST(wl);
-	bool kicked = cmwq2_kick_pool_pick(pool, &wl);
-
-	cmwq2_wake_up(&wl);
-	return kicked;
 }

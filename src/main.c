@@ -105,6 +105,7 @@ static void __exit cmwq2_exit(void)
 	cmwq2_sysrq_exit();
 	cmwq2_watchdog_exit();
 	cmwq2_sysfs_exit();
+	cmwq2_policy_close();
 	/* Thaws what is frozen: the queues below are waited for. */
 	cmwq2_freeze_exit();
 	/* Other queues hold a reference to the module. */

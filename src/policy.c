@@ -15,31 +15,52 @@
 
 #include "internal.h"
 
-static const char *const cmwq2_claim_names[CMWQ2_CLAIM_NR] = {
-	[CMWQ2_CLAIM_NONE]		= "none",
-	[CMWQ2_CLAIM_KICKED_LIST]	= "kicked_list",
-	[CMWQ2_CLAIM_KICKED_FIRST]	= "kicked_first",
+/* A value of a policy that is a choice. */
+struct cmwq2_choice {
+	const char	*name;
+	u8		value;
 };
 
-static const char *const cmwq2_wake_names[CMWQ2_WAKE_NR] = {
-	[CMWQ2_WAKE_LOCKED]		= "locked",
-	[CMWQ2_WAKE_DEFERRED]		= "deferred",
+static const struct cmwq2_choice cmwq2_claims[] = {
+	{ "none",		CMWQ2_CLAIM_NONE },
+	{ "kicked_list",	CMWQ2_CLAIM_KICKED_LIST },
+	{ "kicked_first",	CMWQ2_CLAIM_KICKED_FIRST },
+	{ "leave_idle",		CMWQ2_CLAIM_LEAVE_IDLE },
+	{ "kicked_flag",	CMWQ2_CLAIM_KICKED_FLAG },
+	{ }
+};
+
+static const struct cmwq2_choice cmwq2_wakes[] = {
+	{ "locked",		CMWQ2_WAKE_LOCKED },
+	{ "enqueue",		CMWQ2_WAKE_ENQUEUE },
+	{ "process",		CMWQ2_WAKE_PROCESS },
+	{ "deferred",		CMWQ2_WAKE_DEFERRED },
+	{ "everywhere",		CMWQ2_WAKE_EVERYWHERE },
+	{ }
 };
 
 static const struct cmwq2_profile {
-	const char		*name;
-	enum cmwq2_claim	claim;
-	enum cmwq2_wake		wake;
+	const char			*name;
+	struct cmwq2_pool_policy	policy;
 } cmwq2_profiles[] = {
-	{ "mainline-7.3",	CMWQ2_CLAIM_NONE,		CMWQ2_WAKE_DEFERRED },
-	{ "mainline-6.12",	CMWQ2_CLAIM_NONE,		CMWQ2_WAKE_LOCKED },
-	{ "v2-2026-06",		CMWQ2_CLAIM_KICKED_LIST,	CMWQ2_WAKE_DEFERRED },
-	{ "v2-as-posted",	CMWQ2_CLAIM_KICKED_FIRST,	CMWQ2_WAKE_DEFERRED },
+	{ "mainline-7.3",	{ .claim = CMWQ2_CLAIM_NONE,
+				  .wake = CMWQ2_WAKE_DEFERRED } },
+	{ "mainline-6.12",	{ .claim = CMWQ2_CLAIM_NONE,
+				  .wake = CMWQ2_WAKE_LOCKED } },
+	{ "v2-2026-06",		{ .claim = CMWQ2_CLAIM_KICKED_LIST,
+				  .wake = CMWQ2_WAKE_DEFERRED } },
+	{ "v2-as-posted",	{ .claim = CMWQ2_CLAIM_KICKED_FIRST,
+				  .wake = CMWQ2_WAKE_DEFERRED } },
 };
 
-/* PL. What new pools get, and what is shown. */
-static unsigned int cmwq2_claim = CMWQ2_CLAIM_NONE;
-static unsigned int cmwq2_wake = CMWQ2_WAKE_DEFERRED;
+/* PL. What new pools get, and what is shown. The first profile is the default. */
+static struct cmwq2_pool_policy cmwq2_policy = {
+	.claim = CMWQ2_CLAIM_NONE,
+	.wake = CMWQ2_WAKE_DEFERRED,
+};
+
+/* PL. The module is going, and its policies are not to be changed any more. */
+static bool cmwq2_policy_closed;
 
 /* X: READ_ONCE, set under cmwq2_pool_mutex. Figures of idle.c. */
 static unsigned int cmwq2_idle_timeout_ms = 300 * MSEC_PER_SEC;
@@ -82,14 +103,12 @@ unsigned int cmwq2_cache_shard_size(void)
 	return cmwq2_shard_size;
 }
 
-static void cmwq2_policy_set_pool(struct cmwq2_pool *pool)
+static void cmwq2_policy_set_pool(struct cmwq2_pool *pool, const struct cmwq2_pool_policy *policy)
 {
 	raw_spin_lock_irq(&pool->lock);
-	pool->claim = cmwq2_claim;
-	pool->wake = cmwq2_wake;
-	/* They are on their way and leave whichever list they are on. */
-	if (pool->claim == CMWQ2_CLAIM_NONE)
-		list_splice_init(&pool->kicked_list, &pool->idle_list);
+	if (pool->policy.claim != policy->claim)
+		cmwq2_unclaim_all(pool);
+	pool->policy = *policy;
 	raw_spin_unlock_irq(&pool->lock);
 }
 
@@ -97,8 +116,7 @@ static void cmwq2_policy_set_pool(struct cmwq2_pool *pool)
 void cmwq2_policy_pool_init(struct cmwq2_pool *pool)
 {
 	lockdep_assert_held(&cmwq2_pool_mutex);
-	pool->claim = cmwq2_claim;
-	pool->wake = cmwq2_wake;
+	pool->policy = cmwq2_policy;
 }
 
 static void cmwq2_policy_set_pools(void)
@@ -108,7 +126,7 @@ static void cmwq2_policy_set_pools(void)
 
 	lockdep_assert_held(&cmwq2_pool_mutex);
 	xa_for_each(&cmwq2_pools, id, pool)
-		cmwq2_policy_set_pool(pool);
+		cmwq2_policy_set_pool(pool, &cmwq2_policy);
 }
 
 /**
@@ -116,9 +134,8 @@ static void cmwq2_policy_set_pools(void)
  * @name: its name
  * @set: checks a value and lets it take effect; cmwq2_pool_mutex held
  * @get: the value as text; cmwq2_pool_mutex held
- * @names: values of a policy that is a choice
- * @nr: how many
- * @choice: the index of the one that is in force
+ * @choices: values of a policy that each pool has
+ * @member: where struct cmwq2_pool_policy has it
  * @number: the value of a policy that is a number
  * @min: lowest number
  * @max: highest number
@@ -131,9 +148,8 @@ struct cmwq2_policy {
 	const char		*name;
 	int			(*set)(struct cmwq2_policy *policy, const char *value);
 	const char		*(*get)(struct cmwq2_policy *policy);
-	const char *const	*names;
-	size_t			nr;
-	unsigned int		*choice;
+	const struct cmwq2_choice *choices;
+	size_t			member;
 	unsigned int		*number;
 	unsigned int		min;
 	unsigned int		max;
@@ -142,14 +158,15 @@ struct cmwq2_policy {
 	char			text[12];
 };
 
-static int cmwq2_choose(const char *what, const char *value,
-			const char *const *names, size_t nr)
-{
-	int i = __sysfs_match_string(names, nr, value);
-	char allowed[96] = "";
+static struct cmwq2_policy *cmwq2_find_choice(const char *name);
 
-	if (i >= 0)
-		return i;
+/* Something was not in a list: say what would have been. @nr: of names. */
+static int cmwq2_refuse_name(const char *what, const char *value, const char *const *names,
+			     size_t nr)
+{
+	char allowed[96] = "";
+	size_t i;
+
 	for (i = 0; i < nr; i++) {
 		strlcat(allowed, i ? ", " : "", sizeof(allowed));
 		strlcat(allowed, names[i], sizeof(allowed));
@@ -158,20 +175,49 @@ static int cmwq2_choose(const char *what, const char *value,
 	return -EINVAL;
 }
 
+static u8 *cmwq2_policy_member(struct cmwq2_policy *policy, struct cmwq2_pool_policy *of)
+{
+	return (u8 *)of + policy->member;
+}
+
+static const char *cmwq2_choice_name(struct cmwq2_policy *policy, struct cmwq2_pool_policy *of)
+{
+	const struct cmwq2_choice *choice = policy->choices;
+
+	while (choice->value != *cmwq2_policy_member(policy, of))
+		choice++;
+	return choice->name;
+}
+
+/* Put the choice that @value names into @of. */
+static int cmwq2_parse_choice(struct cmwq2_policy *policy, const char *value,
+			      struct cmwq2_pool_policy *of)
+{
+	const char *names[8];
+	size_t nr;
+
+	for (nr = 0; policy->choices[nr].name; nr++) {
+		names[nr] = policy->choices[nr].name;
+		if (!sysfs_streq(names[nr], value))
+			continue;
+		*cmwq2_policy_member(policy, of) = policy->choices[nr].value;
+		return 0;
+	}
+	return cmwq2_refuse_name(policy->name, value, names, nr);
+}
+
 static int cmwq2_set_choice(struct cmwq2_policy *policy, const char *value)
 {
-	int i = cmwq2_choose(policy->name, value, policy->names, policy->nr);
+	int ret = cmwq2_parse_choice(policy, value, &cmwq2_policy);
 
-	if (i < 0)
-		return i;
-	*policy->choice = i;
-	cmwq2_policy_set_pools();
-	return 0;
+	if (!ret)
+		cmwq2_policy_set_pools();
+	return ret;
 }
 
 static const char *cmwq2_get_choice(struct cmwq2_policy *policy)
 {
-	return policy->names[*policy->choice];
+	return cmwq2_choice_name(policy, &cmwq2_policy);
 }
 
 static int cmwq2_parse_number(struct cmwq2_policy *policy, const char *value, unsigned int *n)
@@ -241,15 +287,15 @@ static int cmwq2_set_profile(struct cmwq2_policy *policy, const char *value)
 	const char *names[ARRAY_SIZE(cmwq2_profiles)];
 	int i;
 
-	for (i = 0; i < ARRAY_SIZE(cmwq2_profiles); i++)
+	for (i = 0; i < ARRAY_SIZE(cmwq2_profiles); i++) {
 		names[i] = cmwq2_profiles[i].name;
-	i = cmwq2_choose(policy->name, value, names, ARRAY_SIZE(names));
-	if (i < 0)
-		return i;
-	cmwq2_claim = cmwq2_profiles[i].claim;
-	cmwq2_wake = cmwq2_profiles[i].wake;
-	cmwq2_policy_set_pools();
-	return 0;
+		if (!sysfs_streq(names[i], value))
+			continue;
+		cmwq2_policy = cmwq2_profiles[i].policy;
+		cmwq2_policy_set_pools();
+		return 0;
+	}
+	return cmwq2_refuse_name(policy->name, value, names, ARRAY_SIZE(names));
 }
 
 static const char *cmwq2_get_profile(struct cmwq2_policy *policy)
@@ -257,9 +303,57 @@ static const char *cmwq2_get_profile(struct cmwq2_policy *policy)
 	int i;
 
 	for (i = 0; i < ARRAY_SIZE(cmwq2_profiles); i++)
-		if (cmwq2_profiles[i].claim == cmwq2_claim && cmwq2_profiles[i].wake == cmwq2_wake)
+		if (!memcmp(&cmwq2_profiles[i].policy, &cmwq2_policy, sizeof(cmwq2_policy)))
 			return cmwq2_profiles[i].name;
 	return "custom";
+}
+
+/* "POOL POLICY=VALUE" */
+static int cmwq2_set_pool(struct cmwq2_policy *policy, const char *value)
+{
+	char text[64], *setting = text, *id, *name;
+	struct cmwq2_pool_policy changed;
+	struct cmwq2_policy *choice;
+	struct cmwq2_pool *pool;
+	unsigned int nr;
+	int ret;
+
+	strscpy(text, value, sizeof(text));
+	id = strsep(&setting, " ");
+	name = strsep(&setting, "=");
+	choice = setting ? cmwq2_find_choice(name) : NULL;
+	pool = !kstrtouint(id, 10, &nr) ? xa_load(&cmwq2_pools, nr) : NULL;
+	if (!choice || !pool) {
+		pr_err("%s=%*pE: allowed: number of a pool, space, claim= or wake=, value\n",
+		       policy->name, cmwq2_shown(value), value);
+		return -EINVAL;
+	}
+	/* Changed with cmwq2_pool_mutex held, as it is. */
+	changed = pool->policy;
+	ret = cmwq2_parse_choice(choice, setting, &changed);
+	if (!ret)
+		cmwq2_policy_set_pool(pool, &changed);
+	return ret;
+}
+
+/* Those that are not as the rest, a line each. */
+static const char *cmwq2_get_pool(struct cmwq2_policy *policy)
+{
+	static char text[2048];
+	struct cmwq2_pool *pool;
+	unsigned long id;
+	int len = 0;
+
+	text[0] = '\0';
+	xa_for_each(&cmwq2_pools, id, pool) {
+		if (!memcmp(&pool->policy, &cmwq2_policy, sizeof(cmwq2_policy)))
+			continue;
+		len += scnprintf(text + len, sizeof(text) - len, "%s%lu claim=%s wake=%s",
+				 len ? "\n" : "", id,
+				 cmwq2_choice_name(cmwq2_find_choice("claim"), &pool->policy),
+				 cmwq2_choice_name(cmwq2_find_choice("wake"), &pool->policy));
+	}
+	return text;
 }
 
 static int cmwq2_set_scope(struct cmwq2_policy *policy, const char *value)
@@ -290,9 +384,23 @@ static int cmwq2_policy_store(struct cmwq2_policy *policy, const char *value)
 	int ret;
 
 	mutex_lock(&cmwq2_pool_mutex);
-	ret = policy->set(policy, value);
+	if (cmwq2_policy_closed) {
+		pr_err("%s=%*pE: the module is being unloaded\n", policy->name,
+		       cmwq2_shown(value), value);
+		ret = -ENODEV;
+	} else {
+		ret = policy->set(policy, value);
+	}
 	mutex_unlock(&cmwq2_pool_mutex);
 	return ret;
+}
+
+/* The last step before the pools go. Context: process, may sleep. */
+void cmwq2_policy_close(void)
+{
+	mutex_lock(&cmwq2_pool_mutex);
+	cmwq2_policy_closed = true;
+	mutex_unlock(&cmwq2_pool_mutex);
 }
 
 /*
@@ -337,10 +445,16 @@ static const struct kernel_param_ops cmwq2_param_ops = {
 CMWQ2_POLICY(profile, profile,
 	     "Set of policies: mainline-7.3 (default), mainline-6.12, v2-2026-06, v2-as-posted");
 CMWQ2_POLICY(claim, choice,
-	     "How a kicked worker is claimed: none (default), kicked_list, kicked_first",
-	     .names = cmwq2_claim_names, .nr = CMWQ2_CLAIM_NR, .choice = &cmwq2_claim);
-CMWQ2_POLICY(wake, choice, "When a kicked worker is woken: deferred (default), locked",
-	     .names = cmwq2_wake_names, .nr = CMWQ2_WAKE_NR, .choice = &cmwq2_wake);
+	     "How a kicked worker is claimed: none (default), kicked_list, kicked_first, leave_idle, kicked_flag",
+	     .choices = cmwq2_claims, .member = offsetof(struct cmwq2_pool_policy, claim));
+CMWQ2_POLICY(wake, choice,
+	     "Whose wakeups wait for pool->lock to be dropped: locked (none), enqueue, process, deferred (both, default), everywhere",
+	     .choices = cmwq2_wakes, .member = offsetof(struct cmwq2_pool_policy, wake));
+CMWQ2_POLICY(pool_policy, pool,
+	     "Write \"POOL POLICY=VALUE\" to set claim or wake in one pool; read: pools that differ from the rest");
+CMWQ2_POLICY(wake_cost_us, number,
+	     "Microseconds to spin at each wakeup, to see what dear wakeups do (default 0)",
+	     .number = &cmwq2_wake_cost_us, .min = 0, .max = 1000);
 CMWQ2_POLICY(default_affinity_scope, scope,
 	     "Scope of unbound workqueues: cpu, smt, cache, cache_shard (default), numa, system");
 CMWQ2_POLICY(cache_shard_size, shards,
@@ -384,6 +498,7 @@ CMWQ2_POLICY(panic_on_stall_time, number,
 
 static struct cmwq2_policy *const cmwq2_policies[] = {
 	&cmwq2_policy_profile, &cmwq2_policy_claim, &cmwq2_policy_wake,
+	&cmwq2_policy_pool_policy, &cmwq2_policy_wake_cost_us,
 	&cmwq2_policy_default_affinity_scope, &cmwq2_policy_idle_timeout_ms,
 	&cmwq2_policy_cull_ratio, &cmwq2_policy_min_idle,
 	&cmwq2_policy_cache_shard_size, &cmwq2_policy_debug_force_rr_cpu,
@@ -392,6 +507,17 @@ static struct cmwq2_policy *const cmwq2_policies[] = {
 	&cmwq2_policy_watchdog_thresh, &cmwq2_policy_panic_on_stall,
 	&cmwq2_policy_panic_on_stall_time,
 };
+
+/* A policy that each pool has. */
+static struct cmwq2_policy *cmwq2_find_choice(const char *name)
+{
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(cmwq2_policies); i++)
+		if (cmwq2_policies[i]->choices && !strcmp(name, cmwq2_policies[i]->name))
+			return cmwq2_policies[i];
+	return NULL;
+}
 
 static struct cmwq2_policy *cmwq2_find_policy(const char *name)
 {

@@ -129,7 +129,7 @@ static void cmwq2_insert_and_pick(struct cmwq2_pwq *pwq, struct cmwq2_work *work
 		pool->progress_at = jiffies;
 	cmwq2_insert_work(pwq, work, &pool->worklist, flags);
 	cmwq2_sched_order_insert();
-	cmwq2_kick_pool_pick(pool, wl);
+	cmwq2_kick_pool_pick(pool, CMWQ2_KICK_ENQUEUE, wl);
 }
 
 /**

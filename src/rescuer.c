@@ -40,7 +40,7 @@ void cmwq2_cursor_init(struct cmwq2_pwq *pwq)
  * Ask the queue's rescuer for help. The reference keeps the pwq until the
  * rescuer is done with it.
  */
-static void cmwq2_send_mayday(struct cmwq2_pwq *pwq)
+static void cmwq2_send_mayday(struct cmwq2_pwq *pwq, struct cmwq2_wake_list *wl)
 {
 	struct cmwq2_wq *wq = pwq->wq;
 
@@ -53,13 +53,14 @@ static void cmwq2_send_mayday(struct cmwq2_pwq *pwq)
 	trace_cmwq2_mayday(pwq);
 	list_add_tail(&pwq->mayday_node, &wq->maydays);
 	cmwq2_pwq_get(pwq);
-	wake_up_process(wq->rescuer->task);
+	cmwq2_wake(pwq->pool, CMWQ2_KICK_OTHER, wl, wq->rescuer->task);
 }
 
 /* The manager did not get a worker in time, and still has none. */
 void cmwq2_mayday_timeout(struct timer_list *timer)
 {
 	struct cmwq2_pool *pool = container_of(timer, struct cmwq2_pool, mayday_timer);
+	CMWQ2_DEFINE_WAKE_LIST(wl);
 	struct cmwq2_work *work;
 
 	raw_spin_lock_irq(&pool->lock);
@@ -67,10 +68,10 @@ void cmwq2_mayday_timeout(struct timer_list *timer)
 		raw_spin_lock(&cmwq2_mayday_lock);
 		list_for_each_entry(work, &pool->worklist, entry)
 			if (!cmwq2_is_cursor(work))
-				cmwq2_send_mayday(cmwq2_work_pwq(work));
+				cmwq2_send_mayday(cmwq2_work_pwq(work), &wl);
 		raw_spin_unlock(&cmwq2_mayday_lock);
 	}
-	raw_spin_unlock_irq(&pool->lock);
+	cmwq2_unlock_irq_wake(pool, &wl);
 
 	mod_timer(timer, jiffies + CMWQ2_MAYDAY_INTERVAL);
 }
@@ -117,13 +118,13 @@ static bool cmwq2_assign_rescue(struct cmwq2_pwq *pwq, struct cmwq2_worker *resc
 }
 
 /* Have the next visit come back here, after the others that wait. */
-static bool cmwq2_take_turns(struct cmwq2_pwq *pwq)
+static bool cmwq2_take_turns(struct cmwq2_pwq *pwq, struct cmwq2_wake_list *wl)
 {
 	if (list_empty_careful(&pwq->wq->maydays) || !pwq->nr_active ||
 	    !cmwq2_need_to_create(pwq->pool))
 		return false;
 	raw_spin_lock(&cmwq2_mayday_lock);
-	cmwq2_send_mayday(pwq);
+	cmwq2_send_mayday(pwq, wl);
 	raw_spin_unlock(&cmwq2_mayday_lock);
 	return true;
 }
@@ -140,7 +141,7 @@ static void cmwq2_rescue(struct cmwq2_worker *rescuer, struct cmwq2_pwq *pwq)
 	while (!again && cmwq2_assign_rescue(pwq, rescuer)) {
 		cmwq2_process_scheduled(rescuer);
 		if (++count > CMWQ2_RESCUER_BATCH)
-			again = cmwq2_take_turns(pwq);
+			again = cmwq2_take_turns(pwq, &wl);
 	}
 	/*
 	 * The cursor may stay only while a mayday keeps a reference to the pwq.
@@ -149,11 +150,8 @@ static void cmwq2_rescue(struct cmwq2_worker *rescuer, struct cmwq2_pwq *pwq)
 	if (list_empty_careful(&pwq->mayday_node))
 		list_del_init(&pwq->mayday_cursor.entry);
 	/* Workers relied on this thread, which never counts as running. */
-	cmwq2_kick_pool_pick(pool, &wl);
-	rcu_read_lock();
-	raw_spin_unlock_irq(&pool->lock);
-	cmwq2_wake_up(&wl);
-	rcu_read_unlock();
+	cmwq2_kick_pool_pick(pool, CMWQ2_KICK_OTHER, &wl);
+	cmwq2_unlock_irq_wake(pool, &wl);
 
 	cmwq2_worker_detach(rescuer);
 	/* May be the last reference. */

@@ -87,7 +87,7 @@ static void cmwq2_kick_blocked(struct cmwq2_pool *pool, unsigned long *counter)
 
 	rcu_read_lock();
 	raw_spin_lock_irqsave(&pool->lock, flags);
-	if (cmwq2_kick_pool_pick(pool, &wl) && counter) {
+	if (cmwq2_kick_pool_pick(pool, CMWQ2_KICK_OTHER, &wl) && counter) {
 		(*counter)++;
 		cmwq2_count_cm_wakeup(cmwq2_first_pwq(pool));
 	}
@@ -160,7 +160,7 @@ static noinline void cmwq2_tp_block(void)
 	pool = worker->pool;
 	rcu_read_lock();
 	raw_spin_lock_irqsave(&pool->lock, flags);
-	if (cmwq2_worker_uncount(worker) && cmwq2_kick_pool_pick(pool, &wl)) {
+	if (cmwq2_worker_uncount(worker) && cmwq2_kick_pool_pick(pool, CMWQ2_KICK_OTHER, &wl)) {
 		pool->stat.cm_wakeups++;
 		cmwq2_count_cm_wakeup(worker->current_pwq);
 	}
@@ -351,7 +351,7 @@ static void cmwq2_scan_timeout(struct timer_list *timer)
 	if (!list_empty(&pool->worklist)) {
 		unsigned long *counter = cmwq2_scan(pool);
 
-		if (cmwq2_kick_pool_pick(pool, &wl) && counter)
+		if (cmwq2_kick_pool_pick(pool, CMWQ2_KICK_OTHER, &wl) && counter)
 			(*counter)++;
 		mod_timer(timer, jiffies + 1);
 	}

@@ -220,6 +220,7 @@ static struct task_struct *cmwq2_worker_task(struct cmwq2_worker *worker,
  */
 struct cmwq2_worker *cmwq2_worker_create(struct cmwq2_pool *pool)
 {
+	CMWQ2_DEFINE_WAKE_LIST(wl);
 	struct cmwq2_worker *worker;
 	struct task_struct *task;
 	int ret;
@@ -248,9 +249,9 @@ struct cmwq2_worker *cmwq2_worker_create(struct cmwq2_pool *pool)
 	pool->stat.created++;
 	trace_cmwq2_worker_create(pool, worker);
 	cmwq2_worker_enter_idle(worker);
-	/* Under the lock: without it the culler could have reaped the task. */
-	wake_up_process(task);
-	raw_spin_unlock_irq(&pool->lock);
+	/* The culler may reap it from here on: RCU keeps the task, as for a kick. */
+	cmwq2_wake(pool, CMWQ2_KICK_OTHER, &wl, task);
+	cmwq2_unlock_irq_wake(pool, &wl);
 	return worker;
 
 err_id:
@@ -355,7 +356,7 @@ void cmwq2_pool_stop_workers(struct cmwq2_pool *pool)
 		mutex_unlock(&cmwq2_attach_mutex);
 	}
 	pool->flags |= CMWQ2_POOL_MANAGED;
-	list_splice_init(&pool->kicked_list, &pool->idle_list);
+	cmwq2_unclaim_all(pool);
 	while ((worker = list_first_entry_or_null(&pool->idle_list,
 						  struct cmwq2_worker, entry)))
 		cmwq2_worker_set_dying(worker, &dying);
@@ -533,14 +534,11 @@ static void cmwq2_process_one(struct cmwq2_worker *worker, struct cmwq2_work *wo
 	 * Workers that are not counted hand on to the next one here. It does
 	 * nothing for those that are: this one is running.
 	 */
-	cmwq2_kick_pool_pick(pool, &wl);
+	cmwq2_kick_pool_pick(pool, CMWQ2_KICK_PROCESS, &wl);
 	/* The last access to the item: the function may free it. */
 	cmwq2_work_release(work, cmwq2_pool_bits(pool), 0);
 
-	rcu_read_lock();
-	raw_spin_unlock_irq(&pool->lock);
-	cmwq2_wake_up(&wl);
-	rcu_read_unlock();
+	cmwq2_unlock_irq_wake(pool, &wl);
 
 	context = cmwq2_context();
 	cmwq2_run_map_acquire(&map, pwq->wq);

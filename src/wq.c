@@ -498,7 +498,6 @@ int cmwq2_pool_stats(struct cmwq2_wq *wq, int cpu, struct cmwq2_pool_stats *st)
 {
 	struct cmwq2_pool *pool;
 	struct cmwq2_pwq *pwq;
-	struct list_head *pos;
 	unsigned long flags;
 
 	rcu_read_lock();
@@ -523,8 +522,7 @@ int cmwq2_pool_stats(struct cmwq2_wq *wq, int cpu, struct cmwq2_pool_stats *st)
 		.maydays = pool->stat.maydays,
 		.stalls = pool->stat.stalls,
 	};
-	list_for_each(pos, &pool->kicked_list)
-		st->nr_kicked++;
+	st->nr_kicked = cmwq2_nr_kicked(pool);
 	raw_spin_unlock_irqrestore(&pool->lock, flags);
 	rcu_read_unlock();
 	return 0;
