@@ -14,7 +14,7 @@
 #include "check.h"
 
 struct kick_mode {
-	char		name[24];
+	char		name[32];
 	const char	*claim;
 	const char	*wake;
 };
@@ -22,10 +22,21 @@ struct kick_mode {
 static const struct kick_mode kick_modes[] = {
 	{ "none_locked", "none", "locked" },
 	{ "none_deferred", "none", "deferred" },
+	{ "none_everywhere", "none", "everywhere" },
 	{ "kicked_list_locked", "kicked_list", "locked" },
 	{ "kicked_list_deferred", "kicked_list", "deferred" },
+	{ "kicked_list_everywhere", "kicked_list", "everywhere" },
 	{ "kicked_first_locked", "kicked_first", "locked" },
 	{ "kicked_first_deferred", "kicked_first", "deferred" },
+	{ "kicked_first_everywhere", "kicked_first", "everywhere" },
+	{ "leave_idle_locked", "leave_idle", "locked" },
+	{ "leave_idle_deferred", "leave_idle", "deferred" },
+	{ "leave_idle_everywhere", "leave_idle", "everywhere" },
+	{ "kicked_flag_locked", "kicked_flag", "locked" },
+	{ "kicked_flag_deferred", "kicked_flag", "deferred" },
+	{ "kicked_flag_everywhere", "kicked_flag", "everywhere" },
+	{ "none_enqueue", "none", "enqueue" },
+	{ "none_process", "none", "process" },
 };
 
 KUNIT_ARRAY_PARAM_DESC(mode, kick_modes, name);
@@ -143,13 +154,15 @@ static void kick_many_sleepers(struct kunit *test)
 static void kick_back_to_back(struct kunit *test)
 {
 	const struct kick_mode *m = test->param_value;
-	bool parks = strcmp(m->claim, "none");
+	/* Kicked workers are not taken for idle, so that each kick takes another one. */
+	bool leaves = !strcmp(m->claim, "leave_idle");
+	bool claims = strcmp(m->claim, "none");
 	struct tw_env *e = kick_env(test);
 	struct tw_wq *w = tw_alloc(e, TW_PERCPU, 0);
 	struct cmwq2_pool_stats before, held;
 	struct tw_item *items[8];
+	int i, cpu, err, picked;
 	unsigned long flags;
-	int i, cpu, err;
 
 	for (i = 0; i < ARRAY_SIZE(items); i++)
 		items[i] = tw_item(e, tw_fn_nop);
@@ -166,12 +179,13 @@ static void kick_back_to_back(struct kunit *test)
 	local_irq_restore(flags);
 
 	KUNIT_ASSERT_EQ(test, err, 0);
-	KUNIT_EXPECT_EQ(test, held.nr_kicked, parks ? 1 : 0);
-	KUNIT_EXPECT_EQ(test, held.kicks - before.kicks, ARRAY_SIZE(items));
+	picked = leaves ? min_t(int, before.nr_idle, ARRAY_SIZE(items)) : 1;
+	KUNIT_EXPECT_EQ(test, held.nr_kicked, claims ? picked : 0);
+	KUNIT_EXPECT_EQ(test, held.kicks - before.kicks, leaves ? picked : ARRAY_SIZE(items));
 	KUNIT_EXPECT_EQ(test, held.coalesced - before.coalesced,
-			parks ? ARRAY_SIZE(items) - 1 : 0);
-	/* Kicked is still idle: it has not started on anything. */
-	KUNIT_EXPECT_EQ(test, held.nr_idle, before.nr_idle);
+			leaves ? 0 : ARRAY_SIZE(items) - 1);
+	/* Else kicked is still idle: it has not started on anything. */
+	KUNIT_EXPECT_EQ(test, held.nr_idle, before.nr_idle - (leaves ? picked : 0));
 	KUNIT_EXPECT_EQ(test, held.nr_workers, before.nr_workers);
 
 	for (i = 0; i < ARRAY_SIZE(items); i++)
@@ -297,10 +311,73 @@ static void switch_keeps_order(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, tw_log_is_fifo(c->log, NR_ORDERED));
 }
 
+static void pool_policy(struct tw_env *e, int pool, const char *setting, int expected)
+{
+	char text[64];
+
+	scnprintf(text, sizeof(text), "%d %s", pool, setting);
+	KUNIT_EXPECT_EQ_MSG(e->test, cmwq2_policy_set("pool_policy", text), expected, "%s", text);
+}
+
+/* One pool goes its own way, until all are told the same. */
+static void switch_one_pool(struct kunit *test)
+{
+	struct tw_env *e = switch_env(test);
+	struct tw_wq *w = tw_alloc(e, TW_PERCPU, 0);
+	int id = tw_stats(w, tw_cpu(0)).id;
+	char expected[64];
+
+	KUNIT_EXPECT_STREQ(test, cmwq2_policy_get("pool_policy"), "");
+	pool_policy(e, id, "claim=kicked_flag", 0);
+	pool_policy(e, id, "wake=locked\n", 0);
+	scnprintf(expected, sizeof(expected), "%d claim=kicked_flag wake=locked", id);
+	KUNIT_EXPECT_STREQ(test, cmwq2_policy_get("pool_policy"), expected);
+	KUNIT_EXPECT_STREQ(test, cmwq2_policy_get("claim"), "none");
+	load(e, TW_PERCPU, NULL);
+
+	pool_policy(e, id, "claim=bogus", -EINVAL);
+	pool_policy(e, id, "claim=", -EINVAL);
+	pool_policy(e, id, "claim", -EINVAL);
+	pool_policy(e, id, "", -EINVAL);
+	pool_policy(e, id, "min_idle=3", -EINVAL);
+	pool_policy(e, id, "claim=none wake=locked", -EINVAL);
+	pool_policy(e, 1 << 20, "claim=none", -EINVAL);
+	pool_policy(e, -1, "claim=none", -EINVAL);
+	KUNIT_EXPECT_STREQ(test, cmwq2_policy_get("pool_policy"), expected);
+
+	KUNIT_EXPECT_EQ(test, cmwq2_policy_set("claim", "none"), 0);
+	KUNIT_EXPECT_STREQ(test, cmwq2_policy_get("pool_policy"), "");
+}
+
+/* The pools of a load that runs are switched one at a time. */
+static void switch_pools_1000_times(struct tw_env *e)
+{
+	int i, id[2];
+
+	for (i = 0; i < 2; i++)
+		id[i] = tw_stats(tw_alloc(e, TW_PERCPU, 0), tw_cpu(i)).id;
+	for (i = 0; i < 1000; i++) {
+		const struct kick_mode *m = &kick_modes[i / 2 % ARRAY_SIZE(kick_modes)];
+		char text[64];
+
+		scnprintf(text, sizeof(text), "claim=%s", m->claim);
+		pool_policy(e, id[i % 2], text, 0);
+		scnprintf(text, sizeof(text), "wake=%s", m->wake);
+		pool_policy(e, id[i % 2], text, 0);
+		cond_resched();
+	}
+}
+
+static void switch_pools_under_load(struct kunit *test)
+{
+	load(switch_env(test), TW_PERCPU, switch_pools_1000_times);
+}
+
 static void policy_refuses_nonsense(struct kunit *test)
 {
 	static const char * const names[] = { "claim", "wake", "profile", "idle_timeout_ms",
-					      "cull_ratio", "min_idle" };
+					      "cull_ratio", "min_idle", "pool_policy",
+					      "wake_cost_us" };
 	static const char * const bad[] = { "bogus", "", "-1", "none locked" };
 	struct tw_env *e = tw_env_cmwq2(test);
 	int i, j;
@@ -348,6 +425,8 @@ static struct kunit_case kick_cases[] = {
 	KUNIT_CASE(switch_under_percpu_load),
 	KUNIT_CASE(switch_under_unbound_load),
 	KUNIT_CASE(switch_keeps_order),
+	KUNIT_CASE(switch_one_pool),
+	KUNIT_CASE(switch_pools_under_load),
 	KUNIT_CASE(policy_refuses_nonsense),
 	KUNIT_CASE(profiles_set_policies),
 	{}

@@ -290,7 +290,7 @@ def wq_nnas(wq: Any) -> List[Any]:
 def policy(pool: Any, name: str) -> str:
     enum = f"enum cmwq2_{name}"
     prefix = f"CMWQ2_{name.upper()}_"
-    return cmwq2.enum_name(pool.prog_, enum, prefix, pool.member_(name).value_())
+    return cmwq2.enum_name(pool.prog_, enum, prefix, pool.policy.member_(name).value_())
 
 
 def members(struct: Any) -> Dict[str, int]:

@@ -152,6 +152,8 @@ wrong_for() { # wrong_for FILE: one value on each line
 	*/default_affinity_scope) printf '%s\n' default 0 SMT ;;
 	*/idle_timeout_ms) printf '%s\n' -1 86400001 ;;
 	*/claim | */wake | */profile) printf '%s\n' default 0 custom ;;
+	*/pool_policy) printf '%s\n' claim=none '0 claim' '0 claim=1' '0 min_idle=2' '99999 claim=none' ;;
+	*/wake_cost_us) printf '%s\n' -1 1001 ;;
 	*/cpu_intensive_thresh_us) printf '%s\n' -1 1000000001 4294967295 ;;
 	*/cpu_intensive_warning_thresh | */panic_on_stall) printf '%s\n' -1 1000001 ;;
 	*/watchdog_thresh | */panic_on_stall_time) printf '%s\n' -1 86401 ;;
