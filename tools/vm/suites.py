@@ -5,7 +5,7 @@ import fnmatch
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from typing import Callable
+from functools import partial
 
 import guest
 import kernel
@@ -18,6 +18,8 @@ SUMMARY = OUT / "check"
 ORDER = ("uml", "x86", "debug")
 # Wall clock seconds for booting and then for each suite, on UML.
 LIMIT = 120
+# That run at the same time.
+MACHINES = 2
 # The debug variant takes ten times as long to load a module; `make soak` loads it often enough.
 ROUNDS = {"debug": 1}
 # Less than the stress suite does by itself: on UML it would take a third of all the time.
@@ -121,8 +123,7 @@ def check(vehicles: list, pattern: str) -> int:
     elif style:
         _check_style(kernels, total)
 
-    def all_of(each: kernel.Kernel, files: list) -> None:
-        _check_vehicle(each, files, kunit, shell, total)
+    def rest_of(each: kernel.Kernel, files: list) -> None:
         for again in AGAIN:
             if again.vehicle == each.vehicle.name:
                 _check_vehicle(again.of(each), files, [name for name in kunit if name in again.suites], [], total,
@@ -130,7 +131,13 @@ def check(vehicles: list, pattern: str) -> int:
         if dump and each.vehicle.arch == "x86_64":
             _check_dump(each, files, total)
 
-    _side_by_side(list(zip(kernels, built)), all_of)
+    jobs = []
+    for each, files in sorted(zip(kernels, built), key=lambda pair: -pair[0].vehicle.slow):
+        # The shell's suites in a machine of their own, so that two work on what is most.
+        jobs += [partial(_check_vehicle, each, files, kunit, [], total),
+                 partial(_check_vehicle, each, files, [], shell, total, name="-shell"),
+                 partial(rest_of, each, files)]
+    _side_by_side(jobs)
     if not total.rows:
         raise Problem(f"SUITE={pattern} does not run on VM={','.join(vehicles)}; allowed: x86 for {DUMP}")
     # For whoever calls this through make, which has one exit status for everything that is not well.
@@ -138,13 +145,11 @@ def check(vehicles: list, pattern: str) -> int:
     return finish(total, start)
 
 
-def _side_by_side(pairs: list, run: Callable) -> None:
-    """The slow vehicles beside the others: tests wait more than they compute. An interrupt ends the guests of both."""
-    lanes = [[pair for pair in pairs if (pair[0].vehicle.slow > 1) == slow] for slow in (True, False)]
-    with ThreadPoolExecutor(len(lanes)) as pool:
+def _side_by_side(jobs: list) -> None:
+    """Two machines at a time: tests wait more than they compute. An interrupt ends the guests of both."""
+    with ThreadPoolExecutor(MACHINES) as pool:
         try:
-            running = [pool.submit(lambda lane=lane: [run(*pair) for pair in lane]) for lane in lanes if lane]
-            for each in running:
+            for each in [pool.submit(job) for job in jobs]:
                 each.result()
         except BaseException:
             guest.stop.set()
@@ -206,13 +211,13 @@ def finish(total: Total, start: float) -> int:
 
 
 def _check_vehicle(target: kernel.Kernel, files: list, kunit: list, shell: list, total: Total,
-                   parameters: str = "") -> None:
+                   parameters: str = "", name: str = "") -> None:
     """Boot @target for all suites, and again for the rest where one of them brings the machine down."""
     left, boots = kunit + shell, 0
     while left:
         boots += 1
-        name = f"check-{target.vehicle.name.replace('/', '-')}" + (f"-{boots}" if boots > 1 else "")
-        run = guest.run_job(target, "kunit", name, files, limit=LIMIT, settings={
+        home = f"check-{target.vehicle.name.replace('/', '-')}{name}" + (f"-{boots}" if boots > 1 else "")
+        run = guest.run_job(target, "kunit", home, files, limit=LIMIT, settings={
             **settings([suite for suite in kunit if suite in left], [suite for suite in shell if suite in left],
                        parameters),
             "KUNIT_PARAMETERS": STRESS, "ROUNDS": ROUNDS.get(target.vehicle.name, 5)})
