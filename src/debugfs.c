@@ -34,6 +34,7 @@ void cmwq2_debugfs_init(void)
 	cmwq2_debugfs = debugfs_create_dir("cmwq2", NULL);
 	debugfs_create_file("dump", 0400, cmwq2_debugfs, NULL, &cmwq2_dump_fops);
 	debugfs_create_file("health", 0400, cmwq2_debugfs, NULL, &cmwq2_health_fops);
+	debugfs_create_file("lock_stat", 0600, cmwq2_debugfs, NULL, &cmwq2_lock_stat_fops);
 }
 
 void cmwq2_debugfs_exit(void)

@@ -169,7 +169,20 @@ struct cmwq2_pool {
 		unsigned long	scan_wakeups;
 		unsigned long	maydays;
 		unsigned long	stalls;
+		unsigned long	woken;
+		unsigned long	in_vain;
 	} stat;					/* L: see struct cmwq2_pool_stats */
+	struct cmwq2_lock_counters {
+		unsigned long	acquired;
+		unsigned long	contended;
+		unsigned long	picks;
+		u64		held;
+		u64		held_max;
+		u64		wait;
+		u64		wait_max;
+		u64		pick;
+		u64		held_since;	/* or 0: this time is not counted */
+	} lock_stat;				/* L: in ticks, see lock.h */
 
 	struct list_head	workers;	/* A */
 	struct ida		worker_ida;	/* numbers in thread names */
@@ -402,6 +415,7 @@ void cmwq2_sysrq_exit(void);
 extern struct dentry *cmwq2_debugfs;	/* I: where files of the module go */
 void cmwq2_debugfs_init(void);
 void cmwq2_debugfs_exit(void);
+extern const struct file_operations cmwq2_lock_stat_fops;
 
 /* sched.c: who is running */
 int cmwq2_sched_init(const char *hook);
@@ -502,6 +516,7 @@ void cmwq2_pwq_put_unlocked(struct cmwq2_pwq *pwq);
 int cmwq2_system_wqs_init(void);
 void cmwq2_system_wqs_exit(void);
 void cmwq2_wq_free(struct cmwq2_wq *wq);
+struct cmwq2_pwq *cmwq2_cpu_pwq(struct cmwq2_wq *wq, int cpu);
 bool cmwq2_warn_once(struct cmwq2_wq *wq);
 
 /* attrs.c: attributes of unbound queues and pools */
@@ -559,5 +574,7 @@ enum cmwq2_affn_scope cmwq2_default_affn_scope(void);
 unsigned int cmwq2_cache_shard_size(void);
 unsigned long cmwq2_idle_timeout(void);
 bool cmwq2_too_many_idle(int nr_idle, int nr_busy);
+
+#include "lock.h"
 
 #endif /* CMWQ2_INTERNAL_H */

@@ -215,6 +215,7 @@ bool cmwq2_kick_pool_pick(struct cmwq2_pool *pool, enum cmwq2_kicker who,
 			  struct cmwq2_wake_list *wl)
 {
 	struct cmwq2_worker *worker;
+	u64 begin = cmwq2_count_from();
 
 	lockdep_assert_held(&pool->lock);
 
@@ -242,6 +243,7 @@ bool cmwq2_kick_pool_pick(struct cmwq2_pool *pool, enum cmwq2_kicker who,
 	}
 	cmwq2_repatriate(pool, worker->task);
 	cmwq2_claim(pool, worker);
+	cmwq2_pick_counted(pool, begin);
 	cmwq2_wake(pool, who, wl, worker->task);
 	return true;
 }

@@ -631,6 +631,17 @@ static void cmwq2_serve(struct cmwq2_worker *worker)
 		cmwq2_sched_arm_scan(pool);
 }
 
+/* Back from its sleep among the idle ones, unless that is to end. pool->lock held. */
+static void cmwq2_count_wakeup(struct cmwq2_worker *worker)
+{
+	struct cmwq2_pool *pool = worker->pool;
+
+	if (worker->flags & CMWQ2_WORKER_DIE)
+		return;
+	pool->stat.woken++;
+	pool->stat.in_vain += !cmwq2_need_more_worker(pool);
+}
+
 static int cmwq2_worker_thread(void *data)
 {
 	struct cmwq2_worker *worker = data;
@@ -650,6 +661,7 @@ static int cmwq2_worker_thread(void *data)
 		raw_spin_unlock_irq(&pool->lock);
 		schedule();
 		raw_spin_lock_irq(&pool->lock);
+		cmwq2_count_wakeup(worker);
 	}
 	raw_spin_unlock_irq(&pool->lock);
 	cmwq2_sched_worker_stop(worker);

@@ -478,7 +478,7 @@ int cmwq2_workqueue_set_min_active(struct cmwq2_wq *wq, int min_active)
 EXPORT_SYMBOL_GPL(cmwq2_workqueue_set_min_active);
 
 /* The pwq that items queued from @cpu go to. RCU read-side section. */
-static struct cmwq2_pwq *cmwq2_cpu_pwq(struct cmwq2_wq *wq, int cpu)
+struct cmwq2_pwq *cmwq2_cpu_pwq(struct cmwq2_wq *wq, int cpu)
 {
 	if (!wq || cpu < 0 || cpu >= nr_cpu_ids || !cpu_possible(cpu))
 		return NULL;
@@ -521,6 +521,8 @@ int cmwq2_pool_stats(struct cmwq2_wq *wq, int cpu, struct cmwq2_pool_stats *st)
 		.scan_wakeups = pool->stat.scan_wakeups,
 		.maydays = pool->stat.maydays,
 		.stalls = pool->stat.stalls,
+		.woken = pool->stat.woken,
+		.in_vain = pool->stat.in_vain,
 	};
 	st->nr_kicked = cmwq2_nr_kicked(pool);
 	raw_spin_unlock_irqrestore(&pool->lock, flags);

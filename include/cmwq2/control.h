@@ -36,6 +36,9 @@ enum cmwq2_cpumask {
  *	the scheduler hook had not reported
  * @maydays: distress calls to rescuers
  * @stalls: times the watchdog found that items waited and none was taken
+ * @woken: times a worker came back from its sleep among the idle ones. Of @kicks
+ *	the rest went to workers that were awake already.
+ * @in_vain: of these those that found nothing to do
  */
 struct cmwq2_pool_stats {
 	int		id;
@@ -51,6 +54,32 @@ struct cmwq2_pool_stats {
 	unsigned long	scan_wakeups;
 	unsigned long	maydays;
 	unsigned long	stalls;
+	unsigned long	woken;
+	unsigned long	in_vain;
+};
+
+/**
+ * struct cmwq2_lock_stats - what pool->lock cost since counting was switched on
+ * @acquired: times it was taken
+ * @contended: of these times it was waited for
+ * @held_ns: time from taking to dropping it
+ * @held_max_ns: the longest of these
+ * @wait_ns: time it was waited for
+ * @wait_max_ns: the longest of these
+ * @picks: times a worker was picked and claimed
+ * @pick_ns: time that took, the wakeup not included; the clock is part of it
+ *
+ * A pool that goes takes its counts along.
+ */
+struct cmwq2_lock_stats {
+	unsigned long	acquired;
+	unsigned long	contended;
+	u64		held_ns;
+	u64		held_max_ns;
+	u64		wait_ns;
+	u64		wait_max_ns;
+	unsigned long	picks;
+	u64		pick_ns;
 };
 
 /**
@@ -105,6 +134,9 @@ enum cmwq2_health {
 };
 
 int cmwq2_pool_stats(struct cmwq2_wq *wq, int cpu, struct cmwq2_pool_stats *st);
+int cmwq2_lock_stats(struct cmwq2_wq *wq, int cpu, struct cmwq2_lock_stats *st);
+void cmwq2_lock_stat_set(bool on);
+void cmwq2_lock_stat_reset(void);
 void cmwq2_wq_stats(struct cmwq2_wq *wq, struct cmwq2_wq_stats *st);
 int cmwq2_policy_set(const char *policy, const char *value);
 const char *cmwq2_policy_get(const char *policy);

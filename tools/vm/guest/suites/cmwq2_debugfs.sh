@@ -49,12 +49,44 @@ open_file_keeps_module() {
 	return $status
 }
 
+# The counters of pool->lock: off until told, and everything else is refused.
+LOCK_STAT=/sys/module/cmwq2/parameters/lock_stat
+
+acquired() { # of all pools
+	sed -n 's/^lock_stat=. acquired=\([0-9]*\) .*/\1/p' $DIR/lock_stat
+}
+
+lock_stat_refuses() {
+	local value
+	for value in YN maybe 2 ''; do
+		! (echo "$value" > $LOCK_STAT) 2>/dev/null || return 1
+	done
+	! (echo 1 > $DIR/lock_stat) 2>/dev/null && ! (echo off > $DIR/lock_stat) 2>/dev/null && [ "$(cat $LOCK_STAT)" = N ]
+}
+
+lock_stat_counts() {
+	echo Y > $LOCK_STAT && [ "$(cat $LOCK_STAT)" = Y ] || return 1
+	load cmwq2_bench
+	configure_bench engines=cmwq2 queue=percpu items=200 warmup=0 rounds=1 && echo 1 > $BENCH/run
+	unload cmwq2_bench
+	echo N > $LOCK_STAT
+	[ "$(acquired)" -ge 600 ] && grep -q '^pool=' $DIR/lock_stat
+}
+
+lock_stat_resets() {
+	echo 0 > $DIR/lock_stat && [ "$(acquired)" = 0 ] && ! grep -q '^pool=' $DIR/lock_stat
+}
+
 begin cmwq2_debugfs
 if load cmwq2; then
 	for file in dump health; do verify "reads_$file" "cannot be read, or can be written" reads $file; done
 	for name in hog_reports stalls stall_reports pauses panics leaks dumps; do
 		verify "counts_$name" "is not 0 at load: $(count $name)" [ "$(count $name)" = 0 ]
 	done
+	verify lock_stat_off "counts at load" [ "$(acquired)" = 0 ]
+	verify lock_stat_refuses "a value that means nothing was taken" lock_stat_refuses
+	verify lock_stat_counts "$(acquired) were counted" lock_stat_counts
+	verify lock_stat_resets "something is left" lock_stat_resets
 	verify dump_under_load "a read failed" reads_under_load
 	verify open_file_keeps_module "rmmod took it away from under an open file" open_file_keeps_module
 	if [ -w /proc/sysrq-trigger ]; then

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Policies that switch while items are in flight on every kind of queue: none is
+ * lost, runs twice or overtakes another on an ordered queue. How many there were
+ * is printed, for `make experiment NAME=switching`.
+ */
+#include <linux/module.h>
+#include <linux/sched.h>
+
+#include "check.h"
+
+static int switch_times = 1000;
+module_param(switch_times, int, 0444);
+MODULE_PARM_DESC(switch_times, "policy switches of cmwq2_switch in each case (default 1000)");
+
+static const char * const switch_claims[] = {
+	"none", "kicked_list", "kicked_first", "leave_idle", "kicked_flag",
+};
+
+static const char * const switch_wakes[] = {
+	"locked", "enqueue", "process", "deferred", "everywhere",
+};
+
+#define NR_LANES	3
+#define NR_IN_FLIGHT	16
+
+/* One producer and its queue: so many items in flight, each queued again in its turn. */
+struct lane {
+	struct tw_wq	*w;
+	struct tw_item	*items[NR_IN_FLIGHT];
+	bool		ordered;
+	bool		*stop;
+	unsigned long	queued;
+	unsigned long	expected;	/* of an ordered queue: the next one to run */
+	unsigned long	disorder;
+};
+
+static void fn_lane(struct tw_item *it)
+{
+	struct lane *l = it->ctx;
+
+	if (it->id == 3 && ++it->val % 64 == 0)
+		schedule_timeout_uninterruptible(1);
+	if (l->ordered && it->id != l->expected++ % NR_IN_FLIGHT)
+		l->disorder++;
+}
+
+static void thread_lane(struct tw_thread *t)
+{
+	struct lane *l = t->ctx;
+	struct tw_item *it;
+
+	for (; !READ_ONCE(*l->stop) && !READ_ONCE(t->env->closing); t->progress++) {
+		it = l->items[l->queued % NR_IN_FLIGHT];
+		if (l->queued >= NR_IN_FLIGHT &&
+		    !wait_for_completion_timeout(&it->done, tw_timeout()))
+			break;
+		/* Its function has returned, but it may not be over yet: that queues it again. */
+		tw_queue_on(raw_smp_processor_id(), l->w, it);
+		l->queued++;
+	}
+	tw_flush_wq(l->w);
+}
+
+static struct lane *lane(struct tw_env *e, unsigned int flags, bool *stop)
+{
+	struct lane *l = tw_zalloc(e, sizeof(*l));
+	int i;
+
+	l->w = tw_alloc(e, flags, 0);
+	l->ordered = flags == TW_ORDERED;
+	l->stop = stop;
+	for (i = 0; i < NR_IN_FLIGHT; i++) {
+		l->items[i] = tw_item(e, fn_lane);
+		l->items[i]->id = i;
+		l->items[i]->ctx = l;
+	}
+	return l;
+}
+
+/* Adds up what has become of the items of a lane that has ended. */
+static void lane_end(struct kunit *test, struct lane *l, unsigned long *ran)
+{
+	unsigned long runs = 0;
+	int i;
+
+	for (i = 0; i < NR_IN_FLIGHT; i++) {
+		runs += atomic_read(&l->items[i]->runs);
+		KUNIT_EXPECT_EQ(test, atomic_read(&l->items[i]->overlaps), 0);
+	}
+	KUNIT_EXPECT_EQ(test, runs, l->queued);
+	KUNIT_EXPECT_EQ(test, l->disorder, 0);
+	*ran += runs;
+}
+
+static void set_policies(struct kunit *test, int i)
+{
+	const char *claim = switch_claims[i % ARRAY_SIZE(switch_claims)];
+	const char *wake = switch_wakes[i / ARRAY_SIZE(switch_claims) % ARRAY_SIZE(switch_wakes)];
+
+	KUNIT_ASSERT_EQ(test, cmwq2_policy_set("claim", claim), 0);
+	KUNIT_ASSERT_EQ(test, cmwq2_policy_set("wake", wake), 0);
+}
+
+static void switch_under_load(struct kunit *test)
+{
+	static const unsigned int flags[NR_LANES] = { TW_PERCPU, TW_UNBOUND, TW_ORDERED };
+	struct tw_env *e = tw_env_cmwq2(test);
+	bool *stop = tw_zalloc(e, sizeof(*stop));
+	struct tw_thread *t[NR_LANES];
+	struct lane *l[NR_LANES];
+	unsigned long ran = 0;
+	int i;
+
+	/* Set once, so that the end of the test puts back what was there. */
+	tw_policy(e, "claim", "none");
+	tw_policy(e, "wake", "deferred");
+	for (i = 0; i < NR_LANES; i++) {
+		l[i] = lane(e, flags[i], stop);
+		t[i] = tw_thread(e, tw_cpu(i), thread_lane, NULL, NULL, l[i]);
+	}
+	for (i = 0; i < NR_LANES; i++)
+		tw_thread_start(t[i]);
+	for (i = 0; i < switch_times; i++) {
+		set_policies(test, i);
+		cond_resched();
+	}
+	WRITE_ONCE(*stop, true);
+	for (i = 0; i < NR_LANES; i++) {
+		tw_join(t[i], "a producer");
+		lane_end(test, l[i], &ran);
+	}
+	/* Read by tools/experiments.py. */
+	kunit_info(test, "switches=%d items=%lu\n", switch_times, ran);
+}
+
+static struct kunit_case switch_cases[] = {
+	KUNIT_CASE(switch_under_load),
+	{}
+};
+
+static struct kunit_suite switch_suite = {
+	.name = "cmwq2_switch",
+	.test_cases = switch_cases,
+};
+
+kunit_test_suites(&switch_suite);

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Taking pool->lock, and counting what it costs while the parameter lock_stat is
+ * Y. Off, it is the bare lock behind a static key.
+ *
+ * What is held is counted from the lock to the unlock. Both sides look at the key
+ * for themselves: held_since is 0 where only the unlock saw it set.
+ */
+#ifndef CMWQ2_LOCK_H
+#define CMWQ2_LOCK_H
+
+#include <linux/irqflags.h>
+#include <linux/jump_label.h>
+#include <linux/spinlock.h>
+#include <linux/timekeeping.h>
+
+#include "internal.h"
+
+DECLARE_STATIC_KEY_FALSE(cmwq2_lock_stat_key);
+
+void cmwq2_lock_counted(struct cmwq2_pool *pool);
+void cmwq2_unlock_counted(struct cmwq2_pool *pool);
+void cmwq2_pick_counted(struct cmwq2_pool *pool, u64 begin);
+
+/*
+ * The kernel's clocks are too coarse for this in User-Mode Linux, and may be read
+ * from an emulated device in QEMU.
+ */
+static inline u64 cmwq2_ticks(void)
+{
+#ifdef __x86_64__
+	u32 low, high;
+
+	asm volatile("rdtsc" : "=a" (low), "=d" (high));
+	return (u64)high << 32 | low;
+#else
+	return ktime_get_mono_fast_ns();
+#endif
+}
+
+/* Where something begins that is counted, 0 if it is not. */
+static inline u64 cmwq2_count_from(void)
+{
+	return static_branch_unlikely(&cmwq2_lock_stat_key) ? cmwq2_ticks() : 0;
+}
+
+static inline void cmwq2_pool_lock(struct cmwq2_pool *pool)
+	__acquires(&pool->lock)
+{
+	if (static_branch_unlikely(&cmwq2_lock_stat_key))
+		cmwq2_lock_counted(pool);
+	else
+		raw_spin_lock(&pool->lock);
+}
+
+static inline void cmwq2_pool_lock_irq(struct cmwq2_pool *pool)
+	__acquires(&pool->lock)
+{
+	local_irq_disable();
+	cmwq2_pool_lock(pool);
+}
+
+#define cmwq2_pool_lock_irqsave(pool, flags)	\
+	do {					\
+		local_irq_save(flags);		\
+		cmwq2_pool_lock(pool);		\
+	} while (0)
+
+/* Context: pool->lock held. */
+static inline void cmwq2_count_unlock(struct cmwq2_pool *pool)
+{
+	if (static_branch_unlikely(&cmwq2_lock_stat_key))
+		cmwq2_unlock_counted(pool);
+}
+
+static inline void cmwq2_pool_unlock(struct cmwq2_pool *pool)
+	__releases(&pool->lock)
+{
+	cmwq2_count_unlock(pool);
+	raw_spin_unlock(&pool->lock);
+}
+
+static inline void cmwq2_pool_unlock_irq(struct cmwq2_pool *pool)
+	__releases(&pool->lock)
+{
+	cmwq2_count_unlock(pool);
+	raw_spin_unlock_irq(&pool->lock);
+}
+
+static inline void cmwq2_pool_unlock_irqrestore(struct cmwq2_pool *pool, unsigned long flags)
+	__releases(&pool->lock)
+{
+	cmwq2_count_unlock(pool);
+	raw_spin_unlock_irqrestore(&pool->lock, flags);
+}
+
+#endif /* CMWQ2_LOCK_H */

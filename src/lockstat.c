@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What pool->lock costs: how often it is taken and waited for, how long it is
+ * held, and how much of that is picking a worker. For kernels without LOCK_STAT,
+ * and cheaper; the kernel's own pools cannot be counted from here.
+ *
+ * Times are in ticks of the clock in lock.h and become nanoseconds when they are
+ * read, by the ratio of both clocks since the first time counting was on.
+ */
+#include <linux/debugfs.h>
+#include <linux/export.h>
+#include <linux/kernel.h>
+#include <linux/math64.h>
+#include <linux/module.h>
+#include <linux/moduleparam.h>
+#include <linux/mutex.h>
+#include <linux/seq_file.h>
+#include <linux/string.h>
+#include <linux/timekeeping.h>
+#include <linux/xarray.h>
+
+#include "internal.h"
+
+DEFINE_STATIC_KEY_FALSE(cmwq2_lock_stat_key);
+
+/*
+ * Protects the key and the two clocks below. Not cmwq2_pool_mutex, which is taken
+ * with the CPUs held in place: the key takes them itself.
+ */
+static DEFINE_MUTEX(cmwq2_lock_stat_mutex);
+static u64 cmwq2_first_ticks, cmwq2_first_ns;
+
+static u64 cmwq2_ticks_since(u64 begin)
+{
+	u64 now = cmwq2_ticks();
+
+	/* Clocks of two CPUs need not agree. */
+	return now > begin ? now - begin : 0;
+}
+
+/* pool->lock, counted. What it had to wait is known only where it was taken by force. */
+void cmwq2_lock_counted(struct cmwq2_pool *pool)
+	__acquires(&pool->lock)
+{
+	struct cmwq2_lock_counters *c = &pool->lock_stat;
+	u64 begin, waited;
+
+	if (!raw_spin_trylock(&pool->lock)) {
+		begin = cmwq2_ticks();
+		raw_spin_lock(&pool->lock);
+		waited = cmwq2_ticks_since(begin);
+		c->contended++;
+		c->wait += waited;
+		c->wait_max = max(c->wait_max, waited);
+	}
+	c->acquired++;
+	c->held_since = cmwq2_ticks();
+}
+
+/* Before pool->lock is dropped. */
+void cmwq2_unlock_counted(struct cmwq2_pool *pool)
+{
+	struct cmwq2_lock_counters *c = &pool->lock_stat;
+	u64 held;
+
+	if (!c->held_since)
+		return;
+	held = cmwq2_ticks_since(c->held_since);
+	c->held_since = 0;
+	c->held += held;
+	c->held_max = max(c->held_max, held);
+}
+
+/**
+ * cmwq2_pick_counted - a worker was picked and claimed
+ * @pool: pool
+ * @begin: cmwq2_count_from() before that
+ *
+ * Context: pool->lock held.
+ */
+void cmwq2_pick_counted(struct cmwq2_pool *pool, u64 begin)
+{
+	if (!begin)
+		return;
+	pool->lock_stat.picks++;
+	pool->lock_stat.pick += cmwq2_ticks_since(begin);
+}
+
+static void cmwq2_lock_stat_clear(struct cmwq2_pool *pool)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&pool->lock, flags);
+	memset(&pool->lock_stat, 0, sizeof(pool->lock_stat));
+	raw_spin_unlock_irqrestore(&pool->lock, flags);
+}
+
+/**
+ * cmwq2_lock_stat_reset - begin counting at zero
+ *
+ * Context: process.
+ */
+void cmwq2_lock_stat_reset(void)
+{
+	struct cmwq2_pool *pool;
+	unsigned long id;
+
+	rcu_read_lock();
+	xa_for_each(&cmwq2_pools, id, pool)
+		cmwq2_lock_stat_clear(pool);
+	rcu_read_unlock();
+}
+EXPORT_SYMBOL_GPL(cmwq2_lock_stat_reset);
+
+static void cmwq2_lock_stat_on(void)
+{
+	if (!cmwq2_first_ns) {
+		cmwq2_first_ns = ktime_get_mono_fast_ns();
+		cmwq2_first_ticks = cmwq2_ticks();
+	}
+	/* Whoever holds a lock was counted to the end of the last time, or not at all. */
+	cmwq2_lock_stat_reset();
+	static_branch_enable(&cmwq2_lock_stat_key);
+}
+
+/**
+ * cmwq2_lock_stat_set - count what pool->lock costs
+ * @on: from now on, at zero, or no more
+ *
+ * What was counted stays to be read. On when it is on already changes nothing.
+ *
+ * Context: process, may sleep; not from a CPU hotplug callback.
+ */
+void cmwq2_lock_stat_set(bool on)
+{
+	mutex_lock(&cmwq2_lock_stat_mutex);
+	if (on && !static_key_enabled(&cmwq2_lock_stat_key)) {
+		cmwq2_lock_stat_on();
+	} else if (!on && static_key_enabled(&cmwq2_lock_stat_key)) {
+		static_branch_disable(&cmwq2_lock_stat_key);
+		/* Nobody that saw the key set is still on the way to a lock. */
+		synchronize_rcu();
+	}
+	mutex_unlock(&cmwq2_lock_stat_mutex);
+}
+EXPORT_SYMBOL_GPL(cmwq2_lock_stat_set);
+
+static u64 cmwq2_ticks_to_ns(u64 ticks, u64 khz)
+{
+	return mul_u64_u64_div_u64(ticks, NSEC_PER_MSEC, khz);
+}
+
+/* Ticks in a millisecond. */
+static u64 cmwq2_ticks_khz(void)
+{
+	u64 ticks = cmwq2_ticks_since(READ_ONCE(cmwq2_first_ticks));
+	u64 ns = ktime_get_mono_fast_ns() - READ_ONCE(cmwq2_first_ns);
+
+	return max(mul_u64_u64_div_u64(ticks, NSEC_PER_MSEC, max(ns, 1ULL)), 1ULL);
+}
+
+/* Context: RCU read-side section. */
+static void cmwq2_lock_stat_add(struct cmwq2_pool *pool, struct cmwq2_lock_stats *st, u64 khz)
+{
+	struct cmwq2_lock_counters c;
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&pool->lock, flags);
+	c = pool->lock_stat;
+	raw_spin_unlock_irqrestore(&pool->lock, flags);
+
+	st->acquired += c.acquired;
+	st->contended += c.contended;
+	st->held_ns += cmwq2_ticks_to_ns(c.held, khz);
+	st->held_max_ns = max(st->held_max_ns, cmwq2_ticks_to_ns(c.held_max, khz));
+	st->wait_ns += cmwq2_ticks_to_ns(c.wait, khz);
+	st->wait_max_ns = max(st->wait_max_ns, cmwq2_ticks_to_ns(c.wait_max, khz));
+	st->picks += c.picks;
+	st->pick_ns += cmwq2_ticks_to_ns(c.pick, khz);
+}
+
+/**
+ * cmwq2_lock_stats - what the lock of one pool, or of all, has cost
+ * @wq: workqueue, or NULL for the sum of all pools
+ * @cpu: CPU, whose pool behind @wq is meant
+ * @st: filled in
+ *
+ * Context: any but NMI.
+ * Return: 0, or -EINVAL for a CPU that does not exist.
+ */
+int cmwq2_lock_stats(struct cmwq2_wq *wq, int cpu, struct cmwq2_lock_stats *st)
+{
+	u64 khz = cmwq2_ticks_khz();
+	struct cmwq2_pool *pool;
+	struct cmwq2_pwq *pwq;
+	unsigned long id;
+	int ret = 0;
+
+	*st = (struct cmwq2_lock_stats) { };
+	rcu_read_lock();
+	if (!wq) {
+		xa_for_each(&cmwq2_pools, id, pool)
+			cmwq2_lock_stat_add(pool, st, khz);
+	} else {
+		pwq = cmwq2_cpu_pwq(wq, cpu);
+		if (pwq)
+			cmwq2_lock_stat_add(pwq->pool, st, khz);
+		else
+			ret = -EINVAL;
+	}
+	rcu_read_unlock();
+	return ret;
+}
+EXPORT_SYMBOL_GPL(cmwq2_lock_stats);
+
+static void cmwq2_lock_stat_line(struct seq_file *m, const struct cmwq2_lock_stats *st)
+{
+	seq_printf(m, " acquired=%lu contended=%lu held_ns=%llu held_max_ns=%llu wait_ns=%llu wait_max_ns=%llu picks=%lu pick_ns=%llu\n",
+		   st->acquired, st->contended, st->held_ns, st->held_max_ns,
+		   st->wait_ns, st->wait_max_ns, st->picks, st->pick_ns);
+}
+
+/* A line for each pool that was counted, and their sum. */
+static int cmwq2_lock_stat_show(struct seq_file *m, void *unused)
+{
+	u64 khz = cmwq2_ticks_khz();
+	struct cmwq2_lock_stats all;
+	struct cmwq2_pool *pool;
+	unsigned long id;
+
+	cmwq2_lock_stats(NULL, 0, &all);
+	seq_printf(m, "lock_stat=%c", static_key_enabled(&cmwq2_lock_stat_key) ? 'Y' : 'N');
+	cmwq2_lock_stat_line(m, &all);
+	rcu_read_lock();
+	xa_for_each(&cmwq2_pools, id, pool) {
+		struct cmwq2_lock_stats st = { };
+
+		cmwq2_lock_stat_add(pool, &st, khz);
+		if (!st.acquired)
+			continue;
+		seq_printf(m, "pool=%u", pool->id);
+		cmwq2_lock_stat_line(m, &st);
+	}
+	rcu_read_unlock();
+	return 0;
+}
+
+/* As in /proc/lock_stat a 0 clears it. */
+static ssize_t cmwq2_lock_stat_write(struct file *file, const char __user *buf, size_t count,
+				     loff_t *pos)
+{
+	int value;
+
+	if (kstrtoint_from_user(buf, count, 0, &value) || value) {
+		pr_err("lock_stat: allowed: 0, which clears it\n");
+		return -EINVAL;
+	}
+	cmwq2_lock_stat_reset();
+	return count;
+}
+
+static int cmwq2_lock_stat_open(struct inode *inode, struct file *file)
+{
+	return single_open(file, cmwq2_lock_stat_show, inode->i_private);
+}
+
+const struct file_operations cmwq2_lock_stat_fops = {
+	.owner		= THIS_MODULE,
+	.open		= cmwq2_lock_stat_open,
+	.read		= seq_read,
+	.write		= cmwq2_lock_stat_write,
+	.llseek		= seq_lseek,
+	.release	= single_release,
+};
+
+static int cmwq2_lock_stat_param_set(const char *value, const struct kernel_param *kp)
+{
+	bool on;
+
+	/* kstrtobool() looks at the first character only. */
+	if (strcspn(value, "\n") != 1 || kstrtobool(value, &on)) {
+		pr_err("lock_stat=%*pE: allowed: Y or N\n", cmwq2_shown(value), value);
+		return -EINVAL;
+	}
+	cmwq2_lock_stat_set(on);
+	return 0;
+}
+
+static int cmwq2_lock_stat_param_get(char *buffer, const struct kernel_param *kp)
+{
+	return sprintf(buffer, "%c\n", static_key_enabled(&cmwq2_lock_stat_key) ? 'Y' : 'N');
+}
+
+static const struct kernel_param_ops cmwq2_lock_stat_ops = {
+	.set = cmwq2_lock_stat_param_set,
+	.get = cmwq2_lock_stat_param_get,
+};
+
+module_param_cb(lock_stat, &cmwq2_lock_stat_ops, NULL, 0644);
+MODULE_PARM_DESC(lock_stat, "Count what pool->lock costs, see debugfs cmwq2/lock_stat (default N)");
