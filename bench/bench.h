@@ -29,7 +29,7 @@ struct bench_workload;
 
 #define BENCH_FORMAT_VERSION	2
 #define BENCH_MAX_SLOTS		8
-#define BENCH_NAME_LEN		32
+#define BENCH_NAME_LEN		64
 #define BENCH_MAX_ITEMS		1000000U
 #define BENCH_MAX_ROUNDS	1000U
 #define BENCH_MAX_SAMPLES	(4U << 20)	/* of 4 bytes, over all producers */
@@ -132,14 +132,28 @@ struct bench_item {
 	};
 } ____cacheline_aligned;
 
-/* Sums of struct cmwq2_pool_stats over the pools that are queued to. */
+/* What cmwq2's pools count, see counts.c. Those of pool->lock are 0 unless lock_stat is Y. */
+enum bench_count_index {
+	BENCH_COUNT_KICKS,
+	BENCH_COUNT_COALESCED,
+	BENCH_COUNT_CREATED,
+	BENCH_COUNT_CM,
+	BENCH_COUNT_SCAN,
+	BENCH_COUNT_MAYDAYS,
+	BENCH_COUNT_WOKEN,
+	BENCH_COUNT_IN_VAIN,
+	BENCH_COUNT_ACQUIRED,
+	BENCH_COUNT_CONTENDED,
+	BENCH_COUNT_HELD,
+	BENCH_COUNT_WAIT,
+	BENCH_COUNT_PICKS,
+	BENCH_COUNT_PICK,
+	BENCH_NR_COUNTS,
+};
+
+/* Sums over the pools that are queued to. */
 struct bench_pool_counts {
-	u64	kicks;
-	u64	coalesced;
-	u64	created;
-	u64	cm_wakeups;
-	u64	scan_wakeups;
-	u64	maydays;
+	u64	value[BENCH_NR_COUNTS];
 };
 
 #define BENCH_NR_POLICIES	2
@@ -178,7 +192,7 @@ struct bench_sample {
  * @cfg: the run's
  * @index: place in the list
  * @name: as in the list
- * @profile: the part of @name behind the colon, or NULL
+ * @profile: the part of @name behind the colon, or NULL: a profile or policies
  * @items: as many as the workload asks for
  * @nr_items: that many
  * @wq: the queue that lives as long as the run, where the workload has one
@@ -433,11 +447,12 @@ void bench_producers_stop(struct bench_run *run);
 int bench_producers_turn(struct bench_run *run, struct bench_slot *slot,
 			 void (*part)(struct bench_producer *p));
 
-/* roundtrip.c, create.c, flush.c: the workloads */
+/* roundtrip.c, create.c, flush.c, burst.c: the workloads */
 extern const struct bench_workload bench_roundtrip;
 extern const struct bench_workload bench_create;
 extern const struct bench_workload bench_flush;
 extern const struct bench_workload bench_drain;
+extern const struct bench_workload bench_burst;
 void bench_gate_job(struct bench_item *item);
 
 /* memory.c: what the kernel has given away */
@@ -461,6 +476,14 @@ u64 bench_ratio(u64 value, u64 reference);
 int bench_format_result(const struct bench_run *run, char **text, size_t *len);
 __printf(2, 3)
 void bench_line(struct bench_text *text, const char *fmt, ...);
+void bench_add_value(struct bench_text *text, const char *key, const char *suffix, u64 value);
+void bench_add_ratio(struct bench_text *text, const char *key, const char *suffix, u64 ratio);
+
+/* counts.c: what cmwq2's pools count */
+void bench_count(const struct bench_slot *slot, struct bench_pool_counts *sum);
+void bench_counts_sub(struct bench_pool_counts *counts, const struct bench_pool_counts *before);
+void bench_format_counts(struct bench_text *text, const struct bench_pool_counts *counts);
+void bench_format_totals(struct bench_text *text, const struct bench_slot *slot);
 
 /* engine_*.c */
 extern const struct bench_engine bench_native;

@@ -3,7 +3,6 @@
  * Engine "cmwq2": cmwq2 with the policies of a profile, or, if none is named,
  * with those in force.
  */
-#include <linux/cpumask.h>
 #include <linux/kernel.h>
 #include <linux/string.h>
 
@@ -48,36 +47,6 @@ static int bench_cmwq2_set_scope(struct bench_slot *slot, struct cmwq2_wq *wq)
 		pr_err("cmwq2: scope '%s' cannot be applied (%d)\n", slot->cfg->scope, ret);
 	cmwq2_free_workqueue_attrs(attrs);
 	return ret;
-}
-
-/*
- * The first items have all the CPUs that any has. CPUs may share a pool, which
- * is then counted once.
- */
-static void bench_cmwq2_count(struct bench_slot *slot, struct bench_pool_counts *sum)
-{
-	struct cmwq2_pool_stats stats, other;
-	unsigned int i, j;
-
-	memset(sum, 0, sizeof(*sum));
-	if (!slot->cfg->workload->has_queue)
-		return;
-	for (i = 0; i < min(slot->nr_items, num_possible_cpus()); i++) {
-		if (cmwq2_pool_stats(slot->wq.cmwq2, slot->items[i].cpu, &stats))
-			continue;
-		for (j = 0; j < i; j++)
-			if (!cmwq2_pool_stats(slot->wq.cmwq2, slot->items[j].cpu, &other) &&
-			    other.id == stats.id)
-				break;
-		if (j < i)
-			continue;
-		sum->kicks += stats.kicks;
-		sum->coalesced += stats.coalesced;
-		sum->created += stats.created;
-		sum->cm_wakeups += stats.cm_wakeups;
-		sum->scan_wakeups += stats.scan_wakeups;
-		sum->maydays += stats.maydays;
-	}
 }
 
 static int bench_cmwq2_open(struct bench_slot *slot, const char *name, bool scoped,
@@ -137,9 +106,36 @@ static void bench_cmwq2_set_policies(const struct bench_policies *policies)
 				policies->value[i]);
 }
 
+static bool bench_cmwq2_is_policy(const char *name)
+{
+	unsigned int i;
+
+	for (i = 0; i < BENCH_NR_POLICIES; i++)
+		if (!strcmp(bench_policy_names[i], name))
+			return true;
+	pr_err("cmwq2: policy '%s' is none that can be set for a turn\n", name);
+	return false;
+}
+
+/* A profile's name, or policies: "claim=none+wake=locked". What is left out stays as it is. */
+static int bench_cmwq2_apply(const char *profile)
+{
+	char copy[BENCH_NAME_LEN], *rest = copy, *name, *value;
+	int ret = 0;
+
+	if (!strchr(profile, '='))
+		return cmwq2_policy_set("profile", profile);
+	strscpy(copy, profile, sizeof(copy));
+	while (!ret && (value = strsep(&rest, "+"))) {
+		name = strsep(&value, "=");
+		ret = bench_cmwq2_is_policy(name) ? cmwq2_policy_set(name, value ?: "") : -EINVAL;
+	}
+	return ret;
+}
+
 /**
- * bench_cmwq2_check_profile - does the engine know a profile?
- * @profile: its name
+ * bench_cmwq2_check_profile - does the engine know a profile, or policies?
+ * @profile: what stands behind the colon
  *
  * Tries it, because the engine alone knows which it has.
  *
@@ -151,9 +147,8 @@ int bench_cmwq2_check_profile(const char *profile)
 	int ret;
 
 	bench_cmwq2_get_policies(&saved);
-	ret = cmwq2_policy_set("profile", profile);
-	if (!ret)
-		bench_cmwq2_set_policies(&saved);
+	ret = bench_cmwq2_apply(profile);
+	bench_cmwq2_set_policies(&saved);
 	return ret;
 }
 
@@ -163,12 +158,14 @@ static int bench_cmwq2_begin(struct bench_slot *slot)
 
 	bench_cmwq2_get_policies(&slot->saved);
 	if (slot->profile) {
-		ret = cmwq2_policy_set("profile", slot->profile);
-		if (ret)
+		ret = bench_cmwq2_apply(slot->profile);
+		if (ret) {
+			bench_cmwq2_set_policies(&slot->saved);
 			return ret;
+		}
 	}
 	bench_cmwq2_get_policies(&slot->used);
-	bench_cmwq2_count(slot, &slot->before);
+	bench_count(slot, &slot->before);
 	return 0;
 }
 
@@ -194,16 +191,8 @@ static void bench_cmwq2_drain(union bench_wq wq)
 
 static void bench_cmwq2_end(struct bench_slot *slot, struct bench_sample *sample)
 {
-	struct bench_pool_counts *counts = &sample->counts;
-
-	bench_cmwq2_count(slot, counts);
-	counts->kicks -= slot->before.kicks;
-	counts->coalesced -= slot->before.coalesced;
-	counts->created -= slot->before.created;
-	counts->cm_wakeups -= slot->before.cm_wakeups;
-	counts->scan_wakeups -= slot->before.scan_wakeups;
-	counts->maydays -= slot->before.maydays;
-
+	bench_count(slot, &sample->counts);
+	bench_counts_sub(&sample->counts, &slot->before);
 	if (slot->profile)
 		bench_cmwq2_set_policies(&slot->saved);
 }

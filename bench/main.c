@@ -51,6 +51,7 @@ static const struct bench_workload * const bench_workloads[] = {
 	&bench_create,
 	&bench_flush,
 	&bench_drain,
+	&bench_burst,
 };
 
 /**

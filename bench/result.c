@@ -70,8 +70,14 @@ void bench_line(struct bench_text *text, const char *fmt, ...)
 	bench_end_line(text);
 }
 
-static void bench_add_value(struct bench_text *text, const char *key, const char *suffix,
-			    u64 value)
+/**
+ * bench_add_value - add a figure to the line
+ * @text: the text
+ * @key: its name
+ * @suffix: the rest of its name
+ * @value: BENCH_NONE if there is none
+ */
+void bench_add_value(struct bench_text *text, const char *key, const char *suffix, u64 value)
 {
 	if (value == BENCH_NONE)
 		bench_add(text, " %s%s=-", key, suffix);
@@ -79,8 +85,14 @@ static void bench_add_value(struct bench_text *text, const char *key, const char
 		bench_add(text, " %s%s=%llu", key, suffix, value);
 }
 
-static void bench_add_ratio(struct bench_text *text, const char *key, const char *suffix,
-			    u64 ratio)
+/**
+ * bench_add_ratio - the same for a ratio
+ * @text: the text
+ * @key: its name
+ * @suffix: the rest of its name
+ * @ratio: in units of 1/BENCH_RATIO_ONE
+ */
+void bench_add_ratio(struct bench_text *text, const char *key, const char *suffix, u64 ratio)
 {
 	u32 part;
 	u64 whole;
@@ -91,14 +103,6 @@ static void bench_add_ratio(struct bench_text *text, const char *key, const char
 	}
 	whole = div_u64_rem(ratio, BENCH_RATIO_ONE, &part);
 	bench_add(text, " %s%s=%llu.%04u", key, suffix, whole, part);
-}
-
-static void bench_add_counts(struct bench_text *text, const struct bench_pool_counts *counts)
-{
-	bench_add(text, " kicks=%llu coalesced=%llu created=%llu",
-		  counts->kicks, counts->coalesced, counts->created);
-	bench_add(text, " cm_wakeups=%llu scan_wakeups=%llu maydays=%llu",
-		  counts->cm_wakeups, counts->scan_wakeups, counts->maydays);
 }
 
 static void bench_format_header(struct bench_text *text, const struct bench_run *run)
@@ -156,7 +160,7 @@ static void bench_format_round(struct bench_text *text, const struct bench_slot 
 		bench_add_value(text, workload->figures[f], "", sample->figure[f]);
 	bench_add(text, " queued=%llu", sample->queued);
 	if (bench_has_counts(slot))
-		bench_add_counts(text, &sample->counts);
+		bench_format_counts(text, &sample->counts);
 	bench_end_line(text);
 }
 
@@ -212,27 +216,6 @@ static void bench_format_figure(struct bench_text *text, const struct bench_run 
 		bench_format_ratio(text, slot, native, figure, values);
 	if (floor)
 		bench_format_ratio(text, slot, floor, figure, values);
-}
-
-static void bench_format_totals(struct bench_text *text, const struct bench_slot *slot)
-{
-	struct bench_pool_counts counts = { };
-	unsigned int i;
-	u64 queued = 0;
-
-	for (i = 0; i < slot->cfg->rounds; i++) {
-		const struct bench_sample *sample = &slot->samples[i];
-
-		queued += sample->queued;
-		counts.kicks += sample->counts.kicks;
-		counts.coalesced += sample->counts.coalesced;
-		counts.created += sample->counts.created;
-		counts.cm_wakeups += sample->counts.cm_wakeups;
-		counts.scan_wakeups += sample->counts.scan_wakeups;
-		counts.maydays += sample->counts.maydays;
-	}
-	bench_add_ratio(text, "kicks_per_item", "", bench_ratio(counts.kicks, queued));
-	bench_add_counts(text, &counts);
 }
 
 static void bench_format_engine(struct bench_text *text, const struct bench_run *run,

@@ -152,7 +152,7 @@ static ssize_t config_workload_store(struct kobject *kobj, struct kobj_attribute
 	int ret;
 
 	if (!workload) {
-		pr_err("config_workload: '%.*s' is none of roundtrip, create, flush, drain\n",
+		pr_err("config_workload: '%.*s' is none of roundtrip, create, flush, drain, burst\n",
 		       (int)strcspn(buf, "\n"), buf);
 		return -EINVAL;
 	}
@@ -272,7 +272,7 @@ static int bench_parse_engines(char *list, struct bench_config *cfg)
 			return -EINVAL;
 		}
 		if (strlen(name) >= BENCH_NAME_LEN || !bench_find_engine(name, &profile)) {
-			pr_err("config_engines: '%s' is none of native, cmwq2, cmwq2:PROFILE, floor\n",
+			pr_err("config_engines: '%s' is none of native, cmwq2, cmwq2:PROFILE, cmwq2:POLICY=VALUE+..., floor\n",
 			       name);
 			return -EINVAL;
 		}

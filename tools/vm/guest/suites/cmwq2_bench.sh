@@ -6,7 +6,7 @@
 . /harness/bench.sh
 
 SMALL="rounds=2 items=50 warmup=5 producers=2 queues=20 in_flight=40 calls=3"
-WORKLOADS="roundtrip create flush drain"
+WORKLOADS="roundtrip create flush drain burst"
 
 # What is wrong with the result, in words; nothing if it is whole.
 flaws() {
@@ -118,6 +118,34 @@ interrupted() { # interrupted WORKLOAD
 	verify "interrupted_$1" "$said" [ "$said" = none ]
 }
 
+# Policies of a turn's own; what was in force is in force again.
+policies() {
+	local a=cmwq2:claim=kicked_list+wake=locked b=cmwq2:wake=locked before said=ok
+	before=$(cat /sys/module/cmwq2/parameters/profile)
+	default
+	configure_bench $SMALL workload=burst engines=$a,$b || said="refused"
+	echo 1 > $BENCH/run
+	grep -q "name=$a .* claim=kicked_list wake=locked" $BENCH/result || said="not in force: $a"
+	grep -q "name=$b .* claim=none wake=locked" $BENCH/result || said="not in force: $b"
+	[ "$(cat /sys/module/cmwq2/parameters/profile)" = "$before" ] || said="still in force"
+	verify policies "$said" [ "$said" = ok ]
+}
+
+# What pool->lock costs is in the result if it is counted, and only then.
+lock_stat() {
+	local said=ok
+	default
+	configure_bench $SMALL engines=native,cmwq2
+	echo 1 > $BENCH/run
+	grep -q lock_held_ns $BENCH/result && said="counted while off"
+	echo Y > /sys/module/cmwq2/parameters/lock_stat
+	echo 1 > $BENCH/run
+	echo N > /sys/module/cmwq2/parameters/lock_stat
+	grep -q "^engine=1 .* wakeups_per_item=[0-9.]* lock_contended_share=[0-9.]* lock_held_ns_each=[1-9]" $BENCH/result ||
+		said="not in the result"
+	verify lock_stat "$said" [ "$said" = ok ]
+}
+
 begin cmwq2_bench
 if load cmwq2 && load cmwq2_bench; then
 	for workload in $WORKLOADS; do
@@ -134,8 +162,10 @@ if load cmwq2 && load cmwq2_bench; then
 	refused in_flight "" 0 10001 -1 0x10000000000
 	refused calls "" 0 1001 -1 few
 	refused rounds "" 0 1001
-	refused engines "" bogus floor: native:mainline-7.3 cmwq2:bogus
+	refused engines "" bogus floor: native:mainline-7.3 cmwq2:bogus cmwq2:claim=bogus cmwq2:claim= cmwq2:min_idle=3 cmwq2:claim=none+
 	default_engines
+	policies
+	lock_stat
 	for workload in create flush drain; do no_run $workload workload=$workload engines=native,floor; done
 	no_run producers producers=8 items=1000000 engines=native
 	no_run in_flight workload=flush in_flight=10000 calls=1000 engines=native

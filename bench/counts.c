@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What cmwq2's pools have counted: who was kicked and woken, and what pool->lock
+ * cost while the engine's parameter lock_stat is Y.
+ */
+#include <linux/build_bug.h>
+#include <linux/cpumask.h>
+#include <linux/kernel.h>
+#include <linux/string.h>
+
+#include "bench.h"
+
+static const struct bench_count {
+	const char	*name;
+	bool		of_lock;
+	size_t		offset;
+} bench_counts[BENCH_NR_COUNTS] = {
+#define BENCH_POOL_COUNT(name)	{ #name, false, offsetof(struct cmwq2_pool_stats, name) }
+#define BENCH_LOCK_COUNT(as, name)	{ as, true, offsetof(struct cmwq2_lock_stats, name) }
+	[BENCH_COUNT_KICKS]	= BENCH_POOL_COUNT(kicks),
+	[BENCH_COUNT_COALESCED]	= BENCH_POOL_COUNT(coalesced),
+	[BENCH_COUNT_CREATED]	= BENCH_POOL_COUNT(created),
+	[BENCH_COUNT_CM]	= BENCH_POOL_COUNT(cm_wakeups),
+	[BENCH_COUNT_SCAN]	= BENCH_POOL_COUNT(scan_wakeups),
+	[BENCH_COUNT_MAYDAYS]	= BENCH_POOL_COUNT(maydays),
+	[BENCH_COUNT_WOKEN]	= BENCH_POOL_COUNT(woken),
+	[BENCH_COUNT_IN_VAIN]	= BENCH_POOL_COUNT(in_vain),
+	[BENCH_COUNT_ACQUIRED]	= BENCH_LOCK_COUNT("lock_acquired", acquired),
+	[BENCH_COUNT_CONTENDED]	= BENCH_LOCK_COUNT("lock_contended", contended),
+	[BENCH_COUNT_HELD]	= BENCH_LOCK_COUNT("lock_held_ns", held_ns),
+	[BENCH_COUNT_WAIT]	= BENCH_LOCK_COUNT("lock_wait_ns", wait_ns),
+	[BENCH_COUNT_PICKS]	= BENCH_LOCK_COUNT("picks", picks),
+	[BENCH_COUNT_PICK]	= BENCH_LOCK_COUNT("pick_ns", pick_ns),
+};
+
+/* The engine counts in both. */
+static_assert(sizeof(unsigned long) == sizeof(u64));
+
+static void bench_count_pool(struct bench_pool_counts *sum, const struct cmwq2_pool_stats *pool,
+			     const struct cmwq2_lock_stats *lock)
+{
+	unsigned int i;
+
+	for (i = 0; i < BENCH_NR_COUNTS; i++) {
+		const char *from = bench_counts[i].of_lock ? (const char *)lock :
+							     (const char *)pool;
+
+		sum->value[i] += *(const u64 *)(from + bench_counts[i].offset);
+	}
+}
+
+static bool bench_was_counted(const struct bench_slot *slot, unsigned int before, int id)
+{
+	struct cmwq2_pool_stats other;
+	unsigned int i;
+
+	for (i = 0; i < before; i++)
+		if (!cmwq2_pool_stats(slot->wq.cmwq2, slot->items[i].cpu, &other) &&
+		    other.id == id)
+			return true;
+	return false;
+}
+
+/**
+ * bench_count - what the pools behind a queue have counted up to now
+ * @slot: whose queue it is
+ * @sum: filled in
+ *
+ * The first items have all the CPUs that any has. CPUs may share a pool, which
+ * is then counted once.
+ */
+void bench_count(const struct bench_slot *slot, struct bench_pool_counts *sum)
+{
+	struct cmwq2_pool_stats pool;
+	struct cmwq2_lock_stats lock;
+	unsigned int i;
+
+	memset(sum, 0, sizeof(*sum));
+	if (!slot->cfg->workload->has_queue)
+		return;
+	for (i = 0; i < min(slot->nr_items, num_possible_cpus()); i++) {
+		int cpu = slot->items[i].cpu;
+
+		if (!cmwq2_pool_stats(slot->wq.cmwq2, cpu, &pool) &&
+		    !cmwq2_lock_stats(slot->wq.cmwq2, cpu, &lock) &&
+		    !bench_was_counted(slot, i, pool.id))
+			bench_count_pool(sum, &pool, &lock);
+	}
+}
+
+/**
+ * bench_counts_sub - what was counted since
+ * @counts: now, and the difference afterwards
+ * @before: then
+ */
+void bench_counts_sub(struct bench_pool_counts *counts, const struct bench_pool_counts *before)
+{
+	unsigned int i;
+
+	/* Ticks become ns by a ratio that is known better as time goes by. */
+	for (i = 0; i < BENCH_NR_COUNTS; i++)
+		counts->value[i] -= min(before->value[i], counts->value[i]);
+}
+
+static void bench_counts_add(struct bench_pool_counts *sum, const struct bench_pool_counts *counts)
+{
+	unsigned int i;
+
+	for (i = 0; i < BENCH_NR_COUNTS; i++)
+		sum->value[i] += counts->value[i];
+}
+
+/**
+ * bench_format_counts - write down what was counted, the lock's counts only if there are any
+ * @text: the text
+ * @counts: difference
+ */
+void bench_format_counts(struct bench_text *text, const struct bench_pool_counts *counts)
+{
+	unsigned int i;
+
+	for (i = 0; i < BENCH_NR_COUNTS; i++)
+		if (!bench_counts[i].of_lock || counts->value[BENCH_COUNT_ACQUIRED])
+			bench_add_value(text, bench_counts[i].name, "", counts->value[i]);
+}
+
+static void bench_format_share(struct bench_text *text, const char *key, u64 value, u64 of)
+{
+	bench_add_ratio(text, key, "", bench_ratio(value, of));
+}
+
+/**
+ * bench_format_totals - the counts of all rounds, and what they mean for an item
+ * @text: the text
+ * @slot: whose they are
+ */
+void bench_format_totals(struct bench_text *text, const struct bench_slot *slot)
+{
+	struct bench_pool_counts sum = { };
+	const u64 *value = sum.value;
+	unsigned int i;
+	u64 queued = 0;
+
+	for (i = 0; i < slot->cfg->rounds; i++) {
+		queued += slot->samples[i].queued;
+		bench_counts_add(&sum, &slot->samples[i].counts);
+	}
+	bench_format_share(text, "kicks_per_item", value[BENCH_COUNT_KICKS], queued);
+	bench_format_share(text, "wakeups_per_item", value[BENCH_COUNT_WOKEN], queued);
+	if (value[BENCH_COUNT_ACQUIRED]) {
+		bench_format_share(text, "lock_contended_share", value[BENCH_COUNT_CONTENDED],
+				   value[BENCH_COUNT_ACQUIRED]);
+		bench_format_share(text, "lock_held_ns_each", value[BENCH_COUNT_HELD],
+				   value[BENCH_COUNT_ACQUIRED]);
+		bench_format_share(text, "lock_wait_ns_each", value[BENCH_COUNT_WAIT],
+				   value[BENCH_COUNT_ACQUIRED]);
+		bench_format_share(text, "pick_ns_each", value[BENCH_COUNT_PICK],
+				   value[BENCH_COUNT_PICKS]);
+	}
+	bench_format_counts(text, &sum);
+}
