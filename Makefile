@@ -2,12 +2,12 @@
 # Verbs for people. What is built, and how, is in Kbuild; what runs it is in tools/vm.
 
 # The knobs, which the verbs read from the environment.
-export KDIR KERNEL KERNEL_SRC VM SUITE ITEMS ROUNDS CYCLES FREEZES V W WRITE CMWQ2_CACHE
+export KDIR KERNEL KERNEL_SRC VM SUITE NAME ITEMS ROUNDS CYCLES FREEZES V W WRITE CMWQ2_CACHE
 ifneq ($(origin CC),default)
 export CC
 endif
 
-VERBS := modules check check-harness check-compat style parity cost soak demo dump shell kernels clean distclean
+VERBS := modules check check-harness check-compat style parity cost soak experiment experiments demo dump shell kernels clean distclean
 
 help:
 	@sed -n 's/^## \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
@@ -35,6 +35,11 @@ $(VERBS):
 ##                                1000000 items through every kind of queue (cmwq2_stress) and 200 rounds of insmod,
 ##                                run, rmmod (cmwq2_load) on debug; a CPU that goes and comes 500 times
 ##                                (cmwq2_hotplug) and 100 freezes (cmwq2_freezer) on x86-debug; over an hour
+## make experiment NAME=n [VM=v] [WRITE=1]
+## make experiments [VM=v] [WRITE=1]
+##                                questions that the mails argue about, answered by running something: kick-vs-cull,
+##                                claims, coalescing, rescuer, wakeup-cost, switching; all of them 15 minutes warm;
+##                                WRITE=1 puts what they print into Documentation/experiments.rst
 ## make shell [VM=v] [KERNEL=s]   a console in a booted kernel with the modules in /modules
 ## make dump                      tools/wq_dump.py, taken from outside a busy x86 guest
 ## make kernels [VM=v] [KERNEL=s] only build the kernels; uml and debug 3 minutes each, x86 8, x86-debug 15

@@ -1,0 +1,393 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""The experiments of Documentation/experiments.rst: what each runs, and what its numbers say.
+
+An experiment is a list of runs of cmwq2_bench in one boot, or a KUnit suite. Nothing here boots anything, that is
+tools/vm/experiment.py; here is what is run, and a judge that makes a table and a conclusion of what came back. Figures
+are compared round by round, within one boot: a ratio is the median over the rounds, with a 95 % interval from a
+bootstrap of that median. It is called a difference only if the interval excludes 1.
+"""
+
+import math
+import random
+import re
+import statistics
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Callable, Iterable, Optional, Sequence
+
+CLAIMS = ("none", "kicked_list", "kicked_first", "leave_idle", "kicked_flag")
+QUEUES = ("percpu", "unbound")
+BURSTS = (1, 2, 4, 8, 16, 64)
+COSTS_US = (0, 1, 5, 20)
+RESCUES = ("slurp", "cursor", "restart")
+PENDING = (1000, 10000, 100000)
+SWITCHES = 10000
+RESAMPLES = 2000
+
+
+class ExperimentError(Exception):
+    """What came back is not what was asked for: one line."""
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A median with its 95 % interval, or of few values the extremes."""
+
+    median: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.median:.3f} [{self.low:.3f}..{self.high:.3f}]"
+
+    def verdict(self, more: str, less: str) -> str:
+        """What a ratio says."""
+        if self.low > 1:
+            return more
+        return less if self.high < 1 else "no difference seen"
+
+
+def spread(values: Sequence[float]) -> Spread:
+    """Of the values of several rounds. The same values give the same interval every time."""
+    if not values:
+        raise ExperimentError("no values to compare")
+    middle = statistics.median(values)
+    if len(values) < 5:
+        return Spread(middle, min(values), max(values))
+    dice = random.Random(len(values))
+    medians = sorted(statistics.median(dice.choices(values, k=len(values))) for _ in range(RESAMPLES))
+    return Spread(middle, medians[round(0.025 * RESAMPLES)], medians[round(0.975 * RESAMPLES) - 1])
+
+
+@dataclass
+class Finding:
+    """What an experiment has shown."""
+
+    columns: Sequence[str]
+    rows: list
+    conclusion: str
+    data: dict = field(default_factory=dict)
+    failed: bool = False
+
+    def table(self) -> str:
+        """For people."""
+        lines = [self.columns, *self.rows]
+        widths = [max(len(str(line[i])) for line in lines) for i in range(len(self.columns))]
+        return "\n".join("  ".join([str(line[0]).ljust(widths[0]),
+                                    *(str(cell).rjust(width) for cell, width in zip(line[1:], widths[1:]))]).rstrip()
+                         for line in lines)
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """@steps are lines for tools/vm/guest/job-experiment.sh, @suites a glob of KUnit suites, and @judge looks at the
+    parsed results of the one by name, or at the KTAP texts of the other. @model: `make model` belongs to it."""
+
+    question: str
+    judge: Callable[[dict], Finding]
+    steps: Sequence[str] = ()
+    suites: str = ""
+    parameters: str = ""
+    vehicles: Sequence[str] = ("uml",)
+    model: bool = False
+
+
+def engine(**policies: str) -> str:
+    """The benchmark's name for cmwq2 under some policies."""
+    return "cmwq2:" + "+".join(f"{name}={value}" for name, value in policies.items())
+
+
+def claim_engine(claim: str) -> str:
+    """With the wakeup where mainline has it today."""
+    return engine(claim=claim, wake="deferred")
+
+
+def rounds_of(document: dict, name: str) -> list:
+    """The rounds of one engine, in order."""
+    names = document["header"]["engines"]
+    if name not in names:
+        raise ExperimentError(f"the result has no engine {name}")
+    index = names.index(name)
+    return sorted((record for record in document["rounds"] if record["engine"] == index),
+                  key=lambda record: record["round"])
+
+
+def values_of(document: dict, name: str, key: str, per: Optional[str] = None) -> list:
+    """A figure of each round, or what of it falls to one of @per."""
+    values = []
+    for record in rounds_of(document, name):
+        value, divisor = record.get(key), record.get(per) if per else 1
+        if value is None or divisor is None:
+            raise ExperimentError(f"{name}: round {record['round']} has no {key if value is None else per}")
+        values.append(value / divisor if divisor else math.nan)
+    return values
+
+
+def ratios(document: dict, name: str, to: str, key: str, per: Optional[str] = None) -> Spread:
+    """@name's figure in terms of @to's of the same round."""
+    pairs = zip(values_of(document, name, key, per), values_of(document, to, key, per))
+    return spread([a / b for a, b in pairs if b and not math.isnan(a) and not math.isnan(b)])
+
+
+def number(value: float) -> str:
+    """A count or a time, with no more digits than it has."""
+    if math.isnan(value):
+        return "-"
+    return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+
+
+def median_of(document: dict, name: str, key: str, per: Optional[str] = None) -> float:
+    """Over the rounds that have one."""
+    values = [value for value in values_of(document, name, key, per) if not math.isnan(value)]
+    return statistics.median(values) if values else math.nan
+
+
+# --- claims
+
+def _claims_row(queue: str, claim: str, plain: dict, counted: dict) -> tuple:
+    name, none = claim_engine(claim), claim_engine("none")
+    created = sum(values_of(plain, name, "created"))
+    return (queue, claim, f"{median_of(plain, name, 'woken', 'queued'):.3f}", created,
+            number(median_of(counted, name, "lock_held_ns", "lock_acquired")),
+            ratios(counted, name, none, "lock_held_ns", "lock_acquired"),
+            number(median_of(counted, name, "pick_ns", "picks")), ratios(counted, name, none, "pick_ns", "picks"),
+            ratios(plain, name, none, "rate"))
+
+
+def judge_claims(steps: dict) -> Finding:
+    """Five ways to keep a picked worker, and whether the flag is slower than the list."""
+    rows, data, said = [], {}, []
+    flag, parked = claim_engine("kicked_flag"), claim_engine("kicked_list")
+    for queue in QUEUES:
+        plain, counted = steps[queue], steps[f"{queue}-counted"]
+        rows += [_claims_row(queue, claim, plain, counted) for claim in CLAIMS]
+        pick, rate = ratios(counted, flag, parked, "pick_ns", "picks"), ratios(plain, flag, parked, "rate")
+        held = ratios(counted, flag, parked, "lock_held_ns", "lock_acquired")
+        data[queue] = {"flag_to_list": {"pick": str(pick), "held": str(held), "rate": str(rate)}}
+        said.append(f"{queue}: a pick {pick} ({pick.verdict('slower', 'faster')}), the lock held {held} "
+                    f"({held.verdict('longer', 'shorter')}), items/s {rate} ({rate.verdict('more', 'fewer')})")
+    return Finding(("queue", "claim", "woken/item", "started", "held ns", "to none", "pick ns", "to none",
+                    "items/s to none"), rows, "The flag against the list: " + "; ".join(said) + ".", data)
+
+
+def claims_steps() -> list:
+    """Counting costs time of its own: the rate comes from runs without."""
+    engines = ",".join(claim_engine(claim) for claim in CLAIMS)
+    return [f"{queue}{'-counted' if counted == 'Y' else ''} .lock_stat={counted} workload=roundtrip queue={queue} "
+            f"engines={engines} items=5000 warmup=500 rounds=25" for queue in QUEUES for counted in "NY"]
+
+
+# --- coalescing
+
+def judge_coalescing(steps: dict) -> Finding:
+    """Workers woken by N back-to-back enqueues."""
+    rows, most, started = [], {}, {}
+    for queue in QUEUES:
+        for count in BURSTS:
+            document = steps[f"{queue}-{count}"]
+            calls = document["header"]["calls"]
+            woken = {claim: statistics.median(values_of(document, claim_engine(claim), "woken")) / calls
+                     for claim in CLAIMS}
+            for claim in CLAIMS:
+                most[queue, claim] = max(most.get((queue, claim), 0), woken[claim])
+                started[queue, claim] = (started.get((queue, claim), 0)
+                                         + sum(values_of(document, claim_engine(claim), "created")))
+            rows.append((queue, count, *(f"{woken[claim]:.2f}" for claim in CLAIMS)))
+        rows.append((queue, "started", *(started[queue, claim] for claim in CLAIMS)))
+    said = [f"{queue}: at most " + ", ".join(f"{most[queue, claim]:.1f} ({claim})" for claim in CLAIMS)
+            for queue in QUEUES]
+    return Finding(("queue", "N", *CLAIMS), rows, "Workers woken by one burst, " + "; ".join(said) + ".",
+                   {"most": {f"{queue} {claim}": value for (queue, claim), value in most.items()}})
+
+
+def coalescing_steps() -> list:
+    """One burst at a time, the workers asleep before each."""
+    engines = ",".join(claim_engine(claim) for claim in CLAIMS)
+    return [f"{queue}-{count} workload=burst queue={queue} engines={engines} in_flight={count} calls=20 rounds=9"
+            for queue in QUEUES for count in BURSTS]
+
+
+# --- the cost of a wakeup
+
+LOCKED, DEFERRED, EVERYWHERE = (engine(claim="none", wake=wake) for wake in ("locked", "deferred", "everywhere"))
+
+
+def judge_wakeup_cost(steps: dict) -> Finding:
+    """What waking after the lock gains, by what a wakeup costs."""
+    rows, gains = [], {}
+    for queue in QUEUES:
+        for cost in COSTS_US:
+            document = steps[f"{queue}-{cost}"]
+            gain = ratios(document, DEFERRED, LOCKED, "rate")
+            gains[queue, cost] = gain
+            rows.append((queue, cost, number(median_of(document, LOCKED, "rate")), gain,
+                         gain.verdict("gain", "loss"), ratios(document, DEFERRED, LOCKED, "p95_ns"),
+                         ratios(document, EVERYWHERE, LOCKED, "rate")))
+    said = [f"{queue} " + ", ".join(f"{100 * (gains[queue, cost].median - 1):+.0f} % at {cost} us"
+                                    + ("" if gains[queue, cost].verdict("x", "x") == "x" else " (none seen)")
+                                    for cost in COSTS_US) for queue in QUEUES]
+    return Finding(("queue", "cost us", "locked items/s", "deferred to locked", "", "p95 to locked",
+                    "everywhere to locked"), rows, "Items/s gained by deferring: " + "; ".join(said) + ".",
+                   {f"{queue} {cost}": str(gain) for (queue, cost), gain in gains.items()})
+
+
+def wakeup_cost_steps() -> list:
+    """The same interleaved rounds for each cost, all in one boot."""
+    engines = ",".join((LOCKED, DEFERRED, EVERYWHERE))
+    return [f"{queue}-{cost} .wake_cost_us={cost} workload=roundtrip queue={queue} engines={engines} "
+            f"items={5000 if cost < 5 else 2000} warmup=500 rounds=25" for queue in QUEUES for cost in COSTS_US]
+
+
+# --- the rescuer
+
+def growth(small: float, large: float, factor: float) -> float:
+    """The power of N that time grows with: 1 is linear, 2 quadratic."""
+    return math.log(large / small) / math.log(factor)
+
+
+def judge_rescuer(steps: dict) -> Finding:
+    """Time to rescue N items among N of others."""
+    rows, powers = [], {}
+    for rescue in RESCUES:
+        name, spans = engine(rescue=rescue), []
+        for count in PENDING:
+            spans.append(spread(values_of(steps[str(count)], name, "rescue_ns")))
+        powers[rescue] = growth(spans[0].median, spans[-1].median, PENDING[-1] / PENDING[0])
+        each = [span.median / count for span, count in zip(spans, PENDING)]
+        rows.append((rescue, *(f"{span.median / 1e6:.2f} [{span.low / 1e6:.2f}..{span.high / 1e6:.2f}]"
+                               for span in spans), f"{each[-1] / each[0]:.2f}", f"{powers[rescue]:.2f}"))
+    said = ", ".join(f"{rescue} {power:.2f}" for rescue, power in powers.items())
+    return Finding(("rescue", *(f"N={count} ms" for count in PENDING), "per item, largest to smallest", "power of N"),
+                   rows, f"Time grows with N to the power of: {said} (1 is linear, 2 quadratic).", powers)
+
+
+def rescuer_steps() -> list:
+    """So few rounds that N without a cursor is done in a minute."""
+    engines = ",".join(engine(rescue=rescue) for rescue in RESCUES)
+    return [f"{count} workload=rescue queue=percpu engines={engines} mem_reclaim=1 in_flight={count} "
+            f"rounds={5 if count < PENDING[-1] else 3}" for count in PENDING]
+
+
+# --- suites
+
+CASE = re.compile(r"^ +(ok|not ok) \d+ (?:- )?(\S+)(?: # SKIP.*)?$")
+
+
+def cases_of(text: str) -> list:
+    """(name, passed) of every case of a KTAP text, and of a case's parameters (case/parameter, passed)."""
+    cases: list = []
+    parameters: list = []
+    for line in text.splitlines():
+        match = CASE.match(line)
+        if not match or "# SKIP" in line:
+            continue
+        passed, name = match[1] == "ok", match[2]
+        if line.startswith("        "):
+            parameters.append((name, passed))
+            continue
+        cases += [(f"{name}/{parameter}", well) for parameter, well in parameters] or [(name, passed)]
+        parameters = []
+    return cases
+
+
+def judge_switching(suites: dict) -> Finding:
+    """Whether anything was lost while policies switched."""
+    rows, failed = [], False
+    for name, text in sorted(suites.items()):
+        cases = cases_of(text)
+        counts = dict(re.findall(r"\b(switches|items)=(\d+)", text))
+        bad = [case for case, passed in cases if not passed]
+        failed = failed or bool(bad) or not cases or int(counts.get("switches", 0)) < SWITCHES
+        rows.append((name, counts.get("switches", "-"), counts.get("items", "-"), len(cases), len(bad)))
+    failed = failed or not rows
+    said = "something was lost, ran twice or out of order" if failed else \
+        "no item was lost, ran twice or overtook another on the ordered queue"
+    return Finding(("suite", "switches", "items", "cases", "failed"), rows,
+                   f"With {SWITCHES} policy switches under load {said}.", failed=failed)
+
+
+def claim_and_wake(case: str) -> tuple:
+    """Of a case's name, which has both as parts."""
+    claim = max((claim for claim in CLAIMS if re.search(rf"(?:^|[/_.]){claim}(?:$|[/_.])", case)), key=len, default="-")
+    wakes = re.findall(r"(?:^|[/_.])(locked|enqueue|process|deferred|everywhere)(?=$|[/_.])", case)
+    return claim, wakes[-1] if wakes else "-"
+
+
+def model_verdicts(report: dict) -> dict:
+    """Of out/model/report.json, by (claim, wake)."""
+    return {(str(policy["claim"]), str(policy["wake"])): {"states": policy["states"], "verdict": policy["verdict"]}
+            for policy in report.get("policies", [])}
+
+
+def judge_kick_vs_cull(results: dict) -> Finding:
+    """Forced schedules on one side, the model on the other."""
+    model = results.pop("model", {})
+    tally: dict = {}
+    for text in results.values():
+        for case, passed in cases_of(text):
+            key = claim_and_wake(case)
+            done, bad = tally.get(key, (0, 0))
+            tally[key] = (done + 1, bad + (not passed))
+    keys = sorted(set(tally) | set(model), key=lambda key: (CLAIMS.index(key[0]) if key[0] in CLAIMS else 9, key[1]))
+    rows = []
+    for key in keys:
+        done, bad = tally.get(key, (0, 0))
+        said = model.get(key, {})
+        rows.append((*key, done or "-", bad if done else "-", said.get("states", "-"), said.get("verdict", "-")))
+    failed = not tally or any(bad for _, bad in tally.values())
+    strands = [" ".join(key) for key in keys if model.get(key, {}).get("verdict") == "violated"]
+    forced = sum(done for done, _ in tally.values())
+    conclusion = (f"Of {forced} forced schedules {sum(bad for _, bad in tally.values())} stranded an item; the model "
+                  + ("was not run" if not model else f"finds {', '.join(strands)} to strand one" if strands
+                     else f"finds none of {len(model)} policies that strands one") + ".")
+    return Finding(("claim", "wake", "schedules", "failed", "states", "model"), rows, conclusion, failed=failed)
+
+
+EXPERIMENTS = {
+    "kick-vs-cull": Experiment("Can the culler reap a worker that was kicked, and strand the item it was kicked for?",
+                               judge_kick_vs_cull, suites="cmwq2_interleave*", model=True),
+    "claims": Experiment("What does each claim cost, and is the flag slower than the list?", judge_claims,
+                         claims_steps()),
+    "coalescing": Experiment("N back-to-back enqueues: how many workers wake?", judge_coalescing, coalescing_steps()),
+    "rescuer": Experiment("How long does a rescuer take for N items among N of others?", judge_rescuer,
+                          rescuer_steps()),
+    "wakeup-cost": Experiment("What is gained by waking after the lock, when a wakeup costs more?",
+                              judge_wakeup_cost, wakeup_cost_steps()),
+    "switching": Experiment("Does a policy switch lose, repeat or reorder an item?", judge_switching,
+                            suites="cmwq2_switch", parameters=f"switch_times={SWITCHES}"),
+}
+
+
+# --- what is written down
+
+def block(name: str, parts: Iterable[tuple]) -> str:
+    """What Documentation/experiments.rst holds of a run: of each (where, finding) the table and the conclusion."""
+    lines = [f".. {name}: from here written by make experiments WRITE=1", "", "::", ""]
+    for where, finding in parts:
+        text = f"{where}\n{finding.table()}\n{finding.conclusion}"
+        lines += [f"    {line}".rstrip() for line in text.splitlines()] + [""]
+    return "\n".join([*lines, f".. {name}: to here", ""])
+
+
+def replace_block(text: str, name: str, new: str) -> str:
+    """@text with the block of @name replaced."""
+    pattern = re.compile(rf"^\.\. {re.escape(name)}: from here .*?^\.\. {re.escape(name)}: to here\n",
+                         re.MULTILINE | re.DOTALL)
+    if len(pattern.findall(text)) != 1:
+        raise ExperimentError(f"the document has no place for {name}, or several")
+    return pattern.sub(lambda _: new, text)
+
+
+def result(name: str, parts: Iterable[tuple]) -> dict[str, Any]:
+    """The same for programs."""
+    return {"schema": "cmwq2-experiment", "schema_version": 1, "name": name, "question": EXPERIMENTS[name].question,
+            "runs": [{"where": where, "columns": list(finding.columns),
+                      "rows": [[str(cell) for cell in row] for row in finding.rows],
+                      "conclusion": finding.conclusion, "data": finding.data, "failed": finding.failed}
+                     for where, finding in parts]}
+
+
+def documented(path: Path) -> list:
+    """The experiments that the document has a place for."""
+    return re.findall(r"^\.\. (\S+): from here ", path.read_text(encoding="utf-8"), re.MULTILINE)

@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: GPL-2.0
+"""`make experiment NAME=…` and `make experiments`: boots what tools/experiments.py describes, prints what it makes of
+it, and leaves out/experiments/NAME.json and NAME.rst."""
+
+import fnmatch
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import accel
+import guest
+import kernel
+import modules
+import suites
+from common import EXIT_FAILED, EXIT_PASSED, HERE, OUT, ROOT, Problem, say, shown, took, write_atomically
+
+sys.path.append(str(ROOT / "tools"))
+import bench_report     # noqa: E402
+import experiments      # noqa: E402
+from experiments import EXPERIMENTS, ExperimentError, Finding       # noqa: E402
+
+RESULTS = OUT / "experiments"
+DOCUMENT = ROOT / "Documentation/experiments.rst"
+MODEL = OUT / "model" / "report.json"
+# Wall clock seconds for booting and for each run of the benchmark, on UML.
+LIMIT = 180
+
+
+def _files(target: kernel.Kernel) -> list:
+    return modules.build(target)
+
+
+def _must_pass(run: guest.Run) -> None:
+    if not run.outcome.passed:
+        raise Problem(f"the guest: {run.outcome} (log: {shown(run.console)})", run.outcome.status)
+
+
+def _bench(name: str, target: kernel.Kernel) -> dict:
+    """The documents of the runs of the benchmark, by step."""
+    steps = EXPERIMENTS[name].steps
+    settings = {"STEPS": "\n".join(_overridden(step) for step in steps)}
+    run = guest.run_job(target, "experiment", f"experiment-{name}-{target.vehicle.name}", _files(target), settings,
+                        limit=LIMIT)
+    _must_pass(run)
+    documents = {}
+    for step in (step.split()[0] for step in steps):
+        path = run.results / "steps" / step
+        try:
+            documents[step] = bench_report.parse(path.read_text(), vehicle=target.vehicle.name)
+        except (OSError, bench_report.ResultError) as error:
+            raise Problem(f"{shown(path)}: {error}") from None
+    return documents
+
+
+def _overridden(step: str) -> str:
+    """@step with ROUNDS and ITEMS, if somebody is in a hurry."""
+    for knob in ("rounds", "items"):
+        value = os.environ.get(knob.upper())
+        if value and f" {knob}=" in step:
+            step += f" {knob}={value}"
+    return step
+
+
+def _suites(name: str, target: kernel.Kernel) -> dict:
+    """The KTAP texts of the suites, by suite."""
+    experiment = EXPERIMENTS[name]
+    names = [suite for suite in suites.kunit_suites() if fnmatch.fnmatchcase(suite, experiment.suites)]
+    if not names:
+        raise Problem(f"{name}: there is no suite {experiment.suites}")
+    settings = suites.settings(names, [])
+    run = guest.run_job(target, "kunit", f"experiment-{name}-{target.vehicle.name}", _files(target),
+                        {**settings, "KUNIT_PARAMETERS": experiment.parameters}, limit=LIMIT)
+    # A case that fails is the result; a guest that does not get there is not.
+    if not run.outcome.passed and set(names) - {path.name for path in (run.results / "ktap").glob("*")}:
+        _must_pass(run)
+    return {suite: (run.results / "ktap" / suite).read_text() for suite in names}
+
+
+def _model() -> dict:
+    """What `make model` has found, by (claim, wake)."""
+    done = subprocess.run([sys.executable, HERE / "vm", "model"], check=False)
+    if not MODEL.exists():
+        raise Problem(f"make model left no {shown(MODEL)} (status {done.returncode})", done.returncode or EXIT_FAILED)
+    return experiments.model_verdicts(json.loads(MODEL.read_text()))
+
+
+def _where(target: kernel.Kernel) -> str:
+    return (f"{target.vehicle.name} ({accel.accelerator(target)}), kernel {target.release}, {guest.CPUS} CPUs, "
+            f"{time.strftime('%Y-%m-%d')}")
+
+
+def _run(name: str, vehicles: list) -> bool:
+    """One experiment on @vehicles; whether what it shows is as it should be."""
+    start, experiment = time.monotonic(), EXPERIMENTS[name]
+    say(f"\n{name}: {experiment.question}")
+    parts = []
+    model = _model() if experiment.model else {}
+    for each in vehicles or experiment.vehicles:
+        target = kernel.provide(kernel.vehicle(each))
+        found: dict = _bench(name, target) if experiment.steps else _suites(name, target)
+        if experiment.model:
+            found["model"] = model
+        try:
+            finding: Finding = experiment.judge(found)
+        except (ExperimentError, KeyError) as error:
+            raise Problem(f"{name}: {error}") from None
+        parts.append((_where(target), finding))
+        say(f"\n{parts[-1][0]}\n{finding.table()}\n{finding.conclusion}")
+    write_atomically(RESULTS / f"{name}.json", json.dumps(experiments.result(name, parts), indent=2) + "\n")
+    write_atomically(RESULTS / f"{name}.rst", experiments.block(name, parts))
+    say(f"\n{shown(RESULTS / name)}.json, .rst, {took(start)}")
+    return not any(finding.failed for _, finding in parts)
+
+
+def _write(name: str) -> None:
+    try:
+        text = experiments.replace_block(DOCUMENT.read_text(), name, (RESULTS / f"{name}.rst").read_text())
+    except ExperimentError as error:
+        raise Problem(f"{shown(DOCUMENT)}: {error}") from None
+    write_atomically(DOCUMENT, text)
+    say(f"  {shown(DOCUMENT)}: {name} is replaced")
+
+
+def experiment(names: list, vehicles: list, write: bool) -> int:
+    """Run @names; the exit status. With @write the document gets what they printed."""
+    start, bad = time.monotonic(), []
+    for name in names:
+        if name not in EXPERIMENTS:
+            raise Problem(f"NAME={name} is no experiment; allowed: {', '.join(EXPERIMENTS)}")
+    for each in vehicles:
+        kernel.vehicle(each)
+    for name in names:
+        path: Path = RESULTS / f"{name}.json"
+        path.unlink(missing_ok=True)
+        try:
+            if not _run(name, vehicles):
+                bad.append(name)
+        except Problem as problem:
+            if len(names) == 1:
+                raise
+            say(f"cmwq2: {name}: {problem}")
+            bad.append(name)
+            continue
+        if write:
+            _write(name)
+    if len(names) > 1:
+        say(f"\n{len(names) - len(bad)} of {len(names)} experiments in {took(start)}"
+            + (f"; not as they should be: {', '.join(bad)}" if bad else ""))
+    return EXIT_FAILED if bad else EXIT_PASSED
