@@ -117,9 +117,9 @@ static bool cmwq2_try_activate_first(struct cmwq2_pwq *pwq, bool fill)
 static void cmwq2_lock_other_pool(struct cmwq2_pool **locked, struct cmwq2_pool *pool,
 				  struct cmwq2_wake_list *wl)
 {
-	raw_spin_unlock(&(*locked)->lock);
+	cmwq2_pool_unlock(*locked);
 	cmwq2_wake_up(wl);
-	raw_spin_lock(&pool->lock);
+	cmwq2_pool_lock(pool);
 	*locked = pool;
 }
 
@@ -211,7 +211,7 @@ static bool cmwq2_fill_one(struct cmwq2_pwq *pwq)
 	CMWQ2_DEFINE_WAKE_LIST(wl);
 	bool started;
 
-	raw_spin_lock_irq(&pwq->pool->lock);
+	cmwq2_pool_lock_irq(pwq->pool);
 	started = cmwq2_try_activate_first(pwq, true);
 	if (started)
 		cmwq2_kick_pool_pick(pwq->pool, CMWQ2_KICK_OTHER, &wl);
@@ -238,7 +238,7 @@ void cmwq2_unplug_oldest(struct cmwq2_wq *wq)
 
 	lockdep_assert_held(&wq->mutex);
 
-	raw_spin_lock_irq(&pwq->pool->lock);
+	cmwq2_pool_lock_irq(pwq->pool);
 	if (pwq->plugged) {
 		pwq->plugged = false;
 		/* The one that finds no slot puts the pwq in line for the next. */

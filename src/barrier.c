@@ -112,7 +112,7 @@ static bool cmwq2_start_wait(struct cmwq2_work *work, struct cmwq2_barrier *barr
 		return false;
 	}
 
-	raw_spin_lock_irq(&pool->lock);
+	cmwq2_pool_lock_irq(pool);
 	pwq = cmwq2_work_pwq(work);
 	if (!pwq) {
 		busy = cmwq2_find_executing(pool, work);
@@ -124,7 +124,7 @@ static bool cmwq2_start_wait(struct cmwq2_work *work, struct cmwq2_barrier *barr
 	if (pwq)
 		cmwq2_insert_barrier(pwq, barrier, work, busy);
 	barrier->bh_pool = pool->bh ? pool : NULL;
-	raw_spin_unlock_irq(&pool->lock);
+	cmwq2_pool_unlock_irq(pool);
 	/* The item may be done and its queue gone, but for RCU. */
 	if (pwq)
 		cmwq2_annotate_wait(pwq->wq, work, func, cancelled);

@@ -144,7 +144,7 @@ static void cmwq2_bh_serve(struct tasklet_struct *tasklet)
 	int served = 0;
 
 	cmwq2_bh_lock(bh);
-	raw_spin_lock_irq(&pool->lock);
+	cmwq2_pool_lock_irq(pool);
 	cmwq2_worker_leave_idle(&bh->worker);
 	WRITE_ONCE(bh->runner, current);
 	while ((work = cmwq2_bh_first(pool))) {
@@ -157,7 +157,7 @@ static void cmwq2_bh_serve(struct tasklet_struct *tasklet)
 	cmwq2_worker_enter_idle(&bh->worker);
 	/* What is left gets a softirq of its own, back home if this is not. */
 	cmwq2_kick_pool_pick(pool, CMWQ2_KICK_OTHER, NULL);
-	raw_spin_unlock_irq(&pool->lock);
+	cmwq2_pool_unlock_irq(pool);
 	cmwq2_bh_unlock(bh);
 }
 
@@ -230,10 +230,10 @@ int cmwq2_bh_pool_init(struct cmwq2_pool *pool)
 	mutex_lock(&cmwq2_attach_mutex);
 	list_add_tail(&worker->node, &pool->workers);
 	mutex_unlock(&cmwq2_attach_mutex);
-	raw_spin_lock_irq(&pool->lock);
+	cmwq2_pool_lock_irq(pool);
 	pool->nr_workers++;
 	cmwq2_worker_enter_idle(worker);
-	raw_spin_unlock_irq(&pool->lock);
+	cmwq2_pool_unlock_irq(pool);
 	return 0;
 }
 
@@ -250,11 +250,11 @@ void cmwq2_bh_pool_exit(struct cmwq2_pool *pool)
 	mutex_lock(&cmwq2_attach_mutex);
 	list_del_init(&worker->node);
 	mutex_unlock(&cmwq2_attach_mutex);
-	raw_spin_lock_irq(&pool->lock);
+	cmwq2_pool_lock_irq(pool);
 	WARN_ON(!list_empty(&pool->worklist));
 	cmwq2_worker_leave_idle(worker);
 	pool->nr_workers--;
-	raw_spin_unlock_irq(&pool->lock);
+	cmwq2_pool_unlock_irq(pool);
 	kfree(pool->bh);
 }
 

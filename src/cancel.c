@@ -57,7 +57,7 @@ static int cmwq2_try_grab(struct cmwq2_work *work, bool delayed)
 	rcu_read_lock();
 	pool = cmwq2_work_pool(work);
 	if (pool) {
-		raw_spin_lock(&pool->lock);
+		cmwq2_pool_lock(pool);
 		/*
 		 * An item is put on, moved between and taken off a pwq's lists
 		 * under that pool's lock. If it points to a pwq of the pool we
@@ -68,7 +68,7 @@ static int cmwq2_try_grab(struct cmwq2_work *work, bool delayed)
 			cmwq2_unqueue(work, pwq, &wl);
 			ret = 1;
 		}
-		raw_spin_unlock(&pool->lock);
+		cmwq2_pool_unlock(pool);
 		cmwq2_wake_up(&wl);
 	}
 	rcu_read_unlock();

@@ -251,10 +251,10 @@ bool cmwq2_wq_is_empty(struct cmwq2_wq *wq)
 
 	mutex_lock(&wq->mutex);
 	list_for_each_entry(pwq, &wq->pwqs, pwqs_node) {
-		raw_spin_lock_irq(&pwq->pool->lock);
+		cmwq2_pool_lock_irq(pwq->pool);
 		if (pwq->nr_active || !list_empty(&pwq->inactive))
 			empty = false;
-		raw_spin_unlock_irq(&pwq->pool->lock);
+		cmwq2_pool_unlock_irq(pwq->pool);
 	}
 	mutex_unlock(&wq->mutex);
 	return empty;

@@ -21,7 +21,7 @@ static void cmwq2_unbind_pool(struct cmwq2_pool *pool)
 	struct cmwq2_worker *worker;
 
 	mutex_lock(&cmwq2_attach_mutex);
-	raw_spin_lock_irq(&pool->lock);
+	cmwq2_pool_lock_irq(pool);
 	pool->flags |= CMWQ2_POOL_UNBOUND;
 	list_for_each_entry(worker, &pool->workers, node)
 		cmwq2_worker_set_flags(worker, CMWQ2_WORKER_UNBOUND);
@@ -47,11 +47,11 @@ static void cmwq2_rebind_pool(struct cmwq2_pool *pool)
 	list_for_each_entry(worker, &pool->workers, node)
 		set_cpus_allowed_ptr(worker->task, cpumask_of(pool->cpu));
 
-	raw_spin_lock_irq(&pool->lock);
+	cmwq2_pool_lock_irq(pool);
 	pool->flags &= ~CMWQ2_POOL_UNBOUND;
 	list_for_each_entry(worker, &pool->workers, node)
 		cmwq2_worker_clr_flags(worker, CMWQ2_WORKER_UNBOUND);
-	raw_spin_unlock_irq(&pool->lock);
+	cmwq2_pool_unlock_irq(pool);
 	mutex_unlock(&cmwq2_attach_mutex);
 }
 

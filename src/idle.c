@@ -135,13 +135,13 @@ static void cmwq2_cull(struct kthread_work *work)
 	LIST_HEAD(dying);
 
 	mutex_lock(&cmwq2_attach_mutex);
-	raw_spin_lock_irq(&pool->lock);
+	cmwq2_pool_lock_irq(pool);
 	while ((worker = cmwq2_next_victim(pool))) {
 		trace_cmwq2_worker_cull(pool, worker);
 		cmwq2_worker_set_dying(worker, &dying);
 		pool->stat.culled++;
 	}
-	raw_spin_unlock_irq(&pool->lock);
+	cmwq2_pool_unlock_irq(pool);
 	mutex_unlock(&cmwq2_attach_mutex);
 
 	cmwq2_reap_dying(&dying);

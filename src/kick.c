@@ -191,7 +191,7 @@ void cmwq2_unlock_irq_wake(struct cmwq2_pool *pool, struct cmwq2_wake_list *wl)
 	__releases(&pool->lock)
 {
 	rcu_read_lock();
-	raw_spin_unlock_irq(&pool->lock);
+	cmwq2_pool_unlock_irq(pool);
 	cmwq2_wake_up(wl);
 	rcu_read_unlock();
 }

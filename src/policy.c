@@ -105,11 +105,11 @@ unsigned int cmwq2_cache_shard_size(void)
 
 static void cmwq2_policy_set_pool(struct cmwq2_pool *pool, const struct cmwq2_pool_policy *policy)
 {
-	raw_spin_lock_irq(&pool->lock);
+	cmwq2_pool_lock_irq(pool);
 	if (pool->policy.claim != policy->claim)
 		cmwq2_unclaim_all(pool);
 	pool->policy = *policy;
-	raw_spin_unlock_irq(&pool->lock);
+	cmwq2_pool_unlock_irq(pool);
 }
 
 /* A new pool, not known to others yet. Context: cmwq2_pool_mutex held. */

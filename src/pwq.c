@@ -111,9 +111,9 @@ void cmwq2_pwq_get(struct cmwq2_pwq *pwq)
 /* Context: process, and a reference. */
 void cmwq2_pwq_get_unlocked(struct cmwq2_pwq *pwq)
 {
-	raw_spin_lock_irq(&pwq->pool->lock);
+	cmwq2_pool_lock_irq(pwq->pool);
 	cmwq2_pwq_get(pwq);
-	raw_spin_unlock_irq(&pwq->pool->lock);
+	cmwq2_pool_unlock_irq(pwq->pool);
 }
 
 /* Context: pwq->pool->lock held. */
@@ -134,9 +134,9 @@ void cmwq2_pwq_put_unlocked(struct cmwq2_pwq *pwq)
 	/* The pwq may be gone when the lock is dropped, RCU keeps the pool. */
 	rcu_read_lock();
 	pool = pwq->pool;
-	raw_spin_lock_irq(&pool->lock);
+	cmwq2_pool_lock_irq(pool);
 	cmwq2_pwq_put(pwq);
-	raw_spin_unlock_irq(&pool->lock);
+	cmwq2_pool_unlock_irq(pool);
 	rcu_read_unlock();
 }
 

@@ -73,13 +73,13 @@ static struct cmwq2_pwq *cmwq2_lock_target(struct cmwq2_pwq *pwq, struct cmwq2_w
 	struct cmwq2_worker *busy;
 
 	if (last && last != pwq->pool && !(pwq->wq->flags & CMWQ2_WQ_ORDERED)) {
-		raw_spin_lock(&last->lock);
+		cmwq2_pool_lock(last);
 		busy = cmwq2_find_executing(last, work);
 		if (busy && busy->current_pwq->wq == pwq->wq)
 			return busy->current_pwq;
-		raw_spin_unlock(&last->lock);
+		cmwq2_pool_unlock(last);
 	}
-	raw_spin_lock(&pwq->pool->lock);
+	cmwq2_pool_lock(pwq->pool);
 	return pwq;
 }
 
@@ -102,7 +102,7 @@ static struct cmwq2_pwq *cmwq2_lock_pwq(int cpu, struct cmwq2_wq *wq, struct cmw
 		pwq = cmwq2_lock_target(pwq, work);
 		if (likely(pwq->refcnt))
 			return pwq;
-		raw_spin_unlock(&pwq->pool->lock);
+		cmwq2_pool_unlock(pwq->pool);
 		cpu_relax();
 	}
 }
@@ -157,7 +157,7 @@ bool cmwq2_queue_claimed(int cpu, struct cmwq2_wq *wq, struct cmwq2_work *work)
 		trace_cmwq2_queue_work(cpu, pwq, work);
 		cmwq2_insert_and_pick(pwq, work, &wl);
 	}
-	raw_spin_unlock(&pwq->pool->lock);
+	cmwq2_pool_unlock(pwq->pool);
 	/* RCU keeps the picked task from being freed up to here. */
 	cmwq2_wake_up(&wl);
 	rcu_read_unlock();

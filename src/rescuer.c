@@ -63,7 +63,7 @@ void cmwq2_mayday_timeout(struct timer_list *timer)
 	CMWQ2_DEFINE_WAKE_LIST(wl);
 	struct cmwq2_work *work;
 
-	raw_spin_lock_irq(&pool->lock);
+	cmwq2_pool_lock_irq(pool);
 	if (cmwq2_need_to_create(pool)) {
 		raw_spin_lock(&cmwq2_mayday_lock);
 		list_for_each_entry(work, &pool->worklist, entry)
@@ -137,7 +137,7 @@ static void cmwq2_rescue(struct cmwq2_worker *rescuer, struct cmwq2_pwq *pwq)
 	int count = 0;
 
 	cmwq2_worker_attach(rescuer, pool);
-	raw_spin_lock_irq(&pool->lock);
+	cmwq2_pool_lock_irq(pool);
 	while (!again && cmwq2_assign_rescue(pwq, rescuer)) {
 		cmwq2_process_scheduled(rescuer);
 		if (++count > CMWQ2_RESCUER_BATCH)

@@ -86,12 +86,12 @@ static void cmwq2_kick_blocked(struct cmwq2_pool *pool, unsigned long *counter)
 	unsigned long flags;
 
 	rcu_read_lock();
-	raw_spin_lock_irqsave(&pool->lock, flags);
+	cmwq2_pool_lock_irqsave(pool, flags);
 	if (cmwq2_kick_pool_pick(pool, CMWQ2_KICK_OTHER, &wl) && counter) {
 		(*counter)++;
 		cmwq2_count_cm_wakeup(cmwq2_first_pwq(pool));
 	}
-	raw_spin_unlock_irqrestore(&pool->lock, flags);
+	cmwq2_pool_unlock_irqrestore(pool, flags);
 	cmwq2_wake_up(&wl);
 	rcu_read_unlock();
 }
@@ -159,12 +159,12 @@ static noinline void cmwq2_tp_block(void)
 
 	pool = worker->pool;
 	rcu_read_lock();
-	raw_spin_lock_irqsave(&pool->lock, flags);
+	cmwq2_pool_lock_irqsave(pool, flags);
 	if (cmwq2_worker_uncount(worker) && cmwq2_kick_pool_pick(pool, CMWQ2_KICK_OTHER, &wl)) {
 		pool->stat.cm_wakeups++;
 		cmwq2_count_cm_wakeup(worker->current_pwq);
 	}
-	raw_spin_unlock_irqrestore(&pool->lock, flags);
+	cmwq2_pool_unlock_irqrestore(pool, flags);
 	cmwq2_wake_up(&wl);
 	rcu_read_unlock();
 }
@@ -347,7 +347,7 @@ static void cmwq2_scan_timeout(struct timer_list *timer)
 	CMWQ2_DEFINE_WAKE_LIST(wl);
 
 	rcu_read_lock();
-	raw_spin_lock_irq(&pool->lock);
+	cmwq2_pool_lock_irq(pool);
 	if (!list_empty(&pool->worklist)) {
 		unsigned long *counter = cmwq2_scan(pool);
 
@@ -355,7 +355,7 @@ static void cmwq2_scan_timeout(struct timer_list *timer)
 			(*counter)++;
 		mod_timer(timer, jiffies + 1);
 	}
-	raw_spin_unlock_irq(&pool->lock);
+	cmwq2_pool_unlock_irq(pool);
 	cmwq2_wake_up(&wl);
 	rcu_read_unlock();
 }

@@ -246,9 +246,9 @@ static void cmwq2_show_wq(struct cmwq2_out *out, struct cmwq2_wq *wq)
 			cmwq2_write(out, "workqueue %s: flags %#x max_active %d\n", wq->name,
 				    READ_ONCE(wq->flags), READ_ONCE(wq->max_active));
 		first = false;
-		raw_spin_lock_irqsave(&pwq->pool->lock, flags);
+		cmwq2_pool_lock_irqsave(pwq->pool, flags);
 		cmwq2_show_pwq(out, pwq);
-		raw_spin_unlock_irqrestore(&pwq->pool->lock, flags);
+		cmwq2_pool_unlock_irqrestore(pwq->pool, flags);
 		cmwq2_flush_out(out);
 	}
 }
@@ -282,10 +282,10 @@ static void cmwq2_out_pool(struct cmwq2_out *out, struct cmwq2_pool *pool, bool 
 {
 	unsigned long flags;
 
-	raw_spin_lock_irqsave(&pool->lock, flags);
+	cmwq2_pool_lock_irqsave(pool, flags);
 	if (if_idle || pool->nr_workers != pool->nr_idle || !list_empty(&pool->worklist))
 		cmwq2_write_pool(out, pool);
-	raw_spin_unlock_irqrestore(&pool->lock, flags);
+	cmwq2_pool_unlock_irqrestore(pool, flags);
 	cmwq2_flush_out(out);
 }
 

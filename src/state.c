@@ -98,10 +98,10 @@ unsigned int cmwq2_work_busy(struct cmwq2_work *work)
 	rcu_read_lock();
 	pool = cmwq2_work_pool(work);
 	if (pool) {
-		raw_spin_lock_irqsave(&pool->lock, flags);
+		cmwq2_pool_lock_irqsave(pool, flags);
 		if (cmwq2_find_executing(pool, work))
 			busy |= CMWQ2_WORK_BUSY_RUNNING;
-		raw_spin_unlock_irqrestore(&pool->lock, flags);
+		cmwq2_pool_unlock_irqrestore(pool, flags);
 	}
 	rcu_read_unlock();
 	return busy;

@@ -85,7 +85,7 @@ static bool cmwq2_pool_is_stalled(struct cmwq2_pool *pool, unsigned long thresh)
 	since = pool->cpu < 0 ? READ_ONCE(cmwq2_touched) :
 		READ_ONCE(per_cpu(cmwq2_touched_cpu, pool->cpu));
 
-	raw_spin_lock_irqsave(&pool->lock, flags);
+	cmwq2_pool_lock_irqsave(pool, flags);
 	since = cmwq2_later(since, cmwq2_later(pool->progress_at, pool->stall_told));
 	if (!list_empty(&pool->worklist) && time_after(jiffies, since + thresh)) {
 		pool->stat.stalls++;
@@ -93,7 +93,7 @@ static bool cmwq2_pool_is_stalled(struct cmwq2_pool *pool, unsigned long thresh)
 		pool->stall_ms = jiffies_to_msecs(jiffies - pool->progress_at);
 		stalled = true;
 	}
-	raw_spin_unlock_irqrestore(&pool->lock, flags);
+	cmwq2_pool_unlock_irqrestore(pool, flags);
 	return stalled;
 }
 
@@ -175,16 +175,16 @@ static unsigned int cmwq2_report_pool(struct cmwq2_pool *pool)
 	unsigned int seconds;
 	int i, nr;
 
-	raw_spin_lock_irq(&pool->lock);
+	cmwq2_pool_lock_irq(pool);
 	if (!pool->stall_ms) {
-		raw_spin_unlock_irq(&pool->lock);
+		cmwq2_pool_unlock_irq(pool);
 		return 0;
 	}
 	/* It may be over by now. */
 	seconds = pool->stall_ms / MSEC_PER_SEC;
 	pool->stall_ms = 0;
 	nr = cmwq2_running_tasks(pool, tasks);
-	raw_spin_unlock_irq(&pool->lock);
+	cmwq2_pool_unlock_irq(pool);
 
 	cmwq2_health_add(CMWQ2_HEALTH_STALL_REPORTS);
 	pr_err("%s: workqueue stall: pool %u has taken none of its items for %u s\n",

@@ -244,7 +244,7 @@ struct cmwq2_worker *cmwq2_worker_create(struct cmwq2_pool *pool)
 	worker->task = task;
 	cmwq2_worker_attach(worker, pool);
 
-	raw_spin_lock_irq(&pool->lock);
+	cmwq2_pool_lock_irq(pool);
 	pool->nr_workers++;
 	pool->stat.created++;
 	trace_cmwq2_worker_create(pool, worker);
@@ -284,7 +284,7 @@ bool cmwq2_need_to_create(struct cmwq2_pool *pool)
 static void cmwq2_create_until_idle(struct cmwq2_pool *pool)
 {
 	do {
-		raw_spin_unlock_irq(&pool->lock);
+		cmwq2_pool_unlock_irq(pool);
 		/* If this takes long, call for help. */
 		mod_timer(&pool->mayday_timer, jiffies + CMWQ2_MAYDAY_DELAY);
 		while (IS_ERR(cmwq2_worker_create(pool)) && cmwq2_need_to_create(pool)) {
@@ -293,7 +293,7 @@ static void cmwq2_create_until_idle(struct cmwq2_pool *pool)
 				break;
 		}
 		timer_delete_sync(&pool->mayday_timer);
-		raw_spin_lock_irq(&pool->lock);
+		cmwq2_pool_lock_irq(pool);
 		/* Whoever was created may have been taken while we got here. */
 	} while (cmwq2_need_to_create(pool));
 }
@@ -320,10 +320,10 @@ static bool cmwq2_manage(struct cmwq2_worker *worker)
 
 static bool cmwq2_take_manager_role(struct cmwq2_pool *pool)
 {
-	raw_spin_lock_irq(&pool->lock);
+	cmwq2_pool_lock_irq(pool);
 	if (!(pool->flags & CMWQ2_POOL_MANAGED))
 		return true;
-	raw_spin_unlock_irq(&pool->lock);
+	cmwq2_pool_unlock_irq(pool);
 	return false;
 }
 
@@ -361,7 +361,7 @@ void cmwq2_pool_stop_workers(struct cmwq2_pool *pool)
 						  struct cmwq2_worker, entry)))
 		cmwq2_worker_set_dying(worker, &dying);
 	WARN_ON(pool->nr_workers || pool->nr_idle || !list_empty(&pool->worklist));
-	raw_spin_unlock_irq(&pool->lock);
+	cmwq2_pool_unlock_irq(pool);
 	mutex_unlock(&cmwq2_attach_mutex);
 
 	cmwq2_reap_dying(&dying);
@@ -551,7 +551,7 @@ static void cmwq2_process_one(struct cmwq2_worker *worker, struct cmwq2_work *wo
 	if (worker->task)
 		cond_resched();
 
-	raw_spin_lock_irq(&pool->lock);
+	cmwq2_pool_lock_irq(pool);
 	cmwq2_end_work(worker);
 	/* Also counts a worker whose resume no hook has reported. */
 	cmwq2_worker_clr_flags(worker, CMWQ2_WORKER_INTENSIVE);
@@ -593,10 +593,10 @@ static void cmwq2_return_home(struct cmwq2_worker *worker)
 	if (likely(pool->cpu < 0 || raw_smp_processor_id() == pool->cpu) ||
 	    (worker->flags & CMWQ2_WORKER_UNBOUND))
 		return;
-	raw_spin_unlock_irq(&pool->lock);
+	cmwq2_pool_unlock_irq(pool);
 	if (cpu_online(pool->cpu) && !cpu_dying(pool->cpu))
 		set_cpus_allowed_ptr(current, cpumask_of(pool->cpu));
-	raw_spin_lock_irq(&pool->lock);
+	cmwq2_pool_lock_irq(pool);
 }
 
 /**
@@ -648,7 +648,7 @@ static int cmwq2_worker_thread(void *data)
 	struct cmwq2_pool *pool = worker->pool;
 
 	cmwq2_sched_worker_start(worker);
-	raw_spin_lock_irq(&pool->lock);
+	cmwq2_pool_lock_irq(pool);
 	while (!(worker->flags & CMWQ2_WORKER_DIE)) {
 		cmwq2_worker_leave_idle(worker);
 		cmwq2_serve(worker);
@@ -658,12 +658,12 @@ static int cmwq2_worker_thread(void *data)
 		 * the list and its task in a state to be woken from.
 		 */
 		__set_current_state(TASK_IDLE);
-		raw_spin_unlock_irq(&pool->lock);
+		cmwq2_pool_unlock_irq(pool);
 		schedule();
-		raw_spin_lock_irq(&pool->lock);
+		cmwq2_pool_lock_irq(pool);
 		cmwq2_count_wakeup(worker);
 	}
-	raw_spin_unlock_irq(&pool->lock);
+	cmwq2_pool_unlock_irq(pool);
 	cmwq2_sched_worker_stop(worker);
 	return 0;
 }

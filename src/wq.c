@@ -507,7 +507,7 @@ int cmwq2_pool_stats(struct cmwq2_wq *wq, int cpu, struct cmwq2_pool_stats *st)
 		return -EINVAL;
 	}
 	pool = pwq->pool;
-	raw_spin_lock_irqsave(&pool->lock, flags);
+	cmwq2_pool_lock_irqsave(pool, flags);
 	*st = (struct cmwq2_pool_stats) {
 		.id = pool->id,
 		.nr_workers = pool->nr_workers,
@@ -525,7 +525,7 @@ int cmwq2_pool_stats(struct cmwq2_wq *wq, int cpu, struct cmwq2_pool_stats *st)
 		.in_vain = pool->stat.in_vain,
 	};
 	st->nr_kicked = cmwq2_nr_kicked(pool);
-	raw_spin_unlock_irqrestore(&pool->lock, flags);
+	cmwq2_pool_unlock_irqrestore(pool, flags);
 	rcu_read_unlock();
 	return 0;
 }
@@ -545,7 +545,7 @@ void cmwq2_wq_stats(struct cmwq2_wq *wq, struct cmwq2_wq_stats *st)
 	*st = (struct cmwq2_wq_stats) { .refused = atomic_long_read(&wq->refused) };
 	mutex_lock(&wq->mutex);
 	list_for_each_entry(pwq, &wq->pwqs, pwqs_node) {
-		raw_spin_lock_irq(&pwq->pool->lock);
+		cmwq2_pool_lock_irq(pwq->pool);
 		st->started += pwq->stat.started;
 		st->completed += pwq->stat.completed;
 		st->cm_wakeup += pwq->stat.cm_wakeup;
@@ -554,7 +554,7 @@ void cmwq2_wq_stats(struct cmwq2_wq *wq, struct cmwq2_wq_stats *st)
 		st->rescued += pwq->stat.rescued;
 		st->cpu_time += pwq->stat.cpu_time;
 		st->cpu_intensive += pwq->stat.cpu_intensive;
-		raw_spin_unlock_irq(&pwq->pool->lock);
+		cmwq2_pool_unlock_irq(pwq->pool);
 	}
 	mutex_unlock(&wq->mutex);
 }
@@ -576,12 +576,12 @@ void cmwq2_fault_create(struct cmwq2_wq *wq, int cpu, bool fail)
 	rcu_read_lock();
 	pwq = cmwq2_cpu_pwq(wq, cpu);
 	if (pwq) {
-		raw_spin_lock_irqsave(&pwq->pool->lock, flags);
+		cmwq2_pool_lock_irqsave(pwq->pool, flags);
 		if (fail)
 			pwq->pool->flags |= CMWQ2_POOL_FAIL_CREATE;
 		else
 			pwq->pool->flags &= ~CMWQ2_POOL_FAIL_CREATE;
-		raw_spin_unlock_irqrestore(&pwq->pool->lock, flags);
+		cmwq2_pool_unlock_irqrestore(pwq->pool, flags);
 	}
 	rcu_read_unlock();
 }
