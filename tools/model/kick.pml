@@ -42,6 +42,13 @@
 #define ITEMS		3
 #endif
 #define ENQUEUERS	2
+/*
+ * 0: any idle worker may be old enough to be culled whenever the culler looks. Else the idle timeout passes so many
+ * times at most, and whoever became idle after that is too young.
+ */
+#ifndef TIMEOUTS
+#define TIMEOUTS	0
+#endif
 /* With SWITCHES the claim is switched that often, to any claim at any time. */
 #ifndef SWITCHES
 #define SWITCHES	0
@@ -114,6 +121,7 @@ mtype task[WORKERS] = GONE;
 bool idle[WORKERS];		/* CMWQ2_WORKER_IDLE */
 bool dying[WORKERS];		/* CMWQ2_WORKER_DIE */
 bool kicked[WORKERS];		/* worker->kicked */
+bool old[WORKERS];		/* last_active is an idle timeout ago */
 
 byte wake_list[WAKE_LISTS] = NOBODY;
 
@@ -252,14 +260,14 @@ inline wake_up(wl)
 }
 
 /*
- * src/idle.c. The ratio of idle to busy workers never holds culling back with so few of them, and time does not
- * either: the oldest may be old enough whenever the culler looks.
+ * src/idle.c. The ratio of idle to busy workers never holds culling back with so few of them.
  */
 inline enter_idle(x)
 {
 	list_add(idle_list, x);
 	idle_since_kick = true;
 	idle[x] = true;
+	old[x] = false;
 	nr_idle++
 }
 
@@ -270,12 +278,14 @@ inline leave_idle(x)
 	:: else
 	fi;
 	kicked[x] = false;
+	old[x] = false;
 	list_del(idle_list, x);
 	list_del(kicked_list, x)
 }
 
 #define TOO_MANY	(nr_idle + managed > MIN_IDLE)
-#define CULLABLE(x)	(!kicked[x] || FAULT_CULL_CLAIMED)
+#define OLD(x)		(TIMEOUTS == 0 || old[x])
+#define CULLABLE(x)	((!kicked[x] || FAULT_CULL_CLAIMED) && OLD(x))
 
 inline oldest_idle()
 {
@@ -348,9 +358,28 @@ end:
 	:: d_step {
 		!locked && TOO_MANY && HAS_OLDEST ->
 		oldest_idle();
-		printf("culler: marks worker %d dying, %d idle (set_dying)\n", pick, nr_idle);
+		printf("culler: marks worker %d dying, %d idle (worker_set_dying)\n", pick, nr_idle);
 		set_dying(pick)
 	   }
+	od
+}
+
+/* Time. */
+proctype clock()
+{
+	byte n;
+end:
+	do
+	:: d_step {
+		n < TIMEOUTS ->
+		n++;
+		printf("clock: the idle timeout passes\n");
+		for (i : 0 .. WORKERS - 1) {
+			old[i] = idle[i]
+		}
+		skip
+	   }
+	:: n == TIMEOUTS -> break
 	od
 }
 
@@ -503,6 +532,7 @@ inline end_thread(x)
 	dying[x] = false;
 	idle[x] = false;
 	kicked[x] = false;
+	old[x] = false;
 	owes_look[x] = false
 }
 
@@ -726,6 +756,9 @@ init
 		run worker(3);
 #endif
 		run culler();
+#if TIMEOUTS
+		run clock();
+#endif
 #if POOL == BOUND_PN
 		run irq_work();
 #endif

@@ -1,0 +1,307 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""
+Check the model of a pool, tools/model/kick.pml, with spin.
+
+Run by ``check_model.py [NAME=VALUE ...]``, or ``make model``. Without arguments
+all rows of tools/model/rows.toml, else those that have all these values:
+CLAIM=, WAKE=, POOL=, MIN_IDLE=, WORKERS=, TIMEOUTS=, SWITCHES=, FAULT=.
+
+A row is one model. Its safety is checked in all schedules, then that every item
+runs: first without assuming any fairness, and only if that fails, with weak
+fairness. Of a violation the shortest schedule is printed in the words of the
+engine. The table and the schedules are kept in out/model as well.
+
+Exit status 0: every row came out as expected; 1: not so, or the model could not
+be run, with one line on stderr that says why.
+"""
+
+import itertools
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import tomllib
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Dict, List, Optional, Sequence, Tuple
+
+ROOT = Path(__file__).resolve().parents[1]
+MODEL = ROOT / "tools/model/kick.pml"
+ROWS = ROOT / "tools/model/rows.toml"
+OUT = ROOT / "out/model"
+
+# The bits of src/internal.h, as the model has them.
+CLAIMS = {"none": 0, "kicked_list": 1, "kicked_first": 3, "leave_idle": 5, "kicked_flag": 8}
+WAKES = {"locked": 0, "enqueue": 1, "process": 2, "deferred": 3, "everywhere": 7}
+POOLS = {"unbound": 0, "bound_tp": 1, "bound_pn": 2}
+ENQUEUERS = 2
+
+SAFE, UNSAFE, LIVELOCK, UNFINISHED = "safe", "unsafe", "livelock", "unfinished"
+EXPECTED = (SAFE, UNSAFE, LIVELOCK)
+
+# For one search. Deeper than any schedule: the model ends.
+DEPTH, MEGABYTES, SECONDS = 100000, 4000, 1200
+CC = ["gcc", "-O1", "-w", f"-DMEMLIM={MEGABYTES}"]
+
+
+class Wrong(Exception):
+    """What the user can act on."""
+
+
+def faults(text: str) -> Dict[str, str]:
+    """The faults that the model @text knows, and what they are."""
+    found = re.findall(r"^#define FAULT_(\w+)\s+0\s+/\* (.*) \*/$", text, re.MULTILINE)
+    return {name.lower(): what for name, what in found}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One model: parameters by name, and what must come out."""
+
+    values: Tuple[Tuple[str, object], ...]
+    expect: str
+
+    def __getitem__(self, name: str) -> object:
+        return dict(self.values)[name]
+
+    def defines(self) -> List[str]:
+        """For spin."""
+        found = [f"-DCLAIM={CLAIMS[self['claim']]}", f"-DWAKE={WAKES[self['wake']]}", f"-DPOOL={POOLS[self['pool']]}"]
+        found += [f"-D{name.upper()}={self[name]}" for name in ("min_idle", "workers", "timeouts", "switches")]
+        return found + ([] if self["fault"] == "none" else [f"-DFAULT_{str(self['fault']).upper()}=1"])
+
+    def __str__(self) -> str:
+        text = f"{self['pool']:9}{self['claim']:13}{self['wake']:11}{self['min_idle']:8}{self['workers']:8}"
+        return f"{text}{self['timeouts'] or 'any':>9}{self['switches']:9}  {self['fault']:15}"
+
+
+HEADER = (f"{'':6}{'pool':9}{'claim':13}{'wake':11}{'min_idle':>8}{'workers':>8}{'timeouts':>9}{'switches':>9}"
+          f"  {'fault':15}{'states':>10}{'seconds':>8}  verdict")
+
+
+def allowed(text: str) -> dict:
+    """The values a parameter may have; an int where it is a number from 0 on."""
+    return {"claim": CLAIMS, "wake": WAKES, "pool": POOLS, "min_idle": int, "workers": {3: 0, 4: 0}, "timeouts": int,
+            "switches": int, "fault": {"none": "", **faults(text)}}
+
+
+def read_rows(table: str, text: str) -> List[Row]:
+    """The rows of the file's text @table for the model @text."""
+    known, parsed, rows = allowed(text), tomllib.loads(table), []
+    for group in parsed["rows"]:
+        given = {key: value for key, value in group.items() if key != "expect"}
+        lists = {**parsed["default"], **given}
+        if group.get("expect") not in EXPECTED:
+            raise Wrong(f"{ROWS.name}: expect={group.get('expect')}: allowed: {', '.join(EXPECTED)}")
+        for name, values in lists.items():
+            for value in values:
+                if name not in known:
+                    raise Wrong(f"{ROWS.name}: {name}: allowed: {', '.join(known)}")
+                if known[name] is int and not isinstance(value, int) or known[name] is not int and value not in known[name]:
+                    raise Wrong(f"{ROWS.name}: {name}={value}: allowed: {_listed(known[name])}")
+        for combination in itertools.product(*(lists[name] for name in known)):
+            rows.append(Row(tuple(zip(known, combination)), group["expect"]))
+    double = [str(row) for row in rows if [other.values for other in rows].count(row.values) > 1]
+    if double:
+        raise Wrong(f"{ROWS.name}: more than once: {' '.join(double[0].split())}")
+    return rows
+
+
+def _listed(values: object) -> str:
+    return "a number" if values is int else ", ".join(str(value) for value in values)      # type: ignore
+
+
+def select(rows: List[Row], words: Sequence[str], text: str) -> List[Row]:
+    """Those of @rows that have all values of @words, NAME=VALUE each."""
+    known = allowed(text)
+    for word in words:
+        name, equals, value = word.partition("=")
+        key = name.lower()
+        if not equals or key not in known:
+            raise Wrong(f"{word}: allowed: {' '.join(f'{other.upper()}=' for other in known)}")
+        there = sorted({str(row[key]) for row in rows}, key=[str(v) for v in _order(known[key], rows, key)].index)
+        if value not in there:
+            raise Wrong(f"{name.upper()}={value}: allowed: {', '.join(there)}")
+    for word in words:
+        name, _, value = word.partition("=")
+        rows = [row for row in rows if str(row[name.lower()]) == value]
+    if not rows:
+        raise Wrong(f"no row has {' '.join(words)}; those there are: {ROWS.relative_to(ROOT)}")
+    return rows
+
+
+def _order(values: object, rows: List[Row], key: str) -> list:
+    return sorted({row[key] for row in rows}) if values is int else list(values)      # type: ignore
+
+
+def translate(trail: str, workers: int) -> List[str]:
+    """The schedule in what the checker says while it replays one: the model's own words, one step a line."""
+    holders = [f"enqueuer {n}" for n in range(ENQUEUERS)] + [f"worker {n}" for n in range(workers)] + ["irq_work"]
+    names = {str(bits): name for name, bits in CLAIMS.items()}
+    lines: List[str] = []
+    who = ""
+    for line in trail.splitlines():
+        if line.startswith(("spin: trail ends", "#processes")):
+            break
+        if "START OF CYCLE" in line:
+            lines.append("from here on again and again:")
+        elif line.startswith("## "):
+            lines.append(f"VIOLATION: {line[3:]}")
+        elif re.match(r"wake list \d+:$", line):
+            who = holders[int(line[10:-1])]
+        elif re.match(r"(enqueuer \d+|irq_work):$", line):
+            who = line[:-1]
+        elif re.match(r"  \w", line) and who:
+            lines.append(f"{who}: {line.strip()}")
+        elif re.match(r"(enqueuer|worker) \d+: |(culler|clock|policy|pool): ", line):
+            lines.append(re.sub(r"switched from (\d+) to (\d+)",
+                                lambda m: f"switched from {names[m[1]]} to {names[m[2]]}", line.rstrip()))
+    return lines
+
+
+@dataclass
+class Search:
+    """What one run of the checker found."""
+
+    states: int
+    error: bool
+    finished: bool
+
+    @staticmethod
+    def parse(said: str) -> "Search":
+        """From what it printed."""
+        states, errors = re.search(r"(\d+|[\d.e+]+) states, stored", said), re.search(r"errors: (\d+)", said)
+        if not states or not errors:
+            raise Wrong(f"the checker: {(said.strip().splitlines() or ['nothing said'])[0]}")
+        cut = re.search(r"max search depth too small|reached -DMEMLIM|out of memory|aborting", said)
+        return Search(int(float(states[1])), errors[1] != "0", not cut)
+
+
+@dataclass
+class Result:
+    """A row and what came out."""
+
+    row: Row
+    states: int
+    verdict: str
+    words: str
+    schedule: List[str]
+    seconds: float
+
+    def passed(self) -> bool:
+        """Whether it is what the table says."""
+        return self.verdict == self.row.expect
+
+    def __str__(self) -> str:
+        verdict = self.words if self.passed() else f"{self.words}; expected: {self.row.expect}"
+        return f"{'PASS' if self.passed() else 'FAIL':6}{self.row}{self.states:10}{self.seconds:8.1f}  {verdict}"
+
+
+def _run(command: List[str], where: Path, limit: Optional[int] = None) -> str:
+    try:
+        done = subprocess.run(command, cwd=where, text=True, errors="replace", check=False, timeout=limit,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    except FileNotFoundError:
+        raise Wrong(f"{command[0]} is missing: it is in the package of that name") from None
+    except subprocess.TimeoutExpired:
+        raise Wrong(f"not finished after {limit} s: {' '.join(command)}") from None
+    if done.returncode and command[0] in ("spin", "gcc"):
+        error = [line for line in done.stdout.splitlines() if "rror" in line] or [done.stdout.strip() or "failed"]
+        raise Wrong(f"{command[0]}: {error[0]}")
+    return done.stdout
+
+
+class Checker:
+    """One row's checker, in a directory of its own."""
+
+    def __init__(self, row: Row, where: Path):
+        self.row, self.where = row, where
+        said = _run(["spin", "-a", *row.defines(), str(MODEL)], where)
+        if not (where / "pan.c").exists():
+            raise Wrong(f"spin: {([line for line in said.splitlines() if 'Error' in line] or ['failed'])[0]}")
+
+    def search(self, flags: List[str], options: List[str]) -> Search:
+        """One search of a checker compiled with @flags and run with @options."""
+        _run([*CC, *flags, "-o", "pan", "pan.c"], self.where)
+        return Search.parse(_run(["./pan", f"-m{DEPTH}", *options], self.where, SECONDS))
+
+    def schedule(self) -> List[str]:
+        """The last search's violation."""
+        trail = next(self.where.glob("*.trail"))
+        return translate(_run(["./pan", "-r", trail.name], self.where), int(str(self.row["workers"])))
+
+
+def check(row: Row) -> Result:
+    """Run one row."""
+    start = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="model-", dir=OUT) as name:
+        checker = Checker(row, Path(name))
+        found = checker.search(["-DSAFETY", "-DNOCLAIM"], [])
+        result = Result(row, found.states, SAFE, "safe; every item runs", [], 0)
+        if found.error:
+            checker.search(["-DSAFETY", "-DNOCLAIM", "-DREACH"], ["-i"])
+            result.schedule = checker.schedule()
+            said = [line.partition(": ")[2] for line in result.schedule if line.startswith("VIOLATION")]
+            result.verdict, result.words = UNSAFE, said[0] if said else "an assertion or a bound of the model"
+        elif found.finished:
+            found = checker.search([], ["-a"])
+            if found.error:
+                found = checker.search(["-DNFAIR=3"], ["-a", "-f"])
+                result.words = "safe; every item runs in every fair schedule"
+            if found.error:
+                result.verdict, result.words = LIVELOCK, "safe, but not every item runs"
+                result.schedule = checker.schedule()
+        if not found.finished and result.verdict == SAFE:
+            result.verdict, result.words = UNFINISHED, "the search was not exhaustive"
+        result.seconds = time.monotonic() - start
+    return result
+
+
+def report(results: Sequence[Result]) -> str:
+    """The table, then the schedules."""
+    parts = ["\n".join([HEADER, *(str(result) for result in results)])]
+    for result in results:
+        if result.schedule:
+            steps = "\n".join(f"  {n:3}  {line}" for n, line in enumerate(result.schedule, 1))
+            parts.append(f"{' '.join(str(result.row).split())}\n{steps}")
+    return "\n\n".join(parts) + "\n"
+
+
+def run(words: Sequence[str]) -> int:
+    """Run the rows of @words; the exit status."""
+    text = MODEL.read_text()
+    rows = select(read_rows(ROWS.read_text(), text), words, text)
+    for tool in ("spin", "gcc"):
+        if not shutil.which(tool):
+            raise Wrong(f"{tool} is missing: it is in the package of that name")
+    OUT.mkdir(parents=True, exist_ok=True)
+    print(HEADER, flush=True)
+    results = []
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        for result in pool.map(check, rows):
+            results.append(result)
+            print(result, flush=True)
+            for number, line in enumerate(result.schedule, 1):
+                print(f"        {number:3}  {line}", flush=True)
+    (OUT / "report.txt").write_text(report(results))
+    failed = [result for result in results if not result.passed()]
+    print(f"{len(results)} models, {len(failed)} not as expected; {sum(r.states for r in results)} states")
+    return 1 if failed else 0
+
+
+def main() -> int:
+    """The command."""
+    try:
+        return run(sys.argv[1:])
+    except Wrong as wrong:
+        print(f"model: {wrong}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
