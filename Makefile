@@ -3,11 +3,12 @@
 
 # The knobs, which the verbs read from the environment.
 export KDIR KERNEL KERNEL_SRC VM SUITE NAME ITEMS ROUNDS CYCLES FREEZES V W WRITE CMWQ2_CACHE
+export CLAIM WAKE POOL MIN_IDLE WORKERS TIMEOUTS SWITCHES FAULT
 ifneq ($(origin CC),default)
 export CC
 endif
 
-VERBS := modules check check-harness check-compat style parity cost soak experiment experiments demo dump shell kernels clean distclean
+VERBS := modules check check-harness check-compat style parity model cost soak experiment experiments demo dump shell kernels clean distclean
 
 help:
 	@sed -n 's/^## \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
@@ -40,6 +41,9 @@ $(VERBS):
 ##                                questions that the mails argue about, answered by running something: kick-vs-cull,
 ##                                claims, coalescing, rescuer, wakeup-cost, switching; all of them 15 minutes warm;
 ##                                WRITE=1 puts what they print into Documentation/experiments.rst
+## make model [CLAIM=c] [WAKE=w] [POOL=p] [MIN_IDLE=n] [FAULT=f]
+##                                a model of a pool's kicks, wakeups and culling, checked in all schedules under every
+##                                policy and with faults put back in; 5 minutes
 ## make shell [VM=v] [KERNEL=s]   a console in a booted kernel with the modules in /modules
 ## make dump                      tools/wq_dump.py, taken from outside a busy x86 guest
 ## make kernels [VM=v] [KERNEL=s] only build the kernels; uml and debug 3 minutes each, x86 8, x86-debug 15
@@ -53,6 +57,6 @@ $(VERBS):
 ##
 ## All but modules install what is missing with apt-get on Debian (root or sudo), and print it elsewhere:
 ## gcc make binutils flex bison bc libelf-dev busybox-static xz-utils qemu-system-x86 python3-venv mmdebstrap
-## perl sparse.
+## perl sparse spin.
 ## Everything else is kept under out/. Exit status of tools/vm/vm VERB: 0 passed, 1 failed, 2 the machine was lost;
 ## make itself says 2 for both of the latter.

@@ -5,6 +5,7 @@
  * The worker that became idle last is woken first, so that the others grow
  * old at the far end and can be culled. A thread never ends by itself: only
  * kthread_stop() proves that it left the module's text.
+ * tools/model/kick.pml models enter, leave and cull: change both.
  */
 #include <linux/jiffies.h>
 #include <linux/kthread.h>

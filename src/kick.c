@@ -9,6 +9,7 @@
  *
  * No kick is lost between the two: a worker that was picked but does not know
  * yet takes pool->lock before it sleeps again, and looks at the worklist then.
+ * tools/model/kick.pml models pick, claim and wake: change both.
  */
 #include <linux/cpumask.h>
 #include <linux/delay.h>

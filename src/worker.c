@@ -5,6 +5,7 @@
  * One rule keeps a pool alive without a thread in reserve for everything: the
  * last idle worker does not start working before it has become the manager
  * and another worker exists.
+ * tools/model/kick.pml models the main loop and the manager: change both.
  */
 #include <linux/bottom_half.h>
 #include <linux/cpu.h>

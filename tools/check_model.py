@@ -7,10 +7,10 @@ Run by ``check_model.py [NAME=VALUE ...]``, or ``make model``. Without arguments
 all rows of tools/model/rows.toml, else those that have all these values:
 CLAIM=, WAKE=, POOL=, MIN_IDLE=, WORKERS=, TIMEOUTS=, SWITCHES=, FAULT=.
 
-A row is one model. Its safety is checked in all schedules, then that every item
-runs: first without assuming any fairness, and only if that fails, with weak
-fairness. Of a violation the shortest schedule is printed in the words of the
-engine. The table and the schedules are kept in out/model as well.
+A row is one model. One search of all its schedules looks for a violation and for
+a schedule that goes on for ever before all items are done, without assuming any
+fairness; only if there is one, with weak fairness. Of a violation the shortest
+schedule is printed in the words of the engine. The table and the schedules are kept in out/model as well.
 
 Exit status 0: every row came out as expected; 1: not so, or the model could not
 be run, with one line on stderr that says why.
@@ -46,6 +46,7 @@ EXPECTED = (SAFE, UNSAFE, LIVELOCK)
 
 # For one search. Deeper than any schedule: the model ends.
 DEPTH, MEGABYTES, SECONDS = 100000, 4000, 1200
+SAFETY = ["-DSAFETY", "-DNOCLAIM"]
 CC = ["gcc", "-O1", "-w", f"-DMEMLIM={MEGABYTES}"]
 
 
@@ -102,7 +103,8 @@ def read_rows(table: str, text: str) -> List[Row]:
             for value in values:
                 if name not in known:
                     raise Wrong(f"{ROWS.name}: {name}: allowed: {', '.join(known)}")
-                if known[name] is int and not isinstance(value, int) or known[name] is not int and value not in known[name]:
+                good = isinstance(value, int) if known[name] is int else value in known[name]
+                if not good:
                     raise Wrong(f"{ROWS.name}: {name}={value}: allowed: {_listed(known[name])}")
         for combination in itertools.product(*(lists[name] for name in known)):
             rows.append(Row(tuple(zip(known, combination)), group["expect"]))
@@ -159,6 +161,7 @@ def translate(trail: str, workers: int) -> List[str]:
         elif re.match(r"  \w", line) and who:
             lines.append(f"{who}: {line.strip()}")
         elif re.match(r"(enqueuer|worker) \d+: |(culler|clock|policy|pool): ", line):
+            who = line.partition(":")[0]
             lines.append(re.sub(r"switched from (\d+) to (\d+)",
                                 lambda m: f"switched from {names[m[1]]} to {names[m[2]]}", line.rstrip()))
     return lines
@@ -241,18 +244,15 @@ def check(row: Row) -> Result:
     start = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="model-", dir=OUT) as name:
         checker = Checker(row, Path(name))
-        found = checker.search(["-DSAFETY", "-DNOCLAIM"], [])
+        found = checker.search([], ["-a"])
         result = Result(row, found.states, SAFE, "safe; every item runs", [], 0)
-        if found.error:
-            checker.search(["-DSAFETY", "-DNOCLAIM", "-DREACH"], ["-i"])
+        if found.error and checker.search([*SAFETY, "-DREACH"], ["-i"]).error:
             result.schedule = checker.schedule()
             said = [line.partition(": ")[2] for line in result.schedule if line.startswith("VIOLATION")]
             result.verdict, result.words = UNSAFE, said[0] if said else "an assertion or a bound of the model"
-        elif found.finished:
-            found = checker.search([], ["-a"])
-            if found.error:
-                found = checker.search(["-DNFAIR=3"], ["-a", "-f"])
-                result.words = "safe; every item runs in every fair schedule"
+        elif found.error:
+            found = checker.search(["-DNFAIR=3"], ["-a", "-f"])
+            result.words = "safe; every item runs in every fair schedule"
             if found.error:
                 result.verdict, result.words = LIVELOCK, "safe, but not every item runs"
                 result.schedule = checker.schedule()
@@ -290,7 +290,7 @@ def run(words: Sequence[str]) -> int:
                 print(f"        {number:3}  {line}", flush=True)
     (OUT / "report.txt").write_text(report(results))
     failed = [result for result in results if not result.passed()]
-    print(f"{len(results)} models, {len(failed)} not as expected; {sum(r.states for r in results)} states")
+    print(f"models: {len(results)}, not as expected: {len(failed)}, states: {sum(r.states for r in results)}")
     return 1 if failed else 0
 
 

@@ -3,7 +3,7 @@
  * One pool: how it kicks, wakes, idles and culls its workers.
  *
  * Follows src/kick.c, src/idle.c, src/worker.c, src/queue.c, src/sched.c and
- * cmwq2_unclaim_all() for src/policy.c. Documentation/model.rst says step by step what stands for what;
+ * src/policy.c. Documentation/model.rst says step by step what stands for what,
  * rows.toml beside this file which parameters are run and what must come out.
  *
  * A critical section of pool->lock is one atomic step, except where something
@@ -63,9 +63,6 @@
 #endif
 #ifndef FAULT_CULL_HEAD
 #define FAULT_CULL_HEAD		0	/* culls from the end that is kicked from */
-#endif
-#ifndef FAULT_CULL_CLAIMED
-#define FAULT_CULL_CLAIMED	0	/* culls a worker that has a claim */
 #endif
 #ifndef FAULT_CULL_TWICE
 #define FAULT_CULL_TWICE	0	/* leaves a dying worker on its list */
@@ -285,7 +282,7 @@ inline leave_idle(x)
 
 #define TOO_MANY	(nr_idle + managed > MIN_IDLE)
 #define OLD(x)		(TIMEOUTS == 0 || old[x])
-#define CULLABLE(x)	((!kicked[x] || FAULT_CULL_CLAIMED) && OLD(x))
+#define CULLABLE(x)	(!kicked[x] && OLD(x))
 
 inline oldest_idle()
 {
@@ -627,7 +624,10 @@ sleep:	/* with the lock */
 		}
 	}
 #if FAULT_SLEEP_UNLOCKED
-	task[w] = ASLEEP;
+	d_step {
+		printf("worker %d: sets its state and sleeps (worker_thread)\n", w);
+		task[w] = ASLEEP
+	}
 #endif
 	goto end;
 
@@ -665,7 +665,7 @@ create:
  */
 inline switch_claim(to)
 {
-	printf("policy: claim is switched from %d to %d (policy_set_pool)\n", claim, to);
+	printf("policy: claim is switched from %d to %d (unclaim_all)\n", claim, to);
 	do
 	:: kicked_list.n > 0 ->
 		kicked_list.n--;
@@ -714,6 +714,12 @@ proctype judge()
 	d_step {
 		if
 		:: !ALL_DONE -> printf("## stranded: done %d, %d pending, everybody sleeps\n", done, queued - taken); assert(false)
+		:: else
+		fi;
+		if
+		:: locked || managed || irq_pending ->
+			printf("## stuck: locked %d, a manager %d, irq_work pending %d\n", locked, managed, irq_pending);
+			assert(false)
 		:: else
 		fi;
 		for (i : 0 .. WORKERS - 1) {
@@ -769,4 +775,17 @@ init
 	}
 }
 
-ltl every_item_runs { <> ALL_DONE }
+/*
+ * What must not be: that it goes on for ever before all items are done. The end of the claim is only there for the
+ * search to go on after that, so that one search sees both this and every violation.
+ */
+never {
+accept_waiting:
+	if
+	:: !ALL_DONE -> goto accept_waiting
+	:: ALL_DONE
+	fi;
+	do
+	:: true
+	od
+}

@@ -25,6 +25,7 @@ GROUPS = {
     # Every Debian has perl, but checkpatch needs what comes with the whole package, as prove does.
     "style": {"prove": "perl", "sparse": "sparse"},
     "chroot": {"mmdebstrap": "mmdebstrap"},
+    "model": {"spin": "spin", "gcc": "gcc", "/usr/include/stdlib.h": "libc6-dev"},
 }
 
 
@@ -40,8 +41,8 @@ def missing(*groups: str) -> list:
     return sorted({package for group in groups for probe, package in GROUPS[group].items() if not _present(probe)})
 
 
-def require(*groups: str) -> None:
-    """Install what @groups lack, or say what it is where that is not ours to do."""
+def require(*groups: str, quiet: bool = False) -> None:
+    """Install what @groups lack, or say what it is where that is not ours to do; @quiet: in one line."""
     names = missing(*groups)
     if not names:
         return
@@ -50,13 +51,13 @@ def require(*groups: str) -> None:
     prefix = [] if os.geteuid() == 0 else ["sudo", "-n"]
     if prefix and (not shutil.which("sudo") or subprocess.run([*prefix, "true"], capture_output=True).returncode):
         raise Problem(f"missing packages, and neither root nor sudo to install them: apt-get install {' '.join(names)}")
-    _install(prefix, names)
+    _install(prefix, names, quiet)
     left = missing(*groups)
     if left:
         raise Problem(f"still missing after the installation: {' '.join(left)}")
 
 
-def _install(prefix: list, names: list) -> None:
+def _install(prefix: list, names: list, quiet: bool) -> None:
     start, log = time.monotonic(), OUT / "log" / "packages.log"
     say(f"  installing Debian packages: {' '.join(names)}")
     env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
@@ -64,8 +65,8 @@ def _install(prefix: list, names: list) -> None:
     install = [*command, "install", "-y", "-q", "--no-install-recommends", *names]
     with lock("packages"):
         # The lists may be absent (a fresh container) or older than the archive, so they are always renewed.
-        run_logged([*command, "-q", "update"], log, env=env)
-        run_logged(install, log, env=env)
+        run_logged([*command, "-q", "update"], log, env=env, quiet=quiet)
+        run_logged(install, log, env=env, quiet=quiet)
     say(f"  installed in {took(start)}")
 
 

@@ -1,0 +1,232 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""Tests of check_model.py, and that the model and the engine have the same names. Spin is not needed."""
+
+import contextlib
+import io
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+from unittest import mock
+
+TOOLS = Path(__file__).resolve().parent
+sys.path.insert(0, str(TOOLS))
+import check_model  # noqa: E402
+from check_model import CLAIMS, ENQUEUERS, MODEL, POOLS, ROOT, ROWS, WAKES, Result, Search, Wrong  # noqa: E402
+
+TEXT = MODEL.read_text()
+
+# Names that are the kernel's, not the engine's.
+KERNEL = {"wake_up_process"}
+
+TRAIL = """\
+  1:	proc  0 (:init:) kick.pml:749 (state 4)	[n = 1]
+pool: 1 workers, all idle; item 0 may wait for the last one
+enqueuer 1: inserts item 0 (insert_work)
+ 16:	proc  2 (enqueuer) kick.pml:364 (state 155)	[D_STEP364]
+enqueuer 1:
+  picks worker 0 (kick_pool_pick)
+ 17:	proc  2 (enqueuer) kick.pml:374 (state 138)	[D_STEP374]
+culler: marks worker 2 dying, 3 idle (worker_set_dying)
+wake list 1:
+  wakes worker 0 (wake_up_process)
+worker 0: takes item 0 (process_one)
+  picks worker 1 (kick_pool_pick)
+wake list 2:
+  wakes worker 1 (wake_up_process)
+wake list 5:
+  wakes worker 2, which is awake (wake_up_process)
+policy: claim is switched from 3 to 8 (unclaim_all)
+<<<<<START OF CYCLE>>>>>
+irq_work:
+  picks nobody: none is idle (kick_pool_pick)
+## stranded: done 0, 1 pending, everybody sleeps
+pan:1: assertion violated 0 (at depth 26)
+spin: trail ends after 26 steps
+#processes 8:
+worker 9: is no step
+"""
+
+STEPS = """\
+pool: 1 workers, all idle; item 0 may wait for the last one
+enqueuer 1: inserts item 0 (insert_work)
+enqueuer 1: picks worker 0 (kick_pool_pick)
+culler: marks worker 2 dying, 3 idle (worker_set_dying)
+enqueuer 1: wakes worker 0 (wake_up_process)
+worker 0: takes item 0 (process_one)
+worker 0: picks worker 1 (kick_pool_pick)
+worker 0: wakes worker 1 (wake_up_process)
+irq_work: wakes worker 2, which is awake (wake_up_process)
+policy: claim is switched from kicked_first to kicked_flag (unclaim_all)
+from here on again and again:
+irq_work: picks nobody: none is idle (kick_pool_pick)
+VIOLATION: stranded: done 0, 1 pending, everybody sleeps
+"""
+
+
+def rows() -> list:
+    """All rows."""
+    return check_model.read_rows(ROWS.read_text(), TEXT)
+
+
+class Translator(unittest.TestCase):
+    """A trail in the engine's words."""
+
+    def test_translates(self) -> None:
+        """Every kind of line, and nothing of the checker's own."""
+        self.assertEqual(check_model.translate(TRAIL, 3), STEPS.splitlines())
+
+    def test_every_step_of_the_model(self) -> None:
+        """What the model prints is passed on."""
+        for text in re.findall(r'printf\("(.*?)\\n"', TEXT):
+            line = text.replace("%d", "0")
+            header = re.match(r"(enqueuer 0|irq_work|wake list 0):$", line)
+            got = check_model.translate("worker 0: x\n" + line, 3)[1:]
+            self.assertEqual(len(got), 0 if header else 1, text)
+
+
+class Verdicts(unittest.TestCase):
+    """What the checker said, and what is made of it."""
+
+    def test_search(self) -> None:
+        """States and errors; what was cut short is not finished."""
+        said = "State-vector 108 byte, depth reached 9, errors: {}\n   {} states, stored\n"
+        self.assertEqual(Search.parse(said.format(0, 17)), Search(17, False, True))
+        self.assertEqual(Search.parse(said.format(2, "1.5e+06")), Search(1500000, True, True))
+        for cut in ("error: max search depth too small\n", "pan: reached -DMEMLIM bound\n", "pan: out of memory\n"):
+            self.assertFalse(Search.parse(cut + said.format(0, 17)).finished)
+        with self.assertRaisesRegex(Wrong, "no such thing"):
+            Search.parse("no such thing\n")
+
+    def test_expected(self) -> None:
+        """A fault that is not found fails, and so does a search cut short."""
+        fault = next(row for row in rows() if row["fault"] == "cull_head" and row.expect == "unsafe")
+        self.assertTrue(Result(fault, 1, "unsafe", "w", [], 0).passed())
+        for verdict in ("safe", "livelock", "unfinished"):
+            self.assertFalse(Result(fault, 1, verdict, "w", [], 0).passed())
+            self.assertIn("FAIL", str(Result(fault, 1, verdict, "w", [], 0)))
+            self.assertIn("expected: unsafe", str(Result(fault, 1, verdict, "w", [], 0)))
+
+    def _run(self, verdict: str) -> int:
+        with mock.patch.object(check_model, "check", lambda row: Result(row, 1, verdict, "w", ["a"], 0)), \
+                mock.patch.object(check_model, "OUT", Path(tempfile.gettempdir())), \
+                mock.patch("shutil.which", lambda name: name), contextlib.redirect_stdout(io.StringIO()):
+            return check_model.run(["FAULT=cull_head", "CLAIM=none", "POOL=unbound"])
+
+    def test_status(self) -> None:
+        """0 only if all came out as expected."""
+        self.assertEqual(self._run("unsafe"), 0)
+        self.assertEqual(self._run("safe"), 1)
+
+
+class Table(unittest.TestCase):
+    """rows.toml and the selection from it."""
+
+    def test_every_fault_and_policy(self) -> None:
+        """All are run; every fault is found somewhere; every claim is run with both wakes on all pools."""
+        found = {row["fault"] for row in rows() if row.expect == "unsafe"} - {"none"}
+        self.assertEqual(found, set(check_model.faults(TEXT)))
+        run = {(row["claim"], row["wake"], row["pool"]) for row in rows() if row["fault"] == "none"}
+        self.assertLessEqual({(c, w, p) for c in CLAIMS for w in ("locked", "deferred") for p in POOLS}, run)
+
+    def _refused(self, table: str, pattern: str) -> None:
+        with self.assertRaisesRegex(Wrong, pattern):
+            check_model.read_rows(table, TEXT)
+
+    def test_refused(self) -> None:
+        """Values that mean nothing."""
+        text = ROWS.read_text()
+        self._refused(text.replace('claim = ["none"]', 'claim = ["nobody"]', 1), "claim=nobody: allowed: none, kicked_list")
+        self._refused(text.replace("min_idle = [2]", 'min_idle = ["2"]', 1), "min_idle=2: allowed: a number")
+        self._refused(text.replace("workers = [3]", "workers = [9]", 1), "workers=9: allowed: 3, 4")
+        self._refused(text.replace('expect = "safe"', 'expect = "sane"', 1), "expect=sane: allowed: safe, unsafe")
+        self._refused(text.replace("switches = [0]", "stitches = [0]", 1), "stitches: allowed: claim")
+        self._refused(text + '[[rows]]\nexpect = "safe"\n', "more than once")
+
+    def test_select(self) -> None:
+        """By values, and what is wrong about them in one line that lists what is allowed."""
+        chosen = check_model.select(rows(), ["CLAIM=leave_idle", "WAKE=locked", "MIN_IDLE=2", "FAULT=none"], TEXT)
+        self.assertEqual({row["pool"] for row in chosen}, set(POOLS))
+        self.assertEqual(len(check_model.select(rows(), [], TEXT)), len(rows()))
+        for word, pattern in (("CLAIM=x", "CLAIM=x: allowed: none, kicked_list, kicked_first, leave_idle, kicked_flag"),
+                              ("FAULT=x", "FAULT=x: allowed: none, no_recheck"), ("MIN_IDLE=9", "allowed: 0, 1, 2"),
+                              ("WAKE=x", "allowed: locked, enqueue, process, deferred, everywhere"),
+                              ("COLOR=red", "allowed: CLAIM= WAKE= POOL="), ("CLAIM", "allowed: CLAIM=")):
+            with self.assertRaisesRegex(Wrong, pattern):
+                check_model.select(rows(), [word], TEXT)
+        with self.assertRaisesRegex(Wrong, "no row has FAULT=no_barrier POOL=unbound"):
+            check_model.select(rows(), ["FAULT=no_barrier", "POOL=unbound"], TEXT)
+
+
+class Missing(unittest.TestCase):
+    """Spin, or what is needed to get it."""
+
+    def _vm(self, names: dict, **knobs: str) -> subprocess.CompletedProcess:
+        with tempfile.TemporaryDirectory() as path:
+            for name, text in names.items():
+                (Path(path) / name).write_text(text)
+                (Path(path) / name).chmod(0o755)
+            return subprocess.run([sys.executable, "-B", ROOT / "tools/vm/vm", "model"], text=True, capture_output=True,
+                                  check=False, env={**os.environ, "PATH": path, **knobs})
+
+    def test_cannot_be_installed(self) -> None:
+        """No package tool, and one that fails: one line, not zero."""
+        fails = "#!/bin/sh\nexit 100\n"
+        for names in ({}, {"apt-get": fails, "sudo": fails, "env": fails}):
+            done = self._vm(names)
+            self.assertEqual(done.returncode, 1, done.stderr)
+            self.assertRegex(done.stderr, r"^cmwq2: spin is missing and cannot be installed: .*\n$")
+
+    def test_missing(self) -> None:
+        """Without the harness."""
+        done = subprocess.run([sys.executable, "-B", TOOLS / "check_model.py"], text=True, capture_output=True,
+                              check=False, env={**os.environ, "PATH": "/nonexistent"})
+        self.assertEqual((done.returncode, done.stderr),
+                         (1, "model: spin is missing: it is in the package of that name\n"))
+
+
+class Engine(unittest.TestCase):
+    """Model and engine say the same."""
+
+    def test_names(self) -> None:
+        """A step names a function of the engine."""
+        sources = "".join(path.read_text() for path in sorted((ROOT / "src").glob("*.c")))
+        for name in set(re.findall(r"\((\w+)\)\\n", TEXT)) - KERNEL:
+            self.assertRegex(sources, rf"\bcmwq2_{name}\(", name)
+
+    def test_bits(self) -> None:
+        """Claims and wakes are what they are in internal.h."""
+        header = (ROOT / "src/internal.h").read_text()
+        bits = {name: 1 << int(bit) for name, bit in
+                re.findall(r"\b(CMWQ2_CLAIMS_\w+|CMWQ2_KICK_\w+)\s*=?\s*BIT\((\d+)\)", header)}
+        for name, value in bits.items():
+            self.assertRegex(TEXT, rf"#define {name[6:]}\s+{value}\s", name)
+        for table, prefix in ((CLAIMS, "CMWQ2_CLAIM_"), (WAKES, "CMWQ2_WAKE_")):
+            for name, value in table.items():
+                text = re.search(rf"\b{prefix}{name.upper()}\s*=\s*([\w |]+),", header)
+                assert text, name
+                sum_of = 0
+                for word in text[1].split(" | "):
+                    bits.setdefault(word, int(word) if word.isdigit() else WAKES["deferred"])
+                    sum_of |= bits[word]
+                self.assertEqual(value, sum_of, name)
+
+    def test_sizes(self) -> None:
+        """What the translator takes for granted."""
+        self.assertRegex(TEXT, rf"#define ENQUEUERS\s+{ENQUEUERS}\n")
+        for name, value in POOLS.items():
+            self.assertRegex(TEXT, rf"#define {name.upper()}\s+{value}\s")
+
+    def test_each_names_the_other(self) -> None:
+        """Where they could drift apart."""
+        for name in ("kick", "idle", "worker"):
+            self.assertIn("tools/model/kick.pml", (ROOT / f"src/{name}.c").read_text())
+            self.assertIn(f"src/{name}.c", TEXT)
+
+
+if __name__ == "__main__":
+    unittest.main()
