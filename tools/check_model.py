@@ -5,7 +5,7 @@ Check the model of a pool, tools/model/kick.pml, with spin.
 
 Run by ``check_model.py [NAME=VALUE ...]``, or ``make model``. Without arguments
 all rows of tools/model/rows.toml, else those that have all these values:
-CLAIM=, WAKE=, POOL=, MIN_IDLE=, WORKERS=, TIMEOUTS=, SWITCHES=, FAULT=.
+CLAIM=, WAKE=, POOL=, MIN_IDLE=, WORKERS=, TIMEOUTS=, SWITCHES=, STRICT=, FAULT=.
 
 A row is one model. One search of all its schedules looks for a violation and for
 a schedule that goes on for ever before all items are done, without assuming any
@@ -73,22 +73,22 @@ class Row:
     def defines(self) -> List[str]:
         """For spin."""
         found = [f"-DCLAIM={CLAIMS[self['claim']]}", f"-DWAKE={WAKES[self['wake']]}", f"-DPOOL={POOLS[self['pool']]}"]
-        found += [f"-D{name.upper()}={self[name]}" for name in ("min_idle", "workers", "timeouts", "switches")]
+        found += [f"-D{name.upper()}={self[name]}" for name in ("min_idle", "workers", "timeouts", "switches", "strict")]
         return found + ([] if self["fault"] == "none" else [f"-DFAULT_{str(self['fault']).upper()}=1"])
 
     def __str__(self) -> str:
         text = f"{self['pool']:9}{self['claim']:13}{self['wake']:11}{self['min_idle']:8}{self['workers']:8}"
-        return f"{text}{self['timeouts'] or 'any':>9}{self['switches']:9}  {self['fault']:15}"
+        return f"{text}{self['timeouts'] or 'any':>9}{self['switches']:9}{self['strict']:7}  {self['fault']:15}"
 
 
-HEADER = (f"{'':6}{'pool':9}{'claim':13}{'wake':11}{'min_idle':>8}{'workers':>8}{'timeouts':>9}{'switches':>9}"
+HEADER = (f"{'':6}{'pool':9}{'claim':13}{'wake':11}{'min_idle':>8}{'workers':>8}{'timeouts':>9}{'switches':>9}{'strict':>7}"
           f"  {'fault':15}{'states':>10}{'seconds':>8}  verdict")
 
 
 def allowed(text: str) -> dict:
     """The values a parameter may have; an int where it is a number from 0 on."""
     return {"claim": CLAIMS, "wake": WAKES, "pool": POOLS, "min_idle": int, "workers": {3: 0, 4: 0}, "timeouts": int,
-            "switches": int, "fault": {"none": "", **faults(text)}}
+            "switches": int, "strict": {0: 0, 1: 0}, "fault": {"none": "", **faults(text)}}
 
 
 def read_rows(table: str, text: str) -> List[Row]:
@@ -158,7 +158,7 @@ def translate(trail: str, workers: int) -> List[str]:
             who = holders[int(line[10:-1])]
         elif re.match(r"(enqueuer \d+|irq_work):$", line):
             who = line[:-1]
-        elif re.match(r"  \w", line) and who:
+        elif re.match(r"  [a-z]", line) and who:
             lines.append(f"{who}: {line.strip()}")
         elif re.match(r"(enqueuer|worker) \d+: |(culler|clock|policy|pool): ", line):
             who = line.partition(":")[0]

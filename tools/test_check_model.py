@@ -26,6 +26,7 @@ KERNEL = {"wake_up_process"}
 TRAIL = """\
   1:	proc  0 (:init:) kick.pml:749 (state 4)	[n = 1]
 pool: 1 workers, all idle; item 0 may wait for the last one
+  6:	proc  0 (:init:) kick.pml:756 (state 38)	[(run enqueuer(0))]
 enqueuer 1: inserts item 0 (insert_work)
  16:	proc  2 (enqueuer) kick.pml:364 (state 155)	[D_STEP364]
 enqueuer 1:

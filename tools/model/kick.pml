@@ -53,6 +53,10 @@
 #ifndef SWITCHES
 #define SWITCHES	0
 #endif
+/* Whether it is a violation to reap a kicked worker while items are pending, even though somebody else will look. */
+#ifndef STRICT
+#define STRICT		0
+#endif
 
 /* Faults put back in: at most one is defined as 1. */
 #ifndef FAULT_NO_RECHECK
@@ -336,6 +340,12 @@ inline set_dying(x)
 	fi;
 	if
 	:: !idle[x] -> printf("## reaps worker %d, which is not idle\n", x); assert(false)
+	:: else
+	fi;
+	if
+	:: STRICT && PENDING && owes_look[x] ->
+		printf("## reaps worker %d, which was picked and has not looked: item %d is pending\n", x, taken);
+		assert(false)
 	:: else
 	fi;
 	dying[x] = true;
