@@ -72,17 +72,20 @@ class Row:
 
     def defines(self) -> List[str]:
         """For spin."""
-        found = [f"-DCLAIM={CLAIMS[self['claim']]}", f"-DWAKE={WAKES[self['wake']]}", f"-DPOOL={POOLS[self['pool']]}"]
-        found += [f"-D{name.upper()}={self[name]}" for name in ("min_idle", "workers", "timeouts", "switches", "strict")]
+        found = [f"-D{name.upper()}={values[self[name]]}"
+                 for name, values in (("claim", CLAIMS), ("wake", WAKES), ("pool", POOLS))]
+        numbers = ("min_idle", "workers", "timeouts", "switches", "strict")
+        found += [f"-D{name.upper()}={self[name]}" for name in numbers]
         return found + ([] if self["fault"] == "none" else [f"-DFAULT_{str(self['fault']).upper()}=1"])
 
     def __str__(self) -> str:
-        text = f"{self['pool']:9}{self['claim']:13}{self['wake']:11}{self['min_idle']:8}{self['workers']:8}"
-        return f"{text}{self['timeouts'] or 'any':>9}{self['switches']:9}{self['strict']:7}  {self['fault']:15}"
+        names = f"{self['pool']:9}{self['claim']:13}{self['wake']:11}"
+        numbers = f"{self['min_idle']:8}{self['workers']:8}{self['timeouts'] or 'any':>9}{self['switches']:9}"
+        return f"{names}{numbers}{self['strict']:7}  {self['fault']:15}"
 
 
-HEADER = (f"{'':6}{'pool':9}{'claim':13}{'wake':11}{'min_idle':>8}{'workers':>8}{'timeouts':>9}{'switches':>9}{'strict':>7}"
-          f"  {'fault':15}{'states':>10}{'seconds':>8}  verdict")
+HEADER = (f"{'':6}{'pool':9}{'claim':13}{'wake':11}{'min_idle':>8}{'workers':>8}{'timeouts':>9}{'switches':>9}"
+          f"{'strict':>7}  {'fault':15}{'states':>10}{'seconds':>8}  verdict")
 
 
 def allowed(text: str) -> dict:

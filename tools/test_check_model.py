@@ -141,7 +141,7 @@ class Table(unittest.TestCase):
     def test_refused(self) -> None:
         """Values that mean nothing."""
         text = ROWS.read_text()
-        self._refused(text.replace('claim = ["none"]', 'claim = ["nobody"]', 1), "claim=nobody: allowed: none, kicked_list")
+        self._refused(text.replace('["none"]', '["nobody"]', 1), "claim=nobody: allowed: none, kicked_list")
         self._refused(text.replace("min_idle = [2]", 'min_idle = ["2"]', 1), "min_idle=2: allowed: a number")
         self._refused(text.replace("workers = [3]", "workers = [9]", 1), "workers=9: allowed: 3, 4")
         self._refused(text.replace('expect = "safe"', 'expect = "sane"', 1), "expect=sane: allowed: safe, unsafe")
