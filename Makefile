@@ -41,9 +41,9 @@ $(VERBS):
 ##                                questions that the mails argue about, answered by running something: kick-vs-cull,
 ##                                claims, coalescing, rescuer, wakeup-cost, switching; all of them 15 minutes warm;
 ##                                WRITE=1 puts what they print into Documentation/experiments.rst
-## make model [CLAIM=c] [WAKE=w] [POOL=p] [MIN_IDLE=n] [FAULT=f]
+## make model [CLAIM=c] [WAKE=w] [POOL=p] [MIN_IDLE=n] [FAULT=f] [WRITE=1]
 ##                                a model of a pool's kicks, wakeups and culling, checked in all schedules under every
-##                                policy and with faults put back in; 5 minutes
+##                                policy and with faults put back in; 3 minutes; WRITE=1 puts that into model.rst
 ## make shell [VM=v] [KERNEL=s]   a console in a booted kernel with the modules in /modules
 ## make dump                      tools/wq_dump.py, taken from outside a busy x86 guest
 ## make kernels [VM=v] [KERNEL=s] only build the kernels; uml and debug 3 minutes each, x86 8, x86-debug 15

@@ -12,6 +12,10 @@ a schedule that goes on for ever before all items are done, without assuming any
 fairness; only if there is one, with weak fairness. Of a violation the shortest
 schedule is printed in the words of the engine. The table and the schedules are kept in out/model as well.
 
+With WRITE=1 what was printed goes into Documentation/model.rst: into the block
+behind each comment ".. printed: table", or ".. printed: NAME=VALUE ..." for the
+schedule of the first such row.
+
 Exit status 0: every row came out as expected; 1: not so, or the model could not
 be run, with one line on stderr that says why.
 """
@@ -33,6 +37,7 @@ from typing import Dict, List, Optional, Sequence, Tuple
 ROOT = Path(__file__).resolve().parents[1]
 MODEL = ROOT / "tools/model/kick.pml"
 ROWS = ROOT / "tools/model/rows.toml"
+DOC = ROOT / "Documentation/model.rst"
 OUT = ROOT / "out/model"
 
 # The bits of src/internal.h, as the model has them.
@@ -270,14 +275,35 @@ def report(results: Sequence[Result]) -> str:
     parts = ["\n".join([HEADER, *(str(result) for result in results)])]
     for result in results:
         if result.schedule:
-            steps = "\n".join(f"  {n:3}  {line}" for n, line in enumerate(result.schedule, 1))
-            parts.append(f"{' '.join(str(result.row).split())}\n{steps}")
+            parts.append(f"{' '.join(str(result.row).split())}\n{_numbered(result.schedule)}")
     return "\n\n".join(parts) + "\n"
+
+
+def _numbered(schedule: Sequence[str]) -> str:
+    return "\n".join(f"{number:3}  {line}" for number, line in enumerate(schedule, 1))
+
+
+def write_into(doc: str, results: Sequence[Result], text: str) -> str:
+    """The text @doc with what was printed in its places."""
+    def block(match: re.Match) -> str:
+        what = match[1]
+        if what == "table":
+            printed = "\n".join([HEADER, *(str(result) for result in results)])
+        else:
+            row = select([result.row for result in results], what.split(), text)[0]
+            printed = _numbered(next(result.schedule for result in results if result.row is row))
+        lines = "\n".join(f"    {line}".rstrip() for line in printed.splitlines())
+        return f".. printed: {what}\n\n::\n\n{lines}\n"
+    return re.sub(r"\.\. printed: (.*)\n\n::\n(?:\n*    .*\n)*", block, doc)
 
 
 def run(words: Sequence[str]) -> int:
     """Run the rows of @words; the exit status."""
     text = MODEL.read_text()
+    write = "WRITE=1" in words
+    words = [word for word in words if not word.startswith("WRITE=")]
+    if write and words:
+        raise Wrong("WRITE=1 is for all rows: without any other value")
     rows = select(read_rows(ROWS.read_text(), text), words, text)
     for tool in ("spin", "gcc"):
         if not shutil.which(tool):
@@ -289,10 +315,12 @@ def run(words: Sequence[str]) -> int:
         for result in pool.map(check, rows):
             results.append(result)
             print(result, flush=True)
-            for number, line in enumerate(result.schedule, 1):
-                print(f"        {number:3}  {line}", flush=True)
+            if result.schedule:
+                print("".join(f"        {line}\n" for line in _numbered(result.schedule).splitlines()), end="", flush=True)
     (OUT / "report.txt").write_text(report(results))
     failed = [result for result in results if not result.passed()]
+    if write and not failed:
+        DOC.write_text(write_into(DOC.read_text(), results, text))
     print(f"models: {len(results)}, not as expected: {len(failed)}, states: {sum(r.states for r in results)}")
     return 1 if failed else 0
 

@@ -124,6 +124,27 @@ class Verdicts(unittest.TestCase):
         self.assertEqual(self._run("safe"), 1)
 
 
+class Printed(unittest.TestCase):
+    """What WRITE=1 puts into the documentation."""
+
+    def test_written(self) -> None:
+        """Each block is replaced, and once more is the same; all that the documentation has are rows."""
+        results = [Result(row, 1, row.expect, "w", ["step"], 0) for row in rows()]
+        doc = "a\n\n.. printed: table\n\n::\n\n    old\n\n    older\n\nb\n\n.. printed: FAULT=cull_head\n\n::\n\nc\n"
+        once = check_model.write_into(doc, results, TEXT)
+        self.assertNotIn("old", once)
+        self.assertIn("::\n\n      1  step\n\nc\n", once)
+        self.assertIn("verdict\n    PASS  unbound", once)
+        self.assertIn("\n\nb\n\n", once)
+        self.assertEqual(check_model.write_into(once, results, TEXT), once)
+        check_model.write_into(check_model.DOC.read_text(), results, TEXT)
+
+    def test_only_all(self) -> None:
+        """Not from a few rows."""
+        with self.assertRaisesRegex(Wrong, "WRITE=1 is for all rows"):
+            check_model.run(["WRITE=1", "FAULT=cull_head"])
+
+
 class Table(unittest.TestCase):
     """rows.toml and the selection from it."""
 

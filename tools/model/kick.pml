@@ -265,6 +265,10 @@ inline wake_up(wl)
  */
 inline enter_idle(x)
 {
+	if
+	:: idle_list.n == WORKERS -> printf("## idle_list holds a worker that was reaped\n"); assert(false)
+	:: else
+	fi;
 	list_add(idle_list, x);
 	idle_since_kick = true;
 	idle[x] = true;
