@@ -316,7 +316,7 @@ def run(words: Sequence[str]) -> int:
             results.append(result)
             print(result, flush=True)
             if result.schedule:
-                print("".join(f"        {line}\n" for line in _numbered(result.schedule).splitlines()), end="", flush=True)
+                print("\n".join(f"        {line}" for line in _numbered(result.schedule).splitlines()), flush=True)
     (OUT / "report.txt").write_text(report(results))
     failed = [result for result in results if not result.passed()]
     if write and not failed:
