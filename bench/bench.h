@@ -10,10 +10,14 @@
 #define CMWQ2_BENCH_H
 
 #include <linux/atomic.h>
+#include <linux/bits.h>
 #include <linux/cache.h>
 #include <linux/completion.h>
+#include <linux/list.h>
 #include <linux/minmax.h>
+#include <linux/sched/signal.h>
 #include <linux/timekeeping.h>
+#include <linux/timer.h>
 #include <linux/types.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
@@ -22,21 +26,25 @@
 #include <cmwq2/workqueue.h>
 
 struct task_struct;
-struct bench_gate;
 struct bench_meminfo;
 struct bench_run;
+struct bench_threads;
 struct bench_workload;
 
-#define BENCH_FORMAT_VERSION	2
+#define BENCH_FORMAT_VERSION	3
 #define BENCH_MAX_SLOTS		8
 #define BENCH_NAME_LEN		64
 #define BENCH_MAX_ITEMS		1000000U
 #define BENCH_MAX_ROUNDS	1000U
-#define BENCH_MAX_SAMPLES	(4U << 20)	/* of 4 bytes, over all producers */
+#define BENCH_MAX_SAMPLES	(4U << 20)	/* of 12 bytes, over all producers */
 #define BENCH_MAX_QUEUES	10000U
 #define BENCH_MAX_IN_FLIGHT	10000U
+#define BENCH_MAX_BATCH		256U	/* of it, for each producer */
 #define BENCH_MAX_CALLS		1000U
-#define BENCH_MAX_FIGURES	8
+#define BENCH_MAX_DELAY_MS	1000U
+#define BENCH_MAX_BURN_NS	1000000U
+#define BENCH_MAX_JOB_MS	60000U
+#define BENCH_MAX_FIGURES	24
 
 /* A wait without an end in this time is reported, it may be for a lost item. */
 #define BENCH_STALL		(60 * HZ)
@@ -55,11 +63,37 @@ enum bench_queue {
 	BENCH_QUEUE_NR,
 };
 
-/* What an item's function does. */
-enum bench_job {
-	BENCH_JOB_COMPLETE,	/* complete bench_item.done */
-	BENCH_JOB_GATE,		/* bench_gate_job() */
-	BENCH_JOB_NR,
+/* What an engine can do and a workload asks for, beside running an item. */
+enum bench_ability {
+	BENCH_CREATE	= BIT(0),	/* queues that are made and taken away */
+	BENCH_FLUSH	= BIT(1),	/* flush and drain; a blocked item holds up no other */
+	BENCH_DELAY	= BIT(2),
+	BENCH_CANCEL	= BIT(3),
+};
+
+/*
+ * The numbers of a configuration: the constant's name, the member's, the
+ * smallest and the largest value, where 0 stands for four times the CPUs.
+ */
+#define BENCH_NUMBERS(X)						\
+	X(PRODUCERS,	producers,	1, 0)				\
+	X(ITEMS,	items,		1, BENCH_MAX_ITEMS)		\
+	X(ROUNDS,	rounds,		1, BENCH_MAX_ROUNDS)		\
+	X(WARMUP,	warmup,		0, BENCH_MAX_ITEMS)		\
+	X(QUEUES,	queues,		1, BENCH_MAX_QUEUES)		\
+	X(MEM_RECLAIM,	mem_reclaim,	0, 1)				\
+	X(IN_FLIGHT,	in_flight,	1, BENCH_MAX_IN_FLIGHT)		\
+	X(CALLS,	calls,		1, BENCH_MAX_CALLS)		\
+	X(DELAY_MS,	delay_ms,	1, BENCH_MAX_DELAY_MS)		\
+	X(BURN_NS,	burn_ns,	0, BENCH_MAX_BURN_NS)		\
+	X(LOAD,		load,		0, 5)				\
+	X(LONG_BURN,	long_burn,	0, 1)				\
+	X(JOB_MS,	job_ms,		10, BENCH_MAX_JOB_MS)
+
+#define BENCH_NUMBER_ID(_id, _name, _min, _max)	BENCH_NUMBER_##_id,
+enum bench_number_id {
+	BENCH_NUMBERS(BENCH_NUMBER_ID)
+	BENCH_NR_NUMBERS,
 };
 
 /**
@@ -71,8 +105,13 @@ enum bench_job {
  * @warmup: items a producer runs at least before the timed ones
  * @queues: queues that are there at the same time
  * @mem_reclaim: whether they have rescuers
- * @in_flight: items in flight when a queue is flushed or drained
- * @calls: times that is done in a round
+ * @in_flight: items in flight, of each producer where there are several
+ * @calls: flushes, drains, cancels or chains of blocked items in a round
+ * @delay_ms: delay of delayed items
+ * @burn_ns: CPU time that an item takes by itself
+ * @load: which of the loads of 2010, wl0 to wl5
+ * @long_burn: whether its items have the long burn
+ * @job_ms: how long the job beside that load takes by itself
  * @seed: of the order of the engines in the rounds, 0 to pick one
  * @queue: kind of queue
  * @scope: affinity scope of an unbound queue
@@ -91,6 +130,11 @@ struct bench_config {
 	u32			mem_reclaim;
 	u32			in_flight;
 	u32			calls;
+	u32			delay_ms;
+	u32			burn_ns;
+	u32			load;
+	u32			long_burn;
+	u32			job_ms;
 	u64			seed;
 	enum bench_queue	queue;
 	char			scope[BENCH_NAME_LEN];
@@ -99,38 +143,62 @@ struct bench_config {
 	char			engines[BENCH_MAX_SLOTS][BENCH_NAME_LEN];
 };
 
-/* A queue of either engine. */
+/* A queue of any engine. */
 union bench_wq {
 	struct workqueue_struct	*native;
 	struct cmwq2_wq		*cmwq2;
+	struct bench_threads	*threads;
 };
 
 /**
  * struct bench_item - what is queued; every engine has its own
- * @done: completed by the item's function, waited for by whoever queued it;
- *	the same for all engines, so that the cost of waiting is the same
+ * @job: what its function does
+ * @priv: the job's own
+ * @done: completed by most jobs, waited for by whoever queued it; the same for
+ *	all engines, so that the cost of waiting is the same
  * @cpu: the online CPUs in turn: where the producer is bound or the item is
  *	queued
- * @waits: BENCH_JOB_GATE: whether it waits until the gate opens
- * @gate: BENCH_JOB_GATE: what it waits for and counts in
+ * @waits: bench_gate_job(): whether it waits until the gate opens
+ * @in_flight: has been queued and not been waited for
+ * @sample: where the times belong, BENCH_UNTIMED if nowhere
+ * @burn: rounds of bench_burn() that the item takes
+ * @queued: ticks before it was queued
+ * @started: ticks when its function began
+ * @ended: ticks when its function was done
  * @native: item of the kernel's workqueue
  * @cmwq2: item of a cmwq2 queue
  * @floor: a thread of its own and the flag that tells it to run
+ * @threads: item of a queue with threads of its own
  */
 struct bench_item {
+	void				(*job)(struct bench_item *item);
+	void				*priv;
 	struct completion		done;
 	int				cpu;
 	bool				waits;
-	struct bench_gate		*gate;
+	bool				in_flight;
+	u32				sample;
+	u32				burn;
+	u64				queued;
+	u64				started;
+	u64				ended;
 	union {
-		struct work_struct	native;
-		struct cmwq2_work	cmwq2;
+		struct delayed_work		native;
+		struct cmwq2_delayed_work	cmwq2;
 		struct {
 			struct task_struct	*task;
 			bool			posted;
 		} floor;
+		struct {
+			struct list_head	entry;
+			unsigned long		pending;
+			struct timer_list	timer;
+			struct bench_threads	*wq;
+		} threads;
 	};
 } ____cacheline_aligned;
+
+#define BENCH_UNTIMED		U32_MAX
 
 /* What cmwq2's pools count, see counts.c. Those of pool->lock are 0 unless lock_stat is Y. */
 enum bench_count_index {
@@ -172,10 +240,17 @@ enum bench_quantile {
 	BENCH_NR_QUANTILES,
 };
 
+/* Beside a workload's own figures, those that every turn has. */
+enum bench_common {
+	BENCH_CPU_NS,		/* CPU time of all threads, by item */
+	BENCH_WORKERS,		/* threads of the engine that are alive at the end */
+	BENCH_NR_COMMON,
+};
+
 /**
  * struct bench_sample - what came out of one engine in one round
  * @position: place in the round's order
- * @figure: what the workload names in its list of figures
+ * @figure: what the workload names in its list of figures, then the common ones
  * @queued: items, the untimed ones included
  * @counts: what the pools counted during the round
  */
@@ -221,18 +296,22 @@ struct bench_slot {
  * @name: how the list of engines calls it
  * @takes_profile: whether ":profile" may follow
  * @is_cmwq2: whether it has policies and counts
- * @has_queues: whether there is anything to create, flush or drain; if not,
- *	@queue_on, @flush and @drain are NULL
+ * @can: of enum bench_ability; the operations of what it cannot are NULL
  * @open: makes a queue as the configuration has it, with the configured scope
  *	if @scoped; leaves nothing behind if it fails
  * @close: takes a queue away, no item is in flight
  * @init: prepares an item, may be NULL
  * @begin: before a turn, may be NULL; says by itself what is wrong
  * @end: after a turn, may be NULL
+ * @is_worker: whether a thread is one of this engine's
  * @queue: from here; timed by some workloads; false if the item was still queued
  * @queue_on: on a CPU
  * @flush: flush_workqueue() or its twin
  * @drain: drain_workqueue() or its twin
+ * @queue_delayed: after a delay, in jiffies
+ * @cancel: cancel_work() or its twin
+ * @cancel_sync: cancel_work_sync() or its twin
+ * @cancel_delayed_sync: cancel_delayed_work_sync() or its twin
  *
  * There is no operation for waiting for an item: whoever queued it waits for
  * bench_item.done whatever the engine.
@@ -241,34 +320,42 @@ struct bench_engine {
 	const char	*name;
 	bool		takes_profile;
 	bool		is_cmwq2;
-	bool		has_queues;
+	unsigned int	can;
 	int		(*open)(struct bench_slot *slot, const char *name, bool scoped,
 				union bench_wq *wq);
 	void		(*close)(struct bench_slot *slot, union bench_wq wq);
-	void		(*init)(struct bench_item *item, enum bench_job job);
+	void		(*init)(struct bench_item *item);
 	int		(*begin)(struct bench_slot *slot);
 	void		(*end)(struct bench_slot *slot, struct bench_sample *sample);
+	bool		(*is_worker)(const struct task_struct *task);
 	bool		(*queue)(union bench_wq wq, struct bench_item *item);
 	bool		(*queue_on)(union bench_wq wq, int cpu, struct bench_item *item);
 	void		(*flush)(union bench_wq wq);
 	void		(*drain)(union bench_wq wq);
+	bool		(*queue_delayed)(union bench_wq wq, struct bench_item *item,
+					 unsigned long delay);
+	bool		(*cancel)(struct bench_item *item);
+	bool		(*cancel_sync)(struct bench_item *item);
+	bool		(*cancel_delayed_sync)(struct bench_item *item);
 };
-
-struct bench_text;
 
 /**
  * struct bench_workload - what is done in a turn
  * @name: how config_workload calls it
  * @figures: what a turn results in; the unit is part of the name
- * @nr_figures: how many, at most BENCH_MAX_FIGURES
- * @needs_queues: whether it asks more of an engine than to run items
+ * @nr_figures: how many; with the common ones at most BENCH_MAX_FIGURES
+ * @settings: the numbers that count, as bits by enum bench_number_id
+ * @needs: what it asks of an engine, of enum bench_ability
+ * @has_producers: whether it is done by the run's producers, with items of
+ *	their own each
  * @has_queue: whether each engine has one queue for all of the run, whose
  *	pools are counted; if not, the workload makes queues as it goes
  * @has_idle_round: whether a round that does not count comes first
+ * @with_threads: whether the engine "threads" is in the default list
  * @max_active: of the queues
  * @job: what the items do
  * @nr_items: items of each engine
- * @describe: writes the settings that count into the result's header
+ * @adjust: sets what is not for the user to choose; may be NULL
  * @check: refuses settings that do not go together, says why; changes nothing
  * @setup: before the engines are set up; may be NULL
  * @turn: one engine's turn; 0, -EINTR after a signal, or another error that
@@ -280,13 +367,16 @@ struct bench_workload {
 	const char		*name;
 	const char * const	*figures;
 	unsigned int		nr_figures;
-	bool			needs_queues;
+	unsigned int		settings;
+	unsigned int		needs;
+	bool			has_producers;
 	bool			has_queue;
 	bool			has_idle_round;
+	bool			with_threads;
 	int			max_active;
-	enum bench_job		job;
+	void	(*job)(struct bench_item *item);
 	u32	(*nr_items)(const struct bench_config *cfg);
-	void	(*describe)(struct bench_text *text, const struct bench_config *cfg);
+	void	(*adjust)(struct bench_config *cfg);
 	int	(*check)(const struct bench_config *cfg);
 	int	(*setup)(struct bench_run *run);
 	int	(*turn)(struct bench_run *run, struct bench_slot *slot,
@@ -300,7 +390,7 @@ struct bench_workload {
  * @index: its number
  * @cpu: where it is bound
  * @task: the thread
- * @ticks: cost of the enqueue call of every timed item
+ * @next: the item that is next
  * @round: the last round it took part in
  * @begin: clock before the first timed item
  * @end: clock after the last timed item was done
@@ -311,12 +401,20 @@ struct bench_producer {
 	unsigned int		index;
 	int			cpu;
 	struct task_struct	*task;
-	u32			*ticks;
+	unsigned int		next;
 	unsigned int		round;
 	u64			begin;
 	u64			end;
 	u64			queued;
 } ____cacheline_aligned;
+
+/* What is known of every timed item, in ticks from when it was queued. */
+enum bench_stage {
+	BENCH_CALL,		/* until the call returned */
+	BENCH_START,		/* until the function began */
+	BENCH_DONE,		/* until it was done */
+	BENCH_NR_STAGES,
+};
 
 /**
  * struct bench_run - a run
@@ -328,9 +426,16 @@ struct bench_producer {
  * @span_ticks: the same in ticks
  * @clock_cost: ns that reading the clock adds to the cost of a call
  * @clock_step: smallest step seen of that clock, in ns
+ * @cost_ticks: @clock_cost in ticks
+ * @burn_rate: rounds of bench_burn() in a ms
  * @failure: why there is no result, or NULL
+ * @aborted: somebody asked for the end
+ * @began: clock at the start of the first round
+ * @turns: turns that are over
+ * @nr_turns: all of them
  * @stop: leave the turn early
  * @producers: threads, of the workloads that have them
+ * @ticks: for each stage and producer the times of its timed items
  * @part: what each of them does in a turn
  * @histogram: scratch space of bench_quantiles()
  * @slot: the engine whose turn it is
@@ -350,9 +455,16 @@ struct bench_run {
 	u64			span_ticks;
 	u32			clock_cost;
 	u32			clock_step;
+	u32			cost_ticks;
+	u32			burn_rate;
 	const char		*failure;
+	bool			aborted;
+	u64			began;
+	unsigned int		turns;
+	unsigned int		nr_turns;
 
 	struct bench_producer	*producers;
+	u32			**ticks[BENCH_NR_STAGES];
 	void			(*part)(struct bench_producer *p);
 	u32			histogram[256];
 
@@ -425,35 +537,88 @@ static inline u32 bench_ticks_between(u64 begin, u64 end)
 	return end > begin ? (u32)min_t(u64, end - begin, U32_MAX) : 0;
 }
 
+/* A signal came, somebody asked for the end, or something failed. */
+static inline bool bench_stopped(const struct bench_run *run)
+{
+	return READ_ONCE(run->stop) || signal_pending(current);
+}
+
 /* main.c */
 extern const char * const bench_queue_names[BENCH_QUEUE_NR];
 const struct bench_engine *bench_find_engine(const char *name, const char **profile);
 const struct bench_workload *bench_find_workload(const char *name);
+void bench_workload_names(char *buf, size_t size);
 
 /* sysfs.c */
+struct bench_number {
+	const char	*name;
+	size_t		offset;
+	u32		min;
+	u32		max;
+};
+
+extern const struct bench_number bench_numbers[BENCH_NR_NUMBERS];
+u32 bench_number(const struct bench_config *cfg, enum bench_number_id id);
 int bench_sysfs_init(void);
 void bench_sysfs_exit(void);
 
 /* run.c */
-int bench_run(const struct bench_config *cfg, char **text, size_t *len);
+int bench_run(struct bench_run *run, char **text, size_t *len);
+void bench_abort(struct bench_run *run);
 void bench_fail(struct bench_run *run, const char *failure);
 void bench_wait(struct bench_slot *slot, struct completion *done);
+int bench_nth_cpu(unsigned int nth);
 
 /* producers.c: threads that queue, for the workloads that measure under load */
-u32 bench_producer_items(const struct bench_config *cfg);
-int bench_producers_check(const struct bench_config *cfg);
 int bench_producers_start(struct bench_run *run);
 void bench_producers_stop(struct bench_run *run);
 int bench_producers_turn(struct bench_run *run, struct bench_slot *slot,
 			 void (*part)(struct bench_producer *p));
 
-/* roundtrip.c, create.c, flush.c, burst.c: the workloads */
+/* load.c, create.c, flush.c, cancel.c, block.c, burst.c, perfwq.c: the workloads */
 extern const struct bench_workload bench_roundtrip;
+extern const struct bench_workload bench_batch;
+extern const struct bench_workload bench_fanout;
+extern const struct bench_workload bench_delayed;
 extern const struct bench_workload bench_create;
 extern const struct bench_workload bench_flush;
 extern const struct bench_workload bench_drain;
+extern const struct bench_workload bench_cancel;
+extern const struct bench_workload bench_block;
 extern const struct bench_workload bench_burst;
+extern const struct bench_workload bench_perfwq;
+void bench_complete_job(struct bench_item *item);
+
+/**
+ * struct bench_gate - what holds items and counts them
+ * @open: they may go on
+ * @held: as many as are expected to wait do so
+ * @to_hold: still missing
+ * @left: items that have not run
+ * @last: clock when the last one did
+ * @done: it did
+ */
+struct bench_gate {
+	struct completion	open;
+	struct completion	held;
+	atomic_t		to_hold;
+	atomic_t		left;
+	u64			last;
+	struct completion	done;
+};
+
+/* gate.c: items that wait until they are let go */
+void bench_gate_init(struct bench_gate *gate);
 void bench_gate_job(struct bench_item *item);
+void bench_hold_items(struct bench_run *run, struct bench_slot *slot, struct bench_gate *gate);
+
+/* tasks.c: what the threads of the machine have done, and whose they are */
+struct bench_tasks {
+	u64	runtime;
+	u32	workers;
+};
+
+void bench_count_tasks(const struct bench_engine *engine, struct bench_tasks *tasks);
 
 /* memory.c: what the kernel has given away */
 struct bench_memory {
@@ -468,14 +633,18 @@ int bench_memory_read(struct bench_meminfo *meminfo, struct bench_memory *memory
 
 /* stats.c */
 int bench_measure_clock(struct bench_run *run);
-void bench_quantiles(struct bench_run *run, u64 out[BENCH_NR_QUANTILES]);
+u64 bench_cost_ns(const struct bench_run *run, u64 ticks);
+void bench_burn(u32 rounds);
+u32 bench_burn_rounds(const struct bench_run *run, u64 ns);
+void bench_quantiles(struct bench_run *run, u32 * const *parts, unsigned int nr_parts, u32 nr,
+		     u64 out[BENCH_NR_QUANTILES]);
 void bench_spread(u64 *values, unsigned int nr, struct bench_spread *out);
 u64 bench_ratio(u64 value, u64 reference);
 
 /* result.c */
+struct bench_text;
+
 int bench_format_result(const struct bench_run *run, char **text, size_t *len);
-__printf(2, 3)
-void bench_line(struct bench_text *text, const char *fmt, ...);
 void bench_add_value(struct bench_text *text, const char *key, const char *suffix, u64 value);
 void bench_add_ratio(struct bench_text *text, const char *key, const char *suffix, u64 ratio);
 
@@ -489,6 +658,7 @@ void bench_format_totals(struct bench_text *text, const struct bench_slot *slot)
 extern const struct bench_engine bench_native;
 extern const struct bench_engine bench_cmwq2;
 extern const struct bench_engine bench_floor;
+extern const struct bench_engine bench_mt;
 extern const char * const bench_policy_names[BENCH_NR_POLICIES];
 int bench_cmwq2_check_profile(const char *profile);
 

@@ -9,7 +9,6 @@
 #include <linux/irqflags.h>
 #include <linux/math64.h>
 #include <linux/sched.h>
-#include <linux/sched/signal.h>
 
 #include "bench.h"
 
@@ -54,7 +53,7 @@ static int bench_burst_turn(struct bench_run *run, struct bench_slot *slot,
 	u64 ticks, queue = 0, span = 0;
 	unsigned int call, i;
 
-	for (call = 0; call < run->cfg.calls && !signal_pending(current); call++) {
+	for (call = 0; call < run->cfg.calls && !bench_stopped(run); call++) {
 		u64 begin = bench_clock();
 
 		ticks = bench_burst_queue(slot);
@@ -78,20 +77,14 @@ static int bench_burst_turn(struct bench_run *run, struct bench_slot *slot,
 	return 0;
 }
 
-static void bench_burst_describe(struct bench_text *text, const struct bench_config *cfg)
-{
-	bench_line(text, "in_flight=%u", cfg->in_flight);
-	bench_line(text, "calls=%u", cfg->calls);
-}
-
 const struct bench_workload bench_burst = {
 	.name		= "burst",
 	.figures	= bench_burst_figures,
 	.nr_figures	= ARRAY_SIZE(bench_burst_figures),
+	.settings	= BIT(BENCH_NUMBER_IN_FLIGHT) | BIT(BENCH_NUMBER_CALLS),
 	.has_queue	= true,
-	.job		= BENCH_JOB_COMPLETE,
+	.job		= bench_complete_job,
 	.nr_items	= bench_burst_items,
-	.describe	= bench_burst_describe,
 	.check		= bench_burst_check,
 	.turn		= bench_burst_turn,
 };

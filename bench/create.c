@@ -150,14 +150,14 @@ static int bench_create_one(struct bench_create *turn)
 }
 
 /* Make queues until there are @nr. The time is added to @ns. */
-static int bench_create_upto(struct bench_create *turn, u32 nr, u64 *ns)
+static int bench_create_upto(struct bench_run *run, struct bench_create *turn, u32 nr, u64 *ns)
 {
 	u64 begin = bench_clock();
 	int ret = 0;
 
 	while (!ret && turn->nr < nr) {
 		ret = bench_create_one(turn);
-		if (!ret && signal_pending(current))
+		if (!ret && bench_stopped(run))
 			ret = -EINTR;
 		cond_resched();
 	}
@@ -172,18 +172,18 @@ static int bench_settled(struct bench_create *turn, struct bench_memory *memory)
 	return bench_memory_read(turn->meminfo, memory);
 }
 
-static int bench_create_all(struct bench_create *turn, u64 *ns)
+static int bench_create_all(struct bench_run *run, struct bench_create *turn, u64 *ns)
 {
 	u32 nr = turn->slot->cfg->queues;
 	int ret;
 
 	ret = bench_settled(turn, &turn->before);
 	if (!ret)
-		ret = bench_create_upto(turn, nr / 2, ns);
+		ret = bench_create_upto(run, turn, nr / 2, ns);
 	if (!ret)
 		ret = bench_settled(turn, &turn->half);
 	if (!ret)
-		ret = bench_create_upto(turn, nr, ns);
+		ret = bench_create_upto(run, turn, nr, ns);
 	if (!ret)
 		ret = bench_settled(turn, &turn->all);
 	return ret;
@@ -211,7 +211,7 @@ static u64 bench_use_all(struct bench_run *run, struct bench_create *turn)
  * can wait for. So look until memory falls no more, which is not before half
  * of the growth is gone: some of it stays in the allocator's caches.
  */
-static u64 bench_wait_gone(struct bench_create *turn, u64 begin)
+static u64 bench_wait_gone(struct bench_run *run, struct bench_create *turn, u64 begin)
 {
 	u64 before = turn->before.slab + turn->before.stack;
 	u64 all = turn->all.slab + turn->all.stack;
@@ -221,7 +221,7 @@ static u64 bench_wait_gone(struct bench_create *turn, u64 begin)
 
 	if (all <= before)
 		return BENCH_NONE;
-	while (still < BENCH_GONE_READS && !signal_pending(current)) {
+	while (still < BENCH_GONE_READS && !bench_stopped(run)) {
 		u64 now;
 
 		if (bench_settled(turn, &memory))
@@ -262,7 +262,7 @@ static int bench_create_turn(struct bench_run *run, struct bench_slot *slot,
 	int ret;
 
 	turn->slot = slot;
-	ret = bench_create_all(turn, &create);
+	ret = bench_create_all(run, turn, &create);
 	if (ret) {
 		bench_destroy_all(turn);
 		return ret;
@@ -275,25 +275,20 @@ static int bench_create_turn(struct bench_run *run, struct bench_slot *slot,
 	begin = bench_clock();
 	bench_destroy_all(turn);
 	sample->figure[BENCH_DESTROY_NS] = div_u64(bench_clock() - begin, nr);
-	gone = bench_wait_gone(turn, begin);
+	gone = bench_wait_gone(run, turn, begin);
 	sample->figure[BENCH_GONE] = gone == BENCH_NONE ? gone : div_u64(gone, nr);
 	return 0;
-}
-
-static void bench_create_describe(struct bench_text *text, const struct bench_config *cfg)
-{
-	bench_line(text, "queues=%u", cfg->queues);
 }
 
 const struct bench_workload bench_create = {
 	.name		= "create",
 	.figures	= bench_create_figures,
 	.nr_figures	= BENCH_NR_CREATE,
-	.needs_queues	= true,
+	.settings	= BIT(BENCH_NUMBER_QUEUES),
+	.needs		= BENCH_CREATE,
 	.has_idle_round	= true,
-	.job		= BENCH_JOB_COMPLETE,
+	.job		= bench_complete_job,
 	.nr_items	= bench_create_items,
-	.describe	= bench_create_describe,
 	.check		= bench_create_check,
 	.setup		= bench_create_setup,
 	.turn		= bench_create_turn,

@@ -10,22 +10,19 @@
 
 static void bench_cmwq2_fn(struct cmwq2_work *work)
 {
-	complete(&container_of(work, struct bench_item, cmwq2)->done);
+	struct bench_item *item = container_of(work, struct bench_item, cmwq2.work);
+
+	item->job(item);
 }
 
-static void bench_cmwq2_gate(struct cmwq2_work *work)
+static void bench_cmwq2_init(struct bench_item *item)
 {
-	bench_gate_job(container_of(work, struct bench_item, cmwq2));
+	CMWQ2_INIT_DELAYED_WORK(&item->cmwq2, bench_cmwq2_fn);
 }
 
-static void bench_cmwq2_init(struct bench_item *item, enum bench_job job)
+static bool bench_cmwq2_is_worker(const struct task_struct *task)
 {
-	static const cmwq2_work_func_t fn[BENCH_JOB_NR] = {
-		[BENCH_JOB_COMPLETE]	= bench_cmwq2_fn,
-		[BENCH_JOB_GATE]	= bench_cmwq2_gate,
-	};
-
-	CMWQ2_INIT_WORK(&item->cmwq2, fn[job]);
+	return strstarts(task->comm, "cw2/");
 }
 
 static int bench_cmwq2_set_scope(struct bench_slot *slot, struct cmwq2_wq *wq)
@@ -171,12 +168,12 @@ static int bench_cmwq2_begin(struct bench_slot *slot)
 
 static bool bench_cmwq2_queue(union bench_wq wq, struct bench_item *item)
 {
-	return cmwq2_queue_work(wq.cmwq2, &item->cmwq2);
+	return cmwq2_queue_work(wq.cmwq2, &item->cmwq2.work);
 }
 
 static bool bench_cmwq2_queue_on(union bench_wq wq, int cpu, struct bench_item *item)
 {
-	return cmwq2_queue_work_on(cpu, wq.cmwq2, &item->cmwq2);
+	return cmwq2_queue_work_on(cpu, wq.cmwq2, &item->cmwq2.work);
 }
 
 static void bench_cmwq2_flush(union bench_wq wq)
@@ -197,18 +194,44 @@ static void bench_cmwq2_end(struct bench_slot *slot, struct bench_sample *sample
 		bench_cmwq2_set_policies(&slot->saved);
 }
 
+static bool bench_cmwq2_queue_delayed(union bench_wq wq, struct bench_item *item,
+				      unsigned long delay)
+{
+	return cmwq2_queue_delayed_work(wq.cmwq2, &item->cmwq2, delay);
+}
+
+static bool bench_cmwq2_cancel(struct bench_item *item)
+{
+	return cmwq2_cancel_work(&item->cmwq2.work);
+}
+
+static bool bench_cmwq2_cancel_sync(struct bench_item *item)
+{
+	return cmwq2_cancel_work_sync(&item->cmwq2.work);
+}
+
+static bool bench_cmwq2_cancel_delayed_sync(struct bench_item *item)
+{
+	return cmwq2_cancel_delayed_work_sync(&item->cmwq2);
+}
+
 const struct bench_engine bench_cmwq2 = {
 	.name		= "cmwq2",
 	.takes_profile	= true,
 	.is_cmwq2	= true,
-	.has_queues	= true,
+	.can		= BENCH_CREATE | BENCH_FLUSH | BENCH_DELAY | BENCH_CANCEL,
 	.open		= bench_cmwq2_open,
 	.close		= bench_cmwq2_close,
 	.init		= bench_cmwq2_init,
 	.begin		= bench_cmwq2_begin,
 	.end		= bench_cmwq2_end,
+	.is_worker	= bench_cmwq2_is_worker,
 	.queue		= bench_cmwq2_queue,
 	.queue_on	= bench_cmwq2_queue_on,
 	.flush		= bench_cmwq2_flush,
 	.drain		= bench_cmwq2_drain,
+	.queue_delayed	= bench_cmwq2_queue_delayed,
+	.cancel		= bench_cmwq2_cancel,
+	.cancel_sync	= bench_cmwq2_cancel_sync,
+	.cancel_delayed_sync = bench_cmwq2_cancel_delayed_sync,
 };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Engine "floor": a thread for every producer and no pool at all, which is
- * what handing an item over costs at least on this machine.
+ * Engine "floor": a thread for every item and no pool at all, which is what
+ * handing an item over costs at least on this machine.
  *
  * A thread is placed like the worker it stands for: bound to the producer's
  * CPU if the queue is percpu, not bound at all if it is unbound.
@@ -9,6 +9,7 @@
 #include <linux/err.h>
 #include <linux/kthread.h>
 #include <linux/sched.h>
+#include <linux/string.h>
 
 #include "bench.h"
 
@@ -30,9 +31,9 @@ static int bench_floor_thread(void *data)
 			continue;
 		}
 		__set_current_state(TASK_RUNNING);
-		/* Before complete(): after it the producer posts anew. */
+		/* Before the job: when that is done the producer posts anew. */
 		WRITE_ONCE(item->floor.posted, false);
-		complete(&item->done);
+		item->job(item);
 	}
 	__set_current_state(TASK_RUNNING);
 	return 0;
@@ -83,9 +84,15 @@ static void bench_floor_close(struct bench_slot *slot, union bench_wq wq)
 	bench_floor_stop(slot, slot->nr_items);
 }
 
+static bool bench_floor_is_worker(const struct task_struct *task)
+{
+	return strstarts(task->comm, "bench_floor/");
+}
+
 const struct bench_engine bench_floor = {
-	.name	= "floor",
-	.open	= bench_floor_open,
-	.close	= bench_floor_close,
-	.queue	= bench_floor_queue,
+	.name		= "floor",
+	.open		= bench_floor_open,
+	.close		= bench_floor_close,
+	.is_worker	= bench_floor_is_worker,
+	.queue		= bench_floor_queue,
 };

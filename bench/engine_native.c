@@ -13,24 +13,21 @@
 
 #include "bench.h"
 
-static void bench_native_complete(struct work_struct *work)
+static void bench_native_fn(struct work_struct *work)
 {
-	complete(&container_of(work, struct bench_item, native)->done);
+	struct bench_item *item = container_of(work, struct bench_item, native.work);
+
+	item->job(item);
 }
 
-static void bench_native_gate(struct work_struct *work)
+static void bench_native_init(struct bench_item *item)
 {
-	bench_gate_job(container_of(work, struct bench_item, native));
+	INIT_DELAYED_WORK(&item->native, bench_native_fn);
 }
 
-static void bench_native_init(struct bench_item *item, enum bench_job job)
+static bool bench_native_is_worker(const struct task_struct *task)
 {
-	static const work_func_t fn[BENCH_JOB_NR] = {
-		[BENCH_JOB_COMPLETE]	= bench_native_complete,
-		[BENCH_JOB_GATE]	= bench_native_gate,
-	};
-
-	INIT_WORK(&item->native, fn[job]);
+	return task->flags & PF_WQ_WORKER;
 }
 
 struct bench_scope_request {
@@ -153,12 +150,12 @@ static void bench_native_close(struct bench_slot *slot, union bench_wq wq)
 
 static bool bench_native_queue(union bench_wq wq, struct bench_item *item)
 {
-	return queue_work(wq.native, &item->native);
+	return queue_work(wq.native, &item->native.work);
 }
 
 static bool bench_native_queue_on(union bench_wq wq, int cpu, struct bench_item *item)
 {
-	return queue_work_on(cpu, wq.native, &item->native);
+	return queue_work_on(cpu, wq.native, &item->native.work);
 }
 
 static void bench_native_flush(union bench_wq wq)
@@ -171,14 +168,40 @@ static void bench_native_drain(union bench_wq wq)
 	drain_workqueue(wq.native);
 }
 
+static bool bench_native_queue_delayed(union bench_wq wq, struct bench_item *item,
+				       unsigned long delay)
+{
+	return queue_delayed_work(wq.native, &item->native, delay);
+}
+
+static bool bench_native_cancel(struct bench_item *item)
+{
+	return cancel_work(&item->native.work);
+}
+
+static bool bench_native_cancel_sync(struct bench_item *item)
+{
+	return cancel_work_sync(&item->native.work);
+}
+
+static bool bench_native_cancel_delayed_sync(struct bench_item *item)
+{
+	return cancel_delayed_work_sync(&item->native);
+}
+
 const struct bench_engine bench_native = {
 	.name		= "native",
-	.has_queues	= true,
+	.can		= BENCH_CREATE | BENCH_FLUSH | BENCH_DELAY | BENCH_CANCEL,
 	.open		= bench_native_open,
 	.close		= bench_native_close,
 	.init		= bench_native_init,
+	.is_worker	= bench_native_is_worker,
 	.queue		= bench_native_queue,
 	.queue_on	= bench_native_queue_on,
 	.flush		= bench_native_flush,
 	.drain		= bench_native_drain,
+	.queue_delayed	= bench_native_queue_delayed,
+	.cancel		= bench_native_cancel,
+	.cancel_sync	= bench_native_cancel_sync,
+	.cancel_delayed_sync = bench_native_cancel_delayed_sync,
 };

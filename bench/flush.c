@@ -9,7 +9,6 @@
  */
 #include <linux/completion.h>
 #include <linux/mm.h>
-#include <linux/sched/signal.h>
 #include <linux/slab.h>
 
 #include "bench.h"
@@ -30,43 +29,14 @@ static const char * const bench_flush_figures[BENCH_NR_FLUSH] = {
 };
 
 /**
- * struct bench_gate - what holds the items and counts them
- * @open: they may go on
- * @held: as many as are expected to wait do so
- * @to_hold: still missing
- * @left: items that have not run
- * @last: clock when the last one did
- * @done: it did
+ * struct bench_flushes - one turn
+ * @gate: what holds the items
  * @values: calls of this turn, by figure
  */
-struct bench_gate {
-	struct completion	open;
-	struct completion	held;
-	atomic_t		to_hold;
-	atomic_t		left;
-	u64			last;
-	struct completion	done;
+struct bench_flushes {
+	struct bench_gate	gate;
 	u64			*values[BENCH_NR_FLUSH];
 };
-
-/**
- * bench_gate_job - what an item does
- * @item: the item
- */
-void bench_gate_job(struct bench_item *item)
-{
-	struct bench_gate *gate = item->gate;
-
-	if (item->waits) {
-		if (atomic_dec_and_test(&gate->to_hold))
-			complete(&gate->held);
-		wait_for_completion(&gate->open);
-	}
-	if (atomic_dec_and_test(&gate->left)) {
-		gate->last = bench_clock();
-		complete(&gate->done);
-	}
-}
 
 static u32 bench_flush_items(const struct bench_config *cfg)
 {
@@ -84,77 +54,44 @@ static int bench_flush_check(const struct bench_config *cfg)
 
 static void bench_flush_teardown(struct bench_run *run)
 {
-	struct bench_gate *gate = run->priv;
+	struct bench_flushes *turn = run->priv;
 	unsigned int i;
 
-	if (!gate)
+	if (!turn)
 		return;
 	for (i = 0; i < BENCH_NR_FLUSH; i++)
-		kfree(gate->values[i]);
-	kfree(gate);
+		kfree(turn->values[i]);
+	kfree(turn);
 }
 
 static int bench_flush_setup(struct bench_run *run)
 {
-	struct bench_gate *gate = kzalloc(sizeof(*gate), GFP_KERNEL);
+	struct bench_flushes *turn = kzalloc(sizeof(*turn), GFP_KERNEL);
 	unsigned int i;
 
-	run->priv = gate;
-	if (!gate)
+	run->priv = turn;
+	if (!turn)
 		return -ENOMEM;
-	init_completion(&gate->open);
-	init_completion(&gate->held);
-	init_completion(&gate->done);
+	bench_gate_init(&turn->gate);
 	for (i = 0; i < BENCH_NR_FLUSH; i++) {
-		gate->values[i] = kcalloc(run->cfg.calls, sizeof(u64), GFP_KERNEL);
-		if (!gate->values[i])
+		turn->values[i] = kcalloc(run->cfg.calls, sizeof(u64), GFP_KERNEL);
+		if (!turn->values[i])
 			return -ENOMEM;
 	}
 	return 0;
 }
 
-/*
- * Queue all items and wait until nothing runs but those at the gate.
- *
- * A per-CPU queue has its items on all CPUs, with one at the gate on each. Any
- * other has them on one CPU, for its limit holds for several CPUs together,
- * and passing it back and forth would be what is measured.
- */
-static void bench_hold_items(struct bench_run *run, struct bench_slot *slot)
-{
-	bool everywhere = run->cfg.queue == BENCH_QUEUE_PERCPU;
-	u32 i, held = everywhere ? min(slot->nr_items, num_online_cpus()) : 1;
-	struct bench_gate *gate = run->priv;
-
-	reinit_completion(&gate->open);
-	reinit_completion(&gate->held);
-	reinit_completion(&gate->done);
-	atomic_set(&gate->to_hold, held);
-	atomic_set(&gate->left, slot->nr_items);
-	for (i = 0; i < slot->nr_items; i++) {
-		struct bench_item *item = &slot->items[i];
-
-		item->gate = gate;
-		item->waits = i < held;
-		if (!slot->engine->queue_on(slot->wq, everywhere ? item->cpu : slot->items[0].cpu,
-					    item)) {
-			bench_fail(run, "item-was-still-queued");
-			atomic_dec(&gate->left);
-		}
-	}
-	bench_wait(slot, &gate->held);
-}
-
 static void bench_time_bare(struct bench_run *run, struct bench_slot *slot, u32 i)
 {
-	struct bench_gate *gate = run->priv;
+	struct bench_flushes *turn = run->priv;
+	struct bench_gate *gate = &turn->gate;
 	u64 begin;
 
-	bench_hold_items(run, slot);
+	bench_hold_items(run, slot, gate);
 	begin = bench_clock();
 	complete_all(&gate->open);
 	bench_wait(slot, &gate->done);
-	gate->values[BENCH_BARE_NS][i] = bench_clock() - begin;
+	turn->values[BENCH_BARE_NS][i] = bench_clock() - begin;
 	/* The last item's function is done, but not the engine with it. */
 	slot->engine->flush(slot->wq);
 }
@@ -162,10 +99,11 @@ static void bench_time_bare(struct bench_run *run, struct bench_slot *slot, u32 
 static void bench_time_call(struct bench_run *run, struct bench_slot *slot, u32 i,
 			    void (*call)(union bench_wq wq))
 {
-	struct bench_gate *gate = run->priv;
+	struct bench_flushes *turn = run->priv;
+	struct bench_gate *gate = &turn->gate;
 	u64 begin, end;
 
-	bench_hold_items(run, slot);
+	bench_hold_items(run, slot, gate);
 	begin = bench_clock();
 	complete_all(&gate->open);
 	call(slot->wq);
@@ -174,18 +112,18 @@ static void bench_time_call(struct bench_run *run, struct bench_slot *slot, u32 
 		bench_fail(run, "returned-before-the-last-item");
 		bench_wait(slot, &gate->done);
 	}
-	gate->values[BENCH_CALL_NS][i] = end - begin;
-	gate->values[BENCH_TAIL_NS][i] = end > gate->last ? end - gate->last : 0;
+	turn->values[BENCH_CALL_NS][i] = end - begin;
+	turn->values[BENCH_TAIL_NS][i] = end > gate->last ? end - gate->last : 0;
 
 	begin = bench_clock();
 	call(slot->wq);
-	gate->values[BENCH_EMPTY_NS][i] = bench_clock() - begin;
+	turn->values[BENCH_EMPTY_NS][i] = bench_clock() - begin;
 }
 
 static int bench_flush_or_drain(struct bench_run *run, struct bench_slot *slot,
 				struct bench_sample *sample, void (*call)(union bench_wq wq))
 {
-	struct bench_gate *gate = run->priv;
+	struct bench_flushes *turn = run->priv;
 	struct bench_spread spread;
 	u32 i;
 
@@ -199,12 +137,12 @@ static int bench_flush_or_drain(struct bench_run *run, struct bench_slot *slot,
 		sample->queued += 2 * slot->nr_items;
 		if (run->failure)
 			return 0;
-		if (signal_pending(current))
+		if (bench_stopped(run))
 			return -EINTR;
 		cond_resched();
 	}
 	for (i = 0; i < BENCH_NR_FLUSH; i++) {
-		bench_spread(gate->values[i], run->cfg.calls, &spread);
+		bench_spread(turn->values[i], run->cfg.calls, &spread);
 		sample->figure[i] = spread.median;
 	}
 	return 0;
@@ -222,24 +160,19 @@ static int bench_drain_turn(struct bench_run *run, struct bench_slot *slot,
 	return bench_flush_or_drain(run, slot, sample, slot->engine->drain);
 }
 
-static void bench_flush_describe(struct bench_text *text, const struct bench_config *cfg)
-{
-	bench_line(text, "in_flight=%u", cfg->in_flight);
-	bench_line(text, "calls=%u", cfg->calls);
-}
-
 #define BENCH_FLUSH_WORKLOAD(_name)						\
 	{									\
 		.name		= #_name,					\
 		.figures	= bench_flush_figures,				\
 		.nr_figures	= BENCH_NR_FLUSH,				\
-		.needs_queues	= true,						\
+		.settings	= BIT(BENCH_NUMBER_IN_FLIGHT) |			\
+				  BIT(BENCH_NUMBER_CALLS),			\
+		.needs		= BENCH_FLUSH,					\
 		.has_queue	= true,						\
 		.has_idle_round	= true,						\
 		.max_active	= 1,						\
-		.job		= BENCH_JOB_GATE,				\
+		.job		= bench_gate_job,				\
 		.nr_items	= bench_flush_items,				\
-		.describe	= bench_flush_describe,				\
 		.check		= bench_flush_check,				\
 		.setup		= bench_flush_setup,				\
 		.turn		= bench_##_name##_turn,				\

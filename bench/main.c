@@ -17,6 +17,7 @@ static const struct bench_engine * const bench_engines[] = {
 	&bench_native,
 	&bench_cmwq2,
 	&bench_floor,
+	&bench_mt,
 };
 
 /**
@@ -48,10 +49,16 @@ const struct bench_engine *bench_find_engine(const char *name, const char **prof
 /* The first one is the default. */
 static const struct bench_workload * const bench_workloads[] = {
 	&bench_roundtrip,
+	&bench_batch,
+	&bench_fanout,
+	&bench_delayed,
 	&bench_create,
 	&bench_flush,
 	&bench_drain,
+	&bench_cancel,
+	&bench_block,
 	&bench_burst,
+	&bench_perfwq,
 };
 
 /**
@@ -70,6 +77,21 @@ const struct bench_workload *bench_find_workload(const char *name)
 		if (sysfs_streq(bench_workloads[i]->name, name))
 			return bench_workloads[i];
 	return NULL;
+}
+
+/**
+ * bench_workload_names - what there is, for a message
+ * @buf: gets the names
+ * @size: of @buf
+ */
+void bench_workload_names(char *buf, size_t size)
+{
+	size_t len = 0;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(bench_workloads); i++)
+		len += scnprintf(buf + len, size - len, "%s%s", i ? ", " : "",
+				 bench_workloads[i]->name);
 }
 
 static int __init bench_init(void)

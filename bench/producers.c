@@ -3,7 +3,6 @@
  * Threads that queue, for the workloads that measure under load: they start
  * together and each keeps up its load until the last one has measured.
  */
-#include <linux/cpumask.h>
 #include <linux/err.h>
 #include <linux/kthread.h>
 #include <linux/mm.h>
@@ -11,32 +10,6 @@
 #include <linux/topology.h>
 
 #include "bench.h"
-
-/**
- * bench_producer_items - for workloads whose producers have one item each
- * @cfg: configuration
- *
- * Return: how many.
- */
-u32 bench_producer_items(const struct bench_config *cfg)
-{
-	return cfg->producers;
-}
-
-/**
- * bench_producers_check - is there room for all samples?
- * @cfg: configuration
- *
- * Return: 0, or -EINVAL with a message.
- */
-int bench_producers_check(const struct bench_config *cfg)
-{
-	if ((u64)cfg->producers * cfg->items <= BENCH_MAX_SAMPLES)
-		return 0;
-	pr_err("config_producers %u times config_items %u is above %u\n",
-	       cfg->producers, cfg->items, BENCH_MAX_SAMPLES);
-	return -EINVAL;
-}
 
 static bool bench_turn_started(struct bench_producer *p)
 {
@@ -64,6 +37,35 @@ static int bench_producer_thread(void *data)
 	}
 }
 
+static void bench_free_ticks(struct bench_run *run, u32 **ticks)
+{
+	unsigned int i;
+
+	if (!ticks)
+		return;
+	for (i = 0; i < run->cfg.producers; i++)
+		kvfree(ticks[i]);
+	kfree(ticks);
+}
+
+/* Zeroed also to have every page of it there before the clock runs. */
+static u32 **bench_alloc_ticks(struct bench_run *run)
+{
+	u32 **ticks = kcalloc(run->cfg.producers, sizeof(*ticks), GFP_KERNEL);
+	unsigned int i;
+
+	if (!ticks)
+		return NULL;
+	for (i = 0; i < run->cfg.producers; i++) {
+		ticks[i] = kvcalloc(run->cfg.items, sizeof(**ticks), GFP_KERNEL);
+		if (!ticks[i]) {
+			bench_free_ticks(run, ticks);
+			return NULL;
+		}
+	}
+	return ticks;
+}
+
 /**
  * bench_producers_stop - undo bench_producers_start()
  * @run: the run
@@ -72,16 +74,30 @@ void bench_producers_stop(struct bench_run *run)
 {
 	unsigned int i;
 
-	if (!run->producers)
-		return;
-	for (i = 0; i < run->cfg.producers; i++) {
-		struct bench_producer *p = &run->producers[i];
-
-		if (p->task)
-			kthread_stop(p->task);
-		kvfree(p->ticks);
-	}
+	for (i = 0; run->producers && i < run->cfg.producers; i++)
+		if (run->producers[i].task)
+			kthread_stop(run->producers[i].task);
 	kvfree(run->producers);
+	for (i = 0; i < BENCH_NR_STAGES; i++)
+		bench_free_ticks(run, run->ticks[i]);
+}
+
+static int bench_start_producer(struct bench_run *run, unsigned int i)
+{
+	struct bench_producer *p = &run->producers[i];
+	struct task_struct *task;
+
+	p->run = run;
+	p->index = i;
+	p->cpu = bench_nth_cpu(i);
+	task = kthread_create_on_node(bench_producer_thread, p, cpu_to_node(p->cpu),
+				      "bench_producer/%u", i);
+	if (IS_ERR(task))
+		return PTR_ERR(task);
+	kthread_bind(task, p->cpu);
+	p->task = task;
+	wake_up_process(task);
+	return 0;
 }
 
 /**
@@ -92,35 +108,20 @@ void bench_producers_stop(struct bench_run *run)
  */
 int bench_producers_start(struct bench_run *run)
 {
-	int cpu = -1;
 	unsigned int i;
+	int ret = 0;
 
+	for (i = 0; i < BENCH_NR_STAGES; i++) {
+		run->ticks[i] = bench_alloc_ticks(run);
+		if (!run->ticks[i])
+			return -ENOMEM;
+	}
 	run->producers = kvcalloc(run->cfg.producers, sizeof(*run->producers), GFP_KERNEL);
 	if (!run->producers)
 		return -ENOMEM;
-	for (i = 0; i < run->cfg.producers; i++) {
-		struct bench_producer *p = &run->producers[i];
-		struct task_struct *task;
-
-		cpu = cpumask_next(cpu, cpu_online_mask);
-		if (cpu >= nr_cpu_ids)
-			cpu = cpumask_first(cpu_online_mask);
-		p->run = run;
-		p->index = i;
-		p->cpu = cpu;
-		/* Zeroed also to have every page of it there before the clock runs. */
-		p->ticks = kvcalloc(run->cfg.items, sizeof(*p->ticks), GFP_KERNEL);
-		if (!p->ticks)
-			return -ENOMEM;
-		task = kthread_create_on_node(bench_producer_thread, p, cpu_to_node(cpu),
-					      "bench_producer/%u", i);
-		if (IS_ERR(task))
-			return PTR_ERR(task);
-		kthread_bind(task, cpu);
-		p->task = task;
-		wake_up_process(task);
-	}
-	return 0;
+	for (i = 0; !ret && i < run->cfg.producers; i++)
+		ret = bench_start_producer(run, i);
+	return ret;
 }
 
 /* Wait for the end of a turn. A signal ends it early, and the run with it. */

@@ -54,12 +54,7 @@ static void bench_end_line(struct bench_text *text)
 	text->lines++;
 }
 
-/**
- * bench_line - add a line
- * @text: the text
- * @fmt: printf format of the line
- */
-__printf(2, 3)
+static __printf(2, 3)
 void bench_line(struct bench_text *text, const char *fmt, ...)
 {
 	va_list args;
@@ -105,6 +100,37 @@ void bench_add_ratio(struct bench_text *text, const char *key, const char *suffi
 	bench_add(text, " %s%s=%llu.%04u", key, suffix, whole, part);
 }
 
+static const char * const bench_common_names[BENCH_NR_COMMON] = {
+	[BENCH_CPU_NS]	= "cpu_ns",
+	[BENCH_WORKERS]	= "workers",
+};
+
+static unsigned int bench_nr_figures(const struct bench_workload *workload)
+{
+	return workload->nr_figures + BENCH_NR_COMMON;
+}
+
+static const char *bench_figure_name(const struct bench_workload *workload, unsigned int i)
+{
+	return i < workload->nr_figures ? workload->figures[i] :
+					  bench_common_names[i - workload->nr_figures];
+}
+
+/* The numbers that count for this workload, and their names. */
+static void bench_format_settings(struct bench_text *text, const struct bench_config *cfg)
+{
+	unsigned int i, nr = 0;
+
+	for (i = 0; i < BENCH_NR_NUMBERS; i++)
+		if (cfg->workload->settings & BIT(i))
+			bench_line(text, "%s=%u", bench_numbers[i].name, bench_number(cfg, i));
+	bench_add(text, "settings=");
+	for (i = 0; i < BENCH_NR_NUMBERS; i++)
+		if (cfg->workload->settings & BIT(i))
+			bench_add(text, "%s%s", nr++ ? "," : "", bench_numbers[i].name);
+	bench_end_line(text);
+}
+
 static void bench_format_header(struct bench_text *text, const struct bench_run *run)
 {
 	const struct bench_config *cfg = &run->cfg;
@@ -126,7 +152,7 @@ static void bench_format_header(struct bench_text *text, const struct bench_run 
 	bench_line(text, "scope=%s", scoped ? cfg->scope : "-");
 	bench_line(text, "mem_reclaim=%u", cfg->mem_reclaim);
 	bench_line(text, "rounds=%u", cfg->rounds);
-	workload->describe(text, cfg);
+	bench_format_settings(text, cfg);
 	bench_line(text, "seed=%llu", cfg->seed);
 	bench_line(text, "clock=%s", BENCH_TICKS);
 	bench_line(text, "clock_khz=%llu",
@@ -138,8 +164,8 @@ static void bench_format_header(struct bench_text *text, const struct bench_run 
 		bench_add(text, "%s%s", i ? "," : "", run->slots[i].name);
 	bench_end_line(text);
 	bench_add(text, "figures=");
-	for (i = 0; i < workload->nr_figures; i++)
-		bench_add(text, "%s%s", i ? "," : "", workload->figures[i]);
+	for (i = 0; i < bench_nr_figures(workload); i++)
+		bench_add(text, "%s%s", i ? "," : "", bench_figure_name(workload, i));
 	bench_end_line(text);
 }
 
@@ -156,8 +182,8 @@ static void bench_format_round(struct bench_text *text, const struct bench_slot 
 	unsigned int f;
 
 	bench_add(text, "round=%u engine=%u position=%u", round, slot->index, sample->position);
-	for (f = 0; f < workload->nr_figures; f++)
-		bench_add_value(text, workload->figures[f], "", sample->figure[f]);
+	for (f = 0; f < bench_nr_figures(workload); f++)
+		bench_add_value(text, bench_figure_name(workload, f), "", sample->figure[f]);
 	bench_add(text, " queued=%llu", sample->queued);
 	if (bench_has_counts(slot))
 		bench_format_counts(text, &sample->counts);
@@ -189,8 +215,8 @@ static void bench_format_ratio(struct bench_text *text, const struct bench_slot 
 		values[i] = bench_ratio(slot->samples[i].figure[figure],
 					reference->samples[i].figure[figure]);
 	bench_spread(values, slot->cfg->rounds, &spread);
-	snprintf(name, sizeof(name), "%s_to_%s", slot->cfg->workload->figures[figure],
-		 reference->engine->name);
+	snprintf(name, sizeof(name), "%s_to_%s",
+		 bench_figure_name(slot->cfg->workload, figure), reference->engine->name);
 	bench_add_ratio(text, name, "", spread.median);
 	bench_add_ratio(text, name, "_q1", spread.q1);
 	bench_add_ratio(text, name, "_q3", spread.q3);
@@ -201,7 +227,7 @@ static void bench_format_figure(struct bench_text *text, const struct bench_run 
 {
 	const struct bench_slot *native = bench_reference(run, &bench_native);
 	const struct bench_slot *floor = bench_reference(run, &bench_floor);
-	const char *name = run->cfg.workload->figures[figure];
+	const char *name = bench_figure_name(run->cfg.workload, figure);
 	struct bench_spread spread;
 	unsigned int i;
 
@@ -224,7 +250,7 @@ static void bench_format_engine(struct bench_text *text, const struct bench_run 
 	unsigned int i;
 
 	bench_add(text, "engine=%u name=%s", slot->index, slot->name);
-	for (i = 0; i < run->cfg.workload->nr_figures; i++)
+	for (i = 0; i < bench_nr_figures(run->cfg.workload); i++)
 		bench_format_figure(text, run, slot, i, values);
 	if (slot->engine->is_cmwq2)
 		for (i = 0; i < BENCH_NR_POLICIES; i++)

@@ -3,6 +3,7 @@
  * One run: its rounds and its end.
  */
 #include <linux/cpumask.h>
+#include <linux/math64.h>
 #include <linux/mm.h>
 #include <linux/prandom.h>
 #include <linux/random.h>
@@ -20,6 +21,42 @@ void bench_fail(struct bench_run *run, const char *failure)
 {
 	WRITE_ONCE(run->failure, failure);
 	WRITE_ONCE(run->stop, true);
+}
+
+/**
+ * bench_abort - have a run end soon
+ * @run: the run
+ *
+ * Context: any; @run must not go away meanwhile.
+ */
+void bench_abort(struct bench_run *run)
+{
+	WRITE_ONCE(run->aborted, true);
+	WRITE_ONCE(run->stop, true);
+}
+
+/**
+ * bench_nth_cpu - the online CPUs in turn
+ * @nth: counts on after the last of them
+ *
+ * Return: a CPU that was online.
+ */
+int bench_nth_cpu(unsigned int nth)
+{
+	unsigned int cpu = cpumask_first(cpu_online_mask);
+
+	for (nth %= num_online_cpus(); nth; nth--)
+		cpu = cpumask_next(cpu, cpu_online_mask);
+	return cpu < nr_cpu_ids ? cpu : cpumask_first(cpu_online_mask);
+}
+
+/**
+ * bench_complete_job - let go whoever waits for an item
+ * @item: the item
+ */
+void bench_complete_job(struct bench_item *item)
+{
+	complete(&item->done);
 }
 
 /**
@@ -54,19 +91,18 @@ static void bench_teardown_slots(struct bench_run *run)
 
 static void bench_init_items(struct bench_slot *slot)
 {
-	int cpu = -1;
+	const struct bench_config *cfg = slot->cfg;
 	unsigned int i;
 
 	for (i = 0; i < slot->nr_items; i++) {
 		struct bench_item *item = &slot->items[i];
 
-		cpu = cpumask_next(cpu, cpu_online_mask);
-		if (cpu >= nr_cpu_ids)
-			cpu = cpumask_first(cpu_online_mask);
-		item->cpu = cpu;
+		/* Where there are producers these take turns at the items. */
+		item->cpu = bench_nth_cpu(cfg->workload->has_producers ? i % cfg->producers : i);
+		item->job = cfg->workload->job;
 		init_completion(&item->done);
 		if (slot->engine->init)
-			slot->engine->init(item, slot->cfg->workload->job);
+			slot->engine->init(item);
 	}
 }
 
@@ -121,9 +157,24 @@ static int bench_setup_slots(struct bench_run *run)
 	return 0;
 }
 
+/* The figures that any workload has. */
+static void bench_common_figures(struct bench_slot *slot, struct bench_sample *sample,
+				 const struct bench_tasks *before)
+{
+	u64 *figure = &sample->figure[slot->cfg->workload->nr_figures];
+	struct bench_tasks after;
+
+	bench_count_tasks(slot->engine, &after);
+	figure[BENCH_CPU_NS] = BENCH_NONE;
+	if (sample->queued && after.runtime >= before->runtime)
+		figure[BENCH_CPU_NS] = div64_u64(after.runtime - before->runtime, sample->queued);
+	figure[BENCH_WORKERS] = after.workers;
+}
+
 static int bench_turn(struct bench_run *run, struct bench_slot *slot,
 		      struct bench_sample *sample)
 {
+	struct bench_tasks before;
 	int ret;
 
 	if (slot->engine->begin) {
@@ -131,12 +182,15 @@ static int bench_turn(struct bench_run *run, struct bench_slot *slot,
 		if (ret)
 			return ret;
 	}
+	bench_count_tasks(slot->engine, &before);
 	ret = run->cfg.workload->turn(run, slot, sample);
+	bench_common_figures(slot, sample, &before);
 	if (slot->engine->end)
 		slot->engine->end(slot, sample);
+	WRITE_ONCE(run->turns, run->turns + 1);
 	if (ret || run->failure)
 		return ret;
-	return signal_pending(current) ? -EINTR : 0;
+	return bench_stopped(run) ? -EINTR : 0;
 }
 
 /* Every engine once. The samples are those of @round. */
@@ -177,6 +231,8 @@ static int bench_rounds(struct bench_run *run)
 	for (i = 0; i < run->nr_slots; i++)
 		order[i] = i;
 
+	run->nr_turns = run->nr_slots * (run->cfg.rounds + run->cfg.workload->has_idle_round);
+	WRITE_ONCE(run->began, bench_clock());
 	/* Its samples are overwritten by those of the first one that counts. */
 	if (run->cfg.workload->has_idle_round)
 		ret = bench_round(run, &rnd, order, 0);
@@ -194,9 +250,9 @@ static int bench_check(const struct bench_config *cfg)
 
 	for (i = 0; i < cfg->nr_engines; i++) {
 		engine = bench_find_engine(cfg->engines[i], &profile);
-		if (!engine || !cfg->workload->needs_queues || engine->has_queues)
+		if (!engine || !(cfg->workload->needs & ~engine->can))
 			continue;
-		pr_err("engine '%s' has no queues: workload %s takes native, cmwq2, cmwq2:PROFILE\n",
+		pr_err("engine '%s' cannot do what workload %s needs; native, cmwq2, cmwq2:PROFILE can\n",
 		       cfg->engines[i], cfg->workload->name);
 		return -EINVAL;
 	}
@@ -221,6 +277,8 @@ static int bench_run_whole(struct bench_run *run, char **text, size_t *len)
 		ret = bench_setup_slots(run);
 	if (!ret)
 		ret = bench_rounds(run);
+	if (READ_ONCE(run->aborted))
+		ret = -ECANCELED;
 	if (!ret)
 		ret = bench_format_result(run, text, len);
 	bench_teardown_slots(run);
@@ -230,35 +288,27 @@ teardown:
 	return ret;
 }
 
-static int bench_run_checked(const struct bench_config *cfg, char **text, size_t *len)
-{
-	struct bench_run *run = kvzalloc(sizeof(*run), GFP_KERNEL);
-	int ret;
-
-	if (!run)
-		return -ENOMEM;
-	run->cfg = *cfg;
-	init_waitqueue_head(&run->gate);
-	init_completion(&run->turn_over);
-	ret = bench_run_whole(run, text, len);
-	kvfree(run);
-	return ret;
-}
-
 /**
  * bench_run - do a run
- * @cfg: what to run
+ * @run: zeroed, but for the configuration
  * @text: set to the result, to be freed with kvfree()
  * @len: set to its length
  *
  * A run that fails half way has a result that says so, and no figures.
  *
- * Return: 0 if there is a result, -EINTR if a signal came, or why the run
- * could not be set up.
+ * Return: 0 if there is a result, -EINTR if a signal came, -ECANCELED after
+ * bench_abort(), or why the run could not be set up.
  */
-int bench_run(const struct bench_config *cfg, char **text, size_t *len)
+int bench_run(struct bench_run *run, char **text, size_t *len)
 {
-	int ret = bench_check(cfg);
+	int ret;
 
-	return ret ?: bench_run_checked(cfg, text, len);
+	if (run->cfg.workload->adjust)
+		run->cfg.workload->adjust(&run->cfg);
+	ret = bench_check(&run->cfg);
+	if (ret)
+		return ret;
+	init_waitqueue_head(&run->gate);
+	init_completion(&run->turn_over);
+	return bench_run_whole(run, text, len);
 }

@@ -2,6 +2,7 @@
 /*
  * From samples to figures. Integers only; every rounding is to the nearest.
  */
+#include <linux/compiler.h>
 #include <linux/delay.h>
 #include <linux/math64.h>
 #include <linux/minmax.h>
@@ -15,6 +16,7 @@
 #define BENCH_CLOCK_READS	1000
 #define BENCH_CLOCK_TRIES	16
 #define BENCH_CLOCK_SPAN_MS	50
+#define BENCH_BURN_ROUNDS	100000U
 
 static int bench_cmp_u32(const void *a, const void *b)
 {
@@ -54,10 +56,67 @@ static u32 bench_ticks_to_ns(const struct bench_run *run, u32 ticks)
 }
 
 /**
+ * bench_cost_ns - what something timed by two reads of the clock took by itself
+ * @run: with the clock measured
+ * @ticks: between the two reads
+ *
+ * Return: ns.
+ */
+u64 bench_cost_ns(const struct bench_run *run, u64 ticks)
+{
+	ticks = min_t(u64, ticks, U32_MAX);
+	return bench_ticks_to_ns(run, ticks > run->cost_ticks ? ticks - run->cost_ticks : 0);
+}
+
+/**
+ * bench_burn - take CPU time
+ * @rounds: how much
+ *
+ * Not by looking at a clock: that would also count the time of others.
+ */
+void bench_burn(u32 rounds)
+{
+	u64 x = rounds;
+
+	while (rounds--) {
+		x = x * 6364136223846793005ULL + 1442695040888963407ULL;
+		OPTIMIZER_HIDE_VAR(x);
+	}
+}
+
+/* Of some tries the one that was interrupted least. */
+static void bench_measure_burn(struct bench_run *run)
+{
+	u64 best = U64_MAX;
+	unsigned int i;
+
+	for (i = 0; i < BENCH_CLOCK_TRIES; i++) {
+		u64 begin = bench_clock();
+
+		bench_burn(BENCH_BURN_ROUNDS);
+		best = min(best, bench_clock() - begin);
+		cond_resched();
+	}
+	run->burn_rate = div64_u64((u64)BENCH_BURN_ROUNDS * NSEC_PER_MSEC, max_t(u64, best, 1));
+}
+
+/**
+ * bench_burn_rounds - for bench_burn()
+ * @run: with the clock measured
+ * @ns: how long an idle machine shall take
+ *
+ * Return: the rounds.
+ */
+u32 bench_burn_rounds(const struct bench_run *run, u64 ns)
+{
+	return min_t(u64, div_u64(ns * run->burn_rate, NSEC_PER_MSEC), U32_MAX);
+}
+
+/**
  * bench_measure_clock - find out what the clock is like
  * @run: gets what it takes to turn ticks into ns; clock_cost, the median
- *	distance of two reads with nothing between them; and clock_step, the
- *	smallest distance that is not zero
+ *	distance of two reads with nothing between them; clock_step, the smallest
+ *	distance that is not zero; and how fast this CPU is
  *
  * Return: 0 or -ENOMEM.
  */
@@ -81,11 +140,13 @@ int bench_measure_clock(struct bench_run *run)
 		ticks[i] = bench_ticks_between(begin, bench_ticks());
 	}
 	sort(ticks, BENCH_CLOCK_READS, sizeof(*ticks), bench_cmp_u32, NULL);
-	run->clock_cost = bench_ticks_to_ns(run, ticks[BENCH_CLOCK_READS / 2]);
+	run->cost_ticks = ticks[BENCH_CLOCK_READS / 2];
+	run->clock_cost = bench_ticks_to_ns(run, run->cost_ticks);
 	for (i = 0; i < BENCH_CLOCK_READS - 1 && !ticks[i]; i++)
 		;
 	run->clock_step = bench_ticks_to_ns(run, ticks[i]);
 	kfree(ticks);
+	bench_measure_burn(run);
 	return 0;
 }
 
@@ -94,7 +155,8 @@ int bench_measure_clock(struct bench_run *run)
  * per pass, the highest first. No sorting, because that takes longer, and no
  * copy, because the samples are the bulk of the module's memory.
  */
-static u32 bench_select(struct bench_run *run, u64 rank)
+static u32 bench_select(struct bench_run *run, u32 * const *parts, unsigned int nr_parts,
+			u32 nr, u64 rank)
 {
 	u32 *histogram = run->histogram;
 	u32 found = 0, mask = 0, byte, i;
@@ -103,10 +165,10 @@ static u32 bench_select(struct bench_run *run, u64 rank)
 
 	for (shift = 24; shift >= 0; shift -= 8) {
 		memset(histogram, 0, sizeof(run->histogram));
-		for (p = 0; p < run->cfg.producers; p++) {
-			const u32 *ticks = run->producers[p].ticks;
+		for (p = 0; p < nr_parts; p++) {
+			const u32 *ticks = parts[p];
 
-			for (i = 0; i < run->cfg.items; i++)
+			for (i = 0; i < nr; i++)
 				if ((ticks[i] & mask) == found)
 					histogram[(ticks[i] >> shift) & 0xff]++;
 			cond_resched();
@@ -120,12 +182,16 @@ static u32 bench_select(struct bench_run *run, u64 rank)
 }
 
 /**
- * bench_quantiles - quantiles of the enqueue cost of one turn
- * @run: with the producers' samples complete
+ * bench_quantiles - quantiles of the times taken in one turn
+ * @run: the run
+ * @parts: arrays of times in ticks
+ * @nr_parts: how many arrays
+ * @nr: times in each of them, at least one
  * @out: gets them, each being the smallest sample that at least that part of
  *	all samples does not exceed
  */
-void bench_quantiles(struct bench_run *run, u64 out[BENCH_NR_QUANTILES])
+void bench_quantiles(struct bench_run *run, u32 * const *parts, unsigned int nr_parts, u32 nr,
+		     u64 out[BENCH_NR_QUANTILES])
 {
 	static const u8 percent[BENCH_NR_QUANTILES] = {
 		[BENCH_P50]	= 50,
@@ -134,13 +200,13 @@ void bench_quantiles(struct bench_run *run, u64 out[BENCH_NR_QUANTILES])
 		[BENCH_P99]	= 99,
 		[BENCH_PMAX]	= 100,
 	};
-	u64 nr = (u64)run->cfg.producers * run->cfg.items;
+	u64 all = (u64)nr_parts * nr;
 	unsigned int q;
 
 	for (q = 0; q < BENCH_NR_QUANTILES; q++) {
-		u64 rank = DIV_ROUND_UP_ULL(nr * percent[q], 100) - 1;
+		u64 rank = DIV_ROUND_UP_ULL(all * percent[q], 100) - 1;
 
-		out[q] = bench_ticks_to_ns(run, bench_select(run, rank));
+		out[q] = bench_ticks_to_ns(run, bench_select(run, parts, nr_parts, nr, rank));
 	}
 }
 

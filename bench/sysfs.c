@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * /sys/kernel/cmwq2_bench/: config_*, run, result and reset.
+ * /sys/kernel/cmwq2_bench/: config_*, run, progress, abort, result and reset.
  */
 #include <linux/cpumask.h>
+#include <linux/err.h>
 #include <linux/kernel.h>
 #include <linux/kobject.h>
+#include <linux/math64.h>
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
@@ -14,10 +16,10 @@
 
 #include "bench.h"
 
-/* Protects everything here. Not held over a run: bench_running is for that. */
+/* Protects everything here. Not held over a run: bench_current is for that. */
 static DEFINE_MUTEX(bench_lock);
 static struct bench_config bench_config;
-static bool bench_running;
+static struct bench_run *bench_current;
 static char *bench_text;
 static size_t bench_len;
 static struct kobject *bench_kobj;
@@ -31,15 +33,18 @@ static void bench_default_engines(struct bench_config *cfg)
 {
 	static const char * const engines[] = {
 		"native", "cmwq2:mainline-7.3", "cmwq2:mainline-6.12",
-		"cmwq2:v2-2026-06", "cmwq2:v2-as-posted", "floor",
+		"cmwq2:v2-2026-06", "cmwq2:v2-as-posted", "floor", "threads",
 	};
+	const struct bench_workload *workload = cfg->workload;
+	const struct bench_engine *engine;
 	const char *profile;
 	unsigned int i;
 
 	cfg->nr_engines = 0;
 	for (i = 0; i < ARRAY_SIZE(engines); i++) {
-		if (cfg->workload->needs_queues &&
-		    !bench_find_engine(engines[i], &profile)->has_queues)
+		engine = bench_find_engine(engines[i], &profile);
+		if (workload->needs & ~engine->can ||
+		    (engine == &bench_mt && !workload->with_threads))
 			continue;
 		strscpy(cfg->engines[cfg->nr_engines++], engines[i], BENCH_NAME_LEN);
 	}
@@ -56,6 +61,9 @@ static void bench_default_config(struct bench_config *cfg)
 	cfg->queues = 1000;
 	cfg->in_flight = 100;
 	cfg->calls = 20;
+	cfg->delay_ms = 10;
+	cfg->load = 2;
+	cfg->job_ms = 500;
 	cfg->queue = BENCH_QUEUE_UNBOUND;
 	strscpy(cfg->scope, "system", sizeof(cfg->scope));
 	bench_default_engines(cfg);
@@ -65,7 +73,7 @@ static void bench_default_config(struct bench_config *cfg)
 static int bench_lock_idle(void)
 {
 	mutex_lock(&bench_lock);
-	if (!bench_running)
+	if (!bench_current)
 		return 0;
 	mutex_unlock(&bench_lock);
 	return -EBUSY;
@@ -78,33 +86,50 @@ static void bench_drop_result(void)
 	bench_len = 0;
 }
 
-/* A number of the configuration. A maximum of 0 stands for that of the producers. */
-struct bench_number {
-	struct kobj_attribute	attr;
-	size_t			offset;
-	u32			min;
-	u32			max;
+#define BENCH_NUMBER_ENTRY(_id, _name, _min, _max)				\
+	[BENCH_NUMBER_##_id] = { #_name, offsetof(struct bench_config, _name), _min, _max },
+const struct bench_number bench_numbers[BENCH_NR_NUMBERS] = {
+	BENCH_NUMBERS(BENCH_NUMBER_ENTRY)
 };
 
-static struct bench_number *bench_to_number(struct kobj_attribute *attr)
+static u32 *bench_number_value(struct bench_config *cfg, unsigned int id)
 {
-	return container_of(attr, struct bench_number, attr);
+	return (u32 *)((char *)cfg + bench_numbers[id].offset);
 }
 
-static u32 *bench_number_value(const struct bench_number *number)
+/**
+ * bench_number - a number of a configuration
+ * @cfg: the configuration
+ * @id: which
+ *
+ * Return: its value.
+ */
+u32 bench_number(const struct bench_config *cfg, enum bench_number_id id)
 {
-	return (u32 *)((char *)&bench_config + number->offset);
+	return *bench_number_value((struct bench_config *)cfg, id);
 }
+
+static ssize_t bench_number_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf);
+static ssize_t bench_number_store(struct kobject *kobj, struct kobj_attribute *attr,
+				  const char *buf, size_t count);
+
+#define BENCH_NUMBER_ATTR(_id, _name, _min, _max)				\
+	[BENCH_NUMBER_##_id] = __ATTR(config_##_name, 0644, bench_number_show,	\
+				      bench_number_store),
+static struct kobj_attribute bench_number_attrs[BENCH_NR_NUMBERS] = {
+	BENCH_NUMBERS(BENCH_NUMBER_ATTR)
+};
 
 static ssize_t bench_number_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
 {
-	return sysfs_emit(buf, "%u\n", READ_ONCE(*bench_number_value(bench_to_number(attr))));
+	return sysfs_emit(buf, "%u\n", READ_ONCE(*bench_number_value(&bench_config,
+								      attr - bench_number_attrs)));
 }
 
 static ssize_t bench_number_store(struct kobject *kobj, struct kobj_attribute *attr,
 				  const char *buf, size_t count)
 {
-	struct bench_number *number = bench_to_number(attr);
+	const struct bench_number *number = &bench_numbers[attr - bench_number_attrs];
 	u32 max = number->max ?: 4 * num_possible_cpus();
 	u32 value;
 	int ret;
@@ -117,28 +142,10 @@ static ssize_t bench_number_store(struct kobject *kobj, struct kobj_attribute *a
 	ret = bench_lock_idle();
 	if (ret)
 		return ret;
-	WRITE_ONCE(*bench_number_value(number), value);
+	WRITE_ONCE(*bench_number_value(&bench_config, attr - bench_number_attrs), value);
 	mutex_unlock(&bench_lock);
 	return count;
 }
-
-#define BENCH_NUMBER(_name, _min, _max)						\
-	static struct bench_number bench_##_name = {				\
-		.attr	= __ATTR(config_##_name, 0644, bench_number_show,	\
-				 bench_number_store),				\
-		.offset	= offsetof(struct bench_config, _name),			\
-		.min	= (_min),						\
-		.max	= (_max),						\
-	}
-
-BENCH_NUMBER(producers, 1, 0);
-BENCH_NUMBER(items, 1, BENCH_MAX_ITEMS);
-BENCH_NUMBER(rounds, 1, BENCH_MAX_ROUNDS);
-BENCH_NUMBER(warmup, 0, BENCH_MAX_ITEMS);
-BENCH_NUMBER(queues, 1, BENCH_MAX_QUEUES);
-BENCH_NUMBER(mem_reclaim, 0, 1);
-BENCH_NUMBER(in_flight, 1, BENCH_MAX_IN_FLIGHT);
-BENCH_NUMBER(calls, 1, BENCH_MAX_CALLS);
 
 static ssize_t config_workload_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
 {
@@ -149,11 +156,13 @@ static ssize_t config_workload_store(struct kobject *kobj, struct kobj_attribute
 				     const char *buf, size_t count)
 {
 	const struct bench_workload *workload = bench_find_workload(buf);
+	char names[160];
 	int ret;
 
 	if (!workload) {
-		pr_err("config_workload: '%.*s' is none of roundtrip, create, flush, drain, burst\n",
-		       (int)strcspn(buf, "\n"), buf);
+		bench_workload_names(names, sizeof(names));
+		pr_err("config_workload: '%.*s' is none of %s\n",
+		       (int)strcspn(buf, "\n"), buf, names);
 		return -EINVAL;
 	}
 	ret = bench_lock_idle();
@@ -272,7 +281,7 @@ static int bench_parse_engines(char *list, struct bench_config *cfg)
 			return -EINVAL;
 		}
 		if (strlen(name) >= BENCH_NAME_LEN || !bench_find_engine(name, &profile)) {
-			pr_err("config_engines: '%s' is none of native, cmwq2, cmwq2:PROFILE, cmwq2:POLICY=VALUE+..., floor\n",
+			pr_err("config_engines: '%s' is none of native, cmwq2, cmwq2:PROFILE, cmwq2:POLICY=VALUE+..., floor, threads\n",
 			       name);
 			return -EINVAL;
 		}
@@ -282,7 +291,7 @@ static int bench_parse_engines(char *list, struct bench_config *cfg)
 	}
 	if (cfg->nr_engines)
 		return 0;
-	pr_err("config_engines: '' names no engine, 1 to %u of native, cmwq2, cmwq2:PROFILE, floor are allowed\n",
+	pr_err("config_engines: '' names no engine, 1 to %u of native, cmwq2, cmwq2:PROFILE, floor, threads are allowed\n",
 	       BENCH_MAX_SLOTS);
 	return -EINVAL;
 }
@@ -311,6 +320,37 @@ out:
 	return ret ?: count;
 }
 
+/* What can be written to a file that only has something done. */
+static int bench_yes(const char *file, const char *buf)
+{
+	bool yes;
+
+	if (!kstrtobool(buf, &yes) && yes)
+		return 0;
+	pr_err("%s: '%.*s' is not 1\n", file, (int)strcspn(buf, "\n"), buf);
+	return -EINVAL;
+}
+
+/* The run takes a copy of the configuration, so that nothing of it can change. */
+static struct bench_run *bench_new_run(void)
+{
+	struct bench_run *run = kvzalloc(sizeof(*run), GFP_KERNEL);
+	int ret;
+
+	if (!run)
+		return ERR_PTR(-ENOMEM);
+	ret = bench_lock_idle();
+	if (ret) {
+		kvfree(run);
+		return ERR_PTR(ret);
+	}
+	bench_drop_result();
+	run->cfg = bench_config;
+	bench_current = run;
+	mutex_unlock(&bench_lock);
+	return run;
+}
+
 /*
  * Blocks until the run is over. The reference keeps the module from being
  * unloaded meanwhile, which would otherwise wait for this write, unkillably.
@@ -318,48 +358,82 @@ out:
 static ssize_t run_store(struct kobject *kobj, struct kobj_attribute *attr,
 			 const char *buf, size_t count)
 {
+	struct bench_run *run;
 	char *text = NULL;
 	size_t len = 0;
-	bool yes;
 	int ret;
 
-	if (kstrtobool(buf, &yes) || !yes) {
-		pr_err("run: '%.*s' is not 1\n", (int)strcspn(buf, "\n"), buf);
-		return -EINVAL;
-	}
+	ret = bench_yes("run", buf);
+	if (ret)
+		return ret;
 	if (!try_module_get(THIS_MODULE))
 		return -ENODEV;
-	ret = bench_lock_idle();
+	run = bench_new_run();
+	ret = PTR_ERR_OR_ZERO(run);
 	if (ret)
 		goto out;
-	bench_drop_result();
-	bench_running = true;
-	mutex_unlock(&bench_lock);
-
-	/* Nobody changes the configuration while bench_running is set. */
-	ret = bench_run(&bench_config, &text, &len);
+	ret = bench_run(run, &text, &len);
 
 	mutex_lock(&bench_lock);
 	bench_text = text;
 	bench_len = len;
-	bench_running = false;
+	bench_current = NULL;
 	mutex_unlock(&bench_lock);
+	kvfree(run);
 out:
 	module_put(THIS_MODULE);
 	return ret ?: count;
 }
 
+static ssize_t progress_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
+{
+	const struct bench_run *run;
+	ssize_t len;
+
+	mutex_lock(&bench_lock);
+	run = bench_current;
+	if (run) {
+		u64 began = READ_ONCE(run->began);
+		u64 elapsed = began ? bench_clock() - began : 0;
+		unsigned int turns = READ_ONCE(run->turns), nr = READ_ONCE(run->nr_turns);
+
+		len = sysfs_emit(buf, "running workload=%s turns=%u of=%u elapsed_ms=%llu left_ms=",
+				 run->cfg.workload->name, turns, nr,
+				 div_u64(elapsed, NSEC_PER_MSEC));
+		if (turns)
+			len += sysfs_emit_at(buf, len, "%llu\n",
+					     div64_u64(elapsed * (nr - turns),
+						       (u64)turns * NSEC_PER_MSEC));
+		else
+			len += sysfs_emit_at(buf, len, "-\n");
+	} else {
+		len = sysfs_emit(buf, "idle\n");
+	}
+	mutex_unlock(&bench_lock);
+	return len;
+}
+
+/* With nothing to abort there is nothing wrong either: the run has just ended. */
+static ssize_t abort_store(struct kobject *kobj, struct kobj_attribute *attr,
+			   const char *buf, size_t count)
+{
+	int ret = bench_yes("abort", buf);
+
+	if (ret)
+		return ret;
+	mutex_lock(&bench_lock);
+	if (bench_current)
+		bench_abort(bench_current);
+	mutex_unlock(&bench_lock);
+	return count;
+}
+
 static ssize_t reset_store(struct kobject *kobj, struct kobj_attribute *attr,
 			   const char *buf, size_t count)
 {
-	bool yes;
 	int ret;
 
-	if (kstrtobool(buf, &yes) || !yes) {
-		pr_err("reset: '%.*s' is not 1\n", (int)strcspn(buf, "\n"), buf);
-		return -EINVAL;
-	}
-	ret = bench_lock_idle();
+	ret = bench_yes("reset", buf) ?: bench_lock_idle();
 	if (ret)
 		return ret;
 	bench_drop_result();
@@ -386,24 +460,23 @@ static struct kobj_attribute bench_config_queue = __ATTR_RW(config_queue);
 static struct kobj_attribute bench_config_scope = __ATTR_RW(config_scope);
 static struct kobj_attribute bench_config_engines = __ATTR_RW(config_engines);
 static struct kobj_attribute bench_run_attr = __ATTR_WO(run);
+static struct kobj_attribute bench_progress_attr = __ATTR_RO(progress);
+static struct kobj_attribute bench_abort_attr = __ATTR_WO(abort);
 static struct kobj_attribute bench_reset_attr = __ATTR_WO(reset);
 static const struct bin_attribute bench_result_attr = __BIN_ATTR_RO(result, 0);
 
+#define BENCH_NUMBER_LISTED(_id, _name, _min, _max)				\
+	&bench_number_attrs[BENCH_NUMBER_##_id].attr,
 static struct attribute *bench_attrs[] = {
 	&bench_config_workload.attr,
-	&bench_producers.attr.attr,
-	&bench_items.attr.attr,
-	&bench_rounds.attr.attr,
-	&bench_warmup.attr.attr,
-	&bench_queues.attr.attr,
-	&bench_mem_reclaim.attr.attr,
-	&bench_in_flight.attr.attr,
-	&bench_calls.attr.attr,
+	BENCH_NUMBERS(BENCH_NUMBER_LISTED)
 	&bench_config_seed.attr,
 	&bench_config_queue.attr,
 	&bench_config_scope.attr,
 	&bench_config_engines.attr,
 	&bench_run_attr.attr,
+	&bench_progress_attr.attr,
+	&bench_abort_attr.attr,
 	&bench_reset_attr.attr,
 	NULL,
 };

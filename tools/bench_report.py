@@ -6,11 +6,15 @@ Documentation/bench.rst describes the text. The JSON document has these keys:
 
   schema     "cmwq2-bench-report", and schema_version, an integer that grows when a key changes its meaning
   vehicle    where the guest ran, accelerator what executed it: as the caller said, or null
-  header     the run: workload and its settings, kernel, cpus, queue, scope, rounds, seed, hook, clock, and figures,
-             the names of what the workload measures
+  header     the run: workload, kernel, cpus, queue, scope, rounds, seed, hook, clock; settings, the names of the
+             numbers that count, each of which has a key of its own; and figures, the names of what the workload measures
   engines    a list in the order of the run's list of engines; each has index, name, and for each figure the median
              over the rounds, its spread, and the ratios to the native engine and to the floor as median, q1 and q3
   rounds     a list of the single figures, one for each round and engine
+  compared   a list of figures of one engine in terms of another, the first native one of the list: engine and to, both
+             indices; figure; ratio, the median over the rounds; low and high, its interval of 95 %, null if the rounds
+             are too few; verdict, "difference" only if the interval excludes 1, else "no difference seen" or
+             "too few rounds"
 
 Numbers are numbers, a ratio that does not exist is null.
 """
@@ -23,12 +27,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional, Sequence
 
-FORMAT_VERSION = 2
+import bench_stats
+
+FORMAT_VERSION = 3
 SCHEMA = "cmwq2-bench-report"
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 HEADER_NUMBERS = ("cmwq2_bench", "cpus", "mem_reclaim", "rounds", "seed", "clock_khz", "clock_cost_ns", "clock_step_ns")
-HEADER_TEXTS = ("status", "workload", "kernel", "machine", "hook", "queue", "scope", "clock", "engines", "figures")
+HEADER_TEXTS = ("status", "workload", "kernel", "machine", "hook", "queue", "scope", "clock", "settings", "engines",
+                "figures")
 # Beside the figures.
 ENGINE_NUMBERS = ("engine",)
 ROUND_NUMBERS = ("round", "engine", "position", "queued")
@@ -39,21 +46,34 @@ SPREAD = ("", "_min", "_max", "_mad")
 class Workload:
     """What is known of a workload; one that is not in the list has a plain table of all its figures."""
 
-    settings: tuple[str, ...]
     says: str
     # Of the figures, those that the table has room for, under the names it gives them.
     columns: dict[str, str]
 
 
+LOAD_SAYS = "{producers} producers, {items} items each, {in_flight} in flight, {burn_ns} ns of work"
+LOAD_COLUMNS = {"rate": "items/s", "p50_ns": "call p50 ns", "p95_ns": "p95", "start_p50_ns": "start p50 ns",
+                "start_p99_ns": "p99", "done_p50_ns": "done p50 ns", "cpu_ns": "CPU ns"}
 FLUSH_COLUMNS = {"call_ns": "call ns", "bare_ns": "bare", "tail_ns": "tail", "empty_ns": "empty"}
 WORKLOADS = {
-    "roundtrip": Workload(("producers", "items", "warmup"), "{producers} producers, {items} items each, one in flight",
+    "roundtrip": Workload("{producers} producers, {items} items each, one in flight",
                           {"rate": "items/s", "p50_ns": "p50 ns", "p90_ns": "p90", "p95_ns": "p95", "p99_ns": "p99"}),
-    "create": Workload(("queues",), "{queues} queues, each figure that of one",
+    "batch": Workload(LOAD_SAYS, LOAD_COLUMNS),
+    "fanout": Workload(LOAD_SAYS, LOAD_COLUMNS),
+    "delayed": Workload(LOAD_SAYS + ", delay {delay_ms} ms", LOAD_COLUMNS),
+    "create": Workload("{queues} queues, each figure that of one",
                        {"create_ns": "create ns", "use_ns": "use ns", "destroy_ns": "destroy ns", "gone_ns": "gone ns",
                         "memory_bytes": "bytes", "percpu_bytes": "percpu"}),
-    "flush": Workload(("in_flight", "calls"), "{in_flight} in flight, {calls} calls a round", FLUSH_COLUMNS),
-    "drain": Workload(("in_flight", "calls"), "{in_flight} in flight, {calls} calls a round", FLUSH_COLUMNS),
+    "flush": Workload("{in_flight} in flight, {calls} calls a round", FLUSH_COLUMNS),
+    "drain": Workload("{in_flight} in flight, {calls} calls a round", FLUSH_COLUMNS),
+    "cancel": Workload("{in_flight} in flight, {calls} calls a round",
+                       {"idle_ns": "idle ns", "pending_ns": "pending", "inactive_ns": "inactive",
+                        "running_ns": "running", "delayed_ns": "delayed"}),
+    "block": Workload("chains of {in_flight} items, {calls} a round",
+                      {"p50_ns": "block to start p50 ns", "p95_ns": "p95", "p99_ns": "p99", "workers": "workers"}),
+    "perfwq": Workload("wl{load}, long burn {long_burn}, beside a job of {job_ms} ms",
+                       {"job_ns": "job ns", "alone_ns": "alone", "job_ppm_of_alone": "job/alone ppm",
+                        "items_run": "items run", "threads": "threads"}),
 }
 
 # Where time is not that of a machine people run things on.
@@ -150,11 +170,14 @@ def parse(text: str, vehicle: Optional[str] = None, accelerator: Optional[str] =
             raise ResultError(f"the header has no {key}")
         header[key] = raw[key]
     header["version"] = header.pop("cmwq2_bench")
-    for key in ("engines", "figures"):
+    for key in ("settings", "engines", "figures"):
         header[key] = raw[key].split(",")
     known = WORKLOADS.get(header["workload"])
-    for key in known.settings if known else ():
+    for key in header["settings"]:
         header[key] = number_in(raw, key, "the header")
+    for key in re.findall(r"{(\w+)}", known.says) if known else ():
+        if key not in header["settings"]:
+            raise ResultError(f"the workload {header['workload']} has no setting {key}")
     for key in known.columns if known else ():
         if key not in header["figures"]:
             raise ResultError(f"the workload {header['workload']} has no figure {key}")
@@ -171,7 +194,31 @@ def parse(text: str, vehicle: Optional[str] = None, accelerator: Optional[str] =
         "header": header,
         "engines": engines,
         "rounds": rounds,
+        "compared": compare(header, rounds),
     }
+
+
+def values_of(rounds: list[dict[str, Any]], engine: int, figure: str) -> list[Optional[float]]:
+    """One engine's figure, round by round."""
+    return [record[figure] for record in sorted(rounds, key=lambda record: record["round"])
+            if record["engine"] == engine]
+
+
+def compare(header: dict[str, Any], rounds: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Every figure of every engine in terms of the first native one, where there is a ratio."""
+    names, compared = header["engines"], []
+    if "native" not in names:
+        return []
+    to = names.index("native")
+    for engine in (index for index in range(len(names)) if index != to):
+        for figure in header["figures"]:
+            found = bench_stats.paired(values_of(rounds, engine, figure), values_of(rounds, to, figure))
+            if found:
+                compared.append({"engine": engine, "to": to, "figure": figure, "ratio": round(found.ratio, 4),
+                                 "low": None if found.low is None else round(found.low, 4),
+                                 "high": None if found.high is None else round(found.high, 4),
+                                 "verdict": found.verdict})
+    return compared
 
 
 def check_records(header: dict[str, Any], engines: list[dict[str, Any]], rounds: list[dict[str, Any]]) -> None:
@@ -187,14 +234,12 @@ def check_records(header: dict[str, Any], engines: list[dict[str, Any]], rounds:
         raise ResultError(f"the result does not hold {header['rounds']} rounds of {len(names)} engines")
 
 
-def ratio(record: dict[str, Any], key: str, with_spread: bool = False) -> str:
-    """A ratio for people."""
-    value = record.get(key)
-    if value is None:
-        return "-"
-    if not with_spread:
-        return f"{value:.3f}"
-    return f"{value:.3f} [{record[key + '_q1']:.3f}..{record[key + '_q3']:.3f}]"
+def ratio(document: dict[str, Any], engine: int, figure: str) -> str:
+    """A ratio for people, with a star if it is a difference."""
+    for found in document["compared"]:
+        if (found["engine"], found["figure"]) == (engine, figure):
+            return str(bench_stats.Comparison(found["ratio"], found["low"], found["high"]))
+    return "-"
 
 
 def heading(document: dict[str, Any]) -> list[str]:
@@ -230,16 +275,17 @@ def spread(record: dict[str, Any], key: str) -> str:
 def roundtrip_table(document: dict[str, Any]) -> list[tuple[str, ...]]:
     """The quantiles are read as a row, so that they stand together."""
     quantiles = list(WORKLOADS["roundtrip"].columns.items())[1:]
-    rows: list[tuple[str, ...]] = [("engine", "items/s [min..max]", "/native [q1..q3]", "/floor",
-                                    *(title for _, title in quantiles), "p95/native [q1..q3]")]
+    rows: list[tuple[str, ...]] = [("engine", "items/s [min..max]", "/native [95 %]", "/floor",
+                                    *(title for _, title in quantiles), "p95/native [95 %]")]
     for record in document["engines"]:
+        to_floor = record.get("rate_to_floor")
         rows.append((
             record["name"],
             spread(record, "rate"),
-            ratio(record, "rate_to_native", with_spread=True),
-            ratio(record, "rate_to_floor"),
+            ratio(document, record["index"], "rate"),
+            "-" if to_floor is None else f"{to_floor:.3f}",
             *("-" if record[key] is None else str(record[key]) for key, _ in quantiles),
-            ratio(record, "p95_ns_to_native", with_spread=True),
+            ratio(document, record["index"], "p95_ns"),
         ))
     return rows
 
@@ -249,13 +295,13 @@ def plain_table(document: dict[str, Any]) -> list[tuple[str, ...]]:
     header = document["header"]
     known = WORKLOADS.get(header["workload"])
     columns = known.columns if known else {key: key for key in header["figures"]}
-    heads = [text for title in columns.values() for text in (title, "/native [q1..q3]")]
+    heads = [text for title in columns.values() for text in (title, "/native [95 %]")]
     rows: list[tuple[str, ...]] = [("engine", *heads)]
     for record in document["engines"]:
         cells = [record["name"]]
         for key in columns:
             cells.append("-" if record[key] is None else str(record[key]))
-            cells.append(ratio(record, key + "_to_native", with_spread=True))
+            cells.append(ratio(document, record["index"], key))
         rows.append(tuple(cells))
     return rows
 
@@ -268,6 +314,10 @@ def table(document: dict[str, Any]) -> str:
     for row in rows:
         cells = [row[0].ljust(widths[0])] + [cell.rjust(width) for cell, width in zip(row[1:], widths[1:])]
         lines.append("  ".join(cells))
+    if any(found["verdict"] != bench_stats.UNKNOWN for found in document["compared"]):
+        lines.append("* a difference: the interval excludes 1. No star: no difference seen.")
+    elif document["compared"]:
+        lines.append(f"No intervals: they need {bench_stats.FEWEST} rounds.")
     return "\n".join(lines)
 
 

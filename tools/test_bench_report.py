@@ -16,7 +16,7 @@ import bench_report
 from bench_report import ResultError, parse, table
 
 HEADER = """\
-cmwq2_bench=2
+cmwq2_bench=3
 status=ok
 workload=roundtrip
 kernel=7.3.4
@@ -30,6 +30,7 @@ rounds=2
 producers=2
 items=20000
 warmup=2000
+settings=producers,items,warmup
 seed=18446744073709551615
 clock=tsc
 clock_khz=2599997
@@ -75,7 +76,10 @@ GOOD = finish(HEADER + ENGINES + ROUNDS)
 def other(workload: str, settings: str, figures: dict[str, str]) -> str:
     """A result of another workload than roundtrip, with one round."""
     header = HEADER.replace("workload=roundtrip", f"workload={workload}").replace("rounds=2", "rounds=1")
-    header = header.replace("producers=2\nitems=20000\nwarmup=2000\n", settings).replace("scope=system", "scope=-")
+    names = ",".join(line.partition("=")[0] for line in settings.splitlines())
+    header = header.replace("producers=2\nitems=20000\nwarmup=2000\nsettings=producers,items,warmup\n",
+                            settings + (f"settings={names}\n" if names else "settings=cpus\n"))
+    header = header.replace("scope=system", "scope=-")
     header = header[:header.index("figures=")] + f"figures={','.join(figures)}\n"
     names = ("native", "cmwq2:mainline-7.3")
     engines = "".join(f"engine={i} name={name} "
@@ -104,7 +108,7 @@ class Parse(unittest.TestCase):
         document = parse(GOOD, "uml")
         self.assertEqual(document["schema"], "cmwq2-bench-report")
         self.assertEqual(document["vehicle"], "uml")
-        self.assertEqual(document["header"]["version"], 2)
+        self.assertEqual(document["header"]["version"], 3)
         self.assertEqual(document["header"]["kernel"], "7.3.4")
         self.assertEqual(document["header"]["seed"], 2**64 - 1)
         self.assertEqual(document["header"]["engines"], ["native", "cmwq2:mainline-7.3"])
@@ -142,7 +146,7 @@ class Parse(unittest.TestCase):
         self.refused("KTAP version 1\n1..3\n", "no result of cmwq2_bench")
 
     def test_other_version(self) -> None:
-        self.refused(GOOD.replace("cmwq2_bench=2", "cmwq2_bench=1"), "version 1, this program knows 2")
+        self.refused(GOOD.replace("cmwq2_bench=3", "cmwq2_bench=2"), "version 2, this program knows 3")
 
     def test_failed_run(self) -> None:
         text = HEADER.replace("status=ok", "status=failed reason=producer-lost-its-cpu")
@@ -199,16 +203,15 @@ class Table(unittest.TestCase):
         text = table(parse(GOOD, "qemu", "kvm"))
         self.assertIn("qemu (kvm), kernel 7.3.4, 2 CPUs, 2 rounds, seed 18446744073709551615", text)
         self.assertIn("196000 [180000..220000]", text)
-        self.assertIn("0.980 [0.960..1.020]", text)
-        self.assertIn("1.040 [1.010..1.070]", text)
+        self.assertIn("1.000 [-]", text)
+        self.assertIn("they need 6 rounds", text)
         self.assertNotIn("not performance data", text)
 
     def test_create(self) -> None:
         text = table(parse(other("create", "queues=1000\n", CREATE)))
         self.assertIn("create: 1000 queues, each figure that of one, queue unbound; hook tp", text)
-        for word in ("create ns", "bytes", "3096", "1603", "1.125 [1.125..1.125]"):
+        for word in ("create ns", "bytes", "3096", "1603", "1.000 [-]", "they need 6 rounds"):
             self.assertIn(word, text)
-        self.assertEqual(text.splitlines()[-1].split()[-2:], ["1.125", "[1.125..1.125]"])
 
     def test_flush(self) -> None:
         text = table(parse(other("flush", "in_flight=100\ncalls=20\n", FLUSH)))
@@ -217,12 +220,56 @@ class Table(unittest.TestCase):
 
     def test_unknown_workload(self) -> None:
         lines = table(parse(other("later", "", {"some_ns": "5", "none_ns": "-"}))).splitlines()
-        self.assertEqual(lines[-3].split(), ["engine", "some_ns", "/native", "[q1..q3]", "none_ns", "/native", "[q1..q3]"])
-        self.assertEqual(lines[-1].split(), ["cmwq2:mainline-7.3", "5", "1.125", "[1.125..1.125]", "-", "-"])
+        self.assertEqual(lines[-4].split(), ["engine", "some_ns", "/native", "[95", "%]", "none_ns", "/native", "[95", "%]"])
+        self.assertEqual(lines[-2].split(), ["cmwq2:mainline-7.3", "5", "1.000", "[-]", "-", "-"])
 
     def test_warning(self) -> None:
         self.assertIn("not performance data", table(parse(GOOD, "uml")))
         self.assertIn("not performance data", table(parse(GOOD, "qemu", "tcg")))
+
+
+def many_rounds(rates: list[tuple[int, int]]) -> str:
+    """A round for each pair of rates, of native and of the other one."""
+    rounds = "".join(round_line(i, j).replace("rate=200000", f"rate={rate}")
+                     for i, pair in enumerate(rates) for j, rate in enumerate(pair))
+    return finish(HEADER.replace("rounds=2", f"rounds={len(rates)}") + ENGINES + rounds)
+
+
+class Compared(unittest.TestCase):
+    def rate(self, rates: list[tuple[int, int]]) -> dict:
+        document = parse(many_rounds(rates))
+        found = [each for each in document["compared"] if each["figure"] == "rate"]
+        self.assertEqual(len(found), 1)
+        self.assertEqual((found[0]["engine"], found[0]["to"]), (1, 0))
+        self.text = table(document)
+        return found[0]
+
+    def test_difference(self) -> None:
+        found = self.rate([(200000 + i, 180000 + 100 * i) for i in range(16)])
+        self.assertEqual(found["verdict"], "difference")
+        self.assertLess(found["high"], 1)
+        self.assertIn("]*", self.text)
+        self.assertIn("No star: no difference seen", self.text)
+
+    def test_none_seen(self) -> None:
+        found = self.rate([(200000, 200000 + 1000 * (-1) ** i * i) for i in range(16)])
+        self.assertEqual(found["verdict"], "no difference seen")
+        self.assertNotIn("]*", self.text)
+
+    def test_drift_is_no_difference(self) -> None:
+        found = self.rate([(100000 * (i + 1), 100000 * (i + 1)) for i in range(16)])
+        self.assertEqual((found["ratio"], found["low"], found["high"]), (1, 1, 1))
+
+    def test_too_few(self) -> None:
+        found = self.rate([(200000, 100000)] * 5)
+        self.assertEqual((found["ratio"], found["low"], found["verdict"]), (0.5, None, "too few rounds"))
+
+    def test_without_native(self) -> None:
+        self.assertEqual(parse(GOOD.replace("native", "floor"))["compared"], [])
+
+    def test_missing_figure(self) -> None:
+        document = parse(other("later", "", {"some_ns": "0", "none_ns": "-"}))
+        self.assertEqual(document["compared"], [])
 
 
 class Main(unittest.TestCase):

@@ -5,8 +5,16 @@
 . /harness/lib.sh
 . /harness/bench.sh
 
-SMALL="rounds=2 items=50 warmup=5 producers=2 queues=20 in_flight=40 calls=3"
-WORKLOADS="roundtrip create flush drain burst"
+SMALL="rounds=2 items=50 warmup=5 producers=2 queues=20 in_flight=40 calls=3 delay_ms=1 job_ms=20"
+# The queues that a workload takes, where it does not take all.
+WORKLOADS="roundtrip batch fanout delayed create flush drain cancel block burst perfwq"
+queues_of() { # queues_of WORKLOAD
+	case $1 in
+	cancel) echo unbound ordered ;;
+	block) echo percpu ;;
+	*) echo percpu unbound ordered ;;
+	esac
+}
 
 # What is wrong with the result, in words; nothing if it is whole.
 flaws() {
@@ -40,14 +48,18 @@ has_scopes() { # of the kernel's own queues this one is always there, and in sys
 	[ -e /sys/devices/virtual/workqueue/writeback/affinity_scope ]
 }
 
+more_for() { # its items of 2010 sleep for up to 200 ms and stay away for up to 500
+	[ "$1" != perfwq ] || echo rounds=1 long_burn=1
+}
+
 whole() { # whole WORKLOAD QUEUE [NAME=VALUE...]
 	local name="whole_$1_$2${3:+_${3%%=*}}" wrong
-	if [ "$2" = unbound ] && [ "$1" != create ] && ! has_scopes; then
+	if [ "$2" = unbound ] && [ "$1" != create ] && [ "$1" != perfwq ] && ! has_scopes; then
 		skip "$name" "this kernel's own queues have no affinity scopes, so there is nothing to compare with"
 		return
 	fi
 	default
-	configure_bench workload="$1" queue="$2" $SMALL engines=native,cmwq2 "${3:-seed=1}"
+	configure_bench workload="$1" queue="$2" $SMALL seed=1 engines=native,cmwq2 $(more_for "$1") ${3:+"$3"}
 	echo 1 > $BENCH/run || { not_ok "$name" "the run could not be made"; return; }
 	wrong=$(flaws)
 	verify "$name" "$wrong" [ -z "$wrong" ]
@@ -97,25 +109,99 @@ busy() {
 	[ "$(says config_seed 1)" = "Device or resource busy" ]
 }
 
-# A run that would take hours is left by a signal, and then the module is as good as new.
-interrupted() { # interrupted WORKLOAD
-	local pid left=500 second said=none
+uptime_s() {
+	cut -d . -f 1 /proc/uptime
+}
+
+# A run that would take hours.
+start_endless() { # start_endless WORKLOAD [NAME=VALUE...]: its process is in $pid; fails if it does not start
+	local end=$(($(uptime_s) + 60)) queue=$(queues_of "$1")
 	default
-	configure_bench workload="$1" engines=native,cmwq2 rounds=1000 items=1000 queues=300 in_flight=1000 calls=1000
-	sh -c "echo 1 > $BENCH/run" 2>/dev/null &
+	configure_bench workload="$1" queue="${queue%% *}" engines=native,cmwq2 rounds=1000 items=1000 queues=300 \
+		in_flight=100 calls=1000 || return 1
+	shift
+	[ $# = 0 ] || configure_bench "$@" || return 1
+	sh -c "echo 1 > $BENCH/run" 2>/tmp/run-says &
 	pid=$!
-	until busy; do
-		left=$((left - 1))
-		[ $left = 0 ] && { not_ok "interrupted_$1" "it does not start"; return; }
-		sleep 0.02
+	until grep -q running $BENCH/progress; do
+		[ "$(uptime_s)" -lt $end ] || return 1
 	done
+}
+
+# What is wrong after a run that had to end without a result.
+left_behind() {
+	busy && echo "still busy"
+	[ -s $BENCH/result ] && echo "there is a result"
+	[ "$(cat $BENCH/progress)" = idle ] || echo "progress: $(cat $BENCH/progress)"
+}
+
+# It is left by a signal, and then the module is as good as new.
+interrupted() { # interrupted WORKLOAD
+	local pid second said
+	start_endless "$1" || { not_ok "interrupted_$1" "it does not start"; return; }
 	second=$(says run 1)
 	kill $pid
 	wait $pid
-	busy && said="still busy"
-	[ -s $BENCH/result ] && said="there is a result"
+	said=$(left_behind)
 	[ "$second" = "Device or resource busy" ] || said="a second run beside it: $second"
-	verify "interrupted_$1" "$said" [ "$said" = none ]
+	verify "interrupted_$1" "$said" [ -z "$said" ]
+}
+
+aborted() { # aborted WORKLOAD
+	local pid said
+	start_endless "$1" || { not_ok "aborted_$1" "it does not start"; return; }
+	echo 1 > $BENCH/abort
+	wait $pid && said="the run says nothing"
+	said=$said$(left_behind)
+	grep -q canceled /tmp/run-says || said="$said$(cat /tmp/run-says)"
+	verify "aborted_$1" "$said" [ -z "$said" ]
+}
+
+# Nothing to abort is nothing wrong.
+abort_idle() {
+	default
+	verify abort_idle "$(says abort 1)" [ "$(says abort 1)" = accepted ]
+	verify abort_bad "$(says abort 0)" [ "$(says abort 0)" = "Invalid argument" ]
+}
+
+# The module stays while a run is on.
+not_unloaded() {
+	local pid said
+	start_endless roundtrip || { not_ok not_unloaded "it does not start"; return; }
+	rmmod cmwq2_bench 2>/dev/null && said="rmmod has unloaded it"
+	echo 1 > $BENCH/abort
+	wait $pid
+	verify not_unloaded "$said" [ -z "$said" ]
+}
+
+# A producer whose CPU goes cannot be bound any more: the run has a result that says so, and no figures.
+cpu_lost() {
+	local cpu=/sys/devices/system/cpu/cpu1/online pid said
+	[ -e $cpu ] || { skip cpu_lost "CPUs cannot be taken offline here"; return; }
+	start_endless roundtrip producers=2 || { not_ok cpu_lost "it does not start"; return; }
+	echo 0 > $cpu
+	wait $pid
+	echo 1 > $cpu
+	said=$(sed -n 2p $BENCH/result)
+	verify cpu_lost "$said" [ "$said" = "status=failed reason=producer-lost-its-cpu" ]
+}
+
+order() { # order SEED: in which the engines had their turns
+	configure_bench seed="$1" && echo 1 > $BENCH/run || return 1
+	sed -n 's/^round=\([0-9]*\) engine=\([0-9]*\) position=\([0-9]*\) .*/\1:\2:\3/p' $BENCH/result | tr '\n' ' '
+}
+
+# The same seed is the same order, also with an engine against itself.
+seeds() {
+	local first again other
+	default
+	configure_bench $SMALL rounds=6 queue=percpu engines=native,native,cmwq2,cmwq2
+	first=$(order 7)
+	again=$(order 7)
+	other=$(order 8)
+	verify seed_same "$first is not $again" [ "$first" = "$again" ]
+	verify seed_other "$first" [ "$first" != "$other" ]
+	verify seed_orders "no order at all" [ "$(echo "$first" | wc -w)" = 24 ]
 }
 
 # Policies of a turn's own; what was in force is in force again.
@@ -149,27 +235,58 @@ lock_stat() {
 begin cmwq2_bench
 if load cmwq2 && load cmwq2_bench; then
 	for workload in $WORKLOADS; do
-		for queue in percpu unbound ordered; do whole $workload $queue; done
+		for queue in $(queues_of $workload); do whole $workload $queue; done
 	done
 	whole create percpu mem_reclaim=1
 	whole create unbound queues=1
+	whole create percpu engines=native,threads
 	whole flush percpu in_flight=1
+	whole batch percpu engines=native,floor,threads
+	whole batch percpu in_flight=1
+	whole batch percpu burn_ns=1000
+	whole delayed percpu engines=native,threads
+	whole perfwq percpu engines=native,threads
+	for load in 0 5; do whole perfwq percpu load=$load; done
+	seeds
 	default
 	refused workload "" bogus create,flush
 	refused queue "" bogus bound
+	refused scope "" bogus all
 	refused queues "" 0 10001 -1 99999999999 many
 	refused mem_reclaim "" 2 -1 yes
 	refused in_flight "" 0 10001 -1 0x10000000000
 	refused calls "" 0 1001 -1 few
 	refused rounds "" 0 1001
-	refused engines "" bogus floor: native:mainline-7.3 cmwq2:bogus cmwq2:claim=bogus cmwq2:claim= cmwq2:min_idle=3 cmwq2:claim=none+
+	refused producers "" 0 4000000000 99999
+	refused items "" 0 1000001
+	refused delay_ms "" 0 1001
+	refused burn_ns "" -1 1000001
+	refused load "" 6 -1 wl0
+	refused job_ms "" 0 60001
+	refused engines "" bogus floor: native:mainline-7.3 cmwq2:bogus cmwq2:claim=bogus cmwq2:claim= \
+		cmwq2:min_idle=3 cmwq2:claim=none+
 	default_engines
 	policies
 	lock_stat
-	for workload in create flush drain; do no_run $workload workload=$workload engines=native,floor; done
+	for workload in create flush drain delayed cancel block perfwq; do
+		queue=$(queues_of $workload)
+		no_run floor_$workload workload=$workload queue=${queue%% *} engines=native,floor
+	done
+	for workload in flush drain cancel block; do
+		queue=$(queues_of $workload)
+		no_run threads_$workload workload=$workload queue=${queue%% *} engines=native,threads
+	done
 	no_run producers producers=8 items=1000000 engines=native
 	no_run in_flight workload=flush in_flight=10000 calls=1000 engines=native
+	no_run batch workload=batch in_flight=257 engines=native
+	no_run block_unbound workload=block queue=unbound engines=native
+	no_run block_alone workload=block queue=percpu in_flight=1 engines=native
+	no_run cancel_percpu workload=cancel queue=percpu engines=native
 	for workload in $WORKLOADS; do interrupted $workload; done
+	for workload in roundtrip create flush block perfwq; do aborted $workload; done
+	abort_idle
+	not_unloaded
+	cpu_lost
 	unload cmwq2_bench
 	unload cmwq2
 else

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The workload "cancel": what it takes to cancel an item, by what the item is
+ * doing. A turn's figure is the median over its calls.
+ */
+#include <linux/jiffies.h>
+#include <linux/math64.h>
+#include <linux/preempt.h>
+#include <linux/slab.h>
+#include <linux/smp.h>
+
+#include "bench.h"
+
+enum bench_cancel_figure {
+	BENCH_CANCEL_IDLE,
+	BENCH_CANCEL_PENDING,
+	BENCH_CANCEL_INACTIVE,
+	BENCH_CANCEL_RUNNING,
+	BENCH_CANCEL_DELAYED,
+	BENCH_NR_CANCEL,
+};
+
+static const char * const bench_cancel_figures[BENCH_NR_CANCEL] = {
+	[BENCH_CANCEL_IDLE]	= "idle_ns",
+	[BENCH_CANCEL_PENDING]	= "pending_ns",
+	[BENCH_CANCEL_INACTIVE]	= "inactive_ns",
+	[BENCH_CANCEL_RUNNING]	= "running_ns",
+	[BENCH_CANCEL_DELAYED]	= "delayed_ns",
+};
+
+/**
+ * struct bench_cancels - one turn
+ * @gate: what holds the items
+ * @values: calls of this turn, by figure
+ */
+struct bench_cancels {
+	struct bench_gate	gate;
+	u64			*values[BENCH_NR_CANCEL];
+};
+
+/* One item runs, the others wait behind it. */
+static u32 bench_cancel_items(const struct bench_config *cfg)
+{
+	return cfg->in_flight;
+}
+
+static int bench_cancel_check(const struct bench_config *cfg)
+{
+	if (cfg->queue == BENCH_QUEUE_PERCPU) {
+		pr_err("config_queue percpu: workload cancel takes unbound, ordered\n");
+		return -EINVAL;
+	}
+	if (cfg->in_flight < 2) {
+		pr_err("config_in_flight %u: workload cancel takes 2 to %u\n",
+		       cfg->in_flight, BENCH_MAX_IN_FLIGHT);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static void bench_cancel_teardown(struct bench_run *run)
+{
+	struct bench_cancels *turn = run->priv;
+	unsigned int i;
+
+	if (!turn)
+		return;
+	for (i = 0; i < BENCH_NR_CANCEL; i++)
+		kfree(turn->values[i]);
+	kfree(turn);
+}
+
+static int bench_cancel_setup(struct bench_run *run)
+{
+	struct bench_cancels *turn = kzalloc(sizeof(*turn), GFP_KERNEL);
+	unsigned int i;
+
+	run->priv = turn;
+	if (!turn)
+		return -ENOMEM;
+	bench_gate_init(&turn->gate);
+	for (i = 0; i < BENCH_NR_CANCEL; i++) {
+		turn->values[i] = kcalloc(run->cfg.calls, sizeof(u64), GFP_KERNEL);
+		if (!turn->values[i])
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+/*
+ * The time of a single call is that of a few reads of the kernel's clock, so it
+ * is the ticks that are read, and turned into ns at the end.
+ */
+static u64 bench_cancel_timed(struct bench_item *item, bool (*cancel)(struct bench_item *item),
+			      bool *canceled)
+{
+	u64 begin = bench_ticks();
+
+	*canceled = cancel(item);
+	return bench_ticks_between(begin, bench_ticks());
+}
+
+/* Queued right before, with preemption off: a worker on this CPU cannot take it. */
+static bool bench_cancel_pending(struct bench_slot *slot, u64 *ticks)
+{
+	struct bench_item *item = &slot->items[0];
+	bool canceled;
+
+	item->waits = false;
+	preempt_disable();
+	slot->engine->queue_on(slot->wq, smp_processor_id(), item);
+	*ticks = bench_cancel_timed(item, slot->engine->cancel, &canceled);
+	preempt_enable();
+	if (!canceled)
+		slot->engine->flush(slot->wq);
+	return canceled;
+}
+
+/* All behind the first one, whose turn it is not: the mean of them. */
+static u64 bench_cancel_inactive(struct bench_run *run, struct bench_slot *slot)
+{
+	struct bench_cancels *turn = run->priv;
+	u64 sum = 0;
+	u32 i;
+
+	for (i = slot->nr_items - 1; i > 0; i--) {
+		bool canceled;
+
+		sum += bench_cancel_timed(&slot->items[i], slot->engine->cancel_sync, &canceled);
+		if (!canceled)
+			bench_fail(run, "item-was-not-canceled");
+		atomic_dec(&turn->gate.left);
+	}
+	return div_u64(sum, slot->nr_items - 1);
+}
+
+static void bench_cancel_once(struct bench_run *run, struct bench_slot *slot, u32 nth)
+{
+	struct bench_cancels *turn = run->priv;
+	struct bench_item *item = &slot->items[0];
+	u64 ticks[BENCH_NR_CANCEL];
+	unsigned int i, tries = 0;
+	bool canceled;
+
+	bench_hold_items(run, slot, &turn->gate);
+	ticks[BENCH_CANCEL_INACTIVE] = bench_cancel_inactive(run, slot);
+	complete_all(&turn->gate.open);
+	ticks[BENCH_CANCEL_RUNNING] = bench_cancel_timed(item, slot->engine->cancel_sync,
+							 &canceled);
+	bench_wait(slot, &turn->gate.done);
+	slot->engine->flush(slot->wq);
+
+	ticks[BENCH_CANCEL_IDLE] = bench_cancel_timed(item, slot->engine->cancel_sync, &canceled);
+	slot->engine->queue_delayed(slot->wq, item, HZ * 3600);
+	ticks[BENCH_CANCEL_DELAYED] = bench_cancel_timed(item, slot->engine->cancel_delayed_sync,
+							 &canceled);
+	if (!canceled)
+		bench_fail(run, "item-was-not-canceled");
+	/* A worker of another CPU may have been faster. */
+	while (!bench_cancel_pending(slot, &ticks[BENCH_CANCEL_PENDING]) && ++tries < 1000)
+		;
+	if (tries == 1000)
+		bench_fail(run, "item-never-pending");
+	for (i = 0; i < BENCH_NR_CANCEL; i++)
+		turn->values[i][nth] = ticks[i];
+}
+
+static int bench_cancel_turn(struct bench_run *run, struct bench_slot *slot,
+			     struct bench_sample *sample)
+{
+	struct bench_cancels *turn = run->priv;
+	struct bench_spread spread;
+	u32 i;
+
+	for (i = 0; i < run->cfg.calls; i++) {
+		bench_cancel_once(run, slot, i);
+		sample->queued += slot->nr_items + 2;
+		if (run->failure)
+			return 0;
+		if (bench_stopped(run))
+			return -EINTR;
+		cond_resched();
+	}
+	for (i = 0; i < BENCH_NR_CANCEL; i++) {
+		bench_spread(turn->values[i], run->cfg.calls, &spread);
+		sample->figure[i] = bench_cost_ns(run, spread.median);
+	}
+	return 0;
+}
+
+const struct bench_workload bench_cancel = {
+	.name		= "cancel",
+	.figures	= bench_cancel_figures,
+	.nr_figures	= BENCH_NR_CANCEL,
+	.settings	= BIT(BENCH_NUMBER_IN_FLIGHT) | BIT(BENCH_NUMBER_CALLS),
+	.needs		= BENCH_FLUSH | BENCH_DELAY | BENCH_CANCEL,
+	.has_queue	= true,
+	.has_idle_round	= true,
+	.max_active	= 1,
+	.job		= bench_gate_job,
+	.nr_items	= bench_cancel_items,
+	.check		= bench_cancel_check,
+	.setup		= bench_cancel_setup,
+	.turn		= bench_cancel_turn,
+	.teardown	= bench_cancel_teardown,
+};

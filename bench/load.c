@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The workloads in which producers keep items in flight, all of them one loop:
+ *
+ * roundtrip	one item each: queue it, wait until it has run, start over
+ * batch	in_flight items each: wait for the oldest, queue it again
+ * fanout	one producer: queue in_flight items, wait for all of them
+ * delayed	like batch, by a timer
+ */
+#include <linux/jiffies.h>
+#include <linux/math64.h>
+#include <linux/minmax.h>
+
+#include "bench.h"
+
+/* The quantiles are in the order of enum bench_quantile, and of enum bench_stage. */
+static const char * const bench_load_figures[] = {
+	"rate",
+	"p50_ns", "p90_ns", "p95_ns", "p99_ns", "max_ns",
+	"start_p50_ns", "start_p90_ns", "start_p95_ns", "start_p99_ns", "start_max_ns",
+	"done_p50_ns", "done_p90_ns", "done_p95_ns", "done_p99_ns", "done_max_ns",
+	"span_ns",
+};
+
+static void bench_load_job(struct bench_item *item)
+{
+	item->started = bench_ticks();
+	if (item->burn)
+		bench_burn(item->burn);
+	item->ended = bench_ticks();
+	/* Makes the above visible to bench_load_collect(). */
+	complete(&item->done);
+}
+
+static void bench_load_collect(struct bench_producer *p, struct bench_item *item)
+{
+	struct bench_run *run = p->run;
+
+	if (!item->in_flight)
+		return;
+	wait_for_completion(&item->done);
+	item->in_flight = false;
+	if (item->sample == BENCH_UNTIMED)
+		return;
+	run->ticks[BENCH_START][p->index][item->sample] =
+		bench_ticks_between(item->queued, item->started);
+	run->ticks[BENCH_DONE][p->index][item->sample] =
+		bench_ticks_between(item->queued, item->ended);
+}
+
+static void bench_load_queue(struct bench_producer *p, struct bench_item *item, u32 sample)
+{
+	struct bench_run *run = p->run;
+	struct bench_slot *slot = run->slot;
+	const struct bench_engine *engine = slot->engine;
+	u32 ticks;
+
+	item->sample = sample;
+	item->queued = bench_ticks();
+	if (slot->cfg->delay_ms)
+		item->in_flight = engine->queue_delayed(slot->wq, item,
+							msecs_to_jiffies(slot->cfg->delay_ms));
+	else
+		item->in_flight = engine->queue(slot->wq, item);
+	ticks = bench_ticks_between(item->queued, bench_ticks());
+	if (!item->in_flight) {
+		bench_fail(run, "item-was-still-queued");
+		return;
+	}
+	p->queued++;
+	if (sample != BENCH_UNTIMED)
+		run->ticks[BENCH_CALL][p->index][sample] =
+			ticks > run->cost_ticks ? ticks - run->cost_ticks : 0;
+}
+
+static struct bench_item *bench_load_item(struct bench_producer *p, unsigned int nth)
+{
+	return &p->run->slot->items[p->index + nth * p->run->cfg.producers];
+}
+
+static void bench_load_collect_all(struct bench_producer *p)
+{
+	unsigned int i;
+
+	for (i = 0; i < p->run->cfg.in_flight; i++)
+		bench_load_collect(p, bench_load_item(p, i));
+}
+
+/* One item more: all that a producer does. */
+static void bench_load_step(struct bench_producer *p, u32 sample)
+{
+	const struct bench_config *cfg = &p->run->cfg;
+	struct bench_item *item = bench_load_item(p, p->next);
+
+	if (cfg->workload != &bench_fanout)
+		bench_load_collect(p, item);
+	else if (!p->next)
+		bench_load_collect_all(p);
+	bench_load_queue(p, item, sample);
+	if (++p->next == cfg->in_flight)
+		p->next = 0;
+}
+
+/* A gate that is waited at by going on with the work: nobody measures alone. */
+static void bench_load_hold(struct bench_producer *p, atomic_t *arrived)
+{
+	struct bench_run *run = p->run;
+
+	atomic_inc(arrived);
+	while (atomic_read(arrived) < run->cfg.producers && !READ_ONCE(run->stop))
+		bench_load_step(p, BENCH_UNTIMED);
+}
+
+static void bench_load_part(struct bench_producer *p)
+{
+	struct bench_run *run = p->run;
+	u32 i;
+
+	p->next = 0;
+	for (i = 0; i < run->cfg.warmup && !READ_ONCE(run->stop); i++)
+		bench_load_step(p, BENCH_UNTIMED);
+	bench_load_hold(p, &run->warm);
+
+	p->begin = bench_clock();
+	for (i = 0; i < run->cfg.items && !READ_ONCE(run->stop); i++)
+		bench_load_step(p, i);
+	p->end = bench_clock();
+	bench_load_hold(p, &run->timed);
+	bench_load_collect_all(p);
+}
+
+static void bench_load_sample(struct bench_run *run, struct bench_sample *sample)
+{
+	u64 begin = U64_MAX, end = 0, rate = 0, *figure = sample->figure;
+	unsigned int i;
+
+	for (i = 0; i < run->cfg.producers; i++) {
+		struct bench_producer *p = &run->producers[i];
+
+		/*
+		 * Everybody keeps up the load until the last one is through,
+		 * so each has a rate under full load, and these add up.
+		 */
+		rate += div64_u64((u64)run->cfg.items * NSEC_PER_SEC,
+				  max_t(u64, p->end - p->begin, 1));
+		sample->queued += p->queued;
+		begin = min(begin, p->begin);
+		end = max(end, p->end);
+	}
+	*figure++ = rate;
+	for (i = 0; i < BENCH_NR_STAGES; i++, figure += BENCH_NR_QUANTILES)
+		bench_quantiles(run, run->ticks[i], run->cfg.producers, run->cfg.items, figure);
+	*figure = end - begin;
+}
+
+static int bench_load_turn(struct bench_run *run, struct bench_slot *slot,
+			   struct bench_sample *sample)
+{
+	u32 burn = bench_burn_rounds(run, run->cfg.burn_ns);
+	unsigned int i;
+	int ret;
+
+	for (i = 0; i < slot->nr_items; i++)
+		slot->items[i].burn = burn;
+	ret = bench_producers_turn(run, slot, bench_load_part);
+	if (!ret && !bench_stopped(run))
+		bench_load_sample(run, sample);
+	return ret;
+}
+
+static u32 bench_load_items(const struct bench_config *cfg)
+{
+	return cfg->producers * cfg->in_flight;
+}
+
+static int bench_load_check(const struct bench_config *cfg)
+{
+	if ((u64)cfg->producers * cfg->items > BENCH_MAX_SAMPLES) {
+		pr_err("config_producers %u times config_items %u is above %u\n",
+		       cfg->producers, cfg->items, BENCH_MAX_SAMPLES);
+		return -EINVAL;
+	}
+	if (cfg->in_flight > BENCH_MAX_BATCH) {
+		pr_err("config_in_flight %u is above %u, the most that workload %s takes\n",
+		       cfg->in_flight, BENCH_MAX_BATCH, cfg->workload->name);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static void bench_roundtrip_adjust(struct bench_config *cfg)
+{
+	cfg->in_flight = 1;
+	cfg->delay_ms = 0;
+}
+
+static void bench_batch_adjust(struct bench_config *cfg)
+{
+	cfg->delay_ms = 0;
+}
+
+static void bench_fanout_adjust(struct bench_config *cfg)
+{
+	cfg->producers = 1;
+	cfg->delay_ms = 0;
+}
+
+#define BENCH_LOAD_SETTINGS	(BIT(BENCH_NUMBER_PRODUCERS) | BIT(BENCH_NUMBER_ITEMS) |	\
+				 BIT(BENCH_NUMBER_WARMUP) | BIT(BENCH_NUMBER_IN_FLIGHT) |	\
+				 BIT(BENCH_NUMBER_BURN_NS))
+
+#define BENCH_LOAD_WORKLOAD(_name, _adjust, _needs, _more_settings)		\
+	{									\
+		.name		= _name,					\
+		.figures	= bench_load_figures,				\
+		.nr_figures	= ARRAY_SIZE(bench_load_figures),		\
+		.settings	= BENCH_LOAD_SETTINGS | (_more_settings),	\
+		.needs		= (_needs),					\
+		.has_producers	= true,						\
+		.has_queue	= true,						\
+		.job		= bench_load_job,				\
+		.nr_items	= bench_load_items,				\
+		.adjust		= (_adjust),					\
+		.check		= bench_load_check,				\
+		.setup		= bench_producers_start,			\
+		.turn		= bench_load_turn,				\
+		.teardown	= bench_producers_stop,				\
+	}
+
+const struct bench_workload bench_roundtrip =
+	BENCH_LOAD_WORKLOAD("roundtrip", bench_roundtrip_adjust, 0, 0);
+const struct bench_workload bench_batch =
+	BENCH_LOAD_WORKLOAD("batch", bench_batch_adjust, 0, 0);
+const struct bench_workload bench_fanout =
+	BENCH_LOAD_WORKLOAD("fanout", bench_fanout_adjust, 0, 0);
+const struct bench_workload bench_delayed =
+	BENCH_LOAD_WORKLOAD("delayed", NULL, BENCH_DELAY, BIT(BENCH_NUMBER_DELAY_MS));
