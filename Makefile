@@ -3,12 +3,13 @@
 
 # The knobs, which the verbs read from the environment.
 export KDIR KERNEL KERNEL_SRC VM SUITE NAME ITEMS ROUNDS CYCLES FREEZES V W WRITE CMWQ2_CACHE
+export WORKLOAD PROFILES SEED FULL
 export CLAIM WAKE POOL MIN_IDLE WORKERS TIMEOUTS SWITCHES STRICT FAULT
 ifneq ($(origin CC),default)
 export CC
 endif
 
-VERBS := modules check check-harness check-compat style parity model cost soak experiment experiments demo dump shell kernels clean distclean
+VERBS := modules check check-harness check-compat style parity model bench cost soak experiment experiments demo dump shell kernels clean distclean
 
 help:
 	@sed -n 's/^## \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
@@ -31,6 +32,10 @@ $(VERBS):
 ## make parity [KDIR=dir] [WRITE=1]
 ##                                every public name of the kernel's workqueue and its twin here, or why there is none;
 ##                                seconds; WRITE=1 writes that into Documentation/api.rst and include/cmwq2/shim.h
+## make bench [VM=uml|x86|host] [WORKLOAD=list|all|aa] [PROFILES=list] [ROUNDS=n] [SEED=n] [FULL=1]
+##                                the benchmarks in one boot: out/bench/VM/report.json, tables, plots and report.html;
+##                                10 minutes, with FULL=1 under 60; tools/bench compare A.json B.json puts two
+##                                reports side by side; aa is native against native 100 times
 ## make cost [ROUNDS=n]           instructions an idle cmwq2 adds to a switch between other tasks, by hook; 1 minute
 ## make soak [ITEMS=n] [ROUNDS=n] [CYCLES=n] [FREEZES=n] [VM=v] [SUITE=glob]
 ##                                1000000 items through every kind of queue (cmwq2_stress) and 200 rounds of insmod,

@@ -90,7 +90,7 @@ enum bench_ability {
 	X(LONG_BURN,	long_burn,	0, 1)				\
 	X(JOB_MS,	job_ms,		10, BENCH_MAX_JOB_MS)
 
-#define BENCH_NUMBER_ID(_id, _name, _min, _max)	BENCH_NUMBER_##_id,
+#define BENCH_NUMBER_ID(_id, ...)	BENCH_NUMBER_##_id,
 enum bench_number_id {
 	BENCH_NUMBERS(BENCH_NUMBER_ID)
 	BENCH_NR_NUMBERS,

@@ -21,7 +21,7 @@
  * @task: the thread, NULL where there is none
  */
 struct bench_thread {
-	spinlock_t		lock;
+	spinlock_t		lock;	/* protects items */
 	struct list_head	items;
 	struct task_struct	*task;
 };

@@ -113,7 +113,7 @@ static ssize_t bench_number_show(struct kobject *kobj, struct kobj_attribute *at
 static ssize_t bench_number_store(struct kobject *kobj, struct kobj_attribute *attr,
 				  const char *buf, size_t count);
 
-#define BENCH_NUMBER_ATTR(_id, _name, _min, _max)				\
+#define BENCH_NUMBER_ATTR(_id, _name, ...)					\
 	[BENCH_NUMBER_##_id] = __ATTR(config_##_name, 0644, bench_number_show,	\
 				      bench_number_store),
 static struct kobj_attribute bench_number_attrs[BENCH_NR_NUMBERS] = {
@@ -465,8 +465,7 @@ static struct kobj_attribute bench_abort_attr = __ATTR_WO(abort);
 static struct kobj_attribute bench_reset_attr = __ATTR_WO(reset);
 static const struct bin_attribute bench_result_attr = __BIN_ATTR_RO(result, 0);
 
-#define BENCH_NUMBER_LISTED(_id, _name, _min, _max)				\
-	&bench_number_attrs[BENCH_NUMBER_##_id].attr,
+#define BENCH_NUMBER_LISTED(_id, ...)	(&(bench_number_attrs[BENCH_NUMBER_##_id].attr)),
 static struct attribute *bench_attrs[] = {
 	&bench_config_workload.attr,
 	BENCH_NUMBERS(BENCH_NUMBER_LISTED)

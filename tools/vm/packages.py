@@ -81,16 +81,21 @@ def python_environment() -> Path:
         need_space(OUT, 0.5)
         start, log = time.monotonic(), OUT / "log" / "venv.log"
         say(f"  Python packages into {venv.name}: {' '.join(line for line in pins.split() if '==' in line)}")
-        shutil.rmtree(venv, ignore_errors=True)
-        if not _venv_works():
-            require("python")
-        run_logged([sys.executable, "-m", "venv", venv], log)
-        run_logged([venv / "bin/python", "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "-q",
-                    "--only-binary=:all:", "-r", HERE / "requirements.txt"], log)
+        make_environment(venv, HERE / "requirements.txt", log)
         output_of([venv / "bin/drgn", "--version"])
         write_atomically(stamp, pins)
         say(f"  Python packages ready in {took(start)}")
     return venv
+
+
+def make_environment(venv: Path, requirements: Path, log: Path) -> None:
+    """A new virtual environment @venv with what @requirements pins."""
+    shutil.rmtree(venv, ignore_errors=True)
+    if not _venv_works():
+        require("python")
+    run_logged([sys.executable, "-m", "venv", venv], log)
+    run_logged([venv / "bin/python", "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "-q",
+                "--only-binary=:all:", "-r", requirements], log)
 
 
 def _venv_works() -> bool:

@@ -41,6 +41,8 @@ IGNORED_IN = {
     "include/trace/events/cmwq2.h": {"OPEN_ENDED_LINE": "the form of all such headers",
                                      "PARENTHESIS_ALIGNMENT": "the same"},
     "kunit/cmwq2_misbehave_kunit.c": {"LOCKDEP": "the lock is left behind on purpose"},
+    "bench/bench.h": {"COMPLEX_MACRO": "entries of a list, which whoever lists them puts into braces"},
+    "bench/sysfs.c": {"COMPLEX_MACRO": "the same"},
     "src/show.c": {"PRINTK_WITHOUT_KERN_LEVEL": "the caller says at which"},
     "include/cmwq2/shim.h": {"COMPLEX_MACRO": "names of structs, not values",
                              "CAMELCASE": "_Pragma is the compiler's word",
