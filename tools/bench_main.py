@@ -173,7 +173,7 @@ def run_host(options: argparse.Namespace) -> dict:
         try:
             text = host.run(settings, lambda said, title=plan.title: print(left.line(title, said), file=sys.stderr))
             runs.append({"title": plan.title, **bench_report.parse(text, "host")})
-        except SetError as error:
+        except (SetError, bench_report.ResultError) as error:
             missing.append({"title": plan.title, "reason": str(error)})
         finally:
             host.unload()
