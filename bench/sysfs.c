@@ -465,10 +465,9 @@ static struct kobj_attribute bench_abort_attr = __ATTR_WO(abort);
 static struct kobj_attribute bench_reset_attr = __ATTR_WO(reset);
 static const struct bin_attribute bench_result_attr = __BIN_ATTR_RO(result, 0);
 
-#define BENCH_NUMBER_LISTED(_id, ...)	(&(bench_number_attrs[BENCH_NUMBER_##_id].attr)),
+#define BENCH_NUMBER_LISTED(_id, ...)	&bench_number_attrs[BENCH_NUMBER_##_id].attr,
 static struct attribute *bench_attrs[] = {
 	&bench_config_workload.attr,
-	BENCH_NUMBERS(BENCH_NUMBER_LISTED)
 	&bench_config_seed.attr,
 	&bench_config_queue.attr,
 	&bench_config_scope.attr,
@@ -477,6 +476,7 @@ static struct attribute *bench_attrs[] = {
 	&bench_progress_attr.attr,
 	&bench_abort_attr.attr,
 	&bench_reset_attr.attr,
+	BENCH_NUMBERS(BENCH_NUMBER_LISTED)
 	NULL,
 };
 

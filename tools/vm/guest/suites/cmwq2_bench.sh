@@ -59,7 +59,8 @@ whole() { # whole WORKLOAD QUEUE [NAME=VALUE...]
 		return
 	fi
 	default
-	configure_bench workload="$1" queue="$2" $SMALL seed=1 engines=native,cmwq2 $(more_for "$1") ${3:+"$3"}
+	configure_bench workload="$1" queue="$2" $SMALL seed=1 engines=native,cmwq2 $(more_for "$1") ${3:+"$3"} ||
+		{ not_ok "$name" "the settings were refused"; return; }
 	echo 1 > $BENCH/run || { not_ok "$name" "the run could not be made"; return; }
 	wrong=$(flaws)
 	verify "$name" "$wrong" [ -z "$wrong" ]
