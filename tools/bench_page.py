@@ -103,7 +103,8 @@ def _throughput_plot(runs: list, queue: str) -> Any:
 
 def plots(document: dict) -> list:
     """(name, figure) for all that there is something to plot of."""
-    runs = document["runs"]
+    # An engine against itself has nothing to plot.
+    runs = [run for run in document["runs"] if len(set(run["header"]["engines"])) > 1]
     by_load = lambda *names: [run for run in runs if run["header"]["workload"] in names]      # noqa: E731
     found = []
     loads = by_load("roundtrip", "batch", "fanout")

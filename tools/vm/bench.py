@@ -44,7 +44,8 @@ def _environment() -> Path:
 
 
 def _aa_plans(wanted: bench_set.Wanted) -> list:
-    items = max(4000 // wanted.slow, 500)
+    # Short turns: it is the method that is looked at, not the engine.
+    items = max(1000 // wanted.slow, 200)
     plain = bench_set.plans(bench_set.Wanted(("roundtrip",) * AA_RUNS, (), wanted.rounds, wanted.seed))
     seeds = [plan.settings["seed"] for plan in plain]
     return [bench_set.Plan(f"aa {number + 1}", {
