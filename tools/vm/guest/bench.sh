@@ -15,3 +15,26 @@ run_bench() {
 	save bench < $BENCH/result
 	[ -s /results/bench ] || complain "bench: no result"
 }
+
+# --- what the suites share
+
+SMALL="rounds=2 items=50 warmup=5 producers=2 queues=20 in_flight=40 calls=3 delay_ms=1 job_ms=20"
+# The queues that a workload takes; perfwq takes all, but a second for each.
+WORKLOADS="roundtrip batch fanout delayed create flush drain cancel block burst perfwq"
+queues_of() { # queues_of WORKLOAD
+	case $1 in
+	cancel) echo unbound ordered ;;
+	block | perfwq) echo percpu ;;
+	*) echo percpu unbound ordered ;;
+	esac
+}
+
+default() {
+	echo 1 > $BENCH/reset
+}
+
+says() { # says FILE VALUE: the reason a write fails with, or "accepted"
+	local said
+	said=$(echo "$2" 2>&1 > "$BENCH/$1") && said=accepted
+	echo "${said##*: }"
+}

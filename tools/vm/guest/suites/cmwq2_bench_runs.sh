@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: GPL-2.0
+# Runs of the benchmark that do not come to their end, what is refused meanwhile, and the order of the turns.
+. /harness/settings
+. /harness/lib.sh
+. /harness/bench.sh
+
+busy() {
+	[ "$(says config_seed 1)" = "Device or resource busy" ]
+}
+
+uptime_s() {
+	cut -d . -f 1 /proc/uptime
+}
+
+# A run that would take hours.
+start_endless() { # start_endless WORKLOAD [NAME=VALUE...]: its process is in $pid; fails if it does not start
+	local end=$(($(uptime_s) + 60)) queue=$(queues_of "$1")
+	default
+	configure_bench workload="$1" queue="${queue%% *}" engines=native,cmwq2 rounds=1000 items=1000 queues=300 \
+		in_flight=100 calls=1000 || return 1
+	shift
+	[ $# = 0 ] || configure_bench "$@" || return 1
+	sh -c "echo 1 > $BENCH/run" 2>/tmp/run-says &
+	pid=$!
+	until grep -q running $BENCH/progress; do
+		[ "$(uptime_s)" -lt $end ] || return 1
+	done
+}
+
+# What is wrong after a run that had to end without a result.
+left_behind() {
+	busy && echo "still busy"
+	[ -s $BENCH/result ] && echo "there is a result"
+	[ "$(cat $BENCH/progress)" = idle ] || echo "progress: $(cat $BENCH/progress)"
+}
+
+# It is left by a signal, and then the module is as good as new.
+interrupted() { # interrupted WORKLOAD
+	local pid second said
+	start_endless "$1" || { not_ok "interrupted_$1" "it does not start"; return; }
+	second=$(says run 1)
+	kill $pid
+	wait $pid
+	said=$(left_behind)
+	[ "$second" = "Device or resource busy" ] || said="a second run beside it: $second"
+	verify "interrupted_$1" "$said" [ -z "$said" ]
+}
+
+aborted() { # aborted WORKLOAD
+	local pid said
+	start_endless "$1" || { not_ok "aborted_$1" "it does not start"; return; }
+	echo 1 > $BENCH/abort
+	wait $pid && said="the run says nothing"
+	said=$said$(left_behind)
+	grep -q canceled /tmp/run-says || said="$said$(cat /tmp/run-says)"
+	verify "aborted_$1" "$said" [ -z "$said" ]
+}
+
+# Nothing to abort is nothing wrong.
+abort_idle() {
+	default
+	verify abort_idle "$(says abort 1)" [ "$(says abort 1)" = accepted ]
+	verify abort_bad "$(says abort 0)" [ "$(says abort 0)" = "Invalid argument" ]
+}
+
+# The module stays while a run is on.
+not_unloaded() {
+	local pid said
+	start_endless roundtrip || { not_ok not_unloaded "it does not start"; return; }
+	rmmod cmwq2_bench 2>/dev/null && said="rmmod has unloaded it"
+	echo 1 > $BENCH/abort
+	wait $pid
+	verify not_unloaded "$said" [ -z "$said" ]
+}
+
+# A producer whose CPU goes cannot be bound any more: the run has a result that says so, and no figures.
+cpu_lost() {
+	local cpu=/sys/devices/system/cpu/cpu1/online pid said
+	[ -e $cpu ] || { skip cpu_lost "CPUs cannot be taken offline here"; return; }
+	start_endless roundtrip producers=2 || { not_ok cpu_lost "it does not start"; return; }
+	echo 0 > $cpu
+	wait $pid
+	echo 1 > $cpu
+	said=$(sed -n 2p $BENCH/result)
+	verify cpu_lost "$said" [ "$said" = "status=failed reason=producer-lost-its-cpu" ]
+}
+
+order() { # order SEED: in which the engines had their turns
+	configure_bench seed="$1" && echo 1 > $BENCH/run || return 1
+	sed -n 's/^round=\([0-9]*\) engine=\([0-9]*\) position=\([0-9]*\) .*/\1:\2:\3/p' $BENCH/result | tr '\n' ' '
+}
+
+# The same seed is the same order, also with an engine against itself.
+seeds() {
+	local first again other
+	default
+	configure_bench $SMALL rounds=6 queue=percpu engines=native,native,cmwq2,cmwq2
+	first=$(order 7)
+	again=$(order 7)
+	other=$(order 8)
+	verify seed_same "$first is not $again" [ "$first" = "$again" ]
+	verify seed_other "$first" [ "$first" != "$other" ]
+	verify seed_orders "no order at all" [ "$(echo "$first" | wc -w)" = 24 ]
+}
+
+begin cmwq2_bench_runs
+if load cmwq2 && load cmwq2_bench; then
+	seeds
+	for workload in $WORKLOADS; do interrupted $workload; done
+	for workload in roundtrip create flush perfwq; do aborted $workload; done
+	abort_idle
+	not_unloaded
+	cpu_lost
+	unload cmwq2_bench
+	unload cmwq2
+else
+	not_ok load "insmod failed"
+fi
+end
