@@ -23,6 +23,8 @@
 #include <cmwq2/control.h>
 #include <cmwq2/workqueue.h>
 
+#include "faults.h"
+
 /*
  * Locks, outermost first:
  *

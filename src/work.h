@@ -93,7 +93,8 @@ static inline struct cmwq2_pool *cmwq2_work_pool(struct cmwq2_work *work)
 static inline bool cmwq2_work_take(struct cmwq2_work *work)
 {
 	return !test_and_set_bit(CMWQ2_WORK_PENDING_BIT,
-				 (unsigned long *)&work->data.counter);
+				 (unsigned long *)&work->data.counter) ||
+	       CMWQ2_FAULT(pending_ignored);
 }
 
 static inline void cmwq2_work_on_pwq(struct cmwq2_work *work, struct cmwq2_pwq *pwq,
@@ -143,7 +144,8 @@ static inline void cmwq2_work_release(struct cmwq2_work *work, unsigned long poo
 /* Give PENDING up and leave the rest of the off-queue word @data as it was. */
 static inline void cmwq2_work_release_as_was(struct cmwq2_work *work, unsigned long data)
 {
-	cmwq2_work_release(work, data & CMWQ2_WORK_POOL_MASK, cmwq2_data_disable(data));
+	cmwq2_work_release(work, data & CMWQ2_WORK_POOL_MASK,
+			   CMWQ2_FAULT(depth_lost) ? 0 : cmwq2_data_disable(data));
 }
 
 #endif /* CMWQ2_WORK_H */

@@ -1,0 +1,211 @@
+# SPDX-License-Identifier: GPL-2.0
+"""`make check-faults`: the engine with one fault of src/faults.h at a time, and the suites that must notice it."""
+
+import fnmatch
+import re
+import time
+from dataclasses import dataclass, field
+
+import guest
+import kernel
+import modules
+import suites
+import verdict
+from common import EXIT_FAILED, EXIT_LOST, EXIT_PASSED, ROOT, Problem, say, shown, took
+
+LIST = ROOT / "src/faults.h"
+# Wall clock seconds for booting and for each suite, on UML, and what is left of them once a test has failed: what hangs
+# then has been noticed.
+LIMIT, REST = 60, 4
+# How long a test waits for an event. A fault mostly means that one does not come.
+TIMEOUT_MS = 3000
+NO_FAULT, UNKNOWN = "none", "no_such_fault"
+
+
+@dataclass(frozen=True)
+class Catcher:
+    """Who must notice a fault: the suites that match @suites, on @vehicle."""
+
+    suites: str
+    vehicle: str = "uml"
+    settings: dict = field(default_factory=dict)
+
+    def names(self) -> tuple:
+        """The KUnit suites and the others."""
+        return (fnmatch.filter(suites.kunit_suites(), self.suites), fnmatch.filter(suites.shell_suites(), self.suites))
+
+
+CAUGHT_BY = {
+    "cull_from_head": Catcher("cmwq2_idle"),
+    "cull_below_min": Catcher("cmwq2_idle"),
+    "claim_not_taken": Catcher("cmwq2_kick"),
+    "chain_wake_dropped": Catcher("cmwq2_concurrency"),
+    "no_recheck": Catcher("cmwq2_kick"),
+    "manager_missing": Catcher("cmwq2_idle"),
+    "running_twice": Catcher("cmwq2_reentrancy"),
+    "other_pool_ignored": Catcher("cmwq2_reentrancy"),
+    "pending_kept": Catcher("cmwq2_queue"),
+    "pending_ignored": Catcher("cmwq2_queue"),
+    "inactive_jumped": Catcher("cmwq2_max_active"),
+    "inactive_lost": Catcher("cmwq2_max_active"),
+    "max_active_exceeded": Catcher("cmwq2_max_active"),
+    "node_max_exceeded": Catcher("cmwq2_ordered"),
+    "block_not_counted": Catcher("cmwq2_concurrency"),
+    "block_counted_twice": Catcher("cmwq2_concurrency"),
+    "color_done_early": Catcher("cmwq2_flush"),
+    "color_not_painted": Catcher("cmwq2_flush"),
+    "flusher_forgotten": Catcher("cmwq2_flush"),
+    "barrier_first": Catcher("cmwq2_flush"),
+    "barrier_unlinked": Catcher("cmwq2_flush"),
+    "not_plugged": Catcher("cmwq2_ordered"),
+    "drain_once": Catcher("cmwq2_drain"),
+    "cancel_no_wait": Catcher("cmwq2_cancel"),
+    "timer_left": Catcher("cmwq2_delayed"),
+    "depth_lost": Catcher("cmwq2_cancel"),
+    "freeze_ignored": Catcher("cmwq2_freezable"),
+    "mayday_lost": Catcher("cmwq2_rescuer"),
+    "mayday_unreferenced": Catcher("cmwq2_rescuer"),
+    "cursor_left": Catcher("cmwq2_rescuer"),
+    "pwq_leaked": Catcher("cmwq2_queue"),
+    "rebind_forgotten": Catcher("cmwq2_hotplug", "x86", {"HOOKS": "tp", "CYCLES": 2, "HOTPLUG_ITEMS": 1000}),
+}
+
+
+def listed(text: str) -> dict:
+    """What each fault is, by its name, as src/faults.h has it."""
+    return dict(re.findall(r'^\tX\((\w+), "(.*?)"\)', text, re.MULTILINE))
+
+
+def check_table(table: dict, known: dict) -> None:
+    """Refuse a table that does not go with the engine's list or with the suites there are."""
+    wrong = [f"{name} is not in {shown(LIST)}" for name in table if name not in known]
+    wrong += [f"{name} has no suite to catch it" for name in known if name not in table]
+    wrong += [f"{name}: no suite is called {catcher.suites}" for name, catcher in table.items()
+              if not any(catcher.names())]
+    for catcher in table.values():
+        kernel.vehicle(catcher.vehicle)
+    if wrong:
+        raise Problem(f"the faults and who catches them: {'; '.join(wrong)}")
+
+
+def chosen(pattern: str) -> dict:
+    """The part of the table that FAULT= asks for."""
+    names = fnmatch.filter(CAUGHT_BY, pattern)
+    if not names:
+        raise Problem(f"FAULT={pattern} matches no fault; allowed: a glob over {', '.join(CAUGHT_BY)}")
+    return {name: CAUGHT_BY[name] for name in names}
+
+
+# What shows only that a suite said nothing, which a misspelt name does as well.
+SILENCE = re.compile(r"has no result|zero tests|did not run|its result cannot be parsed|not expected")
+
+
+def noticed(outcome: verdict.Outcome, rows: list, began: bool, console: str) -> tuple:
+    """Whether a run with a fault was caught, and by what, or why that is not so: the outcome of the machine, the rows
+    of its suites, whether one of these @began, and the kernel's @console."""
+    if outcome.status == EXIT_LOST or not began or outcome.cause.startswith("insmod"):
+        return False, f"no suite could look: {outcome}"
+    failed = [f"{row.suite}.{case}" for row in rows for case in row.count.failures]
+    stuck = [f"{row.suite}{_last_words(console)}" for row in rows if row.count.trouble.startswith("did not end")]
+    machine = [] if outcome.passed or stuck and "hang: " in outcome.cause else [str(outcome.cause)]
+    caught = failed[:3] + ([f"{len(failed) - 3} more"] if len(failed) > 3 else []) + stuck + machine
+    if caught:
+        return True, "; ".join(caught)
+    silent = [f"{row.suite} {row.count.trouble}" for row in rows if SILENCE.search(row.count.trouble)]
+    silent += [f"{row.suite} was skipped" for row in rows if row.count.skipped and row.count.skipped == row.count.total]
+    return False, "; ".join(["not caught", *silent])
+
+
+def _last_words(console: str) -> str:
+    """Which case said what before its suite was ended, or after which it came no further."""
+    bad = re.search(r"# (\w+): (?:ASSERTION|EXPECTATION) FAILED at (\S+)\n(?:.*\] +(\S.*)\n)?", console)
+    if bad:
+        return f".{bad[1]} at {bad[2]}{f': {bad[3].strip()}' if bad[3] else ''}"
+    ended = re.findall(r"\] +ok \d+ (\w+)", console)
+    return f" hung behind {ended[-1]}" if ended else " hung in its first case"
+
+
+def _boot(target: kernel.Kernel, files: list, name: str, catchers: list, fault: str = "") -> tuple:
+    """A run with @fault and all suites of @catchers, and their names."""
+    kunit = sorted({suite for each in catchers for suite in each.names()[0]})
+    shell = sorted({suite for each in catchers for suite in each.names()[1]})
+    settings = {**suites.settings(kunit, shell, f"fault={fault or name}"),
+                "KUNIT_PARAMETERS": f"timeout_ms={TIMEOUT_MS} {suites.STRESS}"}
+    for each in catchers:
+        settings.update(each.settings)
+    rest = None if name == NO_FAULT else REST
+    run = guest.run_job(target, "kunit", f"fault-{target.vehicle.name}-{name}", files, settings, limit=LIMIT, rest=rest)
+    return run, kunit + shell
+
+
+class _Report:
+    """The rows as they come, and the exit status."""
+
+    def __init__(self) -> None:
+        self.status, self.passed, self.failed = EXIT_PASSED, 0, 0
+
+    def row(self, good: bool, vehicle: str, name: str, seconds: float, text: str, log: str = "") -> None:
+        """One line, and where to look if it is a bad one."""
+        self.passed, self.failed = self.passed + good, self.failed + (not good)
+        say(f"{'PASS' if good else 'FAIL'}  {vehicle:5}  {name:22} {seconds:5.1f}s  {text}".rstrip())
+        if not good:
+            self.status = max(self.status, EXIT_FAILED)
+            if log:
+                say(f"      log: {log}")
+
+
+def _plain(report: _Report, target: kernel.Kernel, faulty: list, known: dict) -> None:
+    """Without the option there is nothing of it in the module."""
+    def names_in(files: list) -> list:
+        content = next(path for path in files if path.name == "cmwq2.ko").read_bytes()
+        return [name for name in known if name.encode() in content]
+    there, here = names_in(faulty), names_in(modules.build(target))
+    good = len(there) == len(known) and not here
+    report.row(good, target.vehicle.name, "(plain build)", 0, "none of the names is in cmwq2.ko" if good else
+               f"with the option it knows {len(there)} of {len(known)}, without it {', '.join(here) or 'none'}")
+
+
+def _unknown(report: _Report, target: kernel.Kernel, files: list, known: dict) -> None:
+    run, _ = _boot(target, files, UNKNOWN, [Catcher("cmwq2_checkers")])
+    said = re.search(r'fault="?no_such_fault"?: allowed: none, (.*)', run.console.read_text(errors="replace"))
+    good = (run.outcome.cause == f"insmod cmwq2 fault={UNKNOWN} failed: Invalid argument"
+            and said is not None and said[1].strip().split(", ") == list(known))
+    report.row(good, target.vehicle.name, "(unknown name)", run.seconds,
+               "refused with EINVAL, the names are listed" if good else str(run.outcome), shown(run.console))
+
+
+def _control(report: _Report, target: kernel.Kernel, files: list, table: dict) -> None:
+    """The same modules and suites with nothing wrong: else every fault would be caught."""
+    run, names = _boot(target, files, NO_FAULT, list(table.values()))
+    failed = [str(row) for row in suites.rows_of(run, names) if row.failed]
+    report.row(not failed, target.vehicle.name, "(no fault)", run.seconds,
+               "; ".join(failed) or f"passed: {' '.join(names)}", shown(run.console))
+
+
+def _fault(report: _Report, target: kernel.Kernel, files: list, name: str, catcher: Catcher) -> None:
+    run, names = _boot(target, files, name, [catcher])
+    began = any(words[:1] == ["start"] and words[1] in names for words in run.events)
+    good, text = noticed(run.outcome, suites.rows_of(run, names), began, run.console.read_text(errors="replace"))
+    report.row(good, target.vehicle.name, name, run.seconds, text, shown(run.console))
+    if run.outcome.status == EXIT_LOST:
+        report.status = EXIT_LOST
+
+
+def check(pattern: str) -> int:
+    """The faults that match @pattern, each where it must be caught; the exit status."""
+    start, known, report = time.monotonic(), listed(LIST.read_text()), _Report()
+    check_table(CAUGHT_BY, known)
+    table = chosen(pattern)
+    for vehicle in dict.fromkeys(catcher.vehicle for catcher in table.values()):
+        here = {name: catcher for name, catcher in table.items() if catcher.vehicle == vehicle}
+        target = kernel.provide(kernel.vehicle(vehicle))
+        files = modules.build_faults(target)
+        _plain(report, target, files, known)
+        _unknown(report, target, files, known)
+        _control(report, target, files, here)
+        for name, catcher in here.items():
+            say(f"      {known[name]}:")
+            _fault(report, target, files, name, catcher)
+    say(f"\n{len(table)} faults in {took(start)}")
+    say(f"{report.passed} passed, {report.failed} failed")
+    return report.status
