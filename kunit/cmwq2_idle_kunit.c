@@ -148,13 +148,14 @@ static void cull_takes_the_oldest(struct kunit *test)
 {
 	struct tw_env *e = tw_env_cmwq2(test);
 	struct tw_wq *w = tw_alloc(e, TW_PERCPU, 0);
-	struct tw_item *items[6], *probe = tw_item(e, tw_fn_nop);
+	struct tw_item *items[6], *last = NULL, *probe = tw_item(e, tw_fn_nop);
 	int i, nr_idle, cpu = tw_cpu(0);
 
 	tw_policy(e, "claim", "none");
 	occupy(e, w, cpu, items, ARRAY_SIZE(items));
 	for (i = 0; i < ARRAY_SIZE(items); i++) {
 		nr_idle = tw_stats(w, cpu).nr_idle;
+		last = items[i];
 		release(items, i, i + 1);
 		TW_POLL(e, tw_stats(w, cpu).nr_idle > nr_idle, "a worker to become idle");
 	}
@@ -162,7 +163,7 @@ static void cull_takes_the_oldest(struct kunit *test)
 	wait_culled(e, w, cpu, 2);
 	tw_queue_on(cpu, w, probe);
 	tw_wait_done(probe, "an item after the others were culled");
-	KUNIT_EXPECT_EQ(test, probe->pid, items[ARRAY_SIZE(items) - 1]->pid);
+	KUNIT_EXPECT_EQ(test, probe->pid, last->pid);
 }
 
 static void long_timeout_culls_nobody(struct kunit *test)

@@ -120,7 +120,7 @@ def _last_words(console: str) -> str:
     """Which case said what before its suite was ended, or after which it came no further."""
     bad = re.search(r"# (\w+): (?:ASSERTION|EXPECTATION) FAILED at (\S+)\n(?:.*\] +(\S.*)\n)?", console)
     if bad:
-        return f".{bad[1]} at {bad[2]}{f': {bad[3].strip()}' if bad[3] else ''}"
+        return f".{bad[1]} at {bad[2]}{f': {bad[3][:80].strip()}' if bad[3] else ''}"
     ended = re.findall(r"\] +ok \d+ (\w+)", console)
     return f" hung behind {ended[-1]}" if ended else " hung in its first case"
 
