@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""`make check-faults`: the engine with one fault of src/faults.h at a time, and the suites that must notice it."""
+"""`make check-faults`: the engine with one fault of src/faults.h at a time, and the tests that must notice it."""
 
 import fnmatch
 import re
@@ -14,9 +14,9 @@ import verdict
 from common import EXIT_FAILED, EXIT_LOST, EXIT_PASSED, ROOT, Problem, say, shown, took
 
 LIST = ROOT / "src/faults.h"
-# Wall clock seconds for booting and for each suite, on UML, and what is left of them once a test has failed: what hangs
-# then has been noticed.
-LIMIT, REST = 60, 4
+# Wall clock seconds on UML: for booting and then for the cases that must notice, for each suite as a whole, and what is
+# left once a test has failed: a fault that makes it hang then has been noticed.
+LIMIT, WHOLE_LIMIT, REST = 30, 120, 4
 # How long a test waits for an event. A fault mostly means that one does not come.
 TIMEOUT_MS = 3000
 NO_FAULT, UNKNOWN = "none", "no_such_fault"
@@ -24,49 +24,64 @@ NO_FAULT, UNKNOWN = "none", "no_such_fault"
 
 @dataclass(frozen=True)
 class Catcher:
-    """Who must notice a fault: the suites that match @suites, on @vehicle."""
+    """Who must notice a fault: a suite, or those of a KUnit suite's cases that match what is behind the dot."""
 
-    suites: str
+    who: str
     vehicle: str = "uml"
     settings: dict = field(default_factory=dict)
 
-    def names(self) -> tuple:
-        """The KUnit suites and the others."""
-        return (fnmatch.filter(suites.kunit_suites(), self.suites), fnmatch.filter(suites.shell_suites(), self.suites))
+    @property
+    def suite(self) -> str:
+        """Its name."""
+        return self.who.partition(".")[0]
+
+    @property
+    def cases(self) -> str:
+        """A glob over the names of its cases, or nothing."""
+        return self.who.partition(".")[2]
+
+    def exists(self) -> bool:
+        """Whether there is such a suite, with such a case."""
+        if self.suite in suites.shell_suites():
+            return not self.cases
+        if self.suite not in suites.kunit_suites():
+            return False
+        text = (ROOT / "kunit" / f"{self.suite}_kunit.c").read_text()
+        return bool(fnmatch.filter(re.findall(r"^\tKUNIT_CASE\w*\((\w+)", text, re.MULTILINE), self.cases or "*"))
 
 
 CAUGHT_BY = {
-    "cull_from_head": Catcher("cmwq2_idle"),
-    "cull_below_min": Catcher("cmwq2_idle"),
-    "claim_not_taken": Catcher("cmwq2_kick"),
-    "chain_wake_dropped": Catcher("cmwq2_concurrency"),
-    "no_recheck": Catcher("cmwq2_kick"),
-    "manager_missing": Catcher("cmwq2_idle"),
-    "running_twice": Catcher("cmwq2_reentrancy"),
-    "other_pool_ignored": Catcher("cmwq2_reentrancy"),
-    "pending_kept": Catcher("cmwq2_queue"),
-    "pending_ignored": Catcher("cmwq2_queue"),
-    "inactive_jumped": Catcher("cmwq2_max_active"),
-    "inactive_lost": Catcher("cmwq2_max_active"),
-    "max_active_exceeded": Catcher("cmwq2_max_active"),
-    "node_max_exceeded": Catcher("cmwq2_ordered"),
-    "block_not_counted": Catcher("cmwq2_concurrency"),
-    "block_counted_twice": Catcher("cmwq2_concurrency"),
-    "color_done_early": Catcher("cmwq2_flush"),
-    "color_not_painted": Catcher("cmwq2_flush"),
-    "flusher_forgotten": Catcher("cmwq2_flush"),
-    "barrier_first": Catcher("cmwq2_flush"),
+    "cull_from_head": Catcher("cmwq2_idle.cull_takes_the_oldest"),
+    "cull_below_min": Catcher("cmwq2_idle.cull_stops_at_two"),
+    "claim_not_taken": Catcher("cmwq2_kick.kick_back_to_back"),
+    "chain_wake_dropped": Catcher("cmwq2_concurrency.intensive_pair_starts_together"),
+    "no_recheck": Catcher("cmwq2_kick.worker_looks_before_it_sleeps"),
+    "manager_missing": Catcher("cmwq2_idle.workers_are_made_on_demand"),
+    "running_twice": Catcher("cmwq2_reentrancy.running_item_waits_for_itself"),
+    "other_pool_ignored": Catcher("cmwq2_reentrancy.hammer_percpu"),
+    "pending_kept": Catcher("cmwq2_queue.queue_running_item_runs_again"),
+    "pending_ignored": Catcher("cmwq2_queue.queue_pending_item_is_refused"),
+    "inactive_jumped": Catcher("cmwq2_max_active.raise_keeps_order"),
+    "inactive_lost": Catcher("cmwq2_max_active.inactive_items_keep_order"),
+    "max_active_exceeded": Catcher("cmwq2_max_active.percpu_limit"),
+    "node_max_exceeded": Catcher("cmwq2_max_active.unbound_limit"),
+    "block_not_counted": Catcher("cmwq2_concurrency.every_block_is_seen"),
+    "block_counted_twice": Catcher("cmwq2_concurrency.sleeper_lets_next_start"),
+    "color_done_early": Catcher("cmwq2_flush.flush_wq_waits*"),
+    "color_not_painted": Catcher("cmwq2_flush.flush_wq_ignores_later_item"),
+    "flusher_forgotten": Catcher("cmwq2_flush.flush_wq_more_than_colors"),
+    "barrier_first": Catcher("cmwq2_flush.flush_waits_for_inactive"),
     "barrier_unlinked": Catcher("cmwq2_flush"),
-    "not_plugged": Catcher("cmwq2_ordered"),
-    "drain_once": Catcher("cmwq2_drain"),
-    "cancel_no_wait": Catcher("cmwq2_cancel"),
-    "timer_left": Catcher("cmwq2_delayed"),
-    "depth_lost": Catcher("cmwq2_cancel"),
-    "freeze_ignored": Catcher("cmwq2_freezable"),
-    "mayday_lost": Catcher("cmwq2_rescuer"),
+    "not_plugged": Catcher("cmwq2_ordered.ordered_attrs_wait_for_old_items"),
+    "drain_once": Catcher("cmwq2_drain.drain_waits_for_chains"),
+    "cancel_no_wait": Catcher("cmwq2_cancel.cancel_sync_waits_for_running"),
+    "timer_left": Catcher("cmwq2_delayed.cancel_before_expiry"),
+    "depth_lost": Catcher("cmwq2_cancel.disable_nests"),
+    "freeze_ignored": Catcher("cmwq2_freezable.nothing_starts"),
+    "mayday_lost": Catcher("cmwq2_rescuer.rescue_percpu"),
     "mayday_unreferenced": Catcher("cmwq2_rescuer"),
     "cursor_left": Catcher("cmwq2_rescuer"),
-    "pwq_leaked": Catcher("cmwq2_queue"),
+    "pwq_leaked": Catcher("cmwq2_queue.queue_runs_item_once"),
     "rebind_forgotten": Catcher("cmwq2_hotplug", "x86", {"HOOKS": "tp", "CYCLES": 2, "HOTPLUG_ITEMS": 1000}),
 }
 
@@ -80,8 +95,7 @@ def check_table(table: dict, known: dict) -> None:
     """Refuse a table that does not go with the engine's list or with the suites there are."""
     wrong = [f"{name} is not in {shown(LIST)}" for name in table if name not in known]
     wrong += [f"{name} has no suite to catch it" for name in known if name not in table]
-    wrong += [f"{name}: no suite is called {catcher.suites}" for name, catcher in table.items()
-              if not any(catcher.names())]
+    wrong += [f"{name}: there is no {catcher.who}" for name, catcher in table.items() if not catcher.exists()]
     for catcher in table.values():
         kernel.vehicle(catcher.vehicle)
     if wrong:
@@ -105,10 +119,12 @@ def noticed(outcome: verdict.Outcome, rows: list, began: bool, console: str) -> 
     of its suites, whether one of these @began, and the kernel's @console."""
     if outcome.status == EXIT_LOST or not began or outcome.cause.startswith("insmod"):
         return False, f"no suite could look: {outcome}"
-    failed = [f"{row.suite}.{case}" for row in rows for case in row.count.failures]
-    stuck = [f"{row.suite}{_last_words(console)}" for row in rows if row.count.trouble.startswith("did not end")]
-    machine = [] if outcome.passed or stuck and "hang: " in outcome.cause else [str(outcome.cause)]
-    caught = failed[:3] + ([f"{len(failed) - 3} more"] if len(failed) > 3 else []) + stuck + machine
+    first = _first_failure(console)
+    failed = [f"{row.suite}.{first or ', '.join(row.count.failures[:3])}" for row in rows if row.count.failures]
+    stuck = [f"{row.suite}.{first}" if first else f"{row.suite} hung{_behind(console)}"
+             for row in rows if row.count.trouble.startswith("did not end")]
+    machine = [] if outcome.passed or stuck and "hang: " in outcome.cause else [outcome.cause]
+    caught = failed + stuck + machine
     if caught:
         return True, "; ".join(caught)
     silent = [f"{row.suite} {row.count.trouble}" for row in rows if SILENCE.search(row.count.trouble)]
@@ -116,26 +132,32 @@ def noticed(outcome: verdict.Outcome, rows: list, began: bool, console: str) -> 
     return False, "; ".join(["not caught", *silent])
 
 
-def _last_words(console: str) -> str:
-    """Which case said what before its suite was ended, or after which it came no further."""
-    bad = re.search(r"# (\w+): (?:ASSERTION|EXPECTATION) FAILED at (\S+)\n(?:.*\] +(\S.*)\n)?", console)
-    if bad:
-        return f".{bad[1]} at {bad[2]}{f': {bad[3][:80].strip()}' if bad[3] else ''}"
+def _first_failure(console: str) -> str:
+    """Which case of KUnit said what, or nothing."""
+    bad = re.search(r"# (\w+): (?:ASSERTION|EXPECTATION) FAILED at (\S+)\n((?:.*\n){0,6})", console)
+    if not bad:
+        return ""
+    late = re.search(r"timed out waiting for .*", bad[3])
+    said = late[0] if late else re.sub(r"^.*?\] +", "", bad[3].partition("\n")[0])
+    return f"{bad[1]} at {bad[2]}: {said[:80].strip()}"
+
+
+def _behind(console: str) -> str:
+    """The case behind which nothing came."""
     ended = re.findall(r"\] +ok \d+ (\w+)", console)
-    return f" hung behind {ended[-1]}" if ended else " hung in its first case"
+    return f" behind {ended[-1]}" if ended else " in its first case"
 
 
-def _boot(target: kernel.Kernel, files: list, name: str, catchers: list, fault: str = "") -> tuple:
-    """A run with @fault and all suites of @catchers, and their names."""
-    kunit = sorted({suite for each in catchers for suite in each.names()[0]})
-    shell = sorted({suite for each in catchers for suite in each.names()[1]})
-    settings = {**suites.settings(kunit, shell, f"fault={fault or name}"),
-                "KUNIT_PARAMETERS": f"timeout_ms={TIMEOUT_MS} {suites.STRESS}"}
+def _boot(target: kernel.Kernel, files: list, name: str, catchers: list, cases: str = "", **limits: float) -> tuple:
+    """A run with fault @name and the suites of @catchers, or @cases of the only one; and the suites' names."""
+    wanted = sorted({each.suite for each in catchers})
+    kunit, shell = (sorted(set(wanted) & set(there)) for there in (suites.kunit_suites(), suites.shell_suites()))
+    settings = {**suites.settings(kunit, shell, f"fault={name}"),
+                "KUNIT_PARAMETERS": f"timeout_ms={TIMEOUT_MS} {suites.STRESS}", "KUNIT_CASES": cases}
     for each in catchers:
         settings.update(each.settings)
-    rest = None if name == NO_FAULT else REST
-    run = guest.run_job(target, "kunit", f"fault-{target.vehicle.name}-{name}", files, settings, limit=LIMIT, rest=rest)
-    return run, kunit + shell
+    run = guest.run_job(target, "kunit", f"fault-{target.vehicle.name}-{name}", files, settings, **limits)
+    return run, wanted
 
 
 class _Report:
@@ -166,7 +188,7 @@ def _plain(report: _Report, target: kernel.Kernel, faulty: list, known: dict) ->
 
 
 def _unknown(report: _Report, target: kernel.Kernel, files: list, known: dict) -> None:
-    run, _ = _boot(target, files, UNKNOWN, [Catcher("cmwq2_checkers")])
+    run, _ = _boot(target, files, UNKNOWN, [Catcher("cmwq2_checkers")], limit=LIMIT)
     said = re.search(r'fault="?no_such_fault"?: allowed: none, (.*)', run.console.read_text(errors="replace"))
     good = (run.outcome.cause == f"insmod cmwq2 fault={UNKNOWN} failed: Invalid argument"
             and said is not None and said[1].strip().split(", ") == list(known))
@@ -176,14 +198,14 @@ def _unknown(report: _Report, target: kernel.Kernel, files: list, known: dict) -
 
 def _control(report: _Report, target: kernel.Kernel, files: list, table: dict) -> None:
     """The same modules and suites with nothing wrong: else every fault would be caught."""
-    run, names = _boot(target, files, NO_FAULT, list(table.values()))
+    run, names = _boot(target, files, NO_FAULT, list(table.values()), limit=WHOLE_LIMIT)
     failed = [str(row) for row in suites.rows_of(run, names) if row.failed]
     report.row(not failed, target.vehicle.name, "(no fault)", run.seconds,
                "; ".join(failed) or f"passed: {' '.join(names)}", shown(run.console))
 
 
 def _fault(report: _Report, target: kernel.Kernel, files: list, name: str, catcher: Catcher) -> None:
-    run, names = _boot(target, files, name, [catcher])
+    run, names = _boot(target, files, name, [catcher], catcher.cases, limit=LIMIT, rest=REST)
     began = any(words[:1] == ["start"] and words[1] in names for words in run.events)
     good, text = noticed(run.outcome, suites.rows_of(run, names), began, run.console.read_text(errors="replace"))
     report.row(good, target.vehicle.name, name, run.seconds, text, shown(run.console))
