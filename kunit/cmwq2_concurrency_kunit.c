@@ -231,15 +231,10 @@ static void burner_lets_highpri_start(struct kunit *test)
 	burner_lets_next(test, TW_PERCPU, TW_PERCPU | TW_HIGHPRI);
 }
 
-/*
- * Both are queued before a worker can run, so that one may have been woken for
- * the two. It is not counted, and must pass on the second before it sleeps in
- * the first, as nobody will do so when it blocks.
- */
-static void intensive_pair_starts_together(struct kunit *test)
+#define NR_PAIRS 20
+
+static void start_pair(struct tw_env *e, struct tw_wq *w)
 {
-	struct tw_env *e = tw_env(test);
-	struct tw_wq *w = tw_alloc(e, TW_PERCPU | TW_CPU_INTENSIVE, 0);
 	struct tw_item *a = tw_gated(e, NULL);
 	struct tw_item *b = tw_gated(e, NULL);
 	unsigned long flags;
@@ -253,6 +248,22 @@ static void intensive_pair_starts_together(struct kunit *test)
 	complete_all(a->gate);
 	complete_all(b->gate);
 	tw_flush_wq(w);
+}
+
+/*
+ * Both are queued before a worker can run, so that one may have been woken for
+ * the two. It is not counted, and must pass on the second before it sleeps in
+ * the first, as nobody will do so when it blocks. Again and again, because a
+ * worker that was just made looks for items by itself.
+ */
+static void intensive_pair_starts_together(struct kunit *test)
+{
+	struct tw_env *e = tw_env(test);
+	struct tw_wq *w = tw_alloc(e, TW_PERCPU | TW_CPU_INTENSIVE, 0);
+	int i;
+
+	for (i = 0; i < NR_PAIRS; i++)
+		start_pair(e, w);
 }
 
 static void fn_queue_and_sleep(struct tw_item *it)

@@ -294,7 +294,7 @@ static void limit_changes_under_load(struct kunit *test)
 }
 
 #define NR_FIFO 3000
-#define RAISED 4
+#define RAISED 32
 
 struct fifo_ctx {
 	struct tw_wq	*w;

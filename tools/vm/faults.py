@@ -5,6 +5,7 @@ import fnmatch
 import re
 import time
 from dataclasses import dataclass, field
+from typing import Optional
 
 import guest
 import kernel
@@ -14,9 +15,9 @@ import verdict
 from common import EXIT_FAILED, EXIT_LOST, EXIT_PASSED, ROOT, Problem, say, shown, took
 
 LIST = ROOT / "src/faults.h"
-# Wall clock seconds on UML: for booting and then for the cases that must notice, for each suite as a whole, and what is
-# left once a test has failed: a fault that makes it hang then has been noticed.
-LIMIT, WHOLE_LIMIT, REST = 30, 120, 4
+# Wall clock seconds on UML for booting and for each test, and what is left of them once it has failed: if it hangs then,
+# the fault has been noticed all the same.
+LIMIT, REST = 30, 4
 # How long a test waits for an event. A fault mostly means that one does not come.
 TIMEOUT_MS = 3000
 NO_FAULT, UNKNOWN = "none", "no_such_fault"
@@ -58,11 +59,11 @@ CAUGHT_BY = {
     "no_recheck": Catcher("cmwq2_kick.worker_looks_before_it_sleeps"),
     "manager_missing": Catcher("cmwq2_idle.workers_are_made_on_demand"),
     "running_twice": Catcher("cmwq2_reentrancy.running_item_waits_for_itself"),
-    "other_pool_ignored": Catcher("cmwq2_reentrancy.hammer_percpu"),
+    "other_pool_ignored": Catcher("cmwq2_reentrancy.running_item_waits_for_itself"),
     "pending_kept": Catcher("cmwq2_queue.queue_running_item_runs_again"),
     "pending_ignored": Catcher("cmwq2_queue.queue_pending_item_is_refused"),
     "inactive_jumped": Catcher("cmwq2_max_active.raise_keeps_order"),
-    "inactive_lost": Catcher("cmwq2_max_active.inactive_items_keep_order"),
+    "inactive_lost": Catcher("cmwq2_flush.flush_waits_for_inactive"),
     "max_active_exceeded": Catcher("cmwq2_max_active.percpu_limit"),
     "node_max_exceeded": Catcher("cmwq2_max_active.unbound_limit"),
     "block_not_counted": Catcher("cmwq2_concurrency.every_block_is_seen"),
@@ -70,8 +71,8 @@ CAUGHT_BY = {
     "color_done_early": Catcher("cmwq2_flush.flush_wq_waits*"),
     "color_not_painted": Catcher("cmwq2_flush.flush_wq_ignores_later_item"),
     "flusher_forgotten": Catcher("cmwq2_flush.flush_wq_more_than_colors"),
-    "barrier_first": Catcher("cmwq2_flush.flush_waits_for_inactive"),
-    "barrier_unlinked": Catcher("cmwq2_flush"),
+    "barrier_first": Catcher("cmwq2_flush.flush_waits_for_sleeper"),
+    "barrier_unlinked": Catcher("cmwq2_flush.flush_waits_for_sleeper"),
     "not_plugged": Catcher("cmwq2_ordered.ordered_attrs_wait_for_old_items"),
     "drain_once": Catcher("cmwq2_drain.drain_waits_for_chains"),
     "cancel_no_wait": Catcher("cmwq2_cancel.cancel_sync_waits_for_running"),
@@ -120,8 +121,8 @@ def noticed(outcome: verdict.Outcome, rows: list, began: bool, console: str) -> 
     if outcome.status == EXIT_LOST or not began or outcome.cause.startswith("insmod"):
         return False, f"no suite could look: {outcome}"
     first = _first_failure(console)
-    failed = [f"{row.suite}.{first or ', '.join(row.count.failures[:3])}" for row in rows if row.count.failures]
-    stuck = [f"{row.suite}.{first}" if first else f"{row.suite} hung{_behind(console)}"
+    failed = [f"{row.suite}: {first or ', '.join(row.count.failures[:3])}" for row in rows if row.count.failures]
+    stuck = [f"{row.suite}: {first or f'hung{_behind(console)}'}"
              for row in rows if row.count.trouble.startswith("did not end")]
     machine = [] if outcome.passed or stuck and "hang: " in outcome.cause else [outcome.cause]
     caught = failed + stuck + machine
@@ -148,15 +149,15 @@ def _behind(console: str) -> str:
     return f" behind {ended[-1]}" if ended else " in its first case"
 
 
-def _boot(target: kernel.Kernel, files: list, name: str, catchers: list, cases: str = "", **limits: float) -> tuple:
-    """A run with fault @name and the suites of @catchers, or @cases of the only one; and the suites' names."""
-    wanted = sorted({each.suite for each in catchers})
-    kunit, shell = (sorted(set(wanted) & set(there)) for there in (suites.kunit_suites(), suites.shell_suites()))
-    settings = {**suites.settings(kunit, shell, f"fault={name}"),
-                "KUNIT_PARAMETERS": f"timeout_ms={TIMEOUT_MS} {suites.STRESS}", "KUNIT_CASES": cases}
+def _boot(target: kernel.Kernel, files: list, name: str, catchers: list, rest: Optional[float] = None) -> tuple:
+    """A run with fault @name and the tests of @catchers, and what these are called."""
+    wanted = sorted({each.who for each in catchers})
+    shell = [who for who in wanted if who in suites.shell_suites()]
+    settings = {**suites.settings([who for who in wanted if who not in shell], shell, f"fault={name}"),
+                "KUNIT_PARAMETERS": f"timeout_ms={TIMEOUT_MS} {suites.STRESS}"}
     for each in catchers:
         settings.update(each.settings)
-    run = guest.run_job(target, "kunit", f"fault-{target.vehicle.name}-{name}", files, settings, **limits)
+    run = guest.run_job(target, "kunit", f"fault-{target.vehicle.name}-{name}", files, settings, limit=LIMIT, rest=rest)
     return run, wanted
 
 
@@ -188,7 +189,7 @@ def _plain(report: _Report, target: kernel.Kernel, faulty: list, known: dict) ->
 
 
 def _unknown(report: _Report, target: kernel.Kernel, files: list, known: dict) -> None:
-    run, _ = _boot(target, files, UNKNOWN, [Catcher("cmwq2_checkers")], limit=LIMIT)
+    run, _ = _boot(target, files, UNKNOWN, [Catcher("cmwq2_checkers")])
     said = re.search(r'fault="?no_such_fault"?: allowed: none, (.*)', run.console.read_text(errors="replace"))
     good = (run.outcome.cause == f"insmod cmwq2 fault={UNKNOWN} failed: Invalid argument"
             and said is not None and said[1].strip().split(", ") == list(known))
@@ -197,15 +198,15 @@ def _unknown(report: _Report, target: kernel.Kernel, files: list, known: dict) -
 
 
 def _control(report: _Report, target: kernel.Kernel, files: list, table: dict) -> None:
-    """The same modules and suites with nothing wrong: else every fault would be caught."""
-    run, names = _boot(target, files, NO_FAULT, list(table.values()), limit=WHOLE_LIMIT)
+    """The same modules, tests and limits with nothing wrong: else every fault would be caught."""
+    run, names = _boot(target, files, NO_FAULT, list(table.values()))
     failed = [str(row) for row in suites.rows_of(run, names) if row.failed]
     report.row(not failed, target.vehicle.name, "(no fault)", run.seconds,
-               "; ".join(failed) or f"passed: {' '.join(names)}", shown(run.console))
+               "; ".join(failed) or f"{len(names)} tests pass", shown(run.console))
 
 
 def _fault(report: _Report, target: kernel.Kernel, files: list, name: str, catcher: Catcher) -> None:
-    run, names = _boot(target, files, name, [catcher], catcher.cases, limit=LIMIT, rest=REST)
+    run, names = _boot(target, files, name, [catcher], REST)
     began = any(words[:1] == ["start"] and words[1] in names for words in run.events)
     good, text = noticed(run.outcome, suites.rows_of(run, names), began, run.console.read_text(errors="replace"))
     report.row(good, target.vehicle.name, name, run.seconds, text, shown(run.console))

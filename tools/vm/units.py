@@ -291,14 +291,14 @@ def caught_faults() -> None:
                     verdict.Outcome(EXIT_LOST, "without a verdict")):
         _expect(noticed(outcome, failed=1, failures=["b"])[0], False)
     _expect(noticed(broken, began=False)[0], False)
-    _expect(noticed(well, passed=1, failed=1, failures=["b"]), (True, "a.b"))
+    _expect(noticed(well, passed=1, failed=1, failures=["b"]), (True, "a: b"))
     _expect(noticed(verdict.Outcome(EXIT_FAILED, "panic: BUG! (x)"), trouble="did not end: x")[0], True)
     _expect(noticed(verdict.Outcome(EXIT_FAILED, "rmmod a failed: busy"), passed=1), (True, "rmmod a failed: busy"))
     hung = "1.0 [ 1.0]         ok 1 b\n"
-    _expect(noticed(broken, console=hung, trouble="did not end: x"), (True, "a hung behind b"))
+    _expect(noticed(broken, console=hung, trouble="did not end: x"), (True, "a: hung behind b"))
     failed = "1.0 [ 1.0]     # c: ASSERTION FAILED at d.c:1\n1.0 [ 1.0] timed out waiting for e\n"
     _expect(noticed(broken, console=hung + failed, trouble="did not end: x"),
-            (True, "a.c at d.c:1: timed out waiting for e"))
+            (True, "a: c at d.c:1: timed out waiting for e"))
 
 
 def bad_input() -> None:
