@@ -66,8 +66,8 @@ static void flush_waits_for_inactive(struct kunit *test)
 }
 
 /*
- * All that wait for a slot get one at once. What the flush waits behind the item
- * for must not start beside it.
+ * The flush has something of its own run behind the item, which must not start
+ * beside it when there are slots for both.
  */
 static void flush_waits_for_sleeper(struct kunit *test)
 {
