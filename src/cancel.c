@@ -43,14 +43,16 @@ static void cmwq2_unqueue(struct cmwq2_work *work, struct cmwq2_pwq *pwq,
  */
 static int cmwq2_try_grab(struct cmwq2_work *work, bool delayed)
 {
-	struct timer_list *timer = &container_of(work, struct cmwq2_delayed_work, work)->timer;
 	CMWQ2_DEFINE_WAKE_LIST(wl);
 	struct cmwq2_pool *pool;
 	struct cmwq2_pwq *pwq;
 	int ret = -EAGAIN;
 
 	/* A timer that was still waiting leaves PENDING to us. */
-	if (delayed && (CMWQ2_FAULT(timer_left) ? timer_pending(timer) : timer_delete(timer)))
+	if (delayed && CMWQ2_FAULT(timer_left) &&
+	    timer_pending(&container_of(work, struct cmwq2_delayed_work, work)->timer))
+		return 1;
+	if (delayed && timer_delete(&container_of(work, struct cmwq2_delayed_work, work)->timer))
 		return 1;
 	if (cmwq2_work_take(work))
 		return 0;

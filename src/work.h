@@ -92,9 +92,10 @@ static inline struct cmwq2_pool *cmwq2_work_pool(struct cmwq2_work *work)
 /* Take PENDING. Fully ordered when it succeeds, see cmwq2_work_run(). */
 static inline bool cmwq2_work_take(struct cmwq2_work *work)
 {
+	if (CMWQ2_FAULT(pending_ignored))
+		return true;
 	return !test_and_set_bit(CMWQ2_WORK_PENDING_BIT,
-				 (unsigned long *)&work->data.counter) ||
-	       CMWQ2_FAULT(pending_ignored);
+				 (unsigned long *)&work->data.counter);
 }
 
 static inline void cmwq2_work_on_pwq(struct cmwq2_work *work, struct cmwq2_pwq *pwq,

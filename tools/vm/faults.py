@@ -62,7 +62,7 @@ CAUGHT_BY = {
     "other_pool_ignored": Catcher("cmwq2_reentrancy.running_item_waits_for_itself"),
     "pending_kept": Catcher("cmwq2_queue.queue_running_item_runs_again"),
     "pending_ignored": Catcher("cmwq2_queue.queue_pending_item_is_refused"),
-    "inactive_jumped": Catcher("cmwq2_max_active.raise_keeps_order"),
+    "inactive_jumped": Catcher("cmwq2_max_active.new_item_stands_in_line"),
     "inactive_lost": Catcher("cmwq2_flush.flush_waits_for_inactive"),
     "max_active_exceeded": Catcher("cmwq2_max_active.percpu_limit"),
     "node_max_exceeded": Catcher("cmwq2_max_active.unbound_limit"),
@@ -74,14 +74,14 @@ CAUGHT_BY = {
     "barrier_first": Catcher("cmwq2_flush.flush_waits_for_sleeper"),
     "barrier_unlinked": Catcher("cmwq2_flush.flush_waits_for_sleeper"),
     "not_plugged": Catcher("cmwq2_ordered.ordered_attrs_wait_for_old_items"),
-    "drain_once": Catcher("cmwq2_drain.drain_waits_for_chains"),
+    "drain_once": Catcher("cmwq2_drain.drain_waits_for_sleeping_chain"),
     "cancel_no_wait": Catcher("cmwq2_cancel.cancel_sync_waits_for_running"),
     "timer_left": Catcher("cmwq2_delayed.cancel_before_expiry"),
     "depth_lost": Catcher("cmwq2_cancel.disable_nests"),
     "freeze_ignored": Catcher("cmwq2_freezable.nothing_starts"),
     "mayday_lost": Catcher("cmwq2_rescuer.rescue_percpu"),
-    "mayday_unreferenced": Catcher("cmwq2_rescuer"),
-    "cursor_left": Catcher("cmwq2_rescuer"),
+    "mayday_unreferenced": Catcher("cmwq2_rescuer.rescue_leaves_nothing_behind"),
+    "cursor_left": Catcher("cmwq2_rescuer.rescue_leaves_nothing_behind"),
     "pwq_leaked": Catcher("cmwq2_queue.queue_runs_item_once"),
     "rebind_forgotten": Catcher("cmwq2_hotplug", "x86", {"HOOKS": "tp", "CYCLES": 2, "HOTPLUG_ITEMS": 1000}),
 }
@@ -154,7 +154,7 @@ def _boot(target: kernel.Kernel, files: list, name: str, catchers: list, rest: O
     wanted = sorted({each.who for each in catchers})
     shell = [who for who in wanted if who in suites.shell_suites()]
     settings = {**suites.settings([who for who in wanted if who not in shell], shell, f"fault={name}"),
-                "KUNIT_PARAMETERS": f"timeout_ms={TIMEOUT_MS} {suites.STRESS}"}
+                "KUNIT_PARAMETERS": f"timeout_ms={TIMEOUT_MS} {suites.STRESS}", "PULSE": 1}
     for each in catchers:
         settings.update(each.settings)
     run = guest.run_job(target, "kunit", f"fault-{target.vehicle.name}-{name}", files, settings, limit=LIMIT, rest=rest)
