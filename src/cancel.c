@@ -49,7 +49,7 @@ static int cmwq2_try_grab(struct cmwq2_work *work, bool delayed)
 	int ret = -EAGAIN;
 
 	/* A timer that was still waiting leaves PENDING to us. */
-	if (delayed && CMWQ2_FAULT(timer_left) &&
+	if (delayed && CMWQ2_FAULT("timer_left") &&
 	    timer_pending(&container_of(work, struct cmwq2_delayed_work, work)->timer))
 		return 1;
 	if (delayed && timer_delete(&container_of(work, struct cmwq2_delayed_work, work)->timer))
@@ -148,7 +148,7 @@ static void cmwq2_wait_cancelled(struct cmwq2_work *work)
 		WARN_ON_ONCE(in_hardirq());
 	else
 		might_sleep();
-	if (!CMWQ2_FAULT(cancel_no_wait))
+	if (!CMWQ2_FAULT("cancel_no_wait"))
 		cmwq2_wait_for_work(work, true);
 }
 

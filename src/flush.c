@@ -65,7 +65,7 @@ static bool cmwq2_color_pwqs(struct cmwq2_wq *wq, int watch, int paint)
 		}
 		if (watch >= 0)
 			cmwq2_pwq_watch(pwq, watch);
-		if (paint >= 0 && !CMWQ2_FAULT(color_not_painted))
+		if (paint >= 0 && !CMWQ2_FAULT("color_not_painted"))
 			pwq->work_color = paint;
 	}
 	if (locked)
@@ -160,7 +160,7 @@ static void cmwq2_release_flushers(struct cmwq2_wq *wq)
 		if (flusher->color != wq->flush_color)
 			break;
 		list_del_init(&flusher->list);
-		if (!CMWQ2_FAULT(flusher_forgotten))
+		if (!CMWQ2_FAULT("flusher_forgotten"))
 			complete(&flusher->done);
 	}
 }
@@ -289,7 +289,7 @@ void cmwq2_drain_workqueue(struct cmwq2_wq *wq)
 	cmwq2_set_draining(wq, 1);
 	for (;;) {
 		__cmwq2_flush_workqueue(wq);
-		if (cmwq2_wq_is_empty(wq) || CMWQ2_FAULT(drain_once))
+		if (cmwq2_wq_is_empty(wq) || CMWQ2_FAULT("drain_once"))
 			break;
 		if (++rounds == 10 || (rounds % 100 == 0 && rounds <= 1000))
 			pr_warn("%s: not empty after %u rounds of draining\n",

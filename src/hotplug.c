@@ -63,7 +63,7 @@ static int cmwq2_cpu_online(unsigned int cpu)
 		struct cmwq2_pool *pool = cmwq2_cpu_pool(cpu, i);
 		struct cmwq2_worker *worker;
 
-		if (!CMWQ2_FAULT(rebind_forgotten))
+		if (!CMWQ2_FAULT("rebind_forgotten"))
 			cmwq2_rebind_pool(pool);
 		if (pool->nr_workers)
 			continue;

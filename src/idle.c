@@ -116,7 +116,7 @@ static struct cmwq2_worker *cmwq2_next_victim(struct cmwq2_pool *pool)
 	worker = cmwq2_oldest_idle(pool);
 	if (!worker)
 		return NULL;
-	if (CMWQ2_FAULT(cull_from_head))
+	if (CMWQ2_FAULT("cull_from_head"))
 		worker = list_first_entry(&pool->idle_list, struct cmwq2_worker, entry);
 	expires = worker->last_active + cmwq2_idle_timeout();
 	if (time_before(jiffies, expires)) {

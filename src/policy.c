@@ -86,7 +86,7 @@ unsigned long cmwq2_idle_timeout(void)
  */
 bool cmwq2_too_many_idle(int nr_idle, int nr_busy)
 {
-	int extra = nr_idle - (int)READ_ONCE(cmwq2_min_idle) + CMWQ2_FAULT(cull_below_min);
+	int extra = nr_idle - (int)READ_ONCE(cmwq2_min_idle) + CMWQ2_FAULT("cull_below_min");
 
 	return extra > 0 && extra * (int)READ_ONCE(cmwq2_cull_ratio) >= nr_busy;
 }

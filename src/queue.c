@@ -72,7 +72,7 @@ static struct cmwq2_pwq *cmwq2_lock_target(struct cmwq2_pwq *pwq, struct cmwq2_w
 	struct cmwq2_pool *last = cmwq2_work_pool(work);
 	struct cmwq2_worker *busy;
 
-	if (CMWQ2_FAULT(other_pool_ignored))
+	if (CMWQ2_FAULT("other_pool_ignored"))
 		last = NULL;
 	if (last && last != pwq->pool && !(pwq->wq->flags & CMWQ2_WQ_ORDERED)) {
 		cmwq2_pool_lock(last);
@@ -121,7 +121,7 @@ static void cmwq2_insert_and_pick(struct cmwq2_pwq *pwq, struct cmwq2_work *work
 	struct cmwq2_pool *pool = pwq->pool;
 
 	pwq->nr_in_flight[pwq->work_color]++;
-	if ((!list_empty(&pwq->inactive) && !CMWQ2_FAULT(inactive_jumped)) ||
+	if ((!list_empty(&pwq->inactive) && !CMWQ2_FAULT("inactive_jumped")) ||
 	    !cmwq2_pwq_try_activate(pwq, false)) {
 		cmwq2_insert_work(pwq, work, &pwq->inactive, flags | CMWQ2_WORK_INACTIVE);
 		return;

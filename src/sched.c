@@ -70,7 +70,7 @@ bool cmwq2_worker_uncount(struct cmwq2_worker *worker)
 {
 	if (!xchg(&worker->counted, 0))
 		return false;
-	if (CMWQ2_FAULT(block_counted_twice))
+	if (CMWQ2_FAULT("block_counted_twice"))
 		atomic_dec(&worker->pool->nr_running);
 	return atomic_dec_and_test(&worker->pool->nr_running);
 }
@@ -179,7 +179,7 @@ static void cmwq2_tp_entry(void *data, bool preempt)
 		return;
 	/* An RT spinlock's waiter comes back soon and mainline ignores it, too. */
 	state = READ_ONCE(current->__state);
-	if (!preempt && state && !(state & TASK_RTLOCK_WAIT) && !CMWQ2_FAULT(block_not_counted))
+	if (!preempt && state && !(state & TASK_RTLOCK_WAIT) && !CMWQ2_FAULT("block_not_counted"))
 		cmwq2_tp_block();
 }
 

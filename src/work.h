@@ -92,7 +92,7 @@ static inline struct cmwq2_pool *cmwq2_work_pool(struct cmwq2_work *work)
 /* Take PENDING. Fully ordered when it succeeds, see cmwq2_work_run(). */
 static inline bool cmwq2_work_take(struct cmwq2_work *work)
 {
-	if (CMWQ2_FAULT(pending_ignored))
+	if (CMWQ2_FAULT("pending_ignored"))
 		return true;
 	return !test_and_set_bit(CMWQ2_WORK_PENDING_BIT,
 				 (unsigned long *)&work->data.counter);
@@ -146,7 +146,7 @@ static inline void cmwq2_work_release(struct cmwq2_work *work, unsigned long poo
 static inline void cmwq2_work_release_as_was(struct cmwq2_work *work, unsigned long data)
 {
 	cmwq2_work_release(work, data & CMWQ2_WORK_POOL_MASK,
-			   CMWQ2_FAULT(depth_lost) ? 0 : cmwq2_data_disable(data));
+			   CMWQ2_FAULT("depth_lost") ? 0 : cmwq2_data_disable(data));
 }
 
 #endif /* CMWQ2_WORK_H */

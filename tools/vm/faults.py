@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""`make check-faults`: the engine with one fault of src/faults.h at a time, and the tests that must notice it."""
+"""`make check-faults`: the engine with one fault of src/faults.c at a time, and the tests that must notice it."""
 
 import fnmatch
 import re
@@ -14,9 +14,10 @@ import suites
 import verdict
 from common import EXIT_FAILED, EXIT_LOST, EXIT_PASSED, ROOT, Problem, say, shown, took
 
-LIST = ROOT / "src/faults.h"
-# Wall clock seconds on UML for booting and for each test, and what is left of them once it has failed: if it hangs then,
-# the fault has been noticed all the same.
+SOURCES = ROOT / "src"
+LIST = SOURCES / "faults.c"
+# Wall clock seconds on UML for booting and for each test, and what is left of them once it has failed: if it hangs
+# then, the fault has been noticed all the same.
 LIMIT, REST = 30, 4
 # How long a test waits for an event. A fault mostly means that one does not come.
 TIMEOUT_MS = 3000
@@ -88,13 +89,20 @@ CAUGHT_BY = {
 
 
 def listed(text: str) -> dict:
-    """What each fault is, by its name, as src/faults.h has it."""
-    return dict(re.findall(r'^\tX\((\w+), "(.*?)"\)', text, re.MULTILINE))
+    """What each fault is, by its name, as src/faults.c has it."""
+    return dict(re.findall(r'^\t\{ "(\w+)",\s+"(.*?)" \},$', text, re.MULTILINE))
 
 
-def check_table(table: dict, known: dict) -> None:
-    """Refuse a table that does not go with the engine's list or with the suites there are."""
-    wrong = [f"{name} is not in {shown(LIST)}" for name in table if name not in known]
+def sites() -> set:
+    """The names that the engine asks for."""
+    text = "".join(path.read_text() for path in sorted(SOURCES.glob("*.[ch]")))
+    return set(re.findall(r'CMWQ2_FAULT\("(\w+)"\)', text))
+
+
+def check_table(table: dict, known: dict, used: set) -> None:
+    """Refuse a table that does not go with the engine's list, the places that ask for them, or the tests there are."""
+    wrong = [f"{name} is not in {shown(LIST)}" for name in [*table, *sorted(used)] if name not in known]
+    wrong += [f"{name} stands nowhere in the engine" for name in known if name not in used]
     wrong += [f"{name} has no suite to catch it" for name in known if name not in table]
     wrong += [f"{name}: there is no {catcher.who}" for name, catcher in table.items() if not catcher.exists()]
     for catcher in table.values():
@@ -121,8 +129,8 @@ def noticed(outcome: verdict.Outcome, rows: list, began: bool, console: str) -> 
     if outcome.status == EXIT_LOST or not began or outcome.cause.startswith("insmod"):
         return False, f"no suite could look: {outcome}"
     first = _first_failure(console)
-    failed = [f"{row.suite}: {first or ', '.join(row.count.failures[:3])}" for row in rows if row.count.failures]
-    stuck = [f"{row.suite}: {first or f'hung{_behind(console)}'}"
+    failed = [f"{_suite(row)}.{first or ', '.join(row.count.failures[:3])}" for row in rows if row.count.failures]
+    stuck = [f"{_suite(row)}.{first}" if first else f"{row.suite} hung{_behind(console)}"
              for row in rows if row.count.trouble.startswith("did not end")]
     machine = [] if outcome.passed or stuck and "hang: " in outcome.cause else [outcome.cause]
     caught = failed + stuck + machine
@@ -131,6 +139,10 @@ def noticed(outcome: verdict.Outcome, rows: list, began: bool, console: str) -> 
     silent = [f"{row.suite} {row.count.trouble}" for row in rows if SILENCE.search(row.count.trouble)]
     silent += [f"{row.suite} was skipped" for row in rows if row.count.skipped and row.count.skipped == row.count.total]
     return False, "; ".join(["not caught", *silent])
+
+
+def _suite(row: suites.Row) -> str:
+    return row.suite.partition(".")[0]
 
 
 def _first_failure(console: str) -> str:
@@ -217,7 +229,7 @@ def _fault(report: _Report, target: kernel.Kernel, files: list, name: str, catch
 def check(pattern: str) -> int:
     """The faults that match @pattern, each where it must be caught; the exit status."""
     start, known, report = time.monotonic(), listed(LIST.read_text()), _Report()
-    check_table(CAUGHT_BY, known)
+    check_table(CAUGHT_BY, known, sites())
     table = chosen(pattern)
     for vehicle in dict.fromkeys(catcher.vehicle for catcher in table.values()):
         here = {name: catcher for name, catcher in table.items() if catcher.vehicle == vehicle}

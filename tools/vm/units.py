@@ -260,18 +260,19 @@ def remembered_findings() -> None:
 
 
 def table_of_faults() -> None:
-    """Every fault of the engine has suites that exist, and nothing else is in the table."""
-    known = faults.listed('#define LIST(X)\t\\\n\tX(one, "what it is")\t\\\n\tX(two, "more")\n#define X(name, what)\n')
-    _expect(known, {"one": "what it is", "two": "more"})
-    there, nowhere = faults.Catcher("cmwq2_flush"), faults.Catcher("cmwq2_flash")
-    faults.check_table({"one": there, "two": there}, known)
-    _refused(lambda: faults.check_table({"one": there, "two": there, "three": there}, known), "three is not in")
-    _refused(lambda: faults.check_table({"one": there}, known), "two has no suite")
-    _refused(lambda: faults.check_table({"one": there, "two": nowhere}, known), "two: there is no cmwq2_flash")
-    nothing = faults.Catcher("cmwq2_flush.no_such_case")
-    _refused(lambda: faults.check_table({"one": there, "two": nothing}, known), "there is no cmwq2_flush.no_such_case")
-    _refused(lambda: faults.check_table({"one": faults.Catcher("cmwq2_flush", "arm")}, known), "VM=arm")
-    faults.check_table(faults.CAUGHT_BY, faults.listed(faults.LIST.read_text()))
+    """Every fault of the engine has tests that exist, and nothing else is in the table."""
+    known = faults.listed('static x[] = {\n\t{ "one", "what" },\n\t{ "two",\n\t  "more" },\n};\n\t{ .x = "three" },\n')
+    _expect(known, {"one": "what", "two": "more"})
+    there, used = faults.Catcher("cmwq2_flush"), {"one", "two"}
+    faults.check_table({"one": there, "two": there}, known, used)
+    for two, words in (("cmwq2_flash", "two: there is no cmwq2_flash"), ("cmwq2_flush.x", "there is no cmwq2_flush.x")):
+        _refused(lambda: faults.check_table({"one": there, "two": faults.Catcher(two)}, known, used), words)
+    _refused(lambda: faults.check_table({"one": there}, known, used), "two has no suite")
+    _refused(lambda: faults.check_table({"one": there, "two": there, "three": there}, known, used), "three is not in")
+    _refused(lambda: faults.check_table({"one": there, "two": there}, known, {"one", "two", "four"}), "four is not in")
+    _refused(lambda: faults.check_table({"one": there, "two": there}, known, {"one"}), "two stands nowhere")
+    _refused(lambda: faults.check_table({"one": faults.Catcher("cmwq2_flush", "arm")}, known, used), "VM=arm")
+    faults.check_table(faults.CAUGHT_BY, faults.listed(faults.LIST.read_text()), faults.sites())
     _expect(list(faults.chosen("cull_from_head")), ["cull_from_head"])
     _refused(lambda: faults.chosen("no_such_fault"), "FAULT=no_such_fault", "allowed", "cull_from_head")
 
@@ -291,14 +292,14 @@ def caught_faults() -> None:
                     verdict.Outcome(EXIT_LOST, "without a verdict")):
         _expect(noticed(outcome, failed=1, failures=["b"])[0], False)
     _expect(noticed(broken, began=False)[0], False)
-    _expect(noticed(well, passed=1, failed=1, failures=["b"]), (True, "a: b"))
+    _expect(noticed(well, passed=1, failed=1, failures=["b"]), (True, "a.b"))
     _expect(noticed(verdict.Outcome(EXIT_FAILED, "panic: BUG! (x)"), trouble="did not end: x")[0], True)
     _expect(noticed(verdict.Outcome(EXIT_FAILED, "rmmod a failed: busy"), passed=1), (True, "rmmod a failed: busy"))
     hung = "1.0 [ 1.0]         ok 1 b\n"
-    _expect(noticed(broken, console=hung, trouble="did not end: x"), (True, "a: hung behind b"))
+    _expect(noticed(broken, console=hung, trouble="did not end: x"), (True, "a hung behind b"))
     failed = "1.0 [ 1.0]     # c: ASSERTION FAILED at d.c:1\n1.0 [ 1.0] timed out waiting for e\n"
     _expect(noticed(broken, console=hung + failed, trouble="did not end: x"),
-            (True, "a: c at d.c:1: timed out waiting for e"))
+            (True, "a.c at d.c:1: timed out waiting for e"))
 
 
 def bad_input() -> None:
