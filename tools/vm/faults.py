@@ -235,8 +235,9 @@ def check(pattern: str) -> int:
         here = {name: catcher for name, catcher in table.items() if catcher.vehicle == vehicle}
         target = kernel.provide(kernel.vehicle(vehicle))
         files = modules.build_faults(target)
-        _plain(report, target, files, known)
-        _unknown(report, target, files, known)
+        if not report.passed + report.failed:
+            _plain(report, target, files, known)
+            _unknown(report, target, files, known)
         _control(report, target, files, here)
         for name, catcher in here.items():
             say(f"      {known[name]}:")
