@@ -100,6 +100,7 @@ bool cmwq2_grab_pending(struct cmwq2_work *work, bool delayed, unsigned long *ir
 		if (ret >= 0)
 			return ret;
 		local_irq_restore(*irqflags);
+		cmwq2_point(CMWQ2_POINT_GRAB_BUSY, NULL);
 		cpu_relax();
 	}
 }
@@ -111,6 +112,7 @@ static int cmwq2_grab_and_release(struct cmwq2_work *work, bool delayed, int by,
 	int depth;
 
 	*pending = cmwq2_grab_pending(work, delayed, &flags);
+	cmwq2_point(CMWQ2_POINT_GRABBED, NULL);
 
 	data = cmwq2_work_data(work);
 	depth = cmwq2_data_disable(data) + by;

@@ -58,8 +58,10 @@ static bool cmwq2_color_pwqs(struct cmwq2_wq *wq, int watch, int paint)
 
 	list_for_each_entry(pwq, &wq->pwqs, pwqs_node) {
 		if (pwq->pool != locked) {
-			if (locked)
+			if (locked) {
 				raw_spin_unlock_irq(&locked->lock);
+				cmwq2_point(CMWQ2_POINT_COLORING, locked);
+			}
 			locked = pwq->pool;
 			raw_spin_lock_irq(&locked->lock);
 		}
@@ -233,6 +235,7 @@ void __cmwq2_flush_workqueue(struct cmwq2_wq *wq)
 
 	cmwq2_check_flush(wq, NULL);
 	wait_for_completion(&me.done);
+	cmwq2_point(CMWQ2_POINT_FLUSHED, NULL);
 
 	/* Whoever is not first anymore by now has nothing to hand on. */
 	if (READ_ONCE(wq->first_flusher) != &me)

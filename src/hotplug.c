@@ -20,6 +20,7 @@ static void cmwq2_unbind_pool(struct cmwq2_pool *pool)
 	CMWQ2_DEFINE_WAKE_LIST(wl);
 	struct cmwq2_worker *worker;
 
+	cmwq2_point(CMWQ2_POINT_UNBIND, pool);
 	mutex_lock(&cmwq2_attach_mutex);
 	cmwq2_pool_lock_irq(pool);
 	pool->flags |= CMWQ2_POOL_UNBOUND;

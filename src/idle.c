@@ -147,6 +147,8 @@ static void cmwq2_cull(struct kthread_work *work)
 	cmwq2_pool_unlock_irq(pool);
 	mutex_unlock(&cmwq2_attach_mutex);
 
+	if (!list_empty(&dying))
+		cmwq2_point(CMWQ2_POINT_CULLED, pool);
 	cmwq2_reap_dying(&dying);
 }
 

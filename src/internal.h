@@ -10,6 +10,7 @@
 #include <linux/hashtable.h>
 #include <linux/idr.h>
 #include <linux/irq_work.h>
+#include <linux/jump_label.h>
 #include <linux/kthread.h>
 #include <linux/mutex.h>
 #include <linux/preempt.h>
@@ -359,6 +360,23 @@ extern raw_spinlock_t cmwq2_mayday_lock;
 extern struct list_head cmwq2_workqueues;	/* PR */
 extern struct xarray cmwq2_pools;		/* PR: pools by id */
 extern struct kthread_worker *cmwq2_helper;	/* I: culls and releases */
+
+/* point.c: where tests hold a context */
+DECLARE_STATIC_KEY_FALSE(cmwq2_points_on);
+void cmwq2_point_hit(enum cmwq2_point point, struct cmwq2_pool *pool, struct task_struct *task);
+
+static inline void cmwq2_point(enum cmwq2_point point, struct cmwq2_pool *pool)
+{
+	if (static_branch_unlikely(&cmwq2_points_on))
+		cmwq2_point_hit(point, pool, current);
+}
+
+/* Between dropping pool->lock and waking, which others may not notice if there is nobody. */
+static inline void cmwq2_point_picked(struct cmwq2_pool *pool, struct cmwq2_wake_list *wl)
+{
+	if (static_branch_unlikely(&cmwq2_points_on) && wl->nr)
+		cmwq2_point_hit(CMWQ2_POINT_PICKED, pool, wl->task[0]);
+}
 
 /* kick.c: pick, claim, wake */
 bool cmwq2_kick_pool_pick(struct cmwq2_pool *pool, enum cmwq2_kicker who,

@@ -195,6 +195,7 @@ void cmwq2_unlock_irq_wake(struct cmwq2_pool *pool, struct cmwq2_wake_list *wl)
 {
 	rcu_read_lock();
 	cmwq2_pool_unlock_irq(pool);
+	cmwq2_point_picked(pool, wl);
 	cmwq2_wake_up(wl);
 	rcu_read_unlock();
 }

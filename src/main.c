@@ -15,7 +15,9 @@ static char *cmwq2_hook_param = "auto";
 module_param_named(hook, cmwq2_hook_param, charp, 0444);
 MODULE_PARM_DESC(hook, "Scheduler hook: auto (default), tp, pn, timer; fixed once loaded");
 
+/* Exported for tests that have it on a CPU of their choice, and wait for it. */
 struct kthread_worker *cmwq2_helper;
+EXPORT_SYMBOL_GPL(cmwq2_helper);
 
 static int cmwq2_helper_start(void)
 {

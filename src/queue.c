@@ -131,6 +131,7 @@ static void cmwq2_insert_and_pick(struct cmwq2_pwq *pwq, struct cmwq2_work *work
 	if (list_empty(&pool->worklist))
 		pool->progress_at = jiffies;
 	cmwq2_insert_work(pwq, work, &pool->worklist, flags);
+	cmwq2_point(CMWQ2_POINT_INSERTED, pool);
 	cmwq2_sched_order_insert();
 	cmwq2_kick_pool_pick(pool, CMWQ2_KICK_ENQUEUE, wl);
 }
@@ -154,6 +155,7 @@ bool cmwq2_queue_claimed(int cpu, struct cmwq2_wq *wq, struct cmwq2_work *work)
 	if (cmwq2_refuse(wq, work))
 		return false;
 
+	cmwq2_point(CMWQ2_POINT_QUEUE, NULL);
 	rcu_read_lock();
 	pwq = cmwq2_lock_pwq(cpu, wq, work);
 	if (!WARN_ON(!list_empty(&work->entry))) {
@@ -161,6 +163,7 @@ bool cmwq2_queue_claimed(int cpu, struct cmwq2_wq *wq, struct cmwq2_work *work)
 		cmwq2_insert_and_pick(pwq, work, &wl);
 	}
 	cmwq2_pool_unlock(pwq->pool);
+	cmwq2_point_picked(pwq->pool, &wl);
 	/* RCU keeps the picked task from being freed up to here. */
 	cmwq2_wake_up(&wl);
 	rcu_read_unlock();

@@ -137,6 +137,7 @@ static void cmwq2_rescue(struct cmwq2_worker *rescuer, struct cmwq2_pwq *pwq)
 	bool again = false;
 	int count = 0;
 
+	cmwq2_point(CMWQ2_POINT_RESCUE, pool);
 	cmwq2_worker_attach(rescuer, pool);
 	cmwq2_pool_lock_irq(pool);
 	while (!again && cmwq2_assign_rescue(pwq, rescuer)) {

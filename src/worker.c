@@ -365,6 +365,7 @@ void cmwq2_pool_stop_workers(struct cmwq2_pool *pool)
 	cmwq2_pool_unlock_irq(pool);
 	mutex_unlock(&cmwq2_attach_mutex);
 
+	cmwq2_point(CMWQ2_POINT_POOL_STOP, pool);
 	cmwq2_reap_dying(&dying);
 }
 
@@ -625,6 +626,7 @@ static void cmwq2_serve(struct cmwq2_worker *worker)
 			if (cmwq2_assign_work(cmwq2_first_work(pool), worker, NULL))
 				cmwq2_process_scheduled(worker);
 		} while (!CMWQ2_FAULT("no_recheck") && cmwq2_keep_working(pool));
+		cmwq2_point(CMWQ2_POINT_STOPS, pool);
 		/*
 		 * Another worker may have blocked since keep_working() counted
 		 * two, without the lock and without seeing zero. Then this was
@@ -668,6 +670,7 @@ static int cmwq2_worker_thread(void *data)
 		__set_current_state(TASK_IDLE);
 		cmwq2_pool_unlock_irq(pool);
 		schedule();
+		cmwq2_point(CMWQ2_POINT_WOKEN, pool);
 		cmwq2_pool_lock_irq(pool);
 		cmwq2_count_wakeup(worker);
 	}

@@ -8,6 +8,7 @@
 
 #include <linux/types.h>
 
+struct cmwq2_pool;
 struct cmwq2_wq;
 struct cpumask;
 struct task_struct;
@@ -133,6 +134,86 @@ enum cmwq2_health {
 	CMWQ2_HEALTH_NR,
 };
 
+/**
+ * enum cmwq2_point - where a context can be held, see cmwq2_point_set()
+ * @CMWQ2_POINT_QUEUE: PENDING is taken, no pool is locked yet. Interrupts off;
+ *	no pool is told
+ * @CMWQ2_POINT_INSERTED: the item is on the worklist, nr_running is not read
+ *	yet. pool->lock held
+ * @CMWQ2_POINT_PICKED: a worker is picked and claimed, pool->lock is dropped,
+ *	the worker is not woken yet. RCU read-side section, and from a queueing
+ *	interrupts off. Is not passed where the wake policy says to wake under
+ *	the lock. Tells the task to be woken
+ * @CMWQ2_POINT_WOKEN: a worker that slept was woken, and has not taken
+ *	pool->lock yet. May sleep
+ * @CMWQ2_POINT_STOPS: a worker has decided to stop, and still is counted.
+ *	pool->lock held
+ * @CMWQ2_POINT_BLOCKING: hook=tp: the current worker is about to sleep, and has
+ *	not taken pool->lock yet. Preemption off
+ * @CMWQ2_POINT_BLOCKED: the current worker is about to sleep and not counted any
+ *	more, nobody is kicked yet. hook=tp: pool->lock held. hook=pn: a
+ *	runqueue's lock held, nobody can be woken
+ * @CMWQ2_POINT_KICK_IRQ: hook=pn: the interrupt that kicks for a worker which
+ *	sleeps has come, and has not taken pool->lock yet. Hard interrupt
+ * @CMWQ2_POINT_CULLED: the culler has marked workers as dying, and does not wait
+ *	for them yet. May sleep
+ * @CMWQ2_POINT_POOL_STOP: a pool that goes away has marked all of its workers as
+ *	dying, and does not wait for them yet. May sleep
+ * @CMWQ2_POINT_UNBIND: a CPU goes, its workers have been pushed off, its pool is
+ *	bound still. May sleep
+ * @CMWQ2_POINT_RESCUE: a rescuer has taken a mayday off the list, and is not in
+ *	the pool yet. May sleep
+ * @CMWQ2_POINT_COLORING: a flush has changed the color in one pool, and not yet in
+ *	the next. May sleep
+ * @CMWQ2_POINT_FLUSHED: a flush's color is gone, and it has not moved the colors
+ *	on yet. May sleep; no pool is told
+ * @CMWQ2_POINT_GRAB_BUSY: a cancel found PENDING in the hands of somebody else,
+ *	and will try again. As the caller, no pool is told
+ * @CMWQ2_POINT_GRABBED: a cancel holds PENDING, the item is on no list.
+ *	Interrupts off; no pool is told
+ * @CMWQ2_POINT_NR: how many there are
+ *
+ * All but those that say so are atomic context: whoever is held there has to
+ * spin, and is driven around from another CPU.
+ */
+enum cmwq2_point {
+	CMWQ2_POINT_QUEUE,
+	CMWQ2_POINT_INSERTED,
+	CMWQ2_POINT_PICKED,
+	CMWQ2_POINT_WOKEN,
+	CMWQ2_POINT_STOPS,
+	CMWQ2_POINT_BLOCKING,
+	CMWQ2_POINT_BLOCKED,
+	CMWQ2_POINT_KICK_IRQ,
+	CMWQ2_POINT_CULLED,
+	CMWQ2_POINT_POOL_STOP,
+	CMWQ2_POINT_UNBIND,
+	CMWQ2_POINT_RESCUE,
+	CMWQ2_POINT_COLORING,
+	CMWQ2_POINT_FLUSHED,
+	CMWQ2_POINT_GRAB_BUSY,
+	CMWQ2_POINT_GRABBED,
+	CMWQ2_POINT_NR,
+};
+
+/**
+ * struct cmwq2_point_hit - a context has reached a point
+ * @point: which
+ * @may_sleep: whether the callback may sleep
+ * @pool: where, or NULL if the point tells none
+ * @task: whom it is about: the worker to be woken, else the current task
+ */
+struct cmwq2_point_hit {
+	enum cmwq2_point	point;
+	bool			may_sleep;
+	struct cmwq2_pool	*pool;
+	struct task_struct	*task;
+};
+
+typedef void (*cmwq2_point_fn)(const struct cmwq2_point_hit *hit, void *arg);
+
+int cmwq2_point_set(enum cmwq2_point point, cmwq2_point_fn fn, void *arg);
+int cmwq2_point_clear(enum cmwq2_point point);
 int cmwq2_pool_stats(struct cmwq2_wq *wq, int cpu, struct cmwq2_pool_stats *st);
 int cmwq2_lock_stats(struct cmwq2_wq *wq, int cpu, struct cmwq2_lock_stats *st);
 void cmwq2_lock_stat_set(bool on);

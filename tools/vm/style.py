@@ -41,6 +41,7 @@ IGNORED_IN = {
     "include/trace/events/cmwq2.h": {"OPEN_ENDED_LINE": "the form of all such headers",
                                      "PARENTHESIS_ALIGNMENT": "the same"},
     "kunit/cmwq2_misbehave_kunit.c": {"LOCKDEP": "the lock is left behind on purpose"},
+    "kunit/hold.c": {"YIELD": "the driver and who is driven share a CPU, and to take turns is what is wanted"},
     "src/show.c": {"PRINTK_WITHOUT_KERN_LEVEL": "the caller says at which"},
     "include/cmwq2/shim.h": {"COMPLEX_MACRO": "names of structs, not values",
                              "CAMELCASE": "_Pragma is the compiler's word",

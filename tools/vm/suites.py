@@ -42,7 +42,8 @@ class Again:
 
 
 # Those that a hook can break. Only x86 has preempt notifiers.
-AGAIN = (Again("x86", "pn", ("cmwq2_concurrency", "cmwq2_hog", "cmwq2_kick", "cmwq2_queue")),
+AGAIN = (Again("x86", "pn", ("cmwq2_concurrency", "cmwq2_hog", "cmwq2_interleave_races", "cmwq2_kick",
+                              "cmwq2_queue")),
          Again("uml", "timer", ("cmwq2_hog", "cmwq2_queue", "cmwq2_rescuer")))
 # Not suites of a guest's own: what is said of the sources, and the look into a busy guest.
 STYLE, DUMP = "style", "wq_dump"
