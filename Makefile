@@ -2,7 +2,7 @@
 # Verbs for people. What is built, and how, is in Kbuild; what runs it is in tools/vm.
 
 # The knobs, which the verbs read from the environment.
-export KDIR KERNEL KERNEL_SRC VM SUITE NAME ITEMS ROUNDS CYCLES FREEZES SCHEDULES SWITCHINGS V W WRITE CMWQ2_CACHE
+export KDIR KERNEL KERNEL_SRC VM SUITE NAME ITEMS ROUNDS CYCLES FREEZES SCHEDULES SWITCHINGS PRESSURE V W WRITE CMWQ2_CACHE
 export CLAIM WAKE POOL MIN_IDLE WORKERS TIMEOUTS SWITCHES STRICT FAULT FAULTS
 ifneq ($(origin CC),default)
 export CC
@@ -34,11 +34,12 @@ $(VERBS):
 ##                                every public name of the kernel's workqueue and its twin here, or why there is none;
 ##                                seconds; WRITE=1 writes that into Documentation/api.rst and include/cmwq2/shim.h
 ## make cost [ROUNDS=n]           instructions an idle cmwq2 adds to a switch between other tasks, by hook; 1 minute
-## make soak [ITEMS=n] [ROUNDS=n] [CYCLES=n] [FREEZES=n] [SCHEDULES=n] [SWITCHINGS=n] [VM=v] [SUITE=glob]
-##                                1000000 items through every kind of queue (cmwq2_stress) and 200 rounds of insmod,
-##                                run, rmmod (cmwq2_load), 1000 of each forced schedule (cmwq2_interleave*), 10000 policy
-##                                switches (cmwq2_switch) on debug; a CPU that goes and comes 500 times
-##                                (cmwq2_hotplug) and 100 freezes (cmwq2_freezer) on x86-debug; over an hour
+## make soak [ITEMS=n] [ROUNDS=n] [SCHEDULES=n] [SWITCHINGS=n] [PRESSURE=s] [CYCLES=n] [FREEZES=n] [VM=v] [SUITE=glob]
+##                                1000000 items through every kind of queue (cmwq2_stress), 200 rounds of insmod, run,
+##                                rmmod (cmwq2_load), 1000 of each forced schedule (cmwq2_interleave*), 10000 policy
+##                                switches (cmwq2_switch) and 60 s without new workers for each policy of the rescuer
+##                                (cmwq2_pressure) on debug; a CPU that goes and comes 500 times (cmwq2_hotplug) and
+##                                100 freezes (cmwq2_freezer) on x86-debug; hours
 ## make experiment NAME=n [VM=v] [WRITE=1]
 ## make experiments [VM=v] [WRITE=1]
 ##                                questions that the mails argue about, answered by running something: kick-vs-cull,

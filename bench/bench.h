@@ -73,6 +73,7 @@ enum bench_job {
  * @mem_reclaim: whether they have rescuers
  * @in_flight: items in flight when a queue is flushed or drained
  * @calls: times that is done in a round
+ * @foreign: items of other queues ahead of those that are rescued
  * @seed: of the order of the engines in the rounds, 0 to pick one
  * @queue: kind of queue
  * @scope: affinity scope of an unbound queue
@@ -91,6 +92,7 @@ struct bench_config {
 	u32			mem_reclaim;
 	u32			in_flight;
 	u32			calls;
+	u32			foreign;
 	u64			seed;
 	enum bench_queue	queue;
 	char			scope[BENCH_NAME_LEN];
@@ -156,7 +158,7 @@ struct bench_pool_counts {
 	u64	value[BENCH_NR_COUNTS];
 };
 
-#define BENCH_NR_POLICIES	2
+#define BENCH_NR_POLICIES	3
 
 /* Values of the policies that a profile sets. */
 struct bench_policies {
@@ -262,6 +264,8 @@ struct bench_text;
  * @figures: what a turn results in; the unit is part of the name
  * @nr_figures: how many, at most BENCH_MAX_FIGURES
  * @needs_queues: whether it asks more of an engine than to run items
+ * @only_cmwq2: why no other engine will do, or NULL
+ * @engines: the default list, up to a NULL; or NULL for all that mean something
  * @has_queue: whether each engine has one queue for all of the run, whose
  *	pools are counted; if not, the workload makes queues as it goes
  * @has_idle_round: whether a round that does not count comes first
@@ -281,6 +285,8 @@ struct bench_workload {
 	const char * const	*figures;
 	unsigned int		nr_figures;
 	bool			needs_queues;
+	const char		*only_cmwq2;
+	const char * const	*engines;
 	bool			has_queue;
 	bool			has_idle_round;
 	int			max_active;
@@ -447,12 +453,13 @@ void bench_producers_stop(struct bench_run *run);
 int bench_producers_turn(struct bench_run *run, struct bench_slot *slot,
 			 void (*part)(struct bench_producer *p));
 
-/* roundtrip.c, create.c, flush.c, burst.c: the workloads */
+/* roundtrip.c, create.c, flush.c, burst.c, rescue.c: the workloads */
 extern const struct bench_workload bench_roundtrip;
 extern const struct bench_workload bench_create;
 extern const struct bench_workload bench_flush;
 extern const struct bench_workload bench_drain;
 extern const struct bench_workload bench_burst;
+extern const struct bench_workload bench_rescue;
 void bench_gate_job(struct bench_item *item);
 
 /* memory.c: what the kernel has given away */

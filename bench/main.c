@@ -52,6 +52,7 @@ static const struct bench_workload * const bench_workloads[] = {
 	&bench_flush,
 	&bench_drain,
 	&bench_burst,
+	&bench_rescue,
 };
 
 /**

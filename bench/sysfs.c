@@ -37,7 +37,9 @@ static void bench_default_engines(struct bench_config *cfg)
 	unsigned int i;
 
 	cfg->nr_engines = 0;
-	for (i = 0; i < ARRAY_SIZE(engines); i++) {
+	for (i = 0; cfg->workload->engines && cfg->workload->engines[i]; i++)
+		strscpy(cfg->engines[cfg->nr_engines++], cfg->workload->engines[i], BENCH_NAME_LEN);
+	for (i = 0; !cfg->workload->engines && i < ARRAY_SIZE(engines); i++) {
 		if (cfg->workload->needs_queues &&
 		    !bench_find_engine(engines[i], &profile)->has_queues)
 			continue;
@@ -56,6 +58,7 @@ static void bench_default_config(struct bench_config *cfg)
 	cfg->queues = 1000;
 	cfg->in_flight = 100;
 	cfg->calls = 20;
+	cfg->foreign = 10000;
 	cfg->queue = BENCH_QUEUE_UNBOUND;
 	strscpy(cfg->scope, "system", sizeof(cfg->scope));
 	bench_default_engines(cfg);
@@ -139,6 +142,7 @@ BENCH_NUMBER(queues, 1, BENCH_MAX_QUEUES);
 BENCH_NUMBER(mem_reclaim, 0, 1);
 BENCH_NUMBER(in_flight, 1, BENCH_MAX_IN_FLIGHT);
 BENCH_NUMBER(calls, 1, BENCH_MAX_CALLS);
+BENCH_NUMBER(foreign, 0, BENCH_MAX_ITEMS);
 
 static ssize_t config_workload_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
 {
@@ -152,7 +156,7 @@ static ssize_t config_workload_store(struct kobject *kobj, struct kobj_attribute
 	int ret;
 
 	if (!workload) {
-		pr_err("config_workload: '%.*s' is none of roundtrip, create, flush, drain, burst\n",
+		pr_err("config_workload: '%.*s' is none of roundtrip, create, flush, drain, burst, rescue\n",
 		       (int)strcspn(buf, "\n"), buf);
 		return -EINVAL;
 	}
@@ -399,6 +403,7 @@ static struct attribute *bench_attrs[] = {
 	&bench_mem_reclaim.attr.attr,
 	&bench_in_flight.attr.attr,
 	&bench_calls.attr.attr,
+	&bench_foreign.attr.attr,
 	&bench_config_seed.attr,
 	&bench_config_queue.attr,
 	&bench_config_scope.attr,

@@ -380,7 +380,8 @@ static void switch_one_pool(struct kunit *test)
 	KUNIT_EXPECT_STREQ(test, cmwq2_policy_get("pool_policy"), "");
 	pool_policy(e, id, "claim=kicked_flag", 0);
 	pool_policy(e, id, "wake=locked\n", 0);
-	scnprintf(expected, sizeof(expected), "%d claim=kicked_flag wake=locked", id);
+	pool_policy(e, id, "rescue=slurp", 0);
+	scnprintf(expected, sizeof(expected), "%d claim=kicked_flag wake=locked rescue=slurp", id);
 	KUNIT_EXPECT_STREQ(test, cmwq2_policy_get("pool_policy"), expected);
 	KUNIT_EXPECT_STREQ(test, cmwq2_policy_get("claim"), "none");
 	load(e, TW_PERCPU, NULL);
@@ -425,9 +426,9 @@ static void switch_pools_under_load(struct kunit *test)
 
 static void policy_refuses_nonsense(struct kunit *test)
 {
-	static const char * const names[] = { "claim", "wake", "profile", "idle_timeout_ms",
-					      "cull_ratio", "min_idle", "pool_policy",
-					      "wake_cost_us" };
+	static const char * const names[] = { "claim", "wake", "rescue", "profile",
+					      "idle_timeout_ms", "cull_ratio", "min_idle",
+					      "pool_policy", "wake_cost_us" };
 	static const char * const bad[] = { "bogus", "", "-1", "none locked" };
 	struct tw_env *e = tw_env_cmwq2(test);
 	int i, j;
@@ -447,11 +448,11 @@ static void policy_refuses_nonsense(struct kunit *test)
 
 static void profiles_set_policies(struct kunit *test)
 {
-	static const struct { const char *profile, *claim, *wake; } t[] = {
-		{ "mainline-6.12", "none", "locked" },
-		{ "v2-2026-06", "kicked_list", "deferred" },
-		{ "v2-as-posted", "kicked_first", "deferred" },
-		{ "mainline-7.3", "none", "deferred" },
+	static const struct { const char *profile, *claim, *wake, *rescue; } t[] = {
+		{ "mainline-6.12", "none", "locked", "slurp" },
+		{ "v2-2026-06", "kicked_list", "deferred", "cursor" },
+		{ "v2-as-posted", "kicked_first", "deferred", "cursor" },
+		{ "mainline-7.3", "none", "deferred", "cursor" },
 	};
 	struct tw_env *e = switch_env(test);
 	int i;
@@ -460,6 +461,7 @@ static void profiles_set_policies(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, cmwq2_policy_set("profile", t[i].profile), 0);
 		KUNIT_EXPECT_STREQ(test, cmwq2_policy_get("claim"), t[i].claim);
 		KUNIT_EXPECT_STREQ(test, cmwq2_policy_get("wake"), t[i].wake);
+		KUNIT_EXPECT_STREQ(test, cmwq2_policy_get("rescue"), t[i].rescue);
 		load(e, TW_PERCPU, NULL);
 	}
 }

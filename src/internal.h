@@ -36,6 +36,8 @@
  *   nna->lock		pwqs that wait for a node's max_active
  *   cmwq2_mayday_lock	distress calls
  *
+ * cmwq2_fault_lock is taken with none of them held but cmwq2_pool_mutex.
+ *
  * Every field says by a letter what protects it:
  *
  *   I   set before the object is visible to others, never changed
@@ -53,6 +55,7 @@
  *   PWR PW, or RCU to read
  *   N   nna->lock
  *   MD  cmwq2_mayday_lock
+ *   F   cmwq2_fault_lock
  *   X   atomic, see the comment at the field
  */
 
@@ -70,8 +73,7 @@
 enum cmwq2_pool_flags {
 	CMWQ2_POOL_MANAGED	= BIT(0),	/* a worker is being the manager */
 	CMWQ2_POOL_UNBOUND	= BIT(1),	/* bound pool whose CPU is down */
-	CMWQ2_POOL_FAIL_CREATE	= BIT(2),	/* test fault: create no worker */
-	CMWQ2_POOL_BH		= BIT(3),	/* runs in softirq context, never changed */
+	CMWQ2_POOL_BH		= BIT(2),	/* runs in softirq context, never changed */
 };
 
 enum cmwq2_worker_flags {
@@ -124,6 +126,20 @@ enum cmwq2_wake {
 struct cmwq2_pool_policy {
 	u8			claim;		/* enum cmwq2_claim */
 	u8			wake;		/* enum cmwq2_wake */
+	u8			rescue;		/* enum cmwq2_rescue */
+};
+
+/* What a rescuer takes in a pool. */
+enum cmwq2_rescue {
+	CMWQ2_RESCUE_CURSOR,		/* one item after the other */
+	CMWQ2_RESCUE_SLURP,		/* all there are, then runs them */
+	CMWQ2_RESCUE_RESTART,		/* one, looked for from the head each time */
+};
+
+/* What shall become of creating workers, for tests. */
+struct cmwq2_create_fault {
+	enum cmwq2_create	how;		/* F */
+	unsigned long		until;		/* F: jiffies, or 0: until told */
 };
 
 /*
@@ -151,6 +167,7 @@ struct cmwq2_pool {
 	unsigned long		progress_at;	/* L: jiffies an item last left @worklist */
 	unsigned long		stall_told;	/* L: jiffies of the last stall's finding */
 	unsigned int		stall_ms;	/* L: how long it was when found, 0: is told */
+	struct cmwq2_create_fault create_fault;	/* F */
 
 	u32			id;		/* I: index in cmwq2_pools */
 	int			cpu;		/* I: or -1 */
@@ -485,6 +502,13 @@ int cmwq2_rescuer_thread(void *data);
 bool cmwq2_is_cursor(struct cmwq2_work *work);
 void cmwq2_cursor_init(struct cmwq2_pwq *pwq);
 
+/* starve.c: creation of workers that fails, for tests */
+void cmwq2_fault_init(void);
+void cmwq2_fault_exit(void);
+void cmwq2_fault_pool_init(struct cmwq2_pool *pool);
+bool cmwq2_fault_fails(struct cmwq2_pool *pool);
+bool cmwq2_fault_stall(struct cmwq2_pool *pool);
+
 /* active.c: max_active */
 struct cmwq2_nna *cmwq2_pwq_nna(struct cmwq2_pwq *pwq);
 bool cmwq2_pwq_try_activate(struct cmwq2_pwq *pwq, bool fill);
@@ -531,12 +555,12 @@ void cmwq2_pwq_get(struct cmwq2_pwq *pwq);
 void cmwq2_pwq_get_unlocked(struct cmwq2_pwq *pwq);
 void cmwq2_pwq_put(struct cmwq2_pwq *pwq);
 void cmwq2_pwq_put_unlocked(struct cmwq2_pwq *pwq);
+struct cmwq2_pwq *cmwq2_cpu_pwq(struct cmwq2_wq *wq, int cpu);
 
 /* wq.c: workqueues */
 int cmwq2_system_wqs_init(void);
 void cmwq2_system_wqs_exit(void);
 void cmwq2_wq_free(struct cmwq2_wq *wq);
-struct cmwq2_pwq *cmwq2_cpu_pwq(struct cmwq2_wq *wq, int cpu);
 bool cmwq2_warn_once(struct cmwq2_wq *wq);
 
 /* attrs.c: attributes of unbound queues and pools */

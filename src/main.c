@@ -75,6 +75,7 @@ static int __init cmwq2_init(void)
 	cmwq2_watchdog_init();
 	cmwq2_sysrq_init();
 	cmwq2_debugfs_init();
+	cmwq2_fault_init();
 
 	pr_info("loaded: hook %s\n", cmwq2_hook_name());
 	return 0;
@@ -106,6 +107,7 @@ static void __exit cmwq2_exit(void)
 	cmwq2_debugfs_exit();
 	cmwq2_sysrq_exit();
 	cmwq2_watchdog_exit();
+	cmwq2_fault_exit();
 	cmwq2_sysfs_exit();
 	cmwq2_policy_close();
 	/* Thaws what is frozen: the queues below are waited for. */

@@ -104,6 +104,7 @@ static struct cmwq2_pool *cmwq2_pool_new(const struct cmwq2_attrs *attrs,
 
 	if (xa_alloc(&cmwq2_pools, &pool->id, pool, xa_limit_31b, GFP_KERNEL))
 		goto err;
+	cmwq2_fault_pool_init(pool);
 	return pool;
 
 err:

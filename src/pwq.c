@@ -140,6 +140,14 @@ void cmwq2_pwq_put_unlocked(struct cmwq2_pwq *pwq)
 	rcu_read_unlock();
 }
 
+/* The pwq that items queued from @cpu go to, or NULL. Context: RCU read-side section. */
+struct cmwq2_pwq *cmwq2_cpu_pwq(struct cmwq2_wq *wq, int cpu)
+{
+	if (!wq || cpu < 0 || cpu >= nr_cpu_ids || !cpu_possible(cpu))
+		return NULL;
+	return rcu_dereference(*per_cpu_ptr(wq->cpu_pwq, cpu));
+}
+
 int cmwq2_pwqs_init(void)
 {
 	cmwq2_pwq_cache = kmem_cache_create("cmwq2_pwq", sizeof(struct cmwq2_pwq),

@@ -5,9 +5,17 @@
  *
  * A manager that does not succeed in time lets the mayday timer walk the
  * worklist and put every pwq with a rescuer on its queue's maydays. The
- * rescuer visits those pools one by one. A cursor in the worklist, one in each
- * pwq, marks how far it got, so that a visit costs one walk however many
- * foreign items stand between.
+ * rescuer visits those pools one by one. What it does there is a policy:
+ *
+ *   cursor	One item at a time. A cursor in the worklist, one in each pwq,
+ *		marks how far it got, so that a visit costs one walk however
+ *		many foreign items stand between.
+ *   restart	The same without a cursor: each item costs a walk.
+ *   slurp	All that are pending when it comes, which then wait for one
+ *		another even when workers can be had again.
+ *
+ * Sources: mainline up to v6.18 (slurp), the series of 2025-11-18 and what of it
+ * was merged for v7.0 (cursor).
  */
 #include <linux/jiffies.h>
 #include <linux/kthread.h>
@@ -80,50 +88,74 @@ void cmwq2_mayday_timeout(struct timer_list *timer)
 /*
  * With an idle worker the pool can help itself. But as long as a manager is at
  * work memory is still short, and leaving would only mean to be called again:
- * stay unless another pool of this queue waits.
+ * stay unless another pool of this queue waits. Who slurps does not ask: he
+ * was called, and leaves after one pass.
  */
 static bool cmwq2_needs_rescue(struct cmwq2_pwq *pwq)
 {
 	if (!pwq->nr_active)
 		return false;
-	if (cmwq2_need_to_create(pwq->pool))
+	if (pwq->pool->policy.rescue == CMWQ2_RESCUE_SLURP || cmwq2_need_to_create(pwq->pool))
 		return true;
 	return (pwq->pool->flags & CMWQ2_POOL_MANAGED) &&
 	       list_empty_careful(&pwq->wq->maydays);
 }
 
-/* Take the next item of @pwq behind the cursor and move the cursor there. */
+/*
+ * Where the next pass begins. A cursor that another policy left is taken away
+ * with the first pass under the new one.
+ */
+static struct list_head *cmwq2_rescue_from(struct cmwq2_pwq *pwq)
+{
+	struct list_head *cursor = &pwq->mayday_cursor.entry;
+
+	if (pwq->pool->policy.rescue != CMWQ2_RESCUE_CURSOR)
+		list_del_init(cursor);
+	return list_empty(cursor) ? &pwq->pool->worklist : cursor;
+}
+
+/*
+ * One pass: take the next item of @pwq, and move the cursor behind it; or, with
+ * rescue=slurp, all there are.
+ */
 static bool cmwq2_assign_rescue(struct cmwq2_pwq *pwq, struct cmwq2_worker *rescuer)
 {
-	struct list_head *worklist = &pwq->pool->worklist;
-	struct list_head *cursor = &pwq->mayday_cursor.entry;
-	struct list_head *from = list_empty(cursor) ? worklist : cursor;
-	struct cmwq2_work *work = list_entry(from->next, struct cmwq2_work, entry);
-	struct cmwq2_work *next;
+	struct cmwq2_pool *pool = pwq->pool;
+	struct cmwq2_work *work, *next;
 
 	if (!cmwq2_needs_rescue(pwq))
 		return false;
 
-	for (; &work->entry != worklist; work = next) {
+	work = list_entry(cmwq2_rescue_from(pwq)->next, struct cmwq2_work, entry);
+	for (; &work->entry != &pool->worklist; work = next) {
 		next = list_next_entry(work, entry);
-		if (cmwq2_is_cursor(work) || cmwq2_work_pwq(work) != pwq)
+		if (cmwq2_is_cursor(work) || cmwq2_work_pwq(work) != pwq ||
+		    !cmwq2_assign_work(work, rescuer, &next))
 			continue;
-		if (cmwq2_assign_work(work, rescuer, &next)) {
-			list_move_tail(cursor, &next->entry);
-			pwq->stat.rescued++;
-			trace_cmwq2_rescue(pwq, work);
-			return true;
-		}
+		pwq->stat.rescued++;
+		trace_cmwq2_rescue(pwq, work);
+		if (pool->policy.rescue == CMWQ2_RESCUE_SLURP)
+			continue;
+		if (pool->policy.rescue == CMWQ2_RESCUE_CURSOR)
+			list_move_tail(&pwq->mayday_cursor.entry, &next->entry);
+		return true;
 	}
-	return false;
+	return !list_empty(&rescuer->scheduled);
 }
 
-/* Have the next visit come back here, after the others that wait. */
-static bool cmwq2_take_turns(struct cmwq2_pwq *pwq, struct cmwq2_wake_list *wl)
+/*
+ * Whether to leave the pool after @count passes: with rescue=slurp after each,
+ * else when it is the turn of others that wait. Has the next visit come back
+ * here if there will be something to do.
+ */
+static bool cmwq2_take_turns(struct cmwq2_pwq *pwq, int count, struct cmwq2_wake_list *wl)
 {
-	if (list_empty_careful(&pwq->wq->maydays) || !pwq->nr_active ||
-	    !cmwq2_need_to_create(pwq->pool))
+	bool slurp = pwq->pool->policy.rescue == CMWQ2_RESCUE_SLURP;
+
+	if (!slurp && (count <= CMWQ2_RESCUER_BATCH || list_empty_careful(&pwq->wq->maydays)))
 		return false;
+	if (!pwq->nr_active || !cmwq2_need_to_create(pwq->pool))
+		return slurp;
 	raw_spin_lock(&cmwq2_mayday_lock);
 	cmwq2_send_mayday(pwq, wl);
 	raw_spin_unlock(&cmwq2_mayday_lock);
@@ -134,16 +166,16 @@ static void cmwq2_rescue(struct cmwq2_worker *rescuer, struct cmwq2_pwq *pwq)
 {
 	struct cmwq2_pool *pool = pwq->pool;
 	CMWQ2_DEFINE_WAKE_LIST(wl);
-	bool again = false;
+	bool leave = false;
 	int count = 0;
 
 	cmwq2_point(CMWQ2_POINT_RESCUE, pool);
 	cmwq2_worker_attach(rescuer, pool);
 	cmwq2_pool_lock_irq(pool);
-	while (!again && cmwq2_assign_rescue(pwq, rescuer)) {
+	while (!leave && cmwq2_assign_rescue(pwq, rescuer)) {
+		/* Drops the lock: the policy may be another one afterwards. */
 		cmwq2_process_scheduled(rescuer);
-		if (++count > CMWQ2_RESCUER_BATCH)
-			again = cmwq2_take_turns(pwq, &wl);
+		leave = cmwq2_take_turns(pwq, ++count, &wl);
 	}
 	/*
 	 * The cursor may stay only while a mayday keeps a reference to the pwq.

@@ -141,6 +141,12 @@ static void cmwq2_show_work(struct cmwq2_out *out, struct cmwq2_run *run,
 	run->nr++;
 }
 
+/* A rescuer's cursor has no data word that tells. */
+static bool cmwq2_is_of(struct cmwq2_work *work, struct cmwq2_pwq *pwq)
+{
+	return cmwq2_is_cursor(work) ? work == &pwq->mayday_cursor : cmwq2_work_pwq(work) == pwq;
+}
+
 /* The items on a list that are of @pwq. Context: pool->lock held. */
 static void cmwq2_show_works(struct cmwq2_out *out, const char *what, struct list_head *list,
 			     struct cmwq2_pwq *pwq)
@@ -158,7 +164,7 @@ static void cmwq2_show_works(struct cmwq2_out *out, const char *what, struct lis
 			cmwq2_write(out, " and more");
 			break;
 		}
-		if (!cmwq2_is_cursor(work) && cmwq2_work_pwq(work) == pwq)
+		if (cmwq2_is_of(work, pwq))
 			cmwq2_show_work(out, &run, work);
 	}
 	cmwq2_end_run(out, &run);

@@ -226,7 +226,7 @@ struct cmwq2_worker *cmwq2_worker_create(struct cmwq2_pool *pool)
 	struct task_struct *task;
 	int ret;
 
-	if (READ_ONCE(pool->flags) & CMWQ2_POOL_FAIL_CREATE)
+	if (cmwq2_fault_fails(pool))
 		return ERR_PTR(-ENOMEM);
 
 	worker = cmwq2_worker_alloc(pool->node);
@@ -281,6 +281,13 @@ bool cmwq2_need_to_create(struct cmwq2_pool *pool)
 	return cmwq2_need_more_worker(pool) && !pool->nr_idle;
 }
 
+static struct cmwq2_worker *cmwq2_manager_create(struct cmwq2_pool *pool)
+{
+	if (cmwq2_fault_stall(pool))
+		return ERR_PTR(-EAGAIN);
+	return cmwq2_worker_create(pool);
+}
+
 /* Create until somebody is idle or the need went away. Drops pool->lock. */
 static void cmwq2_create_until_idle(struct cmwq2_pool *pool)
 {
@@ -288,7 +295,7 @@ static void cmwq2_create_until_idle(struct cmwq2_pool *pool)
 		cmwq2_pool_unlock_irq(pool);
 		/* If this takes long, call for help. */
 		mod_timer(&pool->mayday_timer, jiffies + CMWQ2_MAYDAY_DELAY);
-		while (IS_ERR(cmwq2_worker_create(pool)) && cmwq2_need_to_create(pool)) {
+		while (IS_ERR(cmwq2_manager_create(pool)) && cmwq2_need_to_create(pool)) {
 			schedule_timeout_interruptible(CMWQ2_CREATE_COOLDOWN);
 			if (!cmwq2_need_to_create(pool))
 				break;

@@ -53,6 +53,8 @@ WORKLOADS = {
                        {"create_ns": "create ns", "use_ns": "use ns", "destroy_ns": "destroy ns", "gone_ns": "gone ns",
                         "memory_bytes": "bytes", "percpu_bytes": "percpu"}),
     "flush": Workload(("in_flight", "calls"), "{in_flight} in flight, {calls} calls a round", FLUSH_COLUMNS),
+    "rescue": Workload(("items", "foreign"), "{items} items of the queue behind {foreign} foreign ones",
+                       {"item_ns": "ns/item", "rescue_ns": "all ns", "maydays": "maydays"}),
     "drain": Workload(("in_flight", "calls"), "{in_flight} in flight, {calls} calls a round", FLUSH_COLUMNS),
 }
 

@@ -265,7 +265,7 @@ def judge_rescuer(steps: dict) -> Finding:
 def rescuer_steps() -> list:
     """So few rounds that N without a cursor is done in a minute."""
     engines = ",".join(engine(rescue=rescue) for rescue in RESCUES)
-    return [f"{count} workload=rescue queue=percpu engines={engines} mem_reclaim=1 in_flight={count} "
+    return [f"{count} workload=rescue queue=percpu engines={engines} items={count} foreign={count} "
             f"rounds={5 if count < PENDING[-1] else 3}" for count in PENDING]
 
 

@@ -21,6 +21,20 @@ enum cmwq2_cpumask {
 };
 
 /**
+ * enum cmwq2_create - what becomes of the creation of workers, for tests
+ * @CMWQ2_CREATE_NORMAL: the usual
+ * @CMWQ2_CREATE_FAILS: it fails with -ENOMEM
+ * @CMWQ2_CREATE_STALLS: a pool's manager sleeps in it, as if waiting for memory
+ * @CMWQ2_CREATE_NR: how many there are
+ */
+enum cmwq2_create {
+	CMWQ2_CREATE_NORMAL,
+	CMWQ2_CREATE_FAILS,
+	CMWQ2_CREATE_STALLS,
+	CMWQ2_CREATE_NR,
+};
+
+/**
  * struct cmwq2_pool_stats - a snapshot of the pool behind a queue on a CPU
  * @id: pool number, as in thread names and dumps
  * @nr_workers: workers alive
@@ -224,7 +238,8 @@ const char *cmwq2_policy_get(const char *policy);
 int cmwq2_set_unbound_cpumask(const struct cpumask *cpus);
 void cmwq2_get_cpumask(enum cmwq2_cpumask which, struct cpumask *cpus);
 const char *cmwq2_hook_name(void);
-void cmwq2_fault_create(struct cmwq2_wq *wq, int cpu, bool fail);
+void cmwq2_fault_create(struct cmwq2_wq *wq, int cpu, enum cmwq2_create how);
+int cmwq2_fault_create_set(const char *value);
 unsigned long cmwq2_health(enum cmwq2_health what);
 void cmwq2_fault_on_purpose(bool on);
 void cmwq2_fault_watchdog_late(unsigned int ms);

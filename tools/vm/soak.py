@@ -57,6 +57,9 @@ PARTS = (
          lambda times: {"KUNIT_PARAMETERS": f"switch_times={times} timeout_ms=60000"}, lambda times: 600 + times // 10),
     Part("cmwq2_load", "debug", "ROUNDS", 200, "rounds of loading, running and unloading",
          lambda rounds: {"ROUNDS": rounds}),
+    Part("cmwq2_pressure", "debug", "PRESSURE", 60, "seconds in which no pool can make a worker, twice for each policy",
+         lambda seconds: {"KUNIT_PARAMETERS": f"pressure_seconds={seconds} timeout_ms={120000 + 1000 * seconds}"},
+         lambda seconds: 900 + 10 * seconds),
     # The hook that auto takes. Few items, so that much is begun and ended.
     Part("cmwq2_hotplug", "x86-debug", "CYCLES", 500, "times a CPU goes and comes under load",
          lambda cycles: {"CYCLES": cycles, "HOOKS": "tp", "HOTPLUG_ITEMS": 1000}, lambda _: 120),

@@ -22,7 +22,7 @@ flaws() {
 	/^figures=/ { nr = split(substr($0, 9), figures, ",") }
 	/^engine=/ {
 		seen++
-		for (f = 1; f <= nr; f++) { want(figures[f]); want(figures[f] "_min"); want(figures[f] "_to_native") }
+		for (f = 1; f <= nr; f++) { want(figures[f]); want(figures[f] "_min"); if (names[1] == "native") want(figures[f] "_to_native") }
 	}
 	/^round=/ { samples++; for (f = 1; f <= nr; f++) want(figures[f]) }
 	END {
@@ -48,6 +48,16 @@ whole() { # whole WORKLOAD QUEUE [NAME=VALUE...]
 	fi
 	default
 	configure_bench workload="$1" queue="$2" $SMALL engines=native,cmwq2 "${3:-seed=1}"
+	echo 1 > $BENCH/run || { not_ok "$name" "the run could not be made"; return; }
+	wrong=$(flaws)
+	verify "$name" "$wrong" [ -z "$wrong" ]
+}
+
+# Creation of workers can be made to fail in cmwq2 alone.
+whole_rescue() { # whole_rescue ITEMS FOREIGN
+	local name="whole_rescue_$1_$2" wrong
+	default
+	configure_bench workload=rescue queue=percpu rounds=2 items="$1" foreign="$2" seed=1
 	echo 1 > $BENCH/run || { not_ok "$name" "the run could not be made"; return; }
 	wrong=$(flaws)
 	verify "$name" "$wrong" [ -z "$wrong" ]
@@ -99,9 +109,10 @@ busy() {
 
 # A run that would take hours is left by a signal, and then the module is as good as new.
 interrupted() { # interrupted WORKLOAD
-	local pid left=500 second said=none
+	local pid left=500 second said=none queue=unbound engines=native,cmwq2
+	[ "$1" = rescue ] && queue=percpu engines=cmwq2
 	default
-	configure_bench workload="$1" engines=native,cmwq2 rounds=1000 items=1000 queues=300 in_flight=1000 calls=1000
+	configure_bench workload="$1" queue=$queue engines=$engines rounds=1000 items=1000 queues=300 in_flight=1000 calls=1000
 	sh -c "echo 1 > $BENCH/run" 2>/dev/null &
 	pid=$!
 	until busy; do
@@ -154,6 +165,8 @@ if load cmwq2 && load cmwq2_bench; then
 	whole create percpu mem_reclaim=1
 	whole create unbound queues=1
 	whole flush percpu in_flight=1
+	whole_rescue 1 0
+	whole_rescue 5000 5000
 	default
 	refused workload "" bogus create,flush
 	refused queue "" bogus bound
@@ -161,15 +174,19 @@ if load cmwq2 && load cmwq2_bench; then
 	refused mem_reclaim "" 2 -1 yes
 	refused in_flight "" 0 10001 -1 0x10000000000
 	refused calls "" 0 1001 -1 few
+	refused foreign "" -1 1000001 none
 	refused rounds "" 0 1001
-	refused engines "" bogus floor: native:mainline-7.3 cmwq2:bogus cmwq2:claim=bogus cmwq2:claim= cmwq2:min_idle=3 cmwq2:claim=none+
+	refused engines "" bogus floor: native:mainline-7.3 cmwq2:bogus cmwq2:claim=bogus cmwq2:claim= cmwq2:rescue=bogus cmwq2:min_idle=3 cmwq2:claim=none+
 	default_engines
 	policies
 	lock_stat
 	for workload in create flush drain; do no_run $workload workload=$workload engines=native,floor; done
 	no_run producers producers=8 items=1000000 engines=native
 	no_run in_flight workload=flush in_flight=10000 calls=1000 engines=native
-	for workload in $WORKLOADS; do interrupted $workload; done
+	no_run rescue_native workload=rescue queue=percpu engines=native
+	no_run rescue_floor workload=rescue queue=percpu engines=cmwq2,floor
+	no_run rescue_unbound workload=rescue queue=unbound
+	for workload in $WORKLOADS rescue; do interrupted $workload; done
 	unload cmwq2_bench
 	unload cmwq2
 else
