@@ -120,14 +120,24 @@ def values_of(document: dict, name: str, key: str, per: Optional[str] = None) ->
         value, divisor = record.get(key), record.get(per) if per else 1
         if value is None or divisor is None:
             raise ExperimentError(f"{name}: round {record['round']} has no {key if value is None else per}")
-        values.append(value / divisor if divisor else math.nan)
+        values.append((value / divisor if per else value) if divisor else math.nan)
     return values
+
+
+def held_of(document: dict, name: str) -> list:
+    """How long the lock was held each time, in ns; what was longer than anything the engine does is left out."""
+    return [(record["lock_held_ns"] - record["lock_long_ns"]) / (record["lock_acquired"] - record["lock_long"])
+            for record in rounds_of(document, name)]
+
+
+def paired(these: Sequence[float], those: Sequence[float]) -> Spread:
+    """The first in terms of the second of the same round."""
+    return spread([a / b for a, b in zip(these, those) if b and not math.isnan(a) and not math.isnan(b)])
 
 
 def ratios(document: dict, name: str, to: str, key: str, per: Optional[str] = None) -> Spread:
     """@name's figure in terms of @to's of the same round."""
-    pairs = zip(values_of(document, name, key, per), values_of(document, to, key, per))
-    return spread([a / b for a, b in pairs if b and not math.isnan(a) and not math.isnan(b)])
+    return paired(values_of(document, name, key, per), values_of(document, to, key, per))
 
 
 def number(value: float) -> str:
@@ -149,8 +159,7 @@ def _claims_row(queue: str, claim: str, plain: dict, counted: dict) -> tuple:
     name, none = claim_engine(claim), claim_engine("none")
     created = sum(values_of(plain, name, "created"))
     return (queue, claim, f"{median_of(plain, name, 'woken', 'queued'):.3f}", created,
-            number(median_of(counted, name, "lock_held_ns", "lock_acquired")),
-            ratios(counted, name, none, "lock_held_ns", "lock_acquired"),
+            number(statistics.median(held_of(counted, name))), paired(held_of(counted, name), held_of(counted, none)),
             number(median_of(counted, name, "pick_ns", "picks")), ratios(counted, name, none, "pick_ns", "picks"),
             ratios(plain, name, none, "rate"))
 
@@ -163,7 +172,7 @@ def judge_claims(steps: dict) -> Finding:
         plain, counted = steps[queue], steps[f"{queue}-counted"]
         rows += [_claims_row(queue, claim, plain, counted) for claim in CLAIMS]
         pick, rate = ratios(counted, flag, parked, "pick_ns", "picks"), ratios(plain, flag, parked, "rate")
-        held = ratios(counted, flag, parked, "lock_held_ns", "lock_acquired")
+        held = paired(held_of(counted, flag), held_of(counted, parked))
         data[queue] = {"flag_to_list": {"pick": str(pick), "held": str(held), "rate": str(rate)}}
         said.append(f"{queue}: a pick {pick} ({pick.verdict('slower', 'faster')}), the lock held {held} "
                     f"({held.verdict('longer', 'shorter')}), items/s {rate} ({rate.verdict('more', 'fewer')})")
@@ -221,13 +230,14 @@ def judge_wakeup_cost(steps: dict) -> Finding:
             document = steps[f"{queue}-{cost}"]
             gain = ratios(document, DEFERRED, LOCKED, "rate")
             gains[queue, cost] = gain
-            rows.append((queue, cost, number(median_of(document, LOCKED, "rate")), gain,
+            woken = "/".join(f"{median_of(document, name, 'woken', 'queued'):.2f}" for name in (LOCKED, DEFERRED))
+            rows.append((queue, cost, woken, number(median_of(document, LOCKED, "rate")), gain,
                          gain.verdict("gain", "loss"), ratios(document, DEFERRED, LOCKED, "p95_ns"),
                          ratios(document, EVERYWHERE, LOCKED, "rate")))
     said = [f"{queue} " + ", ".join(f"{100 * (gains[queue, cost].median - 1):+.0f} % at {cost} us"
                                     + ("" if gains[queue, cost].verdict("x", "x") == "x" else " (none seen)")
                                     for cost in COSTS_US) for queue in QUEUES]
-    return Finding(("queue", "cost us", "locked items/s", "deferred to locked", "", "p95 to locked",
+    return Finding(("queue", "cost us", "woken/item", "locked items/s", "deferred to locked", "", "p95 to locked",
                     "everywhere to locked"), rows, "Items/s gained by deferring: " + "; ".join(said) + ".",
                    {f"{queue} {cost}": str(gain) for (queue, cost), gain in gains.items()})
 
