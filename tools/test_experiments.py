@@ -138,6 +138,7 @@ KTAP version 1
     ok 1 switch_under_load
     # Subtest: forced
         ok 1 none_locked_percpu
+        ok 4 none_locked_again
         not ok 2 kicked_list_deferred_unbound
         ok 3 kicked_first_everywhere_percpu # SKIP needs two CPUs
     not ok 2 forced
@@ -148,6 +149,7 @@ ok 1 cmwq2_switch
 class Suites(unittest.TestCase):
     def test_cases(self) -> None:
         self.assertEqual(experiments.cases_of(KTAP), [("switch_under_load", True), ("forced/none_locked_percpu", True),
+                                                      ("forced/none_locked_again", True),
                                                       ("forced/kicked_list_deferred_unbound", False)])
 
     def test_switching(self) -> None:
@@ -172,8 +174,8 @@ class Suites(unittest.TestCase):
         finding = experiments.judge_kick_vs_cull({"cmwq2_interleave": KTAP,
                                                   "model": experiments.model_verdicts(report)})
         self.assertTrue(finding.failed)
-        self.assertIn(("none", "locked", 1, 0, 123, "holds"), finding.rows)
-        self.assertIn(("kicked_list", "deferred", 1, 1, 5, "violated"), finding.rows)
+        self.assertIn(("none", "locked", "0 of 2", "-", 123, "holds"), finding.rows)
+        self.assertIn(("kicked_list", "deferred", "-", "1 of 1", 5, "violated"), finding.rows)
         self.assertIn("kicked_list deferred to strand", finding.conclusion)
         self.assertTrue(experiments.judge_kick_vs_cull({}).failed)
 

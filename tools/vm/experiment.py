@@ -43,7 +43,7 @@ def _bench(name: str, target: kernel.Kernel) -> dict:
     steps = EXPERIMENTS[name].steps
     settings = {"STEPS": "\n".join(_overridden(step) for step in steps)}
     run = guest.run_job(target, "experiment", f"experiment-{name}-{target.vehicle.name}", _files(target), settings,
-                        limit=LIMIT)
+                        limit=LIMIT * EXPERIMENTS[name].slow)
     _must_pass(run)
     documents = {}
     for step in (step.split()[0] for step in steps):
@@ -72,7 +72,8 @@ def _suites(name: str, target: kernel.Kernel) -> dict:
         raise Problem(f"{name}: there is no suite {experiment.suites}")
     settings = suites.settings(names, [])
     run = guest.run_job(target, "kunit", f"experiment-{name}-{target.vehicle.name}", _files(target),
-                        {**settings, "KUNIT_PARAMETERS": experiment.parameters}, limit=LIMIT)
+                        {**settings, "KUNIT_PARAMETERS": experiment.parameters},
+                        limit=LIMIT * experiment.slow)
     # A case that fails is the result; a guest that does not get there is not.
     if not run.outcome.passed and set(names) - {path.name for path in (run.results / "ktap").glob("*")}:
         _must_pass(run)
