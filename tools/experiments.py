@@ -214,7 +214,7 @@ def judge_coalescing(steps: dict) -> Finding:
 def coalescing_steps() -> list:
     """One burst at a time, the workers asleep before each."""
     engines = ",".join(claim_engine(claim) for claim in CLAIMS)
-    return [f"{queue}-{count} workload=burst queue={queue} engines={engines} in_flight={count} calls=20 rounds=9"
+    return [f"{queue}-{count} workload=burst queue={queue} engines={engines} in_flight={count} calls=10 rounds=9"
             for queue in QUEUES for count in BURSTS]
 
 
@@ -375,7 +375,7 @@ EXPERIMENTS = {
     "rescuer": Experiment("How long does a rescuer take for N items among N of others?", judge_rescuer,
                           rescuer_steps(), slow=5),
     "wakeup-cost": Experiment("What is gained by waking after the lock, when a wakeup costs more?",
-                              judge_wakeup_cost, wakeup_cost_steps()),
+                              judge_wakeup_cost, wakeup_cost_steps(), vehicles=("uml", "x86")),
     "switching": Experiment("Does a policy switch lose, repeat or reorder an item?", judge_switching,
                             suites="cmwq2_switch", parameters=f"switch_times={SWITCHES}"),
 }
