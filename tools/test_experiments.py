@@ -146,6 +146,19 @@ ok 1 cmwq2_switch
 """
 
 
+MODELS = """\
+      pool     claim        wake       min_idle workers timeouts switches  fault              states seconds  verdict
+PASS  unbound  none         locked            2       3      any        0  none              1234567    12.3  safe; every item runs
+PASS  bound_pn kicked_list  deferred          2       3      any        0  none                    5     0.1  safe; every item runs
+PASS  unbound  none         deferred          0       3        1        0  none                    7     0.1  an item is stranded
+PASS  unbound  none         deferred          2       3      any        0  cull_head               7     0.1  an item is stranded
+PASS  unbound  kicked_list  deferred          2       3      any        0  cull_head               7     0.1  safe; every item runs
+
+unbound none deferred 0 3 1 0 none
+    1  W1: sleeps
+"""
+
+
 class Suites(unittest.TestCase):
     def test_cases(self) -> None:
         self.assertEqual(experiments.cases_of(KTAP), [("switch_under_load", True), ("forced/none_locked_percpu", True),
@@ -168,15 +181,25 @@ class Suites(unittest.TestCase):
                                ("something_else", ("-", "-"))):
             self.assertEqual(experiments.claim_and_wake(name), expected)
 
+    def test_models(self) -> None:
+        models = experiments.models_of(MODELS)
+        self.assertEqual([model.claim for model in models], ["none", "kicked_list", "none", "none", "kicked_list"])
+        self.assertEqual(models[1], experiments.Model(True, "bound_pn", "kicked_list", "deferred", 2, "none", 5, True))
+        self.assertFalse(models[2].safe)
+
     def test_kick_vs_cull(self) -> None:
-        report = {"policies": [{"claim": "none", "wake": "locked", "states": 123, "verdict": "holds"},
-                               {"claim": "kicked_list", "wake": "deferred", "states": 5, "verdict": "violated"}]}
-        finding = experiments.judge_kick_vs_cull({"cmwq2_interleave": KTAP,
-                                                  "model": experiments.model_verdicts(report)})
+        finding = experiments.judge_kick_vs_cull({"cmwq2_interleave": KTAP, "model": MODELS})
         self.assertTrue(finding.failed)
-        self.assertIn(("none", "locked", "0 of 2", "-", 123, "holds"), finding.rows)
-        self.assertIn(("kicked_list", "deferred", "-", "1 of 1", 5, "violated"), finding.rows)
-        self.assertIn("kicked_list deferred to strand", finding.conclusion)
+        self.assertIn(("none", "locked", "0 of 2", "-", 1, 1234567, 0), finding.rows)
+        self.assertIn(("kicked_list", "deferred", "-", "1 of 1", 1, 5, 0), finding.rows)
+        self.assertIn("of 2 models with two idle workers left 0 lose an item, of 1 with fewer 1", finding.conclusion)
+        self.assertIn("claims that lose one are: none.", finding.conclusion)
+
+    def test_kick_vs_cull_passes(self) -> None:
+        good = KTAP.replace("not ok", "ok")
+        self.assertFalse(experiments.judge_kick_vs_cull({"cmwq2_interleave": good, "model": MODELS}).failed)
+        self.assertTrue(experiments.judge_kick_vs_cull({"cmwq2_interleave": good, "model":
+                                                        MODELS.replace("PASS", "FAIL", 1)}).failed)
         self.assertTrue(experiments.judge_kick_vs_cull({}).failed)
 
 
