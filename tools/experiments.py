@@ -277,7 +277,7 @@ def rescuer_steps() -> list:
     """So few rounds that N without a cursor is done in a minute."""
     engines = ",".join(engine(rescue=rescue) for rescue in RESCUES)
     return [f"{count} workload=rescue queue=percpu engines={engines} items={count} foreign={count} "
-            f"rounds={9 if count < PENDING[-1] else 3}" for count in PENDING]
+            f"rounds={5 if count < PENDING[-1] else 3}" for count in PENDING]
 
 
 # --- suites
