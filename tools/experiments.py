@@ -339,14 +339,18 @@ class Model:
     safe: bool
 
 
-MODEL = re.compile(r"^(PASS|FAIL)\s+(\S+)\s+(\S+)\s+(\S+)\s+(\d+)\s+\d+\s+\S+\s+\d+\s+(\S+)\s+(\d+)\s+[\d.]+\s+(.*)$",
-                   re.MULTILINE)
-
-
 def models_of(text: str) -> list:
-    """The rows of out/model/report.txt."""
-    return [Model(row[1] == "PASS", row[2], row[3], row[4], int(row[5]), row[6], int(row[7]),
-                  row[8].startswith("safe")) for row in MODEL.finditer(text)]
+    """The rows of out/model/report.txt, whose first line names the columns; the schedules follow after an empty line."""
+    names, *lines = text.split("\n\n")[0].splitlines() or [""]
+    models = []
+    for line in lines:
+        passed, *words = line.split(None, len(names.split()))
+        row = dict(zip(names.split(), words))
+        if not {"pool", "claim", "wake", "min_idle", "fault", "states", "verdict"} <= set(row):
+            raise ExperimentError(f"the model's table has another form: {line}")
+        models.append(Model(passed == "PASS", row["pool"], row["claim"], row["wake"], int(row["min_idle"]), row["fault"],
+                            int(row["states"]), row["verdict"].startswith("safe")))
+    return models
 
 
 def tally_of(texts: Iterable[str]) -> dict:

@@ -186,6 +186,12 @@ class Suites(unittest.TestCase):
         self.assertEqual([model.claim for model in models], ["none", "kicked_list", "none", "none", "kicked_list"])
         self.assertEqual(models[1], experiments.Model(True, "bound_pn", "kicked_list", "deferred", 2, "none", 5, True))
         self.assertFalse(models[2].safe)
+        self.assertEqual(experiments.models_of(""), [])
+        more = MODELS.replace("  fault ", " strict  fault ")
+        more = re.sub(r"0  (none|cull_head) ", r"0  1  \1 ", more)
+        self.assertEqual(experiments.models_of(more), models)
+        with self.assertRaises(ExperimentError):
+            experiments.models_of("a b c\nPASS 1 2 3\n")
 
     def test_kick_vs_cull(self) -> None:
         finding = experiments.judge_kick_vs_cull({"cmwq2_interleave": KTAP, "model": MODELS})
