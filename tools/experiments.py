@@ -334,6 +334,7 @@ class Model:
     claim: str
     wake: str
     min_idle: int
+    strict: bool        # whether it is enough that a kicked worker is reaped
     fault: str
     states: int
     safe: bool
@@ -346,10 +347,10 @@ def models_of(text: str) -> list:
     for line in lines:
         passed, *words = line.split(None, len(names.split()))
         row = dict(zip(names.split(), words))
-        if not {"pool", "claim", "wake", "min_idle", "fault", "states", "verdict"} <= set(row):
+        if not {"pool", "claim", "wake", "min_idle", "strict", "fault", "states", "verdict"} <= set(row):
             raise ExperimentError(f"the model's table has another form: {line}")
-        models.append(Model(passed == "PASS", row["pool"], row["claim"], row["wake"], int(row["min_idle"]), row["fault"],
-                            int(row["states"]), row["verdict"].startswith("safe")))
+        models.append(Model(passed == "PASS", row["pool"], row["claim"], row["wake"], int(row["min_idle"]),
+                            row["strict"] != "0", row["fault"], int(row["states"]), row["verdict"].startswith("safe;")))
     return models
 
 
@@ -365,26 +366,34 @@ def tally_of(texts: Iterable[str]) -> dict:
 
 
 def _modelled(models: list) -> list:
-    """Cells of one row: how many models, their states, how many lose something."""
-    if not models:
-        return ["-", "-", "-"]
-    return [len(models), sum(model.states for model in models), sum(not model.safe for model in models)]
+    """Cells of one row: how many models, their states, how many lose something, whether a kicked worker is reaped."""
+    plain, strict = ([model for model in models if model.strict == wanted] for wanted in (False, True))
+    reaped = "-" if not strict else "no" if all(model.safe for model in strict) else "yes"
+    if not plain:
+        return ["-", "-", "-", reaped]
+    return [len(plain), sum(model.states for model in plain), sum(not model.safe for model in plain), reaped]
+
+
+def _listed(models: Iterable[Model]) -> str:
+    return ", ".join(sorted({f"{model.claim} {model.wake}" for model in models if not model.safe})) or "none"
 
 
 def _what_the_model_says(models: list) -> str:
     if not models:
         return "the model was not run"
-    real = [model for model in models if model.fault == "none" and model.min_idle >= 2]
-    fewer = [model for model in models if model.fault == "none" and model.min_idle < 2]
-    head = sorted({model.claim for model in models if model.fault == "cull_head" and not model.safe})
-    return (f"of {len(real)} models with two idle workers left {sum(not model.safe for model in real)} lose an item, of "
-            f"{len(fewer)} with fewer {sum(not model.safe for model in fewer)}; if culling were from the head, the "
-            f"claims that lose one are: {', '.join(head) or 'none of those tried'}")
+    sound = [model for model in models if model.fault == "none"]
+    real = [model for model in sound if model.min_idle >= 2 and not model.strict]
+    fewer = [model for model in sound if model.min_idle < 2 and not model.strict]
+    return (f"of {len(real)} models that leave two idle workers {sum(not model.safe for model in real)} lose or starve an item, of "
+            f"{len(fewer)} that leave fewer {sum(not model.safe for model in fewer)}. The kicked worker itself can be "
+            f"reaped, its item going to another, under: {_listed(model for model in sound if model.strict)}. If culling "
+            f"were from the head, an item would be lost under: "
+            f"{_listed(model for model in models if model.fault == 'cull_head')}")
 
 
 def judge_kick_vs_cull(results: dict) -> Finding:
     """Forced schedules on one side, the model on the other."""
-    models = models_of(results.get("model", ""))
+    models = [model for text in results.get("model", []) for model in models_of(text)]
     tally = tally_of(text for name, text in results.items() if name != "model")
     real = [model for model in models if model.fault == "none" and model.min_idle >= 2]
     keys = sorted({key[:2] for key in tally} | {(model.claim, model.wake) for model in real},
@@ -398,7 +407,8 @@ def judge_kick_vs_cull(results: dict) -> Finding:
         rows.append((*key, *cells, *_modelled([model for model in real if (model.claim, model.wake) == key])))
     forced, bad = (sum(each[i] for each in tally.values()) for i in (0, 1))
     failed = not tally or bool(bad) or any(not model.expected for model in models)
-    return Finding(("claim", "wake", "bound: failed", "unbound: failed", "models", "states", "lose an item"), rows,
+    return Finding(("claim", "wake", "bound: failed", "unbound: failed", "models", "states", "lose or starve one",
+                    "kicked one reaped"), rows,
                    f"Of {forced} forced schedules {bad} failed; {_what_the_model_says(models)}.", failed=failed)
 
 

@@ -147,14 +147,16 @@ ok 1 cmwq2_switch
 
 
 MODELS = """\
-      pool     claim        wake       min_idle workers timeouts switches  fault              states seconds  verdict
-PASS  unbound  none         locked            2       3      any        0  none              1234567    12.3  safe; every item runs
-PASS  bound_pn kicked_list  deferred          2       3      any        0  none                    5     0.1  safe; every item runs
-PASS  unbound  none         deferred          0       3        1        0  none                    7     0.1  an item is stranded
-PASS  unbound  none         deferred          2       3      any        0  cull_head               7     0.1  an item is stranded
-PASS  unbound  kicked_list  deferred          2       3      any        0  cull_head               7     0.1  safe; every item runs
+      pool     claim        wake       min_idle workers timeouts switches strict  fault          states seconds  verdict
+PASS  unbound  none         locked            2       3      any        0      0  none          1234567    12.3  safe; every item runs
+PASS  bound_pn kicked_list  deferred          2       3      any        0      0  none                5     0.1  safe; every item runs
+PASS  unbound  none         deferred          0       3        1        0      0  none                7     0.1  reaps worker 0
+PASS  unbound  none         locked            2       3        1        0      1  none                7     0.1  reaps worker 0
+PASS  unbound  kicked_list  deferred          2       3        1        0      1  none                7     0.1  safe; every item runs
+PASS  unbound  none         deferred          2       3      any        0      0  cull_head           7     0.1  reaps worker 0
+PASS  unbound  kicked_list  deferred          2       3      any        0      0  cull_head           7     0.1  safe; every item runs
 
-unbound none deferred 0 3 1 0 none
+unbound none deferred 0 3 1 0 0 none
     1  W1: sleeps
 """
 
@@ -183,29 +185,30 @@ class Suites(unittest.TestCase):
 
     def test_models(self) -> None:
         models = experiments.models_of(MODELS)
-        self.assertEqual([model.claim for model in models], ["none", "kicked_list", "none", "none", "kicked_list"])
-        self.assertEqual(models[1], experiments.Model(True, "bound_pn", "kicked_list", "deferred", 2, "none", 5, True))
-        self.assertFalse(models[2].safe)
+        self.assertEqual([model.claim for model in models], ["none", "kicked_list", "none", "none", "kicked_list", "none",
+                                                             "kicked_list"])
+        self.assertEqual(models[1], experiments.Model(True, "bound_pn", "kicked_list", "deferred", 2, False, "none", 5,
+                                                      True))
+        self.assertEqual([model.safe for model in models], [True, True, False, False, True, False, True])
+        self.assertTrue(models[3].strict)
         self.assertEqual(experiments.models_of(""), [])
-        more = MODELS.replace("  fault ", " strict  fault ")
-        more = re.sub(r"0  (none|cull_head) ", r"0  1  \1 ", more)
-        self.assertEqual(experiments.models_of(more), models)
         with self.assertRaises(ExperimentError):
             experiments.models_of("a b c\nPASS 1 2 3\n")
 
     def test_kick_vs_cull(self) -> None:
-        finding = experiments.judge_kick_vs_cull({"cmwq2_interleave": KTAP, "model": MODELS})
+        finding = experiments.judge_kick_vs_cull({"cmwq2_interleave": KTAP, "model": [MODELS]})
         self.assertTrue(finding.failed)
-        self.assertIn(("none", "locked", "0 of 2", "-", 1, 1234567, 0), finding.rows)
-        self.assertIn(("kicked_list", "deferred", "-", "1 of 1", 1, 5, 0), finding.rows)
-        self.assertIn("of 2 models with two idle workers left 0 lose an item, of 1 with fewer 1", finding.conclusion)
-        self.assertIn("claims that lose one are: none.", finding.conclusion)
+        self.assertIn(("none", "locked", "0 of 2", "-", 1, 1234567, 0, "yes"), finding.rows)
+        self.assertIn(("kicked_list", "deferred", "-", "1 of 1", 1, 5, 0, "no"), finding.rows)
+        self.assertIn("of 2 models that leave two idle workers 0 lose or starve an item, of 1 that leave fewer 1", finding.conclusion)
+        self.assertIn("its item going to another, under: none locked. If", finding.conclusion)
+        self.assertIn("would be lost under: none deferred.", finding.conclusion)
 
     def test_kick_vs_cull_passes(self) -> None:
         good = KTAP.replace("not ok", "ok")
-        self.assertFalse(experiments.judge_kick_vs_cull({"cmwq2_interleave": good, "model": MODELS}).failed)
+        self.assertFalse(experiments.judge_kick_vs_cull({"cmwq2_interleave": good, "model": [MODELS]}).failed)
         self.assertTrue(experiments.judge_kick_vs_cull({"cmwq2_interleave": good, "model":
-                                                        MODELS.replace("PASS", "FAIL", 1)}).failed)
+                                                        [MODELS.replace("PASS", "FAIL", 1)]}).failed)
         self.assertTrue(experiments.judge_kick_vs_cull({}).failed)
 
 
