@@ -22,6 +22,8 @@ BURSTS = (1, 2, 4, 8, 16, 64)
 COSTS_US = (0, 1, 5, 20)
 RESCUES = ("slurp", "cursor", "restart")
 PENDING = (1000, 10000, 100000)
+# Items whose rescue is timed with few and with many of others ahead.
+OWN = 10000
 SWITCHES = 10000
 RESAMPLES = 2000
 
@@ -257,27 +259,40 @@ def growth(small: float, large: float, factor: float) -> float:
     return math.log(large / small) / math.log(factor)
 
 
+def _rescue_step(rescue: str, count: int) -> str:
+    """Without a cursor the largest takes minutes, so that it is run by itself."""
+    return f"{count}-restart" if rescue == "restart" and count == PENDING[-1] else str(count)
+
+
 def judge_rescuer(steps: dict) -> Finding:
     """Time to rescue N items among N of others."""
     rows, powers = [], {}
     for rescue in RESCUES:
-        name, spans = engine(rescue=rescue), []
-        for count in PENDING:
-            spans.append(spread(values_of(steps[str(count)], name, "rescue_ns")))
+        spans = [spread(values_of(steps[_rescue_step(rescue, count)], engine(rescue=rescue), "rescue_ns"))
+                 for count in PENDING]
         powers[rescue] = growth(spans[0].median, spans[-1].median, PENDING[-1] / PENDING[0])
-        each = [span.median / count for span, count in zip(spans, PENDING)]
         rows.append((rescue, *(f"{span.median / 1e6:.2f} [{span.low / 1e6:.2f}..{span.high / 1e6:.2f}]"
-                               for span in spans), f"{each[-1] / each[0]:.2f}", f"{powers[rescue]:.2f}"))
+                               for span in spans), f"{powers[rescue]:.2f}"))
     said = ", ".join(f"{rescue} {power:.2f}" for rescue, power in powers.items())
-    return Finding(("rescue", *(f"N={count} ms" for count in PENDING), "per item, largest to smallest", "power of N"),
-                   rows, f"Time grows with N to the power of: {said} (1 is linear, 2 quadratic).", powers)
+    few, many = (median_of(steps[f"ahead-{count}"], engine(rescue="cursor"), "rescue_ns")
+                 for count in (PENDING[0], PENDING[-1]))
+    return Finding(("rescue", *(f"N={count} ms" for count in PENDING), "power of N"), rows,
+                   f"Time grows with N to the power of: {said} (1 is linear, 2 quadratic). With {PENDING[-1]} items of "
+                   f"others ahead instead of {PENDING[0]}, {OWN} items under cursor take {many / few:.2f} times as long.",
+                   {**powers, "ahead": many / few})
 
 
 def rescuer_steps() -> list:
-    """So few rounds that N without a cursor is done in a minute."""
-    engines = ",".join(engine(rescue=rescue) for rescue in RESCUES)
-    return [f"{count} workload=rescue queue=percpu engines={engines} items={count} foreign={count} "
-            f"rounds={5 if count < PENDING[-1] else 3}" for count in PENDING]
+    """All of them under each policy, then what is ahead of as many items."""
+    def step(name: str, rescues: Iterable[str], own: int, ahead: int, rounds: int) -> str:
+        engines = ",".join(engine(rescue=rescue) for rescue in rescues)
+        return f"{name} workload=rescue queue=percpu engines={engines} items={own} foreign={ahead} rounds={rounds}"
+
+    largest = PENDING[-1]
+    return [*(step(str(count), RESCUES, count, count, 5) for count in PENDING[:-1]),
+            step(str(largest), ("slurp", "cursor"), largest, largest, 5),
+            step(f"{largest}-restart", ("restart",), largest, largest, 2),
+            *(step(f"ahead-{count}", ("cursor",), OWN, count, 9) for count in (PENDING[0], largest))]
 
 
 # --- suites

@@ -121,11 +121,18 @@ class WakeupCost(unittest.TestCase):
 class Rescuer(unittest.TestCase):
     def test_judge(self) -> None:
         powers = {"slurp": 1, "cursor": 1, "restart": 2}
-        steps = {str(count): document({experiments.engine(rescue=rescue): {"rescue_ns": 1000 * count ** powers[rescue]}
-                                       for rescue in RESCUES}, rounds=3) for count in PENDING}
+        steps: dict = {}
+        for line in EXPERIMENTS["rescuer"].steps:
+            words = dict(word.split("=", 1) for word in line.split()[1:])
+            engines = {name: {"rescue_ns": 1000 * int(words["items"]) ** powers[name.partition("=")[2]]}
+                       for name in words["engines"].split(",")}
+            steps[line.split()[0]] = document(engines, rounds=int(words["rounds"]))
         finding = experiments.judge_rescuer(steps)
         self.assertIn("slurp 1.00, cursor 1.00, restart 2.00", finding.conclusion)
-        self.assertEqual(finding.rows[2][-2:], ("100.00", "2.00"))
+        self.assertIn("10000 items under cursor take 1.00 times as long", finding.conclusion)
+        self.assertEqual(finding.rows[2][-1], "2.00")
+        self.assertEqual(len(finding.rows), len(RESCUES))
+        self.assertEqual(finding.rows[0][1], f"{PENDING[0] / 1000:.2f} [1.00..1.00]")
 
 
 KTAP = """\
