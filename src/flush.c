@@ -59,11 +59,11 @@ static bool cmwq2_color_pwqs(struct cmwq2_wq *wq, int watch, int paint)
 	list_for_each_entry(pwq, &wq->pwqs, pwqs_node) {
 		if (pwq->pool != locked) {
 			if (locked) {
-				raw_spin_unlock_irq(&locked->lock);
+				cmwq2_pool_unlock_irq(locked);
 				cmwq2_point(CMWQ2_POINT_COLORING, locked);
 			}
 			locked = pwq->pool;
-			raw_spin_lock_irq(&locked->lock);
+			cmwq2_pool_lock_irq(locked);
 		}
 		if (watch >= 0)
 			cmwq2_pwq_watch(pwq, watch);
@@ -71,7 +71,7 @@ static bool cmwq2_color_pwqs(struct cmwq2_wq *wq, int watch, int paint)
 			pwq->work_color = paint;
 	}
 	if (locked)
-		raw_spin_unlock_irq(&locked->lock);
+		cmwq2_pool_unlock_irq(locked);
 
 	return watch >= 0 && !atomic_dec_and_test(&wq->nr_pwqs_to_flush);
 }

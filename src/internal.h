@@ -195,9 +195,11 @@ struct cmwq2_pool {
 	struct cmwq2_lock_counters {
 		unsigned long	acquired;
 		unsigned long	contended;
+		unsigned long	long_holds;
 		unsigned long	picks;
 		u64		held;
 		u64		held_max;
+		u64		long_held;
 		u64		wait;
 		u64		wait_max;
 		u64		pick;

@@ -79,9 +79,12 @@ struct cmwq2_pool_stats {
  * @contended: of these times it was waited for
  * @held_ns: time from taking to dropping it
  * @held_max_ns: the longest of these
+ * @long_holds: times it was held for longer than about 100 us, as when the
+ *	machine under this one took the CPU away
+ * @long_held_ns: of @held_ns the part of these
  * @wait_ns: time it was waited for
  * @wait_max_ns: the longest of these
- * @picks: times a worker was picked and claimed
+ * @picks: times a worker was picked and claimed, in less time than that
  * @pick_ns: time that took, the wakeup not included; the clock is part of it
  *
  * A pool that goes takes its counts along.
@@ -91,6 +94,8 @@ struct cmwq2_lock_stats {
 	unsigned long	contended;
 	u64		held_ns;
 	u64		held_max_ns;
+	unsigned long	long_holds;
+	u64		long_held_ns;
 	u64		wait_ns;
 	u64		wait_max_ns;
 	unsigned long	picks;
