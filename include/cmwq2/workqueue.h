@@ -81,8 +81,9 @@ enum cmwq2_work_bits {
  * @entry: on a pool's or a pwq's list while queued
  * @func: called in a worker's context, may sleep unless the queue is a BH one,
  *	may free the item
- * @queued_at: jiffies of the queueing it is pending for, for tools that tell
- *	an item's age; the kernel's work_struct has no such field
+ * @queued_at: jiffies of the queueing it is pending for, the lower half, for
+ *	tools that tell an item's age; the kernel's work_struct has no such field
+ * @ready_at: for src/latency.c: when it became ready to run, 0 unless measured
  * @lockdep_map: held while the function runs and by who waits for that
  *
  * A type of its own, so that handing an item to the wrong one of the two APIs
@@ -92,7 +93,8 @@ struct cmwq2_work {
 	atomic_long_t		data;
 	struct list_head	entry;
 	cmwq2_work_func_t	func;
-	unsigned long		queued_at;
+	u32			queued_at;
+	u32			ready_at;
 #ifdef CONFIG_LOCKDEP
 	struct lockdep_map	lockdep_map;
 #endif
