@@ -65,17 +65,17 @@ static u64 cmwq2_latency_clock(void)
 #define CMWQ2_READY_WAITED	BIT(0)
 #define CMWQ2_READY_JIFFIES	(200 * HZ)
 /* The clock may step back a little between CPUs: 4 ms. */
-#define CMWQ2_READY_SKEW	(4 * NSEC_PER_MSEC >> CMWQ2_READY_SHIFT)
+#define CMWQ2_READY_SKEW	((u32)(4 * NSEC_PER_MSEC) >> CMWQ2_READY_SHIFT)
 
 static u32 cmwq2_ready_stamp(u64 now)
 {
-	return ((u32)(now >> CMWQ2_READY_SHIFT) & ~CMWQ2_READY_WAITED) ?: 2;
+	return ((u32)(now >> CMWQ2_READY_SHIFT) & ~(u32)CMWQ2_READY_WAITED) ?: 2;
 }
 
 /* Nanoseconds up to @now of an item stamped @ready_at and queued at @queued_at. */
 static u64 cmwq2_ready_for(u32 queued_at, u32 ready_at, u64 now)
 {
-	u32 units = (u32)(now >> CMWQ2_READY_SHIFT) - (ready_at & ~CMWQ2_READY_WAITED);
+	u32 units = (u32)(now >> CMWQ2_READY_SHIFT) - (ready_at & ~(u32)CMWQ2_READY_WAITED);
 	u32 age = (u32)jiffies - queued_at;
 
 	if (unlikely(age > CMWQ2_READY_JIFFIES && !(ready_at & CMWQ2_READY_WAITED)))
