@@ -202,7 +202,7 @@ struct cmwq2_pool {
  */
 struct cmwq2_worker_times {
 	u32			period;		/* K: of measuring, when the item was taken */
-	u32			queued_at;	/* K: the item's */
+	u32			queued_jiffies;	/* K: the item's */
 	u32			ready_at;	/* K: the item's */
 	u64			start;		/* S: its function was called */
 	u64			picked_at;	/* L: first time since it was idle, or 0 */

@@ -72,11 +72,11 @@ static u32 cmwq2_ready_stamp(u64 now)
 	return ((u32)(now >> CMWQ2_READY_SHIFT) & ~(u32)CMWQ2_READY_WAITED) ?: 2;
 }
 
-/* Nanoseconds up to @now of an item stamped @ready_at and queued at @queued_at. */
-static u64 cmwq2_ready_for(u32 queued_at, u32 ready_at, u64 now)
+/* Nanoseconds up to @now of an item stamped @ready_at and queued at @queued_jiffies. */
+static u64 cmwq2_ready_for(u32 queued_jiffies, u32 ready_at, u64 now)
 {
 	u32 units = (u32)(now >> CMWQ2_READY_SHIFT) - (ready_at & ~(u32)CMWQ2_READY_WAITED);
-	u32 age = (u32)jiffies - queued_at;
+	u32 age = (u32)jiffies - queued_jiffies;
 
 	if (unlikely(age > CMWQ2_READY_JIFFIES && !(ready_at & CMWQ2_READY_WAITED)))
 		return (u64)age * TICK_NSEC;
@@ -108,7 +108,7 @@ void __cmwq2_latency_activated(struct cmwq2_pwq *pwq, struct cmwq2_work *work)
 	if (!work->ready_at)
 		return;
 	cmwq2_latency_count(pwq, CMWQ2_LATENCY_ACTIVATE,
-			    cmwq2_ready_for(work->queued_at, work->ready_at, now));
+			    cmwq2_ready_for(work->queued_jiffies, work->ready_at, now));
 	work->ready_at = cmwq2_ready_stamp(now) | CMWQ2_READY_WAITED;
 }
 
@@ -134,7 +134,7 @@ void __cmwq2_latency_woken(struct task_struct *task)
 void __cmwq2_latency_taken(struct cmwq2_worker *worker, struct cmwq2_work *work)
 {
 	worker->times.period = READ_ONCE(cmwq2_latency_period);
-	worker->times.queued_at = work->queued_at;
+	worker->times.queued_jiffies = work->queued_jiffies;
 	worker->times.ready_at = work->ready_at;
 }
 
@@ -196,7 +196,7 @@ void __cmwq2_latency_end(struct cmwq2_worker *worker)
 
 	if (!cmwq2_is_measured(worker))
 		return;
-	ready_for = cmwq2_ready_for(times->queued_at, times->ready_at, times->start);
+	ready_for = cmwq2_ready_for(times->queued_jiffies, times->ready_at, times->start);
 	if (times->picked_at >= READ_ONCE(cmwq2_latency_since))
 		cmwq2_latency_count_woken(worker, ready_for);
 	else

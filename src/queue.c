@@ -25,7 +25,7 @@ void cmwq2_insert_work(struct cmwq2_pwq *pwq, struct cmwq2_work *work,
 		       struct list_head *head, unsigned long flags)
 {
 	cmwq2_debug_activate(work);
-	work->queued_at = jiffies;
+	work->queued_jiffies = jiffies;
 	work->ready_at = 0;
 	cmwq2_work_on_pwq(work, pwq, flags);
 	list_add_tail(&work->entry, head);

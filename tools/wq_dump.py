@@ -199,7 +199,7 @@ def collect_item(ctx: Context, work: Any) -> Dict[str, Any]:
     kind = cmwq2.work_kind(work)
     pwq = cmwq2.work_pwq(work)
     data = cmwq2.work_data(work)
-    queued_at = work.queued_at.value_()
+    queued_at = work.queued_jiffies.value_()
     return {
         "address": hex(work),
         "kind": kind,
