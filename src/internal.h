@@ -185,6 +185,7 @@ struct cmwq2_pool {
 	} lock_stat;				/* L: in ticks, see lock.h */
 
 	struct cmwq2_latency	*latency;	/* L: see latency.h, or NULL */
+	u64			latency_now;	/* L: clock at the last queueing, if measured */
 
 	struct list_head	workers;	/* A */
 	struct ida		worker_ida;	/* numbers in thread names */

@@ -232,7 +232,7 @@ bool cmwq2_kick_pool_pick(struct cmwq2_pool *pool, enum cmwq2_kicker who,
 		return false;
 
 	pool->stat.kicks++;
-	cmwq2_latency_picked(worker);
+	cmwq2_latency_picked(worker, who == CMWQ2_KICK_ENQUEUE);
 	trace_cmwq2_kick(pool, worker);
 	if (pool->flags & CMWQ2_POOL_BH) {
 		cmwq2_bh_kick(pool);

@@ -85,37 +85,53 @@ static u64 cmwq2_ready_for(u32 queued_jiffies, u32 ready_at, u64 now)
 	return (u64)units << CMWQ2_READY_SHIFT;
 }
 
-static void cmwq2_latency_count(struct cmwq2_pwq *pwq, enum cmwq2_latency_stage stage, u64 ns)
+/* The two tables an item is counted in, either of which may be missing. */
+struct cmwq2_latency_pair {
+	struct cmwq2_latency	*pool;
+	struct cmwq2_latency	*pwq;
+};
+
+static struct cmwq2_latency_pair cmwq2_latency_pair(struct cmwq2_pwq *pwq)
+{
+	return (struct cmwq2_latency_pair) { .pool = pwq->pool->latency, .pwq = pwq->latency };
+}
+
+static __always_inline void cmwq2_latency_count(struct cmwq2_latency_pair to,
+						enum cmwq2_latency_stage stage, u64 ns)
 {
 	int bucket = min(fls64(ns), CMWQ2_LATENCY_BUCKETS - 1);
 
-	if (likely(pwq->pool->latency))
-		pwq->pool->latency->count[stage][bucket]++;
-	if (likely(pwq->latency))
-		pwq->latency->count[stage][bucket]++;
+	if (likely(to.pool))
+		to.pool->count[stage][bucket]++;
+	if (likely(to.pwq))
+		to.pwq->count[stage][bucket]++;
 }
 
-void __cmwq2_latency_queued(struct cmwq2_work *work)
+void __cmwq2_latency_queued(struct cmwq2_pool *pool, struct cmwq2_work *work)
 {
-	work->ready_at = cmwq2_ready_stamp(cmwq2_latency_clock());
+	pool->latency_now = cmwq2_latency_clock();
+	work->ready_at = cmwq2_ready_stamp(pool->latency_now);
 }
 
 /* Counted here for want of another stamp, so also if it is cancelled afterwards. */
 void __cmwq2_latency_activated(struct cmwq2_pwq *pwq, struct cmwq2_work *work)
 {
-	u64 now = cmwq2_latency_clock();
+	u64 now;
 
 	if (!work->ready_at)
 		return;
-	cmwq2_latency_count(pwq, CMWQ2_LATENCY_ACTIVATE,
+	now = cmwq2_latency_clock();
+	cmwq2_latency_count(cmwq2_latency_pair(pwq), CMWQ2_LATENCY_ACTIVATE,
 			    cmwq2_ready_for(work->queued_jiffies, work->ready_at, now));
 	work->ready_at = cmwq2_ready_stamp(now) | CMWQ2_READY_WAITED;
 }
 
-void __cmwq2_latency_picked(struct cmwq2_worker *worker)
+/* Who queues has just looked at the clock. */
+void __cmwq2_latency_picked(struct cmwq2_worker *worker, bool queueing)
 {
 	if (worker->times.picked_at < READ_ONCE(cmwq2_latency_since))
-		WRITE_ONCE(worker->times.picked_at, cmwq2_latency_clock());
+		WRITE_ONCE(worker->times.picked_at,
+			   queueing ? worker->pool->latency_now : cmwq2_latency_clock());
 }
 
 /*
@@ -169,7 +185,8 @@ void __cmwq2_latency_start(struct cmwq2_worker *worker)
  * The time since the item was ready, in three parts. It may be younger than the
  * pick, and then was never without a worker on its way.
  */
-static void cmwq2_latency_count_woken(struct cmwq2_worker *worker, u64 ready_for)
+static void cmwq2_latency_count_woken(struct cmwq2_worker *worker, struct cmwq2_latency_pair to,
+				      u64 ready_for)
 {
 	struct cmwq2_worker_times *times = &worker->times;
 	u64 woken_at = READ_ONCE(times->woken_at);
@@ -180,11 +197,10 @@ static void cmwq2_latency_count_woken(struct cmwq2_worker *worker, u64 ready_for
 	picked_for = min(times->start - min(times->start, times->picked_at), ready_for);
 	woken_for = min(times->start - min(times->start, woken_at), picked_for);
 
-	cmwq2_latency_count(worker->current_pwq, CMWQ2_LATENCY_PICK, ready_for - picked_for);
+	cmwq2_latency_count(to, CMWQ2_LATENCY_PICK, ready_for - picked_for);
 	if (worker->task)
-		cmwq2_latency_count(worker->current_pwq, CMWQ2_LATENCY_WAKE,
-				    picked_for - woken_for);
-	cmwq2_latency_count(worker->current_pwq, CMWQ2_LATENCY_START, woken_for);
+		cmwq2_latency_count(to, CMWQ2_LATENCY_WAKE, picked_for - woken_for);
+	cmwq2_latency_count(to, CMWQ2_LATENCY_START, woken_for);
 	/* What it runs next it was not woken for. */
 	WRITE_ONCE(times->picked_at, 0);
 }
@@ -192,16 +208,18 @@ static void cmwq2_latency_count_woken(struct cmwq2_worker *worker, u64 ready_for
 void __cmwq2_latency_end(struct cmwq2_worker *worker)
 {
 	struct cmwq2_worker_times *times = &worker->times;
-	u64 now = cmwq2_latency_clock(), ready_for;
+	struct cmwq2_latency_pair to = cmwq2_latency_pair(worker->current_pwq);
+	u64 now, ready_for;
 
 	if (!cmwq2_is_measured(worker))
 		return;
+	now = cmwq2_latency_clock();
 	ready_for = cmwq2_ready_for(times->queued_jiffies, times->ready_at, times->start);
 	if (times->picked_at >= READ_ONCE(cmwq2_latency_since))
-		cmwq2_latency_count_woken(worker, ready_for);
+		cmwq2_latency_count_woken(worker, to, ready_for);
 	else
-		cmwq2_latency_count(worker->current_pwq, CMWQ2_LATENCY_TAKEN, ready_for);
-	cmwq2_latency_count(worker->current_pwq, CMWQ2_LATENCY_END, now - min(now, times->start));
+		cmwq2_latency_count(to, CMWQ2_LATENCY_TAKEN, ready_for);
+	cmwq2_latency_count(to, CMWQ2_LATENCY_END, now - min(now, times->start));
 }
 
 /* A new pool, not known to others yet. Context: cmwq2_pool_mutex held. */

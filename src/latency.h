@@ -11,9 +11,9 @@
 
 DECLARE_STATIC_KEY_FALSE(cmwq2_latency_key);
 
-void __cmwq2_latency_queued(struct cmwq2_work *work);
+void __cmwq2_latency_queued(struct cmwq2_pool *pool, struct cmwq2_work *work);
 void __cmwq2_latency_activated(struct cmwq2_pwq *pwq, struct cmwq2_work *work);
-void __cmwq2_latency_picked(struct cmwq2_worker *worker);
+void __cmwq2_latency_picked(struct cmwq2_worker *worker, bool queueing);
 void __cmwq2_latency_woken(struct task_struct *task);
 void __cmwq2_latency_taken(struct cmwq2_worker *worker, struct cmwq2_work *work);
 void __cmwq2_latency_start(struct cmwq2_worker *worker);
@@ -27,10 +27,10 @@ struct seq_file;
 void cmwq2_latency_show(struct seq_file *m);
 
 /* On a list now, active or not; not called for barriers. Context: pool->lock held. */
-static inline void cmwq2_latency_queued(struct cmwq2_work *work)
+static inline void cmwq2_latency_queued(struct cmwq2_pool *pool, struct cmwq2_work *work)
 {
 	if (static_branch_unlikely(&cmwq2_latency_key))
-		__cmwq2_latency_queued(work);
+		__cmwq2_latency_queued(pool, work);
 }
 
 /* It was inactive. Context: pwq->pool->lock held. */
@@ -40,11 +40,14 @@ static inline void cmwq2_latency_activated(struct cmwq2_pwq *pwq, struct cmwq2_w
 		__cmwq2_latency_activated(pwq, work);
 }
 
-/* To be woken, or picked again. Context: pool->lock held. */
-static inline void cmwq2_latency_picked(struct cmwq2_worker *worker)
+/*
+ * To be woken, or picked again; @queueing: since cmwq2_latency_queued() the lock was
+ * held. Context: pool->lock held.
+ */
+static inline void cmwq2_latency_picked(struct cmwq2_worker *worker, bool queueing)
 {
 	if (static_branch_unlikely(&cmwq2_latency_key))
-		__cmwq2_latency_picked(worker);
+		__cmwq2_latency_picked(worker, queueing);
 }
 
 /* About to be woken. Context: RCU read-side section, or pool->lock held. */

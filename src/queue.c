@@ -123,7 +123,7 @@ static void cmwq2_insert_and_pick(struct cmwq2_pwq *pwq, struct cmwq2_work *work
 	pwq->nr_in_flight[pwq->work_color]++;
 	if (!list_empty(&pwq->inactive) || !cmwq2_pwq_try_activate(pwq, false)) {
 		cmwq2_insert_work(pwq, work, &pwq->inactive, flags | CMWQ2_WORK_INACTIVE);
-		cmwq2_latency_queued(work);
+		cmwq2_latency_queued(pool, work);
 		return;
 	}
 
@@ -131,7 +131,7 @@ static void cmwq2_insert_and_pick(struct cmwq2_pwq *pwq, struct cmwq2_work *work
 	if (list_empty(&pool->worklist))
 		pool->progress_at = jiffies;
 	cmwq2_insert_work(pwq, work, &pool->worklist, flags);
-	cmwq2_latency_queued(work);
+	cmwq2_latency_queued(pool, work);
 	cmwq2_sched_order_insert();
 	cmwq2_kick_pool_pick(pool, CMWQ2_KICK_ENQUEUE, wl);
 }

@@ -46,8 +46,8 @@ Pools
   vain%     of 100 wakeups of workers those that found nothing to do; - : not known
   made      workers created        culled  workers removed for idleness
   mayday    calls for rescuers
-  lock/s    times the pool's lock was taken; cont%: of 100 those that had to wait.
-            Counted while /sys/module/cmwq2/parameters/lock_stat is Y, else "-"
+  locks     times a second that the pool's lock was taken; cont%: of 100 those that
+            had to wait. Counted while lock_stat=Y, a parameter of the module
 
 JSON: one object a line. workqueues and pools are lists of objects with what names
 them, what is so now, "total" since the module was loaded and "delta" since the
@@ -192,8 +192,8 @@ def line(cells: Iterable[str], widths: Iterable[int]) -> str:
 
 QUEUE_TITLES = "workqueue items/s flight cpu% hogs wakeups moved mayday rescued".split()
 QUEUE_WIDTHS = (24, 8, 7, 6, 6, 8, 6, 7, 8)
-POOL_TITLES = "pool cpus run busy/all kicks/s redund% vain% made culled mayday lock/s cont%".split()
-POOL_WIDTHS = (4, 8, 4, 9, 8, 8, 6, 6, 7, 7, 7, 6)
+POOL_TITLES = "pool cpus run busy/all kicks/s redund% vain% made culled mayday locks cont%".split()
+POOL_WIDTHS = (4, 8, 4, 10, 8, 8, 6, 6, 7, 7, 6, 6)
 assert max(sum(QUEUE_WIDTHS), sum(POOL_WIDTHS)) <= COLUMNS
 
 

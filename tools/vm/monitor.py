@@ -12,7 +12,7 @@ from common import ROOT, Problem, shown
 
 SCRIPT = ROOT / "tools/wq_monitor.py"
 # Enough rounds to outlast drgn's start and two intervals.
-LOAD = "engines=cmwq2:mainline-7.3 items=20000 rounds=20"
+LOAD = "engines=cmwq2:mainline-7.3 items=20000 rounds=10"
 COUNT = 2
 
 
