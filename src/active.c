@@ -13,6 +13,7 @@
 
 #include <trace/events/cmwq2.h>
 
+#include "latency.h"
 #include "work.h"
 
 /* The counter that @pwq shares with others, or NULL for a bound queue. */
@@ -101,6 +102,7 @@ static void cmwq2_activate_first(struct cmwq2_pwq *pwq)
 		pwq->pool->progress_at = jiffies;
 	cmwq2_move_linked(work, &pwq->pool->worklist, NULL);
 	trace_cmwq2_activate_work(pwq, work);
+	cmwq2_latency_activated(pwq, work);
 	atomic_long_andnot(CMWQ2_WORK_INACTIVE, &work->data);
 	cmwq2_sched_order_insert();
 }

@@ -14,7 +14,7 @@
 
 #include <trace/events/cmwq2.h>
 
-#include "internal.h"
+#include "latency.h"
 
 /* A manager is idle in all but name: it works on no item. */
 static bool cmwq2_too_many_workers(struct cmwq2_pool *pool)
@@ -34,6 +34,7 @@ void cmwq2_worker_enter_idle(struct cmwq2_worker *worker)
 	pool->nr_idle++;
 	worker->flags |= CMWQ2_WORKER_IDLE;
 	worker->last_active = jiffies;
+	cmwq2_latency_idle(worker);
 	trace_cmwq2_worker_idle(pool, worker);
 
 	if (!timer_pending(&pool->idle_timer) && cmwq2_too_many_workers(pool))

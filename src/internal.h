@@ -206,6 +206,9 @@ struct cmwq2_pool {
 		u64		held_since;	/* or 0: this time is not counted */
 	} lock_stat;				/* L: in ticks, see lock.h */
 
+	struct cmwq2_latency	*latency;	/* L: see latency.h, or NULL */
+	u64			latency_now;	/* L: clock at the last queueing, if measured */
+
 	struct list_head	workers;	/* A */
 	struct ida		worker_ida;	/* numbers in thread names */
 	struct hlist_node	hash_node;	/* PL: unbound pools by attributes */
@@ -213,6 +216,20 @@ struct cmwq2_pool {
 	struct rcu_head		rcu;
 
 	DECLARE_HASHTABLE(busy_hash, CMWQ2_BUSY_HASH_BITS); /* L: by current_work */
+};
+
+/*
+ * What a worker knows of the item it runs, for latency.c, in ns. @woken_at is
+ * written without a lock by who wakes it, which may be late, and then means
+ * nothing: it is older than the next @picked_at.
+ */
+struct cmwq2_worker_times {
+	u32			period;		/* K: of measuring, when the item was taken */
+	u32			queued_jiffies;	/* K: the item's */
+	u32			ready_at;	/* K: the item's */
+	u64			start;		/* S: its function was called */
+	u64			picked_at;	/* L: first time since it was idle, or 0 */
+	u64			woken_at;	/* X: READ_ONCE */
 };
 
 /*
@@ -249,6 +266,8 @@ struct cmwq2_worker {
 	 */
 	bool			kicked;
 	int			id;		/* I */
+	struct cmwq2_worker_times times;
+	struct rcu_head		rcu;
 #ifdef CONFIG_PREEMPT_NOTIFIERS
 	struct preempt_notifier	notifier;	/* S */
 #endif
@@ -273,6 +292,7 @@ struct cmwq2_pwq {
 	struct list_head	mayday_node;	/* MD: wq->maydays */
 	struct cmwq2_work	mayday_cursor;	/* L: the rescuer's place in worklist */
 	struct cmwq2_wq_stats	stat;		/* L */
+	struct cmwq2_latency	*latency;	/* X: set once by cmpxchg(), taken away under L */
 	struct kthread_work	release_work;	/* frees an unbound pwq */
 	struct rcu_head		rcu;
 };
@@ -332,6 +352,7 @@ struct cmwq2_wq {
 	struct cmwq2_attrs	*attrs;		/* PW: unbound queues */
 	atomic_t		warned;		/* X: whether a refusal was reported */
 	atomic_long_t		refused;	/* X: see struct cmwq2_wq_stats */
+	struct cmwq2_latency	*latency;	/* WQ: of pwqs that are gone, or NULL */
 	struct list_head	list;		/* PR: cmwq2_workqueues */
 	struct rcu_head		rcu;
 	struct cmwq2_device	*device;	/* S: its directory in sysfs, if it has one */

@@ -18,6 +18,7 @@
 
 #include <trace/events/cmwq2.h>
 
+#include "latency.h"
 #include "work.h"
 
 /*
@@ -144,6 +145,7 @@ static void cmwq2_wake_task(struct task_struct *task)
 	unsigned int cost = READ_ONCE(cmwq2_wake_cost_us);
 
 	trace_cmwq2_wake(task);
+	cmwq2_latency_woken(task);
 	if (unlikely(cost))
 		udelay(cost);
 	wake_up_process(task);
@@ -234,6 +236,7 @@ bool cmwq2_kick_pool_pick(struct cmwq2_pool *pool, enum cmwq2_kicker who,
 		return false;
 
 	pool->stat.kicks++;
+	cmwq2_latency_picked(worker, who == CMWQ2_KICK_ENQUEUE);
 	trace_cmwq2_kick(pool, worker);
 	if (pool->flags & CMWQ2_POOL_BH) {
 		cmwq2_bh_kick(pool);

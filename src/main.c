@@ -9,7 +9,7 @@
 #include <linux/module.h>
 #include <linux/moduleparam.h>
 
-#include "internal.h"
+#include "latency.h"
 
 static char *cmwq2_hook_param = "auto";
 module_param_named(hook, cmwq2_hook_param, charp, 0444);
@@ -72,6 +72,7 @@ static int __init cmwq2_init(void)
 	ret = cmwq2_sysfs_init();
 	if (ret)
 		goto err_wqs;
+	cmwq2_latency_init();
 	cmwq2_watchdog_init();
 	cmwq2_sysrq_init();
 	cmwq2_debugfs_init();
@@ -108,6 +109,7 @@ static void __exit cmwq2_exit(void)
 	cmwq2_sysrq_exit();
 	cmwq2_watchdog_exit();
 	cmwq2_fault_exit();
+	cmwq2_latency_exit();
 	cmwq2_sysfs_exit();
 	cmwq2_policy_close();
 	/* Thaws what is frozen: the queues below are waited for. */

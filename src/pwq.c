@@ -10,6 +10,7 @@
 #include <linux/rculist.h>
 #include <linux/slab.h>
 
+#include "latency.h"
 #include "work.h"
 
 static struct kmem_cache *cmwq2_pwq_cache;
@@ -43,6 +44,7 @@ static void cmwq2_pwq_release(struct kthread_work *kwork)
 	/* One that failed to be installed is on no list. */
 	if (!list_empty(&pwq->pwqs_node)) {
 		list_del_rcu(&pwq->pwqs_node);
+		cmwq2_latency_pwq_gone(pwq);
 		last = list_empty(&wq->pwqs);
 		if (!last && (wq->flags & CMWQ2_WQ_ORDERED))
 			cmwq2_unplug_oldest(wq);

@@ -9,6 +9,7 @@
 
 #include <trace/events/cmwq2.h>
 
+#include "latency.h"
 #include "work.h"
 
 /**
@@ -24,7 +25,8 @@ void cmwq2_insert_work(struct cmwq2_pwq *pwq, struct cmwq2_work *work,
 		       struct list_head *head, unsigned long flags)
 {
 	cmwq2_debug_activate(work);
-	work->queued_at = jiffies;
+	work->queued_jiffies = jiffies;
+	work->ready_at = 0;
 	cmwq2_work_on_pwq(work, pwq, flags);
 	list_add_tail(&work->entry, head);
 	cmwq2_pwq_get(pwq);
@@ -124,6 +126,7 @@ static void cmwq2_insert_and_pick(struct cmwq2_pwq *pwq, struct cmwq2_work *work
 	if ((!list_empty(&pwq->inactive) && !CMWQ2_FAULT("inactive_jumped")) ||
 	    !cmwq2_pwq_try_activate(pwq, false)) {
 		cmwq2_insert_work(pwq, work, &pwq->inactive, flags | CMWQ2_WORK_INACTIVE);
+		cmwq2_latency_queued(pool, work);
 		return;
 	}
 
@@ -131,6 +134,7 @@ static void cmwq2_insert_and_pick(struct cmwq2_pwq *pwq, struct cmwq2_work *work
 	if (list_empty(&pool->worklist))
 		pool->progress_at = jiffies;
 	cmwq2_insert_work(pwq, work, &pool->worklist, flags);
+	cmwq2_latency_queued(pool, work);
 	cmwq2_point(CMWQ2_POINT_INSERTED, pool);
 	cmwq2_sched_order_insert();
 	cmwq2_kick_pool_pick(pool, CMWQ2_KICK_ENQUEUE, wl);

@@ -291,5 +291,6 @@ void cmwq2_rescuer_stop(struct cmwq2_wq *wq)
 	raw_spin_unlock_irq(&cmwq2_mayday_lock);
 
 	cmwq2_kthread_stop_put(rescuer->task);
-	kfree(rescuer);
+	/* As a worker: who wakes it late looks at it, see cmwq2_latency_woken(). */
+	kfree_rcu(rescuer, rcu);
 }

@@ -89,6 +89,12 @@ static inline struct cmwq2_pool *cmwq2_work_pool(struct cmwq2_work *work)
 	return xa_load(&cmwq2_pools, data >> CMWQ2_WORK_POOL_SHIFT);
 }
 
+/* Jiffies of the queueing that @work is pending for, which is less than 2^31 of them ago. */
+static inline unsigned long cmwq2_work_queued_at(const struct cmwq2_work *work)
+{
+	return jiffies - (u32)((u32)jiffies - READ_ONCE(work->queued_jiffies));
+}
+
 /* Take PENDING. Fully ordered when it succeeds, see cmwq2_work_run(). */
 static inline bool cmwq2_work_take(struct cmwq2_work *work)
 {

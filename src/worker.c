@@ -20,6 +20,7 @@
 
 #include <trace/events/cmwq2.h>
 
+#include "latency.h"
 #include "lockdep.h"
 #include "work.h"
 
@@ -273,7 +274,8 @@ void cmwq2_worker_reap(struct cmwq2_worker *worker)
 	trace_cmwq2_worker_die(worker->pool, worker);
 	ida_free(&worker->pool->worker_ida, worker->id);
 	cmwq2_kthread_stop_put(worker->task);
-	kfree(worker);
+	/* Who wakes it late writes to it, see cmwq2_latency_woken(). */
+	kfree_rcu(worker, rcu);
 }
 
 bool cmwq2_need_to_create(struct cmwq2_pool *pool)
@@ -500,6 +502,7 @@ static void cmwq2_begin_work(struct cmwq2_worker *worker, struct cmwq2_work *wor
 		worker->desc[0] = '\0';
 	worker->current_pwq = cmwq2_data_pwq(data);
 	worker->current_pwq->stat.started++;
+	cmwq2_latency_taken(worker, work);
 	worker->current_color = cmwq2_data_color(data);
 	worker->current_func = work->func;
 	worker->current_work = work;
@@ -512,6 +515,7 @@ static void cmwq2_end_work(struct cmwq2_worker *worker)
 {
 	cmwq2_hog_end(worker);
 	worker->current_pwq->stat.completed++;
+	cmwq2_latency_end(worker);
 	worker->current_pwq = NULL;
 	worker->current_color = CMWQ2_NO_COLOR;
 	worker->current_func = NULL;
@@ -555,6 +559,7 @@ static void cmwq2_process_one(struct cmwq2_worker *worker, struct cmwq2_work *wo
 	context = cmwq2_context();
 	cmwq2_run_map_acquire(&map, pwq->wq);
 	trace_cmwq2_execute_start(worker, work);
+	cmwq2_latency_start(worker);
 	worker->current_func(work);
 	trace_cmwq2_execute_end(worker, work);
 	if (CMWQ2_FAULT("pending_kept"))

@@ -104,6 +104,7 @@ static void cmwq2_wq_free_now(struct cmwq2_wq *wq)
 	cmwq2_nna_free(wq);
 	cmwq2_free_workqueue_attrs(wq->attrs);
 	free_percpu(wq->cpu_pwq);
+	kfree(wq->latency);
 	kfree(wq);
 }
 

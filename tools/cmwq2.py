@@ -520,8 +520,12 @@ class Clock:
         return self.prog["jiffies"].value_()
 
     def ms_since(self, stamp: int) -> int:
-        """Return the milliseconds since a stamp. To be called after reading it."""
-        return jiffies_between(stamp, self.now(), self.bits) * 1000 // self.hz
+        """
+        Return the milliseconds since a stamp. To be called after reading it. An
+        item's is the lower half only.
+        """
+        bits = 32 if stamp < 1 << 32 else self.bits
+        return jiffies_between(stamp, self.now(), bits) * 1000 // self.hz
 
 
 def check_program(prog: Program) -> None:

@@ -12,6 +12,7 @@ from typing import Any, Dict, Iterable, List, NamedTuple, NoReturn, Optional, Tu
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import cmwq2  # noqa: E402
+import latency  # noqa: E402
 
 # Grows by one whenever a field of the JSON changes its name or meaning or goes.
 SCHEMA = 1
@@ -199,7 +200,7 @@ def collect_item(ctx: Context, work: Any) -> Dict[str, Any]:
     kind = cmwq2.work_kind(work)
     pwq = cmwq2.work_pwq(work)
     data = cmwq2.work_data(work)
-    queued_at = work.queued_at.value_()
+    queued_at = work.queued_jiffies.value_()
     return {
         "address": hex(work),
         "kind": kind,
@@ -571,6 +572,8 @@ def parse_args(argv: Optional[List[str]] = None) -> argparse.Namespace:
     )
     form = parser.add_mutually_exclusive_group()
     form.add_argument("-j", "--json", action="store_true", help="print JSON")
+    form.add_argument("--latency", nargs="?", const="", metavar="GLOB",
+                      help="show the latency histograms, or those of these workqueues")
     form.add_argument(
         "--sizes",
         action="store_true",
@@ -600,6 +603,8 @@ def run(args: argparse.Namespace) -> Tuple[str, bool]:
     cmwq2.check_program(prog)
     if args.sizes:
         return sizes(prog)
+    if args.latency is not None:
+        return latency.show(prog, args.latency), True
     dump = collect(prog, args.hz, args.items)
     return json.dumps(dump, indent=2) + "\n" if args.json else show(dump), True
 

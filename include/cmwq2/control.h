@@ -233,6 +233,47 @@ typedef void (*cmwq2_point_fn)(const struct cmwq2_point_hit *hit, void *arg);
 
 int cmwq2_point_set(enum cmwq2_point point, cmwq2_point_fn fn, void *arg);
 int cmwq2_point_clear(enum cmwq2_point point);
+
+/**
+ * enum cmwq2_latency_stage - what an item goes through, each from the one before
+ * @CMWQ2_LATENCY_ACTIVATE: queued to active; only of items over max_active
+ * @CMWQ2_LATENCY_PICK: active to a worker being picked, only of items that a
+ *	worker was woken for: the first that it runs
+ * @CMWQ2_LATENCY_WAKE: picked to being woken, of the same; there is none in BH
+ *	pools
+ * @CMWQ2_LATENCY_START: woken to the function being called, of the same
+ * @CMWQ2_LATENCY_TAKEN: active to the function being called, of all other
+ *	items: they are taken by a worker that is up
+ * @CMWQ2_LATENCY_END: the function being called to its return
+ * @CMWQ2_LATENCY_NR: how many there are
+ */
+enum cmwq2_latency_stage {
+	CMWQ2_LATENCY_ACTIVATE,
+	CMWQ2_LATENCY_PICK,
+	CMWQ2_LATENCY_WAKE,
+	CMWQ2_LATENCY_START,
+	CMWQ2_LATENCY_TAKEN,
+	CMWQ2_LATENCY_END,
+	CMWQ2_LATENCY_NR,
+};
+
+#define CMWQ2_LATENCY_BUCKETS	40
+
+/**
+ * struct cmwq2_latency - histograms of a queue or a pool, see src/latency.c
+ * @count: items by stage and time. Bucket 0 has those of 0 ns, bucket i those of
+ *	at least 2^(i-1) and less than 2^i ns, the last one all that is longer.
+ *	Wraps.
+ */
+struct cmwq2_latency {
+	u32	count[CMWQ2_LATENCY_NR][CMWQ2_LATENCY_BUCKETS];
+};
+
+int cmwq2_latency_set(bool on);
+void cmwq2_latency_reset(void);
+void cmwq2_wq_latency(struct cmwq2_wq *wq, struct cmwq2_latency *sum);
+int cmwq2_pool_latency(struct cmwq2_wq *wq, int cpu, struct cmwq2_latency *sum);
+const char *cmwq2_latency_stage_name(enum cmwq2_latency_stage stage);
 int cmwq2_pool_stats(struct cmwq2_wq *wq, int cpu, struct cmwq2_pool_stats *st);
 int cmwq2_lock_stats(struct cmwq2_wq *wq, int cpu, struct cmwq2_lock_stats *st);
 void cmwq2_lock_stat_set(bool on);

@@ -46,7 +46,7 @@ AGAIN = (Again("x86", "pn", ("cmwq2_concurrency", "cmwq2_hog", "cmwq2_interleave
                               "cmwq2_queue")),
          Again("uml", "timer", ("cmwq2_hog", "cmwq2_queue", "cmwq2_rescuer")))
 # Not suites of a guest's own: what is said of the sources, and the look into a busy guest.
-STYLE, DUMP = "style", "wq_dump"
+STYLE, DUMP, MONITOR = "style", "wq_dump", "wq_monitor"
 
 
 @dataclass
@@ -112,10 +112,10 @@ def check(vehicles: list, pattern: str) -> int:
     start = time.monotonic()
     SUMMARY.unlink(missing_ok=True)
     kunit, shell = _selected(kunit_suites(), pattern), _selected(shell_suites(), pattern)
-    style, dump = (fnmatch.fnmatchcase(name, pattern) for name in (STYLE, DUMP))
-    if not kunit and not shell and not style and not dump:
+    style, dump, monitor = (fnmatch.fnmatchcase(name, pattern) for name in (STYLE, DUMP, MONITOR))
+    if not kunit and not shell and not style and not dump and not monitor:
         raise Problem(f"SUITE={pattern} matches no suite; allowed: a glob over "
-                      f"{', '.join(kunit_suites() + shell_suites() + [STYLE, DUMP])}")
+                      f"{', '.join(kunit_suites() + shell_suites() + [STYLE, DUMP, MONITOR])}")
     kernels = [kernel.provide(kernel.vehicle(name)) for name in vehicles]
     built = [modules.build(each) for each in kernels]
     total = Total()
@@ -131,6 +131,8 @@ def check(vehicles: list, pattern: str) -> int:
                                f"hook={again.hook}")
         if dump and each.vehicle.arch == "x86_64":
             _check_dump(each, files, total)
+        if monitor and each.vehicle.arch == "x86_64":
+            _check_monitor(each, files, total)
 
     jobs = []
     for each, files in sorted(zip(kernels, built), key=lambda pair: -pair[0].vehicle.slow):
@@ -140,7 +142,7 @@ def check(vehicles: list, pattern: str) -> int:
                  partial(rest_of, each, files)]
     _side_by_side(jobs)
     if not total.rows:
-        raise Problem(f"SUITE={pattern} does not run on VM={','.join(vehicles)}; allowed: x86 for {DUMP}")
+        raise Problem(f"SUITE={pattern} does not run on VM={','.join(vehicles)}; allowed: x86 for {DUMP} and {MONITOR}")
     # For whoever calls this through make, which has one exit status for everything that is not well.
     write_atomically(SUMMARY, f"{total.status()} {total.summary()}\n")
     return finish(total, start)
@@ -184,6 +186,20 @@ def _check_dump(target: kernel.Kernel, files: list, total: Total) -> None:
         count.trouble = str(problem)
         total.lost = total.lost or problem.status == EXIT_LOST
     total.rows.append(Row(target.vehicle.name, DUMP, count, time.monotonic() - start, log))
+    say(str(total.rows[-1]))
+
+
+def _check_monitor(target: kernel.Kernel, files: list, total: Total) -> None:
+    """wq_monitor.py and the latency histograms, on a guest that goes on meanwhile."""
+    import monitor
+    start, count, log = time.monotonic(), ktap.Count(), shown(OUT / "run/monitor-x86")
+    try:
+        monitor.MonitoredGuest(target, files).boot()
+        count.passed = 1
+    except Problem as problem:
+        count.trouble = str(problem)
+        total.lost = total.lost or problem.status == EXIT_LOST
+    total.rows.append(Row(target.vehicle.name, MONITOR, count, time.monotonic() - start, log))
     say(str(total.rows[-1]))
 
 
