@@ -20,6 +20,14 @@ static int cmwq2_dump_show(struct seq_file *m, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(cmwq2_dump);
 
+/* Why items wait. */
+static int cmwq2_stalls_show(struct seq_file *m, void *unused)
+{
+	cmwq2_stalls_seq(m);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(cmwq2_stalls);
+
 static int cmwq2_health_show(struct seq_file *m, void *unused)
 {
 	int i;
@@ -70,6 +78,7 @@ void cmwq2_debugfs_init(void)
 {
 	cmwq2_debugfs = debugfs_create_dir("cmwq2", NULL);
 	debugfs_create_file("dump", 0400, cmwq2_debugfs, NULL, &cmwq2_dump_fops);
+	debugfs_create_file("stalls", 0400, cmwq2_debugfs, NULL, &cmwq2_stalls_fops);
 	debugfs_create_file("health", 0400, cmwq2_debugfs, NULL, &cmwq2_health_fops);
 	debugfs_create_file("lock_stat", 0600, cmwq2_debugfs, NULL, &cmwq2_lock_stat_fops);
 	debugfs_create_file("latency", 0600, cmwq2_debugfs, NULL, &cmwq2_latency_fops);

@@ -469,6 +469,7 @@ void cmwq2_watchdog_changed(void);
 /* show.c, debugfs.c: what queues and pools are doing, as text */
 struct seq_file;
 void cmwq2_show_seq(struct seq_file *m);
+void cmwq2_stalls_seq(struct seq_file *m);
 void cmwq2_show_pool(struct cmwq2_pool *pool);
 void cmwq2_sysrq_init(void);
 void cmwq2_sysrq_exit(void);
