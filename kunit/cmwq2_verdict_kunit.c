@@ -254,7 +254,7 @@ static void busy_rescuer_is_named(struct kunit *test)
 	EXPECT_IN(c, "is to create a worker, state ");
 	complete_all(sleeper->gate);
 	tw_wait_done(it, "the next rescue");
-	tw_fault_create(s->plain, s->cpu, false);
+	tw_fault_create(s->plain, s->cpu, CMWQ2_CREATE_NORMAL);
 	complete_all(s->gate);
 	tw_flush_wq(c->w);
 	tw_flush_wq(s->plain);

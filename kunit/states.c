@@ -116,7 +116,7 @@ static void st_starve(struct st_queue *q)
 	struct cmwq2_pool_stats st;
 	int i;
 
-	cmwq2_fault_create(q->wq, CPU, true);
+	cmwq2_fault_create(q->wq, CPU, CMWQ2_CREATE_FAILS);
 	cmwq2_pool_stats(q->wq, CPU, &st);
 	for (i = 0; i < min(st.nr_workers, NR_ITEMS - 2); i++)
 		st_queue(q, st_sleep);
@@ -183,9 +183,9 @@ static void st_standing_end(void)
 	complete_all(&st_gate);
 	cmwq2_thaw_workqueues();
 	if (st_no_worker.wq)
-		cmwq2_fault_create(st_no_worker.wq, CPU, false);
+		cmwq2_fault_create(st_no_worker.wq, CPU, CMWQ2_CREATE_NORMAL);
 	if (st_rescuer.wq)
-		cmwq2_fault_create(st_rescuer.wq, CPU, false);
+		cmwq2_fault_create(st_rescuer.wq, CPU, CMWQ2_CREATE_NORMAL);
 	if (!IS_ERR_OR_NULL(st_flusher))
 		kthread_stop(st_flusher);
 	st_flusher = NULL;
