@@ -160,6 +160,8 @@ static void tw_holds_release(void *unused)
  * @pool: only there, or NULL
  *
  * Catches nobody before tw_arm(), and one for each.
+ *
+ * Return: the hold.
  */
 struct tw_hold *tw_hold(struct tw_env *e, enum cmwq2_point point, struct cmwq2_pool *pool)
 {
@@ -325,6 +327,8 @@ struct tw_wq *tw_stage_wq(struct tw_stage *s, unsigned int flags)
  * @unbound: kind of its pool
  *
  * No worker is culled unless the test says so, and none is taken for a hog.
+ *
+ * Return: the stage.
  */
 struct tw_stage *tw_stage(struct kunit *test, unsigned int flags, bool unbound)
 {

@@ -76,6 +76,8 @@ struct tw_hand {
 	int			did;
 };
 
+#define TW_MAX_BUSY	8
+
 /**
  * struct tw_stage - what a forced schedule is played on
  * @env: the test
@@ -89,8 +91,6 @@ struct tw_hand {
  * @busy: items that occupy workers
  * @gate: theirs
  */
-#define TW_MAX_BUSY	8
-
 struct tw_stage {
 	struct tw_env		*env;
 	int			cpu;

@@ -67,6 +67,15 @@ void cmwq2_lock_counted(struct cmwq2_pool *pool)
 	c->held_since = cmwq2_ticks();
 }
 
+bool cmwq2_trylock_counted(struct cmwq2_pool *pool)
+{
+	if (!raw_spin_trylock(&pool->lock))
+		return false;
+	pool->lock_stat.acquired++;
+	pool->lock_stat.held_since = cmwq2_ticks();
+	return true;
+}
+
 /* Before pool->lock is dropped. */
 void cmwq2_unlock_counted(struct cmwq2_pool *pool)
 {

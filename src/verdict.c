@@ -204,13 +204,13 @@ static bool cmwq2_see_on_cpu(struct cmwq2_verdict *v, struct cmwq2_pool *pool, u
 	int bucket;
 
 	xa_for_each(&cmwq2_pools, id, other) {
-		if (other != pool && !raw_spin_trylock(&other->lock))
+		if (other != pool && !cmwq2_pool_trylock(other))
 			continue;
 		hash_for_each(other->busy_hash, bucket, worker, hentry)
 			if (!v->nr && cmwq2_has_cpu(worker, cpu))
 				cmwq2_see(v, worker, CMWQ2_ROLE_RUNS);
 		if (other != pool)
-			raw_spin_unlock(&other->lock);
+			cmwq2_pool_unlock(other);
 	}
 	return v->nr;
 }
@@ -369,7 +369,7 @@ static void cmwq2_see_holders(struct cmwq2_verdict *v, struct cmwq2_pwq *pwq)
 
 		if (!READ_ONCE(other->nr_active) || !cmwq2_shares_limit(pwq, other))
 			continue;
-		if (!here && !raw_spin_trylock(&other->pool->lock)) {
+		if (!here && !cmwq2_pool_trylock(other->pool)) {
 			v->youngest = 0;
 			continue;
 		}
