@@ -517,6 +517,8 @@ void tw_kick_and_hold(struct tw_kick *k)
 	bool picked = tw_mode(s->env)->window == TW_PICKED;
 	struct kunit *test = s->env->test;
 
+	/* An item that has started may not have got as far as its sleep: no kick then. */
+	TW_SOON(s->env, !atomic_read(&s->pool->nr_running), "the pool's running workers to sleep");
 	k->target = tw_first_idle(s);
 	KUNIT_ASSERT_NOT_NULL(test, k->target);
 	k->pid = k->target->task->pid;

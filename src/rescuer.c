@@ -45,17 +45,17 @@ void cmwq2_cursor_init(struct cmwq2_pwq *pwq)
 }
 
 /*
- * Ask the queue's rescuer for help. The reference keeps the pwq until the
- * rescuer is done with it.
+ * Ask the queue's rescuer for help, unless it is asked already. The reference
+ * keeps the pwq until the rescuer is done with it.
  */
-static void cmwq2_send_mayday(struct cmwq2_pwq *pwq, struct cmwq2_wake_list *wl)
+static bool cmwq2_send_mayday(struct cmwq2_pwq *pwq, struct cmwq2_wake_list *wl)
 {
 	struct cmwq2_wq *wq = pwq->wq;
 
 	lockdep_assert_held(&cmwq2_mayday_lock);
 
 	if (!wq->rescuer || !list_empty(&pwq->mayday_node) || CMWQ2_FAULT("mayday_lost"))
-		return;
+		return false;
 	pwq->pool->stat.maydays++;
 	pwq->stat.mayday++;
 	trace_cmwq2_mayday(pwq);
@@ -63,6 +63,21 @@ static void cmwq2_send_mayday(struct cmwq2_pwq *pwq, struct cmwq2_wake_list *wl)
 	if (!CMWQ2_FAULT("mayday_unreferenced"))
 		cmwq2_pwq_get(pwq);
 	cmwq2_wake(pwq->pool, CMWQ2_KICK_OTHER, wl, wq->rescuer->task);
+	return true;
+}
+
+/*
+ * For the queue of an item that waits. This walk knows already what the rescuer
+ * would have to look for: where the first item of its queue stands.
+ */
+static void cmwq2_call_rescuer(struct cmwq2_work *work, struct cmwq2_wake_list *wl)
+{
+	struct cmwq2_pwq *pwq = cmwq2_work_pwq(work);
+	struct list_head *cursor = &pwq->mayday_cursor.entry;
+
+	if (cmwq2_send_mayday(pwq, wl) && list_empty(cursor) &&
+	    pwq->pool->policy.rescue == CMWQ2_RESCUE_CURSOR)
+		list_add_tail(cursor, &work->entry);
 }
 
 /* The manager did not get a worker in time, and still has none. */
@@ -77,7 +92,7 @@ void cmwq2_mayday_timeout(struct timer_list *timer)
 		raw_spin_lock(&cmwq2_mayday_lock);
 		list_for_each_entry(work, &pool->worklist, entry)
 			if (!cmwq2_is_cursor(work))
-				cmwq2_send_mayday(cmwq2_work_pwq(work), &wl);
+				cmwq2_call_rescuer(work, &wl);
 		raw_spin_unlock(&cmwq2_mayday_lock);
 	}
 	cmwq2_unlock_irq_wake(pool, &wl);
