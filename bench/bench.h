@@ -84,6 +84,7 @@ enum bench_ability {
 	X(MEM_RECLAIM,	mem_reclaim,	0, 1)				\
 	X(IN_FLIGHT,	in_flight,	1, BENCH_MAX_IN_FLIGHT)		\
 	X(CALLS,	calls,		1, BENCH_MAX_CALLS)		\
+	X(FOREIGN,	foreign,	0, BENCH_MAX_ITEMS)		\
 	X(DELAY_MS,	delay_ms,	1, BENCH_MAX_DELAY_MS)		\
 	X(BURN_NS,	burn_ns,	0, BENCH_MAX_BURN_NS)		\
 	X(LOAD,		load,		0, 5)				\
@@ -107,6 +108,7 @@ enum bench_number_id {
  * @mem_reclaim: whether they have rescuers
  * @in_flight: items in flight, of each producer where there are several
  * @calls: flushes, drains, cancels or chains of blocked items in a round
+ * @foreign: items of other queues ahead of those that are rescued
  * @delay_ms: delay of delayed items
  * @burn_ns: CPU time that an item takes by itself
  * @load: which of the loads of 2010, wl0 to wl5
@@ -130,6 +132,7 @@ struct bench_config {
 	u32			mem_reclaim;
 	u32			in_flight;
 	u32			calls;
+	u32			foreign;
 	u32			delay_ms;
 	u32			burn_ns;
 	u32			load;
@@ -213,6 +216,8 @@ enum bench_count_index {
 	BENCH_COUNT_ACQUIRED,
 	BENCH_COUNT_CONTENDED,
 	BENCH_COUNT_HELD,
+	BENCH_COUNT_LONG,
+	BENCH_COUNT_LONG_HELD,
 	BENCH_COUNT_WAIT,
 	BENCH_COUNT_PICKS,
 	BENCH_COUNT_PICK,
@@ -224,7 +229,7 @@ struct bench_pool_counts {
 	u64	value[BENCH_NR_COUNTS];
 };
 
-#define BENCH_NR_POLICIES	2
+#define BENCH_NR_POLICIES	3
 
 /* Values of the policies that a profile sets. */
 struct bench_policies {
@@ -346,6 +351,8 @@ struct bench_engine {
  * @nr_figures: how many; with the common ones at most BENCH_MAX_FIGURES
  * @settings: the numbers that count, as bits by enum bench_number_id
  * @needs: what it asks of an engine, of enum bench_ability
+ * @only_cmwq2: why no other engine will do, or NULL
+ * @engines: the default list, up to a NULL; or NULL for all that mean something
  * @has_producers: whether it is done by the run's producers, with items of
  *	their own each
  * @has_queue: whether each engine has one queue for all of the run, whose
@@ -369,6 +376,8 @@ struct bench_workload {
 	unsigned int		nr_figures;
 	unsigned int		settings;
 	unsigned int		needs;
+	const char		*only_cmwq2;
+	const char * const	*engines;
 	bool			has_producers;
 	bool			has_queue;
 	bool			has_idle_round;
@@ -575,7 +584,7 @@ void bench_producers_stop(struct bench_run *run);
 int bench_producers_turn(struct bench_run *run, struct bench_slot *slot,
 			 void (*part)(struct bench_producer *p));
 
-/* load.c, create.c, flush.c, cancel.c, block.c, burst.c, perfwq.c: the workloads */
+/* load.c, create.c, flush.c, cancel.c, block.c, burst.c, perfwq.c, rescue.c: the workloads */
 extern const struct bench_workload bench_roundtrip;
 extern const struct bench_workload bench_batch;
 extern const struct bench_workload bench_fanout;
@@ -587,6 +596,7 @@ extern const struct bench_workload bench_cancel;
 extern const struct bench_workload bench_block;
 extern const struct bench_workload bench_burst;
 extern const struct bench_workload bench_perfwq;
+extern const struct bench_workload bench_rescue;
 void bench_complete_job(struct bench_item *item);
 
 /**

@@ -28,6 +28,8 @@ static const struct bench_count {
 	[BENCH_COUNT_ACQUIRED]	= BENCH_LOCK_COUNT("lock_acquired", acquired),
 	[BENCH_COUNT_CONTENDED]	= BENCH_LOCK_COUNT("lock_contended", contended),
 	[BENCH_COUNT_HELD]	= BENCH_LOCK_COUNT("lock_held_ns", held_ns),
+	[BENCH_COUNT_LONG]	= BENCH_LOCK_COUNT("lock_long", long_holds),
+	[BENCH_COUNT_LONG_HELD]	= BENCH_LOCK_COUNT("lock_long_ns", long_held_ns),
 	[BENCH_COUNT_WAIT]	= BENCH_LOCK_COUNT("lock_wait_ns", wait_ns),
 	[BENCH_COUNT_PICKS]	= BENCH_LOCK_COUNT("picks", picks),
 	[BENCH_COUNT_PICK]	= BENCH_LOCK_COUNT("pick_ns", pick_ns),
@@ -150,8 +152,9 @@ void bench_format_totals(struct bench_text *text, const struct bench_slot *slot)
 	if (value[BENCH_COUNT_ACQUIRED]) {
 		bench_format_share(text, "lock_contended_share", value[BENCH_COUNT_CONTENDED],
 				   value[BENCH_COUNT_ACQUIRED]);
-		bench_format_share(text, "lock_held_ns_each", value[BENCH_COUNT_HELD],
-				   value[BENCH_COUNT_ACQUIRED]);
+		bench_format_share(text, "lock_held_ns_each",
+				   value[BENCH_COUNT_HELD] - value[BENCH_COUNT_LONG_HELD],
+				   value[BENCH_COUNT_ACQUIRED] - value[BENCH_COUNT_LONG]);
 		bench_format_share(text, "lock_wait_ns_each", value[BENCH_COUNT_WAIT],
 				   value[BENCH_COUNT_ACQUIRED]);
 		bench_format_share(text, "pick_ns_each", value[BENCH_COUNT_PICK],

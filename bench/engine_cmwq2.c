@@ -82,7 +82,7 @@ static void bench_cmwq2_close(struct bench_slot *slot, union bench_wq wq)
  * Policies that a profile sets, and that are saved one by one because what was
  * there before need not be a profile.
  */
-const char * const bench_policy_names[BENCH_NR_POLICIES] = { "claim", "wake" };
+const char * const bench_policy_names[BENCH_NR_POLICIES] = { "claim", "wake", "rescue" };
 
 static void bench_cmwq2_get_policies(struct bench_policies *policies)
 {

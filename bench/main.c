@@ -59,6 +59,7 @@ static const struct bench_workload * const bench_workloads[] = {
 	&bench_block,
 	&bench_burst,
 	&bench_perfwq,
+	&bench_rescue,
 };
 
 /**

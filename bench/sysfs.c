@@ -41,7 +41,9 @@ static void bench_default_engines(struct bench_config *cfg)
 	unsigned int i;
 
 	cfg->nr_engines = 0;
-	for (i = 0; i < ARRAY_SIZE(engines); i++) {
+	for (i = 0; workload->engines && workload->engines[i]; i++)
+		strscpy(cfg->engines[cfg->nr_engines++], workload->engines[i], BENCH_NAME_LEN);
+	for (i = 0; !workload->engines && i < ARRAY_SIZE(engines); i++) {
 		engine = bench_find_engine(engines[i], &profile);
 		if (workload->needs & ~engine->can ||
 		    (engine == &bench_mt && !workload->with_threads))
@@ -61,6 +63,7 @@ static void bench_default_config(struct bench_config *cfg)
 	cfg->queues = 1000;
 	cfg->in_flight = 100;
 	cfg->calls = 20;
+	cfg->foreign = 10000;
 	cfg->delay_ms = 10;
 	cfg->load = 2;
 	cfg->job_ms = 500;

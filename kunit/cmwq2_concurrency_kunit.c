@@ -231,6 +231,41 @@ static void burner_lets_highpri_start(struct kunit *test)
 	burner_lets_next(test, TW_PERCPU, TW_PERCPU | TW_HIGHPRI);
 }
 
+#define NR_PAIRS 20
+
+static void start_pair(struct tw_env *e, struct tw_wq *w)
+{
+	struct tw_item *a = tw_gated(e, NULL);
+	struct tw_item *b = tw_gated(e, NULL);
+	unsigned long flags;
+
+	local_irq_save(flags);
+	tw_queue_on(smp_processor_id(), w, a);
+	tw_queue_on(smp_processor_id(), w, b);
+	local_irq_restore(flags);
+	tw_wait_started(a, "the first item");
+	tw_wait_started(b, "the second item while the first sleeps");
+	complete_all(a->gate);
+	complete_all(b->gate);
+	tw_flush_wq(w);
+}
+
+/*
+ * Both are queued before a worker can run, so that one may have been woken for
+ * the two. It is not counted, and must pass on the second before it sleeps in
+ * the first, as nobody will do so when it blocks. Again and again, because a
+ * worker that was just made looks for items by itself.
+ */
+static void intensive_pair_starts_together(struct kunit *test)
+{
+	struct tw_env *e = tw_env(test);
+	struct tw_wq *w = tw_alloc(e, TW_PERCPU | TW_CPU_INTENSIVE, 0);
+	int i;
+
+	for (i = 0; i < NR_PAIRS; i++)
+		start_pair(e, w);
+}
+
 static void fn_queue_and_sleep(struct tw_item *it)
 {
 	struct tw_item *next = it->ctx;
@@ -371,6 +406,7 @@ static struct kunit_case concurrency_cases[] = {
 	KUNIT_CASE_PARAM(io_waiter_lets_next_start, engine_gen_params),
 	KUNIT_CASE_PARAM(burner_holds_next, engine_gen_params),
 	KUNIT_CASE_PARAM(intensive_burner_lets_next_start, engine_gen_params),
+	KUNIT_CASE_PARAM(intensive_pair_starts_together, engine_gen_params),
 	KUNIT_CASE_PARAM(unbound_burner_lets_next_start, engine_gen_params),
 	KUNIT_CASE_PARAM(burner_lets_highpri_start, engine_gen_params),
 	KUNIT_CASE_PARAM(every_block_is_seen, engine_gen_params),

@@ -67,6 +67,37 @@ static void drain_waits_for_ordered_chains(struct kunit *test)
 	drain_chains(test, TW_ORDERED);
 }
 
+static void fn_gate_and_queue(struct tw_item *it)
+{
+	tw_fn_gate(it);
+	tw_queue(it->ctx, (struct tw_item *)it->val);
+}
+
+/* What an item queues before it ends is waited for, however long it sleeps. */
+static void drain_waits_for_sleeping_chain(struct kunit *test)
+{
+	struct tw_env *e = tw_env(test);
+	struct tw_wq *w = tw_alloc(e, TW_PERCPU, 0);
+	struct tw_item *it = tw_gated(e, NULL);
+	struct tw_item *next = tw_gated(e, NULL);
+	struct tw_thread *t = tw_thread(e, TW_ANY_CPU, tw_thread_drain, w, NULL, NULL);
+
+	it->fn = fn_gate_and_queue;
+	it->ctx = w;
+	it->val = (long)next;
+	tw_queue(w, it);
+	tw_wait_started(it, "the item");
+	tw_thread_start(t);
+	tw_wait_blocked(t);
+	complete_all(it->gate);
+	tw_wait_started(next, "the item that it queued");
+	tw_flush(it);
+	tw_wait_blocked(t);
+	complete_all(next->gate);
+	tw_join(t, "the drain");
+	KUNIT_EXPECT_EQ(test, next->finished, 1);
+}
+
 static void drain_by_several(struct kunit *test)
 {
 	struct tw_env *e = tw_env(test);
@@ -223,6 +254,7 @@ static struct kunit_case drain_cases[] = {
 	KUNIT_CASE_PARAM(drain_waits_for_chains, engine_gen_params),
 	KUNIT_CASE_PARAM(drain_waits_for_unbound_chains, engine_gen_params),
 	KUNIT_CASE_PARAM(drain_waits_for_ordered_chains, engine_gen_params),
+	KUNIT_CASE_PARAM(drain_waits_for_sleeping_chain, engine_gen_params),
 	KUNIT_CASE_PARAM(drain_by_several, engine_gen_params),
 	KUNIT_CASE_PARAM(destroy_drains, engine_gen_params),
 	KUNIT_CASE(drain_refuses_outsider),

@@ -65,6 +65,40 @@ static void flush_waits_for_inactive(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, first->finished, 1);
 }
 
+/*
+ * The flush has something of its own run behind the item, which must not start
+ * beside it when there are slots for both.
+ */
+static void flush_waits_for_sleeper(struct kunit *test)
+{
+	struct tw_env *e = tw_env(test);
+	struct tw_wq *w = tw_alloc(e, TW_PERCPU, 3);
+	struct tw_item *it = tw_gated(e, NULL), *probe = tw_item(e, tw_fn_nop);
+	struct tw_thread *t = tw_thread(e, TW_ANY_CPU, tw_thread_flush, w, it, NULL);
+	struct completion *gate = tw_gate(e);
+	struct tw_item *blockers[3];
+	int i, cpu = tw_cpu(0);
+
+	for (i = 0; i < ARRAY_SIZE(blockers); i++) {
+		blockers[i] = tw_gated(e, gate);
+		tw_queue_on(cpu, w, blockers[i]);
+	}
+	tw_queue_on(cpu, w, it);
+	for (i = 0; i < ARRAY_SIZE(blockers); i++)
+		tw_wait_started(blockers[i], "the blockers");
+	tw_thread_start(t);
+	tw_wait_blocked(t);
+	complete_all(gate);
+	tw_wait_started(it, "the item");
+	tw_queue_on(cpu, w, probe);
+	tw_wait_done(probe, "an item queued later");
+	tw_wait_blocked(t);
+	complete_all(it->gate);
+	tw_join(t, "flush_work()");
+	KUNIT_EXPECT_TRUE(test, t->ret);
+	KUNIT_EXPECT_EQ(test, t->val, 1);
+}
+
 static void flush_wq_empty(struct kunit *test)
 {
 	struct tw_env *e = tw_env(test);
@@ -290,6 +324,7 @@ static struct kunit_case flush_cases[] = {
 	KUNIT_CASE_PARAM(flush_idle_item, engine_gen_params),
 	KUNIT_CASE_PARAM(flush_waits_for_running, engine_gen_params),
 	KUNIT_CASE_PARAM(flush_waits_for_inactive, engine_gen_params),
+	KUNIT_CASE_PARAM(flush_waits_for_sleeper, engine_gen_params),
 	KUNIT_CASE_PARAM(flush_wq_empty, engine_gen_params),
 	KUNIT_CASE_PARAM(flush_wq_waits_percpu, engine_gen_params),
 	KUNIT_CASE_PARAM(flush_wq_waits_unbound, engine_gen_params),

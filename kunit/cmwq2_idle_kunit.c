@@ -140,6 +140,36 @@ static void cull_keeps_a_share(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, tw_item_ran_once_each(items, ARRAY_SIZE(items)));
 }
 
+/*
+ * Whoever became idle last is kicked first and culled last, so that a worker
+ * that was just kicked is not the one to go. The spare worker that was made for
+ * the last item may come to rest at any time, also above all others.
+ */
+static void cull_takes_the_oldest(struct kunit *test)
+{
+	struct tw_env *e = tw_env_cmwq2(test);
+	struct tw_wq *w = tw_alloc(e, TW_PERCPU, 0);
+	struct tw_item *items[6], *left[2], *last = NULL;
+	int i, nr_idle, cpu = tw_cpu(0);
+
+	tw_policy(e, "claim", "none");
+	occupy(e, w, cpu, items, ARRAY_SIZE(items));
+	for (i = 0; i < ARRAY_SIZE(items); i++) {
+		nr_idle = tw_stats(w, cpu).nr_idle;
+		last = items[i];
+		release(items, i, i + 1);
+		TW_POLL(e, tw_stats(w, cpu).nr_idle > nr_idle, "a worker to become idle");
+	}
+	tw_policy(e, "min_idle", "3");
+	tw_policy(e, "idle_timeout_ms", "50");
+	wait_culled(e, w, cpu, 3);
+	occupy(e, w, cpu, left, ARRAY_SIZE(left));
+	KUNIT_EXPECT_TRUE_MSG(test, left[0]->pid == last->pid || left[1]->pid == last->pid,
+			      "%d was idle last, %d and %d were left", last->pid, left[0]->pid,
+			      left[1]->pid);
+	release(left, 0, ARRAY_SIZE(left));
+}
+
 static void long_timeout_culls_nobody(struct kunit *test)
 {
 	struct tw_env *e = tw_env_cmwq2(test);
@@ -228,6 +258,7 @@ static struct kunit_case idle_cases[] = {
 	KUNIT_CASE(cull_stops_at_two),
 	KUNIT_CASE(cull_stops_at_min_idle),
 	KUNIT_CASE(cull_keeps_a_share),
+	KUNIT_CASE(cull_takes_the_oldest),
 	KUNIT_CASE(long_timeout_culls_nobody),
 	KUNIT_CASE(culled_pool_grows_again),
 	KUNIT_CASE(cull_under_load),

@@ -218,6 +218,56 @@ static void kick_for_nothing(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic_read(&it->runs), 1);
 }
 
+#define NR_HOPS 200
+
+struct hop_ctx {
+	struct tw_wq		*w;
+	struct completion	*over;
+	int			left;
+};
+
+/* Queues the other item while the worker runs, so that nobody is kicked for it. */
+static void fn_hop(struct tw_item *it)
+{
+	struct tw_item *other = (void *)it->val;
+	struct hop_ctx *c = it->ctx;
+
+	if (c->left--)
+		tw_queue_on(raw_smp_processor_id(), c->w, other);
+	else
+		complete(c->over);
+}
+
+/*
+ * What is queued while a worker runs is left to that worker, who must look at
+ * the worklist again before it sleeps. If it did not, the safety timer would
+ * kick for each item.
+ */
+static void worker_looks_before_it_sleeps(struct kunit *test)
+{
+	struct tw_env *e = tw_env_cmwq2(test);
+	struct hop_ctx *c = tw_zalloc(e, sizeof(*c));
+	struct tw_item *items[] = { tw_item(e, fn_hop), tw_item(e, fn_hop) };
+	struct cmwq2_pool_stats before;
+	int i, cpu = tw_cpu(1);
+
+	/* A hog would not be counted as running. */
+	tw_policy(e, "cpu_intensive_thresh_us", "0");
+	c->w = tw_alloc(e, TW_PERCPU, 0);
+	c->over = tw_gate(e);
+	c->left = NR_HOPS;
+	for (i = 0; i < ARRAY_SIZE(items); i++) {
+		items[i]->ctx = c;
+		items[i]->val = (long)items[!i];
+	}
+	TW_POLL(e, tw_pool_idle(c->w, cpu), "the pool to be at rest");
+	before = tw_stats(c->w, cpu);
+	tw_queue_on(cpu, c->w, items[0]);
+	TW_WAIT(e, c->over, "the last of the items");
+	tw_flush_wq(c->w);
+	KUNIT_EXPECT_EQ(test, tw_stats(c->w, cpu).kicks - before.kicks, 1);
+}
+
 /* A worker that was kicked must not be culled before it has run. */
 static void kick_beside_culler(struct kunit *test)
 {
@@ -330,7 +380,8 @@ static void switch_one_pool(struct kunit *test)
 	KUNIT_EXPECT_STREQ(test, cmwq2_policy_get("pool_policy"), "");
 	pool_policy(e, id, "claim=kicked_flag", 0);
 	pool_policy(e, id, "wake=locked\n", 0);
-	scnprintf(expected, sizeof(expected), "%d claim=kicked_flag wake=locked", id);
+	pool_policy(e, id, "rescue=slurp", 0);
+	scnprintf(expected, sizeof(expected), "%d claim=kicked_flag wake=locked rescue=slurp", id);
 	KUNIT_EXPECT_STREQ(test, cmwq2_policy_get("pool_policy"), expected);
 	KUNIT_EXPECT_STREQ(test, cmwq2_policy_get("claim"), "none");
 	load(e, TW_PERCPU, NULL);
@@ -375,9 +426,9 @@ static void switch_pools_under_load(struct kunit *test)
 
 static void policy_refuses_nonsense(struct kunit *test)
 {
-	static const char * const names[] = { "claim", "wake", "profile", "idle_timeout_ms",
-					      "cull_ratio", "min_idle", "pool_policy",
-					      "wake_cost_us" };
+	static const char * const names[] = { "claim", "wake", "rescue", "profile",
+					      "idle_timeout_ms", "cull_ratio", "min_idle",
+					      "pool_policy", "wake_cost_us" };
 	static const char * const bad[] = { "bogus", "", "-1", "none locked" };
 	struct tw_env *e = tw_env_cmwq2(test);
 	int i, j;
@@ -397,11 +448,11 @@ static void policy_refuses_nonsense(struct kunit *test)
 
 static void profiles_set_policies(struct kunit *test)
 {
-	static const struct { const char *profile, *claim, *wake; } t[] = {
-		{ "mainline-6.12", "none", "locked" },
-		{ "v2-2026-06", "kicked_list", "deferred" },
-		{ "v2-as-posted", "kicked_first", "deferred" },
-		{ "mainline-7.3", "none", "deferred" },
+	static const struct { const char *profile, *claim, *wake, *rescue; } t[] = {
+		{ "mainline-6.12", "none", "locked", "slurp" },
+		{ "v2-2026-06", "kicked_list", "deferred", "cursor" },
+		{ "v2-as-posted", "kicked_first", "deferred", "cursor" },
+		{ "mainline-7.3", "none", "deferred", "cursor" },
 	};
 	struct tw_env *e = switch_env(test);
 	int i;
@@ -410,6 +461,7 @@ static void profiles_set_policies(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, cmwq2_policy_set("profile", t[i].profile), 0);
 		KUNIT_EXPECT_STREQ(test, cmwq2_policy_get("claim"), t[i].claim);
 		KUNIT_EXPECT_STREQ(test, cmwq2_policy_get("wake"), t[i].wake);
+		KUNIT_EXPECT_STREQ(test, cmwq2_policy_get("rescue"), t[i].rescue);
 		load(e, TW_PERCPU, NULL);
 	}
 }
@@ -422,6 +474,7 @@ static struct kunit_case kick_cases[] = {
 	KUNIT_CASE_PARAM(kick_back_to_back, mode_gen_params),
 	KUNIT_CASE_PARAM(kick_for_nothing, mode_gen_params),
 	KUNIT_CASE_PARAM(kick_beside_culler, mode_gen_params),
+	KUNIT_CASE(worker_looks_before_it_sleeps),
 	KUNIT_CASE(switch_under_percpu_load),
 	KUNIT_CASE(switch_under_unbound_load),
 	KUNIT_CASE(switch_keeps_order),

@@ -7,7 +7,11 @@
  * been given the item it would have started it before the probe, which was
  * queued later.
  */
+#include <linux/delay.h>
 #include <linux/nodemask.h>
+#include <linux/tracepoint.h>
+
+#include <trace/events/cmwq2.h>
 
 #include "check.h"
 
@@ -379,6 +383,91 @@ static void raise_keeps_order(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, starts_in_turn(c->log, NR_FIFO, RAISED));
 }
 
+struct jump_ctx {
+	struct tw_wq	*w;
+	struct tw_item	*first;		/* inactive on the CPU that is served first */
+	struct tw_item	*late;		/* queued on the other when @first goes */
+	bool		going;
+	bool		queued;
+};
+
+/* Holds up whoever raises the limit, with the lock of the first CPU's pool. */
+static void on_activate(void *data, struct cmwq2_pwq *pwq, struct cmwq2_work *work)
+{
+	struct jump_ctx *j = data;
+	int left = USEC_PER_SEC;
+
+	if (work != &j->first->cmwq2)
+		return;
+	WRITE_ONCE(j->going, true);
+	while (!READ_ONCE(j->queued) && left--)
+		udelay(1);
+}
+
+static void unhook(void *data)
+{
+	unregister_trace_cmwq2_activate_work(on_activate, data);
+	tracepoint_synchronize_unregister();
+}
+
+static void thread_jump(struct tw_thread *t)
+{
+	struct jump_ctx *j = t->ctx;
+
+	while (!READ_ONCE(j->going) && !READ_ONCE(t->env->closing))
+		cond_resched();
+	tw_queue_on(tw_cpu(1), j->w, j->late);
+	WRITE_ONCE(j->queued, true);
+}
+
+static void thread_raise(struct tw_thread *t)
+{
+	t->env->ops->set_max_active(t->wq->wq, 2);
+}
+
+/*
+ * The new limit is there before those that wait have been let go. One CPU's are
+ * on their way while an item comes to the other, where an older one has the
+ * first claim to the slot.
+ */
+static void new_item_stands_in_line(struct kunit *test)
+{
+	struct tw_env *e = tw_env_cmwq2(test);
+	struct active_ctx *c = active_setup(e, TW_PERCPU, 1);
+	struct jump_ctx *j = tw_zalloc(e, sizeof(*j));
+	struct tw_item *items[5];
+	struct tw_thread *raise, *jump;
+	int i;
+
+	if (tw_cpu(0) == tw_cpu(1))
+		kunit_skip(test, "needs two CPUs");
+	for (i = 0; i < ARRAY_SIZE(items); i++)
+		items[i] = active_item(e, c, i);
+	j->w = c->w;
+	j->first = items[2];
+	j->late = items[4];
+	KUNIT_ASSERT_EQ(test, register_trace_cmwq2_activate_work(on_activate, j), 0);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, unhook, j), 0);
+	/* Two active ones, and two that wait behind them. */
+	for (i = 0; i < 4; i++)
+		tw_queue_on(tw_cpu(i), c->w, items[i]);
+	for (i = 0; i < 2; i++)
+		tw_wait_started(items[i], "the active items");
+
+	raise = tw_thread(e, tw_cpu(0), thread_raise, c->w, NULL, NULL);
+	jump = tw_thread(e, tw_cpu(1), thread_jump, NULL, NULL, j);
+	tw_thread_start(jump);
+	tw_thread_start(raise);
+	tw_join(jump, "the thread that queues one more");
+	tw_join(raise, "the thread that raises the limit");
+	tw_wait_started(items[3], "the item that has waited on the other CPU");
+	KUNIT_EXPECT_EQ(test, atomic_read(&items[4]->runs), 0);
+	for (i = 0; i < ARRAY_SIZE(items); i++)
+		complete_all(items[i]->gate);
+	tw_flush_wq(c->w);
+	KUNIT_EXPECT_TRUE(test, tw_item_ran_once_each(items, ARRAY_SIZE(items)));
+}
+
 static void min_active_refuses_bad_input(struct kunit *test)
 {
 	struct tw_env *e = tw_env_cmwq2(test);
@@ -407,6 +496,7 @@ static struct kunit_case max_active_cases[] = {
 	KUNIT_CASE_PARAM(lower_holds_new_items, engine_gen_params),
 	KUNIT_CASE_PARAM(limit_changes_under_load, engine_gen_params),
 	KUNIT_CASE_PARAM(raise_keeps_order, engine_gen_params),
+	KUNIT_CASE(new_item_stands_in_line),
 	KUNIT_CASE(min_active_refuses_bad_input),
 	{}
 };

@@ -52,6 +52,31 @@ static void rescue_unbound(struct kunit *test)
 	rescue_one(test, TW_UNBOUND);
 }
 
+/* The rescuer's thread sleeps: it is done with all that it was called for. */
+static bool rescuer_rests(struct cmwq2_wq *wq)
+{
+	return READ_ONCE(wq->rescuer->task->__state) == TASK_IDLE && !wq->rescuer->pool;
+}
+
+/* A mayday's reference is given back, and the cursor has gone with the rescuer. */
+static void rescue_leaves_nothing_behind(struct kunit *test)
+{
+	struct tw_env *e = tw_env_cmwq2(test);
+	struct tw_wq *w = tw_alloc(e, TW_PERCPU | TW_MEM_RECLAIM, 0);
+	struct tw_item *it = tw_item(e, tw_fn_nop);
+	struct tw_starved *c = tw_starve(e, TW_PERCPU);
+	struct cmwq2_wq *wq = w->wq;
+	struct cmwq2_pwq *pwq = rcu_access_pointer(*per_cpu_ptr(wq->cpu_pwq, c->cpu));
+	int before = READ_ONCE(pwq->refcnt);
+
+	tw_queue_on(c->cpu, w, it);
+	tw_wait_done(it, "the rescue of an item");
+	TW_POLL(e, rescuer_rests(wq), "the rescuer to sleep");
+	KUNIT_EXPECT_EQ(test, READ_ONCE(pwq->refcnt), before);
+	KUNIT_EXPECT_TRUE(test, list_empty_careful(&pwq->mayday_cursor.entry));
+	tw_feed(c);
+}
+
 #define NR_QUEUES	3
 #define NR_ITEMS	40
 
@@ -246,6 +271,7 @@ static struct kunit_case rescuer_cases[] = {
 	KUNIT_CASE(rescue_percpu),
 	KUNIT_CASE(rescue_highpri),
 	KUNIT_CASE(rescue_unbound),
+	KUNIT_CASE(rescue_leaves_nothing_behind),
 	KUNIT_CASE(rescue_several_queues),
 	KUNIT_CASE(rescue_chain),
 	KUNIT_CASE(rescue_beside_sleeping_rescuer),

@@ -93,16 +93,36 @@ static void lane_end(struct kunit *test, struct lane *l, unsigned long *ran)
 	*ran += runs;
 }
 
-static void set_policies(struct kunit *test, int i)
+static const char *nth_claim(int i)
 {
-	const char *claim = switch_claims[i % ARRAY_SIZE(switch_claims)];
-	const char *wake = switch_wakes[i / ARRAY_SIZE(switch_claims) % ARRAY_SIZE(switch_wakes)];
-
-	KUNIT_ASSERT_EQ(test, cmwq2_policy_set("claim", claim), 0);
-	KUNIT_ASSERT_EQ(test, cmwq2_policy_set("wake", wake), 0);
+	return switch_claims[i % ARRAY_SIZE(switch_claims)];
 }
 
-static void switch_under_load(struct kunit *test)
+static const char *nth_wake(int i)
+{
+	return switch_wakes[i / ARRAY_SIZE(switch_claims) % ARRAY_SIZE(switch_wakes)];
+}
+
+static void set_policies(struct kunit *test, struct lane **l, int i)
+{
+	KUNIT_ASSERT_EQ(test, cmwq2_policy_set("claim", nth_claim(i)), 0);
+	KUNIT_ASSERT_EQ(test, cmwq2_policy_set("wake", nth_wake(i)), 0);
+}
+
+/* Of one pool that serves a lane, and then of another. */
+static void set_pool_policies(struct kunit *test, struct lane **l, int i)
+{
+	int id = tw_stats(l[i % NR_LANES]->w, tw_cpu(i)).id;
+	char text[64];
+
+	scnprintf(text, sizeof(text), "%d claim=%s", id, nth_claim(i));
+	KUNIT_ASSERT_EQ_MSG(test, cmwq2_policy_set("pool_policy", text), 0, "%s", text);
+	scnprintf(text, sizeof(text), "%d wake=%s", id, nth_wake(i));
+	KUNIT_ASSERT_EQ_MSG(test, cmwq2_policy_set("pool_policy", text), 0, "%s", text);
+}
+
+static void switch_load(struct kunit *test,
+			void (*set)(struct kunit *test, struct lane **l, int i))
 {
 	static const unsigned int flags[NR_LANES] = { TW_PERCPU, TW_UNBOUND, TW_ORDERED };
 	struct tw_env *e = tw_env_cmwq2(test);
@@ -122,7 +142,7 @@ static void switch_under_load(struct kunit *test)
 	for (i = 0; i < NR_LANES; i++)
 		tw_thread_start(t[i]);
 	for (i = 0; i < switch_times; i++) {
-		set_policies(test, i);
+		set(test, l, i);
 		cond_resched();
 	}
 	WRITE_ONCE(*stop, true);
@@ -134,8 +154,19 @@ static void switch_under_load(struct kunit *test)
 	kunit_info(test, "switches=%d items=%lu\n", switch_times, ran);
 }
 
+static void switch_under_load(struct kunit *test)
+{
+	switch_load(test, set_policies);
+}
+
+static void switch_pools_under_load(struct kunit *test)
+{
+	switch_load(test, set_pool_policies);
+}
+
 static struct kunit_case switch_cases[] = {
 	KUNIT_CASE(switch_under_load),
+	KUNIT_CASE(switch_pools_under_load),
 	{}
 };
 

@@ -500,7 +500,7 @@ static void rescue_is_traced(struct kunit *test)
 	int i, nr, cpu = tw_cpu(1), mayday, rescue, start, pool = tw_stats(w, cpu).id;
 
 	TW_POLL(e, tw_pool_idle(plain, cpu), "the pool to be at rest");
-	tw_fault_create(plain, cpu, true);
+	tw_fault_create(plain, cpu, CMWQ2_CREATE_FAILS);
 	nr = tw_stats(plain, cpu).nr_workers;
 	for (i = 0; i < nr; i++)
 		tw_queue_on(cpu, plain, tw_gated(e, gate));
@@ -525,7 +525,7 @@ static void rescue_is_traced(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, tr_count(TR_MAYDAY, NULL, pool), tw_wq_stats(w).mayday);
 	KUNIT_EXPECT_EQ(test, tw_wq_stats(plain).mayday, 0);
 
-	cmwq2_fault_create(plain->wq, cpu, false);
+	cmwq2_fault_create(plain->wq, cpu, CMWQ2_CREATE_NORMAL);
 	complete_all(gate);
 	tw_flush_wq(plain);
 }

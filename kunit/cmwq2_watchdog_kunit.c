@@ -319,7 +319,7 @@ static void unbound_stall_is_found(struct kunit *test)
 	struct tw_item *it;
 	int i;
 
-	tw_fault_create(w, tw_cpu(0), true);
+	tw_fault_create(w, tw_cpu(0), CMWQ2_CREATE_FAILS);
 	for (i = 0; i < 64 && tw_stats(w, tw_cpu(0)).nr_idle; i++) {
 		it = tw_gated(e, gate);
 		tw_queue_on(tw_cpu(0), w, it);
@@ -327,7 +327,7 @@ static void unbound_stall_is_found(struct kunit *test)
 			"an item to start, or the last worker to be taken");
 	}
 	TW_POLL(e, pool_stalls(w, tw_cpu(0)) > before, "the stall to be found");
-	tw_fault_create(w, tw_cpu(0), false);
+	tw_fault_create(w, tw_cpu(0), CMWQ2_CREATE_NORMAL);
 	complete_all(gate);
 	tw_flush_wq(w);
 }

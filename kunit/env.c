@@ -29,12 +29,6 @@ struct tw_policy {
 	char			value[32];
 };
 
-struct tw_fault {
-	struct list_head	node;
-	struct tw_wq		*wq;
-	int			cpu;
-};
-
 unsigned long tw_timeout(void)
 {
 	return msecs_to_jiffies(timeout_ms);
@@ -83,15 +77,6 @@ void tw_fn_gate(struct tw_item *it)
 	it->finished = 1;
 }
 
-static void tw_env_lift_faults(struct tw_env *env)
-{
-	struct tw_fault *f;
-
-	list_for_each_entry(f, &env->faults, node)
-		if (f->wq->wq)
-			cmwq2_fault_create(f->wq->wq, f->cpu, false);
-}
-
 static void tw_env_restore_policies(struct tw_env *env)
 {
 	struct tw_policy *p;
@@ -110,7 +95,7 @@ static void tw_env_release(void *data)
 	struct tw_wq *w;
 
 	WRITE_ONCE(env->closing, true);
-	tw_env_lift_faults(env);
+	cmwq2_fault_create_set("off");
 	list_for_each_entry(g, &env->gates, node)
 		complete_all(&g->completion);
 	list_for_each_entry(t, &env->threads, node)
@@ -149,7 +134,6 @@ struct tw_env *tw_env_init(struct kunit *test, const struct tw_engine *engine)
 	INIT_LIST_HEAD(&env->threads);
 	INIT_LIST_HEAD(&env->memory);
 	INIT_LIST_HEAD(&env->policies);
-	INIT_LIST_HEAD(&env->faults);
 	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, tw_env_release, env), 0);
 	return env;
 }
@@ -398,14 +382,4 @@ void tw_on_purpose(struct tw_env *env)
 {
 	env->on_purpose = true;
 	cmwq2_fault_on_purpose(true);
-}
-
-void tw_fault_create(struct tw_wq *w, int cpu, bool fail)
-{
-	struct tw_fault *f = tw_zalloc(w->env, sizeof(*f));
-
-	f->wq = w;
-	f->cpu = cpu;
-	list_add(&f->node, &w->env->faults);
-	cmwq2_fault_create(w->wq, cpu, fail);
 }

@@ -48,7 +48,6 @@ struct tw_env {
 	struct list_head	threads;
 	struct list_head	memory;
 	struct list_head	policies;
-	struct list_head	faults;
 	bool			on_purpose;
 };
 
@@ -74,7 +73,6 @@ void tw_join(struct tw_thread *t, const char *what);
 void tw_wait_blocked(struct tw_thread *t);
 void tw_policy(struct tw_env *env, const char *policy, const char *value);
 void tw_policy_refuses(struct tw_env *env, const char *policy, const char *const *bad, int nr);
-void tw_fault_create(struct tw_wq *w, int cpu, bool fail);
 void tw_on_purpose(struct tw_env *env);
 int tw_cpu(int n);
 void tw_need_at(struct tw_env *env, size_t offset, const char *op);
@@ -191,6 +189,12 @@ static inline struct cmwq2_wq_stats tw_wq_stats(struct tw_wq *w)
 
 	cmwq2_wq_stats(w->wq, &st);
 	return st;
+}
+
+/* Until told otherwise, or the end of the test. */
+static inline void tw_fault_create(struct tw_wq *w, int cpu, enum cmwq2_create how)
+{
+	cmwq2_fault_create(w->wq, cpu, how);
 }
 
 static inline bool tw_pool_idle(struct tw_wq *w, int cpu)

@@ -7,16 +7,21 @@
 
 struct tw_starved *tw_starve(struct tw_env *e, unsigned int flags)
 {
+	return tw_starve_on(e, flags, tw_cpu(1));
+}
+
+struct tw_starved *tw_starve_on(struct tw_env *e, unsigned int flags, int cpu)
+{
 	struct tw_starved *c = tw_zalloc(e, sizeof(*c));
 	int i;
 
-	c->cpu = tw_cpu(1);
+	c->cpu = cpu;
 	c->plain = tw_alloc(e, flags, 0);
 	c->gate = tw_gate(e);
 	TW_POLL(e, tw_pool_idle(c->plain, c->cpu), "the pool to be at rest");
 	c->maydays = tw_stats(c->plain, c->cpu).maydays;
 
-	tw_fault_create(c->plain, c->cpu, true);
+	tw_fault_create(c->plain, c->cpu, CMWQ2_CREATE_STALLS);
 	c->nr = tw_stats(c->plain, c->cpu).nr_workers;
 	c->blockers = tw_zalloc(e, c->nr * sizeof(*c->blockers));
 	for (i = 0; i < c->nr; i++) {
@@ -38,7 +43,7 @@ void tw_feed(struct tw_starved *c)
 
 	KUNIT_EXPECT_EQ(test, atomic_read(&last->runs), 0);
 	KUNIT_EXPECT_EQ(test, tw_wq_stats(c->plain).rescued, 0);
-	cmwq2_fault_create(c->plain->wq, c->cpu, false);
+	cmwq2_fault_create(c->plain->wq, c->cpu, CMWQ2_CREATE_NORMAL);
 	tw_wait_started(last, "the item without rescuer, after the fault was lifted");
 	complete_all(c->gate);
 	tw_flush_wq(c->plain);

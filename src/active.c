@@ -13,6 +13,7 @@
 
 #include <trace/events/cmwq2.h>
 
+#include "latency.h"
 #include "work.h"
 
 /* The counter that @pwq shares with others, or NULL for a bound queue. */
@@ -30,7 +31,7 @@ static bool cmwq2_nna_take(struct cmwq2_nna *nna)
 	int nr = atomic_read(&nna->nr);
 
 	do {
-		if (nr >= READ_ONCE(nna->max))
+		if (nr >= READ_ONCE(nna->max) + CMWQ2_FAULT("node_max_exceeded"))
 			return false;
 	} while (!atomic_try_cmpxchg_relaxed(&nna->nr, &nr, nr + 1));
 	return true;
@@ -76,7 +77,8 @@ bool cmwq2_pwq_try_activate(struct cmwq2_pwq *pwq, bool fill)
 	lockdep_assert_held(&pwq->pool->lock);
 
 	if (!nna) {
-		if (pwq->nr_active >= READ_ONCE(pwq->wq->max_active))
+		if (pwq->nr_active >= READ_ONCE(pwq->wq->max_active) +
+				      CMWQ2_FAULT("max_active_exceeded"))
 			return false;
 	} else {
 		if (unlikely(pwq->plugged))
@@ -100,6 +102,7 @@ static void cmwq2_activate_first(struct cmwq2_pwq *pwq)
 		pwq->pool->progress_at = jiffies;
 	cmwq2_move_linked(work, &pwq->pool->worklist, NULL);
 	trace_cmwq2_activate_work(pwq, work);
+	cmwq2_latency_activated(pwq, work);
 	atomic_long_andnot(CMWQ2_WORK_INACTIVE, &work->data);
 	cmwq2_sched_order_insert();
 }
@@ -175,6 +178,8 @@ static void cmwq2_pwq_dec_active(struct cmwq2_pwq *pwq)
 	struct cmwq2_nna *nna = cmwq2_pwq_nna(pwq);
 
 	pwq->nr_active--;
+	if (CMWQ2_FAULT("inactive_lost"))
+		return;
 	if (!nna) {
 		cmwq2_try_activate_first(pwq, false);
 		return;
@@ -200,9 +205,11 @@ void cmwq2_pwq_dec_in_flight(struct cmwq2_pwq *pwq, unsigned long data)
 	if (!(data & CMWQ2_WORK_INACTIVE))
 		cmwq2_pwq_dec_active(pwq);
 
-	if (!--pwq->nr_in_flight[color] && pwq->flush_color == color)
+	if ((!--pwq->nr_in_flight[color] || CMWQ2_FAULT("color_done_early")) &&
+	    pwq->flush_color == color)
 		cmwq2_flush_color_done(pwq);
-	cmwq2_pwq_put(pwq);
+	if (!CMWQ2_FAULT("pwq_leaked"))
+		cmwq2_pwq_put(pwq);
 }
 
 /* Start one more of the pwq's items after a limit was raised, if there is one. */
@@ -293,7 +300,8 @@ static void cmwq2_nna_update_max(struct cmwq2_wq *wq)
  */
 void cmwq2_adjust_max_active(struct cmwq2_wq *wq)
 {
-	bool frozen = cmwq2_freezing && (wq->flags & CMWQ2_WQ_FREEZABLE);
+	bool frozen = cmwq2_freezing && (wq->flags & CMWQ2_WQ_FREEZABLE) &&
+		      !CMWQ2_FAULT("freeze_ignored");
 	struct cmwq2_pwq *pwq;
 	bool started;
 

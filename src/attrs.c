@@ -213,7 +213,7 @@ static void cmwq2_set_install(struct cmwq2_pwq_set *set)
 	mutex_lock(&wq->mutex);
 	old = rcu_dereference_protected(wq->dfl_pwq, lockdep_is_held(&wq->mutex));
 	if ((wq->flags & CMWQ2_WQ_ORDERED) && set->dfl != old && !list_empty(&wq->pwqs))
-		set->dfl->plugged = true;
+		set->dfl->plugged = !CMWQ2_FAULT("not_plugged");
 	cmwq2_pwq_link(set->dfl);
 	rcu_assign_pointer(wq->dfl_pwq, set->dfl);
 	set->dfl = old;

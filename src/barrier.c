@@ -70,11 +70,12 @@ static void cmwq2_insert_barrier(struct cmwq2_pwq *pwq, struct cmwq2_barrier *ba
 	} else {
 		unsigned long data = cmwq2_work_data(target);
 
-		before = target->entry.next;
+		before = CMWQ2_FAULT("barrier_first") ? &target->entry : target->entry.next;
 		color = cmwq2_data_color(data);
 		/* The chain goes target, this barrier, earlier barriers. */
 		flags |= data & CMWQ2_WORK_LINKED;
-		atomic_long_or(CMWQ2_WORK_LINKED, &target->data);
+		if (!CMWQ2_FAULT("barrier_first") && !CMWQ2_FAULT("barrier_unlinked"))
+			atomic_long_or(CMWQ2_WORK_LINKED, &target->data);
 	}
 	pwq->nr_in_flight[color]++;
 	flags |= (unsigned long)color << CMWQ2_WORK_COLOR_SHIFT;

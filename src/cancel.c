@@ -49,6 +49,9 @@ static int cmwq2_try_grab(struct cmwq2_work *work, bool delayed)
 	int ret = -EAGAIN;
 
 	/* A timer that was still waiting leaves PENDING to us. */
+	if (delayed && CMWQ2_FAULT("timer_left") &&
+	    timer_pending(&container_of(work, struct cmwq2_delayed_work, work)->timer))
+		return 1;
 	if (delayed && timer_delete(&container_of(work, struct cmwq2_delayed_work, work)->timer))
 		return 1;
 	if (cmwq2_work_take(work))
@@ -97,6 +100,7 @@ bool cmwq2_grab_pending(struct cmwq2_work *work, bool delayed, unsigned long *ir
 		if (ret >= 0)
 			return ret;
 		local_irq_restore(*irqflags);
+		cmwq2_point(CMWQ2_POINT_GRAB_BUSY, NULL);
 		cpu_relax();
 	}
 }
@@ -108,6 +112,7 @@ static int cmwq2_grab_and_release(struct cmwq2_work *work, bool delayed, int by,
 	int depth;
 
 	*pending = cmwq2_grab_pending(work, delayed, &flags);
+	cmwq2_point(CMWQ2_POINT_GRABBED, NULL);
 
 	data = cmwq2_work_data(work);
 	depth = cmwq2_data_disable(data) + by;
@@ -145,7 +150,8 @@ static void cmwq2_wait_cancelled(struct cmwq2_work *work)
 		WARN_ON_ONCE(in_hardirq());
 	else
 		might_sleep();
-	cmwq2_wait_for_work(work, true);
+	if (!CMWQ2_FAULT("cancel_no_wait"))
+		cmwq2_wait_for_work(work, true);
 }
 
 static bool cmwq2_disable_sync(struct cmwq2_work *work, bool delayed)

@@ -5,8 +5,10 @@
 #include <linux/debugfs.h>
 #include <linux/module.h>
 #include <linux/seq_file.h>
+#include <linux/string.h>
+#include <linux/uaccess.h>
 
-#include "internal.h"
+#include "latency.h"
 
 struct dentry *cmwq2_debugfs;
 
@@ -18,6 +20,14 @@ static int cmwq2_dump_show(struct seq_file *m, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(cmwq2_dump);
 
+/* Why items wait. */
+static int cmwq2_stalls_show(struct seq_file *m, void *unused)
+{
+	cmwq2_stalls_seq(m);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(cmwq2_stalls);
+
 static int cmwq2_health_show(struct seq_file *m, void *unused)
 {
 	int i;
@@ -28,13 +38,50 @@ static int cmwq2_health_show(struct seq_file *m, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(cmwq2_health);
 
+static int cmwq2_latency_file_show(struct seq_file *m, void *unused)
+{
+	cmwq2_latency_show(m);
+	return 0;
+}
+
+static int cmwq2_latency_open(struct inode *inode, struct file *file)
+{
+	return single_open(file, cmwq2_latency_file_show, NULL);
+}
+
+static ssize_t cmwq2_latency_write(struct file *file, const char __user *text, size_t len,
+				   loff_t *pos)
+{
+	char word[33] = "";
+
+	if (copy_from_user(word, text, min(len, sizeof(word) - 1)))
+		return -EFAULT;
+	if (!sysfs_streq(word, "reset")) {
+		pr_err("latency: %*pE: allowed: reset\n", cmwq2_shown(word), word);
+		return -EINVAL;
+	}
+	cmwq2_latency_reset();
+	return len;
+}
+
+static const struct file_operations cmwq2_latency_fops = {
+	.owner = THIS_MODULE,
+	.open = cmwq2_latency_open,
+	.read = seq_read,
+	.write = cmwq2_latency_write,
+	.llseek = seq_lseek,
+	.release = single_release,
+};
+
 /* Without debugfs there are no files, which is no reason not to load. */
 void cmwq2_debugfs_init(void)
 {
 	cmwq2_debugfs = debugfs_create_dir("cmwq2", NULL);
 	debugfs_create_file("dump", 0400, cmwq2_debugfs, NULL, &cmwq2_dump_fops);
+	debugfs_create_file("stalls", 0400, cmwq2_debugfs, NULL, &cmwq2_stalls_fops);
 	debugfs_create_file("health", 0400, cmwq2_debugfs, NULL, &cmwq2_health_fops);
 	debugfs_create_file("lock_stat", 0600, cmwq2_debugfs, NULL, &cmwq2_lock_stat_fops);
+	debugfs_create_file("latency", 0600, cmwq2_debugfs, NULL, &cmwq2_latency_fops);
 }
 
 void cmwq2_debugfs_exit(void)

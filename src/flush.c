@@ -58,18 +58,20 @@ static bool cmwq2_color_pwqs(struct cmwq2_wq *wq, int watch, int paint)
 
 	list_for_each_entry(pwq, &wq->pwqs, pwqs_node) {
 		if (pwq->pool != locked) {
-			if (locked)
-				raw_spin_unlock_irq(&locked->lock);
+			if (locked) {
+				cmwq2_pool_unlock_irq(locked);
+				cmwq2_point(CMWQ2_POINT_COLORING, locked);
+			}
 			locked = pwq->pool;
-			raw_spin_lock_irq(&locked->lock);
+			cmwq2_pool_lock_irq(locked);
 		}
 		if (watch >= 0)
 			cmwq2_pwq_watch(pwq, watch);
-		if (paint >= 0)
+		if (paint >= 0 && !CMWQ2_FAULT("color_not_painted"))
 			pwq->work_color = paint;
 	}
 	if (locked)
-		raw_spin_unlock_irq(&locked->lock);
+		cmwq2_pool_unlock_irq(locked);
 
 	return watch >= 0 && !atomic_dec_and_test(&wq->nr_pwqs_to_flush);
 }
@@ -160,7 +162,8 @@ static void cmwq2_release_flushers(struct cmwq2_wq *wq)
 		if (flusher->color != wq->flush_color)
 			break;
 		list_del_init(&flusher->list);
-		complete(&flusher->done);
+		if (!CMWQ2_FAULT("flusher_forgotten"))
+			complete(&flusher->done);
 	}
 }
 
@@ -232,6 +235,7 @@ void __cmwq2_flush_workqueue(struct cmwq2_wq *wq)
 
 	cmwq2_check_flush(wq, NULL);
 	wait_for_completion(&me.done);
+	cmwq2_point(CMWQ2_POINT_FLUSHED, NULL);
 
 	/* Whoever is not first anymore by now has nothing to hand on. */
 	if (READ_ONCE(wq->first_flusher) != &me)
@@ -288,7 +292,7 @@ void cmwq2_drain_workqueue(struct cmwq2_wq *wq)
 	cmwq2_set_draining(wq, 1);
 	for (;;) {
 		__cmwq2_flush_workqueue(wq);
-		if (cmwq2_wq_is_empty(wq))
+		if (cmwq2_wq_is_empty(wq) || CMWQ2_FAULT("drain_once"))
 			break;
 		if (++rounds == 10 || (rounds % 100 == 0 && rounds <= 1000))
 			pr_warn("%s: not empty after %u rounds of draining\n",

@@ -20,6 +20,7 @@ static void cmwq2_unbind_pool(struct cmwq2_pool *pool)
 	CMWQ2_DEFINE_WAKE_LIST(wl);
 	struct cmwq2_worker *worker;
 
+	cmwq2_point(CMWQ2_POINT_UNBIND, pool);
 	mutex_lock(&cmwq2_attach_mutex);
 	cmwq2_pool_lock_irq(pool);
 	pool->flags |= CMWQ2_POOL_UNBOUND;
@@ -63,7 +64,8 @@ static int cmwq2_cpu_online(unsigned int cpu)
 		struct cmwq2_pool *pool = cmwq2_cpu_pool(cpu, i);
 		struct cmwq2_worker *worker;
 
-		cmwq2_rebind_pool(pool);
+		if (!CMWQ2_FAULT("rebind_forgotten"))
+			cmwq2_rebind_pool(pool);
 		if (pool->nr_workers)
 			continue;
 		worker = cmwq2_worker_create(pool);

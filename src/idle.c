@@ -14,7 +14,7 @@
 
 #include <trace/events/cmwq2.h>
 
-#include "internal.h"
+#include "latency.h"
 
 /* A manager is idle in all but name: it works on no item. */
 static bool cmwq2_too_many_workers(struct cmwq2_pool *pool)
@@ -34,6 +34,7 @@ void cmwq2_worker_enter_idle(struct cmwq2_worker *worker)
 	pool->nr_idle++;
 	worker->flags |= CMWQ2_WORKER_IDLE;
 	worker->last_active = jiffies;
+	cmwq2_latency_idle(worker);
 	trace_cmwq2_worker_idle(pool, worker);
 
 	if (!timer_pending(&pool->idle_timer) && cmwq2_too_many_workers(pool))
@@ -116,6 +117,8 @@ static struct cmwq2_worker *cmwq2_next_victim(struct cmwq2_pool *pool)
 	worker = cmwq2_oldest_idle(pool);
 	if (!worker)
 		return NULL;
+	if (CMWQ2_FAULT("cull_from_head"))
+		worker = list_first_entry(&pool->idle_list, struct cmwq2_worker, entry);
 	expires = worker->last_active + cmwq2_idle_timeout();
 	if (time_before(jiffies, expires)) {
 		mod_timer(&pool->idle_timer, expires);
@@ -145,6 +148,8 @@ static void cmwq2_cull(struct kthread_work *work)
 	cmwq2_pool_unlock_irq(pool);
 	mutex_unlock(&cmwq2_attach_mutex);
 
+	if (!list_empty(&dying))
+		cmwq2_point(CMWQ2_POINT_CULLED, pool);
 	cmwq2_reap_dying(&dying);
 }
 

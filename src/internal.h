@@ -10,6 +10,7 @@
 #include <linux/hashtable.h>
 #include <linux/idr.h>
 #include <linux/irq_work.h>
+#include <linux/jump_label.h>
 #include <linux/kthread.h>
 #include <linux/mutex.h>
 #include <linux/preempt.h>
@@ -23,6 +24,8 @@
 #include <cmwq2/control.h>
 #include <cmwq2/workqueue.h>
 
+#include "faults.h"
+
 /*
  * Locks, outermost first:
  *
@@ -32,6 +35,8 @@
  *   pool->lock		one pool: its items, workers and their states
  *   nna->lock		pwqs that wait for a node's max_active
  *   cmwq2_mayday_lock	distress calls
+ *
+ * cmwq2_fault_lock is taken with none of them held but cmwq2_pool_mutex.
  *
  * Every field says by a letter what protects it:
  *
@@ -50,6 +55,7 @@
  *   PWR PW, or RCU to read
  *   N   nna->lock
  *   MD  cmwq2_mayday_lock
+ *   F   cmwq2_fault_lock
  *   X   atomic, see the comment at the field
  */
 
@@ -67,8 +73,7 @@
 enum cmwq2_pool_flags {
 	CMWQ2_POOL_MANAGED	= BIT(0),	/* a worker is being the manager */
 	CMWQ2_POOL_UNBOUND	= BIT(1),	/* bound pool whose CPU is down */
-	CMWQ2_POOL_FAIL_CREATE	= BIT(2),	/* test fault: create no worker */
-	CMWQ2_POOL_BH		= BIT(3),	/* runs in softirq context, never changed */
+	CMWQ2_POOL_BH		= BIT(2),	/* runs in softirq context, never changed */
 };
 
 enum cmwq2_worker_flags {
@@ -121,6 +126,20 @@ enum cmwq2_wake {
 struct cmwq2_pool_policy {
 	u8			claim;		/* enum cmwq2_claim */
 	u8			wake;		/* enum cmwq2_wake */
+	u8			rescue;		/* enum cmwq2_rescue */
+};
+
+/* What a rescuer takes in a pool. */
+enum cmwq2_rescue {
+	CMWQ2_RESCUE_CURSOR,		/* one item after the other */
+	CMWQ2_RESCUE_SLURP,		/* all there are, then runs them */
+	CMWQ2_RESCUE_RESTART,		/* one, looked for from the head each time */
+};
+
+/* What shall become of creating workers, for tests. */
+struct cmwq2_create_fault {
+	enum cmwq2_create	how;		/* F */
+	unsigned long		until;		/* F: jiffies, or 0: until told */
 };
 
 /*
@@ -148,6 +167,7 @@ struct cmwq2_pool {
 	unsigned long		progress_at;	/* L: jiffies an item last left @worklist */
 	unsigned long		stall_told;	/* L: jiffies of the last stall's finding */
 	unsigned int		stall_ms;	/* L: how long it was when found, 0: is told */
+	struct cmwq2_create_fault create_fault;	/* F */
 
 	u32			id;		/* I: index in cmwq2_pools */
 	int			cpu;		/* I: or -1 */
@@ -175,14 +195,19 @@ struct cmwq2_pool {
 	struct cmwq2_lock_counters {
 		unsigned long	acquired;
 		unsigned long	contended;
+		unsigned long	long_holds;
 		unsigned long	picks;
 		u64		held;
 		u64		held_max;
+		u64		long_held;
 		u64		wait;
 		u64		wait_max;
 		u64		pick;
 		u64		held_since;	/* or 0: this time is not counted */
 	} lock_stat;				/* L: in ticks, see lock.h */
+
+	struct cmwq2_latency	*latency;	/* L: see latency.h, or NULL */
+	u64			latency_now;	/* L: clock at the last queueing, if measured */
 
 	struct list_head	workers;	/* A */
 	struct ida		worker_ida;	/* numbers in thread names */
@@ -191,6 +216,20 @@ struct cmwq2_pool {
 	struct rcu_head		rcu;
 
 	DECLARE_HASHTABLE(busy_hash, CMWQ2_BUSY_HASH_BITS); /* L: by current_work */
+};
+
+/*
+ * What a worker knows of the item it runs, for latency.c, in ns. @woken_at is
+ * written without a lock by who wakes it, which may be late, and then means
+ * nothing: it is older than the next @picked_at.
+ */
+struct cmwq2_worker_times {
+	u32			period;		/* K: of measuring, when the item was taken */
+	u32			queued_jiffies;	/* K: the item's */
+	u32			ready_at;	/* K: the item's */
+	u64			start;		/* S: its function was called */
+	u64			picked_at;	/* L: first time since it was idle, or 0 */
+	u64			woken_at;	/* X: READ_ONCE */
 };
 
 /*
@@ -227,6 +266,8 @@ struct cmwq2_worker {
 	 */
 	bool			kicked;
 	int			id;		/* I */
+	struct cmwq2_worker_times times;
+	struct rcu_head		rcu;
 #ifdef CONFIG_PREEMPT_NOTIFIERS
 	struct preempt_notifier	notifier;	/* S */
 #endif
@@ -251,6 +292,7 @@ struct cmwq2_pwq {
 	struct list_head	mayday_node;	/* MD: wq->maydays */
 	struct cmwq2_work	mayday_cursor;	/* L: the rescuer's place in worklist */
 	struct cmwq2_wq_stats	stat;		/* L */
+	struct cmwq2_latency	*latency;	/* X: set once by cmpxchg(), taken away under L */
 	struct kthread_work	release_work;	/* frees an unbound pwq */
 	struct rcu_head		rcu;
 };
@@ -310,6 +352,7 @@ struct cmwq2_wq {
 	struct cmwq2_attrs	*attrs;		/* PW: unbound queues */
 	atomic_t		warned;		/* X: whether a refusal was reported */
 	atomic_long_t		refused;	/* X: see struct cmwq2_wq_stats */
+	struct cmwq2_latency	*latency;	/* WQ: of pwqs that are gone, or NULL */
 	struct list_head	list;		/* PR: cmwq2_workqueues */
 	struct rcu_head		rcu;
 	struct cmwq2_device	*device;	/* S: its directory in sysfs, if it has one */
@@ -357,6 +400,23 @@ extern raw_spinlock_t cmwq2_mayday_lock;
 extern struct list_head cmwq2_workqueues;	/* PR */
 extern struct xarray cmwq2_pools;		/* PR: pools by id */
 extern struct kthread_worker *cmwq2_helper;	/* I: culls and releases */
+
+/* point.c: where tests hold a context */
+DECLARE_STATIC_KEY_FALSE(cmwq2_points_on);
+void cmwq2_point_hit(enum cmwq2_point point, struct cmwq2_pool *pool, struct task_struct *task);
+
+static inline void cmwq2_point(enum cmwq2_point point, struct cmwq2_pool *pool)
+{
+	if (static_branch_unlikely(&cmwq2_points_on))
+		cmwq2_point_hit(point, pool, current);
+}
+
+/* Between dropping pool->lock and waking, which others may not notice if there is nobody. */
+static inline void cmwq2_point_picked(struct cmwq2_pool *pool, struct cmwq2_wake_list *wl)
+{
+	if (static_branch_unlikely(&cmwq2_points_on) && wl->nr)
+		cmwq2_point_hit(CMWQ2_POINT_PICKED, pool, wl->task[0]);
+}
 
 /* kick.c: pick, claim, wake */
 bool cmwq2_kick_pool_pick(struct cmwq2_pool *pool, enum cmwq2_kicker who,
@@ -409,6 +469,7 @@ void cmwq2_watchdog_changed(void);
 /* show.c, debugfs.c: what queues and pools are doing, as text */
 struct seq_file;
 void cmwq2_show_seq(struct seq_file *m);
+void cmwq2_stalls_seq(struct seq_file *m);
 void cmwq2_show_pool(struct cmwq2_pool *pool);
 void cmwq2_sysrq_init(void);
 void cmwq2_sysrq_exit(void);
@@ -465,6 +526,13 @@ int cmwq2_rescuer_thread(void *data);
 bool cmwq2_is_cursor(struct cmwq2_work *work);
 void cmwq2_cursor_init(struct cmwq2_pwq *pwq);
 
+/* starve.c: creation of workers that fails, for tests */
+void cmwq2_fault_init(void);
+void cmwq2_fault_exit(void);
+void cmwq2_fault_pool_init(struct cmwq2_pool *pool);
+bool cmwq2_fault_fails(struct cmwq2_pool *pool);
+bool cmwq2_fault_stall(struct cmwq2_pool *pool);
+
 /* active.c: max_active */
 struct cmwq2_nna *cmwq2_pwq_nna(struct cmwq2_pwq *pwq);
 bool cmwq2_pwq_try_activate(struct cmwq2_pwq *pwq, bool fill);
@@ -511,12 +579,12 @@ void cmwq2_pwq_get(struct cmwq2_pwq *pwq);
 void cmwq2_pwq_get_unlocked(struct cmwq2_pwq *pwq);
 void cmwq2_pwq_put(struct cmwq2_pwq *pwq);
 void cmwq2_pwq_put_unlocked(struct cmwq2_pwq *pwq);
+struct cmwq2_pwq *cmwq2_cpu_pwq(struct cmwq2_wq *wq, int cpu);
 
 /* wq.c: workqueues */
 int cmwq2_system_wqs_init(void);
 void cmwq2_system_wqs_exit(void);
 void cmwq2_wq_free(struct cmwq2_wq *wq);
-struct cmwq2_pwq *cmwq2_cpu_pwq(struct cmwq2_wq *wq, int cpu);
 bool cmwq2_warn_once(struct cmwq2_wq *wq);
 
 /* attrs.c: attributes of unbound queues and pools */

@@ -18,6 +18,7 @@
 
 #include <trace/events/cmwq2.h>
 
+#include "latency.h"
 #include "work.h"
 
 /*
@@ -81,6 +82,8 @@ static bool cmwq2_is_kicked(struct cmwq2_pool *pool, struct cmwq2_worker *worker
 /* Out of the culler's reach until it runs, see the claims in internal.h. */
 static void cmwq2_claim(struct cmwq2_pool *pool, struct cmwq2_worker *worker)
 {
+	if (CMWQ2_FAULT("claim_not_taken"))
+		return;
 	if (pool->policy.claim & CMWQ2_CLAIMS_FLAG)
 		worker->kicked = true;
 	if (pool->policy.claim & CMWQ2_CLAIMS_BUSY) {
@@ -142,6 +145,7 @@ static void cmwq2_wake_task(struct task_struct *task)
 	unsigned int cost = READ_ONCE(cmwq2_wake_cost_us);
 
 	trace_cmwq2_wake(task);
+	cmwq2_latency_woken(task);
 	if (unlikely(cost))
 		udelay(cost);
 	wake_up_process(task);
@@ -193,6 +197,7 @@ void cmwq2_unlock_irq_wake(struct cmwq2_pool *pool, struct cmwq2_wake_list *wl)
 {
 	rcu_read_lock();
 	cmwq2_pool_unlock_irq(pool);
+	cmwq2_point_picked(pool, wl);
 	cmwq2_wake_up(wl);
 	rcu_read_unlock();
 }
@@ -231,6 +236,7 @@ bool cmwq2_kick_pool_pick(struct cmwq2_pool *pool, enum cmwq2_kicker who,
 		return false;
 
 	pool->stat.kicks++;
+	cmwq2_latency_picked(worker, who == CMWQ2_KICK_ENQUEUE);
 	trace_cmwq2_kick(pool, worker);
 	if (pool->flags & CMWQ2_POOL_BH) {
 		cmwq2_bh_kick(pool);

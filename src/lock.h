@@ -19,6 +19,7 @@
 DECLARE_STATIC_KEY_FALSE(cmwq2_lock_stat_key);
 
 void cmwq2_lock_counted(struct cmwq2_pool *pool);
+bool cmwq2_trylock_counted(struct cmwq2_pool *pool);
 void cmwq2_unlock_counted(struct cmwq2_pool *pool);
 void cmwq2_pick_counted(struct cmwq2_pool *pool, u64 begin);
 
@@ -51,6 +52,14 @@ static inline void cmwq2_pool_lock(struct cmwq2_pool *pool)
 		cmwq2_lock_counted(pool);
 	else
 		raw_spin_lock(&pool->lock);
+}
+
+/* For looking at a pool beside another one, which may be locked elsewhere the other way round. */
+static inline bool cmwq2_pool_trylock(struct cmwq2_pool *pool)
+{
+	if (static_branch_unlikely(&cmwq2_lock_stat_key))
+		return cmwq2_trylock_counted(pool);
+	return raw_spin_trylock(&pool->lock);
 }
 
 static inline void cmwq2_pool_lock_irq(struct cmwq2_pool *pool)

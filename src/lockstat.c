@@ -6,8 +6,13 @@
  *
  * Times are in ticks of the clock in lock.h and become nanoseconds when they are
  * read, by the ratio of both clocks since the first time counting was on.
+ *
+ * A machine under this one that takes the CPU away for milliseconds while the lock
+ * is held spoils every mean. So what takes longer than anything the engine does is
+ * also counted by itself, to be left out by whoever compares.
  */
 #include <linux/debugfs.h>
+#include <linux/delay.h>
 #include <linux/export.h>
 #include <linux/kernel.h>
 #include <linux/math64.h>
@@ -29,6 +34,11 @@ DEFINE_STATIC_KEY_FALSE(cmwq2_lock_stat_key);
  */
 static DEFINE_MUTEX(cmwq2_lock_stat_mutex);
 static u64 cmwq2_first_ticks, cmwq2_first_ns;
+
+#define CMWQ2_LONG_NS	(100 * NSEC_PER_USEC)
+
+/* X: READ_ONCE. About CMWQ2_LONG_NS, in ticks. */
+static u64 cmwq2_long_ticks;
 
 static u64 cmwq2_ticks_since(u64 begin)
 {
@@ -57,6 +67,15 @@ void cmwq2_lock_counted(struct cmwq2_pool *pool)
 	c->held_since = cmwq2_ticks();
 }
 
+bool cmwq2_trylock_counted(struct cmwq2_pool *pool)
+{
+	if (!raw_spin_trylock(&pool->lock))
+		return false;
+	pool->lock_stat.acquired++;
+	pool->lock_stat.held_since = cmwq2_ticks();
+	return true;
+}
+
 /* Before pool->lock is dropped. */
 void cmwq2_unlock_counted(struct cmwq2_pool *pool)
 {
@@ -69,6 +88,10 @@ void cmwq2_unlock_counted(struct cmwq2_pool *pool)
 	c->held_since = 0;
 	c->held += held;
 	c->held_max = max(c->held_max, held);
+	if (unlikely(held > READ_ONCE(cmwq2_long_ticks))) {
+		c->long_holds++;
+		c->long_held += held;
+	}
 }
 
 /**
@@ -80,10 +103,15 @@ void cmwq2_unlock_counted(struct cmwq2_pool *pool)
  */
 void cmwq2_pick_counted(struct cmwq2_pool *pool, u64 begin)
 {
+	u64 took;
+
 	if (!begin)
 		return;
+	took = cmwq2_ticks_since(begin);
+	if (unlikely(took > READ_ONCE(cmwq2_long_ticks)))
+		return;
 	pool->lock_stat.picks++;
-	pool->lock_stat.pick += cmwq2_ticks_since(begin);
+	pool->lock_stat.pick += took;
 }
 
 static void cmwq2_lock_stat_clear(struct cmwq2_pool *pool)
@@ -112,11 +140,24 @@ void cmwq2_lock_stat_reset(void)
 }
 EXPORT_SYMBOL_GPL(cmwq2_lock_stat_reset);
 
+/* Ticks in a millisecond. */
+static u64 cmwq2_ticks_khz(void)
+{
+	u64 ticks = cmwq2_ticks_since(READ_ONCE(cmwq2_first_ticks));
+	u64 ns = ktime_get_mono_fast_ns() - READ_ONCE(cmwq2_first_ns);
+
+	return max(mul_u64_u64_div_u64(ticks, NSEC_PER_MSEC, max(ns, 1ULL)), 1ULL);
+}
+
 static void cmwq2_lock_stat_on(void)
 {
 	if (!cmwq2_first_ns) {
 		cmwq2_first_ns = ktime_get_mono_fast_ns();
 		cmwq2_first_ticks = cmwq2_ticks();
+		/* For a first idea of how long a ns is. */
+		msleep(20);
+		WRITE_ONCE(cmwq2_long_ticks,
+			   mul_u64_u64_div_u64(CMWQ2_LONG_NS, cmwq2_ticks_khz(), NSEC_PER_MSEC));
 	}
 	/* Whoever holds a lock was counted to the end of the last time, or not at all. */
 	cmwq2_lock_stat_reset();
@@ -150,15 +191,6 @@ static u64 cmwq2_ticks_to_ns(u64 ticks, u64 khz)
 	return mul_u64_u64_div_u64(ticks, NSEC_PER_MSEC, khz);
 }
 
-/* Ticks in a millisecond. */
-static u64 cmwq2_ticks_khz(void)
-{
-	u64 ticks = cmwq2_ticks_since(READ_ONCE(cmwq2_first_ticks));
-	u64 ns = ktime_get_mono_fast_ns() - READ_ONCE(cmwq2_first_ns);
-
-	return max(mul_u64_u64_div_u64(ticks, NSEC_PER_MSEC, max(ns, 1ULL)), 1ULL);
-}
-
 /* Context: RCU read-side section. */
 static void cmwq2_lock_stat_add(struct cmwq2_pool *pool, struct cmwq2_lock_stats *st, u64 khz)
 {
@@ -173,6 +205,8 @@ static void cmwq2_lock_stat_add(struct cmwq2_pool *pool, struct cmwq2_lock_stats
 	st->contended += c.contended;
 	st->held_ns += cmwq2_ticks_to_ns(c.held, khz);
 	st->held_max_ns = max(st->held_max_ns, cmwq2_ticks_to_ns(c.held_max, khz));
+	st->long_holds += c.long_holds;
+	st->long_held_ns += cmwq2_ticks_to_ns(c.long_held, khz);
 	st->wait_ns += cmwq2_ticks_to_ns(c.wait, khz);
 	st->wait_max_ns = max(st->wait_max_ns, cmwq2_ticks_to_ns(c.wait_max, khz));
 	st->picks += c.picks;
@@ -215,8 +249,9 @@ EXPORT_SYMBOL_GPL(cmwq2_lock_stats);
 
 static void cmwq2_lock_stat_line(struct seq_file *m, const struct cmwq2_lock_stats *st)
 {
-	seq_printf(m, " acquired=%lu contended=%lu held_ns=%llu held_max_ns=%llu wait_ns=%llu wait_max_ns=%llu picks=%lu pick_ns=%llu\n",
+	seq_printf(m, " acquired=%lu contended=%lu held_ns=%llu held_max_ns=%llu long_holds=%lu long_held_ns=%llu wait_ns=%llu wait_max_ns=%llu picks=%lu pick_ns=%llu\n",
 		   st->acquired, st->contended, st->held_ns, st->held_max_ns,
+		   st->long_holds, st->long_held_ns,
 		   st->wait_ns, st->wait_max_ns, st->picks, st->pick_ns);
 }
 

@@ -9,13 +9,15 @@
 #include <linux/module.h>
 #include <linux/moduleparam.h>
 
-#include "internal.h"
+#include "latency.h"
 
 static char *cmwq2_hook_param = "auto";
 module_param_named(hook, cmwq2_hook_param, charp, 0444);
 MODULE_PARM_DESC(hook, "Scheduler hook: auto (default), tp, pn, timer; fixed once loaded");
 
+/* Exported for tests that have it on a CPU of their choice, and wait for it. */
 struct kthread_worker *cmwq2_helper;
+EXPORT_SYMBOL_GPL(cmwq2_helper);
 
 static int cmwq2_helper_start(void)
 {
@@ -70,9 +72,11 @@ static int __init cmwq2_init(void)
 	ret = cmwq2_sysfs_init();
 	if (ret)
 		goto err_wqs;
+	cmwq2_latency_init();
 	cmwq2_watchdog_init();
 	cmwq2_sysrq_init();
 	cmwq2_debugfs_init();
+	cmwq2_fault_init();
 
 	pr_info("loaded: hook %s\n", cmwq2_hook_name());
 	return 0;
@@ -104,6 +108,8 @@ static void __exit cmwq2_exit(void)
 	cmwq2_debugfs_exit();
 	cmwq2_sysrq_exit();
 	cmwq2_watchdog_exit();
+	cmwq2_fault_exit();
+	cmwq2_latency_exit();
 	cmwq2_sysfs_exit();
 	cmwq2_policy_close();
 	/* Thaws what is frozen: the queues below are waited for. */

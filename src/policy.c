@@ -39,24 +39,37 @@ static const struct cmwq2_choice cmwq2_wakes[] = {
 	{ }
 };
 
+static const struct cmwq2_choice cmwq2_rescues[] = {
+	{ "cursor",		CMWQ2_RESCUE_CURSOR },
+	{ "slurp",		CMWQ2_RESCUE_SLURP },
+	{ "restart",		CMWQ2_RESCUE_RESTART },
+	{ }
+};
+
+/* The cursor is in mainline since v7.0, which the series of 2026-06 were made for. */
 static const struct cmwq2_profile {
 	const char			*name;
 	struct cmwq2_pool_policy	policy;
 } cmwq2_profiles[] = {
 	{ "mainline-7.3",	{ .claim = CMWQ2_CLAIM_NONE,
-				  .wake = CMWQ2_WAKE_DEFERRED } },
+				  .wake = CMWQ2_WAKE_DEFERRED,
+				  .rescue = CMWQ2_RESCUE_CURSOR } },
 	{ "mainline-6.12",	{ .claim = CMWQ2_CLAIM_NONE,
-				  .wake = CMWQ2_WAKE_LOCKED } },
+				  .wake = CMWQ2_WAKE_LOCKED,
+				  .rescue = CMWQ2_RESCUE_SLURP } },
 	{ "v2-2026-06",		{ .claim = CMWQ2_CLAIM_KICKED_LIST,
-				  .wake = CMWQ2_WAKE_DEFERRED } },
+				  .wake = CMWQ2_WAKE_DEFERRED,
+				  .rescue = CMWQ2_RESCUE_CURSOR } },
 	{ "v2-as-posted",	{ .claim = CMWQ2_CLAIM_KICKED_FIRST,
-				  .wake = CMWQ2_WAKE_DEFERRED } },
+				  .wake = CMWQ2_WAKE_DEFERRED,
+				  .rescue = CMWQ2_RESCUE_CURSOR } },
 };
 
 /* PL. What new pools get, and what is shown. The first profile is the default. */
 static struct cmwq2_pool_policy cmwq2_policy = {
 	.claim = CMWQ2_CLAIM_NONE,
 	.wake = CMWQ2_WAKE_DEFERRED,
+	.rescue = CMWQ2_RESCUE_CURSOR,
 };
 
 /* PL. The module is going, and its policies are not to be changed any more. */
@@ -86,7 +99,7 @@ unsigned long cmwq2_idle_timeout(void)
  */
 bool cmwq2_too_many_idle(int nr_idle, int nr_busy)
 {
-	int extra = nr_idle - (int)READ_ONCE(cmwq2_min_idle);
+	int extra = nr_idle - (int)READ_ONCE(cmwq2_min_idle) + CMWQ2_FAULT("cull_below_min");
 
 	return extra > 0 && extra * (int)READ_ONCE(cmwq2_cull_ratio) >= nr_busy;
 }
@@ -324,7 +337,7 @@ static int cmwq2_set_pool(struct cmwq2_policy *policy, const char *value)
 	choice = setting ? cmwq2_find_choice(name) : NULL;
 	pool = !kstrtouint(id, 10, &nr) ? xa_load(&cmwq2_pools, nr) : NULL;
 	if (!choice || !pool) {
-		pr_err("%s=%*pE: allowed: number of a pool, space, claim= or wake=, value\n",
+		pr_err("%s=%*pE: allowed: number of a pool, space, claim=, wake= or rescue=, value\n",
 		       policy->name, cmwq2_shown(value), value);
 		return -EINVAL;
 	}
@@ -348,10 +361,11 @@ static const char *cmwq2_get_pool(struct cmwq2_policy *policy)
 	xa_for_each(&cmwq2_pools, id, pool) {
 		if (!memcmp(&pool->policy, &cmwq2_policy, sizeof(cmwq2_policy)))
 			continue;
-		len += scnprintf(text + len, sizeof(text) - len, "%s%lu claim=%s wake=%s",
+		len += scnprintf(text + len, sizeof(text) - len, "%s%lu claim=%s wake=%s rescue=%s",
 				 len ? "\n" : "", id,
 				 cmwq2_choice_name(cmwq2_find_choice("claim"), &pool->policy),
-				 cmwq2_choice_name(cmwq2_find_choice("wake"), &pool->policy));
+				 cmwq2_choice_name(cmwq2_find_choice("wake"), &pool->policy),
+				 cmwq2_choice_name(cmwq2_find_choice("rescue"), &pool->policy));
 	}
 	return text;
 }
@@ -450,8 +464,11 @@ CMWQ2_POLICY(claim, choice,
 CMWQ2_POLICY(wake, choice,
 	     "Whose wakeups wait for pool->lock to be dropped: locked (none), enqueue, process, deferred (both, default), everywhere",
 	     .choices = cmwq2_wakes, .member = offsetof(struct cmwq2_pool_policy, wake));
+CMWQ2_POLICY(rescue, choice,
+	     "What a rescuer takes at once: one item with a cursor (default), slurp all, restart without a cursor",
+	     .choices = cmwq2_rescues, .member = offsetof(struct cmwq2_pool_policy, rescue));
 CMWQ2_POLICY(pool_policy, pool,
-	     "Write \"POOL POLICY=VALUE\" to set claim or wake in one pool; read: pools that differ from the rest");
+	     "Write \"POOL POLICY=VALUE\" to set claim, wake or rescue in one pool; read: pools that differ from the rest");
 CMWQ2_POLICY(wake_cost_us, number,
 	     "Microseconds to spin at each wakeup, to see what dear wakeups do (default 0)",
 	     .number = &cmwq2_wake_cost_us, .min = 0, .max = 1000);
@@ -498,7 +515,7 @@ CMWQ2_POLICY(panic_on_stall_time, number,
 
 static struct cmwq2_policy *const cmwq2_policies[] = {
 	&cmwq2_policy_profile, &cmwq2_policy_claim, &cmwq2_policy_wake,
-	&cmwq2_policy_pool_policy, &cmwq2_policy_wake_cost_us,
+	&cmwq2_policy_rescue, &cmwq2_policy_pool_policy, &cmwq2_policy_wake_cost_us,
 	&cmwq2_policy_default_affinity_scope, &cmwq2_policy_idle_timeout_ms,
 	&cmwq2_policy_cull_ratio, &cmwq2_policy_min_idle,
 	&cmwq2_policy_cache_shard_size, &cmwq2_policy_debug_force_rr_cpu,

@@ -10,7 +10,7 @@
 #include <linux/slab.h>
 #include <linux/topology.h>
 
-#include "internal.h"
+#include "latency.h"
 
 /* Pools and the list of workqueues; outermost, see internal.h. */
 DEFINE_MUTEX(cmwq2_pool_mutex);
@@ -66,6 +66,7 @@ static void cmwq2_pool_init(struct cmwq2_pool *pool)
 
 static void cmwq2_pool_free(struct cmwq2_pool *pool)
 {
+	kfree(pool->latency);
 	ida_destroy(&pool->worker_ida);
 	cmwq2_free_workqueue_attrs(pool->attrs);
 	free_cpumask_var(pool->pod);
@@ -101,9 +102,11 @@ static struct cmwq2_pool *cmwq2_pool_new(const struct cmwq2_attrs *attrs,
 	if (attrs->affn_strict)
 		cpumask_copy(pool->attrs->cpumask, pod);
 	cmwq2_policy_pool_init(pool);
+	cmwq2_latency_pool_init(pool);
 
 	if (xa_alloc(&cmwq2_pools, &pool->id, pool, xa_limit_31b, GFP_KERNEL))
 		goto err;
+	cmwq2_fault_pool_init(pool);
 	return pool;
 
 err:

@@ -10,6 +10,7 @@
 #include <linux/rculist.h>
 #include <linux/slab.h>
 
+#include "latency.h"
 #include "work.h"
 
 static struct kmem_cache *cmwq2_pwq_cache;
@@ -43,6 +44,7 @@ static void cmwq2_pwq_release(struct kthread_work *kwork)
 	/* One that failed to be installed is on no list. */
 	if (!list_empty(&pwq->pwqs_node)) {
 		list_del_rcu(&pwq->pwqs_node);
+		cmwq2_latency_pwq_gone(pwq);
 		last = list_empty(&wq->pwqs);
 		if (!last && (wq->flags & CMWQ2_WQ_ORDERED))
 			cmwq2_unplug_oldest(wq);
@@ -138,6 +140,14 @@ void cmwq2_pwq_put_unlocked(struct cmwq2_pwq *pwq)
 	cmwq2_pwq_put(pwq);
 	cmwq2_pool_unlock_irq(pool);
 	rcu_read_unlock();
+}
+
+/* The pwq that items queued from @cpu go to, or NULL. Context: RCU read-side section. */
+struct cmwq2_pwq *cmwq2_cpu_pwq(struct cmwq2_wq *wq, int cpu)
+{
+	if (!wq || cpu < 0 || cpu >= nr_cpu_ids || !cpu_possible(cpu))
+		return NULL;
+	return rcu_dereference(*per_cpu_ptr(wq->cpu_pwq, cpu));
 }
 
 int cmwq2_pwqs_init(void)

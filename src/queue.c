@@ -9,6 +9,7 @@
 
 #include <trace/events/cmwq2.h>
 
+#include "latency.h"
 #include "work.h"
 
 /**
@@ -24,7 +25,8 @@ void cmwq2_insert_work(struct cmwq2_pwq *pwq, struct cmwq2_work *work,
 		       struct list_head *head, unsigned long flags)
 {
 	cmwq2_debug_activate(work);
-	work->queued_at = jiffies;
+	work->queued_jiffies = jiffies;
+	work->ready_at = 0;
 	cmwq2_work_on_pwq(work, pwq, flags);
 	list_add_tail(&work->entry, head);
 	cmwq2_pwq_get(pwq);
@@ -72,6 +74,8 @@ static struct cmwq2_pwq *cmwq2_lock_target(struct cmwq2_pwq *pwq, struct cmwq2_w
 	struct cmwq2_pool *last = cmwq2_work_pool(work);
 	struct cmwq2_worker *busy;
 
+	if (CMWQ2_FAULT("other_pool_ignored"))
+		last = NULL;
 	if (last && last != pwq->pool && !(pwq->wq->flags & CMWQ2_WQ_ORDERED)) {
 		cmwq2_pool_lock(last);
 		busy = cmwq2_find_executing(last, work);
@@ -119,8 +123,10 @@ static void cmwq2_insert_and_pick(struct cmwq2_pwq *pwq, struct cmwq2_work *work
 	struct cmwq2_pool *pool = pwq->pool;
 
 	pwq->nr_in_flight[pwq->work_color]++;
-	if (!list_empty(&pwq->inactive) || !cmwq2_pwq_try_activate(pwq, false)) {
+	if ((!list_empty(&pwq->inactive) && !CMWQ2_FAULT("inactive_jumped")) ||
+	    !cmwq2_pwq_try_activate(pwq, false)) {
 		cmwq2_insert_work(pwq, work, &pwq->inactive, flags | CMWQ2_WORK_INACTIVE);
+		cmwq2_latency_queued(pool, work);
 		return;
 	}
 
@@ -128,6 +134,8 @@ static void cmwq2_insert_and_pick(struct cmwq2_pwq *pwq, struct cmwq2_work *work
 	if (list_empty(&pool->worklist))
 		pool->progress_at = jiffies;
 	cmwq2_insert_work(pwq, work, &pool->worklist, flags);
+	cmwq2_latency_queued(pool, work);
+	cmwq2_point(CMWQ2_POINT_INSERTED, pool);
 	cmwq2_sched_order_insert();
 	cmwq2_kick_pool_pick(pool, CMWQ2_KICK_ENQUEUE, wl);
 }
@@ -151,6 +159,7 @@ bool cmwq2_queue_claimed(int cpu, struct cmwq2_wq *wq, struct cmwq2_work *work)
 	if (cmwq2_refuse(wq, work))
 		return false;
 
+	cmwq2_point(CMWQ2_POINT_QUEUE, NULL);
 	rcu_read_lock();
 	pwq = cmwq2_lock_pwq(cpu, wq, work);
 	if (!WARN_ON(!list_empty(&work->entry))) {
@@ -158,6 +167,7 @@ bool cmwq2_queue_claimed(int cpu, struct cmwq2_wq *wq, struct cmwq2_work *work)
 		cmwq2_insert_and_pick(pwq, work, &wl);
 	}
 	cmwq2_pool_unlock(pwq->pool);
+	cmwq2_point_picked(pwq->pool, &wl);
 	/* RCU keeps the picked task from being freed up to here. */
 	cmwq2_wake_up(&wl);
 	rcu_read_unlock();

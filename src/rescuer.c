@@ -5,9 +5,17 @@
  *
  * A manager that does not succeed in time lets the mayday timer walk the
  * worklist and put every pwq with a rescuer on its queue's maydays. The
- * rescuer visits those pools one by one. A cursor in the worklist, one in each
- * pwq, marks how far it got, so that a visit costs one walk however many
- * foreign items stand between.
+ * rescuer visits those pools one by one. What it does there is a policy:
+ *
+ *   cursor	One item at a time. A cursor in the worklist, one in each pwq,
+ *		marks how far it got, so that a visit costs one walk however
+ *		many foreign items stand between.
+ *   restart	The same without a cursor: each item costs a walk.
+ *   slurp	All that are pending when it comes, which then wait for one
+ *		another even when workers can be had again.
+ *
+ * Sources: mainline up to v6.18 (slurp), the series of 2025-11-18 and what of it
+ * was merged for v7.0 (cursor).
  */
 #include <linux/jiffies.h>
 #include <linux/kthread.h>
@@ -37,23 +45,39 @@ void cmwq2_cursor_init(struct cmwq2_pwq *pwq)
 }
 
 /*
- * Ask the queue's rescuer for help. The reference keeps the pwq until the
- * rescuer is done with it.
+ * Ask the queue's rescuer for help, unless it is asked already. The reference
+ * keeps the pwq until the rescuer is done with it.
  */
-static void cmwq2_send_mayday(struct cmwq2_pwq *pwq, struct cmwq2_wake_list *wl)
+static bool cmwq2_send_mayday(struct cmwq2_pwq *pwq, struct cmwq2_wake_list *wl)
 {
 	struct cmwq2_wq *wq = pwq->wq;
 
 	lockdep_assert_held(&cmwq2_mayday_lock);
 
-	if (!wq->rescuer || !list_empty(&pwq->mayday_node))
-		return;
+	if (!wq->rescuer || !list_empty(&pwq->mayday_node) || CMWQ2_FAULT("mayday_lost"))
+		return false;
 	pwq->pool->stat.maydays++;
 	pwq->stat.mayday++;
 	trace_cmwq2_mayday(pwq);
 	list_add_tail(&pwq->mayday_node, &wq->maydays);
-	cmwq2_pwq_get(pwq);
+	if (!CMWQ2_FAULT("mayday_unreferenced"))
+		cmwq2_pwq_get(pwq);
 	cmwq2_wake(pwq->pool, CMWQ2_KICK_OTHER, wl, wq->rescuer->task);
+	return true;
+}
+
+/*
+ * For the queue of an item that waits. This walk knows already what the rescuer
+ * would have to look for: where the first item of its queue stands.
+ */
+static void cmwq2_call_rescuer(struct cmwq2_work *work, struct cmwq2_wake_list *wl)
+{
+	struct cmwq2_pwq *pwq = cmwq2_work_pwq(work);
+	struct list_head *cursor = &pwq->mayday_cursor.entry;
+
+	if (cmwq2_send_mayday(pwq, wl) && list_empty(cursor) &&
+	    pwq->pool->policy.rescue == CMWQ2_RESCUE_CURSOR)
+		list_add_tail(cursor, &work->entry);
 }
 
 /* The manager did not get a worker in time, and still has none. */
@@ -68,7 +92,7 @@ void cmwq2_mayday_timeout(struct timer_list *timer)
 		raw_spin_lock(&cmwq2_mayday_lock);
 		list_for_each_entry(work, &pool->worklist, entry)
 			if (!cmwq2_is_cursor(work))
-				cmwq2_send_mayday(cmwq2_work_pwq(work), &wl);
+				cmwq2_call_rescuer(work, &wl);
 		raw_spin_unlock(&cmwq2_mayday_lock);
 	}
 	cmwq2_unlock_irq_wake(pool, &wl);
@@ -79,50 +103,74 @@ void cmwq2_mayday_timeout(struct timer_list *timer)
 /*
  * With an idle worker the pool can help itself. But as long as a manager is at
  * work memory is still short, and leaving would only mean to be called again:
- * stay unless another pool of this queue waits.
+ * stay unless another pool of this queue waits. Who slurps does not ask: he
+ * was called, and leaves after one pass.
  */
 static bool cmwq2_needs_rescue(struct cmwq2_pwq *pwq)
 {
 	if (!pwq->nr_active)
 		return false;
-	if (cmwq2_need_to_create(pwq->pool))
+	if (pwq->pool->policy.rescue == CMWQ2_RESCUE_SLURP || cmwq2_need_to_create(pwq->pool))
 		return true;
 	return (pwq->pool->flags & CMWQ2_POOL_MANAGED) &&
 	       list_empty_careful(&pwq->wq->maydays);
 }
 
-/* Take the next item of @pwq behind the cursor and move the cursor there. */
+/*
+ * Where the next pass begins. A cursor that another policy left is taken away
+ * with the first pass under the new one.
+ */
+static struct list_head *cmwq2_rescue_from(struct cmwq2_pwq *pwq)
+{
+	struct list_head *cursor = &pwq->mayday_cursor.entry;
+
+	if (pwq->pool->policy.rescue != CMWQ2_RESCUE_CURSOR)
+		list_del_init(cursor);
+	return list_empty(cursor) ? &pwq->pool->worklist : cursor;
+}
+
+/*
+ * One pass: take the next item of @pwq, and move the cursor behind it; or, with
+ * rescue=slurp, all there are.
+ */
 static bool cmwq2_assign_rescue(struct cmwq2_pwq *pwq, struct cmwq2_worker *rescuer)
 {
-	struct list_head *worklist = &pwq->pool->worklist;
-	struct list_head *cursor = &pwq->mayday_cursor.entry;
-	struct list_head *from = list_empty(cursor) ? worklist : cursor;
-	struct cmwq2_work *work = list_entry(from->next, struct cmwq2_work, entry);
-	struct cmwq2_work *next;
+	struct cmwq2_pool *pool = pwq->pool;
+	struct cmwq2_work *work, *next;
 
 	if (!cmwq2_needs_rescue(pwq))
 		return false;
 
-	for (; &work->entry != worklist; work = next) {
+	work = list_entry(cmwq2_rescue_from(pwq)->next, struct cmwq2_work, entry);
+	for (; &work->entry != &pool->worklist; work = next) {
 		next = list_next_entry(work, entry);
-		if (cmwq2_is_cursor(work) || cmwq2_work_pwq(work) != pwq)
+		if (cmwq2_is_cursor(work) || cmwq2_work_pwq(work) != pwq ||
+		    !cmwq2_assign_work(work, rescuer, &next))
 			continue;
-		if (cmwq2_assign_work(work, rescuer, &next)) {
-			list_move_tail(cursor, &next->entry);
-			pwq->stat.rescued++;
-			trace_cmwq2_rescue(pwq, work);
-			return true;
-		}
+		pwq->stat.rescued++;
+		trace_cmwq2_rescue(pwq, work);
+		if (pool->policy.rescue == CMWQ2_RESCUE_SLURP)
+			continue;
+		if (pool->policy.rescue == CMWQ2_RESCUE_CURSOR)
+			list_move_tail(&pwq->mayday_cursor.entry, &next->entry);
+		return true;
 	}
-	return false;
+	return !list_empty(&rescuer->scheduled);
 }
 
-/* Have the next visit come back here, after the others that wait. */
-static bool cmwq2_take_turns(struct cmwq2_pwq *pwq, struct cmwq2_wake_list *wl)
+/*
+ * Whether to leave the pool after @count passes: with rescue=slurp after each,
+ * else when it is the turn of others that wait. Has the next visit come back
+ * here if there will be something to do.
+ */
+static bool cmwq2_take_turns(struct cmwq2_pwq *pwq, int count, struct cmwq2_wake_list *wl)
 {
-	if (list_empty_careful(&pwq->wq->maydays) || !pwq->nr_active ||
-	    !cmwq2_need_to_create(pwq->pool))
+	bool slurp = pwq->pool->policy.rescue == CMWQ2_RESCUE_SLURP;
+
+	if (!slurp && (count <= CMWQ2_RESCUER_BATCH || list_empty_careful(&pwq->wq->maydays)))
 		return false;
+	if (!pwq->nr_active || !cmwq2_need_to_create(pwq->pool))
+		return slurp;
 	raw_spin_lock(&cmwq2_mayday_lock);
 	cmwq2_send_mayday(pwq, wl);
 	raw_spin_unlock(&cmwq2_mayday_lock);
@@ -133,21 +181,22 @@ static void cmwq2_rescue(struct cmwq2_worker *rescuer, struct cmwq2_pwq *pwq)
 {
 	struct cmwq2_pool *pool = pwq->pool;
 	CMWQ2_DEFINE_WAKE_LIST(wl);
-	bool again = false;
+	bool leave = false;
 	int count = 0;
 
+	cmwq2_point(CMWQ2_POINT_RESCUE, pool);
 	cmwq2_worker_attach(rescuer, pool);
 	cmwq2_pool_lock_irq(pool);
-	while (!again && cmwq2_assign_rescue(pwq, rescuer)) {
+	while (!leave && cmwq2_assign_rescue(pwq, rescuer)) {
+		/* Drops the lock: the policy may be another one afterwards. */
 		cmwq2_process_scheduled(rescuer);
-		if (++count > CMWQ2_RESCUER_BATCH)
-			again = cmwq2_take_turns(pwq, &wl);
+		leave = cmwq2_take_turns(pwq, ++count, &wl);
 	}
 	/*
 	 * The cursor may stay only while a mayday keeps a reference to the pwq.
 	 * The timer may have sent one meanwhile, without cmwq2_take_turns().
 	 */
-	if (list_empty_careful(&pwq->mayday_node))
+	if (list_empty_careful(&pwq->mayday_node) && !CMWQ2_FAULT("cursor_left"))
 		list_del_init(&pwq->mayday_cursor.entry);
 	/* Workers relied on this thread, which never counts as running. */
 	cmwq2_kick_pool_pick(pool, CMWQ2_KICK_OTHER, &wl);
@@ -257,5 +306,6 @@ void cmwq2_rescuer_stop(struct cmwq2_wq *wq)
 	raw_spin_unlock_irq(&cmwq2_mayday_lock);
 
 	cmwq2_kthread_stop_put(rescuer->task);
-	kfree(rescuer);
+	/* As a worker: who wakes it late looks at it, see cmwq2_latency_woken(). */
+	kfree_rcu(rescuer, rcu);
 }

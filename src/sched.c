@@ -70,6 +70,8 @@ bool cmwq2_worker_uncount(struct cmwq2_worker *worker)
 {
 	if (!xchg(&worker->counted, 0))
 		return false;
+	if (CMWQ2_FAULT("block_counted_twice"))
+		atomic_dec(&worker->pool->nr_running);
 	return atomic_dec_and_test(&worker->pool->nr_running);
 }
 
@@ -92,6 +94,7 @@ static void cmwq2_kick_blocked(struct cmwq2_pool *pool, unsigned long *counter)
 		cmwq2_count_cm_wakeup(cmwq2_first_pwq(pool));
 	}
 	cmwq2_pool_unlock_irqrestore(pool, flags);
+	cmwq2_point_picked(pool, &wl);
 	cmwq2_wake_up(&wl);
 	rcu_read_unlock();
 }
@@ -150,6 +153,7 @@ static noinline void cmwq2_tp_block(void)
 	struct cmwq2_pool *pool;
 	CMWQ2_DEFINE_WAKE_LIST(wl);
 	unsigned long flags;
+	bool last;
 
 	if (!cmwq2_is_worker_fn(current))
 		return;
@@ -158,13 +162,17 @@ static noinline void cmwq2_tp_block(void)
 		return;
 
 	pool = worker->pool;
+	cmwq2_point(CMWQ2_POINT_BLOCKING, pool);
 	rcu_read_lock();
 	cmwq2_pool_lock_irqsave(pool, flags);
-	if (cmwq2_worker_uncount(worker) && cmwq2_kick_pool_pick(pool, CMWQ2_KICK_OTHER, &wl)) {
+	last = cmwq2_worker_uncount(worker);
+	cmwq2_point(CMWQ2_POINT_BLOCKED, pool);
+	if (last && cmwq2_kick_pool_pick(pool, CMWQ2_KICK_OTHER, &wl)) {
 		pool->stat.cm_wakeups++;
 		cmwq2_count_cm_wakeup(worker->current_pwq);
 	}
 	cmwq2_pool_unlock_irqrestore(pool, flags);
+	cmwq2_point_picked(pool, &wl);
 	cmwq2_wake_up(&wl);
 	rcu_read_unlock();
 }
@@ -177,7 +185,7 @@ static void cmwq2_tp_entry(void *data, bool preempt)
 		return;
 	/* An RT spinlock's waiter comes back soon and mainline ignores it, too. */
 	state = READ_ONCE(current->__state);
-	if (!preempt && state && !(state & TASK_RTLOCK_WAIT))
+	if (!preempt && state && !(state & TASK_RTLOCK_WAIT) && !CMWQ2_FAULT("block_not_counted"))
 		cmwq2_tp_block();
 }
 
@@ -236,11 +244,14 @@ static void cmwq2_pn_out(struct preempt_notifier *notifier, struct task_struct *
 {
 	struct cmwq2_worker *worker = container_of(notifier, struct cmwq2_worker, notifier);
 	struct cmwq2_pool *pool = worker->pool;
+	bool last;
 
 	if (!READ_ONCE(worker->counted) || !cmwq2_task_blocked(current) ||
 	    (READ_ONCE(current->__state) & TASK_RTLOCK_WAIT))
 		return;
-	if (cmwq2_worker_uncount(worker) && !list_empty_careful(&pool->worklist))
+	last = cmwq2_worker_uncount(worker);
+	cmwq2_point(CMWQ2_POINT_BLOCKED, pool);
+	if (last && !list_empty_careful(&pool->worklist))
 		irq_work_queue(&pool->kick_irq);
 }
 
@@ -312,6 +323,7 @@ static void cmwq2_kick_irq(struct irq_work *work)
 {
 	struct cmwq2_pool *pool = container_of(work, struct cmwq2_pool, kick_irq);
 
+	cmwq2_point(CMWQ2_POINT_KICK_IRQ, pool);
 	cmwq2_kick_blocked(pool, &pool->stat.cm_wakeups);
 }
 

@@ -17,26 +17,14 @@
 #include <linux/sysrq.h>
 #include <linux/uaccess.h>
 
+#include "show.h"
 #include "work.h"
 
 #define CMWQ2_PORTION		4096
 #define CMWQ2_SHOW_WORDS	32	/* entries of a list that are told apart */
 #define CMWQ2_SHOW_WALK		1000	/* entries that are looked at */
 #define CMWQ2_SYSRQ_LETTER	'W'
-
-/**
- * struct cmwq2_out - a dump on its way
- * @put: takes a portion, which ends in a newline and may be modified
- * @ctx: for @put
- * @buf: the portion that is being written
- * @len: of it
- */
-struct cmwq2_out {
-	void	(*put)(struct cmwq2_out *out);
-	void	*ctx;
-	char	*buf;
-	size_t	len;
-};
+#define CMWQ2_STALL_MS		1000	/* how long items wait until dumps say why */
 
 /* Also where there is no memory, which is when pools stall. */
 static char cmwq2_reserve[CMWQ2_PORTION];
@@ -62,7 +50,7 @@ static void cmwq2_out_end(struct cmwq2_out *out)
 }
 
 /* What does not fit is cut, the last byte is the newline's. */
-static __printf(2, 3) void cmwq2_write(struct cmwq2_out *out, const char *fmt, ...)
+void cmwq2_write(struct cmwq2_out *out, const char *fmt, ...)
 {
 	va_list args;
 
@@ -72,7 +60,7 @@ static __printf(2, 3) void cmwq2_write(struct cmwq2_out *out, const char *fmt, .
 }
 
 /* Context: no lock held. */
-static void cmwq2_flush_out(struct cmwq2_out *out)
+void cmwq2_flush_out(struct cmwq2_out *out)
 {
 	if (out->len && out->buf[out->len - 1] != '\n')
 		out->buf[out->len++] = '\n';
@@ -141,6 +129,12 @@ static void cmwq2_show_work(struct cmwq2_out *out, struct cmwq2_run *run,
 	run->nr++;
 }
 
+/* A rescuer's cursor has no data word that tells. */
+static bool cmwq2_is_of(struct cmwq2_work *work, struct cmwq2_pwq *pwq)
+{
+	return cmwq2_is_cursor(work) ? work == &pwq->mayday_cursor : cmwq2_work_pwq(work) == pwq;
+}
+
 /* The items on a list that are of @pwq. Context: pool->lock held. */
 static void cmwq2_show_works(struct cmwq2_out *out, const char *what, struct list_head *list,
 			     struct cmwq2_pwq *pwq)
@@ -158,7 +152,7 @@ static void cmwq2_show_works(struct cmwq2_out *out, const char *what, struct lis
 			cmwq2_write(out, " and more");
 			break;
 		}
-		if (!cmwq2_is_cursor(work) && cmwq2_work_pwq(work) == pwq)
+		if (cmwq2_is_of(work, pwq))
 			cmwq2_show_work(out, &run, work);
 	}
 	cmwq2_end_run(out, &run);
@@ -305,6 +299,8 @@ static void cmwq2_out_all(struct cmwq2_out *out, unsigned int flags, bool pools)
 	if (pools)
 		xa_for_each(&cmwq2_pools, id, pool)
 			cmwq2_out_pool(out, pool, false);
+	if (pools)
+		cmwq2_out_stalls(out, CMWQ2_STALL_MS);
 	rcu_read_unlock();
 	cmwq2_out_end(out);
 }
@@ -362,7 +358,11 @@ void cmwq2_show_one_workqueue(struct cmwq2_wq *wq)
 }
 EXPORT_SYMBOL_GPL(cmwq2_show_one_workqueue);
 
-/* A pool to the log, idle or not. Context: any but NMI; RCU read-side section. */
+/*
+ * A pool to the log, idle or not, and why it gets nowhere.
+ *
+ * Context: any but NMI; RCU read-side section.
+ */
 void cmwq2_show_pool(struct cmwq2_pool *pool)
 {
 	struct cmwq2_out out = { .put = cmwq2_put_log };
@@ -370,6 +370,7 @@ void cmwq2_show_pool(struct cmwq2_pool *pool)
 	if (!cmwq2_out_begin(&out))
 		return;
 	cmwq2_out_pool(&out, pool, true);
+	cmwq2_out_verdict(&out, pool);
 	cmwq2_out_end(&out);
 }
 
@@ -380,6 +381,40 @@ void cmwq2_show_seq(struct seq_file *m)
 
 	cmwq2_out_all(&out, 0, true);
 }
+
+/* Why items wait to a file. */
+void cmwq2_stalls_seq(struct seq_file *m)
+{
+	struct cmwq2_out out = { .put = cmwq2_put_seq, .ctx = m };
+
+	if (!cmwq2_out_begin(&out))
+		return;
+	cmwq2_out_stalls(&out, CMWQ2_STALL_MS);
+	cmwq2_out_end(&out);
+}
+
+/**
+ * cmwq2_stalls - say in memory why items wait
+ * @min_ms: of those that wait for so many milliseconds at least
+ * @buf: written to
+ * @size: of @buf, at least 1; what does not fit is cut
+ *
+ * Context: any but NMI.
+ * Return: length of the text, 0 if nothing is wrong.
+ */
+size_t cmwq2_stalls(unsigned int min_ms, char *buf, size_t size)
+{
+	struct cmwq2_copy copy = { .buf = buf, .size = size };
+	struct cmwq2_out out = { .put = cmwq2_put_copy, .ctx = &copy };
+
+	buf[0] = '\0';
+	if (!cmwq2_out_begin(&out))
+		return 0;
+	cmwq2_out_stalls(&out, min_ms);
+	cmwq2_out_end(&out);
+	return copy.len;
+}
+EXPORT_SYMBOL_GPL(cmwq2_stalls);
 
 /**
  * cmwq2_dump - write a dump to memory

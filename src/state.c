@@ -107,3 +107,78 @@ unsigned int cmwq2_work_busy(struct cmwq2_work *work)
 	return busy;
 }
 EXPORT_SYMBOL_GPL(cmwq2_work_busy);
+
+/**
+ * cmwq2_pool_stats - look at the pool behind a queue on a CPU
+ * @wq: workqueue
+ * @cpu: CPU
+ * @st: filled in
+ *
+ * Context: any but NMI.
+ * Return: 0, or -EINVAL for a CPU that does not exist.
+ */
+int cmwq2_pool_stats(struct cmwq2_wq *wq, int cpu, struct cmwq2_pool_stats *st)
+{
+	struct cmwq2_pool *pool;
+	struct cmwq2_pwq *pwq;
+	unsigned long flags;
+
+	rcu_read_lock();
+	pwq = cmwq2_cpu_pwq(wq, cpu);
+	if (!pwq) {
+		rcu_read_unlock();
+		return -EINVAL;
+	}
+	pool = pwq->pool;
+	cmwq2_pool_lock_irqsave(pool, flags);
+	*st = (struct cmwq2_pool_stats) {
+		.id = pool->id,
+		.nr_workers = pool->nr_workers,
+		.nr_idle = pool->nr_idle,
+		.nr_running = atomic_read(&pool->nr_running),
+		.created = pool->stat.created,
+		.culled = pool->stat.culled,
+		.kicks = pool->stat.kicks,
+		.coalesced = pool->stat.coalesced,
+		.cm_wakeups = pool->stat.cm_wakeups,
+		.scan_wakeups = pool->stat.scan_wakeups,
+		.maydays = pool->stat.maydays,
+		.stalls = pool->stat.stalls,
+		.woken = pool->stat.woken,
+		.in_vain = pool->stat.in_vain,
+	};
+	st->nr_kicked = cmwq2_nr_kicked(pool);
+	cmwq2_pool_unlock_irqrestore(pool, flags);
+	rcu_read_unlock();
+	return 0;
+}
+EXPORT_SYMBOL_GPL(cmwq2_pool_stats);
+
+/**
+ * cmwq2_wq_stats - a queue's counters
+ * @wq: workqueue
+ * @st: filled in; pwqs that were replaced have taken theirs with them
+ *
+ * Context: process, may sleep.
+ */
+void cmwq2_wq_stats(struct cmwq2_wq *wq, struct cmwq2_wq_stats *st)
+{
+	struct cmwq2_pwq *pwq;
+
+	*st = (struct cmwq2_wq_stats) { .refused = atomic_long_read(&wq->refused) };
+	mutex_lock(&wq->mutex);
+	list_for_each_entry(pwq, &wq->pwqs, pwqs_node) {
+		cmwq2_pool_lock_irq(pwq->pool);
+		st->started += pwq->stat.started;
+		st->completed += pwq->stat.completed;
+		st->cm_wakeup += pwq->stat.cm_wakeup;
+		st->repatriated += pwq->stat.repatriated;
+		st->mayday += pwq->stat.mayday;
+		st->rescued += pwq->stat.rescued;
+		st->cpu_time += pwq->stat.cpu_time;
+		st->cpu_intensive += pwq->stat.cpu_intensive;
+		cmwq2_pool_unlock_irq(pwq->pool);
+	}
+	mutex_unlock(&wq->mutex);
+}
+EXPORT_SYMBOL_GPL(cmwq2_wq_stats);

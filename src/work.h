@@ -89,9 +89,17 @@ static inline struct cmwq2_pool *cmwq2_work_pool(struct cmwq2_work *work)
 	return xa_load(&cmwq2_pools, data >> CMWQ2_WORK_POOL_SHIFT);
 }
 
+/* Jiffies of the queueing that @work is pending for, which is less than 2^31 of them ago. */
+static inline unsigned long cmwq2_work_queued_at(const struct cmwq2_work *work)
+{
+	return jiffies - (u32)((u32)jiffies - READ_ONCE(work->queued_jiffies));
+}
+
 /* Take PENDING. Fully ordered when it succeeds, see cmwq2_work_run(). */
 static inline bool cmwq2_work_take(struct cmwq2_work *work)
 {
+	if (CMWQ2_FAULT("pending_ignored"))
+		return true;
 	return !test_and_set_bit(CMWQ2_WORK_PENDING_BIT,
 				 (unsigned long *)&work->data.counter);
 }
@@ -143,7 +151,8 @@ static inline void cmwq2_work_release(struct cmwq2_work *work, unsigned long poo
 /* Give PENDING up and leave the rest of the off-queue word @data as it was. */
 static inline void cmwq2_work_release_as_was(struct cmwq2_work *work, unsigned long data)
 {
-	cmwq2_work_release(work, data & CMWQ2_WORK_POOL_MASK, cmwq2_data_disable(data));
+	cmwq2_work_release(work, data & CMWQ2_WORK_POOL_MASK,
+			   CMWQ2_FAULT("depth_lost") ? 0 : cmwq2_data_disable(data));
 }
 
 #endif /* CMWQ2_WORK_H */

@@ -20,6 +20,7 @@
 
 #include <trace/events/cmwq2.h>
 
+#include "latency.h"
 #include "lockdep.h"
 #include "work.h"
 
@@ -226,7 +227,7 @@ struct cmwq2_worker *cmwq2_worker_create(struct cmwq2_pool *pool)
 	struct task_struct *task;
 	int ret;
 
-	if (READ_ONCE(pool->flags) & CMWQ2_POOL_FAIL_CREATE)
+	if (cmwq2_fault_fails(pool))
 		return ERR_PTR(-ENOMEM);
 
 	worker = cmwq2_worker_alloc(pool->node);
@@ -273,12 +274,20 @@ void cmwq2_worker_reap(struct cmwq2_worker *worker)
 	trace_cmwq2_worker_die(worker->pool, worker);
 	ida_free(&worker->pool->worker_ida, worker->id);
 	cmwq2_kthread_stop_put(worker->task);
-	kfree(worker);
+	/* Who wakes it late writes to it, see cmwq2_latency_woken(). */
+	kfree_rcu(worker, rcu);
 }
 
 bool cmwq2_need_to_create(struct cmwq2_pool *pool)
 {
 	return cmwq2_need_more_worker(pool) && !pool->nr_idle;
+}
+
+static struct cmwq2_worker *cmwq2_manager_create(struct cmwq2_pool *pool)
+{
+	if (cmwq2_fault_stall(pool))
+		return ERR_PTR(-EAGAIN);
+	return cmwq2_worker_create(pool);
 }
 
 /* Create until somebody is idle or the need went away. Drops pool->lock. */
@@ -288,7 +297,7 @@ static void cmwq2_create_until_idle(struct cmwq2_pool *pool)
 		cmwq2_pool_unlock_irq(pool);
 		/* If this takes long, call for help. */
 		mod_timer(&pool->mayday_timer, jiffies + CMWQ2_MAYDAY_DELAY);
-		while (IS_ERR(cmwq2_worker_create(pool)) && cmwq2_need_to_create(pool)) {
+		while (IS_ERR(cmwq2_manager_create(pool)) && cmwq2_need_to_create(pool)) {
 			schedule_timeout_interruptible(CMWQ2_CREATE_COOLDOWN);
 			if (!cmwq2_need_to_create(pool))
 				break;
@@ -365,6 +374,7 @@ void cmwq2_pool_stop_workers(struct cmwq2_pool *pool)
 	cmwq2_pool_unlock_irq(pool);
 	mutex_unlock(&cmwq2_attach_mutex);
 
+	cmwq2_point(CMWQ2_POINT_POOL_STOP, pool);
 	cmwq2_reap_dying(&dying);
 }
 
@@ -420,7 +430,7 @@ bool cmwq2_assign_work(struct cmwq2_work *work, struct cmwq2_worker *worker,
 		return false;
 	}
 
-	busy = cmwq2_find_executing(pool, work);
+	busy = CMWQ2_FAULT("running_twice") ? NULL : cmwq2_find_executing(pool, work);
 	cmwq2_move_linked(work, busy ? &busy->scheduled : &worker->scheduled, next);
 	return !busy;
 }
@@ -492,6 +502,7 @@ static void cmwq2_begin_work(struct cmwq2_worker *worker, struct cmwq2_work *wor
 		worker->desc[0] = '\0';
 	worker->current_pwq = cmwq2_data_pwq(data);
 	worker->current_pwq->stat.started++;
+	cmwq2_latency_taken(worker, work);
 	worker->current_color = cmwq2_data_color(data);
 	worker->current_func = work->func;
 	worker->current_work = work;
@@ -504,6 +515,7 @@ static void cmwq2_end_work(struct cmwq2_worker *worker)
 {
 	cmwq2_hog_end(worker);
 	worker->current_pwq->stat.completed++;
+	cmwq2_latency_end(worker);
 	worker->current_pwq = NULL;
 	worker->current_color = CMWQ2_NO_COLOR;
 	worker->current_func = NULL;
@@ -537,15 +549,21 @@ static void cmwq2_process_one(struct cmwq2_worker *worker, struct cmwq2_work *wo
 	 */
 	cmwq2_kick_pool_pick(pool, CMWQ2_KICK_PROCESS, &wl);
 	/* The last access to the item: the function may free it. */
-	cmwq2_work_release(work, cmwq2_pool_bits(pool), 0);
+	if (!CMWQ2_FAULT("pending_kept"))
+		cmwq2_work_release(work, cmwq2_pool_bits(pool), 0);
+	if (CMWQ2_FAULT("chain_wake_dropped"))
+		wl.nr = 0;
 
 	cmwq2_unlock_irq_wake(pool, &wl);
 
 	context = cmwq2_context();
 	cmwq2_run_map_acquire(&map, pwq->wq);
 	trace_cmwq2_execute_start(worker, work);
+	cmwq2_latency_start(worker);
 	worker->current_func(work);
 	trace_cmwq2_execute_end(worker, work);
+	if (CMWQ2_FAULT("pending_kept"))
+		cmwq2_work_release(work, cmwq2_pool_bits(pool), 0);
 	cmwq2_run_map_release(&map, pwq->wq);
 	cmwq2_check_context(context, worker->current_func);
 	/* An item that queues itself for ever must not starve stop_machine(). */
@@ -612,20 +630,23 @@ static void cmwq2_serve(struct cmwq2_worker *worker)
 
 	cmwq2_return_home(worker);
 	while (cmwq2_need_more_worker(pool)) {
-		if (!pool->nr_idle && cmwq2_manage(worker))
+		if (!pool->nr_idle && !CMWQ2_FAULT("manager_missing") && cmwq2_manage(worker))
 			continue;
 
 		cmwq2_worker_clr_flags(worker, CMWQ2_WORKER_PREP);
 		do {
 			if (cmwq2_assign_work(cmwq2_first_work(pool), worker, NULL))
 				cmwq2_process_scheduled(worker);
-		} while (cmwq2_keep_working(pool));
+		} while (!CMWQ2_FAULT("no_recheck") && cmwq2_keep_working(pool));
+		cmwq2_point(CMWQ2_POINT_STOPS, pool);
 		/*
 		 * Another worker may have blocked since keep_working() counted
 		 * two, without the lock and without seeing zero. Then this was
 		 * the last one, and the loop's condition holds again.
 		 */
 		cmwq2_worker_set_flags(worker, CMWQ2_WORKER_PREP);
+		if (CMWQ2_FAULT("no_recheck"))
+			break;
 	}
 	/* Left to a worker that runs: if the hook misses its block, look. */
 	if (!list_empty(&pool->worklist))
@@ -661,6 +682,7 @@ static int cmwq2_worker_thread(void *data)
 		__set_current_state(TASK_IDLE);
 		cmwq2_pool_unlock_irq(pool);
 		schedule();
+		cmwq2_point(CMWQ2_POINT_WOKEN, pool);
 		cmwq2_pool_lock_irq(pool);
 		cmwq2_count_wakeup(worker);
 	}

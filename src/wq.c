@@ -104,6 +104,7 @@ static void cmwq2_wq_free_now(struct cmwq2_wq *wq)
 	cmwq2_nna_free(wq);
 	cmwq2_free_workqueue_attrs(wq->attrs);
 	free_percpu(wq->cpu_pwq);
+	kfree(wq->latency);
 	kfree(wq);
 }
 
@@ -476,116 +477,6 @@ int cmwq2_workqueue_set_min_active(struct cmwq2_wq *wq, int min_active)
 	return ret;
 }
 EXPORT_SYMBOL_GPL(cmwq2_workqueue_set_min_active);
-
-/* The pwq that items queued from @cpu go to. RCU read-side section. */
-struct cmwq2_pwq *cmwq2_cpu_pwq(struct cmwq2_wq *wq, int cpu)
-{
-	if (!wq || cpu < 0 || cpu >= nr_cpu_ids || !cpu_possible(cpu))
-		return NULL;
-	return rcu_dereference(*per_cpu_ptr(wq->cpu_pwq, cpu));
-}
-
-/**
- * cmwq2_pool_stats - look at the pool behind a queue on a CPU
- * @wq: workqueue
- * @cpu: CPU
- * @st: filled in
- *
- * Context: any but NMI.
- * Return: 0, or -EINVAL for a CPU that does not exist.
- */
-int cmwq2_pool_stats(struct cmwq2_wq *wq, int cpu, struct cmwq2_pool_stats *st)
-{
-	struct cmwq2_pool *pool;
-	struct cmwq2_pwq *pwq;
-	unsigned long flags;
-
-	rcu_read_lock();
-	pwq = cmwq2_cpu_pwq(wq, cpu);
-	if (!pwq) {
-		rcu_read_unlock();
-		return -EINVAL;
-	}
-	pool = pwq->pool;
-	cmwq2_pool_lock_irqsave(pool, flags);
-	*st = (struct cmwq2_pool_stats) {
-		.id = pool->id,
-		.nr_workers = pool->nr_workers,
-		.nr_idle = pool->nr_idle,
-		.nr_running = atomic_read(&pool->nr_running),
-		.created = pool->stat.created,
-		.culled = pool->stat.culled,
-		.kicks = pool->stat.kicks,
-		.coalesced = pool->stat.coalesced,
-		.cm_wakeups = pool->stat.cm_wakeups,
-		.scan_wakeups = pool->stat.scan_wakeups,
-		.maydays = pool->stat.maydays,
-		.stalls = pool->stat.stalls,
-		.woken = pool->stat.woken,
-		.in_vain = pool->stat.in_vain,
-	};
-	st->nr_kicked = cmwq2_nr_kicked(pool);
-	cmwq2_pool_unlock_irqrestore(pool, flags);
-	rcu_read_unlock();
-	return 0;
-}
-EXPORT_SYMBOL_GPL(cmwq2_pool_stats);
-
-/**
- * cmwq2_wq_stats - a queue's counters
- * @wq: workqueue
- * @st: filled in; pwqs that were replaced have taken theirs with them
- *
- * Context: process, may sleep.
- */
-void cmwq2_wq_stats(struct cmwq2_wq *wq, struct cmwq2_wq_stats *st)
-{
-	struct cmwq2_pwq *pwq;
-
-	*st = (struct cmwq2_wq_stats) { .refused = atomic_long_read(&wq->refused) };
-	mutex_lock(&wq->mutex);
-	list_for_each_entry(pwq, &wq->pwqs, pwqs_node) {
-		cmwq2_pool_lock_irq(pwq->pool);
-		st->started += pwq->stat.started;
-		st->completed += pwq->stat.completed;
-		st->cm_wakeup += pwq->stat.cm_wakeup;
-		st->repatriated += pwq->stat.repatriated;
-		st->mayday += pwq->stat.mayday;
-		st->rescued += pwq->stat.rescued;
-		st->cpu_time += pwq->stat.cpu_time;
-		st->cpu_intensive += pwq->stat.cpu_intensive;
-		cmwq2_pool_unlock_irq(pwq->pool);
-	}
-	mutex_unlock(&wq->mutex);
-}
-EXPORT_SYMBOL_GPL(cmwq2_wq_stats);
-
-/**
- * cmwq2_fault_create - make the creation of workers fail, for tests
- * @wq: workqueue
- * @cpu: CPU, whose pool behind @wq is meant
- * @fail: from now on, or no more
- *
- * Context: any but NMI.
- */
-void cmwq2_fault_create(struct cmwq2_wq *wq, int cpu, bool fail)
-{
-	struct cmwq2_pwq *pwq;
-	unsigned long flags;
-
-	rcu_read_lock();
-	pwq = cmwq2_cpu_pwq(wq, cpu);
-	if (pwq) {
-		cmwq2_pool_lock_irqsave(pwq->pool, flags);
-		if (fail)
-			pwq->pool->flags |= CMWQ2_POOL_FAIL_CREATE;
-		else
-			pwq->pool->flags &= ~CMWQ2_POOL_FAIL_CREATE;
-		cmwq2_pool_unlock_irqrestore(pwq->pool, flags);
-	}
-	rcu_read_unlock();
-}
-EXPORT_SYMBOL_GPL(cmwq2_fault_create);
 
 static const struct {
 	struct cmwq2_wq	**wq;

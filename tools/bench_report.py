@@ -74,6 +74,8 @@ WORKLOADS = {
     "perfwq": Workload("wl{load}, long burn {long_burn}, beside a job of {job_ms} ms",
                        {"job_ns": "job ns", "alone_ns": "alone", "job_ppm_of_alone": "job/alone ppm",
                         "items_run": "items run", "threads": "threads"}),
+    "rescue": Workload("{items} items of the queue behind {foreign} foreign ones",
+                       {"item_ns": "ns/item", "rescue_ns": "all ns", "maydays": "maydays"}),
 }
 
 # Where time is not that of a machine people run things on.

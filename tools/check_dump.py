@@ -9,11 +9,13 @@ problem is a line on stderr; exit status 0: none, 1: some, 2: wrong usage.
 
 import argparse
 import json
+import os
 import sys
 from fnmatch import fnmatchcase
 from typing import Any, Dict, List
 
-SCHEMA = 1
+SCHEMA = 2
+SCHEMA_FILE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "wq_dump.schema.json")
 MAX_AGE_MS = 3600 * 1000  # no guest runs that long
 
 
@@ -27,7 +29,11 @@ def problems(dump: Dict[str, Any], queue: str, paused: bool) -> List[str]:
     """
     if dump.get("schema") != SCHEMA:
         return [f"schema {dump.get('schema')}, expected {SCHEMA}"]
-    found = []
+    with open(SCHEMA_FILE, encoding="utf-8") as file:
+        schema = json.load(file)
+    found = mismatches(dump, schema, schema, "dump")
+    if found:
+        return found
     if not dump["pools"]:
         found.append("no pools")
     for pool in dump["pools"]:
@@ -38,6 +44,42 @@ def problems(dump: Dict[str, Any], queue: str, paused: bool) -> List[str]:
         found += queue_problems(dump, queue)
     if paused:
         found += [f"gap in a paused guest's dump: {gap}" for gap in dump["gaps"]]
+    return found
+
+
+TYPES = {"object": dict, "array": list, "string": str, "integer": int, "boolean": bool,
+         "null": type(None)}
+
+
+def mismatches(value: Any, schema: Dict[str, Any], root: Dict[str, Any], where: str) -> List[str]:
+    """Where a value is not of the form that a JSON schema asks for; as much of these as is used."""
+    if "$ref" in schema:
+        schema = root["$defs"][schema["$ref"].rsplit("/", 1)[1]]
+    kinds = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+    if not any(isinstance(value, TYPES[kind]) and (kind != "integer" or value is not True
+               and value is not False) for kind in kinds):
+        return [f"{where}: {type(value).__name__}, expected {' or '.join(kinds)}"]
+    if "enum" in schema and value is not None and value not in schema["enum"]:
+        return [f"{where}: {value!r}, expected one of {schema['enum']}"]
+    if isinstance(value, list):
+        return [m for i, one in enumerate(value)
+                for m in mismatches(one, schema["items"], root, f"{where}[{i}]")]
+    if isinstance(value, dict):
+        return _object_mismatches(value, schema, root, where)
+    return []
+
+
+def _object_mismatches(value: Dict[str, Any], schema: Dict[str, Any], root: Dict[str, Any],
+                       where: str) -> List[str]:
+    known, others = schema.get("properties", {}), schema.get("additionalProperties", True)
+    found = [f"{where}: no {name}" for name in schema.get("required", []) if name not in value]
+    for name, one in value.items():
+        if name in known:
+            found += mismatches(one, known[name], root, f"{where}.{name}")
+        elif isinstance(others, dict):
+            found += mismatches(one, others, root, f"{where}.{name}")
+        elif not others:
+            found.append(f"{where}: {name} is not in the schema")
     return found
 
 
@@ -72,7 +114,7 @@ def item_problems(item: Dict[str, Any]) -> List[str]:
     found = []
     if not item["func"]:
         found.append(f"{where}: no function")
-    if item["kind"] == "item" and not 0 <= item["age_ms"] < MAX_AGE_MS:
+    if item["age_ms"] is not None and not 0 <= item["age_ms"] < MAX_AGE_MS:
         found.append(f"{where}: age of {item['age_ms']} ms")
     return found
 

@@ -20,15 +20,28 @@ In a drgn session::
 from __future__ import annotations
 
 import logging
-from typing import Callable, Iterator, List, Optional, Set, Tuple
+import struct
+from dataclasses import dataclass
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Set, Tuple
 
 try:
-    from drgn import FaultError, Object, Program, ProgramFlags, TypeKind, container_of, sizeof
-    from drgn.helpers.linux.xarray import xa_for_each
+    from drgn import (
+        FaultError,
+        Object,
+        PlatformFlags,
+        Program,
+        ProgramFlags,
+        TypeKind,
+        container_of,
+        offsetof,
+        sizeof,
+    )
+    from drgn.helpers.linux.idr import idr_for_each
     from drgn.helpers.linux.kallsyms import load_module_kallsyms
     from drgn.helpers.linux.kconfig import get_kconfig
     from drgn.helpers.linux.module import find_module
     from drgn.helpers.linux.percpu import per_cpu_ptr
+    from drgn.helpers.linux.xarray import xa_for_each
 except ImportError:
     # What is pure in here is tested without drgn.
     FaultError = OSError  # type: ignore[assignment,misc]
@@ -39,8 +52,55 @@ Gaps = Optional[List[str]]
 
 # How many entries of one list are walked, and how often a walk that found the
 # list changing starts again.
-WALK_LIMIT = 20000
+WALK_LIMIT = 500000
 WALK_TRIES = 5
+
+
+@dataclass(frozen=True)
+class Engine:
+    """What one of the two engines calls its things."""
+
+    name: str
+    pool: str
+    worker: str
+    work: str
+    pwq: str
+    wq: str
+    delayed: str
+    wqs: str  # the list of all workqueues
+    delayed_fn: str
+    kinds: Dict[str, str]  # functions of items that are none
+
+
+CMWQ2 = Engine(
+    "cmwq2",
+    "struct cmwq2_pool",
+    "struct cmwq2_worker",
+    "struct cmwq2_work",
+    "struct cmwq2_pwq",
+    "struct cmwq2_wq",
+    "struct cmwq2_delayed_work",
+    "cmwq2_workqueues",
+    "cmwq2_delayed_work_timer_fn",
+    {"cmwq2_barrier_func": "barrier", "cmwq2_cursor_func": "cursor"},
+)
+NATIVE = Engine(
+    "native",
+    "struct worker_pool",
+    "struct worker",
+    "struct work_struct",
+    "struct pool_workqueue",
+    "struct workqueue_struct",
+    "struct delayed_work",
+    "workqueues",
+    "delayed_work_timer_fn",
+    {"wq_barrier_func": "barrier", "mayday_cursor_func": "cursor"},
+)
+
+
+def engine_of(obj: Object) -> Engine:
+    """Return the engine that a pool, worker, item, pwq or workqueue belongs to."""
+    return CMWQ2 if "cmwq2" in obj.type_.type_name() else NATIVE
 
 # Flags of struct cmwq2_wq that src/internal.h has as macros, which are not in
 # the debug info.
@@ -109,11 +169,38 @@ def _front_moved(
 
 
 def _read_list_head(prog: Program, address: int) -> Optional[Tuple[int, int]]:
+    form = _pair_format(prog)
     try:
-        node = Object(prog, "struct list_head", address=address).read_()
-    except FaultError:
+        return form.unpack(prog.read(address, form.size))  # type: ignore[return-value]
+    except (FaultError, ValueError, OverflowError):
         return None
-    return node.next.value_(), node.prev.value_()
+
+
+def _pair_format(prog: Program) -> struct.Struct:
+    """Of two pointers: a struct list_head."""
+    form = prog.cache.get("cmwq2_pair")
+    if form is None:
+        order = "<" if prog.platform.flags & PlatformFlags.IS_LITTLE_ENDIAN else ">"
+        word = "Q" if prog.platform.flags & PlatformFlags.IS_64_BIT else "I"
+        form = prog.cache["cmwq2_pair"] = struct.Struct(order + word * 2)
+    return form
+
+
+def _walk(
+    read_node: Callable[[int], Optional[Tuple[int, int]]], head: int, what: str, gaps: Gaps
+) -> List[int]:
+    """Walk a list until a walk is whole, and keep the longest one if none is."""
+    best: List[int] = []
+    best_gap: Optional[str] = None
+    for _ in range(WALK_TRIES):
+        nodes, gap = walk_ring(read_node, head, WALK_LIMIT)
+        if gap is None or best_gap is None or len(nodes) > len(best):
+            best, best_gap = nodes, gap
+        if gap is None:
+            break
+    if best_gap is not None:
+        note_gap(gaps, f"{what}: {best_gap}")
+    return best
 
 
 def list_entries(
@@ -129,33 +216,187 @@ def list_entries(
     :param gaps: where to note what could not be seen
     :returns: iterator of ``type_name *`` objects
     """
+    pointer = head.prog_.type(type_name + " *")
+    for address in entry_addresses(head, type_name, member, what, gaps):
+        yield Object(head.prog_, pointer, value=address)
+
+
+def entry_addresses(
+    head: Object, type_name: str, member: str, what: str, gaps: Gaps = None
+) -> List[int]:
+    """The same as :func:`list_entries`, but only the addresses, which is faster."""
     prog = head.prog_
-    best: List[int] = []
-    best_gap: Optional[str] = None
-    for _ in range(WALK_TRIES):
-        nodes, gap = walk_ring(
-            lambda address: _read_list_head(prog, address), head.address_, WALK_LIMIT
+    offset = offsetof(prog.type(type_name), member)
+
+    def read_node(address: int) -> Optional[Tuple[int, int]]:
+        return _read_list_head(prog, address)
+
+    nodes = _walk(read_node, head.address_, what, gaps)
+    return [address - offset for address in nodes]
+
+
+# Many objects at once
+
+
+class Layout:
+    """
+    Reads numbers out of a struct in one piece: one read of memory an object
+    instead of one a member, which is what a dump of many items is made of.
+
+    :param type_name: the struct
+    :param paths: members, by the names :meth:`read` gives them; those that this
+        kernel's struct does not have are left out
+    """
+
+    def __init__(self, prog: Program, type_name: str, paths: Dict[str, str]) -> None:
+        self.prog = prog
+        type_ = prog.type(type_name)
+        self.size = sizeof(type_)
+        order = "<" if prog.platform.flags & PlatformFlags.IS_LITTLE_ENDIAN else ">"
+        self.fields = []
+        self.entry = 0  # of a list node, for those that need it
+        for name, path in paths.items():
+            kind = _member_type(type_, path)
+            if kind is not None:
+                code = _format_of(kind)
+                self.fields.append((name, struct.Struct(order + code), offsetof(type_, path)))
+        self.names = {name for name, _, _ in self.fields}
+
+    def read(self, address: int) -> Dict[str, Any]:
+        """Return the members of the object at an address. Raises FaultError."""
+        data = self.prog.read(address, self.size)
+        return {
+            name: value[0] if len(value) == 1 else list(value)
+            for name, value in (
+                (name, form.unpack_from(data, offset)) for name, form, offset in self.fields
+            )
+        }
+
+
+def _member_type(type_: Any, path: str) -> Any:
+    """Return the type of a member by its path, or None if there is no such."""
+    for name in path.split("."):
+        while type_.kind == TypeKind.TYPEDEF:
+            type_ = type_.type
+        if not hasattr(type_, "members") or not type_.has_member(name):
+            return None
+        type_ = type_.member(name).type
+    return type_
+
+
+def _format_of(type_: Any) -> str:
+    """The code of the struct module for a number, a pointer or an array of numbers."""
+    while type_.kind in (TypeKind.TYPEDEF, TypeKind.ENUM):
+        type_ = type_.type
+    if type_.kind == TypeKind.ARRAY:
+        return f"{type_.length}{_format_of(type_.type)}"
+    if type_.kind == TypeKind.POINTER:
+        return "Q" if type_.size == 8 else "I"
+    if type_.kind == TypeKind.BOOL:
+        return "B"
+    code = {1: "b", 2: "h", 4: "i", 8: "q"}[type_.size]
+    return code if type_.is_signed else code.upper()
+
+
+class Work(NamedTuple):
+    """An item as it was read, in numbers. Native ones have no ``queued_at``."""
+
+    address: int
+    data: int
+    func: int
+    queued_at: Optional[int]
+
+
+def read_works(
+    head: Object, engine: Engine, what: str, gaps: Gaps = None, first: int = 0
+) -> List[Work]:
+    """
+    Return the items on a list in its order, fast: :class:`Work` tuples.
+
+    :param head: ``struct list_head`` (not a pointer)
+    :param engine: whose items they are
+    :param first: how many of them, 0: all
+    """
+    prog = head.prog_
+    return read_works_at(prog, head.address_, engine, what, gaps, first)
+
+
+def read_works_at(
+    prog: Program, head: int, engine: Engine, what: str, gaps: Gaps = None, first: int = 0
+) -> List[Work]:
+    """The same by the address of the list's head."""
+    layout = _work_layout(prog, engine)
+    entry = layout.entry
+    works: Dict[int, Work] = {}
+
+    def read_node(address: int) -> Optional[Tuple[int, int]]:
+        if address == head:
+            return _read_list_head(prog, head)
+        try:
+            found = layout.read(address - entry)
+        except (FaultError, ValueError, OverflowError):
+            return None
+        works[address] = Work(
+            address - entry, found["data"], found["func"], found.get("queued_at")
         )
-        if gap is None or best_gap is None or len(nodes) > len(best):
-            best, best_gap = nodes, gap
-        if gap is None:
-            break
-    if best_gap is not None:
-        note_gap(gaps, f"{what}: {best_gap}")
-    for address in best:
-        node = Object(prog, "struct list_head *", value=address)
-        yield container_of(node, type_name, member)
+        return found["next"], found["prev"]
+
+    if first:
+        nodes, gap = walk_ring(read_node, head, first)
+        if gap is not None and len(nodes) < first:
+            note_gap(gaps, f"{what}: {gap}")
+    else:
+        nodes = _walk(read_node, head, what, gaps)
+    return [works[address] for address in nodes]
 
 
-def for_each_pool(prog: Program, gaps: Gaps = None) -> Iterator[Object]:
+def stamp_member(prog: Program) -> Optional[str]:
+    """The member of struct cmwq2_work that has the jiffies, or half of them, of its queueing."""
+    type_ = prog.type(CMWQ2.work)
+    for name in ("queued_at", "queued_jiffies"):
+        if type_.has_member(name):
+            return name
+    return None
+
+
+def stamp_bits(prog: Program) -> int:
+    """How many bits of the jiffies that member holds."""
+    name = stamp_member(prog)
+    return 8 * sizeof(prog.type(CMWQ2.work).member(name).type) if name else 0
+
+
+def _work_layout(prog: Program, engine: Engine) -> Layout:
+    key = f"cmwq2_work_layout_{engine.name}"
+    if key not in prog.cache:
+        paths = {"func": "func", "next": "entry.next", "prev": "entry.prev",
+                 "queued_at": stamp_member(prog) if engine is CMWQ2 else "none"}
+        layout = Layout(prog, engine.work, paths)
+        # An atomic_long_t; as an unsigned number, unlike its counter.
+        form = struct.Struct("<Q" if layout.fields[0][1].format.startswith("<") else ">Q")
+        offset = offsetof(prog.type(engine.work), "data.counter")
+        layout.fields.append(("data", form, offset))
+        layout.entry = offsetof(prog.type(engine.work), "entry")
+        prog.cache[key] = layout
+    return prog.cache[key]
+
+
+# Pools, workers, items, workqueues
+
+
+def for_each_pool(prog: Program, gaps: Gaps = None, engine: Engine = CMWQ2) -> Iterator[Object]:
     """
     Iterate over all pools, lowest number first.
 
-    :returns: iterator of ``struct cmwq2_pool *`` objects
+    :returns: iterator of ``struct cmwq2_pool *`` objects, with ``NATIVE`` of
+        ``struct worker_pool *``
     """
     found = []
+    if engine is CMWQ2:
+        entries = xa_for_each(prog["cmwq2_pools"].address_of_())
+    else:
+        entries = idr_for_each(prog["worker_pool_idr"].address_of_())
     try:
-        for index, entry in xa_for_each(prog["cmwq2_pools"].address_of_()):
+        for index, entry in entries:
             if len(found) >= WALK_LIMIT:
                 note_gap(gaps, f"pools: not walked beyond {WALK_LIMIT} entries")
                 break
@@ -163,7 +404,7 @@ def for_each_pool(prog: Program, gaps: Gaps = None) -> Iterator[Object]:
     except FaultError:
         note_gap(gaps, f"pools: entry {len(found)} cannot be read")
     for index, address in sorted(found):
-        pool = Object(prog, "struct cmwq2_pool *", value=address)
+        pool = Object(prog, engine.pool + " *", value=address)
         if read_int(pool, "id") == index:
             yield pool
         else:
@@ -175,11 +416,11 @@ def for_each_worker(pool: Object, gaps: Gaps = None) -> Iterator[Object]:
     Iterate over the workers attached to a pool: its own, and rescuers that are
     helping it. The one of a pool with the flag "bh" has no task.
 
-    :param pool: ``struct cmwq2_pool *``
-    :returns: iterator of ``struct cmwq2_worker *`` objects
+    :param pool: ``struct cmwq2_pool *`` or ``struct worker_pool *``
+    :returns: iterator of ``struct cmwq2_worker *`` or ``struct worker *`` objects
     """
     what = f"pool {pool.id.value_()}: workers"
-    for worker in list_entries(pool.workers, "struct cmwq2_worker", "node", what, gaps):
+    for worker in list_entries(pool.workers, engine_of(pool).worker, "node", what, gaps):
         if read_int(worker, "pool") == pool.value_():
             yield worker
         else:
@@ -199,16 +440,28 @@ def for_each_kicked_worker(pool: Object, gaps: Gaps = None) -> Iterator[Object]:
     )
 
 
+def for_each_idle_worker(pool: Object, gaps: Gaps = None) -> Iterator[Object]:
+    """
+    Iterate over the idle workers in the order in which they are picked; with
+    claiming policies without those that were picked.
+
+    :param pool: ``struct cmwq2_pool *`` or ``struct worker_pool *``
+    :returns: iterator of ``struct cmwq2_worker *`` or ``struct worker *`` objects
+    """
+    what = f"pool {pool.id.value_()}: idle list"
+    yield from list_entries(pool.idle_list, engine_of(pool).worker, "entry", what, gaps)
+
+
 def for_each_pending_work(pool: Object, gaps: Gaps = None) -> Iterator[Object]:
     """
     Iterate over a pool's worklist in the order it will run. Flush barriers and
     rescuers' cursors stand in it too, see :func:`work_kind()`.
 
-    :param pool: ``struct cmwq2_pool *``
-    :returns: iterator of ``struct cmwq2_work *`` objects
+    :param pool: ``struct cmwq2_pool *`` or ``struct worker_pool *``
+    :returns: iterator of ``struct cmwq2_work *`` or ``struct work_struct *`` objects
     """
     what = f"pool {pool.id.value_()}: worklist"
-    yield from list_entries(pool.worklist, "struct cmwq2_work", "entry", what, gaps)
+    yield from list_entries(pool.worklist, engine_of(pool).work, "entry", what, gaps)
 
 
 def for_each_scheduled_work(worker: Object, gaps: Gaps = None) -> Iterator[Object]:
@@ -216,33 +469,35 @@ def for_each_scheduled_work(worker: Object, gaps: Gaps = None) -> Iterator[Objec
     Iterate over the items a worker took off its pool's worklist and has not
     started yet.
 
-    :param worker: ``struct cmwq2_worker *``
-    :returns: iterator of ``struct cmwq2_work *`` objects
+    :param worker: ``struct cmwq2_worker *`` or ``struct worker *``
+    :returns: iterator of ``struct cmwq2_work *`` or ``struct work_struct *`` objects
     """
     what = f"worker {worker.id.value_()} at {hex(worker)}: scheduled items"
-    yield from list_entries(worker.scheduled, "struct cmwq2_work", "entry", what, gaps)
+    yield from list_entries(worker.scheduled, engine_of(worker).work, "entry", what, gaps)
 
 
-def for_each_workqueue(prog: Program, gaps: Gaps = None) -> Iterator[Object]:
+def for_each_workqueue(
+    prog: Program, gaps: Gaps = None, engine: Engine = CMWQ2
+) -> Iterator[Object]:
     """
     Iterate over all workqueues.
 
-    :returns: iterator of ``struct cmwq2_wq *`` objects
+    :returns: iterator of ``struct cmwq2_wq *`` objects, with ``NATIVE`` of
+        ``struct workqueue_struct *``
     """
-    yield from list_entries(
-        prog["cmwq2_workqueues"], "struct cmwq2_wq", "list", "workqueues", gaps
-    )
+    yield from list_entries(prog[engine.wqs], engine.wq, "list", "workqueues", gaps)
 
 
 def for_each_pwq(wq: Object, gaps: Gaps = None) -> Iterator[Object]:
     """
     Iterate over a workqueue's stakes in pools.
 
-    :param wq: ``struct cmwq2_wq *``
-    :returns: iterator of ``struct cmwq2_pwq *`` objects
+    :param wq: ``struct cmwq2_wq *`` or ``struct workqueue_struct *``
+    :returns: iterator of ``struct cmwq2_pwq *`` or ``struct pool_workqueue *``
+        objects
     """
     what = f"workqueue {wq_name(wq)}: pwqs"
-    yield from list_entries(wq.pwqs, "struct cmwq2_pwq", "pwqs_node", what, gaps)
+    yield from list_entries(wq.pwqs, engine_of(wq).pwq, "pwqs_node", what, gaps)
 
 
 def for_each_mayday_pwq(wq: Object, gaps: Gaps = None) -> Iterator[Object]:
@@ -253,7 +508,7 @@ def for_each_mayday_pwq(wq: Object, gaps: Gaps = None) -> Iterator[Object]:
     :returns: iterator of ``struct cmwq2_pwq *`` objects
     """
     what = f"workqueue {wq_name(wq)}: maydays"
-    yield from list_entries(wq.maydays, "struct cmwq2_pwq", "mayday_node", what, gaps)
+    yield from list_entries(wq.maydays, engine_of(wq).pwq, "mayday_node", what, gaps)
 
 
 def for_each_inactive_work(pwq: Object, gaps: Gaps = None) -> Iterator[Object]:
@@ -264,7 +519,93 @@ def for_each_inactive_work(pwq: Object, gaps: Gaps = None) -> Iterator[Object]:
     :returns: iterator of ``struct cmwq2_work *`` objects
     """
     what = f"pwq at {hex(pwq)}: inactive items"
-    yield from list_entries(pwq.inactive, "struct cmwq2_work", "entry", what, gaps)
+    engine = engine_of(pwq)
+    head = pwq.inactive if engine is CMWQ2 else pwq.inactive_works
+    yield from list_entries(head, engine.work, "entry", what, gaps)
+
+
+def for_each_flusher(wq: Object, gaps: Gaps = None) -> Iterator[Tuple[str, Object]]:
+    """
+    Iterate over those who wait for a workqueue to be flushed. The first one
+    moves the colors on, the overflow has found no color free.
+
+    :param wq: ``struct cmwq2_wq *`` or ``struct workqueue_struct *``
+    :returns: iterator of (``"first"``, ``"waits"`` or ``"overflow"``, ``struct
+        cmwq2_flusher *`` or ``struct wq_flusher *`` object). They are on stacks.
+    """
+    ours = engine_of(wq) is CMWQ2
+    kind = "struct cmwq2_flusher" if ours else "struct wq_flusher"
+    if wq.first_flusher:
+        yield "first", wq.first_flusher
+    lists = (("waits", "flushers", "flusher_queue"),
+             ("overflow", "overflow", "flusher_overflow"))
+    for role, our_name, native_name in lists:
+        what = f"workqueue {wq_name(wq)}: flushers"
+        head = wq.member_(our_name if ours else native_name)
+        for flusher in list_entries(head, kind, "list", what, gaps):
+            yield role, flusher
+
+
+def completion_waiter(done: Object) -> Optional[Object]:
+    """
+    Return who waits for a completion first, or None.
+
+    :param done: ``struct completion`` (not a pointer)
+    :returns: ``struct task_struct *``
+    """
+    try:
+        node = done.wait.task_list.next
+        if node.value_() == done.wait.task_list.address_of_().value_():
+            return None
+        return container_of(node, "struct swait_queue", "task_list").task
+    except FaultError:
+        return None
+
+
+def for_each_delayed_work(
+    prog: Program, gaps: Gaps = None, engine: Engine = CMWQ2
+) -> Iterator[Tuple[int, Object]]:
+    """
+    Iterate over the delayed items whose time has not come: those that the
+    timer wheels of all CPUs hold, also of CPUs that are offline.
+
+    :returns: iterator of (CPU, ``struct cmwq2_delayed_work *`` or ``struct
+        delayed_work *`` object)
+    """
+    from drgn.helpers.linux.cpumask import for_each_possible_cpu
+
+    wanted = prog.symbol(engine.delayed_fn).address
+    bases = prog["timer_bases"]
+    for cpu in for_each_possible_cpu(prog):
+        for base in per_cpu_ptr(bases.address_of_(), cpu)[0]:
+            for timer in _wheel_timers(prog, base, f"timers of CPU {cpu}", gaps):
+                try:
+                    if timer.function.value_() == wanted:
+                        yield cpu, container_of(timer, engine.delayed, "timer")
+                except FaultError:
+                    note_gap(gaps, f"timers of CPU {cpu}: one went away")
+
+
+def _wheel_timers(prog: Program, base: Object, what: str, gaps: Gaps) -> Iterator[Object]:
+    """The timers of one wheel, ``struct timer_list *``. Its slots are read at once."""
+    vectors = base.vectors
+    word = 8 if prog.platform.flags & PlatformFlags.IS_64_BIT else 4
+    order = "little" if prog.platform.flags & PlatformFlags.IS_LITTLE_ENDIAN else "big"
+    data = prog.read(vectors.address_, sizeof(vectors))
+    seen: Set[int] = set()
+    for start in range(0, len(data), word):
+        node = int.from_bytes(data[start : start + word], order)
+        while node and node not in seen and len(seen) < WALK_LIMIT:
+            seen.add(node)
+            timer = container_of(
+                Object(prog, "struct hlist_node *", value=node), "struct timer_list", "entry"
+            )
+            yield timer
+            try:
+                node = prog.read_word(node)
+            except FaultError:
+                note_gap(gaps, f"{what}: one went away")
+                break
 
 
 def wq_cpu_pwq(wq: Object, cpu: int) -> Object:
@@ -311,6 +652,24 @@ def func_name(prog: Program, address: int) -> str:
     if address not in names:
         names[address] = _find_symbol(prog, address) or hex(address)
     return names[address]
+
+
+def func_module(prog: Program, address: int) -> Optional[str]:
+    """Return the module that an address is in, None for the kernel itself."""
+    modules = prog.cache.setdefault("cmwq2_modules", {})
+    if address not in modules:
+        modules[address] = _find_module_of(prog, address)
+    return modules[address]
+
+
+def _find_module_of(prog: Program, address: int) -> Optional[str]:
+    from drgn.helpers.linux.module import address_to_module
+
+    try:
+        module = address_to_module(prog, address)
+    except (FaultError, LookupError):
+        return None
+    return module.name.string_().decode() if module else None
 
 
 def _find_symbol(prog: Program, address: int) -> Optional[str]:
@@ -369,37 +728,72 @@ def flag_names(value: int, bits: dict) -> List[str]:
     ]
 
 
+# Flags of the kernel's own, whose enums have no names up to 6.8.
+NATIVE_FLAGS = {
+    "POOL_": "BH MANAGER_ACTIVE DISASSOCIATED BH_DRAINING",
+    "WORKER_": "DIE IDLE PREP CPU_INTENSIVE UNBOUND REBOUND",
+    "WQ_": "BH UNBOUND FREEZABLE MEM_RECLAIM HIGHPRI CPU_INTENSIVE SYSFS POWER_EFFICIENT"
+    " PERCPU",
+    "__WQ_": "DESTROYING DRAINING ORDERED LEGACY DEPRECATED",
+}
+
+
+def native_flag_bits(prog: Program, *prefixes: str) -> Dict[int, str]:
+    """Return the flags of the kernel's own: name in lower case by bit."""
+    bits = {}
+    for prefix in prefixes:
+        for name in NATIVE_FLAGS[prefix].split():
+            try:
+                value = constant(prog, prefix + name)
+            except LookupError:
+                continue
+            bits[value.bit_length() - 1] = name.lower()
+    return bits
+
+
+def _flags(obj: Object, ours: str, prefix: str, *native: str) -> List[str]:
+    prog = obj.prog_
+    key = f"cmwq2_flags_{engine_of(obj).name}_{prefix}"
+    if key not in prog.cache:
+        prog.cache[key] = (
+            flag_bits(prog, ours, prefix)
+            if engine_of(obj) is CMWQ2
+            else native_flag_bits(prog, *native)
+        )
+        if prefix == "CMWQ2_WQ_" and engine_of(obj) is CMWQ2:
+            prog.cache[key] = {**WQ_INTERNAL_FLAGS, **prog.cache[key]}
+    return flag_names(obj.flags.value_(), prog.cache[key])
+
+
 def pool_flags(pool: Object) -> List[str]:
     """
-    :param pool: ``struct cmwq2_pool *``
+    :param pool: ``struct cmwq2_pool *`` or ``struct worker_pool *``
     """
-    bits = flag_bits(pool.prog_, "enum cmwq2_pool_flags", "CMWQ2_POOL_")
-    return flag_names(pool.flags.value_(), bits)
+    return _flags(pool, "enum cmwq2_pool_flags", "CMWQ2_POOL_", "POOL_")
 
 
 def worker_flags(worker: Object) -> List[str]:
     """
-    :param worker: ``struct cmwq2_worker *``
+    :param worker: ``struct cmwq2_worker *`` or ``struct worker *``
     """
-    bits = flag_bits(worker.prog_, "enum cmwq2_worker_flags", "CMWQ2_WORKER_")
-    return flag_names(worker.flags.value_(), bits)
+    return _flags(worker, "enum cmwq2_worker_flags", "CMWQ2_WORKER_", "WORKER_")
 
 
 def wq_flags(wq: Object) -> List[str]:
     """
-    :param wq: ``struct cmwq2_wq *``
+    :param wq: ``struct cmwq2_wq *`` or ``struct workqueue_struct *``
     """
-    bits = flag_bits(wq.prog_, "enum cmwq2_wq_flags", "CMWQ2_WQ_")
-    return flag_names(wq.flags.value_(), {**WQ_INTERNAL_FLAGS, **bits})
+    return _flags(wq, "enum cmwq2_wq_flags", "CMWQ2_WQ_", "WQ_", "__WQ_")
 
 
 def worker_state(worker: Object, kicked: Optional[Set[int]] = None) -> str:
     """
     Return what a worker is doing: ``busy`` (runs an item), ``manager`` (sees
     to the number of workers), ``kicked`` (idle, picked, not awake yet),
-    ``idle``, ``dying``, or ``awake`` (between these).
+    ``idle``, ``dying``, or ``awake`` (between these). The kernel's own workers
+    do not know whether they were picked.
 
-    :param worker: ``struct cmwq2_worker *``
+    :param worker: ``struct cmwq2_worker *`` or ``struct worker *``
     :param kicked: addresses of the pool's kicked workers, if known
     """
     flags = worker_flags(worker)
@@ -408,11 +802,27 @@ def worker_state(worker: Object, kicked: Optional[Set[int]] = None) -> str:
         return "busy"
     if "die" in flags:
         return "dying"
+    # A claim may take a worker out of the idle ones before it runs.
+    if engine_of(worker) is CMWQ2 and pool and is_kicked(worker, pool, kicked):
+        return "kicked"
     if "idle" in flags:
-        if kicked is None:
-            kicked = {w.value_() for w in for_each_kicked_worker(pool, [])}
-        return "kicked" if worker.value_() in kicked else "idle"
+        return "idle"
     return "manager" if pool and pool.manager == worker else "awake"
+
+
+def is_kicked(worker: Object, pool: Object, kicked: Optional[Set[int]] = None) -> bool:
+    """
+    Return whether a worker that is not busy was picked and is not awake yet.
+
+    :param worker: ``struct cmwq2_worker *``
+    :param pool: ``struct cmwq2_pool *``
+    :param kicked: addresses of the workers on the pool's kicked list, if known
+    """
+    if worker.kicked or pool.kicked == worker:
+        return True
+    if kicked is None:
+        kicked = {w.value_() for w in for_each_kicked_worker(pool, [])}
+    return worker.value_() in kicked
 
 
 def work_kind(work: Object) -> str:
@@ -422,8 +832,7 @@ def work_kind(work: Object) -> str:
     :param work: ``struct cmwq2_work *``
     """
     name = func_name(work.prog_, work.func.value_())
-    kinds = {"cmwq2_barrier_func": "barrier", "cmwq2_cursor_func": "cursor"}
-    return kinds.get(name, "item")
+    return engine_of(work).kinds.get(name, "item")
 
 
 def work_pwq(work: Object) -> Object:
@@ -433,14 +842,44 @@ def work_pwq(work: Object) -> Object:
     :param work: ``struct cmwq2_work *``
     :returns: ``struct cmwq2_pwq *``
     """
-    prog = work.prog_
-    data = work_data(work)
-    value = 0
-    if work_kind(work) == "cursor":
-        value = container_of(work, "struct cmwq2_pwq", "mayday_cursor").value_()
-    elif data & 1 << constant(prog, "CMWQ2_WORK_PWQ_BIT"):
-        value = data & -1 << constant(prog, "CMWQ2_WORK_QUEUED_SHIFT")
-    return Object(prog, "struct cmwq2_pwq *", value=value)
+    bits = DataWord(work.prog_, engine_of(work))
+    value = bits.pwq(work.value_(), work_data(work), work_kind(work))
+    return Object(work.prog_, engine_of(work).pwq + " *", value=value)
+
+
+class DataWord:
+    """
+    What an item's data word says, of either engine and of any kernel from 6.1.
+
+    :param engine: whose
+    """
+
+    def __init__(self, prog: Program, engine: Engine) -> None:
+        ours = engine is CMWQ2
+        prefix = "CMWQ2_WORK_" if ours else "WORK_STRUCT_"
+        self.pwq_bit = constant(prog, prefix + "PWQ_BIT")
+        self.linked_bit = constant(prog, prefix + "LINKED_BIT")
+        self.color_shift = constant(prog, prefix + "COLOR_SHIFT")
+        self.color_mask = (1 << constant(prog, prefix + "COLOR_BITS")) - 1
+        # Where a pwq begins: up to 6.8 the kernel's constant had another name.
+        self.pwq_shift = self.color_shift + self.color_mask.bit_length()
+        type_ = prog.type(engine.pwq)
+        has_cursor = type_.has_member("mayday_cursor")
+        self.cursor = offsetof(type_, "mayday_cursor") if has_cursor else 0
+
+    def pwq(self, address: int, data: int, kind: str) -> int:
+        """The address of the pwq that an item is queued on, or 0."""
+        if kind == "cursor":
+            return address - self.cursor
+        return data & -1 << self.pwq_shift if data >> self.pwq_bit & 1 else 0
+
+    def color(self, data: int) -> int:
+        """The flush color of an item that is on a queue."""
+        return data >> self.color_shift & self.color_mask
+
+    def linked(self, data: int) -> bool:
+        """Whether the next item is tied to this one."""
+        return bool(data >> self.linked_bit & 1)
 
 
 def work_data(work: Object) -> int:
@@ -459,9 +898,7 @@ def work_color(work: Object) -> int:
 
     :param work: ``struct cmwq2_work *``
     """
-    shift = constant(work.prog_, "CMWQ2_WORK_COLOR_SHIFT")
-    bits = constant(work.prog_, "CMWQ2_WORK_COLOR_BITS")
-    return work_data(work) >> shift & (1 << bits) - 1
+    return DataWord(work.prog_, engine_of(work)).color(work_data(work))
 
 
 def constant(prog: Program, name: str) -> int:
@@ -520,14 +957,29 @@ class Clock:
         return self.prog["jiffies"].value_()
 
     def ms_since(self, stamp: int) -> int:
-        """Return the milliseconds since a stamp. To be called after reading it."""
-        return jiffies_between(stamp, self.now(), self.bits) * 1000 // self.hz
+        """
+        Return the milliseconds since a stamp. To be called after reading it. An
+        item's is the lower half only.
+        """
+        bits = 32 if stamp < 1 << 32 else self.bits
+        return jiffies_between(stamp, self.now(), bits) * 1000 // self.hz
 
 
-def check_program(prog: Program) -> None:
-    """Raise Cmwq2Error unless cmwq2 can be inspected in this program."""
+def check_program(prog: Program, engine: Engine = CMWQ2) -> None:
+    """Raise Cmwq2Error unless the engine can be inspected in this program."""
     if not prog.flags & ProgramFlags.IS_LINUX_KERNEL:
         raise Cmwq2Error("this is no kernel: run drgn on a kernel or a guest")
+    if engine is CMWQ2:
+        _check_module(prog)
+    missing = _missing(prog, engine)
+    if missing:
+        raise Cmwq2Error(
+            f"this {'module' if engine is CMWQ2 else 'kernel'} has no {missing}: use the script"
+            " that came with it"
+        )
+
+
+def _check_module(prog: Program) -> None:
     try:
         module = find_module(prog, "cmwq2")
     except LookupError:
@@ -539,6 +991,34 @@ def check_program(prog: Program) -> None:
             "no debug info of module cmwq2: give drgn -s cmwq2.ko, the file that"
             " was loaded, not stripped"
         )
+
+
+# What the scripts cannot do without; the rest may be missing.
+NEEDED = {
+    "pool": "id worklist workers idle_list nr_workers nr_idle cpu flags",
+    "worker": "current_work current_func current_pwq scheduled task pool last_active",
+    "work": "data entry func",
+    "pwq": "pool wq nr_active nr_in_flight pwqs_node mayday_node",
+    "wq": "pwqs flags name list maydays rescuer",
+}
+NEEDED_OURS = {"worker": "kicked started_at counted",
+               "pool": "kicked kicked_at kicked_list progress_at stat policy"}
+
+
+def _missing(prog: Program, engine: Engine) -> Optional[str]:
+    """The first type or member that is not there."""
+    for kind, members in NEEDED.items():
+        name = getattr(engine, kind)
+        if engine is CMWQ2:
+            members += " " + NEEDED_OURS.get(kind, "")
+        try:
+            type_ = prog.type(name)
+        except LookupError:
+            return name
+        for member in members.split():
+            if not type_.has_member(member):
+                return f"member {member} in {name}"
+    return None
 
 
 def _has_engine(prog: Program) -> bool:

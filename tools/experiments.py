@@ -22,6 +22,8 @@ BURSTS = (1, 2, 4, 8, 16, 64)
 COSTS_US = (0, 1, 5, 20)
 RESCUES = ("slurp", "cursor", "restart")
 PENDING = (1000, 10000, 100000)
+# Items whose rescue is timed with few and with many of others ahead.
+OWN = 10000
 SWITCHES = 10000
 RESAMPLES = 2000
 
@@ -91,6 +93,7 @@ class Experiment:
     parameters: str = ""
     vehicles: Sequence[str] = ("uml",)
     model: bool = False
+    slow: int = 1       # times the usual limit for each step
 
 
 def engine(**policies: str) -> str:
@@ -120,14 +123,24 @@ def values_of(document: dict, name: str, key: str, per: Optional[str] = None) ->
         value, divisor = record.get(key), record.get(per) if per else 1
         if value is None or divisor is None:
             raise ExperimentError(f"{name}: round {record['round']} has no {key if value is None else per}")
-        values.append(value / divisor if divisor else math.nan)
+        values.append((value / divisor if per else value) if divisor else math.nan)
     return values
+
+
+def held_of(document: dict, name: str) -> list:
+    """How long the lock was held each time, in ns; what was longer than anything the engine does is left out."""
+    return [(record["lock_held_ns"] - record["lock_long_ns"]) / (record["lock_acquired"] - record["lock_long"])
+            for record in rounds_of(document, name)]
+
+
+def paired(these: Sequence[float], those: Sequence[float]) -> Spread:
+    """The first in terms of the second of the same round."""
+    return spread([a / b for a, b in zip(these, those) if b and not math.isnan(a) and not math.isnan(b)])
 
 
 def ratios(document: dict, name: str, to: str, key: str, per: Optional[str] = None) -> Spread:
     """@name's figure in terms of @to's of the same round."""
-    pairs = zip(values_of(document, name, key, per), values_of(document, to, key, per))
-    return spread([a / b for a, b in pairs if b and not math.isnan(a) and not math.isnan(b)])
+    return paired(values_of(document, name, key, per), values_of(document, to, key, per))
 
 
 def number(value: float) -> str:
@@ -149,8 +162,7 @@ def _claims_row(queue: str, claim: str, plain: dict, counted: dict) -> tuple:
     name, none = claim_engine(claim), claim_engine("none")
     created = sum(values_of(plain, name, "created"))
     return (queue, claim, f"{median_of(plain, name, 'woken', 'queued'):.3f}", created,
-            number(median_of(counted, name, "lock_held_ns", "lock_acquired")),
-            ratios(counted, name, none, "lock_held_ns", "lock_acquired"),
+            number(statistics.median(held_of(counted, name))), paired(held_of(counted, name), held_of(counted, none)),
             number(median_of(counted, name, "pick_ns", "picks")), ratios(counted, name, none, "pick_ns", "picks"),
             ratios(plain, name, none, "rate"))
 
@@ -163,7 +175,7 @@ def judge_claims(steps: dict) -> Finding:
         plain, counted = steps[queue], steps[f"{queue}-counted"]
         rows += [_claims_row(queue, claim, plain, counted) for claim in CLAIMS]
         pick, rate = ratios(counted, flag, parked, "pick_ns", "picks"), ratios(plain, flag, parked, "rate")
-        held = ratios(counted, flag, parked, "lock_held_ns", "lock_acquired")
+        held = paired(held_of(counted, flag), held_of(counted, parked))
         data[queue] = {"flag_to_list": {"pick": str(pick), "held": str(held), "rate": str(rate)}}
         said.append(f"{queue}: a pick {pick} ({pick.verdict('slower', 'faster')}), the lock held {held} "
                     f"({held.verdict('longer', 'shorter')}), items/s {rate} ({rate.verdict('more', 'fewer')})")
@@ -204,7 +216,7 @@ def judge_coalescing(steps: dict) -> Finding:
 def coalescing_steps() -> list:
     """One burst at a time, the workers asleep before each."""
     engines = ",".join(claim_engine(claim) for claim in CLAIMS)
-    return [f"{queue}-{count} workload=burst queue={queue} engines={engines} in_flight={count} calls=20 rounds=9"
+    return [f"{queue}-{count} workload=burst queue={queue} engines={engines} in_flight={count} calls=10 rounds=9"
             for queue in QUEUES for count in BURSTS]
 
 
@@ -221,13 +233,14 @@ def judge_wakeup_cost(steps: dict) -> Finding:
             document = steps[f"{queue}-{cost}"]
             gain = ratios(document, DEFERRED, LOCKED, "rate")
             gains[queue, cost] = gain
-            rows.append((queue, cost, number(median_of(document, LOCKED, "rate")), gain,
+            woken = "/".join(f"{median_of(document, name, 'woken', 'queued'):.2f}" for name in (LOCKED, DEFERRED))
+            rows.append((queue, cost, woken, number(median_of(document, LOCKED, "rate")), gain,
                          gain.verdict("gain", "loss"), ratios(document, DEFERRED, LOCKED, "p95_ns"),
                          ratios(document, EVERYWHERE, LOCKED, "rate")))
     said = [f"{queue} " + ", ".join(f"{100 * (gains[queue, cost].median - 1):+.0f} % at {cost} us"
                                     + ("" if gains[queue, cost].verdict("x", "x") == "x" else " (none seen)")
                                     for cost in COSTS_US) for queue in QUEUES]
-    return Finding(("queue", "cost us", "locked items/s", "deferred to locked", "", "p95 to locked",
+    return Finding(("queue", "cost us", "woken/item", "locked items/s", "deferred to locked", "", "p95 to locked",
                     "everywhere to locked"), rows, "Items/s gained by deferring: " + "; ".join(said) + ".",
                    {f"{queue} {cost}": str(gain) for (queue, cost), gain in gains.items()})
 
@@ -246,27 +259,40 @@ def growth(small: float, large: float, factor: float) -> float:
     return math.log(large / small) / math.log(factor)
 
 
+def _rescue_step(rescue: str, count: int) -> str:
+    """Without a cursor the largest takes minutes, so that it is run by itself."""
+    return f"{count}-restart" if rescue == "restart" and count == PENDING[-1] else str(count)
+
+
 def judge_rescuer(steps: dict) -> Finding:
     """Time to rescue N items among N of others."""
     rows, powers = [], {}
     for rescue in RESCUES:
-        name, spans = engine(rescue=rescue), []
-        for count in PENDING:
-            spans.append(spread(values_of(steps[str(count)], name, "rescue_ns")))
+        spans = [spread(values_of(steps[_rescue_step(rescue, count)], engine(rescue=rescue), "rescue_ns"))
+                 for count in PENDING]
         powers[rescue] = growth(spans[0].median, spans[-1].median, PENDING[-1] / PENDING[0])
-        each = [span.median / count for span, count in zip(spans, PENDING)]
         rows.append((rescue, *(f"{span.median / 1e6:.2f} [{span.low / 1e6:.2f}..{span.high / 1e6:.2f}]"
-                               for span in spans), f"{each[-1] / each[0]:.2f}", f"{powers[rescue]:.2f}"))
+                               for span in spans), f"{powers[rescue]:.2f}"))
     said = ", ".join(f"{rescue} {power:.2f}" for rescue, power in powers.items())
-    return Finding(("rescue", *(f"N={count} ms" for count in PENDING), "per item, largest to smallest", "power of N"),
-                   rows, f"Time grows with N to the power of: {said} (1 is linear, 2 quadratic).", powers)
+    few, many = (median_of(steps[f"ahead-{count}"], engine(rescue="cursor"), "rescue_ns")
+                 for count in (PENDING[0], PENDING[-1]))
+    return Finding(("rescue", *(f"N={count} ms" for count in PENDING), "power of N"), rows,
+                   f"Time grows with N to the power of: {said} (1 is linear, 2 quadratic). With {PENDING[-1]} items of "
+                   f"others ahead instead of {PENDING[0]}, {OWN} items under cursor take {many / few:.2f} times as long.",
+                   {**powers, "ahead": many / few})
 
 
 def rescuer_steps() -> list:
-    """So few rounds that N without a cursor is done in a minute."""
-    engines = ",".join(engine(rescue=rescue) for rescue in RESCUES)
-    return [f"{count} workload=rescue queue=percpu engines={engines} mem_reclaim=1 in_flight={count} "
-            f"rounds={5 if count < PENDING[-1] else 3}" for count in PENDING]
+    """All of them under each policy, then what is ahead of as many items."""
+    def step(name: str, rescues: Iterable[str], own: int, ahead: int, rounds: int) -> str:
+        engines = ",".join(engine(rescue=rescue) for rescue in rescues)
+        return f"{name} workload=rescue queue=percpu engines={engines} items={own} foreign={ahead} rounds={rounds}"
+
+    largest = PENDING[-1]
+    return [*(step(str(count), RESCUES, count, count, 5) for count in PENDING[:-1]),
+            step(str(largest), ("slurp", "cursor"), largest, largest, 5),
+            step(f"{largest}-restart", ("restart",), largest, largest, 2),
+            *(step(f"ahead-{count}", ("cursor",), OWN, count, 9) for count in (PENDING[0], largest))]
 
 
 # --- suites
@@ -314,46 +340,104 @@ def claim_and_wake(case: str) -> tuple:
     return claim, wakes[-1] if wakes else "-"
 
 
-def model_verdicts(report: dict) -> dict:
-    """Of out/model/report.json, by (claim, wake)."""
-    return {(str(policy["claim"]), str(policy["wake"])): {"states": policy["states"], "verdict": policy["verdict"]}
-            for policy in report.get("policies", [])}
+@dataclass(frozen=True)
+class Model:
+    """A row of what `make model` has printed."""
+
+    expected: bool
+    pool: str
+    claim: str
+    wake: str
+    min_idle: int
+    strict: bool        # whether it is enough that a kicked worker is reaped
+    fault: str
+    states: int
+    safe: bool
+
+
+def models_of(text: str) -> list:
+    """The rows of out/model/report.txt, whose first line names the columns; the schedules follow after an empty line."""
+    names, *lines = text.split("\n\n")[0].splitlines() or [""]
+    models = []
+    for line in lines:
+        passed, *words = line.split(None, len(names.split()))
+        row = dict(zip(names.split(), words))
+        if not {"pool", "claim", "wake", "min_idle", "strict", "fault", "states", "verdict"} <= set(row):
+            raise ExperimentError(f"the model's table has another form: {line}")
+        models.append(Model(passed == "PASS", row["pool"], row["claim"], row["wake"], int(row["min_idle"]),
+                            row["strict"] != "0", row["fault"], int(row["states"]), row["verdict"].startswith("safe;")))
+    return models
+
+
+def tally_of(texts: Iterable[str]) -> dict:
+    """How many schedules were forced and how many of them failed, by claim, wake and kind of pool."""
+    tally: dict = {}
+    for text in texts:
+        for case, passed in cases_of(text):
+            kind = "unbound" if "unbound" in case else "bound"
+            done, bad = tally.get((*claim_and_wake(case), kind), (0, 0))
+            tally[(*claim_and_wake(case), kind)] = (done + 1, bad + (not passed))
+    return tally
+
+
+def _modelled(models: list) -> list:
+    """Cells of one row: how many models, their states, how many lose something, whether a kicked worker is reaped."""
+    plain, strict = ([model for model in models if model.strict == wanted] for wanted in (False, True))
+    reaped = "-" if not strict else "no" if all(model.safe for model in strict) else "yes"
+    if not plain:
+        return ["-", "-", "-", reaped]
+    return [len(plain), sum(model.states for model in plain), sum(not model.safe for model in plain), reaped]
+
+
+def _listed(models: Iterable[Model]) -> str:
+    return ", ".join(sorted({f"{model.claim} {model.wake}" for model in models if not model.safe})) or "none"
+
+
+def _what_the_model_says(models: list) -> str:
+    if not models:
+        return "the model was not run"
+    sound = [model for model in models if model.fault == "none"]
+    real = [model for model in sound if model.min_idle >= 2 and not model.strict]
+    fewer = [model for model in sound if model.min_idle < 2 and not model.strict]
+    return (f"of {len(real)} models that leave two idle workers {sum(not model.safe for model in real)} lose or starve an item, of "
+            f"{len(fewer)} that leave fewer {sum(not model.safe for model in fewer)}. The kicked worker itself can be "
+            f"reaped, its item going to another, under: {_listed(model for model in sound if model.strict)}. If culling "
+            f"were from the head, an item would be lost under: "
+            f"{_listed(model for model in models if model.fault == 'cull_head')}")
 
 
 def judge_kick_vs_cull(results: dict) -> Finding:
     """Forced schedules on one side, the model on the other."""
-    model = results.pop("model", {})
-    tally: dict = {}
-    for text in results.values():
-        for case, passed in cases_of(text):
-            key = claim_and_wake(case)
-            done, bad = tally.get(key, (0, 0))
-            tally[key] = (done + 1, bad + (not passed))
-    keys = sorted(set(tally) | set(model), key=lambda key: (CLAIMS.index(key[0]) if key[0] in CLAIMS else 9, key[1]))
+    models = [model for text in results.get("model", []) for model in models_of(text)]
+    tally = tally_of(text for name, text in results.items() if name != "model")
+    real = [model for model in models if model.fault == "none" and model.min_idle >= 2]
+    keys = sorted({key[:2] for key in tally} | {(model.claim, model.wake) for model in real},
+                  key=lambda key: (CLAIMS.index(key[0]) if key[0] in CLAIMS else 9, key[1]))
     rows = []
     for key in keys:
-        done, bad = tally.get(key, (0, 0))
-        said = model.get(key, {})
-        rows.append((*key, done or "-", bad if done else "-", said.get("states", "-"), said.get("verdict", "-")))
-    failed = not tally or any(bad for _, bad in tally.values())
-    strands = [" ".join(key) for key in keys if model.get(key, {}).get("verdict") == "violated"]
-    forced = sum(done for done, _ in tally.values())
-    conclusion = (f"Of {forced} forced schedules {sum(bad for _, bad in tally.values())} stranded an item; the model "
-                  + ("was not run" if not model else f"finds {', '.join(strands)} to strand one" if strands
-                     else f"finds none of {len(model)} policies that strands one") + ".")
-    return Finding(("claim", "wake", "schedules", "failed", "states", "model"), rows, conclusion, failed=failed)
+        cells = []
+        for kind in ("bound", "unbound"):
+            done, bad = tally.get((*key, kind), (0, 0))
+            cells.append(f"{bad} of {done}" if done else "-")
+        rows.append((*key, *cells, *_modelled([model for model in real if (model.claim, model.wake) == key])))
+    forced, bad = (sum(each[i] for each in tally.values()) for i in (0, 1))
+    failed = not tally or bool(bad) or any(not model.expected for model in models)
+    return Finding(("claim", "wake", "bound: failed", "unbound: failed", "models", "states", "lose or starve one",
+                    "kicked one reaped"), rows,
+                   f"Of {forced} forced schedules {bad} failed; {_what_the_model_says(models)}.", failed=failed)
 
 
 EXPERIMENTS = {
     "kick-vs-cull": Experiment("Can the culler reap a worker that was kicked, and strand the item it was kicked for?",
-                               judge_kick_vs_cull, suites="cmwq2_interleave*", model=True),
+                               judge_kick_vs_cull, suites="cmwq2_interleave*", parameters="interleave_rounds=100",
+                               model=True, slow=5),
     "claims": Experiment("What does each claim cost, and is the flag slower than the list?", judge_claims,
                          claims_steps()),
     "coalescing": Experiment("N back-to-back enqueues: how many workers wake?", judge_coalescing, coalescing_steps()),
     "rescuer": Experiment("How long does a rescuer take for N items among N of others?", judge_rescuer,
-                          rescuer_steps()),
+                          rescuer_steps(), slow=5),
     "wakeup-cost": Experiment("What is gained by waking after the lock, when a wakeup costs more?",
-                              judge_wakeup_cost, wakeup_cost_steps()),
+                              judge_wakeup_cost, wakeup_cost_steps(), vehicles=("uml", "x86")),
     "switching": Experiment("Does a policy switch lose, repeat or reorder an item?", judge_switching,
                             suites="cmwq2_switch", parameters=f"switch_times={SWITCHES}"),
 }

@@ -21,7 +21,9 @@ TOOLS = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, TOOLS)
 import check_dump  # noqa: E402
 import cmwq2  # noqa: E402
+import wq_collect  # noqa: E402
 import wq_dump  # noqa: E402
+import wq_verdict  # noqa: E402
 
 SCRIPT = os.path.join(TOOLS, "wq_dump.py")
 INTERNAL_H = os.path.join(TOOLS, "..", "src", "internal.h")
@@ -241,53 +243,78 @@ class TestTable(unittest.TestCase):
 
 def make_worker(**changes):
     return {
-        "id": 0, "address": "0x30", "pid": 77, "comm": "cmwq2/0:0", "task_state": "S",
-        "cpu": 0, "state": "busy", "flags": [], "counted": True, "rescuer": False,
-        "for_ms": 12, "func": "bench_func", "work": "0x99", "queue": "bench",
-        "scheduled": make_list(0), **changes,
+        "id": 0, "address": "0x30", "pid": 77, "comm": "cw2/0:0", "task_state": "S",
+        "cpu": 0, "on_cpu": False, "blocked": True, "allowed": "0", "stack": None,
+        "state": "busy", "flags": [], "counted": True, "rescuer": False, "for_ms": 12,
+        "idle_ms": None, "func": "bench_func", "module": "bench_mod", "work": "0x99",
+        "queue": "bench", "pwq": "0x50", "desc": None, "scheduled": make_list(0), **changes,
     }
+
+
+def make_idle(**changes):
+    return make_worker(**{
+        "id": 1, "pid": 78, "comm": "cw2/0:1", "state": "idle", "func": None, "module": None,
+        "work": None, "queue": None, "pwq": None, "flags": ["idle"], "counted": False,
+        "idle_ms": 12, **changes})
+
+
+def make_kicked(**changes):
+    return make_idle(**{"state": "kicked", "blocked": False, "task_state": "R", **changes})
+
+
+def make_item(**changes):
+    return {"address": "0x40", "kind": "item", "func": "bench_func", "module": None,
+            "queue": "bench", "age_ms": 1234, "color": 0, "linked": False, **changes}
 
 
 def make_list(count, shown=None):
     shown = count if shown is None else shown
-    item = {"address": "0x40", "kind": "item", "func": "bench_func", "queue": "bench",
-            "age_ms": 1234, "color": 0, "linked": False}
-    return {"count": count, "complete": True, "items": [dict(item) for _ in range(shown)],
-            "omitted": count - shown}
+    return {"count": count, "complete": True, "items": [make_item() for _ in range(shown)],
+            "omitted": count - shown, "cursors": []}
 
 
 def make_pool(**changes):
     counters = dict.fromkeys(
-        "created culled kicks coalesced cm_wakeups scan_wakeups maydays".split(), 3)
+        "created culled kicks coalesced cm_wakeups scan_wakeups maydays stalls".split(), 3)
     return {
-        "id": 0, "address": "0x10", "cpu": 0, "node": 0, "cpus": "0", "nice": 0,
-        "refcnt": 1, "flags": [], "claim": "kicked_list", "wake": "deferred",
+        "id": 0, "address": "0x10", "cpu": 0, "online": True, "node": 0, "cpus": "0",
+        "allowed": "0", "nice": 0, "refcnt": 1, "flags": [],
+        "policies": {"claim": "kicked_list", "wake": "deferred"},
         "nr_running": 1, "nr_workers": 2, "nr_idle": 1, "nr_kicked": 1,
         "manager_pid": None, "progress_ms": 5, "counters": counters,
-        "workers": [make_worker(),
-                    make_worker(id=1, pid=78, state="kicked", func=None, work=None,
-                                queue=None, flags=["idle"], counted=False)],
-        "worklist": make_list(2), **changes,
+        "kicked": [78], "last_kicked_pid": 78, "idle": [], "busy": [77],
+        "workers": [make_worker(), make_kicked()], "worklist": make_list(2), **changes,
+    }
+
+
+def make_pwq(**changes):
+    return {"address": "0x50", "pool": 0, "refcnt": 34, "work_color": 0, "flush_color": -1,
+            "nr_active": 3, "plugged": False, "mayday": False, "cursor": False,
+            "nr_in_flight": {"0": 33}, "counters": {}, "inactive": make_list(30, 20), **changes}
+
+
+def make_wq(**changes):
+    return {
+        "name": "bench", "address": "0x20", "flags": ["unbound", "mem_reclaim"],
+        "attrs": {"nice": 0, "cpus": "0-1", "affn_scope": "cache", "affn_strict": True},
+        "max_active": 4, "min_active": 4, "saved_max_active": 4, "work_color": 0,
+        "flush_color": 0, "nr_drainers": 0, "nr_active": 3, "nr_inactive": 30,
+        "nr_in_flight": 33,
+        "counters": {"started": 9, "completed": 8, "rescued": 0, "refused": 0},
+        "nodes": [{"node": 0, "nr": 3, "max": 4}, {"node": None, "nr": 0, "max": 4}],
+        "cpu_pools": {"0": 0, "1": 0}, "dfl_pool": 0,
+        "rescuer": {**make_worker(pid=99, state="asleep", rescuer=True, func=None), "pool": None},
+        "mayday_pools": [0], "flushers": [], "nr_pwqs": 1, "pwqs": [make_pwq()], **changes,
     }
 
 
 def make_dump(**changes):
-    wq = {
-        "name": "bench", "address": "0x20", "flags": ["unbound", "mem_reclaim"],
-        "attrs": {"nice": 0, "cpus": "0-1", "affn_scope": "cache", "affn_strict": True},
-        "max_active": 4, "min_active": 4, "work_color": 0, "flush_color": 0,
-        "nr_drainers": 0, "nr_active": 3, "nr_inactive": 30, "nr_in_flight": 33,
-        "counters": {"started": 9, "completed": 8, "rescued": 0, "refused": 0},
-        "nodes": [{"nr": 3, "max": 4}, {"nr": 0, "max": 4}],
-        "cpu_pools": {"0": 0, "1": 0}, "dfl_pool": 0,
-        "rescuer": {**make_worker(pid=99, state="asleep", rescuer=True), "pool": None},
-        "mayday_pools": [0],
-        "pwqs": [{"address": "0x50", "pool": 0, "refcnt": 34, "work_color": 0,
-                  "flush_color": -1, "nr_active": 3, "nr_in_flight": [33] + [0] * 15,
-                  "counters": {}, "inactive": make_list(30, 20)}],
-    }
-    return {"schema": wq_dump.SCHEMA, "kernel": "7.3.4", "hz": 1000, "jiffies": 4294,
-            "pools": [make_pool()], "workqueues": [wq], "gaps": [], **changes}
+    return {"schema": wq_dump.SCHEMA, "engine": "cmwq2", "kernel": "7.3.4", "hz": 1000,
+            "jiffies": 4294, "cpus": {"possible": [0, 1], "online": [0, 1]},
+            "scopes": [{"name": "cpu", "default": True,
+                        "pods": [{"cpus": "0", "node": None}, {"cpus": "1", "node": None}]}],
+            "pools": [make_pool()], "workqueues": [make_wq()], "delayed": [], "gaps": [],
+            **changes}
 
 
 class TestShow(unittest.TestCase):
@@ -295,19 +322,23 @@ class TestShow(unittest.TestCase):
         text = wq_dump.show(make_dump())
         titles = re.findall(r"^(.+)\n=+$", text, re.M)
         self.assertEqual(titles, [
-            "Pools", "Pool counters", "Workers", "Pending items", "Workqueues",
-            "Workqueue CPU -> pool", "Rescuers"])
+            "Affinity scopes", "Pools", "Pool counters", "Worker lists", "Workers",
+            "Pending items", "Delayed items", "Workqueues",
+            "Unbound workqueue node_nr/max_active", "Workqueue CPU -> pool", "Rescuers",
+            "Flushers"])
         for line in text.splitlines():
             self.assertEqual(line, line.rstrip())
 
     def test_contents(self):
         text = wq_dump.show(make_dump())
-        self.assertRegex(text, r"\n +0 +0 +77 +S +\+ +0 +busy +12 ms +bench_func +bench ")
+        self.assertRegex(text, r"\n +0 +0 +77 +S +\+ +0 +busy +12 ms +bench_func \[bench_mod\] +bench ")
         self.assertRegex(text, r"\n +0 +1 +78 .* kicked ")
         self.assertRegex(text, r"\n +0 +worklist +1\.234 s +bench_func +bench +item\n")
         self.assertIn("pool 0 inactive: 10 more, see --items", text)
-        self.assertRegex(text, r"\nbench +unbound,mem_reclaim +cache,strict .* 3/4 0/4\n")
-        self.assertRegex(text, r"\nbench +99 +S +asleep ")
+        self.assertRegex(text, r"\nbench +unbound,mem_reclaim +cache,strict ")
+        self.assertRegex(text, r"\nworkqueue +min +max +NODE 0 +NO NODE\n")
+        self.assertRegex(text, r"\nbench +4 +4 +3/   4 +0/   4\n")
+        self.assertRegex(text, r"\nbench +99 +0 +S +asleep ")
 
     def test_bh_pool(self):
         worker = make_worker(pid=None, comm=None, task_state=None, cpu=None,
@@ -315,11 +346,11 @@ class TestShow(unittest.TestCase):
         pool = make_pool(id=3, flags=["bh"], nr_workers=1, nr_idle=0, nr_kicked=0,
                          nr_running=0, workers=[worker])
         dump = make_dump(pools=[pool])
-        dump["workqueues"][0].update(flags=["bh"], attrs=None, max_active=2**31 - 1)
+        dump["workqueues"][0].update(flags=["bh"], attrs=None, nodes=[], max_active=2**31 - 1)
         text = wq_dump.show(dump)
         self.assertRegex(text, r"\n +3 +0 +0 +0 +bh ")
-        self.assertRegex(text, r"\n +3 +0 +- +- +- +- +busy +12 ms +bench_func +bench "
-                               r"+unbound +-\n")
+        self.assertRegex(text, r"\n +3 +0 +- +- +- +- +busy +12 ms "
+                               r"+bench_func \[bench_mod\] +bench +unbound +-\n")
         self.assertNotIn(str(2**31 - 1), text)
         self.assertEqual(check_dump.problems(dump, "bench", paused=True), [])
 
@@ -334,6 +365,318 @@ class TestShow(unittest.TestCase):
 
     def test_nothing(self):
         self.assertIn("Pools", wq_dump.show(make_dump(pools=[], workqueues=[])))
+
+
+class TestColumns(unittest.TestCase):
+    """Wide machines: 64 CPUs, several nodes, the largest max_active there is."""
+
+    def test_nodes(self):
+        nodes = [{"node": n, "nr": n * 600, "max": 2048} for n in range(4)]
+        wqs = [make_wq(nodes=nodes + [{"node": None, "nr": 0, "max": 2048}], max_active=2048),
+               make_wq(name="a_longer_name")]
+        lines = wq_dump.show_nodes(wqs)
+        self.assertEqual(lines[0].split("  ")[-1], "NO NODE")
+        for node in range(4):
+            end = lines[0].index(f"NODE {node}") + len(f"NODE {node}")
+            self.assertEqual(lines[1][end - 1 : end + 1], "8 ", lines)
+        self.assertEqual(len({len(line) for line in lines}), 1, lines)
+
+    def test_64_cpus(self):
+        pools = {str(cpu): 4 * cpu for cpu in range(64)}
+        lines = wq_dump.show_cpu_pools([make_wq(cpu_pools=pools), make_wq(name="other")])
+        cells = lines[0].split()
+        self.assertEqual(cells[1:-1], [str(cpu) for cpu in range(64)])
+        for cpu in (0, 9, 10, 63):
+            end = re.search(rf"\b{cpu}\b", lines[0]).end()
+            self.assertRegex(lines[1][:end], rf"\b{4 * cpu}$")
+
+
+class TestChoice(unittest.TestCase):
+    def choose(self, *argv, dump=None):
+        return wq_dump.choose(dump or make_dump(), wq_dump.parse_args(list(argv)))
+
+    def ages(self, dump):
+        return [i["age_ms"] for _, _, one in wq_dump.item_lists(dump) for i in one["items"]]
+
+    def dump(self):
+        items = [make_item(address=hex(n), age_ms=n, queue="bench" if n % 2 else "other",
+                           func=f"func_{n}") for n in (5, 900, 30, 7)]
+        wqs = [make_wq(pwqs=[]), make_wq(name="other", pwqs=[])]
+        pools = [make_pool(worklist={**make_list(0), "count": 4, "items": items}),
+                 make_pool(id=1, workers=[make_idle()], worklist=make_list(0))]
+        return make_dump(pools=pools, workqueues=wqs)
+
+    def test_by_queue(self):
+        dump = self.choose("--queue", "oth*", dump=self.dump())
+        self.assertEqual([wq["name"] for wq in dump["workqueues"]], ["other"])
+        self.assertEqual(self.ages(dump), [900, 30])
+        self.assertEqual([pool["id"] for pool in dump["pools"]], [0])
+
+    def test_by_function(self):
+        self.assertEqual(self.ages(self.choose("--func", "func_?", dump=self.dump())), [5, 7])
+
+    def test_by_age(self):
+        self.assertEqual(self.ages(self.choose("--age", "30", dump=self.dump())), [900, 30])
+
+    def test_by_pool(self):
+        dump = self.choose("--pool", "1", dump=self.dump())
+        self.assertEqual([pool["id"] for pool in dump["pools"]], [1])
+
+    def test_top(self):
+        self.assertEqual(self.ages(self.choose("--top", "2", dump=self.dump())), [900, 30])
+
+    def test_items(self):
+        dump = self.choose("--items", "3", dump=self.dump())
+        self.assertEqual(self.ages(dump), [5, 900, 30])
+        self.assertEqual(dump["pools"][0]["worklist"]["omitted"], 1)
+
+
+class TestDiff(unittest.TestCase):
+    def test_changes(self):
+        old, new = make_dump(jiffies=1000), make_dump(jiffies=3000)
+        new["pools"][0]["counters"] = {**new["pools"][0]["counters"], "kicks": 10}
+        new["pools"][0]["workers"] = [make_worker(), make_idle(pid=90)]
+        new["workqueues"].append(make_wq(name="new", address="0x21"))
+        new["workqueues"][0]["pwqs"] = []
+        new["pools"][0]["worklist"]["items"] = [make_item(age_ms=2500), make_item(age_ms=100)]
+        found = wq_dump.diff(old, new)
+        self.assertEqual(found["passed_ms"], 2000)
+        self.assertEqual(found["pools"], [{"id": 0, "counters": {"kicks": 7}}])
+        self.assertEqual((found["workers_new"], found["workers_gone"]), ([90], [78]))
+        self.assertTrue(found["workqueues"][1]["new"])
+        # The other one was taken and queued again.
+        self.assertEqual([item["age_ms"] for item in found["still_pending"]], [2500])
+        text = wq_dump.show_diff(found)
+        for words in ("kicks +7", "new (new)", "Workers gone", "2.500 s"):
+            self.assertIn(words, text)
+
+    def test_nothing(self):
+        found = wq_dump.diff(make_dump(), make_dump())
+        self.assertEqual((found["workers_new"], found["workqueues_gone"]), ([], []))
+
+
+class TestVerdict(unittest.TestCase):
+    """Each reason, from a picture that shows it, in the words of src/verdict.c."""
+
+    def told(self, min_ms=1000, **changes):
+        return wq_verdict.verdicts(make_dump(**changes), min_ms)
+
+    def pool(self, **changes):
+        return make_pool(**{"progress_ms": 5000, "nr_running": 0, "kicked": [],
+                            "last_kicked_pid": None, "idle": [78],
+                            "workers": [make_worker(counted=False), make_idle()], **changes})
+
+    def expect(self, why, **changes):
+        quiet = make_wq(pwqs=[], name=changes.pop("queue", "bench"), rescuer=changes.pop(
+            "rescuer", None))
+        found = self.told(pools=[self.pool(**changes)], workqueues=[quiet])
+        self.assertEqual([verdict.why for verdict in found], [why])
+        self.assertIn(f"stall: {why}: pool 0, CPUs 0: bench_func of queue bench waits for "
+                      "1234 ms, none taken for 5000 ms", found[0].lines()[0])
+        return "\n".join(found[0].lines())
+
+    def test_all_is_well(self):
+        self.assertEqual(self.told(workqueues=[]), [])
+        self.assertEqual(self.told(pools=[self.pool(worklist=make_list(0))], workqueues=[]), [])
+
+    def test_hog(self):
+        running = make_worker(blocked=False, on_cpu=True, task_state="R")
+        text = self.expect("hog", nr_running=1, workers=[running, make_idle()])
+        self.assertIn("  cw2/0:0[77] runs bench_func [bench_mod] of queue bench for 12 ms, "
+                      "state R on CPU 0", text)
+
+    def test_stack(self):
+        running = make_worker(blocked=False, on_cpu=True, stack=["inner", "outer"])
+        text = self.expect("hog", nr_running=1, workers=[running])
+        self.assertIn("on CPU 0\n    in inner < outer", text)
+
+    def test_hog_beside_a_picked_worker(self):
+        running = make_worker(blocked=False, on_cpu=True, counted=False)
+        text = self.expect("hog", workers=[running, make_kicked(for_ms=40)])
+        self.assertIn("cw2/0:1[78] was picked 40 ms ago and has not run, state R on CPU 0", text)
+
+    def test_bh_hog(self):
+        worker = make_worker(pid=None, comm=None, cpu=None, task_state=None, blocked=None)
+        self.assertIn("bh[0] runs", self.expect("hog", flags=["bh"], workers=[worker]))
+
+    def test_softirq(self):
+        self.expect("softirq", flags=["bh"], workers=[])
+        self.expect("cpu-offline", flags=["bh"], workers=[], online=False)
+
+    def test_no_worker(self):
+        text = self.expect("no-worker", nr_idle=0, manager_pid=78,
+                           workers=[make_worker(), make_idle(state="manager", flags=["prep"])])
+        self.assertIn("cw2/0:1[78] is to create a worker, state S on CPU 0", text)
+
+    def test_rescuer(self):
+        rescuer = {**make_worker(pid=99, comm="cw2/R-bench", rescuer=True), "pool": 0}
+        text = self.expect("rescuer-busy", nr_idle=0, manager_pid=78, rescuer=rescuer,
+                           workers=[make_idle(state="manager", flags=["prep"])])
+        self.assertIn("cw2/R-bench[99] runs", text)
+
+    def test_not_run(self):
+        text = self.expect("not-run", workers=[make_kicked(for_ms=7)])
+        self.assertIn("something else keeps it", text)
+        text = self.expect("not-run", workers=[make_kicked(blocked=True)])
+        self.assertIn("it has not been woken", text)
+
+    def test_claimed_workers_are_not_idle(self):
+        self.expect("not-run", nr_idle=0, kicked=[78], idle=[], workers=[make_kicked(flags=[])])
+
+    def test_offline(self):
+        self.expect("cpu-offline", online=False, workers=[make_kicked()])
+        self.expect("cpu-offline", online=False, nr_idle=0, idle=[], workers=[])
+
+    def test_lost_kick(self):
+        self.assertIn("none was picked", self.expect("lost-kick"))
+        self.assertIn("none is", self.expect("lost-kick", nr_running=1))
+        self.assertIn("sleeps", self.expect("lost-kick", nr_running=1, workers=[make_worker()]))
+        self.assertIn("none is about", self.expect("lost-kick", nr_idle=0, idle=[],
+                                                   workers=[make_worker()]))
+
+    def throttled(self, holder_ms=5000, **changes):
+        pools = [make_pool(workers=[make_worker(for_ms=holder_ms)], worklist=make_list(0))]
+        nodes = [{"node": 0, "nr": 4, "max": 4}]
+        wq = make_wq(**{"nodes": nodes, "pwqs": [make_pwq()], **changes})
+        return self.told(pools=pools, workqueues=[wq])
+
+    def test_throttled(self):
+        found = self.throttled()
+        self.assertEqual([v.why for v in found], ["throttled"])
+        self.assertIn("[77] runs bench_func", found[0].lines()[1])
+
+    def test_line_that_moves(self):
+        self.assertEqual(self.throttled(holder_ms=10), [])
+
+    def test_frozen_plugged_and_lost_slot(self):
+        self.assertEqual(self.throttled(max_active=0)[0].why, "frozen")
+        self.assertEqual(self.throttled(pwqs=[make_pwq(plugged=True)])[0].why, "plugged")
+        free = [{"node": 0, "nr": 1, "max": 4}]
+        self.assertEqual(self.throttled(nodes=free)[0].why, "lost-kick")
+
+    def test_timer_of_an_offline_cpu(self):
+        item = {"address": "0x9", "func": "late", "module": None, "queue": "q", "cpu": 3,
+                "offline": True, "target_cpu": 3, "due_ms": -3000}
+        found = self.told(pools=[], workqueues=[], delayed=[item])
+        self.assertEqual([v.why for v in found], ["cpu-offline"])
+        item["offline"] = False
+        self.assertEqual(self.told(pools=[], workqueues=[], delayed=[item]), [])
+
+    def test_reasons_are_those_of_the_module(self):
+        with open(os.path.join(TOOLS, "..", "src", "verdict.c")) as source:
+            names = re.findall(r'\[CMWQ2_WHY_\w+\]\s*= "([\w-]+)"', source.read())
+        self.assertEqual(sorted(names), sorted(wq_verdict.REASONS))
+        self.assertIn("\n  lost-kick ", wq_dump.EPILOG)
+        for name in names:
+            self.assertIn(f"\n  {name} ", wq_dump.EPILOG)
+
+
+class FakeType:
+    def __init__(self, *members):
+        self.members = members
+
+    def has_member(self, name):
+        return name in self.members
+
+
+class FakeProgram:
+    """A program whose types have all the members that are needed, but for one."""
+
+    def __init__(self, without):
+        self.without = without
+
+    def type(self, name):
+        if name == self.without:
+            raise LookupError(name)
+        members = " ".join([*cmwq2.NEEDED.values(), *cmwq2.NEEDED_OURS.values()]).split()
+        return FakeType(*(m for m in members if m != self.without))
+
+
+class TestTypes(unittest.TestCase):
+    """A module or a kernel that is not the one this script is for."""
+
+    def test_fits(self):
+        for engine in (cmwq2.CMWQ2, cmwq2.NATIVE):
+            self.assertIsNone(cmwq2._missing(FakeProgram("none"), engine))
+
+    def test_type_is_missing(self):
+        self.assertEqual(cmwq2._missing(FakeProgram("struct cmwq2_pwq"), cmwq2.CMWQ2),
+                         "struct cmwq2_pwq")
+
+    def test_member_is_missing(self):
+        self.assertEqual(cmwq2._missing(FakeProgram("kicked_at"), cmwq2.CMWQ2),
+                         "member kicked_at in struct cmwq2_pool")
+        self.assertIsNone(cmwq2._missing(FakeProgram("kicked_at"), cmwq2.NATIVE))
+
+    def test_needed_members_are_in_the_header(self):
+        with open(INTERNAL_H) as header:
+            text = header.read()
+        for kind in ("pool", "worker", "pwq", "wq"):
+            body = re.search(rf"^struct cmwq2_{kind} {{\n(.*?)^}};?", text, re.S | re.M).group(1)
+            for member in f"{cmwq2.NEEDED[kind]} {cmwq2.NEEDED_OURS.get(kind, '')}".split():
+                self.assertRegex(body, rf"\b{member}\b", f"struct cmwq2_{kind}")
+
+
+class TestRead(unittest.TestCase):
+    """What --json wrote, looked at again without drgn and without a kernel."""
+
+    def read(self, text, *args):
+        with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+            file.write(text)
+            file.flush()
+            return run_script("--read", file.name, *args)
+
+    def test_forms(self):
+        text = json.dumps(make_dump())
+        for args, word in (((), "Pools"), (("--json",), '"schema": 2'), (("--stalls",), ""),
+                           (("--stalls", "--json"), '"stalls"'), (("--top", "1"), "Pending")):
+            done = self.read(text, *args)
+            self.assertEqual((done.returncode, done.stderr), (0, ""), args)
+            self.assertIn(word, done.stdout)
+
+    def test_diff(self):
+        with tempfile.NamedTemporaryFile("w", suffix=".json") as old:
+            old.write(json.dumps(make_dump()))
+            old.flush()
+            done = self.read(json.dumps(make_dump()), "--diff", old.name)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertIn("Pending then and now", done.stdout)
+
+    def test_bad_files(self):
+        for text, word in (("", "no dump"), ("{'a'", "no dump"), ("[]", "schema"),
+                           ('{"schema": 1}', "schema 1"), ('{"schema": 2}', "form")):
+            done = self.read(text)
+            self.assertEqual((done.returncode, done.stdout), (1, ""), text)
+            self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
+            self.assertIn(word, done.stderr)
+        done = run_script("--read", "/nonexistent/dump")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("No such file", done.stderr)
+
+
+class TestSchema(unittest.TestCase):
+    def setUp(self):
+        with open(check_dump.SCHEMA_FILE) as file:
+            self.schema = json.load(file)
+
+    def mismatches(self, dump):
+        return check_dump.mismatches(dump, self.schema, self.schema, "dump")
+
+    def test_good(self):
+        self.assertEqual(self.mismatches(make_dump()), [])
+
+    def test_version(self):
+        self.assertEqual(self.schema["properties"]["schema"]["enum"], [wq_collect.SCHEMA])
+
+    def test_bad(self):
+        for change, word in (({"hz": "1000"}, "dump.hz: str"), ({"extra": 1}, "extra"),
+                             ({"pools": [make_pool(nr_idle=None)]}, "nr_idle"),
+                             ({"engine": "other"}, "one of"), ({"hz": True}, "bool")):
+            found = self.mismatches(make_dump(**change))
+            self.assertTrue(any(word in one for one in found), (change.keys(), found))
+        missing = make_dump()
+        del missing["pools"][0]["worklist"]["items"][0]["age_ms"]
+        self.assertIn("no age_ms", self.mismatches(missing)[0])
 
 
 class TestCheckDump(unittest.TestCase):
@@ -361,8 +704,7 @@ class TestCheckDump(unittest.TestCase):
             "idle": make_dump(pools=[make_pool(nr_idle=2)]),
             "gap": make_dump(gaps=["x"]),
             "age": make_dump(pools=[make_pool(worklist={
-                **make_list(0), "items": [
-                    {**make_list(1)["items"][0], "age_ms": 10**9}]})]),
+                **make_list(0), "items": [make_item(age_ms=10**9)]})]),
             "function": make_dump(pools=[make_pool(
                 nr_workers=1, nr_idle=0, workers=[make_worker(func=None)])]),
             "nothing in flight": make_dump(pools=[make_pool(

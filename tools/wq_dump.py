@@ -1,6 +1,6 @@
 #!/usr/bin/env drgn
 # SPDX-License-Identifier: GPL-2.0
-"""Show what cmwq2's pools, workers, items and workqueues are doing."""
+"""Show what cmwq2's pools, workers, items and workqueues are doing, or the kernel's own."""
 
 from __future__ import annotations
 
@@ -8,26 +8,46 @@ import argparse
 import json
 import os
 import sys
-from typing import Any, Dict, Iterable, List, NamedTuple, NoReturn, Optional, Tuple
+from fnmatch import fnmatchcase
+from typing import Any, Callable, Dict, Iterable, List, NoReturn, Optional, Tuple
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import cmwq2  # noqa: E402
+import latency  # noqa: E402
+import wq_collect  # noqa: E402
+import wq_verdict  # noqa: E402
 
-# Grows by one whenever a field of the JSON changes its name or meaning or goes.
-SCHEMA = 1
+
+SCHEMA = wq_collect.SCHEMA
 MAX_SIZE_RATIO = 2
+STALL_MS = 1000
 
 DESCRIPTION = """\
 Show what cmwq2's pools, workers, items and workqueues are doing.
 
-  drgn --qemu QMP_SOCKET -s vmlinux -s cmwq2.ko tools/wq_dump.py
   drgn -s cmwq2.ko tools/wq_dump.py             (the running kernel, as root)
+  drgn -c vmcore -s vmlinux -s cmwq2.ko tools/wq_dump.py --stalls
+  drgn --qemu QMP_SOCKET -s vmlinux -s cmwq2.ko tools/wq_dump.py --json
+  tools/wq_dump.py --read dump.json --stalls    (what --json wrote; needs no drgn)
 """
 
 EPILOG = """\
-A column without anything to say shows "-". Times are as fine as a jiffy. Delayed
-items whose timer still runs are on no list and not shown.
+A column without anything to say shows "-", one that this kernel does not know "?".
+Times are as fine as a jiffy.
 
+Stalls (--stalls; nothing is printed if all is well)
+  hog           an item keeps the CPU to itself
+  no-worker     all workers are blocked and no other can be made
+  rescuer-busy  the same, and the rescuer of the first item's queue is busy as well
+  not-run       a worker was picked and has not run
+  cpu-offline   the CPU is down, or never was up
+  softirq       bh: the CPU has not come to its softirqs
+  throttled     max_active lets no more in; those that hold it are named
+  frozen        the queue is frozen
+  plugged       ordered queue: items under older attributes come first
+  lost-kick     none of these, which should never be
+Affinity scopes
+  the CPUs that share an unbound pool, by scope; +: the default
 Pools
   cpus      CPUs whose items come here: one for a per-CPU pool
   flags     managed: a worker is creating workers, unbound: the CPU is down,
@@ -35,7 +55,7 @@ Pools
   claim     how a picked worker is kept from being taken for idle
   wake      when a picked worker is woken: under the pool's lock or after it
   running   workers that concurrency management counts as running
-  workers   workers alive, rescuers not included; idle and kicked of these
+  idle      idle workers / all workers, rescuers not included; kicked of the idle
   pending   items on the worklist, ~: it changed while they were counted
   stalled   time since an item last left the worklist
 Pool counters
@@ -43,296 +63,40 @@ Pool counters
   cm        kicks because the last running worker blocked or hogged its CPU
   scan      kicks by the safety timer; maydays: calls for rescuers
   stalls    times the watchdog found that items waited and none was taken
+Worker lists
+  pids of kicked workers, of idle ones in the order they are picked, and of busy
+  ones, longest first
 Workers
   state     busy: runs an item, kicked: picked and not awake yet, idle, manager:
             sees to the number of workers, awake: between these, dying
   S         the thread's state as in ps; a bh pool's worker is none
   R         + when counted as running
-  for       busy: time in the item; idle, kicked: time since its last item
+  for       busy: time in the item; kicked: since it was picked; idle: since its
+            last item
 Pending items
   where     worklist; scheduled: taken by a worker; inactive: over max_active
   age       time since it was queued
   kind      item, barrier: a waiting flush, cursor: a rescuer's place
+Delayed items
+  due       time until it is queued, -: it should have been
+  cpu       whose timer it is, with the state of that CPU
 Workqueues
   scope     unbound queues: how far items may travel; strict: and stay
   active    items that count for max_active; inactive: over it;
   inflight  all items that are pending or run, of every flush color
-  nodes     unbound queues: active items / maximum of each NUMA node, and of none
+Unbound workqueue node_nr/max_active
+            active items / maximum of each NUMA node, and of none
 Workqueue CPU -> pool
             number of the pool that serves the queue on each CPU; dfl: unbound
             queues' pool for any CPU
 Rescuers
   maydays   pools where the queue waits for its rescuer
+  cursor    pool: place in its worklist, and how many entries are behind it
+Flushers
+            who waits for a flush of a queue, and for which color
 
 Exit status: 0 done, 1 failed, 2 wrong usage.
 """
-
-
-# Collecting: everything below returns what json.dumps() takes.
-
-
-class Context(NamedTuple):
-    """What every collecting function needs."""
-
-    prog: Any
-    clock: cmwq2.Clock
-    max_items: int
-    gaps: List[str]
-
-
-def collect(prog: Any, hz: Optional[int], max_items: int) -> Dict[str, Any]:
-    """Return the whole picture."""
-    ctx = Context(prog, cmwq2.Clock(prog, hz), max_items, [])
-    start = ctx.clock.now()
-    return {
-        "schema": SCHEMA,
-        "kernel": prog["init_uts_ns"].name.release.string_().decode(),
-        "hz": ctx.clock.hz,
-        "jiffies": start,
-        "pools": gather(ctx, collect_pool, cmwq2.for_each_pool(prog, ctx.gaps)),
-        "workqueues": gather(
-            ctx, collect_wq, cmwq2.for_each_workqueue(prog, ctx.gaps)
-        ),
-        "gaps": ctx.gaps,
-    }
-
-
-def gather(ctx: Context, collect_one: Any, objects: Iterable[Any]) -> List[Any]:
-    """Collect each object; one whose memory went away becomes a gap."""
-    found = []
-    for obj in objects:
-        try:
-            found.append(collect_one(ctx, obj))
-        except cmwq2.FaultError:
-            what = obj.type_.type_name().rstrip(" *")
-            cmwq2.note_gap(ctx.gaps, f"{what} at {hex(obj)} went away")
-    return found
-
-
-def collect_pool(ctx: Context, pool: Any) -> Dict[str, Any]:
-    kicked = {w.value_() for w in cmwq2.for_each_kicked_worker(pool, ctx.gaps)}
-    workers = gather(
-        ctx,
-        lambda _ctx, worker: collect_worker(ctx, worker, kicked),
-        cmwq2.for_each_worker(pool, ctx.gaps),
-    )
-    manager = pool.manager
-    pending = collect_items(ctx, cmwq2.for_each_pending_work(pool, ctx.gaps))
-    return {
-        "id": pool.id.value_(),
-        "address": hex(pool),
-        "cpu": pool.cpu.value_(),
-        "node": pool.node.value_(),
-        "cpus": cpu_list(pool.pod),
-        "nice": pool.attrs.nice.value_() if pool.attrs else None,
-        "refcnt": pool.refcnt.value_(),
-        "flags": cmwq2.pool_flags(pool),
-        "claim": policy(pool, "claim"),
-        "wake": policy(pool, "wake"),
-        "nr_running": pool.nr_running.counter.value_(),
-        "nr_workers": pool.nr_workers.value_(),
-        "nr_idle": pool.nr_idle.value_(),
-        "nr_kicked": len(kicked),
-        "manager_pid": manager.task.pid.value_() if manager else None,
-        "progress_ms": ctx.clock.ms_since(pool.progress_at.value_()),
-        "counters": members(pool.stat),
-        "workers": workers,
-        "worklist": pending,
-    }
-
-
-def collect_worker(ctx: Context, worker: Any, kicked: set) -> Dict[str, Any]:
-    state = cmwq2.worker_state(worker, kicked)
-    flags = cmwq2.worker_flags(worker)
-    func = worker.current_func.value_() if state == "busy" else 0
-    if state == "busy" and not func:
-        state = "awake"  # it came to its end, or is at its begin
-    stamps = {"busy": "started_at", "idle": "last_active", "kicked": "last_active"}
-    since = worker.member_(stamps[state]).value_() if state in stamps else None
-    pwq = worker.current_pwq if state == "busy" else None
-    return {
-        "id": worker.id.value_(),
-        "address": hex(worker),
-        **collect_task(worker.task),
-        "state": state,
-        "flags": flags,
-        "counted": bool(worker.counted),
-        "rescuer": bool(worker.rescue_wq),
-        "for_ms": None if since is None else ctx.clock.ms_since(since),
-        "func": cmwq2.func_name(ctx.prog, func) if func else None,
-        "work": hex(worker.current_work) if worker.current_work else None,
-        "queue": cmwq2.wq_name(pwq.wq) if pwq else None,
-        "scheduled": collect_items(
-            ctx, cmwq2.for_each_scheduled_work(worker, ctx.gaps)
-        ),
-    }
-
-
-def collect_task(task: Any) -> Dict[str, Any]:
-    """A worker's thread; all None for that of a bh pool, which has none."""
-    if not task:
-        return dict.fromkeys(("pid", "comm", "task_state", "cpu"))
-    return {
-        "pid": task.pid.value_(),
-        "comm": task.comm.string_().decode(errors="replace"),
-        "task_state": task_state(task),
-        "cpu": task_cpu(task),
-    }
-
-
-def collect_items(ctx: Context, works: Iterable[Any]) -> Dict[str, Any]:
-    """Count the items of a list and describe its first entries."""
-    known_gaps = len(ctx.gaps)
-    works = list(works)
-    complete = len(ctx.gaps) == known_gaps
-    shown = works[: ctx.max_items] if ctx.max_items else works
-    kinds = gather(ctx, lambda _ctx, work: cmwq2.work_kind(work), works)
-    return {
-        "count": kinds.count("item"),
-        "complete": complete,
-        "items": gather(ctx, collect_item, shown),
-        "omitted": len(works) - len(shown),
-    }
-
-
-def collect_item(ctx: Context, work: Any) -> Dict[str, Any]:
-    kind = cmwq2.work_kind(work)
-    pwq = cmwq2.work_pwq(work)
-    data = cmwq2.work_data(work)
-    queued_at = work.queued_at.value_()
-    return {
-        "address": hex(work),
-        "kind": kind,
-        "func": cmwq2.func_name(ctx.prog, work.func.value_()),
-        "queue": cmwq2.wq_name(pwq.wq) if pwq else None,
-        "age_ms": ctx.clock.ms_since(queued_at) if kind == "item" else None,
-        "color": cmwq2.work_color(work) if pwq and kind == "item" else None,
-        "linked": bool(data >> cmwq2.constant(ctx.prog, "CMWQ2_WORK_LINKED_BIT") & 1),
-    }
-
-
-def collect_wq(ctx: Context, wq: Any) -> Dict[str, Any]:
-    flags = cmwq2.wq_flags(wq)
-    pwqs = gather(ctx, collect_pwq, cmwq2.for_each_pwq(wq, ctx.gaps))
-    maydays = cmwq2.for_each_mayday_pwq(wq, ctx.gaps)
-    counters = total([pwq["counters"] for pwq in pwqs])
-    counters["refused"] = counters.get("refused", 0) + wq.refused.counter.value_()
-    unbound = "unbound" in flags
-    return {
-        "name": cmwq2.wq_name(wq),
-        "address": hex(wq),
-        "flags": flags,
-        "attrs": collect_attrs(wq.attrs) if unbound and wq.attrs else None,
-        "max_active": wq.max_active.value_(),
-        "min_active": wq.min_active.value_(),
-        "work_color": wq.work_color.value_(),
-        "flush_color": wq.flush_color.value_(),
-        "nr_drainers": wq.nr_drainers.value_(),
-        "nr_active": sum(pwq["nr_active"] for pwq in pwqs),
-        "nr_inactive": sum(pwq["inactive"]["count"] for pwq in pwqs),
-        "nr_in_flight": sum(sum(pwq["nr_in_flight"]) for pwq in pwqs),
-        "counters": counters,
-        "nodes": gather(ctx, collect_nna, wq_nnas(wq)) if unbound else [],
-        "cpu_pools": {str(c): pool_id(cmwq2.wq_cpu_pwq(wq, c)) for c in cpus(ctx.prog)},
-        "dfl_pool": pool_id(wq.dfl_pwq),
-        "rescuer": collect_rescuer(ctx, wq.rescuer) if wq.rescuer else None,
-        "mayday_pools": gather(ctx, lambda _ctx, pwq: pool_id(pwq), maydays),
-        "pwqs": pwqs,
-    }
-
-
-def collect_pwq(ctx: Context, pwq: Any) -> Dict[str, Any]:
-    return {
-        "address": hex(pwq),
-        "pool": pool_id(pwq),
-        "refcnt": pwq.refcnt.value_(),
-        "work_color": pwq.work_color.value_(),
-        "flush_color": pwq.flush_color.value_(),
-        "nr_active": pwq.nr_active.value_(),
-        "nr_in_flight": [nr.value_() for nr in pwq.nr_in_flight],
-        "counters": members(pwq.stat),
-        "inactive": collect_items(ctx, cmwq2.for_each_inactive_work(pwq, ctx.gaps)),
-    }
-
-
-def collect_attrs(attrs: Any) -> Dict[str, Any]:
-    scope = attrs.affn_scope
-    return {
-        "nice": attrs.nice.value_(),
-        "cpus": cpu_list(attrs.cpumask),
-        "affn_scope": cmwq2.enum_name(
-            attrs.prog_, "enum cmwq2_affn_scope", "CMWQ2_AFFN_", scope.value_()
-        ),
-        "affn_strict": bool(attrs.affn_strict),
-    }
-
-
-def collect_nna(_ctx: Context, nna: Any) -> Dict[str, int]:
-    return {"nr": nna.nr.counter.value_(), "max": nna.max.value_()}
-
-
-def collect_rescuer(ctx: Context, rescuer: Any) -> Dict[str, Any]:
-    found = collect_worker(ctx, rescuer, set())
-    pool = rescuer.pool
-    if found["state"] != "busy":
-        found["state"] = "helping" if pool else "asleep"
-    found["pool"] = pool.id.value_() if pool else None
-    return found
-
-
-def wq_nnas(wq: Any) -> List[Any]:
-    """The struct cmwq2_nna pointers of an unbound queue, the nodeless one last."""
-    prog = wq.prog_
-    nodes = prog["nr_node_ids"].value_() if "nr_node_ids" in prog else 1
-    return [wq.nna[i] for i in range(nodes + 1) if wq.nna and wq.nna[i]]
-
-
-def policy(pool: Any, name: str) -> str:
-    enum = f"enum cmwq2_{name}"
-    prefix = f"CMWQ2_{name.upper()}_"
-    return cmwq2.enum_name(pool.prog_, enum, prefix, pool.policy.member_(name).value_())
-
-
-def members(struct: Any) -> Dict[str, int]:
-    """The numbers in a struct by name."""
-    return {m.name: struct.member_(m.name).value_() for m in struct.type_.members}
-
-
-def total(counters: List[Dict[str, int]]) -> Dict[str, int]:
-    sums: Dict[str, int] = {}
-    for name in (name for one in counters for name in one):
-        sums[name] = sum(one[name] for one in counters)
-    return sums
-
-
-def pool_id(pwq: Any) -> Optional[int]:
-    return pwq.pool.id.value_() if pwq else None
-
-
-def cpus(prog: Any) -> List[int]:
-    from drgn.helpers.linux.cpumask import for_each_possible_cpu
-
-    return list(for_each_possible_cpu(prog))
-
-
-def cpu_list(mask: Any) -> Optional[str]:
-    """The CPUs of a cpumask_var_t, which is a pointer or an array of one."""
-    from drgn.helpers.linux.cpumask import cpumask_to_cpulist
-
-    mask = mask + 0
-    return cpumask_to_cpulist(mask) if mask else None
-
-
-def task_state(task: Any) -> str:
-    from drgn.helpers.linux.sched import task_state_to_char
-
-    return task_state_to_char(task)
-
-
-def task_cpu(task: Any) -> int:
-    from drgn.helpers.linux.sched import task_cpu as helper
-
-    return helper(task)
 
 
 # Showing: everything below works on what was collected.
@@ -360,7 +124,11 @@ def table(titles: str, rows: Iterable[Iterable[Any]]) -> List[str]:
     Align rows under their titles. A title that starts with ">" is that of a
     column whose entries end where it ends.
     """
-    columns = titles.split()
+    return table_of(titles.split(), rows)
+
+
+def table_of(columns: List[str], rows: Iterable[Iterable[Any]]) -> List[str]:
+    """The same with titles that may have spaces in them."""
     cells = [[title.lstrip(">") for title in columns]]
     cells += [[format_cell(value) for value in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*cells)]
@@ -382,46 +150,72 @@ def section(title: str, lines: List[str]) -> List[str]:
 
 def show(dump: Dict[str, Any]) -> str:
     """The picture as text."""
-    lines = [f"cmwq2 on {dump['kernel']}, jiffies {dump['jiffies']}, HZ {dump['hz']}", ""]
+    head = f"{dump['engine']} on {dump['kernel']}, jiffies {dump['jiffies']}, HZ {dump['hz']}"
+    lines = [head, ""]
+    stalled = show_stalls(dump, STALL_MS)
+    if stalled:
+        lines += section("Stalls", stalled)
+    lines += section("Affinity scopes", show_scopes(dump["scopes"]))
     lines += section("Pools", show_pools(dump["pools"]))
-    lines += section("Pool counters", show_counters(dump["pools"]))
+    if any(pool["counters"] for pool in dump["pools"]):
+        lines += section("Pool counters", show_counters(dump["pools"]))
+    lines += section("Worker lists", show_worker_lists(dump["pools"]))
     lines += section("Workers", show_workers(dump["pools"]))
     lines += section("Pending items", show_items(dump))
+    lines += section("Delayed items", show_delayed(dump["delayed"]))
     lines += section("Workqueues", show_wqs(dump["workqueues"]))
+    lines += section("Unbound workqueue node_nr/max_active", show_nodes(dump["workqueues"]))
     lines += section("Workqueue CPU -> pool", show_cpu_pools(dump["workqueues"]))
-    lines += section("Rescuers", show_rescuers(dump["workqueues"]))
+    lines += section("Rescuers", show_rescuers(dump))
+    lines += section("Flushers", show_flushers(dump["workqueues"]))
     if dump["gaps"]:
         lines += section("Not seen, because it changed meanwhile", dump["gaps"])
     return "\n".join(lines)
 
 
+def show_stalls(dump: Dict[str, Any], min_ms: int) -> List[str]:
+    return [line for verdict in wq_verdict.verdicts(dump, min_ms) for line in verdict.lines()]
+
+
+def show_scopes(scopes: List[Dict[str, Any]]) -> List[str]:
+    rows = []
+    for scope in scopes:
+        name = scope["name"] + ("+" if scope["default"] else "")
+        for number, pod in enumerate(scope["pods"]):
+            rows.append([name, number, pod["cpus"], pod["node"]])
+    return table("scope >pod cpus >node", rows)
+
+
 def show_pools(pools: List[Dict[str, Any]]) -> List[str]:
+    names = sorted({name for pool in pools for name in pool["policies"]})
     titles = (
-        ">pool cpus >nice >node flags claim wake >running >workers >idle >kicked"
+        f">pool cpus >nice >node flags {' '.join(names)} >running >idle >kicked"
         " >pending >stalled >manager"
     )
-    return table(titles, map(pool_row, pools))
+    return table(titles, (pool_row(pool, names) for pool in pools))
 
 
-def pool_row(pool: Dict[str, Any]) -> List[Any]:
+def pool_row(pool: Dict[str, Any], names: List[str]) -> List[Any]:
     pending = pool["worklist"]["count"]
     sure = "" if pool["worklist"]["complete"] else "~"
     return [
         pool["id"],
-        pool["cpus"],
+        (pool["cpus"] or "") + (" offline" if pool["online"] is False else ""),
         pool["nice"],
         pool["node"] if pool["node"] >= 0 else None,
         pool["flags"],
-        pool["claim"],
-        pool["wake"],
+        *map(pool["policies"].get, names),
         pool["nr_running"],
-        pool["nr_workers"],
-        pool["nr_idle"],
-        pool["nr_kicked"],
+        f"{pool['nr_idle']}/{pool['nr_workers']}",
+        unknown(pool["nr_kicked"]),
         f"{sure}{pending}",
         format_ms(pool["progress_ms"] if pending else None),
         pool["manager_pid"],
     ]
+
+
+def unknown(value: Any) -> Any:
+    return "?" if value is None else value
 
 
 def show_counters(pools: List[Dict[str, Any]]) -> List[str]:
@@ -430,11 +224,24 @@ def show_counters(pools: List[Dict[str, Any]]) -> List[str]:
     return table(titles, ([p["id"], *map(p["counters"].get, names)] for p in pools))
 
 
+def show_worker_lists(pools: List[Dict[str, Any]]) -> List[str]:
+    def few(pids: List[Optional[int]]) -> str:
+        shown = ["bh" if pid is None else str(pid) for pid in pids[:16]]
+        return " ".join(shown + ([f"and {len(pids) - 16} more"] if len(pids) > 16 else []))
+
+    return table(">pool kicked idle busy",
+                 ([p["id"], few(p["kicked"]), few(p["idle"]), few(p["busy"])] for p in pools))
+
+
 def show_workers(pools: List[Dict[str, Any]]) -> List[str]:
     titles = ">pool >id >pid S R >cpu state >for function queue flags thread"
-    return table(
-        titles, ([p["id"], *worker_row(w)] for p in pools for w in p["workers"])
-    )
+    workers = [(p["id"], w) for p in pools for w in p["workers"]]
+    lines = table(titles, ([pool, *worker_row(w)] for pool, w in workers))
+    for _, worker in workers:
+        if worker["stack"]:
+            lines += ["", f"{worker['comm']}[{worker['pid']}] is in"]
+            lines += [f"  {frame}" for frame in worker["stack"]]
+    return lines
 
 
 def worker_row(worker: Dict[str, Any]) -> List[Any]:
@@ -446,12 +253,17 @@ def worker_row(worker: Dict[str, Any]) -> List[Any]:
         "+" if worker["counted"] else None,
         worker["cpu"],
         worker["state"],
-        format_ms(worker["for_ms"]),
-        worker["func"],
+        "?" if worker["for_ms"] is None and worker["state"] == "busy"
+        else format_ms(worker["for_ms"]),
+        func_text(worker),
         worker["queue"],
         flags,
-        worker["comm"],
+        (worker["comm"] or "") + (f" \"{worker['desc']}\"" if worker["desc"] else ""),
     ]
+
+
+def func_text(thing: Dict[str, Any]) -> Optional[str]:
+    return f"{thing['func']} [{thing['module']}]" if thing["module"] else thing["func"]
 
 
 def item_lists(dump: Dict[str, Any]) -> Iterable[Tuple[Any, str, Dict[str, Any]]]:
@@ -471,17 +283,29 @@ def show_items(dump: Dict[str, Any]) -> List[str]:
     for pool, where, listed in item_lists(dump):
         for item in listed["items"]:
             kind = item["kind"] + (",linked" if item["linked"] else "")
-            age = format_ms(item["age_ms"])
-            rows.append([pool, where, age, item["func"], item["queue"], kind])
+            age = "?" if item["age_ms"] is None and item["kind"] == "item" else (
+                format_ms(item["age_ms"]))
+            rows.append([pool, where, age, func_text(item), item["queue"], kind])
         if listed["omitted"]:
             more.append(f"pool {pool} {where}: {listed['omitted']} more, see --items")
     return table(">pool where >age function queue kind", rows) + more
 
 
+def show_delayed(items: Optional[List[Dict[str, Any]]]) -> List[str]:
+    if items is None:
+        return ["unknown: no debug info of the kernel's timers"]
+    rows = []
+    for item in items:
+        cpu = f"{item['cpu']} offline" if item["offline"] else item["cpu"]
+        due = ("-" if item["due_ms"] < 0 else "") + format_ms(abs(item["due_ms"]))
+        rows.append([due, cpu, item["target_cpu"], func_text(item), item["queue"]])
+    return table(">due >cpu >for function queue", rows)
+
+
 def show_wqs(wqs: List[Dict[str, Any]]) -> List[str]:
     titles = (
         "workqueue flags scope >min_active >max_active >active >inactive >inflight"
-        " >started >completed >rescued >refused nodes"
+        " >started >completed >rescued >refused"
     )
     return table(titles, map(wq_row, wqs))
 
@@ -499,14 +323,27 @@ def wq_row(wq: Dict[str, Any]) -> List[Any]:
         wq["nr_inactive"],
         wq["nr_in_flight"],
         *map(wq["counters"].get, names),
-        " ".join(f"{node['nr']}/{node['max']}" for node in wq["nodes"]),
     ]
+
+
+def show_nodes(wqs: List[Dict[str, Any]]) -> List[str]:
+    """Every column is told by its node, and wide enough for 2048/2048."""
+    unbound = [wq for wq in wqs if wq["nodes"]]
+    nodes = sorted({node["node"] for wq in unbound for node in wq["nodes"]
+                    if node["node"] is not None})
+    titles = ["workqueue", "min", "max", *(f"NODE {node}" for node in nodes), "NO NODE"]
+    rows = []
+    for wq in unbound:
+        by_node = {node["node"]: f"{node['nr']:4}/{node['max']:4}" for node in wq["nodes"]}
+        rows.append([wq["name"], wq["min_active"], wq["max_active"],
+                     *map(by_node.get, [*nodes, None])])
+    return table_of([titles[0], *(">" + title for title in titles[1:])], rows)
 
 
 def show_scope(attrs: Optional[Dict[str, Any]]) -> Optional[str]:
     if attrs is None:
         return None
-    return attrs["affn_scope"] + (",strict" if attrs["affn_strict"] else "")
+    return (attrs["affn_scope"] or "?") + (",strict" if attrs["affn_strict"] else "")
 
 
 def show_cpu_pools(wqs: List[Dict[str, Any]]) -> List[str]:
@@ -521,22 +358,154 @@ def show_cpu_pools(wqs: List[Dict[str, Any]]) -> List[str]:
     )
 
 
-def show_rescuers(wqs: List[Dict[str, Any]]) -> List[str]:
+def show_rescuers(dump: Dict[str, Any]) -> List[str]:
+    cursors: Dict[str, List[str]] = {}
+    for pool in dump["pools"]:
+        for cursor in pool["worklist"]["cursors"]:
+            place = f"{pool['id']}: {cursor['index']}, {cursor['behind']} behind"
+            cursors.setdefault(cursor["queue"], []).append(place)
     rows = []
-    for wq in wqs:
+    for wq in dump["workqueues"]:
         rescuer = wq["rescuer"]
         if rescuer or wq["mayday_pools"]:
-            rows.append([wq["name"], *rescuer_row(rescuer or {}), wq["mayday_pools"]])
-    return table("workqueue >pid S state >pool >for function maydays", rows)
+            counts = wq["counters"]
+            rows.append([
+                wq["name"], *rescuer_row(rescuer or {}), wq["mayday_pools"],
+                "; ".join(cursors.get(wq["name"], [])), counts.get("mayday"),
+                counts.get("rescued"), unknown(counts.get("batches")),
+                unknown(counts.get("relapses")),
+            ])
+    return table("workqueue >pid cpus S state >pool >for function maydays cursor >calls"
+                 " >rescued >batches >relapses", rows)
 
 
 def rescuer_row(rescuer: Dict[str, Any]) -> List[Any]:
-    names = ("pid", "task_state", "state", "pool")
+    names = ("pid", "allowed", "task_state", "state", "pool")
     return [
         *map(rescuer.get, names),
         format_ms(rescuer.get("for_ms")),
         rescuer.get("func"),
     ]
+
+
+def show_flushers(wqs: List[Dict[str, Any]]) -> List[str]:
+    return table("workqueue role >color >pid thread",
+                 ([wq["name"], f["role"], f["color"], f["pid"], f["comm"]]
+                  for wq in wqs for f in wq["flushers"]))
+
+
+# Choosing
+
+
+def choose(dump: Dict[str, Any], args: argparse.Namespace) -> Dict[str, Any]:
+    """Leave in a dump what the options ask for."""
+    if args.pool is not None:
+        dump["pools"] = [p for p in dump["pools"] if p["id"] == args.pool]
+        for wq in dump["workqueues"]:
+            wq["pwqs"] = [pwq for pwq in wq["pwqs"] if pwq["pool"] == args.pool]
+    if args.queue:
+        dump["workqueues"] = [w for w in dump["workqueues"] if fnmatchcase(w["name"], args.queue)]
+    if args.queue or args.func or args.age:
+        choose_items(dump, args)
+    if args.top:
+        keep_oldest(dump, args.top)
+    limit_items(dump, args.items)
+    return dump
+
+
+def choose_items(dump: Dict[str, Any], args: argparse.Namespace) -> None:
+    """Of all lists what matches; pools that have nothing else to show go."""
+    def wanted(thing: Dict[str, Any], age: Optional[int]) -> bool:
+        return (
+            (not args.queue or fnmatchcase(thing["queue"] or "", args.queue))
+            and (not args.func or fnmatchcase(thing["func"] or "", args.func))
+            and (not args.age or (age is not None and age >= args.age))
+        )
+
+    for _, _, listed in item_lists(dump):
+        listed["items"] = [i for i in listed["items"] if wanted(i, i["age_ms"])]
+    for pool in dump["pools"]:
+        pool["workers"] = [w for w in pool["workers"]
+                           if w["scheduled"]["items"] or (w["func"] and wanted(w, w["for_ms"]))]
+    ids = {pwq["pool"] for wq in dump["workqueues"] for pwq in wq["pwqs"]
+           if pwq["inactive"]["items"]}
+    dump["pools"] = [p for p in dump["pools"]
+                     if p["workers"] or p["worklist"]["items"] or p["id"] in ids]
+    if dump["delayed"] is not None:
+        dump["delayed"] = [i for i in dump["delayed"] if wanted(i, max(0, -i["due_ms"]))]
+
+
+def keep_oldest(dump: Dict[str, Any], count: int) -> None:
+    ages = [(i["age_ms"], i["address"]) for _, _, one in item_lists(dump) for i in one["items"]
+            if i["age_ms"] is not None]
+    kept = {address for _, address in sorted(ages, reverse=True)[:count]}
+    for _, _, listed in item_lists(dump):
+        listed["items"] = [i for i in listed["items"] if i["address"] in kept]
+
+
+def limit_items(dump: Dict[str, Any], limit: int) -> None:
+    for _, _, listed in item_lists(dump):
+        if limit and len(listed["items"]) > limit:
+            listed["omitted"] += len(listed["items"]) - limit
+            listed["items"] = listed["items"][:limit]
+
+
+# Comparing
+
+
+def diff(old: Dict[str, Any], new: Dict[str, Any]) -> Dict[str, Any]:
+    """What changed between two dumps of one boot."""
+    def changed(before: Dict[str, int], after: Dict[str, int]) -> Dict[str, int]:
+        return {n: after[n] - before.get(n, 0) for n in after if after[n] != before.get(n, 0)}
+
+    pools = {p["address"]: p for p in old["pools"]}
+    wqs = {w["address"]: w for w in old["workqueues"]}
+    pids = {w["pid"] for p in old["pools"] for w in p["workers"]}
+    now = {w["pid"] for p in new["pools"] for w in p["workers"]}
+    before = {(i["address"], i["func"]) for _, _, one in item_lists(old) for i in one["items"]
+              if i["kind"] == "item"}
+    passed = cmwq2.jiffies_between(old["jiffies"], new["jiffies"]) * 1000 // new["hz"]
+    still = [{"address": i["address"], "func": i["func"], "queue": i["queue"],
+              "age_ms": i["age_ms"], "where": where, "pool": pool}
+             for pool, where, one in item_lists(new) for i in one["items"]
+             if (i["address"], i["func"]) in before
+             and (i["age_ms"] is None or i["age_ms"] >= passed)]
+    return {
+        "schema": SCHEMA,
+        "passed_ms": passed,
+        "pools": [{"id": p["id"], "counters": changed(
+            pools.get(p["address"], {}).get("counters", {}), p["counters"])}
+            for p in new["pools"]],
+        "workqueues": [{"name": w["name"], "new": w["address"] not in wqs, "counters": changed(
+            wqs.get(w["address"], {}).get("counters", {}), w["counters"])}
+            for w in new["workqueues"]],
+        "workqueues_gone": [w["name"] for w in old["workqueues"]
+                            if w["address"] not in {n["address"] for n in new["workqueues"]}],
+        "workers_new": sorted(p for p in now - pids if p is not None),
+        "workers_gone": sorted(p for p in pids - now if p is not None),
+        "still_pending": still,
+    }
+
+
+def show_diff(found: Dict[str, Any]) -> str:
+    def counters(one: Dict[str, Any]) -> str:
+        return " ".join(f"{name} {value:+}" for name, value in one["counters"].items())
+
+    lines = [f"after {format_ms(found['passed_ms'])}", ""]
+    lines += section("Pools", table(">pool changed", (
+        [p["id"], counters(p)] for p in found["pools"] if p["counters"])))
+    lines += section("Workqueues", table("workqueue changed", (
+        [w["name"] + (" (new)" if w["new"] else ""), counters(w)]
+        for w in found["workqueues"] if w["counters"] or w["new"])))
+    if found["workqueues_gone"]:
+        lines += section("Workqueues gone", found["workqueues_gone"])
+    for title, key in (("Workers new", "workers_new"), ("Workers gone", "workers_gone")):
+        if found[key]:
+            lines += section(title, [" ".join(map(str, found[key]))])
+    lines += section("Pending then and now", table(">pool where >age function queue", (
+        [i["pool"], i["where"], format_ms(i["age_ms"]), i["func"], i["queue"]]
+        for i in found["still_pending"])))
+    return "\n".join(lines)
 
 
 # The command line
@@ -570,13 +539,28 @@ def parse_args(argv: Optional[List[str]] = None) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     form = parser.add_mutually_exclusive_group()
-    form.add_argument("-j", "--json", action="store_true", help="print JSON")
+    form.add_argument("--stalls", action="store_true",
+                      help="only say why items wait that do so for --age ms (default: 1000)")
+    form.add_argument("--diff", metavar="OLD.json", help="what changed since an earlier --json")
     form.add_argument(
         "--sizes",
         action="store_true",
         help="compare the size of a pool with that of the kernel's own and fail"
         f" when it is more than {MAX_SIZE_RATIO} times as large",
     )
+    form.add_argument("--latency", nargs="?", const="", metavar="GLOB",
+                      help="show the latency histograms, or those of these workqueues")
+    parser.add_argument("-j", "--json", action="store_true",
+                        help="print JSON, whose form is in wq_dump.schema.json")
+    parser.add_argument("--native", action="store_true", help="the kernel's own workqueues")
+    parser.add_argument("--stack", action="store_true",
+                        help="with the stacks of busy workers, also in --stalls")
+    parser.add_argument("--queue", metavar="GLOB", help="only these workqueues and their items")
+    parser.add_argument("--func", metavar="GLOB", help="only items and workers of these functions")
+    parser.add_argument("--pool", type=count, metavar="N", help="only this pool")
+    parser.add_argument("--age", type=count, metavar="MS",
+                        help="only items that wait, and workers that are busy, for so long")
+    parser.add_argument("--top", type=positive, metavar="N", help="only the N oldest items")
     parser.add_argument(
         "--items",
         type=count,
@@ -584,24 +568,92 @@ def parse_args(argv: Optional[List[str]] = None) -> argparse.Namespace:
         metavar="N",
         help="describe this many items of each list, 0: all (default: 20)",
     )
+    parser.add_argument("--read", metavar="FILE",
+                        help="look at what --json wrote instead of at a kernel; -: stdin")
     parser.add_argument(
         "--hz",
         type=positive,
         help="the kernel's CONFIG_HZ, where it cannot be found out",
     )
-    return parser.parse_args(argv)
+    args = parser.parse_args(argv)
+    if args.sizes and (args.json or args.read):
+        parser.error("argument --sizes: not allowed with --json or --read")
+    return args
+
+
+def load(path: str) -> Dict[str, Any]:
+    """A dump that --json wrote earlier."""
+    try:
+        if path == "-":
+            dump = json.load(sys.stdin)
+        else:
+            with open(path, encoding="utf-8") as file:
+                dump = json.load(file)
+    except OSError as error:
+        raise cmwq2.Cmwq2Error(f"{path}: {error.strerror}") from None
+    except ValueError as error:
+        raise cmwq2.Cmwq2Error(f"{path} is no dump by --json: {error}") from None
+    if not isinstance(dump, dict) or dump.get("schema") != SCHEMA:
+        schema = dump.get("schema") if isinstance(dump, dict) else None
+        raise cmwq2.Cmwq2Error(
+            f"{path} has schema {schema}, this is for {SCHEMA}: take it again with --json")
+    return dump
+
+
+def take(args: argparse.Namespace) -> Dict[str, Any]:
+    """A dump, from wherever the options say."""
+    if args.read:
+        return load(args.read)
+    prog = the_program()
+    engine = cmwq2.NATIVE if args.native else cmwq2.CMWQ2
+    cmwq2.check_program(prog, engine)
+    narrowed = args.queue or args.func or args.age or args.top
+    limit = 0 if narrowed and not args.stalls else args.items
+    return wq_collect.collect(prog, engine, args.hz, limit, args.stack, brief=args.stalls)
+
+
+def the_program() -> Any:
+    if "prog" not in globals():
+        raise cmwq2.Cmwq2Error("no kernel to look at: run this by drgn, see --help")
+    return globals()["prog"]
 
 
 def run(args: argparse.Namespace) -> Tuple[str, bool]:
     """Return what to print, and whether all is well."""
-    if "prog" not in globals():
-        raise cmwq2.Cmwq2Error("no kernel to look at: run this by drgn, see --help")
-    prog = globals()["prog"]
-    cmwq2.check_program(prog)
     if args.sizes:
-        return sizes(prog)
-    dump = collect(prog, args.hz, args.items)
-    return json.dumps(dump, indent=2) + "\n" if args.json else show(dump), True
+        cmwq2.check_program(the_program())
+        return sizes(the_program())
+    if args.latency is not None:
+        cmwq2.check_program(the_program())
+        return latency.show(the_program(), args.latency), True
+    old = load(args.diff) if args.diff else None
+    dump = take(args)
+    if args.stalls:
+        return stalls(dump, args), True
+    dump = choose(dump, args)
+    if old:
+        return printed(diff(old, dump), show_diff, args.json), True
+    return printed(dump, show, args.json), True
+
+
+def stalls(dump: Dict[str, Any], args: argparse.Namespace) -> str:
+    found = wq_verdict.verdicts(dump, STALL_MS if args.age is None else args.age)
+    if args.queue:
+        found = [v for v in found if fnmatchcase(v.first["queue"] or "", args.queue)]
+    if args.func:
+        found = [v for v in found if fnmatchcase(v.first["func"], args.func)]
+    if args.pool is not None:
+        found = [v for v in found if v.pool == args.pool]
+    found = sorted(found, key=lambda v: -v.stuck_ms)[: args.top]
+    if args.json:
+        text = json.dumps({"schema": SCHEMA, "stalls": [v.as_json() for v in found],
+                           "gaps": dump["gaps"]}, indent=2)
+        return text + "\n"
+    return "".join(f"{line}\n" for v in found for line in v.lines())
+
+
+def printed(found: Dict[str, Any], as_text: Callable, as_json: bool) -> str:
+    return json.dumps(found, indent=2) + "\n" if as_json else as_text(found)
 
 
 def fail(text: str) -> NoReturn:
@@ -623,6 +675,12 @@ def main() -> None:
         fail("the reader of the output went away")
     except cmwq2.Cmwq2Error as error:
         fail(str(error))
+    except cmwq2.FaultError as error:
+        fail(f"memory of the kernel is missing, is this dump whole? {error}")
+    except (KeyError, TypeError) as error:
+        if os.environ.get("CMWQ2_TRACEBACK"):
+            raise
+        fail(f"this is not the form of dump or kernel that this script is for: {error!r}")
     except Exception as error:  # a traceback would tell a user less
         if os.environ.get("CMWQ2_TRACEBACK"):
             raise

@@ -50,6 +50,16 @@ static inline bool cmwq2_task_blocked(struct task_struct *p)
 #endif
 }
 
+/* Whether @p has a CPU now. A kernel for one CPU need not have the field. */
+static inline bool cmwq2_task_on_cpu(struct task_struct *p)
+{
+#ifdef CONFIG_SMP
+	return READ_ONCE(p->on_cpu);
+#else
+	return !cmwq2_task_blocked(p);
+#endif
+}
+
 /*
  * What the scheduler knows of a thread's CPU time. Not an API: look again with
  * each new version.

@@ -81,8 +81,9 @@ enum cmwq2_work_bits {
  * @entry: on a pool's or a pwq's list while queued
  * @func: called in a worker's context, may sleep unless the queue is a BH one,
  *	may free the item
- * @queued_at: jiffies of the queueing it is pending for, for tools that tell
- *	an item's age; the kernel's work_struct has no such field
+ * @queued_jiffies: jiffies of the queueing it is pending for, the lower half, for
+ *	tools that tell an item's age; the kernel's work_struct has no such field
+ * @ready_at: for src/latency.c: when it became ready to run, 0 unless measured
  * @lockdep_map: held while the function runs and by who waits for that
  *
  * A type of its own, so that handing an item to the wrong one of the two APIs
@@ -92,7 +93,8 @@ struct cmwq2_work {
 	atomic_long_t		data;
 	struct list_head	entry;
 	cmwq2_work_func_t	func;
-	unsigned long		queued_at;
+	u32			queued_jiffies;
+	u32			ready_at;
 #ifdef CONFIG_LOCKDEP
 	struct lockdep_map	lockdep_map;
 #endif
@@ -161,7 +163,7 @@ void cmwq2_delayed_work_timer_fn(struct timer_list *timer);
 
 /* Names a member that a work_struct lacks, so that it initialises no such thing. */
 #define CMWQ2_WORK_INITIALIZER(n, f) {				\
-	.queued_at = 0,						\
+	.queued_jiffies = 0,					\
 	CMWQ2_WORK_MAP_INITIALIZER(n)				\
 	.func	= (f),						\
 	.entry	= LIST_HEAD_INIT((n).entry),			\
@@ -209,7 +211,7 @@ static __always_inline void cmwq2_init_work_key(struct cmwq2_work *work, cmwq2_w
 	atomic_long_set(&work->data, (long)CMWQ2_WORK_NO_POOL);
 	INIT_LIST_HEAD(&work->entry);
 	work->func = func;
-	work->queued_at = 0;
+	work->queued_jiffies = 0;
 #ifdef CONFIG_LOCKDEP
 	lockdep_init_map(&work->lockdep_map, name, key, 0);
 #endif

@@ -67,7 +67,7 @@ static void __maybe_unused refused_cases(struct refused *r, struct tty_struct *t
 #endif
 }
 
-#ifdef CASE_STATIC	/* .struct work_struct. has no member named .queued_at. */
+#ifdef CASE_STATIC	/* .struct work_struct. has no member named .queued_jiffies. */
 DEFINE_STATIC_SRCU(refused_srcu);
 #endif
 

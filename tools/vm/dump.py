@@ -23,6 +23,8 @@ CHECKER = ROOT / "tools/check_dump.py"
 FOR_DRGN, FOR_US = "drgn.qmp", "control.qmp"
 QEMU = ["-qmp", f"unix:{FOR_DRGN},server=on,wait=off", "-qmp", f"unix:{FOR_US},server=on,wait=off"]
 DRGN_SECONDS = 120
+# A busy guest's items do not wait for so long, unless the host is busy with something else.
+STALL_MS = 5000
 
 
 class Monitor:
@@ -42,9 +44,10 @@ class Monitor:
         self._stream.readline()     # the greeting
         self.execute("qmp_capabilities")
 
-    def execute(self, name: str) -> None:
+    def execute(self, name: str, arguments: Optional[dict] = None, seconds: float = 10) -> None:
         """Run one command and wait for its answer, past the events that come between."""
-        self._stream.write(json.dumps({"execute": name}) + "\n")
+        self._socket.settimeout(seconds)
+        self._stream.write(json.dumps({"execute": name, **({"arguments": arguments} if arguments else {})}) + "\n")
         self._stream.flush()
         for line in self._stream:
             answer = json.loads(line)
@@ -61,36 +64,46 @@ class Monitor:
 
 
 @contextlib.contextmanager
-def paused(home: Path) -> Iterator[None]:
+def paused(home: Path) -> Iterator[Monitor]:
     """The guest stands still inside: a walk of lists that change under it may never end."""
     monitor = Monitor(home / FOR_US)
     try:
         monitor.execute("stop")
         try:
-            yield
+            yield monitor
         finally:
             monitor.execute("cont")
     finally:
         monitor.close()
 
 
-def drgn(run: guest.Run, symbols: list, script: Path, *arguments: str) -> str:
-    """What @script prints when drgn runs it on the guest of @run."""
-    argv = [packages.python_environment() / "bin/drgn", "--quiet", "--qemu", FOR_DRGN]
+def drgn_try(where: list, run: guest.Run, symbols: list, script: Path, *arguments: str) -> subprocess.CompletedProcess:
+    """drgn with @script, looking @where: at a guest's memory or at a file of it."""
+    argv = [packages.python_environment() / "bin/drgn", "--quiet", *where]
     argv += [word for path in symbols for word in ("-s", path)]
     try:
-        done = subprocess.run([str(word) for word in [*argv, script, *arguments]], cwd=run.home, text=True,
+        return subprocess.run([str(word) for word in [*argv, script, *arguments]], cwd=run.home, text=True,
                               capture_output=True, timeout=DRGN_SECONDS, check=False)
     except subprocess.TimeoutExpired:
         raise Problem(f"{script.name}: no answer in {DRGN_SECONDS} s") from None
+
+
+def drgn_on(where: list, run: guest.Run, symbols: list, script: Path, *arguments: str) -> str:
+    """What @script prints."""
+    done = drgn_try(where, run, symbols, script, *arguments)
     if done.returncode:
         raise Problem(f"{script.name}: {(done.stderr.strip().splitlines() or ['no reason given'])[-1]}")
     return done.stdout
 
 
-def _agrees(dump_file: Path) -> None:
-    """Have the dump judged: it must show the load in flight, and what it says must fit together."""
-    done = subprocess.run([sys.executable, "-B", CHECKER, "--queue", QUEUE, dump_file], capture_output=True, text=True)
+def drgn(run: guest.Run, symbols: list, script: Path, *arguments: str) -> str:
+    """What @script prints of the guest of @run, from outside."""
+    return drgn_on(["--qemu", FOR_DRGN], run, symbols, script, *arguments)
+
+
+def _agrees(dump_file: Path, *how: str) -> None:
+    """Have the dump judged: what it says must fit together."""
+    done = subprocess.run([sys.executable, "-B", CHECKER, *how, dump_file], capture_output=True, text=True)
     if done.returncode:
         raise Problem(done.stderr.strip().replace("\n", "; "))
 
@@ -100,7 +113,7 @@ class BusyGuest:
 
     def __init__(self, target: kernel.Kernel, files: list):
         self.kernel, self.files = target, files
-        self.text, self.data, self.problem = "", {}, ""
+        self.text, self.data, self.problem, self.live = "", {}, "", ""
         self.seconds = 0.0
         self.run: Optional[guest.Run] = None
 
@@ -109,16 +122,25 @@ class BusyGuest:
 
     def _look(self) -> None:
         assert self.run
+        if not self.live:
+            # While everything moves: there may be gaps, but no trouble.
+            self.live = drgn(self.run, self._symbols(), SCRIPT, "--json")
+            (self.run.home / "live.json").write_text(self.live)
+            _agrees(self.run.home / "live.json", "--live")
         start = time.monotonic()
         with paused(self.run.home):
             text = drgn(self.run, self._symbols(), SCRIPT, "--json")
             printed = drgn(self.run, self._symbols(), SCRIPT)
             sizes = drgn(self.run, self._symbols(), SCRIPT, "--sizes")
+            stalls = drgn(self.run, self._symbols(), SCRIPT, "--stalls", "--age", str(STALL_MS))
         self.seconds = time.monotonic() - start
         (self.run.home / "dump.json").write_text(text)
         (self.run.home / "dump.txt").write_text(printed)
         (self.run.home / "sizes.txt").write_text(sizes)
-        _agrees(self.run.home / "dump.json")
+        if stalls:
+            raise Problem(f"false alarm: {stalls.splitlines()[0]}")
+        # It must show the load in flight.
+        _agrees(self.run.home / "dump.json", "--queue", QUEUE)
         self.data, self.text = json.loads(text), printed
 
     def _on_event(self, words: list) -> None:

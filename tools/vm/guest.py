@@ -4,6 +4,7 @@
 import fcntl
 import io
 import os
+import re
 import selectors
 import signal
 import subprocess
@@ -22,6 +23,8 @@ import verdict
 from common import EXIT_LOST, OUT, fresh_directory, shown, write_atomically
 from kernel import Kernel
 
+# What KUnit and shell suites print of a test that did.
+TEST_FAILED = re.compile(rb"(?:ASSERTION|EXPECTATION) FAILED at |\] +not ok \d")
 CPUS = 2
 MEMORY = "1G"
 
@@ -41,6 +44,7 @@ class Run:
     modules: list = field(default_factory=list)
     settings: dict = field(default_factory=dict)
     limit: float = 60           # wall clock seconds for booting, each suite and each round, on UML; others get a multiple
+    rest: Optional[float] = None    # seconds that are left of it once a test has failed
     cpus: int = CPUS
     extra: list = field(default_factory=list)       # more arguments for QEMU
     on_event: Optional[Callable[[list], None]] = None
@@ -161,7 +165,8 @@ class _Session:
 
     def __init__(self, run: Run, accelerator: str, limit: float):
         self.run, self.start = run, time.monotonic()
-        self.deadline, self.limit = self.start + limit, limit
+        self.since, self.limit = self.start, limit
+        self.deadline = self.start + limit
         self.pending = {"console": b"", "verdict": b""}
         self.files = {name: open(run.home / name, "wb")
                       for name in ("console.log", "results.channel", "verdict.channel")}
@@ -191,7 +196,7 @@ class _Session:
                 if stop.is_set():
                     raise KeyboardInterrupt
                 if left <= 0:
-                    hang = f"{self.run.doing}, ended after {self.limit:.0f} s"
+                    hang = f"{self.run.doing}, ended after {time.monotonic() - self.since:.0f} s"
                     break
                 # Do not rely on the pipes' end alone: a stray process of the guest may still hold them.
                 if not self._pump(min(left, 0.5)) and self.process.poll() is not None:
@@ -241,6 +246,8 @@ class _Session:
         if name == "console":
             self.files["console.log"].write(b"%8.3f %s\n" % (time.monotonic() - self.start, line))
             self.files["console.log"].flush()
+            if self.run.rest is not None and TEST_FAILED.search(line):
+                self.deadline = min(self.deadline, time.monotonic() + self.run.rest)
             return
         self.files["verdict.channel"].write(line + b"\n")
         self.files["verdict.channel"].flush()
@@ -253,7 +260,8 @@ class _Session:
         if words[:1] == ["start"]:
             self.run.doing = " ".join(words[1:])
         if words[:1] in (["start"], ["round"]):
-            self.deadline = time.monotonic() + self.limit
+            self.since = time.monotonic()
+            self.deadline = self.since + self.limit
         if self.run.on_event:
             self.run.on_event(words)
 

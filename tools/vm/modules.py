@@ -6,6 +6,7 @@ import shutil
 import sys
 import time
 from pathlib import Path
+from typing import Iterable
 
 import source
 from common import HERE, OUT, ROOT, Problem, jobs, lock, log_tail, run_logged, say, shown, took
@@ -13,6 +14,8 @@ from kernel import Kernel
 
 SOURCES = ("Kbuild", "include", "src", "kunit", "bench")
 SELFTEST = HERE / "selftest"
+# What src/Kbuild wants to be told for an engine that can be made to go wrong.
+FAULTS = ["CMWQ2_FAULTS=1"]
 
 
 def check_kdir(kdir: Path) -> None:
@@ -28,7 +31,7 @@ def arch_of(kdir: Path) -> str:
     return "um" if "CONFIG_UML=y\n" in (kdir / "include/config/auto.conf").read_text() else "x86_64"
 
 
-def build_in_place(kdir: Path, compiler: str, warnings: str) -> None:
+def build_in_place(kdir: Path, compiler: str, warnings: str, faults: bool = False) -> None:
     """`make modules`: beside the sources, as every out-of-tree module is built."""
     check_kdir(kdir)
     if not shutil.which(compiler):
@@ -40,6 +43,7 @@ def build_in_place(kdir: Path, compiler: str, warnings: str) -> None:
     command = ["make", "-C", kdir, f"M={ROOT}", f"-j{jobs()}", f"ARCH={arch_of(kdir)}"]
     command += [f"CC={compiler}"] if compiler != "gcc" else []
     command += [f"W={warnings}"] if warnings else []
+    command += FAULTS if faults else []
     _make(command + ["modules"], log, ROOT)
     say(f"  modules for {kdir} built in {took(start)}")
 
@@ -55,13 +59,18 @@ def build(kernel: Kernel) -> list:
     return _build(kernel.build, kernel.vehicle.name, tree(), strict=source.series() != source.NEWEST)
 
 
+def build_faults(kernel: Kernel) -> list:
+    """The same with an engine that can be made to go wrong; see faults.py."""
+    return _build(kernel.build, f"{kernel.vehicle.name}-faults", tree(), options=FAULTS)
+
+
 def build_selftest(kernel: Kernel) -> list:
     """The modules that misbehave on purpose, and the engine, which one of them misuses."""
     return _build(kernel.build, f"{kernel.vehicle.name}-selftest",
                   [(SELFTEST, "."), (ROOT / "include", "include"), (ROOT / "src", "src")])
 
 
-def _build(kdir: Path, name: str, sources: list, strict: bool = False) -> list:
+def _build(kdir: Path, name: str, sources: list, strict: bool = False, options: Iterable[str] = ()) -> list:
     start = time.monotonic()
     work = OUT / "modules" / name
     log = OUT / "log" / f"modules-{name}.log"
@@ -70,7 +79,7 @@ def _build(kdir: Path, name: str, sources: list, strict: bool = False) -> list:
         mirror(sources, work)
         log.unlink(missing_ok=True)
         warnings = _make(["make", "-C", kdir, f"M={work}", f"-j{jobs()}", f"ARCH={arch_of(kdir)}",
-                          *(["W=1", "KCFLAGS=-Werror"] if strict else []), "modules"], log, work)
+                          *(["W=1", "KCFLAGS=-Werror"] if strict else []), *options, "modules"], log, work)
     if strict and warnings:
         raise Problem(f"the modules for {name} build with {warnings} warnings (log: {shown(log)})")
     built = sorted(work.rglob("*.ko"))

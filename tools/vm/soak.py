@@ -20,6 +20,8 @@ from common import Problem, count_knob, say, took
 # Items a second that the slowest kind of queue is sure to reach on the slowest vehicle: what takes longer hangs.
 # The suite itself notices much sooner when nothing moves.
 ITEMS_PER_SECOND = 500
+# For one round of all schedules of a suite under all policies.
+SCHEDULE_SECONDS = 10
 LOOK_SECONDS = 5
 CASE = re.compile(r"((?:not )?ok) \d+ (\w+)(.*)$")
 BOOKS = re.compile(r"# \w+: (seed .*)$")
@@ -46,8 +48,18 @@ PARTS = (
     Part("cmwq2_stress", "debug", "ITEMS", 1000000, "items through every kind of queue",
          lambda items: {"KUNIT_PARAMETERS": f"stress_items={items} timeout_ms=120000"},
          lambda items: 600 + items // ITEMS_PER_SECOND),
+    *(Part(f"cmwq2_interleave{area}", "debug", "SCHEDULES", 1000, f"times each forced schedule of {what}",
+           lambda times: {"KUNIT_PARAMETERS": f"interleave_rounds={times} timeout_ms=60000"},
+           lambda times: 600 + times * SCHEDULE_SECONDS)
+      for area, what in (("", "the culler"), ("_kick", "kicks"), ("_end", "the end of pools"),
+                            ("_races", "races"))),
+    Part("cmwq2_switch", "debug", "SWITCHINGS", 10000, "policy switches under load, of all pools and of one",
+         lambda times: {"KUNIT_PARAMETERS": f"switch_times={times} timeout_ms=60000"}, lambda times: 600 + times // 10),
     Part("cmwq2_load", "debug", "ROUNDS", 200, "rounds of loading, running and unloading",
          lambda rounds: {"ROUNDS": rounds}),
+    Part("cmwq2_pressure", "debug", "PRESSURE", 60, "seconds in which no pool can make a worker, twice for each policy",
+         lambda seconds: {"KUNIT_PARAMETERS": f"pressure_seconds={seconds} timeout_ms={120000 + 1000 * seconds}"},
+         lambda seconds: 900 + 10 * seconds),
     # The hook that auto takes. Few items, so that much is begun and ended.
     Part("cmwq2_hotplug", "x86-debug", "CYCLES", 500, "times a CPU goes and comes under load",
          lambda cycles: {"CYCLES": cycles, "HOOKS": "tp", "HOTPLUG_ITEMS": 1000}, lambda _: 120),

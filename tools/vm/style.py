@@ -43,6 +43,7 @@ IGNORED_IN = {
     "kunit/cmwq2_misbehave_kunit.c": {"LOCKDEP": "the lock is left behind on purpose"},
     "bench/bench.h": {"COMPLEX_MACRO": "entries of a list, which whoever lists them puts into braces"},
     "bench/sysfs.c": {"COMPLEX_MACRO": "the same"},
+    "kunit/hold.c": {"YIELD": "the driver and who is driven share a CPU, and to take turns is what is wanted"},
     "src/show.c": {"PRINTK_WITHOUT_KERN_LEVEL": "the caller says at which"},
     "include/cmwq2/shim.h": {"COMPLEX_MACRO": "names of structs, not values",
                              "CAMELCASE": "_Pragma is the compiler's word",

@@ -42,10 +42,12 @@ class Again:
 
 
 # Those that a hook can break. Only x86 has preempt notifiers.
-AGAIN = (Again("x86", "pn", ("cmwq2_concurrency", "cmwq2_hog", "cmwq2_kick", "cmwq2_queue")),
+AGAIN = (Again("x86", "pn", ("cmwq2_concurrency", "cmwq2_hog", "cmwq2_interleave_races", "cmwq2_kick",
+                              "cmwq2_queue")),
          Again("uml", "timer", ("cmwq2_hog", "cmwq2_queue", "cmwq2_rescuer")))
 # Not suites of a guest's own: what is said of the sources, and the look into a busy guest.
-STYLE, DUMP = "style", "wq_dump"
+STYLE, DUMP, MONITOR, STATES = "style", "wq_dump", "wq_monitor", "wq_states"
+LOOKS = (DUMP, MONITOR, STATES)
 
 
 @dataclass
@@ -111,10 +113,10 @@ def check(vehicles: list, pattern: str) -> int:
     start = time.monotonic()
     SUMMARY.unlink(missing_ok=True)
     kunit, shell = _selected(kunit_suites(), pattern), _selected(shell_suites(), pattern)
-    style, dump = (fnmatch.fnmatchcase(name, pattern) for name in (STYLE, DUMP))
-    if not kunit and not shell and not style and not dump:
+    style, dump, monitor, states = (fnmatch.fnmatchcase(name, pattern) for name in (STYLE, *LOOKS))
+    if not any((kunit, shell, style, dump, monitor, states)):
         raise Problem(f"SUITE={pattern} matches no suite; allowed: a glob over "
-                      f"{', '.join(kunit_suites() + shell_suites() + [STYLE, DUMP])}")
+                      f"{', '.join(kunit_suites() + shell_suites() + [STYLE, *LOOKS])}")
     kernels = [kernel.provide(kernel.vehicle(name)) for name in vehicles]
     built = [modules.build(each) for each in kernels]
     total = Total()
@@ -130,6 +132,10 @@ def check(vehicles: list, pattern: str) -> int:
                                f"hook={again.hook}")
         if dump and each.vehicle.arch == "x86_64":
             _check_dump(each, files, total)
+        if monitor and each.vehicle.arch == "x86_64":
+            _check_monitor(each, files, total)
+        if states and each.vehicle.arch == "x86_64":
+            _check_states(each, files, total)
 
     jobs = []
     for each, files in sorted(zip(kernels, built), key=lambda pair: -pair[0].vehicle.slow):
@@ -139,7 +145,7 @@ def check(vehicles: list, pattern: str) -> int:
                  partial(rest_of, each, files)]
     _side_by_side(jobs)
     if not total.rows:
-        raise Problem(f"SUITE={pattern} does not run on VM={','.join(vehicles)}; allowed: x86 for {DUMP}")
+        raise Problem(f"SUITE={pattern} does not run on VM={','.join(vehicles)}; allowed: x86 for {', '.join(LOOKS)}")
     # For whoever calls this through make, which has one exit status for everything that is not well.
     write_atomically(SUMMARY, f"{total.status()} {total.summary()}\n")
     return finish(total, start)
@@ -183,6 +189,35 @@ def _check_dump(target: kernel.Kernel, files: list, total: Total) -> None:
         count.trouble = str(problem)
         total.lost = total.lost or problem.status == EXIT_LOST
     total.rows.append(Row(target.vehicle.name, DUMP, count, time.monotonic() - start, log))
+    say(str(total.rows[-1]))
+
+
+def _check_monitor(target: kernel.Kernel, files: list, total: Total) -> None:
+    """wq_monitor.py and the latency histograms, on a guest that goes on meanwhile."""
+    import monitor
+    start, count, log = time.monotonic(), ktap.Count(), shown(OUT / "run/monitor-x86")
+    try:
+        monitor.MonitoredGuest(target, files).boot()
+        count.passed = 1
+    except Problem as problem:
+        count.trouble = str(problem)
+        total.lost = total.lost or problem.status == EXIT_LOST
+    total.rows.append(Row(target.vehicle.name, MONITOR, count, time.monotonic() - start, log))
+    say(str(total.rows[-1]))
+
+
+def _check_states(target: kernel.Kernel, files: list, total: Total) -> None:
+    """wq_dump.py on every trouble that can be made."""
+    import states
+    start, count = time.monotonic(), ktap.Count()
+    guest_of = states.States(target, files)
+    try:
+        guest_of.boot()
+        count.passed = len(states.STATES)
+    except Problem as problem:
+        count.trouble = str(problem)
+        total.lost = total.lost or problem.status == EXIT_LOST
+    total.rows.append(Row(target.vehicle.name, STATES, count, time.monotonic() - start, shown(guest_of.run.home)))
     say(str(total.rows[-1]))
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Callable, Iterator
 
 import cost
+import faults
 import guest
 import kernel
 import ktap
@@ -258,6 +259,49 @@ def remembered_findings() -> None:
     _expect(memory.findings(lambda: ["x"], "units", "changed"), ["x"])
 
 
+def table_of_faults() -> None:
+    """Every fault of the engine has tests that exist, and nothing else is in the table."""
+    known = faults.listed('static x[] = {\n\t{ "one", "what" },\n\t{ "two",\n\t  "more" },\n};\n\t{ .x = "three" },\n')
+    _expect(known, {"one": "what", "two": "more"})
+    there, used = faults.Catcher("cmwq2_flush"), {"one", "two"}
+    faults.check_table({"one": there, "two": there}, known, used)
+    for two, words in (("cmwq2_flash", "two: there is no cmwq2_flash"), ("cmwq2_flush.x", "there is no cmwq2_flush.x")):
+        _refused(lambda: faults.check_table({"one": there, "two": faults.Catcher(two)}, known, used), words)
+    _refused(lambda: faults.check_table({"one": there}, known, used), "two has no suite")
+    _refused(lambda: faults.check_table({"one": there, "two": there, "three": there}, known, used), "three is not in")
+    _refused(lambda: faults.check_table({"one": there, "two": there}, known, {"one", "two", "four"}), "four is not in")
+    _refused(lambda: faults.check_table({"one": there, "two": there}, known, {"one"}), "two stands nowhere")
+    _refused(lambda: faults.check_table({"one": faults.Catcher("cmwq2_flush", "arm")}, known, used), "VM=arm")
+    faults.check_table(faults.CAUGHT_BY, faults.listed(faults.LIST.read_text()), faults.sites())
+    _expect(list(faults.chosen("cull_from_head")), ["cull_from_head"])
+    _refused(lambda: faults.chosen("no_such_fault"), "FAULT=no_such_fault", "allowed", "cull_from_head")
+
+
+def caught_faults() -> None:
+    """A fault is caught by a suite that looked and failed, and by nothing else that can go wrong."""
+    well, broken = verdict.Outcome(EXIT_PASSED, ""), verdict.Outcome(EXIT_FAILED, "hang: a, ended after 9 s")
+
+    def noticed(outcome: verdict.Outcome, began: bool = True, console: str = "", **count: object) -> tuple:
+        row = suites.Row("uml", "a", ktap.Count(**count))       # type: ignore
+        return faults.noticed(outcome, [row], began, console)
+    _expect(noticed(well, passed=1), (False, "not caught"))
+    _expect(noticed(well, skipped=1), (False, "not caught; a was skipped"))
+    _expect(noticed(well, trouble="has no result"), (False, "not caught; a has no result"))
+    _expect(noticed(well, trouble="zero tests"), (False, "not caught; a zero tests"))
+    for outcome in (verdict.Outcome(EXIT_FAILED, "insmod cmwq2 fault=b failed: Invalid argument"),
+                    verdict.Outcome(EXIT_LOST, "without a verdict")):
+        _expect(noticed(outcome, failed=1, failures=["b"])[0], False)
+    _expect(noticed(broken, began=False)[0], False)
+    _expect(noticed(well, passed=1, failed=1, failures=["b"]), (True, "a.b"))
+    _expect(noticed(verdict.Outcome(EXIT_FAILED, "panic: BUG! (x)"), trouble="did not end: x")[0], True)
+    _expect(noticed(verdict.Outcome(EXIT_FAILED, "rmmod a failed: busy"), passed=1), (True, "rmmod a failed: busy"))
+    hung = "1.0 [ 1.0]         ok 1 b\n"
+    _expect(noticed(broken, console=hung, trouble="did not end: x"), (True, "a hung behind b"))
+    failed = "1.0 [ 1.0]     # c: ASSERTION FAILED at d.c:1\n1.0 [ 1.0] timed out waiting for e\n"
+    _expect(noticed(broken, console=hung + failed, trouble="did not end: x"),
+            (True, "a.c at d.c:1: timed out waiting for e"))
+
+
 def bad_input() -> None:
     """What cannot be used is named, with what can be."""
     _refused(lambda: kernel.vehicle("arm"), "VM=arm", "uml")
@@ -269,7 +313,7 @@ def bad_input() -> None:
 
 CHECKS = (dropped_option, options_by_version, series, skipped_cases, reasons, half_built_kernel, content_of_the_key,
           known_complaint, every_complaint, judgement, verdict_channel, results_channel, mirrored_sources,
-          cost_of_hooks, found_in_sources, remembered_findings, bad_input)
+          cost_of_hooks, found_in_sources, remembered_findings, table_of_faults, caught_faults, bad_input)
 
 
 def check(name: Callable[[], None]) -> str:

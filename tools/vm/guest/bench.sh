@@ -18,14 +18,21 @@ run_bench() {
 
 # --- what the suites share
 
-SMALL="rounds=2 items=50 warmup=5 producers=2 queues=20 in_flight=40 calls=3 delay_ms=1 job_ms=20"
+SMALL="rounds=2 items=50 warmup=5 producers=2 queues=20 in_flight=40 calls=3 foreign=30 delay_ms=1 job_ms=20"
 # The queues that a workload takes; perfwq takes all, but a second for each.
-WORKLOADS="roundtrip batch fanout delayed create flush drain cancel block burst perfwq"
+WORKLOADS="roundtrip batch fanout delayed create flush drain cancel block burst perfwq rescue"
 queues_of() { # queues_of WORKLOAD
 	case $1 in
 	cancel) echo unbound ordered ;;
-	block | perfwq) echo percpu ;;
+	block | perfwq | rescue) echo percpu ;;
 	*) echo percpu unbound ordered ;;
+	esac
+}
+
+engines_of() { # engines_of WORKLOAD: creation of workers can be made to fail in cmwq2 alone
+	case $1 in
+	rescue) echo cmwq2,cmwq2:rescue=slurp ;;
+	*) echo native,cmwq2 ;;
 	esac
 }
 

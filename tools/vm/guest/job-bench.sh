@@ -4,7 +4,7 @@
 . /harness/lib.sh
 . /harness/bench.sh
 
-load cmwq2 && load cmwq2_bench || exit 0
+load cmwq2 $BENCH_PARAMETERS && load cmwq2_bench || exit 0
 event start benchmark
 configure_bench $BENCH_CONFIG && run_bench
 unload cmwq2_bench

@@ -26,6 +26,12 @@ if [ -d /sys/kernel/debug/failslab ]; then
 	echo 0 > /sys/kernel/debug/failslab/verbose
 fi
 
+# What a thread prints may stay in the kernel of UML until somebody prints again: for a host that looks while it runs.
+if [ -n "$PULSE" ]; then
+	while sleep 1; do echo "harness: still here" > /dev/kmsg; done &
+	trap "kill $!" EXIT
+fi
+
 for suite in $SUITES; do
 	event start "$suite"
 	start=$(ms)

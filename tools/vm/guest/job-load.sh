@@ -12,7 +12,7 @@ running() {
 	kill -0 "$run" 2>/dev/null
 }
 
-load cmwq2 && load cmwq2_bench || exit 0
+load cmwq2 $LOAD_PARAMETERS && load cmwq2_bench || exit 0
 event start load
 configure_bench $LOAD || exit 0
 run_bench &

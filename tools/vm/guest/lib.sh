@@ -87,7 +87,7 @@ save() { # save NAME: standard input becomes /results/NAME, on its way to the ho
 
 FILTER_GLOB=/sys/module/kunit/parameters/filter_glob
 
-run_kunit() { # run_kunit SUITE [PARAM=VALUE...]: load KUNIT_MODULE, which runs it
+run_kunit() { # run_kunit SUITE [PARAM=VALUE...]: load KUNIT_MODULE, which runs it; SUITE.GLOB is some of its cases
 	local suite=$1
 	shift
 	if [ -e $FILTER_GLOB ]; then
@@ -101,7 +101,7 @@ run_kunit() { # run_kunit SUITE [PARAM=VALUE...]: load KUNIT_MODULE, which runs 
 
 kunit_results() { # kunit_results SUITE: KTAP of its last run, nothing if there was none
 	if [ -e $FILTER_GLOB ]; then
-		cat "/sys/kernel/debug/kunit/$1/results" 2>/dev/null
+		cat "/sys/kernel/debug/kunit/${1%%.*}/results" 2>/dev/null
 	else
 		dmesg | ktap_of "$1"
 	fi

@@ -19,7 +19,7 @@ flaws() {
 	/^figures=/ { nr = split(substr($0, 9), figures, ",") }
 	/^engine=/ {
 		seen++
-		for (f = 1; f <= nr; f++) { want(figures[f]); want(figures[f] "_min"); want(figures[f] "_to_native") }
+		for (f = 1; f <= nr; f++) { want(figures[f]); want(figures[f] "_min"); if (names[1] == "native") want(figures[f] "_to_native") }
 	}
 	/^round=/ { samples++; for (f = 1; f <= nr; f++) want(figures[f]) }
 	END {
@@ -44,8 +44,18 @@ whole() { # whole WORKLOAD QUEUE [NAME=VALUE...]
 		return
 	fi
 	default
-	configure_bench workload="$1" queue="$2" $SMALL seed=1 engines=native,cmwq2 $(more_for "$1") ${3:+"$3"} ||
+	configure_bench workload="$1" queue="$2" $SMALL seed=1 engines=$(engines_of "$1") $(more_for "$1") ${3:+"$3"} ||
 		{ not_ok "$name" "the settings were refused"; return; }
+	echo 1 > $BENCH/run || { not_ok "$name" "the run could not be made"; return; }
+	wrong=$(flaws)
+	verify "$name" "$wrong" [ -z "$wrong" ]
+}
+
+# Under each policy of the rescuer.
+whole_rescue() { # whole_rescue ITEMS FOREIGN
+	local name="whole_rescue_$1_$2" wrong
+	default
+	configure_bench workload=rescue queue=percpu rounds=2 items="$1" foreign="$2" seed=1
 	echo 1 > $BENCH/run || { not_ok "$name" "the run could not be made"; return; }
 	wrong=$(flaws)
 	verify "$name" "$wrong" [ -z "$wrong" ]
@@ -128,6 +138,8 @@ if load cmwq2 && load cmwq2_bench; then
 	whole delayed percpu engines=native,threads
 	whole perfwq percpu engines=native,threads
 	for load in 0 5; do whole perfwq percpu load=$load; done
+	whole_rescue 1 0
+	whole_rescue 5000 5000
 	default
 	refused workload "" bogus create,flush
 	refused queue "" bogus bound
@@ -136,6 +148,7 @@ if load cmwq2 && load cmwq2_bench; then
 	refused mem_reclaim "" 2 -1 yes
 	refused in_flight "" 0 10001 -1 0x10000000000
 	refused calls "" 0 1001 -1 few
+	refused foreign "" -1 1000001 none
 	refused rounds "" 0 1001
 	refused producers "" 0 4000000000 99999
 	refused items "" 0 1000001
@@ -144,7 +157,7 @@ if load cmwq2 && load cmwq2_bench; then
 	refused load "" 6 -1 wl0
 	refused job_ms "" 0 60001
 	refused engines "" bogus floor: native:mainline-7.3 cmwq2:bogus cmwq2:claim=bogus cmwq2:claim= \
-		cmwq2:min_idle=3 cmwq2:claim=none+
+		cmwq2:rescue=bogus cmwq2:min_idle=3 cmwq2:claim=none+
 	default_engines
 	policies
 	lock_stat
@@ -162,6 +175,9 @@ if load cmwq2 && load cmwq2_bench; then
 	no_run block_unbound workload=block queue=unbound engines=native
 	no_run block_alone workload=block queue=percpu in_flight=1 engines=native
 	no_run cancel_percpu workload=cancel queue=percpu engines=native
+	no_run rescue_native workload=rescue queue=percpu engines=native
+	no_run rescue_floor workload=rescue queue=percpu engines=cmwq2,floor
+	no_run rescue_unbound workload=rescue queue=unbound
 	unload cmwq2_bench
 	unload cmwq2
 else

@@ -16,8 +16,8 @@ uptime_s() {
 start_endless() { # start_endless WORKLOAD [NAME=VALUE...]: its process is in $pid; fails if it does not start
 	local end=$(($(uptime_s) + 60)) queue=$(queues_of "$1")
 	default
-	configure_bench workload="$1" queue="${queue%% *}" engines=native,cmwq2 rounds=1000 items=1000 queues=300 \
-		in_flight=100 calls=1000 || return 1
+	configure_bench workload="$1" queue="${queue%% *}" engines="$(engines_of "$1")" rounds=1000 items=1000 \
+		queues=300 in_flight=100 calls=1000 || return 1
 	shift
 	[ $# = 0 ] || configure_bench "$@" || return 1
 	sh -c "echo 1 > $BENCH/run" 2>/tmp/run-says &
@@ -107,7 +107,7 @@ begin cmwq2_bench_runs
 if load cmwq2 && load cmwq2_bench; then
 	seeds
 	for workload in $WORKLOADS; do interrupted $workload; done
-	for workload in roundtrip create flush perfwq; do aborted $workload; done
+	for workload in roundtrip create flush perfwq rescue; do aborted $workload; done
 	abort_idle
 	not_unloaded
 	cpu_lost

@@ -39,15 +39,27 @@ stress_passed() {
 	grep -q '^ok 1 cmwq2_stress' /tmp/stress
 }
 
+at_home() { # whether all workers of CPU 1, and there are some, may run there only
+	local comm found=1
+	for comm in /proc/[0-9]*/comm; do
+		grep -qs '^cw2/1:' "$comm" || continue
+		grep -qs '^Cpus_allowed_list:.1$' "${comm%comm}status" || return
+		found=0
+	done
+	return $found
+}
+
 under_load() { # under_load HOOK
-	if ! insmod /modules/cmwq2.ko hook="$1" 2>/dev/null; then
+	if ! insmod /modules/cmwq2.ko hook="$1" $NEEDS_PARAMETERS 2>/dev/null; then
 		skip "cycles_$1" "this kernel has no hook $1"
+		skip "home_$1" "this kernel has no hook $1"
 		skip "items_$1" "this kernel has no hook $1"
 		return
 	fi
 	rm -f /tmp/enough
 	stress &
 	cycles "$1"
+	verify "home_$1" "a worker of CPU 1 may run elsewhere" at_home
 	: > /tmp/enough
 	wait
 	verify "items_$1" "the stress suite failed: $(grep -m 1 '#.*EXPECT\|not ok\|did not' /tmp/stress)" stress_passed
@@ -75,7 +87,7 @@ load_is_well() { # load_is_well NAME
 
 # Of a queue whose only CPU goes, the workers are let run elsewhere by the scheduler, and are to return.
 unbound() {
-	insmod /modules/cmwq2.ko && insmod /modules/cmwq2_sysfs_load.ko || { not_ok unbound "insmod failed"; return; }
+	insmod /modules/cmwq2.ko $NEEDS_PARAMETERS && insmod /modules/cmwq2_sysfs_load.ko || { not_ok unbound "insmod failed"; return; }
 	echo cpu > $UNBOUND/affinity_scope
 	cycles unbound
 	echo 2 > $UNBOUND/cpumask
@@ -95,6 +107,7 @@ for hook in $HOOKS; do
 		under_load $hook
 	else
 		skip "cycles_$hook" "no CPU can be taken offline here"
+		skip "home_$hook" "no CPU can be taken offline here"
 		skip "items_$hook" "no CPU can be taken offline here"
 	fi
 done

@@ -151,8 +151,9 @@ wrong_for() { # wrong_for FILE: one value on each line
 	*/cache_shard_size) printf '%s\n' 0 -1 8193 ;;
 	*/default_affinity_scope) printf '%s\n' default 0 SMT ;;
 	*/idle_timeout_ms) printf '%s\n' -1 86400001 ;;
-	*/claim | */wake | */profile) printf '%s\n' default 0 custom ;;
+	*/claim | */wake | */rescue | */profile) printf '%s\n' default 0 custom ;;
 	*/pool_policy) printf '%s\n' claim=none '0 claim' '0 claim=1' '0 min_idle=2' '99999 claim=none' ;;
+	*/fault_create) printf '%s\n' on fail: fail:x fail:2 stall:all:0 off:all:1 fail:0:1:1 ;;
 	*/wake_cost_us) printf '%s\n' -1 1001 ;;
 	*/cpu_intensive_thresh_us) printf '%s\n' -1 1000000001 4294967295 ;;
 	*/cpu_intensive_warning_thresh | */panic_on_stall) printf '%s\n' -1 1000001 ;;

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A kick against the end of its queue and pool, the end of its CPU, and the
+ * freezer, under each claim and wake and in either kind of pool. The
+ * interleavings are forced; see hold.h for the two windows of a kick.
+ */
+#include <linux/cpu.h>
+
+#include "hold.h"
+
+KUNIT_ARRAY_PARAM_DESC(kick, tw_kicks, name);
+
+/*
+ * The queue goes, and with an unbound one its pool and the worker on the way. A
+ * bound pool stays: what goes is the stake of the queue.
+ */
+static void kick_against_destroy(struct kunit *test)
+{
+	struct tw_kick *k = tw_kick_env(test, 0);
+	struct tw_stage *s = k->s;
+	struct tw_hold *stop = tw_hold(s->env, CMWQ2_POINT_POOL_STOP, NULL);
+	unsigned int i;
+
+	stop->pass = true;
+	for (i = 0; i < s->rounds; i++) {
+		tw_at_rest(s);
+		tw_kick_and_hold(k);
+		KUNIT_ASSERT_TRUE(test, tw_cancel(k->it));
+		tw_arm(stop);
+		tw_destroy(s->w);
+		if (s->unbound)
+			tw_wait_held(stop, "the pool to end its workers");
+		else
+			kthread_flush_worker(cmwq2_helper);
+		tw_kick_arrives(k);
+		kthread_flush_worker(cmwq2_helper);
+
+		s->w = tw_stage_wq(s, 0);
+		s->pool = tw_pool_of(s->w, s->cpu);
+		k->hold->pool = s->pool;
+	}
+	tw_queue_on(s->cpu, s->w, k->it);
+	tw_kick_is_done(k);
+}
+
+static void thaw(void *unused)
+{
+	cmwq2_thaw_workqueues();
+}
+
+/*
+ * The freezer comes between the kick and the worker. The item was started, as
+ * far as the freezer is concerned, and is waited for; what comes later waits.
+ */
+static void kick_against_freeze(struct kunit *test)
+{
+	struct tw_kick *k = tw_kick_env(test, TW_FREEZABLE);
+	struct tw_stage *s = k->s;
+	struct tw_item *late = tw_item(s->env, tw_fn_nop);
+	unsigned int i;
+
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, thaw, NULL), 0);
+	for (i = 0; i < s->rounds; i++) {
+		tw_make_idle(s, 2);
+		tw_kick_and_hold(k);
+		cmwq2_freeze_workqueues_begin();
+		KUNIT_ASSERT_TRUE(test, cmwq2_freeze_workqueues_busy());
+		KUNIT_ASSERT_TRUE(test, tw_queue_on(s->cpu, s->w, late));
+		tw_kick_arrives(k);
+		tw_kick_is_done(k);
+		TW_SOON(s->env, !cmwq2_freeze_workqueues_busy(), "the queue to be at rest");
+		KUNIT_ASSERT_EQ(test, atomic_read(&late->runs), i);
+		cmwq2_thaw_workqueues();
+		tw_wait_done(late, "the item that came too late");
+		tw_flush(late);
+	}
+}
+
+/* A CPU takes a thousand times as long to go and come as all the rest. */
+#define HOTPLUG_SHARE	20
+
+static void hand_offline(void *arg)
+{
+	struct tw_stage *s = arg;
+
+	KUNIT_EXPECT_EQ(s->env->test, remove_cpu(s->cpu), 0);
+}
+
+static void bring_back(void *cpu)
+{
+	add_cpu((long)cpu);
+}
+
+/*
+ * The CPU goes between wakeup and first run. The worker, which the kernel has
+ * pushed off it, runs either before the pool is told, or after all is over. The
+ * other window is out of reach: taking a CPU down needs the help of all others,
+ * and one with interrupts off gives none.
+ */
+static void kick_against_hotplug(struct kunit *test)
+{
+	const struct tw_mode *m = test->param_value;
+	struct tw_hold *unbind;
+	struct tw_stage *s;
+	struct tw_kick *k;
+	unsigned int i;
+
+	if (!IS_ENABLED(CONFIG_HOTPLUG_CPU) || IS_ENABLED(CONFIG_UML))
+		kunit_skip(test, "no CPU can be taken offline here");
+	if (m->unbound)
+		kunit_skip(test, "an unbound pool does not go with a CPU");
+	if (m->window == TW_PICKED)
+		kunit_skip(test, "no CPU goes while another one has interrupts off");
+	k = tw_kick_env(test, 0);
+	s = k->s;
+	unbind = tw_hold(s->env, CMWQ2_POINT_UNBIND, s->pool);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, bring_back,
+							(void *)(long)s->cpu), 0);
+	tw_move(s->env, s->hand_cpu);
+	for (i = 0; i < 2 * DIV_ROUND_UP(s->rounds, HOTPLUG_SHARE); i++) {
+		tw_make_idle(s, 3);
+		tw_kick_and_hold(k);
+		tw_hand_wait(s);
+		tw_arm(unbind);
+		tw_hand_does(s, hand_offline, s);
+		tw_wait_held(unbind, "the CPU to go");
+		KUNIT_ASSERT_EQ(test, atomic_read(&k->hold->state), TW_HOLD_HELD);
+		if (i % 2) {
+			tw_let_go(k->hold);
+			tw_kick_is_done(k);
+		}
+		tw_let_go(unbind);
+		tw_hand_wait(s);
+		if (!(i % 2)) {
+			tw_let_go(k->hold);
+			tw_kick_is_done(k);
+		}
+		KUNIT_EXPECT_EQ(test, k->it->cpu, s->hand_cpu);
+
+		KUNIT_ASSERT_EQ(test, add_cpu(s->cpu), 0);
+		tw_at_rest(s);
+		tw_queue_on(s->cpu, s->w, k->it);
+		tw_kick_is_done(k);
+		KUNIT_EXPECT_EQ(test, k->it->cpu, s->cpu);
+	}
+}
+
+static struct kunit_case interleave_end_cases[] = {
+	KUNIT_CASE_PARAM_ATTR(kick_against_destroy, kick_gen_params, TW_SLOW),
+	KUNIT_CASE_PARAM_ATTR(kick_against_freeze, kick_gen_params, TW_SLOW),
+	KUNIT_CASE_PARAM_ATTR(kick_against_hotplug, kick_gen_params, TW_SLOW),
+	{}
+};
+
+static struct kunit_suite interleave_end_suite = {
+	.name = "cmwq2_interleave_end",
+	.test_cases = interleave_end_cases,
+	.suite_init = tw_modes_init,
+};
+
+kunit_test_suites(&interleave_end_suite);

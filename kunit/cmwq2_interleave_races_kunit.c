@@ -1,0 +1,590 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Races of the scheduler hook, of a CPU's going, of flushes, cancels and
+ * rescues, each forced; R and a number are those of Documentation/design.rst.
+ *
+ * The safety timer would hide a lost kick. It is off where that can be, and
+ * elsewhere the pool's counters tell whose kick it was.
+ */
+#include <linux/cpu.h>
+#include <linux/cpuhotplug.h>
+#include <linux/irqflags.h>
+#include <linux/timekeeping.h>
+
+#include "hold.h"
+#include "starve.h"
+
+KUNIT_ARRAY_PARAM_DESC(mode, tw_modes, name);
+
+static bool hook_is(const char *name)
+{
+	return !strcmp(cmwq2_hook_name(), name);
+}
+
+/* Where a worker that is about to sleep comes by first, with either hook. */
+static enum cmwq2_point before_sleep(void)
+{
+	return hook_is("tp") ? CMWQ2_POINT_BLOCKING : CMWQ2_POINT_BLOCKED;
+}
+
+static struct tw_stage *hook_stage(struct kunit *test)
+{
+	struct tw_stage *s = tw_stage(test, 0, false);
+
+	if (hook_is("timer"))
+		kunit_skip(test, "hook=timer: nothing tells of a worker that sleeps");
+	return s;
+}
+
+/**
+ * struct runner - an item that sleeps and runs as it is told
+ * @it: the item
+ * @task: its thread
+ * @stray: CPU to go to at first, or -1
+ * @sleeps: times it is told to sleep
+ * @slept: times it did; it runs in between
+ * @end: it is to return
+ */
+struct runner {
+	struct tw_item		*it;
+	struct task_struct	*task;
+	int			stray;
+	int			sleeps;
+	int			slept;
+	bool			end;
+};
+
+static void fn_runner(struct tw_item *it)
+{
+	struct runner *r = it->ctx;
+	unsigned long end = jiffies + tw_timeout();
+
+	if (r->stray >= 0)
+		set_cpus_allowed_ptr(current, cpumask_of(r->stray));
+	WRITE_ONCE(r->task, current);
+	while (!READ_ONCE(r->end) && time_before(jiffies, end)) {
+		if (READ_ONCE(r->sleeps) == r->slept) {
+			tw_yield();
+			continue;
+		}
+		wait_for_completion_timeout(it->gate, tw_timeout());
+		WRITE_ONCE(r->slept, r->slept + 1);
+	}
+}
+
+static struct runner *runner(struct tw_stage *s, int stray)
+{
+	struct runner *r = tw_zalloc(s->env, sizeof(*r));
+
+	r->stray = stray;
+	r->it = tw_gated(s->env, NULL);
+	r->it->fn = fn_runner;
+	r->it->ctx = r;
+	return r;
+}
+
+static void runner_start(struct tw_stage *s, struct runner *r)
+{
+	r->task = NULL;
+	r->sleeps = 0;
+	r->slept = 0;
+	r->end = false;
+	reinit_completion(r->it->gate);
+	tw_queue_on(s->cpu, s->w, r->it);
+	TW_SOON(s->env, READ_ONCE(r->task), "an item to run");
+}
+
+static void runner_wakes(struct tw_stage *s, struct runner *r)
+{
+	int slept = READ_ONCE(r->sleeps);
+
+	complete(r->it->gate);
+	TW_SOON(s->env, READ_ONCE(r->slept) == slept, "a sleeper to run again");
+}
+
+static void runner_ends(struct runner *r)
+{
+	WRITE_ONCE(r->end, true);
+	complete(r->it->gate);
+	tw_wait_done(r->it, "the item that ran and slept");
+	tw_flush(r->it);
+}
+
+static void done_once_more(struct tw_stage *s, struct tw_item *it, int runs)
+{
+	tw_wait_done(it, "the item that somebody was to be kicked for");
+	tw_flush(it);
+	KUNIT_ASSERT_EQ(s->env->test, atomic_read(&it->runs), runs);
+}
+
+/*
+ * R2: the item is on the list, whoever queues it has not read nr_running yet, and
+ * the last runner blocks. With tp that one waits for the lock and then kicks;
+ * with pn it counts down meanwhile, and either side may see the other.
+ */
+static void r2_insert_then_block(struct kunit *test)
+{
+	struct tw_stage *s = hook_stage(test);
+	struct tw_hold *inserted = tw_hold(s->env, CMWQ2_POINT_INSERTED, s->pool);
+	struct tw_hold *blocks = tw_hold(s->env, before_sleep(), s->pool);
+	struct tw_item *it = tw_item(s->env, tw_fn_nop);
+	struct runner *r = runner(s, -1);
+	struct cmwq2_pool_stats was, is;
+	unsigned int i;
+
+	inserted->current_is = s->hand->thread->task;
+	blocks->pass = true;
+	blocks->frees = inserted;
+	for (i = 0; i < s->rounds; i++) {
+		tw_make_idle(s, 3);
+		runner_start(s, r);
+		was = tw_stats(s->w, s->cpu);
+		tw_arm(inserted);
+		tw_hand_queues(s, it);
+		tw_wait_held(inserted, "an item between its insertion and the look at nr_running");
+		blocks->current_is = r->task;
+		tw_arm(blocks);
+		WRITE_ONCE(r->sleeps, 1);
+		tw_wait_held(blocks, "the last runner to block");
+		done_once_more(s, it, i + 1);
+		/* The runner sleeps still: it was another one. */
+		KUNIT_ASSERT_EQ(test, READ_ONCE(r->slept), 0);
+		is = tw_stats(s->w, s->cpu);
+		KUNIT_ASSERT_EQ(test, is.scan_wakeups, was.scan_wakeups);
+		if (hook_is("tp"))
+			KUNIT_ASSERT_EQ(test, is.cm_wakeups - was.cm_wakeups, 1);
+		runner_ends(r);
+	}
+}
+
+/*
+ * Queue as soon as somebody is held with a runqueue locked, perhaps. The scheduler
+ * of this CPU wants that lock now and then: it must not get a chance to wait for it.
+ */
+static void queue_when_held(struct tw_stage *s, struct tw_hold *h, struct tw_item *it)
+{
+	u64 end = ktime_get_mono_fast_ns() + 5 * (u64)NSEC_PER_SEC;
+	unsigned long flags;
+
+	local_irq_save(flags);
+	while (!tw_caught(h) && ktime_get_mono_fast_ns() < end)
+		cpu_relax();
+	tw_queue_on(s->cpu, s->w, it);
+	local_irq_restore(flags);
+	KUNIT_ASSERT_TRUE(s->env->test, tw_caught(h));
+}
+
+/* R2 the other way round: counted down, and the item comes before anybody was kicked. */
+static void r2_block_then_insert(struct kunit *test)
+{
+	struct tw_stage *s = hook_stage(test);
+	struct tw_hold *blocked = tw_hold(s->env, CMWQ2_POINT_BLOCKED, s->pool);
+	struct tw_hold *queue = tw_hold(s->env, hook_is("tp") ? CMWQ2_POINT_QUEUE :
+					CMWQ2_POINT_INSERTED, NULL);
+	struct tw_item *it = tw_item(s->env, tw_fn_nop);
+	struct runner *r = runner(s, -1);
+	struct cmwq2_pool_stats was, is;
+	unsigned int i;
+
+	queue->current_is = current;
+	queue->pass = true;
+	queue->frees = blocked;
+	tw_move(s->env, s->hand_cpu);
+	for (i = 0; i < s->rounds; i++) {
+		tw_make_idle(s, 3);
+		runner_start(s, r);
+		was = tw_stats(s->w, s->cpu);
+		blocked->current_is = r->task;
+		tw_arm(blocked);
+		tw_arm(queue);
+		WRITE_ONCE(r->sleeps, 1);
+		queue_when_held(s, blocked, it);
+		done_once_more(s, it, i + 1);
+		KUNIT_ASSERT_TRUE(test, tw_caught(queue));
+		KUNIT_ASSERT_EQ(test, atomic_read(&blocked->state), TW_HOLD_GONE);
+		KUNIT_ASSERT_EQ(test, READ_ONCE(r->slept), 0);
+		is = tw_stats(s->w, s->cpu);
+		KUNIT_ASSERT_EQ(test, is.scan_wakeups, was.scan_wakeups);
+		runner_ends(r);
+	}
+}
+
+/*
+ * R3: the sleeper runs again, on another CPU, before the interrupt that it raised
+ * has got the lock. The handler must find that nobody is needed.
+ */
+static void r3_runs_again_before_irq(struct kunit *test)
+{
+	struct tw_stage *s = hook_stage(test);
+	struct tw_hold *irq = tw_hold(s->env, CMWQ2_POINT_KICK_IRQ, s->pool);
+	struct tw_item *it = tw_item(s->env, tw_fn_nop);
+	struct runner *r = runner(s, s->hand_cpu);
+	unsigned long kicks;
+	unsigned int i;
+
+	if (!hook_is("pn"))
+		kunit_skip(test, "hook=tp kicks with the lock held: there is no interrupt between");
+	for (i = 0; i < s->rounds; i++) {
+		tw_make_idle(s, 3);
+		runner_start(s, r);
+		tw_queue_on(s->cpu, s->w, it);
+		tw_no_safety_net(s);
+		tw_arm(irq);
+		WRITE_ONCE(r->sleeps, 1);
+		tw_wait_held(irq, "the interrupt of the worker that sleeps");
+		KUNIT_ASSERT_EQ(test, irq->cpu, s->hand_cpu);
+		KUNIT_ASSERT_EQ(test, atomic_read(&s->pool->nr_running), 0);
+		KUNIT_ASSERT_EQ(test, set_cpus_allowed_ptr(r->task, cpumask_of(s->cpu)), 0);
+		runner_wakes(s, r);
+		KUNIT_ASSERT_EQ(test, atomic_read(&s->pool->nr_running), 1);
+		kicks = tw_stats(s->w, s->cpu).kicks;
+		tw_let_go(irq);
+		irq_work_sync(&s->pool->kick_irq);
+		KUNIT_ASSERT_EQ(test, tw_stats(s->w, s->cpu).kicks, kicks);
+		KUNIT_ASSERT_EQ(test, atomic_read(&it->runs), i);
+		runner_ends(r);
+		done_once_more(s, it, i + 1);
+	}
+}
+
+/*
+ * R16: one worker stops because there are two, and the other one blocks before the
+ * first is counted down. With tp it cannot get between and kicks afterwards; with
+ * pn the first one has to notice that it was the last.
+ */
+static void r16_stops_while_other_blocks(struct kunit *test)
+{
+	struct tw_stage *s = hook_stage(test);
+	struct tw_hold *stops = tw_hold(s->env, CMWQ2_POINT_STOPS, s->pool);
+	struct tw_hold *blocks = tw_hold(s->env, before_sleep(), s->pool);
+	struct runner *stray = runner(s, s->hand_cpu), *home = runner(s, -1);
+	struct tw_item *it = tw_item(s->env, tw_fn_nop);
+	struct cmwq2_pool_stats was, is;
+	unsigned int i;
+
+	blocks->pass = true;
+	blocks->frees = stops;
+	tw_move(s->env, s->hand_cpu);
+	for (i = 0; i < s->rounds; i++) {
+		tw_make_idle(s, 3);
+		/* Two that run at once: only one that slept, and on another CPU. */
+		runner_start(s, stray);
+		WRITE_ONCE(stray->sleeps, 1);
+		TW_SOON(s->env, !atomic_read(&s->pool->nr_running), "the stray item to sleep");
+		runner_start(s, home);
+		runner_wakes(s, stray);
+		KUNIT_ASSERT_EQ(test, atomic_read(&s->pool->nr_running), 2);
+		tw_queue_on(s->cpu, s->w, it);
+		tw_no_safety_net(s);
+		was = tw_stats(s->w, s->cpu);
+
+		stops->current_is = home->task;
+		blocks->current_is = stray->task;
+		tw_arm(stops);
+		WRITE_ONCE(home->end, true);
+		tw_wait_held(stops, "one of two to stop");
+		tw_arm(blocks);
+		WRITE_ONCE(stray->sleeps, 2);
+		done_once_more(s, it, i + 1);
+		KUNIT_ASSERT_TRUE(test, tw_caught(blocks));
+		KUNIT_ASSERT_EQ(test, atomic_read(&stops->state), TW_HOLD_GONE);
+		KUNIT_ASSERT_EQ(test, READ_ONCE(stray->slept), 1);
+		is = tw_stats(s->w, s->cpu);
+		KUNIT_ASSERT_EQ(test, is.scan_wakeups, was.scan_wakeups);
+		if (hook_is("tp"))
+			KUNIT_ASSERT_EQ(test, is.cm_wakeups - was.cm_wakeups, 1);
+		else
+			KUNIT_ASSERT_EQ(test, it->pid, home->task->pid);
+		runner_ends(home);
+		runner_ends(stray);
+	}
+}
+
+/*
+ * R9: what the kernel does to our workers before it asks us, when it then goes no
+ * further. The state of the test is asked before the engine's.
+ */
+static struct r9 {
+	int			state;
+	int			cpu;
+	bool			armed;
+	struct completion	asked;
+	struct completion	answer;
+} r9;
+
+static int r9_going(unsigned int cpu)
+{
+	if (!READ_ONCE(r9.armed) || cpu != r9.cpu)
+		return 0;
+	complete(&r9.asked);
+	wait_for_completion_timeout(&r9.answer, tw_timeout());
+	return -EBUSY;
+}
+
+static void r9_exit(void *unused)
+{
+	WRITE_ONCE(r9.armed, false);
+	complete_all(&r9.answer);
+	cpuhp_remove_state_nocalls(r9.state);
+}
+
+static void hand_try_offline(void *arg)
+{
+	struct tw_stage *s = arg;
+
+	KUNIT_EXPECT_EQ(s->env->test, remove_cpu(s->cpu), -EBUSY);
+}
+
+/* A CPU takes a thousand times as long to go and come as all the rest. */
+#define HOTPLUG_SHARE	20
+
+static void r9_called_off(struct kunit *test)
+{
+	struct tw_stage *s = tw_stage(test, 0, false);
+	struct tw_item *it = tw_item(s->env, tw_fn_nop);
+	struct tw_item *sleeper = tw_gated(s->env, NULL);
+	unsigned int i, runs = 0;
+
+	if (!IS_ENABLED(CONFIG_HOTPLUG_CPU) || IS_ENABLED(CONFIG_UML))
+		kunit_skip(test, "no CPU can be taken offline here");
+	r9.cpu = s->cpu;
+	init_completion(&r9.asked);
+	init_completion(&r9.answer);
+	r9.state = cpuhp_setup_state_nocalls(CPUHP_AP_ONLINE_DYN, "cmwq2:kunit", NULL, r9_going);
+	KUNIT_ASSERT_GE(test, r9.state, 0);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, r9_exit, NULL), 0);
+	tw_move(s->env, s->hand_cpu);
+
+	for (i = 0; i < DIV_ROUND_UP(s->rounds, HOTPLUG_SHARE); i++) {
+		tw_make_idle(s, 3);
+		WRITE_ONCE(r9.armed, true);
+		tw_hand_does(s, hand_try_offline, s);
+		TW_WAIT(s->env, &r9.asked, "the CPU to be about to go");
+		/* Pushed off, still bound, and managed: one sleeps, the other takes over. */
+		reinit_completion(sleeper->gate);
+		tw_queue_on(s->cpu, s->w, sleeper);
+		tw_queue_on(s->cpu, s->w, it);
+		done_once_more(s, it, ++runs);
+		KUNIT_EXPECT_EQ(test, it->cpu, s->hand_cpu);
+		complete(&r9.answer);
+		tw_hand_wait(s);
+		complete_all(sleeper->gate);
+		tw_flush(sleeper);
+
+		/* Nobody has told us that the CPU stays, and they are back. */
+		tw_at_rest(s);
+		tw_queue_on(s->cpu, s->w, it);
+		done_once_more(s, it, ++runs);
+		KUNIT_EXPECT_EQ(test, it->cpu, s->cpu);
+	}
+}
+
+static void hand_flush(void *arg)
+{
+	struct tw_stage *s = arg;
+
+	tw_flush_wq(s->w);
+}
+
+static void gated_start(struct tw_wq *w, int cpu, struct tw_item *it)
+{
+	reinit_completion(it->gate);
+	tw_queue_on(cpu, w, it);
+	tw_wait_started(it, "an item with a gate");
+}
+
+static void gated_end(struct tw_item *it)
+{
+	complete_all(it->gate);
+	tw_wait_done(it, "an item whose gate opened");
+}
+
+/*
+ * I3: the first pool has the new color, the second has not. What was queued
+ * before is waited for, and so is what still gets the old color; what has the new
+ * one is not. The first pool's last item ends in between and must not end all.
+ */
+static void flush_between_pools(struct kunit *test)
+{
+	struct tw_stage *s = tw_stage(test, 0, false);
+	struct tw_hold *coloring = tw_hold(s->env, CMWQ2_POINT_COLORING,
+					   cmwq2_cpu_pool(s->hand_cpu, false));
+	struct tw_item *first = tw_gated(s->env, NULL), *second = tw_gated(s->env, NULL);
+	struct tw_item *old = tw_gated(s->env, NULL), *new = tw_gated(s->env, NULL);
+	unsigned int i, j;
+
+	coloring->current_is = s->hand->thread->task;
+	for (i = 0; i < s->rounds; i++) {
+		gated_start(s->w, s->hand_cpu, first);
+		gated_start(s->w, s->cpu, second);
+		tw_arm(coloring);
+		tw_hand_does(s, hand_flush, s);
+		tw_wait_held(coloring, "a flush between two pools");
+		gated_end(first);
+		gated_start(s->w, s->cpu, old);
+		gated_start(s->w, s->hand_cpu, new);
+		tw_let_go(coloring);
+		gated_end(second);
+		for (j = 0; j < 20; j++)
+			tw_yield();
+		KUNIT_ASSERT_FALSE(test, tw_hand_done(s));
+		gated_end(old);
+		tw_hand_wait(s);
+		gated_end(new);
+		tw_flush_wq(s->w);
+	}
+}
+
+/* The first flusher's color is gone, and another flush comes before it hands on. */
+static void flush_before_handing_on(struct kunit *test)
+{
+	struct tw_stage *s = tw_stage(test, 0, false);
+	struct tw_hold *flushed = tw_hold(s->env, CMWQ2_POINT_FLUSHED, NULL);
+	struct tw_item *it = tw_gated(s->env, NULL), *next = tw_gated(s->env, NULL);
+	unsigned int i;
+
+	flushed->current_is = s->hand->thread->task;
+	for (i = 0; i < s->rounds; i++) {
+		struct tw_thread *t = tw_thread(s->env, s->cpu, tw_thread_flush_wq, s->w, NULL,
+						NULL);
+
+		gated_start(s->w, s->cpu, it);
+		tw_arm(flushed);
+		tw_hand_does(s, hand_flush, s);
+		TW_SOON(s->env, READ_ONCE(((struct cmwq2_wq *)s->w->wq)->first_flusher),
+			"the first flush to wait");
+		gated_end(it);
+		tw_wait_held(flushed, "the first flusher to be woken");
+		gated_start(s->w, s->cpu, next);
+		tw_thread_start(t);
+		tw_wait_blocked(t);
+		gated_end(next);
+		tw_let_go(flushed);
+		tw_hand_wait(s);
+		tw_join(t, "the flush that came late");
+	}
+}
+
+/*
+ * I4: PENDING is taken, the item is on no list, and somebody cancels it. It is
+ * either taken back or runs, not both and not neither.
+ */
+static void cancel_while_queueing(struct kunit *test)
+{
+	struct tw_stage *s = tw_stage(test, 0, false);
+	struct tw_hold *queue = tw_hold(s->env, CMWQ2_POINT_QUEUE, NULL);
+	struct tw_hold *busy = tw_hold(s->env, CMWQ2_POINT_GRAB_BUSY, NULL);
+	struct tw_item *it = tw_item(s->env, tw_fn_nop);
+	unsigned int i, taken = 0;
+
+	queue->current_is = s->hand->thread->task;
+	busy->current_is = current;
+	busy->pass = true;
+	busy->frees = queue;
+	for (i = 0; i < s->rounds; i++) {
+		tw_arm(queue);
+		tw_arm(busy);
+		tw_hand_queues(s, it);
+		tw_wait_held(queue, "a queueing that holds PENDING");
+		taken += tw_cancel(it);
+		KUNIT_ASSERT_TRUE(test, tw_caught(busy));
+		tw_hand_wait(s);
+		KUNIT_ASSERT_EQ(test, it->val, 1);
+		tw_flush_wq(s->w);
+		KUNIT_ASSERT_EQ(test, atomic_read(&it->runs) + taken, i + 1);
+	}
+}
+
+static void hand_cancel(void *arg)
+{
+	struct tw_item *it = arg;
+
+	it->val = tw_cancel(it);
+}
+
+/* A cancel holds PENDING: a queueing finds the item pending, another cancel waits. */
+static void queue_and_cancel_while_grabbed(struct kunit *test)
+{
+	struct tw_stage *s = tw_stage(test, 0, false);
+	struct tw_hold *grabbed = tw_hold(s->env, CMWQ2_POINT_GRABBED, NULL);
+	struct tw_hold *busy = tw_hold(s->env, CMWQ2_POINT_GRAB_BUSY, NULL);
+	struct tw_item *it = tw_item(s->env, tw_fn_nop);
+	unsigned int i;
+
+	grabbed->current_is = s->hand->thread->task;
+	busy->current_is = current;
+	busy->pass = true;
+	busy->frees = grabbed;
+	for (i = 0; i < s->rounds; i++) {
+		tw_arm(grabbed);
+		tw_arm(busy);
+		tw_hand_does(s, hand_cancel, it);
+		tw_wait_held(grabbed, "a cancel that holds PENDING");
+		KUNIT_ASSERT_FALSE(test, tw_queue_on(s->cpu, s->w, it));
+		KUNIT_ASSERT_FALSE(test, tw_caught(busy));
+		KUNIT_ASSERT_FALSE(test, tw_cancel(it));
+		KUNIT_ASSERT_TRUE(test, tw_caught(busy));
+		tw_hand_wait(s);
+		KUNIT_ASSERT_EQ(test, it->val, 0);
+		KUNIT_ASSERT_TRUE(test, tw_queue_on(s->cpu, s->w, it));
+		done_once_more(s, it, i + 1);
+	}
+}
+
+static void hand_destroy(void *arg)
+{
+	tw_destroy(arg);
+}
+
+/*
+ * The mayday is sent, and the pool gets a worker after all before the rescuer has
+ * come, which then finds nothing; the queue's end waits for it.
+ */
+static void rescuer_comes_too_late(struct kunit *test)
+{
+	struct tw_stage *s = tw_stage(test, 0, false);
+	struct tw_hold *rescue = tw_hold(s->env, CMWQ2_POINT_RESCUE, s->pool);
+	struct tw_wq *w = tw_alloc(s->env, TW_PERCPU | TW_MEM_RECLAIM, 0);
+	struct tw_item *it = tw_item(s->env, tw_fn_nop);
+	struct tw_starved *c;
+	unsigned long maydays;
+
+	tw_make_idle(s, 3);
+	c = tw_starve(s->env, TW_PERCPU);
+	maydays = tw_wq_stats(w).mayday;
+	tw_arm(rescue);
+	tw_queue_on(s->cpu, w, it);
+	tw_wait_held(rescue, "the rescuer on its way");
+	KUNIT_EXPECT_GT(test, tw_wq_stats(w).mayday, maydays);
+	KUNIT_EXPECT_EQ(test, atomic_read(&it->runs), 0);
+	tw_feed(c);
+	tw_wait_done(it, "the item, by a worker");
+	KUNIT_EXPECT_EQ(test, tw_wq_stats(w).rescued, 0);
+	tw_hand_does(s, hand_destroy, w);
+	tw_wait_blocked(s->hand->thread);
+	tw_let_go(rescue);
+	tw_hand_wait(s);
+	KUNIT_EXPECT_EQ(test, atomic_read(&it->runs), 1);
+}
+
+static struct kunit_case races_cases[] = {
+	KUNIT_CASE_PARAM_ATTR(r2_insert_then_block, mode_gen_params, TW_SLOW),
+	KUNIT_CASE_PARAM_ATTR(r2_block_then_insert, mode_gen_params, TW_SLOW),
+	KUNIT_CASE_PARAM_ATTR(r3_runs_again_before_irq, mode_gen_params, TW_SLOW),
+	KUNIT_CASE_PARAM_ATTR(r9_called_off, mode_gen_params, TW_SLOW),
+	KUNIT_CASE_PARAM_ATTR(r16_stops_while_other_blocks, mode_gen_params, TW_SLOW),
+	KUNIT_CASE_PARAM_ATTR(cancel_while_queueing, mode_gen_params, TW_SLOW),
+	KUNIT_CASE(queue_and_cancel_while_grabbed),
+	KUNIT_CASE(flush_between_pools),
+	KUNIT_CASE(flush_before_handing_on),
+	KUNIT_CASE(rescuer_comes_too_late),
+	{}
+};
+
+static struct kunit_suite races_suite = {
+	.name = "cmwq2_interleave_races",
+	.test_cases = races_cases,
+	.suite_init = tw_modes_init,
+};
+
+kunit_test_suites(&races_suite);

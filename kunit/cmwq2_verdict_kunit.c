@@ -1,0 +1,527 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The verdict: every kind of trouble is made on purpose and must be named, with
+ * who is to blame, and what is no trouble must not be told.
+ *
+ * What keeps a CPU asks for the verdict itself, with preemption off: nothing
+ * else gets to run there, and the others need no luck with their timing.
+ */
+#include <linux/bottom_half.h>
+#include <linux/cpu.h>
+#include <linux/cpumask.h>
+#include <linux/preempt.h>
+#include <linux/string.h>
+
+#include "../src/internal.h"
+#include "check.h"
+#include "starve.h"
+
+#define TEXT_SIZE	8192
+#define MIN_MS		50
+
+struct verdict_ctx {
+	struct tw_wq	*w;
+	struct tw_item	*it;
+	int		cpu;
+	pid_t		pid;
+	char		text[TEXT_SIZE];
+};
+
+static struct verdict_ctx *verdict_ctx(struct tw_env *e, unsigned int flags, int max_active)
+{
+	struct verdict_ctx *c = tw_zalloc(e, sizeof(*c));
+
+	c->cpu = tw_cpu(1);
+	c->w = tw_alloc(e, flags, max_active);
+	return c;
+}
+
+#define EXPECT_IN(c, what)						\
+	KUNIT_EXPECT_TRUE_MSG((c)->w->env->test, !!strstr((c)->text, what), \
+			      "no \"%s\" in:\n%s", what, (c)->text)
+
+static bool told(struct verdict_ctx *c, const char *why)
+{
+	char what[32];
+
+	snprintf(what, sizeof(what), "stall: %s: ", why);
+	cmwq2_stalls(MIN_MS, c->text, TEXT_SIZE);
+	return strstr(c->text, what) && strstr(c->text, "of queue cmwq2_kunit waits for ");
+}
+
+/* Not before its time, and then rightly. */
+static void expect_told(struct verdict_ctx *c, const char *why)
+{
+	struct tw_env *e = c->w->env;
+	char what[32];
+
+	KUNIT_EXPECT_EQ(e->test, cmwq2_stalls(UINT_MAX, c->text, TEXT_SIZE), 0);
+	TW_POLL(e, told(c, why) || cmwq2_stalls(4 * MIN_MS, c->text, TEXT_SIZE), "any verdict");
+	snprintf(what, sizeof(what), "stall: %s: pool ", why);
+	EXPECT_IN(c, what);
+}
+
+static void expect_quiet(struct tw_env *e)
+{
+	char *text = tw_zalloc(e, TEXT_SIZE);
+
+	KUNIT_EXPECT_EQ_MSG(e->test, cmwq2_stalls(MIN_MS, text, TEXT_SIZE), 0, "%s", text);
+}
+
+static void expect_who(struct verdict_ctx *c, pid_t pid, const char *does)
+{
+	char what[64];
+
+	snprintf(what, sizeof(what), "[%d] %s", pid, does);
+	EXPECT_IN(c, what);
+}
+
+/* Keeps the CPU for a while that is long enough, and asks. */
+static void keep_cpu(struct verdict_ctx *c)
+{
+	unsigned long until = jiffies + msecs_to_jiffies(3 * MIN_MS) + 2;
+
+	while (time_before(jiffies, until))
+		cpu_relax();
+	cmwq2_stalls(MIN_MS, c->text, TEXT_SIZE);
+}
+
+static void fn_keep_cpu(struct tw_item *it)
+{
+	struct verdict_ctx *c = it->ctx;
+
+	preempt_disable();
+	tw_queue_on(raw_smp_processor_id(), c->w, c->it);
+	keep_cpu(c);
+	preempt_enable();
+}
+
+static struct verdict_ctx *keep_by_item(struct tw_env *e, unsigned int flags)
+{
+	struct verdict_ctx *c = verdict_ctx(e, flags, 0);
+	struct tw_item *it = tw_item(e, fn_keep_cpu);
+
+	it->ctx = c;
+	c->it = tw_item(e, tw_fn_nop);
+	tw_queue_on(c->cpu, c->w, it);
+	tw_wait_done(it, "the item that keeps its CPU");
+	tw_wait_done(c->it, "the item behind it");
+	tw_flush_wq(c->w);
+	c->pid = it->pid;
+	EXPECT_IN(c, "stall: hog: pool ");
+	EXPECT_IN(c, "of queue cmwq2_kunit waits for ");
+	return c;
+}
+
+/* It counts as running, so that nobody else is kicked. */
+static void hog_is_named(struct kunit *test)
+{
+	struct tw_env *e = tw_env_cmwq2(test);
+	struct verdict_ctx *c;
+
+	tw_policy(e, "cpu_intensive_thresh_us", "0");
+	c = keep_by_item(e, TW_PERCPU);
+	expect_who(c, c->pid, "runs cmwq2_fn");
+	expect_quiet(e);
+}
+
+/* It counts no more, but whoever was kicked cannot run. */
+static void intensive_hog_is_named(struct kunit *test)
+{
+	struct tw_env *e = tw_env_cmwq2(test);
+	struct verdict_ctx *c = keep_by_item(e, TW_PERCPU | TW_CPU_INTENSIVE);
+
+	expect_who(c, c->pid, "runs cmwq2_fn");
+	EXPECT_IN(c, " was picked ");
+	expect_quiet(e);
+}
+
+static void bh_hog_is_named(struct kunit *test)
+{
+	struct tw_env *e = tw_env_cmwq2(test);
+
+	e->bh = true;
+	EXPECT_IN(keep_by_item(e, TW_PERCPU | TW_BH), "  bh[0] runs cmwq2_fn");
+	expect_quiet(e);
+}
+
+static void thread_keep_cpu(struct tw_thread *t)
+{
+	struct verdict_ctx *c = t->ctx;
+
+	preempt_disable();
+	tw_queue_on(c->cpu, c->w, c->it);
+	keep_cpu(c);
+	preempt_enable();
+}
+
+static void thread_keep_softirqs(struct tw_thread *t)
+{
+	struct verdict_ctx *c = t->ctx;
+
+	local_bh_disable();
+	tw_queue_on(c->cpu, c->w, c->it);
+	keep_cpu(c);
+	local_bh_enable();
+}
+
+/* A thread that is no worker keeps @cpu, with an item waiting. */
+static void keep_from_outside(struct verdict_ctx *c, int cpu, void (*fn)(struct tw_thread *t))
+{
+	struct tw_env *e = c->w->env;
+	struct tw_thread *t = tw_thread(e, cpu, fn, c->w, NULL, c);
+
+	TW_POLL(e, tw_pool_idle(c->w, c->cpu), "the pool to be at rest");
+	c->it = tw_item(e, tw_fn_nop);
+	tw_thread_start(t);
+	tw_join(t, "a thread that keeps its CPU");
+	tw_wait_done(c->it, "the item that waited for it");
+	tw_flush_wq(c->w);
+}
+
+static void picked_but_not_run(struct kunit *test, const char *claim)
+{
+	struct tw_env *e = tw_env_cmwq2(test);
+	struct verdict_ctx *c = verdict_ctx(e, TW_PERCPU, 0);
+
+	tw_policy(e, "claim", claim);
+	keep_from_outside(c, c->cpu, thread_keep_cpu);
+	EXPECT_IN(c, "stall: not-run: pool ");
+	EXPECT_IN(c, " ms ago and has not run, state R on CPU ");
+	expect_quiet(e);
+}
+
+static void picked_but_not_run_is_named(struct kunit *test)
+{
+	picked_but_not_run(test, "none");
+}
+
+static void claimed_but_not_run_is_named(struct kunit *test)
+{
+	picked_but_not_run(test, "kicked_list");
+}
+
+static void held_softirqs_are_named(struct kunit *test)
+{
+	struct tw_env *e = tw_env_cmwq2(test);
+	struct verdict_ctx *c;
+
+	e->bh = true;
+	c = verdict_ctx(e, TW_PERCPU | TW_BH, 0);
+	keep_from_outside(c, c->cpu, thread_keep_softirqs);
+	EXPECT_IN(c, "stall: softirq: pool ");
+	expect_quiet(e);
+}
+
+static void no_worker(struct kunit *test, unsigned int flags)
+{
+	struct tw_env *e = tw_env_cmwq2(test);
+	struct verdict_ctx *c = verdict_ctx(e, flags, 0);
+	struct tw_starved *s = tw_starve(e, flags);
+
+	expect_told(c, "no-worker");
+	EXPECT_IN(c, "is to create a worker, state ");
+	if (s->nr > 1)
+		expect_who(c, s->blockers[0]->pid, "runs cmwq2_fn");
+	tw_feed(s);
+	expect_quiet(e);
+}
+
+static void no_worker_percpu_is_named(struct kunit *test)
+{
+	no_worker(test, TW_PERCPU);
+}
+
+static void no_worker_unbound_is_named(struct kunit *test)
+{
+	no_worker(test, TW_UNBOUND);
+}
+
+static void busy_rescuer_is_named(struct kunit *test)
+{
+	struct tw_env *e = tw_env_cmwq2(test);
+	struct verdict_ctx *c = verdict_ctx(e, TW_PERCPU | TW_MEM_RECLAIM, 0);
+	struct tw_item *sleeper = tw_gated(e, NULL), *it = tw_item(e, tw_fn_nop);
+	struct tw_starved *s = tw_starve(e, TW_PERCPU);
+
+	/* The one too many would be first in line, and its queue has no rescuer. */
+	KUNIT_ASSERT_TRUE(test, tw_cancel(s->blockers[s->nr - 1]));
+	tw_queue_on(s->cpu, c->w, sleeper);
+	tw_wait_started(sleeper, "the rescue of an item that sleeps");
+	tw_queue_on(s->cpu, c->w, it);
+	expect_told(c, "rescuer-busy");
+	expect_who(c, sleeper->pid, "runs cmwq2_fn");
+	EXPECT_IN(c, "is to create a worker, state ");
+	complete_all(sleeper->gate);
+	tw_wait_done(it, "the next rescue");
+	tw_fault_create(s->plain, s->cpu, CMWQ2_CREATE_NORMAL);
+	complete_all(s->gate);
+	tw_flush_wq(c->w);
+	tw_flush_wq(s->plain);
+	TW_POLL(e, tw_pool_idle(s->plain, s->cpu), "the pool to come to rest");
+	expect_quiet(e);
+}
+
+/* With max_active 1 and two CPUs: where the second item waits is told. */
+static void throttled(struct kunit *test, unsigned int flags)
+{
+	struct tw_env *e = tw_env_cmwq2(test);
+	struct verdict_ctx *c = verdict_ctx(e, flags, 1);
+	struct tw_item *holder = tw_gated(e, NULL), *it = tw_item(e, tw_fn_nop);
+
+	tw_queue_on(tw_cpu(0), c->w, holder);
+	tw_wait_started(holder, "the item that holds the slot");
+	tw_queue_on(flags & TW_UNBOUND ? tw_cpu(1) : tw_cpu(0), c->w, it);
+	expect_told(c, "throttled");
+	expect_who(c, holder->pid, "runs cmwq2_fn");
+	complete_all(holder->gate);
+	tw_flush_wq(c->w);
+	expect_quiet(e);
+}
+
+static void throttled_percpu_is_named(struct kunit *test)
+{
+	throttled(test, TW_PERCPU);
+}
+
+static void throttled_unbound_is_named(struct kunit *test)
+{
+	throttled(test, TW_UNBOUND);
+}
+
+static void throttled_ordered_is_named(struct kunit *test)
+{
+	throttled(test, TW_ORDERED);
+}
+
+/* Old items in a long line, but those ahead come and go. */
+static void moving_line_is_no_stall(struct kunit *test)
+{
+	struct tw_env *e = tw_env_cmwq2(test);
+	struct verdict_ctx *c = verdict_ctx(e, TW_PERCPU, 1);
+	struct tw_item *items[6];
+	unsigned long began;
+	bool judged = false;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(items); i++) {
+		items[i] = tw_gated(e, NULL);
+		tw_queue_on(c->cpu, c->w, items[i]);
+	}
+	tw_wait_started(items[0], "the first item of the line");
+	for (i = 0; i + 1 < ARRAY_SIZE(items); i++) {
+		TW_POLL(e, told(c, "throttled"), "the line to be old");
+		began = jiffies;
+		complete_all(items[i]->gate);
+		tw_wait_started(items[i + 1], "the next item of the line");
+		cmwq2_stalls(MIN_MS, c->text, TEXT_SIZE);
+		/* Else it has become a stall while nobody looked. */
+		if (time_after(jiffies, began + msecs_to_jiffies(MIN_MS) - 1))
+			continue;
+		KUNIT_EXPECT_STREQ(test, c->text, "");
+		judged = true;
+	}
+	complete_all(items[i]->gate);
+	tw_flush_wq(c->w);
+	KUNIT_EXPECT_TRUE_MSG(test, judged, "the machine is too slow to tell");
+}
+
+static void thaw(void *unused)
+{
+	cmwq2_thaw_workqueues();
+}
+
+static void freeze_queue(struct kunit *test, unsigned int flags)
+{
+	struct tw_env *e = tw_env_cmwq2(test);
+	struct verdict_ctx *c = verdict_ctx(e, flags | TW_FREEZABLE, 0);
+	struct tw_item *it = tw_item(e, tw_fn_nop);
+
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, thaw, NULL), 0);
+	cmwq2_freeze_workqueues_begin();
+	tw_queue_on(c->cpu, c->w, it);
+	expect_told(c, "frozen");
+	cmwq2_thaw_workqueues();
+	tw_wait_done(it, "the item that was frozen");
+	tw_flush_wq(c->w);
+	expect_quiet(e);
+}
+
+static void frozen_percpu_is_named(struct kunit *test)
+{
+	freeze_queue(test, TW_PERCPU);
+}
+
+static void frozen_unbound_is_named(struct kunit *test)
+{
+	freeze_queue(test, TW_UNBOUND);
+}
+
+/* Queued under new attributes, and older ones are not done. */
+static void plugged_is_named(struct kunit *test)
+{
+	struct tw_env *e = tw_env_cmwq2(test);
+	struct verdict_ctx *c = verdict_ctx(e, TW_ORDERED, 0);
+	struct tw_item *older = tw_gated(e, NULL), *it = tw_item(e, tw_fn_nop);
+	struct cmwq2_attrs *attrs = cmwq2_alloc_workqueue_attrs();
+
+	KUNIT_ASSERT_NOT_NULL(test, attrs);
+	tw_queue(c->w, older);
+	tw_wait_started(older, "the older item");
+	attrs->nice = -7;
+	KUNIT_EXPECT_EQ(test, cmwq2_apply_workqueue_attrs(c->w->wq, attrs), 0);
+	cmwq2_free_workqueue_attrs(attrs);
+	tw_queue(c->w, it);
+	expect_told(c, "plugged");
+	expect_who(c, older->pid, "runs cmwq2_fn");
+	complete_all(older->gate);
+	tw_flush_wq(c->w);
+	expect_quiet(e);
+}
+
+static struct cmwq2_pool *pool_of(struct verdict_ctx *c)
+{
+	struct cmwq2_wq *wq = c->w->wq;
+	struct cmwq2_pool *pool;
+
+	rcu_read_lock();
+	pool = rcu_dereference(*per_cpu_ptr(wq->cpu_pwq, c->cpu))->pool;
+	rcu_read_unlock();
+	return pool;
+}
+
+/* As if somebody had forgotten to count down. */
+static void lost_kick_is_named(struct kunit *test)
+{
+	struct tw_env *e = tw_env_cmwq2(test);
+	struct verdict_ctx *c = verdict_ctx(e, TW_PERCPU, 0);
+	struct tw_item *it = tw_item(e, tw_fn_nop);
+	struct cmwq2_pool *pool = pool_of(c);
+
+	TW_POLL(e, tw_pool_idle(c->w, c->cpu), "the pool to be at rest");
+	atomic_inc(&pool->nr_running);
+	tw_queue_on(c->cpu, c->w, it);
+	expect_told(c, "lost-kick");
+	EXPECT_IN(c, "a worker counts as running, and none is");
+	atomic_dec(&pool->nr_running);
+	/* The safety timer finds it. */
+	tw_wait_done(it, "the item that nobody was kicked for");
+	tw_flush_wq(c->w);
+	expect_quiet(e);
+}
+
+/* max_active was raised, and nobody was told. */
+static void lost_slot_is_named(struct kunit *test)
+{
+	struct tw_env *e = tw_env_cmwq2(test);
+	struct verdict_ctx *c = verdict_ctx(e, TW_PERCPU, 1);
+	struct tw_item *holder = tw_gated(e, NULL), *it = tw_item(e, tw_fn_nop);
+	struct cmwq2_wq *wq = c->w->wq;
+
+	tw_queue_on(c->cpu, c->w, holder);
+	tw_wait_started(holder, "the item that holds the slot");
+	tw_queue_on(c->cpu, c->w, it);
+	WRITE_ONCE(wq->max_active, 2);
+	expect_told(c, "lost-kick");
+	EXPECT_IN(c, "max_active has a free slot");
+	WRITE_ONCE(wq->max_active, 1);
+	complete_all(holder->gate);
+	tw_flush_wq(c->w);
+	expect_quiet(e);
+}
+
+#ifdef CONFIG_HOTPLUG_CPU
+static void cpu_up_again(void *cpu)
+{
+	add_cpu((unsigned long)cpu);
+}
+
+/* The CPU is gone, its worker was sent elsewhere, and cannot run there. */
+static void offline_cpu_is_named(struct kunit *test)
+{
+	struct tw_env *e = tw_env_cmwq2(test);
+	struct verdict_ctx *c = verdict_ctx(e, TW_PERCPU, 0);
+	unsigned long cpu = c->cpu;
+
+	if (num_online_cpus() != 2 || cpu == tw_cpu(0))
+		kunit_skip(test, "needs two CPUs, of which one is left");
+	if (remove_cpu(cpu))
+		kunit_skip(test, "this CPU cannot go");
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, cpu_up_again, (void *)cpu), 0);
+	keep_from_outside(c, tw_cpu(0), thread_keep_cpu);
+	EXPECT_IN(c, "stall: cpu-offline: pool ");
+	expect_quiet(e);
+}
+#else
+static void offline_cpu_is_named(struct kunit *test)
+{
+	kunit_skip(test, "CPUs of this kernel do not go");
+}
+#endif
+
+static void idle_is_no_stall(struct kunit *test)
+{
+	struct tw_env *e = tw_env_cmwq2(test);
+	struct verdict_ctx *c = verdict_ctx(e, TW_PERCPU, 0);
+	struct tw_item *it = tw_gated(e, NULL);
+
+	/* An item that takes long lets others by: nobody waits. */
+	tw_queue_on(c->cpu, c->w, it);
+	tw_wait_started(it, "an item that takes long");
+	schedule_timeout_uninterruptible(msecs_to_jiffies(2 * MIN_MS));
+	expect_quiet(e);
+	complete_all(it->gate);
+	tw_flush_wq(c->w);
+}
+
+/* What does not fit is cut. */
+static void text_is_cut(struct kunit *test)
+{
+	struct tw_env *e = tw_env_cmwq2(test);
+	struct verdict_ctx *c = verdict_ctx(e, TW_PERCPU, 1);
+	struct tw_item *holder = tw_gated(e, NULL), *it = tw_item(e, tw_fn_nop);
+	char *text = tw_zalloc(e, 32);
+
+	tw_queue_on(c->cpu, c->w, holder);
+	tw_queue_on(c->cpu, c->w, it);
+	tw_wait_started(holder, "the item that holds the slot");
+	expect_told(c, "throttled");
+	memset(text, 'x', 32);
+	KUNIT_EXPECT_EQ(test, cmwq2_stalls(0, text, 16), 15);
+	KUNIT_EXPECT_EQ(test, strlen(text), 15);
+	KUNIT_EXPECT_EQ(test, text[16], 'x');
+	complete_all(holder->gate);
+	tw_flush_wq(c->w);
+}
+
+static struct kunit_case cmwq2_verdict_cases[] = {
+	KUNIT_CASE(idle_is_no_stall),
+	KUNIT_CASE(moving_line_is_no_stall),
+	KUNIT_CASE(text_is_cut),
+	KUNIT_CASE(hog_is_named),
+	KUNIT_CASE(intensive_hog_is_named),
+	KUNIT_CASE(bh_hog_is_named),
+	KUNIT_CASE(picked_but_not_run_is_named),
+	KUNIT_CASE(claimed_but_not_run_is_named),
+	KUNIT_CASE(held_softirqs_are_named),
+	KUNIT_CASE(no_worker_percpu_is_named),
+	KUNIT_CASE(no_worker_unbound_is_named),
+	KUNIT_CASE(busy_rescuer_is_named),
+	KUNIT_CASE(throttled_percpu_is_named),
+	KUNIT_CASE(throttled_unbound_is_named),
+	KUNIT_CASE(throttled_ordered_is_named),
+	KUNIT_CASE(frozen_percpu_is_named),
+	KUNIT_CASE(frozen_unbound_is_named),
+	KUNIT_CASE(plugged_is_named),
+	KUNIT_CASE(lost_kick_is_named),
+	KUNIT_CASE(lost_slot_is_named),
+	KUNIT_CASE(offline_cpu_is_named),
+	{}
+};
+
+static struct kunit_suite cmwq2_verdict_suite = {
+	.name = "cmwq2_verdict",
+	.test_cases = cmwq2_verdict_cases,
+};
+
+kunit_test_suites(&cmwq2_verdict_suite);

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: GPL-2.0
+"""
+cmwq2's latency histograms as text bars, read by drgn from the module's tables.
+
+In a drgn session::
+
+    >>> import latency
+    >>> print(latency.show(prog))
+    >>> print(latency.show(prog, "cmwq2_bench*"))
+"""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from typing import Any, Dict, Iterable, List, Optional
+
+import cmwq2
+
+Counts = List[int]
+Table = Dict[str, Counts]
+
+WIDTH = 40
+UNITS = ((10**9, "s"), (10**6, "ms"), (10**3, "us"))
+# What is not in the debug info if nothing was ever measured.
+OFF = "no histograms: echo Y > /sys/module/cmwq2/parameters/latency, and let items run"
+
+
+def stages(prog: Any) -> List[str]:
+    """The names of the stages in their order."""
+    prefix = "CMWQ2_LATENCY_"
+    names = {e.value: e.name[len(prefix):].lower()
+             for e in prog.type("enum cmwq2_latency_stage").enumerators}
+    return [names[i] for i in sorted(names) if names[i] != "nr"]
+
+
+def read(pointers: Iterable[Any], names: List[str]) -> Table:
+    """The sum of the tables behind some ``struct cmwq2_latency *``, which may be NULL."""
+    sums: Table = {}
+    for pointer in pointers:
+        if not pointer:
+            continue
+        try:
+            rows = pointer.count.read_().value_()
+        except cmwq2.FaultError:
+            continue
+        for name, row in zip(names, rows):
+            sums[name] = [a + b for a, b in zip(sums.get(name, [0] * len(row)), row)]
+    return {name: row for name, row in sums.items() if any(row)}
+
+
+def collect(prog: Any, pattern: Optional[str] = None, gaps: cmwq2.Gaps = None) -> Dict[str, Table]:
+    """
+    The tables that have counted something, by "pool N" and "workqueue NAME".
+
+    :param pattern: only workqueues of this name (a glob), and no pools
+    """
+    names = stages(prog)
+    found = {}
+    for pool in () if pattern else cmwq2.for_each_pool(prog, gaps):
+        found[f"pool {pool.id.value_()}"] = read([pool.latency], names)
+    for wq in cmwq2.for_each_workqueue(prog, gaps):
+        name = cmwq2.wq_name(wq)
+        if pattern and not fnmatchcase(name, pattern):
+            continue
+        pwqs = cmwq2.for_each_pwq(wq, gaps)
+        key = f"workqueue {name}"
+        while key in found:
+            key += "'"      # several may have one name
+        found[key] = read([wq.latency, *(pwq.latency for pwq in pwqs)], names)
+    return {key: table for key, table in found.items() if table}
+
+
+# Showing: everything below works on what was collected.
+
+
+def format_ns(ns: int) -> str:
+    """A power of two of nanoseconds, as short as it can be told from its neighbours."""
+    for size, unit in UNITS:
+        if ns >= size:
+            number = ns / size
+            return f"{number:.1f} {unit}" if number < 10 else f"{number:.0f} {unit}"
+    return f"{ns} ns"
+
+
+def percentile(counts: Counts, percent: float) -> int:
+    """The bucket in which so many percent of the items are reached."""
+    left = sum(counts) * percent / 100
+    for bucket, count in enumerate(counts):
+        left -= count
+        if left <= 0:
+            return bucket
+    return len(counts) - 1
+
+
+def below(bucket: int, buckets: int) -> str:
+    """What the items of a bucket took less than."""
+    if bucket >= buckets - 1:
+        return ">" + format_ns(1 << bucket - 1)
+    return "<" + format_ns(1 << bucket)
+
+
+def show_stage(name: str, counts: Counts) -> List[str]:
+    """One stage: a line in numbers, and a bar for each bucket between its first and last."""
+    size = len(counts)
+    points = "  ".join(f"p{p} {below(percentile(counts, p), size)}" for p in (50, 90, 99))
+    lines = [f"  {name}: {sum(counts)} items  {points}"]
+    used = [i for i, count in enumerate(counts) if count]
+    most = max(counts)
+    for i in range(used[0], used[-1] + 1):
+        bar = "#" * -(-counts[i] * WIDTH // most)
+        lines.append(f"    {below(i, size):>9} {counts[i]:>10} |{bar}".rstrip())
+    return lines
+
+
+def show_tables(tables: Dict[str, Table]) -> str:
+    """All of them, in at most 80 columns."""
+    lines: List[str] = []
+    for key, table in tables.items():
+        lines.append(key)
+        for name, counts in table.items():
+            lines += show_stage(name, counts)
+        lines.append("")
+    return "\n".join(lines or [OFF, ""])
+
+
+def show(prog: Any, pattern: Optional[str] = None) -> str:
+    """The histograms of a kernel as text; for those of some workqueues see collect()."""
+    try:
+        return show_tables(collect(prog, pattern))
+    except (AttributeError, LookupError):
+        raise cmwq2.Cmwq2Error("this module keeps no latency histograms") from None

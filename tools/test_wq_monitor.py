@@ -1,0 +1,251 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""
+Tests of wq_monitor.py and latency.py that need neither drgn nor a kernel.
+
+Run by ``python3 tools/test_wq_monitor.py``. What needs a kernel is in tools/vm/monitor.py.
+"""
+
+import argparse
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import unittest
+from contextlib import redirect_stdout
+from unittest import mock
+
+TOOLS = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, TOOLS)
+import latency  # noqa: E402
+import wq_monitor as monitor  # noqa: E402
+
+SCRIPT = os.path.join(TOOLS, "wq_monitor.py")
+
+
+def run_script(*args):
+    return subprocess.run([sys.executable, SCRIPT, *args], stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, universal_newlines=True, timeout=60)
+
+
+class TestCommandLine(unittest.TestCase):
+    def test_help(self):
+        done = run_script("--help")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        for title in [*monitor.QUEUE_TITLES[1:], *monitor.POOL_TITLES[1:]]:
+            self.assertIn(title, done.stdout)
+
+    def test_usage_errors(self):
+        for args in (["--nonsense"], ["-i", "0"], ["-i", "soon"], ["-i", "nan"], ["-n", "0"],
+                     ["-n", "-1"], ["-p", "first"], ["-p", "-1"], ["-t", "0"], ["extra"]):
+            done = run_script(*args)
+            self.assertEqual((done.returncode, done.stdout), (2, ""), args)
+            self.assertIn("wq_monitor.py: error:", done.stderr)
+            self.assertNotIn("Traceback", done.stderr)
+
+    def test_without_drgn(self):
+        done = run_script()
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
+        self.assertEqual(done.stderr.count("\n"), 1)
+        self.assertTrue(done.stderr.startswith("wq_monitor.py: "))
+
+
+class TestFailures(unittest.TestCase):
+    """What main() makes of each trouble, with a look that runs into it."""
+
+    def run_with(self, body, **kwargs):
+        code = (f"import sys; sys.path.insert(0, {TOOLS!r}); sys.argv = ['x']\n"
+                "import time, wq_monitor\n"
+                f"def run(args):\n    {body}\n"
+                "wq_monitor.run = run\nwq_monitor.main()")
+        return subprocess.Popen(
+            [sys.executable, "-c", code], stderr=subprocess.PIPE, universal_newlines=True,
+            # A background job has it ignored, and so has what it starts.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL), **kwargs)
+
+    def assert_ends(self, process, status, text):
+        _, err = process.communicate(timeout=60)
+        self.assertEqual((process.returncode, err), (status, text))
+
+    def test_known_trouble(self):
+        self.assert_ends(self.run_with("raise wq_monitor.cmwq2.Cmwq2Error('not loaded')"), 1,
+                         "wq_monitor.py: not loaded\n")
+
+    def test_unknown_trouble(self):
+        self.assert_ends(self.run_with("raise AttributeError('no\\nlock')"), 1,
+                         "wq_monitor.py: AttributeError: no lock\n")
+
+    def test_closed_pipe_is_quiet(self):
+        reader, writer = os.pipe()
+        os.close(reader)
+        process = self.run_with("wq_monitor.emit('x' * 1000000)", stdout=writer)
+        os.close(writer)
+        self.assert_ends(process, 0, "")
+
+    def test_interrupt_is_quiet(self):
+        process = self.run_with("print('ready', flush=True); time.sleep(50)",
+                                stdout=subprocess.PIPE)
+        process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        self.assert_ends(process, 0, "")
+
+
+def queue(name, started=0, in_flight=0, **total):
+    return {"name": name, "address": "0x1", "in_flight": in_flight,
+            "total": {"started": started, "completed": started, "cpu_time": 0, **total}}
+
+
+def pool(number, cpu=0, workers=2, idle=2, **total):
+    return {"id": number, "cpu": cpu, "nr_workers": workers, "nr_idle": idle, "nr_running": 0,
+            "total": {"kicks": 0, "coalesced": 0, "created": 0, **total}}
+
+
+def look(time, queues=(), pools=(), gaps=()):
+    return {"schema": monitor.SCHEMA, "time": time, "kernel": "7.3.4", "workqueues": list(queues),
+            "pools": list(pools), "gaps": list(gaps)}
+
+
+class TestCompare(unittest.TestCase):
+    def test_delta(self):
+        now = monitor.compare(look(10, [queue("a", 5)], [pool(0, kicks=1)]),
+                              look(12, [queue("a", 25)], [pool(0, kicks=7)]))
+        self.assertEqual(now["seconds"], 2)
+        self.assertEqual(now["workqueues"][0]["delta"]["started"], 20)
+        self.assertEqual(now["pools"][0]["delta"]["kicks"], 6)
+
+    def test_new_and_gone(self):
+        now = monitor.compare(look(1, [queue("old", 9)]), look(2, [queue("new", 4)]))
+        self.assertEqual([(q["name"], q["delta"]["started"]) for q in now["workqueues"]],
+                         [("new", 4)])
+
+    def test_counter_that_began_anew(self):
+        self.assertEqual(monitor.delta({"a": 9}, {"a": 4, "b": 1}), {"a": 0, "b": 1})
+
+    def test_no_time(self):
+        self.assertGreater(monitor.compare(look(5), look(5))["seconds"], 0)
+
+    def test_json(self):
+        now = monitor.compare(look(1, [queue("a")], [pool(0)]), look(2, [queue("a")], [pool(0)]))
+        self.assertEqual(json.loads(json.dumps(now)), now)
+
+
+class TestShow(unittest.TestCase):
+    def screen(self, before, after, **kwargs):
+        return monitor.show(monitor.compare(before, after), **kwargs).splitlines()
+
+    def test_rates(self):
+        lines = self.screen(look(0, [queue("a", 0)]), look(2, [queue("a", 50, cpu_time=1000000)]))
+        self.assertEqual(lines[3].split()[:4], ["a", "25", "0", "50"])
+
+    def test_quiet_ones_are_left_out(self):
+        was = look(0, [queue("a"), queue("b"), queue("c", 1)], [pool(0), pool(1)])
+        now = look(1, [queue("a"), queue("b", in_flight=1), queue("c", 2)],
+                   [pool(0), pool(1, idle=1)])
+        text = "\n".join(self.screen(was, now))
+        self.assertIn("2 of 3 workqueues, 1 of 2 pools", text)
+        self.assertNotIn("\na ", text)
+        self.assertIn("\na ", "\n".join(self.screen(was, now, every=True)))
+
+    def test_busiest_first(self):
+        was, now = look(0), look(1, [queue("a", 1), queue("b", 3), queue("c", 2)])
+        names = [line.split()[0] for line in self.screen(was, now)[3:6]]
+        self.assertEqual(names, ["b", "c", "a"])
+        self.assertNotIn("\na ", "\n".join(self.screen(was, now, top=2)))
+
+    def test_lock_counters_may_be_missing(self):
+        row = monitor.pool_row({**pool(3), "delta": {"kicks": 4, "coalesced": 1}}, 2)
+        self.assertEqual(row[4:6], ["2", "25"])
+        self.assertEqual(row[-2:], ["-", "-"])
+        delta = {"kicks": 0, "lock_acquired": 200, "lock_contended": 50, "woken": 10, "in_vain": 1}
+        row = monitor.pool_row({**pool(3), "delta": delta}, 2)
+        self.assertEqual(row[5:7] + row[-2:], ["-", "10", "100", "25"])
+
+    def test_the_lock_alone_is_quiet(self):
+        self.assertTrue(monitor.pool_is_quiet({**pool(0), "delta": {"lock_acquired": 9}}))
+
+    def test_width_with_large_numbers(self):
+        big = 10**12
+        names = ("started cpu_time cpu_intensive cm_wakeup repatriated mayday rescued").split()
+        was = look(0, gaps=["x" * 200])
+        now = look(1, [queue("n" * 40, in_flight=big, **dict.fromkeys(names[1:], big))],
+                   [pool(9999, -1, 2000, 0, kicks=big, coalesced=big, created=big, culled=big,
+                         maydays=big, woken=big, in_vain=big, lock_acquired=big,
+                         lock_contended=big)], ["x" * 200])
+        lines = self.screen(was, now)
+        self.assertLessEqual(max(map(len, lines)), monitor.COLUMNS)
+        self.assertEqual(lines[3].count("1000G"), 6)
+        # No two cells run into one another.
+        self.assertEqual(len(lines[3].split()), len(monitor.QUEUE_TITLES))
+        self.assertEqual(len(lines[6].split()), len(monitor.POOL_TITLES))
+
+    def test_titles_stand_over_their_columns(self):
+        lines = self.screen(look(0), look(1, [queue("a", 1)], [pool(0, kicks=1)]))
+        self.assertEqual(len(lines[2].split()), len(lines[3].split()))
+        self.assertEqual(len(lines[2]), len(lines[3]))
+
+    def test_number(self):
+        for value, shown in ((0, "0"), (7, "7"), (1.25, "1.2"), (150.4, "150"), (9999, "9999"),
+                             (56700, "56.7k"), (567000, "567k"), (8900000, "8.9M"),
+                             (1e12, "1000G"), (None, "-")):
+            self.assertEqual(monitor.number(value), shown)
+
+    def test_clears_a_terminal_only(self):
+        class Terminal(io.StringIO):
+            def isatty(self):
+                return True
+
+        args = argparse.Namespace(json=False, all=False, top=0)
+        now = monitor.compare(look(0), look(1))
+        for kind, clears in ((Terminal, True), (io.StringIO, False)):
+            with redirect_stdout(kind()) as out:
+                monitor.present(now, args)
+            self.assertEqual(out.getvalue().startswith(monitor.CLEAR), clears)
+
+
+class TestRun(unittest.TestCase):
+    def run_json(self, *argv):
+        looks = iter([look(n, [queue("a", n)]) for n in range(9)])
+        with mock.patch.multiple(monitor, prog=object(), create=True), \
+             mock.patch.object(monitor.cmwq2, "check_program"), \
+             mock.patch.object(monitor, "collect", lambda prog, args: next(looks)), \
+             mock.patch.object(monitor.time, "sleep"), redirect_stdout(io.StringIO()) as out:
+            monitor.run(monitor.parse_args(list(argv)))
+        return [json.loads(line) for line in out.getvalue().splitlines()]
+
+    def test_count(self):
+        lines = self.run_json("--json", "-n", "3")
+        self.assertEqual([line["seconds"] for line in lines], [None, 1, 1, 1])
+        self.assertNotIn("delta", lines[0]["workqueues"][0])
+        self.assertEqual(lines[3]["workqueues"][0]["delta"]["started"], 1)
+
+
+class TestLatency(unittest.TestCase):
+    def test_percentile(self):
+        self.assertEqual(latency.percentile([0, 50, 49, 1], 50), 1)
+        self.assertEqual(latency.percentile([0, 50, 49, 1], 90), 2)
+        self.assertEqual(latency.percentile([0, 50, 49, 1], 100), 3)
+
+    def test_below(self):
+        for bucket, text in ((0, "<1 ns"), (9, "<512 ns"), (10, "<1.0 us"), (20, "<1.0 ms"),
+                             (24, "<17 ms"), (39, ">275 s")):
+            self.assertEqual(latency.below(bucket, 40), text)
+
+    def test_bars(self):
+        counts = [0] * 40
+        counts[10], counts[12] = 80, 1
+        lines = latency.show_stage("end", counts)
+        self.assertEqual(lines[0], "  end: 81 items  p50 <1.0 us  p90 <1.0 us  p99 <4.1 us")
+        self.assertEqual([line.count("#") for line in lines[1:]], [latency.WIDTH, 0, 1])
+
+    def test_width(self):
+        lines = latency.show_stage("activate", [4294967295] * 40)
+        self.assertLessEqual(max(map(len, lines)), 80)
+
+    def test_nothing(self):
+        self.assertIn("latency", latency.show_tables({}))
+
+
+if __name__ == "__main__":
+    unittest.main()

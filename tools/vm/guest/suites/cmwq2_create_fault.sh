@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: GPL-2.0
+# The parameter fault_create as a user has it: what it takes and tells, and that neither a CPU nor the module waits for
+# a creation that stalls. What the fault does is the concern of cmwq2_pressure.
+. /harness/settings
+. /harness/lib.sh
+. /harness/bench.sh
+
+FAULT=/sys/module/cmwq2/parameters/fault_create
+CPU=/sys/devices/system/cpu/cpu1/online
+
+is() { # is TEXT
+	[ "$(cat $FAULT)" = "$1" ]
+}
+
+shows() { # shows NAME VALUE TEXT: once it is off and written, it is told like this
+	echo off > $FAULT
+	echo "$2" > $FAULT 2>/dev/null
+	verify "shows_$1" "'$2' is shown as '$(cat $FAULT)'" is "$3"
+}
+
+refused() { # refused NAME VALUE: EINVAL, one line that names value and what is allowed, nothing changed
+	local said
+	echo off > $FAULT
+	echo fail:0 > $FAULT
+	dmesg -c > /dev/null
+	said=$(echo "$2" 2>&1 > $FAULT) && { not_ok "refused_$1" "'$2' was taken"; return; }
+	[ "${said##*: }" = "Invalid argument" ] || { not_ok "refused_$1" "${said##*: }"; return; }
+	[ "$(dmesg | grep -cF "fault_create=$2: allowed: ")" = 1 ] || { not_ok "refused_$1" "not one line"; return; }
+	verify "refused_$1" "it changed to '$(cat $FAULT)'" is fail:0
+}
+
+ends() { # a second later nothing is left of it, in whatever way it was asked for
+	echo stall:0:1 > $FAULT
+	sleep 1.2
+	is off
+}
+
+# Pools with threads but no queue of a user: what a CPU that goes and comes has to do is not held up.
+cpu_goes_and_comes() {
+	echo stall > $FAULT
+	echo 0 > $CPU && echo 1 > $CPU && [ "$(cat $CPU)" = 1 ]
+}
+
+# A manager that stalls, of a system queue's pool: the module's parameter is all that keeps it.
+stalls() { # a run of the benchmark in a starved pool, left in the middle
+	load cmwq2_bench
+	configure_bench workload=rescue queue=percpu items=1000000 foreign=0 rounds=1000 || return
+	sh -c "echo 1 > $BENCH/run" 2>/dev/null &
+	local left=500
+	until case $(cat $FAULT) in *stall:*) true ;; *) false ;; esac; do
+		left=$((left - 1))
+		[ $left = 0 ] && return 1
+		sleep 0.02
+	done
+	kill $!
+	wait $!
+	unload cmwq2_bench
+}
+
+begin cmwq2_create_fault
+if load cmwq2; then
+	verify off_at_load "it is $(cat $FAULT)" is off
+	shows off off off
+	shows fail fail fail:all
+	shows all stall:all stall:all
+	shows time fail:all:86400 fail:all:86400
+	shows one stall:1 stall:1
+	shows one_time fail:1:86400 fail:1:86400
+	echo fail > $FAULT
+	echo off:1 > $FAULT
+	verify shows_exception "$(cat $FAULT)" is "fail:all off:1"
+	for pair in empty: word:bogus how:on pool:fail:x none:fail:99999 bh:fail:2 seconds:fail:0:x zero:fail:0:0 \
+		many:fail:0:86401 more:fail:0:1:1 end_of_off:off:0:1 case:FAIL; do
+		refused "${pair%%:*}" "${pair#*:}"
+	done
+	verify ends_in_time "it is $(cat $FAULT)" ends
+	if [ -w $CPU ]; then
+		verify cpu_goes_and_comes "the CPU is not there" cpu_goes_and_comes
+	else
+		skip cpu_goes_and_comes "no CPU can be taken offline here"
+	fi
+	echo off > $FAULT
+	verify seen_in_a_run "no pool was starved, or the run did not end" stalls
+	echo stall > $FAULT
+	unload cmwq2
+	verify unload "the module is still there" [ ! -e $FAULT ]
+	for value in fail stall:all:5 bogus; do
+		verify "not_at_load_$value" "insmod took it" eval "! insmod /modules/cmwq2.ko fault_create=$value 2>/dev/null"
+	done
+else
+	not_ok load "insmod failed"
+fi
+end

@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: GPL-2.0
+# The latency histograms and the tracepoints as a user meets them: the parameter, the file in debugfs, and the
+# one-liners of Documentation/monitoring.rst. What is counted is the concern of cmwq2_latency.
+. /harness/settings
+. /harness/lib.sh
+. /harness/bench.sh
+
+FILE=/sys/kernel/debug/cmwq2/latency
+SWITCH=/sys/module/cmwq2/parameters/latency
+TRACING=/sys/kernel/tracing
+ITEMS=300
+
+work() { # work QUEUE
+	load cmwq2_bench && configure_bench engines=cmwq2 queue="$1" items=$ITEMS warmup=0 rounds=1 producers=1 &&
+		echo 1 > $BENCH/run && grep -q '^status=ok' $BENCH/result
+}
+
+items() { # items STAGE: how many of all pools
+	awk -v stage="$1" '
+		/^pool/ { pool = 1 } /^workqueue/ { pool = 0 }
+		pool && $1 == stage { for (i = 2; i <= NF; i++) { split($i, pair, ":"); sum += pair[2] } }
+		END { print sum + 0 }' $FILE
+}
+
+something() { # in the file, whose size is always 0
+	grep -q . $FILE
+}
+
+nothing() {
+	! something
+}
+
+off_is_empty() {
+	[ "$(cat $SWITCH)" = N ] && work percpu && ! something
+	local status=$?
+	unload cmwq2_bench
+	return $status
+}
+
+counts() { # counts QUEUE: every item in the end, each taken in one of two ways
+	echo reset > $FILE
+	work "$1" && [ "$(items end)" -ge $ITEMS ] &&
+		[ $(($(items start) + $(items taken))) = "$(items end)" ]
+	local status=$?
+	unload cmwq2_bench
+	return $status
+}
+
+says() { # says FILE VALUE: the reason a write fails with, or "accepted"
+	local said
+	said=$(echo "$2" 2>&1 > "$1") && said=accepted
+	echo "${said##*: }"
+}
+
+refused() { # refused NAME FILE VALUE...
+	local name=$1 file=$2 said
+	shift 2
+	for value; do
+		said=$(says "$file" "$value")
+		[ "$said" = "Invalid argument" ] || { not_ok "refused_$name" "'$value': $said"; return; }
+	done
+	ok "refused_$name"
+}
+
+# One-liner 1: how long items wait from queueing to their start, by powers of two of microseconds.
+wait_histogram() {
+	awk '
+	{ for (i = 1; i <= NF; i++) { if ($i ~ /^[0-9]+\.[0-9]+:$/) t = $i + 0; if ($i ~ /^work=/) w = $i } }
+	/cmwq2_queue_work:/ { q[w] = t }
+	/cmwq2_execute_start:/ && w in q { u = (t - q[w]) * 1e6; for (b = 1; b <= u; b *= 2); n[b]++; delete q[w] }
+	END { for (b in n) print "< " b " us: " n[b] }'
+}
+
+# One-liner 2: which functions run how often.
+functions() {
+	awk '/cmwq2_execute_start:/ { for (i = 1; i <= NF; i++) if ($i ~ /^function=/) n[$i]++ }
+	END { for (f in n) print n[f], f }'
+}
+
+# One-liner 3: kicks of each pool, and those of a worker that was woken before it had run.
+kicks() {
+	awk '/cmwq2_kick:/ { for (i = 1; i <= NF; i++) { if ($i ~ /^pool=/) p = $i; if ($i ~ /^worker=/) w = p $i }
+		n[p]++; if (w in up) again[p]++; up[w] = 1 }
+	/cmwq2_execute_start:/ { for (i = 1; i <= NF; i++) { if ($i ~ /^pool=/) p = $i; if ($i ~ /^worker=/) delete up[p $i] } }
+	END { for (p in n) print p, n[p], "kicks,", again[p] + 0, "again" }'
+}
+
+trace() {
+	echo > $TRACING/trace
+	echo 4096 > $TRACING/buffer_size_kb
+	echo 1 > $TRACING/events/cmwq2/enable
+	echo 1 > $TRACING/tracing_on
+	echo mono > $TRACING/trace_clock	# in User-Mode Linux "local" steps by a jiffy
+	work percpu
+	echo 0 > $TRACING/events/cmwq2/enable
+	cp $TRACING/trace /tmp/trace		# with the module there, for the names of its functions
+	unload cmwq2_bench
+	echo local > $TRACING/trace_clock
+	echo 1408 > $TRACING/buffer_size_kb
+	echo > $TRACING/trace
+}
+
+one_liner() { # one_liner NAME WANTED: its sum over the trace, which must be of all items
+	local out=$("$1" < /tmp/trace) sum
+	sum=$(echo "$out" | sed 's/^[^:]*: //; s/^pool=[0-9]* //' | awk '{ sum += $1 } END { print sum + 0 }')
+	echo "$out" | save "oneliners/$1"
+	verify "one_liner_$1" "$sum instead of at least $2: $(echo "$out" | tr '\n' ';')" [ "$sum" -ge "$2" ]
+}
+
+# The kernel's own histograms of events, where it has them.
+hist_trigger() {
+	local event=$TRACING/events/cmwq2/cmwq2_execute_start
+	[ -e $event/hist ] || { skip hist_trigger "this kernel has no HIST_TRIGGERS"; return; }
+	echo 'hist:keys=function.sym:sort=hitcount' > $event/trigger
+	work percpu
+	verify hist_trigger "$(cat $event/hist)" grep -q "Hits: *[1-9]" $event/hist
+	echo '!hist:keys=function.sym:sort=hitcount' > $event/trigger
+	unload cmwq2_bench
+}
+
+begin cmwq2_latency_files
+if load cmwq2; then
+	verify off_is_empty "counts while off" off_is_empty
+	refused switch $SWITCH "" 2 on off yes NY bogus
+	refused file $FILE "" Reset reset2 0 bogus
+	# The benchmark's queue is gone by then, but its pool is that of others as well.
+	for queue in unbound percpu; do
+		verify "switch_on_$queue" "$(says $SWITCH Y)" [ "$(cat $SWITCH)" = Y ]
+		verify "counts_$queue" "not all items, or not in each stage" counts $queue
+	done
+	echo N > $SWITCH
+	verify stays_when_off "counts are gone" something
+	echo reset > $FILE
+	verify reset "not empty: $(cat $FILE)" nothing
+	if [ -d $TRACING/events/cmwq2 ]; then
+		trace
+		one_liner wait_histogram $ITEMS
+		one_liner functions $ITEMS
+		one_liner kicks 1
+		hist_trigger
+	else
+		skip one_liners "this kernel has no tracefs"
+	fi
+	unload cmwq2
+else
+	not_ok load "insmod failed"
+fi
+if load cmwq2 latency=Y; then
+	verify on_at_load "$(cat $SWITCH)" [ "$(cat $SWITCH)" = Y ]
+	verify counts_from_load "not all items, or not in each stage" counts percpu
+	unload cmwq2
+else
+	not_ok load_on "insmod latency=Y failed"
+fi
+end

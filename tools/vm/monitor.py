@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: GPL-2.0
+"""wq_monitor.py and the latency histograms, looked at from outside an x86 guest that goes on meanwhile."""
+
+import json
+from typing import Optional
+
+import dump
+import guest
+import kernel
+import packages
+from common import ROOT, Problem, shown
+
+SCRIPT = ROOT / "tools/wq_monitor.py"
+# Enough rounds to outlast drgn's start and two intervals.
+LOAD = "engines=cmwq2:mainline-7.3 items=20000 rounds=10"
+COUNT = 2
+
+
+def problems(lines: list) -> list:
+    """What is wrong with the JSON of a look at a guest with a load on."""
+    found = [] if len(lines) == COUNT + 1 else [f"{len(lines)} lines instead of {COUNT + 1}"]
+    for now in lines[1:]:
+        if not 0 < now["seconds"] < 600:
+            found.append(f"an interval of {now['seconds']} s")
+        for queue in now["workqueues"]:
+            total = queue["total"]
+            # A live look: items start while the counters of several pwqs are read.
+            if total["completed"] > total["started"] + 1000:
+                found.append(f"{queue['name']}: completed {total['completed']} of {total['started']}")
+    added = [(queue["name"], queue["delta"]["started"]) for now in lines[1:] for queue in now["workqueues"]]
+    if not any(name == dump.QUEUE and started for name, started in added):
+        found.append(f"{dump.QUEUE} did nothing: {added}")
+    if not any(pool["delta"]["kicks"] for now in lines[1:] for pool in now["pools"]):
+        found.append("no pool kicked")
+    return found
+
+
+def latency_problems(text: str) -> list:
+    """What is wrong with the bars; the numbers are the concern of cmwq2_latency."""
+    wanted = [f"workqueue {dump.QUEUE}", "pool ", "  end: ", "p99 <", "|#"]
+    found = [f"no '{word}' in the histograms" for word in wanted if word not in text]
+    return found + [f"too wide: {line}" for line in text.splitlines() if len(line) > 80]
+
+
+class MonitoredGuest:
+    """An x86 guest with items in flight and histograms on."""
+
+    def __init__(self, target: kernel.Kernel, files: list):
+        self.kernel, self.files, self.problem, self.seen = target, files, "it was never busy", False
+        self.run: Optional[guest.Run] = None
+
+    def _drgn(self, script: object, *arguments: str) -> str:
+        assert self.run
+        symbols = [self.kernel.symbols, *(path for path in self.files if path.name == "cmwq2.ko")]
+        return dump.drgn(self.run, symbols, script, *arguments)
+
+    def _look(self) -> None:
+        assert self.run
+        home = self.run.home
+        text = self._drgn(SCRIPT, "-n", str(COUNT), "-i", "0.5", "--json")
+        (home / "monitor.json").write_text(text)
+        found = problems([json.loads(line) for line in text.splitlines()])
+        text = self._drgn(SCRIPT, "-n", "1", "-i", "0.5", "--all")
+        (home / "monitor.txt").write_text(text)
+        found += [f"too wide: {line}" for line in text.splitlines() if len(line) > 80]
+        found += [] if dump.QUEUE in text else [f"no {dump.QUEUE} on the screen"]
+        text = self._drgn(dump.SCRIPT, "--latency")
+        (home / "latency.txt").write_text(text)
+        found += latency_problems(text)
+        if found:
+            raise Problem("; ".join(found[:3]))
+
+    def _on_event(self, words: list) -> None:
+        if words[:1] != ["look"] or self.seen:
+            return
+        self.seen = True
+        try:
+            self._look()
+            self.problem = ""
+        except (Problem, OSError, ValueError, KeyError) as problem:
+            self.problem = str(problem) or repr(problem)
+
+    def boot(self) -> None:
+        """Run the guest; one look while items are in flight."""
+        packages.python_environment()
+        self.run = guest.Run(self.kernel, "load", guest.home("monitor-x86"), self.files,
+                             {"LOAD": LOAD, "LOAD_PARAMETERS": "latency=Y"}, limit=60, extra=dump.QEMU,
+                             on_event=self._on_event)
+        guest.boot(self.run)
+        if not self.run.outcome.passed:
+            raise Problem(f"the guest: {self.run.outcome} (log: {shown(self.run.console)})", self.run.outcome.status)
+        if self.problem:
+            raise Problem(self.problem)

@@ -1,0 +1,257 @@
+# SPDX-License-Identifier: GPL-2.0
+"""
+Why items wait, told from what wq_collect.py collected: a paragraph for each
+pool that takes none of its items, and for each pwq that lets none of its
+inactive items in.
+
+The rules and the words are those of src/verdict.c, which the module prints by
+itself. There each pool is judged under its lock; here the picture may be torn,
+unless the guest stood still.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List, NamedTuple, Optional
+
+SEEN = 4  # workers that are named
+
+# The reasons, as the first line of a paragraph gives them.
+REASONS = {
+    "hog": "an item keeps the CPU to itself",
+    "no-worker": "all workers are blocked and no other can be made",
+    "rescuer-busy": "the same, and the rescuer of the first item's queue is busy as well",
+    "not-run": "a worker was picked and has not run",
+    "cpu-offline": "the CPU is down, or never was up",
+    "softirq": "BH: the CPU has not come to its softirqs",
+    "throttled": "max_active lets no more in",
+    "frozen": "the queue is frozen",
+    "plugged": "ordered queue: items that were queued under older attributes come first",
+    "lost-kick": "none of these: should never be",
+}
+
+
+class Verdict(NamedTuple):
+    """A paragraph: who waits, why, and who is to blame."""
+
+    why: str
+    pool: Optional[int]
+    first: Dict[str, Any]
+    stuck_ms: int
+    head: str
+    detail: Optional[str]
+    seen: List[str]
+
+    def lines(self) -> List[str]:
+        """The paragraph as text."""
+        lines = [self.head]
+        lines += [f"  {self.detail}"] if self.detail else []
+        lines += [f"  {line}" for line in self.seen[:SEEN]]
+        if len(self.seen) > SEEN:
+            lines.append(f"  and {len(self.seen) - SEEN} more")
+        return lines
+
+    def as_json(self) -> Dict[str, Any]:
+        """The paragraph for programs."""
+        return {"why": self.why, "pool": self.pool, "queue": self.first["queue"],
+                "func": self.first["func"], "age_ms": self.first["age_ms"],
+                "stuck_ms": self.stuck_ms, "detail": self.detail, "seen": self.seen}
+
+
+def verdicts(dump: Dict[str, Any], min_ms: int) -> List[Verdict]:
+    """Return why items wait that do so for this long at least."""
+    pools = {pool["id"]: pool for pool in dump["pools"]}
+    # Natively names need not be unique: those with a rescuer win.
+    wqs = {wq["name"]: wq for wq in sorted(dump["workqueues"], key=lambda wq: bool(wq["rescuer"]))}
+    found = [_of_pool(pool, pools, wqs, min_ms) for pool in dump["pools"]]
+    for wq in dump["workqueues"]:
+        found += [_of_pwq(pwq, wq, pools, min_ms) for pwq in wq["pwqs"]]
+    found += [_of_timer(item, min_ms) for item in dump["delayed"] or []]
+    return [verdict for verdict in found if verdict]
+
+
+def _func(thing: Dict[str, Any]) -> str:
+    """As the kernel prints a function: with its module."""
+    return f"{thing['func']} [{thing['module']}]" if thing.get("module") else thing["func"]
+
+
+def _verdict(why: str, pool: Dict[str, Any], first: Dict[str, Any], stuck: int,
+             seen: List[str], detail: Optional[str] = None) -> Verdict:
+    age = "?" if first["age_ms"] is None else first["age_ms"]
+    head = (f"stall: {why}: pool {pool['id']}, CPUs {pool['allowed']}: {_func(first)} of queue"
+            f" {first['queue'] or '?'} waits for {age} ms, none taken for {stuck} ms")
+    return Verdict(why, pool["id"], first, stuck, head, detail, seen)
+
+
+def _name(worker: Dict[str, Any]) -> str:
+    return f"{worker['comm'] or 'bh'}[{worker['pid'] or 0}]"
+
+
+def _where(worker: Dict[str, Any], pool: Optional[Dict[str, Any]] = None) -> str:
+    cpu = worker["cpu"] if worker["pid"] else (pool or {}).get("cpu")
+    return f"state {worker['task_state'] or 'R'} on CPU {cpu}"
+
+
+def _runs(worker: Dict[str, Any], pool: Optional[Dict[str, Any]] = None) -> str:
+    what = "is between two items"
+    if worker["func"]:
+        since = "?" if worker["for_ms"] is None else worker["for_ms"]
+        what = f"runs {_func(worker)} of queue {worker['queue']} for {since} ms"
+    return f"{_name(worker)} {what}, {_where(worker, pool)}{_stack(worker)}"
+
+
+def _stack(worker: Dict[str, Any]) -> str:
+    """Where a worker is, if --stack asked for that: a line of its own."""
+    return "\n    in " + " < ".join(worker["stack"][:12]) if worker["stack"] else ""
+
+
+def _picked_line(worker: Dict[str, Any]) -> str:
+    since = "?" if worker["for_ms"] is None else worker["for_ms"]
+    return f"{_name(worker)} was picked {since} ms ago and has not run, {_where(worker)}"
+
+
+def _busy(pool: Dict[str, Any]) -> List[Dict[str, Any]]:
+    return [w for w in pool["workers"] if w["state"] == "busy"]
+
+
+def _of_pool(pool: Dict[str, Any], pools: Dict[int, Any], wqs: Dict[str, Any],
+             min_ms: int) -> Optional[Verdict]:
+    items = [item for item in pool["worklist"]["items"] if item["kind"] != "cursor"]
+    stuck = pool["progress_ms"]
+    if not items or stuck is None or stuck < min_ms:
+        return None
+    first = items[0]
+    if "bh" in pool["flags"]:
+        return _judge_bh(pool, first, stuck)
+    if pool["nr_running"] and pool["nr_running"] > 0:
+        return _judge_running(pool, first, stuck)
+    if not pool["nr_idle"] and not _picked(pool):
+        return _judge_blocked(pool, first, stuck, wqs.get(first["queue"]))
+    return _judge_idle(pool, first, stuck, pools)
+
+
+def _judge_bh(pool: Dict[str, Any], first: Dict[str, Any], stuck: int) -> Verdict:
+    busy = _busy(pool)
+    if busy:
+        return _verdict("hog", pool, first, stuck, [_runs(w, pool) for w in busy])
+    if pool["online"] is False:
+        return _verdict("cpu-offline", pool, first, stuck, [])
+    return _verdict("softirq", pool, first, stuck, [],
+                    "its CPU has not come to its softirqs: somebody keeps them off")
+
+
+def _judge_running(pool: Dict[str, Any], first: Dict[str, Any], stuck: int) -> Verdict:
+    # Natively nobody knows which worker it is that counts.
+    busy = [w for w in _busy(pool) if w["counted"] or (w["counted"] is None and not w["blocked"])]
+    seen = [_runs(w) for w in busy]
+    if not busy:
+        return _verdict("lost-kick", pool, first, stuck, seen,
+                        "a worker counts as running, and none is")
+    if any(w["blocked"] for w in busy):
+        return _verdict("lost-kick", pool, first, stuck, seen,
+                        "a worker sleeps and still counts as running")
+    return _verdict("hog", pool, first, stuck, seen)
+
+
+def _judge_blocked(pool: Dict[str, Any], first: Dict[str, Any], stuck: int,
+                   wq: Optional[Dict[str, Any]]) -> Verdict:
+    seen, why, detail = [], "no-worker", None
+    if pool["manager_pid"] is not None:
+        managers = (w for w in pool["workers"] if w["pid"] == pool["manager_pid"])
+        seen += [f"{_name(w)} is to create a worker, {_where(w)}{_stack(w)}" for w in managers]
+    elif pool["online"] is False:
+        why = "cpu-offline"
+    else:
+        why, detail = "lost-kick", "no worker is idle, and none is about to create one"
+    rescuer = (wq or {}).get("rescuer")
+    if why == "no-worker" and rescuer and rescuer["func"]:
+        why = "rescuer-busy"
+        seen.append(_runs(rescuer))
+    seen += [_runs(w) for w in _busy(pool) if not rescuer or w["pid"] != rescuer["pid"]]
+    return _verdict(why, pool, first, stuck, seen, detail)
+
+
+def _picked(pool: Dict[str, Any]) -> Optional[Dict[str, Any]]:
+    """The worker that was picked last and does not know yet."""
+    by_pid = {w["pid"]: w for w in pool["workers"] if w["state"] == "kicked"}
+    order = [pool["last_kicked_pid"], *pool["kicked"], *pool["idle"]]
+    return next((by_pid[pid] for pid in order if pid in by_pid), None)
+
+
+def _judge_idle(pool: Dict[str, Any], first: Dict[str, Any], stuck: int,
+                pools: Dict[int, Any]) -> Verdict:
+    offline = pool["online"] is False
+    picked = _picked(pool)
+    if not picked:
+        # Natively a worker does not know whether it was picked.
+        why = "cpu-offline" if offline else "lost-kick"
+        return _verdict(why, pool, first, stuck, [], "workers are idle, and none was picked")
+    line = _picked_line(picked)
+    if not picked["blocked"]:
+        on_cpu = [(w, p) for p in pools.values() for w in _busy(p)
+                  if (w["on_cpu"] and w["cpu"] == picked["cpu"])
+                  or (w["pid"] is None and p["cpu"] == picked["cpu"])]
+        if on_cpu:
+            return _verdict("hog", pool, first, stuck, [_runs(*on_cpu[0]), line])
+    detail = "it has not been woken" if picked["blocked"] else (
+        "no item of this engine has its CPU: something else keeps it")
+    return _verdict("cpu-offline" if offline else "not-run", pool, first, stuck, [line], detail)
+
+
+def _of_pwq(pwq: Dict[str, Any], wq: Dict[str, Any], pools: Dict[int, Any],
+            min_ms: int) -> Optional[Verdict]:
+    items = pwq["inactive"]["items"]
+    pool = pools.get(pwq["pool"])
+    if not items or pool is None or items[0]["age_ms"] is None or items[0]["age_ms"] < min_ms:
+        return None
+    shared = [other for other in wq["pwqs"]
+              if other["nr_active"] and _shares_limit(pwq, other, wq, pools)]
+    addresses = {other["address"] for other in shared}
+    holders = [w for p in pools.values() for w in _busy(p) if w["pwq"] in addresses]
+    ages = [w["for_ms"] for w in holders]
+    for other in shared:
+        theirs = pools.get(other["pool"])
+        if theirs and theirs["worklist"]["items"]:
+            ages.append(theirs["progress_ms"])
+    stuck = min([items[0]["age_ms"], *(age for age in ages if age is not None)])
+    if stuck < min_ms:
+        return None
+    why, detail = "throttled", None
+    if not wq["max_active"]:
+        why = "frozen"
+    elif pwq["plugged"]:
+        why = "plugged"
+    elif _has_slot(pwq, wq, pool):
+        why, detail = "lost-kick", "max_active has a free slot, and nobody was let in"
+    return _verdict(why, pool, items[0], stuck, [_runs(w) for w in holders], detail)
+
+
+def _node(pool: Optional[Dict[str, Any]]) -> Optional[int]:
+    return pool["node"] if pool and pool["node"] >= 0 else None
+
+
+def _shares_limit(pwq: Dict[str, Any], other: Dict[str, Any], wq: Dict[str, Any],
+                  pools: Dict[int, Any]) -> bool:
+    """Whether an item of the other one takes what an item of this one waits for."""
+    if other["address"] == pwq["address"] or pwq["plugged"]:
+        return True
+    return bool(wq["nodes"]) and (
+        _node(pools.get(other["pool"])) == _node(pools.get(pwq["pool"])))
+
+
+def _has_slot(pwq: Dict[str, Any], wq: Dict[str, Any], pool: Dict[str, Any]) -> bool:
+    for node in wq["nodes"]:
+        if node["node"] == _node(pool):
+            return node["nr"] < node["max"]
+    return pwq["nr_active"] < wq["max_active"]
+
+
+def _of_timer(item: Dict[str, Any], min_ms: int) -> Optional[Verdict]:
+    """A delay that is over, on a CPU whose timers do not run; the module has no list of these."""
+    late = -item["due_ms"]
+    if late < max(min_ms, 1) or not item["offline"]:
+        return None
+    head = (f"stall: cpu-offline: timer of CPU {item['cpu']}: {_func(item)} of queue"
+            f" {item['queue'] or '?'} is due for {late} ms and is not queued")
+    first = {"queue": item["queue"], "func": item["func"], "age_ms": None}
+    return Verdict("cpu-offline", None, first, late, head,
+                   "its CPU is offline, and its timers stand still", [])
