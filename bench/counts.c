@@ -51,15 +51,17 @@ static void bench_count_pool(struct bench_pool_counts *sum, const struct cmwq2_p
 	}
 }
 
-static bool bench_was_counted(const struct bench_slot *slot, unsigned int before, int id)
+static bool bench_was_counted(const struct bench_slot *slot, int before, int id)
 {
 	struct cmwq2_pool_stats other;
-	unsigned int i;
+	int cpu;
 
-	for (i = 0; i < before; i++)
-		if (!cmwq2_pool_stats(slot->wq.cmwq2, slot->items[i].cpu, &other) &&
-		    other.id == id)
+	for_each_possible_cpu(cpu) {
+		if (cpu == before)
+			break;
+		if (!cmwq2_pool_stats(slot->wq.cmwq2, cpu, &other) && other.id == id)
 			return true;
+	}
 	return false;
 }
 
@@ -68,26 +70,23 @@ static bool bench_was_counted(const struct bench_slot *slot, unsigned int before
  * @slot: whose queue it is
  * @sum: filled in
  *
- * The first items have all the CPUs that any has. CPUs may share a pool, which
- * is then counted once.
+ * Of all CPUs: a workload may queue from wherever its thread is. CPUs may share
+ * a pool, which is then counted once.
  */
 void bench_count(const struct bench_slot *slot, struct bench_pool_counts *sum)
 {
 	struct cmwq2_pool_stats pool;
 	struct cmwq2_lock_stats lock;
-	unsigned int i;
+	int cpu;
 
 	memset(sum, 0, sizeof(*sum));
 	if (!slot->cfg->workload->has_queue)
 		return;
-	for (i = 0; i < min(slot->nr_items, num_possible_cpus()); i++) {
-		int cpu = slot->items[i].cpu;
-
+	for_each_possible_cpu(cpu)
 		if (!cmwq2_pool_stats(slot->wq.cmwq2, cpu, &pool) &&
 		    !cmwq2_lock_stats(slot->wq.cmwq2, cpu, &lock) &&
-		    !bench_was_counted(slot, i, pool.id))
+		    !bench_was_counted(slot, cpu, pool.id))
 			bench_count_pool(sum, &pool, &lock);
-	}
 }
 
 /**
