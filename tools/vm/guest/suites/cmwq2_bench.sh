@@ -19,7 +19,10 @@ flaws() {
 	/^figures=/ { nr = split(substr($0, 9), figures, ",") }
 	/^engine=/ {
 		seen++
-		for (f = 1; f <= nr; f++) { want(figures[f]); want(figures[f] "_min"); if (names[1] == "native") want(figures[f] "_to_native") }
+		for (f = 1; f <= nr; f++) {
+			want(figures[f]); want(figures[f] "_min")
+			if (names[1] == "native") want(figures[f] "_to_native")
+		}
 	}
 	/^round=/ { samples++; for (f = 1; f <= nr; f++) want(figures[f]) }
 	END {
