@@ -197,6 +197,7 @@ static int bench_rescue_queues(struct bench_rescue *r, u32 nr_others)
 static int bench_rescue_setup(struct bench_run *run)
 {
 	struct bench_rescue *r = kvzalloc(sizeof(*r), GFP_KERNEL);
+	int ret;
 
 	run->priv = r;
 	if (!r)
@@ -215,7 +216,9 @@ static int bench_rescue_setup(struct bench_run *run)
 	r->foreign = bench_rescue_items(r, run->cfg.foreign, bench_foreign_fn);
 	if (!r->own || !r->foreign)
 		return -ENOMEM;
-	return bench_rescue_queues(r, bench_rescue_nr_others(&run->cfg));
+	ret = bench_rescue_queues(r, bench_rescue_nr_others(&run->cfg));
+	/* The thread of a rescuer is not made for whom a signal waits. */
+	return ret && signal_pending(current) ? -EINTR : ret;
 }
 
 static void bench_rescue_teardown(struct bench_run *run)
