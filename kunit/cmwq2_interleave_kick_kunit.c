@@ -14,7 +14,7 @@ KUNIT_ARRAY_PARAM_DESC(kick, tw_kicks, name);
  */
 static void kick_twice(struct kunit *test)
 {
-	struct tw_kick *k = tw_kick_env(test, 0);
+	struct tw_kick *k = tw_kick_env(test, 0, 0);
 	struct tw_stage *s = k->s;
 	bool other = tw_mode(s->env)->claim->busy;
 	struct tw_item *second = tw_item(s->env, tw_fn_nop);
@@ -44,7 +44,7 @@ static void kick_twice(struct kunit *test)
 /* What the worker was kicked for is cancelled. */
 static void kick_for_nothing(struct kunit *test)
 {
-	struct tw_kick *k = tw_kick_env(test, 0);
+	struct tw_kick *k = tw_kick_env(test, 0, 0);
 	struct tw_stage *s = k->s;
 	struct tw_item *after = tw_item(s->env, tw_fn_nop);
 	unsigned int i;

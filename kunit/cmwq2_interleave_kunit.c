@@ -23,7 +23,7 @@ KUNIT_ARRAY_PARAM_DESC(kick, tw_kicks, name);
  */
 static void cull_direct(struct kunit *test)
 {
-	struct tw_kick *k = tw_kick_env(test, 0);
+	struct tw_kick *k = tw_kick_env(test, 0, 0);
 	struct tw_stage *s = k->s;
 	/* Under leave_idle the kicked one is none of the two that must be left. */
 	int left = tw_mode(s->env)->claim->busy ? 3 : 2;
@@ -54,7 +54,7 @@ static struct tw_kick *kick_env_in(struct kunit *test, bool unbound)
 		kunit_skip(test, unbound ?
 			   "for unbound pools: in bound ones see cull_behind_runner" :
 			   "for bound pools: in unbound ones see cull_steals");
-	return tw_kick_env(test, 0);
+	return tw_kick_env(test, 0, 0);
 }
 
 static void fn_gate_and_spin(struct tw_item *it)

@@ -325,12 +325,15 @@ struct tw_wq *tw_stage_wq(struct tw_stage *s, unsigned int flags)
  * @test: case with a struct tw_mode for parameter, or none
  * @flags: of the queue, beyond those for its kind
  * @unbound: kind of its pool
+ * @cpu: 0, or 1 if its CPU is to be taken offline
  *
+ * Time is kept by the first CPU where ticks are periodic, and stands still while somebody
+ * is held there with interrupts off: nobody grows old enough to be culled then.
  * No worker is culled unless the test says so, and none is taken for a hog.
  *
  * Return: the stage.
  */
-struct tw_stage *tw_stage(struct kunit *test, unsigned int flags, bool unbound)
+struct tw_stage *tw_stage(struct kunit *test, unsigned int flags, bool unbound, int cpu)
 {
 	struct tw_env *e = tw_env_cmwq2(test);
 	struct tw_stage *s = tw_zalloc(e, sizeof(*s));
@@ -340,8 +343,8 @@ struct tw_stage *tw_stage(struct kunit *test, unsigned int flags, bool unbound)
 		kunit_skip(test, "one CPU: nobody is left to drive what is held");
 	s->env = e;
 	s->unbound = unbound;
-	s->hand_cpu = tw_cpu(0);
-	s->cpu = tw_cpu(1);
+	s->hand_cpu = tw_cpu(!cpu);
+	s->cpu = tw_cpu(cpu);
 	s->rounds = interleave_rounds;
 	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, tw_move_back, NULL), 0);
 	tw_move(e, s->cpu);
@@ -489,7 +492,7 @@ bool tw_is_dying(struct tw_stage *s, struct cmwq2_worker *worker)
 	return !alive;
 }
 
-struct tw_kick *tw_kick_env(struct kunit *test, unsigned int flags)
+struct tw_kick *tw_kick_env(struct kunit *test, unsigned int flags, int cpu)
 {
 	const struct tw_mode *m = test->param_value;
 	struct tw_stage *s;
@@ -498,7 +501,7 @@ struct tw_kick *tw_kick_env(struct kunit *test, unsigned int flags)
 	if (m->window == TW_PICKED && !m->enqueue)
 		kunit_skip(test,
 			   "a queueing's kick wakes under the lock: nobody comes between pick and wakeup");
-	s = tw_stage(test, flags, m->unbound);
+	s = tw_stage(test, flags, m->unbound, cpu);
 	k = tw_zalloc(s->env, sizeof(*k));
 	k->s = s;
 	k->hold = tw_hold(s->env, m->window == TW_PICKED ? CMWQ2_POINT_PICKED :

@@ -167,7 +167,7 @@ void tw_let_go(struct tw_hold *h);
 bool tw_caught(struct tw_hold *h);
 
 /* the stage */
-struct tw_stage *tw_stage(struct kunit *test, unsigned int flags, bool unbound);
+struct tw_stage *tw_stage(struct kunit *test, unsigned int flags, bool unbound, int cpu);
 struct tw_wq *tw_stage_wq(struct tw_stage *s, unsigned int flags);
 struct cmwq2_pool *tw_pool_of(struct tw_wq *w, int cpu);
 void tw_move(struct tw_env *e, int cpu);
@@ -205,7 +205,7 @@ struct tw_kick {
 	int			runs;
 };
 
-struct tw_kick *tw_kick_env(struct kunit *test, unsigned int flags);
+struct tw_kick *tw_kick_env(struct kunit *test, unsigned int flags, int cpu);
 void tw_kick_and_hold(struct tw_kick *k);
 void tw_kick_arrives(struct tw_kick *k);
 void tw_kick_is_done(struct tw_kick *k);
