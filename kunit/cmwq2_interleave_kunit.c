@@ -51,7 +51,7 @@ static struct tw_kick *kick_env_in(struct kunit *test, bool unbound)
 	const struct tw_mode *m = test->param_value;
 
 	if (m->unbound != unbound)
-		kunit_skip(test, unbound ?
+		kunit_skip(test, "%s", unbound ?
 			   "for unbound pools: in bound ones see cull_behind_runner" :
 			   "for bound pools: in unbound ones see cull_steals");
 	return tw_kick_env(test, 0, 0);
