@@ -29,7 +29,7 @@ static enum cmwq2_point before_sleep(void)
 
 static struct tw_stage *hook_stage(struct kunit *test)
 {
-	struct tw_stage *s = tw_stage(test, 0, false, 0);
+	struct tw_stage *s = tw_stage(test, 0, false, 1);
 
 	if (hook_is("timer"))
 		kunit_skip(test, "hook=timer: nothing tells of a worker that sleeps");
@@ -406,7 +406,7 @@ static void gated_end(struct tw_item *it)
  */
 static void flush_between_pools(struct kunit *test)
 {
-	struct tw_stage *s = tw_stage(test, 0, false, 0);
+	struct tw_stage *s = tw_stage(test, 0, false, 1);
 	struct tw_hold *coloring = tw_hold(s->env, CMWQ2_POINT_COLORING,
 					   cmwq2_cpu_pool(s->hand_cpu, false));
 	struct tw_item *first = tw_gated(s->env, NULL), *second = tw_gated(s->env, NULL);
@@ -438,7 +438,7 @@ static void flush_between_pools(struct kunit *test)
 /* The first flusher's color is gone, and another flush comes before it hands on. */
 static void flush_before_handing_on(struct kunit *test)
 {
-	struct tw_stage *s = tw_stage(test, 0, false, 0);
+	struct tw_stage *s = tw_stage(test, 0, false, 1);
 	struct tw_hold *flushed = tw_hold(s->env, CMWQ2_POINT_FLUSHED, NULL);
 	struct tw_item *it = tw_gated(s->env, NULL), *next = tw_gated(s->env, NULL);
 	unsigned int i;
@@ -471,7 +471,7 @@ static void flush_before_handing_on(struct kunit *test)
  */
 static void cancel_while_queueing(struct kunit *test)
 {
-	struct tw_stage *s = tw_stage(test, 0, false, 0);
+	struct tw_stage *s = tw_stage(test, 0, false, 1);
 	struct tw_hold *queue = tw_hold(s->env, CMWQ2_POINT_QUEUE, NULL);
 	struct tw_hold *busy = tw_hold(s->env, CMWQ2_POINT_GRAB_BUSY, NULL);
 	struct tw_item *it = tw_item(s->env, tw_fn_nop);
@@ -505,7 +505,7 @@ static void hand_cancel(void *arg)
 /* A cancel holds PENDING: a queueing finds the item pending, another cancel waits. */
 static void queue_and_cancel_while_grabbed(struct kunit *test)
 {
-	struct tw_stage *s = tw_stage(test, 0, false, 0);
+	struct tw_stage *s = tw_stage(test, 0, false, 1);
 	struct tw_hold *grabbed = tw_hold(s->env, CMWQ2_POINT_GRABBED, NULL);
 	struct tw_hold *busy = tw_hold(s->env, CMWQ2_POINT_GRAB_BUSY, NULL);
 	struct tw_item *it = tw_item(s->env, tw_fn_nop);
@@ -542,7 +542,7 @@ static void hand_destroy(void *arg)
  */
 static void rescuer_comes_too_late(struct kunit *test)
 {
-	struct tw_stage *s = tw_stage(test, 0, false, 0);
+	struct tw_stage *s = tw_stage(test, 0, false, 1);
 	struct tw_hold *rescue = tw_hold(s->env, CMWQ2_POINT_RESCUE, s->pool);
 	struct tw_wq *w = tw_alloc(s->env, TW_PERCPU | TW_MEM_RECLAIM, 0);
 	struct tw_item *it = tw_item(s->env, tw_fn_nop);

@@ -92,7 +92,7 @@ static struct tw_stage *points_stage(struct kunit *test)
 
 	/* Not a mode. */
 	test->param_value = NULL;
-	s = tw_stage(test, 0, false, 0);
+	s = tw_stage(test, 0, false, 1);
 	test->param_value = param;
 	return s;
 }
