@@ -89,8 +89,8 @@ def _model() -> list:
     texts = []
     for fault in MODEL_FAULTS:
         MODEL.unlink(missing_ok=True)
-        done = subprocess.run([sys.executable, "-B", HERE / "vm", "model"], env={**os.environ, "FAULT": fault},
-                              check=False)
+        done = subprocess.run([sys.executable, "-B", HERE / "vm", "model"], check=False,
+                              env={**os.environ, "FAULT": fault, "WRITE": ""})
         if not MODEL.exists():
             raise Problem(f"make model FAULT={fault} left no {shown(MODEL)} (status {done.returncode})",
                           done.returncode or EXIT_FAILED)
