@@ -47,7 +47,7 @@ def _bench(timings: dict) -> dict:
     files = modules.build(target)
     timings["uml_provided"] = round(time.monotonic() - start, 1)
     start = time.monotonic()
-    run = guest.run_job(target, "bench", "demo-uml", files, {"BENCH_CONFIG": BENCH})
+    run = guest.run_job(target, "bench", "demo-uml", files, {"BENCH_CONFIG": BENCH}, limit=240)
     timings["uml_run"] = round(time.monotonic() - start, 1)
     if not run.outcome.passed:
         raise Problem(f"the benchmark: {run.outcome} (log: {shown(run.console)})", run.outcome.status)
