@@ -141,7 +141,7 @@ numbers() {
 
 wrong_for() { # wrong_for FILE: one value on each line
 	case $1 in
-	*/run | */reset) words | grep -v '^[yYtT1oO]'; return ;;
+	*/run | */reset | */abort) words | grep -v '^[yYtT1oO]'; return ;;
 	*/cpumask) printf '%s\n' 0 00 g 8000000000000000 "$F" -1 1,x ;;
 	*/max_active) printf '%s\n' 0 -1 2049 2147483648 ;;
 	*/nice) printf '%s\n' -21 20 4294967295 ;;
