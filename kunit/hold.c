@@ -370,13 +370,13 @@ struct tw_stage *tw_stage(struct kunit *test, unsigned int flags, bool unbound, 
 }
 
 /* Whoever sleeps in the main loop is neither on its way there nor kicked. */
-static bool tw_all_asleep(struct tw_stage *s)
+bool tw_all_asleep(struct cmwq2_pool *pool)
 {
 	struct cmwq2_worker *worker;
 	bool asleep = true;
 
 	mutex_lock(&cmwq2_attach_mutex);
-	list_for_each_entry(worker, &s->pool->workers, node)
+	list_for_each_entry(worker, &pool->workers, node)
 		asleep &= READ_ONCE(worker->task->__state) == TASK_IDLE;
 	mutex_unlock(&cmwq2_attach_mutex);
 	return asleep;
@@ -398,7 +398,7 @@ void tw_no_safety_net(struct tw_stage *s)
 void tw_at_rest(struct tw_stage *s)
 {
 	tw_hand_wait(s);
-	TW_SOON(s->env, tw_pool_idle(s->w, s->cpu) && tw_all_asleep(s), "the pool to be at rest");
+	TW_SOON(s->env, tw_pool_idle(s->w, s->cpu) && tw_all_asleep(s->pool), "the pool to be at rest");
 	tw_no_safety_net(s);
 }
 

@@ -169,6 +169,7 @@ bool tw_caught(struct tw_hold *h);
 /* the stage */
 struct tw_stage *tw_stage(struct kunit *test, unsigned int flags, bool unbound, int cpu);
 struct tw_wq *tw_stage_wq(struct tw_stage *s, unsigned int flags);
+bool tw_all_asleep(struct cmwq2_pool *pool);
 struct cmwq2_pool *tw_pool_of(struct tw_wq *w, int cpu);
 void tw_move(struct tw_env *e, int cpu);
 void tw_hand_queues(struct tw_stage *s, struct tw_item *it);
