@@ -398,7 +398,8 @@ void tw_no_safety_net(struct tw_stage *s)
 void tw_at_rest(struct tw_stage *s)
 {
 	tw_hand_wait(s);
-	TW_SOON(s->env, tw_pool_idle(s->w, s->cpu) && tw_all_asleep(s->pool), "the pool to be at rest");
+	TW_SOON(s->env, tw_pool_idle(s->w, s->cpu) && tw_all_asleep(s->pool),
+		"the pool to be at rest");
 	tw_no_safety_net(s);
 }
 
