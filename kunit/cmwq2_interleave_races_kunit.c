@@ -452,7 +452,9 @@ static void flush_before_handing_on(struct kunit *test)
 		tw_arm(flushed);
 		tw_hand_does(s, hand_flush, s);
 		TW_SOON(s->env, READ_ONCE(((struct cmwq2_wq *)s->w->wq)->first_flusher),
-			"the first flush to wait");
+			"the first flush to begin");
+		/* Until it has been to all pools there may be nothing left to wait for. */
+		tw_wait_blocked(s->hand->thread);
 		gated_end(it);
 		tw_wait_held(flushed, "the first flusher to be woken");
 		gated_start(s->w, s->cpu, next);
