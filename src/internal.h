@@ -638,6 +638,7 @@ void cmwq2_hotplug_exit(void);
 /* policy.c: what switches at run time */
 void cmwq2_policy_pool_init(struct cmwq2_pool *pool);
 void cmwq2_policy_close(void);
+int cmwq2_parse_flag(const char *name, const char *value, bool *on);
 enum cmwq2_affn_scope cmwq2_default_affn_scope(void);
 unsigned int cmwq2_cache_shard_size(void);
 unsigned long cmwq2_idle_timeout(void);

@@ -415,24 +415,26 @@ EXPORT_SYMBOL_GPL(cmwq2_wq_latency);
 /**
  * cmwq2_pool_latency - histograms of the pool behind a queue on a CPU
  * @wq: workqueue
- * @cpu: possible CPU
+ * @cpu: CPU
  * @sum: filled in; of all queues that use the pool or did
  *
  * Context: any but NMI.
- * Return: the pool's number.
+ * Return: the pool's number, or -EINVAL for a CPU that does not exist.
  */
 int cmwq2_pool_latency(struct cmwq2_wq *wq, int cpu, struct cmwq2_latency *sum)
 {
-	struct cmwq2_pool *pool;
-	int id;
+	struct cmwq2_pwq *pwq;
+	int ret = -EINVAL;
 
 	memset(sum, 0, sizeof(*sum));
 	rcu_read_lock();
-	pool = rcu_dereference(*per_cpu_ptr(wq->cpu_pwq, cpu))->pool;
-	cmwq2_latency_read(pool, &pool->latency, sum);
-	id = pool->id;
+	pwq = cmwq2_cpu_pwq(wq, cpu);
+	if (pwq) {
+		cmwq2_latency_read(pwq->pool, &pwq->pool->latency, sum);
+		ret = pwq->pool->id;
+	}
 	rcu_read_unlock();
-	return id;
+	return ret;
 }
 EXPORT_SYMBOL_GPL(cmwq2_pool_latency);
 
@@ -525,12 +527,7 @@ static int cmwq2_latency_param_set(const char *value, const struct kernel_param 
 {
 	bool on;
 
-	/* Which looks at the first character only. */
-	if (strcspn(value, "\n") != 1 || kstrtobool(value, &on)) {
-		pr_err("latency=%*pE: allowed: Y or N\n", cmwq2_shown(value), value);
-		return -EINVAL;
-	}
-	return cmwq2_latency_set(on);
+	return cmwq2_parse_flag("latency", value, &on) ?: cmwq2_latency_set(on);
 }
 
 static const struct kernel_param_ops cmwq2_latency_param_ops = {

@@ -311,14 +311,11 @@ const struct file_operations cmwq2_lock_stat_fops = {
 static int cmwq2_lock_stat_param_set(const char *value, const struct kernel_param *kp)
 {
 	bool on;
+	int ret = cmwq2_parse_flag("lock_stat", value, &on);
 
-	/* kstrtobool() looks at the first character only. */
-	if (strcspn(value, "\n") != 1 || kstrtobool(value, &on)) {
-		pr_err("lock_stat=%*pE: allowed: Y or N\n", cmwq2_shown(value), value);
-		return -EINVAL;
-	}
-	cmwq2_lock_stat_set(on);
-	return 0;
+	if (!ret)
+		cmwq2_lock_stat_set(on);
+	return ret;
 }
 
 static int cmwq2_lock_stat_param_get(char *buffer, const struct kernel_param *kp)

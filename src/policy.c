@@ -277,17 +277,31 @@ static const char *cmwq2_get_shards(struct cmwq2_policy *policy)
 	return cmwq2_get_number(policy);
 }
 
+/**
+ * cmwq2_parse_flag - read the value of a parameter that is on or off
+ * @name: the parameter's name
+ * @value: as written to it
+ * @on: what it says
+ *
+ * Return: 0 or -EINVAL with a message.
+ */
+int cmwq2_parse_flag(const char *name, const char *value, bool *on)
+{
+	/* kstrtobool() looks at the first character only. */
+	if (strcspn(value, "\n") == 1 && !kstrtobool(value, on))
+		return 0;
+	pr_err("%s=%*pE: allowed: Y or N\n", name, cmwq2_shown(value), value);
+	return -EINVAL;
+}
+
 static int cmwq2_set_flag(struct cmwq2_policy *policy, const char *value)
 {
 	bool on;
+	int ret = cmwq2_parse_flag(policy->name, value, &on);
 
-	/* Which looks at the first character only. */
-	if (strcspn(value, "\n") != 1 || kstrtobool(value, &on)) {
-		pr_err("%s=%*pE: allowed: Y or N\n", policy->name, cmwq2_shown(value), value);
-		return -EINVAL;
-	}
-	WRITE_ONCE(*policy->flag, on);
-	return 0;
+	if (!ret)
+		WRITE_ONCE(*policy->flag, on);
+	return ret;
 }
 
 static const char *cmwq2_get_flag(struct cmwq2_policy *policy)

@@ -358,7 +358,6 @@ static void cmwq2_scan_timeout(struct timer_list *timer)
 	struct cmwq2_pool *pool = container_of(timer, struct cmwq2_pool, scan_timer);
 	CMWQ2_DEFINE_WAKE_LIST(wl);
 
-	rcu_read_lock();
 	cmwq2_pool_lock_irq(pool);
 	if (!list_empty(&pool->worklist)) {
 		unsigned long *counter = cmwq2_scan(pool);
@@ -367,9 +366,7 @@ static void cmwq2_scan_timeout(struct timer_list *timer)
 			(*counter)++;
 		mod_timer(timer, jiffies + 1);
 	}
-	cmwq2_pool_unlock_irq(pool);
-	cmwq2_wake_up(&wl);
-	rcu_read_unlock();
+	cmwq2_unlock_irq_wake(pool, &wl);
 }
 
 /**

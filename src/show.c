@@ -296,11 +296,11 @@ static void cmwq2_out_all(struct cmwq2_out *out, unsigned int flags, bool pools)
 	list_for_each_entry_rcu(wq, &cmwq2_workqueues, list)
 		if ((READ_ONCE(wq->flags) & flags) == flags)
 			cmwq2_show_wq(out, wq);
-	if (pools)
+	if (pools) {
 		xa_for_each(&cmwq2_pools, id, pool)
 			cmwq2_out_pool(out, pool, false);
-	if (pools)
 		cmwq2_out_stalls(out, CMWQ2_STALL_MS);
+	}
 	rcu_read_unlock();
 	cmwq2_out_end(out);
 }
