@@ -93,26 +93,12 @@ static void scope_names(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, cmwq2_parse_affn_scope(""), -EINVAL);
 }
 
-static void attrs_free(void *attrs)
-{
-	cmwq2_free_workqueue_attrs(attrs);
-}
-
-static struct cmwq2_attrs *attrs_alloc(struct kunit *test)
-{
-	struct cmwq2_attrs *attrs = cmwq2_alloc_workqueue_attrs();
-
-	KUNIT_ASSERT_NOT_NULL(test, attrs);
-	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, attrs_free, attrs), 0);
-	return attrs;
-}
-
 static void attrs_refuse_bad_input(struct kunit *test)
 {
 	struct tw_env *e = tw_env_cmwq2(test);
 	struct tw_wq *percpu = tw_alloc(e, TW_PERCPU, 0);
 	struct tw_wq *w = tw_alloc(e, TW_UNBOUND, 0);
-	struct cmwq2_attrs *attrs = attrs_alloc(test);
+	struct cmwq2_attrs *attrs = tw_attrs(test);
 
 	KUNIT_EXPECT_EQ(test, cmwq2_apply_workqueue_attrs(percpu->wq, attrs), -EINVAL);
 	attrs->affn_scope = CMWQ2_AFFN_NR;
@@ -125,7 +111,7 @@ static void every_scope_works(struct kunit *test)
 {
 	struct tw_env *e = tw_env_cmwq2(test);
 	struct tw_wq *w = tw_alloc(e, TW_UNBOUND, 0);
-	struct cmwq2_attrs *attrs = attrs_alloc(test);
+	struct cmwq2_attrs *attrs = tw_attrs(test);
 	struct tw_item *it = tw_item(e, tw_fn_nop);
 	int scope, strict, cpu, runs = 0;
 
@@ -151,7 +137,7 @@ static void scope_decides_on_pools(struct kunit *test)
 {
 	struct tw_env *e = tw_env_cmwq2(test);
 	struct tw_wq *w = tw_alloc(e, TW_UNBOUND, 0);
-	struct cmwq2_attrs *attrs = attrs_alloc(test);
+	struct cmwq2_attrs *attrs = tw_attrs(test);
 	int a = tw_cpu(0), b = tw_cpu(1);
 
 	if (num_online_cpus() < 2)
@@ -173,7 +159,7 @@ static void equal_attrs_share_pools(struct kunit *test)
 	struct tw_wq *p = tw_alloc(e, TW_PERCPU, 0);
 	struct tw_wq *q = tw_alloc(e, TW_PERCPU | TW_MEM_RECLAIM, 1);
 	struct tw_wq *high = tw_alloc(e, TW_PERCPU | TW_HIGHPRI, 0);
-	struct cmwq2_attrs *attrs = attrs_alloc(test);
+	struct cmwq2_attrs *attrs = tw_attrs(test);
 	int cpu;
 
 	for_each_online_cpu(cpu) {
@@ -220,7 +206,7 @@ static void nice_and_cpumask_are_kept(struct kunit *test)
 {
 	struct tw_env *e = tw_env_cmwq2(test);
 	struct tw_wq *w = tw_alloc(e, TW_UNBOUND, 0);
-	struct cmwq2_attrs *attrs = attrs_alloc(test);
+	struct cmwq2_attrs *attrs = tw_attrs(test);
 	struct tw_item *it = tw_item(e, fn_note_nice);
 	int cpu, only;
 
@@ -262,7 +248,7 @@ static void attrs_change_under_load(struct kunit *test)
 	struct tw_thread *t;
 	int i, rounds = 0;
 
-	t = tw_thread(e, tw_cpu(1), thread_change_scope, w, NULL, attrs_alloc(test));
+	t = tw_thread(e, tw_cpu(1), thread_change_scope, w, NULL, tw_attrs(test));
 	for (i = 0; i < ARRAY_SIZE(items); i++)
 		items[i] = tw_item(e, tw_fn_nop);
 	tw_thread_start(t);

@@ -221,18 +221,13 @@ static void drain_refuses_other_queues_item(struct kunit *test)
 	tw_join(t, "the drain");
 }
 
-static void thread_destroy(struct tw_thread *t)
-{
-	tw_destroy(t->wq);
-}
-
 static void destroy_refuses_outsider(struct kunit *test)
 {
 	struct tw_env *e = tw_env_cmwq2(test);
 	struct tw_wq *w = tw_alloc(e, TW_PERCPU, 0);
 	struct tw_item *blocker = tw_gated(e, NULL);
 	struct tw_item *it = tw_item(e, tw_fn_nop);
-	struct tw_thread *t = tw_thread(e, TW_ANY_CPU, thread_destroy, w, NULL, NULL);
+	struct tw_thread *t = tw_thread(e, TW_ANY_CPU, tw_thread_destroy, w, NULL, NULL);
 
 	tw_queue(w, blocker);
 	tw_wait_started(blocker, "the blocker");

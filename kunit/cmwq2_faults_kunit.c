@@ -343,20 +343,6 @@ static void alloc_attrs_fails(struct kunit *test)
 	KUNIT_EXPECT_GT(test, fail_each(f), 0);
 }
 
-static void attrs_free(void *attrs)
-{
-	cmwq2_free_workqueue_attrs(attrs);
-}
-
-static struct cmwq2_attrs *attrs_alloc(struct kunit *test)
-{
-	struct cmwq2_attrs *attrs = cmwq2_alloc_workqueue_attrs();
-
-	KUNIT_ASSERT_NOT_NULL(test, attrs);
-	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, attrs_free, attrs), 0);
-	return attrs;
-}
-
 #define OLD_NICE	19
 
 static void fn_note_nice(struct tw_item *it)
@@ -411,7 +397,7 @@ static void apply_attrs_with_scope(struct kunit *test, enum cmwq2_affn_scope sco
 	f->w = tw_alloc(f->e, TW_UNBOUND, 0);
 	f->it = tw_item(f->e, fn_note_nice);
 	f->ids = tw_zalloc(f->e, nr_cpu_ids * sizeof(*f->ids));
-	f->attrs = attrs_alloc(test);
+	f->attrs = tw_attrs(test);
 	f->attrs->affn_scope = scope;
 	undo_apply_attrs(f);
 
@@ -530,7 +516,7 @@ static struct faulty *faulty_for_all(struct kunit *test)
 	tw_policy(f->e, "default_affinity_scope", "cpu");
 	f->w = tw_alloc(f->e, TW_UNBOUND, 0);
 	f->ids = tw_zalloc(f->e, nr_cpu_ids * sizeof(*f->ids));
-	f->attrs = attrs_alloc(test);
+	f->attrs = tw_attrs(test);
 	renew_pools(f);
 	return f;
 }

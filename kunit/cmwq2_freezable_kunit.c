@@ -31,17 +31,11 @@ static const struct freeze_kind {
 
 KUNIT_ARRAY_PARAM_DESC(kind, freeze_kinds, name);
 
-static void thaw(void *unused)
-{
-	cmwq2_thaw_workqueues();
-}
-
-/* Before its environment goes, a test must have thawed: queues are drained there. */
 static struct tw_env *freeze_env(struct kunit *test)
 {
 	struct tw_env *e = tw_env_cmwq2(test);
 
-	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, thaw, NULL), 0);
+	tw_thaw_at_end(test);
 	return e;
 }
 

@@ -44,11 +44,6 @@ static void kick_against_destroy(struct kunit *test)
 	tw_kick_is_done(k);
 }
 
-static void thaw(void *unused)
-{
-	cmwq2_thaw_workqueues();
-}
-
 /*
  * The freezer comes between the kick and the worker. The item was started, as
  * far as the freezer is concerned, and is waited for; what comes later waits.
@@ -60,7 +55,7 @@ static void kick_against_freeze(struct kunit *test)
 	struct tw_item *late = tw_item(s->env, tw_fn_nop);
 	unsigned int i;
 
-	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, thaw, NULL), 0);
+	tw_thaw_at_end(test);
 	for (i = 0; i < s->rounds; i++) {
 		tw_make_idle(s, 2);
 		tw_kick_and_hold(k);

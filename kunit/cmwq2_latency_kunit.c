@@ -406,10 +406,9 @@ static void counts_outlive_pwqs(struct kunit *test)
 {
 	struct tw_env *e = latency_env(test);
 	struct tw_wq *w = tw_alloc(e, TW_UNBOUND, 0);
-	struct cmwq2_attrs *attrs = cmwq2_alloc_workqueue_attrs();
+	struct cmwq2_attrs *attrs = tw_attrs(test);
 	int round, ret = 0;
 
-	KUNIT_ASSERT_NOT_NULL(test, attrs);
 	cpumask_copy(attrs->cpumask, cpu_possible_mask);
 	for (round = 1; round <= 3 && !ret; round++) {
 		queue_and_wait(w, NR_ITEMS);
@@ -420,7 +419,6 @@ static void counts_outlive_pwqs(struct kunit *test)
 		cmwq2_fault_on_purpose(false);
 		expect_counts(w, 0, round * NR_ITEMS);
 	}
-	cmwq2_free_workqueue_attrs(attrs);
 	KUNIT_EXPECT_EQ(test, ret, 0);
 }
 

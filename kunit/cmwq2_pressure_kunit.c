@@ -388,20 +388,6 @@ static void destroy_in_rescue(struct kunit *test)
 	tw_feed(c);
 }
 
-static void attrs_free(void *attrs)
-{
-	cmwq2_free_workqueue_attrs(attrs);
-}
-
-static struct cmwq2_attrs *attrs_alloc(struct kunit *test)
-{
-	struct cmwq2_attrs *attrs = cmwq2_alloc_workqueue_attrs();
-
-	KUNIT_ASSERT_NOT_NULL(test, attrs);
-	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, attrs_free, attrs), 0);
-	return attrs;
-}
-
 /*
  * The queue gets other pwqs while its rescuer sleeps in an item of an old one.
  * What is there runs there, by the rescuer; what comes runs in the new pool.
@@ -410,7 +396,7 @@ static void attrs_in_rescue(struct kunit *test)
 {
 	struct tw_env *e = rescue_env(test);
 	struct tw_wq *w = tw_alloc(e, TW_UNBOUND | TW_MEM_RECLAIM, 0);
-	struct cmwq2_attrs *attrs = attrs_alloc(test);
+	struct cmwq2_attrs *attrs = tw_attrs(test);
 	struct tw_item *old[NR_ITEMS], *new[NR_ITEMS], *blocker = tw_gated(e, NULL);
 	struct tw_starved *c = tw_starve(e, TW_UNBOUND);
 	int pool = tw_stats(w, c->cpu).id;
@@ -659,7 +645,7 @@ static void new_pools_fail(struct kunit *test)
 {
 	struct tw_env *e = tw_env_cmwq2(test);
 	struct tw_wq *w = tw_alloc(e, TW_UNBOUND, 0);
-	struct cmwq2_attrs *attrs = attrs_alloc(test);
+	struct cmwq2_attrs *attrs = tw_attrs(test);
 	struct tw_item *it = tw_item(e, tw_fn_nop);
 	int pool = tw_stats(w, tw_cpu(0)).id;
 

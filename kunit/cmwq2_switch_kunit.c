@@ -7,19 +7,11 @@
 #include <linux/module.h>
 #include <linux/sched.h>
 
-#include "check.h"
+#include "hold.h"
 
 static int switch_times = 1000;
 module_param(switch_times, int, 0444);
 MODULE_PARM_DESC(switch_times, "policy switches of cmwq2_switch in each case (default 1000)");
-
-static const char * const switch_claims[] = {
-	"none", "kicked_list", "kicked_first", "leave_idle", "kicked_flag",
-};
-
-static const char * const switch_wakes[] = {
-	"locked", "enqueue", "process", "deferred", "everywhere",
-};
 
 #define NR_LANES	3
 #define NR_IN_FLIGHT	16
@@ -93,20 +85,16 @@ static void lane_end(struct kunit *test, struct lane *l, unsigned long *ran)
 	*ran += runs;
 }
 
-static const char *nth_claim(int i)
+/* The claim changes with each switch, the wake when all claims were there. */
+static const struct tw_mode *nth_mode(int i)
 {
-	return switch_claims[i % ARRAY_SIZE(switch_claims)];
-}
-
-static const char *nth_wake(int i)
-{
-	return switch_wakes[i / ARRAY_SIZE(switch_claims) % ARRAY_SIZE(switch_wakes)];
+	return &tw_modes[i % TW_NR_CLAIMS * TW_NR_WAKES + i / TW_NR_CLAIMS % TW_NR_WAKES];
 }
 
 static void set_policies(struct kunit *test, struct lane **l, int i)
 {
-	KUNIT_ASSERT_EQ(test, cmwq2_policy_set("claim", nth_claim(i)), 0);
-	KUNIT_ASSERT_EQ(test, cmwq2_policy_set("wake", nth_wake(i)), 0);
+	KUNIT_ASSERT_EQ(test, cmwq2_policy_set("claim", nth_mode(i)->claim->name), 0);
+	KUNIT_ASSERT_EQ(test, cmwq2_policy_set("wake", nth_mode(i)->wake), 0);
 }
 
 /* Of one pool that serves a lane, and then of another. */
@@ -115,9 +103,9 @@ static void set_pool_policies(struct kunit *test, struct lane **l, int i)
 	int id = tw_stats(l[i % NR_LANES]->w, tw_cpu(i)).id;
 	char text[64];
 
-	scnprintf(text, sizeof(text), "%d claim=%s", id, nth_claim(i));
+	scnprintf(text, sizeof(text), "%d claim=%s", id, nth_mode(i)->claim->name);
 	KUNIT_ASSERT_EQ_MSG(test, cmwq2_policy_set("pool_policy", text), 0, "%s", text);
-	scnprintf(text, sizeof(text), "%d wake=%s", id, nth_wake(i));
+	scnprintf(text, sizeof(text), "%d wake=%s", id, nth_mode(i)->wake);
 	KUNIT_ASSERT_EQ_MSG(test, cmwq2_policy_set("pool_policy", text), 0, "%s", text);
 }
 
@@ -172,6 +160,7 @@ static struct kunit_case switch_cases[] = {
 
 static struct kunit_suite switch_suite = {
 	.name = "cmwq2_switch",
+	.suite_init = tw_modes_init,
 	.test_cases = switch_cases,
 };
 

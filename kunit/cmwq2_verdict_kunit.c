@@ -12,8 +12,7 @@
 #include <linux/preempt.h>
 #include <linux/string.h>
 
-#include "../src/internal.h"
-#include "check.h"
+#include "hold.h"
 #include "starve.h"
 
 #define TEXT_SIZE	8192
@@ -326,18 +325,13 @@ static void moving_line_is_no_stall(struct kunit *test)
 	KUNIT_EXPECT_TRUE_MSG(test, judged, "the machine is too slow to tell");
 }
 
-static void thaw(void *unused)
-{
-	cmwq2_thaw_workqueues();
-}
-
 static void freeze_queue(struct kunit *test, unsigned int flags)
 {
 	struct tw_env *e = tw_env_cmwq2(test);
 	struct verdict_ctx *c = verdict_ctx(e, flags | TW_FREEZABLE, 0);
 	struct tw_item *it = tw_item(e, tw_fn_nop);
 
-	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, thaw, NULL), 0);
+	tw_thaw_at_end(test);
 	cmwq2_freeze_workqueues_begin();
 	tw_queue_on(c->cpu, c->w, it);
 	expect_told(c, "frozen");
@@ -363,14 +357,12 @@ static void plugged_is_named(struct kunit *test)
 	struct tw_env *e = tw_env_cmwq2(test);
 	struct verdict_ctx *c = verdict_ctx(e, TW_ORDERED, 0);
 	struct tw_item *older = tw_gated(e, NULL), *it = tw_item(e, tw_fn_nop);
-	struct cmwq2_attrs *attrs = cmwq2_alloc_workqueue_attrs();
+	struct cmwq2_attrs *attrs = tw_attrs(test);
 
-	KUNIT_ASSERT_NOT_NULL(test, attrs);
 	tw_queue(c->w, older);
 	tw_wait_started(older, "the older item");
 	attrs->nice = -7;
 	KUNIT_EXPECT_EQ(test, cmwq2_apply_workqueue_attrs(c->w->wq, attrs), 0);
-	cmwq2_free_workqueue_attrs(attrs);
 	tw_queue(c->w, it);
 	expect_told(c, "plugged");
 	expect_who(c, older->pid, "runs cmwq2_fn");
@@ -379,24 +371,13 @@ static void plugged_is_named(struct kunit *test)
 	expect_quiet(e);
 }
 
-static struct cmwq2_pool *pool_of(struct verdict_ctx *c)
-{
-	struct cmwq2_wq *wq = c->w->wq;
-	struct cmwq2_pool *pool;
-
-	rcu_read_lock();
-	pool = rcu_dereference(*per_cpu_ptr(wq->cpu_pwq, c->cpu))->pool;
-	rcu_read_unlock();
-	return pool;
-}
-
 /* As if somebody had forgotten to count down. */
 static void lost_kick_is_named(struct kunit *test)
 {
 	struct tw_env *e = tw_env_cmwq2(test);
 	struct verdict_ctx *c = verdict_ctx(e, TW_PERCPU, 0);
 	struct tw_item *it = tw_item(e, tw_fn_nop);
-	struct cmwq2_pool *pool = pool_of(c);
+	struct cmwq2_pool *pool = tw_pool_of(c->w, c->cpu);
 
 	TW_POLL(e, tw_pool_idle(c->w, c->cpu), "the pool to be at rest");
 	atomic_inc(&pool->nr_running);

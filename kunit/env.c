@@ -349,6 +349,32 @@ void tw_thread_destroy(struct tw_thread *t)
 	tw_destroy(t->wq);
 }
 
+static void tw_attrs_free(void *attrs)
+{
+	cmwq2_free_workqueue_attrs(attrs);
+}
+
+/* Attributes of cmwq2's to fill in, until the test is over. */
+struct cmwq2_attrs *tw_attrs(struct kunit *test)
+{
+	struct cmwq2_attrs *attrs = cmwq2_alloc_workqueue_attrs();
+
+	KUNIT_ASSERT_NOT_NULL(test, attrs);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, tw_attrs_free, attrs), 0);
+	return attrs;
+}
+
+static void tw_thaw(void *unused)
+{
+	cmwq2_thaw_workqueues();
+}
+
+/* Before its environment goes, a test must have thawed: queues are drained there. */
+void tw_thaw_at_end(struct kunit *test)
+{
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, tw_thaw, NULL), 0);
+}
+
 /* Sets a policy of cmwq2 for the rest of the test. */
 void tw_policy(struct tw_env *env, const char *policy, const char *value)
 {
