@@ -6,6 +6,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import Callable
 
 import guest
 import kernel
@@ -113,8 +114,8 @@ def check(vehicles: list, pattern: str) -> int:
     start = time.monotonic()
     SUMMARY.unlink(missing_ok=True)
     kunit, shell = _selected(kunit_suites(), pattern), _selected(shell_suites(), pattern)
-    style, dump, monitor, states = (fnmatch.fnmatchcase(name, pattern) for name in (STYLE, *LOOKS))
-    if not any((kunit, shell, style, dump, monitor, states)):
+    style, looks = fnmatch.fnmatchcase(STYLE, pattern), _selected(LOOKS, pattern)
+    if not any((kunit, shell, style, looks)):
         raise Problem(f"SUITE={pattern} matches no suite; allowed: a glob over "
                       f"{', '.join(kunit_suites() + shell_suites() + [STYLE, *LOOKS])}")
     kernels = [kernel.provide(kernel.vehicle(name)) for name in vehicles]
@@ -130,12 +131,8 @@ def check(vehicles: list, pattern: str) -> int:
             if again.vehicle == each.vehicle.name:
                 _check_vehicle(again.of(each), files, [name for name in kunit if name in again.suites], [], total,
                                f"hook={again.hook}")
-        if dump and each.vehicle.arch == "x86_64":
-            _check_dump(each, files, total)
-        if monitor and each.vehicle.arch == "x86_64":
-            _check_monitor(each, files, total)
-        if states and each.vehicle.arch == "x86_64":
-            _check_states(each, files, total)
+        for name in looks if each.vehicle.arch == "x86_64" else []:
+            _look_at(name, each, files, total)
 
     jobs = []
     for each, files in sorted(zip(kernels, built), key=lambda pair: -pair[0].vehicle.slow):
@@ -178,47 +175,32 @@ def _check_style(kernels: list, total: Total) -> None:
         say(str(total.rows[-1]))
 
 
-def _check_dump(target: kernel.Kernel, files: list, total: Total) -> None:
-    """A look from outside, whose parts must agree, with the module's structures no larger than they may be."""
-    import dump
-    start, count, log = time.monotonic(), ktap.Count(), shown(OUT / "run/load-x86")
-    try:
-        dump.BusyGuest(target, files).boot()
-        count.passed = 1
-    except Problem as problem:
-        count.trouble = str(problem)
-        total.lost = total.lost or problem.status == EXIT_LOST
-    total.rows.append(Row(target.vehicle.name, DUMP, count, time.monotonic() - start, log))
-    say(str(total.rows[-1]))
-
-
-def _check_monitor(target: kernel.Kernel, files: list, total: Total) -> None:
-    """wq_monitor.py and the latency histograms, on a guest that goes on meanwhile."""
-    import monitor
-    start, count, log = time.monotonic(), ktap.Count(), shown(OUT / "run/monitor-x86")
-    try:
-        monitor.MonitoredGuest(target, files).boot()
-        count.passed = 1
-    except Problem as problem:
-        count.trouble = str(problem)
-        total.lost = total.lost or problem.status == EXIT_LOST
-    total.rows.append(Row(target.vehicle.name, MONITOR, count, time.monotonic() - start, log))
-    say(str(total.rows[-1]))
-
-
-def _check_states(target: kernel.Kernel, files: list, total: Total) -> None:
-    """wq_dump.py on every trouble that can be made."""
-    import states
+def _look(target: kernel.Kernel, total: Total, name: str, made: Callable, passed: int = 1) -> None:
+    """A look from outside at the guest that @made gives, which is @passed cases if nothing is wrong with it."""
     start, count = time.monotonic(), ktap.Count()
-    guest_of = states.States(target, files)
+    guest_of = made()
     try:
         guest_of.boot()
-        count.passed = len(states.STATES)
+        count.passed = passed
     except Problem as problem:
         count.trouble = str(problem)
         total.lost = total.lost or problem.status == EXIT_LOST
-    total.rows.append(Row(target.vehicle.name, STATES, count, time.monotonic() - start, shown(guest_of.run.home)))
+    log = shown(guest_of.run.home) if guest_of.run else ""
+    total.rows.append(Row(target.vehicle.name, name, count, time.monotonic() - start, log))
     say(str(total.rows[-1]))
+
+
+def _look_at(name: str, target: kernel.Kernel, files: list, total: Total) -> None:
+    """One of LOOKS: parts of a dump that must agree; the monitor and the histograms; every trouble that can be made."""
+    import dump
+    import monitor
+    import states
+    if name == DUMP:
+        _look(target, total, name, lambda: dump.BusyGuest(target, files))
+    elif name == MONITOR:
+        _look(target, total, name, lambda: monitor.MonitoredGuest(target, files))
+    else:
+        _look(target, total, name, lambda: states.States(target, files), len(states.STATES))
 
 
 def settings(kunit: list, shell: list, parameters: str = "") -> dict:
