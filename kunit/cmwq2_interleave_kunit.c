@@ -66,8 +66,7 @@ static void fn_gate_and_spin(struct tw_item *it)
 	/* Runs until it is told to sleep, and for the hook is running all the time. */
 	while (!READ_ONCE(it->val) && time_before(jiffies, end))
 		tw_yield();
-	if (READ_ONCE(it->val) == 1)
-		schedule_timeout_uninterruptible(1);
+	wait_for_completion_timeout(it->ctx, tw_timeout());
 }
 
 /* Items that sleep on a gate of their own each. */
@@ -109,10 +108,12 @@ static void cull_behind_runner(struct kunit *test)
 		items[j] = tw_gated(s->env, NULL);
 	runner = items[0];
 	runner->fn = fn_gate_and_spin;
+	runner->ctx = tw_gate(s->env);
 
 	for (i = 0; i < s->rounds; i++) {
 		/* The runner, three sleepers, and one that is idle: the kicked one. */
 		tw_make_idle(s, 5);
+		reinit_completion(runner->ctx);
 		occupy(s, items, ARRAY_SIZE(items));
 		tw_kick_and_hold(k);
 		complete_all(runner->gate);
@@ -134,12 +135,20 @@ static void cull_behind_runner(struct kunit *test)
 		kicked = READ_ONCE(s->pool->stat.cm_wakeups) +
 			 READ_ONCE(s->pool->stat.scan_wakeups);
 
-		/* Not even the kick that is held is needed: the runner's end is enough. */
+		/*
+		 * Not even the kick that is held is needed: the runner's sleep is enough,
+		 * or, if that kicks for once more whom another kick has picked, its end.
+		 */
 		WRITE_ONCE(runner->val, 1);
+		if (tw_mode(s->env)->claim->again) {
+			TW_SOON(s->env, !atomic_read(&s->pool->nr_running), "the runner to sleep");
+			complete_all(runner->ctx);
+		}
 		tw_kick_is_done(k);
 		KUNIT_ASSERT_GT(test, READ_ONCE(s->pool->stat.cm_wakeups) +
 				READ_ONCE(s->pool->stat.scan_wakeups), kicked);
 		tw_kick_arrives(k);
+		complete_all(runner->ctx);
 		tw_wait_done(runner, "the runner");
 		kthread_flush_worker(cmwq2_helper);
 	}

@@ -14,11 +14,11 @@ module_param(interleave_rounds, uint, 0644);
 MODULE_PARM_DESC(interleave_rounds, "how often each forced schedule is forced");
 
 static const struct tw_claim tw_claims[TW_NR_CLAIMS] = {
-	{ "none", false, false },
-	{ "kicked_list", true, false },
-	{ "kicked_first", true, false },
-	{ "leave_idle", true, true },
-	{ "kicked_flag", true, false },
+	{ "none", false, false, false },
+	{ "kicked_list", true, false, false },
+	{ "kicked_first", true, false, true },
+	{ "leave_idle", true, true, false },
+	{ "kicked_flag", true, false, false },
 };
 
 static const struct {

@@ -109,11 +109,13 @@ struct tw_stage {
  * @name: value of the policy
  * @protects: a picked worker is never culled
  * @busy: a picked worker does not count as idle, and is not picked again
+ * @again: a picked worker that has not run is picked before any other
  */
 struct tw_claim {
 	const char	*name;
 	bool		protects;
 	bool		busy;
+	bool		again;
 };
 
 /*
