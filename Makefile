@@ -2,7 +2,7 @@
 # Verbs for people. What is built, and how, is in Kbuild; what runs it is in tools/vm.
 
 # The knobs, which the verbs read from the environment.
-export KDIR KERNEL KERNEL_SRC VM SUITE NAME ITEMS ROUNDS CYCLES FREEZES SCHEDULES SWITCHINGS PRESSURE V W WRITE CMWQ2_CACHE
+export KDIR KERNEL KERNEL_SRC VM SUITE NAME ITEMS ROUNDS CYCLES FREEZES SCHEDULES SWITCHINGS PRESSURE V MACHINES W WRITE CMWQ2_CACHE
 export WORKLOAD PROFILES SEED FULL
 export CLAIM WAKE POOL MIN_IDLE WORKERS TIMEOUTS SWITCHES STRICT FAULT FAULTS
 ifneq ($(origin CC),default)
@@ -62,6 +62,7 @@ $(VERBS):
 ## KERNEL=s                       6.1, 6.12, 7.2 or 7.3 (the default): Debian's newest source of that series
 ## KERNEL_SRC=dir                 a kernel source tree of your own instead of Debian's newest 7.3
 ## CMWQ2_CACHE=dir                where sources and kernels are kept, shared between checkouts (default: out/)
+## MACHINES=n                     how many guests check and soak have at a time (default: 2)
 ## V=1                            show the commands and all they say
 ##
 ## All but modules install what is missing with apt-get on Debian (root or sudo), and print it elsewhere:

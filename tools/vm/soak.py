@@ -9,13 +9,14 @@ import fnmatch
 import re
 import threading
 import time
+from functools import partial
 from typing import Callable, Iterator
 
 import guest
 import kernel
 import modules
 import suites
-from common import Problem, count_knob, say, took
+from common import ROOT, Problem, count_knob, say, took
 
 # Items a second that the slowest kind of queue is sure to reach on the slowest vehicle: what takes longer hangs.
 # The suite itself notices much sooner when nothing moves.
@@ -23,6 +24,7 @@ ITEMS_PER_SECOND = 500
 # For one round of all schedules of a suite under all policies.
 SCHEDULE_SECONDS = 10
 LOOK_SECONDS = 5
+CASES = re.compile(r"KUNIT_CASE\w*\((\w+)")
 CASE = re.compile(r"((?:not )?ok) \d+ (\w+)(.*)$")
 BOOKS = re.compile(r"# \w+: (seed .*)$")
 
@@ -38,21 +40,35 @@ class Part:
     title: str
     settings: Callable[[int], dict]
     limit: Callable[[int], int] = lambda times: 600     # seconds on UML for a round of it
+    case: str = ""      # the only one of a KUnit suite, or all of them
+
+    @property
+    def name(self) -> str:
+        """As KUnit is asked for it."""
+        return f"{self.suite}.{self.case}" if self.case else self.suite
 
     def wanted(self) -> int:
         """How many times."""
         return count_knob(self.knob, self.times)
 
 
+def _cases(suite: str) -> list:
+    """Of a suite that takes hours, so that they are shared out among machines."""
+    return CASES.findall((ROOT / "kunit" / f"{suite}_kunit.c").read_text())
+
+
+def _forced(suite: str, case: str = "") -> Part:
+    return Part(suite, "debug", "SCHEDULES", 1000, f"times each forced schedule of {case or suite}",
+                lambda times: {"KUNIT_PARAMETERS": f"interleave_rounds={times} timeout_ms=60000"},
+                lambda times: 600 + times * SCHEDULE_SECONDS, case)
+
+
 PARTS = (
     Part("cmwq2_stress", "debug", "ITEMS", 1000000, "items through every kind of queue",
          lambda items: {"KUNIT_PARAMETERS": f"stress_items={items} timeout_ms=120000"},
          lambda items: 600 + items // ITEMS_PER_SECOND),
-    *(Part(f"cmwq2_interleave{area}", "debug", "SCHEDULES", 1000, f"times each forced schedule of {what}",
-           lambda times: {"KUNIT_PARAMETERS": f"interleave_rounds={times} timeout_ms=60000"},
-           lambda times: 600 + times * SCHEDULE_SECONDS)
-      for area, what in (("", "the culler"), ("_kick", "kicks"), ("_end", "the end of pools"),
-                            ("_races", "races"))),
+    *(_forced(suite, case) for suite in ("cmwq2_interleave", "cmwq2_interleave_end") for case in _cases(suite)),
+    *(_forced(suite) for suite in ("cmwq2_interleave_kick", "cmwq2_interleave_races")),
     Part("cmwq2_switch", "debug", "SWITCHINGS", 10000, "policy switches under load, of all pools and of one",
          lambda times: {"KUNIT_PARAMETERS": f"switch_times={times} timeout_ms=60000"}, lambda times: 600 + times // 10),
     Part("cmwq2_load", "debug", "ROUNDS", 200, "rounds of loading, running and unloading",
@@ -71,15 +87,20 @@ PARTS = (
 class _Watch:
     """Says what the guest has done as it does it: cases of a KUnit suite from the console, rounds from the events."""
 
-    def __init__(self, rounds: int, cases: bool) -> None:
-        self.rounds, self.cases, self.start, self.seen, self.books = rounds, cases, time.monotonic(), 0, ""
+    def __init__(self, part: Part, cases: bool) -> None:
+        self.rounds, self.name, self.cases = part.wanted(), part.name, cases
+        self.start, self.seen, self.books = time.monotonic(), 0, ""
+
+    def say(self, what: str) -> None:
+        """Parts run side by side, so each line says whose it is."""
+        say(f"  {took(self.start):>12}  {self.name}: {what}")
 
     def event(self, words: list) -> None:
         """The suites and rounds."""
         if words[0] == "start":
-            say(f"  {took(self.start):>12}  {' '.join(words[1:])}")
+            self.say("starts")
         elif words[0] == "round" and int(words[1]) % 10 == 0:
-            say(f"  {took(self.start):>12}    round {words[1]} of {self.rounds}")
+            self.say(f"round {words[1]} of {self.rounds}")
 
     def look(self, run: guest.Run) -> None:
         """Say which cases have ended since the last look."""
@@ -93,7 +114,7 @@ class _Watch:
                     self.books = books[1]
                 elif case:
                     books_shown = f" ({self.books})" if self.books else ""
-                    say(f"  {took(self.start):>12}    {case[1]} {case[2]}{case[3]}{books_shown}")
+                    self.say(f"{case[1]} {case[2]}{case[3]}{books_shown}")
                     self.books = ""
             self.seen = len(lines)
 
@@ -129,14 +150,14 @@ def _soak(part: Part, name: str, total: suites.Total) -> None:
     target = _target(name, limit)
     kunit = part.suite in suites.kunit_suites()
     say(f"{name}: {times} {part.title}")
-    watch = _Watch(times, kunit)
-    run = guest.Run(target, "kunit", guest.home(f"soak-{name}-{part.suite}"), modules.build(target), limit=limit,
+    watch = _Watch(part, kunit)
+    run = guest.Run(target, "kunit", guest.home(f"soak-{name}-{part.name}"), modules.build(target), limit=limit,
                     on_event=watch.event, settings={
-                        **suites.settings([part.suite] if kunit else [], [] if kunit else [part.suite]),
+                        **suites.settings([part.name] if kunit else [], [] if kunit else [part.suite]),
                         **part.settings(times)})
     with watch.looking(run):
         guest.boot(run)
-    suites.add_rows(total, run, [part.suite])
+    suites.add_rows(total, run, [part.name])
 
 
 def soak(names: list, pattern: str) -> int:
@@ -151,6 +172,7 @@ def soak(names: list, pattern: str) -> int:
     for part, name in plan:
         kernel.vehicle(name)
         part.wanted()
-    for part, name in plan:
-        _soak(part, name, total)
+    for vehicle in {name for _, name in plan}:
+        modules.build(kernel.provide(kernel.vehicle(vehicle)))
+    suites.side_by_side([partial(_soak, part, name, total) for part, name in plan])
     return suites.finish(total, start)

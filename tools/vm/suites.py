@@ -13,7 +13,8 @@ import kernel
 import ktap
 import modules
 import source
-from common import EXIT_FAILED, EXIT_LOST, EXIT_PASSED, HERE, OUT, ROOT, Problem, say, shown, took, write_atomically
+from common import (EXIT_FAILED, EXIT_LOST, EXIT_PASSED, HERE, OUT, ROOT, Problem, count_knob, say, shown, took,
+                    write_atomically)
 
 SUMMARY = OUT / "check"
 ORDER = ("uml", "x86", "debug")
@@ -140,7 +141,7 @@ def check(vehicles: list, pattern: str) -> int:
         jobs += [partial(_check_vehicle, each, files, kunit, [], total),
                  partial(_check_vehicle, each, files, [], shell, total, name="-shell"),
                  partial(rest_of, each, files)]
-    _side_by_side(jobs)
+    side_by_side(jobs)
     if not total.rows:
         raise Problem(f"SUITE={pattern} does not run on VM={','.join(vehicles)}; allowed: x86 for {', '.join(LOOKS)}")
     # For whoever calls this through make, which has one exit status for everything that is not well.
@@ -148,9 +149,9 @@ def check(vehicles: list, pattern: str) -> int:
     return finish(total, start)
 
 
-def _side_by_side(jobs: list) -> None:
-    """Two machines at a time: tests wait more than they compute. An interrupt ends the guests of both."""
-    with ThreadPoolExecutor(MACHINES) as pool:
+def side_by_side(jobs: list) -> None:
+    """MACHINES= at a time: tests wait more than they compute. An interrupt ends the guests of all."""
+    with ThreadPoolExecutor(count_knob("MACHINES", MACHINES)) as pool:
         try:
             for each in [pool.submit(job) for job in jobs]:
                 each.result()
