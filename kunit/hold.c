@@ -523,6 +523,8 @@ void tw_kick_and_hold(struct tw_kick *k)
 
 	/* An item that has started may not have got as far as its sleep: no kick then. */
 	TW_SOON(s->env, !atomic_read(&s->pool->nr_running), "the pool's running workers to sleep");
+	/* It may be on since one of them was still running: the target would be kicked twice. */
+	tw_no_safety_net(s);
 	k->target = tw_first_idle(s);
 	KUNIT_ASSERT_NOT_NULL(test, k->target);
 	k->pid = k->target->task->pid;
