@@ -322,6 +322,13 @@ void tw_wait_blocked(struct tw_thread *t)
 		"a thread to block");
 }
 
+/* From here on it waits for whatever its function calls. */
+void tw_thread_block(struct tw_thread *t)
+{
+	tw_thread_start(t);
+	tw_wait_blocked(t);
+}
+
 void tw_thread_flush_wq(struct tw_thread *t)
 {
 	tw_flush_wq(t->wq);

@@ -71,6 +71,7 @@ struct tw_thread *tw_thread(struct tw_env *env, int cpu,
 void tw_thread_start(struct tw_thread *t);
 void tw_join(struct tw_thread *t, const char *what);
 void tw_wait_blocked(struct tw_thread *t);
+void tw_thread_block(struct tw_thread *t);
 struct cmwq2_attrs *tw_attrs(struct kunit *test);
 void tw_thaw_at_end(struct kunit *test);
 void tw_policy(struct tw_env *env, const char *policy, const char *value);
