@@ -2,6 +2,8 @@
 /*
  * The checkers, see check.h.
  */
+#include <linux/sched.h>
+
 #include "check.h"
 
 struct tw_log *tw_log(struct tw_env *env, int max)
@@ -89,4 +91,69 @@ bool tw_item_ran_once_each(struct tw_item **items, int nr)
 bool tw_item_never_overlapped(struct tw_item *it)
 {
 	return !atomic_read(&it->overlaps);
+}
+
+struct tw_blows {
+	int			times;
+	bool			(*cancel_sync)(struct tw_item *it);
+	struct tw_ledger	ledger;
+};
+
+static void hammer_queue(struct tw_thread *t)
+{
+	struct tw_blows *b = t->ctx;
+	int i;
+
+	for (i = 0; i < b->times && !READ_ONCE(t->env->closing); i++) {
+		t->progress++;
+		if (tw_queue(t->wq, t->it))
+			atomic_long_inc(&b->ledger.queued);
+		if (i % 32 == 31)
+			cond_resched();
+	}
+}
+
+static void hammer_cancel(struct tw_thread *t)
+{
+	struct tw_blows *b = t->ctx;
+	int i;
+
+	for (i = 0; i < b->times && !READ_ONCE(t->env->closing); i++) {
+		bool taken = i & 1 ? tw_cancel(t->it) : b->cancel_sync(t->it);
+
+		t->progress++;
+		if (taken)
+			atomic_long_inc(&b->ledger.cancelled);
+		if (i % 32 == 31)
+			cond_resched();
+	}
+}
+
+/**
+ * tw_hammer - queue and cancel an item from two threads each, and look at the books
+ * @w: queue
+ * @it: item that is idle and has not run
+ * @times: that each of the threads does it
+ * @cancel_sync: every other cancellation
+ */
+void tw_hammer(struct tw_wq *w, struct tw_item *it, int times,
+	       bool (*cancel_sync)(struct tw_item *it))
+{
+	struct kunit *test = w->env->test;
+	struct tw_blows *b = tw_zalloc(w->env, sizeof(*b));
+	struct tw_thread *t[4];
+	int i;
+
+	b->times = times;
+	b->cancel_sync = cancel_sync;
+	for (i = 0; i < ARRAY_SIZE(t); i++)
+		t[i] = tw_thread(w->env, tw_cpu(i), i & 2 ? hammer_cancel : hammer_queue, w, it, b);
+	for (i = 0; i < ARRAY_SIZE(t); i++)
+		tw_thread_start(t[i]);
+	for (i = 0; i < ARRAY_SIZE(t); i++)
+		tw_join(t[i], "threads that queue and cancel");
+	tw_flush_wq(w);
+	KUNIT_EXPECT_TRUE(test, tw_ledger_balanced(&b->ledger, atomic_read(&it->runs)));
+	KUNIT_EXPECT_TRUE(test, tw_item_never_overlapped(it));
+	KUNIT_EXPECT_FALSE(test, tw_pending(it));
 }

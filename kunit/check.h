@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The checkers. Each returns its verdict instead of failing the test, so that
- * cmwq2_checkers_kunit.c can feed it bad data and see it complain.
+ * cmwq2_checkers_kunit.c can feed it bad data and see it complain. And a load
+ * that is judged by them.
  */
 #ifndef CMWQ2_KUNIT_CHECK_H
 #define CMWQ2_KUNIT_CHECK_H
@@ -60,5 +61,8 @@ struct tw_ledger {
 bool tw_ledger_balanced(struct tw_ledger *l, long runs);
 bool tw_item_ran_once_each(struct tw_item **items, int nr);
 bool tw_item_never_overlapped(struct tw_item *it);
+
+void tw_hammer(struct tw_wq *w, struct tw_item *it, int times,
+	       bool (*cancel_sync)(struct tw_item *it));
 
 #endif /* CMWQ2_KUNIT_CHECK_H */

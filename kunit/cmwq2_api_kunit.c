@@ -122,8 +122,7 @@ static void disable_running(struct kunit *test)
 	expect_disabled(test, w, it);
 
 	t = tw_thread(e, TW_ANY_CPU, thread_disable_delayed_sync, w, it, NULL);
-	tw_thread_start(t);
-	tw_wait_blocked(t);
+	tw_thread_block(t);
 	complete_all(it->gate);
 	tw_join(t, "disable_delayed_work_sync()");
 	KUNIT_EXPECT_FALSE(test, t->ret);

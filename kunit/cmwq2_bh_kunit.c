@@ -297,10 +297,8 @@ static void bh_flush_waits(struct kunit *test)
 	t[2] = tw_thread(e, tw_cpu(0), tw_thread_flush_wq, w, NULL, NULL);
 	bh_start_spinning(w, running);
 	tw_queue_on(tw_cpu(1), w, behind);
-	for (i = 0; i < 3; i++) {
-		tw_thread_start(t[i]);
-		tw_wait_blocked(t[i]);
-	}
+	for (i = 0; i < 3; i++)
+		tw_thread_block(t[i]);
 	KUNIT_EXPECT_EQ(test, running->finished + behind->finished, 0);
 	WRITE_ONCE(running->val, 1);
 	for (i = 0; i < 3; i++)
@@ -508,42 +506,14 @@ static void bh_data_word(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic_read(&it->runs), 1);
 }
 
-#define NR_HAMMER 5000
-
-static void hammer_queue(struct tw_thread *t)
+static bool cancel_sync_atomic(struct tw_item *it)
 {
-	struct tw_ledger *l = t->ctx;
-	int i;
-
-	for (i = 0; i < NR_HAMMER && !READ_ONCE(t->env->closing); i++) {
-		t->progress++;
-		if (tw_queue(t->wq, t->it))
-			atomic_long_inc(&l->queued);
-		if (i % 32 == 31)
-			cond_resched();
-	}
-}
-
-static void hammer_cancel(struct tw_thread *t)
-{
-	struct tw_ledger *l = t->ctx;
 	bool taken;
-	int i;
 
-	for (i = 0; i < NR_HAMMER && !READ_ONCE(t->env->closing); i++) {
-		t->progress++;
-		if (i & 1) {
-			taken = tw_cancel(t->it);
-		} else {
-			preempt_disable();
-			taken = tw_cancel_sync(t->it);
-			preempt_enable();
-		}
-		if (taken)
-			atomic_long_inc(&l->cancelled);
-		if (i % 32 == 31)
-			cond_resched();
-	}
+	preempt_disable();
+	taken = tw_cancel_sync(it);
+	preempt_enable();
+	return taken;
 }
 
 static void bh_cancel_races_with_queue(struct kunit *test)
@@ -551,24 +521,12 @@ static void bh_cancel_races_with_queue(struct kunit *test)
 	struct tw_env *e = bh_env(test);
 	struct tw_wq *w = tw_alloc(e, BH, 0);
 	struct tw_item *it = tw_item(e, tw_fn_nop);
-	struct tw_ledger *l = tw_zalloc(e, sizeof(*l));
-	struct tw_thread *t[4];
-	int i;
 
 	/* From here on it may be cancelled in atomic context. */
 	tw_queue(w, it);
 	tw_flush_wq(w);
 	atomic_set(&it->runs, 0);
-	for (i = 0; i < 4; i++)
-		t[i] = tw_thread(e, tw_cpu(i), i & 2 ? hammer_cancel : hammer_queue, w, it, l);
-	for (i = 0; i < 4; i++)
-		tw_thread_start(t[i]);
-	for (i = 0; i < 4; i++)
-		tw_join(t[i], "threads that queue and cancel");
-	tw_flush_wq(w);
-	KUNIT_EXPECT_TRUE(test, tw_ledger_balanced(l, atomic_read(&it->runs)));
-	KUNIT_EXPECT_TRUE(test, tw_item_never_overlapped(it));
-	KUNIT_EXPECT_FALSE(test, tw_pending(it));
+	tw_hammer(w, it, 5000, cancel_sync_atomic);
 }
 
 static bool bh_cancel_delayed_sync(struct tw_item *it)
@@ -615,8 +573,7 @@ static void bh_drain_waits(struct kunit *test)
 	bh_two_cpus(test);
 	bh_start_spinning(w, it);
 	tw_queue_on(tw_cpu(1), w, behind);
-	tw_thread_start(t);
-	tw_wait_blocked(t);
+	tw_thread_block(t);
 	WRITE_ONCE(it->val, 1);
 	tw_join(t, "a drain");
 	KUNIT_EXPECT_EQ(test, it->finished + behind->finished, 2);
@@ -716,8 +673,7 @@ static void bh_drain_lets_chains(struct kunit *test)
 	it->id = 50;
 	tw_queue_on(tw_cpu(1), w, it);
 	tw_wait_started(it, "the item");
-	tw_thread_start(t);
-	tw_wait_blocked(t);
+	tw_thread_block(t);
 	KUNIT_EXPECT_EQ(test, smp_call_function_single(tw_cpu(1), bh_interrupt, chain, true), 0);
 	WRITE_ONCE(it->val, 1);
 	tw_join(t, "the drain");

@@ -108,8 +108,7 @@ static void cancel_sync_waits_for_running(struct kunit *test)
 	tw_wait_started(it, "the item");
 	for (i = 0; i < 2; i++) {
 		t[i] = tw_thread(e, TW_ANY_CPU, tw_thread_cancel_sync, w, it, NULL);
-		tw_thread_start(t[i]);
-		tw_wait_blocked(t[i]);
+		tw_thread_block(t[i]);
 	}
 	/* Nobody gets in while a cancel_work_sync() is on its way. */
 	KUNIT_EXPECT_FALSE(test, tw_queue(w, it));
@@ -135,8 +134,7 @@ static void cancel_sync_running_and_queued(struct kunit *test)
 	tw_queue(w, it);
 	tw_wait_started(it, "the item");
 	KUNIT_EXPECT_TRUE(test, tw_queue(w, it));
-	tw_thread_start(t);
-	tw_wait_blocked(t);
+	tw_thread_block(t);
 	complete_all(it->gate);
 	tw_join(t, "cancel_work_sync()");
 	KUNIT_EXPECT_TRUE(test, t->ret);
@@ -197,8 +195,7 @@ static void inactive_under_flush(struct kunit *test, struct tw_env *e, bool prob
 		tw_queue_on(cpu, w, it);
 		for (j = 0; j < 2; j++) {
 			t[j] = tw_thread(e, TW_ANY_CPU, tw_thread_flush, w, it, NULL);
-			tw_thread_start(t[j]);
-			tw_wait_blocked(t[j]);
+			tw_thread_block(t[j]);
 		}
 		KUNIT_EXPECT_TRUE(test, tw_cancel(it));
 		if (probe)
@@ -243,61 +240,17 @@ static void cancel_delayed_pending(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic_read(&it->runs), 1);
 }
 
-#define NR_HAMMER 10000
-
-static void hammer_queue(struct tw_thread *t)
-{
-	struct tw_ledger *l = t->ctx;
-	int i;
-
-	for (i = 0; i < NR_HAMMER && !READ_ONCE(t->env->closing); i++) {
-		t->progress++;
-		if (tw_queue(t->wq, t->it))
-			atomic_long_inc(&l->queued);
-		if (i % 32 == 31)
-			cond_resched();
-	}
-}
-
-static void hammer_cancel(struct tw_thread *t)
-{
-	struct tw_ledger *l = t->ctx;
-	int i;
-
-	for (i = 0; i < NR_HAMMER && !READ_ONCE(t->env->closing); i++) {
-		bool taken = i & 1 ? tw_cancel(t->it) : tw_cancel_sync(t->it);
-
-		t->progress++;
-		if (taken)
-			atomic_long_inc(&l->cancelled);
-		if (i % 32 == 31)
-			cond_resched();
-	}
-}
-
 static void cancel_races_with_queue(struct kunit *test)
 {
 	struct tw_env *e = tw_env(test);
 	static const unsigned int flags[] = { TW_PERCPU, TW_UNBOUND, TW_ORDERED };
-	int i, j;
+	int i;
 
 	for (i = 0; i < ARRAY_SIZE(flags); i++) {
 		struct tw_wq *w = tw_alloc(e, flags[i], 0);
 		struct tw_item *it = tw_item(e, tw_fn_nop);
-		struct tw_ledger *l = tw_zalloc(e, sizeof(*l));
-		struct tw_thread *t[4];
 
-		for (j = 0; j < 4; j++) {
-			t[j] = tw_thread(e, tw_cpu(j), j & 2 ? hammer_cancel : hammer_queue,
-					 w, it, l);
-			tw_thread_start(t[j]);
-		}
-		for (j = 0; j < 4; j++)
-			tw_join(t[j], "threads that queue and cancel");
-		tw_flush_wq(w);
-		KUNIT_EXPECT_TRUE(test, tw_ledger_balanced(l, atomic_read(&it->runs)));
-		KUNIT_EXPECT_TRUE(test, tw_item_never_overlapped(it));
-		KUNIT_EXPECT_FALSE(test, tw_pending(it));
+		tw_hammer(w, it, 10000, tw_cancel_sync);
 		KUNIT_EXPECT_TRUE(test, tw_queue(w, it));
 		tw_flush_wq(w);
 	}
@@ -367,8 +320,7 @@ static void disable_sync_waits_for_running(struct kunit *test)
 	tw_need(e, disable_sync);
 	tw_queue(w, it);
 	tw_wait_started(it, "the item");
-	tw_thread_start(t);
-	tw_wait_blocked(t);
+	tw_thread_block(t);
 	complete_all(it->gate);
 	tw_join(t, "disable_work_sync()");
 	KUNIT_EXPECT_FALSE(test, t->ret);

@@ -165,8 +165,7 @@ static struct burn_ctx *burn_setup(struct tw_env *e, int cpu, unsigned int next_
 	c->ping = tw_gate(e);
 	c->next_wq = tw_alloc(e, next_flags, 0);
 	t = tw_thread(e, cpu, thread_pong, NULL, NULL, c);
-	tw_thread_start(t);
-	tw_wait_blocked(t);
+	tw_thread_block(t);
 	return c;
 }
 

@@ -87,8 +87,7 @@ static void drain_waits_for_sleeping_chain(struct kunit *test)
 	it->val = (long)next;
 	tw_queue(w, it);
 	tw_wait_started(it, "the item");
-	tw_thread_start(t);
-	tw_wait_blocked(t);
+	tw_thread_block(t);
 	complete_all(it->gate);
 	tw_wait_started(next, "the item that it queued");
 	tw_flush(it);
@@ -112,8 +111,7 @@ static void drain_by_several(struct kunit *test)
 	tw_queue(w, it);
 	for (i = 0; i < ARRAY_SIZE(t); i++) {
 		t[i] = tw_thread(e, TW_ANY_CPU, tw_thread_drain, w, NULL, NULL);
-		tw_thread_start(t[i]);
-		tw_wait_blocked(t[i]);
+		tw_thread_block(t[i]);
 	}
 	complete_all(blocker->gate);
 	for (i = 0; i < ARRAY_SIZE(t); i++)
@@ -145,6 +143,27 @@ static void destroy_drains(struct kunit *test)
 	}
 }
 
+/* A thread that drains or destroys the queue, and waits for the item. */
+static struct tw_thread *ending(struct tw_wq *w, struct tw_item *blocker,
+				void (*fn)(struct tw_thread *t))
+{
+	struct tw_thread *t = tw_thread(w->env, TW_ANY_CPU, fn, w, NULL, NULL);
+
+	tw_queue(w, blocker);
+	tw_wait_started(blocker, "the blocker");
+	tw_thread_block(t);
+	return t;
+}
+
+static void expect_refused(struct tw_wq *w, struct tw_item *it, int nth)
+{
+	struct kunit *test = w->env->test;
+
+	KUNIT_EXPECT_FALSE(test, tw_queue(w, it));
+	KUNIT_EXPECT_FALSE(test, tw_pending(it));
+	KUNIT_EXPECT_EQ(test, tw_wq_stats(w).refused, nth);
+}
+
 static void drain_refuses_outsider(struct kunit *test)
 {
 	struct tw_env *e = tw_env_cmwq2(test);
@@ -152,18 +171,10 @@ static void drain_refuses_outsider(struct kunit *test)
 	struct tw_item *blocker = tw_gated(e, NULL);
 	struct tw_item *it = tw_item(e, tw_fn_nop);
 	struct tw_item *late = tw_delayed(e, tw_fn_nop);
-	struct tw_thread *t = tw_thread(e, TW_ANY_CPU, tw_thread_drain, w, NULL, NULL);
+	struct tw_thread *t = ending(w, blocker, tw_thread_drain);
 
-	tw_queue(w, blocker);
-	tw_wait_started(blocker, "the blocker");
-	tw_thread_start(t);
-	tw_wait_blocked(t);
-
-	KUNIT_EXPECT_FALSE(test, tw_queue(w, it));
-	KUNIT_EXPECT_FALSE(test, tw_pending(it));
-	KUNIT_EXPECT_EQ(test, tw_wq_stats(w).refused, 1);
-	KUNIT_EXPECT_FALSE(test, tw_queue(w, it));
-	KUNIT_EXPECT_EQ(test, tw_wq_stats(w).refused, 2);
+	expect_refused(w, it, 1);
+	expect_refused(w, it, 2);
 
 	/* A timer may be set, and is turned away when it expires. */
 	tw_queue_delayed(w, late, 1);
@@ -201,16 +212,13 @@ static void drain_refuses_other_queues_item(struct kunit *test)
 	struct tw_item *blocker = tw_gated(e, NULL);
 	struct tw_item *foreign = tw_item(e, fn_queue_foreign);
 	struct foreign_ctx *c = tw_zalloc(e, sizeof(*c));
-	struct tw_thread *t = tw_thread(e, TW_ANY_CPU, tw_thread_drain, w, NULL, NULL);
+	struct tw_thread *t;
 
 	c->wq = w;
 	c->it = tw_item(e, tw_fn_nop);
 	c->ret = true;
 	foreign->ctx = c;
-	tw_queue(w, blocker);
-	tw_wait_started(blocker, "the blocker");
-	tw_thread_start(t);
-	tw_wait_blocked(t);
+	t = ending(w, blocker, tw_thread_drain);
 
 	tw_queue(other, foreign);
 	tw_wait_done(foreign, "the other queue's item");
@@ -227,16 +235,9 @@ static void destroy_refuses_outsider(struct kunit *test)
 	struct tw_wq *w = tw_alloc(e, TW_PERCPU, 0);
 	struct tw_item *blocker = tw_gated(e, NULL);
 	struct tw_item *it = tw_item(e, tw_fn_nop);
-	struct tw_thread *t = tw_thread(e, TW_ANY_CPU, tw_thread_destroy, w, NULL, NULL);
+	struct tw_thread *t = ending(w, blocker, tw_thread_destroy);
 
-	tw_queue(w, blocker);
-	tw_wait_started(blocker, "the blocker");
-	tw_thread_start(t);
-	tw_wait_blocked(t);
-
-	KUNIT_EXPECT_FALSE(test, tw_queue(w, it));
-	KUNIT_EXPECT_FALSE(test, tw_pending(it));
-	KUNIT_EXPECT_EQ(test, tw_wq_stats(w).refused, 1);
+	expect_refused(w, it, 1);
 
 	complete_all(blocker->gate);
 	tw_join(t, "the destruction");

@@ -521,34 +521,31 @@ static struct faulty *faulty_for_all(struct kunit *test)
 	return f;
 }
 
-static void set_cpumask_fails(struct kunit *test)
+static void fails_for_all(struct kunit *test, int (*call)(struct faulty *f),
+			  void (*undo)(struct faulty *f),
+			  void (*check)(struct faulty *f, int ret))
 {
 	struct faulty *f = faulty_for_all(test);
 
-	f->call = call_set_cpumask;
-	f->undo = undo_set_cpumask;
-	f->check = check_effective_mask;
+	f->call = call;
+	f->undo = undo;
+	f->check = check;
 	KUNIT_EXPECT_GT(test, fail_each(f), 0);
+}
+
+static void set_cpumask_fails(struct kunit *test)
+{
+	fails_for_all(test, call_set_cpumask, undo_set_cpumask, check_effective_mask);
 }
 
 static void housekeeping_fails(struct kunit *test)
 {
-	struct faulty *f = faulty_for_all(test);
-
-	f->call = call_housekeeping;
-	f->undo = undo_housekeeping;
-	f->check = check_effective_mask;
-	KUNIT_EXPECT_GT(test, fail_each(f), 0);
+	fails_for_all(test, call_housekeeping, undo_housekeeping, check_effective_mask);
 }
 
 static void default_scope_fails(struct kunit *test)
 {
-	struct faulty *f = faulty_for_all(test);
-
-	f->call = call_scope;
-	f->undo = undo_scope;
-	f->check = check_scope;
-	KUNIT_EXPECT_GT(test, fail_each(f), 0);
+	fails_for_all(test, call_scope, undo_scope, check_scope);
 }
 
 static atomic_t each_runs;

@@ -24,6 +24,14 @@ static void flush_idle_item(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, tw_flush(it));
 }
 
+/* The thread has waited for its item and seen what that did last. */
+static void expect_flushed(struct tw_thread *t)
+{
+	tw_join(t, "flush_work()");
+	KUNIT_EXPECT_TRUE(t->env->test, t->ret);
+	KUNIT_EXPECT_EQ(t->env->test, t->val, 1);
+}
+
 static void flush_waits_for_running(struct kunit *test)
 {
 	struct tw_env *e = tw_env(test);
@@ -33,12 +41,9 @@ static void flush_waits_for_running(struct kunit *test)
 
 	tw_queue(w, it);
 	tw_wait_started(it, "the item");
-	tw_thread_start(t);
-	tw_wait_blocked(t);
+	tw_thread_block(t);
 	complete_all(it->gate);
-	tw_join(t, "flush_work()");
-	KUNIT_EXPECT_TRUE(test, t->ret);
-	KUNIT_EXPECT_EQ(test, t->val, 1);
+	expect_flushed(t);
 }
 
 static void flush_waits_for_inactive(struct kunit *test)
@@ -55,13 +60,10 @@ static void flush_waits_for_inactive(struct kunit *test)
 	tw_queue_on(cpu, w, first);
 	tw_queue_on(cpu, w, it);
 	tw_wait_started(blocker, "the blocker");
-	tw_thread_start(t);
-	tw_wait_blocked(t);
+	tw_thread_block(t);
 	KUNIT_EXPECT_EQ(test, atomic_read(&it->runs), 0);
 	complete_all(blocker->gate);
-	tw_join(t, "flush_work()");
-	KUNIT_EXPECT_TRUE(test, t->ret);
-	KUNIT_EXPECT_EQ(test, t->val, 1);
+	expect_flushed(t);
 	KUNIT_EXPECT_EQ(test, first->finished, 1);
 }
 
@@ -86,17 +88,14 @@ static void flush_waits_for_sleeper(struct kunit *test)
 	tw_queue_on(cpu, w, it);
 	for (i = 0; i < ARRAY_SIZE(blockers); i++)
 		tw_wait_started(blockers[i], "the blockers");
-	tw_thread_start(t);
-	tw_wait_blocked(t);
+	tw_thread_block(t);
 	complete_all(gate);
 	tw_wait_started(it, "the item");
 	tw_queue_on(cpu, w, probe);
 	tw_wait_done(probe, "an item queued later");
 	tw_wait_blocked(t);
 	complete_all(it->gate);
-	tw_join(t, "flush_work()");
-	KUNIT_EXPECT_TRUE(test, t->ret);
-	KUNIT_EXPECT_EQ(test, t->val, 1);
+	expect_flushed(t);
 }
 
 static void flush_wq_empty(struct kunit *test)
@@ -160,8 +159,7 @@ static void flush_wq_ignores_later_item(struct kunit *test)
 
 	tw_queue(w, before);
 	tw_wait_started(before, "the item before the flush");
-	tw_thread_start(t);
-	tw_wait_blocked(t);
+	tw_thread_block(t);
 	tw_queue(w, after);
 	tw_wait_started(after, "the item after the flush");
 
@@ -236,8 +234,7 @@ static void flush_wq_more_than_colors(struct kunit *test)
 		c->items = items;
 		c->nr = i + 1;
 		t[i] = tw_thread(e, TW_ANY_CPU, flush_and_count, w, NULL, c);
-		tw_thread_start(t[i]);
-		tw_wait_blocked(t[i]);
+		tw_thread_block(t[i]);
 	}
 	for (i = NR_COLORS_AND_MORE - 1; i > 0; i--)
 		complete_all(items[i]->gate);
@@ -267,8 +264,7 @@ static void flush_wq_in_order(struct kunit *test)
 		tw_queue_on(tw_cpu(i), w, items[i]);
 		tw_wait_started(items[i], "a sleeping item");
 		t[i] = tw_thread(e, TW_ANY_CPU, tw_thread_flush_wq, w, NULL, NULL);
-		tw_thread_start(t[i]);
-		tw_wait_blocked(t[i]);
+		tw_thread_block(t[i]);
 	}
 	/* Up to 15 flushes have a color of their own and need wait for no other. */
 	for (i = 0; i < 14; i++) {

@@ -125,31 +125,48 @@ static void running_item_is_waited_for(struct kunit *test)
 	tw_wait_done(late, "the item that came when the queue was frozen");
 }
 
+/* All wait at one gate. */
+static void queue_gated(struct tw_wq *w, struct tw_item **items, int nr)
+{
+	struct completion *gate = tw_gate(w->env);
+	int i;
+
+	for (i = 0; i < nr; i++) {
+		items[i] = tw_gated(w->env, gate);
+		tw_queue_on(tw_cpu(1), w, items[i]);
+	}
+}
+
+/* So many and no more, until the gate opens. */
+static void expect_admitted(struct tw_wq *w, struct tw_item **items, int nr, int limit)
+{
+	struct kunit *test = w->env->test;
+	int i;
+
+	for (i = 0; i < limit; i++)
+		tw_wait_started(items[i], "the items that the limit admits");
+	expect_probe_runs(w->env);
+	for (; i < nr; i++)
+		KUNIT_EXPECT_EQ(test, atomic_read(&items[i]->runs), 0);
+	complete_all(items[0]->gate);
+	tw_flush_wq(w);
+	KUNIT_EXPECT_TRUE(test, tw_item_ran_once_each(items, nr));
+}
+
 /* All in one go: the thaw finds more than the limit admits. */
 static void limit_holds_after_thaw(struct kunit *test)
 {
 	struct tw_env *e = freeze_env(test);
 	const struct freeze_kind *kind = test->param_value;
-	int i, limit = kind->legacy || (kind->flags & TW_ORDERED) ? 1 : 3;
+	int limit = kind->legacy || (kind->flags & TW_ORDERED) ? 1 : 3;
 	struct tw_wq *w = freezable(e, limit);
-	struct completion *gate = tw_gate(e);
 	struct tw_item *items[10];
 
 	cmwq2_freeze_workqueues_begin();
-	for (i = 0; i < ARRAY_SIZE(items); i++) {
-		items[i] = tw_gated(e, gate);
-		tw_queue_on(tw_cpu(1), w, items[i]);
-	}
+	queue_gated(w, items, ARRAY_SIZE(items));
 	expect_waits(test, w, items[0]);
 	cmwq2_thaw_workqueues();
-	for (i = 0; i < limit; i++)
-		tw_wait_started(items[i], "the items that the limit admits");
-	expect_probe_runs(e);
-	for (; i < ARRAY_SIZE(items); i++)
-		KUNIT_EXPECT_EQ(test, atomic_read(&items[i]->runs), 0);
-	complete_all(gate);
-	tw_flush_wq(w);
-	KUNIT_EXPECT_TRUE(test, tw_item_ran_once_each(items, ARRAY_SIZE(items)));
+	expect_admitted(w, items, ARRAY_SIZE(items), limit);
 }
 
 #define NR_LOGGED	30
@@ -330,28 +347,16 @@ static void limit_changes_while_frozen(struct kunit *test)
 	struct tw_env *e = freeze_env(test);
 	const struct freeze_kind *kind = test->param_value;
 	struct tw_wq *w = freezable(e, 1);
-	struct completion *gate = tw_gate(e);
 	struct tw_item *items[8];
-	int i;
 
 	if (kind->flags & TW_ORDERED)
 		kunit_skip(test, "an ordered queue has no other limit");
 	cmwq2_freeze_workqueues_begin();
-	for (i = 0; i < ARRAY_SIZE(items); i++) {
-		items[i] = tw_gated(e, gate);
-		tw_queue_on(tw_cpu(1), w, items[i]);
-	}
+	queue_gated(w, items, ARRAY_SIZE(items));
 	KUNIT_EXPECT_EQ(test, e->ops->set_max_active(w->wq, 4), 0);
 	expect_waits(test, w, items[0]);
 	cmwq2_thaw_workqueues();
-	for (i = 0; i < 4; i++)
-		tw_wait_started(items[i], "the items that the new limit admits");
-	expect_probe_runs(e);
-	for (; i < ARRAY_SIZE(items); i++)
-		KUNIT_EXPECT_EQ(test, atomic_read(&items[i]->runs), 0);
-	complete_all(gate);
-	tw_flush_wq(w);
-	KUNIT_EXPECT_TRUE(test, tw_item_ran_once_each(items, ARRAY_SIZE(items)));
+	expect_admitted(w, items, ARRAY_SIZE(items), 4);
 }
 
 static void attrs_change_while_frozen(struct kunit *test)

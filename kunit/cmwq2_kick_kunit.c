@@ -9,55 +9,32 @@
  */
 #include <linux/errno.h>
 #include <linux/irqflags.h>
+#include <linux/moduleparam.h>
 #include <linux/string.h>
 
-#include "check.h"
+#include "hold.h"
 
-struct kick_mode {
-	char		name[32];
-	const char	*claim;
-	const char	*wake;
-};
-
-static const struct kick_mode kick_modes[] = {
-	{ "none_locked", "none", "locked" },
-	{ "none_deferred", "none", "deferred" },
-	{ "none_everywhere", "none", "everywhere" },
-	{ "kicked_list_locked", "kicked_list", "locked" },
-	{ "kicked_list_deferred", "kicked_list", "deferred" },
-	{ "kicked_list_everywhere", "kicked_list", "everywhere" },
-	{ "kicked_first_locked", "kicked_first", "locked" },
-	{ "kicked_first_deferred", "kicked_first", "deferred" },
-	{ "kicked_first_everywhere", "kicked_first", "everywhere" },
-	{ "leave_idle_locked", "leave_idle", "locked" },
-	{ "leave_idle_deferred", "leave_idle", "deferred" },
-	{ "leave_idle_everywhere", "leave_idle", "everywhere" },
-	{ "kicked_flag_locked", "kicked_flag", "locked" },
-	{ "kicked_flag_deferred", "kicked_flag", "deferred" },
-	{ "kicked_flag_everywhere", "kicked_flag", "everywhere" },
-	{ "none_enqueue", "none", "enqueue" },
-	{ "none_process", "none", "process" },
-};
-
-KUNIT_ARRAY_PARAM_DESC(mode, kick_modes, name);
+KUNIT_ARRAY_PARAM_DESC(mode, tw_modes, name);
 
 static struct tw_env *kick_env(struct kunit *test)
 {
-	const struct kick_mode *m = test->param_value;
 	struct tw_env *e = tw_env_cmwq2(test);
 
-	tw_policy(e, "claim", m->claim);
-	tw_policy(e, "wake", m->wake);
+	tw_policy(e, "claim", tw_mode(e)->claim->name);
+	tw_policy(e, "wake", tw_mode(e)->wake);
 	return e;
 }
 
+static unsigned int kick_rounds = 50;
+module_param(kick_rounds, uint, 0444);
+MODULE_PARM_DESC(kick_rounds, "rounds of a load of the kick suite (default 50)");
+
 #define NR_LOAD_ITEMS	16
-#define NR_LOAD_ROUNDS	200
 
 struct load_ctx {
 	struct tw_item	*items[NR_LOAD_ITEMS];
 	struct tw_wq	*w;
-	long		rounds;
+	unsigned int	rounds;
 };
 
 static void thread_load(struct tw_thread *t)
@@ -65,7 +42,7 @@ static void thread_load(struct tw_thread *t)
 	struct load_ctx *c = t->ctx;
 	int i;
 
-	for (c->rounds = 0; c->rounds < NR_LOAD_ROUNDS; c->rounds++) {
+	for (c->rounds = 0; c->rounds < kick_rounds; c->rounds++) {
 		t->progress++;
 		for (i = 0; i < NR_LOAD_ITEMS; i++)
 			tw_queue_on(raw_smp_processor_id(), c->w, c->items[i]);
@@ -82,11 +59,11 @@ static void thread_load(struct tw_thread *t)
 
 static void fn_sometimes_sleep(struct tw_item *it)
 {
-	if (it->id == 3 && ++it->val % 32 == 0)
+	if (it->id == 3 && ++it->val % 16 == 0)
 		schedule_timeout_uninterruptible(1);
 }
 
-static void load(struct tw_env *e, unsigned int flags, void (*meanwhile)(struct tw_env *e))
+static void load(struct tw_env *e, unsigned int flags)
 {
 	struct tw_wq *w = tw_alloc(e, flags, 0);
 	struct load_ctx *c[2];
@@ -104,31 +81,29 @@ static void load(struct tw_env *e, unsigned int flags, void (*meanwhile)(struct 
 	}
 	for (i = 0; i < 2; i++)
 		tw_thread_start(t[i]);
-	if (meanwhile)
-		meanwhile(e);
 	for (i = 0; i < 2; i++) {
 		tw_join(t[i], "a producer");
-		KUNIT_EXPECT_EQ_MSG(e->test, t[i]->val, 0, "item lost in round %ld",
+		KUNIT_EXPECT_EQ_MSG(e->test, t[i]->val, 0, "item lost in round %u",
 				    c[i]->rounds);
 		for (j = 0; j < NR_LOAD_ITEMS; j++)
 			KUNIT_EXPECT_EQ(e->test, atomic_read(&c[i]->items[j]->runs),
-					NR_LOAD_ROUNDS);
+					kick_rounds);
 	}
 }
 
 static void kick_load_percpu(struct kunit *test)
 {
-	load(kick_env(test), TW_PERCPU, NULL);
+	load(kick_env(test), TW_PERCPU);
 }
 
 static void kick_load_unbound(struct kunit *test)
 {
-	load(kick_env(test), TW_UNBOUND, NULL);
+	load(kick_env(test), TW_UNBOUND);
 }
 
 static void kick_load_ordered(struct kunit *test)
 {
-	load(kick_env(test), TW_ORDERED, NULL);
+	load(kick_env(test), TW_ORDERED);
 }
 
 /* The workers' creation goes through a kick of its own. */
@@ -153,11 +128,10 @@ static void kick_many_sleepers(struct kunit *test)
 
 static void kick_back_to_back(struct kunit *test)
 {
-	const struct kick_mode *m = test->param_value;
-	/* Kicked workers are not taken for idle, so that each kick takes another one. */
-	bool leaves = !strcmp(m->claim, "leave_idle");
-	bool claims = strcmp(m->claim, "none");
 	struct tw_env *e = kick_env(test);
+	/* Kicked workers are not taken for idle, so that each kick takes another one. */
+	bool leaves = tw_mode(e)->claim->busy;
+	bool claims = tw_mode(e)->claim->protects;
 	struct tw_wq *w = tw_alloc(e, TW_PERCPU, 0);
 	struct cmwq2_pool_stats before, held;
 	struct tw_item *items[8];
@@ -274,20 +248,7 @@ static void kick_beside_culler(struct kunit *test)
 	struct tw_env *e = kick_env(test);
 
 	tw_policy(e, "idle_timeout_ms", "1");
-	load(e, TW_UNBOUND, NULL);
-}
-
-static void switch_1000_times(struct tw_env *e)
-{
-	int i;
-
-	for (i = 0; i < 1000; i++) {
-		const struct kick_mode *m = &kick_modes[i % ARRAY_SIZE(kick_modes)];
-
-		KUNIT_ASSERT_EQ(e->test, cmwq2_policy_set("claim", m->claim), 0);
-		KUNIT_ASSERT_EQ(e->test, cmwq2_policy_set("wake", m->wake), 0);
-		cond_resched();
-	}
+	load(e, TW_UNBOUND);
 }
 
 /* Sets both once, so that the end of the test puts back what was there. */
@@ -298,67 +259,6 @@ static struct tw_env *switch_env(struct kunit *test)
 	tw_policy(e, "claim", "none");
 	tw_policy(e, "wake", "deferred");
 	return e;
-}
-
-static void switch_under_percpu_load(struct kunit *test)
-{
-	load(switch_env(test), TW_PERCPU, switch_1000_times);
-}
-
-static void switch_under_unbound_load(struct kunit *test)
-{
-	load(switch_env(test), TW_UNBOUND, switch_1000_times);
-}
-
-#define NR_ORDERED 4000
-
-struct switch_ctx {
-	struct tw_log	*log;
-	struct tw_wq	*w;
-	struct tw_item	**items;
-};
-
-static void fn_log(struct tw_item *it)
-{
-	struct switch_ctx *c = it->ctx;
-
-	tw_log_add(c->log, it->id);
-}
-
-static void thread_queue_ordered(struct tw_thread *t)
-{
-	struct switch_ctx *c = t->ctx;
-	int i;
-
-	for (i = 0; i < NR_ORDERED; i++) {
-		t->progress++;
-		tw_queue(c->w, c->items[i]);
-		if (i % 8 == 0)
-			cond_resched();
-	}
-}
-
-static void switch_keeps_order(struct kunit *test)
-{
-	struct tw_env *e = switch_env(test);
-	struct switch_ctx *c = tw_zalloc(e, sizeof(*c));
-	struct tw_thread *t;
-	int i;
-
-	c->log = tw_log(e, NR_ORDERED);
-	c->w = tw_alloc(e, TW_ORDERED, 0);
-	c->items = tw_zalloc(e, NR_ORDERED * sizeof(*c->items));
-	for (i = 0; i < NR_ORDERED; i++) {
-		c->items[i] = tw_item(e, fn_log);
-		c->items[i]->id = i;
-		c->items[i]->ctx = c;
-	}
-	t = tw_thread(e, tw_cpu(1), thread_queue_ordered, c->w, NULL, c);
-	tw_thread_start(t);
-	switch_1000_times(e);
-	tw_join(t, "the producer");
-	tw_flush_wq(c->w);
-	KUNIT_EXPECT_TRUE(test, tw_log_is_fifo(c->log, NR_ORDERED));
 }
 
 static void pool_policy(struct tw_env *e, int pool, const char *setting, int expected)
@@ -384,7 +284,7 @@ static void switch_one_pool(struct kunit *test)
 	scnprintf(expected, sizeof(expected), "%d claim=kicked_flag wake=locked rescue=slurp", id);
 	KUNIT_EXPECT_STREQ(test, cmwq2_policy_get("pool_policy"), expected);
 	KUNIT_EXPECT_STREQ(test, cmwq2_policy_get("claim"), "none");
-	load(e, TW_PERCPU, NULL);
+	load(e, TW_PERCPU);
 
 	pool_policy(e, id, "claim=bogus", -EINVAL);
 	pool_policy(e, id, "claim=", -EINVAL);
@@ -398,30 +298,6 @@ static void switch_one_pool(struct kunit *test)
 
 	KUNIT_EXPECT_EQ(test, cmwq2_policy_set("claim", "none"), 0);
 	KUNIT_EXPECT_STREQ(test, cmwq2_policy_get("pool_policy"), "");
-}
-
-/* The pools of a load that runs are switched one at a time. */
-static void switch_pools_1000_times(struct tw_env *e)
-{
-	int i, id[2];
-
-	for (i = 0; i < 2; i++)
-		id[i] = tw_stats(tw_alloc(e, TW_PERCPU, 0), tw_cpu(i)).id;
-	for (i = 0; i < 1000; i++) {
-		const struct kick_mode *m = &kick_modes[i / 2 % ARRAY_SIZE(kick_modes)];
-		char text[64];
-
-		scnprintf(text, sizeof(text), "claim=%s", m->claim);
-		pool_policy(e, id[i % 2], text, 0);
-		scnprintf(text, sizeof(text), "wake=%s", m->wake);
-		pool_policy(e, id[i % 2], text, 0);
-		cond_resched();
-	}
-}
-
-static void switch_pools_under_load(struct kunit *test)
-{
-	load(switch_env(test), TW_PERCPU, switch_pools_1000_times);
 }
 
 static void policy_refuses_nonsense(struct kunit *test)
@@ -462,7 +338,7 @@ static void profiles_set_policies(struct kunit *test)
 		KUNIT_EXPECT_STREQ(test, cmwq2_policy_get("claim"), t[i].claim);
 		KUNIT_EXPECT_STREQ(test, cmwq2_policy_get("wake"), t[i].wake);
 		KUNIT_EXPECT_STREQ(test, cmwq2_policy_get("rescue"), t[i].rescue);
-		load(e, TW_PERCPU, NULL);
+		load(e, TW_PERCPU);
 	}
 }
 
@@ -475,11 +351,7 @@ static struct kunit_case kick_cases[] = {
 	KUNIT_CASE_PARAM(kick_for_nothing, mode_gen_params),
 	KUNIT_CASE_PARAM(kick_beside_culler, mode_gen_params),
 	KUNIT_CASE(worker_looks_before_it_sleeps),
-	KUNIT_CASE(switch_under_percpu_load),
-	KUNIT_CASE(switch_under_unbound_load),
-	KUNIT_CASE(switch_keeps_order),
 	KUNIT_CASE(switch_one_pool),
-	KUNIT_CASE(switch_pools_under_load),
 	KUNIT_CASE(policy_refuses_nonsense),
 	KUNIT_CASE(profiles_set_policies),
 	{}
@@ -487,6 +359,7 @@ static struct kunit_case kick_cases[] = {
 
 static struct kunit_suite kick_suite = {
 	.name = "cmwq2_kick",
+	.suite_init = tw_modes_init,
 	.test_cases = kick_cases,
 };
 

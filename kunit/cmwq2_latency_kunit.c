@@ -283,8 +283,7 @@ static void barrier_is_not_counted(struct kunit *test)
 
 	tw_queue_on(tw_cpu(0), w, it);
 	tw_wait_started(it, "the item");
-	tw_thread_start(t);
-	tw_wait_blocked(t);
+	tw_thread_block(t);
 	complete_all(it->gate);
 	tw_join(t, "the flush");
 	expect_counts(w, 0, 1);

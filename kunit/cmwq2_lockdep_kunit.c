@@ -175,8 +175,7 @@ static void wait_one(struct kunit *test, struct tw_env *e, const struct wait_cas
 
 	tw_queue(w, it);
 	tw_wait_started(it, "the item");
-	tw_thread_start(t);
-	tw_wait_blocked(t);
+	tw_thread_block(t);
 	complete_all(it->gate);
 	tw_join(t, c->name);
 	KUNIT_EXPECT_EQ_MSG(test, seen.items, c->items, "%s: the item's map", c->name);

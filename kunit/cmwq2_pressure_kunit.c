@@ -380,8 +380,7 @@ static void destroy_in_rescue(struct kunit *test)
 	tw_queue_on(c->cpu, w, blocker);
 	queue_all(c->cpu, w, items, NR_ITEMS);
 	tw_wait_started(blocker, "the rescue of an item that blocks");
-	tw_thread_start(t);
-	tw_wait_blocked(t);
+	tw_thread_block(t);
 	complete_all(blocker->gate);
 	tw_join(t, "the destruction of a queue in rescue");
 	KUNIT_EXPECT_TRUE(test, tw_item_ran_once_each(items, NR_ITEMS));

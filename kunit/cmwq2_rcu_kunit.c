@@ -189,8 +189,7 @@ static void flush_with_rcu(struct kunit *test)
 
 	it->ctx = r;
 	e->ops->queue_rcu(w->wq, it);
-	tw_thread_start(t);
-	tw_wait_blocked(t);
+	tw_thread_block(t);
 	KUNIT_EXPECT_FALSE(test, completion_done(&t->done));
 	KUNIT_EXPECT_EQ(test, atomic_read(&it->runs), 0);
 	stop_reader(r);
@@ -219,8 +218,7 @@ static void flush_queued_and_running(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, tw_pending(it));
 	for (i = 0; i < 2; i++) {
 		t[i] = tw_thread(e, TW_ANY_CPU, thread_flush_rcu, w, it, NULL);
-		tw_thread_start(t[i]);
-		tw_wait_blocked(t[i]);
+		tw_thread_block(t[i]);
 		if (!i) {
 			complete_all(blocker->gate);
 			tw_wait_started(it, "the item");

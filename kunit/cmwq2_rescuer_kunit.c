@@ -166,10 +166,8 @@ static void rescue_under_flush(struct kunit *test)
 	t[0] = tw_thread(e, TW_ANY_CPU, tw_thread_flush_wq, w, NULL, NULL);
 	t[1] = tw_thread(e, TW_ANY_CPU, tw_thread_flush, w, it, NULL);
 	t[2] = tw_thread(e, TW_ANY_CPU, tw_thread_flush, w, first, NULL);
-	for (i = 0; i < ARRAY_SIZE(t); i++) {
-		tw_thread_start(t[i]);
-		tw_wait_blocked(t[i]);
-	}
+	for (i = 0; i < ARRAY_SIZE(t); i++)
+		tw_thread_block(t[i]);
 	complete_all(first->gate);
 	for (i = 0; i < ARRAY_SIZE(t); i++)
 		tw_join(t[i], "a flush that needs the rescuer");

@@ -156,8 +156,7 @@ static void waiter_is_shown(struct kunit *test)
 
 	tw_queue_on(tw_cpu(0), w, it);
 	tw_wait_started(it, "the item");
-	tw_thread_start(t);
-	tw_wait_blocked(t);
+	tw_thread_block(t);
 	snprintf(who, sizeof(who), "behind it: (%d waits)", t->task->pid);
 	EXPECT_IN(test, dump(e, w), who);
 	complete_all(it->gate);

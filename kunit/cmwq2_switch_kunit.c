@@ -97,10 +97,10 @@ static void set_policies(struct kunit *test, struct lane **l, int i)
 	KUNIT_ASSERT_EQ(test, cmwq2_policy_set("wake", nth_mode(i)->wake), 0);
 }
 
-/* Of one pool that serves a lane, and then of another. */
+/* Of the pool that serves one lane's producer, and then another's. */
 static void set_pool_policies(struct kunit *test, struct lane **l, int i)
 {
-	int id = tw_stats(l[i % NR_LANES]->w, tw_cpu(i)).id;
+	int n = i % NR_LANES, id = tw_stats(l[n]->w, tw_cpu(n)).id;
 	char text[64];
 
 	scnprintf(text, sizeof(text), "%d claim=%s", id, nth_mode(i)->claim->name);
@@ -109,20 +109,27 @@ static void set_pool_policies(struct kunit *test, struct lane **l, int i)
 	KUNIT_ASSERT_EQ_MSG(test, cmwq2_policy_set("pool_policy", text), 0, "%s", text);
 }
 
+/* Sets both once, so that the end of the test puts back what was there. */
+static struct tw_env *switch_env(struct kunit *test)
+{
+	struct tw_env *e = tw_env_cmwq2(test);
+
+	tw_policy(e, "claim", "none");
+	tw_policy(e, "wake", "deferred");
+	return e;
+}
+
 static void switch_load(struct kunit *test,
 			void (*set)(struct kunit *test, struct lane **l, int i))
 {
 	static const unsigned int flags[NR_LANES] = { TW_PERCPU, TW_UNBOUND, TW_ORDERED };
-	struct tw_env *e = tw_env_cmwq2(test);
+	struct tw_env *e = switch_env(test);
 	bool *stop = tw_zalloc(e, sizeof(*stop));
 	struct tw_thread *t[NR_LANES];
 	struct lane *l[NR_LANES];
 	unsigned long ran = 0;
 	int i;
 
-	/* Set once, so that the end of the test puts back what was there. */
-	tw_policy(e, "claim", "none");
-	tw_policy(e, "wake", "deferred");
 	for (i = 0; i < NR_LANES; i++) {
 		l[i] = lane(e, flags[i], stop);
 		t[i] = tw_thread(e, tw_cpu(i), thread_lane, NULL, NULL, l[i]);
@@ -152,9 +159,64 @@ static void switch_pools_under_load(struct kunit *test)
 	switch_load(test, set_pool_policies);
 }
 
+#define NR_ORDERED	4000
+
+struct backlog {
+	struct tw_log	*log;
+	struct tw_wq	*w;
+	struct tw_item	*items[NR_ORDERED];
+};
+
+static void fn_backlog(struct tw_item *it)
+{
+	struct backlog *b = it->ctx;
+
+	tw_log_add(b->log, it->id);
+}
+
+static void thread_backlog(struct tw_thread *t)
+{
+	struct backlog *b = t->ctx;
+	int i;
+
+	for (i = 0; i < NR_ORDERED; i++) {
+		t->progress++;
+		tw_queue(b->w, b->items[i]);
+		if (i % 8 == 0)
+			cond_resched();
+	}
+}
+
+/* As many items as there can be, in place of a few that are queued again. */
+static void switch_keeps_order(struct kunit *test)
+{
+	struct tw_env *e = switch_env(test);
+	struct backlog *b = tw_zalloc(e, sizeof(*b));
+	struct tw_thread *t;
+	int i;
+
+	b->log = tw_log(e, NR_ORDERED);
+	b->w = tw_alloc(e, TW_ORDERED, 0);
+	for (i = 0; i < NR_ORDERED; i++) {
+		b->items[i] = tw_item(e, fn_backlog);
+		b->items[i]->id = i;
+		b->items[i]->ctx = b;
+	}
+	t = tw_thread(e, tw_cpu(1), thread_backlog, b->w, NULL, b);
+	tw_thread_start(t);
+	for (i = 0; i < switch_times; i++) {
+		set_policies(test, NULL, i);
+		cond_resched();
+	}
+	tw_join(t, "the producer");
+	tw_flush_wq(b->w);
+	KUNIT_EXPECT_TRUE(test, tw_log_is_fifo(b->log, NR_ORDERED));
+}
+
 static struct kunit_case switch_cases[] = {
 	KUNIT_CASE(switch_under_load),
 	KUNIT_CASE(switch_pools_under_load),
+	KUNIT_CASE(switch_keeps_order),
 	{}
 };
 

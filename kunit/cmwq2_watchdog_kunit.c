@@ -337,30 +337,28 @@ static unsigned long nr_panics(void)
 	return cmwq2_health(CMWQ2_HEALTH_PANICS);
 }
 
-static void panic_after_stalls(struct kunit *test)
+/* A bound that is not reached, and then one that is. */
+static void panic_at(struct kunit *test, const char *policy, const char *far, int stalls)
 {
 	struct tw_env *e = watch_env(test);
 	unsigned long before = nr_panics();
 
-	tw_policy(e, "panic_on_stall", "1000000");
-	stall_until(e, 2);
+	tw_policy(e, policy, far);
+	stall_until(e, stalls);
 	KUNIT_EXPECT_EQ(test, nr_panics(), before);
-	tw_policy(e, "panic_on_stall", "2");
+	tw_policy(e, policy, "2");
 	stall_until(e, 2);
 	TW_POLL(e, nr_panics() > before, "a panic that was left out");
 }
 
+static void panic_after_stalls(struct kunit *test)
+{
+	panic_at(test, "panic_on_stall", "1000000", 2);
+}
+
 static void panic_after_time(struct kunit *test)
 {
-	struct tw_env *e = watch_env(test);
-	unsigned long before = nr_panics();
-
-	tw_policy(e, "panic_on_stall_time", "3600");
-	stall_until(e, 1);
-	KUNIT_EXPECT_EQ(test, nr_panics(), before);
-	tw_policy(e, "panic_on_stall_time", "2");
-	stall_until(e, 2);
-	TW_POLL(e, nr_panics() > before, "a panic that was left out");
+	panic_at(test, "panic_on_stall_time", "3600", 1);
 }
 
 static void bad_values_are_refused(struct kunit *test)

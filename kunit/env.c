@@ -2,6 +2,7 @@
 /*
  * The environment of a test, and the accounting around every item's function.
  */
+#include <linux/delay.h>
 #include <linux/kthread.h>
 #include <linux/moduleparam.h>
 #include <linux/slab.h>
@@ -32,6 +33,18 @@ struct tw_policy {
 unsigned long tw_timeout(void)
 {
 	return msecs_to_jiffies(timeout_ms);
+}
+
+/*
+ * Between two looks at a state, the last pause having been @us: most states are
+ * there after microseconds, and a jiffy in each of a thousand cases adds up.
+ * Returns how long this one was.
+ */
+unsigned int tw_pause(unsigned int us)
+{
+	us = us ? min(2 * us, jiffies_to_usecs(1)) : 50;
+	usleep_range(us, 2 * us);
+	return us;
 }
 
 /* CPU number @n of those online, counted round and round. */
@@ -320,6 +333,13 @@ void tw_wait_blocked(struct tw_thread *t)
 	TW_POLL(t->env, READ_ONCE(t->running) &&
 		(READ_ONCE(t->task->__state) & TASK_UNINTERRUPTIBLE),
 		"a thread to block");
+}
+
+/* From here on it waits for whatever its function calls. */
+void tw_thread_block(struct tw_thread *t)
+{
+	tw_thread_start(t);
+	tw_wait_blocked(t);
 }
 
 void tw_thread_flush_wq(struct tw_thread *t)

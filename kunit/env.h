@@ -52,6 +52,7 @@ struct tw_env {
 };
 
 unsigned long tw_timeout(void);
+unsigned int tw_pause(unsigned int us);
 
 struct tw_env *tw_env_init(struct kunit *test, const struct tw_engine *engine);
 struct tw_wq *tw_adopt(struct tw_env *env, void *wq);
@@ -71,6 +72,7 @@ struct tw_thread *tw_thread(struct tw_env *env, int cpu,
 void tw_thread_start(struct tw_thread *t);
 void tw_join(struct tw_thread *t, const char *what);
 void tw_wait_blocked(struct tw_thread *t);
+void tw_thread_block(struct tw_thread *t);
 struct cmwq2_attrs *tw_attrs(struct kunit *test);
 void tw_thaw_at_end(struct kunit *test);
 void tw_policy(struct tw_env *env, const char *policy, const char *value);
@@ -159,10 +161,11 @@ static inline bool tw_cancel_sync(struct tw_item *it)
 #define TW_POLL(env, cond, what)						\
 	do {									\
 		unsigned long _end = jiffies + tw_timeout();			\
+		unsigned int _us = 0;						\
 		bool _ok;							\
 										\
 		while (!(_ok = (cond)) && time_before(jiffies, _end))		\
-			schedule_timeout_uninterruptible(1);			\
+			_us = tw_pause(_us);					\
 		KUNIT_ASSERT_TRUE_MSG((env)->test, _ok,				\
 				      "timed out waiting for %s", what);	\
 	} while (0)

@@ -31,7 +31,6 @@
 #include <linux/timekeeping.h>
 
 #include "latency.h"
-#include "lock.h"
 
 DEFINE_STATIC_KEY_FALSE(cmwq2_latency_key);
 

@@ -20,7 +20,6 @@
 #include <linux/string.h>
 #include <linux/topology.h>
 
-#include "lock.h"
 #include "show.h"
 #include "work.h"
 

@@ -7,19 +7,17 @@
  * and another worker exists.
  * tools/model/kick.pml models the main loop and the manager: change both.
  */
-#include <linux/bottom_half.h>
 #include <linux/cpu.h>
 #include <linux/export.h>
 #include <linux/hashtable.h>
 #include <linux/jiffies.h>
 #include <linux/kthread.h>
-#include <linux/printk.h>
 #include <linux/sched.h>
-#include <linux/sched/debug.h>
 #include <linux/slab.h>
 
 #include <trace/events/cmwq2.h>
 
+#include "context.h"
 #include "latency.h"
 #include "lockdep.h"
 #include "work.h"
@@ -433,61 +431,6 @@ bool cmwq2_assign_work(struct cmwq2_work *work, struct cmwq2_worker *worker,
 	busy = CMWQ2_FAULT("running_twice") ? NULL : cmwq2_find_executing(pool, work);
 	cmwq2_move_linked(work, busy ? &busy->scheduled : &worker->scheduled, next);
 	return !busy;
-}
-
-/* What a work function must give back before it returns. */
-struct cmwq2_context {
-	int	preempt;
-	int	rcu;
-	int	locks;
-};
-
-static struct cmwq2_context cmwq2_context(void)
-{
-	return (struct cmwq2_context) {
-		.preempt = preempt_count(),
-		.rcu = rcu_preempt_depth(),
-#ifdef CONFIG_LOCKDEP
-		.locks = lockdep_depth(current),
-#endif
-	};
-}
-
-/*
- * The worker goes on as if nothing had been left behind: what ended with the
- * function cannot be in use any more. A lock cannot be taken away from whoever
- * waits for it to be released, it stays held.
- */
-static void cmwq2_restore_context(struct cmwq2_context was)
-{
-	while (rcu_preempt_depth() > was.rcu) {
-		__acquire(RCU); /* for sparse: it was not in this function */
-		rcu_read_unlock();
-	}
-	/* Not by the count alone: lockdep keeps book of softirqs by itself. */
-	while (softirq_count() > (was.preempt & SOFTIRQ_MASK))
-		local_bh_enable();
-	preempt_count_set(was.preempt);
-}
-
-static noinline void cmwq2_leaked(struct cmwq2_context was, struct cmwq2_context is,
-				  cmwq2_work_func_t func)
-{
-	cmwq2_health_add(CMWQ2_HEALTH_LEAKS);
-	pr_err("%s: %s[%d]: %ps returned with preempt count %#x, was %#x; RCU depth %d, was %d; locks held %d, was %d\n",
-	       cmwq2_bug(), current->comm, task_pid_nr(current), func, is.preempt, was.preempt,
-	       is.rcu, was.rcu, is.locks, was.locks);
-	debug_show_held_locks(current);
-	dump_stack();
-	cmwq2_restore_context(was);
-}
-
-static void cmwq2_check_context(struct cmwq2_context was, cmwq2_work_func_t func)
-{
-	struct cmwq2_context is = cmwq2_context();
-
-	if (unlikely(is.preempt != was.preempt || is.rcu != was.rcu || is.locks != was.locks))
-		cmwq2_leaked(was, is, func);
 }
 
 static void cmwq2_begin_work(struct cmwq2_worker *worker, struct cmwq2_work *work)

@@ -137,7 +137,7 @@ def boot(run: Run, accelerator: Optional[str] = None) -> verdict.Outcome:
     if not unpack_results(run) and run.outcome.passed:
         run.outcome = verdict.Outcome(EXIT_LOST, "the results did not arrive whole")
     if "kmemleak" in run.outcome.cause:
-        run.outcome.cause += f", allocated by {leaks.allocators(run.results)}"
+        run.outcome.cause += f", allocated by {leaks.allocators(run.results, run.modules)}"
     write_atomically(run.home / "verdict", f"{run.outcome}\nlog: {shown(run.console)}\n")
     return run.outcome
 

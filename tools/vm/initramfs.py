@@ -6,7 +6,7 @@ import stat
 from pathlib import Path
 from typing import Iterable, Mapping
 
-from common import HERE
+from common import HERE, output_of
 
 BUSYBOX = Path("/bin/busybox")
 GUEST = HERE / "guest"
@@ -65,6 +65,14 @@ def settings_text(settings: Mapping[str, object]) -> str:
     return "".join(lines)
 
 
+def _stripped(module: Path, scratch: Path) -> bytes:
+    """@module without its DWARF, most of it: insmod reads all of a file, and who looks from outside has the original."""
+    output_of(["strip", "-g", "-o", scratch, module])
+    data = scratch.read_bytes()
+    scratch.unlink()
+    return data
+
+
 def write(path: Path, job: str, modules: Iterable[Path], settings: Mapping[str, object]) -> None:
     """The initramfs that runs guest/job-@job.sh with @modules in /modules, and whatever programs are among them."""
     archive = Archive()
@@ -84,5 +92,8 @@ def write(path: Path, job: str, modules: Iterable[Path], settings: Mapping[str, 
     archive.file("harness/settings", settings_text({"JOB": job, **settings}).encode())
     archive.directory("modules")
     for module in modules:
-        archive.file(f"modules/{module.name}", module.read_bytes(), 0o644 if module.suffix == ".ko" else 0o755)
+        if module.suffix == ".ko":
+            archive.file(f"modules/{module.name}", _stripped(module, path.with_suffix(".ko")))
+        else:
+            archive.file(f"modules/{module.name}", module.read_bytes(), 0o755)
     archive.write(path)

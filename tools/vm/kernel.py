@@ -31,6 +31,7 @@ class Vehicle:
     gib: float          # about how much disk it takes
     slow: float         # wall clock limits are multiplied by this (and again for an emulated CPU)
     parameters: tuple = ()      # for the kernel command line
+    fronts: tuple = ()  # headers of CONFIG, each put in front of the kernel's files that are called like it
 
 
 VEHICLES = {
@@ -38,7 +39,7 @@ VEHICLES = {
     "debug": Vehicle("debug", "um", ("base", "uml", "debug"), ("linux", "modules"), "linux", 633, 1.5, 4,
                      # Sanity checks in the allocator, which come without its per-CPU sheaves: those keep stale
                      # pointers to objects they have handed out, and kmemleak takes these for references.
-                     ("slab_debug=F",)),
+                     ("slab_debug=F",), ("stacktrace.h",)),
     # The modules of KVM are not wanted, only the exports its configuration switches on.
     "x86": Vehicle("x86", "x86_64", ("base", "x86"), ("bzImage", BENCHMARK),
                    "arch/x86/boot/bzImage", 1148, 2, 1),
@@ -124,7 +125,8 @@ def check_config(fragment: str, config: str) -> list:
 def key(target: Vehicle, tree: source.Source, fragment: str) -> str:
     """The content a kernel is built from, as a short name."""
     compiler = output_of(["gcc", "--version"]).splitlines()[0]
-    content = "\n".join((tree.name, wanted(fragment), compiler, " ".join(target.targets)))
+    content = "\n".join((tree.name, wanted(fragment), compiler, " ".join(target.targets),
+                         *((CONFIG / name).read_text() for name in target.fronts)))
     return hashlib.sha256(content.encode()).hexdigest()[:12]
 
 
@@ -183,6 +185,9 @@ def _build(target: Vehicle, tree: source.Source, build: Path, fragment: str) -> 
     log = OUT / "log" / f"{build.name}.log"
     log.unlink(missing_ok=True)
     make = ["make", "-C", tree.tree, f"ARCH={target.arch}", f"O={build}"]
+    for name in target.fronts:
+        shutil.copy(CONFIG / name, build / name)
+        make.append(f"CFLAGS_{Path(name).stem}.o=-include {build / name}")
     progress = Progress(f"{target.name} kernel {tree.name} ({shown(log)})", target.objects)
     (build / "fragment").write_text(wanted(fragment))
     run_logged([*make, f"KCONFIG_ALLCONFIG={build}/fragment", "allnoconfig"], log)

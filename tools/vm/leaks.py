@@ -5,6 +5,9 @@ import bisect
 import re
 from collections import Counter
 from pathlib import Path
+from typing import Iterable, Iterator
+
+from common import output_of
 
 # The allocators themselves, and what takes the trace.
 NOT_GUILTY = re.compile(r"(save_stack_trace|stack_trace_save|set_track_prepare|__alloc_object|__create_object"
@@ -12,12 +15,26 @@ NOT_GUILTY = re.compile(r"(save_stack_trace|stack_trace_save|set_track_prepare|_
                         r"|kstrn?dup|kvasprintf\w*|kasprintf)\b")
 
 
-def _module_symbols(symbols: Path) -> list:
-    """(address, name) of all modules that were ever loaded, the latest of an address winning."""
+def _section_symbols(module: Path) -> Iterator[tuple]:
+    """(section, offset, name) of each function of @module."""
+    for line in output_of(["objdump", "-t", module]).splitlines():
+        match = re.match(r"([0-9a-f]{16}) .{6}F (\S+)\s+[0-9a-f]+ (?:\.hidden )?(\S+)$", line)
+        if match:
+            yield match[2], int(match[1], 16), match[3]
+
+
+def _module_symbols(sections: Path, modules: Iterable[Path]) -> list:
+    """(address, name) of all of @modules that were ever loaded, the latest of an address winning."""
+    files = {module.stem: module for module in modules}
+    functions: dict = {}
     known = {}
-    for line in symbols.read_text().splitlines() if symbols.exists() else []:
-        address, _, name, module = line.split(maxsplit=3)
-        known[int(address, 16)] = f"{name} {module}"
+    for line in sections.read_text().splitlines() if sections.exists() else []:
+        module, section, address = line.split()
+        if module in files and module not in functions:
+            functions[module] = list(_section_symbols(files[module]))
+        for of, offset, name in functions.get(module, ()):
+            if of == section:
+                known[int(address, 16) + offset] = f"{name} [{module}]"
     return sorted(known.items())
 
 
@@ -34,12 +51,12 @@ def _named(text: str, known: list) -> str:
     return re.sub(r"^    (0x[0-9a-f]+)$", name, text, flags=re.MULTILINE)
 
 
-def allocators(results: Path) -> str:
+def allocators(results: Path, modules: Iterable[Path]) -> str:
     """The functions behind the leaks, most frequent first; the report gets their names as well."""
     report = results / "kmemleak"
     if not report.exists():
         return "nobody knows: the report is missing"
-    text = _named(report.read_text(), _module_symbols(results / "symbols"))
+    text = _named(report.read_text(), _module_symbols(results / "sections", modules))
     report.write_text(text)
     guilty: Counter = Counter()
     for trace in text.split("unreferenced object")[1:]:

@@ -302,6 +302,19 @@ def caught_faults() -> None:
             (True, "a.c at d.c:1: timed out waiting for e"))
 
 
+def an_even_deal() -> None:
+    """Every suite is in one part, and the long ones are apart."""
+    names = [*suites.LONG, "cmwq2_a", "cmwq2_b"]
+    for machines in (1, 2, 3):
+        parts = suites.dealt(names, machines)
+        _expect(sorted(name for part in parts for name in part), sorted(names))
+        _expect(len(parts), machines)
+        sums = [suites.seconds_of(part) for part in parts]
+        _expect(max(sums) - min(sums) <= max(suites.LONG.values()) / 2, True)
+    _expect(suites.dealt(["cmwq2_a"], 3), [["cmwq2_a"]])
+    _expect(suites.dealt([], 2), [])
+
+
 def bad_input() -> None:
     """What cannot be used is named, with what can be."""
     _refused(lambda: kernel.vehicle("arm"), "VM=arm", "uml")
@@ -313,7 +326,8 @@ def bad_input() -> None:
 
 CHECKS = (dropped_option, options_by_version, series, skipped_cases, reasons, half_built_kernel, content_of_the_key,
           known_complaint, every_complaint, judgement, verdict_channel, results_channel, mirrored_sources,
-          cost_of_hooks, found_in_sources, remembered_findings, table_of_faults, caught_faults, bad_input)
+          cost_of_hooks, found_in_sources, remembered_findings, table_of_faults, caught_faults, an_even_deal,
+          bad_input)
 
 
 def check(name: Callable[[], None]) -> str:

@@ -48,19 +48,21 @@ load() { # load NAME [PARAM=VALUE...]: insmod, or complain with the kernel's rea
 	shift
 	[ -e /run/harness/loaded ] || { echo "harness: first module" > /dev/kmsg; : > /run/harness/loaded; }
 	if said=$(insmod "/modules/$name.ko" "$@" 2>&1); then
-		note_symbols
+		note_sections "$name"
 		return 0
 	fi
 	complain "insmod $name${*:+ $*} failed: ${said##*: }"
 	return 1
 }
 
-# kmemleak prints bare addresses once a module is gone; the host turns them back into names.
-note_symbols() {
+# kmemleak prints bare addresses once a module is gone; the host turns them back into names. Without a fork, of which
+# each takes its time on the debug variant: this is done with every load.
+note_sections() { # note_sections MODULE
 	[ -e /sys/kernel/debug/kmemleak ] || return 0
-	# Most addresses come back with the next load; hundreds of loads shall not fill the results.
-	{ grep -F '[' /proc/kallsyms; cat /results/symbols 2>/dev/null; } | sort -u > /tmp/symbols
-	mv /tmp/symbols /results/symbols
+	local section address
+	for section in /sys/module/$1/sections/.*text*; do
+		read -r address < "$section" && echo "$1 ${section##*/} $address"
+	done >> /results/sections
 }
 
 unload() { # unload NAME: rmmod, or complain

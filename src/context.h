@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What a work function must give back before it returns.
+ */
+#ifndef CMWQ2_CONTEXT_H
+#define CMWQ2_CONTEXT_H
+
+#include <linux/compiler.h>
+#include <linux/lockdep.h>
+#include <linux/preempt.h>
+#include <linux/rcupdate.h>
+#include <linux/sched.h>
+
+#include <cmwq2/workqueue.h>
+
+struct cmwq2_context {
+	int	preempt;
+	int	rcu;
+	int	locks;
+};
+
+void cmwq2_leaked(struct cmwq2_context was, struct cmwq2_context is, cmwq2_work_func_t func);
+
+static inline struct cmwq2_context cmwq2_context(void)
+{
+	return (struct cmwq2_context) {
+		.preempt = preempt_count(),
+		.rcu = rcu_preempt_depth(),
+#ifdef CONFIG_LOCKDEP
+		.locks = lockdep_depth(current),
+#endif
+	};
+}
+
+static inline void cmwq2_check_context(struct cmwq2_context was, cmwq2_work_func_t func)
+{
+	struct cmwq2_context is = cmwq2_context();
+
+	if (unlikely(is.preempt != was.preempt || is.rcu != was.rcu || is.locks != was.locks))
+		cmwq2_leaked(was, is, func);
+}
+
+#endif /* CMWQ2_CONTEXT_H */
