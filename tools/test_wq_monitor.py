@@ -52,8 +52,8 @@ class TestCommandLine(unittest.TestCase):
         self.assertTrue(done.stderr.startswith("wq_monitor.py: "))
 
 
-class TestFailures(unittest.TestCase):
-    """What main() makes of each trouble, with a look that runs into it."""
+class TestEnds(unittest.TestCase):
+    """It is ended from outside, which is no trouble; what is, is in test_script.py."""
 
     def run_with(self, body, **kwargs):
         code = (f"import sys; sys.path.insert(0, {TOOLS!r}); sys.argv = ['x']\n"
@@ -69,18 +69,10 @@ class TestFailures(unittest.TestCase):
         _, err = process.communicate(timeout=60)
         self.assertEqual((process.returncode, err), (status, text))
 
-    def test_known_trouble(self):
-        self.assert_ends(self.run_with("raise wq_monitor.cmwq2.Cmwq2Error('not loaded')"), 1,
-                         "wq_monitor.py: not loaded\n")
-
-    def test_unknown_trouble(self):
-        self.assert_ends(self.run_with("raise AttributeError('no\\nlock')"), 1,
-                         "wq_monitor.py: AttributeError: no lock\n")
-
     def test_closed_pipe_is_quiet(self):
         reader, writer = os.pipe()
         os.close(reader)
-        process = self.run_with("wq_monitor.emit('x' * 1000000)", stdout=writer)
+        process = self.run_with("wq_monitor.script.emit('x' * 1000000)", stdout=writer)
         os.close(writer)
         self.assert_ends(process, 0, "")
 

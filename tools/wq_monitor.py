@@ -10,10 +10,11 @@ import os
 import sys
 import time
 from fnmatch import fnmatchcase
-from typing import Any, Dict, Iterable, List, NoReturn, Optional
+from typing import Any, Dict, Iterable, List, Optional
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import cmwq2  # noqa: E402
+import script  # noqa: E402
 
 # Grows by one whenever a field of the JSON changes its name or meaning or goes.
 SCHEMA = 1
@@ -265,20 +266,6 @@ def show(now: Record, every: bool = False, top: int = 0) -> str:
 # The command line
 
 
-def positive(text: str) -> int:
-    """A number of times."""
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"not a positive number: {text}")
-    return int(text)
-
-
-def natural(text: str) -> int:
-    """A pool's number."""
-    if not text.isdigit():
-        raise argparse.ArgumentTypeError(f"not a number: {text}")
-    return int(text)
-
-
 def interval(text: str) -> float:
     """Seconds between two looks."""
     try:
@@ -296,13 +283,13 @@ def parse_args(argv: Optional[List[str]] = None) -> argparse.Namespace:
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("-i", "--interval", type=interval, default=2.0, metavar="SECONDS",
                         help="time between two looks (default: 2)")
-    parser.add_argument("-n", "--count", type=positive, metavar="N",
+    parser.add_argument("-n", "--count", type=script.positive, metavar="N",
                         help="end after so many intervals")
     parser.add_argument("-q", "--queue", action="append", metavar="GLOB",
                         help="only workqueues of this name; may be given several times")
-    parser.add_argument("-p", "--pool", action="append", type=natural, metavar="ID",
+    parser.add_argument("-p", "--pool", action="append", type=script.natural, metavar="ID",
                         help="only this pool; may be given several times")
-    parser.add_argument("-t", "--top", type=positive, default=0, metavar="N",
+    parser.add_argument("-t", "--top", type=script.positive, default=0, metavar="N",
                         help="only the busiest N workqueues and pools; not in JSON")
     parser.add_argument("-a", "--all", action="store_true",
                         help="also those that did nothing; JSON has them anyway")
@@ -310,26 +297,18 @@ def parse_args(argv: Optional[List[str]] = None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def emit(text: str) -> None:
-    """Print at once: somebody is looking."""
-    sys.stdout.write(text)
-    sys.stdout.flush()
-
-
 def present(now: Record, args: argparse.Namespace) -> None:
     """Print what was seen, in the form that was asked for."""
     if args.json:
-        emit(json.dumps(now) + "\n")
+        script.emit(json.dumps(now) + "\n")
     else:
-        emit((CLEAR if sys.stdout.isatty() else "") + show(now, args.all, args.top) +
+        script.emit((CLEAR if sys.stdout.isatty() else "") + show(now, args.all, args.top) +
              ("" if sys.stdout.isatty() else "\n"))
 
 
 def run(args: argparse.Namespace) -> None:
     """Until the count is reached."""
-    if "prog" not in globals():
-        raise cmwq2.Cmwq2Error("no kernel to look at: run this by drgn, see --help")
-    prog = globals()["prog"]
+    prog = script.program(globals())
     cmwq2.check_program(prog)
     old = collect(prog, args)
     if args.json:
@@ -343,28 +322,12 @@ def run(args: argparse.Namespace) -> None:
         left = None if left is None else left - 1
 
 
-def leave(status: int, text: str = "") -> NoReturn:
-    """Leave with one line on stderr or none, and nothing from the interpreter's exit."""
-    if text:
-        sys.stderr.write(f"wq_monitor.py: {' '.join(text.split())}\n")
-        sys.stderr.flush()
-    os._exit(status)
-
-
 def main() -> None:
-    """Nothing that goes wrong ends in a traceback."""
-    args = parse_args()
-    try:
-        run(args)
-    except (KeyboardInterrupt, BrokenPipeError):
-        leave(0)
-    except cmwq2.Cmwq2Error as error:
-        leave(1, str(error))
-    except Exception as error:  # a traceback would tell a user less
-        if os.environ.get("CMWQ2_TRACEBACK"):
-            raise
-        leave(1, f"{type(error).__name__}: {error}")
-    sys.exit(0)
+    def work() -> bool:
+        run(parse_args())
+        return True
+
+    script.run("wq_monitor.py", work, endless=True)
 
 
 if __name__ == "__main__":
