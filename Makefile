@@ -2,7 +2,7 @@
 # Verbs for people. What is built, and how, is in Kbuild; what runs it is in tools/vm.
 
 # The knobs, which the verbs read from the environment.
-export KDIR KERNEL KERNEL_SRC VM SUITE NAME ITEMS ROUNDS CYCLES FREEZES SCHEDULES SWITCHINGS PRESSURE V W WRITE CMWQ2_CACHE
+export KDIR KERNEL KERNEL_SRC VM SUITE NAME ITEMS ROUNDS CYCLES FREEZES SCHEDULES SWITCHINGS PRESSURE ALARM V W WRITE CMWQ2_CACHE
 export WORKLOAD PROFILES SEED FULL
 export CLAIM WAKE POOL MIN_IDLE WORKERS TIMEOUTS SWITCHES STRICT FAULT FAULTS
 ifneq ($(origin CC),default)
@@ -39,12 +39,14 @@ $(VERBS):
 ##                                10 minutes, with FULL=1 under 60; tools/bench compare A.json B.json puts two
 ##                                reports side by side; aa is native against native 100 times
 ## make cost [ROUNDS=n]           instructions an idle cmwq2 adds to a switch between other tasks, by hook; 1 minute
-## make soak [ITEMS=n] [ROUNDS=n] [SCHEDULES=n] [SWITCHINGS=n] [PRESSURE=s] [CYCLES=n] [FREEZES=n] [VM=v] [SUITE=glob]
+## make soak [ITEMS=n] [ROUNDS=n] [SCHEDULES=n] [SWITCHINGS=n] [PRESSURE=s] [ALARM=s] [CYCLES=n] [FREEZES=n]
+##           [VM=v] [SUITE=glob]
 ##                                1000000 items through every kind of queue (cmwq2_stress), 200 rounds of insmod, run,
 ##                                rmmod (cmwq2_load), 1000 of each forced schedule (cmwq2_interleave*), 10000 policy
 ##                                switches (cmwq2_switch) and 60 s without new workers for each policy of the rescuer
-##                                (cmwq2_pressure) on debug; a CPU that goes and comes 500 times (cmwq2_hotplug) and
-##                                100 freezes (cmwq2_freezer) on x86-debug; hours
+##                                (cmwq2_pressure), and torture in which the watchdog must find nothing, 15 minutes for
+##                                each of two thresholds (cmwq2_alarm), on debug; a CPU that goes and comes 500 times
+##                                (cmwq2_hotplug) and 100 freezes (cmwq2_freezer) on x86-debug; hours
 ## make experiment NAME=n [VM=v] [WRITE=1]
 ## make experiments [VM=v] [WRITE=1]
 ##                                questions that the mails argue about, answered by running something: kick-vs-cull,

@@ -12,6 +12,7 @@ import apt
 import guest
 import modules
 import packages
+import tracers
 from common import (CACHE, EXIT_FAILED, EXIT_LOST, EXIT_PASSED, OUT, Problem, Progress, jobs, lock, need_space,
                     run_logged, say, shown, took, write_atomically)
 from kernel import Vehicle
@@ -128,7 +129,19 @@ def _try(which: Distribution) -> int:
     say(f"{word}  {target.release:28} {took(start):>8}  {text}")
     if not outcome.passed:
         say(f"      log: {shown(run.console)}")
-    return outcome.status
+        return outcome.status
+    return _try_lines(which, target, files)
+
+
+def _try_lines(which: Distribution, target: DebianKernel, files: list) -> int:
+    start = time.monotonic()
+    try:
+        tracers.check(target, which.series, files)
+    except Problem as problem:
+        say(f"FAIL  {target.release:28} {took(start):>8}  {problem}")
+        return problem.status
+    say(f"PASS  {target.release:28} {took(start):>8}  lines of the documentation: {', '.join(tracers.LINES)}")
+    return EXIT_PASSED
 
 
 def check() -> int:

@@ -6,6 +6,7 @@ import dataclasses
 import io
 import json
 import os
+import re
 import tarfile
 import tempfile
 from pathlib import Path
@@ -20,8 +21,9 @@ import modules
 import source
 import style
 import suites
+import tracers
 import verdict
-from common import EXIT_FAILED, EXIT_LOST, EXIT_PASSED, Problem, count_knob
+from common import EXIT_FAILED, EXIT_LOST, EXIT_PASSED, HERE, ROOT, Problem, count_knob
 
 KNOWN_COMPLAINT = """\
    1.000 [    0.680000] WARNING: suspicious RCU usage
@@ -302,6 +304,21 @@ def caught_faults() -> None:
             (True, "a.c at d.c:1: timed out waiting for e"))
 
 
+def documented_lines() -> None:
+    """Each command among the tracepoints' is run by somebody, who judges it by more than that it ended."""
+    text = (ROOT / "Documentation/monitoring.rst").read_text()
+    blocks = re.split(r"^\.\. run: (\S+)$", text[text.index("\nTracepoints\n"):], flags=re.MULTILINE)
+    _expect("\n    # " in blocks[0], False)
+    for name, block in zip(blocks[1::2], blocks[2::2]):
+        _expect((name, len(re.findall(r"^::$", block, re.MULTILINE)), "\n    # " in block), (name, 1, True))
+    suite = (HERE / "guest/suites/cmwq2_latency_files.sh").read_text()
+    others = set(re.findall(r"\b(?:as_documented|one_liner) ([a-z-]+)", suite))
+    _expect(set(blocks[1::2]), set(tracers.LINES) | others)
+    _expect([name for name in tracers.LINES if not tracers.problems(name, "")], ["hist-off"])
+    _expect(tracers.problems("perf-stat", "  1,203  cmwq2:cmwq2_kick\n   7 cmwq2:cmwq2_wake\n"), [])
+    _expect(len(tracers.problems("perf-stat", "  1,203  cmwq2:cmwq2_kick\n   0 cmwq2:cmwq2_wake\n")), 1)
+
+
 def bad_input() -> None:
     """What cannot be used is named, with what can be."""
     _refused(lambda: kernel.vehicle("arm"), "VM=arm", "uml")
@@ -313,7 +330,7 @@ def bad_input() -> None:
 
 CHECKS = (dropped_option, options_by_version, series, skipped_cases, reasons, half_built_kernel, content_of_the_key,
           known_complaint, every_complaint, judgement, verdict_channel, results_channel, mirrored_sources,
-          cost_of_hooks, found_in_sources, remembered_findings, table_of_faults, caught_faults, bad_input)
+          cost_of_hooks, found_in_sources, remembered_findings, table_of_faults, caught_faults, documented_lines, bad_input)
 
 
 def check(name: Callable[[], None]) -> str:
