@@ -21,6 +21,7 @@ import modules
 import source
 import style
 import suites
+import switches
 import tracers
 import verdict
 from common import EXIT_FAILED, EXIT_LOST, EXIT_PASSED, HERE, ROOT, Problem, count_knob
@@ -304,6 +305,18 @@ def caught_faults() -> None:
             (True, "a.c at d.c:1: timed out waiting for e"))
 
 
+def cost_of_switches() -> None:
+    """A switch over its limit is named, also one that is off where it should cost nothing to be on."""
+    measured = {(queue, switch.name): [1000.0, 1000.0] for queue in switches.QUEUES for switch in switches.ORDER}
+    _expect([row["switch"] for row in switches.judge(measured) if row["failed"]], [])
+    measured["percpu", "latency=Y"] = [1051.0, 1051.0]
+    measured["unbound", "watchdog_thresh=0"] = [989.0, 989.0]
+    _expect([(row["queue"], row["switch"], row["percent"]) for row in switches.judge(measured) if row["failed"]],
+            [("percpu", "latency=Y", 5.1), ("unbound", "watchdog_thresh=0", -1.1)])
+    _refused(lambda: switches.instructions("status=failed\n"), "a run of the benchmark")
+    _expect(len(switches.steps()), len(switches.QUEUES) * (1 + switches.ROUNDS * len(switches.ORDER)))
+
+
 def documented_lines() -> None:
     """Each command among the tracepoints' is run by somebody, who judges it by more than that it ended."""
     text = (ROOT / "Documentation/monitoring.rst").read_text()
@@ -330,7 +343,8 @@ def bad_input() -> None:
 
 CHECKS = (dropped_option, options_by_version, series, skipped_cases, reasons, half_built_kernel, content_of_the_key,
           known_complaint, every_complaint, judgement, verdict_channel, results_channel, mirrored_sources,
-          cost_of_hooks, found_in_sources, remembered_findings, table_of_faults, caught_faults, documented_lines, bad_input)
+          cost_of_hooks, found_in_sources, remembered_findings, table_of_faults, caught_faults,
+          cost_of_switches, documented_lines, bad_input)
 
 
 def check(name: Callable[[], None]) -> str:
