@@ -207,17 +207,21 @@ class TestShow(unittest.TestCase):
                              (1e12, "1000G"), (None, "-")):
             self.assertEqual(monitor.number(value), shown)
 
-    def test_clears_a_terminal_only(self):
+    def test_overwrites_on_a_terminal_only(self):
         class Terminal(io.StringIO):
             def isatty(self):
                 return True
 
         args = argparse.Namespace(json=False, all=False, top=0)
         now = monitor.compare(look(0), look(1))
-        for kind, clears in ((Terminal, True), (io.StringIO, False)):
+        for kind, overwrites in ((Terminal, True), (io.StringIO, False)):
             with redirect_stdout(kind()) as out:
                 monitor.present(now, args)
-            self.assertEqual(out.getvalue().startswith(monitor.CLEAR), clears)
+            text = out.getvalue()
+            self.assertEqual("\x1b" in text, overwrites)
+            if overwrites:
+                self.assertTrue(text.startswith(monitor.HOME) and text.endswith(monitor.REST))
+                self.assertEqual(text.count(monitor.REST_OF_LINE), text.count("\n"))
 
 
 class TestRun(unittest.TestCase):

@@ -538,7 +538,8 @@ def parse_args(argv: Optional[List[str]] = None) -> argparse.Namespace:
         f" when it is more than {MAX_SIZE_RATIO} times as large",
     )
     form.add_argument("--latency", nargs="?", const="", metavar="GLOB",
-                      help="show the latency histograms, or those of these workqueues")
+                      help="show the latency histograms, or those of these workqueues, or of"
+                      " --pool; in JSON by bucket i: less than 2^i ns")
     parser.add_argument("-j", "--json", action="store_true",
                         help="print JSON, whose form is in wq_dump.schema.json")
     parser.add_argument("--native", action="store_true", help="the kernel's own workqueues")
@@ -608,7 +609,8 @@ def run(args: argparse.Namespace) -> Tuple[str, bool]:
         return sizes(script.program(globals()))
     if args.latency is not None:
         cmwq2.check_program(script.program(globals()))
-        return latency.show(script.program(globals()), args.latency), True
+        tables = latency.collect(script.program(globals()), args.latency, args.pool)
+        return printed(tables, latency.show_tables, args.json), True
     old = load(args.diff) if args.diff else None
     dump = take(args)
     if args.stalls:

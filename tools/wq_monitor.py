@@ -21,7 +21,8 @@ import script  # noqa: E402
 SCHEMA = 1
 COLUMNS = 80
 NAME = 32       # the longest name of a workqueue
-CLEAR = "\x1b[H\x1b[2J"
+# A terminal's cursor to the top; what is behind it in the line, and in those below, goes.
+HOME, REST_OF_LINE, REST = "\x1b[H", "\x1b[K", "\x1b[J"
 
 DESCRIPTION = """\
 Show what cmwq2's workqueues and pools do, again and again until interrupted.
@@ -358,7 +359,9 @@ def present(now: Record, args: argparse.Namespace) -> None:
     if args.json:
         script.emit(json.dumps(now) + "\n")
     elif sys.stdout.isatty():
-        script.emit(CLEAR + show(now, args.all, args.top, shutil.get_terminal_size()))
+        text = show(now, args.all, args.top, shutil.get_terminal_size())
+        # Written over what is there, which flickers less than to clear it.
+        script.emit(HOME + text.replace("\n", f"{REST_OF_LINE}\n") + REST)
     else:
         script.emit(show(now, args.all, args.top) + "\n")
 

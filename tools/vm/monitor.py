@@ -29,6 +29,10 @@ def problems(lines: list) -> list:
             # A live look: items start while the counters of several pwqs are read.
             if total["completed"] > total["started"] + 1000:
                 found.append(f"{queue['name']}: completed {total['completed']} of {total['started']}")
+        # Both are sums over the same reads.
+        started = {kind: sum(each["total"]["started"] for each in now[kind]) for kind in ("workqueues", "pools")}
+        if started["workqueues"] != started["pools"]:
+            found.append(f"pools and queues started not the same: {started}")
     added = [(queue["name"], queue["delta"]["started"]) for now in lines[1:] for queue in now["workqueues"]]
     if not any(name == dump.QUEUE and started for name, started in added):
         found.append(f"{dump.QUEUE} did nothing: {added}")
@@ -50,6 +54,15 @@ def latency_problems(text: str) -> list:
     wanted = [f"workqueue {dump.QUEUE}", "pool ", "  end: ", "p99 <", "|#"]
     found = [f"no '{word}' in the histograms" for word in wanted if word not in text]
     return found + [f"too wide: {line}" for line in text.splitlines() if len(line) > 80]
+
+
+def table_problems(tables: dict) -> list:
+    """What is wrong with the same in JSON, of one pool or of all."""
+    wrong = [f"{key} {stage}: {counts}" for key, table in tables.items() for stage, counts in table.items()
+             if len(counts) != 40 or not sum(counts)]
+    if not tables or not all("end" in table for table in tables.values()):
+        wrong.append(f"no histograms, or not whole: {tables}")
+    return wrong
 
 
 class MonitoredGuest:
@@ -77,6 +90,11 @@ class MonitoredGuest:
         text = self._drgn(dump.SCRIPT, "--latency")
         (home / "latency.txt").write_text(text)
         found += latency_problems(text)
+        tables = json.loads(self._drgn(dump.SCRIPT, "--latency", "--json"))
+        pool = next(key for key in tables if key.startswith("pool ")).split()[1]
+        one = json.loads(self._drgn(dump.SCRIPT, "--latency", "--json", "--pool", pool))
+        found += table_problems(tables) + table_problems(one)
+        found += [] if list(one) == [f"pool {pool}"] else [f"--pool {pool} shows {list(one)}"]
         if found:
             raise Problem("; ".join(found[:3]))
 
