@@ -29,7 +29,8 @@ $(VERBS):
 ## make check-harness             every way to fail, fed to the harness; 3 minutes
 ## make check-faults [FAULT=glob] the engine with each fault of src/faults.c in turn, which a test must notice; 10
 ##                                minutes; make modules FAULTS=1 builds such an engine, insmod it with fault=name
-## make check-compat              the modules built for and loaded into Debian's own 6.1, 6.12 and 7.2 kernels
+## make check-compat              the modules built for and loaded into Debian's own 6.1, 6.12 and 7.2 kernels;
+##                                there the lines with bpftrace, perf and trace-cmd of the documentation; 15 minutes
 ## make style [VM=v]              checkpatch, sparse, W=1, kernel-doc and the Python tests, also a part of make check
 ## make parity [KDIR=dir] [WRITE=1]
 ##                                every public name of the kernel's workqueue and its twin here, or why there is none;
@@ -38,7 +39,8 @@ $(VERBS):
 ##                                the benchmarks in one boot: out/bench/VM/report.json, tables, plots and report.html;
 ##                                10 minutes, with FULL=1 under 60; tools/bench compare A.json B.json puts two
 ##                                reports side by side; aa is native against native 100 times
-## make cost [ROUNDS=n]           instructions an idle cmwq2 adds to a switch between other tasks, by hook; 1 minute
+## make cost [ROUNDS=n]           instructions an idle cmwq2 adds to a switch between other tasks, by hook, and what its
+##                                measuring adds to an item (as root); 4 minutes
 ## make soak [ITEMS=n] [ROUNDS=n] [SCHEDULES=n] [SWITCHINGS=n] [PRESSURE=s] [ALARM=s] [CYCLES=n] [FREEZES=n]
 ##           [VM=v] [SUITE=glob]
 ##                                1000000 items through every kind of queue (cmwq2_stress), 200 rounds of insmod, run,
