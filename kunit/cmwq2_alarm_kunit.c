@@ -18,7 +18,7 @@ static unsigned int alarm_seconds = 3;
 module_param(alarm_seconds, uint, 0444);
 MODULE_PARM_DESC(alarm_seconds, "seconds of torture for each threshold in the suite cmwq2_alarm");
 
-static unsigned int alarm_thresh = 2;
+static unsigned int alarm_thresh = 3;
 module_param(alarm_thresh, uint, 0444);
 MODULE_PARM_DESC(alarm_thresh, "watchdog_thresh of its short case, in seconds");
 
