@@ -6,7 +6,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from typing import Any, Callable, Dict, NoReturn, Tuple
+from typing import Any, Callable, Dict, NoReturn, Optional, Tuple
 
 import cmwq2
 
@@ -48,10 +48,10 @@ def _status(work: Callable[[], bool]) -> int:
         sys.stdout.flush()
 
 
-def _outcome(work: Callable[[], bool], endless: bool) -> Tuple[int, str]:
-    """The exit status of @work, and what to tell of it."""
+def _outcome(work: Callable[[], bool], endless: bool) -> Tuple[int, Optional[str]]:
+    """The exit status of @work, and what to tell of it; None if it came to its end."""
     try:
-        return _status(work), ""
+        return _status(work), None
     except KeyboardInterrupt:
         return (0, "") if endless else (1, "interrupted")
     except BrokenPipeError:
@@ -90,6 +90,6 @@ def run(name: str, work: Callable[[], bool], endless: bool = False) -> NoReturn:
     if os.environ.get("CMWQ2_TRACEBACK"):
         sys.exit(0 if work() else 1)
     status, text = _outcome(work, endless)
-    if text or endless:
+    if text is not None:
         leave(name, status, text)
     sys.exit(status)

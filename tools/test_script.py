@@ -53,6 +53,12 @@ class TestRun(unittest.TestCase):
         self.assert_ends(self.start("return False"), 1, "")
         self.assert_ends(self.start("return False", True), 1, "")
 
+    def test_end_goes_through_the_interpreter(self):
+        # Whoever runs the script within another one goes on after it.
+        with self.assertRaises(SystemExit) as end:
+            script.run("x.py", lambda: True, endless=True)
+        self.assertEqual(end.exception.code, 0)
+
     def test_trouble(self):
         form = "this is not the form of dump or kernel that this script is for: "
         for body, text in (
