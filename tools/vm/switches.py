@@ -75,7 +75,9 @@ def judge(measured: dict) -> list:
             over = switch.limit is not None and abs(percent) > switch.limit
             rows.append({"queue": queue, "switch": switch.name, "instructions": round(middle, 1),
                          "percent": round(percent, 2) + 0.0, "limit": switch.limit, "failed": over,
-                         "spread_percent": round(100 * (max(values) / min(values) - 1), 2)})
+                         # Typically: a single run may have had something else to do.
+                         "spread_percent": round(100 * statistics.median(abs(value / middle - 1)
+                                                                         for value in values), 2)})
     return rows
 
 
