@@ -2,7 +2,7 @@
 # Verbs for people. What is built, and how, is in Kbuild; what runs it is in tools/vm.
 
 # The knobs, which the verbs read from the environment.
-export KDIR KERNEL KERNEL_SRC VM SUITE NAME ITEMS ROUNDS CYCLES FREEZES SCHEDULES KICKS SWITCHINGS PRESSURE V MACHINES W WRITE CMWQ2_CACHE
+export KDIR KERNEL KERNEL_SRC VM SUITE NAME ITEMS ROUNDS CYCLES FREEZES SCHEDULES KICKS SWITCHINGS PRESSURE ALARM V MACHINES W WRITE CMWQ2_CACHE
 export WORKLOAD PROFILES SEED FULL
 export CLAIM WAKE POOL MIN_IDLE WORKERS TIMEOUTS SWITCHES STRICT FAULT FAULTS
 ifneq ($(origin CC),default)
@@ -29,7 +29,8 @@ $(VERBS):
 ## make check-harness             every way to fail, fed to the harness; 3 minutes
 ## make check-faults [FAULT=glob] the engine with each fault of src/faults.c in turn, which a test must notice; 10
 ##                                minutes; make modules FAULTS=1 builds such an engine, insmod it with fault=name
-## make check-compat              the modules built for and loaded into Debian's own 6.1, 6.12 and 7.2 kernels
+## make check-compat              the modules built for and loaded into Debian's own 6.1, 6.12 and 7.2 kernels;
+##                                there the lines with bpftrace, perf and trace-cmd of the documentation; 15 minutes
 ## make style [VM=v]              checkpatch, sparse, W=1, kernel-doc and the Python tests, also a part of make check
 ## make parity [KDIR=dir] [WRITE=1]
 ##                                every public name of the kernel's workqueue and its twin here, or why there is none;
@@ -38,15 +39,17 @@ $(VERBS):
 ##                                the benchmarks in one boot: out/bench/VM/report.json, tables, plots and report.html;
 ##                                10 minutes, with FULL=1 under 60; tools/bench compare A.json B.json puts two
 ##                                reports side by side; aa is native against native 100 times
-## make cost [ROUNDS=n]           instructions an idle cmwq2 adds to a switch between other tasks, by hook; 1 minute
-## make soak [ITEMS=n] [ROUNDS=n] [SCHEDULES=n] [KICKS=n] [SWITCHINGS=n] [PRESSURE=s] [CYCLES=n] [FREEZES=n]
+## make cost [ROUNDS=n]           instructions an idle cmwq2 adds to a switch between other tasks, by hook, and what its
+##                                measuring adds to an item (as root); 4 minutes
+## make soak [ITEMS=n] [ROUNDS=n] [SCHEDULES=n] [KICKS=n] [SWITCHINGS=n] [PRESSURE=s] [ALARM=s] [CYCLES=n] [FREEZES=n]
 ##           [VM=v] [SUITE=glob]
 ##                                1000000 items through every kind of queue (cmwq2_stress), 200 rounds of insmod, run,
 ##                                rmmod (cmwq2_load), 1000 of each forced schedule (cmwq2_interleave*), 1000 of a load
-##                                under each claim and wake (cmwq2_kick), 10000 policy switches (cmwq2_switch) and 60 s
-##                                without new workers for each policy of the rescuer (cmwq2_pressure) on debug; a CPU
-##                                that goes and comes 500 times (cmwq2_hotplug) and 100 freezes (cmwq2_freezer) on
-##                                x86-debug; hours
+##                                under each claim and wake (cmwq2_kick), 10000 policy switches (cmwq2_switch), 60 s
+##                                without new workers for each policy of the rescuer (cmwq2_pressure), and torture in
+##                                which the watchdog must find nothing, 15 minutes for each of two thresholds
+##                                (cmwq2_alarm), on debug; a CPU that goes and comes 500 times (cmwq2_hotplug) and 100
+##                                freezes (cmwq2_freezer) on x86-debug; hours
 ## make experiment NAME=n [VM=v] [WRITE=1]
 ## make experiments [VM=v] [WRITE=1]
 ##                                questions that the mails argue about, answered by running something: kick-vs-cull,

@@ -48,17 +48,23 @@ def read(pointers: Iterable[Any], names: List[str]) -> Table:
     return {name: row for name, row in sums.items() if any(row)}
 
 
-def collect(prog: Any, pattern: Optional[str] = None, gaps: cmwq2.Gaps = None) -> Dict[str, Table]:
+def collect(prog: Any, pattern: Optional[str] = None, number: Optional[int] = None,
+            gaps: cmwq2.Gaps = None) -> Dict[str, Table]:
     """
     The tables that have counted something, by "pool N" and "workqueue NAME".
 
     :param pattern: only workqueues of this name (a glob), and no pools
+    :param number: only this pool, and no workqueues
     """
-    names = stages(prog)
+    try:
+        names = stages(prog)
+    except LookupError:
+        raise cmwq2.Cmwq2Error("this module keeps no latency histograms") from None
     found = {}
     for pool in () if pattern else cmwq2.for_each_pool(prog, gaps):
-        found[f"pool {pool.id.value_()}"] = read([pool.latency], names)
-    for wq in cmwq2.for_each_workqueue(prog, gaps):
+        if number is None or pool.id.value_() == number:
+            found[f"pool {pool.id.value_()}"] = read([pool.latency], names)
+    for wq in () if number is not None else cmwq2.for_each_workqueue(prog, gaps):
         name = cmwq2.wq_name(wq)
         if pattern and not fnmatchcase(name, pattern):
             continue
@@ -125,7 +131,4 @@ def show_tables(tables: Dict[str, Table]) -> str:
 
 def show(prog: Any, pattern: Optional[str] = None) -> str:
     """The histograms of a kernel as text; for those of some workqueues see collect()."""
-    try:
-        return show_tables(collect(prog, pattern))
-    except (AttributeError, LookupError):
-        raise cmwq2.Cmwq2Error("this module keeps no latency histograms") from None
+    return show_tables(collect(prog, pattern))

@@ -52,8 +52,8 @@ class TestCommandLine(unittest.TestCase):
         self.assertTrue(done.stderr.startswith("wq_monitor.py: "))
 
 
-class TestFailures(unittest.TestCase):
-    """What main() makes of each trouble, with a look that runs into it."""
+class TestEnds(unittest.TestCase):
+    """It is ended from outside, which is no trouble; what is, is in test_script.py."""
 
     def run_with(self, body, **kwargs):
         code = (f"import sys; sys.path.insert(0, {TOOLS!r}); sys.argv = ['x']\n"
@@ -69,18 +69,10 @@ class TestFailures(unittest.TestCase):
         _, err = process.communicate(timeout=60)
         self.assertEqual((process.returncode, err), (status, text))
 
-    def test_known_trouble(self):
-        self.assert_ends(self.run_with("raise wq_monitor.cmwq2.Cmwq2Error('not loaded')"), 1,
-                         "wq_monitor.py: not loaded\n")
-
-    def test_unknown_trouble(self):
-        self.assert_ends(self.run_with("raise AttributeError('no\\nlock')"), 1,
-                         "wq_monitor.py: AttributeError: no lock\n")
-
     def test_closed_pipe_is_quiet(self):
         reader, writer = os.pipe()
         os.close(reader)
-        process = self.run_with("wq_monitor.emit('x' * 1000000)", stdout=writer)
+        process = self.run_with("wq_monitor.script.emit('x' * 1000000)", stdout=writer)
         os.close(writer)
         self.assert_ends(process, 0, "")
 
@@ -137,7 +129,7 @@ class TestShow(unittest.TestCase):
 
     def test_rates(self):
         lines = self.screen(look(0, [queue("a", 0)]), look(2, [queue("a", 50, cpu_time=1000000)]))
-        self.assertEqual(lines[3].split()[:4], ["a", "25", "0", "50"])
+        self.assertEqual(lines[3].split()[:5], ["a", "25", "25", "0", "50"])
 
     def test_quiet_ones_are_left_out(self):
         was = look(0, [queue("a"), queue("b"), queue("c", 1)], [pool(0), pool(1)])
@@ -154,28 +146,52 @@ class TestShow(unittest.TestCase):
         self.assertEqual(names, ["b", "c", "a"])
         self.assertNotIn("\na ", "\n".join(self.screen(was, now, top=2)))
 
-    def test_lock_counters_may_be_missing(self):
+    def test_pool(self):
         row = monitor.pool_row({**pool(3), "delta": {"kicks": 4, "coalesced": 1}}, 2)
-        self.assertEqual(row[4:6], ["2", "25"])
-        self.assertEqual(row[-2:], ["-", "-"])
-        delta = {"kicks": 0, "lock_acquired": 200, "lock_contended": 50, "woken": 10, "in_vain": 1}
+        self.assertEqual(row[5:7], ["2", "25"])
+        self.assertEqual(row[-1], "-")  # this module does not count them
+        delta = {"kicks": 0, "started": 30, "cpu_time": 500000, "woken": 10, "in_vain": 1,
+                 "lock_acquired": 200, "lock_contended": 50}
         row = monitor.pool_row({**pool(3), "delta": delta}, 2)
-        self.assertEqual(row[5:7] + row[-2:], ["-", "10", "100", "25"])
+        self.assertEqual(row[3:8], ["15", "25", "0", "-", "10"])
+        self.assertEqual(row[-1], "25")
+        self.assertEqual(monitor.pool_row({**pool(3, cpu=-1), "delta": {}}, 2)[1], "any")
+
+    def test_as_many_as_the_terminal_has_lines(self):
+        was = look(0)
+        now = look(1, [queue(f"q{i}", 1 + i) for i in range(40)],
+                   [pool(i, kicks=1) for i in range(9)])
+        for height in (10, 24, 30, 50, 80):
+            lines = self.screen(was, now, size=(80, height))
+            self.assertLess(len(lines), height)
+        self.assertEqual([line for line in self.screen(was, now, size=(80, 30)) if "more" in line],
+                         ["and 29 more"])
+        self.assertIn("q39", self.screen(was, now, size=(80, 10))[3])
+        self.assertNotIn("more", "\n".join(self.screen(was, now)))
+
+    def test_wide_terminal_shows_long_names(self):
+        name = "n" * 31
+        now = look(1, [queue(name, 1)])
+        self.assertNotIn(name, "\n".join(self.screen(look(0), now)))
+        lines = self.screen(look(0), now, size=(200, 50))
+        self.assertIn(name, lines[3])
+        self.assertEqual(len(lines[2]), len(lines[3]))
 
     def test_the_lock_alone_is_quiet(self):
         self.assertTrue(monitor.pool_is_quiet({**pool(0), "delta": {"lock_acquired": 9}}))
 
     def test_width_with_large_numbers(self):
         big = 10**12
-        names = ("started cpu_time cpu_intensive cm_wakeup repatriated mayday rescued").split()
+        names = ("started completed cpu_time cpu_intensive cm_wakeup repatriated mayday"
+                 " rescued").split()
         was = look(0, gaps=["x" * 200])
         now = look(1, [queue("n" * 40, in_flight=big, **dict.fromkeys(names[1:], big))],
-                   [pool(9999, -1, 2000, 0, kicks=big, coalesced=big, created=big, culled=big,
-                         maydays=big, woken=big, in_vain=big, lock_acquired=big,
-                         lock_contended=big)], ["x" * 200])
+                   [pool(9999, 1234, 2000, 0, kicks=big, coalesced=big, created=big, culled=big,
+                         maydays=big, woken=big, in_vain=big, lock_acquired=big, started=big,
+                         lock_contended=big, cpu_time=big)], ["x" * 200])
         lines = self.screen(was, now)
         self.assertLessEqual(max(map(len, lines)), monitor.COLUMNS)
-        self.assertEqual(lines[3].count("1000G"), 6)
+        self.assertEqual(lines[3].count("1000G"), 7)
         # No two cells run into one another.
         self.assertEqual(len(lines[3].split()), len(monitor.QUEUE_TITLES))
         self.assertEqual(len(lines[6].split()), len(monitor.POOL_TITLES))
@@ -191,17 +207,21 @@ class TestShow(unittest.TestCase):
                              (1e12, "1000G"), (None, "-")):
             self.assertEqual(monitor.number(value), shown)
 
-    def test_clears_a_terminal_only(self):
+    def test_overwrites_on_a_terminal_only(self):
         class Terminal(io.StringIO):
             def isatty(self):
                 return True
 
         args = argparse.Namespace(json=False, all=False, top=0)
         now = monitor.compare(look(0), look(1))
-        for kind, clears in ((Terminal, True), (io.StringIO, False)):
+        for kind, overwrites in ((Terminal, True), (io.StringIO, False)):
             with redirect_stdout(kind()) as out:
                 monitor.present(now, args)
-            self.assertEqual(out.getvalue().startswith(monitor.CLEAR), clears)
+            text = out.getvalue()
+            self.assertEqual("\x1b" in text, overwrites)
+            if overwrites:
+                self.assertTrue(text.startswith(monitor.HOME) and text.endswith(monitor.REST))
+                self.assertEqual(text.count(monitor.REST_OF_LINE), text.count("\n"))
 
 
 class TestRun(unittest.TestCase):

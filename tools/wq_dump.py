@@ -9,11 +9,12 @@ import json
 import os
 import sys
 from fnmatch import fnmatchcase
-from typing import Any, Callable, Dict, Iterable, List, NoReturn, Optional, Tuple
+from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import cmwq2  # noqa: E402
 import latency  # noqa: E402
+import script  # noqa: E402
 import wq_collect  # noqa: E402
 import wq_verdict  # noqa: E402
 
@@ -519,18 +520,6 @@ def sizes(prog: Any) -> Tuple[str, bool]:
     return f"{text} limit {MAX_SIZE_RATIO}\n", ours <= MAX_SIZE_RATIO * theirs
 
 
-def positive(text: str) -> int:
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"not a positive number: {text}")
-    return int(text)
-
-
-def count(text: str) -> int:
-    if not text.isdigit():
-        raise argparse.ArgumentTypeError(f"not a number: {text}")
-    return int(text)
-
-
 def parse_args(argv: Optional[List[str]] = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="wq_dump.py",
@@ -549,7 +538,8 @@ def parse_args(argv: Optional[List[str]] = None) -> argparse.Namespace:
         f" when it is more than {MAX_SIZE_RATIO} times as large",
     )
     form.add_argument("--latency", nargs="?", const="", metavar="GLOB",
-                      help="show the latency histograms, or those of these workqueues")
+                      help="show the latency histograms, or those of these workqueues, or of"
+                      " --pool; in JSON by bucket i: less than 2^i ns")
     parser.add_argument("-j", "--json", action="store_true",
                         help="print JSON, whose form is in wq_dump.schema.json")
     parser.add_argument("--native", action="store_true", help="the kernel's own workqueues")
@@ -557,13 +547,13 @@ def parse_args(argv: Optional[List[str]] = None) -> argparse.Namespace:
                         help="with the stacks of busy workers, also in --stalls")
     parser.add_argument("--queue", metavar="GLOB", help="only these workqueues and their items")
     parser.add_argument("--func", metavar="GLOB", help="only items and workers of these functions")
-    parser.add_argument("--pool", type=count, metavar="N", help="only this pool")
-    parser.add_argument("--age", type=count, metavar="MS",
+    parser.add_argument("--pool", type=script.natural, metavar="N", help="only this pool")
+    parser.add_argument("--age", type=script.natural, metavar="MS",
                         help="only items that wait, and workers that are busy, for so long")
-    parser.add_argument("--top", type=positive, metavar="N", help="only the N oldest items")
+    parser.add_argument("--top", type=script.positive, metavar="N", help="only the N oldest items")
     parser.add_argument(
         "--items",
-        type=count,
+        type=script.natural,
         default=20,
         metavar="N",
         help="describe this many items of each list, 0: all (default: 20)",
@@ -572,7 +562,7 @@ def parse_args(argv: Optional[List[str]] = None) -> argparse.Namespace:
                         help="look at what --json wrote instead of at a kernel; -: stdin")
     parser.add_argument(
         "--hz",
-        type=positive,
+        type=script.positive,
         help="the kernel's CONFIG_HZ, where it cannot be found out",
     )
     args = parser.parse_args(argv)
@@ -604,7 +594,7 @@ def take(args: argparse.Namespace) -> Dict[str, Any]:
     """A dump, from wherever the options say."""
     if args.read:
         return load(args.read)
-    prog = the_program()
+    prog = script.program(globals())
     engine = cmwq2.NATIVE if args.native else cmwq2.CMWQ2
     cmwq2.check_program(prog, engine)
     narrowed = args.queue or args.func or args.age or args.top
@@ -612,20 +602,15 @@ def take(args: argparse.Namespace) -> Dict[str, Any]:
     return wq_collect.collect(prog, engine, args.hz, limit, args.stack, brief=args.stalls)
 
 
-def the_program() -> Any:
-    if "prog" not in globals():
-        raise cmwq2.Cmwq2Error("no kernel to look at: run this by drgn, see --help")
-    return globals()["prog"]
-
-
 def run(args: argparse.Namespace) -> Tuple[str, bool]:
     """Return what to print, and whether all is well."""
     if args.sizes:
-        cmwq2.check_program(the_program())
-        return sizes(the_program())
+        cmwq2.check_program(script.program(globals()))
+        return sizes(script.program(globals()))
     if args.latency is not None:
-        cmwq2.check_program(the_program())
-        return latency.show(the_program(), args.latency), True
+        cmwq2.check_program(script.program(globals()))
+        tables = latency.collect(script.program(globals()), args.latency, args.pool)
+        return printed(tables, latency.show_tables, args.json), True
     old = load(args.diff) if args.diff else None
     dump = take(args)
     if args.stalls:
@@ -656,36 +641,13 @@ def printed(found: Dict[str, Any], as_text: Callable, as_json: bool) -> str:
     return json.dumps(found, indent=2) + "\n" if as_json else as_text(found)
 
 
-def fail(text: str) -> NoReturn:
-    """Leave with one line on stderr and nothing from the interpreter's exit."""
-    sys.stderr.write(f"wq_dump.py: {' '.join(text.split())}\n")
-    sys.stderr.flush()
-    os._exit(1)
-
-
 def main() -> None:
-    args = parse_args()
-    try:
-        text, good = run(args)
-        sys.stdout.write(text)
-        sys.stdout.flush()
-    except KeyboardInterrupt:
-        fail("interrupted")
-    except BrokenPipeError:
-        fail("the reader of the output went away")
-    except cmwq2.Cmwq2Error as error:
-        fail(str(error))
-    except cmwq2.FaultError as error:
-        fail(f"memory of the kernel is missing, is this dump whole? {error}")
-    except (KeyError, TypeError) as error:
-        if os.environ.get("CMWQ2_TRACEBACK"):
-            raise
-        fail(f"this is not the form of dump or kernel that this script is for: {error!r}")
-    except Exception as error:  # a traceback would tell a user less
-        if os.environ.get("CMWQ2_TRACEBACK"):
-            raise
-        fail(f"{type(error).__name__}: {error}")
-    sys.exit(0 if good else 1)
+    def work() -> bool:
+        text, good = run(parse_args())
+        script.emit(text)
+        return good
+
+    script.run("wq_dump.py", work)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import apt
 import guest
 import modules
 import packages
+import tracers
 from common import (CACHE, EXIT_FAILED, EXIT_LOST, EXIT_PASSED, OUT, Problem, Progress, jobs, lock, need_space,
                     run_logged, say, shown, took, write_atomically)
 from kernel import Vehicle
@@ -24,13 +25,14 @@ class Distribution:
     series: str
     suites: tuple
     bench: str = "items=2000 rounds=3"      # short: what is asked here is whether it works at all
+    lines: tuple = tracers.QUICK            # of the documentation
 
 
 DISTRIBUTIONS = (
     # Its own workqueues have no affinity scopes yet, so there is nothing to compare an unbound queue with.
     Distribution("6.1", ("bookworm",), "queue=percpu items=2000 rounds=3"),
     Distribution("6.12", ("trixie",)),
-    Distribution("7.2", ("trixie", "trixie-backports")),
+    Distribution("7.2", ("trixie", "trixie-backports"), lines=tuple(tracers.LINES)),
 )
 LIMIT = 40
 # Beside the headers and what they pull in; W=1 has the kernel check comments with a script in perl or python.
@@ -72,6 +74,12 @@ def _provide(which: Distribution) -> tuple:
         release = stamp.read_text().split()[0]
     vehicle = Vehicle(f"v{which.series}", "x86_64", (), (), "", 0, 0, 2)
     return home / "root", DebianKernel(vehicle, _image(home), release)
+
+
+def provide(series: str) -> tuple:
+    """The kernel of @series and the modules built for it."""
+    root, target = _provide(next(which for which in DISTRIBUTIONS if which.series == series))
+    return target, _build(root, target.release)
 
 
 def _image(home: Path) -> Path:
@@ -128,7 +136,19 @@ def _try(which: Distribution) -> int:
     say(f"{word}  {target.release:28} {took(start):>8}  {text}")
     if not outcome.passed:
         say(f"      log: {shown(run.console)}")
-    return outcome.status
+        return outcome.status
+    return _try_lines(which, target, files)
+
+
+def _try_lines(which: Distribution, target: DebianKernel, files: list) -> int:
+    start = time.monotonic()
+    try:
+        tracers.check(target, which.series, files, which.lines)
+    except Problem as problem:
+        say(f"FAIL  {target.release:28} {took(start):>8}  {problem}")
+        return problem.status
+    say(f"PASS  {target.release:28} {took(start):>8}  lines of the documentation: {', '.join(which.lines)}")
+    return EXIT_PASSED
 
 
 def check() -> int:

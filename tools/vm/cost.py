@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-"""`make cost`: what an idle cmwq2 costs everybody else, in instructions. QEMU counts them: under -icount the guest's
+"""`make cost`: what an idle cmwq2 costs everybody else, and what its own measuring costs an item (switches.py), in
+instructions. QEMU counts them: under -icount the guest's
 clock goes by one nanosecond with each, so that the load of this machine does not matter."""
 
 import dataclasses
@@ -8,10 +9,12 @@ import statistics
 import time
 from pathlib import Path
 
+import accel
 import guest
 import kernel
 import modules
 import packages
+import switches
 from common import (EXIT_FAILED, EXIT_PASSED, HERE, OUT, Problem, count_knob, run_logged, say, shown, took,
                     write_atomically)
 
@@ -24,7 +27,6 @@ LIMITS = {"tp": 3.0, "pn": 0.2, "timer": 3.0}
 TRIPS, BATCHES, ROUNDS = 1000, 20, 5
 # The rounds of one boot must agree, or the medians mean nothing.
 AGREE_PERCENT = 0.5
-ACCELERATOR = "tcg,thread=single"
 ICOUNT = ["-icount", "shift=0,sleep=off"]
 # One clock from the start on: a change of the clock source would fall into the first round. Without the watchdog
 # of that clock nothing compares it with the others.
@@ -50,7 +52,7 @@ def _target() -> kernel.Kernel:
 def _run(target: kernel.Kernel, files: list, rounds: int) -> guest.Run:
     run = guest.Run(target, "cost", guest.home("cost-x86"), files, limit=60, cpus=1, extra=ICOUNT, settings={
         "COST_TRIPS": TRIPS, "COST_BATCHES": BATCHES, "COST_ROUNDS": rounds, "COST_HOOKS": " ".join(LIMITS)})
-    guest.boot(run, ACCELERATOR)
+    guest.boot(run, accel.TCG_SINGLE)
     if not run.outcome.passed:
         raise Problem(f"the guest: {run.outcome} (log: {shown(run.console)})", run.outcome.status)
     return run
@@ -111,12 +113,18 @@ def cost() -> int:
     restless = [row["hook"] for row in rows if row["spread_percent"] > AGREE_PERCENT]
     failed = [row["hook"] for row in rows if row["failed"]]
     say(f"\nA round trip through two pipes between two tasks, cmwq2 idle: instructions, median of {rounds} rounds x "
-        f"{BATCHES} batches x {TRIPS}\n{run.kernel.release}, QEMU {ACCELERATOR}, {' '.join(ICOUNT)}, 1 CPU\n")
+        f"{BATCHES} batches x {TRIPS}\n{run.kernel.release}, QEMU {accel.TCG_SINGLE}, {' '.join(ICOUNT)}, 1 CPU\n")
     say(table(rows))
+    switched, release = switches.measure(ICOUNT, PARAMETERS)
+    if switched:
+        say(f"\nAn item of roundtrip, one producer: instructions, median of {switches.ROUNDS} runs; {release}, "
+            f"as above; percent of off\n\n{switches.table(switched)}")
+        failed += [f"{row['queue']} {row['switch']}" for row in switched if row["failed"]]
+        restless += [f"{row['queue']} {row['switch']}" for row in switched if row["spread_percent"] > AGREE_PERCENT]
     write_atomically(REPORT, json.dumps({
         "schema": 1, "vehicle": "x86", "kernel": run.kernel.release, "source": run.kernel.source.name, "cpus": 1,
-        "accelerator": ACCELERATOR, "icount": ICOUNT[1], "trips": TRIPS, "batches": BATCHES, "rounds": rounds,
-        "hooks": rows, "failed": failed, "restless": restless}, indent=2) + "\n")
+        "accelerator": accel.TCG_SINGLE, "icount": ICOUNT[1], "trips": TRIPS, "batches": BATCHES, "rounds": rounds,
+        "hooks": rows, "switches": switched, "failed": failed, "restless": restless}, indent=2) + "\n")
     if restless:
         say(f"\nFAIL  the rounds of {', '.join(restless)} differ by more than {AGREE_PERCENT} %: these figures "
             "mean nothing")

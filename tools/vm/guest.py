@@ -48,6 +48,7 @@ class Run:
     cpus: int = CPUS
     extra: list = field(default_factory=list)       # more arguments for QEMU
     on_event: Optional[Callable[[list], None]] = None
+    files: dict = field(default_factory=dict)       # what else the guest has, by its place there
     outcome: verdict.Outcome = field(default_factory=verdict.Outcome)
     seconds: float = 0
     doing: str = "booting"
@@ -118,7 +119,7 @@ def prepare(run: Run) -> None:
     """The initramfs of @run."""
     packages.require("guest", *(["x86"] if run.kernel.vehicle.arch == "x86_64" else []))
     settings = {"VEHICLE": run.kernel.vehicle.name, **ttys(run.kernel), **run.settings}
-    initramfs.write(run.home / "initramfs.cpio", run.job, run.modules, settings)
+    initramfs.write(run.home / "initramfs.cpio", run.job, run.modules, settings, run.files)
 
 
 def boot(run: Run, accelerator: Optional[str] = None) -> verdict.Outcome:

@@ -4,9 +4,9 @@ nor a tool is needed for the device node in it."""
 
 import stat
 from pathlib import Path
-from typing import Iterable, Mapping
+from typing import Iterable, Mapping, Optional
 
-from common import HERE, output_of
+from common import HERE, ROOT, output_of
 
 BUSYBOX = Path("/bin/busybox")
 GUEST = HERE / "guest"
@@ -73,8 +73,10 @@ def _stripped(module: Path, scratch: Path) -> bytes:
     return data
 
 
-def write(path: Path, job: str, modules: Iterable[Path], settings: Mapping[str, object]) -> None:
-    """The initramfs that runs guest/job-@job.sh with @modules in /modules, and whatever programs are among them."""
+def write(path: Path, job: str, modules: Iterable[Path], settings: Mapping[str, object],
+          files: Optional[Mapping[str, Path]] = None) -> None:
+    """The initramfs that runs guest/job-@job.sh with @modules in /modules, and whatever programs are among them;
+    @files are more of them by where they belong."""
     archive = Archive()
     for name in ("proc", "sys", "dev", "tmp", "run", "root"):
         archive.directory(name)
@@ -90,6 +92,9 @@ def write(path: Path, job: str, modules: Iterable[Path], settings: Mapping[str, 
     for suite in sorted((GUEST / "suites").glob("*.sh")):
         archive.file(f"harness/suites/{suite.name}", suite.read_bytes())
     archive.file("harness/settings", settings_text({"JOB": job, **settings}).encode())
+    archive.file("harness/monitoring.rst", (ROOT / "Documentation/monitoring.rst").read_bytes())
+    for name, origin in (files or {}).items():
+        archive.file(name, origin.read_bytes(), 0o755)
     archive.directory("modules")
     for module in modules:
         if module.suffix == ".ko":

@@ -2,6 +2,7 @@
 """wq_monitor.py and the latency histograms, looked at from outside an x86 guest that goes on meanwhile."""
 
 import json
+from pathlib import Path
 from typing import Optional
 
 import dump
@@ -14,6 +15,7 @@ SCRIPT = ROOT / "tools/wq_monitor.py"
 # Enough rounds to outlast drgn's start and two intervals.
 LOAD = "engines=cmwq2:mainline-7.3 items=20000 rounds=10"
 COUNT = 2
+FEW, SAMPLES = 1, 5
 
 
 def problems(lines: list) -> list:
@@ -27,6 +29,10 @@ def problems(lines: list) -> list:
             # A live look: items start while the counters of several pwqs are read.
             if total["completed"] > total["started"] + 1000:
                 found.append(f"{queue['name']}: completed {total['completed']} of {total['started']}")
+        # Both are sums over the same reads.
+        started = {kind: sum(each["total"]["started"] for each in now[kind]) for kind in ("workqueues", "pools")}
+        if started["workqueues"] != started["pools"]:
+            found.append(f"pools and queues started not the same: {started}")
     added = [(queue["name"], queue["delta"]["started"]) for now in lines[1:] for queue in now["workqueues"]]
     if not any(name == dump.QUEUE and started for name, started in added):
         found.append(f"{dump.QUEUE} did nothing: {added}")
@@ -35,11 +41,28 @@ def problems(lines: list) -> list:
     return found
 
 
+def sample_cost(run: guest.Run, symbols: list, core: str, script: Path) -> tuple:
+    """Seconds and megabytes of a sample of the crowd of cmwq2_states, of which @core is a dump file: the process's
+    own time, by @script, of many samples less that of few."""
+    said = [dump.drgn_on(["-c", core], run, symbols, script, str(SCRIPT), "-i", "0.01", "-n", str(count)).split()
+            for count in (FEW, FEW + SAMPLES)]
+    return (float(said[1][0]) - float(said[0][0])) / SAMPLES, float(said[1][1])
+
+
 def latency_problems(text: str) -> list:
     """What is wrong with the bars; the numbers are the concern of cmwq2_latency."""
     wanted = [f"workqueue {dump.QUEUE}", "pool ", "  end: ", "p99 <", "|#"]
     found = [f"no '{word}' in the histograms" for word in wanted if word not in text]
     return found + [f"too wide: {line}" for line in text.splitlines() if len(line) > 80]
+
+
+def table_problems(tables: dict) -> list:
+    """What is wrong with the same in JSON, of one pool or of all."""
+    wrong = [f"{key} {stage}: {counts}" for key, table in tables.items() for stage, counts in table.items()
+             if len(counts) != 40 or not sum(counts)]
+    if not tables or not all("end" in table for table in tables.values()):
+        wrong.append(f"no histograms, or not whole: {tables}")
+    return wrong
 
 
 class MonitoredGuest:
@@ -67,6 +90,11 @@ class MonitoredGuest:
         text = self._drgn(dump.SCRIPT, "--latency")
         (home / "latency.txt").write_text(text)
         found += latency_problems(text)
+        tables = json.loads(self._drgn(dump.SCRIPT, "--latency", "--json"))
+        pool = next(key for key in tables if key.startswith("pool ")).split()[1]
+        one = json.loads(self._drgn(dump.SCRIPT, "--latency", "--json", "--pool", pool))
+        found += table_problems(tables) + table_problems(one)
+        found += [] if list(one) == [f"pool {pool}"] else [f"--pool {pool} shows {list(one)}"]
         if found:
             raise Problem("; ".join(found[:3]))
 

@@ -78,6 +78,10 @@ PARTS = (
     Part("cmwq2_pressure", "debug", "PRESSURE", 60, "seconds in which no pool can make a worker, twice for each policy",
          lambda seconds: {"KUNIT_PARAMETERS": f"pressure_seconds={seconds} timeout_ms={120000 + 1000 * seconds}"},
          lambda seconds: 900 + 10 * seconds),
+    Part("cmwq2_alarm", "debug", "ALARM", 900,
+         "seconds of torture for each of two thresholds of the watchdog, which must find nothing",
+         lambda seconds: {"KUNIT_PARAMETERS": f"alarm_seconds={seconds} alarm_thresh=5 timeout_ms=120000"},
+         lambda seconds: 600 + 3 * seconds),
     # The hook that auto takes. Few items, so that much is begun and ended.
     Part("cmwq2_hotplug", "x86-debug", "CYCLES", 500, "times a CPU goes and comes under load",
          lambda cycles: {"CYCLES": cycles, "HOOKS": "tp", "HOTPLUG_ITEMS": 1000}, lambda _: 120),

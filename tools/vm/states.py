@@ -14,6 +14,7 @@ import kernel
 import modules
 import packages
 from common import EXIT_LOST, Problem
+from monitor import sample_cost
 
 BARE = "bare"
 STATES = ("standing", "hog", "not-run", "softirq", "lost-kick", "cpu-offline", "damaged", "crowd")
@@ -27,9 +28,10 @@ OTHERS = re.compile(r"damaged|haunted|crowd\.\d+")
 TOLD = re.compile(r"stall: (\S+): .* of queue (\S+) (?:waits|is due) for ")
 CORE = "core"
 CORE_SECONDS = 60
-# What a look at a crowd, of 1000 queues and 100000 items, may cost: seconds of a dump and of a verdict, and megabytes.
+# What a look at a crowd, of 1000 queues and 100000 items, may cost: seconds of a dump, of a verdict and of a sample of
+# wq_monitor.py, and megabytes.
 # The seconds are the process's own: others may be busy here.
-LIMITS = {"dump": 10, "stalls": 3, "megabytes": 500}
+LIMITS = {"dump": 10, "stalls": 3, "sample": 1, "megabytes": 500}
 TIME = """
 import os, resource, runpy, sys, time
 start = time.process_time()
@@ -109,21 +111,24 @@ class States:
         self._judge(state, "dump.json", "damaged" == state)
         self._judge(state, "native.json", True)
 
-    def _crowd(self, monitor: dump.Monitor) -> None:
+    def _crowd(self, control: dump.Monitor) -> None:
         """What it costs, on a dump file: from outside QEMU would be measured."""
         core, script = self.run.home / CORE, self.run.home / "time.py"
         script.write_text(TIME)
-        monitor.execute("dump-guest-memory", {"paging": False, "protocol": f"file:{CORE}"}, CORE_SECONDS)
+        control.execute("dump-guest-memory", {"paging": False, "protocol": f"file:{CORE}"}, CORE_SECONDS)
         try:
             for what, arguments in (("dump", []), ("stalls", ["--stalls"])):
                 said = dump.drgn_on(["-c", CORE], self.run, self.symbols, script, str(dump.SCRIPT), *arguments)
-                seconds, megabytes = map(float, said.split())
-                self.costs[what] = f"{seconds:.1f} s, {megabytes:.0f} MB"
-                if seconds > LIMITS[what] or megabytes > LIMITS["megabytes"]:
-                    self.problems.append(f"a crowd: {what} took {self.costs[what]}")
+                self._cost(what, *map(float, said.split()))
+            self._cost("sample", *sample_cost(self.run, self.symbols, CORE, script))
         finally:
             core.unlink()
         self._save("crowd/costs", "".join(f"{what}: {cost}\n" for what, cost in self.costs.items()))
+
+    def _cost(self, what: str, seconds: float, megabytes: float) -> None:
+        self.costs[what] = f"{seconds:.2f} s, {megabytes:.0f} MB"
+        if seconds > LIMITS[what] or megabytes > LIMITS["megabytes"]:
+            self.problems.append(f"a crowd: {what} took {self.costs[what]}")
 
     def _filters(self, tool) -> None:
         """Options that choose, on a guest where it is known what is there."""

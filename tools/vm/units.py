@@ -6,6 +6,7 @@ import dataclasses
 import io
 import json
 import os
+import re
 import tarfile
 import tempfile
 from pathlib import Path
@@ -20,8 +21,10 @@ import modules
 import source
 import style
 import suites
+import switches
+import tracers
 import verdict
-from common import EXIT_FAILED, EXIT_LOST, EXIT_PASSED, Problem, count_knob
+from common import EXIT_FAILED, EXIT_LOST, EXIT_PASSED, HERE, ROOT, Problem, count_knob
 
 KNOWN_COMPLAINT = """\
    1.000 [    0.680000] WARNING: suspicious RCU usage
@@ -315,6 +318,33 @@ def an_even_deal() -> None:
     _expect(suites.dealt([], 2), [])
 
 
+def cost_of_switches() -> None:
+    """A switch over its limit is named, also one that is off where it should cost nothing to be on."""
+    measured = {(queue, switch.name): [1000.0, 1000.0] for queue in switches.QUEUES for switch in switches.ORDER}
+    _expect([row["switch"] for row in switches.judge(measured) if row["failed"]], [])
+    measured["percpu", "latency=Y"] = [1051.0, 1051.0]
+    measured["unbound", "watchdog_thresh=0"] = [989.0, 989.0]
+    _expect([(row["queue"], row["switch"], row["percent"]) for row in switches.judge(measured) if row["failed"]],
+            [("percpu", "latency=Y", 5.1), ("unbound", "watchdog_thresh=0", -1.1)])
+    _refused(lambda: switches.instructions("status=failed\n"), "a run of the benchmark")
+    _expect(len(switches.steps()), len(switches.QUEUES) * (1 + switches.ROUNDS * len(switches.ORDER)))
+
+
+def documented_lines() -> None:
+    """Each command among the tracepoints' is run by somebody, who judges it by more than that it ended."""
+    text = (ROOT / "Documentation/monitoring.rst").read_text()
+    blocks = re.split(r"^\.\. run: (\S+)$", text[text.index("\nTracepoints\n"):], flags=re.MULTILINE)
+    _expect("\n    # " in blocks[0], False)
+    for name, block in zip(blocks[1::2], blocks[2::2]):
+        _expect((name, len(re.findall(r"^::$", block, re.MULTILINE)), "\n    # " in block), (name, 1, True))
+    suite = (HERE / "guest/suites/cmwq2_latency_files.sh").read_text()
+    others = set(re.findall(r"\b(?:as_documented|one_liner) ([a-z-]+)", suite))
+    _expect(set(blocks[1::2]), set(tracers.LINES) | others)
+    _expect([name for name in tracers.LINES if not tracers.problems(name, "")], ["hist-off"])
+    _expect(tracers.problems("perf-stat", "  1,203  cmwq2:cmwq2_kick\n   7 cmwq2:cmwq2_wake\n"), [])
+    _expect(len(tracers.problems("perf-stat", "  1,203  cmwq2:cmwq2_kick\n   0 cmwq2:cmwq2_wake\n")), 1)
+
+
 def bad_input() -> None:
     """What cannot be used is named, with what can be."""
     _refused(lambda: kernel.vehicle("arm"), "VM=arm", "uml")
@@ -327,7 +357,7 @@ def bad_input() -> None:
 CHECKS = (dropped_option, options_by_version, series, skipped_cases, reasons, half_built_kernel, content_of_the_key,
           known_complaint, every_complaint, judgement, verdict_channel, results_channel, mirrored_sources,
           cost_of_hooks, found_in_sources, remembered_findings, table_of_faults, caught_faults, an_even_deal,
-          bad_input)
+          cost_of_switches, documented_lines, bad_input)
 
 
 def check(name: Callable[[], None]) -> str:

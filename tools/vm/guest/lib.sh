@@ -84,6 +84,24 @@ save() { # save NAME: standard input becomes /results/NAME, on its way to the ho
 	send "$1"
 }
 
+# --- documentation
+
+documented() { # documented NAME: the commands of the block behind ".. run: NAME" in monitoring.rst, ready for eval
+	awk -v name="$1" '
+		$0 == ".. run: " name { on = 1; next }
+		!on || /^(::)?$/ { next }
+		!/^    / { if (block) exit; next }
+		{
+			block = 1
+			sub(/^    /, "")
+			# What begins without a prompt is output, unless a quote is open.
+			if (!quoted && !sub(/^# /, ""))
+				next
+			print
+			quoted = (quoted + gsub(/\047/, "&")) % 2
+		}' /harness/monitoring.rst
+}
+
 # --- KUnit. Up to 6.5 it cannot pick a suite of a module, and keeps too little of what one says: there the module picks
 # it, and what it said is taken from the kernel's log. The harness boots such a kernel with kunit.enable=0.
 

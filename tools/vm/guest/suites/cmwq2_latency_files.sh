@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-# The latency histograms and the tracepoints as a user meets them: the parameter, the file in debugfs, and the
-# one-liners of Documentation/monitoring.rst. What is counted is the concern of cmwq2_latency.
+# The latency histograms and the tracepoints as a user meets them: the parameter, the file in debugfs, and those lines
+# of Documentation/monitoring.rst that need nothing but a shell. What is counted is the concern of cmwq2_latency.
 . /harness/settings
 . /harness/lib.sh
 . /harness/bench.sh
@@ -62,38 +62,18 @@ refused() { # refused NAME FILE VALUE...
 	ok "refused_$name"
 }
 
-# One-liner 1: how long items wait from queueing to their start, by powers of two of microseconds.
-wait_histogram() {
-	awk '
-	{ for (i = 1; i <= NF; i++) { if ($i ~ /^[0-9]+\.[0-9]+:$/) t = $i + 0; if ($i ~ /^work=/) w = $i } }
-	/cmwq2_queue_work:/ { q[w] = t }
-	/cmwq2_execute_start:/ && w in q { u = (t - q[w]) * 1e6; for (b = 1; b <= u; b *= 2); n[b]++; delete q[w] }
-	END { for (b in n) print "< " b " us: " n[b] }'
-}
-
-# One-liner 2: which functions run how often.
-functions() {
-	awk '/cmwq2_execute_start:/ { for (i = 1; i <= NF; i++) if ($i ~ /^function=/) n[$i]++ }
-	END { for (f in n) print n[f], f }'
-}
-
-# One-liner 3: kicks of each pool, and those of a worker that was woken before it had run.
-kicks() {
-	awk '/cmwq2_kick:/ { for (i = 1; i <= NF; i++) { if ($i ~ /^pool=/) p = $i; if ($i ~ /^worker=/) w = p $i }
-		n[p]++; if (w in up) again[p]++; up[w] = 1 }
-	/cmwq2_execute_start:/ { for (i = 1; i <= NF; i++) { if ($i ~ /^pool=/) p = $i; if ($i ~ /^worker=/) delete up[p $i] } }
-	END { for (p in n) print p, n[p], "kicks,", again[p] + 0, "again" }'
-}
+# Where the document waits for events the items are made.
+as_documented() ( # as_documented NAME
+	sleep() { work percpu; }
+	eval "$(documented "$1")"
+)
 
 trace() {
 	echo > $TRACING/trace
 	echo 4096 > $TRACING/buffer_size_kb
-	echo 1 > $TRACING/events/cmwq2/enable
 	echo 1 > $TRACING/tracing_on
-	echo mono > $TRACING/trace_clock	# in User-Mode Linux "local" steps by a jiffy
-	work percpu
-	echo 0 > $TRACING/events/cmwq2/enable
-	cp $TRACING/trace /tmp/trace		# with the module there, for the names of its functions
+	as_documented trace		# in User-Mode Linux the clock "local" steps by a jiffy
+	cp $TRACING/trace /tmp/trace	# with the module there, for the names of its functions
 	unload cmwq2_bench
 	echo local > $TRACING/trace_clock
 	echo 1408 > $TRACING/buffer_size_kb
@@ -101,20 +81,20 @@ trace() {
 }
 
 one_liner() { # one_liner NAME WANTED: its sum over the trace, which must be of all items
-	local out=$("$1" < /tmp/trace) sum
+	local out=$(cd /tmp && as_documented "$1") sum
 	sum=$(echo "$out" | sed 's/^[^:]*: //; s/^pool=[0-9]* //' | awk '{ sum += $1 } END { print sum + 0 }')
 	echo "$out" | save "oneliners/$1"
-	verify "one_liner_$1" "$sum instead of at least $2: $(echo "$out" | tr '\n' ';')" [ "$sum" -ge "$2" ]
+	verify "$1" "$sum instead of at least $2: $(echo "$out" | tr '\n' ';')" [ "$sum" -ge "$2" ]
 }
 
 # The kernel's own histograms of events, where it has them.
 hist_trigger() {
-	local event=$TRACING/events/cmwq2/cmwq2_execute_start
-	[ -e $event/hist ] || { skip hist_trigger "this kernel has no HIST_TRIGGERS"; return; }
-	echo 'hist:keys=function.sym:sort=hitcount' > $event/trigger
-	work percpu
-	verify hist_trigger "$(cat $event/hist)" grep -q "Hits: *[1-9]" $event/hist
-	echo '!hist:keys=function.sym:sort=hitcount' > $event/trigger
+	[ -e $TRACING/events/cmwq2/cmwq2_execute_start/hist ] ||
+		{ skip hist_trigger "this kernel has no HIST_TRIGGERS"; return; }
+	as_documented hist-on > /tmp/hist
+	verify hist_trigger "$(cat /tmp/hist)" grep -q "Hits: *[1-9]" /tmp/hist
+	as_documented hist-off
+	verify hist_is_off "it is still there" grep -q '^#' $TRACING/events/cmwq2/cmwq2_execute_start/trigger
 	unload cmwq2_bench
 }
 
@@ -134,9 +114,9 @@ if load cmwq2; then
 	verify reset "not empty: $(cat $FILE)" nothing
 	if [ -d $TRACING/events/cmwq2 ]; then
 		trace
-		one_liner wait_histogram $ITEMS
-		one_liner functions $ITEMS
-		one_liner kicks 1
+		one_liner awk-wait $ITEMS
+		one_liner awk-functions $ITEMS
+		one_liner awk-kicks 1
 		hist_trigger
 	else
 		skip one_liners "this kernel has no tracefs"

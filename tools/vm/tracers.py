@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The lines with bpftrace, perf and trace-cmd of Documentation/monitoring.rst, run under load in a guest with one of
+Debian's own kernels, which have what these tools need."""
+
+import re
+import shutil
+from pathlib import Path
+
+import accel
+import apt
+import guest
+import initramfs
+from common import CACHE, OUT, Problem, Progress, lock, need_space, output_of, run_logged, shown, write_atomically
+
+SUITE = "trixie"
+PACKAGES = "bpftrace,linux-perf,trace-cmd"
+PROGRAMS = ("bpftrace", "perf", "trace-cmd")
+LOADER = "lib64/ld-linux-x86-64.so.2"
+# Each line and what it must have printed, each of the patterns somewhere: a histogram's bar, a count that is not 0.
+LINES = {
+    "bpftrace-wait": (r"@us\[bench_cmwq2_fn", r"\|@+ *\|"),
+    "bpftrace-functions": (r"@us\[bench_cmwq2_fn", r"\|@+ *\|"),
+    "bpftrace-kicks": (r"@kicks\[\d+\]: [1-9]",),
+    "perf-stat": (r"^ *[1-9][\d,]* +cmwq2:cmwq2_kick", r"^ *[1-9][\d,]* +cmwq2:cmwq2_wake"),
+    "perf-record": (r"cmwq2:cmwq2_(queue_work|execute_start):.*\bpool=\d",),
+    "trace-cmd": (r" cmwq2_\w+: +.*\bpool=\d",),
+    "hist-on": (r"bench_cmwq2_fn.*hitcount: +[1-9]", r"Hits: +[1-9]"),
+    "hist-off": (),
+}
+# bpftrace takes a minute to compile each of its own where the CPU is emulated.
+QUICK = tuple(name for name in LINES if not name.startswith("bpftrace"))
+LOAD = "engines=cmwq2:mainline-7.3 items=2000 rounds=2"
+# LLVM is 130 MB, and it is there twice while the archive is unpacked.
+MEMORY = ["-m", "2G"]
+LIMIT = 120
+
+
+def _provide() -> Path:
+    """Those packages and what they need, unpacked only: nothing of them runs here but the loader."""
+    home = CACHE / "chroots" / "tracers"
+    stamp = home / "ready"
+    with lock("chroot-tracers"):
+        if stamp.exists() and stamp.read_text() == f"{PACKAGES}\n":
+            return home / "root"
+        need_space(CACHE, 1)
+        shutil.rmtree(home, ignore_errors=True)
+        home.mkdir(parents=True)
+        progress = Progress(f"Debian's {PACKAGES.replace(',', ', ')} of {SUITE}")
+        archive = apt.Archive("tracers", SUITE)
+        options = [f"--aptopt={name} \"{value}\"" for name, value in (word.split("=", 1) for word in apt.inherited())]
+        run_logged(["mmdebstrap", "--variant=extract", f"--include={PACKAGES}", *options, SUITE, home / "root",
+                    *archive.sources()], OUT / "log" / "chroot-tracers.log")
+        write_atomically(stamp, f"{PACKAGES}\n")
+        progress.finish("ready")
+    return home / "root"
+
+
+def _files() -> dict:
+    """The programs and their libraries, by their places in the guest."""
+    root = _provide()
+    names = {LOADER: f"usr/{LOADER}", **{f"usr/bin/{name}": f"usr/bin/{name}" for name in PROGRAMS}}
+    for name in PROGRAMS:
+        for line in output_of(["chroot", root, f"/usr/{LOADER}", "--list", f"/usr/bin/{name}"]).splitlines():
+            match = re.search(r"=> (\S+)", line)
+            if match:
+                names[match[1].lstrip("/")] = match[1].lstrip("/")
+    # perf and trace-cmd start it by its name.
+    return {**{name: _inside(root, origin) for name, origin in names.items()}, "usr/bin/sleep": initramfs.BUSYBOX}
+
+
+def _inside(root: Path, name: str) -> Path:
+    """The file that @name is a link to, without leaving @root. Unpacked packages have no /lib beside /usr/lib."""
+    path = root / name if (root / name).exists() else root / "usr" / name
+    return path.resolve(strict=True)
+
+
+def problems(name: str, text: str) -> list:
+    """What is wrong with what the line called @name has printed."""
+    return [f"{name} has not printed {pattern}: {' / '.join(text.strip().splitlines()[-3:])[:300]}"
+            for pattern in LINES[name] if not re.search(pattern, text, re.MULTILINE)]
+
+
+def check(target: object, series: str, modules: list, names: tuple) -> None:
+    """Raise Problem unless those of LINES called @names work on @target."""
+    run = guest.Run(target, "lines", guest.home(f"lines-{series}"), modules, limit=LIMIT, extra=MEMORY,   # type: ignore
+                    settings={"LINES": " ".join(names), "LOAD": LOAD}, files=_files())
+    # Switching an event on changes code under way.
+    guest.boot(run, None if accel.accelerator(run.kernel) == "kvm" else accel.TCG_SINGLE)
+    # It is hundreds of megabytes.
+    (run.home / "initramfs.cpio").unlink()
+    if not run.outcome.passed:
+        raise Problem(f"{run.outcome} (log: {shown(run.console)})", run.outcome.status)
+    said = {name: (run.results / "lines" / name).read_text(errors="replace") for name in names}
+    found = [problem for name, text in said.items() for problem in problems(name, text)]
+    if found:
+        raise Problem("; ".join(found))
