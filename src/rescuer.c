@@ -171,6 +171,7 @@ static bool cmwq2_take_turns(struct cmwq2_pwq *pwq, int count, struct cmwq2_wake
 		return false;
 	if (!pwq->nr_active || !cmwq2_need_to_create(pwq->pool))
 		return slurp;
+	pwq->stat.relapses++;
 	raw_spin_lock(&cmwq2_mayday_lock);
 	cmwq2_send_mayday(pwq, wl);
 	raw_spin_unlock(&cmwq2_mayday_lock);
@@ -192,6 +193,7 @@ static void cmwq2_rescue(struct cmwq2_worker *rescuer, struct cmwq2_pwq *pwq)
 		cmwq2_process_scheduled(rescuer);
 		leave = cmwq2_take_turns(pwq, ++count, &wl);
 	}
+	pwq->stat.batches += count > 0;
 	/*
 	 * The cursor may stay only while a mayday keeps a reference to the pwq.
 	 * The timer may have sent one meanwhile, without cmwq2_take_turns().

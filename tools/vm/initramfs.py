@@ -53,7 +53,8 @@ class Archive:
     def write(self, path: Path) -> None:
         """The whole archive to @path."""
         self._entry("TRAILER!!!", 0)
-        path.write_bytes(b"".join(self._parts))
+        with open(path, "wb") as file:
+            file.writelines(self._parts)
 
 
 def settings_text(settings: Mapping[str, object]) -> str:
@@ -65,8 +66,10 @@ def settings_text(settings: Mapping[str, object]) -> str:
     return "".join(lines)
 
 
-def write(path: Path, job: str, modules: Iterable[Path], settings: Mapping[str, object]) -> None:
-    """The initramfs that runs guest/job-@job.sh with @modules in /modules, and whatever programs are among them."""
+def write(path: Path, job: str, modules: Iterable[Path], settings: Mapping[str, object],
+          others: Mapping[str, Path]) -> None:
+    """The initramfs that runs guest/job-@job.sh with @modules in /modules, and whatever programs are among them, and
+    @others by their paths there."""
     archive = Archive()
     for name in ("proc", "sys", "dev", "tmp", "run", "root"):
         archive.directory(name)
@@ -85,4 +88,6 @@ def write(path: Path, job: str, modules: Iterable[Path], settings: Mapping[str, 
     archive.directory("modules")
     for module in modules:
         archive.file(f"modules/{module.name}", module.read_bytes(), 0o644 if module.suffix == ".ko" else 0o755)
+    for name, origin in others.items():
+        archive.file(name.lstrip("/"), origin.read_bytes(), origin.stat().st_mode & 0o777)
     archive.write(path)
