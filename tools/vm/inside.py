@@ -21,21 +21,40 @@ print(*{{m.__file__ for m in list(sys.modules.values()) if getattr(m, "__file__"
 """
 
 
+# To learn the kernel's types takes longer than to look: several looks at once, each into a file named after its option.
+LOOKS = """
+import runpy, sys
+_, home, *options = sys.argv
+for option in options:
+    sys.argv = ["/harness/tools/wq_dump.py", option]
+    with open(f"{home}/{option}", "w") as sys.stdout:
+        try:
+            runpy.run_path(sys.argv[0], {"prog": prog}, "__main__")
+        except SystemExit as end:
+            assert not end.code
+sys.stdout = sys.__stdout__
+"""
+
+
 class Inside:
     """What goes into the guest, and how it is called there."""
 
     def __init__(self, target: kernel.Kernel):
         venv, home = packages.python_environment(), fresh_directory(OUT / "tmp/inside")
         python = (venv / "bin/python3").resolve()
+        (home / "drgn").write_text("from drgn.cli import _main\n_main()\n")
+        (home / "looks.py").write_text(LOOKS)
         (home / "list.py").write_text(LIST)
         listed = output_of(["sh", "-c", 'exec "$0" --quiet --no-default-symbols -p $$ "$1"', venv / "bin/drgn",
                             home / "list.py"], env={"PYTHONDONTWRITEBYTECODE": "1"}).split("\n")
         loaded = sorted(Path(line) for line in listed if line.startswith("/") and Path(line).parent not in
                         (home, ROOT / "tools"))
         site = next(path.parent for path in loaded if path.name.startswith("_drgn."))
-        self.settings = {"DRGN": f"env PYTHONPATH={site} {python} -m drgn --quiet -s /harness/vmlinux"}
+        self.settings = {"DRGN": f"env PYTHONPATH={site} {python} /harness/drgn --quiet -s /harness/vmlinux"
+                                 " -s /modules/cmwq2.ko"}
         self.files = {f"/harness/tools/{name}": ROOT / "tools" / name for name in TOOLS}
-        self.files["/harness/vmlinux"] = target.symbols
+        self.files.update({"/harness/vmlinux": target.symbols, "/harness/drgn": home / "drgn",
+                           "/harness/looks.py": home / "looks.py"})
         for program in [python, *(path for path in loaded if path.suffix == ".so")]:
             self.files.update((str(library), library) for library in _libraries(program))
         self.files.update((str(path), path) for path in [python, *loaded])
