@@ -153,14 +153,25 @@ class BusyGuest:
             raise Problem(f"false alarm: {stalls.splitlines()[0]}")
         # It must show the load in flight.
         agrees(self.run.home / "dump.json", "--queue", QUEUE)
+        self._moved()
         self.data, self.text = json.loads(text), printed
+
+    def _moved(self) -> None:
+        """Between the two dumps items ran, and --diff must say so, without drgn."""
+        assert self.run
+        done = subprocess.run([sys.executable, "-B", SCRIPT, "--read", "dump.json", "--diff", "live.json", "--json"],
+                              cwd=self.run.home, capture_output=True, text=True, check=True)
+        found = json.loads(done.stdout)
+        started = sum(wq["counters"].get("started", 0) for wq in found["workqueues"] if wq["name"] == QUEUE)
+        if found["passed_ms"] <= 0 or started <= 0:
+            raise Problem(f"--diff: {started} items started in {found['passed_ms']} ms")
 
     def _on_event(self, words: list) -> None:
         if words[:1] != ["look"] or self.data:
             return
         try:
             self._look()
-        except (Problem, OSError, ValueError) as problem:
+        except (Problem, OSError, ValueError, subprocess.CalledProcessError) as problem:
             self.problem = str(problem)
 
     def boot(self) -> None:
