@@ -189,11 +189,11 @@ static void cmwq2_rescue(struct cmwq2_worker *rescuer, struct cmwq2_pwq *pwq)
 	cmwq2_worker_attach(rescuer, pool);
 	cmwq2_pool_lock_irq(pool);
 	while (!leave && cmwq2_assign_rescue(pwq, rescuer)) {
+		pwq->stat.batches += !count;
 		/* Drops the lock: the policy may be another one afterwards. */
 		cmwq2_process_scheduled(rescuer);
 		leave = cmwq2_take_turns(pwq, ++count, &wl);
 	}
-	pwq->stat.batches += count > 0;
 	/*
 	 * The cursor may stay only while a mayday keeps a reference to the pwq.
 	 * The timer may have sent one meanwhile, without cmwq2_take_turns().
