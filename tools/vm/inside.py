@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-"""drgn inside of a guest, on /proc/kcore: all files it takes, each at its own path, so that nothing has to be told where
-to look. There is no disk, so they come with the initramfs."""
+"""drgn inside of a guest, on /proc/kcore: all files it takes, each at its own path, so that nothing has to be told
+where to look. There is no disk, so they come with the initramfs."""
 
 import importlib.util
 import py_compile

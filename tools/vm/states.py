@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-"""wq_dump.py on known states: on a paused guest, on a dump file of it, and in the guest while it runs; every trouble must
-be named, by the tool and by the module, and nothing else."""
+"""wq_dump.py on known states: on a paused guest, on a dump file of it, and in the guest while it runs; every trouble
+must be named, by the tool and by the module, and nothing else."""
 
 import json
 import re
@@ -20,8 +20,8 @@ INSIDE = ("standing", "damaged")
 # What the module cannot know: it has no list of timers.
 ONLY_DRGN = ("cpu-offline",)
 # Queues that must be told of in each state, by the rule that st.REASON.number is in trouble for REASON.
-QUEUES = {"standing": {f"st.{name}" for name in ("throttled.0", "throttled.1", "node-full", "frozen", "plugged", "behind",
-                                                 "no-worker", "manager-stuck", "rescuer-busy")},
+QUEUES = {"standing": {f"st.{name}" for name in ("throttled.0", "throttled.1", "node-full", "frozen", "plugged",
+                                                 "behind", "no-worker", "manager-stuck", "rescuer-busy")},
           "damaged": set(), "crowd": set()}
 # What is told of a queue whose lists are damaged, and of a thousand that are frozen, is not judged.
 OTHERS = re.compile(r"damaged|haunted|crowd\.\d+")
