@@ -360,6 +360,9 @@ static void turns_between_pools(struct kunit *test)
 	else
 		KUNIT_EXPECT_LE(test, longest_turn(log), 2 * (CMWQ2_RESCUER_BATCH + 1));
 	KUNIT_EXPECT_EQ(test, tw_wq_stats(w).rescued, 2 * NR_TURNS);
+	/* Of the visits to a pool all but the last leave something. */
+	KUNIT_EXPECT_EQ(test, tw_wq_stats(w).batches, tw_wq_stats(w).relapses + 2);
+	KUNIT_EXPECT_EQ(test, !tw_wq_stats(w).relapses, policy_is("slurp"));
 	for (i = 0; i < 2; i++) {
 		KUNIT_EXPECT_TRUE(test, tw_item_ran_once_each(items[i], NR_TURNS));
 		expect_no_cursor(e, w, c[i]->cpu);

@@ -212,16 +212,21 @@ static void held_softirqs_are_named(struct kunit *test)
 	expect_quiet(e);
 }
 
+/* Who creates does not come back from it; then each try fails. */
 static void no_worker(struct kunit *test, unsigned int flags)
 {
 	struct tw_env *e = tw_env_cmwq2(test);
 	struct verdict_ctx *c = verdict_ctx(e, flags, 0);
 	struct tw_starved *s = tw_starve(e, flags);
 
-	expect_told(c, "no-worker");
-	EXPECT_IN(c, "is to create a worker, state ");
+	expect_told(c, "manager-stuck");
+	EXPECT_IN(c, "is to create a worker, has tried for ");
 	if (s->nr > 1)
 		expect_who(c, s->blockers[0]->pid, "runs cmwq2_fn");
+	tw_fault_create(s->plain, s->cpu, CMWQ2_CREATE_FAILS);
+	TW_POLL(e, told(c, "no-worker"), "a try to fail");
+	EXPECT_IN(c, "is to create a worker, tried ");
+	EXPECT_IN(c, " in vain, last with -12, state ");
 	tw_feed(s);
 	expect_quiet(e);
 }
@@ -250,7 +255,7 @@ static void busy_rescuer_is_named(struct kunit *test)
 	tw_queue_on(s->cpu, c->w, it);
 	expect_told(c, "rescuer-busy");
 	expect_who(c, sleeper->pid, "runs cmwq2_fn");
-	EXPECT_IN(c, "is to create a worker, state ");
+	EXPECT_IN(c, "is to create a worker, ");
 	complete_all(sleeper->gate);
 	tw_wait_done(it, "the next rescue");
 	tw_fault_create(s->plain, s->cpu, CMWQ2_CREATE_NORMAL);
@@ -291,6 +296,76 @@ static void throttled_unbound_is_named(struct kunit *test)
 static void throttled_ordered_is_named(struct kunit *test)
 {
 	throttled(test, TW_ORDERED);
+}
+
+/* Another node would have the other half of max_active. */
+static void full_node_is_named(struct kunit *test)
+{
+	struct tw_env *e = tw_env_cmwq2(test);
+	struct verdict_ctx *c = verdict_ctx(e, TW_UNBOUND, 2);
+	struct tw_item *holder = tw_gated(e, NULL), *it = tw_item(e, tw_fn_nop);
+	int node = tw_pool_of(c->w, c->cpu)->node;
+	struct cmwq2_wq *wq = c->w->wq;
+	struct cmwq2_nna *nna = wq->nna[node == NUMA_NO_NODE ? nr_node_ids : node];
+
+	WRITE_ONCE(nna->max, 1);
+	tw_queue_on(c->cpu, c->w, holder);
+	tw_wait_started(holder, "the item that holds the node's slot");
+	tw_queue_on(c->cpu, c->w, it);
+	expect_told(c, "node-full");
+	expect_who(c, holder->pid, "runs cmwq2_fn");
+	complete_all(holder->gate);
+	tw_flush_wq(c->w);
+	WRITE_ONCE(nna->max, 2);
+	expect_quiet(e);
+}
+
+/* Queued again while it runs. */
+static void item_behind_itself_is_named(struct kunit *test)
+{
+	struct tw_env *e = tw_env_cmwq2(test);
+	struct verdict_ctx *c = verdict_ctx(e, TW_PERCPU, 0);
+	struct tw_item *it = tw_gated(e, NULL);
+
+	tw_queue_on(c->cpu, c->w, it);
+	tw_wait_started(it, "the first run");
+	tw_queue_on(c->cpu, c->w, it);
+	expect_told(c, "behind");
+	expect_who(c, it->pid, "runs cmwq2_fn");
+	EXPECT_IN(c, "it was queued again while it ran");
+	complete_all(it->gate);
+	tw_flush_wq(c->w);
+	expect_quiet(e);
+}
+
+/* A rescuer took both, and the first sleeps. */
+static void item_behind_another_is_named(struct kunit *test)
+{
+	struct tw_env *e = tw_env_cmwq2(test);
+	struct verdict_ctx *c = verdict_ctx(e, TW_PERCPU | TW_MEM_RECLAIM, 0);
+	struct tw_item *sleeper = tw_gated(e, NULL), *it = tw_item(e, tw_fn_nop);
+	struct tw_starved *s;
+
+	tw_policy(e, "rescue", "slurp");
+	s = tw_starve(e, TW_PERCPU);
+	KUNIT_ASSERT_TRUE(test, tw_cancel(s->blockers[s->nr - 1]));
+	/* The rescuer waits for it before it looks at the pool. */
+	mutex_lock(&cmwq2_attach_mutex);
+	tw_queue_on(s->cpu, c->w, sleeper);
+	tw_queue_on(s->cpu, c->w, it);
+	mutex_unlock(&cmwq2_attach_mutex);
+	tw_wait_started(sleeper, "the rescue of an item that sleeps");
+	expect_told(c, "behind");
+	expect_who(c, sleeper->pid, "runs cmwq2_fn");
+	EXPECT_IN(c, "a worker has taken it");
+	complete_all(sleeper->gate);
+	tw_wait_done(it, "the item behind it");
+	tw_fault_create(s->plain, s->cpu, CMWQ2_CREATE_NORMAL);
+	complete_all(s->gate);
+	tw_flush_wq(c->w);
+	tw_flush_wq(s->plain);
+	TW_POLL(e, tw_pool_idle(s->plain, s->cpu), "the pool to come to rest");
+	expect_quiet(e);
 }
 
 /* Old items in a long line, but those ahead come and go. */
@@ -491,6 +566,9 @@ static struct kunit_case cmwq2_verdict_cases[] = {
 	KUNIT_CASE(throttled_percpu_is_named),
 	KUNIT_CASE(throttled_unbound_is_named),
 	KUNIT_CASE(throttled_ordered_is_named),
+	KUNIT_CASE(full_node_is_named),
+	KUNIT_CASE(item_behind_itself_is_named),
+	KUNIT_CASE(item_behind_another_is_named),
 	KUNIT_CASE(frozen_percpu_is_named),
 	KUNIT_CASE(frozen_unbound_is_named),
 	KUNIT_CASE(plugged_is_named),

@@ -111,21 +111,28 @@ static struct cmwq2_pool *st_pool(struct st_queue *q)
 }
 
 /* All workers but the manager sleep, and there will be no more. */
-static void st_starve(struct st_queue *q)
+static void st_starve(struct st_queue *q, enum cmwq2_create how)
 {
 	struct cmwq2_pool_stats st;
 	int i;
 
-	cmwq2_fault_create(q->wq, CPU, CMWQ2_CREATE_FAILS);
+	cmwq2_fault_create(q->wq, CPU, how);
 	cmwq2_pool_stats(q->wq, CPU, &st);
 	for (i = 0; i < min(st.nr_workers, NR_ITEMS - 2); i++)
 		st_queue(q, st_sleep);
 }
 
+static void st_feed(struct st_queue *q)
+{
+	if (q->wq)
+		cmwq2_fault_create(q->wq, CPU, CMWQ2_CREATE_NORMAL);
+}
+
 /* The states that only wait, all at once. */
 
-static struct st_queue st_throttled[2], st_frozen, st_plugged, st_no_worker, st_rescuer;
-static struct st_queue st_far;
+static struct st_queue st_throttled[2], st_node, st_frozen, st_plugged, st_behind, st_far;
+/* In need of workers that cannot be made. */
+static struct st_queue st_no_worker, st_manager, st_rescuer;
 static struct cmwq2_delayed_work st_delayed;
 static struct task_struct *st_flusher;
 
@@ -137,20 +144,49 @@ static int st_flush(void *unused)
 	return 0;
 }
 
-static int st_standing_begin(void)
+/* As if there were other nodes, which have the rest. */
+static void st_node_begin(void)
+{
+	int node = st_pool(&st_node)->node;
+
+	WRITE_ONCE(st_node.wq->nna[node == NUMA_NO_NODE ? nr_node_ids : node]->max, 1);
+	st_queue(&st_node, st_sleep);
+	st_queue(&st_node, st_nop);
+}
+
+/* Queued again, and not to run twice at once. */
+static void st_behind_begin(void)
+{
+	struct st_item *it = st_queue(&st_behind, st_sleep);
+
+	wait_for_completion(&it->started);
+	cmwq2_queue_work_on(CPU, st_behind.wq, &it->work);
+}
+
+static int st_standing_alloc(void)
 {
 	int ret = 0;
 
 	ret = ret ?: st_alloc(&st_throttled[0], "st.throttled.0", CMWQ2_WQ_PERCPU, 1);
 	ret = ret ?: st_alloc(&st_throttled[1], "st.throttled.1", CMWQ2_WQ_UNBOUND, 1);
+	ret = ret ?: st_alloc(&st_node, "st.node-full", CMWQ2_WQ_UNBOUND, 2);
+	ret = ret ?: st_alloc(&st_behind, "st.behind", CMWQ2_WQ_PERCPU, 0);
 	ret = ret ?: st_alloc(&st_frozen, "st.frozen", CMWQ2_WQ_PERCPU | CMWQ2_WQ_FREEZABLE, 0);
 	ret = ret ?: st_alloc(&st_plugged, "st.plugged", CMWQ2_WQ_UNBOUND | CMWQ2_WQ_ORDERED, 1);
 	ret = ret ?: st_alloc(&st_no_worker, "st.no-worker", CMWQ2_WQ_UNBOUND, 2048);
+	ret = ret ?: st_alloc(&st_manager, "st.manager-stuck", CMWQ2_WQ_UNBOUND, 2048);
 	ret = ret ?: st_alloc(&st_rescuer, "st.rescuer-busy",
 			      CMWQ2_WQ_UNBOUND | CMWQ2_WQ_MEM_RECLAIM, 2048);
 	ret = ret ?: st_alloc(&st_far, "far", CMWQ2_WQ_PERCPU, 0);
 	ret = ret ?: st_nice(&st_no_worker, -4);
 	ret = ret ?: st_nice(&st_rescuer, -5);
+	return ret ?: st_nice(&st_manager, -7);
+}
+
+static int st_standing_begin(void)
+{
+	int ret = st_standing_alloc();
+
 	if (ret)
 		return ret;
 
@@ -167,8 +203,11 @@ static int st_standing_begin(void)
 	ret = st_nice(&st_plugged, -3);
 	st_queue(&st_plugged, st_nop);
 
-	st_starve(&st_no_worker);
-	st_starve(&st_rescuer);
+	st_node_begin();
+	st_behind_begin();
+	st_starve(&st_no_worker, CMWQ2_CREATE_FAILS);
+	st_starve(&st_manager, CMWQ2_CREATE_STALLS);
+	st_starve(&st_rescuer, CMWQ2_CREATE_FAILS);
 	st_queue(&st_rescuer, st_nop);
 
 	CMWQ2_INIT_DELAYED_WORK(&st_delayed, st_nop);
@@ -182,18 +221,20 @@ static void st_standing_end(void)
 		cmwq2_cancel_delayed_work_sync(&st_delayed);
 	complete_all(&st_gate);
 	cmwq2_thaw_workqueues();
-	if (st_no_worker.wq)
-		cmwq2_fault_create(st_no_worker.wq, CPU, CMWQ2_CREATE_NORMAL);
-	if (st_rescuer.wq)
-		cmwq2_fault_create(st_rescuer.wq, CPU, CMWQ2_CREATE_NORMAL);
+	st_feed(&st_no_worker);
+	st_feed(&st_manager);
+	st_feed(&st_rescuer);
 	if (!IS_ERR_OR_NULL(st_flusher))
 		kthread_stop(st_flusher);
 	st_flusher = NULL;
 	st_free(&st_throttled[0]);
 	st_free(&st_throttled[1]);
+	st_free(&st_node);
+	st_free(&st_behind);
 	st_free(&st_frozen);
 	st_free(&st_plugged);
 	st_free(&st_no_worker);
+	st_free(&st_manager);
 	st_free(&st_rescuer);
 	st_free(&st_far);
 }

@@ -164,6 +164,11 @@ struct cmwq2_pool {
 	int			nr_idle;	/* L: workers with CMWQ2_WORKER_IDLE */
 	int			nr_workers;	/* L */
 	struct cmwq2_worker	*manager;	/* L: for dumps */
+	struct cmwq2_creating {
+		unsigned long	at;		/* jiffies of its last try's begin */
+		int		failed;		/* tries since it became the manager */
+		int		error;		/* of the last that failed */
+	} creating;				/* X: READ_ONCE, written by @manager alone */
 	unsigned long		progress_at;	/* L: jiffies an item last left @worklist */
 	unsigned long		stall_told;	/* L: jiffies of the last stall's finding */
 	unsigned int		stall_ms;	/* L: how long it was when found, 0: is told */

@@ -171,6 +171,7 @@ static bool cmwq2_take_turns(struct cmwq2_pwq *pwq, int count, struct cmwq2_wake
 		return false;
 	if (!pwq->nr_active || !cmwq2_need_to_create(pwq->pool))
 		return slurp;
+	pwq->stat.relapses++;
 	raw_spin_lock(&cmwq2_mayday_lock);
 	cmwq2_send_mayday(pwq, wl);
 	raw_spin_unlock(&cmwq2_mayday_lock);
@@ -188,6 +189,7 @@ static void cmwq2_rescue(struct cmwq2_worker *rescuer, struct cmwq2_pwq *pwq)
 	cmwq2_worker_attach(rescuer, pool);
 	cmwq2_pool_lock_irq(pool);
 	while (!leave && cmwq2_assign_rescue(pwq, rescuer)) {
+		pwq->stat.batches += !count;
 		/* Drops the lock: the policy may be another one afterwards. */
 		cmwq2_process_scheduled(rescuer);
 		leave = cmwq2_take_turns(pwq, ++count, &wl);

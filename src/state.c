@@ -175,6 +175,8 @@ void cmwq2_wq_stats(struct cmwq2_wq *wq, struct cmwq2_wq_stats *st)
 		st->repatriated += pwq->stat.repatriated;
 		st->mayday += pwq->stat.mayday;
 		st->rescued += pwq->stat.rescued;
+		st->batches += pwq->stat.batches;
+		st->relapses += pwq->stat.relapses;
 		st->cpu_time += pwq->stat.cpu_time;
 		st->cpu_intensive += pwq->stat.cpu_intensive;
 		cmwq2_pool_unlock_irq(pwq->pool);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Why items wait: a paragraph for each pool that takes none of its items, and
- * for each pwq that lets none of its inactive items in.
+ * Why items wait: a paragraph for each pool that takes none of its items, for
+ * each worker that took some and does not begin them, and for each pwq that lets
+ * none of its inactive items in.
  *
  *   stall: hog: pool 2, CPUs 1: first_fn of queue one waits for 1300 ms, none taken for 1250 ms
  *     cw2/1:0[54] runs other_fn of queue two for 1400 ms, state R on CPU 1
@@ -28,11 +29,14 @@
 enum cmwq2_why {
 	CMWQ2_WHY_HOG,		/* an item keeps the CPU to itself */
 	CMWQ2_WHY_NO_WORKER,	/* all are blocked and no other can be made */
-	CMWQ2_WHY_RESCUER,	/* the same, and the rescuer is busy as well */
+	CMWQ2_WHY_MANAGER,	/* the same, and who makes one does not come back from it */
+	CMWQ2_WHY_RESCUER,	/* all are blocked, and the rescuer is busy as well */
 	CMWQ2_WHY_NOT_RUN,	/* one was picked and has not run */
 	CMWQ2_WHY_OFFLINE,	/* the CPU is down, or never was up */
 	CMWQ2_WHY_SOFTIRQ,	/* BH: the CPU has not come to its softirqs */
+	CMWQ2_WHY_BEHIND,	/* taken by a worker that still runs something else */
 	CMWQ2_WHY_THROTTLED,	/* max_active */
+	CMWQ2_WHY_NODE,		/* the share of it that the NUMA node has */
 	CMWQ2_WHY_FROZEN,
 	CMWQ2_WHY_PLUGGED,	/* ordered: items queued under older attributes come first */
 	CMWQ2_WHY_LOST,		/* none of these: should never be */
@@ -41,11 +45,14 @@ enum cmwq2_why {
 static const char *const cmwq2_why_names[] = {
 	[CMWQ2_WHY_HOG]		= "hog",
 	[CMWQ2_WHY_NO_WORKER]	= "no-worker",
+	[CMWQ2_WHY_MANAGER]	= "manager-stuck",
 	[CMWQ2_WHY_RESCUER]	= "rescuer-busy",
 	[CMWQ2_WHY_NOT_RUN]	= "not-run",
 	[CMWQ2_WHY_OFFLINE]	= "cpu-offline",
 	[CMWQ2_WHY_SOFTIRQ]	= "softirq",
+	[CMWQ2_WHY_BEHIND]	= "behind",
 	[CMWQ2_WHY_THROTTLED]	= "throttled",
+	[CMWQ2_WHY_NODE]	= "node-full",
 	[CMWQ2_WHY_FROZEN]	= "frozen",
 	[CMWQ2_WHY_PLUGGED]	= "plugged",
 	[CMWQ2_WHY_LOST]	= "lost-kick",
@@ -65,6 +72,8 @@ struct cmwq2_seen {
 	pid_t			pid;
 	cmwq2_work_func_t	func;
 	unsigned int		ms;
+	int			failed;		/* who creates: tries */
+	int			error;		/* the last one's */
 	char			state;
 	unsigned int		cpu;
 };
@@ -106,6 +115,16 @@ static bool cmwq2_was_seen(const struct cmwq2_verdict *v, pid_t pid)
 	return false;
 }
 
+/* Since when the worker is what it is blamed for. */
+static unsigned int cmwq2_seen_ms(struct cmwq2_worker *worker, enum cmwq2_role role)
+{
+	if (role == CMWQ2_ROLE_CREATES)
+		return cmwq2_ms_since(READ_ONCE(worker->pool->creating.at));
+	if (role == CMWQ2_ROLE_PICKED)
+		return cmwq2_ms_since(worker->pool->kicked_at);
+	return cmwq2_ms_since(READ_ONCE(worker->started_at));
+}
+
 /*
  * Context: the lock of the worker's pool, or the worker is a rescuer of a queue
  * with items: its fields may change, but it stays.
@@ -113,8 +132,7 @@ static bool cmwq2_was_seen(const struct cmwq2_verdict *v, pid_t pid)
 static void cmwq2_see(struct cmwq2_verdict *v, struct cmwq2_worker *worker, enum cmwq2_role role)
 {
 	struct cmwq2_pwq *pwq = READ_ONCE(worker->current_pwq);
-	unsigned int ms = cmwq2_ms_since(role == CMWQ2_ROLE_PICKED ? worker->pool->kicked_at :
-					 READ_ONCE(worker->started_at));
+	unsigned int ms = cmwq2_seen_ms(worker, role);
 	struct task_struct *task = worker->task;
 	struct cmwq2_seen *seen;
 
@@ -139,13 +157,26 @@ static void cmwq2_see(struct cmwq2_verdict *v, struct cmwq2_worker *worker, enum
 		strscpy(seen->queue, pwq->wq->name, sizeof(seen->queue));
 	if (!task)
 		seen->cpu = worker->pool->cpu;
+	if (role == CMWQ2_ROLE_CREATES) {
+		seen->failed = READ_ONCE(worker->pool->creating.failed);
+		seen->error = READ_ONCE(worker->pool->creating.error);
+	}
+}
+
+static void cmwq2_write_creates(struct cmwq2_out *out, const struct cmwq2_seen *seen)
+{
+	if (seen->failed)
+		cmwq2_write(out, "is to create a worker, tried %u ms ago, %d in vain, last with %d",
+			    seen->ms, seen->failed, seen->error);
+	else
+		cmwq2_write(out, "is to create a worker, has tried for %u ms", seen->ms);
 }
 
 static void cmwq2_write_seen(struct cmwq2_out *out, const struct cmwq2_seen *seen)
 {
 	cmwq2_write(out, "  %s[%d] ", seen->name, seen->pid);
 	if (seen->role == CMWQ2_ROLE_CREATES)
-		cmwq2_write(out, "is to create a worker");
+		cmwq2_write_creates(out, seen);
 	else if (seen->role == CMWQ2_ROLE_PICKED)
 		cmwq2_write(out, "was picked %u ms ago and has not run", seen->ms);
 	else if (seen->func)
@@ -269,13 +300,20 @@ static void cmwq2_judge_running(struct cmwq2_verdict *v, struct cmwq2_pool *pool
 	}
 }
 
+/* Who fails tries again soon; who does not come back waits for memory, or for kthreadd. */
+static bool cmwq2_manager_is_stuck(struct cmwq2_pool *pool)
+{
+	return !READ_ONCE(pool->creating.failed) ||
+	       time_after(jiffies, READ_ONCE(pool->creating.at) + 2 * CMWQ2_CREATE_COOLDOWN);
+}
+
 /* Nobody is idle: who blocks, and who should make another one. */
 static void cmwq2_judge_blocked(struct cmwq2_verdict *v, struct cmwq2_pool *pool,
 				struct cmwq2_pwq *pwq)
 {
 	struct cmwq2_worker *rescuer = pwq ? READ_ONCE(pwq->wq->rescuer) : NULL;
 
-	v->why = CMWQ2_WHY_NO_WORKER;
+	v->why = cmwq2_manager_is_stuck(pool) ? CMWQ2_WHY_MANAGER : CMWQ2_WHY_NO_WORKER;
 	if (pool->manager)
 		cmwq2_see(v, pool->manager, CMWQ2_ROLE_CREATES);
 	else if (cmwq2_is_offline(pool))
@@ -284,7 +322,7 @@ static void cmwq2_judge_blocked(struct cmwq2_verdict *v, struct cmwq2_pool *pool
 		v->why = CMWQ2_WHY_LOST;
 	if (v->why == CMWQ2_WHY_LOST)
 		v->detail = "no worker is idle, and none is about to create one";
-	if (v->why == CMWQ2_WHY_NO_WORKER && rescuer && READ_ONCE(rescuer->current_func)) {
+	if (pool->manager && rescuer && READ_ONCE(rescuer->current_func)) {
 		v->why = CMWQ2_WHY_RESCUER;
 		cmwq2_see(v, rescuer, CMWQ2_ROLE_RUNS);
 	}
@@ -347,6 +385,45 @@ static void cmwq2_verdict_of_pool(struct cmwq2_out *out, struct cmwq2_pool *pool
 	cmwq2_write_verdict(out, &v, pool, first, stuck);
 }
 
+/* The first item that @worker took and has not begun. Context: pool->lock held. */
+static struct cmwq2_work *cmwq2_first_taken(struct cmwq2_worker *worker)
+{
+	struct cmwq2_work *work;
+
+	list_for_each_entry(work, &worker->scheduled, entry)
+		if (!cmwq2_barrier_waiter(work))
+			return work;
+	return NULL;
+}
+
+/*
+ * Items are off the worklist and get no further: queued again while they run,
+ * which must not be twice at once, or taken together by a rescuer.
+ *
+ * Context: pool->lock held; RCU read-side section.
+ */
+static void cmwq2_verdict_of_taken(struct cmwq2_out *out, struct cmwq2_pool *pool,
+				   unsigned int min_ms)
+{
+	struct cmwq2_worker *worker;
+	int bucket, told = 0;
+
+	hash_for_each(pool->busy_hash, bucket, worker, hentry) {
+		struct cmwq2_verdict v = { .why = CMWQ2_WHY_BEHIND, .youngest = UINT_MAX };
+		struct cmwq2_work *first = cmwq2_first_taken(worker);
+		unsigned int stuck = cmwq2_ms_since(worker->started_at);
+
+		if (!first || min(stuck, cmwq2_age_ms(first)) < min_ms || told++ >= CMWQ2_SEEN)
+			continue;
+		if (first == worker->current_work)
+			v.detail = "it was queued again while it ran, and still does";
+		else
+			v.detail = "a worker has taken it, and still runs another one";
+		cmwq2_see(&v, worker, CMWQ2_ROLE_RUNS);
+		cmwq2_write_verdict(out, &v, pool, first, stuck);
+	}
+}
+
 /* Whether an item of @other takes what an item of @pwq waits for. */
 static bool cmwq2_shares_limit(struct cmwq2_pwq *pwq, struct cmwq2_pwq *other)
 {
@@ -378,6 +455,14 @@ static void cmwq2_see_holders(struct cmwq2_verdict *v, struct cmwq2_pwq *pwq)
 		if (!here)
 			cmwq2_pool_unlock(other->pool);
 	}
+}
+
+/* With one node, or with a small max_active, each has all of it. */
+static bool cmwq2_node_has_less(struct cmwq2_pwq *pwq)
+{
+	struct cmwq2_nna *nna = cmwq2_pwq_nna(pwq);
+
+	return nna && READ_ONCE(nna->max) < READ_ONCE(pwq->wq->max_active);
 }
 
 static bool cmwq2_has_slot(struct cmwq2_pwq *pwq)
@@ -416,6 +501,9 @@ static void cmwq2_verdict_of_pwq(struct cmwq2_out *out, struct cmwq2_pwq *pwq,
 	} else if (cmwq2_has_slot(pwq)) {
 		v.why = CMWQ2_WHY_LOST;
 		v.detail = "max_active has a free slot, and nobody was let in";
+	} else if (cmwq2_node_has_less(pwq)) {
+		v.why = CMWQ2_WHY_NODE;
+		v.detail = "other nodes have the rest of its max_active";
 	} else {
 		v.why = CMWQ2_WHY_THROTTLED;
 	}
@@ -471,6 +559,7 @@ void cmwq2_out_stalls(struct cmwq2_out *out, unsigned int min_ms)
 	xa_for_each(&cmwq2_pools, id, pool) {
 		cmwq2_pool_lock_irqsave(pool, flags);
 		cmwq2_verdict_of_pool(out, pool, min_ms);
+		cmwq2_verdict_of_taken(out, pool, min_ms);
 		cmwq2_pool_unlock_irqrestore(pool, flags);
 		cmwq2_flush_out(out);
 	}

@@ -283,9 +283,16 @@ bool cmwq2_need_to_create(struct cmwq2_pool *pool)
 
 static struct cmwq2_worker *cmwq2_manager_create(struct cmwq2_pool *pool)
 {
-	if (cmwq2_fault_stall(pool))
-		return ERR_PTR(-EAGAIN);
-	return cmwq2_worker_create(pool);
+	struct cmwq2_creating *creating = &pool->creating;
+	struct cmwq2_worker *worker;
+
+	WRITE_ONCE(creating->at, jiffies);
+	worker = cmwq2_fault_stall(pool) ? ERR_PTR(-EAGAIN) : cmwq2_worker_create(pool);
+	if (IS_ERR(worker)) {
+		WRITE_ONCE(creating->error, PTR_ERR(worker));
+		WRITE_ONCE(creating->failed, creating->failed + 1);
+	}
+	return worker;
 }
 
 /* Create until somebody is idle or the need went away. Drops pool->lock. */
@@ -319,6 +326,8 @@ static bool cmwq2_manage(struct cmwq2_worker *worker)
 
 	pool->flags |= CMWQ2_POOL_MANAGED;
 	pool->manager = worker;
+	WRITE_ONCE(pool->creating.at, jiffies);
+	WRITE_ONCE(pool->creating.failed, 0);
 	cmwq2_create_until_idle(pool);
 	pool->manager = NULL;
 	pool->flags &= ~CMWQ2_POOL_MANAGED;

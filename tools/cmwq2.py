@@ -958,11 +958,10 @@ class Clock:
 
     def ms_since(self, stamp: int) -> int:
         """
-        Return the milliseconds since a stamp. To be called after reading it. An
-        item's is the lower half only.
+        Return the milliseconds since a stamp, which is whole, unlike an item's. To be
+        called after reading it.
         """
-        bits = 32 if stamp < 1 << 32 else self.bits
-        return jiffies_between(stamp, self.now(), bits) * 1000 // self.hz
+        return jiffies_between(stamp, self.now(), self.bits) * 1000 // self.hz
 
 
 def check_program(prog: Program, engine: Engine = CMWQ2) -> None:
@@ -1002,7 +1001,7 @@ NEEDED = {
     "wq": "pwqs flags name list maydays rescuer",
 }
 NEEDED_OURS = {"worker": "kicked started_at counted",
-               "pool": "kicked kicked_at kicked_list progress_at stat policy"}
+               "pool": "kicked kicked_at kicked_list progress_at stat policy creating"}
 
 
 def _missing(prog: Program, engine: Engine) -> Optional[str]:

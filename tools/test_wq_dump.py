@@ -281,7 +281,7 @@ def make_pool(**changes):
         "allowed": "0", "nice": 0, "refcnt": 1, "flags": [],
         "policies": {"claim": "kicked_list", "wake": "deferred"},
         "nr_running": 1, "nr_workers": 2, "nr_idle": 1, "nr_kicked": 1,
-        "manager_pid": None, "progress_ms": 5, "counters": counters,
+        "manager_pid": None, "creating": None, "progress_ms": 5, "counters": counters,
         "kicked": [78], "last_kicked_pid": 78, "idle": [], "busy": [77],
         "workers": [make_worker(), make_kicked()], "worklist": make_list(2), **changes,
     }
@@ -503,10 +503,42 @@ class TestVerdict(unittest.TestCase):
         self.expect("softirq", flags=["bh"], workers=[])
         self.expect("cpu-offline", flags=["bh"], workers=[], online=False)
 
+    def creating(self, why, tried_ms, failed):
+        creating = {"tried_ms": tried_ms, "failed": failed, "error": -12 if failed else 0}
+        return self.expect(why, nr_idle=0, manager_pid=78, creating=creating,
+                           workers=[make_worker(), make_idle(state="manager", flags=["prep"])])
+
     def test_no_worker(self):
+        self.assertIn("cw2/0:1[78] is to create a worker, tried 700 ms ago, 2 in vain, "
+                      "last with -12, state S on CPU 0", self.creating("no-worker", 700, 2))
+
+    def test_no_worker_natively(self):
         text = self.expect("no-worker", nr_idle=0, manager_pid=78,
                            workers=[make_worker(), make_idle(state="manager", flags=["prep"])])
         self.assertIn("cw2/0:1[78] is to create a worker, state S on CPU 0", text)
+
+    def test_manager_is_stuck(self):
+        text = self.creating("manager-stuck", 5000, 0)
+        self.assertIn("is to create a worker, has tried for 5000 ms, state S", text)
+        self.creating("manager-stuck", 5000, 1)
+
+    def taken(self, **changes):
+        item = make_item(age_ms=3000, func="again", **changes)
+        scheduled = {**make_list(0), "items": [make_item(kind="barrier", age_ms=9999), item]}
+        worker = make_worker(for_ms=4000, scheduled=scheduled)
+        return self.told(pools=[make_pool(workers=[worker], worklist=make_list(0))],
+                         workqueues=[])
+
+    def test_behind_itself(self):
+        lines = self.taken(address="0x99")[0].lines()
+        self.assertIn("stall: behind: pool 0, CPUs 0: again of queue bench waits for 3000 ms, "
+                      "none taken for 4000 ms", lines[0])
+        self.assertIn("queued again while it ran", lines[1])
+        self.assertIn("runs bench_func", lines[2])
+
+    def test_behind_another(self):
+        self.assertIn("still runs another one", self.taken()[0].lines()[1])
+        self.assertEqual(self.taken(kind="barrier"), [])
 
     def test_rescuer(self):
         rescuer = {**make_worker(pid=99, comm="cw2/R-bench", rescuer=True), "pool": 0}
@@ -551,6 +583,8 @@ class TestVerdict(unittest.TestCase):
     def test_frozen_plugged_and_lost_slot(self):
         self.assertEqual(self.throttled(max_active=0)[0].why, "frozen")
         self.assertEqual(self.throttled(pwqs=[make_pwq(plugged=True)])[0].why, "plugged")
+        less = [{"node": 0, "nr": 1, "max": 1}]
+        self.assertEqual(self.throttled(nodes=less)[0].why, "node-full")
         free = [{"node": 0, "nr": 1, "max": 4}]
         self.assertEqual(self.throttled(nodes=free)[0].why, "lost-kick")
 
@@ -664,6 +698,22 @@ class TestSchema(unittest.TestCase):
 
     def test_good(self):
         self.assertEqual(self.mismatches(make_dump()), [])
+
+    def test_other_forms(self):
+        waits = make_dump(pools=[make_pool(progress_ms=5000)])
+        with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+            json.dump(waits, file)
+            file.flush()
+            for option, form in ((["--stalls"], "stalls"), (["--diff", file.name], "diff")):
+                done = run_script("--read", file.name, "--json", *option)
+                found = json.loads(done.stdout)
+                self.assertTrue(found.get("stalls", found.get("still_pending")))
+                self.assertEqual(check_dump.mismatches(
+                    found, self.schema["$defs"][form], self.schema, form), [])
+
+    def test_reasons(self):
+        stall = self.schema["$defs"]["stalls"]["properties"]["stalls"]["items"]
+        self.assertEqual(stall["properties"]["why"]["enum"], list(wq_verdict.REASONS))
 
     def test_version(self):
         self.assertEqual(self.schema["properties"]["schema"]["enum"], [wq_collect.SCHEMA])

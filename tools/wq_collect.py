@@ -246,6 +246,7 @@ def collect_pool(ctx: Context, pool: Any) -> Dict[str, Any]:
         "nr_idle": pool.nr_idle.value_(),
         "nr_kicked": sum(w["state"] == "kicked" for w in workers) if ours else None,
         "manager_pid": manager.task.pid.value_() if manager and manager.task else None,
+        "creating": collect_creating(ctx, pool.creating) if ours and manager else None,
         "progress_ms": ctx.clock.ms_since(since) if since is not None else None,
         "counters": members(pool.stat) if ours else {},
         "kicked": pids(ctx, kicked),
@@ -355,6 +356,12 @@ def stack(ctx: Context, task: Any) -> List[str]:
 
 
 # Items
+
+
+def collect_creating(ctx: Context, creating: Any) -> Dict[str, int]:
+    """How a manager fares."""
+    return {"tried_ms": ctx.clock.ms_since(creating.at.value_()),
+            "failed": creating.failed.value_(), "error": creating.error.value_()}
 
 
 def collect_items(ctx: Context, head: Any, what: str) -> Dict[str, Any]:

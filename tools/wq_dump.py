@@ -39,11 +39,14 @@ Times are as fine as a jiffy.
 Stalls (--stalls; nothing is printed if all is well)
   hog           an item keeps the CPU to itself
   no-worker     all workers are blocked and no other can be made
-  rescuer-busy  the same, and the rescuer of the first item's queue is busy as well
+  manager-stuck the same, and who makes one does not come back from it
+  rescuer-busy  all are blocked, and the rescuer of the first item's queue as well
   not-run       a worker was picked and has not run
   cpu-offline   the CPU is down, or never was up
   softirq       bh: the CPU has not come to its softirqs
+  behind        taken by a worker that still runs something else, or the same item
   throttled     max_active lets no more in; those that hold it are named
+  node-full     the same of the share of it that the NUMA node has
   frozen        the queue is frozen
   plugged       ordered queue: items under older attributes come first
   lost-kick     none of these, which should never be
@@ -93,6 +96,8 @@ Workqueue CPU -> pool
 Rescuers
   maydays   pools where the queue waits for its rescuer
   cursor    pool: place in its worklist, and how many entries are behind it
+  calls     distress calls; rescued: items it ran; batches: visits to a pool in
+            need; relapses: of these, left with the pool still in need
 Flushers
             who waits for a flush of a queue, and for which color
 

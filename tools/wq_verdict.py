@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """
 Why items wait, told from what wq_collect.py collected: a paragraph for each
-pool that takes none of its items, and for each pwq that lets none of its
-inactive items in.
+pool that takes none of its items, for each worker that took some and does not
+begin them, and for each pwq that lets none of its inactive items in.
 
 The rules and the words are those of src/verdict.c, which the module prints by
 itself. There each pool is judged under its lock; here the picture may be torn,
@@ -14,16 +14,20 @@ from __future__ import annotations
 from typing import Any, Dict, List, NamedTuple, Optional
 
 SEEN = 4  # workers that are named
+STUCK_MS = 2000  # who fails to create a worker tries again sooner
 
 # The reasons, as the first line of a paragraph gives them.
 REASONS = {
     "hog": "an item keeps the CPU to itself",
     "no-worker": "all workers are blocked and no other can be made",
-    "rescuer-busy": "the same, and the rescuer of the first item's queue is busy as well",
+    "manager-stuck": "the same, and who makes one does not come back from it",
+    "rescuer-busy": "all are blocked, and the rescuer of the first item's queue is busy as well",
     "not-run": "a worker was picked and has not run",
     "cpu-offline": "the CPU is down, or never was up",
     "softirq": "BH: the CPU has not come to its softirqs",
+    "behind": "taken by a worker that still runs something else",
     "throttled": "max_active lets no more in",
+    "node-full": "the share of it that the NUMA node has lets no more in",
     "frozen": "the queue is frozen",
     "plugged": "ordered queue: items that were queued under older attributes come first",
     "lost-kick": "none of these: should never be",
@@ -62,7 +66,10 @@ def verdicts(dump: Dict[str, Any], min_ms: int) -> List[Verdict]:
     pools = {pool["id"]: pool for pool in dump["pools"]}
     # Natively names need not be unique: those with a rescuer win.
     wqs = {wq["name"]: wq for wq in sorted(dump["workqueues"], key=lambda wq: bool(wq["rescuer"]))}
-    found = [_of_pool(pool, pools, wqs, min_ms) for pool in dump["pools"]]
+    found = []
+    for pool in dump["pools"]:
+        found.append(_of_pool(pool, pools, wqs, min_ms))
+        found += [_of_taken(worker, pool, min_ms) for worker in _busy(pool)]
     for wq in dump["workqueues"]:
         found += [_of_pwq(pwq, wq, pools, min_ms) for pwq in wq["pwqs"]]
     found += [_of_timer(item, min_ms) for item in dump["delayed"] or []]
@@ -152,18 +159,34 @@ def _judge_running(pool: Dict[str, Any], first: Dict[str, Any], stuck: int) -> V
     return _verdict("hog", pool, first, stuck, seen)
 
 
+def _manager_is_stuck(pool: Dict[str, Any]) -> bool:
+    creating = pool.get("creating")
+    return bool(creating) and (not creating["failed"] or creating["tried_ms"] > STUCK_MS)
+
+
+def _creates(pool: Dict[str, Any]) -> str:
+    creating = pool.get("creating")
+    if not creating:
+        return "is to create a worker"
+    if not creating["failed"]:
+        return f"is to create a worker, has tried for {creating['tried_ms']} ms"
+    return (f"is to create a worker, tried {creating['tried_ms']} ms ago,"
+            f" {creating['failed']} in vain, last with {creating['error']}")
+
+
 def _judge_blocked(pool: Dict[str, Any], first: Dict[str, Any], stuck: int,
                    wq: Optional[Dict[str, Any]]) -> Verdict:
     seen, why, detail = [], "no-worker", None
     if pool["manager_pid"] is not None:
         managers = (w for w in pool["workers"] if w["pid"] == pool["manager_pid"])
-        seen += [f"{_name(w)} is to create a worker, {_where(w)}{_stack(w)}" for w in managers]
+        seen += [f"{_name(w)} {_creates(pool)}, {_where(w)}{_stack(w)}" for w in managers]
+        why = "manager-stuck" if _manager_is_stuck(pool) else why
     elif pool["online"] is False:
         why = "cpu-offline"
     else:
         why, detail = "lost-kick", "no worker is idle, and none is about to create one"
     rescuer = (wq or {}).get("rescuer")
-    if why == "no-worker" and rescuer and rescuer["func"]:
+    if pool["manager_pid"] is not None and rescuer and rescuer["func"]:
         why = "rescuer-busy"
         seen.append(_runs(rescuer))
     seen += [_runs(w) for w in _busy(pool) if not rescuer or w["pid"] != rescuer["pid"]]
@@ -197,6 +220,20 @@ def _judge_idle(pool: Dict[str, Any], first: Dict[str, Any], stuck: int,
     return _verdict("cpu-offline" if offline else "not-run", pool, first, stuck, [line], detail)
 
 
+def _of_taken(worker: Dict[str, Any], pool: Dict[str, Any], min_ms: int) -> Optional[Verdict]:
+    items = [item for item in worker["scheduled"]["items"] if item["kind"] == "item"]
+    stuck = worker["for_ms"]
+    if not items or stuck is None or items[0]["age_ms"] is None:
+        return None
+    first = items[0]
+    if min(stuck, first["age_ms"]) < min_ms:
+        return None
+    detail = "a worker has taken it, and still runs another one"
+    if first["address"] == worker["work"]:
+        detail = "it was queued again while it ran, and still does"
+    return _verdict("behind", pool, first, stuck, [_runs(worker, pool)], detail)
+
+
 def _of_pwq(pwq: Dict[str, Any], wq: Dict[str, Any], pools: Dict[int, Any],
             min_ms: int) -> Optional[Verdict]:
     items = pwq["inactive"]["items"]
@@ -222,6 +259,8 @@ def _of_pwq(pwq: Dict[str, Any], wq: Dict[str, Any], pools: Dict[int, Any],
         why = "plugged"
     elif _has_slot(pwq, wq, pool):
         why, detail = "lost-kick", "max_active has a free slot, and nobody was let in"
+    elif _node_has_less(wq, pool):
+        why, detail = "node-full", "other nodes have the rest of its max_active"
     return _verdict(why, pool, items[0], stuck, [_runs(w) for w in holders], detail)
 
 
@@ -243,6 +282,11 @@ def _has_slot(pwq: Dict[str, Any], wq: Dict[str, Any], pool: Dict[str, Any]) -> 
         if node["node"] == _node(pool):
             return node["nr"] < node["max"]
     return pwq["nr_active"] < wq["max_active"]
+
+
+def _node_has_less(wq: Dict[str, Any], pool: Dict[str, Any]) -> bool:
+    return any(node["node"] == _node(pool) and node["max"] < wq["max_active"]
+               for node in wq["nodes"])
 
 
 def _of_timer(item: Dict[str, Any], min_ms: int) -> Optional[Verdict]:

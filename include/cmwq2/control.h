@@ -112,6 +112,8 @@ struct cmwq2_lock_stats {
  *	of this queue was the first that waited
  * @mayday: distress calls to the rescuer
  * @rescued: of the started ones run by the rescuer
+ * @batches: visits of the rescuer to a pool that found something to run
+ * @relapses: of these, left with the pool still in need, to come back
  * @refused: items turned away because the queue was draining or going away
  * @cpu_time: microseconds of CPU time in items, as sampled by the tick
  * @cpu_intensive: items that took a bound pool's CPU for longer than
@@ -125,6 +127,8 @@ struct cmwq2_wq_stats {
 	unsigned long	repatriated;
 	unsigned long	mayday;
 	unsigned long	rescued;
+	unsigned long	batches;
+	unsigned long	relapses;
 	unsigned long	refused;
 	unsigned long	cpu_time;
 	unsigned long	cpu_intensive;

@@ -22,6 +22,7 @@ CHECKER = ROOT / "tools/check_dump.py"
 # Names relative to the run's directory: a path to a socket may have no more than 107 characters.
 FOR_DRGN, FOR_US = "drgn.qmp", "control.qmp"
 QEMU = ["-qmp", f"unix:{FOR_DRGN},server=on,wait=off", "-qmp", f"unix:{FOR_US},server=on,wait=off"]
+CORE, CORE_SECONDS = "core", 60
 DRGN_SECONDS = 120
 # A busy guest's items do not wait for so long, unless the host is busy with something else.
 STALL_MS = 5000
@@ -77,6 +78,17 @@ def paused(home: Path) -> Iterator[Monitor]:
         monitor.close()
 
 
+@contextlib.contextmanager
+def core_of(monitor: Monitor, home: Path) -> Iterator[Path]:
+    """All memory of a paused guest in a file, for as long as it is wanted."""
+    core = home / CORE
+    monitor.execute("dump-guest-memory", {"paging": False, "protocol": f"file:{CORE}"}, CORE_SECONDS)
+    try:
+        yield core
+    finally:
+        core.unlink()
+
+
 def drgn_try(where: list, run: guest.Run, symbols: list, script: Path, *arguments: str) -> subprocess.CompletedProcess:
     """drgn with @script, looking @where: at a guest's memory or at a file of it."""
     argv = [packages.python_environment() / "bin/drgn", "--quiet", *where]
@@ -101,7 +113,7 @@ def drgn(run: guest.Run, symbols: list, script: Path, *arguments: str) -> str:
     return drgn_on(["--qemu", FOR_DRGN], run, symbols, script, *arguments)
 
 
-def _agrees(dump_file: Path, *how: str) -> None:
+def agrees(dump_file: Path, *how: str) -> None:
     """Have the dump judged: what it says must fit together."""
     done = subprocess.run([sys.executable, "-B", CHECKER, *how, dump_file], capture_output=True, text=True)
     if done.returncode:
@@ -126,7 +138,7 @@ class BusyGuest:
             # While everything moves: there may be gaps, but no trouble.
             self.live = drgn(self.run, self._symbols(), SCRIPT, "--json")
             (self.run.home / "live.json").write_text(self.live)
-            _agrees(self.run.home / "live.json", "--live")
+            agrees(self.run.home / "live.json", "--live")
         start = time.monotonic()
         with paused(self.run.home):
             text = drgn(self.run, self._symbols(), SCRIPT, "--json")
@@ -140,15 +152,26 @@ class BusyGuest:
         if stalls:
             raise Problem(f"false alarm: {stalls.splitlines()[0]}")
         # It must show the load in flight.
-        _agrees(self.run.home / "dump.json", "--queue", QUEUE)
+        agrees(self.run.home / "dump.json", "--queue", QUEUE)
+        self._moved()
         self.data, self.text = json.loads(text), printed
+
+    def _moved(self) -> None:
+        """Between the two dumps items ran, and --diff must say so, without drgn."""
+        assert self.run
+        done = subprocess.run([sys.executable, "-B", SCRIPT, "--read", "dump.json", "--diff", "live.json", "--json"],
+                              cwd=self.run.home, capture_output=True, text=True, check=True)
+        found = json.loads(done.stdout)
+        started = sum(wq["counters"].get("started", 0) for wq in found["workqueues"] if wq["name"] == QUEUE)
+        if found["passed_ms"] <= 0 or started <= 0:
+            raise Problem(f"--diff: {started} items started in {found['passed_ms']} ms")
 
     def _on_event(self, words: list) -> None:
         if words[:1] != ["look"] or self.data:
             return
         try:
             self._look()
-        except (Problem, OSError, ValueError) as problem:
+        except (Problem, OSError, ValueError, subprocess.CalledProcessError) as problem:
             self.problem = str(problem)
 
     def boot(self) -> None:

@@ -47,8 +47,8 @@ class Run:
     rest: Optional[float] = None    # seconds that are left of it once a test has failed
     cpus: int = CPUS
     extra: list = field(default_factory=list)       # more arguments for QEMU
-    on_event: Optional[Callable[[list], None]] = None
-    files: dict = field(default_factory=dict)       # what else the guest has, by its place there
+    files: dict = field(default_factory=dict)       # more of them, by their paths in the guest
+    on_event: Optional[Callable[[list], Optional[bool]]] = None     # True: the guest waits until it was seen to
     outcome: verdict.Outcome = field(default_factory=verdict.Outcome)
     seconds: float = 0
     doing: str = "booting"
@@ -183,8 +183,9 @@ class _Session:
         argv = [str(word) for word in command(run, accelerator, *names)]
         write_atomically(run.home / "command", " ".join(argv) + "\n")
         # A session of its own: UML is several processes, and all must go when the time is up.
-        self.process = subprocess.Popen(argv, cwd=run.home, stdin=subprocess.DEVNULL, stdout=console[1],
-                                        stderr=console[1], pass_fds=(results[1], verdicts[1]), start_new_session=True)
+        self.process = subprocess.Popen(argv, cwd=run.home, stdout=console[1], stderr=console[1],
+                                        stdin=subprocess.PIPE if run.on_event else subprocess.DEVNULL,
+                                        pass_fds=(results[1], verdicts[1]), start_new_session=True)
         for _, writer in (results, verdicts, console):
             os.close(writer)
 
@@ -263,8 +264,17 @@ class _Session:
         if words[:1] in (["start"], ["round"]):
             self.since = time.monotonic()
             self.deadline = self.since + self.limit
-        if self.run.on_event:
-            self.run.on_event(words)
+        if self.run.on_event and self.run.on_event(words):
+            self._answer(words)
+
+    def _answer(self, words: list) -> None:
+        """On the guest's console, where lib.sh waits for it."""
+        assert self.process.stdin
+        try:
+            self.process.stdin.write(f"{' '.join(words)}\n".encode())
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            pass    # the guest is gone, which is found out elsewhere
 
 
 def run_job(kernel: Kernel, job: str, name: str, modules: Iterable[Path], settings: Mapping[str, object],

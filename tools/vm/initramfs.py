@@ -4,7 +4,7 @@ nor a tool is needed for the device node in it."""
 
 import stat
 from pathlib import Path
-from typing import Iterable, Mapping, Optional
+from typing import Iterable, Mapping
 
 from common import HERE, ROOT, output_of
 
@@ -53,7 +53,8 @@ class Archive:
     def write(self, path: Path) -> None:
         """The whole archive to @path."""
         self._entry("TRAILER!!!", 0)
-        path.write_bytes(b"".join(self._parts))
+        with open(path, "wb") as file:
+            file.writelines(self._parts)
 
 
 def settings_text(settings: Mapping[str, object]) -> str:
@@ -74,9 +75,9 @@ def _stripped(module: Path, scratch: Path) -> bytes:
 
 
 def write(path: Path, job: str, modules: Iterable[Path], settings: Mapping[str, object],
-          files: Optional[Mapping[str, Path]] = None) -> None:
-    """The initramfs that runs guest/job-@job.sh with @modules in /modules, and whatever programs are among them;
-    @files are more of them by where they belong."""
+          files: Mapping[str, Path]) -> None:
+    """The initramfs that runs guest/job-@job.sh with @modules in /modules, and whatever programs are among them, and
+    @files by their paths there."""
     archive = Archive()
     for name in ("proc", "sys", "dev", "tmp", "run", "root"):
         archive.directory(name)
@@ -93,12 +94,12 @@ def write(path: Path, job: str, modules: Iterable[Path], settings: Mapping[str, 
         archive.file(f"harness/suites/{suite.name}", suite.read_bytes())
     archive.file("harness/settings", settings_text({"JOB": job, **settings}).encode())
     archive.file("harness/monitoring.rst", (ROOT / "Documentation/monitoring.rst").read_bytes())
-    for name, origin in (files or {}).items():
-        archive.file(name, origin.read_bytes(), 0o755)
     archive.directory("modules")
     for module in modules:
         if module.suffix == ".ko":
             archive.file(f"modules/{module.name}", _stripped(module, path.with_suffix(".ko")))
         else:
             archive.file(f"modules/{module.name}", module.read_bytes(), 0o755)
+    for name, origin in files.items():
+        archive.file(name.lstrip("/"), origin.read_bytes(), origin.stat().st_mode & 0o777)
     archive.write(path)

@@ -41,7 +41,7 @@ def problems(lines: list) -> list:
     return found
 
 
-def sample_cost(run: guest.Run, symbols: list, core: str, script: Path) -> tuple:
+def sample_cost(run: guest.Run, symbols: list, core: Path, script: Path) -> tuple:
     """Seconds and megabytes of a sample of the crowd of cmwq2_states, of which @core is a dump file: the process's
     own time, by @script, of many samples less that of few."""
     said = [dump.drgn_on(["-c", core], run, symbols, script, str(SCRIPT), "-i", "0.01", "-n", str(count)).split()

@@ -1,39 +1,38 @@
 # SPDX-License-Identifier: GPL-2.0
-"""wq_dump.py on known states: in a paused guest, and on a dump file of it; every trouble must be named, by the tool and by
-the module, and nothing else."""
+"""wq_dump.py on known states: on a paused guest, on a dump file of it, and in the guest while it runs; every trouble
+must be named, by the tool and by the module, and nothing else."""
 
 import json
 import re
-import subprocess
-import sys
 import time
+from pathlib import Path
 
 import dump
 import guest
+import inside
 import kernel
-import modules
-import packages
 from common import EXIT_LOST, Problem
 from monitor import sample_cost
 
 BARE = "bare"
 STATES = ("standing", "hog", "not-run", "softirq", "lost-kick", "cpu-offline", "damaged", "crowd")
+# Where drgn looks from inside as well: no CPU is kept, which drgn might have need of.
+INSIDE = ("standing", "damaged")
 # What the module cannot know: it has no list of timers.
 ONLY_DRGN = ("cpu-offline",)
 # Queues that must be told of in each state, by the rule that st.REASON.number is in trouble for REASON.
-QUEUES = {"standing": {"st.throttled.0", "st.throttled.1", "st.frozen", "st.plugged", "st.no-worker",
-                       "st.rescuer-busy"}, "damaged": set(), "crowd": set()}
+QUEUES = {"standing": {f"st.{name}" for name in ("throttled.0", "throttled.1", "node-full", "frozen", "plugged",
+                                                 "behind", "no-worker", "manager-stuck", "rescuer-busy")},
+          "damaged": set(), "crowd": set()}
 # What is told of a queue whose lists are damaged, and of a thousand that are frozen, is not judged.
 OTHERS = re.compile(r"damaged|haunted|crowd\.\d+")
 TOLD = re.compile(r"stall: (\S+): .* of queue (\S+) (?:waits|is due) for ")
-CORE = "core"
-CORE_SECONDS = 60
 # What a look at a crowd, of 1000 queues and 100000 items, may cost: seconds of a dump, of a verdict and of a sample of
 # wq_monitor.py, and megabytes.
 # The seconds are the process's own: others may be busy here.
 LIMITS = {"dump": 10, "stalls": 3, "sample": 1, "megabytes": 500}
 TIME = """
-import os, resource, runpy, sys, time
+import os, runpy, sys, time
 start = time.process_time()
 sys.argv = sys.argv[1:]
 sys.stdout = open(os.devnull, "w")
@@ -42,7 +41,9 @@ try:
 except SystemExit as end:
     assert not end.code
 sys.stdout = sys.__stdout__
-print(time.process_time() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10)
+# Not that of getrusage(), which begins with what whoever started this had.
+most = next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM:"))
+print(time.process_time() - start, int(most) >> 10)
 """
 
 
@@ -73,8 +74,10 @@ class States:
         self.seconds: dict = {}
         self.costs: dict = {}
         self.seen: set = set()
-        self.run = guest.Run(target, "states", guest.home(f"states-{target.vehicle.name}"), files,
-                             {"STATES": " ".join(STATES)}, limit=60, extra=dump.QEMU, on_event=self._on_event)
+        within = inside.Inside(target)
+        settings = {"STATES": " ".join(STATES), "INSIDE": " ".join(INSIDE), **within.settings}
+        self.run = guest.Run(target, "states", guest.home(f"states-{target.vehicle.name}"), files, settings, limit=60,
+                             extra=dump.QEMU, files=within.files, on_event=self._on_event)
 
     def _save(self, name: str, text: str) -> str:
         target = self.run.home / name
@@ -108,21 +111,18 @@ class States:
                 if told(core) != told(stalls):
                     self.problems.append(f"{state}: from a dump file it says another thing")
         self.problems += compare(state, "wq_dump.py", stalls)
-        self._judge(state, "dump.json", "damaged" == state)
-        self._judge(state, "native.json", True)
+        self._judge(state, self.run.home / state / "dump.json", *(["--live"] if state == "damaged" else []))
+        self._judge(state, self.run.home / state / "native.json", "--live")
 
     def _crowd(self, control: dump.Monitor) -> None:
         """What it costs, on a dump file: from outside QEMU would be measured."""
-        core, script = self.run.home / CORE, self.run.home / "time.py"
+        script = self.run.home / "time.py"
         script.write_text(TIME)
-        control.execute("dump-guest-memory", {"paging": False, "protocol": f"file:{CORE}"}, CORE_SECONDS)
-        try:
+        with dump.core_of(control, self.run.home) as core:
             for what, arguments in (("dump", []), ("stalls", ["--stalls"])):
-                said = dump.drgn_on(["-c", CORE], self.run, self.symbols, script, str(dump.SCRIPT), *arguments)
+                said = dump.drgn_on(["-c", core], self.run, self.symbols, script, str(dump.SCRIPT), *arguments)
                 self._cost(what, *map(float, said.split()))
-            self._cost("sample", *sample_cost(self.run, self.symbols, CORE, script))
-        finally:
-            core.unlink()
+            self._cost("sample", *sample_cost(self.run, self.symbols, core, script))
         self._save("crowd/costs", "".join(f"{what}: {cost}\n" for what, cost in self.costs.items()))
 
     def _cost(self, what: str, seconds: float, megabytes: float) -> None:
@@ -143,17 +143,13 @@ class States:
 
     def _core(self, monitor: dump.Monitor) -> str:
         """The verdict from a dump file of the guest, and what becomes of one that is cut short."""
-        core = self.run.home / CORE
-        monitor.execute("dump-guest-memory", {"paging": False, "protocol": f"file:{CORE}"}, CORE_SECONDS)
-        try:
-            text = dump.drgn_on(["-c", CORE], self.run, self.symbols, dump.SCRIPT, "--stalls")
-            self._refuses(["-c", CORE], [], "vmlinux")
-            self._refuses(["-c", CORE], self.symbols[:1], "cmwq2.ko")
+        with dump.core_of(monitor, self.run.home) as core:
+            text = dump.drgn_on(["-c", core], self.run, self.symbols, dump.SCRIPT, "--stalls")
+            self._refuses(["-c", core], [], "vmlinux")
+            self._refuses(["-c", core], self.symbols[:1], "cmwq2.ko")
             with open(core, "r+b") as file:
                 file.truncate(core.stat().st_size // 3)
-            self._refuses(["-c", CORE], self.symbols, "")
-        finally:
-            core.unlink()
+            self._refuses(["-c", core], self.symbols, "")
         return text
 
     def _refuses(self, where: list, symbols: list, word: str) -> None:
@@ -163,30 +159,44 @@ class States:
         if done.returncode != 1 or done.stdout or len(lines) != 1 or word not in lines[0]:
             self.problems.append(f"{where} {len(symbols)} symbols: status {done.returncode}, {lines[-3:]}")
 
-    def _judge(self, state: str, name: str, live: bool) -> None:
-        command = [sys.executable, "-B", dump.CHECKER, *(["--live"] if live else []), self.run.home / state / name]
-        done = subprocess.run(command, capture_output=True, text=True)
-        if done.returncode:
-            self.problems.append(f"{state}/{name}: {done.stderr.strip()[:300]}")
-
-    def _on_event(self, words: list) -> None:
-        if words[:1] != ["look"] or words[1] in self.seen:
+    def _judge(self, state: str, path: Path, *how: str) -> None:
+        """Whether a dump fits together, and shows what was damaged as not seen."""
+        try:
+            dump.agrees(path, *how)
+            gaps = json.loads(path.read_text())["gaps"]
+        except (Problem, OSError, ValueError) as problem:
+            self.problems.append(f"{state}: {path.name}: {str(problem)[:300]}")
             return
+        if state.startswith("damaged") and "native" not in path.name and len(gaps) != 2:
+            self.problems.append(f"{state}: {path.name}: gaps {gaps}")
+
+    def _look_inside(self, state: str) -> None:
+        """What drgn said in the guest."""
+        path = self.run.results / "inside" / f"{state}.stalls"
+        self.problems += compare(state, "wq_dump.py in the guest", path.read_text() if path.exists() else "")
+        self._judge(f"{state} in the guest", path.with_suffix(".json"), "--live")
+
+    def _on_event(self, words: list) -> bool:
+        """The guest waits for a look."""
+        if words[:1] != ["look"]:
+            return False
         self.seen.add(words[1])
         try:
             self._look(words[1])
         except (Problem, OSError, ValueError, KeyError) as problem:
             self.problems.append(f"{words[1]}: {problem!r}"[:400])
+        return True
 
     def boot(self) -> None:
         """Run the guest; whatever was wrong is raised in the end."""
-        packages.python_environment()
         guest.boot(self.run)
         for state in STATES:
             path = self.run.results / "stalls" / state
             said = path.read_text() if path.exists() else ""
             if state not in ONLY_DRGN:
                 self.problems += compare(state, "the module", said)
+        for state in INSIDE:
+            self._look_inside(state)
         self.problems += [f"{state}: was not looked at" for state in (BARE, *STATES) if state not in self.seen]
         if not self.run.outcome.passed:
             self.problems.insert(0, f"the guest: {self.run.outcome}")

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-# Brings the engine into one known state after the other and asks the host to look at each. The host stops this guest
-# while it looks, so the seconds after the event are those it takes to hear of it.
+# Brings the engine into one known state after the other and has each looked at: by the module, by drgn in here where
+# INSIDE says so, and by the host, which stops this guest meanwhile.
 . /harness/settings
 . /harness/lib.sh
 
@@ -8,13 +8,19 @@ STATE=/sys/module/cmwq2_states/parameters/state
 DIR=/sys/kernel/debug/cmwq2
 CPU=/sys/devices/system/cpu/cpu1/online
 
-show() { # show STATE: build it, let it grow old, have the module and then the host say what is wrong
+look_inside() { # look_inside STATE: what drgn sees and says in here, of this kernel while it runs
+	$DRGN /harness/looks.py /tmp --stalls --json 2> /tmp/error || complain "$1: drgn in here: $(tail -n 1 /tmp/error)"
+	save "inside/$1.stalls" < /tmp/--stalls
+	save "inside/$1.json" < /tmp/--json
+}
+
+show() { # show STATE: build it, let it grow old, have everybody say what is wrong
 	[ "$1" != cpu-offline ] || echo 0 > $CPU
 	echo "$1" > $STATE || complain "state $1 cannot be built"
 	sleep 2
 	save "stalls/$1" < $DIR/stalls
-	event look "$1"
-	sleep 4
+	ask look "$1"
+	case " $INSIDE " in *" $1 "*) look_inside "$1";; esac
 	echo none > $STATE
 	[ "$1" != cpu-offline ] || echo 1 > $CPU
 	event round "$1"
@@ -22,9 +28,9 @@ show() { # show STATE: build it, let it grow old, have the module and then the h
 
 event start states
 # Without the engine: there is a clear answer, too.
-event look bare
-sleep 4
-load cmwq2 && load cmwq2_states $STATES_PARAMETERS || exit 0
+ask look bare
+# drgn takes its time in here, and the states are meant: the watchdog need not report them.
+load cmwq2 watchdog_thresh=600 && load cmwq2_states $STATES_PARAMETERS || exit 0
 for state in $STATES; do
 	show "$state"
 done

@@ -24,6 +24,12 @@ event() { # event WORD...: tell the host something now
 	echo "EVENT $*" >&9
 }
 
+ask() { # ask WORD...: tell the host something, and go on when it has seen to it
+	local answer
+	event "$@"
+	read -r -t 600 answer && [ "$answer" = "$*" ] || complain "the host did not see to: $*"
+}
+
 # Sent as soon as it is known, so that a later panic does not take it along.
 send() { # send FILE...: files of /results
 	(cd /results && tar -cf - "$@") >&8

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: GPL-2.0
+"""drgn inside of a guest, on /proc/kcore: all files it takes, each at its own path, so that nothing has to be told
+where to look. There is no disk, so they come with the initramfs."""
+
+import importlib.util
+import py_compile
+import re
+from pathlib import Path
+
+import kernel
+import packages
+from common import OUT, ROOT, fresh_directory, output_of
+
+TOOLS = ("wq_dump.py", "cmwq2.py", "wq_collect.py", "wq_verdict.py", "latency.py")
+# Run by drgn on its own process: what is loaded then is what it loads, and the helpers it might.
+LIST = f"""
+import sys
+sys.path.insert(0, {str(ROOT / 'tools')!r})
+import drgn.helpers.linux, wq_dump
+print(*{{m.__file__ for m in list(sys.modules.values()) if getattr(m, "__file__", None)}}, sep="\\n")
+"""
+
+
+# To learn the kernel's types takes longer than to look: several looks at once, each into a file named after its option.
+LOOKS = """
+import runpy, sys
+_, home, *options = sys.argv
+for option in options:
+    sys.argv = ["/harness/tools/wq_dump.py", option]
+    with open(f"{home}/{option}", "w") as sys.stdout:
+        try:
+            runpy.run_path(sys.argv[0], {"prog": prog}, "__main__")
+        except SystemExit as end:
+            assert not end.code
+sys.stdout = sys.__stdout__
+"""
+
+
+class Inside:
+    """What goes into the guest, and how it is called there."""
+
+    def __init__(self, target: kernel.Kernel):
+        venv, home = packages.python_environment(), fresh_directory(OUT / "tmp/inside")
+        python = (venv / "bin/python3").resolve()
+        (home / "drgn").write_text("from drgn.cli import _main\n_main()\n")
+        (home / "looks.py").write_text(LOOKS)
+        (home / "list.py").write_text(LIST)
+        listed = output_of(["sh", "-c", 'exec "$0" --quiet --no-default-symbols -p $$ "$1"', venv / "bin/drgn",
+                            home / "list.py"], env={"PYTHONDONTWRITEBYTECODE": "1"}).split("\n")
+        loaded = sorted(Path(line) for line in listed if line.startswith("/") and Path(line).parent not in
+                        (home, ROOT / "tools"))
+        site = next(path.parent for path in loaded if path.name.startswith("_drgn."))
+        self.settings = {"DRGN": f"env PYTHONPATH={site} {python} /harness/drgn --quiet -s /harness/vmlinux"
+                                 " -s /modules/cmwq2.ko"}
+        self.files = {f"/harness/tools/{name}": ROOT / "tools" / name for name in TOOLS}
+        self.files.update({"/harness/vmlinux": target.symbols, "/harness/drgn": home / "drgn",
+                           "/harness/looks.py": home / "looks.py"})
+        for program in [python, *(path for path in loaded if path.suffix == ".so")]:
+            self.files.update((str(library), library) for library in _libraries(program))
+        self.files.update((str(path), path) for path in [python, *loaded])
+        self.files.update(_compiled([path for path in loaded if path.suffix == ".py"], home))
+
+
+def _libraries(program: Path) -> list:
+    """What the dynamic linker would load for @program, and the linker."""
+    return [Path(path) for path in re.findall(r"(/\S+) \(0x", output_of(["ldd", program]))]
+
+
+def _compiled(sources: list, home: Path) -> dict:
+    """Bytecode that is not compared with its source, of whose time the guest knows nothing: to compile it there would
+    take longer than all the rest."""
+    found = {}
+    for number, source in enumerate(sources):
+        target = home / f"{number}.pyc"
+        py_compile.compile(str(source), str(target), invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
+        found[importlib.util.cache_from_source(str(source))] = target
+    return found
