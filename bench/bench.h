@@ -617,10 +617,28 @@ struct bench_gate {
 	struct completion	done;
 };
 
+/**
+ * struct bench_calls - for workloads that time calls with items held in flight, each
+ *	figure being the median over a turn's calls
+ * @gate: what holds the items
+ * @values: of a turn, all calls of a figure before those of the next
+ */
+struct bench_calls {
+	struct bench_gate	gate;
+	u64			values[];
+};
+
 /* gate.c: items that wait until they are let go */
 void bench_gate_init(struct bench_gate *gate);
 void bench_gate_job(struct bench_item *item);
 void bench_hold_items(struct bench_run *run, struct bench_slot *slot, struct bench_gate *gate);
+u32 bench_calls_items(const struct bench_config *cfg);
+int bench_calls_setup(struct bench_run *run);
+void bench_calls_teardown(struct bench_run *run);
+void bench_calls_add(struct bench_run *run, unsigned int figure, u32 nth, u64 value);
+int bench_calls_turn(struct bench_run *run, struct bench_slot *slot, struct bench_sample *sample,
+		     void (*once)(struct bench_run *run, struct bench_slot *slot, u32 nth),
+		     u32 queued);
 
 /* tasks.c: what the threads of the machine have done, and whose they are */
 struct bench_tasks {
