@@ -439,6 +439,8 @@ enum bench_stage {
  * @burn_rate: rounds of bench_burn() in a ms
  * @failure: why there is no result, or NULL
  * @aborted: somebody asked for the end
+ * @text: the result, or NULL
+ * @len: its length
  * @began: clock at the start of the first round
  * @turns: turns that are over
  * @nr_turns: all of them
@@ -468,6 +470,8 @@ struct bench_run {
 	u32			burn_rate;
 	const char		*failure;
 	bool			aborted;
+	char			*text;
+	size_t			len;
 	u64			began;
 	unsigned int		turns;
 	unsigned int		nr_turns;
@@ -572,7 +576,9 @@ int bench_sysfs_init(void);
 void bench_sysfs_exit(void);
 
 /* run.c */
-int bench_run(struct bench_run *run, char **text, size_t *len);
+int bench_run_setup(struct bench_run *run);
+int bench_run_rounds(struct bench_run *run);
+void bench_run_teardown(struct bench_run *run);
 void bench_abort(struct bench_run *run);
 void bench_fail(struct bench_run *run, const char *failure);
 void bench_wait(struct bench_slot *slot, struct completion *done);
