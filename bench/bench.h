@@ -355,6 +355,7 @@ struct bench_engine {
  * @engines: the default list, up to a NULL; or NULL for all that mean something
  * @has_producers: whether it is done by the run's producers, with items of
  *	their own each
+ * @on_one_cpu: whether all of these are bound to the same CPU
  * @has_queue: whether each engine has one queue for all of the run, whose
  *	pools are counted; if not, the workload makes queues as it goes
  * @has_idle_round: whether a round that does not count comes first
@@ -379,6 +380,7 @@ struct bench_workload {
 	const char		*only_cmwq2;
 	const char * const	*engines;
 	bool			has_producers;
+	bool			on_one_cpu;
 	bool			has_queue;
 	bool			has_idle_round;
 	bool			with_threads;
@@ -590,7 +592,7 @@ void bench_producers_stop(struct bench_run *run);
 int bench_producers_turn(struct bench_run *run, struct bench_slot *slot,
 			 void (*part)(struct bench_producer *p));
 
-/* load.c, create.c, flush.c, cancel.c, block.c, burst.c, perfwq.c, rescue.c: the workloads */
+/* load.c, create.c, flush.c, cancel.c, block.c, burst.c, switch.c, perfwq.c, rescue.c: the workloads */
 extern const struct bench_workload bench_roundtrip;
 extern const struct bench_workload bench_batch;
 extern const struct bench_workload bench_fanout;
@@ -601,6 +603,7 @@ extern const struct bench_workload bench_drain;
 extern const struct bench_workload bench_cancel;
 extern const struct bench_workload bench_block;
 extern const struct bench_workload bench_burst;
+extern const struct bench_workload bench_switch;
 extern const struct bench_workload bench_perfwq;
 extern const struct bench_workload bench_rescue;
 void bench_complete_job(struct bench_item *item);
