@@ -249,6 +249,8 @@ enum bench_quantile {
 enum bench_common {
 	BENCH_CPU_NS,		/* CPU time of all threads, by item */
 	BENCH_WORKERS,		/* threads of the engine that are alive at the end */
+	BENCH_NEW_WORKERS,	/* of these those that were not there at the begin */
+	BENCH_SLEEPS,		/* times they went to sleep, by 1000 items */
 	BENCH_NR_COMMON,
 };
 
@@ -501,6 +503,7 @@ struct bench_run {
  * @q1: first quartile
  * @median: median
  * @q3: third quartile
+ * @p95: smallest that at least 95 % do not exceed
  * @max: largest
  * @mad: median of the distances to the median
  */
@@ -509,6 +512,7 @@ struct bench_spread {
 	u64	q1;
 	u64	median;
 	u64	q3;
+	u64	p95;
 	u64	max;
 	u64	mad;
 };
@@ -592,7 +596,7 @@ void bench_producers_stop(struct bench_run *run);
 int bench_producers_turn(struct bench_run *run, struct bench_slot *slot,
 			 void (*part)(struct bench_producer *p));
 
-/* load.c, create.c, flush.c, cancel.c, block.c, burst.c, switch.c, perfwq.c, rescue.c: the workloads */
+/* The workloads, each in the file of its name or, where producers queue, in load.c. */
 extern const struct bench_workload bench_roundtrip;
 extern const struct bench_workload bench_batch;
 extern const struct bench_workload bench_fanout;
@@ -626,11 +630,13 @@ struct bench_gate {
 	struct completion	done;
 };
 
+/* A workload that times calls has of each value the medians as figures, then these. */
+#define BENCH_CALL_STATS	3
+
 /**
- * struct bench_calls - for workloads that time calls with items held in flight, each
- *	figure being the median over a turn's calls
+ * struct bench_calls - for workloads that time calls with items held in flight
  * @gate: what holds the items
- * @values: of a turn, all calls of a figure before those of the next
+ * @values: of a turn, all calls of one value before those of the next
  */
 struct bench_calls {
 	struct bench_gate	gate;
@@ -644,7 +650,7 @@ void bench_hold_items(struct bench_run *run, struct bench_slot *slot, struct ben
 u32 bench_calls_items(const struct bench_config *cfg);
 int bench_calls_setup(struct bench_run *run);
 void bench_calls_teardown(struct bench_run *run);
-void bench_calls_add(struct bench_run *run, unsigned int figure, u32 nth, u64 value);
+void bench_calls_add(struct bench_run *run, unsigned int which, u32 nth, u64 value);
 int bench_calls_turn(struct bench_run *run, struct bench_slot *slot, struct bench_sample *sample,
 		     void (*once)(struct bench_run *run, struct bench_slot *slot, u32 nth),
 		     u32 queued);
@@ -652,10 +658,12 @@ int bench_calls_turn(struct bench_run *run, struct bench_slot *slot, struct benc
 /* tasks.c: what the threads of the machine have done, and whose they are */
 struct bench_tasks {
 	u64	runtime;
+	u64	sleeps;
 	u32	workers;
+	u32	new_workers;
 };
 
-void bench_count_tasks(const struct bench_engine *engine, struct bench_tasks *tasks);
+void bench_count_tasks(const struct bench_engine *engine, u64 since, struct bench_tasks *tasks);
 
 /* memory.c: what the kernel has given away */
 struct bench_memory {

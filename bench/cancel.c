@@ -10,7 +10,7 @@
 
 #include "bench.h"
 
-enum bench_cancel_figure {
+enum bench_cancel_value {
 	BENCH_CANCEL_IDLE,
 	BENCH_CANCEL_PENDING,
 	BENCH_CANCEL_INACTIVE,
@@ -19,13 +19,14 @@ enum bench_cancel_figure {
 	BENCH_NR_CANCEL,
 };
 
-static const char * const bench_cancel_figures[BENCH_NR_CANCEL] = {
-	[BENCH_CANCEL_IDLE]	= "idle_ns",
-	[BENCH_CANCEL_PENDING]	= "pending_ns",
-	[BENCH_CANCEL_INACTIVE]	= "inactive_ns",
-	[BENCH_CANCEL_RUNNING]	= "running_ns",
-	[BENCH_CANCEL_DELAYED]	= "delayed_ns",
+/* In the order of enum bench_cancel_value. */
+static const char * const bench_cancel_figures[] = {
+	"idle_ns", "pending_ns", "inactive_ns", "running_ns", "delayed_ns",
+	"idle_p95_ns", "pending_p95_ns", "inactive_p95_ns", "running_p95_ns", "delayed_p95_ns",
+	"idle_max_ns", "pending_max_ns", "inactive_max_ns", "running_max_ns", "delayed_max_ns",
 };
+
+static_assert(ARRAY_SIZE(bench_cancel_figures) == BENCH_CALL_STATS * BENCH_NR_CANCEL);
 
 static int bench_cancel_check(const struct bench_config *cfg)
 {
@@ -128,7 +129,7 @@ static int bench_cancel_turn(struct bench_run *run, struct bench_slot *slot,
 const struct bench_workload bench_cancel = {
 	.name		= "cancel",
 	.figures	= bench_cancel_figures,
-	.nr_figures	= BENCH_NR_CANCEL,
+	.nr_figures	= ARRAY_SIZE(bench_cancel_figures),
 	.settings	= BIT(BENCH_NUMBER_IN_FLIGHT) | BIT(BENCH_NUMBER_CALLS),
 	.needs		= BENCH_FLUSH | BENCH_DELAY | BENCH_CANCEL,
 	.has_queue	= true,

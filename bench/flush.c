@@ -11,7 +11,7 @@
 
 #include "bench.h"
 
-enum bench_flush_figure {
+enum bench_flush_value {
 	BENCH_CALL_NS,
 	BENCH_BARE_NS,
 	BENCH_TAIL_NS,
@@ -19,12 +19,14 @@ enum bench_flush_figure {
 	BENCH_NR_FLUSH,
 };
 
-static const char * const bench_flush_figures[BENCH_NR_FLUSH] = {
-	[BENCH_CALL_NS]		= "call_ns",
-	[BENCH_BARE_NS]		= "bare_ns",
-	[BENCH_TAIL_NS]		= "tail_ns",
-	[BENCH_EMPTY_NS]	= "empty_ns",
+/* In the order of enum bench_flush_value. */
+static const char * const bench_flush_figures[] = {
+	"call_ns", "bare_ns", "tail_ns", "empty_ns",
+	"call_p95_ns", "bare_p95_ns", "tail_p95_ns", "empty_p95_ns",
+	"call_max_ns", "bare_max_ns", "tail_max_ns", "empty_max_ns",
 };
+
+static_assert(ARRAY_SIZE(bench_flush_figures) == BENCH_CALL_STATS * BENCH_NR_FLUSH);
 
 static int bench_flush_check(const struct bench_config *cfg)
 {
@@ -96,7 +98,7 @@ static int bench_flush_turn(struct bench_run *run, struct bench_slot *slot,
 	{									\
 		.name		= #_name,					\
 		.figures	= bench_flush_figures,				\
-		.nr_figures	= BENCH_NR_FLUSH,				\
+		.nr_figures	= ARRAY_SIZE(bench_flush_figures),		\
 		.settings	= BIT(BENCH_NUMBER_IN_FLIGHT) |			\
 				  BIT(BENCH_NUMBER_CALLS),			\
 		.needs		= BENCH_FLUSH,					\

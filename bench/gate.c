@@ -78,6 +78,12 @@ void bench_hold_items(struct bench_run *run, struct bench_slot *slot, struct ben
 	bench_wait(slot, &gate->held);
 }
 
+/* How many values each call has. */
+static unsigned int bench_nr_calls(const struct bench_run *run)
+{
+	return run->cfg.workload->nr_figures / BENCH_CALL_STATS;
+}
+
 /**
  * bench_calls_items - as many items as are to be in flight
  * @cfg: the configuration
@@ -97,7 +103,7 @@ u32 bench_calls_items(const struct bench_config *cfg)
  */
 int bench_calls_setup(struct bench_run *run)
 {
-	size_t nr = size_mul(run->cfg.calls, run->cfg.workload->nr_figures);
+	size_t nr = size_mul(run->cfg.calls, bench_nr_calls(run));
 	struct bench_calls *turn = kvzalloc(struct_size(turn, values, nr), GFP_KERNEL);
 
 	run->priv = turn;
@@ -119,23 +125,23 @@ void bench_calls_teardown(struct bench_run *run)
 /**
  * bench_calls_add - keep what came of a call
  * @run: the run
- * @figure: of which of the workload's figures
+ * @which: value
  * @nth: call of the turn
  * @value: the value
  */
-void bench_calls_add(struct bench_run *run, unsigned int figure, u32 nth, u64 value)
+void bench_calls_add(struct bench_run *run, unsigned int which, u32 nth, u64 value)
 {
 	struct bench_calls *turn = run->priv;
 
-	turn->values[figure * run->cfg.calls + nth] = value;
+	turn->values[which * run->cfg.calls + nth] = value;
 }
 
 /**
  * bench_calls_turn - a turn: config_calls times the same
  * @run: the run
  * @slot: whose turn it is
- * @sample: gets the medians
- * @once: what is done each time; calls bench_calls_add() for every figure
+ * @sample: gets the figures
+ * @once: what is done each time; calls bench_calls_add() for every value
  * @queued: items that @once queues
  *
  * Return: 0 or -EINTR.
@@ -145,6 +151,7 @@ int bench_calls_turn(struct bench_run *run, struct bench_slot *slot, struct benc
 		     u32 queued)
 {
 	struct bench_calls *turn = run->priv;
+	unsigned int nr = bench_nr_calls(run);
 	struct bench_spread spread;
 	u32 i;
 
@@ -157,9 +164,11 @@ int bench_calls_turn(struct bench_run *run, struct bench_slot *slot, struct benc
 			return -EINTR;
 		cond_resched();
 	}
-	for (i = 0; i < run->cfg.workload->nr_figures; i++) {
+	for (i = 0; i < nr; i++) {
 		bench_spread(&turn->values[i * run->cfg.calls], run->cfg.calls, &spread);
 		sample->figure[i] = spread.median;
+		sample->figure[nr + i] = spread.p95;
+		sample->figure[2 * nr + i] = spread.max;
 	}
 	return 0;
 }

@@ -157,24 +157,33 @@ static int bench_setup_slots(struct bench_run *run)
 	return 0;
 }
 
+/* How much something has grown, by so many items; none if threads have taken theirs along. */
+static u64 bench_by_item(const struct bench_sample *sample, u64 before, u64 after, u32 items)
+{
+	if (!sample->queued || after < before)
+		return BENCH_NONE;
+	return div64_u64((after - before) * items, sample->queued);
+}
+
 /* The figures that any workload has. */
 static void bench_common_figures(struct bench_slot *slot, struct bench_sample *sample,
-				 const struct bench_tasks *before)
+				 u64 began, const struct bench_tasks *before)
 {
 	u64 *figure = &sample->figure[slot->cfg->workload->nr_figures];
 	struct bench_tasks after;
 
-	bench_count_tasks(slot->engine, &after);
-	figure[BENCH_CPU_NS] = BENCH_NONE;
-	if (sample->queued && after.runtime >= before->runtime)
-		figure[BENCH_CPU_NS] = div64_u64(after.runtime - before->runtime, sample->queued);
+	bench_count_tasks(slot->engine, began, &after);
+	figure[BENCH_CPU_NS] = bench_by_item(sample, before->runtime, after.runtime, 1);
 	figure[BENCH_WORKERS] = after.workers;
+	figure[BENCH_NEW_WORKERS] = after.new_workers;
+	figure[BENCH_SLEEPS] = bench_by_item(sample, before->sleeps, after.sleeps, 1000);
 }
 
 static int bench_turn(struct bench_run *run, struct bench_slot *slot,
 		      struct bench_sample *sample)
 {
 	struct bench_tasks before;
+	u64 began;
 	int ret;
 
 	if (slot->engine->begin) {
@@ -182,9 +191,10 @@ static int bench_turn(struct bench_run *run, struct bench_slot *slot,
 		if (ret)
 			return ret;
 	}
-	bench_count_tasks(slot->engine, &before);
+	began = ktime_get_ns();
+	bench_count_tasks(slot->engine, began, &before);
 	ret = run->cfg.workload->turn(run, slot, sample);
-	bench_common_figures(slot, sample, &before);
+	bench_common_figures(slot, sample, began, &before);
 	if (slot->engine->end)
 		slot->engine->end(slot, sample);
 	WRITE_ONCE(run->turns, run->turns + 1);

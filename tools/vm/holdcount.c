@@ -20,7 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What is used of QEMU's interface for plugins, version 1; not every distribution has its header. */
+/* What is used of version 1 of QEMU's interface for plugins, whose header Debian does not have. */
 #define PLUGIN_API	__attribute__((visibility("default")))
 #define NO_REGISTERS	0
 #define WRITES		2
@@ -217,7 +217,7 @@ PLUGIN_API int qemu_plugin_install(plugin_id id, const void *info, int argc, cha
 		return -1;
 	}
 	if (!output || !locks.nr || !unlocks.nr || !marks.nr || !wq_to) {
-		fprintf(stderr, "holdcount: lock=, unlock=, from=, to=, mark= and output= are needed\n");
+		fprintf(stderr, "holdcount: lock= unlock= from= to= mark= output= are needed\n");
 		return -1;
 	}
 	qemu_plugin_register_vcpu_tb_trans_cb(id, translated);

@@ -46,8 +46,9 @@ FIGURES = {"enqueue": "the call, with its wakeup", "item": "all of an item, unti
 
 def profiles() -> list:
     """As the engine knows them."""
-    table = (ROOT / "src/policy.c").read_text(encoding="utf-8").partition("cmwq2_profiles[] = {")[2].partition("\n};")[0]
-    found = re.findall(r'^\t\{ "([^"]+)",', table, re.MULTILINE)
+    text = (ROOT / "src/policy.c").read_text(encoding="utf-8")
+    known = text.partition("cmwq2_profiles[] = {")[2].partition("\n};")[0]
+    found = re.findall(r'^\t\{ "([^"]+)",', known, re.MULTILINE)
     if not found:
         raise Problem("src/policy.c has no profiles where they are looked for")
     return found

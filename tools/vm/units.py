@@ -254,7 +254,7 @@ def counted_instructions() -> None:
     _expect(all(each.worse for each in icount.changes({}, now)[1]), True)
     this, other = icount.Subject("7.3.4", "gcc 12", "abc"), icount.Subject("7.3.5", "gcc 12", "abc")
     _expect(icount.not_compared(this, this), "")
-    _expect("Linux 7.3.5" in icount.not_compared(this, other) and "Linux 7.3.4" in icount.not_compared(this, other), True)
+    _expect([name in icount.not_compared(this, other) for name in ("7.3.4", "7.3.5")], [True, True])
     _expect(bool(icount.not_compared(None, this)), True)
     _expect(len(icount.profiles()) >= 4, True)
 
