@@ -2,14 +2,14 @@
 # Verbs for people. What is built, and how, is in Kbuild; what runs it is in tools/vm.
 
 # The knobs, which the verbs read from the environment.
-export KDIR KERNEL KERNEL_SRC VM SUITE NAME ITEMS ROUNDS CYCLES FREEZES SCHEDULES KICKS SWITCHINGS PRESSURE ALARM V MACHINES W WRITE CMWQ2_CACHE
+export KDIR KERNEL KERNEL_SRC VM SUITE NAME PARAMETERS ITEMS ROUNDS CYCLES FREEZES SCHEDULES KICKS SWITCHINGS PRESSURE ALARM V MACHINES W WRITE CMWQ2_CACHE
 export WORKLOAD PROFILES SEED FULL
 export CLAIM WAKE POOL MIN_IDLE WORKERS TIMEOUTS SWITCHES STRICT FAULT FAULTS
 ifneq ($(origin CC),default)
 export CC
 endif
 
-VERBS := modules check check-harness check-faults check-compat style parity model bench cost soak experiment experiments demo dump shell kernels clean distclean
+VERBS := modules check check-harness check-faults check-compat style parity model bench cost icount soak experiment experiments demo dump shell kernels clean distclean
 
 help:
 	@sed -n 's/^## \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
@@ -41,6 +41,10 @@ $(VERBS):
 ##                                reports side by side; aa is native against native 100 times
 ## make cost [ROUNDS=n]           instructions an idle cmwq2 adds to a switch between other tasks, by hook, and what its
 ##                                measuring adds to an item (as root); 4 minutes
+## make icount [PARAMETERS=list] [WRITE=1]
+##                                instructions of queueing and running an item, native and each profile, held against
+##                                tools/vm/icount.json, also a part of make check, and against lib/test_workqueue; a
+##                                minute; PARAMETERS= are those of cmwq2, wake_cost_us=1; WRITE=1 renews the file
 ## make soak [ITEMS=n] [ROUNDS=n] [SCHEDULES=n] [KICKS=n] [SWITCHINGS=n] [PRESSURE=s] [ALARM=s] [CYCLES=n] [FREEZES=n]
 ##           [VM=v] [SUITE=glob]
 ##                                1000000 items through every kind of queue (cmwq2_stress), 200 rounds of insmod, run,

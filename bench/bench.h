@@ -249,6 +249,8 @@ enum bench_quantile {
 enum bench_common {
 	BENCH_CPU_NS,		/* CPU time of all threads, by item */
 	BENCH_WORKERS,		/* threads of the engine that are alive at the end */
+	BENCH_NEW_WORKERS,	/* of these those that were not there at the begin */
+	BENCH_SLEEPS,		/* times they went to sleep, by 1000 items */
 	BENCH_NR_COMMON,
 };
 
@@ -355,6 +357,7 @@ struct bench_engine {
  * @engines: the default list, up to a NULL; or NULL for all that mean something
  * @has_producers: whether it is done by the run's producers, with items of
  *	their own each
+ * @on_one_cpu: whether all of these are bound to the same CPU
  * @has_queue: whether each engine has one queue for all of the run, whose
  *	pools are counted; if not, the workload makes queues as it goes
  * @has_idle_round: whether a round that does not count comes first
@@ -379,6 +382,7 @@ struct bench_workload {
 	const char		*only_cmwq2;
 	const char * const	*engines;
 	bool			has_producers;
+	bool			on_one_cpu;
 	bool			has_queue;
 	bool			has_idle_round;
 	bool			with_threads;
@@ -439,6 +443,8 @@ enum bench_stage {
  * @burn_rate: rounds of bench_burn() in a ms
  * @failure: why there is no result, or NULL
  * @aborted: somebody asked for the end
+ * @text: the result, or NULL
+ * @len: its length
  * @began: clock at the start of the first round
  * @turns: turns that are over
  * @nr_turns: all of them
@@ -468,6 +474,8 @@ struct bench_run {
 	u32			burn_rate;
 	const char		*failure;
 	bool			aborted;
+	char			*text;
+	size_t			len;
 	u64			began;
 	unsigned int		turns;
 	unsigned int		nr_turns;
@@ -495,6 +503,7 @@ struct bench_run {
  * @q1: first quartile
  * @median: median
  * @q3: third quartile
+ * @p95: smallest that at least 95 % do not exceed
  * @max: largest
  * @mad: median of the distances to the median
  */
@@ -503,6 +512,7 @@ struct bench_spread {
 	u64	q1;
 	u64	median;
 	u64	q3;
+	u64	p95;
 	u64	max;
 	u64	mad;
 };
@@ -572,7 +582,9 @@ int bench_sysfs_init(void);
 void bench_sysfs_exit(void);
 
 /* run.c */
-int bench_run(struct bench_run *run, char **text, size_t *len);
+int bench_run_setup(struct bench_run *run);
+int bench_run_rounds(struct bench_run *run);
+void bench_run_teardown(struct bench_run *run);
 void bench_abort(struct bench_run *run);
 void bench_fail(struct bench_run *run, const char *failure);
 void bench_wait(struct bench_slot *slot, struct completion *done);
@@ -584,7 +596,7 @@ void bench_producers_stop(struct bench_run *run);
 int bench_producers_turn(struct bench_run *run, struct bench_slot *slot,
 			 void (*part)(struct bench_producer *p));
 
-/* load.c, create.c, flush.c, cancel.c, block.c, burst.c, perfwq.c, rescue.c: the workloads */
+/* The workloads, each in the file of its name or, where producers queue, in load.c. */
 extern const struct bench_workload bench_roundtrip;
 extern const struct bench_workload bench_batch;
 extern const struct bench_workload bench_fanout;
@@ -595,6 +607,7 @@ extern const struct bench_workload bench_drain;
 extern const struct bench_workload bench_cancel;
 extern const struct bench_workload bench_block;
 extern const struct bench_workload bench_burst;
+extern const struct bench_workload bench_switch;
 extern const struct bench_workload bench_perfwq;
 extern const struct bench_workload bench_rescue;
 void bench_complete_job(struct bench_item *item);
@@ -617,18 +630,40 @@ struct bench_gate {
 	struct completion	done;
 };
 
+/* A workload that times calls has of each value the medians as figures, then these. */
+#define BENCH_CALL_STATS	3
+
+/**
+ * struct bench_calls - for workloads that time calls with items held in flight
+ * @gate: what holds the items
+ * @values: of a turn, all calls of one value before those of the next
+ */
+struct bench_calls {
+	struct bench_gate	gate;
+	u64			values[];
+};
+
 /* gate.c: items that wait until they are let go */
 void bench_gate_init(struct bench_gate *gate);
 void bench_gate_job(struct bench_item *item);
 void bench_hold_items(struct bench_run *run, struct bench_slot *slot, struct bench_gate *gate);
+u32 bench_calls_items(const struct bench_config *cfg);
+int bench_calls_setup(struct bench_run *run);
+void bench_calls_teardown(struct bench_run *run);
+void bench_calls_add(struct bench_run *run, unsigned int which, u32 nth, u64 value);
+int bench_calls_turn(struct bench_run *run, struct bench_slot *slot, struct bench_sample *sample,
+		     void (*once)(struct bench_run *run, struct bench_slot *slot, u32 nth),
+		     u32 queued);
 
 /* tasks.c: what the threads of the machine have done, and whose they are */
 struct bench_tasks {
 	u64	runtime;
+	u64	sleeps;
 	u32	workers;
+	u32	new_workers;
 };
 
-void bench_count_tasks(const struct bench_engine *engine, struct bench_tasks *tasks);
+void bench_count_tasks(const struct bench_engine *engine, u64 since, struct bench_tasks *tasks);
 
 /* memory.c: what the kernel has given away */
 struct bench_memory {

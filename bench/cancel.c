@@ -6,12 +6,11 @@
 #include <linux/jiffies.h>
 #include <linux/math64.h>
 #include <linux/preempt.h>
-#include <linux/slab.h>
 #include <linux/smp.h>
 
 #include "bench.h"
 
-enum bench_cancel_figure {
+enum bench_cancel_value {
 	BENCH_CANCEL_IDLE,
 	BENCH_CANCEL_PENDING,
 	BENCH_CANCEL_INACTIVE,
@@ -20,29 +19,14 @@ enum bench_cancel_figure {
 	BENCH_NR_CANCEL,
 };
 
-static const char * const bench_cancel_figures[BENCH_NR_CANCEL] = {
-	[BENCH_CANCEL_IDLE]	= "idle_ns",
-	[BENCH_CANCEL_PENDING]	= "pending_ns",
-	[BENCH_CANCEL_INACTIVE]	= "inactive_ns",
-	[BENCH_CANCEL_RUNNING]	= "running_ns",
-	[BENCH_CANCEL_DELAYED]	= "delayed_ns",
+/* In the order of enum bench_cancel_value. */
+static const char * const bench_cancel_figures[] = {
+	"idle_ns", "pending_ns", "inactive_ns", "running_ns", "delayed_ns",
+	"idle_p95_ns", "pending_p95_ns", "inactive_p95_ns", "running_p95_ns", "delayed_p95_ns",
+	"idle_max_ns", "pending_max_ns", "inactive_max_ns", "running_max_ns", "delayed_max_ns",
 };
 
-/**
- * struct bench_cancels - one turn
- * @gate: what holds the items
- * @values: calls of this turn, by figure
- */
-struct bench_cancels {
-	struct bench_gate	gate;
-	u64			*values[BENCH_NR_CANCEL];
-};
-
-/* One item runs, the others wait behind it. */
-static u32 bench_cancel_items(const struct bench_config *cfg)
-{
-	return cfg->in_flight;
-}
+static_assert(ARRAY_SIZE(bench_cancel_figures) == BENCH_CALL_STATS * BENCH_NR_CANCEL);
 
 static int bench_cancel_check(const struct bench_config *cfg)
 {
@@ -54,35 +38,6 @@ static int bench_cancel_check(const struct bench_config *cfg)
 		pr_err("config_in_flight %u: workload cancel takes 2 to %u\n",
 		       cfg->in_flight, BENCH_MAX_IN_FLIGHT);
 		return -EINVAL;
-	}
-	return 0;
-}
-
-static void bench_cancel_teardown(struct bench_run *run)
-{
-	struct bench_cancels *turn = run->priv;
-	unsigned int i;
-
-	if (!turn)
-		return;
-	for (i = 0; i < BENCH_NR_CANCEL; i++)
-		kfree(turn->values[i]);
-	kfree(turn);
-}
-
-static int bench_cancel_setup(struct bench_run *run)
-{
-	struct bench_cancels *turn = kzalloc(sizeof(*turn), GFP_KERNEL);
-	unsigned int i;
-
-	run->priv = turn;
-	if (!turn)
-		return -ENOMEM;
-	bench_gate_init(&turn->gate);
-	for (i = 0; i < BENCH_NR_CANCEL; i++) {
-		turn->values[i] = kcalloc(run->cfg.calls, sizeof(u64), GFP_KERNEL);
-		if (!turn->values[i])
-			return -ENOMEM;
 	}
 	return 0;
 }
@@ -119,7 +74,7 @@ static bool bench_cancel_pending(struct bench_slot *slot, u64 *ticks)
 /* All behind the first one, whose turn it is not: the mean of them. */
 static u64 bench_cancel_inactive(struct bench_run *run, struct bench_slot *slot)
 {
-	struct bench_cancels *turn = run->priv;
+	struct bench_calls *turn = run->priv;
 	u64 sum = 0;
 	u32 i;
 
@@ -136,7 +91,7 @@ static u64 bench_cancel_inactive(struct bench_run *run, struct bench_slot *slot)
 
 static void bench_cancel_once(struct bench_run *run, struct bench_slot *slot, u32 nth)
 {
-	struct bench_cancels *turn = run->priv;
+	struct bench_calls *turn = run->priv;
 	struct bench_item *item = &slot->items[0];
 	u64 ticks[BENCH_NR_CANCEL];
 	unsigned int i, tries = 0;
@@ -162,45 +117,28 @@ static void bench_cancel_once(struct bench_run *run, struct bench_slot *slot, u3
 	if (tries == 1000)
 		bench_fail(run, "item-never-pending");
 	for (i = 0; i < BENCH_NR_CANCEL; i++)
-		turn->values[i][nth] = ticks[i];
+		bench_calls_add(run, i, nth, bench_cost_ns(run, ticks[i]));
 }
 
 static int bench_cancel_turn(struct bench_run *run, struct bench_slot *slot,
 			     struct bench_sample *sample)
 {
-	struct bench_cancels *turn = run->priv;
-	struct bench_spread spread;
-	u32 i;
-
-	for (i = 0; i < run->cfg.calls; i++) {
-		bench_cancel_once(run, slot, i);
-		sample->queued += slot->nr_items + 2;
-		if (run->failure)
-			return 0;
-		if (bench_stopped(run))
-			return -EINTR;
-		cond_resched();
-	}
-	for (i = 0; i < BENCH_NR_CANCEL; i++) {
-		bench_spread(turn->values[i], run->cfg.calls, &spread);
-		sample->figure[i] = bench_cost_ns(run, spread.median);
-	}
-	return 0;
+	return bench_calls_turn(run, slot, sample, bench_cancel_once, slot->nr_items + 2);
 }
 
 const struct bench_workload bench_cancel = {
 	.name		= "cancel",
 	.figures	= bench_cancel_figures,
-	.nr_figures	= BENCH_NR_CANCEL,
+	.nr_figures	= ARRAY_SIZE(bench_cancel_figures),
 	.settings	= BIT(BENCH_NUMBER_IN_FLIGHT) | BIT(BENCH_NUMBER_CALLS),
 	.needs		= BENCH_FLUSH | BENCH_DELAY | BENCH_CANCEL,
 	.has_queue	= true,
 	.has_idle_round	= true,
 	.max_active	= 1,
 	.job		= bench_gate_job,
-	.nr_items	= bench_cancel_items,
+	.nr_items	= bench_calls_items,
 	.check		= bench_cancel_check,
-	.setup		= bench_cancel_setup,
+	.setup		= bench_calls_setup,
 	.turn		= bench_cancel_turn,
-	.teardown	= bench_cancel_teardown,
+	.teardown	= bench_calls_teardown,
 };

@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Items that are held in flight until they are let go.
+ * Items that are held in flight until they are let go, and turns that consist
+ * of calls with such items in flight.
  */
 #include <linux/completion.h>
 #include <linux/cpumask.h>
 #include <linux/minmax.h>
+#include <linux/mm.h>
+#include <linux/overflow.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
 
 #include "bench.h"
 
@@ -71,4 +76,99 @@ void bench_hold_items(struct bench_run *run, struct bench_slot *slot, struct ben
 		}
 	}
 	bench_wait(slot, &gate->held);
+}
+
+/* How many values each call has. */
+static unsigned int bench_nr_calls(const struct bench_run *run)
+{
+	return run->cfg.workload->nr_figures / BENCH_CALL_STATS;
+}
+
+/**
+ * bench_calls_items - as many items as are to be in flight
+ * @cfg: the configuration
+ *
+ * Return: that many.
+ */
+u32 bench_calls_items(const struct bench_config *cfg)
+{
+	return cfg->in_flight;
+}
+
+/**
+ * bench_calls_setup - make a struct bench_calls, in @run->priv
+ * @run: the run
+ *
+ * Return: 0 or -ENOMEM; bench_calls_teardown() is called either way.
+ */
+int bench_calls_setup(struct bench_run *run)
+{
+	size_t nr = size_mul(run->cfg.calls, bench_nr_calls(run));
+	struct bench_calls *turn = kvzalloc(struct_size(turn, values, nr), GFP_KERNEL);
+
+	run->priv = turn;
+	if (!turn)
+		return -ENOMEM;
+	bench_gate_init(&turn->gate);
+	return 0;
+}
+
+/**
+ * bench_calls_teardown - undo bench_calls_setup()
+ * @run: the run
+ */
+void bench_calls_teardown(struct bench_run *run)
+{
+	kvfree(run->priv);
+}
+
+/**
+ * bench_calls_add - keep what came of a call
+ * @run: the run
+ * @which: value
+ * @nth: call of the turn
+ * @value: the value
+ */
+void bench_calls_add(struct bench_run *run, unsigned int which, u32 nth, u64 value)
+{
+	struct bench_calls *turn = run->priv;
+
+	turn->values[which * run->cfg.calls + nth] = value;
+}
+
+/**
+ * bench_calls_turn - a turn: config_calls times the same
+ * @run: the run
+ * @slot: whose turn it is
+ * @sample: gets the figures
+ * @once: what is done each time; calls bench_calls_add() for every value
+ * @queued: items that @once queues
+ *
+ * Return: 0 or -EINTR.
+ */
+int bench_calls_turn(struct bench_run *run, struct bench_slot *slot, struct bench_sample *sample,
+		     void (*once)(struct bench_run *run, struct bench_slot *slot, u32 nth),
+		     u32 queued)
+{
+	struct bench_calls *turn = run->priv;
+	unsigned int nr = bench_nr_calls(run);
+	struct bench_spread spread;
+	u32 i;
+
+	for (i = 0; i < run->cfg.calls; i++) {
+		once(run, slot, i);
+		sample->queued += queued;
+		if (run->failure)
+			return 0;
+		if (bench_stopped(run))
+			return -EINTR;
+		cond_resched();
+	}
+	for (i = 0; i < nr; i++) {
+		bench_spread(&turn->values[i * run->cfg.calls], run->cfg.calls, &spread);
+		sample->figure[i] = spread.median;
+		sample->figure[nr + i] = spread.p95;
+		sample->figure[2 * nr + i] = spread.max;
+	}
+	return 0;
 }

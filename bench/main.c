@@ -58,6 +58,7 @@ static const struct bench_workload * const bench_workloads[] = {
 	&bench_cancel,
 	&bench_block,
 	&bench_burst,
+	&bench_switch,
 	&bench_perfwq,
 	&bench_rescue,
 };

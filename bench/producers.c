@@ -89,7 +89,7 @@ static int bench_start_producer(struct bench_run *run, unsigned int i)
 
 	p->run = run;
 	p->index = i;
-	p->cpu = bench_nth_cpu(i);
+	p->cpu = bench_nth_cpu(run->cfg.workload->on_one_cpu ? 0 : i);
 	task = kthread_create_on_node(bench_producer_thread, p, cpu_to_node(p->cpu),
 				      "bench_producer/%u", i);
 	if (IS_ERR(task))

@@ -101,8 +101,10 @@ void bench_add_ratio(struct bench_text *text, const char *key, const char *suffi
 }
 
 static const char * const bench_common_names[BENCH_NR_COMMON] = {
-	[BENCH_CPU_NS]	= "cpu_ns",
-	[BENCH_WORKERS]	= "workers",
+	[BENCH_CPU_NS]		= "cpu_ns",
+	[BENCH_WORKERS]		= "workers",
+	[BENCH_NEW_WORKERS]	= "new_workers",
+	[BENCH_SLEEPS]		= "sleeps_per_1000",
 };
 
 static unsigned int bench_nr_figures(const struct bench_workload *workload)

@@ -157,24 +157,33 @@ static int bench_setup_slots(struct bench_run *run)
 	return 0;
 }
 
+/* How much something has grown, by so many items; none if threads have taken theirs along. */
+static u64 bench_by_item(const struct bench_sample *sample, u64 before, u64 after, u32 items)
+{
+	if (!sample->queued || after < before)
+		return BENCH_NONE;
+	return div64_u64((after - before) * items, sample->queued);
+}
+
 /* The figures that any workload has. */
 static void bench_common_figures(struct bench_slot *slot, struct bench_sample *sample,
-				 const struct bench_tasks *before)
+				 u64 began, const struct bench_tasks *before)
 {
 	u64 *figure = &sample->figure[slot->cfg->workload->nr_figures];
 	struct bench_tasks after;
 
-	bench_count_tasks(slot->engine, &after);
-	figure[BENCH_CPU_NS] = BENCH_NONE;
-	if (sample->queued && after.runtime >= before->runtime)
-		figure[BENCH_CPU_NS] = div64_u64(after.runtime - before->runtime, sample->queued);
+	bench_count_tasks(slot->engine, began, &after);
+	figure[BENCH_CPU_NS] = bench_by_item(sample, before->runtime, after.runtime, 1);
 	figure[BENCH_WORKERS] = after.workers;
+	figure[BENCH_NEW_WORKERS] = after.new_workers;
+	figure[BENCH_SLEEPS] = bench_by_item(sample, before->sleeps, after.sleeps, 1000);
 }
 
 static int bench_turn(struct bench_run *run, struct bench_slot *slot,
 		      struct bench_sample *sample)
 {
 	struct bench_tasks before;
+	u64 began;
 	int ret;
 
 	if (slot->engine->begin) {
@@ -182,9 +191,10 @@ static int bench_turn(struct bench_run *run, struct bench_slot *slot,
 		if (ret)
 			return ret;
 	}
-	bench_count_tasks(slot->engine, &before);
+	began = ktime_get_ns();
+	bench_count_tasks(slot->engine, began, &before);
 	ret = run->cfg.workload->turn(run, slot, sample);
-	bench_common_figures(slot, sample, &before);
+	bench_common_figures(slot, sample, began, &before);
 	if (slot->engine->end)
 		slot->engine->end(slot, sample);
 	WRITE_ONCE(run->turns, run->turns + 1);
@@ -264,56 +274,70 @@ static int bench_check(const struct bench_config *cfg)
 	return cfg->workload->check ? cfg->workload->check(cfg) : 0;
 }
 
-/* All of it between setting up and tearing down. */
-static int bench_run_whole(struct bench_run *run, char **text, size_t *len)
+/**
+ * bench_run_teardown - undo bench_run_setup(), even half of one
+ * @run: the run
+ */
+void bench_run_teardown(struct bench_run *run)
 {
-	const struct bench_workload *workload = run->cfg.workload;
-	int ret = 0;
-
-	if (workload->setup)
-		ret = workload->setup(run);
-	if (ret) {
-		if (ret != -EINTR)
-			pr_err("workload %s cannot be set up (%d)\n", workload->name, ret);
-		goto teardown;
-	}
-	ret = bench_measure_clock(run);
-	if (!ret)
-		ret = bench_setup_slots(run);
-	if (!ret)
-		ret = bench_rounds(run);
-	if (READ_ONCE(run->aborted))
-		ret = -ECANCELED;
-	if (!ret)
-		ret = bench_format_result(run, text, len);
 	bench_teardown_slots(run);
-teardown:
-	if (workload->teardown)
-		workload->teardown(run);
-	return ret;
+	if (run->cfg.workload->teardown)
+		run->cfg.workload->teardown(run);
 }
 
 /**
- * bench_run - do a run
+ * bench_run_setup - all that a run needs to know and to have
  * @run: zeroed, but for the configuration
- * @text: set to the result, to be freed with kvfree()
- * @len: set to its length
  *
- * A run that fails half way has a result that says so, and no figures.
- *
- * Return: 0 if there is a result, -EINTR if a signal came, -ECANCELED after
- * bench_abort(), or why the run could not be set up.
+ * Context: a user's thread: the kernel's own need not see /sys and /proc.
+ * Return: 0; -EINTR if a signal came, -ECANCELED after bench_abort(), or why the
+ * run cannot be, with nothing left behind.
  */
-int bench_run(struct bench_run *run, char **text, size_t *len)
+int bench_run_setup(struct bench_run *run)
 {
+	const struct bench_workload *workload = run->cfg.workload;
 	int ret;
 
-	if (run->cfg.workload->adjust)
-		run->cfg.workload->adjust(&run->cfg);
+	if (workload->adjust)
+		workload->adjust(&run->cfg);
 	ret = bench_check(&run->cfg);
 	if (ret)
 		return ret;
 	init_waitqueue_head(&run->gate);
 	init_completion(&run->turn_over);
-	return bench_run_whole(run, text, len);
+	if (workload->setup)
+		ret = workload->setup(run);
+	if (ret && ret != -EINTR)
+		pr_err("workload %s cannot be set up (%d)\n", workload->name, ret);
+	if (!ret)
+		ret = bench_measure_clock(run);
+	if (!ret)
+		ret = bench_setup_slots(run);
+	if (!ret && READ_ONCE(run->aborted))
+		ret = -ECANCELED;
+	if (ret)
+		bench_run_teardown(run);
+	return ret;
+}
+
+/**
+ * bench_run_rounds - do a run that is set up, and take down what it had
+ * @run: the run; gets the result, to be freed with kvfree()
+ *
+ * A run that fails half way has a result that says so, and no figures.
+ *
+ * Context: any thread.
+ * Return: 0 if there is a result, -EINTR if a signal came, -ECANCELED after
+ * bench_abort(), or -ENOMEM.
+ */
+int bench_run_rounds(struct bench_run *run)
+{
+	int ret = bench_rounds(run);
+
+	if (READ_ONCE(run->aborted))
+		ret = -ECANCELED;
+	if (!ret)
+		ret = bench_format_result(run, &run->text, &run->len);
+	bench_run_teardown(run);
+	return ret;
 }

@@ -237,10 +237,12 @@ void bench_spread(u64 *values, unsigned int nr, struct bench_spread *out)
 	out->q1 = bench_quartile(values, nr, 1);
 	out->median = bench_quartile(values, nr, 2);
 	out->q3 = bench_quartile(values, nr, 3);
+	out->p95 = values[DIV_ROUND_UP(nr * 95, 100) - 1];
 	out->max = values[nr - 1];
 	if (out->max == BENCH_NONE) {
 		*out = (struct bench_spread) {
 			BENCH_NONE, BENCH_NONE, BENCH_NONE, BENCH_NONE, BENCH_NONE, BENCH_NONE,
+			BENCH_NONE,
 		};
 		return;
 	}

@@ -6,6 +6,7 @@
 #include <linux/err.h>
 #include <linux/kernel.h>
 #include <linux/kobject.h>
+#include <linux/kthread.h>
 #include <linux/math64.h>
 #include <linux/mm.h>
 #include <linux/module.h>
@@ -20,6 +21,8 @@
 static DEFINE_MUTEX(bench_lock);
 static struct bench_config bench_config;
 static struct bench_run *bench_current;
+/* Why the last run that nobody waited for has no result. */
+static int bench_error;
 static char *bench_text;
 static size_t bench_len;
 static struct kobject *bench_kobj;
@@ -87,6 +90,7 @@ static void bench_drop_result(void)
 	kvfree(bench_text);
 	bench_text = NULL;
 	bench_len = 0;
+	bench_error = 0;
 }
 
 #define BENCH_NUMBER_ENTRY(_id, _name, _min, _max)				\
@@ -323,14 +327,14 @@ out:
 	return ret ?: count;
 }
 
-/* What can be written to a file that only has something done. */
-static int bench_yes(const char *file, const char *buf)
+/* What can be written to a file that only has something done; @allowed says so. */
+static int bench_yes(const char *file, const char *buf, const char *allowed)
 {
 	bool yes;
 
 	if (!kstrtobool(buf, &yes) && yes)
 		return 0;
-	pr_err("%s: '%.*s' is not 1\n", file, (int)strcspn(buf, "\n"), buf);
+	pr_err("%s: '%.*s' is not %s\n", file, (int)strcspn(buf, "\n"), buf, allowed);
 	return -EINVAL;
 }
 
@@ -354,19 +358,51 @@ static struct bench_run *bench_new_run(void)
 	return run;
 }
 
+/* The end of a run. @error: why it has no result, where nobody waits for that. */
+static void bench_end_run(struct bench_run *run, int error)
+{
+	mutex_lock(&bench_lock);
+	bench_text = run->text;
+	bench_len = run->len;
+	bench_error = error;
+	bench_current = NULL;
+	mutex_unlock(&bench_lock);
+	kvfree(run);
+}
+
+static int bench_thread(void *data)
+{
+	struct bench_run *run = data;
+
+	bench_end_run(run, bench_run_rounds(run));
+	/* The last of the module's text that runs here. */
+	module_put_and_kthread_exit(0);
+}
+
+/* Go on in a thread, which takes over the run and the reference to the module. */
+static int bench_go_on(struct bench_run *run)
+{
+	struct task_struct *task = kthread_run(bench_thread, run, "cmwq2_bench");
+
+	if (!IS_ERR(task))
+		return 0;
+	bench_run_teardown(run);
+	return PTR_ERR(task);
+}
+
 /*
- * Blocks until the run is over. The reference keeps the module from being
- * unloaded meanwhile, which would otherwise wait for this write, unkillably.
+ * 1 blocks until the run is over, start returns when it is set up. The reference
+ * keeps the module from being unloaded meanwhile, which would otherwise wait for
+ * this write, unkillably.
  */
 static ssize_t run_store(struct kobject *kobj, struct kobj_attribute *attr,
 			 const char *buf, size_t count)
 {
+	bool start = sysfs_streq(buf, "start");
 	struct bench_run *run;
-	char *text = NULL;
-	size_t len = 0;
 	int ret;
 
-	ret = bench_yes("run", buf);
+	ret = start ? 0 : bench_yes("run", buf, "1 or start");
 	if (ret)
 		return ret;
 	if (!try_module_get(THIS_MODULE))
@@ -375,14 +411,15 @@ static ssize_t run_store(struct kobject *kobj, struct kobj_attribute *attr,
 	ret = PTR_ERR_OR_ZERO(run);
 	if (ret)
 		goto out;
-	ret = bench_run(run, &text, &len);
-
-	mutex_lock(&bench_lock);
-	bench_text = text;
-	bench_len = len;
-	bench_current = NULL;
-	mutex_unlock(&bench_lock);
-	kvfree(run);
+	ret = bench_run_setup(run);
+	if (!ret && start) {
+		ret = bench_go_on(run);
+		if (!ret)
+			return count;
+	} else if (!ret) {
+		ret = bench_run_rounds(run);
+	}
+	bench_end_run(run, 0);
 out:
 	module_put(THIS_MODULE);
 	return ret ?: count;
@@ -409,6 +446,8 @@ static ssize_t progress_show(struct kobject *kobj, struct kobj_attribute *attr, 
 						       (u64)turns * NSEC_PER_MSEC));
 		else
 			len += sysfs_emit_at(buf, len, "-\n");
+	} else if (bench_error) {
+		len = sysfs_emit(buf, "idle error=%d\n", -bench_error);
 	} else {
 		len = sysfs_emit(buf, "idle\n");
 	}
@@ -420,7 +459,7 @@ static ssize_t progress_show(struct kobject *kobj, struct kobj_attribute *attr, 
 static ssize_t abort_store(struct kobject *kobj, struct kobj_attribute *attr,
 			   const char *buf, size_t count)
 {
-	int ret = bench_yes("abort", buf);
+	int ret = bench_yes("abort", buf, "1");
 
 	if (ret)
 		return ret;
@@ -436,7 +475,7 @@ static ssize_t reset_store(struct kobject *kobj, struct kobj_attribute *attr,
 {
 	int ret;
 
-	ret = bench_yes("reset", buf) ?: bench_lock_idle();
+	ret = bench_yes("reset", buf, "1") ?: bench_lock_idle();
 	if (ret)
 		return ret;
 	bench_drop_result();

@@ -11,12 +11,13 @@
 /**
  * bench_count_tasks - look at all threads
  * @engine: whose workers to count
+ * @since: from when on a worker is a new one, by ktime_get_ns()
  * @tasks: filled in: CPU time of all that are alive, in ns as the scheduler's
- *	clock has it, and the workers
+ *	clock has it; the workers, and how often these went to sleep by themselves
  *
- * What a thread that ended in between had run is lost.
+ * What a thread that ended in between had done is lost.
  */
-void bench_count_tasks(const struct bench_engine *engine, struct bench_tasks *tasks)
+void bench_count_tasks(const struct bench_engine *engine, u64 since, struct bench_tasks *tasks)
 {
 	struct task_struct *process, *task;
 
@@ -24,7 +25,11 @@ void bench_count_tasks(const struct bench_engine *engine, struct bench_tasks *ta
 	rcu_read_lock();
 	for_each_process_thread(process, task) {
 		tasks->runtime += cmwq2_task_runtime(task);
-		tasks->workers += engine->is_worker(task);
+		if (!engine->is_worker(task))
+			continue;
+		tasks->workers++;
+		tasks->new_workers += task->start_time >= since;
+		tasks->sleeps += READ_ONCE(task->nvcsw);
 	}
 	rcu_read_unlock();
 }

@@ -33,6 +33,7 @@
 
 struct cmwq2_hook {
 	const char	*name;
+	bool		pausable;	/* workers do without it, by the scan timer */
 	int		(*init)(void);
 	void		(*exit)(void);
 	void		(*worker_start)(struct cmwq2_worker *worker);
@@ -227,6 +228,7 @@ static void cmwq2_tp_unregister(void)
 
 static const struct cmwq2_hook cmwq2_hook_tp = {
 	.name = "tp",
+	.pausable = true,
 	.init = cmwq2_tp_init,
 	.exit = cmwq2_tp_unregister,
 };
@@ -413,6 +415,38 @@ const char *cmwq2_hook_name(void)
 }
 EXPORT_SYMBOL_GPL(cmwq2_hook_name);
 
+/**
+ * cmwq2_hook_pause - have no hook in the way of other tasks, for benchmarks
+ *
+ * Until cmwq2_hook_resume() workers of all queues are looked after as with
+ * hook=timer. A worker that blocked or went on unseen meanwhile is put right by
+ * the scan timer, or by its next sleep.
+ *
+ * Context: process, may sleep; one caller at a time.
+ * Return: 0, or -EOPNOTSUPP if the hook in use keeps nothing in their way: pn
+ * has its notifiers in the workers alone, and these cannot do without it.
+ */
+int cmwq2_hook_pause(void)
+{
+	if (!cmwq2_hook->pausable)
+		return -EOPNOTSUPP;
+	cmwq2_hook->exit();
+	return 0;
+}
+EXPORT_SYMBOL_GPL(cmwq2_hook_pause);
+
+/**
+ * cmwq2_hook_resume - end what cmwq2_hook_pause() began
+ *
+ * Context: process, may sleep.
+ * Return: 0, or why the hook cannot be registered, and then it is timer's way on.
+ */
+int cmwq2_hook_resume(void)
+{
+	return cmwq2_hook->init();
+}
+EXPORT_SYMBOL_GPL(cmwq2_hook_resume);
+
 static const struct cmwq2_hook *cmwq2_find_hook(const char *name)
 {
 	int i;
@@ -430,7 +464,8 @@ static const struct cmwq2_hook *cmwq2_find_hook(const char *name)
  * @name: "auto", or the name of one that this kernel can do
  *
  * Context: process, before the first worker exists. The hook stays for the
- * module's life: a change would leave blocked workers counted.
+ * module's life: a change would leave blocked workers counted, until the scan
+ * timer looks at them.
  * Return: 0, -EINVAL for a hook unknown or not to be had here, or the error of
  * its registration.
  */

@@ -288,6 +288,8 @@ const char *cmwq2_policy_get(const char *policy);
 int cmwq2_set_unbound_cpumask(const struct cpumask *cpus);
 void cmwq2_get_cpumask(enum cmwq2_cpumask which, struct cpumask *cpus);
 const char *cmwq2_hook_name(void);
+int cmwq2_hook_pause(void);
+int cmwq2_hook_resume(void);
 void cmwq2_fault_create(struct cmwq2_wq *wq, int cpu, enum cmwq2_create how);
 int cmwq2_fault_create_set(const char *value);
 unsigned long cmwq2_health(enum cmwq2_health what);

@@ -57,9 +57,9 @@ class Again:
 AGAIN = (Again("x86", "pn", ("cmwq2_concurrency", "cmwq2_hog", "cmwq2_interleave_races", "cmwq2_kick",
                               "cmwq2_queue")),
          Again("uml", "timer", ("cmwq2_hog", "cmwq2_queue", "cmwq2_rescuer")))
-# Not suites of a guest's own: what is said of the sources, and the look into a busy guest.
-STYLE, DUMP, MONITOR, STATES = "style", "wq_dump", "wq_monitor", "wq_states"
-LOOKS = (DUMP, MONITOR, STATES)
+# Not suites of a guest's own: what is said of the sources, the looks into a busy guest, and what instructions count.
+STYLE, DUMP, MONITOR, STATES, ICOUNT = "style", "wq_dump", "wq_monitor", "wq_states", "icount"
+LOOKS = (DUMP, MONITOR, STATES, ICOUNT)
 # How long a look and a pass with another hook take, for the order in which machines begin.
 LOOK_SECONDS, AGAIN_SECONDS = 60, 30
 
@@ -227,8 +227,25 @@ def _look(target: kernel.Kernel, total: Total, name: str, made: Callable, passed
     say(str(total.rows[-1]))
 
 
+def _count(target: kernel.Kernel, files: list, total: Total) -> None:
+    """Instructions, held against committed figures, and against the kernel's own benchmark."""
+    import icount
+    start, count, more = time.monotonic(), ktap.Count(), []
+    counted = icount.Counted(target, files)
+    try:
+        counted.boot()
+        count, more = icount.judge(counted)
+    except Problem as problem:
+        count.trouble = str(problem)
+        total.lost = total.lost or problem.status == EXIT_LOST
+    log = shown(counted.run.home) if counted.run else ""
+    total.rows.append(Row(target.vehicle.name, ICOUNT, count, time.monotonic() - start, log))
+    say("\n".join([str(total.rows[-1]), *(f"      {line}" for line in more)]))
+
+
 def _look_at(name: str, target: kernel.Kernel, files: list, total: Total) -> None:
-    """One of LOOKS: parts of a dump that must agree; the monitor and the histograms; every trouble that can be made."""
+    """One of LOOKS: parts of a dump that must agree; the monitor and the histograms; every trouble that can be made;
+    instructions."""
     import dump
     import monitor
     import states
@@ -236,8 +253,12 @@ def _look_at(name: str, target: kernel.Kernel, files: list, total: Total) -> Non
         _look(target, total, name, lambda: dump.BusyGuest(target, files))
     elif name == MONITOR:
         _look(target, total, name, lambda: monitor.MonitoredGuest(target, files))
-    else:
+    elif name == STATES:
         _look(target, total, name, lambda: states.States(target, files), len(states.STATES))
+    elif target.vehicle.name == "x86" and source.series() == source.NEWEST:
+        _count(target, files, total)
+    else:
+        _not_here(total, target.vehicle.name, name, f"figures are of x86 and {source.NEWEST} alone")
 
 
 def settings(kunit: list, shell: list, parameters: str = "") -> dict:

@@ -15,6 +15,7 @@ from typing import Callable, Iterator
 import cost
 import faults
 import guest
+import icount
 import kernel
 import ktap
 import modules
@@ -242,6 +243,46 @@ def cost_of_hooks() -> None:
     _refused(lambda: cost.parse(f"tp {2 * cost.TRIPS} {cost.TRIPS}\n"), "clocks disagree")
 
 
+def counted_instructions() -> None:
+    """More than 3 % is a regression, less is told, and what is missing on either side is no success."""
+    before = {"percpu": {"native": {"enqueue": 1000, "item": 5000}, "cmwq2:a": {"enqueue": 1000, "lock": 100}}}
+    now = {"percpu": {"native": {"enqueue": 1029, "item": 4851}, "cmwq2:a": {"enqueue": 1031, "lock": 96}}}
+    _expect(icount.changes(before, before), (4, []))
+    number, changed = icount.changes(before, now)
+    _expect((number, [(each.name, each.worse) for each in changed]),
+            (4, [("percpu cmwq2:a enqueue", True), ("percpu cmwq2:a lock", False)]))
+    _expect(str(changed[0]), "percpu cmwq2:a enqueue: 1031 instructions, 1000 committed: +3.1 %")
+    _expect([str(each) for each in icount.changes(before, {})[1]][0],
+            "percpu native enqueue: 1000 instructions committed, none counted")
+    _expect(all(each.worse for each in icount.changes({}, now)[1]), True)
+    this, other = icount.Subject("7.3.4", "gcc 12", "abc"), icount.Subject("7.3.5", "gcc 12", "abc")
+    _expect(icount.not_compared(this, this), "")
+    _expect([name in icount.not_compared(this, other) for name in ("7.3.4", "7.3.5")], [True, True])
+    _expect(bool(icount.not_compared(None, this)), True)
+    _expect(len(icount.profiles()) >= 4, True)
+
+
+def the_kernels_own_benchmark() -> None:
+    """Its lines are read, and a difference either way is one."""
+    text = "running 1 threads, 9 items/thread\ncpu   200000 items/sec\tp50=1500\tp90=1600\tp95=1700 ns\n"
+    _expect(icount.parse_own(text), (5000, 1500))
+    _refused(lambda: icount.parse_own("running\n"), "lib/test_workqueue")
+    _expect([icount.Own(item, 1, 5000, 1).agrees for item in (5149, 5151, 4851, 4849)], [True, False, True, False])
+
+
+def held_instructions() -> None:
+    """What a longer run takes more is put down to its items, and each engine has its own locks."""
+    names, lines, kernel_sum, module_sum = ["native", "cmwq2:a"], ["kernel 0 0 module 0 0"], 0, 0
+    for _ in icount.QUEUES:
+        for name in names:
+            for items in icount.HOLD_ITEMS:
+                kernel_sum += 7000 + (50 * items if name == "native" else 0)
+                module_sum += 500 + (60 * items if name != "native" else 0)
+                lines.append(f"kernel 1 {kernel_sum} module 1 {module_sum}")
+    _expect(icount.holds("\n".join(lines), names), {queue: {"native": 50, "cmwq2:a": 60} for queue in icount.QUEUES})
+    _refused(lambda: icount.holds("\n".join(lines[1:]), names), "marks")
+
+
 def found_in_sources() -> None:
     """What the tools say of a place is a finding, what they say besides is not."""
     for line in ("src/a.c:1: WARNING:X: y", "Warning: src/a.c:1 no member 'x'", "src/a.c:1:2: warning: y",
@@ -356,8 +397,9 @@ def bad_input() -> None:
 
 CHECKS = (dropped_option, options_by_version, series, skipped_cases, reasons, half_built_kernel, content_of_the_key,
           known_complaint, every_complaint, judgement, verdict_channel, results_channel, mirrored_sources,
-          cost_of_hooks, found_in_sources, remembered_findings, table_of_faults, caught_faults, an_even_deal,
-          cost_of_switches, documented_lines, bad_input)
+          cost_of_hooks, counted_instructions, the_kernels_own_benchmark, held_instructions, found_in_sources,
+          remembered_findings, table_of_faults, caught_faults, an_even_deal, cost_of_switches, documented_lines,
+          bad_input)
 
 
 def check(name: Callable[[], None]) -> str:

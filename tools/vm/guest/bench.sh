@@ -20,11 +20,11 @@ run_bench() {
 
 SMALL="rounds=2 items=50 warmup=5 producers=2 queues=20 in_flight=40 calls=3 foreign=30 delay_ms=1 job_ms=20"
 # The queues that a workload takes; perfwq takes all, but a second for each.
-WORKLOADS="roundtrip batch fanout delayed create flush drain cancel block burst perfwq rescue"
+WORKLOADS="roundtrip batch fanout delayed create flush drain cancel block burst switch perfwq rescue"
 queues_of() { # queues_of WORKLOAD
 	case $1 in
 	cancel) echo unbound ordered ;;
-	block | perfwq | rescue) echo percpu ;;
+	block | switch | perfwq | rescue) echo percpu ;;
 	*) echo percpu unbound ordered ;;
 	esac
 }

@@ -164,11 +164,11 @@ if load cmwq2 && load cmwq2_bench; then
 	default_engines
 	policies
 	lock_stat
-	for workload in create flush drain delayed cancel block perfwq; do
+	for workload in create flush drain delayed cancel block switch perfwq; do
 		queue=$(queues_of $workload)
 		no_run floor_$workload workload=$workload queue=${queue%% *} engines=native,floor
 	done
-	for workload in flush drain cancel block; do
+	for workload in flush drain cancel block switch; do
 		queue=$(queues_of $workload)
 		no_run threads_$workload workload=$workload queue=${queue%% *} engines=native,threads
 	done

@@ -13,11 +13,16 @@ uptime_s() {
 }
 
 # A run that would take hours.
-start_endless() { # start_endless WORKLOAD [NAME=VALUE...]: its process is in $pid; fails if it does not start
-	local end=$(($(uptime_s) + 60)) queue=$(queues_of "$1")
+endless() { # endless WORKLOAD
+	local queue=$(queues_of "$1")
 	default
 	configure_bench workload="$1" queue="${queue%% *}" engines="$(engines_of "$1")" rounds=1000 items=1000 \
-		queues=300 in_flight=100 calls=1000 || return 1
+		queues=300 in_flight=100 calls=1000
+}
+
+start_endless() { # start_endless WORKLOAD [NAME=VALUE...]: its process is in $pid; fails if it does not start
+	local end=$(($(uptime_s) + 60))
+	endless "$1" || return 1
 	shift
 	[ $# = 0 ] || configure_bench "$@" || return 1
 	sh -c "echo 1 > $BENCH/run" 2>/tmp/run-says &
@@ -73,6 +78,54 @@ not_unloaded() {
 	verify not_unloaded "$said" [ -z "$said" ]
 }
 
+idle_again() { # a run that nobody waits for has ended
+	local end=$(($(uptime_s) + 60))
+	while grep -q running $BENCH/progress; do
+		[ "$(uptime_s)" -lt $end ] || return 1
+	done
+}
+
+# A run that nobody waits for is a run like any other, and can be ended.
+background_aborted() { # background_aborted WORKLOAD
+	local said= second
+	endless "$1"
+	[ "$(says run start)" = accepted ] || { not_ok "background_aborted_$1" "it does not start"; return; }
+	grep -q "running workload=$1 " $BENCH/progress || said="progress: $(cat $BENCH/progress); "
+	for second in 1 start; do
+		[ "$(says run $second)" = "Device or resource busy" ] || said="${said}a second run beside it: $second; "
+	done
+	busy || said="${said}the configuration can be changed; "
+	[ -s $BENCH/result ] && said="${said}there is a result; "
+	rmmod cmwq2_bench 2>/dev/null && said="${said}rmmod has unloaded it; "
+	echo 1 > $BENCH/abort
+	idle_again || said="${said}it does not end; "
+	[ "$(cat $BENCH/progress)" = "idle error=125" ] || said="${said}afterwards: $(cat $BENCH/progress); "
+	[ -s $BENCH/result ] && said="${said}there is a result afterwards"
+	verify "background_aborted_$1" "$said" [ -z "$said" ]
+}
+
+background_result() { # background_result WORKLOAD
+	local queue=$(queues_of "$1") said=
+	default
+	configure_bench workload="$1" queue="${queue%% *}" engines="$(engines_of "$1")" $SMALL
+	echo start > $BENCH/run || said="it does not start; "
+	idle_again || said="${said}it does not end; "
+	[ "$(cat $BENCH/progress)" = idle ] || said="${said}afterwards: $(cat $BENCH/progress); "
+	[ "$(sed -n 2p $BENCH/result)" = status=ok ] || said="${said}the result says $(sed -n 2p $BENCH/result); "
+	grep -q '^end=' $BENCH/result || said="${said}it is not whole"
+	verify "background_result_$1" "$said" [ -z "$said" ]
+}
+
+# What cannot be run is said at once, not in the background.
+background_bad() {
+	local said
+	default
+	verify background_bad "$(says run begin)" [ "$(says run begin)" = "Invalid argument" ]
+	configure_bench workload=block queue=unbound
+	said="$(says run start), $(cat $BENCH/progress)"
+	verify background_refused "$said" [ "$said" = "Invalid argument, idle" ]
+}
+
 # A producer whose CPU goes cannot be bound any more: the run has a result that says so, and no figures.
 cpu_lost() {
 	local cpu=/sys/devices/system/cpu/cpu1/online pid said
@@ -109,6 +162,9 @@ if load cmwq2 && load cmwq2_bench; then
 	for workload in $WORKLOADS; do interrupted $workload; done
 	for workload in roundtrip create flush perfwq rescue; do aborted $workload; done
 	abort_idle
+	for workload in roundtrip switch create; do background_aborted $workload; done
+	for workload in roundtrip create rescue; do background_result $workload; done
+	background_bad
 	not_unloaded
 	cpu_lost
 	unload cmwq2_bench

@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: GPL-2.0
+# What the host counts the instructions of. ICOUNT_RUNS has runs of the benchmark by semicolons, their settings by
+# spaces; each result is bench/NUMBER. Each begins with a sync, and so does what comes after the last one: that is what
+# the host tells them apart by. Then the kernel's own benchmark of its workqueues runs where there is one.
+. /harness/settings
+. /harness/lib.sh
+. /harness/bench.sh
+
+one_run() { # one_run NUMBER SETTING...
+	local number=$1
+	shift
+	event start "run $number"
+	default
+	configure_bench "$@" || return
+	sync
+	echo 1 > $BENCH/run || { complain "run $number could not be made"; return; }
+	save "bench/$number" < $BENCH/result
+}
+
+# It runs while it is loaded, has no other place than the log for its results, and does not stay.
+kernels_own() {
+	event start "the kernel's own benchmark"
+	dmesg -c > /dev/null
+	insmod /modules/test_workqueue.ko $ICOUNT_OWN 2> /tmp/says
+	dmesg | sed -n 's/.*test_workqueue:   *//p' | save own
+}
+
+load cmwq2 $ICOUNT_PARAMETERS && load cmwq2_bench || exit 0
+number=0
+IFS=';'
+for settings in $ICOUNT_RUNS; do
+	IFS=' '
+	one_run $number $settings
+	number=$((number + 1))
+done
+sync
+[ ! -e /modules/test_workqueue.ko ] || kernels_own
+unload cmwq2_bench
+unload cmwq2

@@ -1,0 +1,389 @@
+# SPDX-License-Identifier: GPL-2.0
+"""`make icount`, and a row of `make check`: what queueing costs in instructions, held against committed figures.
+
+QEMU counts: under -icount the guest's clocks go by one nanosecond with each instruction, so that the load of this
+machine does not matter and a figure repeats to a fraction of a percent. One CPU: what several do to each other is
+left out, and so is what a cache or a mispredicted branch costs."""
+
+import dataclasses
+import json
+import os
+import re
+import statistics
+import sys
+import time
+from pathlib import Path
+from typing import Optional
+
+import cost
+import guest
+import kernel
+import ktap
+import modules
+import packages
+from common import (EXIT_FAILED, EXIT_PASSED, HERE, OUT, ROOT, Problem, output_of, run_logged, say, shown, took,
+                    write_atomically)
+
+sys.path.append(str(ROOT / "tools"))
+import bench_report     # noqa: E402
+import bench_set        # noqa: E402
+
+COMMITTED = HERE / "icount.json"
+REPORT = OUT / "icount" / "report.json"
+SCHEMA = 1
+# What a figure may have grown by.
+TOLERANCE_PERCENT = 3.0
+# What the rounds of one boot may differ by, or their median means nothing.
+AGREE_PERCENT = 1.0
+# What our native roundtrip may differ by from that of the kernel's own benchmark.
+OWN_PERCENT = 3.0
+ITEMS, WARMUP, ROUNDS = 2000, 200, 3
+QUEUES = ("percpu", "unbound")
+NATIVE = "native"
+FIGURES = {"enqueue": "the call, with its wakeup", "item": "all of an item, until its producer goes on",
+           "lock": "of an item, with pool->lock held"}
+
+
+def profiles() -> list:
+    """As the engine knows them."""
+    text = (ROOT / "src/policy.c").read_text(encoding="utf-8")
+    known = text.partition("cmwq2_profiles[] = {")[2].partition("\n};")[0]
+    found = re.findall(r'^\t\{ "([^"]+)",', known, re.MULTILINE)
+    if not found:
+        raise Problem("src/policy.c has no profiles where they are looked for")
+    return found
+
+
+@dataclasses.dataclass(frozen=True)
+class Subject:
+    """What figures are of; those of another one say nothing about it."""
+
+    kernel: str
+    compiler: str
+    config: str
+
+    def __str__(self) -> str:
+        return f"Linux {self.kernel} ({self.config}), {self.compiler}"
+
+
+def subject(target: kernel.Kernel) -> Subject:
+    """That of a built kernel."""
+    config = target.build / ".config"
+    found = re.search(r'^CONFIG_CC_VERSION_TEXT="(.*)"$', config.read_text(encoding="utf-8"), re.MULTILINE)
+    return Subject(target.release, found.group(1) if found else "-", bench_set.config_hash(config) or "-")
+
+
+def committed() -> tuple:
+    """Whose figures are committed, and the figures: by queue, engine and figure."""
+    try:
+        text = COMMITTED.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None, {}
+    try:
+        document = json.loads(text)
+        if document["schema"] != SCHEMA:
+            raise Problem(f"{shown(COMMITTED)}: schema {document['schema']}, this program knows {SCHEMA}")
+        return Subject(**document["subject"]), document["instructions"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise Problem(f"{shown(COMMITTED)} cannot be read: {error!r}") from None
+
+
+def _engines() -> list:
+    return [NATIVE, *(f"cmwq2:{name}" for name in profiles())]
+
+
+def _settings(queue: str, engines: list, items: int, warmup: int, rounds: int) -> str:
+    return (f"workload=roundtrip scope=system producers=1 items={items} warmup={warmup} rounds={rounds} seed=1 "
+            f"queue={queue} engines={','.join(engines)}")
+
+
+def measured(run: guest.Run) -> tuple:
+    """The figures by queue, engine and figure, and what is wrong with them."""
+    figures: dict = {}
+    wrong = []
+    for number, queue in enumerate(QUEUES):
+        try:
+            document = bench_report.parse((run.results / "bench" / str(number)).read_text(), "x86", "tcg")
+        except bench_report.ResultError as error:
+            raise Problem(f"run {number}: {error}") from None
+        turns: dict = {}
+        for record in document["rounds"]:
+            name = document["header"]["engines"][record["engine"]]
+            for figure, value in (("enqueue", record["p50_ns"]), ("item", record["span_ns"] / ITEMS)):
+                turns.setdefault((name, figure), []).append(value)
+        for (name, figure), values in turns.items():
+            figures.setdefault(queue, {}).setdefault(name, {})[figure] = round(statistics.median(values), 1)
+            if max(values) > min(values) * (1 + AGREE_PERCENT / 100):
+                wrong.append(f"{queue} {name} {figure}: the rounds differ by more than {AGREE_PERCENT:g} %: "
+                             f"{min(values):.1f} to {max(values):.1f}")
+    return figures, wrong
+
+
+@dataclasses.dataclass(frozen=True)
+class Change:
+    """A figure that is not what it was."""
+
+    name: str
+    before: Optional[float]
+    now: Optional[float]
+
+    @property
+    def percent(self) -> float:
+        """More than before."""
+        assert self.before and self.now
+        return 100 * (self.now / self.before - 1)
+
+    @property
+    def worse(self) -> bool:
+        """Whether it is a regression, or nobody can tell."""
+        return not self.before or not self.now or self.percent > TOLERANCE_PERCENT
+
+    def __str__(self) -> str:
+        if not self.before:
+            return f"{self.name}: {self.now} instructions, none committed"
+        if not self.now:
+            return f"{self.name}: {self.before} instructions committed, none counted"
+        return f"{self.name}: {self.now} instructions, {self.before} committed: {self.percent:+.1f} %"
+
+
+def changes(before: dict, now: dict) -> tuple:
+    """How many figures there are, and those that have changed by more than is tolerated, either way."""
+    def flat(figures: dict) -> dict:
+        return {f"{queue} {name} {figure}": value for queue, engines in figures.items()
+                for name, values in engines.items() for figure, value in values.items()}
+    one, other = flat(before), flat(now)
+    names = list(other) + [name for name in one if name not in other]
+    found = [Change(name, one.get(name), other.get(name)) for name in names]
+    return len(found), [each for each in found if each.worse or each.percent < -TOLERANCE_PERCENT]
+
+
+@dataclasses.dataclass(frozen=True)
+class Own:
+    """Native's roundtrip through cmwq2_bench and through lib/test_workqueue: instructions of an item and of a call."""
+
+    item: float
+    call: float
+    own_item: float
+    own_call: float
+
+    @property
+    def percent(self) -> float:
+        """What ours takes more for an item."""
+        return 100 * (self.item / self.own_item - 1)
+
+    @property
+    def agrees(self) -> bool:
+        """Whether that is little enough."""
+        return abs(self.percent) <= OWN_PERCENT
+
+    def __str__(self) -> str:
+        return (f"native roundtrip: {self.item:.1f} instructions an item with cmwq2_bench, {self.own_item:.1f} with "
+                f"lib/test_workqueue: {self.percent:+.1f} %; the call {self.call:.1f} and {self.own_call:.1f}")
+
+
+def parse_own(text: str) -> tuple:
+    """Nanoseconds of an item and of a call, out of what lib/test_workqueue says: a line for each scope."""
+    rates, calls = [], []
+    for line in text.splitlines():
+        found = re.search(r"\b([0-9]+) items/sec\s+p50=([0-9]+)\b", line)
+        if found and int(found.group(1)):
+            rates.append(1e9 / int(found.group(1)))
+            calls.append(int(found.group(2)))
+    if not rates:
+        raise Problem("lib/test_workqueue has said nothing of its results")
+    return statistics.median(rates), statistics.median(calls)
+
+
+# Twice as many items more: what the setting up takes is in both runs.
+HOLD_ITEMS = (300, 900)
+PLUGIN = HERE / "holdcount.c"
+# The guest calls sync between the runs.
+MARK = "__x64_sys_sync"
+OWNERS = {NATIVE: "kernel"}
+
+
+def plugin_missing() -> str:
+    """Why this QEMU cannot count with a lock held; nothing if it can."""
+    said = output_of(["qemu-system-x86_64", "--version"])
+    found = re.search(r"version ([0-9]+)\.", said)
+    if not found or int(found.group(1)) not in (7, 8):
+        return f"QEMU {found.group(1) if found else '?'} takes other plugins than ours, which is for 7 and 8"
+    return ""
+
+
+def _plugin(target: kernel.Kernel, output: Path) -> list:
+    """QEMU's arguments for it, built for this host."""
+    library, log = OUT / "icount" / "holdcount.so", OUT / "log" / "holdcount.log"
+    library.parent.mkdir(parents=True, exist_ok=True)
+    log.unlink(missing_ok=True)
+    run_logged(["gcc", "-shared", "-fPIC", "-O2", "-Wall", "-Wextra", "-Wno-unused-parameter", "-Werror", "-o", library,
+                PLUGIN], log)
+    symbols = {name: int(at, 16) for at, _, name in
+               (line.split() for line in (target.build / "System.map").read_text().splitlines())}
+    text = [line.split() for line in output_of(["nm", target.build / "kernel/workqueue.o"]).splitlines()]
+    offsets = {words[2]: int(words[0], 16) for words in text if len(words) == 3 and words[1] in "tT"}
+    size = re.search(r"^\.text +([0-9]+)", output_of(["size", "-A", target.build / "kernel/workqueue.o"]), re.MULTILINE)
+    assert size
+    start = symbols["queue_work_on"] - offsets["queue_work_on"]
+    places = [f"from={start:x}", f"to={start + int(size.group(1)):x}", f"mark={symbols[MARK]:x}", f"output={output}"]
+    places += [f"lock={at:x}" for name, at in symbols.items() if re.match(r"_raw_spin_(try)?lock", name)]
+    places += [f"unlock={at:x}" for name, at in symbols.items() if re.match(r"_raw_spin_unlock", name)]
+    return ["-plugin", ",".join([f"file={library}", *places])]
+
+
+def holds(text: str, names: list) -> dict:
+    """Instructions of an item with a lock held, by queue and engine, out of what the plugin wrote: a line at the
+    begin of each run and one at the end of the last."""
+    counted = []
+    for line in text.splitlines():
+        words = line.split()
+        counted.append({owner: int(instructions) for owner, _, instructions in zip(*[iter(words)] * 3)})
+    runs = [(queue, name, items) for queue in QUEUES for name in names for items in HOLD_ITEMS]
+    # Powering off syncs once more.
+    if len(counted) <= len(runs):
+        raise Problem(f"the plugin has seen {len(counted)} marks, {len(runs) + 1} were made")
+    sums: dict = {}
+    for number, (queue, name, items) in enumerate(runs):
+        owner = OWNERS.get(name, "module")
+        sums[queue, name, items] = counted[number + 1][owner] - counted[number][owner]
+    few, many = HOLD_ITEMS
+    found: dict = {}
+    for queue, name, _ in runs:
+        found.setdefault(queue, {})[name] = round((sums[queue, name, many] - sums[queue, name, few]) / (many - few), 1)
+    return found
+
+
+class Counted:
+    """Two boots under -icount. Afterwards figures, wrong and own say what came of it."""
+
+    def __init__(self, target: kernel.Kernel, files: list, parameters: str = ""):
+        vehicle = dataclasses.replace(target.vehicle, parameters=(*target.vehicle.parameters, *cost.PARAMETERS))
+        self.target = dataclasses.replace(target, vehicle=vehicle)
+        self.benchmark = target.build / kernel.BENCHMARK
+        self.files = [path for path in files if path.name in ("cmwq2.ko", "cmwq2_bench.ko")]
+        self.parameters = parameters
+        self.figures: dict = {}
+        self.wrong: list = []
+        self.own: Optional[Own] = None
+        self.no_holds = plugin_missing()
+        self.run: Optional[guest.Run] = None
+
+    def boot(self) -> None:
+        """Run it to its end; a Problem if there are no figures."""
+        own = [self.benchmark] if self.benchmark.exists() else []
+        runs = [_settings(queue, _engines(), ITEMS, WARMUP, ROUNDS) for queue in QUEUES]
+        run = self._guest("icount-x86", self.files + own, runs, [])
+        self.figures, self.wrong = measured(run)
+        self._add_holds()
+        if own:
+            native = self.figures["unbound"][NATIVE]
+            self.own = Own(native["item"], native["enqueue"], *parse_own((run.results / "own").read_text()))
+
+
+    def _guest(self, name: str, files: list, runs: list, extra: list) -> guest.Run:
+        run = self.run = guest.Run(
+            self.target, "icount", guest.home(name), files, limit=60, cpus=1, extra=[*cost.ICOUNT, *extra],
+            settings={"ICOUNT_RUNS": ";".join(runs), "ICOUNT_OWN": f"nr_threads=1 wq_items={ITEMS}",
+                      "ICOUNT_PARAMETERS": self.parameters})
+        guest.boot(run, cost.ACCELERATOR)
+        if not run.outcome.passed:
+            raise Problem(f"the guest: {run.outcome} (log: {shown(run.console)})", run.outcome.status)
+        return run
+
+    def _add_holds(self) -> None:
+        """With the plugin, which is slow, so on few items."""
+        if self.no_holds:
+            return
+        output = OUT / "icount" / "holds"
+        output.unlink(missing_ok=True)
+        runs = [_settings(queue, [name], items, WARMUP, 1)
+                for queue in QUEUES for name in _engines() for items in HOLD_ITEMS]
+        self._guest("icount-x86-holds", self.files, runs, _plugin(self.target, output))
+        for queue, engines in holds(output.read_text(), _engines()).items():
+            for name, instructions in engines.items():
+                self.figures[queue][name]["lock"] = instructions
+
+
+def table(figures: dict) -> str:
+    """@figures for people."""
+    lines = [f"{'queue':8} {'engine':20} {'enqueue':>8} {'/native':>8} {'item':>9} {'/native':>8} {'lock':>8}"]
+    for queue, engines in figures.items():
+        for name, values in engines.items():
+            native = engines[NATIVE]
+            lock = f"{values['lock']:8.1f}" if "lock" in values else f"{'-':>8}"
+            lines.append(f"{queue:8} {name:20} {values['enqueue']:8.1f} {values['enqueue'] / native['enqueue']:8.3f} "
+                         f"{values['item']:9.1f} {values['item'] / native['item']:8.3f} {lock}")
+    return "\n".join(lines)
+
+
+def not_compared(one: Optional[Subject], other: Subject) -> str:
+    """Why committed figures say nothing about @other; nothing if they do."""
+    if one == other:
+        return ""
+    return f"figures are for {one}, this is {other}: not compared" if one else f"{shown(COMMITTED)} has no figures"
+
+
+def write(whose: Subject, figures: dict) -> None:
+    """The figures that later ones are held against."""
+    write_atomically(COMMITTED, json.dumps({
+        "schema": SCHEMA, "subject": dataclasses.asdict(whose), "instructions": figures}, indent=1) + "\n")
+
+
+def _without_holds(figures: dict) -> dict:
+    return {queue: {name: {figure: value for figure, value in values.items() if figure != "lock"}
+                    for name, values in engines.items()} for queue, engines in figures.items()}
+
+
+def judge(counted: Counted) -> tuple:
+    """What `make check` counts, and what else there is to say."""
+    count, more = ktap.Count(), []
+    failures = list(counted.wrong)
+    whose, before = committed()
+    if counted.no_holds:
+        count.skipped, count.reasons = 1, [counted.no_holds]
+        before = _without_holds(before)
+    reason = not_compared(whose, subject(counted.target))
+    if reason:
+        count.skipped += 1
+        count.reasons.append(reason)
+    else:
+        number, changed = changes(before, counted.figures)
+        count.passed = sum(not each.worse for each in changed) + number - len(changed)
+        failures += [str(each) for each in changed if each.worse]
+        more += [f"less: {each}" for each in changed if not each.worse]
+        more += ["make icount WRITE=1 renews the figures"] if changed else []
+    if counted.own:
+        count.passed += counted.own.agrees
+        failures += [] if counted.own.agrees else [str(counted.own)]
+    count.failed, count.failures = len(failures), failures
+    return count, more
+
+
+def icount() -> int:
+    """Count, print, hold against what is committed or, with WRITE=1, renew that; the exit status."""
+    start = time.monotonic()
+    REPORT.unlink(missing_ok=True)
+    packages.require("build", "guest", "x86")
+    target = kernel.provide(kernel.vehicle("x86"))
+    counted = Counted(target, modules.build(target), os.environ.get("PARAMETERS", ""))
+    counted.boot()
+    this = subject(target)
+    say(f"\nInstructions, median of {ROUNDS} rounds x {ITEMS} items, one in flight, 1 CPU\n{this}, QEMU "
+        f"{cost.ACCELERATOR}, {' '.join(cost.ICOUNT)}\n" + "\n".join(f"{key}: {text}" for key, text in FIGURES.items()))
+    say(f"\n{table(counted.figures)}\n")
+    if counted.own:
+        say(f"{counted.own}\n")
+    write_atomically(REPORT, json.dumps({
+        "schema": SCHEMA, "subject": dataclasses.asdict(this), "instructions": counted.figures,
+        "own": dataclasses.asdict(counted.own) if counted.own else None, "wrong": counted.wrong}, indent=1) + "\n")
+    if os.environ.get("WRITE", "0") not in ("", "0"):
+        if counted.wrong:
+            raise Problem(f"{shown(COMMITTED)} stays as it is: {counted.wrong[0]}")
+        write(this, counted.figures)
+        say(f"{shown(COMMITTED)} is written")
+    count, more = judge(counted)
+    for kind, lines in (("FAIL", count.failures), ("SKIP", count.reasons), ("     ", more)):
+        for line in lines:
+            say(f"{kind}  {line}")
+    say(f"{count.passed} of {count.total} within {TOLERANCE_PERCENT:g} %; {shown(REPORT)}, {took(start)}")
+    return EXIT_FAILED if count.failed else EXIT_PASSED
