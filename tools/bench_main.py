@@ -76,7 +76,8 @@ def _run(options: argparse.Namespace) -> int:
     bench_file.check_room(options.out, REPORT_BYTES)
     # Whoever hangs up, or shuts the machine down, does not leave the modules loaded.
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.default_int_handler)
+        if signal.getsignal(number) == signal.SIG_DFL:
+            signal.signal(number, signal.default_int_handler)
     options.out.unlink(missing_ok=True)
     document = bench_host.run(bench_set.plans(wanted), wanted.seed, bench_host.Host(options.sysfs, options.modules))
     print(bench_summary.tables(document), flush=True)

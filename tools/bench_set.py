@@ -110,7 +110,9 @@ def _variants(workload: str, wanted: Wanted) -> Iterable[tuple]:
         yield "delayed", {"queue": "percpu", "in_flight": 64, "items": 640, "warmup": 64, "delay_ms": 10}
     elif workload == "block":
         for hook in ALL_HOOKS if full else HOOKS:
-            yield f"block hook={hook}", {"hook": hook, "queue": "percpu", "in_flight": 16, "calls": 40}
+            # With the timer every start of an item takes a tick.
+            yield f"block hook={hook}", {"hook": hook, "queue": "percpu", "in_flight": 16,
+                                         "calls": 8 if hook == "timer" else 40}
     elif workload == "create":
         yield "create", {"queues": 1000}
     elif workload in ("flush", "drain"):
