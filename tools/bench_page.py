@@ -3,6 +3,7 @@
 
 import html
 import io
+import math
 from pathlib import Path
 from typing import Any, Iterable
 
@@ -20,7 +21,8 @@ tr:nth-child(odd) td { background: #f6f6f6 } .wide { overflow-x: auto; margin: 1
 .difference { font-weight: bold } .none { color: #666 } figure { margin: 1.5em 0 } svg { max-width: 100%; height: auto }
 figcaption, small { color: #666; font-size: 13px } nav a { margin-right: 1em; white-space: nowrap }
 .caution { background: #fff3cd; padding: .5em 1em; margin: .5em 0 }"""
-QUANTILES = (("p50_ns", "50"), ("p90_ns", "90"), ("p95_ns", "95"), ("p99_ns", "99"), ("max_ns", "100"))
+# Without the largest, which tells more of the machine below than of an engine.
+QUANTILES = (("p50_ns", "50"), ("p90_ns", "90"), ("p95_ns", "95"), ("p99_ns", "99"))
 # A shape for each engine: what only differs in colour is the same to some.
 MARKS = "osD^vPX*"
 
@@ -80,16 +82,25 @@ def _ratio_plot(rows: list, engines: list, title: str) -> Any:
     return figure
 
 
+def ratio_ticks(low: float, high: float) -> list:
+    """Round numbers between @low and @high, 1 among them, few enough to be read."""
+    for step in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5):
+        found = [round(1 + step * number, 2) for number in range(math.ceil((low - 1) / step), int((high - 1) / step) + 1)]
+        if len(found) <= 9:
+            return [each for each in found if each > 0]
+    wide = math.ceil(math.log2(high / low) / 9)
+    return [2.0 ** power for power in range(-30, 31) if power % wide == 0 and low <= 2.0 ** power <= high]
+
+
 def _ratio_axis(axes: Any) -> None:
-    """Twice and half are as far from 1; few numbers, where there is room for them."""
-    from matplotlib import ticker
+    """Twice and half are as far from 1."""
     axes.set_xscale("log", base=2)
     low, high = axes.get_xlim()
-    axes.set_xlim(min(low, 0.9), max(high, 1.1))
-    wide = high / low > 4
-    axes.xaxis.set_major_locator(ticker.LogLocator(base=2, numticks=9) if wide else ticker.MaxNLocator(7))
-    axes.xaxis.set_major_formatter(ticker.FormatStrFormatter("%g"))
-    axes.xaxis.set_minor_locator(ticker.NullLocator())
+    low, high = min(low, 0.95), max(high, 1.05)
+    axes.set_xlim(low, high)
+    ticks = ratio_ticks(low, high)
+    axes.set_xticks(ticks, [f"{each:.4g}" for each in ticks])
+    axes.set_xticks([], minor=True)
 
 
 def _median(run: dict, engine: int, figure: str) -> Any:
@@ -170,7 +181,7 @@ def _other_plots(runs: list, engines: list) -> Iterable:
     for run in runs:
         figures = run["header"]["figures"]
         stages = [(stage, what) for stage, what in (("", "the enqueue call"), ("start_", "queue to start"),
-                                                    ("done_", "queue to done")) if f"{stage}max_ns" in figures]
+                                                    ("done_", "queue to done")) if f"{stage}p99_ns" in figures]
         if run["header"]["workload"] == "block":
             stages = [("", "from the block to the next start")]
         if stages:

@@ -88,25 +88,29 @@ def _in_guest(name: str) -> dict:
         raise Problem(f"the benchmark: {run.outcome} (log: {shown(run.console)})", run.outcome.status)
     where = {"vehicle": name, "accelerator": accelerator, "host": bench_document.host_cpu(), "kernel": target.release,
              "config": bench_document.config_hash(bench_document.config_text(target.build / ".config"))}
-    runs, missing = _results(run, plans, where)
+    runs, missing = results(run, plans, where)
     return bench_document.document(where, wanted.seed, runs, missing, conditions)
 
 
-def _results(run: guest.Run, plans: list, where: dict) -> tuple:
+def run_or_reason(run: guest.Run, number: int, title: str, where: dict) -> tuple:
+    """A run's document, or None and what kept it from being one."""
+    path = run.results / "bench" / str(number)
+    try:
+        return {"title": title, **bench_report.parse(path.read_text(), where["vehicle"],
+                                                     where["accelerator"].partition(",")[0], where["config"])}, ""
+    except FileNotFoundError:
+        failed = path.with_suffix(".failed")
+        said = failed.read_text().strip().splitlines() if failed.exists() else []
+        return None, said[-1] if said else "no word of it"
+    except bench_report.ResultError as error:
+        return None, str(error)
+
+
+def results(run: guest.Run, plans: list, where: dict) -> tuple:
     """The runs that have a result, and what kept the others from one."""
-    runs, missing = [], []
-    for number, plan in enumerate(plans):
-        path = run.results / "bench" / str(number)
-        try:
-            document = bench_report.parse(path.read_text(), where["vehicle"], where["accelerator"].partition(",")[0],
-                                          where["config"])
-            runs.append({"title": plan.title, **document})
-        except FileNotFoundError:
-            failed = path.with_suffix(".failed")
-            said = failed.read_text().strip().splitlines() if failed.exists() else []
-            missing.append({"title": plan.title, "reason": said[-1] if said else "no word of it"})
-        except bench_report.ResultError as error:
-            missing.append({"title": plan.title, "reason": str(error)})
+    found = [(plan.title, *run_or_reason(run, number, plan.title, where)) for number, plan in enumerate(plans)]
+    runs = [document for _, document, _ in found if document]
+    missing = [{"title": title, "reason": reason} for title, document, reason in found if not document]
     if not runs:
         raise Problem(f"no run could be made: {missing[0]['title']}: {missing[0]['reason']}")
     return runs, missing
@@ -132,9 +136,9 @@ def _vehicle_name(name: str) -> str:
         raise Problem(f"{problem}, {HOST}") from None
 
 
-def _home(vehicle: str) -> Path:
+def fresh_home(reports: Path, vehicle: str) -> Path:
     """Where the report is going to be. The last one is kept, and nobody can take it for this run's."""
-    home, before = OUT / "bench" / vehicle, OUT / "bench" / f"{vehicle}.before"
+    home, before = reports / vehicle, reports / f"{vehicle}.before"
     if (home / "report.json").exists():
         shutil.rmtree(before, ignore_errors=True)
         os.replace(home, before)
@@ -153,7 +157,7 @@ def bench(name: str) -> int:
     vehicle = _vehicle_name(name)
     aa = bench_set.AA in _wanted(1).workloads
     need_space(OUT, 0.1)
-    home = _home(vehicle)
+    home = fresh_home(OUT / "bench", vehicle)
     report = home / "report.json"
     document = _on_host() if name == HOST else _in_guest(name)
     say("")

@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import Callable, Iterator
 
+import bench
 import cost
 import faults
 import guest
@@ -302,6 +303,43 @@ def caught_faults() -> None:
             (True, "a.c at d.c:1: timed out waiting for e"))
 
 
+def knobs_of_bench() -> None:
+    """What it cannot do is said before anything is built, or what was there is touched."""
+    for knob, value, words in (("WORKLOAD", "bogus", "allowed: all, roundtrip"), ("PROFILES", "bogus", "allowed: all"),
+                               ("ROUNDS", "1001", "allowed: 1 to 1000"), ("ROUNDS", "0", "allowed"),
+                               ("SEED", "x", "allowed")):
+        with _environment(**{knob: value}):
+            _refused(lambda: bench.bench("uml"), f"{knob}={value}", words)
+    _refused(lambda: bench.bench("bogus"), "VM=bogus", "allowed", "x86", "host")
+
+
+def results_of_bench() -> None:
+    """A result that was cut off, a run that failed and one that nothing is known of are no runs."""
+    plan = bench.bench_set.Plan
+    plans = [plan("cut", {}), plan("failed", {}), plan("silent", {})]
+    with _directory() as home:
+        run = guest.Run(kernel=None, job="", home=home)     # type: ignore
+        (run.results / "bench").mkdir(parents=True)
+        (run.results / "bench/0").write_text("cmwq2_bench=3\nstatus=ok\n")
+        (run.results / "bench/1.failed").write_text("one reason\nthe last one\n")
+        where = {"vehicle": "uml", "accelerator": "native", "config": "abc"}
+        _refused(lambda: bench.results(run, plans, where), "no run could be made", "cut", "truncated")
+        _expect([bench.run_or_reason(run, number, plans[number].title, where) for number in (1, 2)],
+                [(None, "the last one"), (None, "no word of it")])
+
+
+def reports_of_bench() -> None:
+    """The last report is kept, and where the next is going to be there is nothing."""
+    with _directory() as out:
+        home = out / "bench/uml"
+        for text in ("first", "second", ""):
+            _expect([bench.fresh_home(out / "bench", "uml"), home.exists()], [home, False])
+            home.mkdir(parents=True)
+            (home / ("report.json" if text else "partial")).write_text(text)
+        bench.fresh_home(out / "bench", "uml")
+        _expect([(out / "bench/uml.before/report.json").read_text(), home.exists()], ["second", False])
+
+
 def bad_input() -> None:
     """What cannot be used is named, with what can be."""
     _refused(lambda: kernel.vehicle("arm"), "VM=arm", "uml")
@@ -313,7 +351,8 @@ def bad_input() -> None:
 
 CHECKS = (dropped_option, options_by_version, series, skipped_cases, reasons, half_built_kernel, content_of_the_key,
           known_complaint, every_complaint, judgement, verdict_channel, results_channel, mirrored_sources,
-          cost_of_hooks, found_in_sources, remembered_findings, table_of_faults, caught_faults, bad_input)
+          cost_of_hooks, found_in_sources, remembered_findings, table_of_faults, caught_faults, knobs_of_bench,
+          results_of_bench, reports_of_bench, bad_input)
 
 
 def check(name: Callable[[], None]) -> str:
