@@ -26,7 +26,7 @@ $(VERBS):
 ## make check [VM=v] [SUITE=glob] every suite on uml, x86 and debug; 50 minutes the first time, then 25
 ## make check KERNEL=6.1|6.12|7.2 every suite that applies, on x86 with a kernel of that series; 15 minutes the first
 ##                                time, then 5; what does not apply is listed with the reason
-## make check-harness             every way to fail, fed to the harness; 3 minutes
+## make check-harness             every way to fail, fed to the harness; 4 minutes
 ## make check-faults [FAULT=glob] the engine with each fault of src/faults.c in turn, which a test must notice; 10
 ##                                minutes; make modules FAULTS=1 builds such an engine, insmod it with fault=name
 ## make check-compat              the modules built for and loaded into Debian's own 6.1, 6.12 and 7.2 kernels
@@ -36,8 +36,8 @@ $(VERBS):
 ##                                seconds; WRITE=1 writes that into Documentation/api.rst and include/cmwq2/shim.h
 ## make bench [VM=uml|x86|host] [WORKLOAD=list|all|aa] [PROFILES=list] [ROUNDS=n] [SEED=n] [FULL=1]
 ##                                the benchmarks in one boot: out/bench/VM/report.json, tables, plots and report.html;
-##                                10 minutes, with FULL=1 under 60; tools/bench compare A.json B.json puts two
-##                                reports side by side; aa is native against native 100 times
+##                                10 minutes, with FULL=1 under 60; aa is native against native 100 times;
+##                                tools/bench summary|compare|agree takes reports, run is without the harness
 ## make cost [ROUNDS=n]           instructions an idle cmwq2 adds to a switch between other tasks, by hook; 1 minute
 ## make soak [ITEMS=n] [ROUNDS=n] [SCHEDULES=n] [SWITCHINGS=n] [PRESSURE=s] [CYCLES=n] [FREEZES=n] [VM=v] [SUITE=glob]
 ##                                1000000 items through every kind of queue (cmwq2_stress), 200 rounds of insmod, run,

@@ -66,8 +66,9 @@ def compare(one: dict, other: dict, every: bool) -> str:
         lines += aligned([("run", "engine", "figure", "B/A [95 %]"), *((*row[:3], str(row[3])) for row in shown)])
     unknown = sum(row[3].verdict == bench_stats.UNKNOWN for row in rows)
     lines += _left_out(one, other)
-    lines.append(f"{len(rows)} figures compared: {len(different)} differ, {len(rows) - len(different) - unknown} with no "
-                 f"difference seen, {unknown} with too few rounds. Of figures that do not differ one in twenty would "
+    same = len(rows) - len(different) - unknown
+    lines.append(f"{len(rows)} figures compared: {len(different)} differ, {same} with no difference seen, "
+                 f"{unknown} with too few rounds. Of figures that do not differ one in twenty would "
                  "also be called a difference.")
     return "\n".join(lines)
 
@@ -89,7 +90,7 @@ def against_itself(document: dict) -> list:
 
 
 def _ratios(document: dict) -> dict:
-    """Every ratio that has an interval, by what it is of. Two runs of the same settings are told apart by the order."""
+    """Every ratio that has an interval, by what it is of; the order tells runs of the same settings apart."""
     found: dict = {}
     for run in document["runs"]:
         names, key = run["header"]["engines"], bench_document.run_key(run)

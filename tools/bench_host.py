@@ -179,8 +179,8 @@ class Teller:
         if time.monotonic() - self.said < (0.5 if terminal else 15):
             return
         self.said, self.open = time.monotonic(), terminal
-        text = self.line(progress)
-        print(f"\r  {text}\033[K" if terminal else f"  {text}", end="" if terminal else "\n", file=self.sink, flush=True)
+        before, after = ("\r", "\033[K") if terminal else ("", "\n")
+        print(f"{before}  {self.line(progress)}{after}", end="", file=self.sink, flush=True)
 
     def close(self) -> None:
         """Whoever prints next begins a line."""

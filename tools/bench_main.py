@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""tools/bench: what is done with reports, and the benchmark on the machine itself. Exit status: 0; 1 after one line
-that says what is wrong, or if agree or aa find too little or too much; 2 for a wrong command line; 130 if interrupted."""
+"""tools/bench: what is done with reports, and the benchmark on the machine itself.
+
+Exit status: 0; 1 after one line that says what is wrong, or if agree finds too little and aa too much; 2 for a wrong
+command line; 130 if interrupted."""
 
 import argparse
 import json
@@ -104,7 +106,7 @@ def _pair_command(commands: argparse._SubParsersAction, name: str, what: str, do
 def _run_command(commands: argparse._SubParsersAction) -> None:
     what = "a set on this machine, as root"
     one = commands.add_parser("run", help=what, description=what)
-    one.add_argument("--modules", type=Path, metavar="DIR", help="load src/cmwq2.ko and bench/cmwq2_bench.ko from there")
+    one.add_argument("--modules", type=Path, metavar="DIR", help="load src/cmwq2.ko and bench/cmwq2_bench.ko of it")
     one.add_argument("--workload", default=" ".join(bench_set.DEFAULT), metavar="LIST")
     one.add_argument("--profiles", default=" ".join(bench_set.PROFILES), metavar="LIST")
     one.add_argument("--rounds", type=_count, default=bench_set.ROUNDS)

@@ -18,7 +18,8 @@ STYLE = """body { font: 15px/1.5 sans-serif; max-width: 75em; margin: 2em auto; 
 table { border-collapse: collapse; font-size: 13px } td, th { padding: 2px 9px; text-align: right; white-space: nowrap }
 th { border-bottom: 1px solid #888 } td:first-child, th:first-child { text-align: left }
 tr:nth-child(odd) td { background: #f6f6f6 } .wide { overflow-x: auto; margin: 1em 0 }
-.difference { font-weight: bold } .none { color: #666 } figure { margin: 1.5em 0 } svg { max-width: 100%; height: auto }
+.difference { font-weight: bold } .none { color: #666 } figure { margin: 1.5em 0; overflow-x: auto }
+svg { max-width: 100%; min-width: 40em; height: auto }
 figcaption, small { color: #666; font-size: 13px } nav a { margin-right: 1em; white-space: nowrap }
 .caution { background: #fff3cd; padding: .5em 1em; margin: .5em 0 }"""
 # Without the largest, which tells more of the machine below than of an engine.
@@ -61,7 +62,8 @@ def _one_ratio(axes: Any, place: float, ratio: tuple, style: dict) -> None:
 
 def _ratio_plot(rows: list, engines: list, title: str) -> Any:
     """A point with its interval for each row, a run and a figure, and each engine."""
-    names = [name for name in engines if any(name == each[0] for run, figure in rows for each in _compared(run, figure))]
+    compared = {name for run, figure in rows for name, *_ in _compared(run, figure)}
+    names = [name for name in engines if name in compared]
     if not names:
         return None
     figure, axes = _plt().subplots(figsize=(9, 1.2 + 0.2 * len(rows) * (len(names) + 0.5)), layout="constrained")
@@ -78,16 +80,16 @@ def _ratio_plot(rows: list, engines: list, title: str) -> Any:
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.set_xlabel("ratio to native: median over the rounds, with its interval of 95 %")
     figure.suptitle(title, fontsize="large")
-    _legend(figure, axes, 4)
+    _legend(figure, axes)
     return figure
 
 
 def ratio_ticks(low: float, high: float) -> list:
     """Round numbers between @low and @high, 1 among them, few enough to be read."""
     for step in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5):
-        found = [round(1 + step * number, 2) for number in range(math.ceil((low - 1) / step), int((high - 1) / step) + 1)]
-        if len(found) <= 9:
-            return [each for each in found if each > 0]
+        numbers = range(math.ceil((low - 1) / step), int((high - 1) / step) + 1)
+        if len(numbers) <= 9:
+            return [round(1 + step * number, 2) for number in numbers if 1 + step * number > 0]
     wide = math.ceil(math.log2(high / low) / 9)
     return [2.0 ** power for power in range(-30, 31) if power % wide == 0 and low <= 2.0 ** power <= high]
 
@@ -107,15 +109,23 @@ def _median(run: dict, engine: int, figure: str) -> Any:
     return run["engines"][engine].get(figure)
 
 
-def _legend(figure: Any, axes: Any, columns: int = 3) -> None:
+def _legend(figure: Any, axes: Any) -> None:
     """Below, where nothing is behind it."""
     handles, labels = axes.get_legend_handles_labels()
-    figure.legend(handles, labels, fontsize="small", loc="outside lower center", ncols=min(len(labels), columns),
+    figure.legend(handles, labels, fontsize="small", loc="outside lower center", ncols=min(len(labels), 4),
                   frameon=False)
 
 
+def _nanoseconds(axis: Any) -> None:
+    """Numbers as people write them, on a scale of logarithms."""
+    from matplotlib import ticker
+    axis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
+    axis.set_minor_locator(ticker.NullLocator())
+    axis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+
+
 def _latency_plot(run: dict, stages: Iterable, engines: list) -> Any:
-    """Percentiles of one or more times of a run side by side; @stages has the figures' beginning and a title for each."""
+    """Percentiles of one or more times of a run side by side; @stages has how their figures begin, and titles."""
     stages = list(stages)
     figure, all_axes = _plt().subplots(1, len(stages), figsize=(3 + 3 * len(stages), 3.6), layout="constrained",
                                        sharey=True, squeeze=False)
@@ -123,8 +133,9 @@ def _latency_plot(run: dict, stages: Iterable, engines: list) -> Any:
         for index, name in enumerate(run["header"]["engines"]):
             values = [_median(run, index, stage + key) for key, _ in QUANTILES]
             if all(value is not None for value in values):
-                axes.plot(range(len(QUANTILES)), [max(value, 1) for value in values], label=name, **_style(engines, name))
+                axes.plot([max(value, 1) for value in values], label=name, **_style(engines, name))
         axes.set_yscale("log")
+        _nanoseconds(axes.yaxis)
         axes.set_xticks(range(len(QUANTILES)), [text for _, text in QUANTILES])
         axes.set_xlabel("percentile")
         axes.set_title(what, fontsize="medium")
@@ -151,7 +162,8 @@ def _throughput_plot(runs: list, queue: str, engines: list) -> Any:
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     axes.set_xlabel("k, items in flight per producer")
     axes.set_ylabel("items/s")
-    axes.set_title(f"batch, {queue}: throughput over k; shaded from the slowest round to the fastest", fontsize="medium")
+    axes.set_title(f"batch, {queue}: throughput over k; shaded from the slowest round to the fastest",
+                   fontsize="medium")
     axes.grid(color="#eee")
     _legend(figure, axes)
     return figure
@@ -220,18 +232,22 @@ def _anchor(text: str) -> str:
     return "".join(letter if letter.isalnum() else "-" for letter in text)
 
 
+def _run_anchor(run: dict) -> str:
+    return f"run-{_anchor(run['title'])}"
+
+
 def _plot_part(name: str, image: str) -> str:
-    return (f'<figure id="{name}">{image}<figcaption><a href="plots/{name}.png">PNG</a> <a href="plots/{name}.svg">SVG</a>'
-            "</figcaption></figure>")
+    links = " ".join(f'<a href="plots/{name}.{kind}">{kind.upper()}</a>' for kind in ("png", "svg"))
+    return f'<figure id="{name}">{image}<figcaption>{links}</figcaption></figure>'
 
 
 def _run_part(run: dict) -> str:
     header = run["header"]
     policies = [f"{record['name']}: " + ", ".join(f"{key} {record[key]}" for key in bench_set.POLICIES)
                 for record in run["engines"] if all(key in record for key in bench_set.POLICIES)]
-    return (f"<h2 id=\"run-{_anchor(run['title'])}\">{html.escape(run['title'])}</h2><p>{html.escape(bench_report.heading(run)[1])}; "
-            f"{header['rounds']} rounds, seed {header['seed']}<br><small>{html.escape('; '.join(policies))}</small></p>"
-            f"<div class=\"wide\">{_table(run)}</div>")
+    what = f"{bench_report.heading(run)[1]}; {header['rounds']} rounds, seed {header['seed']}"
+    return (f"<h2 id=\"{_run_anchor(run)}\">{html.escape(run['title'])}</h2><p>{html.escape(what)}<br>"
+            f"<small>{html.escape('; '.join(policies))}</small></p><div class=\"wide\">{_table(run)}</div>")
 
 
 def page(document: dict, images: dict) -> str:
@@ -239,14 +255,16 @@ def page(document: dict, images: dict) -> str:
     runs = document["runs"]
     parts = ["<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" "
              f"content=\"width=device-width\"><title>cmwq2 bench: {html.escape(document['vehicle'])}</title>"
-             f"<style>{STYLE}</style>", f"<h1>cmwq2 bench</h1><p>{html.escape(bench_document.where_text(document))}</p>"]
+             f"<style>{STYLE}</style>",
+             f"<h1>cmwq2 bench</h1><p>{html.escape(bench_document.where_text(document))}</p>"]
     parts += [f'<p class="caution">{html.escape(text)}</p>' for text in
               (*bench_summary.cautions(document), *bench_summary.not_run(document))]
     parts.append("<p>Ratios are to the kernel's own workqueue, taken in each round, with an interval of 95 % of their "
                  "median. Bold and with a star is a difference: the interval excludes 1. Else: no difference seen.</p>")
-    parts.append("<nav>" + " ".join(f"<a href=\"#run-{_anchor(run['title'])}\">{html.escape(run['title'])}</a>" for run in runs)
-                 + "</nav>")
-    return "\n".join([*parts, *(_plot_part(name, image) for name, image in images.items()), *map(_run_part, runs)]) + "\n"
+    links = [f'<a href="#{_run_anchor(run)}">{html.escape(run["title"])}</a>' for run in runs]
+    parts.append(f"<nav>{' '.join(links)}</nav>")
+    parts += [_plot_part(name, image) for name, image in images.items()]
+    return "\n".join([*parts, *map(_run_part, runs)]) + "\n"
 
 
 def _save(figure: Any, directory: Path, name: str) -> str:

@@ -150,7 +150,7 @@ def _runs(workload: str, wanted: Wanted) -> Iterable[tuple]:
 
 
 def plans(wanted: Wanted) -> list:
-    """All runs, each with a seed of its own that the one seed makes."""
-    source = random.Random(wanted.seed)
-    return [Plan(title, {**settings, "seed": source.randrange(1, 2**32)}) for workload in wanted.workloads
+    """All runs, each with a seed of its own that the one seed makes, whatever else is in the set."""
+    return [Plan(title, {**settings, "seed": random.Random(f"{wanted.seed} {title}").randrange(1, 2**32)})
+            for workload in wanted.workloads
             for title, settings in (_against_itself(wanted) if workload == AA else _runs(workload, wanted))]

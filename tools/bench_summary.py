@@ -50,7 +50,7 @@ def summary(document: dict) -> str:
     lines = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths)) + " |" for row in table]
     lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
     rounds = sorted({run["header"]["rounds"] for run in document["runs"]})
-    marks = (f"Medians over {' or '.join(map(str, rounds))} rounds; ratios are taken in each round, with an interval of "
-             "95 %. A star is a difference: the interval excludes 1. No star: no difference seen.")
+    marks = (f"Medians over {' or '.join(map(str, rounds))} rounds; ratios are taken in each round, with an interval "
+             "of 95 %. A star is a difference: the interval excludes 1. No star: no difference seen.")
     return "\n".join([f"{bench_document.where_text(document)}.", *cautions(document), marks, "", *lines,
                       *([""] if document["missing"] else []), *not_run(document)])

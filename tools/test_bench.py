@@ -71,6 +71,11 @@ class Plans(unittest.TestCase):
         self.assertNotEqual([plan.settings["seed"] for plan in plans(Wanted(seed=5))],
                             [plan.settings["seed"] for plan in plans(Wanted(seed=6))])
 
+    def test_part_of_a_set(self) -> None:
+        """A run is the same one whatever else is done."""
+        self.assertEqual(plans(Wanted(("block",), seed=5)),
+                         [plan for plan in plans(Wanted(seed=5)) if plan.title.startswith("block")])
+
     def test_all_workloads(self) -> None:
         found = plans(Wanted(bench_set.WORKLOADS, full=True))
         self.assertEqual({plan.settings["workload"] for plan in found}, set(bench_set.WORKLOADS))
@@ -268,8 +273,8 @@ class Summary(Command):
 
 
 class BadFiles(Command):
-    COMMANDS = ("table {}", "summary {}", "page {}", "aa {}", "compare {} {good}", "compare {good} {}", "agree {} {good}",
-                "agree {good} {}")
+    COMMANDS = ("table {}", "summary {}", "page {}", "aa {}", "compare {} {good}", "compare {good} {}",
+                "agree {} {good}", "agree {good} {}")
 
     def test_truncated_anywhere(self) -> None:
         text = json.dumps(report(USUAL))
@@ -473,7 +478,8 @@ class Host(Command):
         self.assertFalse(self.out.exists())
 
     def test_failed_run(self) -> None:
-        self.fails("a-CPU-went-offline", *self.machine("cmwq2_bench=3\nstatus=failed reason=a-CPU-went-offline\nend=2\n"))
+        text = "cmwq2_bench=3\nstatus=failed reason=a-CPU-went-offline\nend=2\n"
+        self.fails("a-CPU-went-offline", *self.machine(text))
 
     def test_refused(self) -> None:
         """The one that is refused is missing, the others are there."""
@@ -503,8 +509,8 @@ class Host(Command):
                 self.refusing({"create": KeyboardInterrupt()}):
             self.assertEqual(self.run_main(*self.machine(result(USUAL), *modules))[::2], (130, "bench: interrupted\n"))
         self.assertFalse(self.out.exists())
-        self.assertEqual(self.done, ["insmod src/cmwq2.ko hook=auto", "insmod bench/cmwq2_bench.ko", "rmmod cmwq2_bench",
-                                     "rmmod cmwq2"])
+        self.assertEqual(self.done, ["insmod src/cmwq2.ko hook=auto", "insmod bench/cmwq2_bench.ko",
+                                     "rmmod cmwq2_bench", "rmmod cmwq2"])
 
     def test_half_loaded(self) -> None:
         modules = self.modules()

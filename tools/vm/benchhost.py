@@ -15,7 +15,8 @@ from kernel import Kernel
 TOOLS = ROOT / "tools"
 # Beside the modules, below /modules.
 ARCHIVE = "host.tar"
-IMPORTED = "import bench_main, sys; print(*{each.__file__ for each in sys.modules.values() if getattr(each, '__file__', 0)})"
+IMPORTED = """import bench_main, sys
+print(*{module.__file__ for module in sys.modules.values() if getattr(module, '__file__', None)})"""
 
 
 def _libraries(paths: Iterable[Path]) -> set:

@@ -43,15 +43,17 @@ report() {
 
 # --- modules
 
-load() { # load NAME [PARAM=VALUE...]: insmod, or complain with the kernel's reason
-	local name=$1 said
+try_load() { # try_load NAME [PARAM=VALUE...]: insmod; if it fails LOAD_SAID is why
+	local name=$1
 	shift
 	[ -e /run/harness/loaded ] || { echo "harness: first module" > /dev/kmsg; : > /run/harness/loaded; }
-	if said=$(insmod "/modules/$name.ko" "$@" 2>&1); then
-		note_symbols
-		return 0
-	fi
-	complain "insmod $name${*:+ $*} failed: ${said##*: }"
+	LOAD_SAID=$(insmod "/modules/$name.ko" "$@" 2>&1) || return 1
+	note_symbols
+}
+
+load() { # load NAME [PARAM=VALUE...]: insmod, or complain with the kernel's reason
+	try_load "$@" && return 0
+	complain "insmod $* failed: ${LOAD_SAID##*: }"
 	return 1
 }
 
