@@ -60,7 +60,8 @@ def compare(one: dict, other: dict, every: bool) -> str:
     if not rows:
         raise SetError("the two reports have no figure in common")
     different = [row for row in rows if row[3].verdict == bench_stats.DIFFERENCE]
-    lines = [f"{name}: {bench_document.where_text(found)}" for name, found in (("A", one), ("B", other))]
+    lines = [f"{name}: {text}" for name, found in (("A", one), ("B", other))
+             for text in (bench_document.where_text(found), *bench_document.cautions(found))]
     shown = rows if every else different
     if shown:
         lines += aligned([("run", "engine", "figure", "B/A [95 %]"), *((*row[:3], str(row[3])) for row in shown)])

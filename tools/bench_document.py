@@ -137,6 +137,11 @@ def values_of(run: dict, engine: str, figure: str) -> list:
     return bench_report.values_of(run["rounds"], run["header"]["engines"].index(engine), figure)
 
 
+def cautions(found: dict) -> list:
+    """What makes the figures worth less, as sentences."""
+    return [f"Caution: {text}." for text in found.get("conditions", ())]
+
+
 def where_text(found: dict) -> str:
     """What a set's figures are of."""
     accelerator = f" ({found['accelerator']})" if found["accelerator"] else ""

@@ -10,7 +10,6 @@ from typing import Any, Iterable
 import bench_document
 import bench_file
 import bench_report
-import bench_set
 import bench_stats
 import bench_summary
 
@@ -243,8 +242,8 @@ def _plot_part(name: str, image: str) -> str:
 
 def _run_part(run: dict) -> str:
     header = run["header"]
-    policies = [f"{record['name']}: " + ", ".join(f"{key} {record[key]}" for key in bench_set.POLICIES)
-                for record in run["engines"] if all(key in record for key in bench_set.POLICIES)]
+    policies = [f"{record['name']}: {bench_report.policies_of(record)}" for record in run["engines"]
+                if bench_report.policies_of(record)]
     what = f"{bench_report.heading(run)[1]}; {header['rounds']} rounds, seed {header['seed']}"
     return (f"<h2 id=\"{_run_anchor(run)}\">{html.escape(run['title'])}</h2><p>{html.escape(what)}<br>"
             f"<small>{html.escape('; '.join(policies))}</small></p><div class=\"wide\">{_table(run)}</div>")

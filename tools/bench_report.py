@@ -42,6 +42,8 @@ HEADER_TEXTS = ("status", "workload", "kernel", "machine", "hook", "queue", "sco
 ENGINE_NUMBERS = ("engine",)
 ROUND_NUMBERS = ("round", "engine", "position", "queued")
 SPREAD = ("", "_min", "_max", "_mad")
+# Of engines of cmwq2.
+POLICIES = ("claim", "wake", "rescue")
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,11 @@ NOT_PERFORMANCE = {
     "uml": "User-Mode Linux",
     "tcg": "QEMU's emulator",
 }
+
+
+def policies_of(record: dict[str, Any]) -> str:
+    """What an engine of cmwq2 did its turns under; nothing for the others."""
+    return ", ".join(f"{key} {record[key]}" for key in POLICIES if key in record)
 
 
 def summary_of(header: dict[str, Any]) -> tuple[str, ...]:
@@ -354,6 +361,9 @@ def table(document: dict[str, Any]) -> str:
     for row in rows:
         cells = [row[0].ljust(widths[0])] + [cell.rjust(width) for cell, width in zip(row[1:], widths[1:])]
         lines.append("  ".join(cells))
+    # Of a profile the name says it.
+    lines += [f"{record['name']}: {policies_of(record)}" for record in document["engines"]
+              if record["name"] == "cmwq2" and policies_of(record)]
     if any(found["verdict"] != bench_stats.UNKNOWN for found in document["compared"]):
         lines.append("* a difference: the interval excludes 1. No star: no difference seen.")
     elif document["compared"]:
@@ -363,7 +373,8 @@ def table(document: dict[str, Any]) -> str:
 
 def main(arguments: Optional[Sequence[str]] = None) -> int:
     parser = argparse.ArgumentParser(description="Print a result of cmwq2_bench as a table.")
-    parser.add_argument("result", metavar="RESULT", help="a copy of /sys/kernel/cmwq2_bench/result, - for standard input")
+    parser.add_argument("result", metavar="RESULT",
+                        help="a copy of /sys/kernel/cmwq2_bench/result, - for standard input")
     parser.add_argument("--vehicle", help="where it ran: uml, qemu or a machine's name")
     parser.add_argument("--accelerator", help="what executed a guest: tcg or kvm")
     parser.add_argument("--config", help="a hash of the kernel's configuration")

@@ -8,7 +8,7 @@ import bench_report
 def cautions(document: dict) -> list:
     """What is to be known before any figure is believed."""
     found = bench_report.heading(document["runs"][0])[2:] if document["runs"] else []
-    return found + [f"Caution: {text}." for text in document.get("conditions", ())]
+    return found + bench_document.cautions(document)
 
 
 def not_run(document: dict) -> list:
@@ -20,7 +20,7 @@ def tables(document: dict) -> str:
     """All runs as people read them on a terminal."""
     parts = [f"== {run['title']}\n{bench_report.table(run)}" for run in document["runs"]]
     parts += [f"== {text}" for text in not_run(document)]
-    return "\n\n".join(parts + [f"Caution: {text}." for text in document.get("conditions", ())])
+    return "\n\n".join(parts + bench_document.cautions(document))
 
 
 def _number(value: object) -> str:

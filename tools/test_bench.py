@@ -130,9 +130,9 @@ class Plans(unittest.TestCase):
         self.assertEqual(len({plan.settings["seed"] for plan in found}) * 4, 100)
 
     def test_minutes(self) -> None:
-        """What was promised, with room for a machine that is half as fast."""
+        """What was promised, with room for a slower machine."""
         for wanted, minutes in ((Wanted(), 10), (Wanted(bench_set.WORKLOADS, full=True), 60)):
-            self.assertLess(sum(plan.seconds for plan in plans(wanted)), minutes * 60 / 2)
+            self.assertLess(sum(plan.seconds for plan in plans(wanted)), minutes * 60 * 0.6)
 
 
 class Command(unittest.TestCase):
