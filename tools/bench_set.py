@@ -26,7 +26,7 @@ MOST_ENGINES = 8
 # Seconds that a turn takes on two CPUs of UML with nothing else to do, which is also about what it takes an emulated
 # machine with as much less to do as _variants() gives it.
 TURN = {"roundtrip": 0.3, "batch": 0.3, "fanout": 0.3, "delayed": 0.3, "block": 0.1, "create": 0.5, "flush": 0.1,
-        "drain": 0.1, "cancel": 0.1, "perfwq": 1.5}
+        "drain": 0.1, "cancel": 0.1, "perfwq": 1.5, AA: 0.03}
 # To load the modules and to unload them.
 RUN = 1
 
@@ -37,12 +37,13 @@ class Plan:
 
     title: str
     settings: dict
+    # About what a turn takes.
+    turn: float
 
     @property
     def seconds(self) -> float:
         """About what it takes."""
-        engines = self.settings["engines"].count(",") + 1
-        return RUN + TURN[self.settings["workload"]] * engines * self.settings["rounds"]
+        return RUN + self.turn * (self.settings["engines"].count(",") + 1) * self.settings["rounds"]
 
 
 @dataclass(frozen=True)
@@ -151,6 +152,6 @@ def _runs(workload: str, wanted: Wanted) -> Iterable[tuple]:
 
 def plans(wanted: Wanted) -> list:
     """All runs, each with a seed of its own that the one seed makes, whatever else is in the set."""
-    return [Plan(title, {**settings, "seed": random.Random(f"{wanted.seed} {title}").randrange(1, 2**32)})
+    return [Plan(title, {**settings, "seed": random.Random(f"{wanted.seed} {title}").randrange(1, 2**32)}, TURN[workload])
             for workload in wanted.workloads
             for title, settings in (_against_itself(wanted) if workload == AA else _runs(workload, wanted))]

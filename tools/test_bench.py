@@ -131,7 +131,7 @@ class Plans(unittest.TestCase):
 
     def test_minutes(self) -> None:
         """What was promised, with room for a slower machine."""
-        for wanted, minutes in ((Wanted(), 10), (Wanted(bench_set.WORKLOADS, full=True), 60)):
+        for wanted, minutes in ((Wanted(), 10), (Wanted(bench_set.WORKLOADS, full=True), 60), (Wanted(("aa",)), 10)):
             self.assertLess(sum(plan.seconds for plan in plans(wanted)), minutes * 60 * 0.6)
 
 
@@ -548,7 +548,7 @@ class Progress(unittest.TestCase):
         clock.start()
         self.addCleanup(clock.stop)
         self.sink = io.StringIO()
-        self.plans = [bench_set.Plan(f"run {number}", {"workload": "batch", "engines": "native", "rounds": 10})
+        self.plans = [bench_set.Plan(f"run {number}", {"workload": "batch", "engines": "native", "rounds": 10}, 0.3)
                       for number in range(4)]
         self.teller = bench_host.Teller(self.plans, self.sink)
 

@@ -316,7 +316,7 @@ def knobs_of_bench() -> None:
 def results_of_bench() -> None:
     """A result that was cut off, a run that failed and one that nothing is known of are no runs."""
     plan = bench.bench_set.Plan
-    plans = [plan("cut", {}), plan("failed", {}), plan("silent", {})]
+    plans = [plan("cut", {}, 1), plan("failed", {}, 1), plan("silent", {}, 1)]
     with _directory() as home:
         run = guest.Run(kernel=None, job="", home=home)     # type: ignore
         (run.results / "bench").mkdir(parents=True)
