@@ -349,10 +349,10 @@ def bad_input() -> None:
     _refused(lambda: suites.check(["uml"], "nothing"), "SUITE=nothing", "allowed")
 
 
-CHECKS = (dropped_option, options_by_version, series, skipped_cases, reasons, half_built_kernel, content_of_the_key,
+CHECKS = (knobs_of_bench, results_of_bench, reports_of_bench,
+          dropped_option, options_by_version, series, skipped_cases, reasons, half_built_kernel, content_of_the_key,
           known_complaint, every_complaint, judgement, verdict_channel, results_channel, mirrored_sources,
-          cost_of_hooks, found_in_sources, remembered_findings, table_of_faults, caught_faults, knobs_of_bench,
-          results_of_bench, reports_of_bench, bad_input)
+          cost_of_hooks, found_in_sources, remembered_findings, table_of_faults, caught_faults, bad_input)
 
 
 def check(name: Callable[[], None]) -> str:
