@@ -89,8 +89,8 @@ def ratio_ticks(low: float, high: float) -> list:
         numbers = range(math.ceil((low - 1) / step), int((high - 1) / step) + 1)
         if len(numbers) <= 9:
             return [round(1 + step * number, 2) for number in numbers if 1 + step * number > 0]
-    wide = math.ceil(math.log2(high / low) / 9)
-    return [2.0 ** power for power in range(-30, 31) if power % wide == 0 and low <= 2.0 ** power <= high]
+    base = 2.0 if high / low < 1000 else 10.0
+    return [base ** power for power in range(-12, 13) if low <= base ** power <= high]
 
 
 def _ratio_axis(axes: Any) -> None:
@@ -269,7 +269,8 @@ def page(document: dict, images: dict) -> str:
 def _save(figure: Any, directory: Path, name: str) -> str:
     """Both files of a plot; its element for the page."""
     kinds = {}
-    for kind, more in (("svg", {"metadata": {"Date": None}}), ("png", {"dpi": 130})):
+    nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+    for kind, more in (("svg", {"metadata": nothing}), ("png", {"dpi": 130})):
         buffer = io.BytesIO()
         figure.savefig(buffer, format=kind, **more)
         kinds[kind] = buffer.getvalue()
