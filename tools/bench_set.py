@@ -152,6 +152,8 @@ def _runs(workload: str, wanted: Wanted) -> Iterable[tuple]:
 
 def plans(wanted: Wanted) -> list:
     """All runs, each with a seed of its own that the one seed makes, whatever else is in the set."""
-    return [Plan(title, {**settings, "seed": random.Random(f"{wanted.seed} {title}").randrange(1, 2**32)}, TURN[workload])
+    def seeded(title: str, settings: dict) -> dict:
+        return {**settings, "seed": random.Random(f"{wanted.seed} {title}").randrange(1, 2**32)}
+    return [Plan(title, seeded(title, settings), TURN[workload])
             for workload in wanted.workloads
             for title, settings in (_against_itself(wanted) if workload == AA else _runs(workload, wanted))]
