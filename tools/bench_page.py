@@ -61,6 +61,7 @@ def _one_ratio(axes: Any, place: float, ratio: tuple, style: dict) -> None:
 
 def _ratio_plot(rows: list, engines: list, title: str) -> Any:
     """A point with its interval for each row, a run and a figure, and each engine."""
+    rows = [(run, what) for run, what in rows if _compared(run, what)]
     compared = {name for run, figure in rows for name, *_ in _compared(run, figure)}
     names = [name for name in engines if name in compared]
     if not names:
@@ -115,12 +116,14 @@ def _legend(figure: Any, axes: Any) -> None:
                   frameon=False)
 
 
-def _nanoseconds(axis: Any) -> None:
-    """Numbers as people write them, on a scale of logarithms."""
+def _nanoseconds(axes: Any) -> None:
+    """Numbers as people write them, as many as there is room for, on a scale of logarithms."""
     from matplotlib import ticker
-    axis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
-    axis.set_minor_locator(ticker.NullLocator())
-    axis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    low, high = axes.get_ylim()
+    axes.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5) if high / low < 200 else (1,)))
+    axes.yaxis.set_minor_locator(ticker.NullLocator())
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    axes.set_ylabel("ns")
 
 
 def _latency_plot(run: dict, stages: Iterable, engines: list) -> Any:
@@ -134,12 +137,11 @@ def _latency_plot(run: dict, stages: Iterable, engines: list) -> Any:
             if all(value is not None for value in values):
                 axes.plot([max(value, 1) for value in values], label=name, **_style(engines, name))
         axes.set_yscale("log")
-        _nanoseconds(axes.yaxis)
         axes.set_xticks(range(len(QUANTILES)), [text for _, text in QUANTILES])
         axes.set_xlabel("percentile")
         axes.set_title(what, fontsize="medium")
         axes.grid(color="#eee")
-    all_axes[0][0].set_ylabel("ns")
+    _nanoseconds(all_axes[0][0])
     figure.suptitle(run["title"], fontsize="large")
     _legend(figure, all_axes[0][0])
     return figure

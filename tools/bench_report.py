@@ -42,6 +42,8 @@ HEADER_TEXTS = ("status", "workload", "kernel", "machine", "hook", "queue", "sco
 ENGINE_NUMBERS = ("engine",)
 ROUND_NUMBERS = ("round", "engine", "position", "queued")
 SPREAD = ("", "_min", "_max", "_mad")
+# Threads, which for native are all kworkers of the machine: a ratio to that says nothing.
+COUNTS = ("workers", "threads")
 # Of engines of cmwq2.
 POLICIES = ("claim", "wake", "rescue")
 
@@ -252,7 +254,7 @@ def compare(header: dict[str, Any], rounds: list[dict[str, Any]]) -> list[dict[s
         return []
     to = names.index("native")
     for engine in (index for index in range(len(names)) if index != to):
-        for figure in header["figures"]:
+        for figure in (name for name in header["figures"] if name not in COUNTS):
             found = bench_stats.paired(values_of(rounds, engine, figure), values_of(rounds, to, figure))
             if found:
                 compared.append({"engine": engine, "to": to, "figure": figure, "ratio": round(found.ratio, 4),

@@ -37,10 +37,16 @@ def rows(document: dict) -> list:
         if "native" not in listed:
             continue
         for figure in bench_report.summary_of(run["header"]):
-            ratios = [bench_report.ratio(run, listed.index(name), figure).rstrip() if name in listed else ""
-                      for name in others]
-            found.append((run["title"], figure, _number(run["engines"][listed.index("native")][figure]), *ratios))
+            cells = [_cell(run, listed.index(name), figure) if name in listed else "" for name in others]
+            found.append((run["title"], figure, _number(run["engines"][listed.index("native")][figure]), *cells))
     return found
+
+
+def _cell(run: dict, engine: int, figure: str) -> str:
+    """A ratio, or the figure itself where no ratio is told."""
+    if figure in bench_report.COUNTS:
+        return _number(run["engines"][engine][figure])
+    return bench_report.ratio(run, engine, figure).rstrip()
 
 
 def summary(document: dict) -> str:
