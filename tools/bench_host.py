@@ -211,7 +211,7 @@ def busy() -> list:
 
 def conditions(config: Optional[str]) -> list:
     """What makes this machine's figures worth less than they could be, in sentences."""
-    found = busy()
+    found = []
     governors = _read("cpu[0-9]*/cpufreq/scaling_governor")
     if governors - {"performance"}:
         found.append(f"the frequency's governor is {', '.join(sorted(governors))}, not performance")
@@ -240,13 +240,14 @@ def _one(plan: Plan, host: Host, tell: Callable[[str], None], config: Optional[s
         host.unload()
 
 
-def run(plans: list, seed: int, host: Host, sink: TextIO = sys.stderr) -> dict:
-    """A set on this machine: its document. What one run lacks keeps no other from being made; an abort ends it all."""
+def run(plans: list, seed: int, host: Host, load: List[str], sink: TextIO = sys.stderr) -> dict:
+    """A set on this machine: its document; @load is what busy() said before anything was done here. What one run lacks
+    keeps no other from being made; an abort ends it all."""
     host.check()
     config, runs, missing, teller = _running_config(), [], [], Teller(plans, sink)
     where = {"vehicle": "host", "accelerator": None, "host": bench_document.host_cpu(), "kernel": os.uname().release,
              "config": bench_document.config_hash(config)}
-    cautions = conditions(config)
+    cautions = load + conditions(config)
     try:
         for number, plan in enumerate(plans):
             teller.begin(number)

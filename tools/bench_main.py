@@ -81,7 +81,8 @@ def _run(options: argparse.Namespace) -> int:
         if signal.getsignal(number) == signal.SIG_DFL:
             signal.signal(number, signal.default_int_handler)
     options.out.unlink(missing_ok=True)
-    document = bench_host.run(bench_set.plans(wanted), wanted.seed, bench_host.Host(options.sysfs, options.modules))
+    document = bench_host.run(bench_set.plans(wanted), wanted.seed, bench_host.Host(options.sysfs, options.modules),
+                              bench_host.busy())
     print(bench_summary.tables(document), flush=True)
     bench_file.write(options.out, json.dumps(document, indent=1) + "\n")
     return 0

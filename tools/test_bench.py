@@ -544,7 +544,7 @@ class Host(Command):
     def test_conditions(self) -> None:
         with mock.patch.object(bench_host, "_read", return_value={"powersave", "1"}), \
                 mock.patch.object(bench_host.os, "getloadavg", return_value=(3.0, 0, 0)):
-            said = "; ".join(bench_host.conditions("CONFIG_KASAN=y\nCONFIG_DEBUG_OBJECTS=n\n"))
+            said = "; ".join(bench_host.busy() + bench_host.conditions("CONFIG_KASAN=y\nCONFIG_DEBUG_OBJECTS=n\n"))
         for text in ("the load of the machine was 3.0", "powersave, not performance", "above their nominal frequency",
                      "built with KASAN"):
             self.assertIn(text, said)

@@ -73,12 +73,12 @@ def _on_event(teller: bench_host.Teller, words: list) -> None:
         teller.tell(" ".join(words[3:]))
 
 
-def _in_guest(name: str) -> dict:
+def _in_guest(name: str, load: list) -> dict:
     target = kernel.provide(kernel.vehicle(name))
     accelerator = accel.accelerator(target)
     wanted = _wanted(TCG_SLOWER if accelerator.startswith("tcg") else 1)
     files = [path for path in modules.build(target) if path.name in ("cmwq2.ko", "cmwq2_bench.ko")]
-    plans, conditions = _plans(wanted), bench_host.busy()
+    plans = _plans(wanted)
     teller = bench_host.Teller(plans, sys.stdout)
     settings = ";".join(" ".join(f"{key}={value}" for key, value in plan.settings.items()) for plan in plans)
     run = guest.run_job(target, "benchset", f"bench-{name}", files, {"BENCH_RUNS": settings}, limit=LIMIT,
@@ -89,7 +89,7 @@ def _in_guest(name: str) -> dict:
     where = {"vehicle": name, "accelerator": accelerator, "host": bench_document.host_cpu(), "kernel": target.release,
              "config": bench_document.config_hash(bench_document.config_text(target.build / ".config"))}
     runs, missing = results(run, plans, where)
-    return bench_document.document(where, wanted.seed, runs, missing, conditions)
+    return bench_document.document(where, wanted.seed, runs, missing, load)
 
 
 def run_or_reason(run: guest.Run, number: int, title: str, where: dict) -> tuple:
@@ -116,7 +116,7 @@ def results(run: guest.Run, plans: list, where: dict) -> tuple:
     return runs, missing
 
 
-def _on_host() -> dict:
+def _on_host(_name: str, load: list) -> dict:
     """Modules for the running kernel, loaded for the time of the runs."""
     wanted = _wanted(1)
     if os.geteuid() != 0:
@@ -124,7 +124,7 @@ def _on_host() -> dict:
     modules.build_in_place(Path(os.environ.get("KDIR") or f"/lib/modules/{os.uname().release}/build"),
                            os.environ.get("CC") or "gcc", "")
     try:
-        return bench_host.run(_plans(wanted), wanted.seed, bench_host.Host(bench_host.SYSFS, ROOT), sys.stdout)
+        return bench_host.run(_plans(wanted), wanted.seed, bench_host.Host(bench_host.SYSFS, ROOT), load, sys.stdout)
     except bench_document.SetError as error:
         raise Problem(str(error)) from None
 
@@ -152,14 +152,15 @@ def _tool(*words: object) -> list:
 
 def bench(name: str) -> int:
     """The set on vehicle @name; the exit status."""
-    start = time.monotonic()
+    # Kernels and modules are going to keep the machine busy themselves.
+    start, load = time.monotonic(), bench_host.busy()
     # What is wrong with the knobs is said before an hour is spent on kernels.
     vehicle = _vehicle_name(name)
     aa = bench_set.AA in _wanted(1).workloads
     need_space(OUT, 0.1)
     home = fresh_home(OUT / "bench", vehicle)
     report = home / "report.json"
-    document = _on_host() if name == HOST else _in_guest(name)
+    document = (_on_host if name == HOST else _in_guest)(name, load)
     say("")
     say(bench_summary.tables(document))
     bench_file.write(report, json.dumps(document, indent=1) + "\n")
