@@ -5,8 +5,8 @@
 Documentation/bench.rst describes the text. The JSON document has these keys:
 
   schema     "cmwq2-bench-report", and schema_version, an integer that grows when a key changes its meaning
-  vehicle    where the guest ran, accelerator what executed it, config a hash of the kernel's configuration: as the
-             caller said, or null
+  vehicle    where the guest ran; accelerator, what executed it; config, a hash of the kernel's configuration: as
+             the caller said, or null
   header     the run: workload, kernel, cpus, queue, scope, rounds, seed, hook, clock; settings, the names of the
              numbers that count, each of which has a key of its own; and figures, the names of what the workload measures
   engines    a list in the order of the run's list of engines; each has index, name, and for each figure the median
