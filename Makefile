@@ -36,8 +36,8 @@ $(VERBS):
 ##                                seconds; WRITE=1 writes that into Documentation/api.rst and include/cmwq2/shim.h
 ## make bench [VM=uml|x86|host] [WORKLOAD=list|all|aa] [PROFILES=list] [ROUNDS=n] [SEED=n] [FULL=1]
 ##                                the benchmarks in one boot: out/bench/VM/report.json, tables, plots and report.html;
-##                                10 minutes, with FULL=1 under 60; aa is native against native 100 times;
-##                                tools/bench summary|compare|agree takes reports, run is without the harness
+##                                10 minutes, with FULL=1 under 60; tools/bench compare A.json B.json puts two
+##                                reports side by side; aa is native against native 100 times
 ## make cost [ROUNDS=n]           instructions an idle cmwq2 adds to a switch between other tasks, by hook; 1 minute
 ## make soak [ITEMS=n] [ROUNDS=n] [SCHEDULES=n] [SWITCHINGS=n] [PRESSURE=s] [CYCLES=n] [FREEZES=n] [VM=v] [SUITE=glob]
 ##                                1000000 items through every kind of queue (cmwq2_stress), 200 rounds of insmod, run,

@@ -21,6 +21,10 @@ why_not() { # why_not NUMBER: nobody could do this run, and this is why
 	{ cat /tmp/says; dmesg | sed -nE 's/.*cmwq2(_bench)?: //p'; } | save "bench/$1.failed"
 }
 
+has_hook() { # has_hook NAME: a kernel without it is no reason to complain
+	[ "$1" = auto ] || { insmod /modules/cmwq2.ko hook="$1" && rmmod cmwq2; }
+}
+
 one_run() { # one_run NUMBER SETTING...
 	local number=$1 hook=auto watcher settings= pair
 	shift
@@ -31,12 +35,11 @@ one_run() { # one_run NUMBER SETTING...
 		esac
 	done
 	dmesg -c > /dev/null
-	if ! try_load cmwq2 hook="$hook"; then
-		echo "${LOAD_SAID##*: }" > /tmp/says
+	if ! has_hook "$hook" 2> /tmp/says; then
 		why_not "$number"
 		return
 	fi
-	load cmwq2_bench || return
+	load cmwq2 hook="$hook" && load cmwq2_bench || return
 	event start "bench run $number"
 	tell_progress "$number" &
 	watcher=$!

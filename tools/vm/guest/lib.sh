@@ -43,17 +43,15 @@ report() {
 
 # --- modules
 
-try_load() { # try_load NAME [PARAM=VALUE...]: insmod; if it fails LOAD_SAID is why
-	local name=$1
+load() { # load NAME [PARAM=VALUE...]: insmod, or complain with the kernel's reason
+	local name=$1 said
 	shift
 	[ -e /run/harness/loaded ] || { echo "harness: first module" > /dev/kmsg; : > /run/harness/loaded; }
-	LOAD_SAID=$(insmod "/modules/$name.ko" "$@" 2>&1) || return 1
-	note_symbols
-}
-
-load() { # load NAME [PARAM=VALUE...]: insmod, or complain with the kernel's reason
-	try_load "$@" && return 0
-	complain "insmod $* failed: ${LOAD_SAID##*: }"
+	if said=$(insmod "/modules/$name.ko" "$@" 2>&1); then
+		note_symbols
+		return 0
+	fi
+	complain "insmod $name${*:+ $*} failed: ${said##*: }"
 	return 1
 }
 
