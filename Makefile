@@ -26,7 +26,7 @@ $(VERBS):
 ## make check [VM=v] [SUITE=glob] every suite on uml, x86 and debug; 50 minutes the first time, then 25
 ## make check KERNEL=6.1|6.12|7.2 every suite that applies, on x86 with a kernel of that series; 15 minutes the first
 ##                                time, then 5; what does not apply is listed with the reason
-## make check-harness             every way to fail, fed to the harness; 3 minutes
+## make check-harness             every way to fail, fed to the harness; 4 minutes
 ## make check-faults [FAULT=glob] the engine with each fault of src/faults.c in turn, which a test must notice; 10
 ##                                minutes; make modules FAULTS=1 builds such an engine, insmod it with fault=name
 ## make check-compat              the modules built for and loaded into Debian's own 6.1, 6.12 and 7.2 kernels;

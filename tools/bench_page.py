@@ -3,19 +3,28 @@
 
 import html
 import io
+import math
 from pathlib import Path
-from typing import Any
+from typing import Any, Iterable
 
+import bench_document
+import bench_file
 import bench_report
-import bench_set
 import bench_stats
+import bench_summary
 
 STYLE = """body { font: 15px/1.5 sans-serif; max-width: 75em; margin: 2em auto; padding: 0 1em; color: #222 }
-table { border-collapse: collapse; margin: 1em 0; font-size: 13px } td, th { padding: 2px 9px; text-align: right }
+table { border-collapse: collapse; font-size: 13px } td, th { padding: 2px 9px; text-align: right; white-space: nowrap }
 th { border-bottom: 1px solid #888 } td:first-child, th:first-child { text-align: left }
-.difference { font-weight: bold } .none { color: #888 } svg { max-width: 100%; height: auto }
-.caution { background: #fff3cd; padding: .5em 1em }"""
-QUANTILES = (("p50_ns", "50"), ("p90_ns", "90"), ("p95_ns", "95"), ("p99_ns", "99"), ("max_ns", "100"))
+tr:nth-child(odd) td { background: #f6f6f6 } .wide { overflow-x: auto; margin: 1em 0 }
+.difference { font-weight: bold } .none { color: #666 } figure { margin: 1.5em 0; overflow-x: auto }
+svg { max-width: 100%; min-width: 40em; height: auto }
+figcaption, small { color: #666; font-size: 13px } nav a { margin-right: 1em; white-space: nowrap }
+.caution { background: #fff3cd; padding: .5em 1em; margin: .5em 0 }"""
+# Without the largest, which tells more of the machine below than of an engine.
+QUANTILES = (("p50_ns", "50"), ("p90_ns", "90"), ("p95_ns", "95"), ("p99_ns", "99"))
+# A shape for each engine: what only differs in colour is the same to some.
+MARKS = "osD^vPX*"
 
 
 def _plt() -> Any:
@@ -27,103 +36,177 @@ def _plt() -> Any:
     return matplotlib.pyplot
 
 
+def _style(names: list, name: str) -> dict:
+    """How an engine looks, the same in all plots of a page."""
+    number = names.index(name)
+    return {"color": f"C{number}", "marker": MARKS[number % len(MARKS)], "markersize": 4}
+
+
+def _engines(document: dict) -> list:
+    return list(dict.fromkeys(name for run in document["runs"] for name in run["header"]["engines"]))
+
+
 def _compared(run: dict, figure: str) -> list:
     """(engine's name, ratio, low, high) for each that is compared with native."""
     return [(run["header"]["engines"][each["engine"]], each["ratio"], each["low"], each["high"])
             for each in run["compared"] if each["figure"] == figure]
 
 
-def _ratio_plot(runs: list, figure_of: Any, title: str) -> Any:
-    """A point with its interval for each run and engine."""
-    plt = _plt()
-    names = list(dict.fromkeys(name for run in runs for name, *_ in _compared(run, figure_of(run))))
+def _one_ratio(axes: Any, place: float, ratio: tuple, style: dict) -> None:
+    middle, low, high = ratio
+    axes.plot([middle], [place], linestyle="none", **style)
+    if low is not None:
+        axes.plot([low, high], [place, place], "-", color=style["color"], linewidth=1.5)
+
+
+def _ratio_plot(rows: list, engines: list, title: str) -> Any:
+    """A point with its interval for each row, a run and a figure, and each engine."""
+    rows = [(run, what) for run, what in rows if _compared(run, what)]
+    compared = {name for run, figure in rows for name, *_ in _compared(run, figure)}
+    names = [name for name in engines if name in compared]
     if not names:
         return None
-    height = 1.2 + 0.22 * len(runs) * (len(names) + 1)
-    figure, axes = plt.subplots(figsize=(9, height))
-    for number, name in enumerate(names):
-        for row, run in enumerate(runs):
-            place = row + (number + 1) / (len(names) + 1) - 0.5
-            for _, ratio, low, high in (each for each in _compared(run, figure_of(run)) if each[0] == name):
-                axes.plot([ratio], [place], "o", color=f"C{number}", markersize=4)
-                if low is not None:
-                    axes.plot([low, high], [place, place], "-", color=f"C{number}")
-        axes.plot([], [], "o-", color=f"C{number}", label=name, markersize=4)
+    figure, axes = _plt().subplots(figsize=(9, 1.2 + 0.2 * len(rows) * (len(names) + 0.5)), layout="constrained")
+    for row, (run, what) in enumerate(rows):
+        for name, *ratio in _compared(run, what):
+            _one_ratio(axes, row + (names.index(name) + 1) / (len(names) + 1) - 0.5, ratio, _style(engines, name))
+    for row in range(1, len(rows)):
+        axes.axhline(row - 0.5, color="#ddd", linewidth=0.6)
+    for name in names:
+        axes.plot([], [], "-", label=name, **_style(engines, name))
     axes.axvline(1, color="#888", linewidth=0.8)
-    axes.set_yticks(range(len(runs)), [f"{run['title']}: {figure_of(run)}" for run in runs])
-    axes.set_ylim(len(runs) - 0.5, -0.5)
-    axes.set_xlabel("ratio to native, median over the rounds, with its interval of 95 %")
-    axes.set_title(title)
-    axes.legend(fontsize="small", loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
+    _ratio_axis(axes)
+    axes.set_yticks(range(len(rows)), [f"{run['title']}: {what}" for run, what in rows])
+    axes.set_ylim(len(rows) - 0.5, -0.5)
+    axes.set_xlabel("ratio to native: median over the rounds, with its interval of 95 %")
+    figure.suptitle(title, fontsize="large")
+    _legend(figure, axes)
     return figure
+
+
+def ratio_ticks(low: float, high: float) -> list:
+    """Round numbers between @low and @high, 1 among them, few enough to be read."""
+    for step in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5):
+        numbers = range(math.ceil((low - 1) / step), int((high - 1) / step) + 1)
+        if len(numbers) <= 9:
+            return [round(1 + step * number, 2) for number in numbers if 1 + step * number > 0]
+    base = 2.0 if high / low < 1000 else 10.0
+    return [base ** power for power in range(-12, 13) if low <= base ** power <= high]
+
+
+def _ratio_axis(axes: Any) -> None:
+    """Twice and half are as far from 1."""
+    axes.set_xscale("log", base=2)
+    low, high = axes.get_xlim()
+    low, high = min(low, 0.95), max(high, 1.05)
+    axes.set_xlim(low, high)
+    ticks = ratio_ticks(low, high)
+    axes.set_xticks(ticks, [f"{each:.4g}" for each in ticks])
+    axes.set_xticks([], minor=True)
 
 
 def _median(run: dict, engine: int, figure: str) -> Any:
     return run["engines"][engine].get(figure)
 
 
-def _latency_plot(run: dict, stage: str, what: str) -> Any:
-    plt = _plt()
-    figure, axes = plt.subplots(figsize=(7, 3.6))
-    for index, name in enumerate(run["header"]["engines"]):
-        values = [_median(run, index, stage + key) for key, _ in QUANTILES]
-        if all(value is not None for value in values):
-            axes.plot(range(len(QUANTILES)), [max(value, 1) for value in values], "o-", label=name, markersize=4)
-    axes.set_yscale("log")
-    axes.set_xticks(range(len(QUANTILES)), [text for _, text in QUANTILES])
-    axes.set_xlabel("percentile")
+def _legend(figure: Any, axes: Any) -> None:
+    """Below, where nothing is behind it."""
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(handles, labels, fontsize="small", loc="outside lower center", ncols=min(len(labels), 4),
+                  frameon=False)
+
+
+def _nanoseconds(axes: Any) -> None:
+    """Numbers as people write them, as many as there is room for, on a scale of logarithms."""
+    from matplotlib import ticker
+    low, high = axes.get_ylim()
+    axes.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5) if high / low < 200 else (1,)))
+    axes.yaxis.set_minor_locator(ticker.NullLocator())
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     axes.set_ylabel("ns")
-    axes.set_title(f"{run['title']}: {what}")
-    axes.legend(fontsize="small", frameon=False)
+
+
+def _latency_plot(run: dict, stages: Iterable, engines: list) -> Any:
+    """Percentiles of one or more times of a run side by side; @stages has how their figures begin, and titles."""
+    stages = list(stages)
+    figure, all_axes = _plt().subplots(1, len(stages), figsize=(3 + 3 * len(stages), 3.6), layout="constrained",
+                                       sharey=True, squeeze=False)
+    for axes, (stage, what) in zip(all_axes[0], stages):
+        for index, name in enumerate(run["header"]["engines"]):
+            values = [_median(run, index, stage + key) for key, _ in QUANTILES]
+            if all(value is not None for value in values):
+                axes.plot([max(value, 1) for value in values], label=name, **_style(engines, name))
+        axes.set_yscale("log")
+        axes.set_xticks(range(len(QUANTILES)), [text for _, text in QUANTILES])
+        axes.set_xlabel("percentile")
+        axes.set_title(what, fontsize="medium")
+        axes.grid(color="#eee")
+    _nanoseconds(all_axes[0][0])
+    figure.suptitle(run["title"], fontsize="large")
+    _legend(figure, all_axes[0][0])
     return figure
 
 
-def _throughput_plot(runs: list, queue: str) -> Any:
-    plt = _plt()
-    figure, axes = plt.subplots(figsize=(7, 3.6))
-    names = list(dict.fromkeys(name for run in runs for name in run["header"]["engines"]))
-    for name in names:
-        points = []
-        for run in runs:
-            if name in run["header"]["engines"]:
-                record = run["engines"][run["header"]["engines"].index(name)]
-                points.append((run["header"]["in_flight"], record["rate"], record["rate_min"], record["rate_max"]))
-        points.sort()
-        line = axes.plot([each[0] for each in points], [each[1] for each in points], "o-", label=name, markersize=4)
-        axes.fill_between([each[0] for each in points], [each[2] for each in points], [each[3] for each in points],
-                          color=line[0].get_color(), alpha=0.12, linewidth=0)
+def _throughput_plot(runs: list, queue: str, engines: list) -> Any:
+    figure, axes = _plt().subplots(figsize=(7, 4), layout="constrained")
+    for name in (name for name in engines if any(name in run["header"]["engines"] for run in runs)):
+        records = [(run["header"]["in_flight"], run["engines"][run["header"]["engines"].index(name)])
+                   for run in runs if name in run["header"]["engines"]]
+        records.sort(key=lambda each: each[0])
+        sizes, style = [size for size, _ in records], _style(engines, name)
+        axes.plot(sizes, [record["rate"] for _, record in records], label=name, **style)
+        axes.fill_between(sizes, [record["rate_min"] for _, record in records],
+                          [record["rate_max"] for _, record in records], color=style["color"], alpha=0.12, linewidth=0)
     axes.set_xscale("log", base=2)
+    axes.set_xticks([run["header"]["in_flight"] for run in runs], [run["header"]["in_flight"] for run in runs])
     axes.set_ylim(bottom=0)
-    axes.set_xlabel("items in flight per producer")
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    axes.set_xlabel("k, items in flight per producer")
     axes.set_ylabel("items/s")
-    axes.set_title(f"batch, {queue}: throughput; shaded from the slowest round to the fastest")
-    axes.legend(fontsize="small", frameon=False)
+    axes.set_title(f"batch, {queue}: throughput over k; shaded from the slowest round to the fastest",
+                   fontsize="medium")
+    axes.grid(color="#eee")
+    _legend(figure, axes)
     return figure
+
+
+def _ratio_plots(runs: list, engines: list) -> Iterable:
+    def rows(*workloads: str) -> list:
+        return [run for run in runs if run["header"]["workload"] in workloads]
+    scopes, loads = rows("roundtrip"), rows("batch", "fanout")
+    rest = [run for run in runs if run not in scopes and run not in loads]
+    yield "scope-rate", _ratio_plot([(run, "rate") for run in scopes], engines,
+                                    "Round trips per second, by scope (right is better)")
+    yield "scope-p95", _ratio_plot([(run, "p95_ns") for run in scopes], engines,
+                                   "The enqueue call's 95th percentile, by scope (left is better)")
+    yield "throughput", _ratio_plot([(run, "rate") for run in loads], engines,
+                                    "Items per second with several in flight (right is better)")
+    yield "times", _ratio_plot([(run, figure) for run in rest for figure in bench_report.summary_of(run["header"])],
+                               engines, "Times and what is taken (left is better)")
+
+
+def _other_plots(runs: list, engines: list) -> Iterable:
+    batches = [run for run in runs if run["header"]["workload"] == "batch"]
+    for queue in dict.fromkeys(run["header"]["queue"] for run in batches):
+        some = [run for run in batches if run["header"]["queue"] == queue]
+        if len(some) > 1:
+            yield f"batch-{queue}", _throughput_plot(some, queue, engines)
+    for run in runs:
+        figures = run["header"]["figures"]
+        stages = [(stage, what) for stage, what in (("", "the enqueue call"), ("start_", "queue to start"),
+                                                    ("done_", "queue to done")) if f"{stage}p99_ns" in figures]
+        if run["header"]["workload"] == "block":
+            stages = [("", "from the block to the next start")]
+        if stages:
+            yield f"latency-{run['title']}", _latency_plot(run, stages, engines)
 
 
 def plots(document: dict) -> list:
     """(name, figure) for all that there is something to plot of."""
     # An engine against itself has nothing to plot.
-    runs = [run for run in document["runs"] if len(set(run["header"]["engines"])) > 1]
-    by_load = lambda *names: [run for run in runs if run["header"]["workload"] in names]      # noqa: E731
-    found = []
-    loads = by_load("roundtrip", "batch", "fanout")
-    if loads:
-        found.append(("throughput-ratio", _ratio_plot(loads, lambda run: "rate", "Throughput (right is better)")))
-    others = [run for run in runs if run["header"]["workload"] in bench_set.HEADLINE]
-    if others:
-        found.append(("time-ratio", _ratio_plot(others, lambda run: bench_set.HEADLINE[run["header"]["workload"]],
-                                                "Times (left is better)")))
-    for queue in dict.fromkeys(run["header"]["queue"] for run in by_load("batch")):
-        batch = [run for run in by_load("batch") if run["header"]["queue"] == queue]
-        if len(batch) > 1:
-            found.append((f"batch-{queue}", _throughput_plot(batch, queue)))
-    for run in by_load("roundtrip", "fanout", "delayed"):
-        found.append((f"call-{run['title']}", _latency_plot(run, "", "the enqueue call")))
-        found.append((f"start-{run['title']}", _latency_plot(run, "start_", "from queueing to the start")))
-    for run in by_load("block"):
-        found.append((f"{run['title']}", _latency_plot(run, "", "from the block to the next start")))
-    return [(name.replace(" ", "-").replace("=", "-"), figure) for name, figure in found if figure]
+    runs, engines = [run for run in document["runs"] if len(set(run["header"]["engines"])) > 1], _engines(document)
+    found = [*_ratio_plots(runs, engines), *_other_plots(runs, engines)]
+    return [(_anchor(name), figure) for name, figure in found if figure]
 
 
 def _table(run: dict) -> str:
@@ -145,45 +228,67 @@ def _table(run: dict) -> str:
     return "\n".join(lines) + "</table>"
 
 
-def _where(document: dict) -> str:
-    accelerator = f" ({document['accelerator']})" if document["accelerator"] else ""
-    return (f"{document['vehicle']}{accelerator} on {document['host']}, kernel {document['kernel']}, "
-            f"configuration {document['config'] or 'unknown'}, {document['cpus']} CPUs, seed {document['seed']}")
+def _anchor(text: str) -> str:
+    """@text as a part of an address or a file's name."""
+    return "".join(letter if letter.isalnum() else "-" for letter in text)
+
+
+def _run_anchor(run: dict) -> str:
+    return f"run-{_anchor(run['title'])}"
+
+
+def _plot_part(name: str, image: str) -> str:
+    links = " ".join(f'<a href="plots/{name}.{kind}">{kind.upper()}</a>' for kind in ("png", "svg"))
+    return f'<figure id="{name}">{image}<figcaption>{links}</figcaption></figure>'
+
+
+def _run_part(run: dict) -> str:
+    header = run["header"]
+    policies = [f"{record['name']}: {bench_report.policies_of(record)}" for record in run["engines"]
+                if bench_report.policies_of(record)]
+    what = f"{bench_report.heading(run)[1]}; {header['rounds']} rounds, seed {header['seed']}"
+    return (f"<h2 id=\"{_run_anchor(run)}\">{html.escape(run['title'])}</h2><p>{html.escape(what)}<br>"
+            f"<small>{html.escape('; '.join(policies))}</small></p><div class=\"wide\">{_table(run)}</div>")
 
 
 def page(document: dict, images: dict) -> str:
     """The whole page; @images are the plots as SVG, by name."""
     runs = document["runs"]
-    parts = [f"<!doctype html><meta charset=utf-8><title>cmwq2 bench</title><style>{STYLE}</style>",
-             f"<h1>cmwq2 bench</h1><p>{html.escape(_where(document))}</p>"]
-    caution = bench_report.heading(runs[0])[2:] if runs else []
-    parts += [f'<p class="caution">{html.escape(text)}</p>' for text in caution]
+    parts = ["<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" "
+             f"content=\"width=device-width\"><title>cmwq2 bench: {html.escape(document['vehicle'])}</title>"
+             f"<style>{STYLE}</style>",
+             f"<h1>cmwq2 bench</h1><p>{html.escape(bench_document.where_text(document))}</p>"]
+    parts += [f'<p class="caution">{html.escape(text)}</p>' for text in
+              (*bench_summary.cautions(document), *bench_summary.not_run(document))]
     parts.append("<p>Ratios are to the kernel's own workqueue, taken in each round, with an interval of 95 % of their "
                  "median. Bold and with a star is a difference: the interval excludes 1. Else: no difference seen.</p>")
-    for name, image in images.items():
-        parts.append(f"<figure id={html.escape(name)}>{image}<figcaption><a href=\"plots/{html.escape(name)}.png\">PNG"
-                     f"</a> <a href=\"plots/{html.escape(name)}.svg\">SVG</a></figcaption></figure>")
-    for run in runs:
-        lines = bench_report.heading(run)
-        parts.append(f"<h2>{html.escape(run['title'])}</h2><p>{html.escape(lines[1])}; {run['header']['rounds']} rounds, "
-                     f"seed {run['header']['seed']}</p>{_table(run)}")
-    for each in document["missing"]:
-        parts.append(f"<p>{html.escape(each['title'])}: not run: {html.escape(each['reason'])}</p>")
-    return "\n".join(parts) + "\n"
+    links = [f'<a href="#{_run_anchor(run)}">{html.escape(run["title"])}</a>' for run in runs]
+    parts.append(f"<nav>{' '.join(links)}</nav>")
+    parts += [_plot_part(name, image) for name, image in images.items()]
+    return "\n".join([*parts, *map(_run_part, runs)]) + "\n"
+
+
+def _save(figure: Any, directory: Path, name: str) -> str:
+    """Both files of a plot; its element for the page."""
+    kinds = {}
+    nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+    for kind, more in (("svg", {"metadata": nothing}), ("png", {"dpi": 130})):
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format=kind, **more)
+        kinds[kind] = buffer.getvalue()
+        bench_file.write(directory / f"{name}.{kind}", kinds[kind])
+    # In a page it is an element like any other, without the head of a file of its own.
+    return kinds["svg"][kinds["svg"].index(b"<svg"):].decode()
 
 
 def write(document: dict, directory: Path) -> Path:
     """report.html and plots/ in @directory; the path of the page, which is written last."""
-    plt = _plt()
+    plt, path = _plt(), directory / "report.html"
+    # A page of another report is not to stand beside these plots if the disk gets full.
+    path.unlink(missing_ok=True)
     images = {}
-    (directory / "plots").mkdir(parents=True, exist_ok=True)
     for name, figure in plots(document):
-        buffer = io.StringIO()
-        figure.savefig(buffer, format="svg", bbox_inches="tight", metadata={"Date": None})
-        # In a page it is an element like any other, without the head of a file of its own.
-        images[name] = buffer.getvalue()[buffer.getvalue().index("<svg"):]
-        bench_set.write(directory / "plots" / f"{name}.svg", buffer.getvalue())
-        figure.savefig(directory / "plots" / f"{name}.png", dpi=130, bbox_inches="tight")
+        images[name] = _save(figure, directory / "plots", name)
         plt.close(figure)
-    bench_set.write(directory / "report.html", page(document, images))
-    return directory / "report.html"
+    bench_file.write(path, page(document, images))
+    return path

@@ -5,7 +5,8 @@
 Documentation/bench.rst describes the text. The JSON document has these keys:
 
   schema     "cmwq2-bench-report", and schema_version, an integer that grows when a key changes its meaning
-  vehicle    where the guest ran, accelerator what executed it: as the caller said, or null
+  vehicle    where the guest ran; accelerator, what executed it; config, a hash of the kernel's configuration: as
+             the caller said, or null
   header     the run: workload, kernel, cpus, queue, scope, rounds, seed, hook, clock; settings, the names of the
              numbers that count, each of which has a key of its own; and figures, the names of what the workload measures
   engines    a list in the order of the run's list of engines; each has index, name, and for each figure the median
@@ -27,6 +28,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional, Sequence
 
+import bench_file
 import bench_stats
 
 FORMAT_VERSION = 3
@@ -40,6 +42,10 @@ HEADER_TEXTS = ("status", "workload", "kernel", "machine", "hook", "queue", "sco
 ENGINE_NUMBERS = ("engine",)
 ROUND_NUMBERS = ("round", "engine", "position", "queued")
 SPREAD = ("", "_min", "_max", "_mad")
+# Threads, which for native are all kworkers of the machine: a ratio to that says nothing.
+COUNTS = ("workers", "threads")
+# Of engines of cmwq2.
+POLICIES = ("claim", "wake", "rescue")
 
 
 @dataclass(frozen=True)
@@ -49,33 +55,41 @@ class Workload:
     says: str
     # Of the figures, those that the table has room for, under the names it gives them.
     columns: dict[str, str]
+    # Those that a line of a whole set's summary is spent on, and a place in its plot.
+    summary: tuple[str, ...] = ()
 
 
 LOAD_SAYS = "{producers} producers, {items} items each, {in_flight} in flight, {burn_ns} ns of work"
 LOAD_COLUMNS = {"rate": "items/s", "p50_ns": "call p50 ns", "p95_ns": "p95", "start_p50_ns": "start p50 ns",
                 "start_p99_ns": "p99", "done_p50_ns": "done p50 ns", "cpu_ns": "CPU ns"}
 FLUSH_COLUMNS = {"call_ns": "call ns", "bare_ns": "bare", "tail_ns": "tail", "empty_ns": "empty"}
+FLUSH_SUMMARY = ("call_ns", "tail_ns", "empty_ns")
 WORKLOADS = {
     "roundtrip": Workload("{producers} producers, {items} items each, one in flight",
-                          {"rate": "items/s", "p50_ns": "p50 ns", "p90_ns": "p90", "p95_ns": "p95", "p99_ns": "p99"}),
-    "batch": Workload(LOAD_SAYS, LOAD_COLUMNS),
-    "fanout": Workload(LOAD_SAYS, LOAD_COLUMNS),
-    "delayed": Workload(LOAD_SAYS + ", delay {delay_ms} ms", LOAD_COLUMNS),
+                          {"rate": "items/s", "p50_ns": "p50 ns", "p90_ns": "p90", "p95_ns": "p95", "p99_ns": "p99"},
+                          ("rate", "p50_ns", "p95_ns", "start_p50_ns")),
+    "batch": Workload(LOAD_SAYS, LOAD_COLUMNS, ("rate", "p50_ns", "start_p50_ns")),
+    "fanout": Workload(LOAD_SAYS, LOAD_COLUMNS, ("rate", "p50_ns", "start_p50_ns")),
+    "delayed": Workload(LOAD_SAYS + ", delay {delay_ms} ms", LOAD_COLUMNS, ("start_p50_ns", "start_p99_ns")),
     "create": Workload("{queues} queues, each figure that of one",
                        {"create_ns": "create ns", "use_ns": "use ns", "destroy_ns": "destroy ns", "gone_ns": "gone ns",
-                        "memory_bytes": "bytes", "percpu_bytes": "percpu"}),
-    "flush": Workload("{in_flight} in flight, {calls} calls a round", FLUSH_COLUMNS),
-    "drain": Workload("{in_flight} in flight, {calls} calls a round", FLUSH_COLUMNS),
+                        "memory_bytes": "bytes", "percpu_bytes": "percpu"},
+                       ("create_ns", "use_ns", "destroy_ns", "memory_bytes")),
+    "flush": Workload("{in_flight} in flight, {calls} calls a round", FLUSH_COLUMNS, FLUSH_SUMMARY),
+    "drain": Workload("{in_flight} in flight, {calls} calls a round", FLUSH_COLUMNS, FLUSH_SUMMARY),
     "cancel": Workload("{in_flight} in flight, {calls} calls a round",
                        {"idle_ns": "idle ns", "pending_ns": "pending", "inactive_ns": "inactive",
-                        "running_ns": "running", "delayed_ns": "delayed"}),
+                        "running_ns": "running", "delayed_ns": "delayed"},
+                       ("idle_ns", "pending_ns", "inactive_ns", "running_ns", "delayed_ns")),
     "block": Workload("chains of {in_flight} items, {calls} a round",
-                      {"p50_ns": "block to start p50 ns", "p95_ns": "p95", "p99_ns": "p99", "workers": "workers"}),
+                      {"p50_ns": "block to start p50 ns", "p95_ns": "p95", "p99_ns": "p99", "workers": "workers"},
+                      ("p50_ns", "p99_ns")),
     "perfwq": Workload("wl{load}, long burn {long_burn}, beside a job of {job_ms} ms",
                        {"job_ns": "job ns", "alone_ns": "alone", "job_ppm_of_alone": "job/alone ppm",
-                        "items_run": "items run", "threads": "threads"}),
+                        "items_run": "items run", "threads": "threads"},
+                       ("job_ns", "threads")),
     "rescue": Workload("{items} items of the queue behind {foreign} foreign ones",
-                       {"item_ns": "ns/item", "rescue_ns": "all ns", "maydays": "maydays"}),
+                       {"item_ns": "ns/item", "rescue_ns": "all ns", "maydays": "maydays"}, ("item_ns",)),
 }
 
 # Where time is not that of a machine people run things on.
@@ -83,6 +97,18 @@ NOT_PERFORMANCE = {
     "uml": "User-Mode Linux",
     "tcg": "QEMU's emulator",
 }
+
+
+def policies_of(record: dict[str, Any]) -> str:
+    """What an engine of cmwq2 did its turns under; nothing for the others."""
+    return ", ".join(f"{key} {record[key]}" for key in POLICIES if key in record)
+
+
+def summary_of(header: dict[str, Any]) -> tuple[str, ...]:
+    """The figures of a run that are shown first; of a workload that is not known, the first there is."""
+    known = WORKLOADS.get(header["workload"])
+    wanted = known.summary if known else ()
+    return tuple(figure for figure in wanted if figure in header["figures"]) or tuple(header["figures"][:1])
 
 
 class ResultError(Exception):
@@ -143,12 +169,11 @@ def whole_lines(text: str) -> list[str]:
     return lines[:-2]
 
 
-def parse(text: str, vehicle: Optional[str] = None, accelerator: Optional[str] = None) -> dict[str, Any]:
-    """The document for a result's text. Raises ResultError for anything but the result of a run that succeeded."""
+def _records(text: str) -> tuple[dict[str, str], list[dict[str, Any]], list[dict[str, Any]]]:
+    """The header as it stands there, and the lines of the engines and of the rounds."""
     raw: dict[str, str] = {}
     engines: list[dict[str, Any]] = []
     rounds: list[dict[str, Any]] = []
-
     for number, line in enumerate(whole_lines(text), 1):
         fields = fields_of(line, number)
         first = next(iter(fields))
@@ -162,9 +187,12 @@ def parse(text: str, vehicle: Optional[str] = None, accelerator: Optional[str] =
             figure_in(fields, key, f"line {number}")
         record = {key: value_of(value) for key, value in fields.items()}
         (engines if first == "engine" else rounds).append(record)
-
     if raw.get("status") != "ok":
         raise ResultError(f"the run failed: {raw.get('reason', 'no reason given')}")
+    return raw, engines, rounds
+
+
+def _header(raw: dict[str, str]) -> dict[str, Any]:
     header: dict[str, Any] = {key: value_of(value) for key, value in raw.items()}
     header.update({key: number_in(raw, key, "the header") for key in HEADER_NUMBERS})
     for key in HEADER_TEXTS:
@@ -174,9 +202,15 @@ def parse(text: str, vehicle: Optional[str] = None, accelerator: Optional[str] =
     header["version"] = header.pop("cmwq2_bench")
     for key in ("settings", "engines", "figures"):
         header[key] = raw[key].split(",")
-    known = WORKLOADS.get(header["workload"])
     for key in header["settings"]:
         header[key] = number_in(raw, key, "the header")
+    _check_workload(header)
+    return header
+
+
+def _check_workload(header: dict[str, Any]) -> None:
+    """Of a workload that is known here, what a table of it needs must be there."""
+    known = WORKLOADS.get(header["workload"])
     for key in re.findall(r"{(\w+)}", known.says) if known else ():
         if key not in header["settings"]:
             raise ResultError(f"the workload {header['workload']} has no setting {key}")
@@ -184,6 +218,12 @@ def parse(text: str, vehicle: Optional[str] = None, accelerator: Optional[str] =
         if key not in header["figures"]:
             raise ResultError(f"the workload {header['workload']} has no figure {key}")
 
+
+def parse(text: str, vehicle: Optional[str] = None, accelerator: Optional[str] = None,
+          config: Optional[str] = None) -> dict[str, Any]:
+    """The document for a result's text. Raises ResultError for anything but the result of a run that succeeded."""
+    raw, engines, rounds = _records(text)
+    header = _header(raw)
     check_records(header, engines, rounds)
     for record in engines:
         record["index"] = record.pop("engine")
@@ -193,6 +233,7 @@ def parse(text: str, vehicle: Optional[str] = None, accelerator: Optional[str] =
         "schema_version": SCHEMA_VERSION,
         "vehicle": vehicle,
         "accelerator": accelerator,
+        "config": config,
         "header": header,
         "engines": engines,
         "rounds": rounds,
@@ -213,7 +254,7 @@ def compare(header: dict[str, Any], rounds: list[dict[str, Any]]) -> list[dict[s
         return []
     to = names.index("native")
     for engine in (index for index in range(len(names)) if index != to):
-        for figure in header["figures"]:
+        for figure in (name for name in header["figures"] if name not in COUNTS):
             found = bench_stats.paired(values_of(rounds, engine, figure), values_of(rounds, to, figure))
             if found:
                 compared.append({"engine": engine, "to": to, "figure": figure, "ratio": round(found.ratio, 4),
@@ -231,9 +272,14 @@ def check_records(header: dict[str, Any], engines: list[dict[str, Any]], rounds:
     for record in engines:
         if str(record.get("name")) != names[record["engine"]]:
             raise ResultError(f"engine {record['engine']} is not the {names[record['engine']]} of the list")
-    expected = [(i, j) for i in range(header["rounds"]) for j in range(len(names))]
+    check_rounds(header, rounds)
+
+
+def check_rounds(header: dict[str, Any], rounds: list[dict[str, Any]]) -> None:
+    """Every engine in every round once."""
+    expected = [(i, j) for i in range(header["rounds"]) for j in range(len(header["engines"]))]
     if sorted((record["round"], record["engine"]) for record in rounds) != expected:
-        raise ResultError(f"the result does not hold {header['rounds']} rounds of {len(names)} engines")
+        raise ResultError(f"the result does not hold {header['rounds']} rounds of {len(header['engines'])} engines")
 
 
 def ratio(document: dict[str, Any], engine: int, figure: str) -> str:
@@ -253,8 +299,9 @@ def heading(document: dict[str, Any]) -> list[str]:
     queue = header["queue"] + (f", scope {header['scope']}" if header["scope"] != "-" else "")
     queue += ", mem_reclaim" if header["mem_reclaim"] else ""
     known = WORKLOADS.get(header["workload"])
+    config = f", configuration {document['config']}" if document.get("config") else ""
     lines = [
-        f"cmwq2 bench: {vehicle}, kernel {header['kernel']}, {header['cpus']} CPUs, {header['rounds']} rounds, "
+        f"cmwq2 bench: {vehicle}, kernel {header['kernel']}{config}, {header['cpus']} CPUs, {header['rounds']} rounds, "
         f"seed {header['seed']}",
         f"{header['workload']}: {known.says.format(**header) + ', ' if known else ''}"
         f"queue {queue}; hook {header['hook']}; clock {header['clock']}, {header['clock_cost_ns']} ns a read",
@@ -316,6 +363,9 @@ def table(document: dict[str, Any]) -> str:
     for row in rows:
         cells = [row[0].ljust(widths[0])] + [cell.rjust(width) for cell, width in zip(row[1:], widths[1:])]
         lines.append("  ".join(cells))
+    # Of a profile the name says it.
+    lines += [f"{record['name']}: {policies_of(record)}" for record in document["engines"]
+              if record["name"] == "cmwq2" and policies_of(record)]
     if any(found["verdict"] != bench_stats.UNKNOWN for found in document["compared"]):
         lines.append("* a difference: the interval excludes 1. No star: no difference seen.")
     elif document["compared"]:
@@ -325,21 +375,23 @@ def table(document: dict[str, Any]) -> str:
 
 def main(arguments: Optional[Sequence[str]] = None) -> int:
     parser = argparse.ArgumentParser(description="Print a result of cmwq2_bench as a table.")
-    parser.add_argument("result", metavar="RESULT", help="a copy of /sys/kernel/cmwq2_bench/result, - for standard input")
+    parser.add_argument("result", metavar="RESULT",
+                        help="a copy of /sys/kernel/cmwq2_bench/result, - for standard input")
     parser.add_argument("--vehicle", help="where it ran: uml, qemu or a machine's name")
     parser.add_argument("--accelerator", help="what executed a guest: tcg or kvm")
+    parser.add_argument("--config", help="a hash of the kernel's configuration")
     parser.add_argument("--json", metavar="OUT", help="also write the document as JSON, - for standard output instead "
                         "of the table")
     options = parser.parse_args(arguments)
     try:
         text = sys.stdin.read() if options.result == "-" else Path(options.result).read_text(encoding="utf-8")
-        document = parse(text, options.vehicle, options.accelerator)
+        document = parse(text, options.vehicle, options.accelerator, options.config)
         if options.json == "-":
             json.dump(document, sys.stdout, indent=2)
             print()
             return 0
         if options.json:
-            Path(options.json).write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+            bench_file.write(Path(options.json), json.dumps(document, indent=2) + "\n")
         print(table(document))
     except (OSError, UnicodeDecodeError, ResultError) as error:
         name = "standard input" if options.result == "-" else options.result

@@ -223,6 +223,14 @@ class Table(unittest.TestCase):
         self.assertEqual(lines[-4].split(), ["engine", "some_ns", "/native", "[95", "%]", "none_ns", "/native", "[95", "%]"])
         self.assertEqual(lines[-2].split(), ["cmwq2:mainline-7.3", "5", "1.000", "[-]", "-", "-"])
 
+    def test_policies(self) -> None:
+        """Those in force have no name."""
+        plain = ENGINES.replace("kicks_per_item", "claim=none wake=locked rescue=cursor kicks_per_item")
+        text = table(parse(finish(HEADER + plain + ROUNDS)))
+        self.assertNotIn("claim none", text)
+        text = table(parse(finish((HEADER + plain + ROUNDS).replace("cmwq2:mainline-7.3", "cmwq2"))))
+        self.assertIn("cmwq2: claim none, wake locked, rescue cursor\n", text)
+
     def test_warning(self) -> None:
         self.assertIn("not performance data", table(parse(GOOD, "uml")))
         self.assertIn("not performance data", table(parse(GOOD, "qemu", "tcg")))

@@ -3,6 +3,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -17,15 +18,17 @@ from common import (EXIT_PASSED, OUT, ROOT, Problem, count_knob, lock, need_spac
                     write_atomically)
 
 sys.path.append(str(ROOT / "tools"))
-import bench_main       # noqa: E402
+import bench_document   # noqa: E402
+import bench_file       # noqa: E402
+import bench_host       # noqa: E402
 import bench_report     # noqa: E402
 import bench_set        # noqa: E402
+import bench_summary    # noqa: E402
 
 PINS = Path(__file__).resolve().parent / "requirements-bench.txt"
+HOST = "host"
 # Seconds without a word from a run, on UML.
 LIMIT = 120
-# Against itself: neighbours in the list, four pairs a run.
-AA, AA_RUNS = "aa", 25
 # What emulated CPUs do in the time that UML takes for all.
 TCG_SLOWER = 5
 
@@ -43,116 +46,126 @@ def _environment() -> Path:
     return venv / "bin/python"
 
 
-def _aa_plans(wanted: bench_set.Wanted) -> list:
-    # Short turns: it is the method that is looked at, not the engine.
-    items = max(1000 // wanted.slow, 200)
-    plain = bench_set.plans(bench_set.Wanted(("roundtrip",) * AA_RUNS, (), wanted.rounds, wanted.seed))
-    seeds = [plan.settings["seed"] for plan in plain]
-    return [bench_set.Plan(f"aa {number + 1}", {
-        "workload": "roundtrip", "queue": "percpu", "items": items, "warmup": items // 10, "rounds": wanted.rounds,
-        "seed": seeds[number], "engines": ",".join(["native"] * 8)}) for number in range(AA_RUNS)]
-
-
-def _wanted(slow: int) -> tuple:
-    """What the knobs say, and the runs."""
+def _wanted(slow: int) -> bench_set.Wanted:
+    """What the knobs say."""
     try:
-        text = os.environ.get("WORKLOAD") or " ".join(bench_set.DEFAULT)
-        full = os.environ.get("FULL", "0") not in ("", "0")
-        profiles = tuple((os.environ.get("PROFILES") or " ".join(bench_set.PROFILES)).replace(",", " ").split())
-        workloads = () if text == AA else bench_set.names(text, bench_set.WORKLOADS, "WORKLOAD")
-        wanted = bench_set.Wanted(workloads, profiles, count_knob("ROUNDS", bench_set.ROUNDS),
-                                  count_knob("SEED", int(time.time()) % 2**31 or 1), full, slow)
-        return wanted, _aa_plans(wanted) if text == AA else bench_set.plans(wanted)
-    except bench_set.SetError as error:
+        return bench_set.Wanted(
+            bench_set.workload_names(os.environ.get("WORKLOAD") or " ".join(bench_set.DEFAULT), "WORKLOAD"),
+            bench_set.profile_names(os.environ.get("PROFILES") or " ".join(bench_set.PROFILES), "PROFILES"),
+            bench_set.check_rounds(count_knob("ROUNDS", bench_set.ROUNDS), "ROUNDS"),
+            count_knob("SEED", int(time.time()) % 2**31 or 1), os.environ.get("FULL", "0") not in ("", "0"), slow)
+    except bench_document.SetError as error:
         raise Problem(str(error)) from None
 
 
-class _Teller:
-    """A line now and then, from what the guest says of itself."""
-
-    def __init__(self, plans: list):
-        self.plans, self.left, self.said = plans, bench_main.Left(len(plans)), 0.0
-
-    def __call__(self, words: list) -> None:
-        if words[:2] == ["start", "bench"]:
-            self.left.number = int(words[3])
-        if words[:2] == ["round", "progress"] and time.monotonic() - self.said >= (0.5 if sys.stdout.isatty() else 15):
-            self.said = time.monotonic()
-            text = self.left.line(self.plans[self.left.number].title, " ".join(words[3:]))
-            print(f"\r  {text}\033[K" if sys.stdout.isatty() else f"  {text}",
-                  end="" if sys.stdout.isatty() else "\n", flush=True)
+def _plans(wanted: bench_set.Wanted) -> list:
+    plans = bench_set.plans(wanted)
+    say(f"  {len(plans)} runs, {wanted.rounds} rounds, SEED={wanted.seed}, about "
+        f"{bench_host.Teller.time(sum(plan.seconds for plan in plans))} on a machine with nothing else to do")
+    return plans
 
 
-def _in_guest(name: str) -> dict:
+def _on_event(teller: bench_host.Teller, words: list) -> None:
+    """What the guest says of itself."""
+    if words[:2] == ["start", "bench"]:
+        teller.begin(int(words[3]))
+    if words[:2] == ["round", "progress"]:
+        teller.tell(" ".join(words[3:]))
+
+
+def _in_guest(name: str, load: list) -> dict:
     target = kernel.provide(kernel.vehicle(name))
     accelerator = accel.accelerator(target)
-    wanted, plans = _wanted(TCG_SLOWER if accelerator.startswith("tcg") else 1)
+    wanted = _wanted(TCG_SLOWER if accelerator.startswith("tcg") else 1)
     files = [path for path in modules.build(target) if path.name in ("cmwq2.ko", "cmwq2_bench.ko")]
-    say(f"  {len(plans)} runs, {wanted.rounds} rounds, SEED={wanted.seed}")
+    plans = _plans(wanted)
+    teller = bench_host.Teller(plans, sys.stdout)
     settings = ";".join(" ".join(f"{key}={value}" for key, value in plan.settings.items()) for plan in plans)
     run = guest.run_job(target, "benchset", f"bench-{name}", files, {"BENCH_RUNS": settings}, limit=LIMIT,
-                        on_event=_Teller(plans))
-    if sys.stdout.isatty():
-        say("")
+                        on_event=lambda words: _on_event(teller, words))
+    teller.close()
     if not run.outcome.passed:
         raise Problem(f"the benchmark: {run.outcome} (log: {shown(run.console)})", run.outcome.status)
-    runs, missing = _results(run, plans, accelerator)
-    where = {"vehicle": name, "accelerator": accelerator, "host": bench_set.host_cpu(), "kernel": target.release,
-             "config": bench_set.config_hash(target.build / ".config")}
-    return bench_set.document(where, wanted.seed, runs, missing)
+    where = {"vehicle": name, "accelerator": accelerator, "host": bench_document.host_cpu(), "kernel": target.release,
+             "config": bench_document.config_hash(bench_document.config_text(target.build / ".config"))}
+    runs, missing = results(run, plans, where)
+    return bench_document.document(where, wanted.seed, runs, missing, load)
 
 
-def _results(run: guest.Run, plans: list, accelerator: str) -> tuple:
+def run_or_reason(run: guest.Run, number: int, title: str, where: dict) -> tuple:
+    """A run's document, or None and what kept it from being one."""
+    path = run.results / "bench" / str(number)
+    try:
+        return {"title": title, **bench_report.parse(path.read_text(), where["vehicle"],
+                                                     where["accelerator"].partition(",")[0], where["config"])}, ""
+    except FileNotFoundError:
+        failed = path.with_suffix(".failed")
+        said = failed.read_text().strip().splitlines() if failed.exists() else []
+        return None, said[-1] if said else "no word of it"
+    except bench_report.ResultError as error:
+        return None, str(error)
+
+
+def results(run: guest.Run, plans: list, where: dict) -> tuple:
     """The runs that have a result, and what kept the others from one."""
-    runs, missing = [], []
-    for number, plan in enumerate(plans):
-        path = run.results / "bench" / str(number)
-        try:
-            document = bench_report.parse(path.read_text(), run.kernel.vehicle.name, accelerator.partition(",")[0])
-            runs.append({"title": plan.title, **document})
-        except FileNotFoundError:
-            failed = path.with_suffix(".failed")
-            said = failed.read_text().strip().splitlines() if failed.exists() else []
-            missing.append({"title": plan.title, "reason": said[-1] if said else "no word of it"})
-        except bench_report.ResultError as error:
-            missing.append({"title": plan.title, "reason": str(error)})
+    found = [(plan.title, *run_or_reason(run, number, plan.title, where)) for number, plan in enumerate(plans)]
+    runs = [document for _, document, _ in found if document]
+    missing = [{"title": title, "reason": reason} for title, document, reason in found if not document]
     if not runs:
         raise Problem(f"no run could be made: {missing[0]['title']}: {missing[0]['reason']}")
     return runs, missing
 
 
-def _on_host() -> dict:
+def _on_host(_name: str, load: list) -> dict:
     """Modules for the running kernel, loaded for the time of the runs."""
-    modules.build_in_place(Path(os.environ.get("KDIR") or f"/lib/modules/{os.uname().release}/build"), "gcc", "")
-    wanted, _ = _wanted(1)
-    options = bench_main.parser().parse_args([
-        "run", "--modules", str(ROOT), "--workload", " ".join(wanted.workloads), "--profiles",
-        " ".join(wanted.profiles), "--rounds", str(wanted.rounds), "--seed", str(wanted.seed),
-        *(["--full"] if wanted.full else [])])
+    wanted = _wanted(1)
+    if os.geteuid() != 0:
+        raise Problem("VM=host loads modules into the running kernel, which only root can do")
+    modules.build_in_place(Path(os.environ.get("KDIR") or f"/lib/modules/{os.uname().release}/build"),
+                           os.environ.get("CC") or "gcc", "")
     try:
-        return bench_main.run_host(options)
-    except bench_set.SetError as error:
+        return bench_host.run(_plans(wanted), wanted.seed, bench_host.Host(bench_host.SYSFS, ROOT), load, sys.stdout)
+    except bench_document.SetError as error:
         raise Problem(str(error)) from None
+
+
+def _vehicle_name(name: str) -> str:
+    try:
+        return name if name == HOST else kernel.vehicle(name).name
+    except Problem as problem:
+        raise Problem(f"{problem}, {HOST}") from None
+
+
+def fresh_home(reports: Path, vehicle: str) -> Path:
+    """Where the report is going to be. The last one is kept, and nobody can take it for this run's."""
+    home, before = reports / vehicle, reports / f"{vehicle}.before"
+    if (home / "report.json").exists():
+        shutil.rmtree(before, ignore_errors=True)
+        os.replace(home, before)
+    shutil.rmtree(home, ignore_errors=True)
+    return home
+
+
+def _tool(*words: object) -> list:
+    return ["-B", ROOT / "tools/bench", *words]
 
 
 def bench(name: str) -> int:
     """The set on vehicle @name; the exit status."""
-    start, home = time.monotonic(), OUT / "bench" / name
-    report = home / "report.json"
-    if name != "host":
-        kernel.vehicle(name)
+    # Kernels and modules are going to keep the machine busy themselves.
+    start, load = time.monotonic(), bench_host.busy()
     # What is wrong with the knobs is said before an hour is spent on kernels.
-    _wanted(1)
+    vehicle = _vehicle_name(name)
+    aa = bench_set.AA in _wanted(1).workloads
     need_space(OUT, 0.1)
-    report.unlink(missing_ok=True)
-    document = _on_host() if name == "host" else _in_guest(name)
-    bench_set.write(report, json.dumps(document, indent=1) + "\n")
+    home = fresh_home(OUT / "bench", vehicle)
+    report = home / "report.json"
+    document = (_on_host if name == HOST else _in_guest)(name, load)
     say("")
-    say(bench_main.tables(document))
+    say(bench_summary.tables(document))
+    bench_file.write(report, json.dumps(document, indent=1) + "\n")
     log = OUT / "log" / "bench-page.log"
     log.unlink(missing_ok=True)
-    run_logged([_environment(), "-B", ROOT / "tools/bench", "page", report], log)
+    run_logged([_environment(), *_tool("page", report)], log)
     say(f"\n{shown(report)}, {shown(home / 'report.html')}, {took(start)}")
-    if os.environ.get("WORKLOAD") == AA:
-        return subprocess.run([sys.executable, "-B", ROOT / "tools/bench", "aa", report], check=False).returncode
-    return EXIT_PASSED
+    return subprocess.run([sys.executable, *_tool("aa", report)], check=False).returncode if aa else EXIT_PASSED

@@ -5,8 +5,9 @@ import fnmatch
 import re
 import time
 from dataclasses import dataclass, field
-from typing import Optional
+from typing import Callable, Optional
 
+import benchhost
 import guest
 import kernel
 import modules
@@ -27,6 +28,7 @@ class Case:
     settings: dict = field(default_factory=dict)
     suites: Optional[list] = None       # names of the suites that were asked for, where the job runs suites
     limit: float = 20
+    files: Optional[Callable[[kernel.Kernel], list]] = None     # what it needs, if not the modules that misbehave
 
 
 def _fault(name: str, vehicle: str, cause: str, **more: object) -> Case:
@@ -88,6 +90,8 @@ CASES = [
     _fault("warn", "x86", r"tainted: W .*WARNING: .*selftest"),
     _fault("hang", "x86", r"hang: .*fault hang", limit=2),
     _fault("lost", "x86", r"without a verdict", status=EXIT_LOST),
+    # the benchmark of one's own machine, and every way to fail there
+    Case("bench host", "uml", "", EXIT_PASSED, "benchhost", benchhost.settings(), ["bench_host"], 120, benchhost.files),
 ]
 
 
@@ -109,8 +113,9 @@ def check(vehicles: list, pattern: str) -> int:
     built = {name: modules.build_selftest(each) for name, each in kernels.items()}
     for number, case in enumerate(cases):
         start = time.monotonic()
+        files = case.files(kernels[case.vehicle]) if case.files else built[case.vehicle]
         run = guest.run_job(kernels[case.vehicle], case.job, f"harness-{number:02}-{case.name.replace(' ', '-')}",
-                            built[case.vehicle], case.settings, limit=case.limit)
+                            files, case.settings, limit=case.limit)
         wrong = _wrong(case, run)
         failed += bool(wrong)
         word = "FAIL" if wrong else "PASS"

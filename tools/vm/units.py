@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 from typing import Callable, Iterator
 
+import bench
 import cost
 import faults
 import guest
@@ -76,6 +77,43 @@ def dropped_option() -> None:
     _expect(kernel.check_config(fragment, "CONFIG_A=y\nCONFIG_D=y\nCONFIG_E=4\n"),
             ["CONFIG_D=n", "CONFIG_E=40", "CONFIG_B=y"])
     _expect(kernel.check_config(fragment, "CONFIG_A=y\nCONFIG_B=y\nCONFIG_E=40\n"), [])
+
+
+def knobs_of_bench() -> None:
+    """What it cannot do is said before anything is built, or what was there is touched."""
+    for knob, value, words in (("WORKLOAD", "bogus", "allowed: all, roundtrip"), ("PROFILES", "bogus", "allowed: all"),
+                               ("ROUNDS", "1001", "allowed: 1 to 1000"), ("ROUNDS", "0", "allowed"),
+                               ("SEED", "x", "allowed")):
+        with _environment(**{knob: value}):
+            _refused(lambda: bench.bench("uml"), f"{knob}={value}", words)
+    _refused(lambda: bench.bench("bogus"), "VM=bogus", "allowed", "x86", "host")
+
+
+def results_of_bench() -> None:
+    """A result that was cut off, a run that failed and one that nothing is known of are no runs."""
+    plan = bench.bench_set.Plan
+    plans = [plan("cut", {}, 1), plan("failed", {}, 1), plan("silent", {}, 1)]
+    with _directory() as home:
+        run = guest.Run(kernel=None, job="", home=home)     # type: ignore
+        (run.results / "bench").mkdir(parents=True)
+        (run.results / "bench/0").write_text("cmwq2_bench=3\nstatus=ok\n")
+        (run.results / "bench/1.failed").write_text("one reason\nthe last one\n")
+        where = {"vehicle": "uml", "accelerator": "native", "config": "abc"}
+        _refused(lambda: bench.results(run, plans, where), "no run could be made", "cut", "truncated")
+        _expect([bench.run_or_reason(run, number, plans[number].title, where) for number in (1, 2)],
+                [(None, "the last one"), (None, "no word of it")])
+
+
+def reports_of_bench() -> None:
+    """The last report is kept, and where the next is going to be there is nothing."""
+    with _directory() as out:
+        home = out / "bench/uml"
+        for text in ("first", "second", ""):
+            _expect([bench.fresh_home(out / "bench", "uml"), home.exists()], [home, False])
+            home.mkdir(parents=True)
+            (home / ("report.json" if text else "partial")).write_text(text)
+        bench.fresh_home(out / "bench", "uml")
+        _expect([(out / "bench/uml.before/report.json").read_text(), home.exists()], ["second", False])
 
 
 def options_by_version() -> None:
@@ -395,7 +433,8 @@ def bad_input() -> None:
     _refused(lambda: suites.check(["uml"], "nothing"), "SUITE=nothing", "allowed")
 
 
-CHECKS = (dropped_option, options_by_version, series, skipped_cases, reasons, half_built_kernel, content_of_the_key,
+CHECKS = (knobs_of_bench, results_of_bench, reports_of_bench,
+          dropped_option, options_by_version, series, skipped_cases, reasons, half_built_kernel, content_of_the_key,
           known_complaint, every_complaint, judgement, verdict_channel, results_channel, mirrored_sources,
           cost_of_hooks, counted_instructions, the_kernels_own_benchmark, held_instructions, found_in_sources,
           remembered_findings, table_of_faults, caught_faults, an_even_deal, cost_of_switches, documented_lines,

@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Puts reports side by side: two kernels, the same set twice, an engine with itself."""
+
+from typing import Iterable
+
+import bench_document
+import bench_report
+import bench_stats
+from bench_document import SetError
+
+# Of a hundred comparisons of a thing with itself, as many may be called a difference.
+MOST_FALSE = 0.05
+# Of the ratios of the same set done twice, as many have intervals that overlap.
+FEWEST_AGREE = 0.9
+
+
+def aligned(rows: list) -> list:
+    """Lines of a table, the first row of which are its heads."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
+
+
+def _common(one: dict, other: dict) -> Iterable[tuple]:
+    keyed = {bench_document.run_key(run): run for run in other["runs"]}
+    for run in one["runs"]:
+        match = keyed.get(bench_document.run_key(run))
+        if match is not None:
+            yield run, match
+
+
+def comparison_rows(one: dict, other: dict) -> list:
+    """(title, engine, figure, comparison of @other in terms of @one) of all runs that are in both."""
+    rows = []
+    for run, match in _common(one, other):
+        there = match["header"]
+        for engine in (name for name in dict.fromkeys(run["header"]["engines"]) if name in there["engines"]):
+            for figure in (name for name in run["header"]["figures"] if name in there["figures"]):
+                found = bench_stats.unpaired(bench_document.values_of(match, engine, figure),
+                                             bench_document.values_of(run, engine, figure))
+                if found:
+                    rows.append((run["title"], engine, figure, found))
+    return rows
+
+
+def _left_out(one: dict, other: dict) -> list:
+    """What one report has and the other has not."""
+    lines = []
+    for name, here, there in (("A", one, other), ("B", other, one)):
+        matched = [id(run) for run, _ in _common(here, there)]
+        alone = [run["title"] for run in here["runs"] if id(run) not in matched]
+        alone += [f"{each['title']} (not run: {each['reason']})" for each in here["missing"]]
+        if alone:
+            lines.append(f"Only in {name}, or not even there: {', '.join(alone)}")
+    return lines
+
+
+def compare(one: dict, other: dict, every: bool) -> str:
+    """What differs between two reports, or with @every all there is."""
+    rows = comparison_rows(one, other)
+    if not rows:
+        raise SetError("the two reports have no figure in common")
+    different = [row for row in rows if row[3].verdict == bench_stats.DIFFERENCE]
+    lines = [f"{name}: {text}" for name, found in (("A", one), ("B", other))
+             for text in (bench_document.where_text(found), *bench_document.cautions(found))]
+    shown = rows if every else different
+    if shown:
+        lines += aligned([("run", "engine", "figure", "B/A [95 %]"), *((*row[:3], str(row[3])) for row in shown)])
+    unknown = sum(row[3].verdict == bench_stats.UNKNOWN for row in rows)
+    lines += _left_out(one, other)
+    same = len(rows) - len(different) - unknown
+    lines.append(f"{len(rows)} figures compared: {len(different)} differ, {same} with no difference seen, "
+                 f"{unknown} with too few rounds. Of figures that do not differ one in twenty would "
+                 "also be called a difference.")
+    return "\n".join(lines)
+
+
+def against_itself(document: dict) -> list:
+    """(figure, comparisons, of these called a difference): neighbours of the same name in the lists of engines."""
+    counts: dict = {}
+    for run in document["runs"]:
+        names = run["header"]["engines"]
+        for first in (first for first in range(0, len(names) - 1, 2) if names[first] == names[first + 1]):
+            for figure in run["header"]["figures"]:
+                found = bench_stats.paired(bench_report.values_of(run["rounds"], first + 1, figure),
+                                           bench_report.values_of(run["rounds"], first, figure))
+                if found and found.verdict != bench_stats.UNKNOWN:
+                    count = counts.setdefault(figure, [0, 0])
+                    count[0] += 1
+                    count[1] += found.verdict == bench_stats.DIFFERENCE
+    return [(figure, all_of, false) for figure, (all_of, false) in counts.items()]
+
+
+def _ratios(document: dict) -> dict:
+    """Every ratio that has an interval, by what it is of; the order tells runs of the same settings apart."""
+    found: dict = {}
+    for run in document["runs"]:
+        names, key = run["header"]["engines"], bench_document.run_key(run)
+        for each in run["compared"]:
+            if each["low"] is not None:
+                place = (key, each["engine"], names[each["engine"]], each["figure"])
+                found.setdefault(place, []).append((run["title"], each))
+    return {(*place, number): value for place, values in found.items() for number, value in enumerate(values)}
+
+
+def not_the_same_set(one: dict, other: dict) -> list:
+    """Why two reports are not of the same set done twice; nothing if they are."""
+    return bench_document.obstacles(one, other) + [f"{key} {one[key]} and {other[key]}" for key in ("seed", "kernel")
+                                                   if one[key] != other[key]]
+
+
+def agreement_rows(one: dict, other: dict) -> list:
+    """(title, engine, figure, ratio in @one, ratio in @other, whether they agree), None for a ratio that is not there.
+    Two ratios agree if their intervals overlap. One that only one report has agrees with nothing."""
+    here, there, rows = _ratios(one), _ratios(other), []
+    for place in dict.fromkeys((*here, *there)):
+        first, second = here.get(place, (None, None)), there.get(place, (None, None))
+        title, pair = first[0] or second[0], (first[1], second[1])
+        rows.append((title, place[2], place[3], *pair, None not in pair and _overlap(*pair)))
+    return rows
+
+
+def _overlap(one: dict, other: dict) -> bool:
+    return one["low"] <= other["high"] and other["low"] <= one["high"]
+
+
+def _ratio_text(each: dict) -> str:
+    return str(bench_stats.Comparison(each["ratio"], each["low"], each["high"])) if each else "-"
+
+
+def agree(one: dict, other: dict) -> tuple:
+    """How many ratios of a set that was done twice agree: text, and whether they are enough."""
+    rows = agreement_rows(one, other)
+    if not rows:
+        raise SetError("the two reports have no ratio with an interval")
+    apart = [row for row in rows if not row[5]]
+    lines = aligned([("run", "engine", "figure", "A [95 %]", "B [95 %]"),
+                     *((*row[:3], _ratio_text(row[3]), _ratio_text(row[4])) for row in apart)]) if apart else []
+    agreed = len(rows) - len(apart)
+    enough = agreed >= FEWEST_AGREE * len(rows)
+    lines.append(f"{agreed} of {len(rows)} ratios agree within their intervals: {100 * agreed / len(rows):.1f} %, "
+                 f"{'at least' if enough else 'fewer than'} {100 * FEWEST_AGREE:.0f} %")
+    return "\n".join(lines), enough

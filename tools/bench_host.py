@@ -1,0 +1,264 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The benchmark of the kernel that runs here, through its files; and how far a set is, here or in a guest."""
+
+import errno
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Callable, List, Optional, TextIO
+
+import bench_document
+import bench_report
+from bench_document import SetError
+from bench_set import Plan
+
+SYSFS = Path("/sys/kernel/cmwq2_bench")
+LOADED = Path("/sys/module")
+MODULES = ("src/cmwq2.ko", "bench/cmwq2_bench.ko")
+# What debugging costs is in every figure.
+DEBUGGING = ("PROVE_LOCKING", "KASAN", "KCSAN", "DEBUG_OBJECTS", "DEBUG_KMEMLEAK", "DEBUG_PREEMPT", "LOCK_STAT")
+REASONS = {errno.EBUSY: "a run is on already", errno.ECANCELED: "the run was aborted"}
+
+
+class Aborted(SetError):
+    """Somebody wants no more of it."""
+
+
+class KernelLog:
+    """What the kernel says of a write that it refuses."""
+
+    def __init__(self) -> None:
+        try:
+            self.handle = os.open("/dev/kmsg", os.O_RDONLY | os.O_NONBLOCK)
+            os.lseek(self.handle, 0, os.SEEK_END)
+        except OSError:
+            self.handle = -1
+
+    def last(self) -> str:
+        """The last line of cmwq2 since the start, or where to look."""
+        said = "the kernel's log says more"
+        while self.handle >= 0:
+            try:
+                text = os.read(self.handle, 8192).decode(errors="replace").partition(";")[2].partition("\n")[0]
+            except BrokenPipeError:
+                continue
+            except OSError:
+                break
+            said = text.partition(": ")[2] if text.startswith("cmwq2") else said
+        return said
+
+    def close(self) -> None:
+        """It is not looked at any more."""
+        if self.handle >= 0:
+            os.close(self.handle)
+
+
+class Host:
+    """The module's files; with @modules, a directory, the modules are loaded for each run from there."""
+
+    def __init__(self, sysfs: Path, modules: Optional[Path]):
+        self.sysfs, self.modules = sysfs, modules
+        self.loaded: List[str] = []
+
+    def check(self) -> None:
+        """Whether there is anything to run."""
+        if not self.modules:
+            if not self.sysfs.is_dir():
+                raise SetError(f"{self.sysfs}: cmwq2_bench is not loaded; --modules DIR loads it")
+            return
+        for name in MODULES:
+            if not (self.modules / name).is_file():
+                raise SetError(f"{self.modules / name}: not there; make modules builds it")
+            if (LOADED / Path(name).stem).is_dir():
+                raise SetError(f"{Path(name).stem} is loaded already: rmmod it, or leave out --modules to run that one")
+        if os.geteuid() != 0:
+            raise SetError("only root can load modules")
+
+    def load(self, hook: str) -> None:
+        """Both modules, if they were built and are not there."""
+        if not self.modules and hook != "auto":
+            raise SetError(f"hook={hook} needs cmwq2 to be loaded anew: --modules DIR does that")
+        for name in MODULES if self.modules else ():
+            more = [f"hook={hook}"] if name.endswith("/cmwq2.ko") else []
+            self._do("insmod", str(self.modules / name), *more)
+            self.loaded.append(Path(name).stem)
+
+    def unload(self) -> None:
+        """What load() has loaded."""
+        while self.loaded:
+            self._do("rmmod", self.loaded.pop())
+
+    def run(self, settings: dict, on_progress: Callable[[str], None]) -> str:
+        """The text of a result."""
+        self._write("reset", "1")
+        for key, value in settings.items():
+            self._write(f"config_{key}", value)
+        over = threading.Event()
+        watcher = threading.Thread(target=self._watch, args=(over, on_progress), daemon=True)
+        watcher.start()
+        try:
+            self._write("run", "1")
+        finally:
+            over.set()
+            watcher.join()
+        return (self.sysfs / "result").read_text(encoding="utf-8")
+
+    def _watch(self, over: threading.Event, on_progress: Callable[[str], None]) -> None:
+        while not over.wait(1):
+            try:
+                on_progress((self.sysfs / "progress").read_text(encoding="utf-8").strip())
+            except OSError:
+                return
+
+    def _write(self, name: str, value: object) -> None:
+        # By hand: a buffered file that could not be written is written once more when it is closed, and that would
+        # be another run.
+        log, path = KernelLog(), self.sysfs / name
+        try:
+            handle = os.open(path, os.O_WRONLY | os.O_TRUNC)
+            try:
+                os.write(handle, f"{value}\n".encode())
+            finally:
+                os.close(handle)
+        except OSError as error:
+            why = REASONS.get(error.errno) or log.last()
+            kind = Aborted if error.errno == errno.ECANCELED else SetError
+            raise kind(f"{path}: {value}: {error.strerror}: {why}") from None
+        finally:
+            log.close()
+
+    @staticmethod
+    def _do(*command: str) -> None:
+        try:
+            subprocess.run(command, check=True, capture_output=True, text=True)
+        except (OSError, subprocess.CalledProcessError) as error:
+            said = getattr(error, "stderr", None) or str(error)
+            raise SetError(f"{' '.join(command)}: {said.strip()}") from None
+
+
+class Teller:
+    """Says how far a set is, and how long it will take: as what it was thought to take, corrected by what it took."""
+
+    def __init__(self, plans: list, sink: TextIO):
+        self.plans, self.sink, self.number = plans, sink, 0
+        self.start = self.begun = time.monotonic()
+        self.said, self.open = 0.0, False
+
+    def begin(self, number: int) -> None:
+        """A run is on."""
+        self.number, self.begun = number, time.monotonic()
+        if not number:
+            # Booting and building are none of it.
+            self.start = self.begun
+
+    def line(self, progress: str) -> str:
+        """For people; @progress is what the module's file says."""
+        plan, words = self.plans[self.number], dict(word.partition("=")[::2] for word in progress.split())
+        turns, turns_of, left = words.get("turns", "0"), words.get("of", "0"), words.get("left_ms", "-")
+        text = f"run {self.number + 1} of {len(self.plans)}, {plan.title}"
+        if turns_of.isdigit() and int(turns_of):
+            text += f": {100 * int(turns) // int(turns_of)} %"
+        if left.isdigit():
+            text += f", {self.time(self._left(int(left) / 1000))} left in all"
+        return text
+
+    def _left(self, here: float) -> float:
+        """@here seconds are left of this run."""
+        now, plan = time.monotonic(), self.plans[self.number]
+        through = (now - self.begun) / (now - self.begun + here) if here else 1
+        thought = sum(each.seconds for each in self.plans[:self.number]) + plan.seconds * through
+        slower = (now - self.start) / thought if thought else 1
+        return here + slower * sum(each.seconds for each in self.plans[self.number + 1:])
+
+    def tell(self, progress: str) -> None:
+        """A line in place on a terminal, a line now and then elsewhere."""
+        terminal = self.sink.isatty()
+        if time.monotonic() - self.said < (0.5 if terminal else 15):
+            return
+        self.said, self.open = time.monotonic(), terminal
+        before, after = ("\r", "\033[K") if terminal else ("", "\n")
+        print(f"{before}  {self.line(progress)}{after}", end="", file=self.sink, flush=True)
+
+    def close(self) -> None:
+        """Whoever prints next begins a line."""
+        if self.open:
+            print(file=self.sink)
+
+    @staticmethod
+    def time(seconds: float) -> str:
+        """As people say it."""
+        return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
+
+
+def _read(pattern: str) -> set:
+    found = set()
+    for path in Path("/sys/devices/system/cpu").glob(pattern):
+        try:
+            found.add(path.read_text(encoding="utf-8").strip())
+        except OSError:
+            pass
+    return found
+
+
+def busy() -> list:
+    """Whether somebody else uses this machine, as a sentence."""
+    load = os.getloadavg()[0]
+    return [f"the load of the machine was {load:.1f} at the start"] if load > 0.5 else []
+
+
+def conditions(config: Optional[str]) -> list:
+    """What makes this machine's figures worth less than they could be, in sentences."""
+    found = []
+    governors = _read("cpu[0-9]*/cpufreq/scaling_governor")
+    if governors - {"performance"}:
+        found.append(f"the frequency's governor is {', '.join(sorted(governors))}, not performance")
+    if "1" in _read("cpufreq/boost") or "0" in _read("intel_pstate/no_turbo"):
+        found.append("the CPUs may go above their nominal frequency")
+    if "hypervisor" in Path("/proc/cpuinfo").read_text(encoding="utf-8"):
+        found.append("the machine is a guest: what else its CPUs do is not known")
+    debugging = [name for name in DEBUGGING if f"CONFIG_{name}=y\n" in (config or "")]
+    if debugging:
+        found.append(f"the kernel was built with {', '.join(debugging)}")
+    return found
+
+
+def _running_config() -> Optional[str]:
+    release = os.uname().release
+    places = (Path("/proc/config.gz"), Path(f"/boot/config-{release}"), Path(f"/lib/modules/{release}/config"))
+    return next((text for text in map(bench_document.config_text, places) if text is not None), None)
+
+
+def _one(plan: Plan, host: Host, tell: Callable[[str], None], config: Optional[str]) -> dict:
+    settings = dict(plan.settings)
+    try:
+        host.load(settings.pop("hook", "auto"))
+        return {"title": plan.title, **bench_report.parse(host.run(settings, tell), "host", None, config)}
+    finally:
+        host.unload()
+
+
+def run(plans: list, seed: int, host: Host, load: List[str], sink: TextIO = sys.stderr) -> dict:
+    """A set on this machine: its document; @load is what busy() said before anything was done here. What one run lacks
+    keeps no other from being made; an abort ends it all."""
+    host.check()
+    config, runs, missing, teller = _running_config(), [], [], Teller(plans, sink)
+    where = {"vehicle": "host", "accelerator": None, "host": bench_document.host_cpu(), "kernel": os.uname().release,
+             "config": bench_document.config_hash(config)}
+    cautions = load + conditions(config)
+    try:
+        for number, plan in enumerate(plans):
+            teller.begin(number)
+            try:
+                runs.append(_one(plan, host, teller.tell, where["config"]))
+            except Aborted:
+                raise
+            except (SetError, bench_report.ResultError) as error:
+                missing.append({"title": plan.title, "reason": str(error)})
+    finally:
+        teller.close()
+    if not runs:
+        raise SetError(f"no run could be made: {missing[0]['reason']}")
+    return bench_document.document(where, seed, runs, missing, cautions)

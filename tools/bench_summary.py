@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: GPL-2.0
+"""A whole set as text: all its tables, or one line for each run and figure that counts."""
+
+import bench_document
+import bench_report
+
+
+def cautions(document: dict) -> list:
+    """What is to be known before any figure is believed."""
+    found = bench_report.heading(document["runs"][0])[2:] if document["runs"] else []
+    return found + bench_document.cautions(document)
+
+
+def not_run(document: dict) -> list:
+    """The runs that could not be made, and why."""
+    return [f"{each['title']}: not run: {each['reason']}" for each in document["missing"]]
+
+
+def tables(document: dict) -> str:
+    """All runs as people read them on a terminal."""
+    parts = [f"== {run['title']}\n{bench_report.table(run)}" for run in document["runs"]]
+    parts += [f"== {text}" for text in not_run(document)]
+    return "\n\n".join(parts + bench_document.cautions(document))
+
+
+def _number(value: object) -> str:
+    return "-" if value is None else f"{value:,}"
+
+
+def rows(document: dict) -> list:
+    """Cells: run, figure, the native engine's median, and the ratio of each other engine to it."""
+    names = list(dict.fromkeys(name for run in document["runs"] for name in run["header"]["engines"]))
+    others = [name for name in names if name != "native"]
+    found = [("run", "figure", "native", *(f"{name} / native" for name in others))]
+    for run in document["runs"]:
+        listed = run["header"]["engines"]
+        if "native" not in listed:
+            continue
+        for figure in bench_report.summary_of(run["header"]):
+            cells = [_cell(run, listed.index(name), figure) if name in listed else "" for name in others]
+            found.append((run["title"], figure, _number(run["engines"][listed.index("native")][figure]), *cells))
+    return found
+
+
+def _cell(run: dict, engine: int, figure: str) -> str:
+    """A ratio, or the figure itself where no ratio is told."""
+    if figure in bench_report.COUNTS:
+        return _number(run["engines"][engine][figure])
+    return bench_report.ratio(run, engine, figure).rstrip()
+
+
+def summary(document: dict) -> str:
+    """A table in Markdown, with what it is of and what its marks mean."""
+    table = rows(document)
+    widths = [max(len(row[i]) for row in table) for i in range(len(table[0]))]
+    lines = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths)) + " |" for row in table]
+    lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
+    rounds = sorted({run["header"]["rounds"] for run in document["runs"]})
+    marks = (f"Medians over {' or '.join(map(str, rounds))} rounds; ratios are taken in each round, with an interval "
+             "of 95 %. A star is a difference: the interval excludes 1. No star: no difference seen.")
+    return "\n".join([f"{bench_document.where_text(document)}.", *cautions(document), marks, "", *lines,
+                      *([""] if document["missing"] else []), *not_run(document)])

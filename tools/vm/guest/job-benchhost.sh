@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: GPL-2.0
+# tools/bench run, as on a machine of one's own, by a Python that came along; PYTHON is its name.
+. /harness/settings
+. /harness/lib.sh
+. /harness/bench.sh
+
+REPORT=/tmp/report.json
+
+bench() { # bench ARGUMENT...
+	"$PYTHON" -B -S /host/tools/bench "$@"
+}
+
+run() { # run ARGUMENT...: a set on this machine
+	bench run --modules /host --out $REPORT "$@" > /tmp/out 2> /tmp/err
+}
+
+nothing_left() {
+	! loaded cmwq2 && ! loaded cmwq2_bench && [ ! -e $REPORT ]
+}
+
+says_line() { # says_line STATUS GLOB: of the last run, which left nothing but this
+	[ $status = "$1" ] && [ "$(wc -l < /tmp/err)" = 1 ] || return 1
+	case $(cat /tmp/err) in
+	$2) nothing_left ;;
+	*) return 1 ;;
+	esac
+}
+
+refused() { # refused NAME GLOB ARGUMENT...: no run, and the reason
+	local name=$1 glob=$2
+	shift 2
+	run "$@"
+	status=$?
+	verify "$name" "status $status: $(cat /tmp/err)" says_line 1 "$glob"
+}
+
+whole_set() { # two kinds of runs, one of which this kernel may lack, and another module for each
+	run --workload "create block" --rounds 2 --full && ! loaded cmwq2 && ! loaded cmwq2_bench &&
+		bench table $REPORT > /tmp/table && grep -q '^== create' /tmp/table && grep -q '^== block hook=timer' /tmp/table
+}
+
+ended_by() { # ended_by COMMAND...: the status of a long set that COMMAND puts an end to once it is on
+	local tries=600
+	# Not by the function, whose shell would be what gets the signal.
+	"$PYTHON" -B -S /host/tools/bench run --modules /host --out $REPORT --workload roundtrip --rounds 1000 \
+		> /tmp/out 2> /tmp/err &
+	BENCHING=$!
+	until grep -q '^running' $BENCH/progress 2> /dev/null; do
+		[ $((tries -= 1)) -gt 0 ] && kill -0 $BENCHING || break
+		sleep 0.1
+	done
+	"$@"
+	wait $BENCHING
+	status=$?
+}
+
+send_signal() { # send_signal NAME
+	kill -"$1" $BENCHING
+}
+
+write_abort() {
+	echo 1 > $BENCH/abort
+}
+
+tar -xf /modules/host.tar -C /
+# The shell knows these without a name in the file system, a Python does not.
+ln -s busybox /bin/insmod
+ln -s busybox /bin/rmmod
+for module in src/cmwq2 bench/cmwq2_bench; do
+	mkdir -p "/host/${module%/*}"
+	ln -s "/modules/${module#*/}.ko" "/host/$module.ko"
+done
+
+event start "bench host"
+begin bench_host
+whole_set && ok whole_set || not_ok whole_set "$(tail -n 3 /tmp/err)"
+rm -f $REPORT
+event round whole_set
+refused unknown_policy '*config_engines*Invalid argument*bogus*' --workload create --profiles claim=bogus
+refused unknown_profile '*--profiles=bogus: allowed*' --profiles bogus
+load cmwq2
+run --workload create
+status=$?
+verify loaded_already "status $status: $(cat /tmp/err)" grep -q 'cmwq2 is loaded already: rmmod it' /tmp/err
+unload cmwq2
+mkdir /tmp/small && mount -t tmpfs -o size=64k small /tmp/small
+refused full_disk '*/tmp/small/report.json: No space left on device' --workload create --out /tmp/small/report.json
+umount /tmp/small
+event round refusals
+# One in the background of a script does not hear of INT.
+for signal in TERM HUP; do
+	ended_by send_signal $signal
+	verify "signal_$signal" "status $status: $(cat /tmp/err)" says_line 130 'bench: interrupted'
+done
+event round signals
+ended_by write_abort
+verify aborted "status $status: $(cat /tmp/err)" says_line 1 '*the run was aborted'
+end
