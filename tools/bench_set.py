@@ -17,7 +17,8 @@ SCOPES, ALL_SCOPES = ("cpu", "cache", "system"), ("cpu", "smt", "cache", "cache_
 BATCHES, ALL_BATCHES = (1, 4, 16, 64, 256), (1, 2, 4, 8, 16, 32, 64, 128, 256)
 LOADS, ALL_LOADS = (2,), (0, 1, 2, 3, 4, 5)
 HOOKS, ALL_HOOKS = ("auto",), ("auto", "pn", "timer")
-WORKLOADS = ("roundtrip", "batch", "fanout", "delayed", "block", "create", "flush", "drain", "cancel", "perfwq")
+WORKLOADS = ("roundtrip", "batch", "fanout", "delayed", "block", "create", "flush", "drain", "cancel", "switch", "rescue",
+             "perfwq")
 DEFAULT = ("roundtrip", "batch", "fanout", "delayed", "block", "create", "flush", "cancel", "perfwq")
 # An engine against itself: neighbours in the list, four pairs a run.
 AA, AA_RUNS = "aa", 25
@@ -26,7 +27,7 @@ MOST_ENGINES = 8
 # Seconds that a turn takes on two CPUs of UML with nothing else to do, which is also about what it takes an emulated
 # machine with as much less to do as _variants() gives it.
 TURN = {"roundtrip": 0.3, "batch": 0.3, "fanout": 0.3, "delayed": 0.3, "block": 0.1, "create": 0.5, "flush": 0.1,
-        "drain": 0.1, "cancel": 0.1, "perfwq": 1.5, AA: 0.03}
+        "drain": 0.1, "cancel": 0.1, "switch": 0.2, "rescue": 0.3, "perfwq": 1.5, AA: 0.03}
 # To load the modules and to unload them.
 RUN = 1
 
@@ -121,6 +122,12 @@ def _variants(workload: str, wanted: Wanted) -> Iterable[tuple]:
             yield f"{workload} {queue}", {"queue": queue, "in_flight": 100, "calls": 20}
     elif workload == "cancel":
         yield "cancel", {"queue": "unbound", "in_flight": 16, "calls": 50}
+    elif workload == "switch":
+        for hook in ALL_HOOKS if full else HOOKS:
+            yield f"switch hook={hook}", {"hook": hook, "queue": "percpu", **load}
+    elif workload == "rescue":
+        for foreign in (1000, 10000) if full else (1000,):
+            yield f"rescue behind {foreign}", {"queue": "percpu", "items": 1000, "foreign": foreign}
     else:
         for number in ALL_LOADS if full else LOADS:
             # The short burns of the lowest two are all that was measured in 2010.
@@ -132,7 +139,9 @@ def _variants(workload: str, wanted: Wanted) -> Iterable[tuple]:
 def engines(workload: str, profiles: Sequence[str]) -> str:
     """The list for config_engines."""
     more = {"roundtrip": ["floor"], "batch": ["floor"], "fanout": ["floor"], "perfwq": ["threads"]}
-    return ",".join(["native", *(f"cmwq2:{profile}" for profile in profiles), *more.get(workload, [])])
+    cmwq2 = [f"cmwq2:{profile}" for profile in profiles]
+    # Nobody can keep the kernel's own pools from making workers.
+    return ",".join(cmwq2 if workload == "rescue" else ["native", *cmwq2, *more.get(workload, [])])
 
 
 def _against_itself(wanted: Wanted) -> Iterable[tuple]:

@@ -83,7 +83,8 @@ class Plans(unittest.TestCase):
         self.assertEqual({plan.settings["load"] for plan in found if "load" in plan.settings}, set(range(6)))
         self.assertEqual(len({plan.title for plan in found}), len(found))
         for plan in found:
-            self.assertTrue(plan.settings["engines"].startswith("native,"))
+            first = "cmwq2:" if plan.settings["workload"] == "rescue" else "native,"
+            self.assertTrue(plan.settings["engines"].startswith(first))
             self.assertLessEqual(plan.settings["engines"].count(",") + 1, 8)
 
     def test_settings_are_those_of_the_module(self) -> None:
