@@ -213,18 +213,19 @@ void tw_kick_and_hold(struct tw_kick *k);
 void tw_kick_arrives(struct tw_kick *k);
 void tw_kick_is_done(struct tw_kick *k);
 
-/* Yields to others on this CPU, and only after a while waits for the next tick. */
+/* Yields to others on this CPU, and only after a while pauses. */
 #define TW_SOON(env, cond, what)						\
 	do {									\
 		unsigned long _end = jiffies + tw_timeout();			\
 		unsigned long _spin = jiffies + 3;				\
+		unsigned int _us = 0;						\
 		bool _ok;							\
 										\
 		while (!(_ok = (cond)) && time_before(jiffies, _end)) {		\
 			if (time_before(jiffies, _spin))			\
 				tw_yield();					\
 			else							\
-				schedule_timeout_uninterruptible(1);		\
+				_us = tw_pause(_us);				\
 		}								\
 		KUNIT_ASSERT_TRUE_MSG((env)->test, _ok,				\
 				      "timed out waiting for %s", what);	\
