@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 from typing import Optional
 
+import accel
 import cost
 import guest
 import kernel
@@ -285,7 +286,7 @@ class Counted:
             self.target, "icount", guest.home(name), files, limit=60, cpus=1, extra=[*cost.ICOUNT, *extra],
             settings={"ICOUNT_RUNS": ";".join(runs), "ICOUNT_OWN": f"nr_threads=1 wq_items={ITEMS}",
                       "ICOUNT_PARAMETERS": self.parameters})
-        guest.boot(run, cost.ACCELERATOR)
+        guest.boot(run, accel.TCG_SINGLE)
         if not run.outcome.passed:
             raise Problem(f"the guest: {run.outcome} (log: {shown(run.console)})", run.outcome.status)
         return run
@@ -369,7 +370,7 @@ def icount() -> int:
     counted.boot()
     this = subject(target)
     say(f"\nInstructions, median of {ROUNDS} rounds x {ITEMS} items, one in flight, 1 CPU\n{this}, QEMU "
-        f"{cost.ACCELERATOR}, {' '.join(cost.ICOUNT)}\n" + "\n".join(f"{key}: {text}" for key, text in FIGURES.items()))
+        f"{accel.TCG_SINGLE}, {' '.join(cost.ICOUNT)}\n" + "\n".join(f"{key}: {text}" for key, text in FIGURES.items()))
     say(f"\n{table(counted.figures)}\n")
     if counted.own:
         say(f"{counted.own}\n")

@@ -11,7 +11,7 @@ import kernel
 import packages
 from common import OUT, ROOT, fresh_directory, output_of
 
-TOOLS = ("wq_dump.py", "cmwq2.py", "wq_collect.py", "wq_verdict.py", "latency.py")
+TOOLS = ("wq_dump.py", "cmwq2.py", "script.py", "wq_collect.py", "wq_verdict.py", "latency.py")
 # Run by drgn on its own process: what is loaded then is what it loads, and the helpers it might.
 LIST = f"""
 import sys
