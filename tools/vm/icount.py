@@ -26,8 +26,8 @@ from common import (EXIT_FAILED, EXIT_PASSED, HERE, OUT, ROOT, Problem, output_o
                     write_atomically)
 
 sys.path.append(str(ROOT / "tools"))
+import bench_document   # noqa: E402
 import bench_report     # noqa: E402
-import bench_set        # noqa: E402
 
 COMMITTED = HERE / "icount.json"
 REPORT = OUT / "icount" / "report.json"
@@ -71,7 +71,7 @@ def subject(target: kernel.Kernel) -> Subject:
     """That of a built kernel."""
     config = target.build / ".config"
     found = re.search(r'^CONFIG_CC_VERSION_TEXT="(.*)"$', config.read_text(encoding="utf-8"), re.MULTILINE)
-    return Subject(target.release, found.group(1) if found else "-", bench_set.config_hash(config) or "-")
+    return Subject(target.release, found.group(1) if found else "-", bench_document.config_hash(config) or "-")
 
 
 def committed() -> tuple:

@@ -7,7 +7,6 @@ import py_compile
 import re
 from pathlib import Path
 
-import kernel
 import packages
 from common import OUT, ROOT, fresh_directory, output_of
 
@@ -39,7 +38,9 @@ sys.stdout = sys.__stdout__
 class Inside:
     """What goes into the guest, and how it is called there."""
 
-    def __init__(self, target: kernel.Kernel):
+    def __init__(self, symbols: list):
+        """@symbols: the vmlinux, and the module as it was built: what the guest loads has no debug info."""
+        vmlinux, module = symbols
         venv, home = packages.python_environment(), fresh_directory(OUT / "tmp/inside")
         python = (venv / "bin/python3").resolve()
         (home / "drgn").write_text("from drgn.cli import _main\n_main()\n")
@@ -51,9 +52,9 @@ class Inside:
                         (home, ROOT / "tools"))
         site = next(path.parent for path in loaded if path.name.startswith("_drgn."))
         self.settings = {"DRGN": f"env PYTHONPATH={site} {python} /harness/drgn --quiet -s /harness/vmlinux"
-                                 " -s /modules/cmwq2.ko"}
+                                 " -s /harness/cmwq2.ko"}
         self.files = {f"/harness/tools/{name}": ROOT / "tools" / name for name in TOOLS}
-        self.files.update({"/harness/vmlinux": target.symbols, "/harness/drgn": home / "drgn",
+        self.files.update({"/harness/vmlinux": vmlinux, "/harness/cmwq2.ko": module, "/harness/drgn": home / "drgn",
                            "/harness/looks.py": home / "looks.py"})
         for program in [python, *(path for path in loaded if path.suffix == ".so")]:
             self.files.update((str(library), library) for library in _libraries(program))

@@ -74,7 +74,7 @@ class States:
         self.seconds: dict = {}
         self.costs: dict = {}
         self.seen: set = set()
-        within = inside.Inside(target)
+        within = inside.Inside(self.symbols)
         settings = {"STATES": " ".join(STATES), "INSIDE": " ".join(INSIDE), **within.settings}
         self.run = guest.Run(target, "states", guest.home(f"states-{target.vehicle.name}"), files, settings, limit=60,
                              extra=dump.QEMU, files=within.files, on_event=self._on_event)
