@@ -69,8 +69,8 @@ class Subject:
 
 def subject(target: kernel.Kernel) -> Subject:
     """That of a built kernel."""
-    config = target.build / ".config"
-    found = re.search(r'^CONFIG_CC_VERSION_TEXT="(.*)"$', config.read_text(encoding="utf-8"), re.MULTILINE)
+    config = (target.build / ".config").read_text(encoding="utf-8")
+    found = re.search(r'^CONFIG_CC_VERSION_TEXT="(.*)"$', config, re.MULTILINE)
     return Subject(target.release, found.group(1) if found else "-", bench_document.config_hash(config) or "-")
 
 
