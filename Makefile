@@ -38,7 +38,8 @@ $(VERBS):
 ## make bench [VM=uml|x86|host] [WORKLOAD=list|all|aa] [PROFILES=list] [ROUNDS=n] [SEED=n] [FULL=1]
 ##                                the benchmarks in one boot: out/bench/VM/report.json, tables, plots and report.html;
 ##                                10 minutes, with FULL=1 under 60; tools/bench compare A.json B.json puts two
-##                                reports side by side; aa is native against native 100 times
+##                                reports side by side, agree counts the ratios of two that agree, summary makes one
+##                                table; aa is native against native 100 times
 ## make cost [ROUNDS=n]           instructions an idle cmwq2 adds to a switch between other tasks, by hook, and what its
 ##                                measuring adds to an item (as root); 4 minutes
 ## make icount [PARAMETERS=list] [WRITE=1]
