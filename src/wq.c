@@ -149,12 +149,16 @@ err:
 	return NULL;
 }
 
-/* Drop the CPUs' references, which lets idle pwqs go. */
+/*
+ * Drop the CPUs' references, which lets idle pwqs go. The last one takes the queue
+ * along, which is looked at once more after it: RCU keeps it until then.
+ */
 static void cmwq2_put_pwqs(struct cmwq2_wq *wq)
 {
 	struct cmwq2_pwq *pwq;
 	int cpu;
 
+	rcu_read_lock();
 	for_each_possible_cpu(cpu) {
 		struct cmwq2_pwq __rcu **slot = per_cpu_ptr(wq->cpu_pwq, cpu);
 
@@ -165,6 +169,7 @@ static void cmwq2_put_pwqs(struct cmwq2_wq *wq)
 	pwq = rcu_dereference_protected(wq->dfl_pwq, true);
 	RCU_INIT_POINTER(wq->dfl_pwq, NULL);
 	cmwq2_pwq_put_unlocked(pwq);
+	rcu_read_unlock();
 }
 
 static int cmwq2_link_cpu_pwqs(struct cmwq2_wq *wq)
