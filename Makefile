@@ -23,7 +23,7 @@ $(VERBS):
 ##                                seconds; installs nothing
 ## make demo                      the benchmark table from User-Mode Linux, then a look into a busy x86 guest
 ##                                with drgn; 15 minutes the first time, then 90 seconds
-## make check [VM=v] [SUITE=glob] every suite on uml, x86 and debug; 50 minutes the first time, then 25
+## make check [VM=v] [SUITE=glob] every suite on uml, x86 and debug; 50 minutes the first time, then 15
 ## make check KERNEL=6.1|6.12|7.2 every suite that applies, on x86 with a kernel of that series; 15 minutes the first
 ##                                time, then 5; what does not apply is listed with the reason
 ## make check-harness             every way to fail, fed to the harness; 4 minutes
