@@ -241,6 +241,19 @@ static void no_worker_unbound_is_named(struct kunit *test)
 	no_worker(test, TW_UNBOUND);
 }
 
+/* Workers can be had again, and whatever waited for one or was rescued is done. */
+static void rescued_is_quiet(struct verdict_ctx *c, struct tw_starved *s)
+{
+	struct tw_env *e = s->plain->env;
+
+	tw_fault_create(s->plain, s->cpu, CMWQ2_CREATE_NORMAL);
+	complete_all(s->gate);
+	tw_flush_wq(c->w);
+	tw_flush_wq(s->plain);
+	TW_POLL(e, tw_pool_idle(s->plain, s->cpu), "the pool to come to rest");
+	expect_quiet(e);
+}
+
 static void busy_rescuer_is_named(struct kunit *test)
 {
 	struct tw_env *e = tw_env_cmwq2(test);
@@ -258,12 +271,7 @@ static void busy_rescuer_is_named(struct kunit *test)
 	EXPECT_IN(c, "is to create a worker, ");
 	complete_all(sleeper->gate);
 	tw_wait_done(it, "the next rescue");
-	tw_fault_create(s->plain, s->cpu, CMWQ2_CREATE_NORMAL);
-	complete_all(s->gate);
-	tw_flush_wq(c->w);
-	tw_flush_wq(s->plain);
-	TW_POLL(e, tw_pool_idle(s->plain, s->cpu), "the pool to come to rest");
-	expect_quiet(e);
+	rescued_is_quiet(c, s);
 }
 
 /* With max_active 1 and two CPUs: where the second item waits is told. */
@@ -360,12 +368,7 @@ static void item_behind_another_is_named(struct kunit *test)
 	EXPECT_IN(c, "a worker has taken it");
 	complete_all(sleeper->gate);
 	tw_wait_done(it, "the item behind it");
-	tw_fault_create(s->plain, s->cpu, CMWQ2_CREATE_NORMAL);
-	complete_all(s->gate);
-	tw_flush_wq(c->w);
-	tw_flush_wq(s->plain);
-	TW_POLL(e, tw_pool_idle(s->plain, s->cpu), "the pool to come to rest");
-	expect_quiet(e);
+	rescued_is_quiet(c, s);
 }
 
 /* Old items in a long line, but those ahead come and go. */
