@@ -53,8 +53,7 @@ def _run(target: kernel.Kernel, files: list, rounds: int) -> guest.Run:
     run = guest.Run(target, "cost", guest.home("cost-x86"), files, limit=60, cpus=1, extra=ICOUNT, settings={
         "COST_TRIPS": TRIPS, "COST_BATCHES": BATCHES, "COST_ROUNDS": rounds, "COST_HOOKS": " ".join(LIMITS)})
     guest.boot(run, accel.TCG_SINGLE)
-    if not run.outcome.passed:
-        raise Problem(f"the guest: {run.outcome} (log: {shown(run.console)})", run.outcome.status)
+    guest.must_pass(run)
     return run
 
 

@@ -34,8 +34,7 @@ def _files(target: kernel.Kernel) -> list:
 
 
 def _must_pass(run: guest.Run) -> None:
-    if not run.outcome.passed:
-        raise Problem(f"the guest: {run.outcome} (log: {shown(run.console)})", run.outcome.status)
+    guest.must_pass(run)
 
 
 def _bench(name: str, target: kernel.Kernel) -> dict:

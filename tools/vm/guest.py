@@ -20,7 +20,7 @@ import initramfs
 import leaks
 import packages
 import verdict
-from common import EXIT_LOST, OUT, fresh_directory, shown, write_atomically
+from common import EXIT_LOST, OUT, Problem, fresh_directory, shown, write_atomically
 from kernel import Kernel
 
 # What KUnit and shell suites print of a test that did.
@@ -283,3 +283,9 @@ def run_job(kernel: Kernel, job: str, name: str, modules: Iterable[Path], settin
     run = Run(kernel, job, home(name), list(modules), dict(settings), **options)  # type: ignore
     boot(run)
     return run
+
+
+def must_pass(run: Run) -> None:
+    """A Problem unless @run has passed."""
+    if not run.outcome.passed:
+        raise Problem(f"the guest: {run.outcome} (log: {shown(run.console)})", run.outcome.status)

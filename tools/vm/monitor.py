@@ -9,7 +9,7 @@ import dump
 import guest
 import kernel
 import packages
-from common import ROOT, Problem, shown
+from common import ROOT, Problem
 
 SCRIPT = ROOT / "tools/wq_monitor.py"
 # Enough rounds to outlast drgn's start and two intervals.
@@ -115,7 +115,6 @@ class MonitoredGuest:
                              {"LOAD": LOAD, "LOAD_PARAMETERS": "latency=Y"}, limit=60, extra=dump.QEMU,
                              on_event=self._on_event)
         guest.boot(self.run)
-        if not self.run.outcome.passed:
-            raise Problem(f"the guest: {self.run.outcome} (log: {shown(self.run.console)})", self.run.outcome.status)
+        guest.must_pass(self.run)
         if self.problem:
             raise Problem(self.problem)

@@ -11,7 +11,7 @@ from typing import Optional
 import accel
 import compat
 import guest
-from common import ROOT, Problem, say, shown
+from common import ROOT, Problem, say
 
 sys.path.append(str(ROOT / "tools"))
 import bench_report     # noqa: E402
@@ -104,8 +104,7 @@ def measure(icount: list, parameters: tuple, series: str = SERIES) -> tuple:
     run = guest.Run(target, "experiment", guest.home("cost-switches"), files, limit=200, cpus=1, extra=icount,
                     settings={"STEPS": "\n".join(text for _, _, text in plan.values())})
     guest.boot(run, accel.TCG_SINGLE)
-    if not run.outcome.passed:
-        raise Problem(f"the guest: {run.outcome} (log: {shown(run.console)})", run.outcome.status)
+    guest.must_pass(run)
     measured: dict = {}
     for name, (queue, switch, _) in plan.items():
         if switch:
