@@ -28,6 +28,7 @@ from common import (EXIT_FAILED, EXIT_PASSED, HERE, OUT, ROOT, Problem, output_o
 sys.path.append(str(ROOT / "tools"))
 import bench_document   # noqa: E402
 import bench_report     # noqa: E402
+import bench_set        # noqa: E402
 
 COMMITTED = HERE / "icount.json"
 REPORT = OUT / "icount" / "report.json"
@@ -43,16 +44,6 @@ QUEUES = ("percpu", "unbound")
 NATIVE = "native"
 FIGURES = {"enqueue": "the call, with its wakeup", "item": "all of an item, until its producer goes on",
            "lock": "of an item, with pool->lock held"}
-
-
-def profiles() -> list:
-    """As the engine knows them."""
-    text = (ROOT / "src/policy.c").read_text(encoding="utf-8")
-    known = text.partition("cmwq2_profiles[] = {")[2].partition("\n};")[0]
-    found = re.findall(r'^\t\{ "([^"]+)",', known, re.MULTILINE)
-    if not found:
-        raise Problem("src/policy.c has no profiles where they are looked for")
-    return found
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,8 +80,9 @@ def committed() -> tuple:
         raise Problem(f"{shown(COMMITTED)} cannot be read: {error!r}") from None
 
 
-def _engines() -> list:
-    return [NATIVE, *(f"cmwq2:{name}" for name in profiles())]
+def all_engines() -> list:
+    """Native and cmwq2 with each profile; a test of the set holds these to what the engine knows."""
+    return [NATIVE, *(f"cmwq2:{name}" for name in bench_set.ALL_PROFILES)]
 
 
 def _settings(queue: str, engines: list, items: int, warmup: int, rounds: int) -> str:
@@ -272,7 +264,7 @@ class Counted:
     def boot(self) -> None:
         """Run it to its end; a Problem if there are no figures."""
         own = [self.benchmark] if self.benchmark.exists() else []
-        runs = [_settings(queue, _engines(), ITEMS, WARMUP, ROUNDS) for queue in QUEUES]
+        runs = [_settings(queue, all_engines(), ITEMS, WARMUP, ROUNDS) for queue in QUEUES]
         run = self._guest("icount-x86", self.files + own, runs, [])
         self.figures, self.wrong = measured(run)
         self._add_holds()
@@ -280,15 +272,13 @@ class Counted:
             native = self.figures["unbound"][NATIVE]
             self.own = Own(native["item"], native["enqueue"], *parse_own((run.results / "own").read_text()))
 
-
     def _guest(self, name: str, files: list, runs: list, extra: list) -> guest.Run:
         run = self.run = guest.Run(
             self.target, "icount", guest.home(name), files, limit=60, cpus=1, extra=[*cost.ICOUNT, *extra],
             settings={"ICOUNT_RUNS": ";".join(runs), "ICOUNT_OWN": f"nr_threads=1 wq_items={ITEMS}",
                       "ICOUNT_PARAMETERS": self.parameters})
         guest.boot(run, accel.TCG_SINGLE)
-        if not run.outcome.passed:
-            raise Problem(f"the guest: {run.outcome} (log: {shown(run.console)})", run.outcome.status)
+        guest.must_pass(run)
         return run
 
     def _add_holds(self) -> None:
@@ -298,9 +288,9 @@ class Counted:
         output = OUT / "icount" / "holds"
         output.unlink(missing_ok=True)
         runs = [_settings(queue, [name], items, WARMUP, 1)
-                for queue in QUEUES for name in _engines() for items in HOLD_ITEMS]
+                for queue in QUEUES for name in all_engines() for items in HOLD_ITEMS]
         self._guest("icount-x86-holds", self.files, runs, _plugin(self.target, output))
-        for queue, engines in holds(output.read_text(), _engines()).items():
+        for queue, engines in holds(output.read_text(), all_engines()).items():
             for name, instructions in engines.items():
                 self.figures[queue][name]["lock"] = instructions
 
