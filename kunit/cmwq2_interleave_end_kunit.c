@@ -44,6 +44,43 @@ static void kick_against_destroy(struct kunit *test)
 	tw_kick_is_done(k);
 }
 
+static void hand_destroys(void *arg)
+{
+	struct tw_stage *s = arg;
+
+	tw_destroy(s->w);
+}
+
+/* Many times what a grace period takes that nobody is in the way of. */
+#define GRACE		(HZ / 4)
+
+/*
+ * Whoever destroys a queue looks at it once more after the last reference: no
+ * grace period that frees it ends before that look. Without preemption none would
+ * end anyway.
+ */
+static void queue_outlives_its_references(struct kunit *test)
+{
+	struct tw_stage *s = tw_stage(test, 0, false, 0);
+	struct tw_hold *put = tw_hold(s->env, CMWQ2_POINT_PUT, NULL);
+	unsigned long grace, end;
+	unsigned int i;
+
+	for (i = 0; i < s->rounds; i++) {
+		tw_arm(put);
+		tw_hand_does(s, hand_destroys, s);
+		tw_wait_held(put, "the queue to have lost its references");
+		grace = start_poll_synchronize_rcu();
+		end = jiffies + GRACE;
+		while (!poll_state_synchronize_rcu(grace) && time_before(jiffies, end))
+			schedule_timeout_uninterruptible(1);
+		KUNIT_EXPECT_FALSE(test, poll_state_synchronize_rcu(grace));
+		tw_let_go(put);
+		tw_hand_wait(s);
+		s->w = tw_stage_wq(s, 0);
+	}
+}
+
 /*
  * The freezer comes between the kick and the worker. The item was started, as
  * far as the freezer is concerned, and is waited for; what comes later waits.
@@ -143,6 +180,7 @@ static void kick_against_hotplug(struct kunit *test)
 
 static struct kunit_case interleave_end_cases[] = {
 	KUNIT_CASE_PARAM_ATTR(kick_against_destroy, kick_gen_params, TW_SLOW),
+	KUNIT_CASE(queue_outlives_its_references),
 	KUNIT_CASE_PARAM_ATTR(kick_against_freeze, kick_gen_params, TW_SLOW),
 	KUNIT_CASE_PARAM_ATTR(kick_against_hotplug, kick_gen_params, TW_SLOW),
 	{}

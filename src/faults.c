@@ -45,6 +45,7 @@ static const struct {
 	{ "mayday_lost", "no rescuer is called for" },
 	{ "mayday_unreferenced", "a mayday holds no reference to its pwq" },
 	{ "cursor_left", "a rescuer leaves its cursor behind" },
+	{ "queue_not_kept", "a queue that is destroyed can be freed while that still looks at it" },
 	{ "pwq_leaked", "an item that is done keeps its reference to the pwq" },
 	{ "rebind_forgotten", "the workers of a CPU that came back stay unbound" },
 };

@@ -158,7 +158,8 @@ static void cmwq2_put_pwqs(struct cmwq2_wq *wq)
 	struct cmwq2_pwq *pwq;
 	int cpu;
 
-	rcu_read_lock();
+	if (!CMWQ2_FAULT("queue_not_kept"))
+		rcu_read_lock();
 	for_each_possible_cpu(cpu) {
 		struct cmwq2_pwq __rcu **slot = per_cpu_ptr(wq->cpu_pwq, cpu);
 
@@ -166,10 +167,12 @@ static void cmwq2_put_pwqs(struct cmwq2_wq *wq)
 		RCU_INIT_POINTER(*slot, NULL);
 		cmwq2_pwq_put_unlocked(pwq);
 	}
+	cmwq2_point(CMWQ2_POINT_PUT, NULL);
 	pwq = rcu_dereference_protected(wq->dfl_pwq, true);
 	RCU_INIT_POINTER(wq->dfl_pwq, NULL);
 	cmwq2_pwq_put_unlocked(pwq);
-	rcu_read_unlock();
+	if (!CMWQ2_FAULT("queue_not_kept"))
+		rcu_read_unlock();
 }
 
 static int cmwq2_link_cpu_pwqs(struct cmwq2_wq *wq)

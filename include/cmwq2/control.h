@@ -194,6 +194,8 @@ enum cmwq2_health {
  *	and will try again. As the caller, no pool is told
  * @CMWQ2_POINT_GRABBED: a cancel holds PENDING, the item is on no list.
  *	Interrupts off; no pool is told
+ * @CMWQ2_POINT_PUT: a queue that goes has dropped its CPUs' references, and is
+ *	looked at once more. RCU read-side section; no pool is told
  * @CMWQ2_POINT_NR: how many there are
  *
  * All but those that say so are atomic context: whoever is held there has to
@@ -216,6 +218,7 @@ enum cmwq2_point {
 	CMWQ2_POINT_FLUSHED,
 	CMWQ2_POINT_GRAB_BUSY,
 	CMWQ2_POINT_GRABBED,
+	CMWQ2_POINT_PUT,
 	CMWQ2_POINT_NR,
 };
 

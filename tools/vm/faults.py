@@ -83,6 +83,7 @@ CAUGHT_BY = {
     "mayday_lost": Catcher("cmwq2_rescuer.rescue_percpu"),
     "mayday_unreferenced": Catcher("cmwq2_rescuer.rescue_leaves_nothing_behind"),
     "cursor_left": Catcher("cmwq2_rescuer.rescue_leaves_nothing_behind"),
+    "queue_not_kept": Catcher("cmwq2_interleave_end.queue_outlives_its_references", "debug"),
     "pwq_leaked": Catcher("cmwq2_queue.queue_runs_item_once"),
     "rebind_forgotten": Catcher("cmwq2_hotplug", "x86", {"HOOKS": "tp", "CYCLES": 2, "HOTPLUG_ITEMS": 1000}),
 }
