@@ -506,14 +506,18 @@ void cmwq2_worker_clr_flags(struct cmwq2_worker *worker, unsigned int flags);
 bool cmwq2_is_worker_fn(struct task_struct *task);
 struct cmwq2_worker *cmwq2_task_worker(struct task_struct *task);
 struct cmwq2_worker *cmwq2_current_worker(void);
+bool cmwq2_need_to_create(struct cmwq2_pool *pool);
+bool cmwq2_manage(struct cmwq2_worker *worker);
+void cmwq2_pool_stop_workers(struct cmwq2_pool *pool);
+
+/* process.c: what they do */
+int cmwq2_worker_thread(void *data);
 struct cmwq2_worker *cmwq2_find_executing(struct cmwq2_pool *pool, struct cmwq2_work *work);
 bool cmwq2_assign_work(struct cmwq2_work *work, struct cmwq2_worker *worker,
 		       struct cmwq2_work **next);
 void cmwq2_process_scheduled(struct cmwq2_worker *worker);
 void cmwq2_move_linked(struct cmwq2_work *work, struct list_head *head,
 		       struct cmwq2_work **next);
-bool cmwq2_need_to_create(struct cmwq2_pool *pool);
-void cmwq2_pool_stop_workers(struct cmwq2_pool *pool);
 
 /* idle.c: idle workers and their end */
 void cmwq2_worker_enter_idle(struct cmwq2_worker *worker);

@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Workers: creating them, their main loop, running one item.
+ * Workers: creating them, the manager, their end. What they do is in process.c.
  *
  * One rule keeps a pool alive without a thread in reserve for everything: the
  * last idle worker does not start working before it has become the manager
  * and another worker exists.
- * tools/model/kick.pml models the main loop and the manager: change both.
+ * tools/model/kick.pml models the manager: change both.
  */
-#include <linux/cpu.h>
 #include <linux/export.h>
-#include <linux/hashtable.h>
 #include <linux/jiffies.h>
 #include <linux/kthread.h>
 #include <linux/sched.h>
@@ -17,10 +15,7 @@
 
 #include <trace/events/cmwq2.h>
 
-#include "context.h"
-#include "latency.h"
-#include "lockdep.h"
-#include "work.h"
+#include "internal.h"
 
 /*
  * Which threads belong to which pool; see the list of locks in internal.h.
@@ -31,8 +26,6 @@ EXPORT_SYMBOL_GPL(cmwq2_attach_mutex);
 
 /* Who waits for a pool's manager to finish, under cmwq2_pool_mutex. */
 static struct rcuwait cmwq2_manager_wait = __RCUWAIT_INITIALIZER(cmwq2_manager_wait);
-
-static int cmwq2_worker_thread(void *data);
 
 bool cmwq2_is_worker_fn(struct task_struct *task)
 {
@@ -110,21 +103,6 @@ void cmwq2_worker_clr_flags(struct cmwq2_worker *worker, unsigned int flags)
 		atomic_inc(&worker->pool->nr_running);
 		WRITE_ONCE(worker->counted, 1);
 	}
-}
-
-/* Items are collected in the hash by address; the address may be recycled. */
-struct cmwq2_worker *cmwq2_find_executing(struct cmwq2_pool *pool, struct cmwq2_work *work)
-{
-	struct cmwq2_worker *worker;
-
-	lockdep_assert_held(&pool->lock);
-	hash_for_each_possible(pool->busy_hash, worker, hentry, (unsigned long)work) {
-		if (worker->current_func != work->func)
-			continue;
-		if (worker->current_work == work)
-			return worker;
-	}
-	return NULL;
 }
 
 /* @worker: zeroed memory. */
@@ -317,7 +295,7 @@ static void cmwq2_create_until_idle(struct cmwq2_pool *pool)
  * Become the manager unless there is one. Returns whether pool->lock was
  * dropped, after which the caller looks at everything again.
  */
-static bool cmwq2_manage(struct cmwq2_worker *worker)
+bool cmwq2_manage(struct cmwq2_worker *worker)
 {
 	struct cmwq2_pool *pool = worker->pool;
 
@@ -383,262 +361,4 @@ void cmwq2_pool_stop_workers(struct cmwq2_pool *pool)
 
 	cmwq2_point(CMWQ2_POINT_POOL_STOP, pool);
 	cmwq2_reap_dying(&dying);
-}
-
-/**
- * cmwq2_move_linked - move an item and all that is tied to it
- * @work: first item
- * @head: list to add to
- * @next: set to the item after the moved ones, for a walk that goes on; or NULL
- *
- * Context: pool->lock held.
- */
-void cmwq2_move_linked(struct cmwq2_work *work, struct list_head *head,
-		       struct cmwq2_work **next)
-{
-	struct cmwq2_work *following;
-	bool linked;
-
-	/* The chain ends at an item without LINKED, so never at the list head. */
-	do {
-		linked = cmwq2_work_data(work) & CMWQ2_WORK_LINKED;
-		following = list_next_entry(work, entry);
-		list_move_tail(&work->entry, head);
-		work = following;
-	} while (linked);
-
-	if (next)
-		*next = following;
-}
-
-/**
- * cmwq2_assign_work - give an item and those tied to it to a worker
- * @work: item on the pool's worklist
- * @worker: worker of the pool
- * @next: see cmwq2_move_linked()
- *
- * An item that is still running goes to the worker that runs it: that keeps it
- * from running twice at once.
- *
- * Context: pool->lock held.
- * Return: whether @worker got something to do.
- */
-bool cmwq2_assign_work(struct cmwq2_work *work, struct cmwq2_worker *worker,
-		       struct cmwq2_work **next)
-{
-	struct cmwq2_pool *pool = worker->pool;
-	struct cmwq2_worker *busy;
-
-	/* A rescuer's cursor: it starts from the head again when it is gone. */
-	if (unlikely(cmwq2_is_cursor(work))) {
-		if (next)
-			*next = list_next_entry(work, entry);
-		list_del_init(&work->entry);
-		return false;
-	}
-
-	busy = CMWQ2_FAULT("running_twice") ? NULL : cmwq2_find_executing(pool, work);
-	cmwq2_move_linked(work, busy ? &busy->scheduled : &worker->scheduled, next);
-	return !busy;
-}
-
-static void cmwq2_begin_work(struct cmwq2_worker *worker, struct cmwq2_work *work)
-{
-	struct cmwq2_pool *pool = worker->pool;
-
-	unsigned long data = cmwq2_work_data(work);
-
-	worker->started_at = jiffies;
-	cmwq2_hog_begin(worker);
-	if (unlikely(worker->desc[0]))
-		worker->desc[0] = '\0';
-	worker->current_pwq = cmwq2_data_pwq(data);
-	worker->current_pwq->stat.started++;
-	cmwq2_latency_taken(worker, work);
-	worker->current_color = cmwq2_data_color(data);
-	worker->current_func = work->func;
-	worker->current_work = work;
-	hash_add(pool->busy_hash, &worker->hentry, (unsigned long)work);
-	list_del_init(&work->entry);
-	cmwq2_debug_deactivate(work);
-}
-
-static void cmwq2_end_work(struct cmwq2_worker *worker)
-{
-	cmwq2_hog_end(worker);
-	worker->current_pwq->stat.completed++;
-	cmwq2_latency_end(worker);
-	worker->current_pwq = NULL;
-	worker->current_color = CMWQ2_NO_COLOR;
-	worker->current_func = NULL;
-	hash_del(&worker->hentry);
-	worker->current_work = NULL;
-}
-
-/**
- * cmwq2_process_one - run one item
- * @worker: current worker
- * @work: item at the head of worker->scheduled
- *
- * Context: pool->lock held; dropped while the function runs.
- */
-static void cmwq2_process_one(struct cmwq2_worker *worker, struct cmwq2_work *work)
-{
-	unsigned long data = cmwq2_work_data(work);
-	struct cmwq2_pwq *pwq = cmwq2_data_pwq(data);
-	struct cmwq2_pool *pool = worker->pool;
-	struct cmwq2_context context;
-	struct cmwq2_run_map map;
-	CMWQ2_DEFINE_WAKE_LIST(wl);
-
-	cmwq2_begin_work(worker, work);
-	cmwq2_run_map_copy(&map, work);
-	if (unlikely(pwq->wq->flags & CMWQ2_WQ_CPU_INTENSIVE))
-		cmwq2_worker_set_flags(worker, CMWQ2_WORKER_INTENSIVE);
-	/*
-	 * Workers that are not counted hand on to the next one here. It does
-	 * nothing for those that are: this one is running.
-	 */
-	cmwq2_kick_pool_pick(pool, CMWQ2_KICK_PROCESS, &wl);
-	/* The last access to the item: the function may free it. */
-	if (!CMWQ2_FAULT("pending_kept"))
-		cmwq2_work_release(work, cmwq2_pool_bits(pool), 0);
-	if (CMWQ2_FAULT("chain_wake_dropped"))
-		wl.nr = 0;
-
-	cmwq2_unlock_irq_wake(pool, &wl);
-
-	context = cmwq2_context();
-	cmwq2_run_map_acquire(&map, pwq->wq);
-	trace_cmwq2_execute_start(worker, work);
-	cmwq2_latency_start(worker);
-	worker->current_func(work);
-	trace_cmwq2_execute_end(worker, work);
-	if (CMWQ2_FAULT("pending_kept"))
-		cmwq2_work_release(work, cmwq2_pool_bits(pool), 0);
-	cmwq2_run_map_release(&map, pwq->wq);
-	cmwq2_check_context(context, worker->current_func);
-	/* An item that queues itself for ever must not starve stop_machine(). */
-	if (worker->task)
-		cond_resched();
-
-	cmwq2_pool_lock_irq(pool);
-	cmwq2_end_work(worker);
-	/* Also counts a worker whose resume no hook has reported. */
-	cmwq2_worker_clr_flags(worker, CMWQ2_WORKER_INTENSIVE);
-	/* May drop the lock and let a flusher free the queue: must come last. */
-	cmwq2_pwq_dec_in_flight(pwq, data);
-}
-
-/* Context: pool->lock held, dropped and taken again. */
-void cmwq2_process_scheduled(struct cmwq2_worker *worker)
-{
-	struct cmwq2_work *work;
-
-	worker->pool->progress_at = jiffies;
-	while ((work = list_first_entry_or_null(&worker->scheduled,
-						struct cmwq2_work, entry)))
-		cmwq2_process_one(worker, work);
-}
-
-static struct cmwq2_work *cmwq2_first_work(struct cmwq2_pool *pool)
-{
-	return list_first_entry(&pool->worklist, struct cmwq2_work, entry);
-}
-
-/* One counted worker, this one, may go on; two are one too many. */
-static bool cmwq2_keep_working(struct cmwq2_pool *pool)
-{
-	return !list_empty(&pool->worklist) && atomic_read(&pool->nr_running) <= 1;
-}
-
-/*
- * Our threads are not what the scheduler calls per-CPU kthreads: when their
- * CPU begins to go down they are pushed off it and their mask is overwritten,
- * also when that is then called off and no callback of ours runs.
- */
-static void cmwq2_return_home(struct cmwq2_worker *worker)
-{
-	struct cmwq2_pool *pool = worker->pool;
-
-	if (likely(pool->cpu < 0 || raw_smp_processor_id() == pool->cpu) ||
-	    (worker->flags & CMWQ2_WORKER_UNBOUND))
-		return;
-	cmwq2_pool_unlock_irq(pool);
-	if (cpu_online(pool->cpu) && !cpu_dying(pool->cpu))
-		set_cpus_allowed_ptr(current, cpumask_of(pool->cpu));
-	cmwq2_pool_lock_irq(pool);
-}
-
-/**
- * cmwq2_serve - work until nothing is left for this worker
- * @worker: current worker, not idle
- *
- * Context: pool->lock held, dropped and taken again.
- */
-static void cmwq2_serve(struct cmwq2_worker *worker)
-{
-	struct cmwq2_pool *pool = worker->pool;
-
-	cmwq2_return_home(worker);
-	while (cmwq2_need_more_worker(pool)) {
-		if (!pool->nr_idle && !CMWQ2_FAULT("manager_missing") && cmwq2_manage(worker))
-			continue;
-
-		cmwq2_worker_clr_flags(worker, CMWQ2_WORKER_PREP);
-		do {
-			if (cmwq2_assign_work(cmwq2_first_work(pool), worker, NULL))
-				cmwq2_process_scheduled(worker);
-		} while (!CMWQ2_FAULT("no_recheck") && cmwq2_keep_working(pool));
-		cmwq2_point(CMWQ2_POINT_STOPS, pool);
-		/*
-		 * Another worker may have blocked since keep_working() counted
-		 * two, without the lock and without seeing zero. Then this was
-		 * the last one, and the loop's condition holds again.
-		 */
-		cmwq2_worker_set_flags(worker, CMWQ2_WORKER_PREP);
-		if (CMWQ2_FAULT("no_recheck"))
-			break;
-	}
-	/* Left to a worker that runs: if the hook misses its block, look. */
-	if (!list_empty(&pool->worklist))
-		cmwq2_sched_arm_scan(pool);
-}
-
-/* Back from its sleep among the idle ones, unless that is to end. pool->lock held. */
-static void cmwq2_count_wakeup(struct cmwq2_worker *worker)
-{
-	struct cmwq2_pool *pool = worker->pool;
-
-	if (worker->flags & CMWQ2_WORKER_DIE)
-		return;
-	pool->stat.woken++;
-	pool->stat.in_vain += !cmwq2_need_more_worker(pool);
-}
-
-static int cmwq2_worker_thread(void *data)
-{
-	struct cmwq2_worker *worker = data;
-	struct cmwq2_pool *pool = worker->pool;
-
-	cmwq2_sched_worker_start(worker);
-	cmwq2_pool_lock_irq(pool);
-	while (!(worker->flags & CMWQ2_WORKER_DIE)) {
-		cmwq2_worker_leave_idle(worker);
-		cmwq2_serve(worker);
-		cmwq2_worker_enter_idle(worker);
-		/*
-		 * Set under the lock: a kick from here on finds this worker on
-		 * the list and its task in a state to be woken from.
-		 */
-		__set_current_state(TASK_IDLE);
-		cmwq2_pool_unlock_irq(pool);
-		schedule();
-		cmwq2_point(CMWQ2_POINT_WOKEN, pool);
-		cmwq2_pool_lock_irq(pool);
-		cmwq2_count_wakeup(worker);
-	}
-	cmwq2_pool_unlock_irq(pool);
-	cmwq2_sched_worker_stop(worker);
-	return 0;
 }

@@ -2,8 +2,8 @@
 /*
  * One pool: how it kicks, wakes, idles and culls its workers.
  *
- * Follows src/kick.c, src/idle.c, src/worker.c, src/queue.c, src/sched.c and
- * src/policy.c. Documentation/model.rst says step by step what stands for what,
+ * Follows src/kick.c, src/idle.c, src/worker.c, src/process.c, src/queue.c,
+ * src/sched.c and src/policy.c. Documentation/model.rst says step by step what stands for what,
  * rows.toml beside this file which parameters are run and what must come out.
  *
  * A critical section of pool->lock is one atomic step, except where something
@@ -509,7 +509,7 @@ inline block(x)
 }
 
 /*
- * src/worker.c
+ * src/worker.c and src/process.c
  */
 #define SLOT_FREE	(task[0] == GONE || task[1] == GONE || task[2] == GONE || task[WORKERS - 1] == GONE)
 
