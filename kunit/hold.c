@@ -359,6 +359,11 @@ struct tw_stage *tw_stage(struct kunit *test, unsigned int flags, bool unbound, 
 	tw_policy(e, "watchdog_thresh", "0");
 	s->w = tw_stage_wq(s, flags);
 	s->pool = tw_pool_of(s->w, s->cpu);
+	/*
+	 * Policies and queues that went leave work to the helper, which takes the
+	 * pools' locks for it: on the CPU of whoever is to let go of one.
+	 */
+	kthread_flush_worker(cmwq2_helper);
 	s->gate = tw_gate(e);
 	for (i = 0; i < TW_MAX_BUSY; i++)
 		s->busy[i] = tw_gated(e, s->gate);
