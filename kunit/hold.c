@@ -206,6 +206,19 @@ bool tw_caught(struct tw_hold *h)
 	return atomic_read_acquire(&h->state) >= TW_HOLD_HELD;
 }
 
+/* Whether somebody is held, or will be. */
+bool tw_hold_in_use(void)
+{
+	int i, state;
+
+	for (i = 0; i < tw_holds.nr; i++) {
+		state = atomic_read(&tw_holds.hold[i]->state);
+		if (state >= TW_HOLD_ARMED && state <= TW_HOLD_HELD)
+			return true;
+	}
+	return false;
+}
+
 /* A point that is never reached is a failure. */
 void tw_wait_held(struct tw_hold *h, const char *what)
 {

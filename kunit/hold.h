@@ -167,6 +167,7 @@ void tw_arm(struct tw_hold *h);
 void tw_wait_held(struct tw_hold *h, const char *what);
 void tw_let_go(struct tw_hold *h);
 bool tw_caught(struct tw_hold *h);
+bool tw_hold_in_use(void);
 
 /* the stage */
 struct tw_stage *tw_stage(struct kunit *test, unsigned int flags, bool unbound, int cpu);
@@ -213,7 +214,10 @@ void tw_kick_and_hold(struct tw_kick *k);
 void tw_kick_arrives(struct tw_kick *k);
 void tw_kick_is_done(struct tw_kick *k);
 
-/* Yields to others on this CPU, and only after a while pauses. */
+/*
+ * Yields to others on this CPU, and only after a while pauses: not while somebody
+ * is held or about to be, who waits for the driver and not for a timer.
+ */
 #define TW_SOON(env, cond, what)						\
 	do {									\
 		unsigned long _end = jiffies + tw_timeout();			\
@@ -222,7 +226,7 @@ void tw_kick_is_done(struct tw_kick *k);
 		bool _ok;							\
 										\
 		while (!(_ok = (cond)) && time_before(jiffies, _end)) {		\
-			if (time_before(jiffies, _spin))			\
+			if (time_before(jiffies, _spin) || tw_hold_in_use())	\
 				tw_yield();					\
 			else							\
 				_us = tw_pause(_us);				\
