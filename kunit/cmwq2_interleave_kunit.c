@@ -62,12 +62,12 @@ static void fn_gate_and_spin(struct tw_item *it)
 {
 	unsigned long end = jiffies + tw_timeout();
 
-	wait_for_completion_timeout(it->gate, tw_timeout());
+	tw_wait_for_test(it->gate);
 	WRITE_ONCE(it->finished, 1);
 	/* Runs until it is told to sleep, and for the hook is running all the time. */
 	while (!READ_ONCE(it->val) && time_before(jiffies, end))
 		tw_yield();
-	wait_for_completion_timeout(it->ctx, tw_timeout());
+	tw_wait_for_test(it->ctx);
 }
 
 /* Items that sleep on a gate of their own each. */

@@ -67,7 +67,7 @@ static void fn_runner(struct tw_item *it)
 			tw_yield();
 			continue;
 		}
-		wait_for_completion_timeout(it->gate, tw_timeout());
+		tw_wait_for_test(it->gate);
 		WRITE_ONCE(r->slept, r->slept + 1);
 	}
 }

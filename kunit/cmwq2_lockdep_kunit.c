@@ -260,7 +260,7 @@ static struct completion inner_gate, inner_started;
 static void inner_fn(struct cmwq2_work *work)
 {
 	complete(&inner_started);
-	wait_for_completion_timeout(&inner_gate, tw_timeout());
+	tw_wait_for_test(&inner_gate);
 }
 
 static CMWQ2_DECLARE_WORK(inner_work, inner_fn);

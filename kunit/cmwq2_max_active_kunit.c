@@ -31,7 +31,7 @@ static void fn_hold(struct tw_item *it)
 
 	tw_gauge_enter(&c->gauge);
 	tw_log_add(c->log, it->id);
-	wait_for_completion_timeout(it->gate, tw_timeout());
+	tw_wait_for_test(it->gate);
 	tw_gauge_exit(&c->gauge);
 }
 

@@ -82,6 +82,7 @@ int tw_cpu(int n);
 void tw_need_at(struct tw_env *env, size_t offset, const char *op);
 
 void tw_fn_nop(struct tw_item *it);
+void tw_wait_for_test(struct completion *gate);
 void tw_fn_gate(struct tw_item *it);
 void tw_thread_flush_wq(struct tw_thread *t);
 void tw_thread_flush(struct tw_thread *t);
