@@ -44,7 +44,7 @@ struct bench_workload;
 #define BENCH_MAX_DELAY_MS	1000U
 #define BENCH_MAX_BURN_NS	1000000U
 #define BENCH_MAX_JOB_MS	60000U
-#define BENCH_MAX_FIGURES	24
+#define BENCH_MAX_FIGURES	32
 
 /* A wait without an end in this time is reported, it may be for a lost item. */
 #define BENCH_STALL		(60 * HZ)
@@ -251,6 +251,7 @@ enum bench_common {
 	BENCH_WORKERS,		/* threads of the engine that are alive at the end */
 	BENCH_NEW_WORKERS,	/* of these those that were not there at the begin */
 	BENCH_SLEEPS,		/* times they went to sleep, by 1000 items */
+	BENCH_HELD,		/* memory in the steady phase, see memory.c */
 	BENCH_NR_COMMON,
 };
 
@@ -281,6 +282,8 @@ struct bench_sample {
  * @before: engine cmwq2: counts at the start of the round
  * @saved: engine cmwq2: policies to go back to
  * @used: engine cmwq2: policies of the last turn
+ * @held: by how much memory has grown in what was done for this engine up to now;
+ *	of several entries that have the same one the first keeps that
  * @samples: one a round
  */
 struct bench_slot {
@@ -295,6 +298,7 @@ struct bench_slot {
 	struct bench_pool_counts	before;
 	struct bench_policies		saved;
 	struct bench_policies		used;
+	s64				held;
 	struct bench_sample		*samples;
 };
 
@@ -349,7 +353,8 @@ struct bench_engine {
 /**
  * struct bench_workload - what is done in a turn
  * @name: how config_workload calls it
- * @figures: what a turn results in; the unit is part of the name
+ * @figures: what a turn results in; the unit is part of the name; those of
+ *	@nr_times last
  * @nr_figures: how many; with the common ones at most BENCH_MAX_FIGURES
  * @settings: the numbers that count, as bits by enum bench_number_id
  * @needs: what it asks of an engine, of enum bench_ability
@@ -363,8 +368,10 @@ struct bench_engine {
  * @has_idle_round: whether a round that does not count comes first
  * @with_threads: whether the engine "threads" is in the default list
  * @max_active: of the queues
+ * @nr_kinds: kinds of times that the turn adds, the quantiles of which are figures
  * @job: what the items do
  * @nr_items: items of each engine
+ * @nr_times: most times of a kind in a turn; NULL if there are no kinds
  * @adjust: sets what is not for the user to choose; may be NULL
  * @check: refuses settings that do not go together, says why; changes nothing
  * @setup: before the engines are set up; may be NULL
@@ -387,8 +394,10 @@ struct bench_workload {
 	bool			has_idle_round;
 	bool			with_threads;
 	int			max_active;
+	unsigned int		nr_kinds;
 	void	(*job)(struct bench_item *item);
 	u32	(*nr_items)(const struct bench_config *cfg);
+	u32	(*nr_times)(const struct bench_config *cfg);
 	void	(*adjust)(struct bench_config *cfg);
 	int	(*check)(const struct bench_config *cfg);
 	int	(*setup)(struct bench_run *run);
@@ -429,6 +438,23 @@ enum bench_stage {
 	BENCH_NR_STAGES,
 };
 
+/* The names of what bench_quantiles() fills in, and of all stages of an item. */
+#define BENCH_QUANTILES(of)	of "p50_ns", of "p90_ns", of "p95_ns", of "p99_ns", of "max_ns"
+#define BENCH_STAGES							\
+	BENCH_QUANTILES(""), BENCH_QUANTILES("start_"), BENCH_QUANTILES("done_")
+
+/**
+ * struct bench_times - times of a turn, where producers have no arrays of their own
+ * @size: room for so many of each kind; what comes later is dropped
+ * @nr: so many have come
+ * @ticks: the times, by kind; enum bench_stage where they are of items
+ */
+struct bench_times {
+	u32		size;
+	atomic_t	nr[BENCH_NR_STAGES];
+	u32		*ticks[BENCH_NR_STAGES];
+};
+
 /**
  * struct bench_run - a run
  * @cfg: a copy that nobody changes
@@ -452,6 +478,9 @@ enum bench_stage {
  * @producers: threads, of the workloads that have them
  * @ticks: for each stage and producer the times of its timed items
  * @part: what each of them does in a turn
+ * @times: of a turn, of the workloads that have any
+ * @meminfo: where to read about memory
+ * @steady: memory in the steady phase of the turn, BENCH_NONE if nobody looked
  * @histogram: scratch space of bench_quantiles()
  * @slot: the engine whose turn it is
  * @round: changes to start the producers' part of a turn
@@ -483,6 +512,9 @@ struct bench_run {
 	struct bench_producer	*producers;
 	u32			**ticks[BENCH_NR_STAGES];
 	void			(*part)(struct bench_producer *p);
+	struct bench_times	times;
+	struct bench_meminfo	*meminfo;
+	u64			steady;
 	u32			histogram[256];
 
 	/* Only read during a turn; a write to the rest must not disturb that. */
@@ -556,6 +588,14 @@ static inline u32 bench_ticks_between(u64 begin, u64 end)
 	return end > begin ? (u32)min_t(u64, end - begin, U32_MAX) : 0;
 }
 
+/* What a call took by itself. */
+static inline u32 bench_call_ticks(const struct bench_run *run, u64 begin, u64 end)
+{
+	u32 ticks = bench_ticks_between(begin, end);
+
+	return ticks > run->cost_ticks ? ticks - run->cost_ticks : 0;
+}
+
 /* A signal came, somebody asked for the end, or something failed. */
 static inline bool bench_stopped(const struct bench_run *run)
 {
@@ -611,6 +651,7 @@ extern const struct bench_workload bench_switch;
 extern const struct bench_workload bench_perfwq;
 extern const struct bench_workload bench_rescue;
 void bench_complete_job(struct bench_item *item);
+void bench_timed_job(struct bench_item *item);
 
 /**
  * struct bench_gate - what holds items and counts them
@@ -675,6 +716,16 @@ struct bench_memory {
 struct bench_meminfo *bench_memory_open(void);
 void bench_memory_close(struct bench_meminfo *meminfo);
 int bench_memory_read(struct bench_meminfo *meminfo, struct bench_memory *memory);
+int bench_memory_total(struct bench_run *run, u64 *bytes);
+void bench_memory_settle(void);
+
+/* times.c: times that a turn adds one by one */
+int bench_times_setup(struct bench_run *run);
+void bench_times_teardown(struct bench_run *run);
+void bench_times_reset(struct bench_run *run);
+void bench_times_add(struct bench_run *run, unsigned int kind, u32 ticks);
+void bench_times_item(struct bench_run *run, u64 queued, u64 started, u64 ended);
+void bench_times_figures(struct bench_run *run, struct bench_sample *sample);
 
 /* stats.c */
 int bench_measure_clock(struct bench_run *run);

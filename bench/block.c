@@ -12,9 +12,7 @@
 
 #include "bench.h"
 
-static const char * const bench_block_figures[] = {
-	"p50_ns", "p90_ns", "p95_ns", "p99_ns", "max_ns",
-};
+static const char * const bench_block_figures[] = { BENCH_QUANTILES("") };
 
 /**
  * struct bench_block - one turn

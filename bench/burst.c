@@ -15,7 +15,7 @@
 /* All of it is done with interrupts off. */
 #define BENCH_MAX_BURST		1024U
 
-static const char * const bench_burst_figures[] = { "queue_ns", "span_ns" };
+static const char * const bench_burst_figures[] = { "queue_ns", "span_ns", BENCH_STAGES };
 
 static u32 bench_burst_items(const struct bench_config *cfg)
 {
@@ -30,40 +30,63 @@ static int bench_burst_check(const struct bench_config *cfg)
 	return -EINVAL;
 }
 
-/* Time of the enqueue calls; 0 if one of them found its item queued. */
-static u64 bench_burst_queue(struct bench_slot *slot)
+static u32 bench_burst_times(const struct bench_config *cfg)
+{
+	return cfg->in_flight * cfg->calls;
+}
+
+/*
+ * One item after the other; the time of the calls is added to @ticks. The clock
+ * is read once a call: where one ends the next begins.
+ */
+static bool bench_burst_queue(struct bench_run *run, struct bench_slot *slot, u64 *ticks)
 {
 	unsigned long flags;
 	bool queued = true;
 	unsigned int i;
 	u64 begin, end;
+	u32 call;
 
 	local_irq_save(flags);
 	begin = bench_ticks();
-	for (i = 0; i < slot->nr_items; i++)
+	for (i = 0; i < slot->nr_items; i++, begin = end) {
+		slot->items[i].queued = begin;
 		queued &= slot->engine->queue(slot->wq, &slot->items[i]);
-	end = bench_ticks();
+		end = bench_ticks();
+		call = bench_call_ticks(run, begin, end);
+		bench_times_add(run, BENCH_CALL, call);
+		*ticks += call;
+	}
 	local_irq_restore(flags);
-	return queued ? max(end > begin ? end - begin : 0, 1ULL) : 0;
+	return queued;
+}
+
+static void bench_burst_collect(struct bench_run *run, struct bench_slot *slot)
+{
+	unsigned int i;
+
+	for (i = 0; i < slot->nr_items; i++) {
+		struct bench_item *item = &slot->items[i];
+
+		bench_wait(slot, &item->done);
+		bench_times_item(run, item->queued, item->started, item->ended);
+	}
 }
 
 static int bench_burst_turn(struct bench_run *run, struct bench_slot *slot,
 			    struct bench_sample *sample)
 {
-	u64 ticks, queue = 0, span = 0;
-	unsigned int call, i;
+	u64 queue = 0, span = 0;
+	unsigned int call;
 
 	for (call = 0; call < run->cfg.calls && !bench_stopped(run); call++) {
 		u64 begin = bench_clock();
 
-		ticks = bench_burst_queue(slot);
-		if (!ticks) {
+		if (!bench_burst_queue(run, slot, &queue)) {
 			bench_fail(run, "item-was-still-queued");
 			return 0;
 		}
-		for (i = 0; i < slot->nr_items; i++)
-			bench_wait(slot, &slot->items[i].done);
-		queue += ticks;
+		bench_burst_collect(run, slot);
 		span += bench_clock() - begin;
 		sample->queued += slot->nr_items;
 		/* The workers are to be asleep again. */
@@ -83,8 +106,10 @@ const struct bench_workload bench_burst = {
 	.nr_figures	= ARRAY_SIZE(bench_burst_figures),
 	.settings	= BIT(BENCH_NUMBER_IN_FLIGHT) | BIT(BENCH_NUMBER_CALLS),
 	.has_queue	= true,
-	.job		= bench_complete_job,
+	.nr_kinds	= BENCH_NR_STAGES,
+	.job		= bench_timed_job,
 	.nr_items	= bench_burst_items,
+	.nr_times	= bench_burst_times,
 	.check		= bench_burst_check,
 	.turn		= bench_burst_turn,
 };

@@ -7,7 +7,7 @@
  * counts is the difference: the first half fills the holes that are left in
  * slabs and in per-CPU chunks, which would hide as much as a thousand queues.
  */
-#include <linux/err.h>
+#include <linux/build_bug.h>
 #include <linux/math64.h>
 #include <linux/mm.h>
 #include <linux/overflow.h>
@@ -35,7 +35,14 @@ enum bench_create_figure {
 	BENCH_NR_CREATE,
 };
 
-static const char * const bench_create_figures[BENCH_NR_CREATE] = {
+/* Of each queue, what is timed by itself. */
+enum bench_create_kind {
+	BENCH_CREATION,
+	BENCH_DESTRUCTION,
+	BENCH_NR_CREATE_KINDS,
+};
+
+static const char * const bench_create_figures[] = {
 	[BENCH_CREATE_NS]	= "create_ns",
 	[BENCH_USE_NS]		= "use_ns",
 	[BENCH_DESTROY_NS]	= "destroy_ns",
@@ -44,12 +51,16 @@ static const char * const bench_create_figures[BENCH_NR_CREATE] = {
 	[BENCH_SLAB]		= "slab_bytes",
 	[BENCH_PERCPU]		= "percpu_bytes",
 	[BENCH_STACK]		= "stack_bytes",
+	[BENCH_NR_CREATE]	= BENCH_QUANTILES("create_"), BENCH_QUANTILES("destroy_"),
 };
+
+static_assert(ARRAY_SIZE(bench_create_figures) ==
+	      BENCH_NR_CREATE + BENCH_NR_CREATE_KINDS * BENCH_NR_QUANTILES);
 
 /**
  * struct bench_create - one turn
+ * @run: the run
  * @slot: whose
- * @meminfo: where to read about memory
  * @nr: how many queues are there
  * @before: memory without them
  * @half: memory with the first half of them
@@ -57,8 +68,8 @@ static const char * const bench_create_figures[BENCH_NR_CREATE] = {
  * @wqs: the queues
  */
 struct bench_create {
+	struct bench_run	*run;
 	struct bench_slot	*slot;
-	struct bench_meminfo	*meminfo;
 	u32			nr;
 	struct bench_memory	before;
 	struct bench_memory	half;
@@ -100,32 +111,32 @@ static int bench_create_check(const struct bench_config *cfg)
 static int bench_create_setup(struct bench_run *run)
 {
 	struct bench_create *turn;
-	struct bench_meminfo *meminfo;
 
 	turn = kvzalloc(struct_size(turn, wqs, run->cfg.queues), GFP_KERNEL);
 	run->priv = turn;
 	if (!turn)
 		return -ENOMEM;
-	meminfo = bench_memory_open();
-	if (IS_ERR(meminfo))
-		return PTR_ERR(meminfo);
-	turn->meminfo = meminfo;
+	turn->run = run;
 	return 0;
 }
 
 static void bench_create_teardown(struct bench_run *run)
 {
-	struct bench_create *turn = run->priv;
+	kvfree(run->priv);
+}
 
-	if (turn)
-		bench_memory_close(turn->meminfo);
-	kvfree(turn);
+static void bench_create_timed(struct bench_create *turn, enum bench_create_kind kind, u64 begin)
+{
+	bench_times_add(turn->run, kind, bench_call_ticks(turn->run, begin, bench_ticks()));
 }
 
 static void bench_destroy_all(struct bench_create *turn)
 {
 	while (turn->nr) {
+		u64 begin = bench_ticks();
+
 		turn->slot->engine->close(turn->slot, turn->wqs[--turn->nr]);
+		bench_create_timed(turn, BENCH_DESTRUCTION, begin);
 		cond_resched();
 	}
 }
@@ -134,10 +145,13 @@ static int bench_create_one(struct bench_create *turn)
 {
 	struct bench_slot *slot = turn->slot;
 	char name[BENCH_NAME_LEN];
+	u64 begin;
 	int ret;
 
 	snprintf(name, sizeof(name), "bench%u.%u", slot->index, turn->nr);
+	begin = bench_ticks();
 	ret = slot->engine->open(slot, name, false, &turn->wqs[turn->nr]);
+	bench_create_timed(turn, BENCH_CREATION, begin);
 	if (ret) {
 		if (signal_pending(current))
 			return -EINTR;
@@ -169,7 +183,7 @@ static int bench_create_upto(struct bench_run *run, struct bench_create *turn, u
 static int bench_settled(struct bench_create *turn, struct bench_memory *memory)
 {
 	rcu_barrier();
-	return bench_memory_read(turn->meminfo, memory);
+	return bench_memory_read(turn->run->meminfo, memory);
 }
 
 static int bench_create_all(struct bench_run *run, struct bench_create *turn, u64 *ns)
@@ -283,12 +297,14 @@ static int bench_create_turn(struct bench_run *run, struct bench_slot *slot,
 const struct bench_workload bench_create = {
 	.name		= "create",
 	.figures	= bench_create_figures,
-	.nr_figures	= BENCH_NR_CREATE,
+	.nr_figures	= ARRAY_SIZE(bench_create_figures),
 	.settings	= BIT(BENCH_NUMBER_QUEUES),
 	.needs		= BENCH_CREATE,
 	.has_idle_round	= true,
+	.nr_kinds	= BENCH_NR_CREATE_KINDS,
 	.job		= bench_complete_job,
 	.nr_items	= bench_create_items,
+	.nr_times	= bench_create_items,
 	.check		= bench_create_check,
 	.setup		= bench_create_setup,
 	.turn		= bench_create_turn,

@@ -14,23 +14,7 @@
 #include "bench.h"
 
 /* The quantiles are in the order of enum bench_quantile, and of enum bench_stage. */
-static const char * const bench_load_figures[] = {
-	"rate",
-	"p50_ns", "p90_ns", "p95_ns", "p99_ns", "max_ns",
-	"start_p50_ns", "start_p90_ns", "start_p95_ns", "start_p99_ns", "start_max_ns",
-	"done_p50_ns", "done_p90_ns", "done_p95_ns", "done_p99_ns", "done_max_ns",
-	"span_ns",
-};
-
-static void bench_load_job(struct bench_item *item)
-{
-	item->started = bench_ticks();
-	if (item->burn)
-		bench_burn(item->burn);
-	item->ended = bench_ticks();
-	/* Makes the above visible to bench_load_collect(). */
-	complete(&item->done);
-}
+static const char * const bench_load_figures[] = { "rate", BENCH_STAGES, "span_ns" };
 
 static void bench_load_collect(struct bench_producer *p, struct bench_item *item)
 {
@@ -53,7 +37,7 @@ static void bench_load_queue(struct bench_producer *p, struct bench_item *item, 
 	struct bench_run *run = p->run;
 	struct bench_slot *slot = run->slot;
 	const struct bench_engine *engine = slot->engine;
-	u32 ticks;
+	u64 returned;
 
 	item->sample = sample;
 	item->queued = bench_ticks();
@@ -62,7 +46,7 @@ static void bench_load_queue(struct bench_producer *p, struct bench_item *item, 
 							msecs_to_jiffies(slot->cfg->delay_ms));
 	else
 		item->in_flight = engine->queue(slot->wq, item);
-	ticks = bench_ticks_between(item->queued, bench_ticks());
+	returned = bench_ticks();
 	if (!item->in_flight) {
 		bench_fail(run, "item-was-still-queued");
 		return;
@@ -70,7 +54,7 @@ static void bench_load_queue(struct bench_producer *p, struct bench_item *item, 
 	p->queued++;
 	if (sample != BENCH_UNTIMED)
 		run->ticks[BENCH_CALL][p->index][sample] =
-			ticks > run->cost_ticks ? ticks - run->cost_ticks : 0;
+			bench_call_ticks(run, item->queued, returned);
 }
 
 static struct bench_item *bench_load_item(struct bench_producer *p, unsigned int nth)
@@ -218,7 +202,7 @@ static void bench_fanout_adjust(struct bench_config *cfg)
 		.needs		= (_needs),					\
 		.has_producers	= true,						\
 		.has_queue	= true,						\
-		.job		= bench_load_job,				\
+		.job		= bench_timed_job,				\
 		.nr_items	= bench_load_items,				\
 		.adjust		= (_adjust),					\
 		.check		= bench_load_check,				\

@@ -5,6 +5,9 @@
  *
  * Not by the number of free pages: pages on the CPUs' own lists are not counted
  * as free, and these are longer than what is to be measured.
+ *
+ * It is of the whole machine, and put down to an engine by when it grows: around
+ * the making of its queue and in its turns, which nobody else has.
  */
 #include <linux/cred.h>
 #include <linux/err.h>
@@ -16,6 +19,7 @@
 #include <linux/namei.h>
 #include <linux/path.h>
 #include <linux/percpu.h>
+#include <linux/rcupdate.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 
@@ -177,4 +181,38 @@ int bench_memory_read(struct bench_meminfo *meminfo, struct bench_memory *memory
 			bench_node_state(NR_SLAB_RECLAIMABLE_B)) * PAGE_SIZE;
 	memory->stack = bench_node_state(NR_KERNEL_STACK_KB) * SZ_1K;
 	return 0;
+}
+
+/**
+ * bench_memory_total - the same of all three kinds together
+ * @run: the run
+ * @bytes: filled in
+ *
+ * Context: process.
+ * Return: 0, or an error with a message.
+ */
+int bench_memory_total(struct bench_run *run, u64 *bytes)
+{
+	struct bench_memory memory;
+	int ret = bench_memory_read(run->meminfo, &memory);
+
+	if (!ret)
+		*bytes = memory.slab + memory.stack + memory.percpu;
+	return ret;
+}
+
+/**
+ * bench_memory_settle - wait for queues that were destroyed to be given back
+ *
+ * As far as somebody outside can: they go in steps, of which each that is a
+ * grace period is waited for. One is left over for the thread in between.
+ *
+ * Context: process.
+ */
+void bench_memory_settle(void)
+{
+	unsigned int step;
+
+	for (step = 0; step < 3; step++)
+		rcu_barrier();
 }

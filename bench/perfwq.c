@@ -10,12 +10,14 @@
  */
 #include <linux/delay.h>
 #include <linux/err.h>
+#include <linux/irqflags.h>
 #include <linux/jiffies.h>
 #include <linux/kthread.h>
 #include <linux/math64.h>
 #include <linux/prandom.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
+#include <linux/timer.h>
 
 #include "bench.h"
 
@@ -23,6 +25,8 @@
 /* The job looks up this often. */
 #define BENCH_JOB_SLICE_NS	(500 * NSEC_PER_USEC)
 #define BENCH_PEAK_MS		20
+/* Times of a kind that are kept of a turn, the first ones. */
+#define BENCH_PERFWQ_TIMES	65536U
 
 /* Burns in us, sleep and delay in ms. */
 struct bench_kind {
@@ -64,12 +68,13 @@ enum bench_perfwq_figure {
 	BENCH_NR_PERFWQ,
 };
 
-static const char * const bench_perfwq_figures[BENCH_NR_PERFWQ] = {
+static const char * const bench_perfwq_figures[] = {
 	[BENCH_JOB_NS]		= "job_ns",
 	[BENCH_ALONE_NS]	= "alone_ns",
 	[BENCH_SLOWDOWN]	= "job_ppm_of_alone",
 	[BENCH_ITEMS_RUN]	= "items_run",
 	[BENCH_THREADS]		= "threads",
+	[BENCH_NR_PERFWQ]	= BENCH_STAGES,
 };
 
 /**
@@ -78,12 +83,18 @@ static const char * const bench_perfwq_figures[BENCH_NR_PERFWQ] = {
  * @kind: how long it takes
  * @wq: where it queues itself
  * @rnd: its own, so that it does the same under every engine
+ * @timer: set along with the item's own, and so over when that is
+ * @due: ticks when it was over, 0 while it is not
+ * @timed: whether @due is to be trusted
  */
 struct bench_recurring {
 	struct bench_perfwq	*perfwq;
 	const struct bench_kind	*kind;
 	union bench_wq		wq;
 	struct rnd_state	rnd;
+	struct timer_list	timer;
+	u64			due;
+	bool			timed;
 };
 
 /* The job's part on one CPU. */
@@ -134,8 +145,65 @@ static u32 bench_up_to(struct rnd_state *rnd, u32 most)
 	return prandom_u32_state(rnd) % (most + 1);
 }
 
+static void bench_due_fn(struct timer_list *timer)
+{
+	WRITE_ONCE(container_of(timer, struct bench_recurring, timer)->due, bench_ticks());
+}
+
+/*
+ * An engine does not tell when a delay is over and the item is queued; another
+ * timer does that was set in the same tick. With interrupts off neither can be
+ * over before both are set, and nothing is lost by that: a timer wakes up nobody.
+ */
+static bool bench_perfwq_delay(struct bench_recurring *recurring, struct bench_item *item,
+			       unsigned long delay)
+{
+	const struct bench_engine *engine = recurring->perfwq->slot->engine;
+	unsigned long flags, now;
+	bool queued;
+
+	local_irq_save(flags);
+	now = jiffies;
+	recurring->due = 0;
+	recurring->timed = true;
+	mod_timer(&recurring->timer, now + delay);
+	item->queued = bench_ticks();
+	queued = engine->queue_delayed(recurring->wq, item, delay);
+	bench_times_add(recurring->perfwq->run, BENCH_CALL,
+			bench_call_ticks(recurring->perfwq->run, item->queued, bench_ticks()));
+	if (time_after(jiffies, now))
+		WRITE_ONCE(recurring->timed, false);
+	local_irq_restore(flags);
+	return queued;
+}
+
+/* The same without a delay: the item may run before the call has returned. */
+static bool bench_perfwq_now(struct bench_recurring *recurring, struct bench_item *item)
+{
+	struct bench_run *run = recurring->perfwq->run;
+	u64 begin = bench_ticks();
+	bool queued;
+
+	recurring->due = begin;
+	recurring->timed = true;
+	queued = recurring->perfwq->slot->engine->queue_delayed(recurring->wq, item, 0);
+	bench_times_add(run, BENCH_CALL, bench_call_ticks(run, begin, bench_ticks()));
+	return queued;
+}
+
+/* An item that was faster than the timer that tells has not waited at all. */
+static void bench_perfwq_took(struct bench_recurring *recurring, u64 started)
+{
+	u64 due = READ_ONCE(recurring->due);
+
+	if (READ_ONCE(recurring->timed))
+		bench_times_item(recurring->perfwq->run, due && due < started ? due : started,
+				 started, bench_ticks());
+}
+
 static void bench_perfwq_job(struct bench_item *item)
 {
+	u64 started = bench_ticks();
 	struct bench_recurring *recurring = item->priv;
 	struct bench_perfwq *perfwq = recurring->perfwq;
 	const struct bench_kind *kind = recurring->kind;
@@ -144,7 +212,7 @@ static void bench_perfwq_job(struct bench_item *item)
 									    kind->burn_short));
 	u32 first = bench_up_to(&recurring->rnd, burn);
 	u32 sleep = bench_up_to(&recurring->rnd, 2 * kind->sleep);
-	u32 delay = bench_up_to(&recurring->rnd, 2 * kind->delay);
+	unsigned long delay = msecs_to_jiffies(bench_up_to(&recurring->rnd, 2 * kind->delay));
 
 	bench_burn(first);
 	if (sleep)
@@ -152,8 +220,9 @@ static void bench_perfwq_job(struct bench_item *item)
 	bench_burn(burn - first);
 	atomic_inc(&perfwq->items_run);
 	if (!READ_ONCE(perfwq->over)) {
-		if (perfwq->slot->engine->queue_delayed(recurring->wq, item,
-							msecs_to_jiffies(delay)))
+		bench_perfwq_took(recurring, started);
+		if (delay ? bench_perfwq_delay(recurring, item, delay) :
+			    bench_perfwq_now(recurring, item))
 			return;
 		bench_fail(run, "item-was-still-queued");
 	}
@@ -256,15 +325,23 @@ static u32 bench_perfwq_items(const struct bench_config *cfg)
 	return nr;
 }
 
+static u32 bench_perfwq_nr_times(const struct bench_config *cfg)
+{
+	return BENCH_PERFWQ_TIMES;
+}
+
 static int bench_perfwq_setup(struct bench_run *run)
 {
 	struct bench_perfwq *perfwq;
+	u32 i;
 
 	perfwq = kzalloc(struct_size(perfwq, recurring, bench_perfwq_items(&run->cfg)), GFP_KERNEL);
 	run->priv = perfwq;
 	if (!perfwq)
 		return -ENOMEM;
 	perfwq->run = run;
+	for (i = 0; i < bench_perfwq_items(&run->cfg); i++)
+		timer_setup(&perfwq->recurring[i].timer, bench_due_fn, 0);
 	init_completion(&perfwq->over_done);
 	init_completion(&perfwq->hogs_done);
 	perfwq->nr_hogs = num_online_cpus();
@@ -290,6 +367,7 @@ static void bench_perfwq_add(struct bench_perfwq *perfwq, const struct bench_kin
 		recurring->perfwq = perfwq;
 		recurring->kind = kind;
 		recurring->wq = perfwq->wqs[perfwq->nr_wqs - 1];
+		recurring->timed = false;
 		prandom_seed_state(&recurring->rnd, perfwq->run->cfg.seed + *item);
 		perfwq->slot->items[(*item)++].priv = recurring;
 	}
@@ -321,8 +399,14 @@ static int bench_perfwq_open(struct bench_perfwq *perfwq)
 
 static void bench_perfwq_close(struct bench_perfwq *perfwq)
 {
+	u32 i;
+
 	while (perfwq->nr_wqs)
 		perfwq->slot->engine->close(perfwq->slot, perfwq->wqs[--perfwq->nr_wqs]);
+	for (i = 0; i < perfwq->slot->nr_items; i++)
+		timer_delete_sync(&perfwq->recurring[i].timer);
+	/* Not to be put down to the next one. */
+	bench_memory_settle();
 }
 
 static void bench_perfwq_start(struct bench_perfwq *perfwq)
@@ -352,6 +436,8 @@ static int bench_perfwq_loaded(struct bench_perfwq *perfwq, struct bench_sample 
 
 	bench_perfwq_start(perfwq);
 	ret = bench_job(perfwq, &sample->figure[BENCH_JOB_NS], &peak);
+	if (!ret)
+		ret = bench_memory_total(perfwq->run, &perfwq->run->steady);
 	sample->figure[BENCH_ITEMS_RUN] = atomic_read(&perfwq->items_run);
 	sample->figure[BENCH_THREADS] = peak;
 	WRITE_ONCE(perfwq->over, true);
@@ -385,13 +471,15 @@ static int bench_perfwq_turn(struct bench_run *run, struct bench_slot *slot,
 const struct bench_workload bench_perfwq = {
 	.name		= "perfwq",
 	.figures	= bench_perfwq_figures,
-	.nr_figures	= BENCH_NR_PERFWQ,
+	.nr_figures	= ARRAY_SIZE(bench_perfwq_figures),
 	.settings	= BIT(BENCH_NUMBER_LOAD) | BIT(BENCH_NUMBER_LONG_BURN) |
 			  BIT(BENCH_NUMBER_JOB_MS),
 	.needs		= BENCH_CREATE | BENCH_DELAY,
 	.with_threads	= true,
+	.nr_kinds	= BENCH_NR_STAGES,
 	.job		= bench_perfwq_job,
 	.nr_items	= bench_perfwq_items,
+	.nr_times	= bench_perfwq_nr_times,
 	.setup		= bench_perfwq_setup,
 	.turn		= bench_perfwq_turn,
 	.teardown	= bench_perfwq_teardown,

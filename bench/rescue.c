@@ -29,10 +29,11 @@ enum bench_rescue_figure {
 	BENCH_NR_RESCUE,
 };
 
-static const char * const bench_rescue_figures[BENCH_NR_RESCUE] = {
+static const char * const bench_rescue_figures[] = {
 	[BENCH_ITEM_NS]		= "item_ns",
 	[BENCH_RESCUE_NS]		= "rescue_ns",
 	[BENCH_MAYDAYS]		= "maydays",
+	[BENCH_NR_RESCUE]	= BENCH_STAGES,
 };
 
 static const char * const bench_rescue_engines[] = {
@@ -45,10 +46,16 @@ struct bench_rescue;
  * struct bench_rescue_item - an item of either kind of queue
  * @work: the item
  * @r: what it belongs to
+ * @queued: ticks before it was queued
+ * @started: ticks when its function began
+ * @ended: ticks when its function was done
  */
 struct bench_rescue_item {
 	struct cmwq2_work	work;
 	struct bench_rescue	*r;
+	u64			queued;
+	u64			started;
+	u64			ended;
 };
 
 /**
@@ -89,9 +96,14 @@ struct bench_rescue {
 	struct completion		done;
 };
 
+static struct bench_rescue_item *bench_rescue_item_of(struct cmwq2_work *work)
+{
+	return container_of(work, struct bench_rescue_item, work);
+}
+
 static struct bench_rescue *bench_rescue_of(struct cmwq2_work *work)
 {
-	return container_of(work, struct bench_rescue_item, work)->r;
+	return bench_rescue_item_of(work)->r;
 }
 
 /* In steps, so that nobody takes it for a hang. */
@@ -118,8 +130,12 @@ static void bench_first_fn(struct cmwq2_work *work)
 
 static void bench_own_fn(struct cmwq2_work *work)
 {
-	struct bench_rescue *r = bench_rescue_of(work);
+	struct bench_rescue_item *item = bench_rescue_item_of(work);
+	struct bench_rescue *r = item->r;
 
+	item->started = bench_ticks();
+	item->ended = bench_ticks();
+	/* Makes the above visible to bench_rescue_collect(). */
 	if (atomic_dec_and_test(&r->left)) {
 		r->last = bench_clock();
 		complete(&r->done);
@@ -141,6 +157,7 @@ static u64 bench_rescue_size(const struct bench_config *cfg)
 	u64 queue = SZ_4K + num_possible_cpus() * SZ_1K;
 
 	return ((u64)cfg->items + cfg->foreign) * sizeof(struct bench_rescue_item) +
+	       (u64)cfg->items * BENCH_NR_STAGES * sizeof(u32) +
 	       bench_rescue_nr_others(cfg) * queue;
 }
 
@@ -318,7 +335,24 @@ static void bench_rescue_fill(struct bench_run *run, struct bench_rescue *r)
 		cond_resched();
 	}
 	for (i = 0; i < run->cfg.items; i++) {
-		cmwq2_queue_work_on(r->cpu, r->wq, &r->own[i].work);
+		struct bench_rescue_item *item = &r->own[i];
+
+		item->queued = bench_ticks();
+		cmwq2_queue_work_on(r->cpu, r->wq, &item->work);
+		bench_times_add(run, BENCH_CALL,
+				bench_call_ticks(run, item->queued, bench_ticks()));
+		cond_resched();
+	}
+}
+
+static void bench_rescue_collect(struct bench_run *run, struct bench_rescue *r)
+{
+	u32 i;
+
+	for (i = 0; i < run->cfg.items; i++) {
+		struct bench_rescue_item *item = &r->own[i];
+
+		bench_times_item(run, item->queued, item->started, item->ended);
 		cond_resched();
 	}
 }
@@ -359,6 +393,7 @@ static int bench_rescue_once(struct bench_run *run, struct bench_slot *slot,
 	ret = bench_rescue_time(run, slot, r, &ns);
 	if (ret)
 		return ret;
+	bench_rescue_collect(run, r);
 	cmwq2_wq_stats(r->wq, &after);
 	if (after.rescued - before.rescued != run->cfg.items + 1)
 		bench_fail(run, "not-all-were-rescued");
@@ -392,14 +427,21 @@ static u32 bench_rescue_nr_items(const struct bench_config *cfg)
 	return 1;
 }
 
+static u32 bench_rescue_nr_times(const struct bench_config *cfg)
+{
+	return cfg->items;
+}
+
 const struct bench_workload bench_rescue = {
 	.name		= "rescue",
 	.figures	= bench_rescue_figures,
-	.nr_figures	= BENCH_NR_RESCUE,
+	.nr_figures	= ARRAY_SIZE(bench_rescue_figures),
 	.settings	= BIT(BENCH_NUMBER_ITEMS) | BIT(BENCH_NUMBER_FOREIGN),
 	.only_cmwq2	= "no other engine can be made to create no workers",
 	.engines	= bench_rescue_engines,
+	.nr_kinds	= BENCH_NR_STAGES,
 	.nr_items	= bench_rescue_nr_items,
+	.nr_times	= bench_rescue_nr_times,
 	.check		= bench_rescue_check,
 	.setup		= bench_rescue_setup,
 	.turn		= bench_rescue_turn,

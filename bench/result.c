@@ -105,6 +105,7 @@ static const char * const bench_common_names[BENCH_NR_COMMON] = {
 	[BENCH_WORKERS]		= "workers",
 	[BENCH_NEW_WORKERS]	= "new_workers",
 	[BENCH_SLEEPS]		= "sleeps_per_1000",
+	[BENCH_HELD]		= "held_bytes",
 };
 
 static unsigned int bench_nr_figures(const struct bench_workload *workload)

@@ -3,7 +3,9 @@
  * One run: its rounds and its end.
  */
 #include <linux/cpumask.h>
+#include <linux/err.h>
 #include <linux/math64.h>
+#include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/prandom.h>
 #include <linux/random.h>
@@ -60,6 +62,20 @@ void bench_complete_job(struct bench_item *item)
 }
 
 /**
+ * bench_timed_job - the same, with the times taken and CPU time burned
+ * @item: the item
+ */
+void bench_timed_job(struct bench_item *item)
+{
+	item->started = bench_ticks();
+	if (item->burn)
+		bench_burn(item->burn);
+	item->ended = bench_ticks();
+	/* Makes the above visible to whoever waits. */
+	complete(&item->done);
+}
+
+/**
  * bench_wait - wait for something that an item does
  * @slot: whose item it is
  * @done: what it completes
@@ -106,14 +122,38 @@ static void bench_init_items(struct bench_slot *slot)
 	}
 }
 
-static int bench_open_slot(struct bench_slot *slot)
+/* Entries of the same engine share its pools: nobody can tell which of them a worker is for. */
+static s64 *bench_held(struct bench_run *run, const struct bench_slot *slot)
 {
+	unsigned int i = 0;
+
+	while (run->slots[i].engine != slot->engine)
+		i++;
+	return &run->slots[i].held;
+}
+
+static int bench_open_slot(struct bench_run *run, struct bench_slot *slot)
+{
+	bool scoped = slot->cfg->queue == BENCH_QUEUE_UNBOUND;
 	char name[BENCH_NAME_LEN];
+	u64 before, after;
+	int ret;
 
 	if (!slot->cfg->workload->has_queue)
 		return 0;
+	ret = bench_memory_total(run, &before);
+	if (ret)
+		return ret;
 	snprintf(name, sizeof(name), "cmwq2_bench.%u", slot->index);
-	return slot->engine->open(slot, name, slot->cfg->queue == BENCH_QUEUE_UNBOUND, &slot->wq);
+	ret = slot->engine->open(slot, name, scoped, &slot->wq);
+	if (ret)
+		return ret;
+	ret = bench_memory_total(run, &after);
+	if (ret)
+		slot->engine->close(slot, slot->wq);
+	else
+		*bench_held(run, slot) += after - before;
+	return ret;
 }
 
 static int bench_setup_slot(struct bench_run *run, struct bench_slot *slot)
@@ -131,7 +171,7 @@ static int bench_setup_slot(struct bench_run *run, struct bench_slot *slot)
 	slot->samples = kvcalloc(run->cfg.rounds, sizeof(*slot->samples), GFP_KERNEL);
 	if (slot->items && slot->samples) {
 		bench_init_items(slot);
-		ret = bench_open_slot(slot);
+		ret = bench_open_slot(run, slot);
 	}
 	if (ret)
 		bench_free_slot(slot);
@@ -179,11 +219,56 @@ static void bench_common_figures(struct bench_slot *slot, struct bench_sample *s
 	figure[BENCH_SLEEPS] = bench_by_item(sample, before->sleeps, after.sleeps, 1000);
 }
 
+/* The turn itself, with what is taken beside it. */
+static int bench_observed_turn(struct bench_run *run, struct bench_slot *slot,
+			       struct bench_sample *sample)
+{
+	struct bench_tasks before;
+	u64 began = ktime_get_ns();
+	int ret;
+
+	bench_times_reset(run);
+	bench_count_tasks(slot->engine, began, &before);
+	ret = run->cfg.workload->turn(run, slot, sample);
+	bench_common_figures(slot, sample, began, &before);
+	if (!ret && !bench_stopped(run))
+		bench_times_figures(run, sample);
+	return ret;
+}
+
+/*
+ * The same with the memory that it grows by. What an engine keeps from one turn
+ * to the next, its workers above all, was put down to it before; it may be less
+ * than nothing if others give back more than the engine takes.
+ */
+static int bench_weighed_turn(struct bench_run *run, struct bench_slot *slot,
+			      struct bench_sample *sample)
+{
+	u64 *figure = &sample->figure[run->cfg.workload->nr_figures + BENCH_HELD];
+	s64 *held = bench_held(run, slot);
+	u64 before, after;
+	int ret;
+
+	*figure = BENCH_NONE;
+	run->steady = BENCH_NONE;
+	ret = bench_memory_total(run, &before);
+	if (!ret)
+		ret = bench_observed_turn(run, slot, sample);
+	if (!ret)
+		ret = bench_memory_total(run, &after);
+	if (ret)
+		return ret;
+	if (run->cfg.workload->has_queue)
+		run->steady = after;
+	if (run->steady != BENCH_NONE)
+		*figure = max_t(s64, *held + (s64)(run->steady - before), 0);
+	*held += after - before;
+	return 0;
+}
+
 static int bench_turn(struct bench_run *run, struct bench_slot *slot,
 		      struct bench_sample *sample)
 {
-	struct bench_tasks before;
-	u64 began;
 	int ret;
 
 	if (slot->engine->begin) {
@@ -191,10 +276,7 @@ static int bench_turn(struct bench_run *run, struct bench_slot *slot,
 		if (ret)
 			return ret;
 	}
-	began = ktime_get_ns();
-	bench_count_tasks(slot->engine, began, &before);
-	ret = run->cfg.workload->turn(run, slot, sample);
-	bench_common_figures(slot, sample, began, &before);
+	ret = bench_weighed_turn(run, slot, sample);
 	if (slot->engine->end)
 		slot->engine->end(slot, sample);
 	WRITE_ONCE(run->turns, run->turns + 1);
@@ -283,6 +365,20 @@ void bench_run_teardown(struct bench_run *run)
 	bench_teardown_slots(run);
 	if (run->cfg.workload->teardown)
 		run->cfg.workload->teardown(run);
+	bench_times_teardown(run);
+	bench_memory_close(run->meminfo);
+}
+
+static int bench_setup_workload(struct bench_run *run)
+{
+	const struct bench_workload *workload = run->cfg.workload;
+	int ret = bench_times_setup(run);
+
+	if (!ret && workload->setup)
+		ret = workload->setup(run);
+	if (ret && ret != -EINTR)
+		pr_err("workload %s cannot be set up (%d)\n", workload->name, ret);
+	return ret;
 }
 
 /**
@@ -305,10 +401,10 @@ int bench_run_setup(struct bench_run *run)
 		return ret;
 	init_waitqueue_head(&run->gate);
 	init_completion(&run->turn_over);
-	if (workload->setup)
-		ret = workload->setup(run);
-	if (ret && ret != -EINTR)
-		pr_err("workload %s cannot be set up (%d)\n", workload->name, ret);
+	run->meminfo = bench_memory_open();
+	if (IS_ERR(run->meminfo))
+		return PTR_ERR(run->meminfo);
+	ret = bench_setup_workload(run);
 	if (!ret)
 		ret = bench_measure_clock(run);
 	if (!ret)

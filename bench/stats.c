@@ -188,7 +188,7 @@ static u32 bench_select(struct bench_run *run, u32 * const *parts, unsigned int 
  * @nr_parts: how many arrays
  * @nr: times in each of them, at least one
  * @out: gets them, each being the smallest sample that at least that part of
- *	all samples does not exceed
+ *	all samples does not exceed; BENCH_NONE for what was too long to be taken
  */
 void bench_quantiles(struct bench_run *run, u32 * const *parts, unsigned int nr_parts, u32 nr,
 		     u64 out[BENCH_NR_QUANTILES])
@@ -205,8 +205,9 @@ void bench_quantiles(struct bench_run *run, u32 * const *parts, unsigned int nr_
 
 	for (q = 0; q < BENCH_NR_QUANTILES; q++) {
 		u64 rank = DIV_ROUND_UP_ULL(all * percent[q], 100) - 1;
+		u32 ticks = bench_select(run, parts, nr_parts, nr, rank);
 
-		out[q] = bench_ticks_to_ns(run, bench_select(run, parts, nr_parts, nr, rank));
+		out[q] = ticks == U32_MAX ? BENCH_NONE : bench_ticks_to_ns(run, ticks);
 	}
 }
 

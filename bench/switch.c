@@ -12,9 +12,7 @@
 #include "bench.h"
 
 /* A round trip is two switches. */
-static const char * const bench_switch_figures[] = {
-	"rate", "p50_ns", "p90_ns", "p95_ns", "p99_ns", "max_ns",
-};
+static const char * const bench_switch_figures[] = { "rate", BENCH_QUANTILES("") };
 
 static const char * const bench_switch_engines[] = { "native", "cmwq2", NULL };
 

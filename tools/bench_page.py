@@ -23,6 +23,9 @@ figcaption, small { color: #666; font-size: 13px } nav a { margin-right: 1em; wh
 .caution { background: #fff3cd; padding: .5em 1em; margin: .5em 0 }"""
 # Without the largest, which tells more of the machine below than of an engine.
 QUANTILES = (("p50_ns", "50"), ("p90_ns", "90"), ("p95_ns", "95"), ("p99_ns", "99"))
+# How the figures of a time begin, and what it is.
+STAGES = (("", "the enqueue call"), ("start_", "queue to start"), ("done_", "queue to done"),
+          ("create_", "making a queue"), ("destroy_", "destroying it"))
 # A shape for each engine: what only differs in colour is the same to some.
 MARKS = "osD^vPX*"
 
@@ -193,8 +196,7 @@ def _other_plots(runs: list, engines: list) -> Iterable:
             yield f"batch-{queue}", _throughput_plot(some, queue, engines)
     for run in runs:
         figures = run["header"]["figures"]
-        stages = [(stage, what) for stage, what in (("", "the enqueue call"), ("start_", "queue to start"),
-                                                    ("done_", "queue to done")) if f"{stage}p99_ns" in figures]
+        stages = [(stage, what) for stage, what in STAGES if f"{stage}p99_ns" in figures]
         if run["header"]["workload"] == "block":
             stages = [("", "from the block to the next start")]
         if stages:

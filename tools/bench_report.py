@@ -24,7 +24,7 @@ import argparse
 import json
 import re
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Optional, Sequence
 
@@ -42,8 +42,9 @@ HEADER_TEXTS = ("status", "workload", "kernel", "machine", "hook", "queue", "sco
 ENGINE_NUMBERS = ("engine",)
 ROUND_NUMBERS = ("round", "engine", "position", "queued")
 SPREAD = ("", "_min", "_max", "_mad")
-# Threads, which for native are all kworkers of the machine: a ratio to that says nothing.
-COUNTS = ("workers", "threads")
+# Threads, which for native are all kworkers of the machine: a ratio to that says nothing. And what adds up from round to
+# round: of that there is one value a boot, not one a round.
+COUNTS = ("workers", "threads", "held_bytes")
 # Of engines of cmwq2.
 POLICIES = ("claim", "wake", "rescue")
 
@@ -57,11 +58,19 @@ class Workload:
     columns: dict[str, str]
     # Those that a line of a whole set's summary is spent on, and a place in its plot.
     summary: tuple[str, ...] = ()
+    # Columns of figures that results have had for a shorter time.
+    later: dict[str, str] = field(default_factory=dict)
+
+    def columns_of(self, figures: list[str]) -> dict[str, str]:
+        """Those that a result with @figures can fill."""
+        return {**self.columns, **{key: title for key, title in self.later.items() if key in figures}}
 
 
 LOAD_SAYS = "{producers} producers, {items} items each, {in_flight} in flight, {burn_ns} ns of work"
 LOAD_COLUMNS = {"rate": "items/s", "p50_ns": "call p50 ns", "p95_ns": "p95", "start_p50_ns": "start p50 ns",
                 "start_p99_ns": "p99", "done_p50_ns": "done p50 ns", "cpu_ns": "CPU ns"}
+STAGES = {"p50_ns": "call p50 ns", "p99_ns": "p99", "start_p50_ns": "start p50 ns", "start_p99_ns": "p99",
+          "done_p99_ns": "done p99 ns"}
 FLUSH_COLUMNS = {"call_ns": "call ns", "bare_ns": "bare", "tail_ns": "tail", "empty_ns": "empty"}
 FLUSH_SUMMARY = ("call_ns", "tail_ns", "empty_ns")
 WORKLOADS = {
@@ -74,7 +83,9 @@ WORKLOADS = {
     "create": Workload("{queues} queues, each figure that of one",
                        {"create_ns": "create ns", "use_ns": "use ns", "destroy_ns": "destroy ns", "gone_ns": "gone ns",
                         "memory_bytes": "bytes", "percpu_bytes": "percpu"},
-                       ("create_ns", "use_ns", "destroy_ns", "memory_bytes")),
+                       ("create_ns", "use_ns", "destroy_ns", "memory_bytes"),
+                       {"create_p50_ns": "create p50 ns", "create_p99_ns": "p99", "destroy_p50_ns": "destroy p50 ns",
+                        "destroy_p99_ns": "p99"}),
     "flush": Workload("{in_flight} in flight, {calls} calls a round", FLUSH_COLUMNS, FLUSH_SUMMARY),
     "drain": Workload("{in_flight} in flight, {calls} calls a round", FLUSH_COLUMNS, FLUSH_SUMMARY),
     "cancel": Workload("{in_flight} in flight, {calls} calls a round",
@@ -90,9 +101,11 @@ WORKLOADS = {
     "perfwq": Workload("wl{load}, long burn {long_burn}, beside a job of {job_ms} ms",
                        {"job_ns": "job ns", "alone_ns": "alone", "job_ppm_of_alone": "job/alone ppm",
                         "items_run": "items run", "threads": "threads"},
-                       ("job_ns", "threads")),
+                       ("job_ns", "threads"), {**STAGES, "held_bytes": "held bytes"}),
+    "burst": Workload("{in_flight} items at once, {calls} times a round",
+                      {"queue_ns": "queue ns", "span_ns": "all ns"}, ("queue_ns", "span_ns", "start_p50_ns"), STAGES),
     "rescue": Workload("{items} items of the queue behind {foreign} foreign ones",
-                       {"item_ns": "ns/item", "rescue_ns": "all ns", "maydays": "maydays"}, ("item_ns",)),
+                       {"item_ns": "ns/item", "rescue_ns": "all ns", "maydays": "maydays"}, ("item_ns",), STAGES),
 }
 
 # Where time is not that of a machine people run things on.
@@ -346,7 +359,7 @@ def plain_table(document: dict[str, Any]) -> list[tuple[str, ...]]:
     """Every figure with its ratio to the native engine behind it."""
     header = document["header"]
     known = WORKLOADS.get(header["workload"])
-    columns = known.columns if known else {key: key for key in header["figures"]}
+    columns = known.columns_of(header["figures"]) if known else {key: key for key in header["figures"]}
     heads = [text for title in columns.values() for text in (title, "/native [95 %]")]
     rows: list[tuple[str, ...]] = [("engine", *heads)]
     for record in document["engines"]:

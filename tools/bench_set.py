@@ -17,8 +17,8 @@ SCOPES, ALL_SCOPES = ("cpu", "cache", "system"), ("cpu", "smt", "cache", "cache_
 BATCHES, ALL_BATCHES = (1, 4, 16, 64, 256), (1, 2, 4, 8, 16, 32, 64, 128, 256)
 LOADS, ALL_LOADS = (2,), (0, 1, 2, 3, 4, 5)
 HOOKS, ALL_HOOKS = ("auto",), ("auto", "pn", "timer")
-WORKLOADS = ("roundtrip", "batch", "fanout", "delayed", "block", "create", "flush", "drain", "cancel", "switch", "rescue",
-             "perfwq")
+WORKLOADS = ("roundtrip", "batch", "fanout", "delayed", "block", "create", "flush", "drain", "cancel", "burst", "switch",
+             "rescue", "perfwq")
 DEFAULT = ("roundtrip", "batch", "fanout", "delayed", "block", "create", "flush", "cancel", "perfwq")
 # An engine against itself: neighbours in the list, four pairs a run.
 AA, AA_RUNS = "aa", 25
@@ -27,7 +27,7 @@ MOST_ENGINES = 8
 # Seconds that a turn takes on two CPUs of UML with nothing else to do, which is also about what it takes an emulated
 # machine with as much less to do as _variants() gives it.
 TURN = {"roundtrip": 0.3, "batch": 0.3, "fanout": 0.3, "delayed": 0.3, "block": 0.1, "create": 0.5, "flush": 0.1,
-        "drain": 0.1, "cancel": 0.1, "switch": 0.2, "rescue": 0.3, "perfwq": 1.5, AA: 0.03}
+        "drain": 0.1, "cancel": 0.1, "burst": 0.4, "switch": 0.2, "rescue": 0.3, "perfwq": 1.5, AA: 0.03}
 # To load the modules and to unload them.
 RUN = 1
 
@@ -122,6 +122,9 @@ def _variants(workload: str, wanted: Wanted) -> Iterable[tuple]:
             yield f"{workload} {queue}", {"queue": queue, "in_flight": 100, "calls": 20}
     elif workload == "cancel":
         yield "cancel", {"queue": "unbound", "in_flight": 16, "calls": 50}
+    elif workload == "burst":
+        for queue in ("percpu", "unbound") if full else ("percpu",):
+            yield f"burst {queue}", {"queue": queue, "in_flight": 64, "calls": 20}
     elif workload == "switch":
         for hook in ALL_HOOKS if full else HOOKS:
             yield f"switch hook={hook}", {"hook": hook, "queue": "percpu", **load}

@@ -213,6 +213,19 @@ class Table(unittest.TestCase):
         for word in ("create ns", "bytes", "3096", "1603", "1.000 [-]", "they need 6 rounds"):
             self.assertIn(word, text)
 
+    def test_later_columns(self) -> None:
+        """A result from before a figure was there has a table without it."""
+        quantiles = {f"{what}_{each}": "77" for what in ("create", "destroy") for each in ("p50_ns", "p99_ns")}
+        for figures, there in ((CREATE, False), ({**CREATE, **quantiles, "held_bytes": "-"}, True)):
+            document = parse(other("create", "queues=1000\n", figures))
+            self.assertEqual("destroy p50 ns" in table(document), there)
+            self.assertNotIn("held_bytes", [each["figure"] for each in document["compared"]])
+
+    def test_state_has_no_ratio(self) -> None:
+        document = parse(other("later", "", {"some_ns": "5", "held_bytes": "4096"}))
+        self.assertEqual([each["figure"] for each in document["compared"]], ["some_ns"])
+        self.assertIn("4096", table(document))
+
     def test_flush(self) -> None:
         text = table(parse(other("flush", "in_flight=100\ncalls=20\n", FLUSH)))
         self.assertIn("flush: 100 in flight, 20 calls a round, queue unbound", text)

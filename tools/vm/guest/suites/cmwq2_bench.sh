@@ -9,10 +9,16 @@
 flaws() {
 	awk '
 	function want(key) { if (!(key in has)) print "line " NR " has no " key }
+	# What there is none of is neither more nor less.
+	function ordered(low, high) {
+		if (has[low] != "-" && has[high] != "-" && has[low] + 0 > has[high] + 0)
+			print "line " NR ": " low " " has[low] " is above " high " " has[high]
+	}
 	{
 		split("", has)
-		for (i = 1; i <= NF; i++) { key = $i; sub(/=.*/, "", key); has[key] = 1 }
+		for (i = 1; i <= NF; i++) { key = $i; sub(/=.*/, "", key); has[key] = substr($i, length(key) + 2) }
 	}
+	/^workload=/ { workload = substr($0, 10) }
 	NR == 2 && $0 != "status=ok" { print $0 }
 	/^rounds=/ { rounds = substr($0, 8) }
 	/^engines=/ { engines = split(substr($0, 9), names, ",") }
@@ -24,10 +30,25 @@ flaws() {
 			if (names[1] == "native") want(figures[f] "_to_native")
 		}
 	}
-	/^round=/ { samples++; for (f = 1; f <= nr; f++) want(figures[f]) }
+	/^round=/ {
+		samples++
+		for (f = 1; f <= nr; f++) want(figures[f])
+		for (p = 1; p <= split("/start_/done_/create_/destroy_", of, "/"); p++)
+			if (of[p] "p50_ns" in has) {
+				times++
+				for (q = 1; q < split("p50 p90 p95 p99 max", quantile, " "); q++)
+					ordered(of[p] quantile[q] "_ns", of[p] quantile[q + 1] "_ns")
+			}
+		for (q in quantile)
+			if ("done_" quantile[q] "_ns" in has)
+				ordered("start_" quantile[q] "_ns", "done_" quantile[q] "_ns")
+		if ((has["held_bytes"] == "-") != (workload ~ /^(create|rescue|switch)$/))
+			print "held_bytes=" has["held_bytes"]
+	}
 	END {
 		if ($0 != "end=" NR - 1) print "the last line is " $0
 		if (!engines || seen != engines) print seen + 0 " engines"
+		if (workload !~ /^(flush|drain|cancel)$/ && !times) print "no quantiles"
 		if (!rounds || samples != rounds * engines) print samples + 0 " samples"
 	}' $BENCH/result | tr '\n' ';'
 }
