@@ -3,13 +3,13 @@
 
 # The knobs, which the verbs read from the environment.
 export KDIR KERNEL KERNEL_SRC VM SUITE NAME PARAMETERS ITEMS ROUNDS CYCLES FREEZES SCHEDULES KICKS SWITCHINGS PRESSURE ALARM V MACHINES W WRITE CMWQ2_CACHE
-export WORKLOAD PROFILES SEED FULL
+export WORKLOAD PROFILES PRODUCERS SEED FULL
 export CLAIM WAKE POOL MIN_IDLE WORKERS TIMEOUTS SWITCHES STRICT FAULT FAULTS
 ifneq ($(origin CC),default)
 export CC
 endif
 
-VERBS := modules check check-harness check-faults check-compat style parity model bench cost icount soak experiment experiments demo dump shell kernels clean distclean
+VERBS := modules check check-harness check-faults check-compat style parity model bench cost icount baseline soak experiment experiments demo dump shell kernels clean distclean
 
 help:
 	@sed -n 's/^## \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
@@ -46,6 +46,9 @@ $(VERBS):
 ##                                instructions of queueing and running an item, native and each profile, held against
 ##                                tools/vm/icount.json, also a part of make check, and against lib/test_workqueue; a
 ##                                minute; PARAMETERS= are those of cmwq2, wake_cost_us=1; WRITE=1 renews the file
+## make baseline [VM=uml|x86] [ROUNDS=n] [ITEMS=n] [PRODUCERS=n]
+##                                native's roundtrip through cmwq2_bench and through lib/test_workqueue, in turns in
+##                                one boot: within 3 % by the clock? 5 minutes on a quiet machine
 ## make soak [ITEMS=n] [ROUNDS=n] [SCHEDULES=n] [KICKS=n] [SWITCHINGS=n] [PRESSURE=s] [ALARM=s] [CYCLES=n] [FREEZES=n]
 ##           [VM=v] [SUITE=glob]
 ##                                1000000 items through every kind of queue (cmwq2_stress), 200 rounds of insmod, run,

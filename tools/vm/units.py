@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 from typing import Callable, Iterator
 
+import baseline
 import bench
 import cost
 import faults
@@ -26,7 +27,7 @@ import suites
 import switches
 import tracers
 import verdict
-from common import EXIT_FAILED, EXIT_LOST, EXIT_PASSED, HERE, ROOT, Problem, count_knob
+from common import EXIT_FAILED, EXIT_LOST, EXIT_PASSED, HERE, ROOT, Problem, count_knob, write_atomically
 
 KNOWN_COMPLAINT = """\
    1.000 [    0.680000] WARNING: suspicious RCU usage
@@ -308,6 +309,40 @@ def the_kernels_own_benchmark() -> None:
     _expect([icount.Own(item, 1, 5000, 1).agrees for item in (5149, 5151, 4851, 4849)], [True, False, True, False])
 
 
+def _baseline_results(directory: Path, rounds: int, ours: int, own: str) -> None:
+    header = ("cmwq2_bench=3\nstatus=ok\nworkload=later\nkernel=7.3\nmachine=x\ncpus=2\nhook=tp\nqueue=unbound\nscope=cpu\n"
+              "mem_reclaim=0\nrounds=1\nproducers=2\nitems=1000\nsettings=producers,items\nseed=1\nclock=tsc\n"
+              "clock_khz=1\nclock_cost_ns=1\nclock_step_ns=1\nengines=native\nfigures=span_ns,p50_ns\n")
+    engine = " ".join(f"{figure}{suffix}=9" for figure in ("span_ns", "p50_ns") for suffix in baseline.bench_report.SPREAD)
+    text = f"{header}engine=0 name=native {engine}\nround=0 engine=0 position=0 span_ns={ours} p50_ns=600 queued=1\n"
+    for number in range(rounds):
+        for scope in baseline.SCOPES:
+            write_atomically(directory / "ours" / f"{number}.{scope}", f"{text}end={text.count(chr(10))}\n")
+        write_atomically(directory / "own" / str(number), own)
+
+
+def beside_the_kernels_own() -> None:
+    """Both are read in every round and scope, and only an interval within the limit is a success."""
+    own = "".join(f"{scope:16} 100000 items/sec\tp50=750\tp90=1\tp95=1 ns\n" for scope in baseline.SCOPES)
+    with _directory() as home:
+        for ours, passed in ((20_000_000, True), (20_500_000, True), (19_500_000, True), (21_000_000, False),
+                             (19_000_000, False)):
+            _baseline_results(home, 6, ours, own)
+            rows = baseline.compared(baseline.figures(home, 6))
+            rate = [each for scope, figure, _, each in rows if (scope, figure) == ("all", "rate")][0]
+            _expect((len(rows), baseline.verdict(rate)[0]), (14, passed))
+            _expect("100,000 [100,000..100,000]" in baseline.table(rows), True)
+        _refused(lambda: baseline.figures(home, 7), "round 6")
+        _baseline_results(home, 6, 20_000_000, own.replace("numa", "none"))
+        _refused(lambda: baseline.figures(home, 6), "round 0", "numa")
+        (home / "ours/5.system").write_text("cmwq2_bench=3\n")
+        _baseline_results(home, 5, 20_000_000, own)
+        _refused(lambda: baseline.figures(home, 6), "round 5", "truncated")
+    comparison = baseline.bench_stats.Comparison
+    for each in (comparison(1.0, None, None), comparison(1.0, 0.9, 1.02), comparison(1.0, 0.99, 1.1)):
+        _expect([baseline.verdict(each)[0], "nothing shown" in baseline.verdict(each)[1]], [False, True])
+
+
 def held_instructions() -> None:
     """What a longer run takes more is put down to its items, and each engine has its own locks."""
     names, lines, kernel_sum, module_sum = ["native", "cmwq2:a"], ["kernel 0 0 module 0 0"], 0, 0
@@ -436,8 +471,8 @@ def bad_input() -> None:
 CHECKS = (knobs_of_bench, results_of_bench, reports_of_bench,
           dropped_option, options_by_version, series, skipped_cases, reasons, half_built_kernel, content_of_the_key,
           known_complaint, every_complaint, judgement, verdict_channel, results_channel, mirrored_sources,
-          cost_of_hooks, counted_instructions, the_kernels_own_benchmark, held_instructions, found_in_sources,
-          remembered_findings, table_of_faults, caught_faults, an_even_deal, cost_of_switches, documented_lines,
+          cost_of_hooks, counted_instructions, the_kernels_own_benchmark, beside_the_kernels_own, held_instructions,
+          found_in_sources, remembered_findings, table_of_faults, caught_faults, an_even_deal, cost_of_switches, documented_lines,
           bad_input)
 
 

@@ -16,6 +16,14 @@ run_bench() {
 	[ -s /results/bench ] || complain "bench: no result"
 }
 
+# The kernel's own benchmark of its workqueues runs while it is loaded, has no other place than the log for its results,
+# and does not stay.
+kernels_own() { # kernels_own PARAMETER...: a line for each scope
+	dmesg -c > /dev/null
+	insmod /modules/test_workqueue.ko "$@" 2> /tmp/says
+	dmesg | sed -n 's/.*test_workqueue:   *//p'
+}
+
 # --- what the suites share
 
 SMALL="rounds=2 items=50 warmup=5 producers=2 queues=20 in_flight=40 calls=3 foreign=30 delay_ms=1 job_ms=20"

@@ -17,14 +17,6 @@ one_run() { # one_run NUMBER SETTING...
 	save "bench/$number" < $BENCH/result
 }
 
-# It runs while it is loaded, has no other place than the log for its results, and does not stay.
-kernels_own() {
-	event start "the kernel's own benchmark"
-	dmesg -c > /dev/null
-	insmod /modules/test_workqueue.ko $ICOUNT_OWN 2> /tmp/says
-	dmesg | sed -n 's/.*test_workqueue:   *//p' | save own
-}
-
 load cmwq2 $ICOUNT_PARAMETERS && load cmwq2_bench || exit 0
 number=0
 IFS=';'
@@ -34,6 +26,9 @@ for settings in $ICOUNT_RUNS; do
 	number=$((number + 1))
 done
 sync
-[ ! -e /modules/test_workqueue.ko ] || kernels_own
+if [ -e /modules/test_workqueue.ko ]; then
+	event start "the kernel's own benchmark"
+	kernels_own $ICOUNT_OWN | save own
+fi
 unload cmwq2_bench
 unload cmwq2

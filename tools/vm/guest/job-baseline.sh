@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: GPL-2.0
+# Native's roundtrip through cmwq2_bench and the kernel's own benchmark of its workqueues, in turns. ROUNDS times each, of
+# which either is first in turns; the results are own/ROUND, and ours/ROUND.SCOPE.
+. /harness/settings
+. /harness/lib.sh
+. /harness/bench.sh
+
+ours() { # ours ROUND: in the order in which the other one has them
+	local scope
+	for scope in $SCOPES; do
+		configure_bench scope="$scope" || return 1
+		echo 1 > $BENCH/run || { complain "round $1, scope $scope: the run could not be made"; return 1; }
+		save "ours/$1.$scope" < $BENCH/result
+	done
+}
+
+own() { # own ROUND
+	kernels_own $OWN | save "own/$1"
+}
+
+load cmwq2 && load cmwq2_bench || exit 0
+default
+configure_bench $OURS || exit 0
+round=0
+while [ "$round" -lt "$ROUNDS" ]; do
+	event start "baseline round $round"
+	if [ $((round % 2)) = 0 ]; then
+		own $round && ours $round || break
+	else
+		ours $round && own $round || break
+	fi
+	round=$((round + 1))
+done
+unload cmwq2_bench
+unload cmwq2
