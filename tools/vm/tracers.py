@@ -19,6 +19,7 @@ LOADER = "lib64/ld-linux-x86-64.so.2"
 # Each line and what it must have printed, each of the patterns somewhere: a histogram's bar, a count that is not 0.
 LINES = {
     "bpftrace-wait": (r"@us\[bench_cmwq2_fn", r"\|@+ *\|"),
+    "bpftrace-queues": (r"@items\[cmwq2_bench\.0\]: [1-9]",),
     "bpftrace-functions": (r"@us\[bench_cmwq2_fn", r"\|@+ *\|"),
     "bpftrace-kicks": (r"@kicks\[\d+\]: [1-9]",),
     "perf-stat": (r"^ *[1-9][\d,]* +cmwq2:cmwq2_kick", r"^ *[1-9][\d,]* +cmwq2:cmwq2_wake"),
