@@ -978,6 +978,14 @@ def check_program(prog: Program, engine: Engine = CMWQ2) -> None:
         )
 
 
+def is_dump_file(prog: Program) -> bool:
+    """
+    Return whether this is a kernel that does not go on: what cannot be read there
+    did not go away but is missing.
+    """
+    return bool(getattr(prog, "core_dump_path", None)) and not prog.flags & ProgramFlags.IS_LIVE
+
+
 def _check_module(prog: Program) -> None:
     try:
         module = find_module(prog, "cmwq2")

@@ -229,6 +229,7 @@ class TestRun(unittest.TestCase):
         looks = iter([look(n, [queue("a", n)]) for n in range(9)])
         with mock.patch.multiple(monitor, prog=object(), create=True), \
              mock.patch.object(monitor.cmwq2, "check_program"), \
+             mock.patch.object(monitor.cmwq2, "is_dump_file", lambda prog: False), \
              mock.patch.object(monitor, "collect", lambda prog, args: next(looks)), \
              mock.patch.object(monitor.time, "sleep"), redirect_stdout(io.StringIO()) as out:
             monitor.run(monitor.parse_args(list(argv)))
@@ -239,6 +240,22 @@ class TestRun(unittest.TestCase):
         self.assertEqual([line["seconds"] for line in lines], [None, 1, 1, 1])
         self.assertNotIn("delta", lines[0]["workqueues"][0])
         self.assertEqual(lines[3]["workqueues"][0]["delta"]["started"], 1)
+
+
+    def test_dump_file_that_is_not_whole(self):
+        for is_file, gaps, refuses in ((True, ["pools: x"], True), (True, [], False),
+                                       (False, ["pools: x"], False)):
+            with mock.patch.multiple(monitor, prog=object(), create=True), \
+                 mock.patch.object(monitor.cmwq2, "check_program"), \
+                 mock.patch.object(monitor.cmwq2, "is_dump_file", lambda prog: is_file), \
+                 mock.patch.object(monitor, "collect", lambda *_: {**look(0), "gaps": gaps}), \
+                 mock.patch.object(monitor.time, "sleep"), redirect_stdout(io.StringIO()):
+                args = monitor.parse_args(["-n", "1"])
+                if refuses:
+                    with self.assertRaisesRegex(monitor.cmwq2.Cmwq2Error, "whole.* pools: x"):
+                        monitor.run(args)
+                else:
+                    monitor.run(args)
 
 
 class TestLatency(unittest.TestCase):

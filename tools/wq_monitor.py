@@ -371,6 +371,8 @@ def run(args: argparse.Namespace) -> None:
     prog = script.program(globals())
     cmwq2.check_program(prog)
     old = collect(prog, args)
+    if old["gaps"] and cmwq2.is_dump_file(prog):
+        raise cmwq2.Cmwq2Error(f"memory is missing, is this dump whole? {old['gaps'][0]}")
     if args.json:
         present({**old, "seconds": None}, args)
     left = args.count
