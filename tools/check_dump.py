@@ -3,13 +3,14 @@
 """
 Judge a dump that ``wq_dump.py --json`` took of a guest.
 
-Run by ``check_dump.py [--queue NAME] [--live] FILE`` ("-": stdin). Every
-problem is a line on stderr; exit status 0: none, 1: some, 2: wrong usage.
+Run by ``check_dump.py [--queue NAME] [--live] [--text FILE] FILE`` ("-": stdin).
+Every problem is a line on stderr; exit status 0: none, 1: some, 2: wrong usage.
 """
 
 import argparse
 import json
 import os
+import re
 import sys
 from fnmatch import fnmatchcase
 from typing import Any, Dict, List
@@ -128,10 +129,66 @@ def queue_problems(dump: Dict[str, Any], queue: str) -> List[str]:
     return [] if pending or running else [f"queue {queue}: nothing in flight"]
 
 
+def text_problems(dump: Dict[str, Any], text: str) -> List[str]:
+    """
+    Return what is wrong with the tables of workqueues in the same dump as text:
+    those that grow with the machine. Each cell must end where its title does, and
+    be what the JSON says.
+    """
+    cpus = [str(cpu) for cpu in dump["cpus"]["possible"]]
+    rows = {wq["name"]: [*(cell(wq["cpu_pools"].get(cpu)) for cpu in cpus), cell(wq["dfl_pool"])]
+            for wq in dump["workqueues"]}
+    found = table_problems(text, "Workqueue CPU -> pool", [*cpus, "dfl"], rows)
+    unbound = [wq for wq in dump["workqueues"] if wq["nodes"]]
+    nodes = sorted({node["node"] for wq in unbound for node in wq["nodes"]} - {None})
+    rows = {}
+    for wq in unbound:
+        shares = {node["node"]: f"{node['nr']:4}/{node['max']:4}" for node in wq["nodes"]}
+        rows[wq["name"]] = [cell(wq["min_active"]), cell(wq["max_active"]),
+                            *map(shares.get, [*nodes, None])]
+    titles = ["min", "max", *(f"NODE {node}" for node in nodes), "NO NODE"]
+    return found + table_problems(text, "Unbound workqueue node_nr/max_active", titles, rows)
+
+
+def cell(value: Any) -> str:
+    return "-" if value is None else str(value)
+
+
+def table_problems(text: str, name: str, titles: List[str],
+                   rows: Dict[str, List[str]]) -> List[str]:
+    """
+    What is wrong with a table.
+
+    :param name: its heading
+    :param rows: cells that there must be by what stands in front of them
+    """
+    _, _, table = text.partition(f"\n{name}\n{'=' * len(name)}\n")
+    head, *lines = table.partition("\n\n")[0].splitlines() or [""]
+    columns = list(re.finditer(r"\S+(?: \S+)*", head))
+    seen = [match.group() for match in columns]
+    if seen != ["workqueue", *titles]:
+        return [f"{name}: titles {seen}"]
+    if len(lines) != len(rows):
+        return [f"{name}: {len(lines)} lines of {len(rows)} workqueues"]
+    found = []
+    for line in lines:
+        begin, cells = columns[0].end(), []
+        first = line.split("  ")[0]
+        for match in columns[1:]:
+            cells.append(line[max(begin, len(first)):match.end()].lstrip(" "))
+            begin = match.end()
+        wanted = [each.lstrip(" ") for each in rows.get(first, [])]
+        if cells != wanted or line[begin:]:
+            found.append(f"{name}: columns of {first}: {cells}, expected {wanted}")
+    return found
+
+
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Judge a dump by wq_dump.py --json.")
     parser.add_argument("--queue", default="", help="pattern of a queue that must have items in flight")
     parser.add_argument("--live", action="store_true", help="the guest was not paused")
+    parser.add_argument("--text", type=argparse.FileType("r"),
+                        help="the same dump as text, to be judged as well")
     parser.add_argument("file", type=argparse.FileType("r"))
     return parser.parse_args()
 
@@ -141,6 +198,8 @@ def main() -> int:
     try:
         dump = json.load(args.file)
         found = problems(dump, args.queue, not args.live)
+        if args.text:
+            found += text_problems(dump, args.text.read())
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         found = [f"not a dump: {error!r}"]
     for problem in found:

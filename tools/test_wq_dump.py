@@ -778,6 +778,33 @@ class TestCheckDump(unittest.TestCase):
                             make_worker(state="dying", flags=["die"])]
         self.assertEqual(self.problems(make_dump(pools=[pool])), [])
 
+    def wide(self):
+        pools = {str(cpu): 4 * cpu if cpu % 8 else None for cpu in range(64)}
+        nodes = [{"node": n, "nr": 900 * n, "max": 2048} for n in range(3)]
+        return make_dump(cpus={"possible": list(range(64)), "online": [0, 1]}, workqueues=[
+            make_wq(name="a_long_name", cpu_pools=pools, dfl_pool=300, max_active=2048,
+                    nodes=nodes + [{"node": None, "nr": 0, "max": 1}]),
+            make_wq(name="per-cpu", cpu_pools=pools, dfl_pool=None, nodes=[]),
+            make_wq(name="q", cpu_pools=pools, nodes=nodes + [{"node": None, "nr": 1, "max": 8}])])
+
+    def test_text(self):
+        for dump in (make_dump(), self.wide()):
+            self.assertEqual(check_dump.text_problems(dump, wq_dump.show(dump)), [])
+
+    def test_bad_text(self):
+        dump = self.wide()
+        text = wq_dump.show(dump)
+        for old, new in (("  63  dfl", " 63  dfl"), ("  252  300", " 252   300"),
+                         ("  252  300", "  252  30"),
+                         ("NODE 1", "NODE1"), ("1800/2048", " 180/2048"),
+                         ("NODE 2    NO NODE", "NODE 2   NO NODE"),
+                         ("\nper-cpu   ", "\nper-cpu  "),
+                         ("Workqueue CPU -> pool", "CPUs"), ("\nq  ", "\nr  ")):
+            self.assertIn(old, text)
+            self.assertTrue(check_dump.text_problems(dump, text.replace(old, new)), (old, new))
+        dump["workqueues"].pop()
+        self.assertTrue(check_dump.text_problems(dump, text))
+
     def test_command(self):
         path = os.path.join(TOOLS, "check_dump.py")
         for text, status in ((json.dumps(make_dump()), 0), ("{}", 1), ("{'a'", 1),
