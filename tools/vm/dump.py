@@ -89,13 +89,14 @@ def core_of(monitor: Monitor, home: Path) -> Iterator[Path]:
         core.unlink()
 
 
-def drgn_try(where: list, run: guest.Run, symbols: list, script: Path, *arguments: str) -> subprocess.CompletedProcess:
+def drgn_try(where: list, run: guest.Run, symbols: list, script: Path, *arguments: str,
+             stdout: int = subprocess.PIPE) -> subprocess.CompletedProcess:
     """drgn with @script, looking @where: at a guest's memory or at a file of it."""
     argv = [packages.python_environment() / "bin/drgn", "--quiet", *where]
     argv += [word for path in symbols for word in ("-s", path)]
     try:
         return subprocess.run([str(word) for word in [*argv, script, *arguments]], cwd=run.home, text=True,
-                              capture_output=True, timeout=DRGN_SECONDS, check=False)
+                              stdout=stdout, stderr=subprocess.PIPE, timeout=DRGN_SECONDS, check=False)
     except subprocess.TimeoutExpired:
         raise Problem(f"{script.name}: no answer in {DRGN_SECONDS} s") from None
 

@@ -35,6 +35,16 @@ sys.stdout = sys.__stdout__
 """
 
 
+# The same for whoever is not root.
+NOBODY = """
+import os
+os.setgid(65534)
+os.setuid(65534)
+from drgn.cli import _main
+_main()
+"""
+
+
 class Inside:
     """What goes into the guest, and how it is called there."""
 
@@ -44,6 +54,7 @@ class Inside:
         venv, home = packages.python_environment(), fresh_directory(OUT / "tmp/inside")
         python = (venv / "bin/python3").resolve()
         (home / "drgn").write_text("from drgn.cli import _main\n_main()\n")
+        (home / "nobody").write_text(NOBODY)
         (home / "looks.py").write_text(LOOKS)
         (home / "list.py").write_text(LIST)
         listed = output_of(["sh", "-c", 'exec "$0" --quiet --no-default-symbols -p $$ "$1"', venv / "bin/drgn",
@@ -51,11 +62,11 @@ class Inside:
         loaded = sorted(Path(line) for line in listed if line.startswith("/") and Path(line).parent not in
                         (home, ROOT / "tools"))
         site = next(path.parent for path in loaded if path.name.startswith("_drgn."))
-        self.settings = {"DRGN": f"env PYTHONPATH={site} {python} /harness/drgn --quiet -s /harness/vmlinux"
-                                 " -s /harness/cmwq2.ko"}
+        self.settings = {"PYTHON": f"env PYTHONPATH={site} {python}",
+                         "SYMBOLS": "-s /harness/vmlinux -s /harness/cmwq2.ko"}
         self.files = {f"/harness/tools/{name}": ROOT / "tools" / name for name in TOOLS}
         self.files.update({"/harness/vmlinux": vmlinux, "/harness/cmwq2.ko": module, "/harness/drgn": home / "drgn",
-                           "/harness/looks.py": home / "looks.py"})
+                           "/harness/nobody": home / "nobody", "/harness/looks.py": home / "looks.py"})
         for program in [python, *(path for path in loaded if path.suffix == ".so")]:
             self.files.update((str(library), library) for library in _libraries(program))
         self.files.update((str(path), path) for path in [python, *loaded])

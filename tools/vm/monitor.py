@@ -2,7 +2,6 @@
 """wq_monitor.py and the latency histograms, looked at from outside an x86 guest that goes on meanwhile."""
 
 import json
-from pathlib import Path
 from typing import Optional
 
 import dump
@@ -15,7 +14,6 @@ SCRIPT = ROOT / "tools/wq_monitor.py"
 # Enough rounds to outlast drgn's start and two intervals.
 LOAD = "engines=cmwq2:mainline-7.3 items=20000 rounds=10"
 COUNT = 2
-FEW, SAMPLES = 1, 5
 
 
 def problems(lines: list) -> list:
@@ -39,14 +37,6 @@ def problems(lines: list) -> list:
     if not any(pool["delta"]["kicks"] for now in lines[1:] for pool in now["pools"]):
         found.append("no pool kicked")
     return found
-
-
-def sample_cost(run: guest.Run, symbols: list, core: Path, script: Path) -> tuple:
-    """Seconds and megabytes of a sample of the crowd of cmwq2_states, of which @core is a dump file: the process's
-    own time, by @script, of many samples less that of few."""
-    said = [dump.drgn_on(["-c", core], run, symbols, script, str(SCRIPT), "-i", "0.01", "-n", str(count)).split()
-            for count in (FEW, FEW + SAMPLES)]
-    return (float(said[1][0]) - float(said[0][0])) / SAMPLES, float(said[1][1])
 
 
 def latency_problems(text: str) -> list:

@@ -4,47 +4,28 @@ must be named, by the tool and by the module, and nothing else."""
 
 import json
 import re
-import time
 from pathlib import Path
 
 import dump
 import guest
 import inside
 import kernel
+import refusals
 from common import EXIT_LOST, Problem
-from monitor import sample_cost
 
 BARE = "bare"
-STATES = ("standing", "hog", "not-run", "softirq", "lost-kick", "cpu-offline", "damaged", "crowd")
+STATES = ("standing", "hog", "not-run", "softirq", "lost-kick", "cpu-offline", "damaged")
 # Where drgn looks from inside as well: no CPU is kept, which drgn might have need of.
-INSIDE = ("standing", "damaged")
+INSIDE = (BARE, "standing", "damaged")
 # What the module cannot know: it has no list of timers.
 ONLY_DRGN = ("cpu-offline",)
 # Queues that must be told of in each state, by the rule that st.REASON.number is in trouble for REASON.
 QUEUES = {"standing": {f"st.{name}" for name in ("throttled.0", "throttled.1", "node-full", "frozen", "plugged",
                                                  "behind", "no-worker", "manager-stuck", "rescuer-busy")},
-          "damaged": set(), "crowd": set()}
+          "damaged": set(), "crowd": set()}    # the latter in wide.py
 # What is told of a queue whose lists are damaged, and of a thousand that are frozen, is not judged.
 OTHERS = re.compile(r"damaged|haunted|crowd\.\d+")
 TOLD = re.compile(r"stall: (\S+): .* of queue (\S+) (?:waits|is due) for ")
-# What a look at a crowd, of 1000 queues and 100000 items, may cost: seconds of a dump, of a verdict and of a sample of
-# wq_monitor.py, and megabytes.
-# The seconds are the process's own: others may be busy here.
-LIMITS = {"dump": 10, "stalls": 3, "sample": 1, "megabytes": 500}
-TIME = """
-import os, runpy, sys, time
-start = time.process_time()
-sys.argv = sys.argv[1:]
-sys.stdout = open(os.devnull, "w")
-try:
-    runpy.run_path(sys.argv[0], {"prog": prog}, "__main__")
-except SystemExit as end:
-    assert not end.code
-sys.stdout = sys.__stdout__
-# Not that of getrusage(), which begins with what whoever started this had.
-most = next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM:"))
-print(time.process_time() - start, int(most) >> 10)
-"""
 
 
 def expected(state: str) -> set:
@@ -67,17 +48,22 @@ def compare(state: str, who: str, text: str) -> list:
 class States:
     """A guest that goes through all states, and what was seen of each."""
 
+    name, states, inside = "states", STATES, INSIDE
+    cpus, more = guest.CPUS, ()     # and more for QEMU
+
     def __init__(self, target: kernel.Kernel, files: list):
         self.kernel, self.files = target, files
         self.symbols = [target.symbols, *(path for path in files if path.name == "cmwq2.ko")]
         self.problems: list = []
-        self.seconds: dict = {}
-        self.costs: dict = {}
         self.seen: set = set()
-        within = inside.Inside(self.symbols)
-        settings = {"STATES": " ".join(STATES), "INSIDE": " ".join(INSIDE), **within.settings}
-        self.run = guest.Run(target, "states", guest.home(f"states-{target.vehicle.name}"), files, settings, limit=60,
-                             extra=dump.QEMU, files=within.files, on_event=self._on_event)
+        settings, within = {"STATES": " ".join(self.states), "INSIDE": " ".join(self.inside)}, {}
+        if self.inside:
+            drgn = inside.Inside(self.symbols)
+            settings.update(drgn.settings)
+            within = drgn.files
+        self.run = guest.Run(target, "states", guest.home(f"{self.name}-{target.vehicle.name}"), files, settings,
+                             limit=60, extra=[*dump.QEMU, *self.more], cpus=self.cpus, files=within,
+                             on_event=self._on_event)
 
     def _save(self, name: str, text: str) -> str:
         target = self.run.home / name
@@ -85,21 +71,16 @@ class States:
         target.write_text(text)
         return text
 
-    def _look(self, state: str) -> None:
-        def tool(*arguments: str) -> str:
-            return dump.drgn(self.run, self.symbols, dump.SCRIPT, *arguments)
+    def _tool(self, *arguments: str) -> str:
+        return dump.drgn(self.run, self.symbols, dump.SCRIPT, *arguments)
 
+    def _look(self, state: str) -> None:
+        tool = self._tool
         with dump.paused(self.run.home) as monitor:
             if state == BARE:
-                self._refuses(["--qemu", dump.FOR_DRGN], self.symbols, "not loaded")
-                self._save(f"{state}/native.txt", tool("--native"))
+                self._bare(monitor)
                 return
-            start = time.monotonic()
             stalls = self._save(f"{state}/stalls", tool("--stalls"))
-            self.seconds[state] = time.monotonic() - start
-            if state == "crowd":
-                self._crowd(monitor)
-                return
             self._save(f"{state}/dump.json", tool("--json"))
             self._save(f"{state}/dump.txt", tool("--stack"))
             self._save(f"{state}/native.json", tool("--json", "--native"))
@@ -114,21 +95,12 @@ class States:
         self._judge(state, self.run.home / state / "dump.json", *(["--live"] if state == "damaged" else []))
         self._judge(state, self.run.home / state / "native.json", "--live")
 
-    def _crowd(self, control: dump.Monitor) -> None:
-        """What it costs, on a dump file: from outside QEMU would be measured."""
-        script = self.run.home / "time.py"
-        script.write_text(TIME)
-        with dump.core_of(control, self.run.home) as core:
-            for what, arguments in (("dump", []), ("stalls", ["--stalls"])):
-                said = dump.drgn_on(["-c", core], self.run, self.symbols, script, str(dump.SCRIPT), *arguments)
-                self._cost(what, *map(float, said.split()))
-            self._cost("sample", *sample_cost(self.run, self.symbols, core, script))
-        self._save("crowd/costs", "".join(f"{what}: {cost}\n" for what, cost in self.costs.items()))
-
-    def _cost(self, what: str, seconds: float, megabytes: float) -> None:
-        self.costs[what] = f"{seconds:.2f} s, {megabytes:.0f} MB"
-        if seconds > LIMITS[what] or megabytes > LIMITS["megabytes"]:
-            self.problems.append(f"a crowd: {what} took {self.costs[what]}")
+    def _bare(self, monitor: dump.Monitor) -> None:
+        """A kernel without the engine: its own can be looked at, live and in a dump file."""
+        self._refuses(["--qemu", dump.FOR_DRGN], self.symbols, "not loaded")
+        self._save(f"{BARE}/native.txt", self._tool("--native"))
+        with dump.core_of(monitor, self.run.home) as core:
+            self._refuses(["-c", core], self.symbols, "not loaded")
 
     def _filters(self, tool) -> None:
         """Options that choose, on a guest where it is known what is there."""
@@ -142,22 +114,21 @@ class States:
             self.problems.append("--stalls --json --queue: not told")
 
     def _core(self, monitor: dump.Monitor) -> str:
-        """The verdict from a dump file of the guest, and what becomes of one that is cut short."""
+        """The verdict from a dump file of the guest, and all that can go wrong with a look at one."""
         with dump.core_of(monitor, self.run.home) as core:
             text = dump.drgn_on(["-c", core], self.run, self.symbols, dump.SCRIPT, "--stalls")
             self._refuses(["-c", core], [], "vmlinux")
             self._refuses(["-c", core], self.symbols[:1], "cmwq2.ko")
+            self.problems += refusals.mismatched(self.run, ["-c", core], self.symbols)
             with open(core, "r+b") as file:
                 file.truncate(core.stat().st_size // 3)
-            self._refuses(["-c", core], self.symbols, "")
+            # What wq_monitor.py wants may be in the part that is left.
+            self.problems += refusals.refused(self.run, ["-c", core], self.symbols, "", refusals.SCRIPTS[:1])
         return text
 
     def _refuses(self, where: list, symbols: list, word: str) -> None:
         """One line on stderr that has @word in it, nothing on stdout, and status 1."""
-        done = dump.drgn_try(where, self.run, symbols, dump.SCRIPT)
-        lines = done.stderr.strip().splitlines()
-        if done.returncode != 1 or done.stdout or len(lines) != 1 or word not in lines[0]:
-            self.problems.append(f"{where} {len(symbols)} symbols: status {done.returncode}, {lines[-3:]}")
+        self.problems += refusals.refused(self.run, where, symbols, word)
 
     def _judge(self, state: str, path: Path, *how: str) -> None:
         """Whether a dump fits together, and shows what was damaged as not seen."""
@@ -170,8 +141,13 @@ class States:
         if state.startswith("damaged") and "native" not in path.name and len(gaps) != 2:
             self.problems.append(f"{state}: {path.name}: gaps {gaps}")
 
-    def _look_inside(self, state: str) -> None:
+    def _looked_inside(self) -> None:
         """What drgn said in the guest."""
+        self.problems += refusals.refused_inside(self.run.results) if self.inside else []
+        for state in self.inside[1:]:
+            self._look_inside(state)
+
+    def _look_inside(self, state: str) -> None:
         path = self.run.results / "inside" / f"{state}.stalls"
         self.problems += compare(state, "wq_dump.py in the guest", path.read_text() if path.exists() else "")
         self._judge(f"{state} in the guest", path.with_suffix(".json"), "--live")
@@ -190,14 +166,13 @@ class States:
     def boot(self) -> None:
         """Run the guest; whatever was wrong is raised in the end."""
         guest.boot(self.run)
-        for state in STATES:
+        for state in self.states:
             path = self.run.results / "stalls" / state
             said = path.read_text() if path.exists() else ""
             if state not in ONLY_DRGN:
                 self.problems += compare(state, "the module", said)
-        for state in INSIDE:
-            self._look_inside(state)
-        self.problems += [f"{state}: was not looked at" for state in (BARE, *STATES) if state not in self.seen]
+        self._looked_inside()
+        self.problems += [f"{state}: was not looked at" for state in (BARE, *self.states) if state not in self.seen]
         if not self.run.outcome.passed:
             self.problems.insert(0, f"the guest: {self.run.outcome}")
         if self.problems:

@@ -58,8 +58,8 @@ AGAIN = (Again("x86", "pn", ("cmwq2_concurrency", "cmwq2_hog", "cmwq2_interleave
                               "cmwq2_queue")),
          Again("uml", "timer", ("cmwq2_hog", "cmwq2_queue", "cmwq2_rescuer")))
 # Not suites of a guest's own: what is said of the sources, the looks into a busy guest, and what instructions count.
-STYLE, DUMP, MONITOR, STATES, ICOUNT = "style", "wq_dump", "wq_monitor", "wq_states", "icount"
-LOOKS = (DUMP, MONITOR, STATES, ICOUNT)
+STYLE, DUMP, MONITOR, STATES, WIDE, ICOUNT = "style", "wq_dump", "wq_monitor", "wq_states", "wq_wide", "icount"
+LOOKS = (DUMP, MONITOR, STATES, WIDE, ICOUNT)
 # How long a look and a pass with another hook take, for the order in which machines begin.
 LOOK_SECONDS, AGAIN_SECONDS = 60, 30
 
@@ -245,16 +245,19 @@ def _count(target: kernel.Kernel, files: list, total: Total) -> None:
 
 def _look_at(name: str, target: kernel.Kernel, files: list, total: Total) -> None:
     """One of LOOKS: parts of a dump that must agree; the monitor and the histograms; every trouble that can be made;
-    instructions."""
+    many CPUs, queues and items; instructions."""
     import dump
     import monitor
     import states
+    import wide
     if name == DUMP:
         _look(target, total, name, lambda: dump.BusyGuest(target, files))
     elif name == MONITOR:
         _look(target, total, name, lambda: monitor.MonitoredGuest(target, files))
     elif name == STATES:
         _look(target, total, name, lambda: states.States(target, files), len(states.STATES))
+    elif name == WIDE:
+        _look(target, total, name, lambda: wide.Wide(target, files), len(wide.WIDE_STATES))
     elif target.vehicle.name == "x86" and source.series() == source.NEWEST:
         _count(target, files, total)
     else:

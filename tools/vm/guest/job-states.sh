@@ -4,14 +4,24 @@
 . /harness/settings
 . /harness/lib.sh
 
+DRGN="$PYTHON /harness/drgn --quiet"
 STATE=/sys/module/cmwq2_states/parameters/state
 DIR=/sys/kernel/debug/cmwq2
+DUMP=/harness/tools/wq_dump.py
 CPU=/sys/devices/system/cpu/cpu1/online
 
 look_inside() { # look_inside STATE: what drgn sees and says in here, of this kernel while it runs
-	$DRGN /harness/looks.py /tmp --stalls --json 2> /tmp/error || complain "$1: drgn in here: $(tail -n 1 /tmp/error)"
+	$DRGN $SYMBOLS /harness/looks.py /tmp --stalls --json 2> /tmp/error || complain "$1: drgn in here: $(tail -n 1 /tmp/error)"
 	save "inside/$1.stalls" < /tmp/--stalls
 	save "inside/$1.json" < /tmp/--json
+}
+
+refused() { # refused NAME COMMAND...: how a tool ends that cannot look
+	local name=$1 status
+	shift
+	"$@" > /tmp/out 2> /tmp/error
+	status=$?
+	{ echo $status; cat /tmp/out; echo stderr:; cat /tmp/error; } | save "inside/refused/$name"
 }
 
 show() { # show STATE: build it, let it grow old, have everybody say what is wrong
@@ -28,6 +38,11 @@ show() { # show STATE: build it, let it grow old, have everybody say what is wro
 
 event start states
 # Without the engine: there is a clear answer, too.
+case " $INSIDE " in *" bare "*)
+	refused nobody $PYTHON /harness/nobody --quiet $SYMBOLS $DUMP
+	refused no-symbols $DRGN $DUMP
+	refused not-loaded $DRGN $SYMBOLS $DUMP;;
+esac
 ask look bare
 # drgn takes its time in here, and the states are meant: the watchdog need not report them.
 load cmwq2 watchdog_thresh=600 && load cmwq2_states $STATES_PARAMETERS || exit 0

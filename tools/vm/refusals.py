@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Bad input for the scripts that look at a kernel, the real thing each: one line on stderr says what to do, nothing is
+printed, the status is 1, and nobody sees a traceback."""
+
+import os
+import re
+import subprocess
+from pathlib import Path
+from typing import Iterable, Optional
+
+import dump
+import guest
+import monitor
+from common import output_of
+
+SCRIPTS = (dump.SCRIPT, monitor.SCRIPT)
+# A member that both scripts cannot do without, and one that no version of the module has.
+MEMBER, OTHER = b"\0progress_at\0", b"\0progress_xx\0"
+# Of what the guest is asked by job-states.sh, before the module is loaded.
+INSIDE = {"not-loaded": "module cmwq2 is not loaded", "no-symbols": "drgn -s vmlinux", "nobody": "root"}
+# drgn's own words, before the script begins.
+TWO_LINES = ("nobody",)
+# Ctrl-C after some CPU time, wherever the script is then. As SIGPROF: SIGINT may be ignored in here.
+INTERRUPTED = """
+import runpy, signal, sys
+signal.signal(signal.SIGPROF, signal.default_int_handler)
+sys.argv = sys.argv[1:]
+signal.setitimer(signal.ITIMER_PROF, float(sys.argv.pop(0)))
+runpy.run_path(sys.argv[0], {"prog": prog}, "__main__")
+"""
+SECONDS = 0.3
+
+
+def wrong(what: str, status: int, out: str, err: str, word: str) -> list:
+    """What is wrong with how a script refused."""
+    lines = err.strip().splitlines()
+    if status == 1 and not out and len(lines) == 1 and word in lines[0]:
+        return []
+    return [f"{what}: status {status}, {len(out)} characters, {lines[-3:]}"]
+
+
+def refused(run: guest.Run, where: list, symbols: list, word: str, scripts: Iterable[Path] = SCRIPTS) -> list:
+    """What is wrong with how @scripts refuse to look there with @symbols: they must say @word."""
+    found = []
+    for script in scripts:
+        done = dump.drgn_try(where, run, symbols, script)
+        what = f"{script.name} {where[0]} {' '.join(path.name for path in symbols)}"
+        found += wrong(what, done.returncode, done.stdout, done.stderr, word)
+        with open(run.home / "refused", "a", encoding="utf-8") as file:
+            file.write(done.stderr)
+    return found
+
+
+def refused_inside(results: Path) -> list:
+    """The same in the guest."""
+    found = []
+    for name, word in INSIDE.items():
+        path = results / "inside/refused" / name
+        status, _, rest = path.read_text().partition("\n") if path.exists() else ("none", "", "")
+        out, _, err = rest.partition("stderr:\n")
+        if name in TWO_LINES and "Traceback" not in err:
+            err = " ".join(err.splitlines())
+        found += wrong(f"wq_dump.py in the guest, {name}", int(status) if status.isdigit() else -1, out, err, word)
+    return found
+
+
+def _with(origin: Path, target: Path, old: bytes, new: bytes) -> Path:
+    content = origin.read_bytes()
+    assert old in content and len(old) == len(new)
+    target.write_bytes(content.replace(old, new))
+    return target
+
+
+def _of_another_build(origin: Path, home: Path) -> Path:
+    """The same file, if it were not for its build ID."""
+    match = re.search(r"Build ID: (\w+)", output_of(["readelf", "-n", origin]))
+    assert match
+    number = bytes.fromhex(match[1])
+    return _with(origin, home / f"other-{origin.name}", number, number[::-1])
+
+
+def mismatched(run: guest.Run, where: list, symbols: list) -> list:
+    """Debug info of another kernel, of another module, and of this module with other types in it."""
+    vmlinux, module = symbols
+    others = {"vmlinux": _of_another_build(vmlinux, run.home), "module": _of_another_build(module, run.home),
+              "types": _with(module, run.home / "types-cmwq2.ko", MEMBER, OTHER)}
+    found = refused(run, where, [others["vmlinux"], module], "drgn -s vmlinux")
+    found += refused(run, where, [vmlinux, others["module"]], "drgn -s cmwq2.ko")
+    found += refused(run, where, [vmlinux, others["types"]], "no member progress_at in struct cmwq2_pool")
+    for path in others.values():
+        path.unlink()
+    return found
+
+
+def ended(run: guest.Run, where: list, symbols: list) -> list:
+    """Those who look do not wait for the end: the reader goes away, or Ctrl-C, for which there must be much to see."""
+    found = []
+    for script, word in ((dump.SCRIPT, "the reader of the output went away"), (monitor.SCRIPT, None)):
+        reader, writer = os.pipe()
+        os.close(reader)
+        done = dump.drgn_try(where, run, symbols, script, stdout=writer)
+        os.close(writer)
+        found += _end(f"{script.name} into a closed pipe", done, word)
+    home = run.home / "interrupted.py"
+    home.write_text(INTERRUPTED)
+    for script, word in ((dump.SCRIPT, "interrupted"), (monitor.SCRIPT, None)):
+        done = dump.drgn_try(where, run, symbols, home, str(SECONDS), str(script))
+        found += _end(f"{script.name} interrupted after {SECONDS} s", done, word)
+    return found
+
+
+def _end(what: str, done: subprocess.CompletedProcess, word: Optional[str]) -> list:
+    """One line with @word and status 1, or none where to be left is how a script ends."""
+    if word:
+        return wrong(what, done.returncode, "", done.stderr, word)
+    return [f"{what}: status {done.returncode}, {done.stderr[-200:]}"] if done.returncode or done.stderr else []
