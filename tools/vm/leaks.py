@@ -28,8 +28,8 @@ def _module_symbols(sections: Path, modules: Iterable[Path]) -> list:
     files = {module.stem: module for module in modules}
     functions: dict = {}
     known = {}
-    for line in sections.read_text().splitlines() if sections.exists() else []:
-        module, section, address = line.split()
+    text = sections.read_text() if sections.exists() else ""
+    for module, section, address in re.findall(r"^/sys/module/(\w+)/sections/(\S+):(0x[0-9a-f]+)$", text, re.MULTILINE):
         if module in files and module not in functions:
             functions[module] = list(_section_symbols(files[module]))
         for of, offset, name in functions.get(module, ()):

@@ -61,14 +61,11 @@ load() { # load NAME [PARAM=VALUE...]: insmod, or complain with the kernel's rea
 	return 1
 }
 
-# kmemleak prints bare addresses once a module is gone; the host turns them back into names. Without a fork, of which
-# each takes its time on the debug variant: this is done with every load.
+# kmemleak prints bare addresses once a module is gone; the host turns them back into names. By one process for all:
+# each takes its time on the debug variant, and this is done with every load. Not by read, which asks for a byte at a
+# time: of these files one gets all or nothing.
 note_sections() { # note_sections MODULE
-	[ -e /sys/kernel/debug/kmemleak ] || return 0
-	local section address
-	for section in /sys/module/$1/sections/.*text*; do
-		read -r address < "$section" && echo "$1 ${section##*/} $address"
-	done >> /results/sections
+	[ ! -e /sys/kernel/debug/kmemleak ] || grep -H . /sys/module/$1/sections/.*text* >> /results/sections
 }
 
 unload() { # unload NAME: rmmod, or complain
