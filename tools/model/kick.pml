@@ -3,8 +3,9 @@
  * One pool: how it kicks, wakes, idles and culls its workers.
  *
  * Follows src/kick.c, src/idle.c, src/worker.c, src/process.c, src/queue.c,
- * src/sched.c and src/policy.c. Documentation/model.rst says step by step what stands for what,
- * rows.toml beside this file which parameters are run and what must come out.
+ * src/sched.c and src/policy.c. Documentation/model.rst says step by step what
+ * stands for what, rows.toml beside this file which parameters are run and what
+ * must come out.
  *
  * A critical section of pool->lock is one atomic step, except where something
  * without the lock can come in between: then `locked` is held from step to step.

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Optional
 
 import accel
+import baseline
 import cost
 import guest
 import kernel
@@ -181,15 +182,10 @@ class Own:
 
 def parse_own(text: str) -> tuple:
     """Nanoseconds of an item and of a call, out of what lib/test_workqueue says: a line for each scope."""
-    rates, calls = [], []
-    for line in text.splitlines():
-        found = re.search(r"\b([0-9]+) items/sec\s+p50=([0-9]+)\b", line)
-        if found and int(found.group(1)):
-            rates.append(1e9 / int(found.group(1)))
-            calls.append(int(found.group(2)))
-    if not rates:
+    scopes = [each for each in baseline.parse_own(text).values() if each["rate"]]
+    if not scopes:
         raise Problem("lib/test_workqueue has said nothing of its results")
-    return statistics.median(rates), statistics.median(calls)
+    return statistics.median(1e9 / each["rate"] for each in scopes), statistics.median(each["call"] for each in scopes)
 
 
 # Twice as many items more: what the setting up takes is in both runs.

@@ -10,10 +10,11 @@ configure_bench() { # configure_bench NAME=VALUE...
 	done
 }
 
-run_bench() {
-	echo 1 > $BENCH/run || { complain "bench: the run could not be made"; return 1; }
-	save bench < $BENCH/result
-	[ -s /results/bench ] || complain "bench: no result"
+run_bench() { # run_bench [RESULT]
+	local result=${1:-bench}
+	echo 1 > $BENCH/run || { complain "$result: the run could not be made"; return 1; }
+	save "$result" < $BENCH/result
+	[ -s "/results/$result" ] || complain "$result: no result"
 }
 
 # The kernel's own benchmark of its workqueues runs while it is loaded, has no other place than the log for its results,

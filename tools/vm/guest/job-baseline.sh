@@ -8,9 +8,7 @@
 ours() { # ours ROUND: in the order in which the other one has them
 	local scope
 	for scope in $SCOPES; do
-		configure_bench scope="$scope" || return 1
-		echo 1 > $BENCH/run || { complain "round $1, scope $scope: the run could not be made"; return 1; }
-		save "ours/$1.$scope" < $BENCH/result
+		configure_bench scope="$scope" && run_bench "ours/$1.$scope" || return 1
 	done
 }
 

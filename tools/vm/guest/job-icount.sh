@@ -13,8 +13,7 @@ one_run() { # one_run NUMBER SETTING...
 	default
 	configure_bench "$@" || return
 	sync
-	echo 1 > $BENCH/run || { complain "run $number could not be made"; return; }
-	save "bench/$number" < $BENCH/result
+	run_bench "bench/$number"
 }
 
 load cmwq2 $ICOUNT_PARAMETERS && load cmwq2_bench || exit 0
