@@ -82,7 +82,7 @@ static bool cmwq2_is_kicked(struct cmwq2_pool *pool, struct cmwq2_worker *worker
 /* Out of the culler's reach until it runs, see the claims in internal.h. */
 static void cmwq2_claim(struct cmwq2_pool *pool, struct cmwq2_worker *worker)
 {
-	if (CMWQ2_FAULT("claim_not_taken"))
+	if (!pool->policy.claim || CMWQ2_FAULT("claim_not_taken"))
 		return;
 	if (pool->policy.claim & CMWQ2_CLAIMS_FLAG)
 		worker->kicked = true;

@@ -21,7 +21,7 @@ DECLARE_STATIC_KEY_FALSE(cmwq2_lock_stat_key);
 void cmwq2_lock_counted(struct cmwq2_pool *pool);
 bool cmwq2_trylock_counted(struct cmwq2_pool *pool);
 void cmwq2_unlock_counted(struct cmwq2_pool *pool);
-void cmwq2_pick_counted(struct cmwq2_pool *pool, u64 begin);
+void __cmwq2_pick_counted(struct cmwq2_pool *pool, u64 begin);
 
 /*
  * The kernel's clocks are too coarse for this in User-Mode Linux, and may be read
@@ -43,6 +43,13 @@ static inline u64 cmwq2_ticks(void)
 static inline u64 cmwq2_count_from(void)
 {
 	return static_branch_unlikely(&cmwq2_lock_stat_key) ? cmwq2_ticks() : 0;
+}
+
+/* A worker was picked and claimed; @begin is cmwq2_count_from() before that. Context: pool->lock held. */
+static inline void cmwq2_pick_counted(struct cmwq2_pool *pool, u64 begin)
+{
+	if (unlikely(begin))
+		__cmwq2_pick_counted(pool, begin);
 }
 
 static inline void cmwq2_pool_lock(struct cmwq2_pool *pool)

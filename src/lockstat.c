@@ -94,20 +94,11 @@ void cmwq2_unlock_counted(struct cmwq2_pool *pool)
 	}
 }
 
-/**
- * cmwq2_pick_counted - a worker was picked and claimed
- * @pool: pool
- * @begin: cmwq2_count_from() before that
- *
- * Context: pool->lock held.
- */
-void cmwq2_pick_counted(struct cmwq2_pool *pool, u64 begin)
+/* See cmwq2_pick_counted(). */
+void __cmwq2_pick_counted(struct cmwq2_pool *pool, u64 begin)
 {
-	u64 took;
+	u64 took = cmwq2_ticks_since(begin);
 
-	if (!begin)
-		return;
-	took = cmwq2_ticks_since(begin);
 	if (unlikely(took > READ_ONCE(cmwq2_long_ticks)))
 		return;
 	pool->lock_stat.picks++;

@@ -71,12 +71,12 @@ static bool cmwq2_refuse(struct cmwq2_wq *wq, struct cmwq2_work *work)
  */
 static struct cmwq2_pwq *cmwq2_lock_target(struct cmwq2_pwq *pwq, struct cmwq2_work *work)
 {
-	struct cmwq2_pool *last = cmwq2_work_pool(work);
+	struct cmwq2_pool *last = cmwq2_work_other_pool(work, pwq->pool);
 	struct cmwq2_worker *busy;
 
 	if (CMWQ2_FAULT("other_pool_ignored"))
 		last = NULL;
-	if (last && last != pwq->pool && !(pwq->wq->flags & CMWQ2_WQ_ORDERED)) {
+	if (last && !(pwq->wq->flags & CMWQ2_WQ_ORDERED)) {
 		cmwq2_pool_lock(last);
 		busy = cmwq2_find_executing(last, work);
 		if (busy && busy->current_pwq->wq == pwq->wq)

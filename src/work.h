@@ -89,6 +89,26 @@ static inline struct cmwq2_pool *cmwq2_work_pool(struct cmwq2_work *work)
 	return xa_load(&cmwq2_pools, data >> CMWQ2_WORK_POOL_SHIFT);
 }
 
+/**
+ * cmwq2_work_other_pool - a pool that may still run an item that goes to another
+ * @work: item, owned and off the lists
+ * @pool: pool that it goes to
+ *
+ * Most items go where they went before, which the id tells without looking the
+ * pool up. Should @pool be dead and its id taken over, then the pwq that led to
+ * it has no reference left, and the caller tries again.
+ *
+ * Context: as for cmwq2_work_pool().
+ * Return: the pool where @work ran last unless that is @pool, or NULL.
+ */
+static inline struct cmwq2_pool *cmwq2_work_other_pool(struct cmwq2_work *work,
+						       struct cmwq2_pool *pool)
+{
+	if (cmwq2_work_data(work) >> CMWQ2_WORK_POOL_SHIFT == pool->id)
+		return NULL;
+	return cmwq2_work_pool(work);
+}
+
 /* Jiffies of the queueing that @work is pending for, which is less than 2^31 of them ago. */
 static inline unsigned long cmwq2_work_queued_at(const struct cmwq2_work *work)
 {
