@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * A kick against the end of its queue and pool, the end of its CPU, and the
- * freezer, under each claim and wake and in either kind of pool. The
- * interleavings are forced; see hold.h for the two windows of a kick.
+ * freezer, under each claim and wake and in either kind of pool; and the ends of
+ * queues and pwqs against those who still look at them. The interleavings are
+ * forced; see hold.h for the two windows of a kick.
  */
 #include <linux/cpu.h>
 
@@ -51,6 +52,8 @@ static void hand_destroys(void *arg)
 	tw_destroy(s->w);
 }
 
+#define NICE_OTHER	5
+
 /* Many times what a grace period takes that nobody is in the way of. */
 #define GRACE		(HZ / 4)
 
@@ -78,6 +81,46 @@ static void queue_outlives_its_references(struct kunit *test)
 		tw_let_go(put);
 		tw_hand_wait(s);
 		s->w = tw_stage_wq(s, 0);
+	}
+}
+
+static void fn_note_nice(struct tw_item *it)
+{
+	it->id = task_nice(current);
+}
+
+/*
+ * Between reading which pwq to take and locking its pool that pwq is replaced, and
+ * loses its last reference and the pool with it: the queueing looks again.
+ */
+static void queue_on_replaced_pwq(struct kunit *test)
+{
+	struct tw_stage *s = tw_stage(test, 0, true, 0);
+	struct tw_hold *target = tw_hold(s->env, CMWQ2_POINT_TARGET, NULL);
+	struct tw_item *it = tw_item(s->env, fn_note_nice);
+	struct cmwq2_attrs *attrs = tw_attrs(test);
+	struct cmwq2_pool *old;
+	struct tw_wq *other;
+	unsigned int i;
+
+	/* The other pool is there: no thread is made while a CPU is held. */
+	attrs->nice = NICE_OTHER;
+	other = tw_alloc(s->env, TW_UNBOUND, 0);
+	KUNIT_ASSERT_EQ(test, cmwq2_apply_workqueue_attrs(other->wq, attrs), 0);
+	for (i = 0; i < s->rounds; i++) {
+		old = tw_pool_of(s->w, s->cpu);
+		tw_arm(target);
+		tw_hand_queues(s, it);
+		tw_wait_held(target, "a queueing that knows its pwq");
+		KUNIT_ASSERT_EQ(test, cmwq2_apply_workqueue_attrs(s->w->wq, attrs), 0);
+		/* Who is held is in RCU: it cannot be freed, nor all of its end be waited for. */
+		TW_SOON(s->env, !READ_ONCE(old->refcnt), "the old pool to lose its last user");
+		tw_let_go(target);
+		tw_hand_wait(s);
+		KUNIT_ASSERT_EQ(test, it->val, 1);
+		tw_wait_done(it, "the item that was queued meanwhile");
+		KUNIT_EXPECT_EQ(test, it->id, NICE_OTHER);
+		tw_confine(s, s->w);
 	}
 }
 
@@ -181,6 +224,7 @@ static void kick_against_hotplug(struct kunit *test)
 static struct kunit_case interleave_end_cases[] = {
 	KUNIT_CASE_PARAM_ATTR(kick_against_destroy, kick_gen_params, TW_SLOW),
 	KUNIT_CASE(queue_outlives_its_references),
+	KUNIT_CASE(queue_on_replaced_pwq),
 	KUNIT_CASE_PARAM_ATTR(kick_against_freeze, kick_gen_params, TW_SLOW),
 	KUNIT_CASE_PARAM_ATTR(kick_against_hotplug, kick_gen_params, TW_SLOW),
 	{}

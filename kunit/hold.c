@@ -310,7 +310,7 @@ struct cmwq2_pool *tw_pool_of(struct tw_wq *w, int cpu)
 }
 
 /* An unbound queue with a pool of its own, whose workers do not leave the stage's CPU. */
-static void tw_confine(struct tw_stage *s, struct tw_wq *w)
+void tw_confine(struct tw_stage *s, struct tw_wq *w)
 {
 	struct cmwq2_attrs *attrs = cmwq2_alloc_workqueue_attrs();
 	int err;

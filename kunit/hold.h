@@ -172,6 +172,7 @@ bool tw_hold_in_use(void);
 /* the stage */
 struct tw_stage *tw_stage(struct kunit *test, unsigned int flags, bool unbound, int cpu);
 struct tw_wq *tw_stage_wq(struct tw_stage *s, unsigned int flags);
+void tw_confine(struct tw_stage *s, struct tw_wq *w);
 bool tw_all_asleep(struct cmwq2_pool *pool);
 struct cmwq2_pool *tw_pool_of(struct tw_wq *w, int cpu);
 void tw_move(struct tw_env *e, int cpu);

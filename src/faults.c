@@ -46,6 +46,7 @@ static const struct {
 	{ "mayday_unreferenced", "a mayday holds no reference to its pwq" },
 	{ "cursor_left", "a rescuer leaves its cursor behind" },
 	{ "queue_not_kept", "a queue that is destroyed can be freed while that still looks at it" },
+	{ "dead_pwq_taken", "an item goes to a pwq that was replaced and has no reference left" },
 	{ "pwq_leaked", "an item that is done keeps its reference to the pwq" },
 	{ "rebind_forgotten", "the workers of a CPU that came back stay unbound" },
 };

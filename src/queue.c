@@ -103,8 +103,9 @@ static struct cmwq2_pwq *cmwq2_lock_pwq(int cpu, struct cmwq2_wq *wq, struct cmw
 			at = wq->flags & CMWQ2_WQ_UNBOUND ? cmwq2_select_cpu() :
 							    raw_smp_processor_id();
 		pwq = rcu_dereference(*per_cpu_ptr(wq->cpu_pwq, at));
+		cmwq2_point(CMWQ2_POINT_TARGET, pwq->pool);
 		pwq = cmwq2_lock_target(pwq, work);
-		if (likely(pwq->refcnt))
+		if (likely(pwq->refcnt) || CMWQ2_FAULT("dead_pwq_taken"))
 			return pwq;
 		cmwq2_pool_unlock(pwq->pool);
 		cpu_relax();

@@ -161,6 +161,8 @@ enum cmwq2_health {
  * enum cmwq2_point - where a context can be held, see cmwq2_point_set()
  * @CMWQ2_POINT_QUEUE: PENDING is taken, no pool is locked yet. Interrupts off;
  *	no pool is told
+ * @CMWQ2_POINT_TARGET: a queueing knows which pwq to take, and has locked no pool
+ *	yet. RCU read-side section, interrupts off
  * @CMWQ2_POINT_INSERTED: the item is on the worklist, nr_running is not read
  *	yet. pool->lock held
  * @CMWQ2_POINT_PICKED: a worker is picked and claimed, pool->lock is dropped,
@@ -203,6 +205,7 @@ enum cmwq2_health {
  */
 enum cmwq2_point {
 	CMWQ2_POINT_QUEUE,
+	CMWQ2_POINT_TARGET,
 	CMWQ2_POINT_INSERTED,
 	CMWQ2_POINT_PICKED,
 	CMWQ2_POINT_WOKEN,
