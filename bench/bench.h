@@ -23,6 +23,7 @@
 #include <linux/workqueue.h>
 
 #include <cmwq2/control.h>
+#include <cmwq2/ticks.h>
 #include <cmwq2/workqueue.h>
 
 struct task_struct;
@@ -558,42 +559,22 @@ static inline u64 bench_clock(void)
 	return ktime_get_mono_fast_ns();
 }
 
-/*
- * The clock of a single enqueue call, in ticks of its own. In UML the kernel's
- * clocks step by 256 ns, and under QEMU without KVM they may be read from an
- * emulated device, so that where there is a TSC it is read, as user space
- * does. No fence: the call has locked instructions enough. A producer is bound,
- * but in UML its CPU is a thread of the host, so that a TSC that differs
- * between CPUs can step back.
- */
-#ifdef __x86_64__
-#define BENCH_TICKS	"tsc"
-static inline u64 bench_ticks(void)
-{
-	u32 low, high;
-
-	asm volatile("rdtsc" : "=a" (low), "=d" (high));
-	return (u64)high << 32 | low;
-}
-#else
-#define BENCH_TICKS	"mono_fast"
-static inline u64 bench_ticks(void)
-{
-	return bench_clock();
-}
-#endif
-
+/* The clock of a single enqueue call is cmwq2_ticks(); whoever calls is bound. */
 static inline u32 bench_ticks_between(u64 begin, u64 end)
 {
-	return end > begin ? (u32)min_t(u64, end - begin, U32_MAX) : 0;
+	return min_t(u64, cmwq2_ticks_between(begin, end), U32_MAX);
+}
+
+/* Without the reading of the clock that is in what two reads of it are apart. */
+static inline u32 bench_less_clock(const struct bench_run *run, u32 ticks)
+{
+	return ticks > run->cost_ticks ? ticks - run->cost_ticks : 0;
 }
 
 /* What a call took by itself. */
 static inline u32 bench_call_ticks(const struct bench_run *run, u64 begin, u64 end)
 {
-	u32 ticks = bench_ticks_between(begin, end);
-
-	return ticks > run->cost_ticks ? ticks - run->cost_ticks : 0;
+	return bench_less_clock(run, bench_ticks_between(begin, end));
 }
 
 /* A signal came, somebody asked for the end, or something failed. */

@@ -45,7 +45,7 @@ struct bench_block {
 
 static void bench_block_job(struct bench_item *item)
 {
-	u64 now = bench_ticks();
+	u64 now = cmwq2_ticks();
 	struct bench_block *block = item->priv;
 	u32 nth = atomic_inc_return(&block->started) - 1;
 
@@ -53,7 +53,7 @@ static void bench_block_job(struct bench_item *item)
 		block->chain[nth - 1] = bench_ticks_between(block->slept, now);
 	if (nth == block->nr - 1)
 		complete(&block->all);
-	WRITE_ONCE(block->slept, bench_ticks());
+	WRITE_ONCE(block->slept, cmwq2_ticks());
 	wait_for_completion(&block->open);
 	if (atomic_inc_return(&block->ended) == block->nr)
 		complete(&block->done);

@@ -48,11 +48,11 @@ static bool bench_burst_queue(struct bench_run *run, struct bench_slot *slot, u6
 	u32 call;
 
 	local_irq_save(flags);
-	begin = bench_ticks();
+	begin = cmwq2_ticks();
 	for (i = 0; i < slot->nr_items; i++, begin = end) {
 		slot->items[i].queued = begin;
 		queued &= slot->engine->queue(slot->wq, &slot->items[i]);
-		end = bench_ticks();
+		end = cmwq2_ticks();
 		call = bench_call_ticks(run, begin, end);
 		bench_times_add(run, BENCH_CALL, call);
 		*ticks += call;

@@ -49,10 +49,10 @@ static int bench_cancel_check(const struct bench_config *cfg)
 static u64 bench_cancel_timed(struct bench_item *item, bool (*cancel)(struct bench_item *item),
 			      bool *canceled)
 {
-	u64 begin = bench_ticks();
+	u64 begin = cmwq2_ticks();
 
 	*canceled = cancel(item);
-	return bench_ticks_between(begin, bench_ticks());
+	return bench_ticks_between(begin, cmwq2_ticks());
 }
 
 /* Queued right before, with preemption off: a worker on this CPU cannot take it. */

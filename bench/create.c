@@ -127,13 +127,13 @@ static void bench_create_teardown(struct bench_run *run)
 
 static void bench_create_timed(struct bench_create *turn, enum bench_create_kind kind, u64 begin)
 {
-	bench_times_add(turn->run, kind, bench_call_ticks(turn->run, begin, bench_ticks()));
+	bench_times_add(turn->run, kind, bench_call_ticks(turn->run, begin, cmwq2_ticks()));
 }
 
 static void bench_destroy_all(struct bench_create *turn)
 {
 	while (turn->nr) {
-		u64 begin = bench_ticks();
+		u64 begin = cmwq2_ticks();
 
 		turn->slot->engine->close(turn->slot, turn->wqs[--turn->nr]);
 		bench_create_timed(turn, BENCH_DESTRUCTION, begin);
@@ -149,7 +149,7 @@ static int bench_create_one(struct bench_create *turn)
 	int ret;
 
 	snprintf(name, sizeof(name), "bench%u.%u", slot->index, turn->nr);
-	begin = bench_ticks();
+	begin = cmwq2_ticks();
 	ret = slot->engine->open(slot, name, false, &turn->wqs[turn->nr]);
 	bench_create_timed(turn, BENCH_CREATION, begin);
 	if (ret) {

@@ -40,13 +40,13 @@ static void bench_load_queue(struct bench_producer *p, struct bench_item *item, 
 	u64 returned;
 
 	item->sample = sample;
-	item->queued = bench_ticks();
+	item->queued = cmwq2_ticks();
 	if (slot->cfg->delay_ms)
 		item->in_flight = engine->queue_delayed(slot->wq, item,
 							msecs_to_jiffies(slot->cfg->delay_ms));
 	else
 		item->in_flight = engine->queue(slot->wq, item);
-	returned = bench_ticks();
+	returned = cmwq2_ticks();
 	if (!item->in_flight) {
 		bench_fail(run, "item-was-still-queued");
 		return;

@@ -147,7 +147,7 @@ static u32 bench_up_to(struct rnd_state *rnd, u32 most)
 
 static void bench_due_fn(struct timer_list *timer)
 {
-	WRITE_ONCE(container_of(timer, struct bench_recurring, timer)->due, bench_ticks());
+	WRITE_ONCE(container_of(timer, struct bench_recurring, timer)->due, cmwq2_ticks());
 }
 
 /*
@@ -167,10 +167,10 @@ static bool bench_perfwq_delay(struct bench_recurring *recurring, struct bench_i
 	recurring->due = 0;
 	recurring->timed = true;
 	mod_timer(&recurring->timer, now + delay);
-	item->queued = bench_ticks();
+	item->queued = cmwq2_ticks();
 	queued = engine->queue_delayed(recurring->wq, item, delay);
 	bench_times_add(recurring->perfwq->run, BENCH_CALL,
-			bench_call_ticks(recurring->perfwq->run, item->queued, bench_ticks()));
+			bench_call_ticks(recurring->perfwq->run, item->queued, cmwq2_ticks()));
 	if (time_after(jiffies, now))
 		WRITE_ONCE(recurring->timed, false);
 	local_irq_restore(flags);
@@ -181,13 +181,13 @@ static bool bench_perfwq_delay(struct bench_recurring *recurring, struct bench_i
 static bool bench_perfwq_now(struct bench_recurring *recurring, struct bench_item *item)
 {
 	struct bench_run *run = recurring->perfwq->run;
-	u64 begin = bench_ticks();
+	u64 begin = cmwq2_ticks();
 	bool queued;
 
 	recurring->due = begin;
 	recurring->timed = true;
 	queued = recurring->perfwq->slot->engine->queue_delayed(recurring->wq, item, 0);
-	bench_times_add(run, BENCH_CALL, bench_call_ticks(run, begin, bench_ticks()));
+	bench_times_add(run, BENCH_CALL, bench_call_ticks(run, begin, cmwq2_ticks()));
 	return queued;
 }
 
@@ -198,12 +198,12 @@ static void bench_perfwq_took(struct bench_recurring *recurring, u64 started)
 
 	if (READ_ONCE(recurring->timed))
 		bench_times_item(recurring->perfwq->run, due && due < started ? due : started,
-				 started, bench_ticks());
+				 started, cmwq2_ticks());
 }
 
 static void bench_perfwq_job(struct bench_item *item)
 {
-	u64 started = bench_ticks();
+	u64 started = cmwq2_ticks();
 	struct bench_recurring *recurring = item->priv;
 	struct bench_perfwq *perfwq = recurring->perfwq;
 	const struct bench_kind *kind = recurring->kind;

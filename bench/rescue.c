@@ -133,8 +133,8 @@ static void bench_own_fn(struct cmwq2_work *work)
 	struct bench_rescue_item *item = bench_rescue_item_of(work);
 	struct bench_rescue *r = item->r;
 
-	item->started = bench_ticks();
-	item->ended = bench_ticks();
+	item->started = cmwq2_ticks();
+	item->ended = cmwq2_ticks();
 	/* Makes the above visible to bench_rescue_collect(). */
 	if (atomic_dec_and_test(&r->left)) {
 		r->last = bench_clock();
@@ -337,10 +337,10 @@ static void bench_rescue_fill(struct bench_run *run, struct bench_rescue *r)
 	for (i = 0; i < run->cfg.items; i++) {
 		struct bench_rescue_item *item = &r->own[i];
 
-		item->queued = bench_ticks();
+		item->queued = cmwq2_ticks();
 		cmwq2_queue_work_on(r->cpu, r->wq, &item->work);
 		bench_times_add(run, BENCH_CALL,
-				bench_call_ticks(run, item->queued, bench_ticks()));
+				bench_call_ticks(run, item->queued, cmwq2_ticks()));
 		cond_resched();
 	}
 }

@@ -157,7 +157,7 @@ static void bench_format_header(struct bench_text *text, const struct bench_run 
 	bench_line(text, "rounds=%u", cfg->rounds);
 	bench_format_settings(text, cfg);
 	bench_line(text, "seed=%llu", cfg->seed);
-	bench_line(text, "clock=%s", BENCH_TICKS);
+	bench_line(text, "clock=%s", CMWQ2_TICKS_CLOCK);
 	bench_line(text, "clock_khz=%llu",
 		   div64_u64(run->span_ticks * (NSEC_PER_SEC / 1000), run->span_ns));
 	bench_line(text, "clock_cost_ns=%u", run->clock_cost);

@@ -67,10 +67,10 @@ void bench_complete_job(struct bench_item *item)
  */
 void bench_timed_job(struct bench_item *item)
 {
-	item->started = bench_ticks();
+	item->started = cmwq2_ticks();
 	if (item->burn)
 		bench_burn(item->burn);
-	item->ended = bench_ticks();
+	item->ended = cmwq2_ticks();
 	/* Makes the above visible to whoever waits. */
 	complete(&item->done);
 }

@@ -39,8 +39,8 @@ static void bench_both_clocks(u64 *ns, u64 *ticks)
 	unsigned int i;
 
 	for (i = 0; i < BENCH_CLOCK_TRIES; i++) {
-		u64 before = bench_ticks(), clock = bench_clock();
-		u32 gap = bench_ticks_between(before, bench_ticks());
+		u64 before = cmwq2_ticks(), clock = bench_clock();
+		u32 gap = bench_ticks_between(before, cmwq2_ticks());
 
 		if (i && gap >= best)
 			continue;
@@ -64,8 +64,7 @@ static u32 bench_ticks_to_ns(const struct bench_run *run, u32 ticks)
  */
 u64 bench_cost_ns(const struct bench_run *run, u64 ticks)
 {
-	ticks = min_t(u64, ticks, U32_MAX);
-	return bench_ticks_to_ns(run, ticks > run->cost_ticks ? ticks - run->cost_ticks : 0);
+	return bench_ticks_to_ns(run, bench_less_clock(run, min_t(u64, ticks, U32_MAX)));
 }
 
 /**
@@ -135,9 +134,9 @@ int bench_measure_clock(struct bench_run *run)
 	run->span_ticks = max_t(u64, end_ticks - begin_ticks, 1);
 
 	for (i = 0; i < BENCH_CLOCK_READS; i++) {
-		u64 begin = bench_ticks();
+		u64 begin = cmwq2_ticks();
 
-		ticks[i] = bench_ticks_between(begin, bench_ticks());
+		ticks[i] = bench_ticks_between(begin, cmwq2_ticks());
 	}
 	sort(ticks, BENCH_CLOCK_READS, sizeof(*ticks), bench_cmp_u32, NULL);
 	run->cost_ticks = ticks[BENCH_CLOCK_READS / 2];

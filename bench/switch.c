@@ -34,14 +34,14 @@ static void bench_switch_lead(struct bench_producer *p, struct bench_switch *tur
 	u32 *ticks = run->ticks[BENCH_CALL][p->index], warmup = run->cfg.warmup, i;
 
 	for (i = 0; i < warmup + run->cfg.items && !READ_ONCE(run->stop); i++) {
-		u64 begin = bench_ticks();
+		u64 begin = cmwq2_ticks();
 
 		if (i == warmup)
 			p->begin = bench_clock();
 		complete(&turn->there);
 		wait_for_completion(&turn->back);
 		if (i >= warmup)
-			ticks[i - warmup] = bench_ticks_between(begin, bench_ticks());
+			ticks[i - warmup] = bench_ticks_between(begin, cmwq2_ticks());
 	}
 	p->end = bench_clock();
 	WRITE_ONCE(turn->over, true);

@@ -12,7 +12,8 @@
 #include <linux/irqflags.h>
 #include <linux/jump_label.h>
 #include <linux/spinlock.h>
-#include <linux/timekeeping.h>
+
+#include <cmwq2/ticks.h>
 
 #include "internal.h"
 
@@ -23,29 +24,13 @@ bool cmwq2_trylock_counted(struct cmwq2_pool *pool);
 void cmwq2_unlock_counted(struct cmwq2_pool *pool);
 void __cmwq2_pick_counted(struct cmwq2_pool *pool, u64 begin);
 
-/*
- * The kernel's clocks are too coarse for this in User-Mode Linux, and may be read
- * from an emulated device in QEMU.
- */
-static inline u64 cmwq2_ticks(void)
-{
-#ifdef __x86_64__
-	u32 low, high;
-
-	asm volatile("rdtsc" : "=a" (low), "=d" (high));
-	return (u64)high << 32 | low;
-#else
-	return ktime_get_mono_fast_ns();
-#endif
-}
-
 /* Where something begins that is counted, 0 if it is not. */
 static inline u64 cmwq2_count_from(void)
 {
 	return static_branch_unlikely(&cmwq2_lock_stat_key) ? cmwq2_ticks() : 0;
 }
 
-/* A worker was picked and claimed; @begin is cmwq2_count_from() before that. Context: pool->lock held. */
+/* A worker was picked and claimed, @begin: cmwq2_count_from() before. Context: pool->lock held. */
 static inline void cmwq2_pick_counted(struct cmwq2_pool *pool, u64 begin)
 {
 	if (unlikely(begin))

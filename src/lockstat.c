@@ -4,7 +4,7 @@
  * held, and how much of that is picking a worker. For kernels without LOCK_STAT,
  * and cheaper; the kernel's own pools cannot be counted from here.
  *
- * Times are in ticks of the clock in lock.h and become nanoseconds when they are
+ * Times are in ticks of <cmwq2/ticks.h> and become nanoseconds when they are
  * read, by the ratio of both clocks since the first time counting was on.
  *
  * A machine under this one that takes the CPU away for milliseconds while the lock
@@ -42,10 +42,7 @@ static u64 cmwq2_long_ticks;
 
 static u64 cmwq2_ticks_since(u64 begin)
 {
-	u64 now = cmwq2_ticks();
-
-	/* Clocks of two CPUs need not agree. */
-	return now > begin ? now - begin : 0;
+	return cmwq2_ticks_between(begin, cmwq2_ticks());
 }
 
 /* pool->lock, counted. What it had to wait is known only where it was taken by force. */
