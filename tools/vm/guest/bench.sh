@@ -3,10 +3,22 @@
 
 BENCH=/sys/kernel/cmwq2_bench
 
+set_bench() { # set_bench NAME=VALUE...: $refused is what was not accepted
+	for refused; do
+		echo "${refused#*=}" > "$BENCH/config_${refused%%=*}" || return
+	done
+}
+
 configure_bench() { # configure_bench NAME=VALUE...
-	local pair
-	for pair; do
-		echo "${pair#*=}" > "$BENCH/config_${pair%%=*}" || { complain "bench: $pair was refused"; return 1; }
+	set_bench "$@" || { complain "bench: $refused was refused"; return 1; }
+}
+
+each_run() { # each_run RUNS COMMAND: COMMAND NUMBER SETTING... for each of RUNS, which semicolons tell apart
+	local number=0 settings IFS=';'
+	for settings in $1; do
+		IFS=' '
+		$2 $number $settings
+		number=$((number + 1))
 	done
 }
 

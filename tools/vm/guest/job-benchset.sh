@@ -43,7 +43,7 @@ one_run() { # one_run NUMBER SETTING...
 	event start "bench run $number"
 	tell_progress "$number" &
 	watcher=$!
-	if set_and_run $settings 2> /tmp/says; then
+	if { set_bench $settings && echo 1 > $BENCH/run; } 2> /tmp/says; then
 		save "bench/$number" < $BENCH/result
 	else
 		why_not "$number"
@@ -55,18 +55,4 @@ one_run() { # one_run NUMBER SETTING...
 	event done "$number"
 }
 
-set_and_run() { # set_and_run SETTING...
-	local pair
-	for pair; do
-		echo "${pair#*=}" > "$BENCH/config_${pair%%=*}" || return 1
-	done
-	echo 1 > $BENCH/run
-}
-
-number=0
-IFS=';'
-for settings in $BENCH_RUNS; do
-	IFS=' '
-	one_run $number $settings
-	number=$((number + 1))
-done
+each_run "$BENCH_RUNS" one_run

@@ -17,13 +17,7 @@ one_run() { # one_run NUMBER SETTING...
 }
 
 load cmwq2 $ICOUNT_PARAMETERS && load cmwq2_bench || exit 0
-number=0
-IFS=';'
-for settings in $ICOUNT_RUNS; do
-	IFS=' '
-	one_run $number $settings
-	number=$((number + 1))
-done
+each_run "$ICOUNT_RUNS" one_run
 sync
 if [ -e /modules/test_workqueue.ko ]; then
 	event start "the kernel's own benchmark"
