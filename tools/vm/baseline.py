@@ -16,8 +16,8 @@ import guest
 import kernel
 import modules
 import packages
-from common import EXIT_FAILED, EXIT_PASSED, OUT, ROOT, Problem, count_knob, need_space, say, shown, took, \
-    write_atomically
+from common import (EXIT_FAILED, EXIT_PASSED, OUT, ROOT, Problem, aligned, count_knob, need_space, say, shown, took,
+                    write_atomically)
 
 sys.path.append(str(ROOT / "tools"))
 import bench_document   # noqa: E402
@@ -106,10 +106,7 @@ def table(rows: list) -> str:
     cells = [heads] + [(scope, FIGURES[figure], *(("", "") if values is None else
                                                   (_spread(values["ours"]), _spread(values["own"]))), str(comparison))
                        for scope, figure, values, comparison in rows]
-    widths = [max(len(row[i]) for row in cells) for i in range(len(heads))]
-    return "\n".join("  ".join([*(cell.ljust(width) for cell, width in zip(row[:2], widths)),
-                                *(cell.rjust(width) for cell, width in zip(row[2:], widths[2:]))]).rstrip()
-                     for row in cells)
+    return aligned(cells, 2)
 
 
 def _knob(name: str, default: int, most: int) -> int:

@@ -44,6 +44,13 @@ def took(since: float) -> str:
     return f"{int(seconds) // 60} min {int(seconds) % 60:02d} s"
 
 
+def aligned(rows: Sequence[Sequence[str]], left: int) -> str:
+    """@rows as lines of columns, which all have as many: the first @left of them hold words, the others figures."""
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    return "\n".join("  ".join(f"{cell:{'<' if at < left else '>'}{width}}"
+                               for at, (cell, width) in enumerate(zip(row, widths))).rstrip() for row in rows)
+
+
 def jobs() -> int:
     """CPUs this process may use, which in a container is fewer than the machine has."""
     return len(os.sched_getaffinity(0))

@@ -15,7 +15,7 @@ import kernel
 import modules
 import packages
 import switches
-from common import (EXIT_FAILED, EXIT_PASSED, HERE, OUT, Problem, count_knob, run_logged, say, shown, took,
+from common import (EXIT_FAILED, EXIT_PASSED, HERE, OUT, Problem, aligned, count_knob, run_logged, say, shown, took,
                     write_atomically)
 
 REPORT = OUT / "cost" / "report.json"
@@ -90,14 +90,10 @@ def judge(batches: dict, rounds: int) -> list:
 
 def table(rows: list) -> str:
     """@rows for people."""
-    lines = [f"{'':5} {'hook':9} {'instructions':>12} {'added':>7} {'percent':>8} {'limit':>6}  "
-             f"{'rounds differ by':>16}"]
-    for row in rows:
-        word = "" if row["limit"] is None else "FAIL" if row["failed"] else "PASS"
-        limit = "" if row["limit"] is None else f"{row['limit']:.1f}"
-        lines.append(f"{word:5} {row['hook']:9} {row['instructions']:12.1f} {row['added']:7.1f} {row['percent']:8.2f} "
-                     f"{limit:>6}  {row['spread_percent']:15.2f}%")
-    return "\n".join(lines)
+    heads = ("", "hook", "instructions", "added", "percent", "limit", "rounds differ by")
+    return aligned([heads] + [(switches.word(row), row["hook"], f"{row['instructions']:.1f}", f"{row['added']:.1f}",
+                               f"{row['percent']:.2f}", switches.limit(row), f"{row['spread_percent']:.2f}%")
+                              for row in rows], 2)
 
 
 def cost() -> int:

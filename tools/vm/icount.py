@@ -23,8 +23,8 @@ import kernel
 import ktap
 import modules
 import packages
-from common import (EXIT_FAILED, EXIT_PASSED, HERE, OUT, ROOT, Problem, output_of, run_logged, say, shown, took,
-                    write_atomically)
+from common import (EXIT_FAILED, EXIT_PASSED, HERE, OUT, ROOT, Problem, aligned, output_of, run_logged, say, shown,
+                    took, write_atomically)
 
 sys.path.append(str(ROOT / "tools"))
 import bench_document   # noqa: E402
@@ -298,14 +298,14 @@ class Counted:
 
 def table(figures: dict) -> str:
     """@figures for people."""
-    lines = [f"{'queue':8} {'engine':20} {'enqueue':>8} {'/native':>8} {'item':>9} {'/native':>8} {'lock':>8}"]
+    lines = [("queue", "engine", "enqueue", "/native", "item", "/native", "lock")]
     for queue, engines in figures.items():
         for name, values in engines.items():
-            native = engines[NATIVE]
-            lock = f"{values['lock']:8.1f}" if "lock" in values else f"{'-':>8}"
-            lines.append(f"{queue:8} {name:20} {values['enqueue']:8.1f} {values['enqueue'] / native['enqueue']:8.3f} "
-                         f"{values['item']:9.1f} {values['item'] / native['item']:8.3f} {lock}")
-    return "\n".join(lines)
+            cells = [queue, name]
+            for figure in ("enqueue", "item"):
+                cells += [f"{values[figure]:.1f}", f"{values[figure] / engines[NATIVE][figure]:.3f}"]
+            lines.append((*cells, f"{values['lock']:.1f}" if "lock" in values else "-"))
+    return aligned(lines, 2)
 
 
 def not_compared(one: Optional[Subject], other: Subject) -> str:

@@ -11,7 +11,7 @@ from typing import Optional
 import accel
 import compat
 import guest
-from common import ROOT, Problem, say
+from common import ROOT, Problem, aligned, say
 
 sys.path.append(str(ROOT / "tools"))
 import bench_report     # noqa: E402
@@ -81,16 +81,22 @@ def judge(measured: dict) -> list:
     return rows
 
 
+def word(row: dict) -> str:
+    """What a row that is held to a limit begins with."""
+    return "" if row["limit"] is None else "FAIL" if row["failed"] else "PASS"
+
+
+def limit(row: dict) -> str:
+    """The percent a row is held to."""
+    return "" if row["limit"] is None else f"{row['limit']:.1f}"
+
+
 def table(rows: list) -> str:
     """@rows for people."""
-    lines = [f"{'':5} {'queue':8} {'switch':18} {'instructions':>12} {'percent':>8} {'limit':>6}  "
-             f"{'runs differ by':>14}"]
-    for row in rows:
-        word = "" if row["limit"] is None else "FAIL" if row["failed"] else "PASS"
-        limit = "" if row["limit"] is None else f"{row['limit']:.1f}"
-        lines.append(f"{word:5} {row['queue']:8} {row['switch']:18} {row['instructions']:12.1f} {row['percent']:8.2f} "
-                     f"{limit:>6}  {row['spread_percent']:13.2f}%")
-    return "\n".join(lines)
+    heads = ("", "queue", "switch", "instructions", "percent", "limit", "runs differ by")
+    return aligned([heads] + [(word(row), row["queue"], row["switch"], f"{row['instructions']:.1f}",
+                               f"{row['percent']:.2f}", limit(row), f"{row['spread_percent']:.2f}%")
+                              for row in rows], 3)
 
 
 def measure(icount: list, parameters: tuple, series: str = SERIES) -> tuple:
