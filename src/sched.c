@@ -38,6 +38,7 @@ struct cmwq2_hook {
 	void		(*exit)(void);
 	void		(*worker_start)(struct cmwq2_worker *worker);
 	void		(*worker_stop)(struct cmwq2_worker *worker);
+	void		(*pool_exit)(struct cmwq2_pool *pool);
 };
 
 static const struct cmwq2_hook *cmwq2_hook;	/* set before the first worker */
@@ -296,12 +297,19 @@ static void cmwq2_pn_worker_stop(struct cmwq2_worker *worker)
 	preempt_enable();
 }
 
+/* May wait for a grace period of RCU, so only where the irq_work is in use. */
+static void cmwq2_pn_pool_exit(struct cmwq2_pool *pool)
+{
+	irq_work_sync(&pool->kick_irq);
+}
+
 static const struct cmwq2_hook cmwq2_hook_pn = {
 	.name = "pn",
 	.init = cmwq2_pn_init,
 	.exit = cmwq2_pn_exit,
 	.worker_start = cmwq2_pn_worker_start,
 	.worker_stop = cmwq2_pn_worker_stop,
+	.pool_exit = cmwq2_pn_pool_exit,
 };
 #endif /* CONFIG_PREEMPT_NOTIFIERS */
 
@@ -393,7 +401,8 @@ void cmwq2_sched_pool_init(struct cmwq2_pool *pool)
 void cmwq2_sched_pool_exit(struct cmwq2_pool *pool)
 {
 	timer_shutdown_sync(&pool->scan_timer);
-	irq_work_sync(&pool->kick_irq);
+	if (cmwq2_hook->pool_exit)
+		cmwq2_hook->pool_exit(pool);
 }
 
 /* Called by the worker itself, first and last in its thread. */
