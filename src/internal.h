@@ -423,23 +423,6 @@ static inline void cmwq2_point_picked(struct cmwq2_pool *pool, struct cmwq2_wake
 		cmwq2_point_hit(CMWQ2_POINT_PICKED, pool, wl->task[0]);
 }
 
-/* kick.c: pick, claim, wake */
-bool cmwq2_kick_pool_pick(struct cmwq2_pool *pool, enum cmwq2_kicker who,
-			  struct cmwq2_wake_list *wl);
-struct cmwq2_pwq *cmwq2_first_pwq(struct cmwq2_pool *pool);
-void cmwq2_wake(struct cmwq2_pool *pool, enum cmwq2_kicker who, struct cmwq2_wake_list *wl,
-		struct task_struct *task);
-void cmwq2_wake_up(struct cmwq2_wake_list *wl);
-void cmwq2_unlock_irq_wake(struct cmwq2_pool *pool, struct cmwq2_wake_list *wl);
-void cmwq2_unclaim_all(struct cmwq2_pool *pool);
-unsigned int cmwq2_nr_kicked(struct cmwq2_pool *pool);
-extern unsigned int cmwq2_wake_cost_us;
-
-static inline bool cmwq2_need_more_worker(struct cmwq2_pool *pool)
-{
-	return !list_empty(&pool->worklist) && !atomic_read(&pool->nr_running);
-}
-
 /* health.c: what was found wrong */
 void cmwq2_health_add(enum cmwq2_health what);
 const char *cmwq2_health_name(enum cmwq2_health what);
@@ -493,6 +476,52 @@ void cmwq2_sched_pool_exit(struct cmwq2_pool *pool);
 void cmwq2_sched_arm_scan(struct cmwq2_pool *pool);
 void cmwq2_sched_order_insert(void);
 bool cmwq2_worker_uncount(struct cmwq2_worker *worker);
+
+/* kick.c: pick, claim, wake */
+bool __cmwq2_kick_pool_pick(struct cmwq2_pool *pool, enum cmwq2_kicker who,
+			    struct cmwq2_wake_list *wl);
+struct cmwq2_pwq *cmwq2_first_pwq(struct cmwq2_pool *pool);
+void cmwq2_wake(struct cmwq2_pool *pool, enum cmwq2_kicker who, struct cmwq2_wake_list *wl,
+		struct task_struct *task);
+void cmwq2_wake_up(struct cmwq2_wake_list *wl);
+void cmwq2_unlock_irq_wake(struct cmwq2_pool *pool, struct cmwq2_wake_list *wl);
+void cmwq2_unclaim_all(struct cmwq2_pool *pool);
+unsigned int cmwq2_nr_kicked(struct cmwq2_pool *pool);
+extern unsigned int cmwq2_wake_cost_us;
+
+static inline bool cmwq2_need_more_worker(struct cmwq2_pool *pool)
+{
+	return !list_empty(&pool->worklist) && !atomic_read(&pool->nr_running);
+}
+
+/**
+ * cmwq2_kick_pool_pick - pick and claim a worker if the pool needs one
+ * @pool: pool
+ * @who: where the kick comes from
+ * @wl: where the worker's task goes for the caller to wake with
+ *	cmwq2_wake_up() after it dropped the lock; untouched if the pool's policy
+ *	is to wake @who's at once, and by a BH pool, which has no task
+ *
+ * Context: pool->lock held.
+ * Return: whether a worker was picked. False is not an error: nothing is
+ * pending; or another worker is running, which the safety timer then watches;
+ * or none is idle and the pool's manager is creating one.
+ *
+ * Source: kick_pool_pick() as posted on 2026-06-03 and merged for v7.3.
+ */
+static inline bool cmwq2_kick_pool_pick(struct cmwq2_pool *pool, enum cmwq2_kicker who,
+					struct cmwq2_wake_list *wl)
+{
+	lockdep_assert_held(&pool->lock);
+
+	/* Here, because each item of a busy pool comes by twice. */
+	if (list_empty(&pool->worklist))
+		return false;
+	if (!atomic_read(&pool->nr_running))
+		return __cmwq2_kick_pool_pick(pool, who, wl);
+	cmwq2_sched_arm_scan(pool);
+	return false;
+}
 
 /* worker.c: the threads */
 void cmwq2_worker_init(struct cmwq2_worker *worker);

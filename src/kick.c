@@ -195,6 +195,11 @@ void cmwq2_wake(struct cmwq2_pool *pool, enum cmwq2_kicker who, struct cmwq2_wak
 void cmwq2_unlock_irq_wake(struct cmwq2_pool *pool, struct cmwq2_wake_list *wl)
 	__releases(&pool->lock)
 {
+	/* A picked task must not be freed before it is woken. */
+	if (!wl->nr) {
+		cmwq2_pool_unlock_irq(pool);
+		return;
+	}
 	rcu_read_lock();
 	cmwq2_pool_unlock_irq(pool);
 	cmwq2_point_picked(pool, wl);
@@ -202,36 +207,13 @@ void cmwq2_unlock_irq_wake(struct cmwq2_pool *pool, struct cmwq2_wake_list *wl)
 	rcu_read_unlock();
 }
 
-/**
- * cmwq2_kick_pool_pick - pick and claim a worker if the pool needs one
- * @pool: pool
- * @who: where the kick comes from
- * @wl: where the worker's task goes for the caller to wake with
- *	cmwq2_wake_up() after it dropped the lock; untouched if the pool's policy
- *	is to wake @who's at once, and by a BH pool, which has no task
- *
- * Context: pool->lock held.
- * Return: whether a worker was picked. False is not an error: nothing is
- * pending; or another worker is running, which the safety timer then watches;
- * or none is idle and the pool's manager is creating one.
- *
- * Source: kick_pool_pick() as posted on 2026-06-03 and merged for v7.3.
- */
-bool cmwq2_kick_pool_pick(struct cmwq2_pool *pool, enum cmwq2_kicker who,
-			  struct cmwq2_wake_list *wl)
+/* The rest of cmwq2_kick_pool_pick(): there are items, and nobody runs. */
+bool __cmwq2_kick_pool_pick(struct cmwq2_pool *pool, enum cmwq2_kicker who,
+			    struct cmwq2_wake_list *wl)
 {
-	struct cmwq2_worker *worker;
 	u64 begin = cmwq2_count_from();
+	struct cmwq2_worker *worker = cmwq2_first_idle(pool);
 
-	lockdep_assert_held(&pool->lock);
-
-	if (list_empty(&pool->worklist))
-		return false;
-	if (atomic_read(&pool->nr_running)) {
-		cmwq2_sched_arm_scan(pool);
-		return false;
-	}
-	worker = cmwq2_first_idle(pool);
 	if (!worker)
 		return false;
 
