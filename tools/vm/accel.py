@@ -4,9 +4,9 @@
 import json
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Optional
 
-from common import OUT, fresh_directory, say, write_atomically
+from common import OUT, fresh_directory, lock, say, write_atomically
 
 if TYPE_CHECKING:
     from kernel import Kernel
@@ -16,6 +16,7 @@ TCG = "tcg,thread=multi"
 TCG_SINGLE = "tcg,thread=single"
 TCG_SLOWER = 5      # how much longer a guest may take whose CPUs are emulated
 PROBE_SECONDS = 20
+CACHE = OUT / "kvm.json"
 
 
 def accelerator(kernel: "Kernel") -> str:
@@ -24,23 +25,35 @@ def accelerator(kernel: "Kernel") -> str:
         return "native"
     if not os.access("/dev/kvm", os.R_OK | os.W_OK):
         return TCG
-    return "kvm" if _probed(kernel) else TCG
+    return "kvm" if _works(kernel) else TCG
 
 
-def _probed(kernel: "Kernel") -> bool:
+def _works(kernel: "Kernel") -> bool:
     # The answer belongs to this host: its kernel, and the boot, for what a hypervisor above it may change.
-    key = f"{os.uname().release} {Path('/proc/sys/kernel/random/boot_id').read_text().strip()}"
-    cache = OUT / "kvm.json"
+    host = f"{os.uname().release} {Path('/proc/sys/kernel/random/boot_id').read_text().strip()}"
+    answer = _remembered(host)
+    if answer is None:
+        # Several guests are about to start, as a rule, and one of them asks.
+        with lock("kvm-probe", OUT):
+            answer = _remembered(host)
+            if answer is None:
+                answer = _probe(kernel, host)
+    return answer
+
+
+def _remembered(host: str) -> Optional[bool]:
     try:
-        answer = json.loads(cache.read_text())
-        if answer["host"] == key:
-            return answer["usable"]
+        answer = json.loads(CACHE.read_text())
+        return answer["usable"] if answer["host"] == host else None
     except (OSError, ValueError, KeyError):
-        pass
+        return None
+
+
+def _probe(kernel: "Kernel", host: str) -> bool:
     say(f"  trying whether a guest boots with KVM (once, {PROBE_SECONDS} s at most)")
     usable = _boots(kernel)
     say(f"  KVM {'works' if usable else 'does not work here: guests run under TCG, an emulated CPU'}")
-    write_atomically(cache, json.dumps({"host": key, "usable": usable}))
+    write_atomically(CACHE, json.dumps({"host": host, "usable": usable}))
     return usable
 
 

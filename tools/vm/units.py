@@ -9,9 +9,12 @@ import os
 import re
 import tarfile
 import tempfile
+import threading
+import time
 from pathlib import Path
 from typing import Callable, Iterator
 
+import accel
 import baseline
 import bench
 import cost
@@ -459,6 +462,29 @@ def documented_lines() -> None:
     _expect(len(tracers.problems("perf-stat", "  1,203  cmwq2:cmwq2_kick\n   0 cmwq2:cmwq2_wake\n")), 1)
 
 
+def one_probe_of_kvm() -> None:
+    """Guests that start together wait for the first one's answer, and it is remembered."""
+    asked, cache, boots, works = [], accel.CACHE, accel._boots, []
+
+    def boots_slowly(target: object) -> bool:
+        asked.append(target)
+        time.sleep(0.3)
+        return True
+
+    with _directory() as directory:
+        accel.CACHE, accel._boots = directory / "kvm.json", boots_slowly
+        try:
+            threads = [threading.Thread(target=lambda: works.append(accel._works(None))) for _ in range(3)]
+            with contextlib.redirect_stdout(io.StringIO()):
+                for thread in threads:
+                    thread.start()
+                for thread in threads:
+                    thread.join()
+        finally:
+            accel.CACHE, accel._boots = cache, boots
+    _expect((len(asked), works), (1, [True] * 3))
+
+
 def bad_input() -> None:
     """What cannot be used is named, with what can be."""
     _refused(lambda: kernel.vehicle("arm"), "VM=arm", "uml")
@@ -472,8 +498,8 @@ CHECKS = (knobs_of_bench, results_of_bench, reports_of_bench,
           dropped_option, options_by_version, series, skipped_cases, reasons, half_built_kernel, content_of_the_key,
           known_complaint, every_complaint, judgement, verdict_channel, results_channel, mirrored_sources,
           cost_of_hooks, counted_instructions, the_kernels_own_benchmark, beside_the_kernels_own, held_instructions,
-          found_in_sources, remembered_findings, table_of_faults, caught_faults, an_even_deal, cost_of_switches, documented_lines,
-          bad_input)
+          found_in_sources, remembered_findings, table_of_faults, caught_faults, an_even_deal, cost_of_switches,
+          documented_lines, one_probe_of_kvm, bad_input)
 
 
 def check(name: Callable[[], None]) -> str:
