@@ -98,7 +98,7 @@ void bench_counts_sub(struct bench_pool_counts *counts, const struct bench_pool_
 {
 	unsigned int i;
 
-	/* Ticks become ns by a ratio that is known better as time goes by. */
+	/* Counting may have begun at zero since. */
 	for (i = 0; i < BENCH_NR_COUNTS; i++)
 		counts->value[i] -= min(before->value[i], counts->value[i]);
 }
@@ -149,10 +149,13 @@ void bench_format_totals(struct bench_text *text, const struct bench_slot *slot)
 	bench_format_share(text, "kicks_per_item", value[BENCH_COUNT_KICKS], queued);
 	bench_format_share(text, "wakeups_per_item", value[BENCH_COUNT_WOKEN], queued);
 	if (value[BENCH_COUNT_ACQUIRED]) {
+		/* Less the long ones, which were rounded by themselves. */
+		u64 held = value[BENCH_COUNT_HELD];
+
 		bench_format_share(text, "lock_contended_share", value[BENCH_COUNT_CONTENDED],
 				   value[BENCH_COUNT_ACQUIRED]);
 		bench_format_share(text, "lock_held_ns_each",
-				   value[BENCH_COUNT_HELD] - value[BENCH_COUNT_LONG_HELD],
+				   held - min(held, value[BENCH_COUNT_LONG_HELD]),
 				   value[BENCH_COUNT_ACQUIRED] - value[BENCH_COUNT_LONG]);
 		bench_format_share(text, "lock_wait_ns_each", value[BENCH_COUNT_WAIT],
 				   value[BENCH_COUNT_ACQUIRED]);

@@ -32,24 +32,6 @@ static int bench_cmp_u64(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* Both clocks at one instant: of some tries the one that was interrupted least. */
-static void bench_both_clocks(u64 *ns, u64 *ticks)
-{
-	u32 best = U32_MAX;
-	unsigned int i;
-
-	for (i = 0; i < BENCH_CLOCK_TRIES; i++) {
-		u64 before = cmwq2_ticks(), clock = bench_clock();
-		u32 gap = bench_ticks_between(before, cmwq2_ticks());
-
-		if (i && gap >= best)
-			continue;
-		best = gap;
-		*ns = clock;
-		*ticks = before;
-	}
-}
-
 static u32 bench_ticks_to_ns(const struct bench_run *run, u32 ticks)
 {
 	return div64_u64(ticks * run->span_ns + run->span_ticks / 2, run->span_ticks);
@@ -127,9 +109,9 @@ int bench_measure_clock(struct bench_run *run)
 	ticks = kmalloc_array(BENCH_CLOCK_READS, sizeof(*ticks), GFP_KERNEL);
 	if (!ticks)
 		return -ENOMEM;
-	bench_both_clocks(&begin_ns, &begin_ticks);
+	cmwq2_both_clocks(&begin_ns, &begin_ticks);
 	msleep(BENCH_CLOCK_SPAN_MS);
-	bench_both_clocks(&end_ns, &end_ticks);
+	cmwq2_both_clocks(&end_ns, &end_ticks);
 	run->span_ns = end_ns - begin_ns;
 	run->span_ticks = max_t(u64, end_ticks - begin_ticks, 1);
 

@@ -5,7 +5,8 @@
  * and cheaper; the kernel's own pools cannot be counted from here.
  *
  * Times are in ticks of <cmwq2/ticks.h> and become nanoseconds when they are
- * read, by the ratio of both clocks since the first time counting was on.
+ * read, by a ratio that is measured once, when counting is first switched on: what
+ * was counted must read the same later.
  *
  * A machine under this one that takes the CPU away for milliseconds while the lock
  * is held spoils every mean. So what takes longer than anything the engine does is
@@ -29,15 +30,17 @@
 DEFINE_STATIC_KEY_FALSE(cmwq2_lock_stat_key);
 
 /*
- * Protects the key and the two clocks below. Not cmwq2_pool_mutex, which is taken
- * with the CPUs held in place: the key takes them itself.
+ * Protects the key and the ratio. Not cmwq2_pool_mutex, which is taken with the
+ * CPUs held in place: the key takes them itself.
  */
 static DEFINE_MUTEX(cmwq2_lock_stat_mutex);
-static u64 cmwq2_first_ticks, cmwq2_first_ns;
 
 #define CMWQ2_LONG_NS	(100 * NSEC_PER_USEC)
+#define CMWQ2_RATIO_MS	20
 
-/* X: READ_ONCE. About CMWQ2_LONG_NS, in ticks. */
+/* X: READ_ONCE, set before the key. Ticks in a millisecond; 0: nothing was counted yet. */
+static u64 cmwq2_ticks_per_ms;
+/* Likewise. About CMWQ2_LONG_NS, in ticks. */
 static u64 cmwq2_long_ticks;
 
 static u64 cmwq2_ticks_since(u64 begin)
@@ -128,25 +131,24 @@ void cmwq2_lock_stat_reset(void)
 }
 EXPORT_SYMBOL_GPL(cmwq2_lock_stat_reset);
 
-/* Ticks in a millisecond. */
-static u64 cmwq2_ticks_khz(void)
+static void cmwq2_measure_ticks(void)
 {
-	u64 ticks = cmwq2_ticks_since(READ_ONCE(cmwq2_first_ticks));
-	u64 ns = ktime_get_mono_fast_ns() - READ_ONCE(cmwq2_first_ns);
+	u64 ns, ticks, first_ns, first_ticks, per_ms;
 
-	return max(mul_u64_u64_div_u64(ticks, NSEC_PER_MSEC, max(ns, 1ULL)), 1ULL);
+	cmwq2_both_clocks(&first_ns, &first_ticks);
+	msleep(CMWQ2_RATIO_MS);
+	cmwq2_both_clocks(&ns, &ticks);
+	per_ms = mul_u64_u64_div_u64(cmwq2_ticks_between(first_ticks, ticks), NSEC_PER_MSEC,
+				     max(ns - first_ns, 1ULL));
+	WRITE_ONCE(cmwq2_ticks_per_ms, max(per_ms, 1ULL));
+	WRITE_ONCE(cmwq2_long_ticks,
+		   mul_u64_u64_div_u64(CMWQ2_LONG_NS, per_ms, NSEC_PER_MSEC));
 }
 
 static void cmwq2_lock_stat_on(void)
 {
-	if (!cmwq2_first_ns) {
-		cmwq2_first_ns = ktime_get_mono_fast_ns();
-		cmwq2_first_ticks = cmwq2_ticks();
-		/* For a first idea of how long a ns is. */
-		msleep(20);
-		WRITE_ONCE(cmwq2_long_ticks,
-			   mul_u64_u64_div_u64(CMWQ2_LONG_NS, cmwq2_ticks_khz(), NSEC_PER_MSEC));
-	}
+	if (!cmwq2_ticks_per_ms)
+		cmwq2_measure_ticks();
 	/* Whoever holds a lock was counted to the end of the last time, or not at all. */
 	cmwq2_lock_stat_reset();
 	static_branch_enable(&cmwq2_lock_stat_key);
@@ -174,13 +176,13 @@ void cmwq2_lock_stat_set(bool on)
 }
 EXPORT_SYMBOL_GPL(cmwq2_lock_stat_set);
 
-static u64 cmwq2_ticks_to_ns(u64 ticks, u64 khz)
+static u64 cmwq2_ticks_to_ns(u64 ticks)
 {
-	return mul_u64_u64_div_u64(ticks, NSEC_PER_MSEC, khz);
+	return mul_u64_u64_div_u64(ticks, NSEC_PER_MSEC, max(READ_ONCE(cmwq2_ticks_per_ms), 1ULL));
 }
 
 /* Context: RCU read-side section. */
-static void cmwq2_lock_stat_add(struct cmwq2_pool *pool, struct cmwq2_lock_stats *st, u64 khz)
+static void cmwq2_lock_stat_add(struct cmwq2_pool *pool, struct cmwq2_lock_stats *st)
 {
 	struct cmwq2_lock_counters c;
 	unsigned long flags;
@@ -191,14 +193,14 @@ static void cmwq2_lock_stat_add(struct cmwq2_pool *pool, struct cmwq2_lock_stats
 
 	st->acquired += c.acquired;
 	st->contended += c.contended;
-	st->held_ns += cmwq2_ticks_to_ns(c.held, khz);
-	st->held_max_ns = max(st->held_max_ns, cmwq2_ticks_to_ns(c.held_max, khz));
+	st->held_ns += cmwq2_ticks_to_ns(c.held);
+	st->held_max_ns = max(st->held_max_ns, cmwq2_ticks_to_ns(c.held_max));
 	st->long_holds += c.long_holds;
-	st->long_held_ns += cmwq2_ticks_to_ns(c.long_held, khz);
-	st->wait_ns += cmwq2_ticks_to_ns(c.wait, khz);
-	st->wait_max_ns = max(st->wait_max_ns, cmwq2_ticks_to_ns(c.wait_max, khz));
+	st->long_held_ns += cmwq2_ticks_to_ns(c.long_held);
+	st->wait_ns += cmwq2_ticks_to_ns(c.wait);
+	st->wait_max_ns = max(st->wait_max_ns, cmwq2_ticks_to_ns(c.wait_max));
 	st->picks += c.picks;
-	st->pick_ns += cmwq2_ticks_to_ns(c.pick, khz);
+	st->pick_ns += cmwq2_ticks_to_ns(c.pick);
 }
 
 /**
@@ -212,7 +214,6 @@ static void cmwq2_lock_stat_add(struct cmwq2_pool *pool, struct cmwq2_lock_stats
  */
 int cmwq2_lock_stats(struct cmwq2_wq *wq, int cpu, struct cmwq2_lock_stats *st)
 {
-	u64 khz = cmwq2_ticks_khz();
 	struct cmwq2_pool *pool;
 	struct cmwq2_pwq *pwq;
 	unsigned long id;
@@ -222,11 +223,11 @@ int cmwq2_lock_stats(struct cmwq2_wq *wq, int cpu, struct cmwq2_lock_stats *st)
 	rcu_read_lock();
 	if (!wq) {
 		xa_for_each(&cmwq2_pools, id, pool)
-			cmwq2_lock_stat_add(pool, st, khz);
+			cmwq2_lock_stat_add(pool, st);
 	} else {
 		pwq = cmwq2_cpu_pwq(wq, cpu);
 		if (pwq)
-			cmwq2_lock_stat_add(pwq->pool, st, khz);
+			cmwq2_lock_stat_add(pwq->pool, st);
 		else
 			ret = -EINVAL;
 	}
@@ -246,7 +247,6 @@ static void cmwq2_lock_stat_line(struct seq_file *m, const struct cmwq2_lock_sta
 /* A line for each pool that was counted, and their sum. */
 static int cmwq2_lock_stat_show(struct seq_file *m, void *unused)
 {
-	u64 khz = cmwq2_ticks_khz();
 	struct cmwq2_lock_stats all;
 	struct cmwq2_pool *pool;
 	unsigned long id;
@@ -258,7 +258,7 @@ static int cmwq2_lock_stat_show(struct seq_file *m, void *unused)
 	xa_for_each(&cmwq2_pools, id, pool) {
 		struct cmwq2_lock_stats st = { };
 
-		cmwq2_lock_stat_add(pool, &st, khz);
+		cmwq2_lock_stat_add(pool, &st);
 		if (!st.acquired)
 			continue;
 		seq_printf(m, "pool=%u", pool->id);

@@ -11,6 +11,8 @@
 #ifndef CMWQ2_TICKS_H
 #define CMWQ2_TICKS_H
 
+#include <linux/limits.h>
+#include <linux/preempt.h>
 #include <linux/timekeeping.h>
 #include <linux/types.h>
 
@@ -35,6 +37,28 @@ static inline u64 cmwq2_ticks(void)
 static inline u64 cmwq2_ticks_between(u64 begin, u64 end)
 {
 	return end > begin ? end - begin : 0;
+}
+
+#define CMWQ2_TICKS_TRIES	16
+
+/* Ticks and nanoseconds at one instant: of some tries the one that was interrupted least. */
+static inline void cmwq2_both_clocks(u64 *ns, u64 *ticks)
+{
+	u64 best = U64_MAX;
+	unsigned int i;
+
+	preempt_disable();
+	for (i = 0; i < CMWQ2_TICKS_TRIES; i++) {
+		u64 before = cmwq2_ticks(), clock = ktime_get_mono_fast_ns();
+		u64 gap = cmwq2_ticks_between(before, cmwq2_ticks());
+
+		if (gap >= best)
+			continue;
+		best = gap;
+		*ns = clock;
+		*ticks = before;
+	}
+	preempt_enable();
 }
 
 #endif /* CMWQ2_TICKS_H */
