@@ -195,11 +195,11 @@ void cmwq2_wake(struct cmwq2_pool *pool, enum cmwq2_kicker who, struct cmwq2_wak
 void cmwq2_unlock_irq_wake(struct cmwq2_pool *pool, struct cmwq2_wake_list *wl)
 	__releases(&pool->lock)
 {
-	/* A picked task must not be freed before it is woken. */
 	if (!wl->nr) {
 		cmwq2_pool_unlock_irq(pool);
 		return;
 	}
+	/* A picked task must not be freed before it is woken. */
 	rcu_read_lock();
 	cmwq2_pool_unlock_irq(pool);
 	cmwq2_point_picked(pool, wl);
