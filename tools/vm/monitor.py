@@ -11,8 +11,8 @@ import packages
 from common import ROOT, Problem
 
 SCRIPT = ROOT / "tools/wq_monitor.py"
-# Enough rounds to outlast drgn's start and two intervals.
-LOAD = "engines=cmwq2:mainline-7.3 items=20000 rounds=10"
+# As many rounds as there can be: it is ended when everything has been looked at.
+LOAD = "engines=cmwq2:mainline-7.3 items=20000 rounds=1000"
 COUNT = 2
 
 
@@ -59,7 +59,7 @@ class MonitoredGuest:
     """An x86 guest with items in flight and histograms on."""
 
     def __init__(self, target: kernel.Kernel, files: list):
-        self.kernel, self.files, self.problem, self.seen = target, files, "it was never busy", False
+        self.kernel, self.files, self.problem = target, files, "it was never busy"
         self.run: Optional[guest.Run] = None
 
     def _drgn(self, script: object, *arguments: str) -> str:
@@ -88,22 +88,22 @@ class MonitoredGuest:
         if found:
             raise Problem("; ".join(found[:3]))
 
-    def _on_event(self, words: list) -> None:
-        if words[:1] != ["look"] or self.seen:
-            return
-        self.seen = True
+    def _on_event(self, words: list) -> bool:
+        if words[:1] != ["look"]:
+            return False
         try:
             self._look()
             self.problem = ""
         except (Problem, OSError, ValueError, KeyError) as problem:
             self.problem = str(problem) or repr(problem)
+        return True
 
     def boot(self) -> None:
         """Run the guest; one look while items are in flight."""
         packages.python_environment()
         self.run = guest.Run(self.kernel, "load", guest.home("monitor-x86"), self.files,
-                             {"LOAD": LOAD, "LOAD_PARAMETERS": "latency=Y"}, limit=60, extra=dump.QEMU,
-                             on_event=self._on_event)
+                             {"LOAD": LOAD, "LOAD_PARAMETERS": "latency=Y", "LOAD_GOES_ON": "Y"}, limit=200,
+                             extra=dump.QEMU, on_event=self._on_event)
         guest.boot(self.run)
         guest.must_pass(self.run)
         if self.problem:

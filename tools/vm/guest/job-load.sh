@@ -18,12 +18,19 @@ configure_bench $LOAD || exit 0
 run_bench &
 run=$!
 while running && ! measuring; do :; done
-# Asked again until the run is over: between two rounds there is nothing to see, and the host looks until it
-# has seen something. It stops this guest while it does.
-while running; do
-	event look
-	usleep 200000
-done
+if [ -n "$LOAD_GOES_ON" ]; then
+	# The host looks at what goes on, and takes its time: the run ends when it has seen enough.
+	ask look
+	event round looked
+	kill $run
+else
+	# Asked again until the run is over: between two rounds there is nothing to see, and the host looks until it
+	# has seen something. It stops this guest while it does.
+	while running; do
+		event look
+		usleep 200000
+	done
+fi
 wait $run
 unload cmwq2_bench
 unload cmwq2

@@ -136,7 +136,7 @@ policies() {
 lock_stat() {
 	local said=ok
 	default
-	configure_bench $SMALL engines=native,cmwq2
+	configure_bench $SMALL queue=percpu engines=native,cmwq2
 	echo 1 > $BENCH/run
 	grep -q lock_held_ns $BENCH/result && said="counted while off"
 	echo Y > /sys/module/cmwq2/parameters/lock_stat
