@@ -60,6 +60,9 @@ def _outcome(work: Callable[[], bool], endless: bool) -> Tuple[int, Optional[str
         return 1, str(error)
     except PermissionError as error:
         return 1, f"no permission, this takes root: {error}"
+    except (ProcessLookupError, ConnectionError) as error:
+        # What drgn's --qemu gets from the memory of a process that is no more.
+        return 1, f"the guest is gone, look again when another one runs: {error}"
     except OSError as error:
         return 1, f"{type(error).__name__}: {error}"
     except cmwq2.FaultError as error:

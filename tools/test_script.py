@@ -76,6 +76,10 @@ class TestRun(unittest.TestCase):
         self.assert_ends(self.start(f"{fault}; raise script.cmwq2.FaultError('at 0')"), 1,
                          "memory of the kernel is missing, is this dump whole? at 0")
 
+    def test_guest_is_gone(self):
+        process = self.start("raise ProcessLookupError(3, 'No such process')")
+        self.assert_ends(process, 1, "the guest is gone, look again when another one runs: [Errno 3] No such process")
+
     def test_no_permission(self):
         process = self.start("raise PermissionError(13, 'Permission denied', '/proc/kcore')")
         self.assert_ends(process, 1, "no permission, this takes root: "
