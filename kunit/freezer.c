@@ -339,6 +339,30 @@ static const struct kernel_param_ops status_ops = { .get = get_status };
 module_param_cb(status, &status_ops, NULL, 0444);
 MODULE_PARM_DESC(status, "by lane: items accepted, started, longest time without a start in ms, others' starts in it");
 
+#define DELAY_MS	100
+
+/*
+ * Older kernels' pm_test waits by mdelay(), whose second is as wrong as the guess of
+ * the CPU's speed was at boot. Of some tries the one that was interrupted least.
+ */
+static int get_second(char *buffer, const struct kernel_param *kp)
+{
+	s64 best = S64_MAX;
+	int i;
+
+	for (i = 0; i < 5; i++) {
+		ktime_t begin = ktime_get();
+
+		mdelay(DELAY_MS);
+		best = min(best, ktime_to_ns(ktime_sub(ktime_get(), begin)));
+	}
+	return scnprintf(buffer, PAGE_SIZE, "%lld\n", best / (DELAY_MS * NSEC_PER_USEC));
+}
+
+static const struct kernel_param_ops second_ops = { .get = get_second };
+module_param_cb(second, &second_ops, NULL, 0444);
+MODULE_PARM_DESC(second, "milliseconds that mdelay(1000) takes by the clock of the status");
+
 static void destroy_lanes(void)
 {
 	int i;
