@@ -113,6 +113,8 @@ static void held_until_let_go(struct kunit *test)
 		tw_hand_queues(s, it);
 		tw_wait_held(h, "somebody to reach the point");
 		KUNIT_EXPECT_EQ(test, h->cpu, at->hand ? s->hand_cpu : s->cpu);
+		if (!at->hand)
+			tw_hand_wait(s);
 		/* The worker has its chance to run the item, the hand to be done. */
 		for (i = 0; i < 20; i++)
 			tw_yield();
