@@ -352,4 +352,10 @@ static inline int kunit_add_action_or_reset(struct kunit *test, void (*fn)(void 
 #endif
 #endif /* CMWQ2_KUNIT */
 
+/*
+ * Faults of the kernel's own workqueue that ours does not have. The suites run
+ * on both engines and expect the kernel to show these: TW_POLL_KNOWN() in
+ * kunit/env.h. Each says in which versions it was seen.
+ */
+
 #endif /* CMWQ2_COMPAT_H */
