@@ -172,7 +172,7 @@ static inline bool tw_cancel_sync(struct tw_item *it)
 	} while (0)
 
 /* How long a test gives the kernel's own workqueue to show that it does not have a known fault. */
-#define TW_KNOWN_FAULT_WAIT	(HZ / 2)
+#define TW_KNOWN_FAULT_WAIT	(HZ / 4)
 
 /* Whether the run is one of the kernel's own workqueue, on a kernel with the fault @known. */
 static inline bool tw_known_fault(struct tw_env *env, bool known)
@@ -181,25 +181,42 @@ static inline bool tw_known_fault(struct tw_env *env, bool known)
 }
 
 /*
- * As TW_POLL(), for what the kernel's own workqueue is known to miss. @known is
- * a CMWQ2_NATIVE_* of compat.h. On a kernel with that fault the native run fails
- * if @cond becomes true, so that a kernel which repairs the fault is noticed.
- * The value says whether @cond became true. If it is false, the test must free
- * what is stuck before it ends, because the end drains the queues.
+ * Whether @cond becomes true: in the time that an event may take, or in the one
+ * that a run with a known fault is given.
  */
-#define TW_POLL_KNOWN(env, known, cond, what)					\
+#define TW_HAPPENS(known, cond)							\
 ({										\
-	bool _known = tw_known_fault(env, known);				\
-	unsigned long _last = jiffies + (_known ? TW_KNOWN_FAULT_WAIT : tw_timeout()); \
+	unsigned long _last = jiffies + ((known) ? TW_KNOWN_FAULT_WAIT : tw_timeout()); \
 	unsigned int _pause = 0;						\
 	bool _true;								\
 										\
 	while (!(_true = (cond)) && time_before(jiffies, _last))		\
 		_pause = tw_pause(_pause);					\
-	KUNIT_EXPECT_EQ_MSG((env)->test, _true, !_known, _known ?		\
-			    "repaired in this kernel, correct compat.h: %s" :	\
-			    "timed out waiting for %s", what);			\
 	_true;									\
+})
+
+/* What happened must have happened, and must not have where the fault is known. */
+static inline void tw_expect_known(struct tw_env *env, bool known, bool happened, const char *what)
+{
+	KUNIT_EXPECT_EQ_MSG(env->test, happened, !known, known ?
+			    "repaired in this kernel, correct compat.h: %s" :
+			    "timed out waiting for %s", what);
+}
+
+/*
+ * As TW_POLL(), for what the kernel's own workqueue is known to miss. @fault is
+ * a CMWQ2_NATIVE_* of compat.h. On a kernel with that fault the native run fails
+ * if @cond becomes true, so that a kernel which repairs the fault is noticed.
+ * The value says whether @cond became true. If it is false, the test must free
+ * what is stuck before it ends, because the end drains the queues.
+ */
+#define TW_POLL_KNOWN(env, fault, cond, what)					\
+({										\
+	bool _known = tw_known_fault(env, fault);				\
+	bool _happened = TW_HAPPENS(_known, cond);				\
+										\
+	tw_expect_known(env, _known, _happened, what);				\
+	_happened;								\
 })
 
 static inline void tw_wait_started(struct tw_item *it, const char *what)

@@ -38,9 +38,9 @@ static bool cmwq2_nna_take(struct cmwq2_nna *nna)
 }
 
 /*
- * Nothing free: get in line and look again. Either a slot that is given back at
- * the same time is seen here, or this pwq is seen in the line there. One that
- * was in line before stays, which does no harm.
+ * No slot is free: get in line and look again. Either this sees a slot that is
+ * given back at the same time, or the one who gives it back sees this pwq in the
+ * line. A pwq that was in line before has older inactive items and stays.
  */
 static bool cmwq2_nna_take_or_wait(struct cmwq2_nna *nna, struct cmwq2_pwq *pwq)
 {
@@ -60,17 +60,37 @@ static bool cmwq2_nna_take_or_wait(struct cmwq2_nna *nna, struct cmwq2_pwq *pwq)
 }
 
 /**
- * cmwq2_pwq_try_activate - get a slot of max_active for one item
- * @pwq: the item's pwq
- * @fill: there may be more slots than before. Whoever gives a slot back passes
- *	it on, which keeps the number of active items but does not raise it; so
- *	those in line must ask themselves.
+ * cmwq2_pwq_leave_line - end a pwq's wait for its node's max_active
+ * @pwq: pwq whose last inactive item was activated or taken back
+ *
+ * A pwq stands in the node's line because it has inactive items, and must leave
+ * with the last of them. If it stayed, nothing but a slot that is given back
+ * would take it out, and there may be no active item left to give one back.
  *
  * Context: pwq->pool->lock held.
- * Return: whether there was one. If not, an unbound pwq stands in line and is
- * given one in its turn; the item must go on @pwq->inactive.
  */
-bool cmwq2_pwq_try_activate(struct cmwq2_pwq *pwq, bool fill)
+void cmwq2_pwq_leave_line(struct cmwq2_pwq *pwq)
+{
+	struct cmwq2_nna *nna = cmwq2_pwq_nna(pwq);
+
+	lockdep_assert_held(&pwq->pool->lock);
+
+	if (list_empty(&pwq->pending_node) || CMWQ2_FAULT("stays_in_line"))
+		return;
+	raw_spin_lock(&nna->lock);
+	list_del_init(&pwq->pending_node);
+	raw_spin_unlock(&nna->lock);
+}
+
+/**
+ * cmwq2_pwq_try_activate - get a slot of max_active for one item
+ * @pwq: the item's pwq
+ *
+ * Context: pwq->pool->lock held.
+ * Return: whether a slot was free. If none was, an unbound pwq stands in line
+ * and is given one in its turn; the item must go on @pwq->inactive.
+ */
+bool cmwq2_pwq_try_activate(struct cmwq2_pwq *pwq)
 {
 	struct cmwq2_nna *nna = cmwq2_pwq_nna(pwq);
 
@@ -83,9 +103,6 @@ bool cmwq2_pwq_try_activate(struct cmwq2_pwq *pwq, bool fill)
 	} else {
 		if (unlikely(pwq->plugged))
 			return false;
-		/* Those in line do not jump it. */
-		if (!list_empty(&pwq->pending_node) && !fill)
-			return false;
 		if (!cmwq2_nna_take(nna) && !cmwq2_nna_take_or_wait(nna, pwq))
 			return false;
 	}
@@ -93,27 +110,35 @@ bool cmwq2_pwq_try_activate(struct cmwq2_pwq *pwq, bool fill)
 	return true;
 }
 
-/* A slot was taken for it: let the first inactive item and its barriers go. */
-static void cmwq2_activate_first(struct cmwq2_pwq *pwq)
+/*
+ * Move the first inactive item and its barriers to the worklist. The caller took
+ * a slot for it. Returns that the pool is owed a kick.
+ */
+static bool __must_check cmwq2_activate_first(struct cmwq2_pwq *pwq)
 {
 	struct cmwq2_work *work = list_first_entry(&pwq->inactive, struct cmwq2_work, entry);
+	bool owed = cmwq2_make_runnable(pwq->pool, work);
 
-	if (list_empty(&pwq->pool->worklist))
-		pwq->pool->progress_at = jiffies;
-	cmwq2_move_linked(work, &pwq->pool->worklist, NULL);
 	trace_cmwq2_activate_work(pwq, work);
 	cmwq2_latency_activated(pwq, work);
 	atomic_long_andnot(CMWQ2_WORK_INACTIVE, &work->data);
-	cmwq2_sched_order_insert();
+	return owed;
 }
 
-/* Let the first inactive item go if there is one and a slot for it. */
-static bool cmwq2_try_activate_first(struct cmwq2_pwq *pwq, bool fill)
+/*
+ * Activate the first inactive item if there is one and a slot for it. Returns
+ * whether it did, and then the pool is owed a kick.
+ */
+static bool __must_check cmwq2_try_activate_first(struct cmwq2_pwq *pwq)
 {
-	if (list_empty(&pwq->inactive) || !cmwq2_pwq_try_activate(pwq, fill))
+	bool owed;
+
+	if (list_empty(&pwq->inactive) || !cmwq2_pwq_try_activate(pwq))
 		return false;
-	cmwq2_activate_first(pwq);
-	return true;
+	owed = cmwq2_activate_first(pwq);
+	if (list_empty(&pwq->inactive))
+		cmwq2_pwq_leave_line(pwq);
+	return owed;
 }
 
 /* Context: interrupts off, which is as good as rcu_read_lock() for the tasks of @wl. */
@@ -122,20 +147,26 @@ static void cmwq2_lock_other_pool(struct cmwq2_pool **locked, struct cmwq2_pool 
 {
 	cmwq2_pool_unlock(*locked);
 	cmwq2_wake_up(wl);
+	cmwq2_point(CMWQ2_POINT_LINE, pool);
 	cmwq2_pool_lock(pool);
 	*locked = pool;
 }
 
 /*
- * Serve the first pwq in line, whose pool need not be the one that is locked.
- * nna->lock nests inside the pool's, so it is dropped to change pools, after
- * which the line may look different.
+ * Give a slot to the first pwq in line, whose pool need not be @pool, which the
+ * caller has locked. nna->lock nests inside a pool's lock, so it is dropped to
+ * change pools, after which the line may look different.
+ *
+ * Another pool is kicked here. Returns whether @pool is owed a kick: whether its
+ * workers looked at the worklist meanwhile is not known, because its lock may
+ * have been dropped.
  */
-static void cmwq2_nna_serve(struct cmwq2_nna *nna, struct cmwq2_pool *pool)
+static bool __must_check cmwq2_nna_serve(struct cmwq2_nna *nna, struct cmwq2_pool *pool)
 {
 	struct cmwq2_pool *locked = pool;
 	CMWQ2_DEFINE_WAKE_LIST(wl);
 	struct cmwq2_pwq *pwq;
+	bool owed = false;
 
 	raw_spin_lock(&nna->lock);
 	while ((pwq = list_first_entry_or_null(&nna->pending_pwqs,
@@ -149,45 +180,38 @@ static void cmwq2_nna_serve(struct cmwq2_nna *nna, struct cmwq2_pool *pool)
 			raw_spin_lock(&nna->lock);
 			continue;
 		}
-		if (list_empty(&pwq->inactive)) {
-			/* All of them were cancelled. */
-			list_del_init(&pwq->pending_node);
-			continue;
-		}
 		if (!cmwq2_nna_take(nna))
 			break;
 		pwq->nr_active++;
-		cmwq2_activate_first(pwq);
+		owed = cmwq2_activate_first(pwq);
 		if (list_empty(&pwq->inactive))
 			list_del_init(&pwq->pending_node);
 		else
 			list_move_tail(&pwq->pending_node, &nna->pending_pwqs);
-		/* Our own pool's worker goes on anyway. */
-		if (locked != pool)
-			cmwq2_kick_pool_pick(locked, CMWQ2_KICK_OTHER, &wl);
 		break;
 	}
 	raw_spin_unlock(&nna->lock);
-	if (locked != pool)
-		cmwq2_lock_other_pool(&locked, pool, &wl);
+	if (locked == pool)
+		return owed;
+	if (owed)
+		cmwq2_kick_pool_pick(locked, CMWQ2_KICK_OTHER, &wl);
+	cmwq2_lock_other_pool(&locked, pool, &wl);
+	return false;
 }
 
-/* Give a slot back and pass it on. May drop pool->lock. */
-static void cmwq2_pwq_dec_active(struct cmwq2_pwq *pwq)
+/* Give a slot back and pass it on. May drop pool->lock. Returns whether the pool is owed a kick. */
+static bool __must_check cmwq2_pwq_dec_active(struct cmwq2_pwq *pwq)
 {
 	struct cmwq2_nna *nna = cmwq2_pwq_nna(pwq);
 
 	pwq->nr_active--;
 	if (CMWQ2_FAULT("inactive_lost"))
-		return;
-	if (!nna) {
-		cmwq2_try_activate_first(pwq, false);
-		return;
-	}
+		return false;
+	if (!nna)
+		return cmwq2_try_activate_first(pwq);
 	/* Pairs with the barrier in cmwq2_nna_take_or_wait(). */
-	if (atomic_dec_return(&nna->nr) < READ_ONCE(nna->max) &&
-	    !list_empty(&nna->pending_pwqs))
-		cmwq2_nna_serve(nna, pwq->pool);
+	return atomic_dec_return(&nna->nr) < READ_ONCE(nna->max) &&
+	       !list_empty(&nna->pending_pwqs) && cmwq2_nna_serve(nna, pwq->pool);
 }
 
 /**
@@ -196,20 +220,26 @@ static void cmwq2_pwq_dec_active(struct cmwq2_pwq *pwq)
  * @data: its data word as it was on the queue
  *
  * Context: pwq->pool->lock held; may be dropped and taken again. Must be the
- * caller's last step: it can complete a flush and let the queue be freed.
+ * caller's last step with @pwq: it can complete a flush and let the queue be
+ * freed.
+ * Return: whether the pool is owed a kick, because the slot went to another item
+ * of it. A worker of the pool hands this to cmwq2_worker_repays(), everybody
+ * else kicks the pool.
  */
-void cmwq2_pwq_dec_in_flight(struct cmwq2_pwq *pwq, unsigned long data)
+bool cmwq2_pwq_dec_in_flight(struct cmwq2_pwq *pwq, unsigned long data)
 {
 	int color = cmwq2_data_color(data);
+	bool owed = false;
 
 	if (!(data & CMWQ2_WORK_INACTIVE))
-		cmwq2_pwq_dec_active(pwq);
+		owed = cmwq2_pwq_dec_active(pwq);
 
 	if ((!--pwq->nr_in_flight[color] || CMWQ2_FAULT("color_done_early")) &&
 	    pwq->flush_color == color)
 		cmwq2_flush_color_done(pwq);
 	if (!CMWQ2_FAULT("pwq_leaked"))
 		cmwq2_pwq_put(pwq);
+	return owed;
 }
 
 /* Start one more of the pwq's items after a limit was raised, if there is one. */
@@ -219,7 +249,7 @@ static bool cmwq2_fill_one(struct cmwq2_pwq *pwq)
 	bool started;
 
 	cmwq2_pool_lock_irq(pwq->pool);
-	started = cmwq2_try_activate_first(pwq, true);
+	started = cmwq2_try_activate_first(pwq);
 	if (started)
 		cmwq2_kick_pool_pick(pwq->pool, CMWQ2_KICK_OTHER, &wl);
 	cmwq2_unlock_irq_wake(pwq->pool, &wl);
@@ -247,11 +277,14 @@ void cmwq2_unplug_oldest(struct cmwq2_wq *wq)
 
 	cmwq2_pool_lock_irq(pwq->pool);
 	if (pwq->plugged) {
+		bool owed = false;
+
 		pwq->plugged = false;
 		/* The one that finds no slot puts the pwq in line for the next. */
-		while (cmwq2_try_activate_first(pwq, false))
-			;
-		cmwq2_kick_pool_pick(pwq->pool, CMWQ2_KICK_OTHER, &wl);
+		while (cmwq2_try_activate_first(pwq))
+			owed = true;
+		if (owed)
+			cmwq2_kick_pool_pick(pwq->pool, CMWQ2_KICK_OTHER, &wl);
 	}
 	cmwq2_unlock_irq_wake(pwq->pool, &wl);
 }

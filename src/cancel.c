@@ -18,23 +18,25 @@ static void cmwq2_unqueue(struct cmwq2_work *work, struct cmwq2_pwq *pwq,
 {
 	struct cmwq2_pool *pool = pwq->pool;
 	unsigned long data = cmwq2_work_data(work);
+	bool owed = false;
 
 	/*
-	 * Barriers that wait for an inactive item stand behind it and belong to
-	 * nobody once it is gone: let them run. Nobody may be awake to see
-	 * them, if the active items are another pool's.
+	 * Barriers that wait for an inactive item stand behind it, and nobody
+	 * activates them once it is gone: let them run.
 	 */
-	if (data & CMWQ2_WORK_INACTIVE) {
-		cmwq2_move_linked(work, &pool->worklist, NULL);
-		if (data & CMWQ2_WORK_LINKED)
-			cmwq2_kick_pool_pick(pool, CMWQ2_KICK_OTHER, wl);
-	}
+	if (data & CMWQ2_WORK_INACTIVE)
+		owed = cmwq2_make_runnable(pool, work) && (data & CMWQ2_WORK_LINKED);
 	list_del_init(&work->entry);
+	if (list_empty(&pwq->inactive))
+		cmwq2_pwq_leave_line(pwq);
 	cmwq2_debug_deactivate(work);
 
 	/* Before the pwq may go away. INACTIVE stays in @data: it has no slot. */
 	cmwq2_work_off_queue(work, cmwq2_pool_bits(pool), 0);
-	cmwq2_pwq_dec_in_flight(pwq, data);
+	owed |= cmwq2_pwq_dec_in_flight(pwq, data);
+	/* Who cancels is no worker of the pool, and none need be awake. */
+	if (owed && !CMWQ2_FAULT("cancel_no_kick"))
+		cmwq2_kick_pool_pick(pool, CMWQ2_KICK_OTHER, wl);
 }
 
 /*

@@ -26,6 +26,8 @@ static const struct {
 	{ "pending_kept", "PENDING is cleared after the function instead of before" },
 	{ "pending_ignored", "an item that is pending can be queued once more" },
 	{ "inactive_jumped", "a new item takes a slot that older ones wait for" },
+	{ "stays_in_line", "a pwq waits for its node's max_active without an inactive item" },
+	{ "cancel_no_kick", "a cancel that makes other items runnable kicks nobody" },
 	{ "inactive_lost", "an item that is done gives its slot to no inactive one" },
 	{ "max_active_exceeded", "one item more than max_active is admitted" },
 	{ "node_max_exceeded", "one item more than a node's share of max_active is admitted" },

@@ -547,6 +547,7 @@ bool cmwq2_assign_work(struct cmwq2_work *work, struct cmwq2_worker *worker,
 void cmwq2_process_scheduled(struct cmwq2_worker *worker);
 void cmwq2_move_linked(struct cmwq2_work *work, struct list_head *head,
 		       struct cmwq2_work **next);
+bool __must_check cmwq2_make_runnable(struct cmwq2_pool *pool, struct cmwq2_work *work);
 
 /* idle.c: idle workers and their end */
 void cmwq2_worker_enter_idle(struct cmwq2_worker *worker);
@@ -573,8 +574,9 @@ bool cmwq2_fault_stall(struct cmwq2_pool *pool);
 
 /* active.c: max_active */
 struct cmwq2_nna *cmwq2_pwq_nna(struct cmwq2_pwq *pwq);
-bool cmwq2_pwq_try_activate(struct cmwq2_pwq *pwq, bool fill);
-void cmwq2_pwq_dec_in_flight(struct cmwq2_pwq *pwq, unsigned long data);
+bool __must_check cmwq2_pwq_try_activate(struct cmwq2_pwq *pwq);
+void cmwq2_pwq_leave_line(struct cmwq2_pwq *pwq);
+bool __must_check cmwq2_pwq_dec_in_flight(struct cmwq2_pwq *pwq, unsigned long data);
 int cmwq2_nna_alloc(struct cmwq2_wq *wq);
 void cmwq2_nna_free(struct cmwq2_wq *wq);
 void cmwq2_unplug_oldest(struct cmwq2_wq *wq);

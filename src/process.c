@@ -58,6 +58,38 @@ void cmwq2_move_linked(struct cmwq2_work *work, struct list_head *head,
 }
 
 /**
+ * cmwq2_make_runnable - move an item and all that is tied to it to the worklist
+ * @pool: pool
+ * @work: first item, on another list of the pool
+ *
+ * Whoever makes an item runnable sees to it that somebody runs it. That a worker
+ * is awake and will look is not for the caller to assume, unless it is this
+ * worker itself: see cmwq2_worker_repays().
+ *
+ * Context: pool->lock held.
+ * Return: true, as the pool is owed a kick now.
+ */
+bool cmwq2_make_runnable(struct cmwq2_pool *pool, struct cmwq2_work *work)
+{
+	if (list_empty(&pool->worklist))
+		pool->progress_at = jiffies;
+	cmwq2_move_linked(work, &pool->worklist, NULL);
+	/* Before the kick reads nr_running. */
+	cmwq2_sched_order_insert();
+	return true;
+}
+
+/*
+ * A worker repays a kick that it owes its pool by looking at the worklist: a
+ * thread before it goes idle, in cmwq2_serve(); a rescuer before it leaves the
+ * pool and a BH worker before it goes idle by kicking the pool.
+ */
+static void cmwq2_worker_repays(struct cmwq2_worker *worker, bool owed)
+{
+	lockdep_assert_held(&worker->pool->lock);
+}
+
+/**
  * cmwq2_assign_work - give an item and those tied to it to a worker
  * @work: item on the pool's worklist
  * @worker: worker of the pool
@@ -172,7 +204,7 @@ static void cmwq2_process_one(struct cmwq2_worker *worker, struct cmwq2_work *wo
 	/* Also counts a worker whose resume no hook has reported. */
 	cmwq2_worker_clr_flags(worker, CMWQ2_WORKER_INTENSIVE);
 	/* May drop the lock and let a flusher free the queue: must come last. */
-	cmwq2_pwq_dec_in_flight(pwq, data);
+	cmwq2_worker_repays(worker, cmwq2_pwq_dec_in_flight(pwq, data));
 }
 
 /* Context: pool->lock held, dropped and taken again. */

@@ -20,25 +20,14 @@ static void cmwq2_pwq_free_rcu(struct rcu_head *rcu)
 	kmem_cache_free(cmwq2_pwq_cache, container_of(rcu, struct cmwq2_pwq, rcu));
 }
 
-/* Leave the line for a node's max_active: all inactive items were cancelled. */
-static void cmwq2_pwq_leave_line(struct cmwq2_pwq *pwq)
-{
-	struct cmwq2_nna *nna = cmwq2_pwq_nna(pwq);
-
-	if (!nna)
-		return;
-	raw_spin_lock_irq(&nna->lock);
-	list_del_init(&pwq->pending_node);
-	raw_spin_unlock_irq(&nna->lock);
-}
-
 static void cmwq2_pwq_release(struct kthread_work *kwork)
 {
 	struct cmwq2_pwq *pwq = container_of(kwork, struct cmwq2_pwq, release_work);
 	struct cmwq2_wq *wq = pwq->wq;
 	bool last = false;
 
-	cmwq2_pwq_leave_line(pwq);
+	/* It left the node's line with its last inactive item. */
+	WARN_ON_ONCE(!list_empty(&pwq->pending_node));
 
 	mutex_lock(&wq->mutex);
 	/* One that failed to be installed is on no list. */

@@ -125,7 +125,7 @@ static void cmwq2_insert_and_pick(struct cmwq2_pwq *pwq, struct cmwq2_work *work
 
 	pwq->nr_in_flight[pwq->work_color]++;
 	if ((!list_empty(&pwq->inactive) && !CMWQ2_FAULT("inactive_jumped")) ||
-	    !cmwq2_pwq_try_activate(pwq, false)) {
+	    !cmwq2_pwq_try_activate(pwq)) {
 		cmwq2_insert_work(pwq, work, &pwq->inactive, flags | CMWQ2_WORK_INACTIVE);
 		cmwq2_latency_queued(pool, work);
 		return;

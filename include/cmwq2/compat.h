@@ -358,4 +358,17 @@ static inline int kunit_add_action_or_reset(struct kunit *test, void (*fn)(void 
  * kunit/env.h. Each says in which versions it was seen.
  */
 
+/*
+ * A cancel that gives a slot of max_active to another item wakes nobody for it.
+ * Seen in 7.3.4.
+ */
+#define CMWQ2_NATIVE_CANCEL_KICKS_NOBODY	1
+
+/*
+ * A pwq that was served after max_active had been raised, or whose inactive
+ * items were cancelled, still counts as waiting for its node, and new items
+ * queue up behind nobody. Since the limit is one of a node: v6.9. Seen in 7.3.4.
+ */
+#define CMWQ2_NATIVE_STAYS_IN_LINE	(LINUX_VERSION_CODE >= KERNEL_VERSION(6, 9, 0))
+
 #endif /* CMWQ2_COMPAT_H */

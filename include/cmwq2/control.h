@@ -196,6 +196,8 @@ enum cmwq2_health {
  *	and will try again. As the caller, no pool is told
  * @CMWQ2_POINT_GRABBED: a cancel holds PENDING, the item is on no list.
  *	Interrupts off; no pool is told
+ * @CMWQ2_POINT_LINE: a slot of max_active that was given back goes to another
+ *	pool, which is told. No pool is locked. Interrupts off
  * @CMWQ2_POINT_PUT: a queue that goes has dropped its CPUs' references, and is
  *	looked at once more. RCU read-side section; no pool is told
  * @CMWQ2_POINT_NR: how many there are
@@ -221,6 +223,7 @@ enum cmwq2_point {
 	CMWQ2_POINT_FLUSHED,
 	CMWQ2_POINT_GRAB_BUSY,
 	CMWQ2_POINT_GRABBED,
+	CMWQ2_POINT_LINE,
 	CMWQ2_POINT_PUT,
 	CMWQ2_POINT_NR,
 };

@@ -64,6 +64,8 @@ CAUGHT_BY = {
     "pending_kept": Catcher("cmwq2_queue.queue_running_item_runs_again"),
     "pending_ignored": Catcher("cmwq2_queue.queue_pending_item_is_refused"),
     "inactive_jumped": Catcher("cmwq2_max_active.new_item_stands_in_line"),
+    "stays_in_line": Catcher("cmwq2_runnable.raised_limit*"),
+    "cancel_no_kick": Catcher("cmwq2_runnable.slot_of_*"),
     "inactive_lost": Catcher("cmwq2_flush.flush_waits_for_inactive"),
     "max_active_exceeded": Catcher("cmwq2_max_active.percpu_limit"),
     "node_max_exceeded": Catcher("cmwq2_max_active.unbound_limit"),
