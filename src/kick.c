@@ -72,10 +72,14 @@ static void cmwq2_repatriate(struct cmwq2_pool *pool, struct task_struct *task)
 #endif
 }
 
-/* Whether the worker was picked before and has not run since. */
+/*
+ * Whether the worker was picked before and has not run since. The answer is for
+ * a counter only, so it comes from the pool's own cache lines: the worker's may
+ * be dirty on another CPU. Only the claim that writes to the worker reads it.
+ */
 static bool cmwq2_is_kicked(struct cmwq2_pool *pool, struct cmwq2_worker *worker)
 {
-	return worker == pool->kicked || list_is_first(&worker->entry, &pool->kicked_list) ||
+	return worker == pool->kicked || pool->kicked_list.next == &worker->entry ||
 	       (pool->policy.claim & CMWQ2_CLAIMS_FLAG && worker->kicked);
 }
 
