@@ -180,6 +180,11 @@ static bool __must_check cmwq2_nna_serve(struct cmwq2_nna *nna, struct cmwq2_poo
 			raw_spin_lock(&nna->lock);
 			continue;
 		}
+		/* Whoever took its last inactive item had to take it out of the line. */
+		if (WARN_ON_ONCE(list_empty(&pwq->inactive))) {
+			list_del_init(&pwq->pending_node);
+			continue;
+		}
 		if (!cmwq2_nna_take(nna))
 			break;
 		pwq->nr_active++;
