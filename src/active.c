@@ -6,6 +6,7 @@
  * many on each NUMA node, whichever pods its CPUs are in, counted by an nna
  * ("node's number of active items"). Items over the limit wait on their pwq's
  * inactive list; a pwq that waits for its node stands in the nna's line.
+ * tools/model/line.pml models the line and who is kicked: change both.
  */
 #include <linux/nodemask.h>
 #include <linux/slab.h>

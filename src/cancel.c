@@ -5,6 +5,7 @@
  * Whoever cancels takes PENDING over from wherever the item is. Disabling
  * counts a depth in the data word, and an item with a depth cannot be queued;
  * a synchronous cancel disables for as long as it waits.
+ * tools/model/line.pml models what a cancel makes runnable: change both.
  */
 #include <linux/export.h>
 #include <linux/kernel.h>

@@ -80,9 +80,10 @@ bool cmwq2_make_runnable(struct cmwq2_pool *pool, struct cmwq2_work *work)
 }
 
 /*
- * A worker repays a kick that it owes its pool by looking at the worklist: a
- * thread before it goes idle, in cmwq2_serve(); a rescuer before it leaves the
- * pool and a BH worker before it goes idle by kicking the pool.
+ * A worker repays a kick that it owes its pool with its next step: it begins
+ * another item that it was given, which kicks; or it looks at the worklist, a
+ * thread in cmwq2_serve() and before it goes idle; or it kicks the pool, a
+ * rescuer before it leaves and a BH worker before it goes idle.
  */
 static void cmwq2_worker_repays(struct cmwq2_worker *worker, bool owed)
 {

@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
 """
-Check the model of a pool, tools/model/kick.pml, with spin.
+Check the models of the engine with spin: tools/model/kick.pml, one pool, and tools/model/line.pml, two pools that
+share a node's max_active.
 
 Run by ``check_model.py [NAME=VALUE ...]``, or ``make model``. Without arguments
-all rows of tools/model/rows.toml, else those that have all these values:
-CLAIM=, WAKE=, POOL=, MIN_IDLE=, WORKERS=, TIMEOUTS=, SWITCHES=, STRICT=, FAULT=.
+all rows of tools/model/*.toml, else those that have all these values: MODEL=,
+FAULT=; of kick CLAIM=, WAKE=, POOL=, MIN_IDLE=, WORKERS=, TIMEOUTS=, SWITCHES=,
+STRICT=; of line LIMIT=, RAISED=, CANCELS=, ITEMS=.
 
 A row is one model. One search of all its schedules looks for a violation and for
 a schedule that goes on for ever before all items are done, without assuming any
@@ -13,7 +15,7 @@ fairness; only if there is one, with weak fairness. Of a violation the shortest
 schedule is printed in the words of the engine. The table and the schedules are kept in out/model as well.
 
 With WRITE=1 what was printed goes into Documentation/model.rst: into the block
-behind each comment ".. printed: table", or ".. printed: NAME=VALUE ..." for the
+behind each comment ".. printed: table of MODEL", or ".. printed: NAME=VALUE ..." for the
 schedule of the first such row.
 
 Exit status 0: every row came out as expected; 1: not so, or the model could not
@@ -36,7 +38,9 @@ from typing import Dict, List, Optional, Sequence, Tuple
 
 ROOT = Path(__file__).resolve().parents[1]
 MODEL = ROOT / "tools/model/kick.pml"
+LINE = ROOT / "tools/model/line.pml"
 ROWS = ROOT / "tools/model/rows.toml"
+LINE_ROWS = ROOT / "tools/model/line.toml"
 DOC = ROOT / "Documentation/model.rst"
 OUT = ROOT / "out/model"
 
@@ -65,88 +69,135 @@ def faults(text: str) -> Dict[str, str]:
     return {name.lower(): what for name, what in found}
 
 
+@dataclass(frozen=True, eq=False)
+class Model:
+    """
+    A model in Promela: its files, its parameters with the values they may have (int: a number from 0 on), and the
+    columns of its table, a parameter and a width each, negative where it stands to the left.
+    """
+
+    name: str
+    source: Path
+    rows: Path
+    parameters: Tuple[Tuple[str, object], ...]
+    columns: Tuple[Tuple[str, int], ...]
+
+    def allowed(self) -> Dict[str, object]:
+        """All parameters and their values."""
+        return {**dict(self.parameters), "fault": {"none": "", **faults(self.source.read_text())}, "model": {self.name: 0}}
+
+    def header(self) -> str:
+        """The first line of its table."""
+        names = "".join(f"{name:{-width}}" if width < 0 else f"{name:>{width}}" for name, width in self.columns)
+        return f"{'':6}{names}  {'fault':17}{'states':>10}{'seconds':>8}  verdict"
+
+
+KICK_MODEL = Model("kick", MODEL, ROWS,
+                   (("claim", CLAIMS), ("wake", WAKES), ("pool", POOLS), ("min_idle", int), ("workers", {3: 0, 4: 0}),
+                    ("timeouts", int), ("switches", int), ("strict", {0: 0, 1: 0})),
+                   (("pool", -9), ("claim", -13), ("wake", -11), ("min_idle", 8), ("workers", 8), ("timeouts", 9),
+                    ("switches", 9), ("strict", 7)))
+LINE_MODEL = Model("line", LINE, LINE_ROWS,
+                   (("limit", int), ("raised", int), ("cancels", int), ("items", {3: 0, 4: 0})),
+                   (("limit", 5), ("raised", 7), ("cancels", 8), ("items", 6)))
+MODELS = (KICK_MODEL, LINE_MODEL)
+
+
 @dataclass(frozen=True)
 class Row:
-    """One model: parameters by name, and what must come out."""
+    """One run of a model: parameters by name, and what must come out."""
 
+    model: Model
     values: Tuple[Tuple[str, object], ...]
     expect: str
 
     def __getitem__(self, name: str) -> object:
         return dict(self.values)[name]
 
+    def has(self, name: str) -> bool:
+        """Whether its model has such a parameter."""
+        return name in dict(self.values)
+
     def defines(self) -> List[str]:
         """For spin."""
-        found = [f"-D{name.upper()}={values[self[name]]}"
-                 for name, values in (("claim", CLAIMS), ("wake", WAKES), ("pool", POOLS))]
-        numbers = ("min_idle", "workers", "timeouts", "switches", "strict")
-        found += [f"-D{name.upper()}={self[name]}" for name in numbers]
+        found = []
+        for name, values in self.model.parameters:
+            named = values if isinstance(values, dict) and isinstance(self[name], str) else {}
+            found.append(f"-D{name.upper()}={named.get(self[name], self[name])}")
         return found + ([] if self["fault"] == "none" else [f"-DFAULT_{str(self['fault']).upper()}=1"])
 
     def __str__(self) -> str:
-        names = f"{self['pool']:9}{self['claim']:13}{self['wake']:11}"
-        numbers = f"{self['min_idle']:8}{self['workers']:8}{self['timeouts'] or 'any':>9}{self['switches']:9}"
-        return f"{names}{numbers}{self['strict']:7}  {self['fault']:15}"
+        shown = [(str(self[name] or "any") if name == "timeouts" else str(self[name]), width)
+                 for name, width in self.model.columns]
+        columns = "".join(f"{value:{-width}}" if width < 0 else f"{value:>{width}}" for value, width in shown)
+        return f"{columns}  {self['fault']:17}"
 
 
-HEADER = (f"{'':6}{'pool':9}{'claim':13}{'wake':11}{'min_idle':>8}{'workers':>8}{'timeouts':>9}{'switches':>9}"
-          f"{'strict':>7}  {'fault':15}{'states':>10}{'seconds':>8}  verdict")
-
-
-def allowed(text: str) -> dict:
-    """The values a parameter may have; an int where it is a number from 0 on."""
-    return {"claim": CLAIMS, "wake": WAKES, "pool": POOLS, "min_idle": int, "workers": {3: 0, 4: 0}, "timeouts": int,
-            "switches": int, "strict": {0: 0, 1: 0}, "fault": {"none": "", **faults(text)}}
-
-
-def read_rows(table: str, text: str) -> List[Row]:
-    """The rows of the file's text @table for the model @text."""
-    known, parsed, rows = allowed(text), tomllib.loads(table), []
+def read_rows(table: str, model: Model = KICK_MODEL) -> List[Row]:
+    """The rows of the file's text @table for @model."""
+    known, parsed, rows = model.allowed(), tomllib.loads(table), []
     for group in parsed["rows"]:
         given = {key: value for key, value in group.items() if key != "expect"}
-        lists = {**parsed["default"], **given}
+        lists = {"model": [model.name], **parsed["default"], **given}
         if group.get("expect") not in EXPECTED:
-            raise Wrong(f"{ROWS.name}: expect={group.get('expect')}: allowed: {', '.join(EXPECTED)}")
+            raise Wrong(f"{model.rows.name}: expect={group.get('expect')}: allowed: {', '.join(EXPECTED)}")
         for name, values in lists.items():
             for value in values:
                 if name not in known:
-                    raise Wrong(f"{ROWS.name}: {name}: allowed: {', '.join(known)}")
+                    raise Wrong(f"{model.rows.name}: {name}: allowed: {', '.join(known)}")
                 good = isinstance(value, int) if known[name] is int else value in known[name]
                 if not good:
-                    raise Wrong(f"{ROWS.name}: {name}={value}: allowed: {_listed(known[name])}")
+                    raise Wrong(f"{model.rows.name}: {name}={value}: allowed: {_listed(known[name])}")
         for combination in itertools.product(*(lists[name] for name in known)):
-            rows.append(Row(tuple(zip(known, combination)), group["expect"]))
+            rows.append(Row(model, tuple(zip(known, combination)), group["expect"]))
     double = [str(row) for row in rows if [other.values for other in rows].count(row.values) > 1]
     if double:
-        raise Wrong(f"{ROWS.name}: more than once: {' '.join(double[0].split())}")
+        raise Wrong(f"{model.rows.name}: more than once: {' '.join(double[0].split())}")
     return rows
+
+
+def all_rows() -> List[Row]:
+    """The rows of all models."""
+    return [row for model in MODELS for row in read_rows(model.rows.read_text(), model)]
 
 
 def _listed(values: object) -> str:
     return "a number" if values is int else ", ".join(str(value) for value in values)      # type: ignore
 
 
-def select(rows: List[Row], words: Sequence[str], text: str) -> List[Row]:
+def _known(rows: List[Row]) -> Dict[str, object]:
+    """The parameters of all models of @rows, and their values."""
+    known: Dict[str, object] = {}
+    for model in dict.fromkeys(row.model for row in rows):
+        for name, values in model.allowed().items():
+            old = known.get(name)
+            known[name] = {**old, **values} if isinstance(old, dict) and isinstance(values, dict) else values
+    return {**{name: values for name, values in known.items() if name != "model"}, "model": known["model"]}
+
+
+def select(rows: List[Row], words: Sequence[str]) -> List[Row]:
     """Those of @rows that have all values of @words, NAME=VALUE each."""
-    known = allowed(text)
+    known = _known(rows)
     for word in words:
         name, equals, value = word.partition("=")
         key = name.lower()
         if not equals or key not in known:
             raise Wrong(f"{word}: allowed: {' '.join(f'{other.upper()}=' for other in known)}")
-        there = sorted({str(row[key]) for row in rows}, key=[str(v) for v in _order(known[key], rows, key)].index)
+        there = sorted({str(row[key]) for row in rows if row.has(key)},
+                       key=[str(v) for v in _order(known[key], rows, key)].index)
         if value not in there:
             raise Wrong(f"{name.upper()}={value}: allowed: {', '.join(there)}")
     for word in words:
         name, _, value = word.partition("=")
-        rows = [row for row in rows if str(row[name.lower()]) == value]
+        rows = [row for row in rows if row.has(name.lower()) and str(row[name.lower()]) == value]
     if not rows:
-        raise Wrong(f"no row has {' '.join(words)}; those there are: {ROWS.relative_to(ROOT)}")
+        raise Wrong(f"no row has {' '.join(words)}; those there are: "
+                    f"{', '.join(str(model.rows.relative_to(ROOT)) for model in MODELS)}")
     return rows
 
 
 def _order(values: object, rows: List[Row], key: str) -> list:
-    return sorted({row[key] for row in rows}) if values is int else list(values)      # type: ignore
+    return sorted({row[key] for row in rows if row.has(key)}) if values is int else list(values)      # type: ignore
 
 
 def translate(trail: str, workers: int) -> List[str]:
@@ -164,11 +215,11 @@ def translate(trail: str, workers: int) -> List[str]:
             lines.append(f"VIOLATION: {line[3:]}")
         elif re.match(r"wake list \d+:$", line):
             who = holders[int(line[10:-1])]
-        elif re.match(r"(enqueuer \d+|irq_work):$", line):
+        elif re.match(r"(enqueuer \d+|irq_work|canceller|limit):$", line):
             who = line[:-1]
         elif re.match(r"  [a-z]", line) and who:
             lines.append(f"{who}: {line.strip()}")
-        elif re.match(r"(enqueuer|worker) \d+: |(culler|clock|policy|pool): ", line):
+        elif re.match(r"(enqueuer|worker) \d+( of pool \d+)?: |(culler|clock|policy|pool|canceller|limit|judge): ", line):
             who = line.partition(":")[0]
             lines.append(re.sub(r"switched from (\d+) to (\d+)",
                                 lambda m: f"switched from {names[m[1]]} to {names[m[2]]}", line.rstrip()))
@@ -232,7 +283,7 @@ class Checker:
 
     def __init__(self, row: Row, where: Path):
         self.row, self.where = row, where
-        said = _run(["spin", "-a", *row.defines(), str(MODEL)], where)
+        said = _run(["spin", "-a", *row.defines(), str(row.model.source)], where)
         if not (where / "pan.c").exists():
             raise Wrong(f"spin: {([line for line in said.splitlines() if 'Error' in line] or ['failed'])[0]}")
 
@@ -244,7 +295,8 @@ class Checker:
     def schedule(self) -> List[str]:
         """The last search's violation."""
         trail = next(self.where.glob("*.trail"))
-        return translate(_run(["./pan", "-r", trail.name], self.where), int(str(self.row["workers"])))
+        workers = int(str(self.row["workers"])) if self.row.has("workers") else 0
+        return translate(_run(["./pan", "-r", trail.name], self.where), workers)
 
 
 def check(row: Row) -> Result:
@@ -270,9 +322,14 @@ def check(row: Row) -> Result:
     return result
 
 
+def _table(results: Sequence[Result], model: Model) -> str:
+    """The results of one model."""
+    return "\n".join([model.header(), *(str(result) for result in results if result.row.model == model)])
+
+
 def report(results: Sequence[Result]) -> str:
-    """The table, then the schedules."""
-    parts = ["\n".join([HEADER, *(str(result) for result in results)])]
+    """A table for each model, then the schedules."""
+    parts = [_table(results, model) for model in dict.fromkeys(result.row.model for result in results)]
     for result in results:
         if result.schedule:
             parts.append(f"{' '.join(str(result.row).split())}\n{_numbered(result.schedule)}")
@@ -283,14 +340,15 @@ def _numbered(schedule: Sequence[str]) -> str:
     return "\n".join(f"{number:3}  {line}" for number, line in enumerate(schedule, 1))
 
 
-def write_into(doc: str, results: Sequence[Result], text: str) -> str:
+def write_into(doc: str, results: Sequence[Result]) -> str:
     """The text @doc with what was printed in its places."""
     def block(match: re.Match) -> str:
         what = match[1]
-        if what == "table":
-            printed = "\n".join([HEADER, *(str(result) for result in results)])
+        name = what.partition("table of ")[2]
+        if name:
+            printed = _table(results, next(model for model in MODELS if model.name == name))
         else:
-            row = select([result.row for result in results], what.split(), text)[0]
+            row = select([result.row for result in results], what.split())[0]
             printed = _numbered(next(result.schedule for result in results if result.row is row))
         lines = "\n".join(f"    {line}".rstrip() for line in printed.splitlines())
         return f".. printed: {what}\n\n::\n\n{lines}\n"
@@ -299,20 +357,20 @@ def write_into(doc: str, results: Sequence[Result], text: str) -> str:
 
 def run(words: Sequence[str]) -> int:
     """Run the rows of @words; the exit status."""
-    text = MODEL.read_text()
     write = "WRITE=1" in words
     words = [word for word in words if not word.startswith("WRITE=")]
     if write and words:
         raise Wrong("WRITE=1 is for all rows: without any other value")
-    rows = select(read_rows(ROWS.read_text(), text), words, text)
+    rows = select(all_rows(), words)
     for tool in ("spin", "gcc"):
         if not shutil.which(tool):
             raise Wrong(f"{tool} is missing: it is in the package of that name")
     OUT.mkdir(parents=True, exist_ok=True)
-    print(HEADER, flush=True)
-    results = []
+    results: List[Result] = []
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         for result in pool.map(check, rows):
+            if not results or results[-1].row.model != result.row.model:
+                print(result.row.model.header(), flush=True)
             results.append(result)
             print(result, flush=True)
             if result.schedule:
@@ -320,7 +378,7 @@ def run(words: Sequence[str]) -> int:
     (OUT / "report.txt").write_text(report(results))
     failed = [result for result in results if not result.passed()]
     if write and not failed:
-        DOC.write_text(write_into(DOC.read_text(), results, text))
+        DOC.write_text(write_into(DOC.read_text(), results))
     print(f"models: {len(results)}, not as expected: {len(failed)}, states: {sum(r.states for r in results)}")
     return 1 if failed else 0
 

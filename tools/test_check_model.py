@@ -19,6 +19,7 @@ import check_model  # noqa: E402
 from check_model import CLAIMS, ENQUEUERS, MODEL, POOLS, ROOT, ROWS, WAKES, Result, Search, Wrong  # noqa: E402
 
 TEXT = MODEL.read_text()
+LINE_TEXT = check_model.LINE.read_text()
 
 # Names that are the kernel's, not the engine's.
 KERNEL = {"wake_up_process"}
@@ -71,7 +72,7 @@ VIOLATION: stranded: done 0, 1 pending, everybody sleeps
 
 def rows() -> list:
     """All rows."""
-    return check_model.read_rows(ROWS.read_text(), TEXT)
+    return check_model.all_rows()
 
 
 class Translator(unittest.TestCase):
@@ -83,9 +84,9 @@ class Translator(unittest.TestCase):
 
     def test_every_step_of_the_model(self) -> None:
         """What the model prints is passed on."""
-        for text in re.findall(r'printf\("(.*?)\\n"', TEXT):
+        for text in re.findall(r'printf\("(.*?)\\n"', TEXT + LINE_TEXT):
             line = text.replace("%d", "0")
-            header = re.match(r"(enqueuer 0|irq_work|wake list 0):$", line)
+            header = re.match(r"(enqueuer 0|irq_work|wake list 0|canceller|limit):$", line)
             got = check_model.translate("worker 0: x\n" + line, 3)[1:]
             self.assertEqual(len(got), 0 if header else 1, text)
 
@@ -130,14 +131,14 @@ class Printed(unittest.TestCase):
     def test_written(self) -> None:
         """Each block is replaced, and once more is the same; all that the documentation has are rows."""
         results = [Result(row, 1, row.expect, "w", ["step"], 0) for row in rows()]
-        doc = "a\n\n.. printed: table\n\n::\n\n    old\n\n    older\n\nb\n\n.. printed: FAULT=cull_head\n\n::\n\nc\n"
-        once = check_model.write_into(doc, results, TEXT)
+        doc = "a\n\n.. printed: table of kick\n\n::\n\n    old\n\n    older\n\nb\n\n.. printed: FAULT=cull_head\n\n::\n\nc\n"
+        once = check_model.write_into(doc, results)
         self.assertNotIn("old", once)
         self.assertIn("::\n\n      1  step\n\nc\n", once)
         self.assertIn("verdict\n    PASS  unbound", once)
         self.assertIn("\n\nb\n\n", once)
-        self.assertEqual(check_model.write_into(once, results, TEXT), once)
-        check_model.write_into(check_model.DOC.read_text(), results, TEXT)
+        self.assertEqual(check_model.write_into(once, results), once)
+        check_model.write_into(check_model.DOC.read_text(), results)
 
     def test_only_all(self) -> None:
         """Not from a few rows."""
@@ -151,13 +152,14 @@ class Table(unittest.TestCase):
     def test_every_fault_and_policy(self) -> None:
         """All are run; every fault is found somewhere; every claim is run with both wakes on all pools."""
         found = {row["fault"] for row in rows() if row.expect == "unsafe"} - {"none"}
-        self.assertEqual(found, set(check_model.faults(TEXT)))
-        run = {(row["claim"], row["wake"], row["pool"]) for row in rows() if row["fault"] == "none"}
+        self.assertEqual(found, set(check_model.faults(TEXT)) | set(check_model.faults(LINE_TEXT)))
+        run = {(row["claim"], row["wake"], row["pool"]) for row in rows()
+               if row.has("claim") and row["fault"] == "none"}
         self.assertLessEqual({(c, w, p) for c in CLAIMS for w in ("locked", "deferred") for p in POOLS}, run)
 
     def _refused(self, table: str, pattern: str) -> None:
         with self.assertRaisesRegex(Wrong, pattern):
-            check_model.read_rows(table, TEXT)
+            check_model.read_rows(table)
 
     def test_refused(self) -> None:
         """Values that mean nothing."""
@@ -171,17 +173,17 @@ class Table(unittest.TestCase):
 
     def test_select(self) -> None:
         """By values, and what is wrong about them in one line that lists what is allowed."""
-        chosen = check_model.select(rows(), ["CLAIM=leave_idle", "WAKE=locked", "MIN_IDLE=2", "FAULT=none"], TEXT)
+        chosen = check_model.select(rows(), ["CLAIM=leave_idle", "WAKE=locked", "MIN_IDLE=2", "FAULT=none"])
         self.assertEqual({row["pool"] for row in chosen}, set(POOLS))
-        self.assertEqual(len(check_model.select(rows(), [], TEXT)), len(rows()))
+        self.assertEqual(len(check_model.select(rows(), [])), len(rows()))
         for word, pattern in (("CLAIM=x", "CLAIM=x: allowed: none, kicked_list, kicked_first, leave_idle, kicked_flag"),
                               ("FAULT=x", "FAULT=x: allowed: none, no_recheck"), ("MIN_IDLE=9", "allowed: 0, 1, 2"),
                               ("WAKE=x", "allowed: locked, enqueue, process, deferred, everywhere"),
                               ("COLOR=red", "allowed: CLAIM= WAKE= POOL="), ("CLAIM", "allowed: CLAIM=")):
             with self.assertRaisesRegex(Wrong, pattern):
-                check_model.select(rows(), [word], TEXT)
+                check_model.select(rows(), [word])
         with self.assertRaisesRegex(Wrong, "no row has FAULT=no_barrier POOL=unbound"):
-            check_model.select(rows(), ["FAULT=no_barrier", "POOL=unbound"], TEXT)
+            check_model.select(rows(), ["FAULT=no_barrier", "POOL=unbound"])
 
 
 class Missing(unittest.TestCase):
@@ -217,7 +219,7 @@ class Engine(unittest.TestCase):
     def test_names(self) -> None:
         """A step names a function of the engine."""
         sources = "".join(path.read_text() for path in sorted((ROOT / "src").glob("*.c")))
-        for name in set(re.findall(r"\((\w+)\)\\n", TEXT)) - KERNEL:
+        for name in set(re.findall(r"\((\w+)\)\\n", TEXT + LINE_TEXT)) - KERNEL:
             self.assertRegex(sources, rf"\bcmwq2_{name}\(", name)
 
     def test_bits(self) -> None:
@@ -248,6 +250,9 @@ class Engine(unittest.TestCase):
         for name in ("kick", "idle", "worker"):
             self.assertIn("tools/model/kick.pml", (ROOT / f"src/{name}.c").read_text())
             self.assertIn(f"src/{name}.c", TEXT)
+        for name in ("active", "cancel"):
+            self.assertIn("tools/model/line.pml", (ROOT / f"src/{name}.c").read_text())
+            self.assertIn(f"src/{name}.c", LINE_TEXT)
 
 
 if __name__ == "__main__":
