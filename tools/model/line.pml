@@ -313,7 +313,7 @@ serve:	/* with the lock */
 	   }
 	:: d_step {
 		x == NOBODY && worklist[p].n == 0 ->
-		printf("worker %d of pool %d: goes idle (enter_idle)\n", w, p);
+		printf("worker %d of pool %d: goes idle (worker_enter_idle)\n", w, p);
 		task[WORKER(p, w)] = ASLEEP;
 		locked[p] = false
 	   }
