@@ -161,10 +161,10 @@ inline dec_active(p)
 	at = p;
 #if FAULT_LINE_FIRST
 	low = line.n > 0;
-	d_step { nr--; printf("  gives a slot back, %d of %d taken (dec_active)\n", nr, max) }
+	d_step { nr--; printf("  gives a slot back, %d of %d taken (pwq_dec_active)\n", nr, max) }
 	low = low && nr < max;
 #else
-	d_step { nr--; low = nr < max; printf("  gives a slot back, %d of %d taken (dec_active)\n", nr, max) }
+	d_step { nr--; low = nr < max; printf("  gives a slot back, %d of %d taken (pwq_dec_active)\n", nr, max) }
 #endif
 	do
 	:: !low -> break
