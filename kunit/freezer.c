@@ -8,6 +8,9 @@
  * none of its items started, with the number of those that did on the queue
  * that is not freezable: a queue that stood still while others went on. One
  * item that starts while the system is frozen would cut that time in two.
+ *
+ * Another thread takes back an item that was enqueued while the system is frozen,
+ * after which its queue must go on as if nothing had been.
  */
 #include <linux/completion.h>
 #include <linux/delay.h>
@@ -78,6 +81,11 @@ static struct lane lanes[] = {
 
 /* The item that does not end while it is held, and those who wait for it. */
 static struct item held_item;
+/* A queue that nobody else uses, and its only item, which is taken back while the system is frozen. */
+static struct lane quiet = { .name = "quiet", .freezable = true, .unbound = true };
+static DECLARE_COMPLETION(quiet_ran);
+static struct task_struct *canceller;
+static bool cancelled;
 static DECLARE_COMPLETION(held_start);
 static DECLARE_COMPLETION(release);
 static bool held;
@@ -127,7 +135,10 @@ static void item_run(struct item *it)
 		wait_for_completion(&release);
 		return;
 	}
-	lane_count_start(it->lane);
+	if (it->lane == &quiet)
+		complete(&quiet_ran);
+	else
+		lane_count_start(it->lane);
 }
 
 /* What the two engines differ in. */
@@ -138,6 +149,7 @@ struct engine {
 	void		(*init)(struct item *it);
 	bool		(*queue)(int cpu, void *wq, struct item *it);
 	void		(*flush)(void *wq);
+	bool		(*cancel_sync)(struct item *it);
 };
 
 static void native_fn(struct work_struct *work)
@@ -169,6 +181,11 @@ static bool native_queue(int cpu, void *wq, struct item *it)
 static void native_flush(void *wq)
 {
 	__flush_workqueue(wq);
+}
+
+static bool native_cancel_sync(struct item *it)
+{
+	return cancel_work_sync(&it->native);
 }
 
 static void cmwq2_fn(struct cmwq2_work *work)
@@ -203,9 +220,16 @@ static void cmwq2_flush(void *wq)
 	cmwq2_flush_workqueue(wq);
 }
 
+static bool cmwq2_cancel_sync(struct item *it)
+{
+	return cmwq2_cancel_work_sync(&it->cmwq2);
+}
+
 static const struct engine engines[] = {
-	{ "native", native_alloc, native_destroy, native_init, native_queue, native_flush },
-	{ "cmwq2", cmwq2_alloc, cmwq2_destroy, cmwq2_init, cmwq2_queue, cmwq2_flush },
+	{ "native", native_alloc, native_destroy, native_init, native_queue, native_flush,
+	  native_cancel_sync },
+	{ "cmwq2", cmwq2_alloc, cmwq2_destroy, cmwq2_init, cmwq2_queue, cmwq2_flush,
+	  cmwq2_cancel_sync },
 };
 
 static const struct engine *ops;
@@ -318,6 +342,84 @@ static const struct kernel_param_ops hold_ops = { .set = set_hold };
 module_param_cb(hold, &hold_ops, NULL, 0200);
 MODULE_PARM_DESC(hold, "1 keeps a freezable item running, 0 lets it end");
 
+/* Whether the item of the quiet queue runs within @timeout jiffies. */
+static bool quiet_runs(unsigned long timeout)
+{
+	reinit_completion(&quiet_ran);
+	/* From one CPU, so that all of it is one pwq's. */
+	ops->queue(cpumask_first(cpu_online_mask), quiet.wq, &quiet.items[0]);
+	return wait_for_completion_timeout(&quiet_ran, timeout);
+}
+
+static int cancel_frozen(void *unused)
+{
+	while (!kthread_should_stop() && !cancelled) {
+		if (quiet_runs(HZ / 2))
+			usleep_range(500, 1000);
+		else
+			WRITE_ONCE(cancelled, ops->cancel_sync(&quiet.items[0]));
+	}
+	while (!kthread_should_stop())
+		schedule_timeout_interruptible(1);
+	return 0;
+}
+
+static void stop_canceller(void)
+{
+	if (canceller)
+		kthread_stop(canceller);
+	canceller = NULL;
+}
+
+static int set_cancel(const char *val, const struct kernel_param *kp)
+{
+	bool on;
+	int ret = kstrtobool(val, &on);
+
+	if (ret || !ops)
+		return ret ?: -EBUSY;
+	mutex_lock(&control);
+	stop_canceller();
+	if (on) {
+		cancelled = false;
+		canceller = kthread_run(cancel_frozen, NULL, "freezer_cancel");
+		ret = PTR_ERR_OR_ZERO(canceller);
+		if (ret)
+			canceller = NULL;
+	}
+	mutex_unlock(&control);
+	return ret;
+}
+
+static int get_cancel(char *buffer, const struct kernel_param *kp)
+{
+	return scnprintf(buffer, PAGE_SIZE, "%d\n", READ_ONCE(cancelled));
+}
+
+static const struct kernel_param_ops cancel_ops = { .set = set_cancel, .get = get_cancel };
+module_param_cb(cancel, &cancel_ops, NULL, 0600);
+MODULE_PARM_DESC(cancel, "1 takes back an item that is enqueued while the system is frozen; read: whether it did");
+
+static int get_runs(char *buffer, const struct kernel_param *kp)
+{
+	bool runs;
+
+	if (!ops)
+		return -EBUSY;
+	mutex_lock(&control);
+	runs = quiet_runs(5 * HZ);
+	mutex_unlock(&control);
+	return scnprintf(buffer, PAGE_SIZE, "%d\n", runs);
+}
+
+static const struct kernel_param_ops runs_ops = { .get = get_runs };
+module_param_cb(runs, &runs_ops, NULL, 0400);
+MODULE_PARM_DESC(runs, "whether an item enqueued now on that item's queue runs within 5 s");
+
+static bool stays_in_line = CMWQ2_NATIVE_STAYS_IN_LINE;
+module_param(stays_in_line, bool, 0444);
+MODULE_PARM_DESC(stays_in_line, "the kernel's own queue is known to be dead after that");
+
 static int get_status(char *buffer, const struct kernel_param *kp)
 {
 	unsigned long flags;
@@ -370,6 +472,8 @@ static void destroy_lanes(void)
 	for (i = 0; i < ARRAY_SIZE(lanes); i++)
 		if (lanes[i].wq)
 			ops->destroy(lanes[i].wq);
+	if (quiet.wq)
+		ops->destroy(quiet.wq);
 }
 
 static int create_lanes(void)
@@ -390,7 +494,10 @@ static int create_lanes(void)
 	}
 	held_item.holds = true;
 	ops->init(&held_item);
-	return 0;
+	quiet.items[0].lane = &quiet;
+	ops->init(&quiet.items[0]);
+	quiet.wq = ops->alloc(&quiet);
+	return quiet.wq ? 0 : -ENOMEM;
 }
 
 static int __init freezer_init(void)
@@ -413,6 +520,7 @@ static int __init freezer_init(void)
 static void __exit freezer_exit(void)
 {
 	stop_producer();
+	stop_canceller();
 	let_go();
 	destroy_lanes();
 }

@@ -100,6 +100,20 @@ busy() {
 	echo 0 > $FREEZER/load
 }
 
+# An item that was enqueued while the system was frozen is taken back: its queue goes on after the thaw. The kernel's own
+# is dead until the next thaw, which must show as long as the kernel has that fault.
+cancelled() {
+	local runs=1
+	[ "$1" = cmwq2 ] || [ "$(cat $FREEZER/stays_in_line)" = N ] || runs=0
+	echo 1 > $FREEZER/cancel
+	freeze $FROZEN
+	verify "cancelled_$1" "no item was taken back; the freezer says: ${said:-nothing}" [ "$(cat $FREEZER/cancel)" = 1 ]
+	echo 0 > $FREEZER/cancel
+	verify "runs_after_cancel_$1" "whether it runs is known to be $runs" [ "$(cat $FREEZER/runs)" = $runs ]
+	freeze 0
+	verify "runs_after_thaw_$1" "it does not run" [ "$(cat $FREEZER/runs)" = 1 ]
+}
+
 under_load() { # under_load ENGINE
 	load cmwq2 || return
 	if load cmwq2_freezer engine="$1"; then
@@ -109,6 +123,7 @@ under_load() { # under_load ENGINE
 		echo 0 > $FREEZER/load
 		frozen "$1"
 		busy "$1"
+		cancelled "$1"
 		verify "none_lost_$1" "$(lost)" [ -z "$(lost)" ]
 		unload cmwq2_freezer
 	fi
