@@ -8,6 +8,7 @@ Run by ``check_model.py [NAME=VALUE ...]``, or ``make model``. Without arguments
 all rows of tools/model/*.toml, else those that have all these values: MODEL=,
 FAULT=; of kick CLAIM=, WAKE=, POOL=, MIN_IDLE=, WORKERS=, TIMEOUTS=, SWITCHES=,
 STRICT=; of line LIMIT=, RAISED=, CANCELS=, ITEMS=.
+With --rows these are listed and not run, for which spin is not needed.
 
 A row is one model. One search of all its schedules looks for a violation and for
 a schedule that goes on for ever before all items are done, without assuming any
@@ -30,11 +31,12 @@ import subprocess
 import sys
 import tempfile
 import time
-import tomllib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Dict, List, Optional, Sequence, Tuple
+
+from toml_reader import tomllib
 
 ROOT = Path(__file__).resolve().parents[1]
 MODEL = ROOT / "tools/model/kick.pml"
@@ -359,9 +361,13 @@ def run(words: Sequence[str]) -> int:
     """Run the rows of @words; the exit status."""
     write = "WRITE=1" in words
     words = [word for word in words if not word.startswith("WRITE=")]
-    if write and words:
+    if write and words not in ([], ["--rows"]):
         raise Wrong("WRITE=1 is for all rows: without any other value")
-    rows = select(all_rows(), words)
+    only_rows = "--rows" in words
+    rows = select(all_rows(), [word for word in words if word != "--rows"])
+    if only_rows:
+        print("\n".join(map(str, rows)))
+        return 0
     for tool in ("spin", "gcc"):
         if not shutil.which(tool):
             raise Wrong(f"{tool} is missing: it is in the package of that name")

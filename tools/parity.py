@@ -21,11 +21,12 @@ import argparse
 import re
 import sys
 import textwrap
-import tomllib
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Dict, Iterator, List, Optional, Tuple
+
+from toml_reader import tomllib
 
 ROOT = Path(__file__).resolve().parents[1]
 TABLE = "tools/parity.toml"

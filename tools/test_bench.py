@@ -139,7 +139,9 @@ class Plans(unittest.TestCase):
 
 class Command(unittest.TestCase):
     def setUp(self) -> None:
-        self.directory = Path(self.enterContext(tempfile.TemporaryDirectory()))
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.directory = Path(directory.name)
 
     def file(self, name: str, document: object) -> str:
         path = self.directory / name

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: GPL-2.0
+"""tomllib, which Python has since 3.11. With an older one the part of TOML that this project's tables keep to: sections
+and lists of them, and one line a value, which is written as in JSON or in single quotes."""
+
+import json
+import re
+from types import SimpleNamespace
+from typing import Any, Dict, List
+
+
+class Malformed(ValueError):
+    """What tomllib calls TOMLDecodeError."""
+
+
+def _value(text: str, where: str) -> Any:
+    literal = re.match("'([^']*)'", text)
+    try:
+        value, end = (literal[1], literal.end()) if literal else json.JSONDecoder().raw_decode(text)
+    except ValueError:
+        raise Malformed(f"{where}: no value: {text}") from None
+    rest = text[end:].strip()
+    if rest and not rest.startswith("#"):
+        raise Malformed(f"{where}: behind the value: {rest}")
+    return value
+
+
+def loads(text: str) -> Dict[str, Any]:
+    """The tables of @text."""
+    top: Dict[str, Any] = {}
+    table = top
+    for number, line in enumerate(text.splitlines(), 1):
+        where, line = f"line {number}", line.strip()
+        section = re.fullmatch(r"(\[\[?)([\w-]+)(\]\]?)(?: *#.*)?", line)
+        pair = re.fullmatch(r'([\w-]+|"(?:[^"\\]|\\.)*") *= *(.+)', line)
+        if not line or line.startswith("#"):
+            continue
+        if section and len(section[1]) == len(section[3]):
+            table = {}
+            if section[1] == "[[":
+                group: List[Dict[str, Any]] = top.setdefault(section[2], [])
+                group.append(table)
+            elif section[2] in top:
+                raise Malformed(f"{where}: [{section[2]}] is there twice")
+            else:
+                top[section[2]] = table
+        elif pair:
+            key = json.loads(pair[1]) if pair[1].startswith('"') else pair[1]
+            if key in table:
+                raise Malformed(f"{where}: {key} is there twice")
+            table[key] = _value(pair[2], where)
+        else:
+            raise Malformed(f"{where}: neither a section nor NAME = VALUE: {line}")
+    return top
+
+
+tomllib: Any = SimpleNamespace(loads=loads, TOMLDecodeError=Malformed)
+try:
+    import tomllib      # type: ignore  # noqa: F811
+except ModuleNotFoundError:
+    pass
