@@ -12,6 +12,9 @@ import time
 from pathlib import Path
 from typing import Callable, Iterator, Optional, Sequence
 
+import alive
+from alive import say
+
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).resolve().parent
 OUT = ROOT / "out"
@@ -20,28 +23,37 @@ CACHE = Path(os.environ.get("CMWQ2_CACHE") or OUT).resolve()
 
 EXIT_PASSED, EXIT_FAILED, EXIT_LOST = 0, 1, 2
 
+# What lines for people fit into.
+WIDTH = alive.WIDTH
+
 VERBOSE = os.environ.get("V", "0") not in ("", "0")
 
 
 class Problem(Exception):
-    """Something the user can act on: one line on stderr and an exit status, never a traceback."""
+    """Something the user can act on: one line on stderr and an exit status, never a traceback. @reasons: all that was
+    wrong, where the one line is about the first of it."""
 
-    def __init__(self, text: str, status: int = EXIT_FAILED):
+    def __init__(self, text: str, status: int = EXIT_FAILED, reasons: Sequence[str] = ()):
         super().__init__(text)
-        self.status = status
-
-
-def say(text: str) -> None:
-    """A line of progress. Flushed, because it is mostly read through a pipe."""
-    print(text, flush=True)
+        self.status, self.reasons = status, list(reasons)
 
 
 def took(since: float) -> str:
     """The time since @since as people say it."""
-    seconds = time.monotonic() - since
+    return spelled(time.monotonic() - since)
+
+
+def spelled(seconds: float) -> str:
+    """@seconds as people say it."""
     if seconds < 60:
         return f"{seconds:.1f} s"
     return f"{int(seconds) // 60} min {int(seconds) % 60:02d} s"
+
+
+def shortened(text: str, width: int) -> str:
+    """@text in one line of @width characters at most."""
+    text = " ".join(text.split())
+    return text if len(text) <= width else text[:max(0, width - 3)].rstrip() + "..."
 
 
 def aligned(rows: Sequence[Sequence[str]], left: int) -> str:
@@ -98,7 +110,8 @@ def lock(name: str, where: Path = CACHE) -> Iterator[None]:
             if error.errno not in (errno.EAGAIN, errno.EACCES):
                 raise
             say(f"  another run is providing {name}, waiting for it")
-            fcntl.flock(handle, fcntl.LOCK_EX)
+            with alive.doing(lambda: f"waiting for another run that is providing {name}"):
+                fcntl.flock(handle, fcntl.LOCK_EX)
         yield
 
 
@@ -111,7 +124,7 @@ def output_of(command: Sequence[object], **options: object) -> str:
     """The standard output of a command that must succeed."""
     argv = [str(word) for word in command]
     try:
-        return subprocess.run(argv, check=True, text=True, capture_output=True, **options).stdout  # type: ignore
+        return alive.run(argv, check=True, text=True, capture_output=True, **options).stdout
     except FileNotFoundError:
         raise Problem(f"command not found: {argv[0]}") from None
     except subprocess.CalledProcessError as error:
@@ -120,32 +133,52 @@ def output_of(command: Sequence[object], **options: object) -> str:
 
 
 class Progress:
-    """How far a long step is: a moving line on a terminal, a line each half minute elsewhere."""
+    """How far a long step is: a moving line on a terminal; elsewhere it is told as all that runs is, see alive.py."""
 
-    def __init__(self, title: str, expected: int = 0):
-        self.title, self.expected, self.done = title, expected, 0
-        self.start = self.said = time.monotonic()
+    def __init__(self, title: str, expected: int = 0, unit: str = ""):
+        self.title, self.expected, self.unit, self.done = title, expected, unit, 0
+        self.start = self.shown = time.monotonic()
         self.tty = sys.stdout.isatty()
         if not self.tty:
             say(f"  {title} ...")
+
+    def __enter__(self) -> "Progress":
+        self._told = alive.doing(self._far)
+        self._told.__enter__()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._told.__exit__(None, None, None)
 
     def step(self, count: int = 1) -> None:
         """@count more are done."""
         self.done += count
         now = time.monotonic()
-        if now - self.said >= (0.2 if self.tty else 30):
-            self.said = now
-            self._show()
+        if self.tty and now - self.shown >= 0.2:
+            self.shown = now
+            print(f"\r  {self._far()}, {took(self.start)}\033[K", end="", flush=True)
 
-    def _show(self) -> None:
+    def _far(self) -> str:
         share = f" of about {self.expected}" if self.expected >= self.done else ""
-        text = f"  {self.title}: {self.done}{share}, {took(self.start)}"
-        print(f"\r{text}\033[K" if self.tty else text, end="" if self.tty else "\n", flush=True)
+        return self.title + (f": {self.done}{share}{self.unit}" if self.done else "")
 
     def finish(self, text: str = "done") -> None:
         """The last line of the step, with the time it took."""
-        print(f"{chr(13) if self.tty else ''}  {self.title}: {text} in {took(self.start)}"
-              f"{chr(27) + '[K' if self.tty else ''}", flush=True)
+        say(f"{chr(13) if self.tty else ''}  {self.title}: {text} in {took(self.start)}"
+            f"{chr(27) + '[K' if self.tty else ''}")
+
+
+def _each_line(argv: Sequence[str], take: Callable[[str], None], cwd: Optional[Path], env: Optional[dict]) -> int:
+    """The exit status of @argv, each line of which was handed to @take."""
+    try:
+        with alive.started(argv, cwd=cwd, env=env, stdin=subprocess.DEVNULL, text=True, errors="replace",
+                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+            assert process.stdout
+            for line in process.stdout:
+                take(line)
+    except FileNotFoundError:
+        raise Problem(f"command not found: {argv[0]}") from None
+    return process.returncode
 
 
 def run_logged(command: Sequence[object], log: Path, *, cwd: Optional[Path] = None,
@@ -159,21 +192,19 @@ def run_logged(command: Sequence[object], log: Path, *, cwd: Optional[Path] = No
     with open(log, "a") as sink:
         sink.write(f"$ {' '.join(argv)}\n")
         sink.flush()
-        try:
-            process = subprocess.Popen(argv, cwd=cwd, env=env, stdin=subprocess.DEVNULL, text=True,
-                                       errors="replace", stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        except FileNotFoundError:
-            raise Problem(f"command not found: {argv[0]}") from None
-        assert process.stdout
         full = False
-        for line in process.stdout:
+
+        def take(line: str) -> None:
+            nonlocal full
             sink.write(line)
             full = full or "No space left on device" in line
             if VERBOSE:
                 say(line.rstrip())
             if on_line:
                 on_line(line)
-    status = process.wait()
+        # Who reads the lines knows how far it is; of any other command it is told that it runs.
+        with contextlib.nullcontext() if on_line else alive.doing(lambda: f"running {argv[0]} ({shown(log)})"):
+            status = _each_line(argv, take, cwd, env)
     if full:
         raise Problem(f"no space left on the device of {log.parent} (log: {shown(log)})")
     if status:

@@ -94,18 +94,19 @@ def _make(which: Distribution, home: Path) -> None:
     shutil.rmtree(home, ignore_errors=True)
     archive = apt.Archive(f"compat-{which.series}", *which.suites)
     release = _release(archive, which.series)
-    progress = Progress(f"Debian's {release}: its compiler and headers in a chroot, its image beside")
-    # Debian's newer kernels have the image itself in a package of its own.
-    image = f"linux-binary-{release}" if archive.newest(f"linux-binary-{release}") else f"linux-image-{release}"
-    apt.unpack(archive.download(image, archive.newest(image), home / "deb"), home / "image")
-    options = [f"--aptopt={name} \"{value}\"" for name, value in (word.split("=", 1) for word in apt.inherited())]
-    log = OUT / "log" / f"chroot-{which.series}.log"
-    run_logged(["mmdebstrap", "--variant=essential", f"--include={TOOLS},linux-headers-{release}", *options,
-                which.suites[0], home / "root", *archive.sources()], log)
-    _image(home)
-    shutil.rmtree(home / "deb")
-    write_atomically(home / "ready", f"{release} {TOOLS}\n")
-    progress.finish("ready")
+    with Progress(f"Debian's {release}: its compiler and headers in a chroot, its image beside") as progress:
+        # Debian's newer kernels have the image itself in a package of its own.
+        image = f"linux-binary-{release}" if archive.newest(f"linux-binary-{release}") else f"linux-image-{release}"
+        apt.unpack(archive.download(image, archive.newest(image), home / "deb"), home / "image")
+        inherited = (word.split("=", 1) for word in apt.inherited())
+        options = [f"--aptopt={name} \"{value}\"" for name, value in inherited]
+        log = OUT / "log" / f"chroot-{which.series}.log"
+        run_logged(["mmdebstrap", "--variant=essential", f"--include={TOOLS},linux-headers-{release}", *options,
+                    which.suites[0], home / "root", *archive.sources()], log)
+        _image(home)
+        shutil.rmtree(home / "deb")
+        write_atomically(home / "ready", f"{release} {TOOLS}\n")
+        progress.finish("ready")
 
 
 def _build(root: Path, release: str) -> list:

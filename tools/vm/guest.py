@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Callable, Iterable, Mapping, Optional
 
 import accel
+import alive
 import initramfs
 import leaks
 import packages
@@ -23,7 +24,8 @@ import verdict
 from common import EXIT_LOST, OUT, Problem, fresh_directory, shown, write_atomically
 from kernel import Kernel
 
-# What KUnit and shell suites print of a test that did.
+# What KUnit and shell suites print of a test that has ended, and of one that has failed.
+TEST_ENDED = re.compile(rb"\] +(?:not )?ok \d")
 TEST_FAILED = re.compile(rb"(?:ASSERTION|EXPECTATION) FAILED at |\] +not ok \d")
 CPUS = 2
 MEMORY = "1G"
@@ -43,16 +45,26 @@ class Run:
     home: Path
     modules: list = field(default_factory=list)
     settings: dict = field(default_factory=dict)
-    limit: float = 60           # wall clock seconds for booting, each suite and each round, on UML; others get a multiple
+    limit: float = 60           # wall clock seconds without an event, on UML; others get a multiple
     rest: Optional[float] = None    # seconds that are left of it once a test has failed
     cpus: int = CPUS
     extra: list = field(default_factory=list)       # more arguments for QEMU
     files: dict = field(default_factory=dict)       # more of them, by their paths in the guest
     on_event: Optional[Callable[[list], Optional[bool]]] = None     # True: the guest waits until it was seen to
+    on_console: Optional[Callable[[bytes], None]] = None    # gets each line of it
     outcome: verdict.Outcome = field(default_factory=verdict.Outcome)
     seconds: float = 0
     doing: str = "booting"
+    turn: str = ""              # the last round of it that the guest told of
+    cases: int = 0              # how many test cases of it have ended
     events: list = field(default_factory=list)
+
+    def far(self) -> str:
+        """How far it is, in some words."""
+        begun = sum(words[:1] == ["start"] for words in self.events)
+        share = f" ({begun} of {self.parts})" if self.parts > 1 and begun else ""
+        cases = f", {self.cases} case{'s' if self.cases > 1 else ''} done" if self.cases else ""
+        return f"{self.kernel.vehicle.name}: {self.doing}{share}{self.turn}{cases}"
 
     @property
     def console(self) -> Path:
@@ -63,6 +75,11 @@ class Run:
     def results(self) -> Path:
         """The files the guest sent."""
         return self.home / "results"
+
+    @property
+    def parts(self) -> int:
+        """How many suites it has to run, 0 if it has none."""
+        return sum(len(str(self.settings.get(name, "")).split()) for name in ("SUITES", "SHELL_SUITES"))
 
 
 _claimed: dict = {}
@@ -130,7 +147,9 @@ def boot(run: Run, accelerator: Optional[str] = None) -> verdict.Outcome:
         accelerator = accel.accelerator(run.kernel)
     limit = run.limit * run.kernel.vehicle.slow * (accel.TCG_SLOWER if accelerator.startswith("tcg") else 1)
     start = time.monotonic()
-    status, hang = _Session(run, accelerator, limit).watch()
+    session = _Session(run, accelerator, limit)
+    with alive.doing(run.far), alive.keeper.keeping(session.process):
+        status, hang = session.watch()
     run.seconds = time.monotonic() - start
     console = run.console.read_text(errors="replace")
     reported = verdict.read_reported(run.home / "verdict.channel")
@@ -168,6 +187,7 @@ class _Session:
         self.run, self.start = run, time.monotonic()
         self.since, self.limit = self.start, limit
         self.deadline = self.start + limit
+        self.resting = False    # a test has failed, and what is left of the time does not grow any more
         self.pending = {"console": b"", "verdict": b""}
         self.files = {name: open(run.home / name, "wb")
                       for name in ("console.log", "results.channel", "verdict.channel")}
@@ -183,9 +203,9 @@ class _Session:
         argv = [str(word) for word in command(run, accelerator, *names)]
         write_atomically(run.home / "command", " ".join(argv) + "\n")
         # A session of its own: UML is several processes, and all must go when the time is up.
-        self.process = subprocess.Popen(argv, cwd=run.home, stdout=console[1], stderr=console[1],
-                                        stdin=subprocess.PIPE if run.on_event else subprocess.DEVNULL,
-                                        pass_fds=(results[1], verdicts[1]), start_new_session=True)
+        self.process = alive.keeper.start(argv, cwd=run.home, stdout=console[1], stderr=console[1],
+                                          stdin=subprocess.PIPE if run.on_event else subprocess.DEVNULL,
+                                          pass_fds=(results[1], verdicts[1]))
         for _, writer in (results, verdicts, console):
             os.close(writer)
 
@@ -248,8 +268,14 @@ class _Session:
         if name == "console":
             self.files["console.log"].write(b"%8.3f %s\n" % (time.monotonic() - self.start, line))
             self.files["console.log"].flush()
+            if self.run.on_console:
+                self.run.on_console(line)
             if self.run.rest is not None and TEST_FAILED.search(line):
+                self.resting = True
                 self.deadline = min(self.deadline, time.monotonic() + self.run.rest)
+            elif TEST_ENDED.search(line):
+                self.run.cases += 1
+                self._got_further()
             return
         self.files["verdict.channel"].write(line + b"\n")
         self.files["verdict.channel"].flush()
@@ -260,12 +286,22 @@ class _Session:
     def _event(self, words: list) -> None:
         self.run.events.append(words)
         if words[:1] == ["start"]:
-            self.run.doing = " ".join(words[1:])
-        if words[:1] in (["start"], ["round"]):
-            self.since = time.monotonic()
-            self.deadline = self.since + self.limit
+            self.run.doing, self.run.turn, self.run.cases = " ".join(words[1:]), "", 0
+        elif words[:1] == ["round"]:
+            self.run.turn = f", {' '.join(words[1:])} done"
+        elif words[:1] == ["case"]:
+            self.run.cases += 1
+        # A guest that asks for a look may do so for ever; with any other word it tells that it has got further.
+        if words[:1] != ["look"]:
+            self._got_further()
         if self.run.on_event and self.run.on_event(words):
             self._answer(words)
+
+    def _got_further(self) -> None:
+        """The limit is for a step, not for all of them together: a busy host makes every guest slow."""
+        if not self.resting:
+            self.since = time.monotonic()
+            self.deadline = self.since + self.limit
 
     def _answer(self, words: list) -> None:
         """On the guest's console, where lib.sh waits for it."""

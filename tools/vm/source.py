@@ -85,16 +85,16 @@ def _fetch(name: str, home: Path) -> None:
     need_space(home, 3)
     package, suites = f"linux-source-{name}", SERIES[name]
     archive = Archive("source" if name == NEWEST else f"source-{name}", *suites)
-    progress = Progress(f"kernel source {package} from {', '.join(suites)} (170 MB)")
-    version = archive.newest(package)
-    if not version:
-        raise Problem(f"none of Debian's {', '.join(suites)} has {package}")
-    work = home / "partial"
-    shutil.rmtree(work, ignore_errors=True)
-    deb = archive.download(package, version, work)
-    unpack(deb, work / "deb")
-    output_of(["tar", "-C", work, "-xf", work / f"deb/usr/src/{package}.tar.xz"])
-    # The rename is the last step: a tree under its final name is whole.
-    os.rename(work / package, home / version.split(":")[-1])
-    shutil.rmtree(work)
-    progress.finish(f"{version} ready")
+    with Progress(f"kernel source {package} from {', '.join(suites)} (170 MB)") as progress:
+        version = archive.newest(package)
+        if not version:
+            raise Problem(f"none of Debian's {', '.join(suites)} has {package}")
+        work = home / "partial"
+        shutil.rmtree(work, ignore_errors=True)
+        deb = archive.download(package, version, work)
+        unpack(deb, work / "deb")
+        output_of(["tar", "-C", work, "-xf", work / f"deb/usr/src/{package}.tar.xz"])
+        # The rename is the last step: a tree under its final name is whole.
+        os.rename(work / package, home / version.split(":")[-1])
+        shutil.rmtree(work)
+        progress.finish(f"{version} ready")

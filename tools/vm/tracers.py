@@ -46,13 +46,14 @@ def _provide() -> Path:
         need_space(CACHE, 1)
         shutil.rmtree(home, ignore_errors=True)
         home.mkdir(parents=True)
-        progress = Progress(f"Debian's {PACKAGES.replace(',', ', ')} of {SUITE}")
-        archive = apt.Archive("tracers", SUITE)
-        options = [f"--aptopt={name} \"{value}\"" for name, value in (word.split("=", 1) for word in apt.inherited())]
-        run_logged(["mmdebstrap", "--variant=extract", f"--include={PACKAGES}", *options, SUITE, home / "root",
-                    *archive.sources()], OUT / "log" / "chroot-tracers.log")
-        write_atomically(stamp, f"{PACKAGES}\n")
-        progress.finish("ready")
+        with Progress(f"Debian's {PACKAGES.replace(',', ', ')} of {SUITE}") as progress:
+            archive = apt.Archive("tracers", SUITE)
+            inherited = (word.split("=", 1) for word in apt.inherited())
+            options = [f"--aptopt={name} \"{value}\"" for name, value in inherited]
+            run_logged(["mmdebstrap", "--variant=extract", f"--include={PACKAGES}", *options, SUITE, home / "root",
+                        *archive.sources()], OUT / "log" / "chroot-tracers.log")
+            write_atomically(stamp, f"{PACKAGES}\n")
+            progress.finish("ready")
     return home / "root"
 
 

@@ -144,7 +144,8 @@ ktap_of() { # ktap_of SUITE
 		{ print }'
 }
 
-# --- shell suites: KTAP by hand, judged by the host like that of KUnit
+# --- shell suites: KTAP by hand, judged by the host like that of KUnit. The host is told of each case, which shows it
+# that the suite gets further.
 
 begin() { # begin SUITE
 	SUITE=$1 CASES=0 BAD=0
@@ -154,17 +155,20 @@ begin() { # begin SUITE
 ok() { # ok NAME
 	CASES=$((CASES + 1))
 	echo "    ok $CASES $1" >> /tmp/cases
+	event case "$CASES"
 }
 
 not_ok() { # not_ok NAME WHY
 	CASES=$((CASES + 1)) BAD=$((BAD + 1))
 	echo "    # $1: $2" >> /tmp/cases
 	echo "    not ok $CASES $1" >> /tmp/cases
+	event case "$CASES"
 }
 
 skip() { # skip NAME WHY
 	CASES=$((CASES + 1))
 	echo "    ok $CASES $1 # SKIP $2" >> /tmp/cases
+	event case "$CASES"
 }
 
 verify() { # verify NAME WHY COMMAND...: ok if COMMAND succeeds, else not ok with WHY

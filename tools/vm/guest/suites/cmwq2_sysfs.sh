@@ -223,9 +223,9 @@ bad_input() {
 		for file in $files; do
 			n=$((n + 1))
 			refuse_all "$file" /tmp/table.$n
+			event written $written
 			[ $written -ge $WRITES ] && break
 		done
-		event written $written
 	done
 	verify bad_input_files "only these: $files" [ "$(echo "$files" | wc -l)" -gt 10 ]
 	verify "bad_input_$WRITES" "$(wc -l < /tmp/wrong) of $written: $(head -n 3 /tmp/wrong | tr -d '\001-\011\013-\037' |
