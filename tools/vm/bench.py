@@ -36,13 +36,12 @@ TCG_SLOWER = 5
 def _environment() -> Path:
     """A Python with what the plots need, beside the one that has drgn: either can be had without the other."""
     pins, venv = PINS.read_text(), OUT / "venv-bench"
-    stamp = venv / "ready"
     with lock("venv-bench", OUT):
-        if not stamp.exists() or stamp.read_text() != pins:
+        if not packages.stands(venv, pins):
             need_space(OUT, 0.5)
             say(f"  Python packages into {venv.name}: {pins.splitlines()[-1]}")
             packages.make_environment(venv, PINS, OUT / "log" / "venv-bench.log")
-            write_atomically(stamp, pins)
+            write_atomically(venv / "ready", packages.standing(venv, pins))
     return venv / "bin/python"
 
 

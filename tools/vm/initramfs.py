@@ -6,10 +6,12 @@ import stat
 from pathlib import Path
 from typing import Iterable, Mapping
 
-from common import HERE, ROOT, output_of
+from common import HERE, ROOT, Problem, output_of
 
 BUSYBOX = Path("/bin/busybox")
 GUEST = HERE / "guest"
+# What guest/init mounts something over. All else, /tmp too, is the memory file system that the archive is unpacked to.
+MOUNTED = ("/proc", "/sys", "/dev")
 
 
 class Archive:
@@ -67,7 +69,7 @@ def settings_text(settings: Mapping[str, object]) -> str:
 
 
 def _stripped(module: Path, scratch: Path) -> bytes:
-    """@module without its DWARF, most of it: insmod reads all of a file, and who looks from outside has the original."""
+    """@module without its DWARF, most of it: insmod reads all of a file, and a look from outside has the original."""
     output_of(["strip", "-g", "-o", scratch, module])
     data = scratch.read_bytes()
     scratch.unlink()
@@ -101,5 +103,7 @@ def write(path: Path, job: str, modules: Iterable[Path], settings: Mapping[str, 
         else:
             archive.file(f"modules/{module.name}", module.read_bytes(), 0o755)
     for name, origin in files.items():
+        if name.startswith(tuple(f"{top}/" for top in MOUNTED)):
+            raise Problem(f"{name}: the guest would not see this file, because it mounts something else there")
         archive.file(name.lstrip("/"), origin.read_bytes(), origin.stat().st_mode & 0o777)
     archive.write(path)

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
-"""drgn inside of a guest, on /proc/kcore: all files it takes, each at its own path, so that nothing has to be told
-where to look. There is no disk, so they come with the initramfs."""
+"""drgn inside of a guest, on /proc/kcore: all files it takes, those of the system at their own paths, so that nothing
+has to be told where to look. There is no disk, so they come with the initramfs."""
 
 import importlib.util
+import os
 import py_compile
 import re
 from pathlib import Path
@@ -10,6 +11,8 @@ from pathlib import Path
 import packages
 from common import OUT, ROOT, fresh_directory, output_of
 
+# The guest's place for what is in the virtual environment's site-packages.
+SITE = "/harness/site"
 TOOLS = ("wq_dump.py", "cmwq2.py", "script.py", "wq_collect.py", "wq_verdict.py", "latency.py")
 # Run by drgn on its own process: what is loaded then is what it loads, and the helpers it might.
 LIST = f"""
@@ -62,15 +65,25 @@ class Inside:
         loaded = sorted(Path(line) for line in listed if line.startswith("/") and Path(line).parent not in
                         (home, ROOT / "tools"))
         site = next(path.parent for path in loaded if path.name.startswith("_drgn."))
-        self.settings = {"PYTHON": f"env PYTHONPATH={site} {python}",
+        self.settings = {"PYTHON": f"env PYTHONPATH={SITE} {python}",
                          "SYMBOLS": "-s /harness/vmlinux -s /harness/cmwq2.ko"}
         self.files = {f"/harness/tools/{name}": ROOT / "tools" / name for name in TOOLS}
         self.files.update({"/harness/vmlinux": vmlinux, "/harness/cmwq2.ko": module, "/harness/drgn": home / "drgn",
                            "/harness/nobody": home / "nobody", "/harness/looks.py": home / "looks.py"})
         for program in [python, *(path for path in loaded if path.suffix == ".so")]:
-            self.files.update((str(library), library) for library in _libraries(program))
-        self.files.update((str(path), path) for path in [python, *loaded])
-        self.files.update(_compiled([path for path in loaded if path.suffix == ".py"], home))
+            self.files.update((there(library, site), library) for library in _libraries(program))
+        self.files.update((there(path, site), path) for path in [python, *loaded])
+        self.files.update((there(name, site), path) for name, path in
+                          _compiled([path for path in loaded if path.suffix == ".py"], home).items())
+
+
+def there(path: Path, site: Path) -> str:
+    """Where the guest has @path: the system's files have to be where they are here, but those of the environment are
+    wherever this checkout is, which may be a place that the guest mounts something over."""
+    path = Path(os.path.normpath(path))
+    if site in path.parents:
+        return f"{SITE}/{path.relative_to(site)}"
+    return str(path)
 
 
 def _libraries(program: Path) -> list:

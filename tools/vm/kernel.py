@@ -3,6 +3,7 @@
 
 import hashlib
 import json
+import os
 import re
 import shutil
 from dataclasses import dataclass, replace
@@ -153,7 +154,10 @@ def provide(target: Vehicle) -> Kernel:
     target, fragment = _fitted(target, tree)
     build = CACHE / "kernels" / f"{target.name}-{key(target, tree, fragment)}"
     with lock(build.name):
-        if tree.mine or not whole(build, target):
+        moved = not tree.mine and whole(build, target) and built_elsewhere(build, tree.tree)
+        if moved:
+            say(f"  {target.name}: the kernel in {shown(build)} is built again: {moved}")
+        if moved or tree.mine or not whole(build, target):
             need_space(CACHE, target.gib)
             _build(target, tree, build, fragment)
         _say_where(target, build)
@@ -176,6 +180,23 @@ def whole(build: Path, target: Vehicle) -> bool:
                for name in artefacts(target))
 
 
+def built_elsewhere(build: Path, tree: Path) -> str:
+    """Why @build cannot be used although it is whole, or '': Kbuild has written absolute paths into it, which lead
+    elsewhere when it or its source was copied or moved. Modules would be built into the old place, or not at all."""
+    try:
+        text = (build / "Makefile").read_text()
+        source_link = os.readlink(build / "source")
+    except OSError as error:
+        return f"{error.filename}: {error.strerror}"
+    output = re.search(r"^export KBUILD_OUTPUT = (.*)$", text, re.MULTILINE)
+    included = re.search(r"^include (.*)/Makefile$", text, re.MULTILINE)
+    for what, path, wanted_path in (("it", output and output[1], build), ("its source", included and included[1], tree),
+                                    ("its source", source_link, tree)):
+        if path and path != str(wanted_path):
+            return f"{what} was at {path} when it was built"
+    return ""
+
+
 def _build(target: Vehicle, tree: source.Source, build: Path, fragment: str) -> None:
     """Kbuild writes absolute paths into its output, so this builds in place; the stamp comes last."""
     (build / "ready.json").unlink(missing_ok=True)
@@ -188,21 +209,21 @@ def _build(target: Vehicle, tree: source.Source, build: Path, fragment: str) -> 
     for name in target.fronts:
         shutil.copy(CONFIG / name, build / name)
         make.append(f"CFLAGS_{Path(name).stem}.o=-include {build / name}")
-    progress = Progress(f"{target.name} kernel {tree.name} ({shown(log)})", target.objects)
-    (build / "fragment").write_text(wanted(fragment))
-    run_logged([*make, f"KCONFIG_ALLCONFIG={build}/fragment", "allnoconfig"], log)
-    lost = check_config(fragment, (build / ".config").read_text())
-    if lost:
-        raise Problem(f"{target.name} kernel: Kconfig dropped {', '.join(lost)} "
-                      f"(fragments: {', '.join(f'{name}.config' for name in target.fragments)})")
-    run_logged([*make, f"-j{jobs()}", *target.targets], log,
-               on_line=lambda line: progress.step() if line.startswith("  CC ") else None)
-    symvers = build / "Module.symvers"
-    if not symvers.exists():
-        shutil.copy(build / "vmlinux.symvers", symvers)
-    stamp = {name: (build / name).stat().st_size for name in artefacts(target)}
-    write_atomically(build / "ready.json", json.dumps({**stamp, "objects": progress.done}, indent=1))
-    progress.finish(f"{progress.done} files built")
+    with Progress(f"{target.name} kernel {tree.name} ({shown(log)})", target.objects) as progress:
+        (build / "fragment").write_text(wanted(fragment))
+        run_logged([*make, f"KCONFIG_ALLCONFIG={build}/fragment", "allnoconfig"], log)
+        lost = check_config(fragment, (build / ".config").read_text())
+        if lost:
+            raise Problem(f"{target.name} kernel: Kconfig dropped {', '.join(lost)} "
+                          f"(fragments: {', '.join(f'{name}.config' for name in target.fragments)})")
+        run_logged([*make, f"-j{jobs()}", *target.targets], log,
+                   on_line=lambda line: progress.step() if line.startswith("  CC ") else None)
+        symvers = build / "Module.symvers"
+        if not symvers.exists():
+            shutil.copy(build / "vmlinux.symvers", symvers)
+        stamp = {name: (build / name).stat().st_size for name in artefacts(target)}
+        write_atomically(build / "ready.json", json.dumps({**stamp, "objects": progress.done}, indent=1))
+        progress.finish(f"{progress.done} files built")
 
 
 def _say_where(target: Vehicle, build: Path) -> None:

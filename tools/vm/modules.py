@@ -4,12 +4,11 @@
 import re
 import shutil
 import sys
-import time
 from pathlib import Path
-from typing import Iterable
+from typing import Iterable, Optional
 
 import source
-from common import HERE, OUT, ROOT, Problem, jobs, lock, log_tail, run_logged, say, shown, took
+from common import HERE, OUT, ROOT, Problem, Progress, jobs, lock, log_tail, run_logged, say, shown
 from kernel import Kernel
 
 SOURCES = ("Kbuild", "include", "src", "kunit", "bench")
@@ -37,15 +36,19 @@ def build_in_place(kdir: Path, compiler: str, warnings: str, faults: bool = Fals
     if not shutil.which(compiler):
         raise Problem(f"CC={compiler}: no such compiler in PATH; allowed: the compiler {shown(kdir)} was built with, "
                       "as a rule gcc")
-    start, log = time.monotonic(), OUT / "log" / "modules.log"
+    log = OUT / "log" / "modules.log"
     log.unlink(missing_ok=True)
+    for path in (ROOT / "src").glob("*.ko"):
+        path.unlink()
     # Not in the user's sources, but the log needs a place also where there was no out/ yet.
     command = ["make", "-C", kdir, f"M={ROOT}", f"-j{jobs()}", f"ARCH={arch_of(kdir)}"]
     command += [f"CC={compiler}"] if compiler != "gcc" else []
     command += [f"W={warnings}"] if warnings else []
     command += FAULTS if faults else []
-    _make(command + ["modules"], log, ROOT)
-    say(f"  modules for {kdir} built in {took(start)}")
+    with Progress(f"modules for {kdir}", unit=" files") as progress:
+        _make(command + ["modules"], log, ROOT, progress)
+        made(ROOT / "src", log)
+        progress.finish("built")
 
 
 def tree() -> list:
@@ -71,30 +74,38 @@ def build_selftest(kernel: Kernel) -> list:
 
 
 def _build(kdir: Path, name: str, sources: list, strict: bool = False, options: Iterable[str] = ()) -> list:
-    start = time.monotonic()
     work = OUT / "modules" / name
     log = OUT / "log" / f"modules-{name}.log"
-    with lock(f"modules-{name}", OUT):
+    with lock(f"modules-{name}", OUT), Progress(f"modules for {name}", unit=" files") as progress:
         for_this_kernel(work, kdir)
         mirror(sources, work)
         log.unlink(missing_ok=True)
         warnings = _make(["make", "-C", kdir, f"M={work}", f"-j{jobs()}", f"ARCH={arch_of(kdir)}",
-                          *(["W=1", "KCFLAGS=-Werror"] if strict else []), *options, "modules"], log, work)
-    if strict and warnings:
-        raise Problem(f"the modules for {name} build with {warnings} warnings (log: {shown(log)})")
+                          *(["W=1", "KCFLAGS=-Werror"] if strict else []), *options, "modules"], log, work, progress)
+        if strict and warnings:
+            raise Problem(f"the modules for {name} build with {warnings} warnings (log: {shown(log)})")
+        built = made(work, log)
+        said = ", with W=1 and without a warning" if strict else ""
+        progress.finish(f"{len(built)} modules{said}")
+    return built
+
+
+def made(work: Path, log: Path) -> list:
+    """The modules that a build has left in @work. A build that succeeds and makes none has not been one."""
     built = sorted(work.rglob("*.ko"))
-    said = ", with W=1 and without a warning" if strict else ""
-    say(f"  modules for {name}: {' '.join(path.name for path in built)} in {took(start)}{said}")
+    if not built:
+        raise Problem(f"the build has ended well but has made no module in {shown(work)} (log: {shown(log)})")
     return built
 
 
 def for_this_kernel(work: Path, kdir: Path) -> None:
     """Objects of another kernel are of no use, and Kbuild does not always notice."""
-    mark = work / ".kdir"
-    if work.exists() and (not mark.exists() or mark.read_text() != str(kdir)):
+    # Nor are those that were copied or moved with the tree: Kbuild has noted absolute paths beside them.
+    mark, text = work / ".kdir", f"{kdir}\n{work}\n"
+    if work.exists() and (not mark.exists() or mark.read_text() != text):
         shutil.rmtree(work)
     work.mkdir(parents=True, exist_ok=True)
-    mark.write_text(str(kdir))
+    mark.write_text(text)
 
 
 def mirror(sources: list, work: Path) -> None:
@@ -123,10 +134,13 @@ def _is_source(path: Path) -> bool:
     return path.suffix in (".c", ".h") or path.name in ("Kbuild", "Kbuild.include")
 
 
-def _make(command: list, log: Path, work: Path) -> int:
+def _make(command: list, log: Path, work: Path, progress: Optional[Progress] = None) -> int:
     """The number of warnings, which are said."""
+    def on_line(line: str) -> None:
+        if progress and line.startswith("  CC "):
+            progress.step()
     try:
-        run_logged(command, log, quiet=True)
+        run_logged(command, log, quiet=True, on_line=on_line)
     except Problem:
         # The compiler saw copies; the user wants the names of the originals.
         print(_readable(log, work), file=sys.stderr)

@@ -74,18 +74,29 @@ def python_environment() -> Path:
     """The virtual environment with the pinned packages; its path."""
     pins = (HERE / "requirements.txt").read_text()
     venv = OUT / "venv"
-    stamp = venv / "ready"
     with lock("venv", OUT):
-        if stamp.exists() and stamp.read_text() == pins and (venv / "bin/drgn").exists():
+        if stands(venv, pins) and (venv / "bin/drgn").exists():
             return venv
         need_space(OUT, 0.5)
         start, log = time.monotonic(), OUT / "log" / "venv.log"
         say(f"  Python packages into {venv.name}: {' '.join(line for line in pins.split() if '==' in line)}")
         make_environment(venv, HERE / "requirements.txt", log)
         output_of([venv / "bin/drgn", "--version"])
-        write_atomically(stamp, pins)
+        write_atomically(venv / "ready", standing(venv, pins))
         say(f"  Python packages ready in {took(start)}")
     return venv
+
+
+def standing(venv: Path, pins: str) -> str:
+    """What tells that @venv is what it should be: what is in it, of which Python it is, and where it was made, because
+    its commands begin with that path."""
+    return f"{pins}\n{sys.version}\n{venv}\n"
+
+
+def stands(venv: Path, pins: str) -> bool:
+    """Whether @venv was made here, by this Python, with @pins."""
+    stamp = venv / "ready"
+    return stamp.exists() and stamp.read_text() == standing(venv, pins)
 
 
 def make_environment(venv: Path, requirements: Path, log: Path) -> None:
