@@ -11,11 +11,12 @@ import time
 from pathlib import Path
 from typing import Iterator, Optional
 
+import alive
 import guest
 import kernel
 import modules
 import packages
-from common import EXIT_PASSED, ROOT, Problem, say, shown, took
+from common import EXIT_FAILED, EXIT_PASSED, ROOT, Problem, say, shortened, shown, took, write_atomically
 
 SCRIPT = ROOT / "tools/wq_dump.py"
 CHECKER = ROOT / "tools/check_dump.py"
@@ -83,6 +84,8 @@ def core_of(monitor: Monitor, home: Path) -> Iterator[Path]:
     """All memory of a paused guest in a file, for as long as it is wanted."""
     core = home / CORE
     monitor.execute("dump-guest-memory", {"paging": False, "protocol": f"file:{CORE}"}, CORE_SECONDS)
+    # QEMU makes a file that its owner can only read.
+    core.chmod(0o600)
     try:
         yield core
     finally:
@@ -95,8 +98,8 @@ def drgn_try(where: list, run: guest.Run, symbols: list, script: Path, *argument
     argv = [packages.python_environment() / "bin/drgn", "--quiet", *where]
     argv += [word for path in symbols for word in ("-s", path)]
     try:
-        return subprocess.run([str(word) for word in [*argv, script, *arguments]], cwd=run.home, text=True,
-                              stdout=stdout, stderr=subprocess.PIPE, timeout=DRGN_SECONDS, check=False)
+        return alive.run([*argv, script, *arguments], cwd=run.home, text=True, stdout=stdout, stderr=subprocess.PIPE,
+                         timeout=DRGN_SECONDS)
     except subprocess.TimeoutExpired:
         raise Problem(f"{script.name}: no answer in {DRGN_SECONDS} s") from None
 
@@ -119,6 +122,14 @@ def agrees(dump_file: Path, *how: str) -> None:
     done = subprocess.run([sys.executable, "-B", CHECKER, *how, dump_file], capture_output=True, text=True)
     if done.returncode:
         raise Problem(done.stderr.strip().replace("\n", "; "))
+
+
+def found(run: guest.Run, problems: list) -> Problem:
+    """The first of @problems that a look has found, and where the others are. A guest that was lost is one thing, what
+    is wrong with a guest another."""
+    write_atomically(run.home / "problems", "".join(f"{text}\n" for text in problems))
+    more = f" (and {len(problems) - 1} more in {shown(run.home / 'problems')})" if len(problems) > 1 else ""
+    return Problem(f"{shortened(problems[0], 200)}{more}", run.outcome.status or EXIT_FAILED, problems)
 
 
 class BusyGuest:

@@ -59,7 +59,8 @@ class MonitoredGuest:
     """An x86 guest with items in flight and histograms on."""
 
     def __init__(self, target: kernel.Kernel, files: list):
-        self.kernel, self.files, self.problem = target, files, "it was never busy"
+        self.kernel, self.files = target, files
+        self.problem: Optional[Problem] = Problem("it was never busy")
         self.run: Optional[guest.Run] = None
 
     def _drgn(self, script: object, *arguments: str) -> str:
@@ -86,16 +87,18 @@ class MonitoredGuest:
         found += table_problems(tables) + table_problems(one)
         found += [] if list(one) == [f"pool {pool}"] else [f"--pool {pool} shows {list(one)}"]
         if found:
-            raise Problem("; ".join(found[:3]))
+            raise dump.found(self.run, found)
 
     def _on_event(self, words: list) -> bool:
         if words[:1] != ["look"]:
             return False
         try:
             self._look()
-            self.problem = ""
-        except (Problem, OSError, ValueError, KeyError) as problem:
-            self.problem = str(problem) or repr(problem)
+            self.problem = None
+        except Problem as problem:
+            self.problem = problem
+        except (OSError, ValueError, KeyError) as error:
+            self.problem = Problem(repr(error))
         return True
 
     def boot(self) -> None:
@@ -107,4 +110,4 @@ class MonitoredGuest:
         guest.boot(self.run)
         guest.must_pass(self.run)
         if self.problem:
-            raise Problem(self.problem)
+            raise self.problem

@@ -11,7 +11,7 @@ import guest
 import inside
 import kernel
 import refusals
-from common import EXIT_LOST, Problem
+from common import Problem
 
 BARE = "bare"
 STATES = ("standing", "hog", "not-run", "softirq", "lost-kick", "cpu-offline", "damaged")
@@ -159,8 +159,10 @@ class States:
         self.seen.add(words[1])
         try:
             self._look(words[1])
-        except (Problem, OSError, ValueError, KeyError) as problem:
-            self.problems.append(f"{words[1]}: {problem!r}"[:400])
+        except Problem as problem:
+            self.problems.append(f"{words[1]}: {problem}")
+        except (OSError, ValueError, KeyError) as error:
+            self.problems.append(f"{words[1]}: {type(error).__name__}: {error}")
         return True
 
     def boot(self) -> None:
@@ -176,4 +178,4 @@ class States:
         if not self.run.outcome.passed:
             self.problems.insert(0, f"the guest: {self.run.outcome}")
         if self.problems:
-            raise Problem("; ".join(self.problems), EXIT_LOST if not self.run.outcome.passed else 1)
+            raise dump.found(self.run, self.problems)

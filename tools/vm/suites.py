@@ -2,21 +2,25 @@
 """`make check`: every suite on every vehicle, and one line for each."""
 
 import fnmatch
+import json
+import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Callable
+from typing import Any, Callable
 
 import guest
 import kernel
 import ktap
 import modules
 import source
-from common import (EXIT_FAILED, EXIT_LOST, EXIT_PASSED, HERE, OUT, ROOT, Problem, count_knob, say, shown, took,
-                    write_atomically)
+from common import (EXIT_FAILED, EXIT_LOST, EXIT_PASSED, HERE, OUT, ROOT, WIDTH, Problem, count_knob, say, shortened,
+                    shown, spelled, took, write_atomically)
 
 SUMMARY = OUT / "check"
+# How long each suite took, for whoever wants to make the whole quicker.
+TIMES = OUT / "check-times.json"
 ORDER = ("uml", "x86", "debug")
 # Wall clock seconds for booting and then for each suite, on UML.
 LIMIT = 120
@@ -57,11 +61,19 @@ class Again:
 AGAIN = (Again("x86", "pn", ("cmwq2_concurrency", "cmwq2_hog", "cmwq2_interleave_races", "cmwq2_kick",
                               "cmwq2_queue")),
          Again("uml", "timer", ("cmwq2_hog", "cmwq2_queue", "cmwq2_rescuer")))
+# What is wrong with the machine itself has this name.
+MACHINE = "(the machine)"
 # Not suites of a guest's own: what is said of the sources, the looks into a busy guest, and what instructions count.
 STYLE, DUMP, MONITOR, STATES, WIDE, ICOUNT = "style", "wq_dump", "wq_monitor", "wq_states", "wq_wide", "icount"
 LOOKS = (DUMP, MONITOR, STATES, WIDE, ICOUNT)
 # How long a look and a pass with another hook take, for the order in which machines begin.
 LOOK_SECONDS, AGAIN_SECONDS = 60, 30
+
+
+# Of what went wrong with a row: how many reasons are told in the end, and how much of each. The logs have all.
+REASONS, LONGEST = 12, 400
+# How many of the longest suites of a vehicle are named in the end.
+SLOWEST = 3
 
 
 @dataclass
@@ -73,19 +85,35 @@ class Row:
     count: ktap.Count
     seconds: float = 0
     log: str = ""
+    reasons: list = field(default_factory=list)     # all that went wrong, where the row tells the first of it
 
     @property
     def failed(self) -> bool:
         """Whether anything at all went wrong."""
         return bool(self.count.failed or self.count.trouble)
 
+    def _notes(self) -> list:
+        notes = [f"{self.count.skipped} skipped"] if self.count.skipped else []
+        notes += [self.count.trouble] if self.count.trouble else []
+        return notes + ([", ".join(self.count.failures)] if self.count.failures else [])
+
     def __str__(self) -> str:
         word = "FAIL" if self.failed else "SKIP" if self.count.skipped == self.count.total else "PASS"
         cases = f"{self.count.passed}/{self.count.total}"
-        notes = [f"{self.count.skipped} skipped"] if self.count.skipped else []
-        notes += [self.count.trouble] if self.count.trouble else []
-        notes += [", ".join(self.count.failures)] if self.count.failures else []
-        return f"{word}  {self.vehicle:9}  {self.suite:24} {cases:>7} {self.seconds:6.1f}s  {'; '.join(notes)}".rstrip()
+        return (f"{word}  {self.vehicle:9}  {self.suite:24} {cases:>7} {self.seconds:6.1f}s  "
+                f"{'; '.join(self._notes())}").rstrip()
+
+    def line(self) -> str:
+        """The same in one line that can be read; all of it is among the failures at the end."""
+        return cut(str(self))
+
+    def told(self) -> str:
+        """The same with all that went wrong, a line for each, and the logs."""
+        trouble = self.reasons or ([self.count.trouble] if self.count.trouble else [])
+        failures = [*trouble, *self.count.failures]
+        lines = [shortened(text, LONGEST) for text in failures[:REASONS]]
+        lines += [f"and {len(failures) - REASONS} more"] if len(failures) > REASONS else []
+        return "\n".join([self.line(), *(f"      {text}" for text in lines), f"      log: {self.log}"])
 
 
 @dataclass
@@ -94,6 +122,12 @@ class Total:
 
     rows: list = field(default_factory=list)
     lost: bool = False
+    boots: list = field(default_factory=list)       # (vehicle, seconds) of each
+
+    def add(self, row: Row) -> None:
+        """Say and count it."""
+        self.rows.append(row)
+        say(row.line())
 
     def status(self) -> int:
         """The exit status; a lost machine says more about the rest than a failed case."""
@@ -178,6 +212,10 @@ def check(vehicles: list, pattern: str) -> int:
         raise Problem(f"SUITE={pattern} does not run on VM={','.join(vehicles)}; allowed: x86 for {', '.join(LOOKS)}")
     # For whoever calls this through make, which has one exit status for everything that is not well.
     write_atomically(SUMMARY, f"{total.status()} {total.summary()}\n")
+    write_atomically(TIMES, json.dumps({
+        "seconds": time.monotonic() - start, "boots": total.boots,
+        "suites": [{"vehicle": row.vehicle, "suite": row.suite, "seconds": row.seconds} for row in total.rows]},
+        indent=1) + "\n")
     return finish(total, start)
 
 
@@ -197,8 +235,7 @@ def side_by_side(jobs: list) -> None:
 
 
 def _not_here(total: Total, vehicle: str, suite: str, reason: str) -> None:
-    total.rows.append(Row(vehicle, suite, ktap.Count(skipped=1, reasons=[reason])))
-    say(str(total.rows[-1]))
+    total.add(Row(vehicle, suite, ktap.Count(skipped=1, reasons=[reason])))
 
 
 def _check_style(kernels: list, total: Total) -> None:
@@ -208,23 +245,30 @@ def _check_style(kernels: list, total: Total) -> None:
     try:
         total.rows += style.host_rows(best[0])
     except Problem as problem:
-        total.rows.append(Row("host", STYLE, ktap.Count(trouble=str(problem))))
-        say(str(total.rows[-1]))
+        total.add(Row("host", STYLE, ktap.Count(failed=1, trouble=str(problem))))
 
 
-def _look(target: kernel.Kernel, total: Total, name: str, made: Callable, passed: int = 1) -> None:
-    """A look from outside at the guest that @made gives, which is @passed cases if nothing is wrong with it."""
-    start, count = time.monotonic(), ktap.Count()
-    guest_of = made()
+def look(target: kernel.Kernel, total: Total, name: str, made: Callable, passed: int = 1) -> None:
+    """A look from outside at the guest that @made gives, which is @passed cases if nothing is wrong with it, and else
+    one that has failed. Whatever goes wrong is a row: the looks and suites beside it have their say."""
+    start, count, reasons, guest_of = time.monotonic(), ktap.Count(), [], None
     try:
+        guest_of = made()
         guest_of.boot()
         count.passed = passed
     except Problem as problem:
-        count.trouble = str(problem)
+        count.failed, count.trouble, reasons = 1, str(problem), problem.reasons
         total.lost = total.lost or problem.status == EXIT_LOST
-    log = shown(guest_of.run.home) if guest_of.run else ""
-    total.rows.append(Row(target.vehicle.name, name, count, time.monotonic() - start, log))
-    say(str(total.rows[-1]))
+    except (OSError, ValueError, LookupError, subprocess.SubprocessError) as error:
+        count.failed, count.trouble = 1, repr(error)
+    _add_look(total, Row(target.vehicle.name, name, count, time.monotonic() - start, reasons=reasons), guest_of)
+
+
+def _add_look(total: Total, row: Row, guest_of: Any) -> None:
+    run = guest_of.run if guest_of else None
+    row.log = shown(run.home) if run else ""
+    total.boots.append((row.vehicle, row.seconds))
+    total.add(row)
 
 
 def _count(target: kernel.Kernel, files: list, total: Total) -> None:
@@ -236,11 +280,11 @@ def _count(target: kernel.Kernel, files: list, total: Total) -> None:
         counted.boot()
         count, more = icount.judge(counted)
     except Problem as problem:
-        count.trouble = str(problem)
+        count.failed, count.trouble = 1, str(problem)
         total.lost = total.lost or problem.status == EXIT_LOST
-    log = shown(counted.run.home) if counted.run else ""
-    total.rows.append(Row(target.vehicle.name, ICOUNT, count, time.monotonic() - start, log))
-    say("\n".join([str(total.rows[-1]), *(f"      {line}" for line in more)]))
+    _add_look(total, Row(target.vehicle.name, ICOUNT, count, time.monotonic() - start), counted)
+    for line in more:
+        say(f"      {line}")
 
 
 def _look_at(name: str, target: kernel.Kernel, files: list, total: Total) -> None:
@@ -251,13 +295,13 @@ def _look_at(name: str, target: kernel.Kernel, files: list, total: Total) -> Non
     import states
     import wide
     if name == DUMP:
-        _look(target, total, name, lambda: dump.BusyGuest(target, files))
+        look(target, total, name, lambda: dump.BusyGuest(target, files))
     elif name == MONITOR:
-        _look(target, total, name, lambda: monitor.MonitoredGuest(target, files))
+        look(target, total, name, lambda: monitor.MonitoredGuest(target, files))
     elif name == STATES:
-        _look(target, total, name, lambda: states.States(target, files), len(states.STATES))
+        look(target, total, name, lambda: states.States(target, files), len(states.STATES))
     elif name == WIDE:
-        _look(target, total, name, lambda: wide.Wide(target, files), len(wide.WIDE_STATES))
+        look(target, total, name, lambda: wide.Wide(target, files), len(wide.WIDE_STATES))
     elif target.vehicle.name == "x86" and source.series() == source.NEWEST:
         _count(target, files, total)
     else:
@@ -272,16 +316,16 @@ def settings(kunit: list, shell: list, parameters: str = "") -> dict:
 
 def add_rows(total: Total, run: guest.Run, expected: list) -> None:
     """Say and count what became of the suites of @run."""
-    rows = rows_of(run, expected)
-    for row in rows:
-        say(str(row))
-    total.rows += rows
+    total.boots.append((run.kernel.vehicle.name, run.seconds))
+    for row in rows_of(run, expected):
+        total.add(row)
     total.lost = total.lost or run.outcome.status == EXIT_LOST
 
 
 def finish(total: Total, start: float) -> int:
     """Why cases were skipped, the failures once more, and the last line; the exit status."""
     _say_skipped(total)
+    _say_times(total)
     _repeat_failures(total)
     say(f"\n{len(total.rows)} suites in {took(start)}")
     say(total.summary())
@@ -321,7 +365,7 @@ def rows_of(run: guest.Run, expected: list) -> list:
         count.trouble = count.trouble or "not expected: is its file named after the suite?"
         rows.append(Row(name, suite, count, 0, shown(run.home / "results/ktap" / suite)))
     if not run.outcome.passed:
-        rows.append(Row(name, "(the machine)", ktap.Count(trouble=str(run.outcome)), run.seconds))
+        rows.append(Row(name, MACHINE, ktap.Count(trouble=str(run.outcome)), run.seconds))
     for row in rows:
         row.log = f"{row.log} {shown(run.console)}".strip()
     return rows
@@ -333,6 +377,36 @@ def _why_missing(run: guest.Run, suite: str) -> str:
         return f"did not run: {run.outcome}" if not run.outcome.passed else "did not run"
     ended = [words[1] for words in run.events if words[0] == "end"]
     return "has no result" if suite in ended else f"did not end: {run.outcome}"
+
+
+def times(total: Total) -> list:
+    """How long each vehicle was busy, over all its boots, and with what the longest. Boots run side by side, so these
+    sums are more than has passed; what goes in between suites is what booting and the last look at the kernel take."""
+    rows = []
+    for vehicle in dict.fromkeys([name for name, _ in total.boots] + [row.vehicle for row in total.rows]):
+        mine = [row for row in total.rows if row.vehicle == vehicle and row.suite != MACHINE]
+        boots = [seconds for name, seconds in total.boots if name == vehicle]
+        suites = sum(row.seconds for row in mine)
+        longest = sorted(mine, key=lambda row: -row.seconds)[:SLOWEST]
+        rows.append((vehicle, str(len(boots)), spelled(sum(boots) or suites), spelled(suites),
+                     ", ".join(f"{row.suite} {row.seconds:.0f} s" for row in longest if row.seconds >= 1)))
+    return rows
+
+
+def _say_times(total: Total) -> None:
+    if not total.rows:
+        return
+    rows = [("", "boots", "in all", "suites", "longest"), *times(total)]
+    widths = [max(len(row[at]) for row in rows) for at in range(4)]
+    say("\nTime:")
+    for row in rows:
+        cells = [f"{row[0]:{widths[0]}}", *(f"{row[at]:>{widths[at]}}" for at in range(1, 4)), row[4]]
+        say(cut("  " + "  ".join(cells)))
+
+
+def cut(line: str) -> str:
+    """@line, cut where it is wider than lines are; its columns stay."""
+    return line.rstrip() if len(line) <= WIDTH else line[:WIDTH - 3].rstrip() + "..."
 
 
 def _say_skipped(total: Total) -> None:
@@ -351,4 +425,4 @@ def _repeat_failures(total: Total) -> None:
     if failed:
         say("\nFailures:")
     for row in failed:
-        say(f"{row}\n      log: {row.log}")
+        say(row.told())
