@@ -49,7 +49,7 @@ def parse(tree: Path, path: Path) -> Count:
     # A case beside the suites is a suite without cases: skipped as a whole, or empty.
     count.skipped += sum(case["status"] == "SKIP" for case in report.get("test_cases", []))
     for suite in report.get("sub_groups", []):
-        _walk(suite, count)
+        walk(suite, count)
     misc = report.get("misc", {})
     if not report:
         count.trouble = "its result cannot be parsed"
@@ -69,7 +69,9 @@ def reasons_of(text: str) -> list:
     return list(dict.fromkeys(re.findall(r"^ *ok \d+ .*# SKIP (.+?) *$", text, re.MULTILINE)))
 
 
-def _walk(group: dict, count: Count) -> None:
+def walk(group: dict, count: Count, within: str = "") -> None:
+    """Count the cases of @group. One with parameters is a group of its own, and a failure is called by the names of
+    both: what the parameter is called says nothing by itself. @within: the name of that case."""
     for case in group.get("test_cases", []):
         if case["status"] == "PASS":
             count.passed += 1
@@ -77,6 +79,7 @@ def _walk(group: dict, count: Count) -> None:
             count.skipped += 1
         else:
             count.failed += 1
-            count.failures.append(case["name"] or "(a case that did not report)")
+            name = case["name"] or "(a case that did not report)"
+            count.failures.append(f"{within}({name})" if within else name)
     for inner in group.get("sub_groups", []):
-        _walk(inner, count)
+        walk(inner, count, inner.get("name", ""))

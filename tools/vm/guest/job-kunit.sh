@@ -10,12 +10,13 @@ ms() { # milliseconds since boot
 	echo $((${up%.*} * 1000 + 10 * 1${up#*.} - 1000))
 }
 
-# What went wrong in the kernel while one suite ran is that suite's failure.
-blame() { # blame SUITE
+# What went wrong in the kernel while one suite ran is that suite's failure. What the kernel says when the modules go
+# is told as that: the suite's cases may all have passed, and what they left behind is found then.
+blame() { # blame SUITE [WHEN]
 	local taint=$(cat /proc/sys/kernel/tainted)
 	if [ $((taint & ~$(cat /run/harness/taint) & ~HARMLESS_TAINT)) != 0 ] && [ ! -e /run/harness/blamed ]; then
 		: > /run/harness/blamed
-		complain "the kernel complained during $1"
+		complain "the kernel complained ${2:-during} $1"
 	fi
 }
 
@@ -39,11 +40,12 @@ for suite in $SUITES; do
 	run_kunit "$suite" $KUNIT_PARAMETERS || break
 	kunit_results "$suite" > /tmp/results
 	[ ! -s /tmp/results ] || save "ktap/$suite" < /tmp/results
+	blame "$suite"
 	unload "$KUNIT_MODULE"
 	unloads=
 	for module in $KUNIT_NEEDS; do unloads="$module $unloads"; done
 	for module in $unloads; do unload "$module"; done
-	blame "$suite"
+	blame "$suite" "while the modules were unloaded after"
 	event end "$suite" $(($(ms) - start))
 done
 

@@ -94,13 +94,14 @@ static int __init selftest_init(void)
 		do_sleep();
 	else if (!strcmp(fault, "leak"))
 		do_leak();
-	else if (strcmp(fault, "none"))
+	else if (strcmp(fault, "none") && strcmp(fault, "exit"))
 		return -EINVAL;
 	return 0;
 }
 
 static void __exit selftest_exit(void)
 {
+	WARN(!strcmp(fault, "exit"), "on purpose\n");
 }
 
 module_init(selftest_init);
