@@ -1,32 +1,77 @@
 # SPDX-License-Identifier: GPL-2.0
-"""`make shell`: a console in a booted guest."""
+"""`make shell`: a console in a booted guest, or the commands that come through a pipe or from a file."""
 
 import os
-import subprocess
 import sys
+from pathlib import Path
+from typing import Optional
 
 import accel
+import alive
 import guest
 import kernel
 import modules
-from common import EXIT_LOST, EXIT_PASSED, Problem, say
+from common import EXIT_FAILED, EXIT_LOST, EXIT_PASSED, Problem, say
+
+# Where the guest finds the commands that did not come from a terminal.
+COMMANDS = "/harness/commands"
+
+
+def _commands(home: Path) -> Optional[Path]:
+    """What standard input has, where it is no terminal: a guest does not notice the end of it, and would wait for more
+    for ever. Kept in a file, which goes into the guest."""
+    if sys.stdin is None or sys.stdin.closed:
+        text = ""
+    elif sys.stdin.isatty():
+        return None
+    else:
+        say("  the commands are read from standard input, until it ends")
+        text = sys.stdin.read()
+    path = home / "commands"
+    path.write_text(text)
+    return path
 
 
 def shell(name: str) -> int:
     """Boot vehicle @name with the console on this terminal."""
-    target = kernel.provide(kernel.vehicle(name))
+    # Before the kernel is built, so that what is wrong with the name is said first.
+    vehicle, home = kernel.vehicle(name), guest.home(f"shell-{name}")
+    commands = _commands(home)
+    target = kernel.provide(vehicle)
     benchmark = target.build / kernel.BENCHMARK
-    run = guest.Run(target, "shell", guest.home(f"shell-{name}"),
-                    [*modules.build(target), *([benchmark] if benchmark.exists() else [])])
+    run = guest.Run(target, "shell", home, [*modules.build(target), *([benchmark] if benchmark.exists() else [])],
+                    files={COMMANDS: commands} if commands else {})
+    return _given(run) if commands else _console(run)
+
+
+def _given(run: guest.Run) -> int:
+    """The commands, and what they print; their exit status is 0, or this one's is 1."""
+    run.limit = 3600
+    run.on_console = lambda line: say(line.decode(errors="replace"))
+    guest.boot(run)
+    if not run.outcome.passed:
+        raise Problem(f"the guest: {run.outcome}", run.outcome.status)
+    ended = [words[1] for words in run.events if words[:1] == ["ended"]]
+    return EXIT_PASSED if ended == ["0"] else EXIT_FAILED
+
+
+def _console(run: guest.Run) -> int:
+    """The terminal is the guest's, so that this process does not see what is typed, nor the guest's channels."""
     guest.prepare(run)
-    argv = guest.command(run, accel.accelerator(target), "null", "null", interactive=True)
-    say(f"  {'leave with exit' if target.vehicle.arch == 'um' else 'leave with exit, or Ctrl-A x at once'}")
+    argv = guest.command(run, accel.accelerator(run.kernel), "null", "null", interactive=True)
+    say(f"  {'leave with exit' if run.kernel.vehicle.arch == 'um' else 'leave with exit, or Ctrl-A x at once'}")
     try:
-        status = subprocess.run([str(word) for word in argv], cwd=run.home, check=False).returncode
+        # Not in a session of its own, which would have no terminal.
+        with alive.keeper.start(argv, group=False, cwd=run.home) as process:
+            with alive.keeper.keeping(process, group=False):
+                try:
+                    status = process.wait()
+                except BaseException:
+                    process.kill()
+                    raise
     except OSError as error:
         raise Problem(f"{argv[0]}: {error.strerror}") from None
     finally:
         # UML leaves the terminal raw when it is ended from outside.
-        if sys.stdin.isatty():
-            os.system("stty sane")
+        os.system("stty sane")
     return EXIT_PASSED if status == 0 else EXIT_LOST
