@@ -3,6 +3,7 @@
 kernel-doc, sparse, the compiler with W=1; and the Python tests. What has been found clean is not looked at again
 until it changes."""
 
+import fnmatch
 import hashlib
 import json
 import os
@@ -15,12 +16,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Callable, Iterable
 
+import alive
 import kernel
 import ktap
 import modules
 import packages
+import python
 import suites
-from common import OUT, ROOT, jobs, lock, say, shown, took, write_atomically
+from common import HERE, OUT, ROOT, jobs, lock, say, shown, write_atomically
 
 CLEAN = OUT / "style" / "clean.json"
 COMPAT = "include/cmwq2/compat.h"
@@ -102,9 +105,8 @@ class _Memory:
 
 
 def _run(command: list, cwd: Path = ROOT, env: dict = {}) -> tuple:
-    done = subprocess.run([str(word) for word in command], cwd=cwd, text=True, errors="replace", check=False,
-                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          env={**os.environ, **env})
+    done = alive.run(command, cwd=cwd, text=True, errors="replace", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                     stderr=subprocess.STDOUT, env={**os.environ, **env})
     return done.returncode, done.stdout
 
 
@@ -142,6 +144,49 @@ def versions(_tree: Path, _memory: _Memory) -> list:
     word = re.compile(r"\bLINUX_VERSION_CODE\b|\bKERNEL_VERSION\b")
     return [f"{name}:{number}: {line.strip()}" for name in _of_modules(sources()) if name != COMPAT
             for number, line in enumerate((ROOT / name).read_text().splitlines(), 1) if word.search(line)]
+
+
+def old_python(_tree: Path, _memory: _Memory) -> list:
+    """The tools run with the Python of Debian 11."""
+    return [line for name in python_files() for line in python.findings(name, (ROOT / name).read_text())]
+
+
+def python_files() -> list:
+    """All Python in the repository, also where the name does not say so."""
+    found = sorted([*(ROOT / "tools").glob("*"), *HERE.glob("*"), *(ROOT / "tools/shim").glob("*")])
+    return [str(path.relative_to(ROOT)) for path in found if path.is_file() and (
+        path.suffix == ".py" or re.match(rb"#!.*\b(python3|drgn)\b", path.read_bytes()[:100]))]
+
+
+def missing_in_table(document: str, names: Iterable[str], table: str) -> list:
+    """Each of @names has to stand in @table, the text of a table of @document, and nothing else. What names several
+    files is a pattern, as a shell's."""
+    there = [name.strip("`,") for line in table.splitlines()
+             if (match := re.match(r"(\S.*?)(?:  |$)", line)) and not line.startswith("==")
+             for name in match[1].split()]
+    names = sorted(names)
+    found = [f"{document}:1: the table of files lacks {name}" for name in names
+             if not any(fnmatch.fnmatchcase(name, each) for each in there)]
+    return found + [f"{document}:1: the table of files has {each}, which is not there" for each in there
+                    if not fnmatch.filter(names, each)]
+
+
+def table_after(text: str, words: str) -> str:
+    """The first table behind @words, without its frame."""
+    match = re.search(rf"^{re.escape(words)}$.*?^==+ .*?$\n(.*?)^==+ ", text, re.MULTILINE | re.DOTALL)
+    return match[1] if match else ""
+
+
+def tables(_tree: Path, _memory: _Memory) -> list:
+    """Whoever looks for a file finds it in the documents."""
+    of_harness = [f"{path.name}/" if path.is_dir() else path.name for path in HERE.iterdir()
+                  if path.name not in ("__pycache__",) and not path.name.startswith(".")]
+    of_engine = [path.name for path in (ROOT / "src").glob("*.[ch]") if not path.name.endswith(".mod.c")]
+    found = []
+    for document, words, names in (("Documentation/harness.rst", "Files", of_harness),
+                                   ("Documentation/design.rst", "``src/``, from the outside in:", of_engine)):
+        found += missing_in_table(document, names, table_after((ROOT / document).read_text(), words))
+    return found
 
 
 def python_tests(_tree: Path, memory: _Memory) -> list:
@@ -239,7 +284,8 @@ def _refusals(target: kernel.Kernel) -> Callable:
 
 def checks(target: kernel.Kernel) -> dict:
     """All of them, by the name of their line."""
-    return {"checkpatch": checkpatch, "kernel-doc": kernel_doc, "versions": versions, "tests of tools": python_tests,
+    return {"checkpatch": checkpatch, "kernel-doc": kernel_doc, "versions": versions, "tables": tables,
+            "old Python": old_python, "tests of tools": python_tests,
             "parity": parity, "sparse, W=1": _compiled(target), "shim refuses": _refusals(target)}
 
 
@@ -249,7 +295,8 @@ def host_rows(target: kernel.Kernel) -> list:
     rows, memory = [], _Memory()
     for name, check in checks(target).items():
         start = time.monotonic()
-        found = check(target.source.tree, memory)
+        with alive.doing(lambda name=name: f"style: {name}"):     # type: ignore
+            found = check(target.source.tree, memory)
         for line in found[:SHOWN]:
             say(f"  {line}")
         log = OUT / "style" / (re.sub(r"\W+", "-", name) + ".txt")
@@ -257,7 +304,7 @@ def host_rows(target: kernel.Kernel) -> list:
         count = ktap.Count(passed=int(not found), failed=int(bool(found)),
                            failures=[f"{len(found)} findings"] if found else [])
         rows.append(suites.Row("host", f"style {name}", count, time.monotonic() - start, shown(log)))
-        say(str(rows[-1]))
+        say(rows[-1].line())
     memory.save()
     return rows
 
