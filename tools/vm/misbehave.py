@@ -11,9 +11,11 @@ import benchhost
 import guest
 import kernel
 import modules
+import newcomer
+import shell
 import suites
 import units
-from common import EXIT_FAILED, EXIT_LOST, EXIT_PASSED, Problem, say, shown, took
+from common import EXIT_FAILED, EXIT_LOST, EXIT_PASSED, OUT, Problem, say, shown, took, write_atomically
 
 
 @dataclass
@@ -29,6 +31,7 @@ class Case:
     suites: Optional[list] = None       # names of the suites that were asked for, where the job runs suites
     limit: float = 20
     files: Optional[Callable[[kernel.Kernel], list]] = None     # what it needs, if not the modules that misbehave
+    commands: str = ""                  # for a shell
 
 
 def _fault(name: str, vehicle: str, cause: str, **more: object) -> Case:
@@ -42,6 +45,11 @@ def _misuse(name: str, vehicle: str, cause: str, **more: object) -> Case:
 def _suite(name: str, cause: str, names: list, status: int = EXIT_FAILED) -> Case:
     return Case(name, "uml", cause, status, "kunit", suites=names, settings={
         "SUITES": " ".join(names), "SHELL_SUITES": "", "KUNIT_MODULE": "selftest_kunit", "KUNIT_NEEDS": ""})
+
+
+def _given(name: str, commands: str, status: str) -> Case:
+    return Case(name, "uml", rf"ended {status}; .*cmwq2\.ko", EXIT_PASSED, "shell", commands=commands,
+                files=modules.build)
 
 
 CASES = [
@@ -85,6 +93,14 @@ CASES = [
     _fault("shell suite", "uml", r"second", suites=["selftest_shell"]),
     _fault("truncated", "uml", r"its result is not whole", suites=["selftest_truncated"]),
     _fault("stray", "uml", r"selftest_stray .*not expected", suites=["selftest_shell"]),
+    # A suite that passes and leaves something behind, which shows when the modules go.
+    Case("warn at rmmod", "uml", r"while the modules were unloaded after selftest_passing .*WARNING: .*selftest",
+         EXIT_FAILED, "kunit", suites=["selftest_passing"], settings={
+             "SUITES": "selftest_passing", "SHELL_SUITES": "", "KUNIT_MODULE": "selftest_kunit",
+             "KUNIT_NEEDS": "selftest", "NEEDS_PARAMETERS": "fault=exit"}),
+    # make shell with commands from a file: what it tells of is there, and their exit status comes back
+    _given("shell", "insmod cmwq2.ko && ls -d $PARAMETERS $QUEUES $DEBUG && rmmod cmwq2", "0"),
+    _given("failing shell", "insmod cmwq2.ko && rmmod cmwq2 && ls $DEBUG", "1"),
     # the same where an emulator is between
     _fault("panic", "x86", r"panic: on purpose"),
     _fault("warn", "x86", r"tainted: W .*WARNING: .*selftest"),
@@ -98,7 +114,7 @@ CASES = [
 def check(vehicles: list, pattern: str) -> int:
     """Run the cases on @vehicles whose name matches @pattern; the exit status."""
     cases = [case for case in CASES if case.vehicle in vehicles and fnmatch.fnmatchcase(case.name, pattern)]
-    checks = [each for each in units.CHECKS if fnmatch.fnmatchcase(each.__name__, pattern)]
+    checks = [each for each in (*units.CHECKS, *newcomer.CHECKS) if fnmatch.fnmatchcase(each.__name__, pattern)]
     if not cases and not checks:
         raise Problem(f"SUITE={pattern} matches no case; allowed: a glob over "
                       f"{', '.join(sorted({case.name for case in CASES}))}")
@@ -115,14 +131,24 @@ def check(vehicles: list, pattern: str) -> int:
         start = time.monotonic()
         files = case.files(kernels[case.vehicle]) if case.files else built[case.vehicle]
         run = guest.run_job(kernels[case.vehicle], case.job, f"harness-{number:02}-{case.name.replace(' ', '-')}",
-                            files, case.settings, limit=case.limit)
+                            files, case.settings, limit=case.limit, files=_commands(case))
         wrong = _wrong(case, run)
         failed += bool(wrong)
         word = "FAIL" if wrong else "PASS"
-        say(f"{word}  {case.vehicle:5}  {case.name:16} {took(start):>7}  {wrong or _said(case, run)}")
+        line = f"{word}  {case.vehicle:5}  {case.name:16} {took(start):>7}  {wrong or _said(case, run)}"
+        say(line if wrong else suites.cut(line))
         if wrong:
             say(f"      log: {shown(run.console)}")
     return _end(len(checks) + len(cases), failed)
+
+
+def _commands(case: Case) -> dict:
+    """The files that a guest gets beside its modules."""
+    if not case.commands:
+        return {}
+    path = OUT / "tmp" / "commands"
+    write_atomically(path, f"{case.commands}\n")
+    return {shell.COMMANDS: path}
 
 
 def _end(number: int, failed: int) -> int:
@@ -132,6 +158,10 @@ def _end(number: int, failed: int) -> int:
 
 def _said(case: Case, run: guest.Run) -> str:
     """What the harness would tell the user."""
+    if case.commands:
+        greeting = [line for line in run.console.read_text(errors="replace").splitlines() if ".ko" in line]
+        ended = [" ".join(words) for words in run.events if words[0] == "ended"]
+        return "; ".join([str(run.outcome), *ended, *greeting])
     if case.suites is None:
         return str(run.outcome)
     return "; ".join(str(row) for row in suites.rows_of(run, case.suites))
