@@ -9,7 +9,7 @@
 #include <linux/percpu.h>
 #include <linux/slab.h>
 
-#include "internal.h"
+#include "misuse.h"
 
 /**
  * cmwq2_alloc_workqueue_attrs - attributes to fill in
@@ -341,6 +341,8 @@ int cmwq2_apply_workqueue_attrs(struct cmwq2_wq *wq, const struct cmwq2_attrs *a
 {
 	int ret;
 
+	if (cmwq2_is_missing(wq) || cmwq2_is_missing(attrs))
+		return -EINVAL;
 	mutex_lock(&cmwq2_pool_mutex);
 	ret = cmwq2_apply_attrs_locked(wq, attrs);
 	mutex_unlock(&cmwq2_pool_mutex);

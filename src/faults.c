@@ -43,6 +43,7 @@ static const struct {
 	{ "cancel_no_wait", "a synchronous cancel does not wait for a running item" },
 	{ "timer_left", "cancelling a delayed item leaves its timer running" },
 	{ "depth_lost", "a refused queueing enables the item again" },
+	{ "refused_kept_pending", "an item that cannot be queued stays pending" },
 	{ "freeze_ignored", "freezable queues go on while the system freezes" },
 	{ "mayday_lost", "no rescuer is called for" },
 	{ "mayday_unreferenced", "a mayday holds no reference to its pwq" },

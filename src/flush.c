@@ -18,6 +18,7 @@
 #include <linux/mutex.h>
 
 #include "lockdep.h"
+#include "misuse.h"
 #include "work.h"
 
 static int cmwq2_next_color(int color)
@@ -222,6 +223,8 @@ void __cmwq2_flush_workqueue(struct cmwq2_wq *wq)
 	struct cmwq2_flusher me = { .color = -1 };
 	bool wait;
 
+	if (cmwq2_is_missing(wq))
+		return;
 	might_sleep();
 	INIT_LIST_HEAD(&me.list);
 	init_completion(&me.done);
@@ -289,6 +292,8 @@ void cmwq2_drain_workqueue(struct cmwq2_wq *wq)
 {
 	unsigned int rounds = 0;
 
+	if (cmwq2_is_missing(wq))
+		return;
 	cmwq2_set_draining(wq, 1);
 	for (;;) {
 		__cmwq2_flush_workqueue(wq);

@@ -7,6 +7,7 @@
 #include <linux/export.h>
 #include <linux/rcupdate.h>
 
+#include "misuse.h"
 #include "work.h"
 
 static void cmwq2_rcu_work_due(struct rcu_head *rcu)
@@ -26,7 +27,8 @@ static void cmwq2_rcu_work_due(struct rcu_head *rcu)
  *
  * Context: any but NMI.
  * Return: true if a whole grace period will pass before it runs. False if it
- * was pending: it will run, but perhaps sooner.
+ * was pending: it will run, but perhaps sooner. False with a WARN if an argument
+ * cannot be right, as cmwq2_queue_work_on().
  */
 bool cmwq2_queue_rcu_work(struct cmwq2_wq *wq, struct cmwq2_rcu_work *rwork)
 {
@@ -35,6 +37,11 @@ bool cmwq2_queue_rcu_work(struct cmwq2_wq *wq, struct cmwq2_rcu_work *rwork)
 		return false;
 	if (WARN_ON_ONCE(cmwq2_data_disable(cmwq2_work_data(&rwork->work)))) {
 		cmwq2_work_release_as_was(&rwork->work, cmwq2_work_data(&rwork->work));
+		return false;
+	}
+	/* Here, where the caller can be seen, and not when the grace period is over. */
+	if (unlikely(!cmwq2_can_queue(CMWQ2_CPU_UNBOUND, wq, &rwork->work))) {
+		cmwq2_refuse_misuse(CMWQ2_CPU_UNBOUND, wq, &rwork->work);
 		return false;
 	}
 	rwork->wq = wq;

@@ -17,6 +17,7 @@
 #include <linux/sysrq.h>
 #include <linux/uaccess.h>
 
+#include "misuse.h"
 #include "show.h"
 #include "work.h"
 
@@ -354,7 +355,8 @@ void cmwq2_show_one_workqueue(struct cmwq2_wq *wq)
 {
 	struct cmwq2_out out = { .put = cmwq2_put_log };
 
-	cmwq2_out_wq(&out, wq);
+	if (!cmwq2_is_missing(wq))
+		cmwq2_out_wq(&out, wq);
 }
 EXPORT_SYMBOL_GPL(cmwq2_show_one_workqueue);
 

@@ -13,6 +13,7 @@
 #include <linux/stdarg.h>
 
 #include "lockdep.h"
+#include "misuse.h"
 #include "work.h"
 
 LIST_HEAD(cmwq2_workqueues);
@@ -80,6 +81,21 @@ static int cmwq2_check_flags(const char *name, unsigned int flags)
 		return -EINVAL;
 	}
 	return 0;
+}
+
+/*
+ * The kernel's own warns of it once, too. Older kernels know no WQ_PERCPU, so that
+ * drivers which come from there have neither flag and are not wrong.
+ */
+static void cmwq2_tell_neither(const char *name)
+{
+	static const char text[] = "neither WQ_PERCPU nor WQ_UNBOUND, WQ_PERCPU is taken";
+
+	cmwq2_health_add(CMWQ2_HEALTH_MISUSES);
+	if (cmwq2_is_on_purpose())
+		pr_warn("%s: %s: %s\n", cmwq2_bug(), name, text);
+	else
+		pr_warn_once("%s: %s\n", name, text);
 }
 
 static int cmwq2_check_max_active(const char *name, unsigned int flags, int max_active)
@@ -269,6 +285,10 @@ static __printf(1, 0) struct cmwq2_wq *cmwq2_wq_alloc(const char *fmt, unsigned 
 	if (cmwq2_check_name(name) || cmwq2_check_flags(name, flags) ||
 	    cmwq2_check_max_active(name, flags, max_active))
 		return NULL;
+	if (!(flags & (CMWQ2_WQ_PERCPU | CMWQ2_WQ_UNBOUND))) {
+		cmwq2_tell_neither(name);
+		flags |= CMWQ2_WQ_PERCPU;
+	}
 
 	__module_get(THIS_MODULE);
 	wq = cmwq2_wq_create(name, flags, max_active);
@@ -287,7 +307,8 @@ static __printf(1, 0) struct cmwq2_wq *cmwq2_wq_alloc(const char *fmt, unsigned 
 /**
  * cmwq2_alloc_workqueue - make a workqueue
  * @fmt: printf format of the name, cut after 31 characters
- * @flags: enum cmwq2_wq_flags; without WQ_PERCPU and WQ_UNBOUND it is per CPU
+ * @flags: enum cmwq2_wq_flags; without WQ_PERCPU and WQ_UNBOUND it is per CPU,
+ *	which is told once
  * @max_active: items that may run at once, on each CPU or, if unbound, on each
  *	NUMA node; 1 to 2048, or 0 for 1024; 0 only with WQ_BH, where items run
  *	one by one on each CPU
@@ -426,6 +447,8 @@ EXPORT_SYMBOL_GPL(cmwq2_destroy_workqueue);
  */
 int cmwq2_workqueue_set_max_active(struct cmwq2_wq *wq, int max_active)
 {
+	if (cmwq2_is_missing(wq))
+		return -EINVAL;
 	if (wq->flags & CMWQ2_WQ_ORDERED) {
 		pr_err("%s: max_active %d: an ordered workqueue has 1\n", wq->name, max_active);
 		return -EINVAL;
@@ -464,6 +487,8 @@ int cmwq2_workqueue_set_min_active(struct cmwq2_wq *wq, int min_active)
 {
 	int ret = 0;
 
+	if (cmwq2_is_missing(wq))
+		return -EINVAL;
 	if ((wq->flags & (CMWQ2_WQ_UNBOUND | CMWQ2_WQ_ORDERED)) != CMWQ2_WQ_UNBOUND) {
 		pr_err("%s: min_active %d: only unbound, not ordered workqueues have one\n",
 		       wq->name, min_active);

@@ -371,4 +371,11 @@ static inline int kunit_add_action_or_reset(struct kunit *test, void (*fn)(void 
  */
 #define CMWQ2_NATIVE_STAYS_IN_LINE	(LINUX_VERSION_CODE >= KERNEL_VERSION(6, 9, 0))
 
+/*
+ * An item with a broken list entry that is queued is warned of and not queued,
+ * but stays pending, so that it can be neither queued nor cancelled. Seen in
+ * 7.3.4.
+ */
+#define CMWQ2_NATIVE_KEEPS_BROKEN_PENDING	1
+
 #endif /* CMWQ2_COMPAT_H */

@@ -144,6 +144,7 @@ struct cmwq2_wq_stats {
  * @CMWQ2_HEALTH_LEAKS: work functions that returned in another context than they
  *	were called in: with a lock, in RCU, with preemption off
  * @CMWQ2_HEALTH_DUMPS: dumps of all workqueues to the log
+ * @CMWQ2_HEALTH_MISUSES: calls that were refused because their arguments are wrong
  * @CMWQ2_HEALTH_NR: how many there are
  */
 enum cmwq2_health {
@@ -154,6 +155,7 @@ enum cmwq2_health {
 	CMWQ2_HEALTH_PANICS,
 	CMWQ2_HEALTH_LEAKS,
 	CMWQ2_HEALTH_DUMPS,
+	CMWQ2_HEALTH_MISUSES,
 	CMWQ2_HEALTH_NR,
 };
 

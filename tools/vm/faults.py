@@ -79,6 +79,7 @@ CAUGHT_BY = {
     "not_plugged": Catcher("cmwq2_ordered.ordered_attrs_wait_for_old_items"),
     "drain_once": Catcher("cmwq2_drain.drain_waits_for_sleeping_chain"),
     "cancel_no_wait": Catcher("cmwq2_cancel.cancel_sync_waits_for_running"),
+    "refused_kept_pending": Catcher("cmwq2_misuse.broken_entry_is_not_queued"),
     "timer_left": Catcher("cmwq2_delayed.cancel_before_expiry"),
     "depth_lost": Catcher("cmwq2_cancel.disable_nests"),
     "freeze_ignored": Catcher("cmwq2_freezable.nothing_starts"),
