@@ -238,6 +238,7 @@ static void cmwq2_wq_abort(struct cmwq2_wq *wq)
 		cmwq2_wq_free_now(wq);
 }
 
+/* The queue, or an ERR_PTR() after a message. */
 static struct cmwq2_wq *cmwq2_wq_create(const char *name, unsigned int flags, int max_active)
 {
 	struct cmwq2_wq *wq;
@@ -246,8 +247,10 @@ static struct cmwq2_wq *cmwq2_wq_create(const char *name, unsigned int flags, in
 	if ((flags & CMWQ2_WQ_POWER_EFFICIENT) && READ_ONCE(cmwq2_power_efficient))
 		flags = (flags & ~CMWQ2_WQ_PERCPU) | CMWQ2_WQ_UNBOUND;
 	wq = cmwq2_wq_new(name, flags, max_active);
-	if (!wq)
-		return NULL;
+	if (!wq) {
+		pr_err("%s: cannot be made, error %d\n", name, -ENOMEM);
+		return ERR_PTR(-ENOMEM);
+	}
 	/* In one go: what changes all queues either is over or finds this one. */
 	mutex_lock(&cmwq2_pool_mutex);
 	ret = (flags & CMWQ2_WQ_UNBOUND) ? cmwq2_link_unbound_pwqs(wq) : cmwq2_link_cpu_pwqs(wq);
@@ -263,7 +266,7 @@ static struct cmwq2_wq *cmwq2_wq_create(const char *name, unsigned int flags, in
 	if (ret) {
 		pr_err("%s: cannot be made, error %d\n", name, ret);
 		cmwq2_wq_abort(wq);
-		return NULL;
+		return ERR_PTR(ret);
 	}
 	return wq;
 }
@@ -292,7 +295,7 @@ static __printf(1, 0) struct cmwq2_wq *cmwq2_wq_alloc(const char *fmt, unsigned 
 
 	__module_get(THIS_MODULE);
 	wq = cmwq2_wq_create(name, flags, max_active);
-	if (!wq) {
+	if (IS_ERR(wq)) {
 		module_put(THIS_MODULE);
 		return NULL;
 	}
@@ -543,15 +546,16 @@ int cmwq2_system_wqs_init(void)
 	for (i = 0; i < ARRAY_SIZE(cmwq2_system_wqs); i++) {
 		unsigned int flags = cmwq2_system_wqs[i].flags;
 		bool unbound = flags & CMWQ2_WQ_UNBOUND;
+		struct cmwq2_wq *wq;
 
-		*cmwq2_system_wqs[i].wq = cmwq2_wq_create(cmwq2_system_wqs[i].name, flags,
-							  unbound ? CMWQ2_UNBOUND_MAX_ACTIVE :
-								    CMWQ2_DFL_ACTIVE);
-		if (!*cmwq2_system_wqs[i].wq) {
+		wq = cmwq2_wq_create(cmwq2_system_wqs[i].name, flags,
+				     unbound ? CMWQ2_UNBOUND_MAX_ACTIVE : CMWQ2_DFL_ACTIVE);
+		if (IS_ERR(wq)) {
 			cmwq2_system_wqs_exit();
-			return -ENOMEM;
+			return PTR_ERR(wq);
 		}
-		cmwq2_wq_map_init(*cmwq2_system_wqs[i].wq, NULL);
+		*cmwq2_system_wqs[i].wq = wq;
+		cmwq2_wq_map_init(wq, NULL);
 	}
 	return 0;
 }
