@@ -135,28 +135,47 @@ static void refused_item_can_be_cancelled(struct kunit *test)
 	tw_flush_wq(it->ctx);
 }
 
-static void broken_entry_is_not_queued(struct kunit *test)
+/* Runs @fn for each kind of queue whose items run in a thread, or for one of the other kind. */
+static void for_kinds(struct kunit *test, bool bh, void (*fn)(struct tw_env *e, struct tw_wq *w))
 {
-	static const unsigned int kinds[] = { TW_PERCPU, TW_UNBOUND, TW_ORDERED, TW_BH };
+	static const unsigned int kinds[] = { TW_PERCPU, TW_UNBOUND, TW_ORDERED };
 	struct tw_env *e = env_misused(test);
-	LIST_HEAD(elsewhere);
 	int i;
 
-	for (i = 0; i < ARRAY_SIZE(kinds); i++) {
-		struct tw_wq *w = tw_alloc(e, kinds[i], kinds[i] == TW_ORDERED);
-		struct tw_item *it = tw_item(e, tw_fn_nop);
-		unsigned long before = nr_misuses();
-
-		tw_listen(e);
-		it->cmwq2.entry.next = &elsewhere;
-		KUNIT_EXPECT_FALSE(test, tw_queue(w, it));
-		expect_told(test, before, 1, "is on a list or was not initialised");
-		KUNIT_EXPECT_FALSE(test, tw_pending(it));
-		INIT_LIST_HEAD(&it->cmwq2.entry);
-		KUNIT_EXPECT_TRUE(test, tw_queue(w, it));
-		tw_wait_done(it, "an item that was repaired");
-		tw_flush_wq(w);
+	e->bh = bh;
+	if (bh) {
+		fn(e, tw_alloc(e, TW_BH, 0));
+		return;
 	}
+	for (i = 0; i < ARRAY_SIZE(kinds); i++)
+		fn(e, tw_alloc(e, kinds[i], kinds[i] == TW_ORDERED));
+}
+
+static void broken_entry(struct tw_env *e, struct tw_wq *w)
+{
+	struct tw_item *it = tw_item(e, tw_fn_nop);
+	unsigned long before = nr_misuses();
+	LIST_HEAD(elsewhere);
+
+	tw_listen(e);
+	it->cmwq2.entry.next = &elsewhere;
+	KUNIT_EXPECT_FALSE(e->test, tw_queue(w, it));
+	expect_told(e->test, before, 1, "is on a list or was not initialised");
+	KUNIT_EXPECT_FALSE(e->test, tw_pending(it));
+	INIT_LIST_HEAD(&it->cmwq2.entry);
+	KUNIT_EXPECT_TRUE(e->test, tw_queue(w, it));
+	tw_wait_done(it, "an item that was repaired");
+	tw_flush_wq(w);
+}
+
+static void broken_entry_is_not_queued(struct kunit *test)
+{
+	for_kinds(test, false, broken_entry);
+}
+
+static void broken_entry_is_not_queued_bh(struct kunit *test)
+{
+	for_kinds(test, true, broken_entry);
 }
 
 static void item_without_function_is_not_queued(struct kunit *test)
@@ -243,34 +262,39 @@ static long say_cpu(void *arg)
 	return raw_smp_processor_id();
 }
 
-static void impossible_cpu_is_refused(struct kunit *test)
+static void impossible_cpu(struct tw_env *e, struct tw_wq *w)
 {
 	static const int cpus[] = { -1, INT_MIN, INT_MAX, NR_CPUS + 1, -NR_CPUS, 1 << 20 };
-	static const unsigned int kinds[] = { TW_PERCPU, TW_UNBOUND, TW_ORDERED, TW_BH };
-	struct tw_env *e = env_misused(test);
-	int i, n;
+	struct tw_item *it = tw_delayed(e, tw_fn_nop);
+	struct kunit *test = e->test;
+	int i;
 
-	for (n = 0; n < ARRAY_SIZE(kinds); n++) {
-		struct tw_wq *w = tw_alloc(e, kinds[n], kinds[n] == TW_ORDERED);
-		struct tw_item *it = tw_delayed(e, tw_fn_nop);
+	for (i = 0; i < ARRAY_SIZE(cpus); i++) {
+		unsigned long before = nr_misuses();
 
-		for (i = 0; i < ARRAY_SIZE(cpus); i++) {
-			unsigned long before = nr_misuses();
-
-			tw_listen(e);
-			KUNIT_EXPECT_FALSE(test, tw_queue_on(cpus[i], w, it));
-			KUNIT_EXPECT_FALSE(test, e->ops->queue_delayed_on(cpus[i], w->wq, it, 0));
-			KUNIT_EXPECT_FALSE(test, e->ops->queue_delayed_on(cpus[i], w->wq, it, 1));
-			KUNIT_EXPECT_FALSE(test, e->ops->mod_delayed_on(cpus[i], w->wq, it, 1));
-			expect_told(test, before, 4, "which this machine cannot have");
-			KUNIT_EXPECT_FALSE(test, tw_pending(it));
-			KUNIT_EXPECT_FALSE(test, e->ops->congested(cpus[i], w->wq));
-		}
-		KUNIT_EXPECT_TRUE(test, tw_queue(w, it));
-		tw_wait_done(it, "an item that was refused on other CPUs");
-		tw_flush_wq(w);
-		KUNIT_EXPECT_EQ(test, atomic_read(&it->runs), 1);
+		tw_listen(e);
+		KUNIT_EXPECT_FALSE(test, tw_queue_on(cpus[i], w, it));
+		KUNIT_EXPECT_FALSE(test, e->ops->queue_delayed_on(cpus[i], w->wq, it, 0));
+		KUNIT_EXPECT_FALSE(test, e->ops->queue_delayed_on(cpus[i], w->wq, it, 1));
+		KUNIT_EXPECT_FALSE(test, e->ops->mod_delayed_on(cpus[i], w->wq, it, 1));
+		expect_told(test, before, 4, "which this machine cannot have");
+		KUNIT_EXPECT_FALSE(test, tw_pending(it));
+		KUNIT_EXPECT_FALSE(test, e->ops->congested(cpus[i], w->wq));
 	}
+	KUNIT_EXPECT_TRUE(test, tw_queue(w, it));
+	tw_wait_done(it, "an item that was refused on other CPUs");
+	tw_flush_wq(w);
+	KUNIT_EXPECT_EQ(test, atomic_read(&it->runs), 1);
+}
+
+static void impossible_cpu_is_refused(struct kunit *test)
+{
+	for_kinds(test, false, impossible_cpu);
+}
+
+static void impossible_cpu_is_refused_bh(struct kunit *test)
+{
+	for_kinds(test, true, impossible_cpu);
 }
 
 static void call_on_impossible_cpu_fails(struct kunit *test)
@@ -397,11 +421,13 @@ static struct kunit_case misuse_cases[] = {
 	KUNIT_CASE_PARAM(zeroed_item_is_not_queued, engine_gen_params),
 	KUNIT_CASE(refused_item_can_be_cancelled),
 	KUNIT_CASE(broken_entry_is_not_queued),
+	KUNIT_CASE(broken_entry_is_not_queued_bh),
 	KUNIT_CASE(item_without_function_is_not_queued),
 	KUNIT_CASE(delayed_item_without_timer_is_not_queued),
 	KUNIT_CASE(rcu_item_is_refused_at_once),
 	KUNIT_CASE_PARAM(waiting_for_zeroed_item_is_told, engine_gen_params),
 	KUNIT_CASE(impossible_cpu_is_refused),
+	KUNIT_CASE(impossible_cpu_is_refused_bh),
 	KUNIT_CASE(call_on_impossible_cpu_fails),
 	KUNIT_CASE(null_function_is_refused),
 	KUNIT_CASE(null_queue_is_refused),

@@ -8,6 +8,7 @@
 #include <linux/timer.h>
 
 #include "misuse.h"
+#include "stacks.h"
 #include "work.h"
 
 /**
@@ -110,6 +111,7 @@ bool cmwq2_mod_delayed_work_on(int cpu, struct cmwq2_wq *wq,
 	bool pending;
 
 	pending = cmwq2_grab_pending(&dwork->work, true, &flags);
+	cmwq2_keep_stack(&dwork->work);
 	data = cmwq2_work_data(&dwork->work);
 	if (cmwq2_data_disable(data))
 		cmwq2_work_release_as_was(&dwork->work, data);

@@ -454,6 +454,10 @@ void cmwq2_watchdog_init(void);
 void cmwq2_watchdog_exit(void);
 void cmwq2_watchdog_changed(void);
 
+/* oops.c: what an item runs where something goes wrong */
+void cmwq2_oops_init(void);
+void cmwq2_oops_exit(void);
+
 /* show.c, debugfs.c: what queues and pools are doing, as text */
 struct seq_file;
 void cmwq2_show_seq(struct seq_file *m);

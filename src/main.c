@@ -10,6 +10,7 @@
 #include <linux/moduleparam.h>
 
 #include "latency.h"
+#include "stacks.h"
 
 static char *cmwq2_hook_param = "auto";
 module_param_named(hook, cmwq2_hook_param, charp, 0444);
@@ -43,10 +44,10 @@ static int __init cmwq2_init(void)
 
 	ret = cmwq2_cpumask_init();
 	if (ret)
-		return ret;
+		goto err_stacks;
 	ret = cmwq2_topology_init();
 	if (ret)
-		return ret;
+		goto err_stacks;
 	ret = cmwq2_pwqs_init();
 	if (ret)
 		goto err_topology;
@@ -72,6 +73,7 @@ static int __init cmwq2_init(void)
 	ret = cmwq2_sysfs_init();
 	if (ret)
 		goto err_wqs;
+	cmwq2_oops_init();
 	cmwq2_latency_init();
 	cmwq2_watchdog_init();
 	cmwq2_sysrq_init();
@@ -99,6 +101,9 @@ err_pwqs:
 	cmwq2_pwqs_exit();
 err_topology:
 	cmwq2_topology_exit();
+err_stacks:
+	/* A parameter has begun that. */
+	cmwq2_stacks_exit();
 	return ret;
 }
 
@@ -110,6 +115,7 @@ static void __exit cmwq2_exit(void)
 	cmwq2_watchdog_exit();
 	cmwq2_fault_exit();
 	cmwq2_latency_exit();
+	cmwq2_oops_exit();
 	cmwq2_sysfs_exit();
 	cmwq2_policy_close();
 	/* Thaws what is frozen: the queues below are waited for. */

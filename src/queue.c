@@ -11,6 +11,7 @@
 
 #include "latency.h"
 #include "misuse.h"
+#include "stacks.h"
 #include "work.h"
 
 /**
@@ -192,6 +193,7 @@ bool cmwq2_work_take_enabled(struct cmwq2_work *work)
 
 	if (!cmwq2_work_take(work))
 		return false;
+	cmwq2_keep_stack(work);
 	/* The owner of PENDING may read the depth: it changes under PENDING only. */
 	data = cmwq2_work_data(work);
 	if (likely(!cmwq2_data_disable(data)))

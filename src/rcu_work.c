@@ -8,6 +8,7 @@
 #include <linux/rcupdate.h>
 
 #include "misuse.h"
+#include "stacks.h"
 #include "work.h"
 
 static void cmwq2_rcu_work_due(struct rcu_head *rcu)
@@ -35,6 +36,7 @@ bool cmwq2_queue_rcu_work(struct cmwq2_wq *wq, struct cmwq2_rcu_work *rwork)
 	/* Taken without interrupts off: nobody may want to steal it. */
 	if (!cmwq2_work_take(&rwork->work))
 		return false;
+	cmwq2_keep_stack(&rwork->work);
 	if (WARN_ON_ONCE(cmwq2_data_disable(cmwq2_work_data(&rwork->work)))) {
 		cmwq2_work_release_as_was(&rwork->work, cmwq2_work_data(&rwork->work));
 		return false;

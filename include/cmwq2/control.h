@@ -308,6 +308,7 @@ void cmwq2_fault_on_purpose(bool on);
 void cmwq2_fault_watchdog_late(unsigned int ms);
 size_t cmwq2_dump(struct cmwq2_wq *wq, char *buf, size_t size);
 size_t cmwq2_stalls(unsigned int min_ms, char *buf, size_t size);
+int cmwq2_keep_stacks(bool on);
 size_t cmwq2_dump_worker(struct task_struct *task, char *buf, size_t size);
 
 #endif /* CMWQ2_CONTROL_H */
