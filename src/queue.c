@@ -81,7 +81,8 @@ static struct cmwq2_pwq *cmwq2_lock_target(struct cmwq2_pwq *pwq, struct cmwq2_w
 	if (last && !(pwq->wq->flags & CMWQ2_WQ_ORDERED)) {
 		cmwq2_pool_lock(last);
 		busy = cmwq2_find_executing(last, work);
-		if (busy && busy->current_pwq->wq == pwq->wq)
+		if (busy && (busy->current_pwq->wq == pwq->wq ||
+			     CMWQ2_FAULT("other_queue_taken")))
 			return busy->current_pwq;
 		cmwq2_pool_unlock(last);
 	}

@@ -305,7 +305,7 @@ void cmwq2_rescuer_stop(struct cmwq2_wq *wq)
 
 	/* From here on nobody sends a mayday. */
 	raw_spin_lock_irq(&cmwq2_mayday_lock);
-	wq->rescuer = NULL;
+	WRITE_ONCE(wq->rescuer, NULL); /* cmwq2_move_homeless(), verdicts */
 	raw_spin_unlock_irq(&cmwq2_mayday_lock);
 
 	cmwq2_kthread_stop_put(rescuer->task);

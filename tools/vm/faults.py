@@ -61,6 +61,8 @@ CAUGHT_BY = {
     "manager_missing": Catcher("cmwq2_idle.workers_are_made_on_demand"),
     "running_twice": Catcher("cmwq2_reentrancy.running_item_waits_for_itself"),
     "other_pool_ignored": Catcher("cmwq2_reentrancy.running_item_waits_for_itself"),
+    "other_queue_taken": Catcher("cmwq2_reentrancy.other_queue_does_not_wait"),
+    "hook_not_resumed": Catcher("cmwq2_concurrency.hook_is_paused_once"),
     "pending_kept": Catcher("cmwq2_queue.queue_running_item_runs_again"),
     "pending_ignored": Catcher("cmwq2_queue.queue_pending_item_is_refused"),
     "inactive_jumped": Catcher("cmwq2_max_active.new_item_stands_in_line"),
