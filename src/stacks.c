@@ -201,7 +201,7 @@ static int cmwq2_keep_stacks_set(const char *value, const struct kernel_param *k
 
 static int cmwq2_keep_stacks_get(char *buffer, const struct kernel_param *kp)
 {
-	return sprintf(buffer, "%d\n", static_key_enabled(&cmwq2_stacks_on));
+	return sprintf(buffer, "%c\n", static_key_enabled(&cmwq2_stacks_on) ? 'Y' : 'N');
 }
 
 static const struct kernel_param_ops cmwq2_keep_stacks_ops = {
@@ -210,7 +210,7 @@ static const struct kernel_param_ops cmwq2_keep_stacks_ops = {
 };
 module_param_cb(keep_stacks, &cmwq2_keep_stacks_ops, NULL, 0644);
 MODULE_PARM_DESC(keep_stacks,
-		 "For debugging: keep a backtrace of each item's last queueing for the reports of oopses, warnings and KASAN (default 0)");
+		 "For debugging: keep a backtrace of each item's last queueing for the reports of oopses, warnings and KASAN (default N)");
 
 void cmwq2_stacks_exit(void)
 {
