@@ -350,7 +350,8 @@ static void null_queue_is_refused(struct kunit *test)
 	tw_listen(e);
 	before = nr_misuses();
 	KUNIT_EXPECT_EQ(test, cmwq2_apply_workqueue_attrs(cmwq2_system_dfl_wq, NULL), -EINVAL);
-	expect_told(test, before, 1, "attrs is NULL");
+	KUNIT_EXPECT_NULL(test, cmwq2_devm_alloc_workqueue(NULL, "x", CMWQ2_WQ_PERCPU, 0));
+	expect_told(test, before, 2, " is NULL");
 }
 
 /* What alloc_workqueue() is given, and the words of the one line that refuses it. */
@@ -400,7 +401,9 @@ static void wrong_queue_gets_one_line(struct kunit *test)
 /* As the kernel's own: the queue is made, as one per CPU. */
 static void neither_percpu_nor_unbound_is_told(struct kunit *test)
 {
-	static const unsigned int flags[] = { 0, CMWQ2_WQ_HIGHPRI, CMWQ2_WQ_BH, CMWQ2_WQ_FREEZABLE };
+	static const unsigned int flags[] = {
+		0, CMWQ2_WQ_HIGHPRI, CMWQ2_WQ_BH, CMWQ2_WQ_FREEZABLE,
+	};
 	struct tw_env *e = env_misused(test);
 	int i;
 

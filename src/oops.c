@@ -97,19 +97,22 @@ EXPORT_SYMBOL_GPL(cmwq2_print_worker_info);
  *
  * Context: any, also with the locks of whatever broke held: takes none that
  * is waited for.
+ * Return: the item that runs here, which may be gone, or NULL.
  */
-static void cmwq2_print_here(const char *log_lvl)
+static struct cmwq2_work *cmwq2_print_here(const char *log_lvl)
 {
-	struct cmwq2_worker *worker = cmwq2_task_worker(current);
+	struct cmwq2_worker *worker = cmwq2_bh_current_worker();
 	struct cmwq2_work *work;
 
 	if (!worker)
-		worker = cmwq2_bh_current_worker();
+		worker = cmwq2_task_worker(current);
 	if (!worker)
-		return;
+		return NULL;
 	cmwq2_print_worker(log_lvl, worker);
-	if (!get_kernel_nofault(work, &worker->current_work) && work)
-		cmwq2_print_stack(log_lvl, work);
+	if (get_kernel_nofault(work, &worker->current_work) || !work)
+		return NULL;
+	cmwq2_print_stack(log_lvl, work);
+	return work;
 }
 
 static int cmwq2_on_die(struct notifier_block *nb, unsigned long what, void *data)
@@ -139,9 +142,10 @@ static struct notifier_block cmwq2_panic_notifier = {
 /* Inside of KASAN's report its lock is held and printing is allowed. */
 static void cmwq2_on_report(void *data, enum error_detector detector, unsigned long id)
 {
-	cmwq2_print_here(KERN_WARNING);
+	struct cmwq2_work *work = cmwq2_print_here(KERN_WARNING);
+
 	if (detector == ERROR_DETECTOR_KASAN || detector == ERROR_DETECTOR_KFENCE)
-		cmwq2_print_stacks_near(KERN_WARNING, id);
+		cmwq2_print_stacks_near(KERN_WARNING, id, work);
 }
 
 static bool cmwq2_report_registered;

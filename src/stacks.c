@@ -126,10 +126,12 @@ void cmwq2_print_stack(const char *log_lvl, const struct cmwq2_work *work)
  * cmwq2_print_stacks_near - write to the log who queued items at an address
  * @log_lvl: level to print at
  * @address: of a bad access, perhaps to an object that has an item in it
+ * @except: item that was told of already, or NULL
  *
  * Context: any.
  */
-void cmwq2_print_stacks_near(const char *log_lvl, unsigned long address)
+void cmwq2_print_stacks_near(const char *log_lvl, unsigned long address,
+			     const struct cmwq2_work *except)
 {
 	struct cmwq2_stack stack;
 	unsigned int slot;
@@ -137,7 +139,7 @@ void cmwq2_print_stacks_near(const char *log_lvl, unsigned long address)
 	if (!static_branch_unlikely(&cmwq2_stacks_on))
 		return;
 	for (slot = 0; slot < BIT(CMWQ2_STACK_BITS); slot++) {
-		if (!cmwq2_stack_get(slot, &stack) ||
+		if (!cmwq2_stack_get(slot, &stack) || stack.work == except ||
 		    abs((long)(address - (unsigned long)stack.work)) >= CMWQ2_STACK_NEAR)
 			continue;
 		printk("%sNear it, at %ld bytes, is or was an item of %ps\n", log_lvl,

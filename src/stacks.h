@@ -13,7 +13,8 @@ DECLARE_STATIC_KEY_FALSE(cmwq2_stacks_on);
 
 void cmwq2_stack_save(struct cmwq2_work *work);
 void cmwq2_print_stack(const char *log_lvl, const struct cmwq2_work *work);
-void cmwq2_print_stacks_near(const char *log_lvl, unsigned long address);
+void cmwq2_print_stacks_near(const char *log_lvl, unsigned long address,
+			     const struct cmwq2_work *except);
 void cmwq2_stacks_exit(void);
 
 /**

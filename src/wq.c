@@ -386,6 +386,8 @@ struct cmwq2_wq *cmwq2_devm_alloc_workqueue(struct device *dev, const char *fmt,
 	struct cmwq2_wq *wq;
 	va_list args;
 
+	if (cmwq2_is_missing(dev))
+		return NULL;
 	va_start(args, max_active);
 	wq = cmwq2_wq_alloc(fmt, flags, max_active, NULL, args);
 	va_end(args);

@@ -143,7 +143,7 @@ static void do_zeroed(void)
 
 static void oops_fn(struct cmwq2_work *work)
 {
-	*(volatile int *)8 = 1;
+	WRITE_ONCE(*(int *)8, 1);
 }
 
 /* The thread that runs it does not survive: nobody waits for it. */
@@ -161,7 +161,7 @@ static void uaf_fn(struct cmwq2_work *work)
 	READ_ONCE(work->func);
 }
 
-static void do_uaf(void)
+static noinline void do_uaf(void)
 {
 	struct cmwq2_work *work = kmalloc(sizeof(*work), GFP_KERNEL);
 
