@@ -244,7 +244,7 @@ static void stacks_come_and_go_under_load(struct kunit *test)
 /* What ps and a trace can show of it: 15 characters, of which few must be ours. */
 static void rescuer_is_named_after_its_queue(struct kunit *test)
 {
-	static const char prefix[] = "cw2R/";
+	static const char prefix[] = "cw2/";
 	static const char name[] = "abcdefghijklmnopqrstuvwxyz";
 	const int room = TASK_COMM_LEN - sizeof(prefix);
 	struct tw_env *e = tw_env_cmwq2(test);

@@ -43,7 +43,7 @@ static bool cmwq2_can_delay(int cpu, struct cmwq2_wq *wq, struct cmwq2_delayed_w
 		   !timer_pending(&dwork->timer)))
 		return true;
 	cmwq2_work_release_as_was(&dwork->work, data);
-	cmwq2_misuse("%s: %ps is to be queued later, but its timer was not initialised or is in use",
+	cmwq2_misuse("%s: %ps is to wait, but its timer was not initialised or is in use",
 		     wq->name, dwork->work.func);
 	return false;
 }

@@ -10,7 +10,6 @@
 #include <linux/moduleparam.h>
 
 #include "latency.h"
-#include "stacks.h"
 
 static char *cmwq2_hook_param = "auto";
 module_param_named(hook, cmwq2_hook_param, charp, 0444);
@@ -44,10 +43,10 @@ static int __init cmwq2_init(void)
 
 	ret = cmwq2_cpumask_init();
 	if (ret)
-		goto err_stacks;
+		return ret;
 	ret = cmwq2_topology_init();
 	if (ret)
-		goto err_stacks;
+		return ret;
 	ret = cmwq2_pwqs_init();
 	if (ret)
 		goto err_topology;
@@ -101,9 +100,6 @@ err_pwqs:
 	cmwq2_pwqs_exit();
 err_topology:
 	cmwq2_topology_exit();
-err_stacks:
-	/* A parameter has begun that. */
-	cmwq2_stacks_exit();
 	return ret;
 }
 

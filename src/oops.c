@@ -170,6 +170,7 @@ static void cmwq2_report_exit(void) { }
 /* Without any of these the engine works as well. */
 void cmwq2_oops_init(void)
 {
+	cmwq2_stacks_init();
 	register_die_notifier(&cmwq2_die_notifier);
 	atomic_notifier_chain_register(&panic_notifier_list, &cmwq2_panic_notifier);
 	cmwq2_report_init();

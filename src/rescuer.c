@@ -271,8 +271,11 @@ int cmwq2_rescuer_start(struct cmwq2_wq *wq)
 		return -ENOMEM;
 	rescuer->rescue_wq = wq;
 	rescuer->id = -1;
-	/* Traces and oopses show 15 characters, ps and /proc/PID/comm show all. */
-	rescuer->task = kthread_create(cmwq2_rescuer_thread, rescuer, "cw2R/%s", wq->name);
+	/*
+	 * Nothing but the queue's name, since traces and oopses show 15 characters
+	 * in all. ps and /proc/PID/comm show the whole name.
+	 */
+	rescuer->task = kthread_create(cmwq2_rescuer_thread, rescuer, "cw2/%s", wq->name);
 	if (IS_ERR(rescuer->task)) {
 		int ret = PTR_ERR(rescuer->task);
 

@@ -49,6 +49,8 @@ struct cmwq2_stack {
 DEFINE_STATIC_KEY_FALSE(cmwq2_stacks_on);
 
 static DEFINE_MUTEX(cmwq2_stacks_mutex);		/* turning it on and off */
+static bool cmwq2_stacks_usable;			/* cmwq2_stacks_mutex */
+static bool cmwq2_stacks_wanted;			/* at load */
 static DEFINE_RAW_SPINLOCK(cmwq2_stacks_lock);		/* the table: innermost */
 static struct cmwq2_stack *cmwq2_stacks;		/* or NULL: none are kept */
 
@@ -148,6 +150,33 @@ void cmwq2_print_stacks_near(const char *log_lvl, unsigned long address,
 	}
 }
 
+static int cmwq2_stacks_start(void)
+{
+	struct cmwq2_stack *table;
+
+	if (static_key_enabled(&cmwq2_stacks_on))
+		return 0;
+	table = kvcalloc(BIT(CMWQ2_STACK_BITS), sizeof(*table), GFP_KERNEL);
+	if (!table)
+		return -ENOMEM;
+	raw_spin_lock_irq(&cmwq2_stacks_lock);
+	cmwq2_stacks = table;
+	raw_spin_unlock_irq(&cmwq2_stacks_lock);
+	static_branch_enable(&cmwq2_stacks_on);
+	return 0;
+}
+
+static void cmwq2_stacks_stop(void)
+{
+	struct cmwq2_stack *table = NULL;
+
+	static_branch_disable(&cmwq2_stacks_on);
+	raw_spin_lock_irq(&cmwq2_stacks_lock);
+	swap(cmwq2_stacks, table);
+	raw_spin_unlock_irq(&cmwq2_stacks_lock);
+	kvfree(table);
+}
+
 /**
  * cmwq2_keep_stacks - keep a backtrace of each queueing, or stop that
  * @on: from now on, or no more; those that were kept are gone then
@@ -159,32 +188,21 @@ void cmwq2_print_stacks_near(const char *log_lvl, unsigned long address,
  */
 int cmwq2_keep_stacks(bool on)
 {
-	struct cmwq2_stack *table = NULL;
+	int ret = 0;
 
 	if (!IS_ENABLED(CONFIG_STACKTRACE))
 		return on ? -EOPNOTSUPP : 0;
 
 	mutex_lock(&cmwq2_stacks_mutex);
-	if (on == static_key_enabled(&cmwq2_stacks_on))
-		goto out;
-	if (on) {
-		table = kvcalloc(BIT(CMWQ2_STACK_BITS), sizeof(*table), GFP_KERNEL);
-		if (!table) {
-			mutex_unlock(&cmwq2_stacks_mutex);
-			return -ENOMEM;
-		}
-	} else {
-		static_branch_disable(&cmwq2_stacks_on);
-	}
-	raw_spin_lock_irq(&cmwq2_stacks_lock);
-	swap(cmwq2_stacks, table);
-	raw_spin_unlock_irq(&cmwq2_stacks_lock);
-	if (on)
-		static_branch_enable(&cmwq2_stacks_on);
-	kvfree(table);
-out:
+	/* Before the module is up another parameter may be refused: nobody would free the table. */
+	if (cmwq2_stacks_usable && on)
+		ret = cmwq2_stacks_start();
+	else if (cmwq2_stacks_usable)
+		cmwq2_stacks_stop();
+	if (!ret)
+		cmwq2_stacks_wanted = on;
 	mutex_unlock(&cmwq2_stacks_mutex);
-	return 0;
+	return ret;
 }
 EXPORT_SYMBOL_GPL(cmwq2_keep_stacks);
 
@@ -201,20 +219,31 @@ static int cmwq2_keep_stacks_set(const char *value, const struct kernel_param *k
 	return ret;
 }
 
-static int cmwq2_keep_stacks_get(char *buffer, const struct kernel_param *kp)
-{
-	return sprintf(buffer, "%c\n", static_key_enabled(&cmwq2_stacks_on) ? 'Y' : 'N');
-}
-
 static const struct kernel_param_ops cmwq2_keep_stacks_ops = {
 	.set = cmwq2_keep_stacks_set,
-	.get = cmwq2_keep_stacks_get,
+	.get = param_get_bool,
 };
-module_param_cb(keep_stacks, &cmwq2_keep_stacks_ops, NULL, 0644);
+
+module_param_cb(keep_stacks, &cmwq2_keep_stacks_ops, &cmwq2_stacks_wanted, 0644);
 MODULE_PARM_DESC(keep_stacks,
 		 "For debugging: keep a backtrace of each item's last queueing for the reports of oopses, warnings and KASAN (default N)");
 
+/* Without memory there are none, which is no reason not to load. */
+void cmwq2_stacks_init(void)
+{
+	mutex_lock(&cmwq2_stacks_mutex);
+	cmwq2_stacks_usable = true;
+	if (cmwq2_stacks_wanted && cmwq2_stacks_start()) {
+		pr_warn("keep_stacks=Y: no memory, none are kept\n");
+		cmwq2_stacks_wanted = false;
+	}
+	mutex_unlock(&cmwq2_stacks_mutex);
+}
+
 void cmwq2_stacks_exit(void)
 {
-	cmwq2_keep_stacks(false);
+	mutex_lock(&cmwq2_stacks_mutex);
+	cmwq2_stacks_usable = false;
+	cmwq2_stacks_stop();
+	mutex_unlock(&cmwq2_stacks_mutex);
 }

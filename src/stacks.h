@@ -15,6 +15,7 @@ void cmwq2_stack_save(struct cmwq2_work *work);
 void cmwq2_print_stack(const char *log_lvl, const struct cmwq2_work *work);
 void cmwq2_print_stacks_near(const char *log_lvl, unsigned long address,
 			     const struct cmwq2_work *except);
+void cmwq2_stacks_init(void);
 void cmwq2_stacks_exit(void);
 
 /**

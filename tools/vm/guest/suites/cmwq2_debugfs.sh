@@ -80,7 +80,7 @@ lock_stat_resets() {
 begin cmwq2_debugfs
 if load cmwq2; then
 	for file in dump stalls health; do verify "reads_$file" "cannot be read, or can be written" reads $file; done
-	for name in hog_reports stalls stall_reports pauses panics leaks dumps; do
+	for name in hog_reports stalls stall_reports pauses panics leaks dumps misuses; do
 		verify "counts_$name" "is not 0 at load: $(count $name)" [ "$(count $name)" = 0 ]
 	done
 	verify lock_stat_off "counts at load" [ "$(acquired)" = 0 ]
