@@ -15,6 +15,7 @@
 #include <linux/mm.h>
 #include <linux/moduleparam.h>
 #include <linux/sched.h>
+#include <linux/seq_file.h>
 #include <linux/stacktrace.h>
 #include <linux/string.h>
 
@@ -147,6 +148,23 @@ void cmwq2_print_stacks_near(const char *log_lvl, unsigned long address,
 		printk("%sNear it, at %ld bytes, is or was an item of %ps\n", log_lvl,
 		       (long)((unsigned long)stack.work - address), stack.func);
 		cmwq2_print_entries(log_lvl, &stack);
+	}
+}
+
+/* All that are kept to a file, by the items' functions. */
+void cmwq2_stacks_seq(struct seq_file *m)
+{
+	struct cmwq2_stack stack;
+	unsigned int slot, i;
+
+	for (slot = 0; slot < BIT(CMWQ2_STACK_BITS); slot++) {
+		if (!cmwq2_stack_get(slot, &stack))
+			continue;
+		seq_printf(m, "%ps: last queued by %s[%d] on CPU %d, %u ms ago\n", stack.func,
+			   stack.comm, stack.pid, stack.cpu,
+			   jiffies_to_msecs(jiffies - stack.at));
+		for (i = 0; i < stack.nr; i++)
+			seq_printf(m, " %pS\n", (void *)stack.entry[i]);
 	}
 }
 

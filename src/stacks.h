@@ -15,6 +15,8 @@ void cmwq2_stack_save(struct cmwq2_work *work);
 void cmwq2_print_stack(const char *log_lvl, const struct cmwq2_work *work);
 void cmwq2_print_stacks_near(const char *log_lvl, unsigned long address,
 			     const struct cmwq2_work *except);
+struct seq_file;
+void cmwq2_stacks_seq(struct seq_file *m);
 void cmwq2_stacks_init(void);
 void cmwq2_stacks_exit(void);
 
