@@ -10,8 +10,10 @@
 #include <linux/cpumask.h>
 #include <linux/errno.h>
 #include <linux/sched.h>
+#include <linux/sched/signal.h>
 
 #include "check.h"
+#include "listen.h"
 
 KUNIT_ARRAY_PARAM_DESC(engine, tw_engines, name);
 
@@ -271,6 +273,51 @@ static void attrs_change_under_load(struct kunit *test)
 	}
 }
 
+/*
+ * A caller with a fatal signal does not wait for a new thread, so that no worker
+ * can be made. Now and then the thread is there before it is waited for.
+ */
+static void thread_fail(struct tw_thread *t)
+{
+	struct cmwq2_attrs *attrs = t->ctx;
+	struct cmwq2_wq *wq;
+	int i;
+
+	allow_signal(SIGKILL);
+	send_sig(SIGKILL, current, 1);
+	for (i = 0; i < 30 && !t->val; i++) {
+		/* A pool that nobody has yet. */
+		attrs->nice = i % 2 ? 13 : 17;
+		t->val = cmwq2_apply_workqueue_attrs(t->wq->wq, attrs);
+	}
+	for (i = 0; i < 30 && !tw_heard("cmwq2_told: cannot be made, error"); i++) {
+		wq = cmwq2_alloc_workqueue("cmwq2_told", CMWQ2_WQ_PERCPU | CMWQ2_WQ_MEM_RECLAIM, 0);
+		cmwq2_destroy_workqueue(wq);
+	}
+	flush_signals(current);
+}
+
+/* Whoever sees -ENOMEM looks for memory. */
+static void errors_keep_their_code(struct kunit *test)
+{
+	struct tw_env *e = tw_env_cmwq2(test);
+	struct tw_wq *w = tw_alloc(e, TW_UNBOUND, 0);
+	struct tw_item *it = tw_item(e, tw_fn_nop);
+	struct tw_thread *t;
+
+	tw_listen(e);
+	t = tw_thread(e, TW_ANY_CPU, thread_fail, w, NULL, tw_attrs(test));
+	tw_thread_start(t);
+	tw_join(t, "a caller with a fatal signal");
+	KUNIT_EXPECT_EQ(test, t->val, -EINTR);
+	KUNIT_EXPECT_EQ(test, tw_heard("cmwq2_told: cannot be made, error"), 1);
+	KUNIT_EXPECT_EQ(test, tw_heard("cmwq2_told: cannot be made, error -4\n"), 1);
+	/* Nothing has changed. */
+	KUNIT_EXPECT_TRUE(test, tw_queue(w, it));
+	tw_wait_done(it, "an item of a queue whose attributes could not be changed");
+	tw_flush_wq(w);
+}
+
 static void system_queues_work(struct kunit *test)
 {
 	struct tw_env *e = tw_env_cmwq2(test);
@@ -319,6 +366,7 @@ static struct kunit_case attrs_cases[] = {
 	KUNIT_CASE_PARAM(highpri_is_nicer, engine_gen_params),
 	KUNIT_CASE(nice_and_cpumask_are_kept),
 	KUNIT_CASE(attrs_change_under_load),
+	KUNIT_CASE(errors_keep_their_code),
 	KUNIT_CASE(system_queues_work),
 	KUNIT_CASE_PARAM(queues_come_and_go, engine_gen_params),
 	{}

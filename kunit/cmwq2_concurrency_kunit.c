@@ -405,7 +405,26 @@ static void running_count_returns_to_nothing(struct kunit *test)
 		TW_POLL(e, tw_pool_idle(w, cpu), "all workers idle and none counted");
 }
 
+/* Whoever pauses or resumes twice, or in vain, must not unregister what is not there. */
+static void hook_is_paused_once(struct kunit *test)
+{
+	struct tw_env *e = tw_env_cmwq2(test);
+	struct tw_wq *w = tw_alloc(e, TW_PERCPU, 0);
+	struct tw_item *it = tw_item(e, tw_fn_nop);
+	int i;
+
+	if (cmwq2_hook_pause() == -EOPNOTSUPP)
+		kunit_skip(test, "this hook cannot be paused");
+	KUNIT_EXPECT_EQ(test, cmwq2_hook_pause(), 0);
+	for (i = 0; i < 2; i++)
+		KUNIT_EXPECT_EQ(test, cmwq2_hook_resume(), 0);
+	tw_queue(w, it);
+	tw_wait_done(it, "an item after a pause of the hook");
+	tw_flush_wq(w);
+}
+
 static struct kunit_case concurrency_cases[] = {
+	KUNIT_CASE(hook_is_paused_once),
 	KUNIT_CASE_PARAM(sleeper_lets_next_start, engine_gen_params),
 	KUNIT_CASE_PARAM(many_sleepers, engine_gen_params),
 	KUNIT_CASE_PARAM(mutex_waiter_lets_next_start, engine_gen_params),

@@ -107,6 +107,34 @@ static void fn_leak_nothing(struct tw_item *it)
 	rcu_read_unlock();
 }
 
+/* In softirq context the count does not begin at zero. */
+static void bh_item_is_found(struct kunit *test)
+{
+	static void (*const fns[])(struct tw_item *it) = { fn_leak_bh, fn_leak_bh_twice };
+	struct tw_env *e = tw_env_cmwq2(test);
+	struct tw_item *it, *next;
+	struct tw_wq *w;
+	int i, round;
+
+	e->bh = true;
+	w = tw_alloc(e, TW_BH, 0);
+	next = tw_item(e, tw_fn_nop);
+	tw_on_purpose(e);
+	for (i = 0; i < ARRAY_SIZE(fns); i++) {
+		it = tw_item(e, fns[i]);
+		for (round = 0; round < 3; round++) {
+			unsigned long before = nr_leaks();
+
+			tw_queue_on(tw_cpu(0), w, it);
+			tw_wait_done(it, "the BH item that misbehaves");
+			tw_queue_on(tw_cpu(0), w, next);
+			tw_wait_done(next, "a BH item after one that misbehaved");
+			tw_flush_wq(w);
+			KUNIT_EXPECT_EQ(test, nr_leaks() - before, 1);
+		}
+	}
+}
+
 static void bh_off_is_found(struct kunit *test)
 {
 	leak(test, fn_leak_bh, 1);
@@ -194,6 +222,7 @@ static void lock_is_found(struct kunit *test)
 }
 
 static struct kunit_case misbehave_cases[] = {
+	KUNIT_CASE(bh_item_is_found),
 	KUNIT_CASE(bh_off_is_found),
 	KUNIT_CASE(bh_off_twice_is_found),
 	KUNIT_CASE(preemption_off_is_found),

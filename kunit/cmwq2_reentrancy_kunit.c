@@ -6,6 +6,8 @@
  * CPU, where a probe shows that the other CPU's pool would have run it; and by
  * two CPUs that hammer one item.
  */
+#include <linux/sched.h>
+
 #include "check.h"
 
 KUNIT_ARRAY_PARAM_DESC(engine, tw_engines, name);
@@ -55,6 +57,40 @@ static void running_unbound_item_waits_for_itself(struct kunit *test)
 	struct tw_env *e = tw_env(test);
 
 	queue_while_running(test, e, tw_alloc(e, TW_UNBOUND, 0));
+}
+
+static void fn_gate_first(struct tw_item *it)
+{
+	it->pid = current->pid;
+	it->val = task_nice(current);
+	if (atomic_read(&it->runs) == 1)
+		tw_fn_gate(it);
+}
+
+/*
+ * Only the queue that runs an item holds it back. Another one has its own limit, its
+ * own workers and its own flush, so that the item starts there at once.
+ */
+static void other_queue_does_not_wait(struct kunit *test)
+{
+	struct tw_env *e = tw_env(test);
+	struct tw_wq *w = tw_alloc(e, TW_PERCPU, 0);
+	struct tw_wq *other = tw_alloc(e, TW_PERCPU | TW_HIGHPRI, 0);
+	struct tw_item *it = tw_item(e, fn_gate_first);
+
+	it->gate = tw_gate(e);
+	tw_queue_on(tw_cpu(0), w, it);
+	tw_wait_started(it, "the item");
+	KUNIT_EXPECT_TRUE(test, tw_queue_on(tw_cpu(0), other, it));
+	tw_wait_done(it, "the item on a queue that does not run it yet");
+	KUNIT_EXPECT_EQ(test, atomic_read(&it->runs), 2);
+	KUNIT_EXPECT_EQ(test, it->val, MIN_NICE);
+	/* The run on the first queue is none of its business. */
+	tw_flush_wq(other);
+	KUNIT_EXPECT_EQ(test, it->finished, 0);
+	complete_all(it->gate);
+	tw_flush_wq(w);
+	KUNIT_EXPECT_EQ(test, it->finished, 1);
 }
 
 /* Several items of one function asleep at once must not be taken for one. */
@@ -145,6 +181,7 @@ static void hammer_intensive(struct kunit *test)
 static struct kunit_case reentrancy_cases[] = {
 	KUNIT_CASE_PARAM(running_item_waits_for_itself, engine_gen_params),
 	KUNIT_CASE_PARAM(running_unbound_item_waits_for_itself, engine_gen_params),
+	KUNIT_CASE_PARAM(other_queue_does_not_wait, engine_gen_params),
 	KUNIT_CASE_PARAM(others_are_not_held, engine_gen_params),
 	KUNIT_CASE_PARAM(hammer_percpu, engine_gen_params),
 	KUNIT_CASE_PARAM(hammer_unbound, engine_gen_params),

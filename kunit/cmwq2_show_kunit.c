@@ -221,8 +221,8 @@ static void worker_is_shown(struct kunit *test)
 	it->ctx = text;
 	tw_queue(w, it);
 	tw_wait_done(it, "the item");
-	EXPECT_IN(test, text, "workqueue cmwq2_kunit: cmwq2_fn");
-	EXPECT_IN(test, text, "\"me\"");
+	EXPECT_IN(test, text, "Workqueue: cmwq2_kunit cmwq2_fn");
+	EXPECT_IN(test, text, " (me)");
 	KUNIT_EXPECT_EQ(test, cmwq2_dump_worker(current, text, DUMP_SIZE), 0);
 	KUNIT_EXPECT_STREQ(test, text, "");
 	cmwq2_print_worker_info(KERN_INFO, current);

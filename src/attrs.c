@@ -9,7 +9,7 @@
 #include <linux/percpu.h>
 #include <linux/slab.h>
 
-#include "internal.h"
+#include "misuse.h"
 
 /**
  * cmwq2_alloc_workqueue_attrs - attributes to fill in
@@ -69,7 +69,10 @@ struct cmwq2_pwq_set {
 	struct cmwq2_pwq	*cpu[];		/* by CPU; behind it are @first and @cpus */
 };
 
-/* A pwq in the pool for @pod: the one in @slot, if it is there. With a reference. */
+/*
+ * A pwq in the pool for @pod: the one in @slot, if it is there. With a reference,
+ * or an ERR_PTR().
+ */
 static struct cmwq2_pwq *cmwq2_keep_or_new(struct cmwq2_pwq_set *set,
 					   struct cmwq2_pwq __rcu **slot,
 					   const struct cpumask *pod)
@@ -83,11 +86,13 @@ static struct cmwq2_pwq *cmwq2_keep_or_new(struct cmwq2_pwq_set *set,
 		return old;
 	}
 	pool = cmwq2_get_unbound_pool(set->pool_attrs, pod);
-	if (!pool)
-		return NULL;
+	if (IS_ERR(pool))
+		return ERR_CAST(pool);
 	pwq = cmwq2_pwq_alloc(set->wq, pool);
-	if (!pwq)
+	if (!pwq) {
 		cmwq2_put_unbound_pool(pool);
+		return ERR_PTR(-ENOMEM);
+	}
 	return pwq;
 }
 
@@ -98,7 +103,7 @@ static struct cmwq2_pwq *cmwq2_keep_or_new(struct cmwq2_pwq_set *set,
 static int cmwq2_set_add_cpu(struct cmwq2_pwq_set *set, enum cmwq2_affn_scope scope, int cpu)
 {
 	struct cmwq2_pwq __rcu **slot = per_cpu_ptr(set->wq->cpu_pwq, cpu);
-	struct cmwq2_pwq **pwq = &set->dfl;
+	struct cmwq2_pwq **pwq = &set->dfl, *new;
 
 	cpumask_and(set->cpus, cmwq2_pod(scope, cpu), set->pool_attrs->cpumask);
 	if (!(set->wq->flags & CMWQ2_WQ_ORDERED) &&
@@ -106,25 +111,31 @@ static int cmwq2_set_add_cpu(struct cmwq2_pwq_set *set, enum cmwq2_affn_scope sc
 	    cpumask_intersects(set->cpus, cmwq2_online_cpus()))
 		pwq = &set->first[cpumask_first(set->cpus)];
 
-	if (*pwq)
+	if (*pwq) {
 		cmwq2_pwq_get_unlocked(*pwq);
-	else
-		*pwq = cmwq2_keep_or_new(set, slot, set->cpus);
+	} else {
+		new = cmwq2_keep_or_new(set, slot, set->cpus);
+		if (IS_ERR(new))
+			return PTR_ERR(new);
+		*pwq = new;
+	}
 	set->cpu[cpu] = *pwq;
-	return *pwq ? 0 : -ENOMEM;
+	return 0;
 }
 
 static int cmwq2_set_fill(struct cmwq2_pwq_set *set)
 {
 	enum cmwq2_affn_scope scope = set->attrs->affn_scope;
+	struct cmwq2_pwq *dfl;
 	int cpu, ret;
 
 	if (scope == CMWQ2_AFFN_DFL)
 		scope = cmwq2_default_affn_scope();
 
-	set->dfl = cmwq2_keep_or_new(set, &set->wq->dfl_pwq, set->pool_attrs->cpumask);
-	if (!set->dfl)
-		return -ENOMEM;
+	dfl = cmwq2_keep_or_new(set, &set->wq->dfl_pwq, set->pool_attrs->cpumask);
+	if (IS_ERR(dfl))
+		return PTR_ERR(dfl);
+	set->dfl = dfl;
 	for_each_possible_cpu(cpu) {
 		ret = cmwq2_set_add_cpu(set, scope, cpu);
 		if (ret)
@@ -175,7 +186,7 @@ static struct cmwq2_pwq_set *cmwq2_set_alloc(struct cmwq2_wq *wq)
  * left.
  *
  * Context: process, may sleep; cmwq2_pool_mutex held.
- * Return: 0 or -ENOMEM.
+ * Return: 0 or a negative error.
  */
 static int cmwq2_set_make(struct cmwq2_wq *wq, const struct cmwq2_attrs *attrs,
 			  struct list_head *sets)
@@ -251,7 +262,7 @@ static int cmwq2_sets_install(struct list_head *sets, int ret)
  * scope. No item is lost, nor an ordered queue's order.
  *
  * Context: process, may sleep; cmwq2_pool_mutex held.
- * Return: 0, or -ENOMEM and no queue has changed.
+ * Return: 0, or a negative error and no queue has changed.
  */
 int cmwq2_rebuild_queues(void)
 {
@@ -275,7 +286,7 @@ int cmwq2_rebuild_queues(void)
  * @size: cores of a shard, at least 1
  *
  * Context: process, may sleep; cmwq2_pool_mutex held.
- * Return: 0, or -ENOMEM and nothing has changed.
+ * Return: 0, or a negative error and nothing has changed.
  */
 int cmwq2_set_cache_shard_size(unsigned int size)
 {
@@ -335,12 +346,16 @@ int cmwq2_apply_attrs_locked(struct cmwq2_wq *wq, const struct cmwq2_attrs *attr
  * the CPUs in @attrs, the queue's items run on all that they may use.
  *
  * Context: process, may sleep.
- * Return: 0; -EINVAL with a message and -ENOMEM without, nothing changed.
+ * Return: 0; -EINVAL with a message, or what memory or a new worker failed of
+ * without one: -ENOMEM, -EAGAIN, or -EINTR after a fatal signal. Then nothing has
+ * changed.
  */
 int cmwq2_apply_workqueue_attrs(struct cmwq2_wq *wq, const struct cmwq2_attrs *attrs)
 {
 	int ret;
 
+	if (cmwq2_is_missing(wq) || cmwq2_is_missing(attrs))
+		return -EINVAL;
 	mutex_lock(&cmwq2_pool_mutex);
 	ret = cmwq2_apply_attrs_locked(wq, attrs);
 	mutex_unlock(&cmwq2_pool_mutex);

@@ -7,6 +7,7 @@
 #include <linux/sched.h>
 
 #include "lockdep.h"
+#include "misuse.h"
 #include "work.h"
 
 /**
@@ -147,6 +148,10 @@ bool cmwq2_wait_for_work(struct cmwq2_work *work, bool cancelled)
 {
 	struct cmwq2_barrier barrier;
 
+	if (unlikely(!work->func)) {
+		cmwq2_misuse("an item without a function is waited for, was it initialised?");
+		return false;
+	}
 	if (!cmwq2_start_wait(work, &barrier, cancelled))
 		return false;
 	if (cancelled && barrier.bh_pool)
@@ -166,7 +171,7 @@ bool cmwq2_wait_for_work(struct cmwq2_work *work, bool cancelled)
  *
  * Context: process, may sleep.
  * Return: true after a wait; false if it was idle. An item in its delay counts
- * as idle.
+ * as idle. False with a WARN if the item has no function.
  */
 bool cmwq2_flush_work(struct cmwq2_work *work)
 {

@@ -13,8 +13,13 @@
 
 #include <cmwq2/workqueue.h>
 
+/*
+ * On PREEMPT_RT softirqs that are off are counted in the task, elsewhere in the
+ * preempt count.
+ */
 struct cmwq2_context {
 	int	preempt;
+	int	softirq;	/* on PREEMPT_RT */
 	int	rcu;
 	int	locks;
 };
@@ -25,6 +30,7 @@ static inline struct cmwq2_context cmwq2_context(void)
 {
 	return (struct cmwq2_context) {
 		.preempt = preempt_count(),
+		.softirq = IS_ENABLED(CONFIG_PREEMPT_RT) ? softirq_count() : 0,
 		.rcu = rcu_preempt_depth(),
 #ifdef CONFIG_LOCKDEP
 		.locks = lockdep_depth(current),
@@ -36,7 +42,8 @@ static inline void cmwq2_check_context(struct cmwq2_context was, cmwq2_work_func
 {
 	struct cmwq2_context is = cmwq2_context();
 
-	if (unlikely(is.preempt != was.preempt || is.rcu != was.rcu || is.locks != was.locks))
+	if (unlikely(is.preempt != was.preempt || is.softirq != was.softirq ||
+		     is.rcu != was.rcu || is.locks != was.locks))
 		cmwq2_leaked(was, is, func);
 }
 

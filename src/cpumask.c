@@ -216,13 +216,16 @@ EXPORT_SYMBOL_GPL(cmwq2_get_cpumask);
 
 /*
  * A CPU went or came: unbound queues leave pods that have no CPU left, and
- * return to them. Without memory they stay where they are, which is slower to
+ * return to them. After an error they stay where they are, which is slower to
  * run but right: their items run on other CPUs.
  */
 static void cmwq2_online_changed(void)
 {
-	if (cmwq2_rebuild_queues())
-		pr_warn("no memory to adapt unbound workqueues to the CPUs that are online\n");
+	int ret = cmwq2_rebuild_queues();
+
+	if (ret)
+		pr_warn("unbound workqueues are not adapted to the CPUs that are online, error %d\n",
+			ret);
 }
 
 /**

@@ -9,6 +9,7 @@
 #include <linux/uaccess.h>
 
 #include "latency.h"
+#include "stacks.h"
 
 struct dentry *cmwq2_debugfs;
 
@@ -27,6 +28,14 @@ static int cmwq2_stalls_show(struct seq_file *m, void *unused)
 	return 0;
 }
 DEFINE_SHOW_ATTRIBUTE(cmwq2_stalls);
+
+/* Who queued which item last. */
+static int cmwq2_stacks_show(struct seq_file *m, void *unused)
+{
+	cmwq2_stacks_seq(m);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(cmwq2_stacks);
 
 static int cmwq2_health_show(struct seq_file *m, void *unused)
 {
@@ -81,6 +90,7 @@ void cmwq2_debugfs_init(void)
 	debugfs_create_file("stalls", 0400, cmwq2_debugfs, NULL, &cmwq2_stalls_fops);
 	debugfs_create_file("health", 0400, cmwq2_debugfs, NULL, &cmwq2_health_fops);
 	debugfs_create_file("lock_stat", 0600, cmwq2_debugfs, NULL, &cmwq2_lock_stat_fops);
+	debugfs_create_file("stacks", 0400, cmwq2_debugfs, NULL, &cmwq2_stacks_fops);
 	debugfs_create_file("latency", 0600, cmwq2_debugfs, NULL, &cmwq2_latency_fops);
 }
 

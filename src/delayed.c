@@ -7,6 +7,8 @@
 #include <linux/jiffies.h>
 #include <linux/timer.h>
 
+#include "misuse.h"
+#include "stacks.h"
 #include "work.h"
 
 /**
@@ -25,17 +27,36 @@ void cmwq2_delayed_work_timer_fn(struct timer_list *timer)
 }
 EXPORT_SYMBOL_GPL(cmwq2_delayed_work_timer_fn);
 
+/*
+ * Only the timer gives PENDING up again, so that it must be right. Lets go of the
+ * item and returns false, with a report, if something is not.
+ */
+static bool cmwq2_can_delay(int cpu, struct cmwq2_wq *wq, struct cmwq2_delayed_work *dwork)
+{
+	unsigned long data = cmwq2_work_data(&dwork->work);
+
+	if (unlikely(!cmwq2_can_queue(cpu, wq, &dwork->work))) {
+		cmwq2_refuse_misuse(cpu, wq, &dwork->work);
+		return false;
+	}
+	if (likely(dwork->timer.function == cmwq2_delayed_work_timer_fn &&
+		   !timer_pending(&dwork->timer)))
+		return true;
+	cmwq2_work_release_as_was(&dwork->work, data);
+	cmwq2_misuse("%s: %ps is to wait, but its timer was not initialised or is in use",
+		     wq->name, dwork->work.func);
+	return false;
+}
+
 /* PENDING is the caller's. Returns what cmwq2_queue_claimed() would. */
 static bool cmwq2_start_delay(int cpu, struct cmwq2_wq *wq,
 			      struct cmwq2_delayed_work *dwork, unsigned long delay)
 {
+	if (!cmwq2_can_delay(cpu, wq, dwork))
+		return false;
 	/* Off by the jiffy that has begun: without a delay do not even try. */
 	if (!delay)
 		return cmwq2_queue_claimed(cpu, wq, &dwork->work);
-
-	WARN_ON_ONCE(dwork->timer.function != cmwq2_delayed_work_timer_fn);
-	WARN_ON_ONCE(timer_pending(&dwork->timer));
-	WARN_ON_ONCE(!list_empty(&dwork->work.entry));
 
 	dwork->wq = wq;
 	dwork->cpu = cpu;
@@ -90,6 +111,7 @@ bool cmwq2_mod_delayed_work_on(int cpu, struct cmwq2_wq *wq,
 	bool pending;
 
 	pending = cmwq2_grab_pending(&dwork->work, true, &flags);
+	cmwq2_keep_stack(&dwork->work);
 	data = cmwq2_work_data(&dwork->work);
 	if (cmwq2_data_disable(data))
 		cmwq2_work_release_as_was(&dwork->work, data);

@@ -18,6 +18,7 @@
 #include <linux/mutex.h>
 
 #include "lockdep.h"
+#include "misuse.h"
 #include "work.h"
 
 static int cmwq2_next_color(int color)
@@ -115,11 +116,11 @@ static bool cmwq2_join_flush(struct cmwq2_wq *wq, struct cmwq2_flusher *me)
 		return true;
 	}
 
-	wq->first_flusher = me;
+	WRITE_ONCE(wq->first_flusher, me);
 	if (cmwq2_color_pwqs(wq, wq->flush_color, next))
 		return true;
 	wq->flush_color = next;
-	wq->first_flusher = NULL;
+	WRITE_ONCE(wq->first_flusher, NULL);
 	return false;
 }
 
@@ -186,7 +187,7 @@ static void cmwq2_move_flush_on(struct cmwq2_wq *wq)
 {
 	struct cmwq2_flusher *next;
 
-	wq->first_flusher = NULL;
+	WRITE_ONCE(wq->first_flusher, NULL);
 	for (;;) {
 		cmwq2_release_flushers(wq);
 		wq->flush_color = cmwq2_next_color(wq->flush_color);
@@ -196,12 +197,12 @@ static void cmwq2_move_flush_on(struct cmwq2_wq *wq)
 		if (!next)
 			return;
 		list_del_init(&next->list);
-		wq->first_flusher = next;
+		WRITE_ONCE(wq->first_flusher, next);
 		if (cmwq2_color_pwqs(wq, wq->flush_color, -1))
 			return;
 		/* Nothing of that color is left: it is done, go on to the next. */
 		complete(&next->done);
-		wq->first_flusher = NULL;
+		WRITE_ONCE(wq->first_flusher, NULL);
 	}
 }
 
@@ -222,6 +223,8 @@ void __cmwq2_flush_workqueue(struct cmwq2_wq *wq)
 	struct cmwq2_flusher me = { .color = -1 };
 	bool wait;
 
+	if (cmwq2_is_missing(wq))
+		return;
 	might_sleep();
 	INIT_LIST_HEAD(&me.list);
 	init_completion(&me.done);
@@ -269,9 +272,9 @@ static void cmwq2_set_draining(struct cmwq2_wq *wq, int by)
 	mutex_lock(&wq->mutex);
 	wq->nr_drainers += by;
 	if (wq->nr_drainers)
-		wq->flags |= CMWQ2_WQ_DRAINING;
+		WRITE_ONCE(wq->flags, wq->flags | CMWQ2_WQ_DRAINING);
 	else
-		wq->flags &= ~CMWQ2_WQ_DRAINING;
+		WRITE_ONCE(wq->flags, wq->flags & ~CMWQ2_WQ_DRAINING);
 	mutex_unlock(&wq->mutex);
 }
 
@@ -289,6 +292,8 @@ void cmwq2_drain_workqueue(struct cmwq2_wq *wq)
 {
 	unsigned int rounds = 0;
 
+	if (cmwq2_is_missing(wq))
+		return;
 	cmwq2_set_draining(wq, 1);
 	for (;;) {
 		__cmwq2_flush_workqueue(wq);

@@ -20,6 +20,7 @@ static const char *const cmwq2_health_names[CMWQ2_HEALTH_NR] = {
 	[CMWQ2_HEALTH_PANICS]		= "panics",
 	[CMWQ2_HEALTH_LEAKS]		= "leaks",
 	[CMWQ2_HEALTH_DUMPS]		= "dumps",
+	[CMWQ2_HEALTH_MISUSES]		= "misuses",
 };
 
 void cmwq2_health_add(enum cmwq2_health what)

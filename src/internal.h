@@ -335,7 +335,7 @@ struct cmwq2_pods;
 struct cmwq2_wq {
 	struct cmwq2_pwq __rcu * __percpu *cpu_pwq; /* PWR: where a CPU queues */
 	struct cmwq2_pwq __rcu	*dfl_pwq;	/* PWR: unbound queues: for any CPU */
-	unsigned int		flags;		/* WQ: CMWQ2_WQ_* and below */
+	unsigned int		flags;		/* WQ: CMWQ2_WQ_* and below; or READ_ONCE */
 	int			max_active;	/* WQ: in force, 0 while frozen */
 	int			min_active;	/* WQ: in force, 0 while frozen */
 	int			saved_max_active; /* WQ: asked for */
@@ -347,7 +347,7 @@ struct cmwq2_wq {
 	int			work_color;	/* WQ: of items queued now */
 	int			flush_color;	/* WQ: of the oldest flush */
 	atomic_t		nr_pwqs_to_flush; /* X: pwqs the flush waits for */
-	struct cmwq2_flusher	*first_flusher;	/* WQ: moves the colors on */
+	struct cmwq2_flusher	*first_flusher;	/* WQ: moves the colors on; or READ_ONCE */
 	struct list_head	flushers;	/* WQ: have a color */
 	struct list_head	overflow;	/* WQ: found none free */
 	int			nr_drainers;	/* WQ */
@@ -453,6 +453,10 @@ extern unsigned int cmwq2_panic_on_stall_time;
 void cmwq2_watchdog_init(void);
 void cmwq2_watchdog_exit(void);
 void cmwq2_watchdog_changed(void);
+
+/* oops.c: what an item runs where something goes wrong */
+void cmwq2_oops_init(void);
+void cmwq2_oops_exit(void);
 
 /* show.c, debugfs.c: what queues and pools are doing, as text */
 struct seq_file;

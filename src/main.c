@@ -72,6 +72,7 @@ static int __init cmwq2_init(void)
 	ret = cmwq2_sysfs_init();
 	if (ret)
 		goto err_wqs;
+	cmwq2_oops_init();
 	cmwq2_latency_init();
 	cmwq2_watchdog_init();
 	cmwq2_sysrq_init();
@@ -110,6 +111,7 @@ static void __exit cmwq2_exit(void)
 	cmwq2_watchdog_exit();
 	cmwq2_fault_exit();
 	cmwq2_latency_exit();
+	cmwq2_oops_exit();
 	cmwq2_sysfs_exit();
 	cmwq2_policy_close();
 	/* Thaws what is frozen: the queues below are waited for. */

@@ -7,7 +7,7 @@
 #include <linux/percpu.h>
 #include <linux/preempt.h>
 
-#include "internal.h"
+#include "misuse.h"
 
 static void cmwq2_start_on(unsigned int cpu, struct cmwq2_work *item, cmwq2_work_func_t func)
 {
@@ -20,13 +20,16 @@ static void cmwq2_start_on(unsigned int cpu, struct cmwq2_work *item, cmwq2_work
  * @func: work function
  *
  * Context: process, may sleep, GFP_KERNEL. Returns when all are done.
- * Return: 0 or -ENOMEM.
+ * Return: 0, -ENOMEM, or -EINVAL with a WARN if there is no function.
  */
 int cmwq2_schedule_on_each_cpu(cmwq2_work_func_t func)
 {
-	struct cmwq2_work __percpu *items = alloc_percpu(struct cmwq2_work);
+	struct cmwq2_work __percpu *items;
 	unsigned int cpu;
 
+	if (cmwq2_is_missing(func))
+		return -EINVAL;
+	items = alloc_percpu(struct cmwq2_work);
 	if (!items)
 		return -ENOMEM;
 	/* All are started before the first is waited for. */
@@ -47,10 +50,13 @@ EXPORT_SYMBOL_GPL(cmwq2_schedule_on_each_cpu);
  * @ew: memory for the item, which must stay until @func was called
  *
  * Context: any but NMI.
- * Return: 0 if @func was called, 1 if it was queued.
+ * Return: 0 if @func was called, 1 if it was queued, -EINVAL with a WARN if
+ * there is none.
  */
 int cmwq2_execute_in_process_context(cmwq2_work_func_t func, struct cmwq2_execute_work *ew)
 {
+	if (cmwq2_is_missing(func))
+		return -EINVAL;
 	if (!in_interrupt()) {
 		func(&ew->work);
 		return 0;
@@ -92,13 +98,16 @@ static void cmwq2_on_cpu_func(struct cmwq2_work *work)
  * The caller must not hold a lock that @fn needs.
  *
  * Context: process, may sleep.
- * Return: what @fn returned.
+ * Return: what @fn returned; -EINVAL with a WARN if it cannot be called, for want
+ * of a function or of such a CPU.
  */
 long cmwq2_work_on_cpu_key(int cpu, long (*fn)(void *arg), void *arg,
 			   struct lock_class_key *key)
 {
-	struct cmwq2_on_cpu call = { .fn = fn, .arg = arg };
+	struct cmwq2_on_cpu call = { .fn = fn, .arg = arg, .ret = -EINVAL };
 
+	if (cmwq2_is_missing(fn))
+		return -EINVAL;
 	CMWQ2_INIT_WORK_ONSTACK_KEY(&call.work, cmwq2_on_cpu_func, key);
 	cmwq2_schedule_work_on(cpu, &call.work);
 	cmwq2_flush_work(&call.work);

@@ -78,16 +78,17 @@ static void cmwq2_pool_free_rcu(struct rcu_head *rcu)
 	cmwq2_pool_free(container_of(rcu, struct cmwq2_pool, rcu));
 }
 
-/* A pool that others can find by its id, but without a worker yet. */
+/* A pool that others can find by its id, but without a worker yet; or an ERR_PTR(). */
 static struct cmwq2_pool *cmwq2_pool_new(const struct cmwq2_attrs *attrs,
 					 const struct cpumask *pod, int cpu, int node)
 {
 	struct cmwq2_pool *pool = kzalloc_node(sizeof(*pool), GFP_KERNEL, node);
+	int ret = -ENOMEM;
 
 	lockdep_assert_held(&cmwq2_pool_mutex);
 
 	if (!pool)
-		return NULL;
+		return ERR_PTR(ret);
 	cmwq2_pool_init(pool);
 	pool->cpu = cpu;
 	pool->node = node;
@@ -104,14 +105,15 @@ static struct cmwq2_pool *cmwq2_pool_new(const struct cmwq2_attrs *attrs,
 	cmwq2_policy_pool_init(pool);
 	cmwq2_latency_pool_init(pool);
 
-	if (xa_alloc(&cmwq2_pools, &pool->id, pool, xa_limit_31b, GFP_KERNEL))
+	ret = xa_alloc(&cmwq2_pools, &pool->id, pool, xa_limit_31b, GFP_KERNEL);
+	if (ret)
 		goto err;
 	cmwq2_fault_pool_init(pool);
 	return pool;
 
 err:
 	cmwq2_pool_free(pool);
-	return NULL;
+	return ERR_PTR(ret);
 }
 
 /* Context: process, may sleep; cmwq2_pool_mutex held; no queue uses it any more. */
@@ -170,13 +172,14 @@ static int cmwq2_pod_node(const struct cpumask *pod)
  * @pod: CPUs, not empty
  *
  * Context: process, GFP_KERNEL; cmwq2_pool_mutex held.
- * Return: pool with a reference for the caller and at least one worker, or
- * NULL.
+ * Return: pool with a reference for the caller and at least one worker, or an
+ * ERR_PTR(), which is -EINTR if the caller got a fatal signal.
  */
 struct cmwq2_pool *cmwq2_get_unbound_pool(const struct cmwq2_attrs *attrs,
 					  const struct cpumask *pod)
 {
 	u32 hash = cmwq2_pool_hash(attrs, pod);
+	struct cmwq2_worker *worker;
 	struct cmwq2_pool *pool;
 
 	hash_for_each_possible(cmwq2_unbound_pools, pool, hash_node, hash) {
@@ -187,12 +190,13 @@ struct cmwq2_pool *cmwq2_get_unbound_pool(const struct cmwq2_attrs *attrs,
 	}
 
 	pool = cmwq2_pool_new(attrs, pod, -1, cmwq2_pod_node(pod));
-	if (!pool)
-		return NULL;
+	if (IS_ERR(pool))
+		return pool;
 	/* The first worker must be there: it makes the others. */
-	if (IS_ERR(cmwq2_worker_create(pool))) {
+	worker = cmwq2_worker_create(pool);
+	if (IS_ERR(worker)) {
 		cmwq2_pool_destroy(pool);
-		return NULL;
+		return ERR_CAST(worker);
 	}
 	hash_add(cmwq2_unbound_pools, &pool->hash_node, hash);
 	return pool;
@@ -222,8 +226,8 @@ static int cmwq2_cpu_pool_new(struct cmwq2_attrs *attrs, int cpu, bool bh, bool 
 	attrs->affn_strict = true;
 	cpumask_copy(attrs->cpumask, cpumask_of(cpu));
 	pool = cmwq2_pool_new(attrs, cpumask_of(cpu), cpu, cpu_to_node(cpu));
-	if (!pool)
-		return -ENOMEM;
+	if (IS_ERR(pool))
+		return PTR_ERR(pool);
 	*cmwq2_cpu_pool_slot(cpu, bh, highpri) = pool;
 	if (bh)
 		return cmwq2_bh_pool_init(pool);
@@ -244,7 +248,7 @@ static int cmwq2_cpu_pools_new(struct cmwq2_attrs *attrs, int cpu)
  * cmwq2_pools_init - make the CPUs' pools, without threads
  *
  * Context: process.
- * Return: 0 or -ENOMEM.
+ * Return: 0 or a negative error.
  */
 int cmwq2_pools_init(void)
 {

@@ -126,15 +126,15 @@ static void cmwq2_begin_work(struct cmwq2_worker *worker, struct cmwq2_work *wor
 	unsigned long data = cmwq2_work_data(work);
 	struct cmwq2_pool *pool = worker->pool;
 
-	worker->started_at = jiffies;
+	WRITE_ONCE(worker->started_at, jiffies);
 	cmwq2_hog_begin(worker);
 	if (unlikely(worker->desc[0]))
 		worker->desc[0] = '\0';
-	worker->current_pwq = cmwq2_data_pwq(data);
+	WRITE_ONCE(worker->current_pwq, cmwq2_data_pwq(data));
 	worker->current_pwq->stat.started++;
 	cmwq2_latency_taken(worker, work);
 	worker->current_color = cmwq2_data_color(data);
-	worker->current_func = work->func;
+	WRITE_ONCE(worker->current_func, work->func);
 	worker->current_work = work;
 	hash_add(pool->busy_hash, &worker->hentry, (unsigned long)work);
 	list_del_init(&work->entry);
@@ -146,9 +146,9 @@ static void cmwq2_end_work(struct cmwq2_worker *worker)
 	cmwq2_hog_end(worker);
 	worker->current_pwq->stat.completed++;
 	cmwq2_latency_end(worker);
-	worker->current_pwq = NULL;
+	WRITE_ONCE(worker->current_pwq, NULL);
 	worker->current_color = CMWQ2_NO_COLOR;
-	worker->current_func = NULL;
+	WRITE_ONCE(worker->current_func, NULL);
 	hash_del(&worker->hentry);
 	worker->current_work = NULL;
 }

@@ -10,6 +10,8 @@
 #include <trace/events/cmwq2.h>
 
 #include "latency.h"
+#include "misuse.h"
+#include "stacks.h"
 #include "work.h"
 
 /**
@@ -79,7 +81,8 @@ static struct cmwq2_pwq *cmwq2_lock_target(struct cmwq2_pwq *pwq, struct cmwq2_w
 	if (last && !(pwq->wq->flags & CMWQ2_WQ_ORDERED)) {
 		cmwq2_pool_lock(last);
 		busy = cmwq2_find_executing(last, work);
-		if (busy && busy->current_pwq->wq == pwq->wq)
+		if (busy && (busy->current_pwq->wq == pwq->wq ||
+			     CMWQ2_FAULT("other_queue_taken")))
 			return busy->current_pwq;
 		cmwq2_pool_unlock(last);
 	}
@@ -148,7 +151,8 @@ static void cmwq2_insert_and_pick(struct cmwq2_pwq *pwq, struct cmwq2_work *work
  * @work: item, off the lists
  *
  * Context: any but NMI, interrupts off since PENDING was taken.
- * Return: false if the queue is being drained: the item is idle again.
+ * Return: false if the queue is being drained or an argument cannot be right:
+ * the item is idle again.
  */
 bool cmwq2_queue_claimed(int cpu, struct cmwq2_wq *wq, struct cmwq2_work *work)
 {
@@ -157,16 +161,18 @@ bool cmwq2_queue_claimed(int cpu, struct cmwq2_wq *wq, struct cmwq2_work *work)
 
 	lockdep_assert_irqs_disabled();
 
+	if (unlikely(!cmwq2_can_queue(cpu, wq, work))) {
+		cmwq2_refuse_misuse(cpu, wq, work);
+		return false;
+	}
 	if (cmwq2_refuse(wq, work))
 		return false;
 
 	cmwq2_point(CMWQ2_POINT_QUEUE, NULL);
 	rcu_read_lock();
 	pwq = cmwq2_lock_pwq(cpu, wq, work);
-	if (!WARN_ON(!list_empty(&work->entry))) {
-		trace_cmwq2_queue_work(cpu, pwq, work);
-		cmwq2_insert_and_pick(pwq, work, &wl);
-	}
+	trace_cmwq2_queue_work(cpu, pwq, work);
+	cmwq2_insert_and_pick(pwq, work, &wl);
 	cmwq2_pool_unlock(pwq->pool);
 	cmwq2_point_picked(pwq->pool, &wl);
 	/* RCU keeps the picked task from being freed up to here. */
@@ -188,6 +194,7 @@ bool cmwq2_work_take_enabled(struct cmwq2_work *work)
 
 	if (!cmwq2_work_take(work))
 		return false;
+	cmwq2_keep_stack(work);
 	/* The owner of PENDING may read the depth: it changes under PENDING only. */
 	data = cmwq2_work_data(work);
 	if (likely(!cmwq2_data_disable(data)))
@@ -210,7 +217,8 @@ bool cmwq2_work_take_enabled(struct cmwq2_work *work)
  * Context: any but NMI.
  * Return: true if queued; false if it was pending, or is disabled, or @wq is
  * being drained, which is reported once for each queue and unlike the kernel's
- * own function is told to the caller.
+ * own function is told to the caller; or if an argument cannot be right, which
+ * is a WARN: no queue, a CPU that cannot exist, an item that was not initialised.
  */
 bool cmwq2_queue_work_on(int cpu, struct cmwq2_wq *wq, struct cmwq2_work *work)
 {
@@ -252,7 +260,7 @@ bool cmwq2_queue_work_node(int node, struct cmwq2_wq *wq, struct cmwq2_work *wor
 	unsigned long flags;
 	bool queued = false;
 
-	WARN_ON_ONCE(!(wq->flags & CMWQ2_WQ_UNBOUND));
+	WARN_ON_ONCE(wq && !(wq->flags & CMWQ2_WQ_UNBOUND));
 
 	local_irq_save(flags);
 	if (cmwq2_work_take_enabled(work))

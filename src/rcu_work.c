@@ -7,6 +7,8 @@
 #include <linux/export.h>
 #include <linux/rcupdate.h>
 
+#include "misuse.h"
+#include "stacks.h"
 #include "work.h"
 
 static void cmwq2_rcu_work_due(struct rcu_head *rcu)
@@ -26,15 +28,22 @@ static void cmwq2_rcu_work_due(struct rcu_head *rcu)
  *
  * Context: any but NMI.
  * Return: true if a whole grace period will pass before it runs. False if it
- * was pending: it will run, but perhaps sooner.
+ * was pending: it will run, but perhaps sooner. False with a WARN if an argument
+ * cannot be right, as cmwq2_queue_work_on().
  */
 bool cmwq2_queue_rcu_work(struct cmwq2_wq *wq, struct cmwq2_rcu_work *rwork)
 {
 	/* Taken without interrupts off: nobody may want to steal it. */
 	if (!cmwq2_work_take(&rwork->work))
 		return false;
+	cmwq2_keep_stack(&rwork->work);
 	if (WARN_ON_ONCE(cmwq2_data_disable(cmwq2_work_data(&rwork->work)))) {
 		cmwq2_work_release_as_was(&rwork->work, cmwq2_work_data(&rwork->work));
+		return false;
+	}
+	/* Here, where the caller can be seen, and not when the grace period is over. */
+	if (unlikely(!cmwq2_can_queue(CMWQ2_CPU_UNBOUND, wq, &rwork->work))) {
+		cmwq2_refuse_misuse(CMWQ2_CPU_UNBOUND, wq, &rwork->work);
 		return false;
 	}
 	rwork->wq = wq;

@@ -271,7 +271,11 @@ int cmwq2_rescuer_start(struct cmwq2_wq *wq)
 		return -ENOMEM;
 	rescuer->rescue_wq = wq;
 	rescuer->id = -1;
-	rescuer->task = kthread_create(cmwq2_rescuer_thread, rescuer, "cw2/R-%s", wq->name);
+	/*
+	 * Nothing but the queue's name, since traces and oopses show 15 characters
+	 * in all. ps and /proc/PID/comm show the whole name.
+	 */
+	rescuer->task = kthread_create(cmwq2_rescuer_thread, rescuer, "cw2/%s", wq->name);
 	if (IS_ERR(rescuer->task)) {
 		int ret = PTR_ERR(rescuer->task);
 
@@ -304,7 +308,7 @@ void cmwq2_rescuer_stop(struct cmwq2_wq *wq)
 
 	/* From here on nobody sends a mayday. */
 	raw_spin_lock_irq(&cmwq2_mayday_lock);
-	wq->rescuer = NULL;
+	WRITE_ONCE(wq->rescuer, NULL); /* cmwq2_move_homeless(), verdicts */
 	raw_spin_unlock_irq(&cmwq2_mayday_lock);
 
 	cmwq2_kthread_stop_put(rescuer->task);

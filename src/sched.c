@@ -42,6 +42,7 @@ struct cmwq2_hook {
 };
 
 static const struct cmwq2_hook *cmwq2_hook;	/* set before the first worker */
+static bool cmwq2_hook_registered;		/* S: whoever pauses, loads, unloads */
 
 /* On when the count can reach zero without pool->lock, see the insert barrier. */
 static DEFINE_STATIC_KEY_FALSE(cmwq2_lockless_count);
@@ -432,14 +433,16 @@ EXPORT_SYMBOL_GPL(cmwq2_hook_name);
  * the scan timer, or by its next sleep.
  *
  * Context: process, may sleep; one caller at a time.
- * Return: 0, or -EOPNOTSUPP if the hook in use keeps nothing in their way: pn
+ * Return: 0, also if it is paused; or -EOPNOTSUPP if the hook in use keeps nothing in their way: pn
  * has its notifiers in the workers alone, and these cannot do without it.
  */
 int cmwq2_hook_pause(void)
 {
 	if (!cmwq2_hook->pausable)
 		return -EOPNOTSUPP;
-	cmwq2_hook->exit();
+	if (cmwq2_hook_registered)
+		cmwq2_hook->exit();
+	cmwq2_hook_registered = false;
 	return 0;
 }
 EXPORT_SYMBOL_GPL(cmwq2_hook_pause);
@@ -452,7 +455,13 @@ EXPORT_SYMBOL_GPL(cmwq2_hook_pause);
  */
 int cmwq2_hook_resume(void)
 {
-	return cmwq2_hook->init();
+	int ret;
+
+	if (cmwq2_hook_registered)
+		return 0;
+	ret = CMWQ2_FAULT("hook_not_resumed") ? -ENOMEM : cmwq2_hook->init();
+	cmwq2_hook_registered = !ret;
+	return ret;
 }
 EXPORT_SYMBOL_GPL(cmwq2_hook_resume);
 
@@ -500,12 +509,14 @@ int cmwq2_sched_init(const char *name)
 		return ret;
 	}
 	cmwq2_hook = hook;
+	cmwq2_hook_registered = true;
 	return 0;
 }
 
 /* After the last worker is gone: nothing must be counted any more. */
 void cmwq2_sched_exit(void)
 {
-	if (cmwq2_hook->exit)
+	if (cmwq2_hook->exit && cmwq2_hook_registered)
 		cmwq2_hook->exit();
+	cmwq2_hook_registered = false;
 }

@@ -15,8 +15,8 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/sysrq.h>
-#include <linux/uaccess.h>
 
+#include "misuse.h"
 #include "show.h"
 #include "work.h"
 
@@ -354,7 +354,8 @@ void cmwq2_show_one_workqueue(struct cmwq2_wq *wq)
 {
 	struct cmwq2_out out = { .put = cmwq2_put_log };
 
-	cmwq2_out_wq(&out, wq);
+	if (!cmwq2_is_missing(wq))
+		cmwq2_out_wq(&out, wq);
 }
 EXPORT_SYMBOL_GPL(cmwq2_show_one_workqueue);
 
@@ -459,62 +460,6 @@ void cmwq2_set_worker_desc(const char *fmt, ...)
 	va_end(args);
 }
 EXPORT_SYMBOL_GPL(cmwq2_set_worker_desc);
-
-static void cmwq2_peek_name(struct cmwq2_worker *worker, char *name)
-{
-	struct cmwq2_pwq *pwq;
-	struct cmwq2_wq *wq;
-
-	if (get_kernel_nofault(pwq, &worker->current_pwq) || !pwq ||
-	    get_kernel_nofault(wq, &pwq->wq) || !wq)
-		return;
-	copy_from_kernel_nofault(name, wq->name, CMWQ2_NAME_LEN - 1);
-}
-
-/**
- * cmwq2_dump_worker - say in memory what a thread works on
- * @task: thread
- * @buf: written to
- * @size: of @buf, at least 1
- *
- * Takes no lock, and the worker may end or be freed while it is looked at: what
- * is read is checked for being readable, not for being true.
- *
- * Context: any; @task must not go away.
- * Return: length of the text, 0 if the thread is no worker or is idle.
- */
-size_t cmwq2_dump_worker(struct task_struct *task, char *buf, size_t size)
-{
-	struct cmwq2_worker *worker = cmwq2_task_worker(task);
-	char name[CMWQ2_NAME_LEN] = "", desc[CMWQ2_DESC_LEN] = "";
-	cmwq2_work_func_t func;
-
-	buf[0] = '\0';
-	if (!worker || get_kernel_nofault(func, &worker->current_func) || !func)
-		return 0;
-	cmwq2_peek_name(worker, name);
-	/* One byte less: both stay terminated whatever is read. */
-	copy_from_kernel_nofault(desc, worker->desc, CMWQ2_DESC_LEN - 1);
-	return scnprintf(buf, size, "workqueue %s: %ps%s%s%s", name, func,
-			 desc[0] ? " \"" : "", desc, desc[0] ? "\"" : "");
-}
-EXPORT_SYMBOL_GPL(cmwq2_dump_worker);
-
-/**
- * cmwq2_print_worker_info - write to the log what a thread works on
- * @log_lvl: level to print at, as KERN_INFO
- * @task: any thread; nothing is printed if it is no worker of cmwq2 or idle
- *
- * Context: any; @task must not go away.
- */
-void cmwq2_print_worker_info(const char *log_lvl, struct task_struct *task)
-{
-	char text[256];
-
-	if (cmwq2_dump_worker(task, text, sizeof(text)))
-		printk("%s%s\n", log_lvl, text);
-}
-EXPORT_SYMBOL_GPL(cmwq2_print_worker_info);
 
 static void cmwq2_sysrq(CMWQ2_SYSRQ_KEY key)
 {

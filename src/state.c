@@ -4,6 +4,7 @@
  */
 #include <linux/export.h>
 
+#include "misuse.h"
 #include "work.h"
 
 /**
@@ -63,18 +64,21 @@ EXPORT_SYMBOL_GPL(cmwq2_current_is_workqueue_mem_reclaim);
  * A hint: no lock is taken, and items on other CPUs say nothing about this one.
  *
  * Context: any.
- * Return: whether items queued from there wait for max_active.
+ * Return: whether items queued from there wait for max_active. Never on a CPU
+ * that this machine cannot have.
  */
 bool cmwq2_workqueue_congested(int cpu, struct cmwq2_wq *wq)
 {
 	struct cmwq2_pwq *pwq;
 	bool congested;
 
+	if (cmwq2_is_missing(wq))
+		return false;
 	rcu_read_lock();
 	if (cpu == CMWQ2_CPU_UNBOUND)
 		cpu = raw_smp_processor_id();
-	pwq = rcu_dereference(*per_cpu_ptr(wq->cpu_pwq, cpu));
-	congested = !list_empty(&pwq->inactive);
+	pwq = cmwq2_cpu_pwq(wq, cpu);
+	congested = pwq && !list_empty(&pwq->inactive);
 	rcu_read_unlock();
 	return congested;
 }

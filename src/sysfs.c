@@ -17,7 +17,7 @@
 #include <linux/slab.h>
 #include <linux/sysfs.h>
 
-#include "internal.h"
+#include "misuse.h"
 
 /**
  * struct cmwq2_device - a queue's directory
@@ -311,6 +311,8 @@ int cmwq2_workqueue_sysfs_register(struct cmwq2_wq *wq)
 	struct cmwq2_device *device;
 	int ret;
 
+	if (cmwq2_is_missing(wq))
+		return -EINVAL;
 	if (wq->device) {
 		pr_err("%s: is in sysfs already\n", wq->name);
 		return -EEXIST;

@@ -13,6 +13,7 @@
 #include <linux/stdarg.h>
 
 #include "lockdep.h"
+#include "misuse.h"
 #include "work.h"
 
 LIST_HEAD(cmwq2_workqueues);
@@ -80,6 +81,21 @@ static int cmwq2_check_flags(const char *name, unsigned int flags)
 		return -EINVAL;
 	}
 	return 0;
+}
+
+/*
+ * The kernel's own warns of it once, too. Older kernels know no WQ_PERCPU, so that
+ * drivers which come from there have neither flag and are not wrong.
+ */
+static void cmwq2_tell_neither(const char *name)
+{
+	static const char text[] = "neither WQ_PERCPU nor WQ_UNBOUND, WQ_PERCPU is taken";
+
+	cmwq2_health_add(CMWQ2_HEALTH_MISUSES);
+	if (cmwq2_is_on_purpose())
+		pr_warn("%s: %s: %s\n", cmwq2_bug(), name, text);
+	else
+		pr_warn_once("%s: %s\n", name, text);
 }
 
 static int cmwq2_check_max_active(const char *name, unsigned int flags, int max_active)
@@ -222,6 +238,7 @@ static void cmwq2_wq_abort(struct cmwq2_wq *wq)
 		cmwq2_wq_free_now(wq);
 }
 
+/* The queue, or an ERR_PTR() after a message. */
 static struct cmwq2_wq *cmwq2_wq_create(const char *name, unsigned int flags, int max_active)
 {
 	struct cmwq2_wq *wq;
@@ -230,8 +247,10 @@ static struct cmwq2_wq *cmwq2_wq_create(const char *name, unsigned int flags, in
 	if ((flags & CMWQ2_WQ_POWER_EFFICIENT) && READ_ONCE(cmwq2_power_efficient))
 		flags = (flags & ~CMWQ2_WQ_PERCPU) | CMWQ2_WQ_UNBOUND;
 	wq = cmwq2_wq_new(name, flags, max_active);
-	if (!wq)
-		return NULL;
+	if (!wq) {
+		pr_err("%s: cannot be made, error %d\n", name, -ENOMEM);
+		return ERR_PTR(-ENOMEM);
+	}
 	/* In one go: what changes all queues either is over or finds this one. */
 	mutex_lock(&cmwq2_pool_mutex);
 	ret = (flags & CMWQ2_WQ_UNBOUND) ? cmwq2_link_unbound_pwqs(wq) : cmwq2_link_cpu_pwqs(wq);
@@ -247,7 +266,7 @@ static struct cmwq2_wq *cmwq2_wq_create(const char *name, unsigned int flags, in
 	if (ret) {
 		pr_err("%s: cannot be made, error %d\n", name, ret);
 		cmwq2_wq_abort(wq);
-		return NULL;
+		return ERR_PTR(ret);
 	}
 	return wq;
 }
@@ -269,10 +288,14 @@ static __printf(1, 0) struct cmwq2_wq *cmwq2_wq_alloc(const char *fmt, unsigned 
 	if (cmwq2_check_name(name) || cmwq2_check_flags(name, flags) ||
 	    cmwq2_check_max_active(name, flags, max_active))
 		return NULL;
+	if (!(flags & (CMWQ2_WQ_PERCPU | CMWQ2_WQ_UNBOUND))) {
+		cmwq2_tell_neither(name);
+		flags |= CMWQ2_WQ_PERCPU;
+	}
 
 	__module_get(THIS_MODULE);
 	wq = cmwq2_wq_create(name, flags, max_active);
-	if (!wq) {
+	if (IS_ERR(wq)) {
 		module_put(THIS_MODULE);
 		return NULL;
 	}
@@ -287,7 +310,8 @@ static __printf(1, 0) struct cmwq2_wq *cmwq2_wq_alloc(const char *fmt, unsigned 
 /**
  * cmwq2_alloc_workqueue - make a workqueue
  * @fmt: printf format of the name, cut after 31 characters
- * @flags: enum cmwq2_wq_flags; without WQ_PERCPU and WQ_UNBOUND it is per CPU
+ * @flags: enum cmwq2_wq_flags; without WQ_PERCPU and WQ_UNBOUND it is per CPU,
+ *	which is told once
  * @max_active: items that may run at once, on each CPU or, if unbound, on each
  *	NUMA node; 1 to 2048, or 0 for 1024; 0 only with WQ_BH, where items run
  *	one by one on each CPU
@@ -362,6 +386,8 @@ struct cmwq2_wq *cmwq2_devm_alloc_workqueue(struct device *dev, const char *fmt,
 	struct cmwq2_wq *wq;
 	va_list args;
 
+	if (cmwq2_is_missing(dev))
+		return NULL;
 	va_start(args, max_active);
 	wq = cmwq2_wq_alloc(fmt, flags, max_active, NULL, args);
 	va_end(args);
@@ -426,6 +452,8 @@ EXPORT_SYMBOL_GPL(cmwq2_destroy_workqueue);
  */
 int cmwq2_workqueue_set_max_active(struct cmwq2_wq *wq, int max_active)
 {
+	if (cmwq2_is_missing(wq))
+		return -EINVAL;
 	if (wq->flags & CMWQ2_WQ_ORDERED) {
 		pr_err("%s: max_active %d: an ordered workqueue has 1\n", wq->name, max_active);
 		return -EINVAL;
@@ -464,6 +492,8 @@ int cmwq2_workqueue_set_min_active(struct cmwq2_wq *wq, int min_active)
 {
 	int ret = 0;
 
+	if (cmwq2_is_missing(wq))
+		return -EINVAL;
 	if ((wq->flags & (CMWQ2_WQ_UNBOUND | CMWQ2_WQ_ORDERED)) != CMWQ2_WQ_UNBOUND) {
 		pr_err("%s: min_active %d: only unbound, not ordered workqueues have one\n",
 		       wq->name, min_active);
@@ -518,15 +548,16 @@ int cmwq2_system_wqs_init(void)
 	for (i = 0; i < ARRAY_SIZE(cmwq2_system_wqs); i++) {
 		unsigned int flags = cmwq2_system_wqs[i].flags;
 		bool unbound = flags & CMWQ2_WQ_UNBOUND;
+		struct cmwq2_wq *wq;
 
-		*cmwq2_system_wqs[i].wq = cmwq2_wq_create(cmwq2_system_wqs[i].name, flags,
-							  unbound ? CMWQ2_UNBOUND_MAX_ACTIVE :
-								    CMWQ2_DFL_ACTIVE);
-		if (!*cmwq2_system_wqs[i].wq) {
+		wq = cmwq2_wq_create(cmwq2_system_wqs[i].name, flags,
+				     unbound ? CMWQ2_UNBOUND_MAX_ACTIVE : CMWQ2_DFL_ACTIVE);
+		if (IS_ERR(wq)) {
 			cmwq2_system_wqs_exit();
-			return -ENOMEM;
+			return PTR_ERR(wq);
 		}
-		cmwq2_wq_map_init(*cmwq2_system_wqs[i].wq, NULL);
+		*cmwq2_system_wqs[i].wq = wq;
+		cmwq2_wq_map_init(wq, NULL);
 	}
 	return 0;
 }

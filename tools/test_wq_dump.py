@@ -541,10 +541,10 @@ class TestVerdict(unittest.TestCase):
         self.assertEqual(self.taken(kind="barrier"), [])
 
     def test_rescuer(self):
-        rescuer = {**make_worker(pid=99, comm="cw2/R-bench", rescuer=True), "pool": 0}
+        rescuer = {**make_worker(pid=99, comm="cw2/bench", rescuer=True), "pool": 0}
         text = self.expect("rescuer-busy", nr_idle=0, manager_pid=78, rescuer=rescuer,
                            workers=[make_idle(state="manager", flags=["prep"])])
-        self.assertIn("cw2/R-bench[99] runs", text)
+        self.assertIn("cw2/bench[99] runs", text)
 
     def test_not_run(self):
         text = self.expect("not-run", workers=[make_kicked(for_ms=7)])

@@ -35,13 +35,29 @@
 #endif
 
 /*
+ * Proxy execution (v6.17) leaves a task that waits for a mutex on the runqueue, to
+ * lend its turn to the owner. v7.3 has a flag of its own for that. Drop the
+ * second branch with 7.2.
+ */
+static inline bool cmwq2_task_is_proxied(struct task_struct *p)
+{
+#ifndef CONFIG_SCHED_PROXY_EXEC
+	return false;
+#elif LINUX_VERSION_CODE >= KERNEL_VERSION(7, 3, 0)
+	return READ_ONCE(p->is_blocked);
+#else
+	return READ_ONCE(p->blocked_on);
+#endif
+}
+
+/*
  * Whether @p left the CPU to sleep, as opposed to having been preempted.
  * Delayed dequeue (152e11f6df29, v6.12) leaves a sleeper on the runqueue for a
  * while. Drop the #else branch with 6.11.
  */
 static inline bool cmwq2_task_blocked(struct task_struct *p)
 {
-	if (!READ_ONCE(p->on_rq))
+	if (!READ_ONCE(p->on_rq) || cmwq2_task_is_proxied(p))
 		return true;
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
 	return READ_ONCE(p->se.sched_delayed);
@@ -370,5 +386,12 @@ static inline int kunit_add_action_or_reset(struct kunit *test, void (*fn)(void 
  * queue up behind nobody. Since the limit is one of a node: v6.9. Seen in 7.3.4.
  */
 #define CMWQ2_NATIVE_STAYS_IN_LINE	(LINUX_VERSION_CODE >= KERNEL_VERSION(6, 9, 0))
+
+/*
+ * An item with a broken list entry that is queued is warned of and not queued,
+ * but stays pending, so that it can be neither queued nor cancelled. Seen in
+ * 7.3.4.
+ */
+#define CMWQ2_NATIVE_KEEPS_BROKEN_PENDING	1
 
 #endif /* CMWQ2_COMPAT_H */

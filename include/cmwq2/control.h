@@ -144,6 +144,7 @@ struct cmwq2_wq_stats {
  * @CMWQ2_HEALTH_LEAKS: work functions that returned in another context than they
  *	were called in: with a lock, in RCU, with preemption off
  * @CMWQ2_HEALTH_DUMPS: dumps of all workqueues to the log
+ * @CMWQ2_HEALTH_MISUSES: calls that were refused because their arguments are wrong
  * @CMWQ2_HEALTH_NR: how many there are
  */
 enum cmwq2_health {
@@ -154,6 +155,7 @@ enum cmwq2_health {
 	CMWQ2_HEALTH_PANICS,
 	CMWQ2_HEALTH_LEAKS,
 	CMWQ2_HEALTH_DUMPS,
+	CMWQ2_HEALTH_MISUSES,
 	CMWQ2_HEALTH_NR,
 };
 
@@ -306,6 +308,7 @@ void cmwq2_fault_on_purpose(bool on);
 void cmwq2_fault_watchdog_late(unsigned int ms);
 size_t cmwq2_dump(struct cmwq2_wq *wq, char *buf, size_t size);
 size_t cmwq2_stalls(unsigned int min_ms, char *buf, size_t size);
+int cmwq2_keep_stacks(bool on);
 size_t cmwq2_dump_worker(struct task_struct *task, char *buf, size_t size);
 
 #endif /* CMWQ2_CONTROL_H */

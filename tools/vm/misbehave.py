@@ -32,6 +32,7 @@ class Case:
     limit: float = 20
     files: Optional[Callable[[kernel.Kernel], list]] = None     # what it needs, if not the modules that misbehave
     commands: str = ""                  # for a shell
+    console: str = ""                   # a regular expression on the console, where what is printed there is tested
 
 
 def _fault(name: str, vehicle: str, cause: str, **more: object) -> Case:
@@ -77,6 +78,12 @@ CASES = [
     _misuse("free", "debug", r"WARNING: .*debug_print_object"),
     _misuse("init", "debug", r"WARNING: .*debug_print_object"),
     _misuse("stack", "debug", r"ODEBUG: object .* is on stack .*NOT annotated"),
+    _misuse("zeroed", "uml", r"WARNING: .*cmwq2_misuse"),
+    # what the engine adds to the kernel's reports
+    _misuse("oops", "uml", r"panic: ", console=r"\] Workqueue: selftest oops_fn \[selftest_cmwq2\]"),
+    _misuse("oops", "x86", r"BUG: |Oops|panic: ", console=r"\] Workqueue: selftest oops_fn \[selftest_cmwq2\]"),
+    _misuse("uaf", "debug", r"KASAN: .*use-after-free",
+            console=r"(?s)\] Workqueue: selftest uaf_fn \[selftest_cmwq2\].*Last queued by .*do_uaf"),
     # what only the clock or the silence tells
     _fault("hang", "uml", r"hang: .*fault hang", limit=4),
     _fault("lost", "uml", r"without a verdict", status=EXIT_LOST),
@@ -179,6 +186,8 @@ def _wrong(case: Case, run: guest.Run) -> str:
         return f"exit status {status} instead of {case.status}: {said}"
     if not re.search(case.cause, said):
         return f"the cause is not named ({case.cause}): {said}"
+    if not re.search(case.console, run.console.read_text(errors="replace")):
+        return f"the console does not show {case.console}"
     if (run.home / "verdict").read_text().startswith("PASSED") != run.outcome.passed:
         return f"{shown(run.home / 'verdict')} says otherwise"
     return ""

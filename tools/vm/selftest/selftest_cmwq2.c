@@ -9,11 +9,12 @@
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 
+#include <cmwq2/control.h>
 #include <cmwq2/workqueue.h>
 
 static char *fault = "none";
 module_param(fault, charp, 0444);
-MODULE_PARM_DESC(fault, "what to do wrong: none, flush, queue, cancel, reclaim, memalloc, free, init, stack");
+MODULE_PARM_DESC(fault, "what to do wrong: none, flush, queue, cancel, reclaim, memalloc, free, init, stack, zeroed, oops, uaf");
 
 static DEFINE_MUTEX(lock);
 static DECLARE_COMPLETION(started);
@@ -132,6 +133,47 @@ static void do_stack(void)
 	cmwq2_flush_work(&work);
 }
 
+/* Refused, and told with us in the backtrace. */
+static void do_zeroed(void)
+{
+	static struct cmwq2_work zeroed;
+
+	cmwq2_queue_work(wq, &zeroed);
+}
+
+static void oops_fn(struct cmwq2_work *work)
+{
+	WRITE_ONCE(*(int *)8, 1);
+}
+
+/* The thread that runs it does not survive: nobody waits for it. */
+static void do_oops(void)
+{
+	static CMWQ2_DECLARE_WORK(oops_work, oops_fn);
+
+	cmwq2_queue_work(wq, &oops_work);
+	schedule_timeout_uninterruptible(HZ);
+}
+
+static void uaf_fn(struct cmwq2_work *work)
+{
+	kfree(work);
+	READ_ONCE(work->func);
+}
+
+static noinline void do_uaf(void)
+{
+	struct cmwq2_work *work = kmalloc(sizeof(*work), GFP_KERNEL);
+
+	if (!work)
+		return;
+	CMWQ2_INIT_WORK(work, uaf_fn);
+	cmwq2_keep_stacks(true);
+	cmwq2_queue_work(wq, work);
+	cmwq2_flush_workqueue(wq);
+	cmwq2_keep_stacks(false);
+}
+
 static void with_ordered(void (*fn)(struct cmwq2_wq *ordered))
 {
 	struct cmwq2_wq *ordered = cmwq2_alloc_ordered_workqueue("selftest_ordered", 0);
@@ -161,6 +203,12 @@ static int do_fault(void)
 		with_ordered(do_init);
 	else if (!strcmp(fault, "stack"))
 		do_stack();
+	else if (!strcmp(fault, "zeroed"))
+		do_zeroed();
+	else if (!strcmp(fault, "oops"))
+		do_oops();
+	else if (!strcmp(fault, "uaf"))
+		do_uaf();
 	else if (strcmp(fault, "none"))
 		return -EINVAL;
 	return 0;

@@ -16,6 +16,15 @@ reads() { # reads FILE: as a whole, twice, and writes are refused
 	cat "$DIR/$1" > /tmp/first && cat "$DIR/$1" > /tmp/second && ! (echo x > "$DIR/$1") 2>/dev/null
 }
 
+# Who queued what is there as long as it is kept, and no longer.
+stacks_are_kept() {
+	[ -z "$(cat $DIR/stacks)" ] && echo Y > /sys/module/cmwq2/parameters/keep_stacks && load cmwq2_bench || return 1
+	configure_bench engines=cmwq2 queue=percpu items=200 warmup=0 rounds=1 && echo 1 > $BENCH/run
+	unload cmwq2_bench
+	grep -q ': last queued by .* on CPU' $DIR/stacks &&
+		echo N > /sys/module/cmwq2/parameters/keep_stacks && [ -z "$(cat $DIR/stacks)" ]
+}
+
 # Reading goes on while queues and pools come and go under it.
 reads_under_load() {
 	local round=0 status
@@ -79,14 +88,15 @@ lock_stat_resets() {
 
 begin cmwq2_debugfs
 if load cmwq2; then
-	for file in dump stalls health; do verify "reads_$file" "cannot be read, or can be written" reads $file; done
-	for name in hog_reports stalls stall_reports pauses panics leaks dumps; do
+	for file in dump stalls health stacks; do verify "reads_$file" "cannot be read, or can be written" reads $file; done
+	for name in hog_reports stalls stall_reports pauses panics leaks dumps misuses; do
 		verify "counts_$name" "is not 0 at load: $(count $name)" [ "$(count $name)" = 0 ]
 	done
 	verify lock_stat_off "counts at load" [ "$(acquired)" = 0 ]
 	verify lock_stat_refuses "a value that means nothing was taken" lock_stat_refuses
 	verify lock_stat_counts "$(acquired) were counted" lock_stat_counts
 	verify lock_stat_resets "something is left" lock_stat_resets
+	verify stacks_are_kept "$(head -n 1 $DIR/stacks)" stacks_are_kept
 	verify dump_under_load "a read failed" reads_under_load
 	verify open_file_keeps_module "rmmod took it away from under an open file" open_file_keeps_module
 	if [ -w /proc/sysrq-trigger ]; then

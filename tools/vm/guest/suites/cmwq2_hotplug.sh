@@ -74,7 +74,7 @@ LOAD=/sys/module/cmwq2_sysfs_load/parameters
 allowed_on() { # allowed_on CPUS: whether a thread of an unbound pool may run on these and no others
 	local comm
 	for comm in /proc/[0-9]*/comm; do
-		grep -qs '^cw2/u' "$comm" && grep -qs "^Cpus_allowed_list:.$1\$" "${comm%comm}status" && return
+		grep -qs '^cw2/u[0-9]*:' "$comm" && grep -qs "^Cpus_allowed_list:.$1\$" "${comm%comm}status" && return
 	done
 	return 1
 }

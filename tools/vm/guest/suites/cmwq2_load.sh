@@ -64,7 +64,9 @@ in_use() {
 }
 
 refused_at_load() { # refused_at_load PARAMETER
-	local said=$(insmod_says cmwq2 "$1=bogus") left
+	local said left
+	# What others have taken memory for by then must be given back.
+	said=$(insmod_says cmwq2 keep_stacks=Y latency=Y "$1=bogus")
 	loaded cmwq2 && unload cmwq2
 	left=$(leftovers | tr '\n' ';')
 	if [ "$said" != "Invalid argument" ]; then

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Listening to printk through its tracepoint, as the kernel's own tests of its
+ * reports do: nothing of what others print is lost or taken away.
+ */
+#include <linux/spinlock.h>
+#include <linux/string.h>
+#include <linux/tracepoint.h>
+#include <trace/events/printk.h>
+
+#include "listen.h"
+
+/* One test runs at a time. */
+static struct {
+	raw_spinlock_t	lock;	/* the rest */
+	size_t		len;
+	char		text[16384];
+} heard = { .lock = __RAW_SPIN_LOCK_UNLOCKED(heard.lock) };
+
+static bool listening;
+
+/* What does not fit is left out, which fails the test that looks for it. */
+static void on_console(void *data, const char *text, size_t len)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&heard.lock, flags);
+	if (len && heard.len + len + 2 <= sizeof(heard.text)) {
+		memcpy(heard.text + heard.len, text, len);
+		heard.len += len;
+		if (heard.text[heard.len - 1] != '\n')
+			heard.text[heard.len++] = '\n';
+		heard.text[heard.len] = '\0';
+	}
+	raw_spin_unlock_irqrestore(&heard.lock, flags);
+}
+
+static void stop(void *unused)
+{
+	unregister_trace_console(on_console, NULL);
+	tracepoint_synchronize_unregister();
+	listening = false;
+}
+
+/* From now on, until the end of the test. A second call forgets what was heard. */
+void tw_listen(struct tw_env *env)
+{
+	raw_spin_lock_irq(&heard.lock);
+	heard.len = 0;
+	heard.text[0] = '\0';
+	raw_spin_unlock_irq(&heard.lock);
+	if (listening)
+		return;
+	if (!IS_ENABLED(CONFIG_TRACEPOINTS))
+		kunit_skip(env->test, "without tracepoints nobody hears what is printed");
+	KUNIT_ASSERT_EQ(env->test, register_trace_console(on_console, NULL), 0);
+	listening = true;
+	KUNIT_ASSERT_EQ(env->test, kunit_add_action_or_reset(env->test, stop, NULL), 0);
+}
+
+/* How many times @text was printed. */
+int tw_heard(const char *text)
+{
+	const char *at = heard.text;
+	int times = 0;
+
+	raw_spin_lock_irq(&heard.lock);
+	while ((at = strstr(at, text))) {
+		at += strlen(text);
+		times++;
+	}
+	raw_spin_unlock_irq(&heard.lock);
+	return times;
+}
+
+/* Whether a line is @line and nothing else. */
+bool tw_heard_line(const char *line)
+{
+	const char *at = heard.text;
+	size_t len = strlen(line);
+	bool found = false;
+
+	raw_spin_lock_irq(&heard.lock);
+	for (; !found && (at = strstr(at, line)); at += len)
+		found = (at == heard.text || at[-1] == '\n') && at[len] == '\n';
+	raw_spin_unlock_irq(&heard.lock);
+	return found;
+}
