@@ -22,7 +22,7 @@ Table = Dict[str, Counts]
 WIDTH = 40
 UNITS = ((10**9, "s"), (10**6, "ms"), (10**3, "us"))
 # What is not in the debug info if nothing was ever measured.
-OFF = "no histograms: echo Y > /sys/module/cmwq2/parameters/latency, and let items run"
+OFF = "no item was counted: echo Y > /sys/module/cmwq2/parameters/latency, and let items run"
 
 
 def stages(prog: Any) -> List[str]:

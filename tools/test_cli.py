@@ -259,6 +259,14 @@ class TestCommands(unittest.TestCase):
             done = run(name, *(word.format(dump=path) for word in arguments or ()))
             self.assertNotIn("\x1b", done.stderr)
 
+    def test_closed_output(self):
+        """What cannot be printed is not lost without a word."""
+        for name in COMMANDS:
+            done = subprocess.run(["/bin/sh", "-c", 'exec "$0" "$@" >&-', sys.executable, TOOLS / name, "--help"],
+                                  env=environment(), stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+            self.assertEqual(done.returncode, 1, name)
+            self.assertRegex(done.stderr, r"^\S+: standard output: it is closed\n$")
+
     def test_help_into_a_closed_pipe(self):
         for name in COMMANDS:
             reader, writer = os.pipe()

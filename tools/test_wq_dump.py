@@ -7,6 +7,7 @@ Run by ``python3 tools/test_wq_dump.py``. What needs a kernel is in
 ``check_dump.py``, which judges a dump of a guest.
 """
 
+import argparse
 import io
 import json
 import os
@@ -18,10 +19,12 @@ import tempfile
 import time
 import unittest
 from contextlib import redirect_stderr
+from unittest import mock
 
 TOOLS = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, TOOLS)
 import check_dump  # noqa: E402
+import cli  # noqa: E402
 import cmwq2  # noqa: E402
 import wq_collect  # noqa: E402
 import wq_dump  # noqa: E402
@@ -775,6 +778,42 @@ class TestRead(unittest.TestCase):
         done = run_script("--read", "/nonexistent/dump")
         self.assertEqual(done.returncode, 1)
         self.assertIn("No such file", done.stderr)
+
+
+class Number(int):
+    def value_(self):
+        return int(self)
+
+
+class TestLatency(unittest.TestCase):
+    """--latency, of a kernel that is played: pools 0 and 4, of which one has counted, and a queue."""
+
+    def latency(self, *argv):
+        pools = [argparse.Namespace(id=Number(number)) for number in (0, 4)]
+        tables = {"pool 0": {"end": [0, 1]}, "workqueue q": {"end": [0, 1]}}
+
+        def collect(_prog, pattern, numbers):
+            return {key: value for key, value in tables.items()
+                    if not (pattern or numbers) or key in [f"pool {n}" for n in numbers or []]}
+
+        with mock.patch.object(wq_dump, "kernel", lambda: None), \
+             mock.patch.object(cmwq2, "for_each_pool", lambda prog: pools), \
+             mock.patch.object(cmwq2, "for_each_workqueue", lambda prog: ["q"]), \
+             mock.patch.object(cmwq2, "wq_name", lambda wq: wq), \
+             mock.patch.object(wq_dump.latency, "collect", collect):
+            return wq_dump.run(wq_dump.parse_args(["--latency", *argv]))[0]
+
+    def test_not_there(self):
+        for argv, word in ((["--pool", "99"], "there is no pool 99; there are 0, 4"),
+                           (["nosuch*"], "no workqueue has a name like nosuch")):
+            with self.assertRaisesRegex(cli.Error, word):
+                self.latency(*argv)
+
+    def test_there(self):
+        self.assertIn("pool 0", self.latency("--pool", "0"))
+        self.assertIn("pool 0", self.latency())
+        # It is there and has counted nothing.
+        self.assertIn("no item was counted", self.latency("--pool", "4"))
 
 
 class TestSchema(unittest.TestCase):
