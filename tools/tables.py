@@ -41,11 +41,11 @@ class _Column:
         self.right = title.startswith(">")
         self.title = title[1:] if self.right else title
         self.cells = list(cells)
-        self.width = max(map(len, [self.title, *self.cells]))
+        self.whole = self.width = max(map(len, [self.title, *self.cells]))
 
     def floor(self) -> int:
         """How narrow it can be: numbers, which end where their title ends, are not cut."""
-        return self.width if self.right else min(self.width, max(NARROWEST, len(self.title)))
+        return self.whole if self.right else min(self.whole, max(NARROWEST, len(self.title)))
 
     def lines(self) -> List[str]:
         """All cells at their place."""
@@ -57,25 +57,35 @@ def _width(columns: Sequence[_Column]) -> int:
     return sum(column.width for column in columns) + 2 * (len(columns) - 1)
 
 
-def _narrow(columns: Sequence[_Column], width: int) -> None:
-    """Cut texts, the longest first, until all fit or none can be cut further."""
+def _narrow(columns: Sequence[_Column], width: int) -> bool:
+    """Cut texts, the longest first, until all columns fit; whether they do."""
     while _width(columns) > width:
         column = max(columns, key=lambda each: each.width if each.width > each.floor() else 0)
         if column.width <= column.floor():
-            return
+            return False
         column.width -= 1
+    return True
 
 
 def _blocks(columns: Sequence[_Column], width: int) -> Iterable[List[_Column]]:
-    """The columns, as many at a time as fit; each block begins with the first column, which names the row."""
+    """All columns, if they fit when texts are cut. Else as many at a time as fit whole: each block begins with the first
+    column, which names the row."""
+    if _narrow(columns, width):
+        yield list(columns)
+        return
+    for column in columns:
+        column.width = column.whole
     first, *rest = columns
     block = [first]
-    for column in rest:
-        if len(block) > 1 and _width([*block, column]) > width:
+    for column in [*rest, None]:
+        if column is None or len(block) > 1 and _width([*block, column]) > width:
+            # One column may be wider than the terminal.
+            _narrow(block, width)
             yield block
+            first.width = first.whole
             block = [first]
-        block.append(column)
-    yield block
+        if column is not None:
+            block.append(column)
 
 
 def table(titles: Sequence[str], rows: Iterable[Iterable[Any]], width: int = -1) -> List[str]:
@@ -90,7 +100,6 @@ def table(titles: Sequence[str], rows: Iterable[Iterable[Any]], width: int = -1)
     width = terminal_width() if width < 0 else width
     blocks: Iterable[Sequence[_Column]] = [columns]
     if width and _width(columns) > width:
-        _narrow(columns, width)
         blocks = _blocks(columns, width)
     lines: List[str] = []
     for block in blocks:

@@ -319,6 +319,11 @@ class TestTables(unittest.TestCase):
             # Numbers are never cut.
             self.assertIn("22", "\n".join(lines))
 
+    def test_names_are_whole_where_columns_go_below(self):
+        rows = [("a name that is long", *range(1000, 1020))]
+        lines = tables.table(tables.numbers("name", *(f"c{i}" for i in range(20))), rows, 60)
+        self.assertEqual(sum(line.startswith("a name that is long ") for line in lines), 4)
+
     def test_cut_texts_keep_their_end(self):
         self.assertEqual(tables.shorten("kworker-events_long", 8), "~ts_long")
         self.assertEqual(tables.shorten("short", 8), "short")

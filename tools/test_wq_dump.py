@@ -670,6 +670,23 @@ class FakeProgram:
         return FakeType(*(m for m in members if m != self.without))
 
 
+class TestStamp(unittest.TestCase):
+    def test_item_without_a_stamp(self):
+        """A module whose items have none is no other form of module."""
+        asked = {}
+
+        def layout(_prog, _name, paths):
+            asked.update(paths)
+            return argparse.Namespace(fields=[("func", argparse.Namespace(format="<Q"), 0)])
+
+        prog = mock.Mock(cache={})
+        with mock.patch.object(cmwq2, "stamp_member", lambda prog: None), \
+             mock.patch.object(cmwq2, "Layout", layout), \
+             mock.patch.object(cmwq2, "offsetof", lambda *_: 0, create=True):
+            cmwq2._work_layout(prog, cmwq2.CMWQ2)
+        self.assertTrue(all(isinstance(path, str) for path in asked.values()), asked)
+
+
 class TestTypes(unittest.TestCase):
     """A module or a kernel that is not the one this script is for."""
 
