@@ -6,7 +6,6 @@ The exit status is that of cli.py; it is 1 as well if agree finds too little and
 import argparse
 import json
 import signal
-import sys
 from pathlib import Path
 from typing import NoReturn, Optional, Sequence
 
@@ -14,7 +13,6 @@ import bench_compare
 import bench_document
 import bench_file
 import bench_host
-import bench_report
 import bench_set
 import bench_summary
 import cli

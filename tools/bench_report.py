@@ -22,7 +22,6 @@ Numbers are numbers, a ratio that does not exist is null.
 
 import json
 import re
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn, Optional, Sequence
@@ -391,7 +390,7 @@ def table(document: dict[str, Any]) -> str:
 
 def _read(name: str) -> str:
     try:
-        return sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8")
+        return cli.standard_input().read() if name == "-" else Path(name).read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise ResultError(str(error)) from None
 

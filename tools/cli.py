@@ -172,6 +172,13 @@ def emit(text: str, before: str = "", after: str = "") -> None:
 # Files
 
 
+def standard_input() -> TextIO:
+    """What "-" stands for as the name of a file that is read."""
+    if sys.stdin is None:
+        raise Error("standard input: it is closed")
+    return sys.stdin
+
+
 def read_json(path: str, what: str) -> Any:
     """
     A document that one of the commands has written.
@@ -179,17 +186,18 @@ def read_json(path: str, what: str) -> Any:
     :param path: "-" is standard input
     :param what: the document that is expected there, for the line about another one
     """
+    name = "standard input" if path == "-" else path
     try:
         if path == "-":
-            return json.load(sys.stdin)
+            return json.load(standard_input())
         with open(path, encoding="utf-8") as file:
             return json.load(file)
     except OSError as error:
-        raise Error(f"{path}: {error.strerror}") from None
+        raise Error(f"{name}: {error.strerror}") from None
     except RecursionError:
-        raise Error(f"{path}: not {what}: it is nested too deeply") from None
+        raise Error(f"{name}: not {what}: it is nested too deeply") from None
     except ValueError as error:
-        raise Error(f"{path}: not {what}: {error}") from None
+        raise Error(f"{name}: not {what}: {error}") from None
 
 
 # The end

@@ -16,7 +16,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 import unittest
 from contextlib import redirect_stderr
 from unittest import mock
