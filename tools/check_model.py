@@ -397,7 +397,9 @@ def _command(words: Sequence[str]) -> bool:
     """The command; --help prints how it is used."""
     parser = cli.Parser(prog="check_model.py", usage="%(prog)s [NAME=VALUE ...]", description=(__doc__ or "").strip())
     parser.add_argument("words", nargs="*", metavar="NAME=VALUE", help="only the models with this value")
-    return not run(parser.parse_args(words).words)
+    parser.add_argument("--rows", action="store_true", help="only say whether there are such models")
+    args = parser.parse_args(words)
+    return not run([*args.words, *(["--rows"] if args.rows else [])])
 
 
 if __name__ == "__main__":
