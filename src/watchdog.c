@@ -3,7 +3,8 @@
  * The watchdog: pools that have items and take none of them.
  *
  * A timer looks twice in each watchdog_thresh. What it finds it only marks; the
- * helper thread prints, with no lock held. A pool is told of once a threshold.
+ * helper thread prints, with no lock held. Each pool is reported at most once per
+ * threshold.
  *
  * The timer is not deferrable, unlike mainline's: it would come late on an idle
  * CPU, and lateness is how a machine is noticed that stood still as a whole,

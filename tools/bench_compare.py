@@ -6,6 +6,7 @@ from typing import Iterable
 import bench_document
 import bench_report
 import bench_stats
+import tables
 from bench_document import SetError
 
 # Of a hundred comparisons of a thing with itself, as many may be called a difference.
@@ -16,8 +17,7 @@ FEWEST_AGREE = 0.9
 
 def aligned(rows: list) -> list:
     """Lines of a table, the first row of which are its heads."""
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
+    return tables.table(rows[0], rows[1:])
 
 
 def _common(one: dict, other: dict) -> Iterable[tuple]:

@@ -15,12 +15,12 @@ It has these keys:
 
 import gzip
 import hashlib
-import json
 import os
 from pathlib import Path
 from typing import Any, Optional, Sequence
 
 import bench_report
+import cli
 
 SCHEMA, SCHEMA_VERSION = "cmwq2-bench-set", 1
 
@@ -31,7 +31,7 @@ SAME_RUN = ("workload", "queue", "scope", "mem_reclaim", "hook", "clock")
 RUN_KEYS = (("title", str), ("header", dict), ("engines", list), ("rounds", list), ("compared", list))
 
 
-class SetError(Exception):
+class SetError(cli.Error):
     """What cannot be used, in one line."""
 
 
@@ -73,11 +73,9 @@ def host_cpu() -> str:
 def read(path: Path) -> dict:
     """A set's document out of a file, whole or not at all."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise SetError(f"{path}: {error.strerror}") from None
-    except (ValueError, RecursionError) as error:
-        raise SetError(f"{path}: not a whole JSON document: {error}") from None
+        found = cli.read_json(str(path), "a whole JSON document")
+    except cli.Error as error:
+        raise SetError(str(error)) from None
     if not isinstance(found, dict) or found.get("schema") != SCHEMA:
         raise SetError(f"{path}: not the report of a set of benchmarks")
     if found.get("schema_version") != SCHEMA_VERSION:

@@ -1,24 +1,21 @@
 # SPDX-License-Identifier: GPL-2.0
 """tools/bench: what is done with reports, and the benchmark on the machine itself.
 
-Exit status: 0; 1 after one line that says what is wrong, or if agree finds too little and aa too much; 2 for a wrong
-command line; 130 if interrupted."""
+The exit status is that of cli.py; it is 1 as well if agree finds too little and aa too much."""
 
 import argparse
 import json
-import os
 import signal
-import sys
 from pathlib import Path
-from typing import Optional, Sequence
+from typing import NoReturn, Optional, Sequence
 
 import bench_compare
 import bench_document
 import bench_file
 import bench_host
-import bench_report
 import bench_set
 import bench_summary
+import cli
 from bench_document import SetError
 
 # A report of the full set is no larger.
@@ -120,7 +117,7 @@ def _run_command(commands: argparse._SubParsersAction) -> None:
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    top = argparse.ArgumentParser(prog="bench", description="Benchmarks of cmwq2: see Documentation/bench.rst.")
+    top = cli.Parser(prog="bench", description="Benchmarks of cmwq2: see Documentation/bench.rst.")
     commands = top.add_subparsers(required=True, metavar="COMMAND")
     one = _pair_command(commands, "compare", "figures of two reports, of two kernels for instance", _compare)
     one.add_argument("--all", action="store_true", help="also what does not differ")
@@ -140,34 +137,27 @@ def _count(text: str) -> int:
     return int(text)
 
 
-def main(arguments: Optional[Sequence[str]] = None) -> int:
-    """Run one command; whatever the user can act on is one line."""
+def _command(arguments: Optional[Sequence[str]]) -> bool:
     options = parser().parse_args(arguments)
-    try:
-        status = options.do(options)
-        sys.stdout.flush()
-        return status
-    except (SetError, bench_report.ResultError) as error:
-        print(f"bench: {error}", file=sys.stderr)
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+    return not options.do(options)
+
+
+def _explain(error: Exception) -> str:
+    """The line for what the user can act on."""
+    if isinstance(error, ModuleNotFoundError):
+        return (f"{error.name} is missing: make bench installs it for itself, python3 -m pip install {error.name} "
+                "elsewhere")
+    if isinstance(error, (KeyError, IndexError, TypeError, ValueError, AttributeError)):
         # The report was read, but what is in it is not what this program wrote.
-        print(f"bench: the report is damaged: {type(error).__name__} {error}", file=sys.stderr)
-    except ModuleNotFoundError as error:
-        print(f"bench: {error.name} is missing: make bench installs it for itself, python3 -m pip install {error.name} "
-              "elsewhere", file=sys.stderr)
-    except OSError as error:
-        print(f"bench: {error.filename or 'standard output'}: {error.strerror}", file=sys.stderr)
-    except KeyboardInterrupt:
-        print("bench: interrupted", file=sys.stderr)
-        return 130
-    return 1
+        return f"the report is damaged: {type(error).__name__} {error}"
+    return cli.explain(error)
 
 
-def program() -> int:
-    """main(), after which nobody tries again to write what could not be written."""
-    status = main()
-    try:
-        sys.stdout.flush()
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return status
+def main(arguments: Optional[Sequence[str]] = None) -> int:
+    """Run one command; its exit status."""
+    return cli.status("bench", lambda: _command(arguments), _explain)
+
+
+def program() -> NoReturn:
+    """Run the command that was asked for, and leave."""
+    cli.run("bench", lambda: _command(None), _explain)

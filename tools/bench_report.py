@@ -20,16 +20,19 @@ Documentation/bench.rst describes the text. The JSON document has these keys:
 Numbers are numbers, a ratio that does not exist is null.
 """
 
-import argparse
 import json
 import re
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Optional, Sequence
+from typing import Any, NoReturn, Optional, Sequence
 
-import bench_file
-import bench_stats
+import cli
+
+if __name__ == "__main__":
+    cli.guard_imports()
+import bench_file       # noqa: E402
+import bench_stats      # noqa: E402
+import tables           # noqa: E402
 
 FORMAT_VERSION = 3
 SCHEMA = "cmwq2-bench-report"
@@ -127,7 +130,7 @@ def summary_of(header: dict[str, Any]) -> tuple[str, ...]:
     return tuple(figure for figure in wanted if figure in header["figures"]) or tuple(header["figures"][:1])
 
 
-class ResultError(Exception):
+class ResultError(cli.Error):
     """The text is not a whole result, or the run failed: one line that says what is wrong."""
 
 
@@ -374,11 +377,7 @@ def plain_table(document: dict[str, Any]) -> list[tuple[str, ...]]:
 def table(document: dict[str, Any]) -> str:
     """The document as people read it on a terminal. Figures are medians over the rounds."""
     rows = (roundtrip_table if document["header"]["workload"] == "roundtrip" else plain_table)(document)
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    lines = heading(document)
-    for row in rows:
-        cells = [row[0].ljust(widths[0])] + [cell.rjust(width) for cell, width in zip(row[1:], widths[1:])]
-        lines.append("  ".join(cells))
+    lines = heading(document) + tables.table(tables.numbers(*rows[0]), rows[1:])
     # Of a profile the name says it.
     lines += [f"{record['name']}: {policies_of(record)}" for record in document["engines"]
               if record["name"] == "cmwq2" and policies_of(record)]
@@ -389,8 +388,15 @@ def table(document: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def main(arguments: Optional[Sequence[str]] = None) -> int:
-    parser = argparse.ArgumentParser(description="Print a result of cmwq2_bench as a table.")
+def _read(name: str) -> str:
+    try:
+        return cli.standard_input().read() if name == "-" else Path(name).read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ResultError(str(error)) from None
+
+
+def _command(arguments: Optional[Sequence[str]]) -> bool:
+    parser = cli.Parser(prog="bench_report.py", description="Print a result of cmwq2_bench as a table.")
     parser.add_argument("result", metavar="RESULT",
                         help="a copy of /sys/kernel/cmwq2_bench/result, - for standard input")
     parser.add_argument("--vehicle", help="where it ran: uml, qemu or a machine's name")
@@ -400,23 +406,27 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
                         "of the table")
     options = parser.parse_args(arguments)
     try:
-        text = sys.stdin.read() if options.result == "-" else Path(options.result).read_text(encoding="utf-8")
-        document = parse(text, options.vehicle, options.accelerator, options.config)
-        if options.json == "-":
-            json.dump(document, sys.stdout, indent=2)
-            print()
-            return 0
-        if options.json:
-            bench_file.write(Path(options.json), json.dumps(document, indent=2) + "\n")
-        print(table(document))
-    except (OSError, UnicodeDecodeError, ResultError) as error:
-        name = "standard input" if options.result == "-" else options.result
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
-        where = getattr(error, "filename", None) or name
-        print(f"bench_report: {where}: {reason}", file=sys.stderr)
-        return 1
-    return 0
+        document = parse(_read(options.result), options.vehicle, options.accelerator, options.config)
+    except ResultError as error:
+        raise cli.Error(f"{'standard input' if options.result == '-' else options.result}: {error}") from None
+    if options.json == "-":
+        print(json.dumps(document, indent=2))
+        return True
+    if options.json:
+        bench_file.write(Path(options.json), json.dumps(document, indent=2) + "\n")
+    print(table(document))
+    return True
+
+
+def main(arguments: Optional[Sequence[str]] = None) -> int:
+    """The command; its exit status."""
+    return cli.status("bench_report.py", lambda: _command(arguments))
+
+
+def program() -> NoReturn:
+    """The command; it leaves."""
+    cli.run("bench_report.py", lambda: _command(None))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    program()

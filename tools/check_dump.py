@@ -4,16 +4,20 @@
 Judge a dump that ``wq_dump.py --json`` took of a guest.
 
 Run by ``check_dump.py [--queue NAME] [--live] [--text FILE] FILE`` ("-": stdin).
-Every problem is a line on stderr; exit status 0: none, 1: some, 2: wrong usage.
+Every problem is a line on stderr; exit status 0: none, 1: some; the rest as in ``cli.py``.
 """
 
-import argparse
-import json
-import os
-import re
-import sys
-from fnmatch import fnmatchcase
-from typing import Any, Dict, List
+import cli
+
+if __name__ == "__main__":
+    cli.guard_imports()
+import argparse  # noqa: E402
+import json  # noqa: E402
+import os  # noqa: E402
+import re  # noqa: E402
+import sys  # noqa: E402
+from fnmatch import fnmatchcase  # noqa: E402
+from typing import Any, Dict, List  # noqa: E402
 
 SCHEMA = 2
 SCHEMA_FILE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "wq_dump.schema.json")
@@ -184,19 +188,20 @@ def table_problems(text: str, name: str, titles: List[str],
 
 
 def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Judge a dump by wq_dump.py --json.")
+    parser = cli.Parser(prog="check_dump.py", description="Judge a dump by wq_dump.py --json.")
     parser.add_argument("--queue", default="", help="pattern of a queue that must have items in flight")
     parser.add_argument("--live", action="store_true", help="the guest was not paused")
     parser.add_argument("--text", type=argparse.FileType("r"),
                         help="the same dump as text, to be judged as well")
-    parser.add_argument("file", type=argparse.FileType("r"))
+    parser.add_argument("file", metavar="FILE", help="what --json wrote, - for standard input")
     return parser.parse_args()
 
 
-def main() -> int:
+def check() -> bool:
+    """The command."""
     args = parse_args()
+    dump = cli.read_json(args.file, "a dump")
     try:
-        dump = json.load(args.file)
         found = problems(dump, args.queue, not args.live)
         if args.text:
             found += text_problems(dump, args.text.read())
@@ -206,8 +211,8 @@ def main() -> int:
         print(f"check_dump.py: {problem}", file=sys.stderr)
     if not found:
         print(f"{len(dump['pools'])} pools, {len(dump['workqueues'])} workqueues agree")
-    return 1 if found else 0
+    return not found
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    cli.run("check_dump.py", check)

@@ -20,23 +20,27 @@ behind each comment ".. printed: table of MODEL", or ".. printed: NAME=VALUE ...
 schedule of the first such row.
 
 Exit status 0: every row came out as expected; 1: not so, or the model could not
-be run, with one line on stderr that says why.
+be run, with one line on stderr that says why; the rest as in cli.py.
 """
 
-import itertools
-import os
-import re
-import shutil
-import subprocess
-import sys
-import tempfile
-import time
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Dict, List, Optional, Sequence, Tuple
+import cli
 
-from toml_reader import tomllib
+if __name__ == "__main__":
+    cli.guard_imports()
+import itertools     # noqa: E402
+import os     # noqa: E402
+import re     # noqa: E402
+import shutil     # noqa: E402
+import subprocess     # noqa: E402
+import sys     # noqa: E402
+import tempfile     # noqa: E402
+import time     # noqa: E402
+from concurrent.futures import ThreadPoolExecutor     # noqa: E402
+from dataclasses import dataclass     # noqa: E402
+from pathlib import Path     # noqa: E402
+from typing import Dict, List, Optional, Sequence, Tuple     # noqa: E402
+
+from toml_reader import tomllib     # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[1]
 MODEL = ROOT / "tools/model/kick.pml"
@@ -61,7 +65,7 @@ SAFETY = ["-DSAFETY", "-DNOCLAIM"]
 CC = ["gcc", "-O1", "-w", f"-DMEMLIM={MEGABYTES}"]
 
 
-class Wrong(Exception):
+class Wrong(cli.Error):
     """What the user can act on."""
 
 
@@ -389,14 +393,14 @@ def run(words: Sequence[str]) -> int:
     return 1 if failed else 0
 
 
-def main() -> int:
-    """The command."""
-    try:
-        return run(sys.argv[1:])
-    except Wrong as wrong:
-        print(f"model: {wrong}", file=sys.stderr)
-        return 1
+def _command(words: Sequence[str]) -> bool:
+    """The command; --help prints how it is used."""
+    parser = cli.Parser(prog="check_model.py", usage="%(prog)s [NAME=VALUE ...]", description=(__doc__ or "").strip())
+    parser.add_argument("words", nargs="*", metavar="NAME=VALUE", help="only the models with this value")
+    parser.add_argument("--rows", action="store_true", help="only say whether there are such models")
+    args = parser.parse_args(words)
+    return not run([*args.words, *(["--rows"] if args.rows else [])])
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    cli.run("check_model.py", lambda: _command(sys.argv[1:]))

@@ -369,7 +369,8 @@ def _work_layout(prog: Program, engine: Engine) -> Layout:
     key = f"cmwq2_work_layout_{engine.name}"
     if key not in prog.cache:
         paths = {"func": "func", "next": "entry.next", "prev": "entry.prev",
-                 "queued_at": stamp_member(prog) if engine is CMWQ2 else "none"}
+                 # An item without a stamp has no member of the name "none" either.
+                 "queued_at": engine is CMWQ2 and stamp_member(prog) or "none"}
         layout = Layout(prog, engine.work, paths)
         # An atomic_long_t; as an unsigned number, unlike its counter.
         form = struct.Struct("<Q" if layout.fields[0][1].format.startswith("<") else ">Q")

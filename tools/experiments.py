@@ -1,20 +1,22 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
 """The experiments of Documentation/experiments.rst: what each runs, and what its numbers say.
 
 An experiment is a list of runs of cmwq2_bench in one boot, or a KUnit suite. Nothing here boots anything, that is
 tools/vm/experiment.py; here is what is run, and a judge that makes a table and a conclusion of what came back. Figures
-are compared round by round, within one boot: a ratio is the median over the rounds, with a 95 % interval from a
-bootstrap of that median. It is called a difference only if the interval excludes 1.
+are compared round by round, within one boot: a ratio is the median over the rounds, with the interval of 95 % that
+bench_stats.py has for all figures of this project. It is called a difference only if the interval excludes 1.
 """
 
 import math
-import random
 import re
 import statistics
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Callable, Iterable, Optional, Sequence
+
+import bench_stats
+import cli
+import tables
 
 CLAIMS = ("none", "kicked_list", "kicked_first", "leave_idle", "kicked_flag")
 QUEUES = ("percpu", "unbound")
@@ -25,29 +27,31 @@ PENDING = (1000, 10000, 100000)
 # Items whose rescue is timed with few and with many of others ahead.
 OWN = 10000
 SWITCHES = 10000
-RESAMPLES = 2000
 
 
-class ExperimentError(Exception):
+class ExperimentError(cli.Error):
     """What came back is not what was asked for: one line."""
 
 
 @dataclass(frozen=True)
 class Spread:
-    """A median with its 95 % interval, or of few values the extremes."""
+    """A median with its interval of 95 %, or of too few values the extremes, which settle nothing."""
 
     median: float
     low: float
     high: float
+    enough: bool = True
 
     def __str__(self) -> str:
         return f"{self.median:.3f} [{self.low:.3f}..{self.high:.3f}]"
 
     def verdict(self, more: str, less: str) -> str:
         """What a ratio says."""
+        if not self.enough:
+            return bench_stats.UNKNOWN
         if self.low > 1:
             return more
-        return less if self.high < 1 else "no difference seen"
+        return less if self.high < 1 else bench_stats.NONE_SEEN
 
 
 def spread(values: Sequence[float]) -> Spread:
@@ -55,11 +59,8 @@ def spread(values: Sequence[float]) -> Spread:
     if not values:
         raise ExperimentError("no values to compare")
     middle = statistics.median(values)
-    if len(values) < 5:
-        return Spread(middle, min(values), max(values))
-    dice = random.Random(len(values))
-    medians = sorted(statistics.median(dice.choices(values, k=len(values))) for _ in range(RESAMPLES))
-    return Spread(middle, medians[round(0.025 * RESAMPLES)], medians[round(0.975 * RESAMPLES) - 1])
+    interval = bench_stats.median_interval(values)
+    return Spread(middle, *interval) if interval else Spread(middle, min(values), max(values), False)
 
 
 @dataclass
@@ -72,13 +73,9 @@ class Finding:
     data: dict = field(default_factory=dict)
     failed: bool = False
 
-    def table(self) -> str:
+    def table(self, width: int = -1) -> str:
         """For people."""
-        lines = [self.columns, *self.rows]
-        widths = [max(len(str(line[i])) for line in lines) for i in range(len(self.columns))]
-        return "\n".join("  ".join([str(line[0]).ljust(widths[0]),
-                                    *(str(cell).rjust(width) for cell, width in zip(line[1:], widths[1:]))]).rstrip()
-                         for line in lines)
+        return "\n".join(tables.table(tables.numbers(*self.columns), self.rows, width))
 
 
 @dataclass(frozen=True)
@@ -449,7 +446,7 @@ def block(name: str, parts: Iterable[tuple]) -> str:
     """What Documentation/experiments.rst holds of a run: of each (where, finding) the table and the conclusion."""
     lines = [f".. {name}: from here written by make experiments WRITE=1", "", "::", ""]
     for where, finding in parts:
-        text = f"{where}\n{finding.table()}\n{finding.conclusion}"
+        text = f"{where}\n{finding.table(0)}\n{finding.conclusion}"
         lines += [f"    {line}".rstrip() for line in text.splitlines()] + [""]
     return "\n".join([*lines, f".. {name}: to here", ""])
 

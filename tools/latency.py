@@ -12,7 +12,7 @@ In a drgn session::
 from __future__ import annotations
 
 from fnmatch import fnmatchcase
-from typing import Any, Dict, Iterable, List, Optional
+from typing import Any, Collection, Dict, Iterable, List, Optional
 
 import cmwq2
 
@@ -22,7 +22,7 @@ Table = Dict[str, Counts]
 WIDTH = 40
 UNITS = ((10**9, "s"), (10**6, "ms"), (10**3, "us"))
 # What is not in the debug info if nothing was ever measured.
-OFF = "no histograms: echo Y > /sys/module/cmwq2/parameters/latency, and let items run"
+OFF = "no item was counted: echo Y > /sys/module/cmwq2/parameters/latency, and let items run"
 
 
 def stages(prog: Any) -> List[str]:
@@ -48,13 +48,13 @@ def read(pointers: Iterable[Any], names: List[str]) -> Table:
     return {name: row for name, row in sums.items() if any(row)}
 
 
-def collect(prog: Any, pattern: Optional[str] = None, number: Optional[int] = None,
+def collect(prog: Any, pattern: Optional[str] = None, numbers: Optional[Collection[int]] = None,
             gaps: cmwq2.Gaps = None) -> Dict[str, Table]:
     """
     The tables that have counted something, by "pool N" and "workqueue NAME".
 
     :param pattern: only workqueues of this name (a glob), and no pools
-    :param number: only this pool, and no workqueues
+    :param numbers: only these pools, and no workqueues
     """
     try:
         names = stages(prog)
@@ -62,9 +62,9 @@ def collect(prog: Any, pattern: Optional[str] = None, number: Optional[int] = No
         raise cmwq2.Cmwq2Error("this module keeps no latency histograms") from None
     found = {}
     for pool in () if pattern else cmwq2.for_each_pool(prog, gaps):
-        if number is None or pool.id.value_() == number:
+        if not numbers or pool.id.value_() in numbers:
             found[f"pool {pool.id.value_()}"] = read([pool.latency], names)
-    for wq in () if number is not None else cmwq2.for_each_workqueue(prog, gaps):
+    for wq in () if numbers else cmwq2.for_each_workqueue(prog, gaps):
         name = cmwq2.wq_name(wq)
         if pattern and not fnmatchcase(name, pattern):
             continue

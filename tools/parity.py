@@ -14,19 +14,22 @@ definitions of ``include/cmwq2/shim.h``; both files are compared with it, or
 brought up to date by --write.
 
 Exit status 0: every name has one or the other and the files are up to date; 1:
-not so, with a line on stderr for each name; 2: wrong usage.
+not so, with a line on stderr for each name; the rest as in ``cli.py``.
 """
 
-import argparse
-import re
-import sys
-import textwrap
-from collections import Counter
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Dict, Iterator, List, Optional, Tuple
+import cli
 
-from toml_reader import tomllib
+if __name__ == "__main__":
+    cli.guard_imports()
+import re       # noqa: E402
+import sys      # noqa: E402
+import textwrap     # noqa: E402
+from collections import Counter      # noqa: E402
+from dataclasses import dataclass, field      # noqa: E402
+from pathlib import Path      # noqa: E402
+from typing import Dict, Iterator, List, Optional, Tuple      # noqa: E402
+
+from toml_reader import tomllib     # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[1]
 TABLE = "tools/parity.toml"
@@ -49,7 +52,7 @@ KINDS = (TYPE, FIELD, CONSTANT, MACRO, FUNCTION, QUEUE, PARAMETER, SYSFS, TRACEP
 ALIKE = {FUNCTION: (FUNCTION, MACRO), MACRO: (FUNCTION, MACRO, CONSTANT), CONSTANT: (CONSTANT, MACRO)}
 
 
-class Wrong(Exception):
+class Wrong(cli.Error):
     """What the user can act on."""
 
 
@@ -466,31 +469,32 @@ def update(rows: List[Row], table: Table, write: bool) -> List[str]:
     return wrong
 
 
-def main(argv: List[str]) -> int:
-    parser = argparse.ArgumentParser(prog="parity.py", description=__doc__.split("\n\n")[0].strip())
+def _command(argv: Optional[List[str]]) -> bool:
+    parser = cli.Parser(prog="parity.py", description=__doc__.split("\n\n")[0].strip())
     parser.add_argument("--write", action="store_true", help=f"bring {API} and {SHIM} up to date")
     parser.add_argument("kernel", type=Path, metavar="KERNEL", help="source tree, build directory or headers package")
     args = parser.parse_args(argv)
-    try:
-        kernel, table = read_kernel(args.kernel), read_table()
-        rows = compare(kernel, read_ours(), table)
-        print_rows(rows)
-        wrong = [f"{row.of.name} ({row.of.kind}): {row.wrong}" for row in rows if row.wrong]
-        if kernel.version.startswith(f"{SERIES}.") and kernel.whole:
-            wrong += stale(kernel, table)
-            wrong += update(rows, table, args.write)
-    except (Wrong, OSError) as error:
-        print(f"parity: {error}", file=sys.stderr)
-        return 1
+    kernel, table = read_kernel(args.kernel), read_table()
+    rows = compare(kernel, read_ours(), table)
+    print_rows(rows)
+    wrong = [f"{row.of.name} ({row.of.kind}): {row.wrong}" for row in rows if row.wrong]
+    if kernel.version.startswith(f"{SERIES}.") and kernel.whole:
+        wrong += stale(kernel, table)
+        wrong += update(rows, table, args.write)
     print(f"\nLinux {kernel.version}: {len(rows)} names, {sum(bool(row.twin) and not row.wrong for row in rows)} with "
           f"a twin, {sum(bool(row.reason) and not row.wrong for row in rows)} with a reason why not, "
           f"{len(wrong)} problems")
     if not kernel.whole:
         print(f"Only the header was compared: no {ENGINE} there, so no parameters and sysfs files")
     for line in wrong:
-        print(f"parity: {line}", file=sys.stderr)
-    return int(bool(wrong))
+        print(f"parity.py: {line}", file=sys.stderr)
+    return not wrong
+
+
+def main(argv: Optional[List[str]] = None) -> int:
+    """The command; its exit status."""
+    return cli.status("parity.py", lambda: _command(argv))
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    cli.run("parity.py", lambda: _command(None))

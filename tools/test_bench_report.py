@@ -328,7 +328,7 @@ class Main(unittest.TestCase):
         err = io.StringIO()
         with contextlib.redirect_stderr(err):
             self.assertEqual(bench_report.main(["/nonexistent/result"]), 1)
-        self.assertEqual(err.getvalue(), "bench_report: /nonexistent/result: No such file or directory\n")
+        self.assertEqual(err.getvalue(), "bench_report.py: /nonexistent/result: No such file or directory\n")
 
 
 if __name__ == "__main__":

@@ -210,7 +210,7 @@ class Missing(unittest.TestCase):
         done = subprocess.run([sys.executable, "-B", TOOLS / "check_model.py"], text=True, capture_output=True,
                               check=False, env={**os.environ, "PATH": "/nonexistent"})
         self.assertEqual((done.returncode, done.stderr),
-                         (1, "model: spin is missing: it is in the package of that name\n"))
+                         (1, "check_model.py: spin is missing: it is in the package of that name\n"))
 
 
 class Engine(unittest.TestCase):

@@ -3,6 +3,7 @@
 """Tests of experiments.py: run with python3 -m unittest discover -s tools."""
 
 import json
+import random
 import re
 import sys
 import tempfile
@@ -11,6 +12,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+import bench_stats
 import experiments
 from experiments import CLAIMS, COSTS_US, EXPERIMENTS, PENDING, QUEUES, RESCUES, ExperimentError, Finding, spread
 
@@ -42,9 +44,28 @@ class Statistics(unittest.TestCase):
         self.assertEqual(spread(values), spread(values))
 
     def test_few_values_have_extremes(self) -> None:
-        self.assertEqual(spread([3, 1, 2]), experiments.Spread(2, 1, 3))
+        self.assertEqual(spread([3, 1, 2]), experiments.Spread(2, 1, 3, False))
+        self.assertEqual(spread([2.0] * 5).verdict("more", "less"), "too few rounds")
         with self.assertRaises(ExperimentError):
             spread([])
+
+    def test_one_interval_for_the_whole_project(self) -> None:
+        """At least as wide as the exact one, which the bootstrap alone is not."""
+        source = random.Random(7)
+        for count in (6, 15, 25, 41):
+            values = sorted(1 + source.lognormvariate(-3, 1) for _ in range(count))
+            found, rank = spread(values), bench_stats.exact_rank(count)
+            self.assertEqual((found.low, found.high), bench_stats.median_interval(values))
+            self.assertLessEqual(found.low, values[rank])
+            self.assertGreaterEqual(found.high, values[-1 - rank])
+
+    def test_the_same_thing_twice(self) -> None:
+        """Called a difference in at most one of twenty cases: Documentation/experiments.rst says so."""
+        for count, pairs in ((15, 600), (41, 200)):
+            source = random.Random(count)
+            drawn = [[[1 + source.lognormvariate(-3, 1) for _ in range(count)] for _ in "ab"] for _ in range(pairs)]
+            different = sum(experiments.paired(*each).verdict("x", "x") == "x" for each in drawn)
+            self.assertLessEqual(different, 0.05 * pairs, count)
 
     def test_verdict(self) -> None:
         self.assertEqual(experiments.Spread(1.1, 1.01, 1.2).verdict("more", "less"), "more")

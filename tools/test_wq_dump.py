@@ -7,6 +7,8 @@ Run by ``python3 tools/test_wq_dump.py``. What needs a kernel is in
 ``check_dump.py``, which judges a dump of a guest.
 """
 
+import argparse
+import io
 import json
 import os
 import re
@@ -14,12 +16,14 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 import unittest
+from contextlib import redirect_stderr
+from unittest import mock
 
 TOOLS = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, TOOLS)
 import check_dump  # noqa: E402
+import cli  # noqa: E402
 import cmwq2  # noqa: E402
 import wq_collect  # noqa: E402
 import wq_dump  # noqa: E402
@@ -48,12 +52,42 @@ class TestCommandLine(unittest.TestCase):
             self.assertIn(word, done.stdout)
 
     def test_usage_errors(self):
-        for args in (["--nonsense"], ["--items", "-1"], ["--hz", "0"], ["extra"],
-                     ["--json", "--sizes"]):
-            done = run_script(*args)
-            self.assertEqual((done.returncode, done.stdout), (2, ""), args)
-            self.assertIn("wq_dump.py: error:", done.stderr)
-            self.assertNotIn("Traceback", done.stderr)
+        for args in (["--nonsense"], ["--items", "-1"], ["--hz", "0"], ["extra"]):
+            self.assert_refused(args)
+
+    def assert_refused(self, args, word=""):
+        err = io.StringIO()
+        with redirect_stderr(err), self.assertRaises(SystemExit) as end:
+            wq_dump.parse_args(args)
+        text = err.getvalue()
+        self.assertEqual((end.exception.code, text.count("\n")), (2, 1), (args, text))
+        self.assertTrue(text.startswith("wq_dump.py: error:"), text)
+        self.assertIn(word, text)
+
+    def test_options_that_would_be_ignored(self):
+        """Each form with each option that it has no use for."""
+        for args, word in (
+                (["--native", "--latency"], "--latency: not allowed with --native"),
+                (["--latency", "--native"], "--latency: not allowed with --native"),
+                (["--latency", "--read", "x"], "--latency: not allowed with --read"),
+                (["--latency", "--queue", "x"], "--queue"), (["--latency", "--stack"], "--stack"),
+                (["--latency", "--age", "0"], "--age"), (["--latency", "--items", "0"], "--items"),
+                (["--latency", "q*", "--pool", "1"], "--pool"),
+                (["--json", "--sizes"], "--json"), (["--sizes", "--read", "x"], "--read"),
+                (["--sizes", "--native"], "--native"), (["--sizes", "--pool", "0"], "--pool"),
+                (["--diff", "x", "--stack"], "--stack"), (["--diff", "-", "--read", "-"], "standard input"),
+                (["--read", "x", "--native"], "--native: not allowed with --read"),
+                (["--read", "x", "--stack"], "--stack: not allowed with --read"),
+                (["--read", "x", "--hz", "100"], "--hz: not allowed with --read"),
+                (["--stalls", "--diff", "x"], "not allowed with")):
+            self.assert_refused(args, word)
+
+    def test_options_that_go_together(self):
+        for args in (["--stalls", "--native", "--stack", "--queue", "a", "--json"],
+                     ["--latency", "--pool", "0", "--pool", "1", "--json"], ["--latency", "q*"],
+                     ["--diff", "x", "--native", "--pool", "0"], ["--read", "x", "--items", "0"],
+                     ["--read", "-", "--diff", "x"]):
+            wq_dump.parse_args(args)
 
     def test_without_drgn(self):
         done = run_script()
@@ -98,15 +132,16 @@ class TestFailures(unittest.TestCase):
         os.close(reader)
         process = self.run_with("return 'x' * 1000000, True", stdout=writer)
         os.close(writer)
-        self.assert_one_line(process, "reader")
+        self.assertEqual(process.communicate(timeout=60)[1], "")
+        self.assertEqual(process.returncode, 141)
 
     def test_interrupt(self):
         process = self.run_with(
             "print('ready', flush=True); time.sleep(50)", stdout=subprocess.PIPE)
         process.stdout.readline()
-        time.sleep(0.2)
         process.send_signal(signal.SIGINT)
-        self.assert_one_line(process, "interrupted")
+        self.assertEqual(process.communicate(timeout=60)[1], "")
+        self.assertEqual(process.returncode, 130)
 
     def test_not_good(self):
         process = self.run_with("return 'too large\\n', False", stdout=subprocess.PIPE)
@@ -412,6 +447,14 @@ class TestChoice(unittest.TestCase):
         self.assertEqual(self.ages(dump), [900, 30])
         self.assertEqual([pool["id"] for pool in dump["pools"]], [0])
 
+    def test_several(self):
+        dump = self.choose("--queue", "oth*", "--queue", "bench", dump=self.dump())
+        self.assertEqual([wq["name"] for wq in dump["workqueues"]], ["bench", "other"])
+        self.assertEqual(self.ages(self.choose("--func", "func_5", "--func", "func_7",
+                                               dump=self.dump())), [5, 7])
+        dump = self.choose("--pool", "0", "--pool", "1", dump=self.dump())
+        self.assertEqual([pool["id"] for pool in dump["pools"]], [0, 1])
+
     def test_by_function(self):
         self.assertEqual(self.ages(self.choose("--func", "func_?", dump=self.dump())), [5, 7])
 
@@ -626,6 +669,23 @@ class FakeProgram:
         return FakeType(*(m for m in members if m != self.without))
 
 
+class TestStamp(unittest.TestCase):
+    def test_item_without_a_stamp(self):
+        """A module whose items have none is no other form of module."""
+        asked = {}
+
+        def layout(_prog, _name, paths):
+            asked.update(paths)
+            return argparse.Namespace(fields=[("func", argparse.Namespace(format="<Q"), 0)])
+
+        prog = mock.Mock(cache={})
+        with mock.patch.object(cmwq2, "stamp_member", lambda prog: None), \
+             mock.patch.object(cmwq2, "Layout", layout), \
+             mock.patch.object(cmwq2, "offsetof", lambda *_: 0, create=True):
+            cmwq2._work_layout(prog, cmwq2.CMWQ2)
+        self.assertTrue(all(isinstance(path, str) for path in asked.values()), asked)
+
+
 class TestTypes(unittest.TestCase):
     """A module or a kernel that is not the one this script is for."""
 
@@ -668,6 +728,53 @@ class TestRead(unittest.TestCase):
             self.assertEqual((done.returncode, done.stderr), (0, ""), args)
             self.assertIn(word, done.stdout)
 
+    def test_what_is_not_there(self):
+        """No empty table, which would look like good news."""
+        text = json.dumps(make_dump())
+        for args, word in ((("--pool", "99"), "there is no pool 99; there are 0"),
+                           (("--pool", "0", "--pool", "99"), "no pool 99"),
+                           (("--queue", "nosuch"), "no workqueue has a name like nosuch"),
+                           (("--queue", "bench", "--queue", "nosuch"), "like nosuch"),
+                           (("--stalls", "--queue", "nosuch"), "like nosuch"),
+                           (("--stalls", "--json", "--pool", "99"), "no pool 99")):
+            done = self.read(text, *args)
+            self.assertEqual((done.returncode, done.stdout), (1, ""), args)
+            self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
+            self.assertIn(word, done.stderr)
+
+    def test_names_that_a_terminal_would_obey(self):
+        name = "\x1b[2Jb\nad\u202e"
+        dump = make_dump(workqueues=[make_wq(name=name)], kernel="7.3\x1b]0;x\x07")
+        dump["pools"][0]["worklist"]["items"][0]["queue"] = name
+        dump["pools"][0]["progress_ms"] = 5000
+        for args in ((), ("--stalls",)):
+            out = self.read(json.dumps(dump), *args).stdout
+            self.assertTrue(out.replace("\n", "").isprintable(), ascii(out))
+        self.assertIn("\\x1b[2Jb\\nad\\u202e", self.read(json.dumps(dump)).stdout)
+
+    def test_name_that_the_terminal_cannot_show(self):
+        dump = json.dumps(make_dump(workqueues=[make_wq(name="m\u00e9moire")]))
+        with tempfile.NamedTemporaryFile("w") as file:
+            file.write(dump)
+            file.flush()
+            done = run_script("--read", file.name, env={**os.environ, "PYTHONIOENCODING": "ascii"})
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertIn("m\\xe9moire", done.stdout)
+
+    def test_diff_of_what_has_nothing_in_common(self):
+        good = make_dump(jiffies=5000)
+        moved = make_wq(address="0x21")
+        for old, word in (({"engine": "native"}, "engine native and cmwq2"), ({"hz": 250}, "hz 250 and"),
+                          ({"kernel": "6.1"}, "kernel 6.1 and"), ({"jiffies": 6000}, "is the newer one"),
+                          ({"workqueues": [moved]}, "no workqueue in common")):
+            with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+                file.write(json.dumps(make_dump(**old)))
+                file.flush()
+                done = self.read(json.dumps(good), "--diff", file.name)
+            self.assertEqual((done.returncode, done.stdout), (1, ""), old)
+            self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
+            self.assertIn(word, done.stderr)
+
     def test_diff(self):
         with tempfile.NamedTemporaryFile("w", suffix=".json") as old:
             old.write(json.dumps(make_dump()))
@@ -677,7 +784,8 @@ class TestRead(unittest.TestCase):
         self.assertIn("Pending then and now", done.stdout)
 
     def test_bad_files(self):
-        for text, word in (("", "no dump"), ("{'a'", "no dump"), ("[]", "schema"),
+        for text, word in (("", "not a dump"), ("{'a'", "not a dump"), ("[]", "schema"),
+                           ("[" * 100000, "nested too deeply"),
                            ('{"schema": 1}', "schema 1"), ('{"schema": 2}', "form")):
             done = self.read(text)
             self.assertEqual((done.returncode, done.stdout), (1, ""), text)
@@ -686,6 +794,42 @@ class TestRead(unittest.TestCase):
         done = run_script("--read", "/nonexistent/dump")
         self.assertEqual(done.returncode, 1)
         self.assertIn("No such file", done.stderr)
+
+
+class Number(int):
+    def value_(self):
+        return int(self)
+
+
+class TestLatency(unittest.TestCase):
+    """--latency, of a kernel that is played: pools 0 and 4, of which one has counted, and a queue."""
+
+    def latency(self, *argv):
+        pools = [argparse.Namespace(id=Number(number)) for number in (0, 4)]
+        tables = {"pool 0": {"end": [0, 1]}, "workqueue q": {"end": [0, 1]}}
+
+        def collect(_prog, pattern, numbers):
+            return {key: value for key, value in tables.items()
+                    if not (pattern or numbers) or key in [f"pool {n}" for n in numbers or []]}
+
+        with mock.patch.object(wq_dump, "kernel", lambda: None), \
+             mock.patch.object(cmwq2, "for_each_pool", lambda prog: pools), \
+             mock.patch.object(cmwq2, "for_each_workqueue", lambda prog: ["q"]), \
+             mock.patch.object(cmwq2, "wq_name", lambda wq: wq), \
+             mock.patch.object(wq_dump.latency, "collect", collect):
+            return wq_dump.run(wq_dump.parse_args(["--latency", *argv]))[0]
+
+    def test_not_there(self):
+        for argv, word in ((["--pool", "99"], "there is no pool 99; there are 0, 4"),
+                           (["nosuch*"], "no workqueue has a name like nosuch")):
+            with self.assertRaisesRegex(cli.Error, word):
+                self.latency(*argv)
+
+    def test_there(self):
+        self.assertIn("pool 0", self.latency("--pool", "0"))
+        self.assertIn("pool 0", self.latency())
+        # It is there and has counted nothing.
+        self.assertIn("no item was counted", self.latency("--pool", "4"))
 
 
 class TestSchema(unittest.TestCase):

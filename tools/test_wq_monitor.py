@@ -38,12 +38,19 @@ class TestCommandLine(unittest.TestCase):
             self.assertIn(title, done.stdout)
 
     def test_usage_errors(self):
-        for args in (["--nonsense"], ["-i", "0"], ["-i", "soon"], ["-i", "nan"], ["-n", "0"],
-                     ["-n", "-1"], ["-p", "first"], ["-p", "-1"], ["-t", "0"], ["extra"]):
+        for args in (["--nonsense"], ["-i", "-1"], ["-i", "soon"], ["-i", "nan"], ["-n", "0"],
+                     ["-n", "-1"], ["-p", "first"], ["-p", "-1"], ["-t", "0"], ["extra"],
+                     ["1", "-i", "1"], ["1", "2", "-n", "2"], ["1", "0"], ["1", "2", "3"], ["0", "2"],
+                     ["-i", "0", "-n", "1"], ["0.001"]):
             done = run_script(*args)
-            self.assertEqual((done.returncode, done.stdout), (2, ""), args)
+            self.assertEqual((done.returncode, done.stdout, done.stderr.count("\n")), (2, "", 1), args)
             self.assertIn("wq_monitor.py: error:", done.stderr)
-            self.assertNotIn("Traceback", done.stderr)
+
+    def test_interval_and_count(self):
+        for argv, wanted in (([], (2, None)), (["5"], (5, None)), (["0.5", "3"], (0.5, 3)),
+                             (["-i", "1", "-n", "4"], (1, 4)), (["-n", "4", "7"], (7, 4)), (["0"], (0, None))):
+            args = monitor.parse_args(argv)
+            self.assertEqual((args.interval, args.count), wanted, argv)
 
     def test_without_drgn(self):
         done = run_script()
@@ -53,7 +60,7 @@ class TestCommandLine(unittest.TestCase):
 
 
 class TestEnds(unittest.TestCase):
-    """It is ended from outside, which is no trouble; what is, is in test_script.py."""
+    """It is ended from outside, which is no trouble; what is, is in test_cli.py."""
 
     def run_with(self, body, **kwargs):
         code = (f"import sys; sys.path.insert(0, {TOOLS!r}); sys.argv = ['x']\n"
@@ -72,16 +79,16 @@ class TestEnds(unittest.TestCase):
     def test_closed_pipe_is_quiet(self):
         reader, writer = os.pipe()
         os.close(reader)
-        process = self.run_with("wq_monitor.script.emit('x' * 1000000)", stdout=writer)
+        process = self.run_with("wq_monitor.cli.emit('x' * 1000000)", stdout=writer)
         os.close(writer)
-        self.assert_ends(process, 0, "")
+        self.assert_ends(process, 141, "")
 
     def test_interrupt_is_quiet(self):
         process = self.run_with("print('ready', flush=True); time.sleep(50)",
                                 stdout=subprocess.PIPE)
         process.stdout.readline()
         process.send_signal(signal.SIGINT)
-        self.assert_ends(process, 0, "")
+        self.assert_ends(process, 130, "")
 
 
 def queue(name, started=0, in_flight=0, **total):
@@ -95,7 +102,7 @@ def pool(number, cpu=0, workers=2, idle=2, **total):
 
 
 def look(time, queues=(), pools=(), gaps=()):
-    return {"schema": monitor.SCHEMA, "time": time, "kernel": "7.3.4", "workqueues": list(queues),
+    return {"schema": monitor.SCHEMA, "engine": "cmwq2", "time": time, "kernel": "7.3.4", "workqueues": list(queues),
             "pools": list(pools), "gaps": list(gaps)}
 
 
@@ -149,7 +156,7 @@ class TestShow(unittest.TestCase):
     def test_pool(self):
         row = monitor.pool_row({**pool(3), "delta": {"kicks": 4, "coalesced": 1}}, 2)
         self.assertEqual(row[5:7], ["2", "25"])
-        self.assertEqual(row[-1], "-")  # this module does not count them
+        self.assertEqual((row[3], row[4], row[-1]), ("-", "-", "-"))  # this module does not count them
         delta = {"kicks": 0, "started": 30, "cpu_time": 500000, "woken": 10, "in_vain": 1,
                  "lock_acquired": 200, "lock_contended": 50}
         row = monitor.pool_row({**pool(3), "delta": delta}, 2)
@@ -191,7 +198,7 @@ class TestShow(unittest.TestCase):
                          lock_contended=big, cpu_time=big)], ["x" * 200])
         lines = self.screen(was, now)
         self.assertLessEqual(max(map(len, lines)), monitor.COLUMNS)
-        self.assertEqual(lines[3].count("1000G"), 7)
+        self.assertEqual(lines[3].count("1.0T"), 7)
         # No two cells run into one another.
         self.assertEqual(len(lines[3].split()), len(monitor.QUEUE_TITLES))
         self.assertEqual(len(lines[6].split()), len(monitor.POOL_TITLES))
@@ -204,8 +211,50 @@ class TestShow(unittest.TestCase):
     def test_number(self):
         for value, shown in ((0, "0"), (7, "7"), (1.25, "1.2"), (150.4, "150"), (9999, "9999"),
                              (56700, "56.7k"), (567000, "567k"), (8900000, "8.9M"),
-                             (1e12, "1000G"), (None, "-")):
+                             (99.96, "100"), (9999.7, "10.0k"), (99960, "100k"), (999600, "1.0M"),
+                             (1e12, "1.0T"), (None, "-")):
             self.assertEqual(monitor.number(value), shown)
+        for power in range(20):
+            for digits in (0.99949, 0.9995, 0.99951, 0.9999999, 1, 1.05, 9.994, 9.995):
+                self.assertLessEqual(len(monitor.number(digits * 10**power)), 5, (digits, power))
+
+    def test_cells_never_run_together(self):
+        self.assertEqual(monitor.line(["a", "123456", "1234567"], (4, 6, 6)), "a    123456 1234567")
+
+    def test_names_keep_their_end(self):
+        now = look(1, [queue("events_freezable_pwr_efficient", 1)])
+        line = self.screen(look(0), now)[3]
+        self.assertTrue(line.startswith("~"), line)
+        self.assertIn("pwr_efficient", line)
+
+    def test_narrow_terminal(self):
+        now = look(1, [queue("n" * 40, 1)], [pool(0, kicks=1)])
+        for columns in (20, 40, 79):
+            self.assertLessEqual(max(map(len, self.screen(look(0), now, size=(columns, 24)))), columns)
+
+    def test_name_that_a_terminal_would_obey(self):
+        now = look(1, [queue("\x1b[2J\n", 1)])
+        text = "".join(self.screen(look(0), now))
+        self.assertTrue(text.isprintable(), ascii(text))
+
+    def test_native(self):
+        """What the kernel does not count of its pools is not 0."""
+        was, now = ({**look(time, [queue("a", count)], [
+            {**pool(0, workers=2, idle=1), "total": {"started": count, "cpu_time": 0}},
+            {**pool(1), "total": {"started": 9 * count, "cpu_time": 0}}]), "engine": "native"}
+            for time, count in ((0, 0), (1, 5)))
+        lines = self.screen(was, now)
+        self.assertTrue(lines[0].startswith("native on 7.3.4"))
+        self.assertEqual(lines[6].split(), "1 0 0/2 45 0 - - - - - - -".split())
+
+    def test_sums(self):
+        now = look(1, [queue("a", 5, cpu_time=3000000)], [pool(0, kicks=7)])
+        now = {**now, "seconds": None, **{kind: [{**one, "delta": one["total"]} for one in now[kind]]
+                                          for kind in ("workqueues", "pools")}}
+        lines = monitor.show(now).splitlines()
+        self.assertIn("sums", lines[0])
+        self.assertEqual(lines[2].split()[:5], ["workqueue", "items", "done", "flight", "cpu-s"])
+        self.assertEqual(lines[3].split()[:5], ["a", "5", "5", "0", "3"])
 
     def test_overwrites_on_a_terminal_only(self):
         class Terminal(io.StringIO):
@@ -241,6 +290,10 @@ class TestRun(unittest.TestCase):
         self.assertNotIn("delta", lines[0]["workqueues"][0])
         self.assertEqual(lines[3]["workqueues"][0]["delta"]["started"], 1)
 
+
+    def test_once(self):
+        lines = self.run_json("--json", "-i", "0")
+        self.assertEqual([line["seconds"] for line in lines], [None])
 
     def test_dump_file_that_is_not_whole(self):
         for is_file, gaps, refuses in ((True, ["pools: x"], True), (True, [], False),

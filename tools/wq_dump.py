@@ -1,20 +1,26 @@
-#!/usr/bin/env drgn
+#!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
 """Show what cmwq2's pools, workers, items and workqueues are doing, or the kernel's own."""
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
 import sys
-from fnmatch import fnmatchcase
-from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import cli  # noqa: E402
+
+if __name__ == "__main__":
+    cli.guard_imports()
+import argparse  # noqa: E402
+import json  # noqa: E402
+from fnmatch import fnmatchcase  # noqa: E402
+from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple  # noqa: E402
+
 import cmwq2  # noqa: E402
 import latency  # noqa: E402
 import script  # noqa: E402
+import tables  # noqa: E402
 import wq_collect  # noqa: E402
 import wq_verdict  # noqa: E402
 
@@ -22,11 +28,14 @@ import wq_verdict  # noqa: E402
 SCHEMA = wq_collect.SCHEMA
 MAX_SIZE_RATIO = 2
 STALL_MS = 1000
+# Of each list, unless --items says otherwise.
+ITEMS = 20
 
 DESCRIPTION = """\
 Show what cmwq2's pools, workers, items and workqueues are doing.
 
   drgn -s cmwq2.ko tools/wq_dump.py             (the running kernel, as root)
+  drgn tools/wq_dump.py --native                (the kernel's own workqueues)
   drgn -c vmcore -s vmlinux -s cmwq2.ko tools/wq_dump.py --stalls
   drgn --qemu QMP_SOCKET -s vmlinux -s cmwq2.ko tools/wq_dump.py --json
   tools/wq_dump.py --read dump.json --stalls    (what --json wrote; needs no drgn)
@@ -39,14 +48,14 @@ Times are as fine as a jiffy.
 Stalls (--stalls; nothing is printed if all is well)
   hog           an item keeps the CPU to itself
   no-worker     all workers are blocked and no other can be made
-  manager-stuck the same, and who makes one does not come back from it
+  manager-stuck the same, and the worker that creates another is stuck
   rescuer-busy  all are blocked, and the rescuer of the first item's queue as well
   not-run       a worker was picked and has not run
   cpu-offline   the CPU is down, or never was up
   softirq       bh: the CPU has not come to its softirqs
   behind        taken by a worker that still runs something else, or the same item
   throttled     max_active lets no more in; those that hold it are named
-  node-full     the same of the share of it that the NUMA node has
+  node-full     as throttled, but the NUMA node's share of max_active is used up
   frozen        the queue is frozen
   plugged       ordered queue: items under older attributes come first
   lost-kick     none of these, which should never be
@@ -101,7 +110,7 @@ Rescuers
 Flushers
             who waits for a flush of a queue, and for which color
 
-Exit status: 0 done, 1 failed, 2 wrong usage.
+On a terminal, tables are as wide as it is; in a pipe or a file nothing is cut.
 """
 
 
@@ -117,14 +126,6 @@ def format_ms(ms: Optional[int]) -> str:
     return f"{ms / 1000:.3f} s" if ms < 100000 else f"{ms // 1000} s"
 
 
-def format_cell(value: Any) -> str:
-    if value is None or value == [] or value == "":
-        return "-"
-    if isinstance(value, (list, tuple)):
-        return ",".join(map(str, value))
-    return str(value)
-
-
 def table(titles: str, rows: Iterable[Iterable[Any]]) -> List[str]:
     """
     Align rows under their titles. A title that starts with ">" is that of a
@@ -135,19 +136,7 @@ def table(titles: str, rows: Iterable[Iterable[Any]]) -> List[str]:
 
 def table_of(columns: List[str], rows: Iterable[Iterable[Any]]) -> List[str]:
     """The same with titles that may have spaces in them."""
-    cells = [[title.lstrip(">") for title in columns]]
-    cells += [[format_cell(value) for value in row] for row in rows]
-    widths = [max(map(len, column)) for column in zip(*cells)]
-    ends = [title.startswith(">") for title in columns]
-    return [align_row(row, widths, ends) for row in cells]
-
-
-def align_row(row: List[str], widths: List[int], ends: List[bool]) -> str:
-    aligned = (
-        cell.rjust(width) if end else cell.ljust(width)
-        for cell, width, end in zip(row, widths, ends)
-    )
-    return "  ".join(aligned).rstrip()
+    return tables.table(columns, rows)
 
 
 def section(title: str, lines: List[str]) -> List[str]:
@@ -403,14 +392,38 @@ def show_flushers(wqs: List[Dict[str, Any]]) -> List[str]:
 # Choosing
 
 
+def matches(name: Optional[str], globs: Optional[List[str]]) -> bool:
+    """Whether one of the patterns of an option fits, or none was given."""
+    return not globs or any(fnmatchcase(name or "", glob) for glob in globs)
+
+
+def must_be_there(args: argparse.Namespace, pools: Iterable[int], queues: Iterable[str]) -> None:
+    """Refuse pools and queues that are not there: an empty answer would look like a good one."""
+    there = set(pools)
+    missing = [number for number in args.pool or [] if number not in there]
+    if missing:
+        raise cli.Error(f"there is no pool {missing[0]}; there are "
+                        f"{', '.join(map(str, sorted(there))) or 'none'}")
+    names = list(queues)
+    for glob in args.queue or []:
+        if not any(fnmatchcase(name, glob) for name in names):
+            raise cli.Error(f"no workqueue has a name like {glob}")
+
+
+def check_choice(dump: Dict[str, Any], args: argparse.Namespace) -> None:
+    """The same of a whole dump."""
+    must_be_there(args, (pool["id"] for pool in dump["pools"]),
+                  (wq["name"] for wq in dump["workqueues"]))
+
+
 def choose(dump: Dict[str, Any], args: argparse.Namespace) -> Dict[str, Any]:
     """Leave in a dump what the options ask for."""
-    if args.pool is not None:
-        dump["pools"] = [p for p in dump["pools"] if p["id"] == args.pool]
+    if args.pool:
+        dump["pools"] = [p for p in dump["pools"] if p["id"] in args.pool]
         for wq in dump["workqueues"]:
-            wq["pwqs"] = [pwq for pwq in wq["pwqs"] if pwq["pool"] == args.pool]
+            wq["pwqs"] = [pwq for pwq in wq["pwqs"] if pwq["pool"] in args.pool]
     if args.queue:
-        dump["workqueues"] = [w for w in dump["workqueues"] if fnmatchcase(w["name"], args.queue)]
+        dump["workqueues"] = [w for w in dump["workqueues"] if matches(w["name"], args.queue)]
     if args.queue or args.func or args.age:
         choose_items(dump, args)
     if args.top:
@@ -423,8 +436,8 @@ def choose_items(dump: Dict[str, Any], args: argparse.Namespace) -> None:
     """Of all lists what matches; pools that have nothing else to show go."""
     def wanted(thing: Dict[str, Any], age: Optional[int]) -> bool:
         return (
-            (not args.queue or fnmatchcase(thing["queue"] or "", args.queue))
-            and (not args.func or fnmatchcase(thing["func"] or "", args.func))
+            matches(thing["queue"], args.queue)
+            and matches(thing["func"], args.func)
             and (not args.age or (age is not None and age >= args.age))
         )
 
@@ -457,6 +470,20 @@ def limit_items(dump: Dict[str, Any], limit: int) -> None:
 
 
 # Comparing
+
+
+def check_comparable(old: Dict[str, Any], new: Dict[str, Any]) -> None:
+    """Refuse two dumps that are not of one engine in one boot, the older one first."""
+    for key in ("engine", "kernel", "hz"):
+        if old[key] != new[key]:
+            raise cli.Error(f"these dumps have nothing to do with each other: {key} {old[key]} and {new[key]}")
+    if old["jiffies"] > new["jiffies"]:
+        raise cli.Error("the dump given to --diff is the newer one: give it the older one, "
+                        "or these dumps are of two boots")
+    addresses = [{wq["address"] for wq in dump["workqueues"]} for dump in (old, new)]
+    if all(addresses) and not addresses[0] & addresses[1]:
+        raise cli.Error("these dumps have no workqueue in common: they are of two boots, "
+                        "or the module was loaded anew in between")
 
 
 def diff(old: Dict[str, Any], new: Dict[str, Any]) -> Dict[str, Any]:
@@ -525,17 +552,24 @@ def sizes(prog: Any) -> Tuple[str, bool]:
     return f"{text} limit {MAX_SIZE_RATIO}\n", ours <= MAX_SIZE_RATIO * theirs
 
 
-def parse_args(argv: Optional[List[str]] = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="wq_dump.py",
-        description=DESCRIPTION,
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+# What a form takes of the options that the others take. What it would ignore is refused.
+NARROWING = ("queue", "func", "pool", "age", "top")
+FORMS = {
+    "stalls": ("json", "native", "stack", "items", "read", "hz", *NARROWING),
+    "diff": ("json", "native", "items", "read", "hz", *NARROWING),
+    "sizes": (),
+    "latency": ("json", "pool"),
+}
+# What says how a kernel is looked at means nothing for a file.
+OF_A_KERNEL = ("native", "stack", "hz")
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--stalls", action="store_true",
                       help="only say why items wait that do so for --age ms (default: 1000)")
-    form.add_argument("--diff", metavar="OLD.json", help="what changed since an earlier --json")
+    form.add_argument("--diff", metavar="OLD.json",
+                      help="what changed since an earlier --json of the same boot")
     form.add_argument(
         "--sizes",
         action="store_true",
@@ -543,83 +577,111 @@ def parse_args(argv: Optional[List[str]] = None) -> argparse.Namespace:
         f" when it is more than {MAX_SIZE_RATIO} times as large",
     )
     form.add_argument("--latency", nargs="?", const="", metavar="GLOB",
-                      help="show the latency histograms, or those of these workqueues, or of"
+                      help="show cmwq2's latency histograms, or those of these workqueues, or of"
                       " --pool; in JSON by bucket i: less than 2^i ns")
     parser.add_argument("-j", "--json", action="store_true",
                         help="print JSON, whose form is in wq_dump.schema.json")
     parser.add_argument("--native", action="store_true", help="the kernel's own workqueues")
     parser.add_argument("--stack", action="store_true",
                         help="with the stacks of busy workers, also in --stalls")
-    parser.add_argument("--queue", metavar="GLOB", help="only these workqueues and their items")
-    parser.add_argument("--func", metavar="GLOB", help="only items and workers of these functions")
-    parser.add_argument("--pool", type=script.natural, metavar="N", help="only this pool")
-    parser.add_argument("--age", type=script.natural, metavar="MS",
+    parser.add_argument("--queue", action="append", metavar="GLOB",
+                        help="only these workqueues and their items; may be given several times")
+    parser.add_argument("--func", action="append", metavar="GLOB",
+                        help="only items and workers of these functions; also several times")
+    parser.add_argument("--pool", action="append", type=cli.natural, metavar="N",
+                        help="only this pool; may be given several times")
+    parser.add_argument("--age", type=cli.natural, metavar="MS",
                         help="only items that wait, and workers that are busy, for so long")
-    parser.add_argument("--top", type=script.positive, metavar="N", help="only the N oldest items")
-    parser.add_argument(
-        "--items",
-        type=script.natural,
-        default=20,
-        metavar="N",
-        help="describe this many items of each list, 0: all (default: 20)",
-    )
+    parser.add_argument("--top", type=cli.positive, metavar="N", help="only the N oldest items")
+    parser.add_argument("--items", type=cli.natural, metavar="N",
+                        help="describe this many items of each list, 0: all"
+                        f" (default: {ITEMS})")
     parser.add_argument("--read", metavar="FILE",
                         help="look at what --json wrote instead of at a kernel; -: stdin")
     parser.add_argument(
         "--hz",
-        type=script.positive,
+        type=cli.positive,
         help="the kernel's CONFIG_HZ, where it cannot be found out",
     )
+
+
+def check_options(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
+    """Refuse an option that would be ignored."""
+    given = [name for name, value in vars(args).items() if value is not None and value is not False]
+    forms = [name for name in given if name in FORMS]
+    for form in forms:
+        for name in given:
+            if name not in (form, *FORMS[form]):
+                parser.error(f"argument --{form}: not allowed with --{name}")
+    if args.latency and args.pool:
+        parser.error("argument --latency: with a GLOB not allowed with --pool")
+    for name in OF_A_KERNEL:
+        if args.read and name in given:
+            parser.error(f"argument --{name}: not allowed with --read, the dump has what it has")
+    if args.read == "-" and args.diff == "-":
+        parser.error("argument --diff: only one of two dumps can come from standard input")
+
+
+def parse_args(argv: Optional[List[str]] = None) -> argparse.Namespace:
+    parser = cli.Parser(prog="wq_dump.py", description=DESCRIPTION, epilog=EPILOG)
+    add_options(parser)
     args = parser.parse_args(argv)
-    if args.sizes and (args.json or args.read):
-        parser.error("argument --sizes: not allowed with --json or --read")
+    check_options(parser, args)
+    args.items = ITEMS if args.items is None else args.items
     return args
 
 
 def load(path: str) -> Dict[str, Any]:
     """A dump that --json wrote earlier."""
-    try:
-        if path == "-":
-            dump = json.load(sys.stdin)
-        else:
-            with open(path, encoding="utf-8") as file:
-                dump = json.load(file)
-    except OSError as error:
-        raise cmwq2.Cmwq2Error(f"{path}: {error.strerror}") from None
-    except ValueError as error:
-        raise cmwq2.Cmwq2Error(f"{path} is no dump by --json: {error}") from None
+    dump = cli.read_json(path, "a dump by --json")
     if not isinstance(dump, dict) or dump.get("schema") != SCHEMA:
         schema = dump.get("schema") if isinstance(dump, dict) else None
-        raise cmwq2.Cmwq2Error(
+        raise cli.Error(
             f"{path} has schema {schema}, this is for {SCHEMA}: take it again with --json")
     return dump
+
+
+def kernel(native: bool = False) -> Any:
+    """The kernel to look at, if it can be."""
+    prog = script.program(globals())
+    cmwq2.check_program(prog, cmwq2.NATIVE if native else cmwq2.CMWQ2)
+    return prog
 
 
 def take(args: argparse.Namespace) -> Dict[str, Any]:
     """A dump, from wherever the options say."""
     if args.read:
         return load(args.read)
-    prog = script.program(globals())
+    prog = kernel(args.native)
     engine = cmwq2.NATIVE if args.native else cmwq2.CMWQ2
-    cmwq2.check_program(prog, engine)
     narrowed = args.queue or args.func or args.age or args.top
     limit = 0 if narrowed and not args.stalls else args.items
     return wq_collect.collect(prog, engine, args.hz, limit, args.stack, brief=args.stalls)
 
 
+def show_latency(args: argparse.Namespace) -> str:
+    """The histograms; a pool or queue without any is another thing than one that is not there."""
+    prog = kernel()
+    wanted = argparse.Namespace(pool=args.pool, queue=[args.latency] if args.latency else [])
+    must_be_there(wanted, [pool.id.value_() for pool in cmwq2.for_each_pool(prog)],
+                  [cmwq2.wq_name(wq) for wq in cmwq2.for_each_workqueue(prog)])
+    found = latency.collect(prog, args.latency, args.pool)
+    return printed(found, latency.show_tables, args.json)
+
+
 def run(args: argparse.Namespace) -> Tuple[str, bool]:
     """Return what to print, and whether all is well."""
     if args.sizes:
-        cmwq2.check_program(script.program(globals()))
-        return sizes(script.program(globals()))
+        return sizes(kernel())
     if args.latency is not None:
-        cmwq2.check_program(script.program(globals()))
-        tables = latency.collect(script.program(globals()), args.latency, args.pool)
-        return printed(tables, latency.show_tables, args.json), True
+        return show_latency(args), True
     old = load(args.diff) if args.diff else None
     dump = take(args)
+    check_choice(dump, args)
     if args.stalls:
         return stalls(dump, args), True
+    if old:
+        check_comparable(old, dump)
     dump = choose(dump, args)
     if old:
         return printed(diff(old, dump), show_diff, args.json), True
@@ -628,12 +690,8 @@ def run(args: argparse.Namespace) -> Tuple[str, bool]:
 
 def stalls(dump: Dict[str, Any], args: argparse.Namespace) -> str:
     found = wq_verdict.verdicts(dump, STALL_MS if args.age is None else args.age)
-    if args.queue:
-        found = [v for v in found if fnmatchcase(v.first["queue"] or "", args.queue)]
-    if args.func:
-        found = [v for v in found if fnmatchcase(v.first["func"], args.func)]
-    if args.pool is not None:
-        found = [v for v in found if v.pool == args.pool]
+    found = [v for v in found if matches(v.first["queue"], args.queue)
+             and matches(v.first["func"], args.func) and (not args.pool or v.pool in args.pool)]
     found = sorted(found, key=lambda v: -v.stuck_ms)[: args.top]
     if args.json:
         text = json.dumps({"schema": SCHEMA, "stalls": [v.as_json() for v in found],
@@ -649,7 +707,7 @@ def printed(found: Dict[str, Any], as_text: Callable, as_json: bool) -> str:
 def main() -> None:
     def work() -> bool:
         text, good = run(parse_args())
-        script.emit(text)
+        cli.emit(text)
         return good
 
     script.run("wq_dump.py", work)

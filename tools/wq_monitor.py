@@ -1,26 +1,33 @@
-#!/usr/bin/env drgn
+#!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Show what cmwq2's workqueues and pools do, again and again."""
+"""Show what cmwq2's workqueues and pools do, or the kernel's own, again and again."""
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
-import shutil
 import sys
-import time
-from fnmatch import fnmatchcase
-from typing import Any, Dict, Iterable, List, Optional, Tuple
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import cli  # noqa: E402
+
+if __name__ == "__main__":
+    cli.guard_imports()
+import argparse  # noqa: E402
+import json  # noqa: E402
+import shutil  # noqa: E402
+import time  # noqa: E402
+from fnmatch import fnmatchcase  # noqa: E402
+from typing import Any, Dict, Iterable, List, Optional, Tuple  # noqa: E402
+
 import cmwq2  # noqa: E402
 import script  # noqa: E402
+import tables  # noqa: E402
 
 # Grows by one whenever a field of the JSON changes its name or meaning or goes.
 SCHEMA = 1
 COLUMNS = 80
 NAME = 32       # the longest name of a workqueue
+INTERVAL = 2.0  # in seconds, unless the user says otherwise
 # A terminal's cursor to the top; what is behind it in the line, and in those below, goes.
 HOME, REST_OF_LINE, REST = "\x1b[H", "\x1b[K", "\x1b[J"
 
@@ -28,6 +35,7 @@ DESCRIPTION = """\
 Show what cmwq2's workqueues and pools do, again and again until interrupted.
 
   drgn -s cmwq2.ko tools/wq_monitor.py                   (the running kernel, as root)
+  drgn tools/wq_monitor.py --native 5                    (the kernel's own, every 5 s)
   drgn --qemu QMP_SOCKET -s vmlinux -s cmwq2.ko tools/wq_monitor.py -i 1
   drgn -s cmwq2.ko tools/wq_monitor.py -q 'nvme*' --json
 """
@@ -35,7 +43,9 @@ Show what cmwq2's workqueues and pools do, again and again until interrupted.
 EPILOG = """\
 All but flight, busy/all and cpu are what the interval added; the columns that
 end in /s are that for each second. What did nothing is left out, see --all. On a
-terminal there are as many as it has lines.
+terminal there are as many as it has lines. With an interval of 0 it looks once:
+the columns are sums since the module was loaded, or since the kernel was booted,
+and cpu-s is CPU time in seconds.
 
 Workqueues, the busiest first
   items/s   items started          done/s  items completed
@@ -54,13 +64,13 @@ Pools
   mayday    calls for rescuers
   cont%     of 100 times that the pool's lock was taken those that had to wait;
             counted while lock_stat=Y, a parameter of the module
+A column that the kernel does not count shows "-"; of its own pools it counts no
+kicks, wakeups, workers made and culled, and no calls for rescuers.
 
 JSON: one object a line. workqueues and pools are lists of objects with what names
 them, what is so now, "total" since the module was loaded and "delta" since the
 line before; "seconds" is the time between them. The first line has no delta. What
 is counted for queues a pool has as well, of the items that it ran.
-
-Exit status: 0 done, interrupted, or the reader went away; 1 failed, 2 wrong usage.
 """
 
 Record = Dict[str, Any]
@@ -80,24 +90,42 @@ def counters(type_: Any, member: str) -> List[str]:
     return [m.name for m in type_.member(member).type.members] if type_.has_member(member) else []
 
 
+def native_counters(prog: Any) -> List[str]:
+    """The names of what the kernel's own workqueue counts, in the order of its array."""
+    try:
+        type_ = prog.type("enum pool_workqueue_stats")
+    except LookupError:
+        raise cmwq2.Cmwq2Error("this kernel does not count what its own workqueues do;"
+                               " Linux 6.5 and newer do") from None
+    prefix = "PWQ_STAT_"
+    names = {e.value: e.name[len(prefix):].lower()
+             for e in type_.enumerators
+             if e.name.startswith(prefix)}
+    return [names[value] for value in sorted(names)]
+
+
 class Reader:
     """
     Reads counters, each struct in one piece: there may be thousands.
 
     :param prog: the kernel
+    :param engine: whose counters
     """
 
-    def __init__(self, prog: Any) -> None:
-        pwq, pool = prog.type("struct cmwq2_pwq"), prog.type("struct cmwq2_pool")
+    def __init__(self, prog: Any, engine: cmwq2.Engine = cmwq2.CMWQ2) -> None:
+        self.engine = engine
+        pwq, pool = prog.type(engine.pwq), prog.type(engine.pool)
         lock = [name for name in counters(pool, "lock_stat") if name in ("acquired", "contended")]
-        self.of_pwq = counters(pwq, "stat")
+        # The kernel's own has an array of them, and none for its pools.
+        array = native_counters(prog) if engine is cmwq2.NATIVE else []
+        self.of_pwq = array or counters(pwq, "stat")
         self.of_pool = counters(pool, "stat") + [f"lock_{name}" for name in lock]
-        self.pwq = cmwq2.Layout(prog, "struct cmwq2_pwq", {
+        self.pwq = cmwq2.Layout(prog, engine.pwq, {
             "pool": "pool", "flight": "nr_in_flight",
-            **{name: f"stat.{name}" for name in self.of_pwq}})
-        self.pool = cmwq2.Layout(prog, "struct cmwq2_pool", {
+            **({"stats": "stats"} if array else {name: f"stat.{name}" for name in self.of_pwq})})
+        self.pool = cmwq2.Layout(prog, engine.pool, {
             "id": "id", "cpu": "cpu", "nr_workers": "nr_workers", "nr_idle": "nr_idle",
-            "nr_running": "nr_running.counter",
+            "nr_running": "nr_running" if array else "nr_running.counter",
             **{name: f"stat.{name}" for name in counters(pool, "stat")},
             **{f"lock_{name}": f"lock_stat.{name}" for name in lock}})
         # What was read of the items in each pool, by the pool's address.
@@ -106,15 +134,17 @@ class Reader:
     def read_queue(self, wq: Any, gaps: List[str]) -> Record:
         """A workqueue's counters, summed over its pwqs."""
         name = cmwq2.wq_name(wq)
-        whole = {"in_flight": 0, "total": {"refused": wq.refused.counter.value_()}}
-        for address in cmwq2.entry_addresses(wq.pwqs, "struct cmwq2_pwq", "pwqs_node",
+        ours = self.engine is cmwq2.CMWQ2
+        whole = {"in_flight": 0, "total": {"refused": wq.refused.counter.value_()} if ours else {}}
+        for address in cmwq2.entry_addresses(wq.pwqs, self.engine.pwq, "pwqs_node",
                                              f"workqueue {name}: pwqs", gaps):
             try:
                 found = self.pwq.read(address)
             except cmwq2.FaultError:
                 cmwq2.note_gap(gaps, f"workqueue {name}: a pwq went away")
                 continue
-            counts = {key: found[key] for key in self.of_pwq}
+            counts = {key: found[key] for key in self.of_pwq} if ours else \
+                dict(zip(self.of_pwq, found["stats"]))
             for one in (whole, self.items_of(found["pool"])):
                 add(one["total"], counts)
                 one["in_flight"] += sum(found["flight"])
@@ -149,13 +179,15 @@ def gather(read_one: Any, objects: Iterable[Any], gaps: List[str]) -> List[Recor
 def collect(prog: Any, args: argparse.Namespace) -> Record:
     """All counters at one time, more or less."""
     gaps: List[str] = []
-    queues = (wq for wq in cmwq2.for_each_workqueue(prog, gaps)
+    engine = cmwq2.NATIVE if args.native else cmwq2.CMWQ2
+    queues = (wq for wq in cmwq2.for_each_workqueue(prog, gaps, engine)
               if any(fnmatchcase(cmwq2.wq_name(wq), glob) for glob in args.queue or ["*"]))
-    pools = (pool for pool in cmwq2.for_each_pool(prog, gaps)
+    pools = (pool for pool in cmwq2.for_each_pool(prog, gaps, engine)
              if not args.pool or pool.id.value_() in args.pool)
-    reader = Reader(prog)
+    reader = Reader(prog, engine)
     return {
         "schema": SCHEMA,
+        "engine": engine.name,
         "time": time.time(),
         "kernel": prog["init_uts_ns"].name.release.string_().decode(errors="replace"),
         "workqueues": gather(reader.read_queue, queues, gaps),
@@ -193,14 +225,15 @@ def compare(old: Record, new: Record) -> Record:
 
 
 def number(value: Optional[float]) -> str:
-    """In at most 6 characters: 0, 7, 1234, 56.7k, 8.9M; - for what is not known."""
+    """In at most 5 characters: 0, 7, 1234, 56.7k, 8.9M; - for what is not known."""
     if value is None:
         return "-"
-    for size, unit in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
-        if value >= size:
-            shown = value / (1e3 if unit == "k" else size)
-            return f"{shown:.1f}{unit}" if shown < 100 else f"{shown:.0f}{unit}"
-    return f"{value:.0f}" if value >= 100 or value == int(value) else f"{value:.1f}"
+    for size, unit in ((1e18, "E"), (1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+        # Up to 9999 there is room for all digits, and what is rounded up to 1000k is 1.0M.
+        if value >= max(9999.5, 0.9995 * size):
+            shown = value / size
+            return f"{shown:.1f}{unit}" if shown < 99.95 else f"{shown:.0f}{unit}"
+    return f"{value:.0f}" if value >= 99.95 or value == int(value) else f"{value:.1f}"
 
 
 def percent(part: Optional[float], whole: Optional[float]) -> Optional[float]:
@@ -210,16 +243,18 @@ def percent(part: Optional[float], whole: Optional[float]) -> Optional[float]:
     return 100 * part / whole
 
 
-def shorten(text: str, width: int) -> str:
-    """@text in @width characters; one that is cut says so."""
-    return text if len(text) <= width else text[:width - 1] + "~"
-
-
 def line(cells: Iterable[str], widths: Iterable[int]) -> str:
-    """The first cell begins where its column does, the others end there."""
+    """The first cell begins where its column does, the others end there, with a space at least between them."""
     first, *rest = zip(cells, widths)
-    text = first[0].ljust(first[1]) + "".join(cell.rjust(width) for cell, width in rest)
+    text = first[0].ljust(first[1]) + "".join(f" {cell.rjust(width - 1)}" for cell, width in rest)
     return text.rstrip()
+
+
+def titles_of(titles: List[str], seconds: Optional[float]) -> List[str]:
+    """What the columns are called, which are sums if there was no interval."""
+    if seconds is not None:
+        return titles
+    return ["cpu-s" if title == "cpu%" else title.replace("/s", "") for title in titles]
 
 
 QUEUE_TITLES = "workqueue items/s done/s flight cpu% hogs wakeups moved mayday rescued".split()
@@ -229,30 +264,40 @@ POOL_WIDTHS = (4, 5, 10, 8, 6, 8, 6, 6, 6, 7, 7, 6)
 assert max(sum(QUEUE_WIDTHS), sum(POOL_WIDTHS)) <= COLUMNS
 
 
-def queue_row(queue: Record, seconds: float, name_width: int) -> List[str]:
+def rate(count: Optional[float], seconds: Optional[float]) -> str:
+    """So many in each second, or as many as there were."""
+    return number(None if count is None else count / (seconds or 1))
+
+
+def cpu_time(microseconds: Optional[float], seconds: Optional[float]) -> str:
+    """Of 100 of one CPU, or in seconds."""
+    return rate(None if microseconds is None else microseconds / (1e4 if seconds else 1e6), seconds)
+
+
+def queue_row(queue: Record, seconds: Optional[float], name_width: int) -> List[str]:
     """A workqueue's line."""
     added = queue["delta"].get
     return [
-        shorten(queue["name"], name_width),
-        number(added("started", 0) / seconds),
-        number(added("completed", 0) / seconds),
+        tables.shorten(cli.visible(queue["name"]), name_width),
+        rate(added("started"), seconds),
+        rate(added("completed"), seconds),
         number(queue["in_flight"]),
-        number(added("cpu_time", 0) / seconds / 1e4),
+        cpu_time(added("cpu_time"), seconds),
         *(number(added(name)) for name in
           ("cpu_intensive", "cm_wakeup", "repatriated", "mayday", "rescued")),
     ]
 
 
-def pool_row(pool: Record, seconds: float) -> List[str]:
+def pool_row(pool: Record, seconds: Optional[float]) -> List[str]:
     """A pool's line."""
     added = pool["delta"].get
     return [
         str(pool["id"]),
         "any" if pool["cpu"] < 0 else str(pool["cpu"]),
         f"{pool['nr_workers'] - pool['nr_idle']}/{pool['nr_workers']}",
-        number(added("started", 0) / seconds),
-        number(added("cpu_time", 0) / seconds / 1e4),
-        number(added("kicks", 0) / seconds),
+        rate(added("started"), seconds),
+        cpu_time(added("cpu_time"), seconds),
+        rate(added("kicks"), seconds),
         number(percent(added("coalesced"), added("kicks"))),
         number(percent(added("in_vain"), added("woken"))),
         *(number(added(name)) for name in ("created", "culled", "maydays")),
@@ -298,84 +343,103 @@ def show(now: Record, every: bool = False, top: int = 0,
     :param top: only so many of each, 0: all
     :param size: columns and lines of the terminal, 0: without end
     """
-    seconds, columns = now["seconds"], max(size[0], COLUMNS)
+    seconds, columns = now["seconds"], size[0] or COLUMNS
     queues = [q for q in now["workqueues"] if every or not queue_is_quiet(q)]
     pools = [p for p in now["pools"] if every or not pool_is_quiet(p)]
     nr_queues, nr_pools = top or len(queues), top or len(pools)
     if size[1]:
         nr_queues, nr_pools = rows_for(min(nr_queues, len(queues)), min(nr_pools, len(pools)),
                                        size[1])
-    lines = [f"cmwq2 on {now['kernel']}, {time.strftime('%H:%M:%S', time.localtime(now['time']))}, "
-             f"{seconds:.1f} s: {len(queues)} of {len(now['workqueues'])} workqueues, "
+    lines = [f"{now['engine']} on {now['kernel']}, "
+             f"{time.strftime('%H:%M:%S', time.localtime(now['time']))}, "
+             f"{'sums' if seconds is None else f'{seconds:.1f} s'}: {len(queues)} of {len(now['workqueues'])} workqueues, "
              f"{len(pools)} of {len(now['pools'])} pools", ""]
     # What the terminal has more goes to the names.
-    widths = (QUEUE_WIDTHS[0] + min(columns - COLUMNS, NAME - QUEUE_WIDTHS[0]), *QUEUE_WIDTHS[1:])
-    lines += block(QUEUE_TITLES, widths,
+    more = max(0, min(columns - COLUMNS, NAME - QUEUE_WIDTHS[0]))
+    widths = (QUEUE_WIDTHS[0] + more, *QUEUE_WIDTHS[1:])
+    lines += block(titles_of(QUEUE_TITLES, seconds), widths,
                    [queue_row(q, seconds, widths[0]) for q in busiest(queues, "started")],
                    nr_queues)
-    lines += ["", *block(POOL_TITLES, POOL_WIDTHS,
-                         [pool_row(p, seconds) for p in busiest(pools, "kicks")], nr_pools)]
+    busy = "kicks" if now["engine"] == cmwq2.CMWQ2.name else "started"
+    lines += ["", *block(titles_of(POOL_TITLES, seconds), POOL_WIDTHS,
+                         [pool_row(p, seconds) for p in busiest(pools, busy)], nr_pools)]
     if now["gaps"]:
         lines += ["", f"not all was seen, {len(now['gaps'])} gaps: {now['gaps'][0]}"]
-    return "\n".join(text[:columns] for text in lines) + "\n"
+    return "\n".join(cli.visible(text)[:columns] for text in lines) + "\n"
 
 
 # The command line
 
 
 def interval(text: str) -> float:
-    """Seconds between two looks."""
+    """Seconds between two looks, 0: there is only one."""
     try:
         seconds = float(text)
     except ValueError:
-        seconds = 0
-    if not 0.01 <= seconds <= 86400:
-        raise argparse.ArgumentTypeError(f"not 0.01 to 86400 seconds: {text}")
+        seconds = -1
+    if seconds != 0 and not 0.01 <= seconds <= 86400:
+        raise argparse.ArgumentTypeError(f"not 0 and not 0.01 to 86400 seconds: {text}")
     return seconds
 
 
 def parse_args(argv: Optional[List[str]] = None) -> argparse.Namespace:
     """The options; argparse leaves with 2 if they are wrong."""
-    parser = argparse.ArgumentParser(prog="wq_monitor.py", description=DESCRIPTION, epilog=EPILOG,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("-i", "--interval", type=interval, default=2.0, metavar="SECONDS",
-                        help="time between two looks (default: 2)")
-    parser.add_argument("-n", "--count", type=script.positive, metavar="N",
+    parser = cli.Parser(prog="wq_monitor.py", description=DESCRIPTION, epilog=EPILOG)
+    parser.add_argument("every", nargs="?", type=interval, metavar="INTERVAL",
+                        help="the same as --interval")
+    parser.add_argument("times", nargs="?", type=cli.positive, metavar="COUNT",
+                        help="the same as --count")
+    parser.add_argument("-i", "--interval", type=interval, metavar="SECONDS",
+                        help=f"time between two looks, 0: look once (default: {INTERVAL:g})")
+    parser.add_argument("-n", "--count", type=cli.positive, metavar="N",
                         help="end after so many intervals")
+    parser.add_argument("--native", action="store_true", help="the kernel's own workqueues")
     parser.add_argument("-q", "--queue", action="append", metavar="GLOB",
                         help="only workqueues of this name; may be given several times")
-    parser.add_argument("-p", "--pool", action="append", type=script.natural, metavar="ID",
+    parser.add_argument("-p", "--pool", action="append", type=cli.natural, metavar="ID",
                         help="only this pool; may be given several times")
-    parser.add_argument("-t", "--top", type=script.positive, default=0, metavar="N",
+    parser.add_argument("-t", "--top", type=cli.positive, default=0, metavar="N",
                         help="only the busiest N workqueues and pools; not in JSON")
     parser.add_argument("-a", "--all", action="store_true",
                         help="also those that did nothing; JSON has them anyway")
     parser.add_argument("-j", "--json", action="store_true", help="print a line of JSON each time")
-    return parser.parse_args(argv)
+    args = parser.parse_args(argv)
+    for name, value in (("interval", args.every), ("count", args.times)):
+        if value is not None and getattr(args, name) is not None:
+            parser.error(f"argument --{name}: given twice")
+        if value is not None:
+            setattr(args, name, value)
+    if args.interval == 0 and args.count:
+        parser.error("argument --count: not allowed with an interval of 0, which looks once")
+    args.interval = INTERVAL if args.interval is None else args.interval
+    return args
 
 
 def present(now: Record, args: argparse.Namespace) -> None:
     """Print what was seen, in the form that was asked for; no more than a terminal shows."""
     if args.json:
-        script.emit(json.dumps(now) + "\n")
+        cli.emit(json.dumps(now) + "\n")
     elif sys.stdout.isatty():
         text = show(now, args.all, args.top, shutil.get_terminal_size())
         # Written over what is there, which flickers less than to clear it.
-        script.emit(HOME + text.replace("\n", f"{REST_OF_LINE}\n") + REST)
+        cli.emit("", before=HOME + text.replace("\n", f"{REST_OF_LINE}\n") + REST)
     else:
-        script.emit(show(now, args.all, args.top) + "\n")
+        cli.emit(show(now, args.all, args.top) + "\n")
 
 
 def run(args: argparse.Namespace) -> None:
     """Until the count is reached."""
     prog = script.program(globals())
-    cmwq2.check_program(prog)
+    cmwq2.check_program(prog, cmwq2.NATIVE if args.native else cmwq2.CMWQ2)
     old = collect(prog, args)
     if old["gaps"] and cmwq2.is_dump_file(prog):
         raise cmwq2.Cmwq2Error(f"memory is missing, is this dump whole? {old['gaps'][0]}")
-    if args.json:
+    if args.interval == 0 and not args.json:
+        old = {**old, **{kind: [{**one, "delta": one["total"]} for one in old[kind]]
+                         for kind in ("workqueues", "pools")}}
+    if args.json or args.interval == 0:
         present({**old, "seconds": None}, args)
-    left = args.count
+    left = args.count if args.interval else 0
     while left is None or left > 0:
         time.sleep(args.interval)
         new = collect(prog, args)
@@ -389,7 +453,7 @@ def main() -> None:
         run(parse_args())
         return True
 
-    script.run("wq_monitor.py", work, endless=True)
+    script.run("wq_monitor.py", work)
 
 
 if __name__ == "__main__":

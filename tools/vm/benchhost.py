@@ -35,7 +35,7 @@ def _archive(path: Path) -> Path:
     with tarfile.open(path, "w", dereference=True) as archive:
         for each in sorted(found):
             archive.add(each, str(each))
-        for each in (TOOLS / "bench", *TOOLS.glob("bench_*.py")):
+        for each in (TOOLS / "bench", TOOLS / "cli.py", TOOLS / "tables.py", *TOOLS.glob("bench_*.py")):
             archive.add(each, f"/host/tools/{each.name}")
     return path
 

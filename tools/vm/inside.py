@@ -13,7 +13,7 @@ from common import OUT, ROOT, fresh_directory, output_of
 
 # The guest's place for what is in the virtual environment's site-packages.
 SITE = "/harness/site"
-TOOLS = ("wq_dump.py", "cmwq2.py", "script.py", "wq_collect.py", "wq_verdict.py", "latency.py")
+TOOLS = ("wq_dump.py", "cli.py", "cmwq2.py", "script.py", "tables.py", "wq_collect.py", "wq_verdict.py", "latency.py")
 # Run by drgn on its own process: what is loaded then is what it loads, and the helpers it might.
 LIST = f"""
 import sys

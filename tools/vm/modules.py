@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """The modules, built for any kernel."""
 
+import os
 import re
 import shutil
 import sys
@@ -13,6 +14,9 @@ from kernel import Kernel
 
 SOURCES = ("Kbuild", "include", "src", "kunit", "bench")
 SELFTEST = HERE / "selftest"
+# What cmwq2 is built and tested for: the option that tells a kernel of it, and its ARCH=.
+ARCHITECTURES = {"CONFIG_UML": "um", "CONFIG_X86_64": "x86_64"}
+SAME_ARCHITECTURE = {"x86_64": "x86"}
 # What src/Kbuild wants to be told for an engine that can be made to go wrong.
 FAULTS = ["CMWQ2_FAULTS=1"]
 
@@ -23,11 +27,24 @@ def check_kdir(kdir: Path) -> None:
         if not (kdir / part).is_file():
             raise Problem(f"KDIR={kdir} is no kernel build tree (it has no {part}); allowed: a directory a kernel "
                           "was built in, or the build directory of an installed headers package")
+    arch = arch_of(kdir)
+    if arch not in ARCHITECTURES.values():
+        raise Problem(f"KDIR={kdir} is a kernel for {arch}, for which cmwq2 was never built; allowed: "
+                      f"{', '.join(ARCHITECTURES.values())}")
+    wanted = os.environ.get("ARCH") or arch
+    if wanted not in (arch, SAME_ARCHITECTURE.get(arch)):
+        raise Problem(f"ARCH={wanted}: KDIR={kdir} is a kernel for {arch}; allowed: {arch}, or another KDIR")
 
 
 def arch_of(kdir: Path) -> str:
-    """What ARCH= the tree was configured with, as far as Kbuild would not find out by itself."""
-    return "um" if "CONFIG_UML=y\n" in (kdir / "include/config/auto.conf").read_text() else "x86_64"
+    """What ARCH= the tree was configured with; of one that is not supported, about what its kernel calls it."""
+    configured = (kdir / "include/config/auto.conf").read_text()
+    for option, arch in ARCHITECTURES.items():
+        if f"{option}=y\n" in configured:
+            return arch
+    found = re.search(r"^CONFIG_(ARM64|ARM|RISCV|PPC64|PPC|S390|LOONGARCH|MIPS|SPARC|X86_32|ALPHA|PARISC)=y$",
+                      configured, re.MULTILINE)
+    return found[1].lower() if found else "another architecture"
 
 
 def build_in_place(kdir: Path, compiler: str, warnings: str, faults: bool = False) -> None:

@@ -39,6 +39,14 @@ def problems(lines: list) -> list:
     return found
 
 
+def native_problems(text: str) -> list:
+    """What is wrong with a look at the kernel's own, which has a queue and a pool that every kernel has."""
+    lines = text.splitlines()
+    found = [] if lines[0].startswith("native on ") else [f"not the kernel's own: {lines[0]}"]
+    found += [f"no line of {word} in it" for word in ("events ", "0 ") if not any(line.startswith(word) for line in lines)]
+    return found + [f"too wide: {line}" for line in lines if len(line) > 80]
+
+
 def latency_problems(text: str) -> list:
     """What is wrong with the bars; the numbers are the concern of cmwq2_latency."""
     wanted = [f"workqueue {dump.QUEUE}", "pool ", "  end: ", "p99 <", "|#"]
@@ -78,6 +86,11 @@ class MonitoredGuest:
         (home / "monitor.txt").write_text(text)
         found += [f"too wide: {line}" for line in text.splitlines() if len(line) > 80]
         found += [] if dump.QUEUE in text else [f"no {dump.QUEUE} on the screen"]
+        text = self._drgn(SCRIPT, "--native", "--all", "0.5", "1")
+        (home / "native.txt").write_text(text)
+        found += native_problems(text)
+        sums = json.loads(self._drgn(SCRIPT, "--json", "-i", "0"))
+        found += [] if sums["seconds"] is None and sums["workqueues"] else ["-i 0 --json shows no sums"]
         text = self._drgn(dump.SCRIPT, "--latency")
         (home / "latency.txt").write_text(text)
         found += latency_problems(text)

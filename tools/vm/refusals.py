@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0
 """Bad input for the scripts that look at a kernel, the real thing each: one line on stderr says what to do, nothing is
-printed, the status is 1, and nobody sees a traceback."""
+printed, the status is 1, and nobody sees a traceback. Ctrl-C and a reader that goes away leave no line at all."""
 
 import os
 import re
 import subprocess
 from pathlib import Path
-from typing import Iterable, Optional
+from typing import Iterable
 
 import dump
 import guest
@@ -20,15 +20,18 @@ MEMBER, OTHER = b"\0progress_at\0", b"\0progress_xx\0"
 INSIDE = {"not-loaded": "module cmwq2 is not loaded", "no-symbols": "drgn -s vmlinux", "nobody": "root"}
 # drgn's own words, before the script begins.
 TWO_LINES = ("nobody",)
-# Ctrl-C after some CPU time, wherever the script is then. As SIGPROF: SIGINT may be ignored in here.
+# Ctrl-C after some CPU time, wherever the script is then. Whoever started this may have had it ignored.
 INTERRUPTED = """
 import runpy, signal, sys
-signal.signal(signal.SIGPROF, signal.default_int_handler)
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGPROF, lambda *_: signal.raise_signal(signal.SIGINT))
 sys.argv = sys.argv[1:]
 signal.setitimer(signal.ITIMER_PROF, float(sys.argv.pop(0)))
 runpy.run_path(sys.argv[0], {"prog": prog}, "__main__")
 """
 SECONDS = 0.3
+# As tools/cli.py has them.
+INTERRUPTED_STATUS, READER_GONE = 130, 141
 
 
 def wrong(what: str, status: int, out: str, err: str, word: str) -> list:
@@ -95,22 +98,21 @@ def mismatched(run: guest.Run, where: list, symbols: list) -> list:
 def ended(run: guest.Run, where: list, symbols: list) -> list:
     """Those who look do not wait for the end: the reader goes away, or Ctrl-C, for which there must be much to see."""
     found = []
-    for script, word in ((dump.SCRIPT, "the reader of the output went away"), (monitor.SCRIPT, None)):
+    for script in (dump.SCRIPT, monitor.SCRIPT):
         reader, writer = os.pipe()
         os.close(reader)
         done = dump.drgn_try(where, run, symbols, script, stdout=writer)
         os.close(writer)
-        found += _end(f"{script.name} into a closed pipe", done, word)
+        found += _end(f"{script.name} into a closed pipe", done, READER_GONE)
     home = run.home / "interrupted.py"
     home.write_text(INTERRUPTED)
-    for script, word in ((dump.SCRIPT, "interrupted"), (monitor.SCRIPT, None)):
+    for script in (dump.SCRIPT, monitor.SCRIPT):
         done = dump.drgn_try(where, run, symbols, home, str(SECONDS), str(script))
-        found += _end(f"{script.name} interrupted after {SECONDS} s", done, word)
+        found += _end(f"{script.name} interrupted after {SECONDS} s", done, INTERRUPTED_STATUS)
     return found
 
 
-def _end(what: str, done: subprocess.CompletedProcess, word: Optional[str]) -> list:
-    """One line with @word and status 1, or none where to be left is how a script ends."""
-    if word:
-        return wrong(what, done.returncode, "", done.stderr, word)
-    return [f"{what}: status {done.returncode}, {done.stderr[-200:]}"] if done.returncode or done.stderr else []
+def _end(what: str, done: subprocess.CompletedProcess, status: int) -> list:
+    """Nothing is said; the status tells."""
+    return [f"{what}: status {done.returncode}, {done.stderr[-200:]}"] if (done.returncode, done.stderr) != (status, "") \
+        else []

@@ -203,7 +203,9 @@ def python_tests(_tree: Path, memory: _Memory) -> list:
                 found.append(f"{shown(test)}:1: {(said.strip().splitlines() or ['no reason given'])[-1]}\n{said}")
         return found
     # They also read the sources they have to agree with.
-    names = [shown(path) for path in (*tools, *sorted((ROOT / "tools/model").iterdir()))] + sources()
+    others = [path for where, glob in (("tools/model", "*"), ("tools/vm", "*.py"), ("Documentation", "*.rst"))
+              for path in sorted((ROOT / where).glob(glob))]
+    names = [shown(path) for path in (*tools, *others)] + sources()
     return memory.findings(check, "python", *(f"{name}\0{(ROOT / name).read_text()}" for name in names))
 
 

@@ -26,6 +26,10 @@ says_line() { # says_line STATUS GLOB: of the last run, which left nothing but t
 	esac
 }
 
+says_nothing() { # says_nothing STATUS: the same, and no line at all
+	[ $status = "$1" ] && [ ! -s /tmp/err ] && nothing_left
+}
+
 refused() { # refused NAME GLOB ARGUMENT...: no run, and the reason
 	local name=$1 glob=$2
 	shift 2
@@ -90,7 +94,7 @@ event round refusals
 # One in the background of a script does not hear of INT.
 for signal in TERM HUP; do
 	ended_by send_signal $signal
-	verify "signal_$signal" "status $status: $(cat /tmp/err)" says_line 130 'bench: interrupted'
+	verify "signal_$signal" "status $status: $(cat /tmp/err)" says_nothing 130
 done
 event round signals
 ended_by write_abort

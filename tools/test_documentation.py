@@ -1,0 +1,74 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""Tests of the documents: their form where docutils is strict, and that commands say what is quoted of them."""
+
+import re
+import unittest
+from pathlib import Path
+from typing import Iterator, List
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCUMENTS = sorted((ROOT / "Documentation").glob("*.rst"))
+RULE = re.compile(r"^ *=+(?: +=+)+$")
+SPAN = re.compile(r"^ *-+(?: +-+)+$")
+
+
+def margins(rule: str) -> List[int]:
+    """The places between the columns of a simple table."""
+    return [place for place in range(len(rule) - len(rule.lstrip()), len(rule)) if rule[place] == " "]
+
+
+def malformed(lines: List[str]) -> Iterator[str]:
+    """Rows of simple tables whose text runs from one column into the next, and titles that are longer than their line."""
+    rule = ""
+    for number, line in enumerate(lines, 1):
+        if RULE.match(line):
+            # The last of three ends the table, as does anything else that has the other form.
+            rule = line if not rule or number < len(lines) and lines[number].strip() else ""
+        elif rule and any(SPAN.match(each) for each in lines[number - 1:number + 1]):
+            continue    # The head of several columns.
+        elif rule and line.strip() and any(line[place:place + 1].strip() for place in margins(rule)):
+            yield f"{number}: text between two columns: {line}"
+        if re.match(r"^(=+|-+|~+)$", line) and number > 1 and lines[number - 2].strip() \
+                and not lines[number - 2].startswith(" ") and len(line) < len(lines[number - 2]):
+            yield f"{number}: the line is shorter than its title"
+
+
+class Form(unittest.TestCase):
+    def test_documents(self) -> None:
+        for path in DOCUMENTS:
+            self.assertEqual(list(malformed(path.read_text().splitlines())), [], path.name)
+
+    def test_faults_are_seen(self) -> None:
+        for text in ("==== ====\na    b\n==== ====\nlonger it\n==== ====\n", "=====\ntitle \n====\n", "title\n----\n"):
+            self.assertTrue(list(malformed(text.splitlines())), text)
+
+
+class Quoted(unittest.TestCase):
+    """Lines that a script is said to print: what of them does not depend on the kernel is in its source."""
+
+    LINE = re.compile(r"^ +(wq_dump\.py|wq_monitor\.py): (.*)$", re.MULTILINE)
+
+    def test_errors(self) -> None:
+        source = "\n".join((ROOT / "tools" / name).read_text() for name in (
+            "cmwq2.py", "script.py", "cli.py", "wq_dump.py", "wq_monitor.py"))
+        # Texts over several lines of the source are one.
+        source = re.sub(r'"\s*f?"', "", source)
+        found = self.LINE.findall((ROOT / "Documentation/inspection.rst").read_text())
+        self.assertGreater(len(found), 5)
+        for _, text in found:
+            words = re.split(r"\b(?:module|pool \d+|progress_at|short read)\b|: |; ", text)
+            longest = max(words, key=len).strip().split(" struct ")[0]
+            self.assertTrue(re.sub(r" (nosuch|\d.*)$", "", longest) in source, text)
+
+    def test_exit_status(self) -> None:
+        """The table of the document has the numbers of cli.py."""
+        numbers = re.findall(r"^(\d+) {2,}", (ROOT / "Documentation/inspection.rst").read_text().partition(
+            "Exit status\n===========")[2].partition("Names on the terminal")[0], re.MULTILINE)
+        code = re.search(r"^PASSED, .* = (.*)$", (ROOT / "tools/cli.py").read_text(), re.MULTILINE)
+        assert code
+        self.assertEqual(numbers, code[1].split(", "))
+
+
+if __name__ == "__main__":
+    unittest.main()
