@@ -14,7 +14,7 @@
 #include <linux/tty.h>
 #include <drm/drm_managed.h>
 
-#ifdef CASE_PRIVATE_HEADER_FIRST	/* .struct refused_private. has no member named .cmwq2_flush_work. */
+#ifdef CASE_PRIVATE_HEADER_FIRST	/* has no member named .cmwq2_flush_work. */
 #include "refused.h"
 #endif
 #ifdef CASE_NAME_IN_HEADER	/* expected identifier before .__attribute__. */
@@ -98,16 +98,16 @@ static void __maybe_unused refused_cases(struct refused *r, struct refused_priva
 #endif
 }
 
-#ifdef CASE_STATIC_SRCU	/* DEFINE_STATIC_SRCU: it initialises a work item of the kernel */
+#ifdef CASE_STATIC_SRCU	/* STATIC_SRCU: it initialises a work item of the kernel */
 DEFINE_STATIC_SRCU(refused_srcu);
 #endif
-#ifdef CASE_STATIC_NOTIFIER	/* SRCU_NOTIFIER_HEAD_STATIC: it initialises a work item of the kernel */
+#ifdef CASE_STATIC_NOTIFIER	/* HEAD_STATIC: it initialises a work item of the kernel */
 SRCU_NOTIFIER_HEAD_STATIC(refused_chain);
 #endif
-#ifdef CASE_STATIC_KEY	/* DEFINE_STATIC_KEY_DEFERRED_FALSE: it initialises a work item of the kernel */
+#ifdef CASE_STATIC_KEY	/* DEFERRED_FALSE: it initialises a work item of the kernel */
 DEFINE_STATIC_KEY_DEFERRED_FALSE(refused_key, HZ);
 #endif
 
-#ifdef CASE_LATE	/* include/linux/devfreq\.h names a work item or a queue behind <cmwq2/shim\.h>: include it */
+#ifdef CASE_LATE	/* linux/devfreq\.h names a work item .*: include it before that line */
 #include <linux/devfreq.h>
 #endif
