@@ -112,6 +112,8 @@ static void mod_moves_to_cpu(struct kunit *test)
 		e->ops->queue_delayed_on(from, w->wq, it, TW_NEVER);
 		KUNIT_EXPECT_TRUE(test, e->ops->mod_delayed_on(to, w->wq, it, delays[i / 2]));
 		tw_wait_done(it, "the item that was moved to another CPU");
+		/* An item that still runs is queued where it runs. */
+		tw_flush_wq(w);
 		KUNIT_EXPECT_EQ(test, it->cpu, to);
 	}
 }
