@@ -16,7 +16,7 @@ from kernel import Kernel
 
 SUITE = "cmwq2_sample"
 SAMPLE = ROOT / "tools/shim/sample"
-API = ROOT / "Documentation/api.rst"
+API, README = ROOT / "Documentation/api.rst", ROOT / "README.md"
 # The drivers, and what they are called when they have been taken back to the kernel's workqueue.
 DRIVERS, BACK = ("counter", "mailbox"), "_back"
 
@@ -61,6 +61,9 @@ def check_text() -> None:
         for part in printed.split("\n\n"):
             if part not in (SAMPLE / name).read_text():
                 raise Problem(f"{shown(API)} prints what is not in {shown(SAMPLE / name)}: {shlex.quote(part)}")
+    for line in re.findall(r"^    (.*\$\(CMWQ2\).*)$", README.read_text(), re.MULTILINE):
+        if line not in (SAMPLE / "Kbuild").read_text().splitlines():
+            raise Problem(f"{shown(README)} prints what is not in {shown(SAMPLE / 'Kbuild')}: {shlex.quote(line)}")
 
 
 def check_prelude(work: Path, target: Kernel, engine: Path) -> None:
