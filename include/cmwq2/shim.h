@@ -55,8 +55,8 @@
 
 /*
  * Only headers are checked. The source file itself, at include level 0, has the
- * plain tag, because there it may be the name of a variable or a field as well,
- * which no attribute can stand before.
+ * plain tag: there it may be the name of a variable or a field as well, and an
+ * attribute cannot stand before such a name.
  */
 #define CMWQ2_SHIM_LEVEL_0	none,
 #define CMWQ2_SHIM_SECOND(first, second, ...)	second
@@ -576,9 +576,9 @@
 /* to here */
 
 /*
- * For a driver whose own headers use the name for more than a tag, in an inline
- * function. What is lost: late headers of the kernel that name no other tag than
- * this are not refused.
+ * A driver defines this if an inline function of its own headers uses the name
+ * for a variable or a field. Then a late header of the kernel is not refused if
+ * it names delayed_work and no other tag.
  */
 #ifdef CMWQ2_SHIM_DELAYED_WORK_IS_A_NAME
 #undef delayed_work
