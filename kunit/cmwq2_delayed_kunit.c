@@ -97,6 +97,27 @@ static void mod_extends(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, e->ops->cancel_delayed_sync(it));
 }
 
+/* Where the item runs is up to the last queueing, not to the one that it replaces. */
+static void mod_moves_to_cpu(struct kunit *test)
+{
+	static const unsigned long delays[] = { 1, 0 };
+	struct tw_env *e = tw_env(test);
+	struct tw_wq *w = tw_alloc(e, TW_PERCPU, 0);
+	struct tw_item *it = tw_delayed(e, tw_fn_nop);
+	int i, from, to;
+
+	for (i = 0; i < 2 * ARRAY_SIZE(delays); i++) {
+		from = tw_cpu(i & 1);
+		to = tw_cpu(!(i & 1));
+		e->ops->queue_delayed_on(from, w->wq, it, TW_NEVER);
+		KUNIT_EXPECT_TRUE(test, e->ops->mod_delayed_on(to, w->wq, it, delays[i / 2]));
+		tw_wait_done(it, "the item that was moved to another CPU");
+		/* An item that still runs is queued where it runs. */
+		tw_flush_wq(w);
+		KUNIT_EXPECT_EQ(test, it->cpu, to);
+	}
+}
+
 static void mod_queues_idle_item(struct kunit *test)
 {
 	struct tw_env *e = tw_env(test);
@@ -230,6 +251,7 @@ static struct kunit_case delayed_cases[] = {
 	KUNIT_CASE_PARAM(delayed_pending_is_refused, engine_gen_params),
 	KUNIT_CASE_PARAM(mod_shortens, engine_gen_params),
 	KUNIT_CASE_PARAM(mod_extends, engine_gen_params),
+	KUNIT_CASE_PARAM(mod_moves_to_cpu, engine_gen_params),
 	KUNIT_CASE_PARAM(mod_queues_idle_item, engine_gen_params),
 	KUNIT_CASE_PARAM(cancel_before_expiry, engine_gen_params),
 	KUNIT_CASE_PARAM(flush_delayed_runs_now, engine_gen_params),

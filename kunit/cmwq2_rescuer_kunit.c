@@ -7,6 +7,16 @@
 #include "check.h"
 #include "starve.h"
 
+static struct cmwq2_pool *wq_pool(struct cmwq2_wq *wq, int cpu)
+{
+	struct cmwq2_pool *pool;
+
+	rcu_read_lock();
+	pool = rcu_dereference(*per_cpu_ptr(wq->cpu_pwq, cpu))->pool;
+	rcu_read_unlock();
+	return pool;
+}
+
 static void rescue_one(struct kunit *test, unsigned int flags)
 {
 	struct tw_env *e = tw_env_cmwq2(test);
@@ -265,6 +275,73 @@ static void stop_meets_leaving_rescuer(struct kunit *test)
 	tw_feed(c);
 }
 
+/*
+ * An item becomes active when the rescuer has done the one before it. By then the
+ * pool has workers again and the rescuer is no longer needed: it has to wake one
+ * of them when it leaves. The scan timer would do so later; here it is off.
+ */
+static void rescuer_leaves_with_a_kick(struct kunit *test)
+{
+	struct tw_env *e = tw_env_cmwq2(test);
+	struct tw_wq *w = tw_alloc(e, TW_PERCPU | TW_MEM_RECLAIM, 1);
+	struct tw_item *first = tw_gated(e, NULL), *next = tw_item(e, tw_fn_nop);
+	struct tw_starved *c = tw_starve(e, TW_PERCPU);
+	struct cmwq2_wq *wq = w->wq;
+	struct cmwq2_pool *pool = wq_pool(wq, c->cpu);
+	bool ran;
+
+	tw_queue_on(c->cpu, w, first);
+	tw_queue_on(c->cpu, w, next);
+	tw_wait_started(first, "the rescue of the first item");
+	tw_feed(c);
+	timer_delete_sync(&pool->scan_timer);
+	KUNIT_EXPECT_EQ(test, atomic_read(&next->runs), 0);
+	complete_all(first->gate);
+	ran = wait_for_completion_timeout(&next->done, tw_timeout());
+	KUNIT_EXPECT_TRUE_MSG(test, ran, "the rescuer left an item to a pool that sleeps");
+	KUNIT_EXPECT_EQ(test, tw_wq_stats(w).rescued, 1);
+	/* An item that is stuck must run before the queue is drained. */
+	mod_timer(&pool->scan_timer, jiffies + 1);
+}
+
+#define NR_AT_ONCE	6
+
+/*
+ * One call for rescue wakes more rescuers than the list of those to be woken with
+ * the lock dropped has room for. With interrupts off the items are queued within
+ * microseconds, while calls are jiffies apart. So one call finds all
+ * of them, unless it comes from another CPU in just that moment of a round.
+ */
+static void rescuers_woken_at_once(struct kunit *test)
+{
+	struct tw_env *e = tw_env_cmwq2(test);
+	struct tw_item *items[NR_AT_ONCE];
+	struct tw_wq *w[NR_AT_ONCE];
+	struct tw_starved *c;
+	unsigned long flags;
+	int i, round;
+
+	tw_policy(e, "wake", "everywhere");
+	for (i = 0; i < NR_AT_ONCE; i++) {
+		w[i] = tw_alloc(e, TW_PERCPU | TW_MEM_RECLAIM, 0);
+		items[i] = tw_item(e, tw_fn_nop);
+	}
+	c = tw_starve(e, TW_PERCPU);
+	for (round = 1; round <= 5; round++) {
+		local_irq_save(flags);
+		for (i = 0; i < NR_AT_ONCE; i++)
+			tw_queue_on(c->cpu, w[i], items[i]);
+		local_irq_restore(flags);
+		for (i = 0; i < NR_AT_ONCE; i++)
+			tw_wait_done(items[i], "the rescue of six queues at once");
+		for (i = 0; i < NR_AT_ONCE; i++) {
+			tw_flush_wq(w[i]);
+			KUNIT_EXPECT_EQ(test, tw_wq_stats(w[i]).rescued, round);
+		}
+	}
+	tw_feed(c);
+}
+
 static struct kunit_case rescuer_cases[] = {
 	KUNIT_CASE(rescue_percpu),
 	KUNIT_CASE(rescue_highpri),
@@ -277,6 +354,8 @@ static struct kunit_case rescuer_cases[] = {
 	KUNIT_CASE(rescue_under_cancel),
 	KUNIT_CASE(rescue_under_destroy),
 	KUNIT_CASE(stop_meets_leaving_rescuer),
+	KUNIT_CASE(rescuer_leaves_with_a_kick),
+	KUNIT_CASE(rescuers_woken_at_once),
 	{}
 };
 

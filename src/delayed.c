@@ -116,7 +116,8 @@ bool cmwq2_mod_delayed_work_on(int cpu, struct cmwq2_wq *wq,
 	if (cmwq2_data_disable(data))
 		cmwq2_work_release_as_was(&dwork->work, data);
 	else
-		cmwq2_start_delay(cpu, wq, dwork, delay);
+		cmwq2_start_delay(pending && CMWQ2_FAULT("mod_keeps_cpu") ? dwork->cpu : cpu,
+				  wq, dwork, delay);
 	local_irq_restore(flags);
 	return pending;
 }

@@ -43,12 +43,15 @@ static const struct {
 	{ "drain_once", "draining ends after one flush, with chained items left" },
 	{ "cancel_no_wait", "a synchronous cancel does not wait for a running item" },
 	{ "timer_left", "cancelling a delayed item leaves its timer running" },
+	{ "mod_keeps_cpu", "mod_delayed_work_on() leaves the item on the CPU it was queued on" },
 	{ "depth_lost", "a refused queueing enables the item again" },
 	{ "refused_kept_pending", "an item that cannot be queued stays pending" },
 	{ "hook_not_resumed", "the scheduler hook cannot be registered again after a pause" },
 	{ "freeze_ignored", "freezable queues go on while the system freezes" },
 	{ "mayday_lost", "no rescuer is called for" },
 	{ "mayday_unreferenced", "a mayday holds no reference to its pwq" },
+	{ "rescuer_no_kick", "a rescuer that leaves a pool wakes nobody for what is left there" },
+	{ "wake_outside_rcu", "a picked worker is woken outside of RCU, which keeps its task" },
 	{ "cursor_left", "a rescuer leaves its cursor behind" },
 	{ "queue_not_kept", "a queue that is destroyed can be freed while that still looks at it" },
 	{ "dead_pwq_taken", "an item goes to a pwq that was replaced and has no reference left" },
@@ -61,7 +64,7 @@ const char *cmwq2_fault_chosen;
 /* In one line of the log, which keeps about a thousand characters of each. */
 static void cmwq2_fault_refuse(const char *value)
 {
-	static char allowed[800];
+	static char allowed[900];
 	int i, len = 0;
 
 	for (i = 0; i < ARRAY_SIZE(cmwq2_faults); i++)

@@ -164,6 +164,8 @@ static void cmwq2_wake_task(struct task_struct *task)
  */
 void cmwq2_wake_up(struct cmwq2_wake_list *wl)
 {
+	RCU_LOCKDEP_WARN(wl->nr && !rcu_read_lock_any_held(),
+			 "cmwq2: tasks on a wake list are woken outside of RCU");
 	while (wl->nr)
 		cmwq2_wake_task(wl->task[--wl->nr]);
 }
@@ -204,11 +206,13 @@ void cmwq2_unlock_irq_wake(struct cmwq2_pool *pool, struct cmwq2_wake_list *wl)
 		return;
 	}
 	/* A picked task must not be freed before it is woken. */
-	rcu_read_lock();
+	if (!CMWQ2_FAULT("wake_outside_rcu"))
+		rcu_read_lock();
 	cmwq2_pool_unlock_irq(pool);
 	cmwq2_point_picked(pool, wl);
 	cmwq2_wake_up(wl);
-	rcu_read_unlock();
+	if (!CMWQ2_FAULT("wake_outside_rcu"))
+		rcu_read_unlock();
 }
 
 /* The rest of cmwq2_kick_pool_pick(): there are items, and nobody runs. */

@@ -201,7 +201,8 @@ static void cmwq2_rescue(struct cmwq2_worker *rescuer, struct cmwq2_pwq *pwq)
 	if (list_empty_careful(&pwq->mayday_node) && !CMWQ2_FAULT("cursor_left"))
 		list_del_init(&pwq->mayday_cursor.entry);
 	/* Workers relied on this thread, which never counts as running. */
-	cmwq2_kick_pool_pick(pool, CMWQ2_KICK_OTHER, &wl);
+	if (!CMWQ2_FAULT("rescuer_no_kick"))
+		cmwq2_kick_pool_pick(pool, CMWQ2_KICK_OTHER, &wl);
 	cmwq2_unlock_irq_wake(pool, &wl);
 
 	cmwq2_worker_detach(rescuer);

@@ -293,7 +293,7 @@ class Table:
 
     names: Dict[str, str]       # of SERIES
     older: Dict[str, str]       # of older kernels only
-    elsewhere: Dict[str, str]   # macros of other headers that the shim has to refuse
+    elsewhere: Dict[str, str]   # names of other headers that the shim has to refuse
 
     def get(self, key: str) -> str:
         return self.names.get(key) or self.older.get(key) or ""
@@ -376,6 +376,45 @@ def stale(kernel: Kernel, table: Table) -> List[str]:
         [f"{key}: in {TABLE} as of older kernels, but this one has it" for key in table.older if key in kernel.names]
 
 
+TAG = re.compile(r"\bstruct\s+(?:work_struct|delayed_work|rcu_work|execute_work|workqueue_struct|workqueue_attrs)\b")
+
+
+def other_headers(tree: Path) -> Dict[str, str]:
+    """The kernel's headers but for its workqueue's own, without comments, by the names they have under include/."""
+    top = tree / "include"
+    return {str(path.relative_to(top)): without_comments(path.read_text(errors="replace"))
+            for path in sorted(top.rglob("*.h")) if str(path.relative_to(tree)) not in HEADERS}
+
+
+def unwatched(headers: Dict[str, str], shim_text: str) -> List[str]:
+    """Headers that name an item or a queue and are in a directory that the shim does not know to be the kernel's."""
+    known = set(re.findall(r'CMWQ2_SHIM_IN\("(\w+)"\)', shim_text))
+    return [f"include/{name} names work items or queues: CMWQ2_SHIM_IN_KERNEL_HEADER in {SHIM} lacks its directory"
+            for name, text in headers.items() if name.split("/")[0] not in known and TAG.search(text)]
+
+
+def expanding(headers: Dict[str, str], names: Names, table: Table) -> List[str]:
+    """
+    Macros of other headers that stand for one of the kernel's macros and initialise an item or make a queue with it,
+    or for another such macro. Behind the shim they would get ours, so the shim has to refuse them. The names that
+    begin with an underscore are for other macros, not for drivers.
+    """
+    macros = [(header, *macro) for header, text in headers.items()
+              for macro in re.findall(r"^[ \t]*#[ \t]*define[ \t]+(\w+)(?:\([^)]*\))?(.*)$", text, re.MULTILINE)]
+    found = {name.name for name in names.values() if name.kind == MACRO and name.call}
+    where: Dict[str, str] = {}
+    while True:
+        more = {name: header for header, name, body in macros
+                if name not in found and found & set(re.findall(r"\w+", body))}
+        if not more:
+            break
+        where.update(more)
+        found |= more.keys()
+    refused = {name.removesuffix("()") for name in table.elsewhere}
+    return [f"{name} of include/{header} uses a macro that the shim redefines: {TABLE} has to refuse it"
+            for name, header in sorted(where.items()) if not name.startswith("_") and name not in refused]
+
+
 def shown(row: Row) -> Tuple[str, str]:
     """The two columns of a row."""
     return row.of.name, bare_key(row.twin) or row.reason
@@ -419,7 +458,7 @@ def definition(name: str, value: str, of: Optional[Name]) -> List[str]:
     if not TWIN.match(value):
         return lines + [f"#define {name}{call} \\", f'\tCMWQ2_SHIM_REFUSED("{name}: {value}")']
     value += "(__VA_ARGS__)" if call else ""
-    value = f"CMWQ2_SHIM_TAG_AFTER_KERNEL_HEADERS {value}" if of and of.aggregate else value
+    value = f"CMWQ2_SHIM_TAG {value}" if of and of.aggregate else value
     return lines + [f"#define {name}{call} {value}"]
 
 
@@ -432,7 +471,7 @@ def shim(rows: List[Row], table: Table) -> str:
             # A tag without a twin stays the kernel's: nothing can be done with an enum that its constants do not refuse.
             if row.of.kind == kind and not row.wrong and (row.twin or kind != TYPE):
                 lines += definition(row.of.name, row.twin or row.reason, row.of)
-    for section, title in ((table.older, "Of kernels before this one"), (table.elsewhere, "Macros of other headers")):
+    for section, title in ((table.older, "Of kernels before this one"), (table.elsewhere, "Names of other headers")):
         lines += ["", f"/* {title} */"]
         for name, value in section.items():
             if ":" not in name and "." not in name:
@@ -480,6 +519,8 @@ def _command(argv: Optional[List[str]]) -> bool:
     wrong = [f"{row.of.name} ({row.of.kind}): {row.wrong}" for row in rows if row.wrong]
     if kernel.version.startswith(f"{SERIES}.") and kernel.whole:
         wrong += stale(kernel, table)
+        headers = other_headers(tree_of(args.kernel))
+        wrong += unwatched(headers, (ROOT / SHIM).read_text()) + expanding(headers, kernel.names, table)
         wrong += update(rows, table, args.write)
     print(f"\nLinux {kernel.version}: {len(rows)} names, {sum(bool(row.twin) and not row.wrong for row in rows)} with "
           f"a twin, {sum(bool(row.reason) and not row.wrong for row in rows)} with a reason why not, "

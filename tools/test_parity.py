@@ -188,12 +188,40 @@ class TestComparison(unittest.TestCase):
         self.assertEqual(len(parity.stale(kernel, table({"gone": "why"}, {"run": "why"}))), 2)
 
 
+class TestOtherHeaders(unittest.TestCase):
+    """What the shim has to know of headers that are not the workqueue's own."""
+
+    def test_headers(self):
+        with tempfile.TemporaryDirectory() as name:
+            for path in ("linux/workqueue.h", "linux/x.h", "net/x/y.h"):
+                (Path(name) / "include" / path).parent.mkdir(parents=True, exist_ok=True)
+                (Path(name) / "include" / path).write_text("/* struct work_struct */ int x;")
+            found = parity.other_headers(Path(name))
+        self.assertEqual(list(found), ["linux/x.h", "net/x/y.h"])
+        self.assertNotIn("work_struct", found["linux/x.h"])
+
+    def test_unwatched(self):
+        headers = {"linux/a.h": "struct work_struct w;", "new/a.h": "struct  delayed_work w;", "new/b.h": "int work_struct;"}
+        found = parity.unwatched(headers, 'CMWQ2_SHIM_IN("linux") || CMWQ2_SHIM_IN("net")')
+        self.assertEqual(len(found), 1)
+        self.assertIn("include/new/a.h", found[0])
+
+    def test_expanding(self):
+        kernel = names(Name(MACRO, "INIT_X", call=True), Name(MACRO, "X_MASK"), Name(FUNCTION, "run_x"))
+        headers = {"a.h": "#define __MADE(n) { INIT_X(n.x) }\n#define MAKE(n) struct y n = __MADE(n)\n#define ODD INIT_X",
+                   "b.h": "#define MAKE_STATIC(n) static MAKE(n)\n#define MASK X_MASK\n#define RUN(n) run_x(n)\n"}
+        found = parity.expanding(headers, kernel, table())
+        self.assertEqual([line.split()[0] for line in found], ["MAKE", "MAKE_STATIC", "ODD"])
+        self.assertEqual(parity.expanding(headers, kernel, table(None, None, {
+            "MAKE()": "because", "MAKE_STATIC()": "because", "ODD": "because"})), [])
+
+
 class TestOutput(unittest.TestCase):
     def test_shim(self):
         rows = [parity.Row(Name(TYPE, "x", aggregate=True), twin="cmwq2_x"), parity.Row(Name(TYPE, "tag"), reason="why"),
                 parity.Row(Name(MACRO, "RUN", call=True), twin="CMWQ2_RUN"), parity.Row(Name(MACRO, "END"), reason="why")]
         text = parity.shim(rows, table(None, {"old": "cmwq2_x"}, {"other()": "because"}))
-        for line in ("#define x CMWQ2_SHIM_TAG_AFTER_KERNEL_HEADERS cmwq2_x\n",
+        for line in ("#define x CMWQ2_SHIM_TAG cmwq2_x\n",
                      "#undef RUN\n#define RUN(...) CMWQ2_RUN(__VA_ARGS__)\n",
                      '#define END \\\n\tCMWQ2_SHIM_REFUSED("END: why")\n', "#define old cmwq2_x\n",
                      '#define other(...) \\\n\tCMWQ2_SHIM_REFUSED("other: because")\n'):

@@ -1,21 +1,38 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * What must not compile behind <cmwq2/shim.h>, one case a macro, each with what
- * the compiler has to say. Without any of the macros it compiles.
+ * the compiler has to say in its first error. It compiles without any of the
+ * macros, and with each of those that begin with FINE.
  */
 #include <linux/bio.h>
+#include <linux/jump_label_ratelimit.h>
+#include <linux/notifier.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/srcu.h>
 #include <linux/tifm.h>
 #include <linux/tty.h>
 #include <drm/drm_managed.h>
 
+#ifdef CASE_PRIVATE_HEADER_FIRST	/* has no member named .cmwq2_flush_work. */
+#include "refused.h"
+#endif
+#ifdef CASE_NAME_IN_HEADER	/* expected identifier before .__attribute__. */
+#undef CMWQ2_SHIM_DELAYED_WORK_IS_A_NAME
+#endif
+#ifdef FINE_NAME_IN_HEADER	/* an inline function of a private header uses the name */
+#define CMWQ2_SHIM_DELAYED_WORK_IS_A_NAME
+#endif
+
 #include <cmwq2/shim.h>
 
-/* A macro that takes arguments leaves others of its name alone. */
+#include "refused.h"
+
+/* A macro that takes arguments leaves others of its name alone, and so does a tag. */
 struct refused {
 	struct work_struct	work;
-	struct delayed_work	dwork;
+	struct delayed_work	delayed_work;
+	struct rcu_work		rcu_work;
 	struct workqueue_struct	*wq;
 	unsigned long		work_pending;
 };
@@ -27,12 +44,23 @@ static void refused_fn(struct work_struct *work)
 	r->work_pending++;
 }
 
-static void __maybe_unused refused_cases(struct refused *r, struct tty_struct *tty,
-					 struct bio_set *bios)
+static void refused_later_fn(struct work_struct *work_struct)
+{
+	struct delayed_work *delayed_work = to_delayed_work(work_struct);
+	struct refused *r = container_of(delayed_work, struct refused, delayed_work);
+
+	queue_rcu_work(r->wq, &r->rcu_work);
+}
+
+static void __maybe_unused refused_cases(struct refused *r, struct refused_private *p,
+					 struct tty_struct *tty, struct bio_set *bios)
 {
 	INIT_WORK(&r->work, refused_fn);
-	r->work_pending = work_pending(&r->work);
-	mod_delayed_work(system_highpri_wq, &r->dwork, 1);
+	INIT_DELAYED_WORK(&r->delayed_work, refused_later_fn);
+	r->work_pending = work_pending(&r->work) + delayed_work_pending(&r->delayed_work);
+	mod_delayed_work(system_highpri_wq, &r->delayed_work, 1);
+	flush_work(&p->flush_work);
+	p->rcu_work = &p->delayed_work;
 	refused_fn(&r->work);
 
 #ifdef CASE_FUNCTION	/* workqueue_init: a module has no boot stages */
@@ -59,18 +87,27 @@ static void __maybe_unused refused_cases(struct refused *r, struct tty_struct *t
 #ifdef CASE_OUR_QUEUE	/* assignment to .struct workqueue_struct \*. from incompatible pointer */
 	bios->rescue_workqueue = alloc_workqueue("refused", WQ_UNBOUND, 0);
 #endif
-#ifdef CASE_TAG_AS_NAME	/* expected identifier(.|\n)*CMWQ2_SHIM_TAG_AFTER_KERNEL_HEADERS */
-	r->delayed_work.cpu = 0;
-#endif
 #ifdef CASE_MACRO_ELSEWHERE	/* drmm_alloc_ordered_workqueue: it would destroy our queue */
 	r->wq = drmm_alloc_ordered_workqueue(NULL, "refused", 0);
 #endif
+#ifdef CASE_WORKER_FLAG_SET	/* PF_WQ_WORKER: threads of cmwq2 do not have this flag */
+	current->flags |= PF_WQ_WORKER;
+#endif
+#ifdef CASE_WORKER_FLAG_READ	/* PF_WQ_WORKER: .*current_work\(\) tells whether an item runs */
+	r->work_pending = !!(current->flags & PF_WQ_WORKER);
+#endif
 }
 
-#ifdef CASE_STATIC	/* .struct work_struct. has no member named .queued_jiffies. */
+#ifdef CASE_STATIC_SRCU	/* STATIC_SRCU: it initialises a work item of the kernel */
 DEFINE_STATIC_SRCU(refused_srcu);
 #endif
+#ifdef CASE_STATIC_NOTIFIER	/* HEAD_STATIC: it initialises a work item of the kernel */
+SRCU_NOTIFIER_HEAD_STATIC(refused_chain);
+#endif
+#ifdef CASE_STATIC_KEY	/* DEFERRED_FALSE: it initialises a work item of the kernel */
+DEFINE_STATIC_KEY_DEFERRED_FALSE(refused_key, HZ);
+#endif
 
-#ifdef CASE_LATE	/* array is negative(.|\n)*CMWQ2_SHIM_TAG_AFTER_KERNEL_HEADERS */
+#ifdef CASE_LATE	/* linux/devfreq\.h names a work item .*: include it before that line */
 #include <linux/devfreq.h>
 #endif

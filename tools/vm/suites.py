@@ -14,6 +14,7 @@ import guest
 import kernel
 import ktap
 import modules
+import sample
 import source
 from common import (EXIT_FAILED, EXIT_LOST, EXIT_PASSED, HERE, OUT, ROOT, WIDTH, Problem, count_knob, say, shortened,
                     shown, spelled, took, write_atomically)
@@ -179,7 +180,7 @@ def check(vehicles: list, pattern: str) -> int:
         raise Problem(f"SUITE={pattern} matches no suite; allowed: a glob over "
                       f"{', '.join(kunit_suites() + shell_suites() + [STYLE, *LOOKS])}")
     kernels = [kernel.provide(kernel.vehicle(name)) for name in vehicles]
-    built = [modules.build(each) for each in kernels]
+    built = [modules.build(each) + (sample.build(each) if sample.SUITE in shell else []) for each in kernels]
     total = Total()
     if style and source.series() != source.NEWEST:
         _not_here(total, "host", STYLE, f"the sources are in the style of {source.NEWEST}, whose tools look at them")

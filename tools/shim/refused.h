@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The private header of a driver, for refused.c. Its fields have the names of a
+ * tag and of a function, as those of drivers do.
+ */
+#ifndef CMWQ2_SHIM_REFUSED_PRIVATE_H
+#define CMWQ2_SHIM_REFUSED_PRIVATE_H
+
+struct refused_private {
+	struct work_struct	flush_work;
+	struct delayed_work	delayed_work;
+	struct delayed_work	*rcu_work;
+};
+
+bool refused_pending(struct delayed_work *delayed_work, struct workqueue_struct *wq);
+
+#if defined(CASE_NAME_IN_HEADER) || defined(FINE_NAME_IN_HEADER)
+static inline void refused_later(struct refused_private *p)
+{
+	schedule_delayed_work(&p->delayed_work, 1);
+}
+#endif
+
+#endif /* CMWQ2_SHIM_REFUSED_PRIVATE_H */
