@@ -5,6 +5,8 @@
  */
 #include <linux/export.h>
 #include <linux/jiffies.h>
+#include <linux/sched/isolation.h>
+#include <linux/smp.h>
 #include <linux/timer.h>
 
 #include "misuse.h"
@@ -48,6 +50,41 @@ static bool cmwq2_can_delay(int cpu, struct cmwq2_wq *wq, struct cmwq2_delayed_w
 	return false;
 }
 
+/*
+ * Whether a timer can be left to @cpu. That of a CPU which is offline would not
+ * fire before the CPU is back. As interrupts are off, the CPU cannot go between
+ * this and the arming; once armed, the kernel moves timers off a CPU that goes.
+ */
+static bool cmwq2_can_time(int cpu, struct cmwq2_delayed_work *dwork)
+{
+	if (cpu == CMWQ2_CPU_UNBOUND)
+		return false;
+	if (likely(cpu_online(cpu)))
+		return true;
+	pr_warn_ratelimited("%s: %ps is queued with a delay on CPU %d, which is offline: another CPU keeps the time\n",
+			    dwork->wq->name, dwork->work.func, cpu);
+	return false;
+}
+
+/*
+ * As the kernel's own: with nohz_full= or isolcpus=nohz the timer is kept by a
+ * CPU that is there for such things, the local one if it is, whatever @cpu is.
+ */
+static void cmwq2_add_timer(int cpu, struct cmwq2_delayed_work *dwork)
+{
+	struct timer_list *timer = &dwork->timer;
+	int here = smp_processor_id();
+	bool timed = cmwq2_can_time(cpu, dwork);
+
+	if (housekeeping_enabled(HK_TYPE_TIMER) && !CMWQ2_FAULT("timer_not_kept_away"))
+		add_timer_on(timer, housekeeping_test_cpu(here, HK_TYPE_TIMER) ?
+				    here : housekeeping_any_cpu(HK_TYPE_TIMER));
+	else if (timed)
+		add_timer_on(timer, cpu);
+	else
+		cmwq2_add_timer_global(timer);
+}
+
 /* PENDING is the caller's. Returns what cmwq2_queue_claimed() would. */
 static bool cmwq2_start_delay(int cpu, struct cmwq2_wq *wq,
 			      struct cmwq2_delayed_work *dwork, unsigned long delay)
@@ -61,16 +98,14 @@ static bool cmwq2_start_delay(int cpu, struct cmwq2_wq *wq,
 	dwork->wq = wq;
 	dwork->cpu = cpu;
 	dwork->timer.expires = jiffies + delay;
-	if (cpu == CMWQ2_CPU_UNBOUND)
-		cmwq2_add_timer_global(&dwork->timer);
-	else
-		add_timer_on(&dwork->timer, cpu);
+	cmwq2_add_timer(cpu, dwork);
 	return true;
 }
 
 /**
  * cmwq2_queue_delayed_work_on - queue an item after a delay
- * @cpu: CPU for the timer and the item, or CMWQ2_CPU_UNBOUND
+ * @cpu: CPU for the item and, if it is online and no CPUs are kept free of
+ *	timers, for the timer; or CMWQ2_CPU_UNBOUND
  * @wq: workqueue
  * @dwork: item
  * @delay: jiffies to wait, 0 to queue at once
