@@ -156,7 +156,10 @@ static void cmwq2_pool_destroy(struct cmwq2_pool *pool)
 	lockdep_assert_held(&cmwq2_pool_mutex);
 
 	xa_erase(&cmwq2_pools, pool->id);
-	kthread_queue_work(cmwq2_reaper, &pool->end_work);
+	if (CMWQ2_FAULT("pool_ended_locked"))
+		cmwq2_pool_end(&pool->end_work);
+	else
+		kthread_queue_work(cmwq2_reaper, &pool->end_work);
 }
 
 static u32 cmwq2_hash_cpus(const struct cpumask *cpus, u32 hash)
