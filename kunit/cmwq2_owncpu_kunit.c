@@ -8,8 +8,9 @@
  * A test does something and then finds that the owner is still there.
  */
 #include <linux/cpu.h>
-#include <linux/fs.h>
+#include <linux/delay.h>
 #include <linux/kmod.h>
+#include <linux/moduleparam.h>
 #include <linux/sched.h>
 #include <linux/sched/isolation.h>
 #include <linux/timekeeping.h>
@@ -21,7 +22,11 @@ KUNIT_ARRAY_PARAM_DESC(engine, tw_engines, name);
 /* Less than what RCU and others take for a CPU that is stuck. */
 #define OWNED_MS	10000u
 
-#define NATIVE_DIR	"/sys/devices/virtual/workqueue/"
+/*
+ * What the kernel's own workqueue offers in sysfs alone is done by shells. Kernel
+ * threads see no files.
+ */
+#define NATIVE		"/sys/devices/virtual/workqueue/"
 
 /**
  * struct owner - a task that keeps a CPU to itself
@@ -56,18 +61,24 @@ static void thread_own(struct tw_thread *t)
 	sched_set_normal(current, 0);
 }
 
+static int shell(const char *command)
+{
+	char *argv[] = { "/bin/sh", "-c", (char *)command, NULL };
+	char *envp[] = { "PATH=/bin:/sbin", NULL };
+
+	return call_usermodehelper(argv[0], argv, envp, UMH_WAIT_PROC);
+}
+
 /* The share of a CPU, in ns of each second, that others get beside SCHED_FIFO. */
 static void leave_to_others(int cpu, unsigned int ns)
 {
 	char command[112];
-	char *argv[] = { "/bin/sh", "-c", command, NULL };
-	char *envp[] = { "PATH=/bin:/sbin", NULL };
 
 	scnprintf(command, sizeof(command),
 		  "echo %u > /sys/kernel/debug/sched/fair_server/cpu%d/runtime 2>/dev/null",
 		  ns, cpu);
 	/* A kernel that does not have the file gives them less anyway. */
-	call_usermodehelper(argv[0], argv, envp, UMH_WAIT_PROC);
+	shell(command);
 }
 
 static void leave_as_usual(void *cpu)
@@ -101,32 +112,56 @@ static bool is_owned(struct owner *o)
 	return !READ_ONCE(o->late);
 }
 
-static int write_to(const char *name, const char *text)
-{
-	struct file *file = filp_open(name, O_WRONLY, 0);
-	loff_t pos = 0;
-	ssize_t n;
+/*
+ * A shell on CPU 0 that is there before CPU 1 is owned, so that nothing has to be
+ * started then: it says that it is ready, and writes when it is told to.
+ */
+enum { STEP_NONE, STEP_READY, STEP_GO };
 
-	if (IS_ERR(file))
-		return PTR_ERR(file);
-	n = kernel_write(file, text, strlen(text), &pos);
-	filp_close(file, NULL);
-	return n < 0 ? n : 0;
+static int owncpu_step;
+module_param(owncpu_step, int, 0644);
+MODULE_PARM_DESC(owncpu_step, "used by the suite cmwq2_owncpu itself");
+
+static void thread_shell(struct tw_thread *t)
+{
+	t->val = shell("taskset 1 sh -c '"
+		       "cd /sys/module/cmwq2_kunit/parameters; echo 1 > owncpu_step;"
+		       "until grep -q 2 owncpu_step; do usleep 10000; done;"
+		       "echo 1 > " NATIVE "cpumask'");
 }
 
-static int set_unbound_cpus(struct tw_env *e, const struct cpumask *cpus)
+/* Whoever has unbound queues leave CPU 1 later. */
+static struct tw_thread *leaver(struct tw_env *e)
 {
-	char text[16];
+	struct tw_thread *t;
 
 	if (e->engine == &tw_engines[TW_CMWQ2])
-		return cmwq2_set_unbound_cpumask(cpus);
-	scnprintf(text, sizeof(text), "%*pb\n", cpumask_pr_args(cpus));
-	return write_to(NATIVE_DIR "cpumask", text);
+		return NULL;
+	WRITE_ONCE(owncpu_step, STEP_NONE);
+	t = tw_thread(e, 0, thread_shell, NULL, NULL, NULL);
+	tw_thread_start(t);
+	TW_POLL(e, READ_ONCE(owncpu_step) == STEP_READY, "a shell");
+	return t;
+}
+
+static void leave_cpu1(struct tw_env *e, struct tw_thread *t)
+{
+	if (!t) {
+		KUNIT_ASSERT_EQ(e->test, cmwq2_set_unbound_cpumask(cpumask_of(0)), 0);
+		return;
+	}
+	WRITE_ONCE(owncpu_step, STEP_GO);
+	tw_join(t, "the shell");
+	KUNIT_ASSERT_EQ(e->test, t->val, 0);
 }
 
 static void all_cpus_again(void *e)
 {
-	set_unbound_cpus(e, cpu_possible_mask);
+	WRITE_ONCE(owncpu_step, STEP_GO);
+	if (((struct tw_env *)e)->engine == &tw_engines[TW_CMWQ2])
+		cmwq2_set_unbound_cpumask(cpu_possible_mask);
+	else
+		shell("echo f > " NATIVE "cpumask");
 }
 
 static void move_back(void *unused)
@@ -151,14 +186,6 @@ static struct tw_env *owned_env(struct kunit *test, const struct tw_engine *engi
 	return e;
 }
 
-static int write_attribute(const char *queue, const char *name, const char *value)
-{
-	char path[96];
-
-	scnprintf(path, sizeof(path), NATIVE_DIR "%s/%s", queue, name);
-	return write_to(path, value);
-}
-
 /* An unbound queue with a pool of its own, whose workers do not leave @cpu, which is 0 or 1. */
 static struct tw_wq *strict_queue(struct tw_env *e, int cpu)
 {
@@ -166,6 +193,7 @@ static struct tw_wq *strict_queue(struct tw_env *e, int cpu)
 	const char *name = cpu ? "cmwq2_on1" : "cmwq2_on0";
 	struct cmwq2_attrs *attrs;
 	struct tw_wq *w;
+	char command[160];
 	void *wq;
 
 	wq = e->ops->alloc(name, TW_UNBOUND | (ours ? 0 : TW_SYSFS), 0);
@@ -177,11 +205,13 @@ static struct tw_wq *strict_queue(struct tw_env *e, int cpu)
 		attrs->affn_strict = true;
 		cpumask_copy(attrs->cpumask, cpumask_of(cpu));
 		KUNIT_ASSERT_EQ(e->test, cmwq2_apply_workqueue_attrs(wq, attrs), 0);
-	} else if (write_attribute(name, "nice", "6\n") ||
-		   write_attribute(name, "affinity_strict", "1\n") ||
-		   write_attribute(name, "cpumask", cpu ? "2\n" : "1\n")) {
-		kunit_skip(e->test, "this kernel has no strict queues in sysfs");
+		return w;
 	}
+	scnprintf(command, sizeof(command),
+		  "cd " NATIVE "%s && echo 6 > nice && echo 1 > affinity_strict && echo %d > cpumask",
+		  name, cpu + 1);
+	if (shell(command))
+		kunit_skip(e->test, "this kernel has no strict queues in sysfs");
 	return w;
 }
 
@@ -227,16 +257,18 @@ static void alloc_beside_owned_cpu(struct kunit *test)
 	struct tw_env *e = owned_env(test, test->param_value);
 	struct tw_wq *u = queue_on_cpu1(e);
 	struct tw_item *it = tw_item(e, tw_fn_nop);
-	struct owner *o;
 	u64 before, beside;
+	struct tw_thread *t;
+	struct owner *o;
 
 	tw_queue(u, it);
 	tw_wait_done(it, "an item");
 	KUNIT_ASSERT_EQ(test, it->cpu, 1);
 	tw_flush_wq(u);
 	before = most_alloc_ns(e);
+	t = leaver(e);
 	o = own(e, 1);
-	KUNIT_ASSERT_EQ(test, set_unbound_cpus(e, cpumask_of(0)), 0);
+	leave_cpu1(e, t);
 	beside = most_alloc_ns(e);
 	kunit_info(test, "%s: a queue is made in at most %llu us, beside a CPU that is owned in %llu us\n",
 		   e->engine->name, before / NSEC_PER_USEC, beside / NSEC_PER_USEC);
@@ -316,7 +348,7 @@ static void cull_beside_owned_cpu(struct kunit *test)
 
 	tw_policy(e, "idle_timeout_ms", "0");
 	/* As with isolcpus=1. */
-	KUNIT_ASSERT_EQ(test, set_unbound_cpus(e, cpumask_of(0)), 0);
+	leave_cpu1(e, NULL);
 	p = plugged(e);
 	w = idle_on_cpu1(e);
 	culled = tw_stats(w, 1).culled;
@@ -342,7 +374,7 @@ static void pool_ends_beside_owned_cpu(struct kunit *test)
 	tw_wait_done(it, "an item");
 	TW_POLL(e, tw_pool_idle(u, 1) && tw_all_asleep(tw_pool_of(u, 1)), "the workers to sleep");
 	o = own(e, 1);
-	KUNIT_ASSERT_EQ(test, set_unbound_cpus(e, cpumask_of(0)), 0);
+	leave_cpu1(e, NULL);
 	cmwq2_helpers_flush();
 	KUNIT_EXPECT_TRUE_MSG(test, is_owned(o), "the pool's end waited for the owner of CPU 1");
 	disown(o);
