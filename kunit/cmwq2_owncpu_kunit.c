@@ -346,7 +346,7 @@ static void cull_beside_owned_cpu(struct kunit *test)
 	struct owner *o;
 	struct tw_wq *w;
 
-	tw_policy(e, "idle_timeout_ms", "0");
+	tw_policy(e, "idle_timeout_ms", "300000");
 	/* As with isolcpus=1. */
 	leave_cpu1(e, NULL);
 	p = plugged(e);
@@ -395,7 +395,7 @@ static void others_go_on_while_a_pool_ends(struct kunit *test)
 	unsigned long culled;
 	u32 id = tw_pool_of(u, 1)->id;
 
-	tw_policy(e, "idle_timeout_ms", "0");
+	tw_policy(e, "idle_timeout_ms", "300000");
 	w = idle_on_cpu1(e);
 	culled = tw_stats(w, 1).culled;
 	cmwq2_helpers_flush();
