@@ -63,8 +63,8 @@ static void thread_own(struct tw_thread *t)
 
 static int shell(const char *command)
 {
-	char *argv[] = { "/bin/sh", "-c", (char *)command, NULL };
-	char *envp[] = { "PATH=/bin:/sbin", NULL };
+	char *argv[4] = { "/bin/sh", "-c", (char *)command, NULL };
+	char *envp[2] = { "PATH=/bin:/sbin", NULL };
 
 	return call_usermodehelper(argv[0], argv, envp, UMH_WAIT_PROC);
 }
@@ -86,7 +86,7 @@ static void leave_as_usual(void *cpu)
 	leave_to_others((long)cpu, 50 * NSEC_PER_MSEC);
 }
 
-/* From here on until disown() nobody else runs on @cpu. The driver and the engine stand elsewhere. */
+/* From here on until disown() nobody else runs on @cpu. Driver and engine stand elsewhere. */
 static struct owner *own(struct tw_env *e, int cpu)
 {
 	struct owner *o = tw_zalloc(e, sizeof(*o));
@@ -124,10 +124,13 @@ MODULE_PARM_DESC(owncpu_step, "used by the suite cmwq2_owncpu itself");
 
 static void thread_shell(struct tw_thread *t)
 {
-	t->val = shell("taskset 1 sh -c '"
-		       "cd /sys/module/cmwq2_kunit/parameters; echo 1 > owncpu_step;"
-		       "until grep -q 2 owncpu_step; do usleep 10000; done;"
-		       "echo 1 > " NATIVE "cpumask'");
+	char command[192];
+
+	scnprintf(command, sizeof(command), "taskset 1 sh -c '%s; %s; %s'",
+		  "cd /sys/module/cmwq2_kunit/parameters && echo 1 > owncpu_step",
+		  "until grep -q 2 owncpu_step; do usleep 10000; done",
+		  "echo 1 > " NATIVE "cpumask");
+	t->val = shell(command);
 }
 
 /* Whoever has unbound queues leave CPU 1 later. */
@@ -193,7 +196,7 @@ static struct tw_wq *strict_queue(struct tw_env *e, int cpu)
 	const char *name = cpu ? "cmwq2_on1" : "cmwq2_on0";
 	struct cmwq2_attrs *attrs;
 	struct tw_wq *w;
-	char command[160];
+	char command[176];
 	void *wq;
 
 	wq = e->ops->alloc(name, TW_UNBOUND | (ours ? 0 : TW_SYSFS), 0);
@@ -208,8 +211,8 @@ static struct tw_wq *strict_queue(struct tw_env *e, int cpu)
 		return w;
 	}
 	scnprintf(command, sizeof(command),
-		  "cd " NATIVE "%s && echo 6 > nice && echo 1 > affinity_strict && echo %d > cpumask",
-		  name, cpu + 1);
+		  "cd %s%s && echo 6 > nice && echo 1 > affinity_strict && echo %d > cpumask",
+		  NATIVE, name, cpu + 1);
 	if (shell(command))
 		kunit_skip(e->test, "this kernel has no strict queues in sysfs");
 	return w;
@@ -303,7 +306,7 @@ static struct tw_wq *idle_on_cpu1(struct tw_env *e)
 	return w;
 }
 
-/* An ordered queue with an item that waits for its gate, and one with other attributes behind it. */
+/* An ordered queue with an item that waits for its gate, and one behind it in another pool. */
 struct plugged {
 	struct tw_wq	*w;
 	struct tw_item	*first;

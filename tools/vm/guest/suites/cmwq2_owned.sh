@@ -50,6 +50,36 @@ unload_waits_for() { # unload_waits_for THREAD
 	unload cmwq2_owner
 }
 
+GROUPS_AT=/tmp/cgroup
+CPUS=/sys/devices/virtual
+
+# A cpuset has taken CPU 1 out of the scheduler's domains when the module is loaded.
+isolated_by_cpuset() {
+	local cell=$GROUPS_AT/owned
+	mkdir -p $GROUPS_AT
+	if ! mount -t cgroup2 none $GROUPS_AT 2>/dev/null || ! grep -qw cpuset $GROUPS_AT/cgroup.controllers; then
+		skip isolated_by_cpuset "this kernel has no cpusets"
+		return
+	fi
+	echo +cpuset > $GROUPS_AT/cgroup.subtree_control
+	mkdir -p $cell
+	echo 1 > $cell/cpuset.cpus
+	echo isolated > $cell/cpuset.cpus.partition
+	if [ "$(cat $cell/cpuset.cpus.partition)" != isolated ]; then
+		skip isolated_by_cpuset "this kernel's cpusets isolate no CPU: $(cat $cell/cpuset.cpus.partition)"
+	elif load cmwq2 $NEEDS_PARAMETERS; then
+		verify isolated_by_cpuset \
+			"unbound queues may use CPUs $(cat $CPUS/cmwq2/cpumask), the kernel's own $(cat $CPUS/workqueue/cpumask)" \
+			[ "$(cat $CPUS/cmwq2/cpumask)" = "$(cat $CPUS/workqueue/cpumask)" ]
+		unload cmwq2
+	else
+		not_ok isolated_by_cpuset "insmod failed"
+	fi
+	echo member > $cell/cpuset.cpus.partition
+	rmdir $cell
+	umount $GROUPS_AT
+}
+
 begin cmwq2_owned
 # The shell and what it starts stay off the CPU.
 taskset -p 1 $$ > /dev/null
@@ -61,4 +91,5 @@ for thread in helper reaper reporter; do
 	fi
 done
 taskset -p 3 $$ > /dev/null
+isolated_by_cpuset
 end
