@@ -66,23 +66,26 @@ static bool cmwq2_can_time(int cpu, struct cmwq2_delayed_work *dwork)
 	return false;
 }
 
-/*
- * As the kernel's own: with nohz_full= or isolcpus=nohz the timer is kept by a
- * CPU that is there for such things, the local one if it is, whatever @cpu is.
- */
+/* Not one that nohz_full= or isolcpus=nohz keeps free of timers, if @cpu is such a one. */
+static int cmwq2_timer_cpu(int cpu)
+{
+	int here = smp_processor_id();
+
+	if (likely(housekeeping_cpu(cpu, HK_TYPE_TIMER)) || CMWQ2_FAULT("timer_not_kept_away"))
+		return cpu;
+	return housekeeping_cpu(here, HK_TYPE_TIMER) ? here : housekeeping_any_cpu(HK_TYPE_TIMER);
+}
+
+/* Context: interrupts off. */
 static void cmwq2_add_timer(int cpu, struct cmwq2_delayed_work *dwork)
 {
-	struct timer_list *timer = &dwork->timer;
-	int here = smp_processor_id();
-	bool timed = cmwq2_can_time(cpu, dwork);
+	int wanted = cmwq2_can_time(cpu, dwork) ? cpu : smp_processor_id();
+	int timer_cpu = cmwq2_timer_cpu(wanted);
 
-	if (housekeeping_enabled(HK_TYPE_TIMER) && !CMWQ2_FAULT("timer_not_kept_away"))
-		add_timer_on(timer, housekeeping_test_cpu(here, HK_TYPE_TIMER) ?
-				    here : housekeeping_any_cpu(HK_TYPE_TIMER));
-	else if (timed)
-		add_timer_on(timer, cpu);
+	if (wanted == cpu || timer_cpu != wanted)
+		add_timer_on(&dwork->timer, timer_cpu);
 	else
-		cmwq2_add_timer_global(timer);
+		cmwq2_add_timer_global(&dwork->timer);
 }
 
 /* PENDING is the caller's. Returns what cmwq2_queue_claimed() would. */
@@ -104,8 +107,8 @@ static bool cmwq2_start_delay(int cpu, struct cmwq2_wq *wq,
 
 /**
  * cmwq2_queue_delayed_work_on - queue an item after a delay
- * @cpu: CPU for the item and, if it is online and no CPUs are kept free of
- *	timers, for the timer; or CMWQ2_CPU_UNBOUND
+ * @cpu: CPU for the item and, if it is online and not kept free of timers, for
+ *	the timer; or CMWQ2_CPU_UNBOUND
  * @wq: workqueue
  * @dwork: item
  * @delay: jiffies to wait, 0 to queue at once

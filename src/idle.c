@@ -88,9 +88,6 @@ void cmwq2_worker_set_dying(struct cmwq2_worker *worker, struct list_head *dying
  * cmwq2_unbind_dying - send dying workers away from the CPUs of their pool
  * @dying: list that cmwq2_worker_set_dying() filled
  *
- * Somebody else may own these CPUs, an isolated one above all, and then a thread
- * that can run nowhere else would never end. The kernel does so, too.
- *
  * Context: process; cmwq2_attach_mutex held, no pool locked.
  */
 void cmwq2_unbind_dying(struct list_head *dying)
@@ -99,10 +96,8 @@ void cmwq2_unbind_dying(struct list_head *dying)
 
 	lockdep_assert_held(&cmwq2_attach_mutex);
 
-	if (CMWQ2_FAULT("dying_stay"))
-		return;
 	list_for_each_entry(worker, dying, entry)
-		set_cpus_allowed_ptr(worker->task, cmwq2_fallback_cpus());
+		cmwq2_worker_leave_cpus(worker);
 }
 
 /* NULL if the workers that count as idle are all claimed. */

@@ -557,6 +557,7 @@ struct cmwq2_worker *cmwq2_worker_create(struct cmwq2_pool *pool);
 void cmwq2_worker_attach(struct cmwq2_worker *worker, struct cmwq2_pool *pool);
 void cmwq2_worker_detach(struct cmwq2_worker *worker);
 void cmwq2_worker_reap(struct cmwq2_worker *worker);
+void cmwq2_worker_leave_cpus(struct cmwq2_worker *worker);
 bool cmwq2_worker_set_flags(struct cmwq2_worker *worker, unsigned int flags);
 void cmwq2_worker_clr_flags(struct cmwq2_worker *worker, unsigned int flags);
 bool cmwq2_is_worker_fn(struct task_struct *task);

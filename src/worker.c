@@ -323,18 +323,31 @@ static bool cmwq2_take_manager_role(struct cmwq2_pool *pool)
 	return false;
 }
 
-/*
- * No items are left that would have to run on the CPUs of the pool. If somebody
- * else owns these, a manager could not finish there.
+/**
+ * cmwq2_worker_leave_cpus - let a worker that has no more items run elsewhere
+ * @worker: worker, dying or of a pool that ends
+ *
+ * Somebody else may own the CPUs of the pool, an isolated one above all, and then
+ * a thread that can run nowhere else would never end. The kernel does so, too.
+ *
+ * Context: process; cmwq2_attach_mutex held, no pool locked.
  */
+void cmwq2_worker_leave_cpus(struct cmwq2_worker *worker)
+{
+	lockdep_assert_held(&cmwq2_attach_mutex);
+
+	if (!CMWQ2_FAULT("dying_stay"))
+		set_cpus_allowed_ptr(worker->task, cmwq2_fallback_cpus());
+}
+
+/* A manager could not finish where somebody else owns the CPUs. */
 static void cmwq2_unbind_workers(struct cmwq2_pool *pool)
 {
 	struct cmwq2_worker *worker;
 
 	mutex_lock(&cmwq2_attach_mutex);
 	list_for_each_entry(worker, &pool->workers, node)
-		if (!CMWQ2_FAULT("dying_stay"))
-			set_cpus_allowed_ptr(worker->task, cmwq2_fallback_cpus());
+		cmwq2_worker_leave_cpus(worker);
 	mutex_unlock(&cmwq2_attach_mutex);
 }
 
