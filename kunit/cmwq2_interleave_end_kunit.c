@@ -33,9 +33,9 @@ static void kick_against_destroy(struct kunit *test)
 			tw_wait_held(stop, "the pool to end its workers");
 		else if (!IS_ENABLED(CONFIG_LOCKDEP) || tw_mode(s->env)->window != TW_PICKED)
 			/* With lockdep the queue's end waits for RCU, and so for who is held. */
-			kthread_flush_worker(cmwq2_helper);
+			cmwq2_helpers_flush();
 		tw_kick_arrives(k);
-		kthread_flush_worker(cmwq2_helper);
+		cmwq2_helpers_flush();
 
 		s->w = tw_stage_wq(s, 0);
 		s->pool = tw_pool_of(s->w, s->cpu);
@@ -113,7 +113,7 @@ static void queue_on_replaced_pwq(struct kunit *test)
 		tw_hand_queues(s, it);
 		tw_wait_held(target, "a queueing that knows its pwq");
 		KUNIT_ASSERT_EQ(test, cmwq2_apply_workqueue_attrs(s->w->wq, attrs), 0);
-		kthread_flush_worker(cmwq2_helper);
+		cmwq2_helpers_flush();
 		/* Not freed: who is held is in RCU. */
 		KUNIT_ASSERT_EQ(test, old->refcnt, 0);
 		tw_let_go(target);

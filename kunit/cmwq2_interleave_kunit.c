@@ -151,7 +151,7 @@ static void cull_behind_runner(struct kunit *test)
 		tw_kick_arrives(k);
 		complete_all(runner->ctx);
 		tw_wait_done(runner, "the runner");
-		kthread_flush_worker(cmwq2_helper);
+		cmwq2_helpers_flush();
 	}
 }
 
@@ -192,7 +192,7 @@ static void cull_steals(struct kunit *test)
 		KUNIT_ASSERT_EQ(test, tw_is_dying(s, k->target), !protects);
 		KUNIT_ASSERT_EQ(test, cmwq2_policy_set("min_idle", "1000"), 0);
 		tw_kick_arrives(k);
-		kthread_flush_worker(cmwq2_helper);
+		cmwq2_helpers_flush();
 		tw_at_rest(s);
 		/* Nobody waits for a worker that is gone. */
 		tw_queue_on(s->cpu, s->w, after);

@@ -255,7 +255,7 @@ static struct tw_wq *two_pools(struct tw_stage *s, struct cmwq2_pool **here,
 	attrs->nice = 4;
 	attrs->affn_scope = CMWQ2_AFFN_CPU;
 	KUNIT_ASSERT_EQ(s->env->test, cmwq2_apply_workqueue_attrs(w->wq, attrs), 0);
-	kthread_flush_worker(cmwq2_helper);
+	cmwq2_helpers_flush();
 	*here = tw_pool_of(w, s->cpu);
 	*there = tw_pool_of(w, s->hand_cpu);
 	KUNIT_ASSERT_PTR_NE(s->env->test, *here, *there);

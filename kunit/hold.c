@@ -285,17 +285,23 @@ void tw_hand_queues(struct tw_stage *s, struct tw_item *it)
 	tw_hand_does(s, hand_queue, it);
 }
 
-/* The driver stands on @cpu, and the engine's helper with it, until the test is over. */
+static int tw_move_all(const struct cpumask *cpus)
+{
+	return set_cpus_allowed_ptr(current, cpus) ?:
+	       set_cpus_allowed_ptr(cmwq2_helper->task, cpus) ?:
+	       set_cpus_allowed_ptr(cmwq2_reaper->task, cpus) ?:
+	       set_cpus_allowed_ptr(cmwq2_reporter->task, cpus);
+}
+
+/* The driver stands on @cpu, and the engine's own threads with it, until the test is over. */
 void tw_move(struct tw_env *e, int cpu)
 {
-	KUNIT_ASSERT_EQ(e->test, set_cpus_allowed_ptr(current, cpumask_of(cpu)), 0);
-	KUNIT_ASSERT_EQ(e->test, set_cpus_allowed_ptr(cmwq2_helper->task, cpumask_of(cpu)), 0);
+	KUNIT_ASSERT_EQ(e->test, tw_move_all(cpumask_of(cpu)), 0);
 }
 
 static void tw_move_back(void *unused)
 {
-	set_cpus_allowed_ptr(current, cpu_possible_mask);
-	set_cpus_allowed_ptr(cmwq2_helper->task, cpu_possible_mask);
+	tw_move_all(cpu_possible_mask);
 }
 
 struct cmwq2_pool *tw_pool_of(struct tw_wq *w, int cpu)
@@ -373,10 +379,10 @@ struct tw_stage *tw_stage(struct kunit *test, unsigned int flags, bool unbound, 
 	s->w = tw_stage_wq(s, flags);
 	s->pool = tw_pool_of(s->w, s->cpu);
 	/*
-	 * Policies and queues that went leave work to the helper, which takes the
+	 * Policies and queues that went leave work to the engine's threads, which take the
 	 * pools' locks for it: on the CPU of whoever is to let go of one.
 	 */
-	kthread_flush_worker(cmwq2_helper);
+	cmwq2_helpers_flush();
 	s->gate = tw_gate(e);
 	for (i = 0; i < TW_MAX_BUSY; i++)
 		s->busy[i] = tw_gated(e, s->gate);
@@ -433,13 +439,13 @@ void tw_cull_start(struct tw_stage *s, int min_idle)
 void tw_cull_end(struct tw_stage *s)
 {
 	KUNIT_ASSERT_EQ(s->env->test, cmwq2_policy_set("min_idle", "1000"), 0);
-	kthread_flush_worker(cmwq2_helper);
+	cmwq2_helpers_flush();
 }
 
 void tw_cull_to(struct tw_stage *s, int min_idle)
 {
 	tw_cull_start(s, min_idle);
-	kthread_flush_worker(cmwq2_helper);
+	cmwq2_helpers_flush();
 	tw_cull_end(s);
 }
 

@@ -5,6 +5,8 @@
  */
 #include <linux/export.h>
 #include <linux/jiffies.h>
+#include <linux/sched/isolation.h>
+#include <linux/smp.h>
 #include <linux/timer.h>
 
 #include "misuse.h"
@@ -48,6 +50,44 @@ static bool cmwq2_can_delay(int cpu, struct cmwq2_wq *wq, struct cmwq2_delayed_w
 	return false;
 }
 
+/*
+ * Whether a timer can be left to @cpu. That of a CPU which is offline would not
+ * fire before the CPU is back. As interrupts are off, the CPU cannot go between
+ * this and the arming; once armed, the kernel moves timers off a CPU that goes.
+ */
+static bool cmwq2_can_time(int cpu, struct cmwq2_delayed_work *dwork)
+{
+	if (cpu == CMWQ2_CPU_UNBOUND)
+		return false;
+	if (likely(cpu_online(cpu)))
+		return true;
+	pr_warn_ratelimited("%s: %ps is queued with a delay on CPU %d, which is offline: another CPU keeps the time\n",
+			    dwork->wq->name, dwork->work.func, cpu);
+	return false;
+}
+
+/* Not one that nohz_full= or isolcpus=nohz keeps free of timers, if @cpu is such a one. */
+static int cmwq2_timer_cpu(int cpu)
+{
+	int here = smp_processor_id();
+
+	if (likely(housekeeping_cpu(cpu, HK_TYPE_TIMER)) || CMWQ2_FAULT("timer_not_kept_away"))
+		return cpu;
+	return housekeeping_cpu(here, HK_TYPE_TIMER) ? here : housekeeping_any_cpu(HK_TYPE_TIMER);
+}
+
+/* Context: interrupts off. */
+static void cmwq2_add_timer(int cpu, struct cmwq2_delayed_work *dwork)
+{
+	int wanted = cmwq2_can_time(cpu, dwork) ? cpu : smp_processor_id();
+	int timer_cpu = cmwq2_timer_cpu(wanted);
+
+	if (wanted == cpu || timer_cpu != wanted)
+		add_timer_on(&dwork->timer, timer_cpu);
+	else
+		cmwq2_add_timer_global(&dwork->timer);
+}
+
 /* PENDING is the caller's. Returns what cmwq2_queue_claimed() would. */
 static bool cmwq2_start_delay(int cpu, struct cmwq2_wq *wq,
 			      struct cmwq2_delayed_work *dwork, unsigned long delay)
@@ -61,16 +101,14 @@ static bool cmwq2_start_delay(int cpu, struct cmwq2_wq *wq,
 	dwork->wq = wq;
 	dwork->cpu = cpu;
 	dwork->timer.expires = jiffies + delay;
-	if (cpu == CMWQ2_CPU_UNBOUND)
-		cmwq2_add_timer_global(&dwork->timer);
-	else
-		add_timer_on(&dwork->timer, cpu);
+	cmwq2_add_timer(cpu, dwork);
 	return true;
 }
 
 /**
  * cmwq2_queue_delayed_work_on - queue an item after a delay
- * @cpu: CPU for the timer and the item, or CMWQ2_CPU_UNBOUND
+ * @cpu: CPU for the item and, if it is online and not kept free of timers, for
+ *	the timer; or CMWQ2_CPU_UNBOUND
  * @wq: workqueue
  * @dwork: item
  * @delay: jiffies to wait, 0 to queue at once

@@ -56,6 +56,11 @@ static const struct {
 	{ "queue_not_kept", "a queue that is destroyed can be freed while that still looks at it" },
 	{ "dead_pwq_taken", "an item goes to a pwq that was replaced and has no reference left" },
 	{ "pwq_leaked", "an item that is done keeps its reference to the pwq" },
+	{ "dying_stay", "workers that end may do so on the CPUs of their pool only" },
+	{ "pool_ended_locked", "a pool ends with cmwq2_pool_mutex held" },
+	{ "timer_not_kept_away", "timers of delayed items are armed on any CPU" },
+	{ "mayday_timer_left", "a manager that is done goes on calling for rescuers" },
+	{ "unload_hastily", "the module ends pools before queues have let go of them" },
 	{ "rebind_forgotten", "the workers of a CPU that came back stay unbound" },
 };
 

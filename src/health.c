@@ -58,7 +58,7 @@ EXPORT_SYMBOL_GPL(cmwq2_health);
 void cmwq2_fault_on_purpose(bool on)
 {
 	/* What was found before is yet to be told, as what it was. */
-	kthread_flush_worker(cmwq2_helper);
+	kthread_flush_worker(cmwq2_reporter);
 	WRITE_ONCE(cmwq2_on_purpose, on);
 }
 EXPORT_SYMBOL_GPL(cmwq2_fault_on_purpose);

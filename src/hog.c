@@ -86,7 +86,7 @@ static void cmwq2_hog_note(cmwq2_work_func_t func)
 	}
 	raw_spin_unlock(&cmwq2_hog_lock);
 	if (due)
-		kthread_queue_work(cmwq2_helper, &cmwq2_hog_work);
+		kthread_queue_work(cmwq2_reporter, &cmwq2_hog_work);
 }
 
 static unsigned long cmwq2_hog_take_due(struct cmwq2_hog *hog)

@@ -3,8 +3,8 @@
  * Idle workers: the stack they wait on, and how they end.
  *
  * The worker that became idle last is woken first, so that the others grow
- * old at the far end and can be culled. A thread never ends by itself: only
- * kthread_stop() proves that it left the module's text.
+ * old at the far end and can be culled. Only kthread_stop() proves that a thread
+ * has left the module's text. The reaper calls it, see helper.c.
  * tools/model/kick.pml models enter, leave and cull: change both.
  */
 #include <linux/jiffies.h>
@@ -61,7 +61,7 @@ void cmwq2_worker_leave_idle(struct cmwq2_worker *worker)
 /**
  * cmwq2_worker_set_dying - the point of no return for an idle worker
  * @worker: idle worker
- * @dying: list to put it on for cmwq2_reap_dying()
+ * @dying: list to put it on for cmwq2_unbind_dying()
  *
  * The worker is out of every list that a kick looks at from here on. It may be
  * awake already, kicked earlier: it then finds DIE when it gets the lock.
@@ -84,15 +84,20 @@ void cmwq2_worker_set_dying(struct cmwq2_worker *worker, struct list_head *dying
 	list_del_init(&worker->node);
 }
 
-/* Context: process, no locks: waits for the threads. */
-void cmwq2_reap_dying(struct list_head *dying)
+/**
+ * cmwq2_unbind_dying - send dying workers away from the CPUs of their pool
+ * @dying: list that cmwq2_worker_set_dying() filled
+ *
+ * Context: process; cmwq2_attach_mutex held, no pool locked.
+ */
+void cmwq2_unbind_dying(struct list_head *dying)
 {
-	struct cmwq2_worker *worker, *next;
+	struct cmwq2_worker *worker;
 
-	list_for_each_entry_safe(worker, next, dying, entry) {
-		list_del_init(&worker->entry);
-		cmwq2_worker_reap(worker);
-	}
+	lockdep_assert_held(&cmwq2_attach_mutex);
+
+	list_for_each_entry(worker, dying, entry)
+		cmwq2_worker_leave_cpus(worker);
 }
 
 /* NULL if the workers that count as idle are all claimed. */
@@ -128,9 +133,9 @@ static struct cmwq2_worker *cmwq2_next_victim(struct cmwq2_pool *pool)
 }
 
 /*
- * Two steps, because the threads are waited for: mark with the locks held,
- * reap without. Runs in the helper thread and on no workqueue, whose pool
- * could be the one that is culled.
+ * Marks the workers and leaves it to the reaper to wait for their threads. Runs
+ * in the helper thread and on no workqueue, whose pool could be the one that is
+ * culled.
  */
 static void cmwq2_cull(struct kthread_work *work)
 {
@@ -138,6 +143,7 @@ static void cmwq2_cull(struct kthread_work *work)
 	struct cmwq2_worker *worker;
 	LIST_HEAD(dying);
 
+	cmwq2_chore_begin(CMWQ2_THREAD_HELPER, "culls the workers of pool", pool->id);
 	mutex_lock(&cmwq2_attach_mutex);
 	cmwq2_pool_lock_irq(pool);
 	while ((worker = cmwq2_next_victim(pool))) {
@@ -146,11 +152,13 @@ static void cmwq2_cull(struct kthread_work *work)
 		pool->stat.culled++;
 	}
 	cmwq2_pool_unlock_irq(pool);
+	cmwq2_unbind_dying(&dying);
 	mutex_unlock(&cmwq2_attach_mutex);
 
 	if (!list_empty(&dying))
 		cmwq2_point(CMWQ2_POINT_CULLED, pool);
-	cmwq2_reap_dying(&dying);
+	cmwq2_reap_later(&dying);
+	cmwq2_chore_end(CMWQ2_THREAD_HELPER);
 }
 
 /* Culling sleeps, so all the timer can do is to pass it on. */

@@ -185,6 +185,7 @@ struct cmwq2_pool {
 	struct timer_list	scan_timer;	/* the hook's safety net */
 	struct irq_work		kick_irq;	/* the pn hook's way to a wakeup */
 	struct kthread_work	cull_work;	/* culls in process context */
+	struct kthread_work	end_work;	/* ends the pool, in the reaper */
 	struct cmwq2_pool_counters {
 		unsigned long	created;
 		unsigned long	culled;
@@ -404,7 +405,29 @@ extern struct mutex cmwq2_attach_mutex;
 extern raw_spinlock_t cmwq2_mayday_lock;
 extern struct list_head cmwq2_workqueues;	/* PR */
 extern struct xarray cmwq2_pools;		/* PR: pools by id */
+
+/* helper.c: the engine's own threads, and waiting for others */
+enum cmwq2_thread { CMWQ2_THREAD_HELPER, CMWQ2_THREAD_REAPER, CMWQ2_THREAD_REPORTER,
+		    CMWQ2_THREAD_NR };
+
+/* What one of them does. It writes without a lock, others read with cmwq2_chore(). */
+struct cmwq2_chore {
+	const char		*what;		/* X: what it does or waits for, NULL: nothing */
+	unsigned long		since;		/* X: jiffies when it began with that */
+	int			id;		/* X: of the pool or thread it is about */
+};
+
 extern struct kthread_worker *cmwq2_helper;	/* I: culls and releases */
+extern struct kthread_worker *cmwq2_reaper;	/* I: waits for threads */
+extern struct kthread_worker *cmwq2_reporter;	/* I: prints */
+int cmwq2_helpers_start(void);
+void cmwq2_helpers_stop(void);
+void cmwq2_helpers_flush(void);
+void cmwq2_chore_begin(enum cmwq2_thread thread, const char *what, int id);
+void cmwq2_chore_end(enum cmwq2_thread thread);
+struct task_struct *cmwq2_chore(enum cmwq2_thread thread, struct cmwq2_chore *chore);
+void cmwq2_reap_later(struct list_head *dying);
+void cmwq2_reap_all(void);
 
 /* point.c: where tests hold a context */
 DECLARE_STATIC_KEY_FALSE(cmwq2_points_on);
@@ -534,6 +557,7 @@ struct cmwq2_worker *cmwq2_worker_create(struct cmwq2_pool *pool);
 void cmwq2_worker_attach(struct cmwq2_worker *worker, struct cmwq2_pool *pool);
 void cmwq2_worker_detach(struct cmwq2_worker *worker);
 void cmwq2_worker_reap(struct cmwq2_worker *worker);
+void cmwq2_worker_leave_cpus(struct cmwq2_worker *worker);
 bool cmwq2_worker_set_flags(struct cmwq2_worker *worker, unsigned int flags);
 void cmwq2_worker_clr_flags(struct cmwq2_worker *worker, unsigned int flags);
 bool cmwq2_is_worker_fn(struct task_struct *task);
@@ -557,7 +581,7 @@ bool __must_check cmwq2_make_runnable(struct cmwq2_pool *pool, struct cmwq2_work
 void cmwq2_worker_enter_idle(struct cmwq2_worker *worker);
 void cmwq2_worker_leave_idle(struct cmwq2_worker *worker);
 void cmwq2_worker_set_dying(struct cmwq2_worker *worker, struct list_head *dying);
-void cmwq2_reap_dying(struct list_head *dying);
+void cmwq2_unbind_dying(struct list_head *dying);
 void cmwq2_idle_pool_init(struct cmwq2_pool *pool);
 void cmwq2_idle_rearm_all(void);
 

@@ -15,20 +15,6 @@ static char *cmwq2_hook_param = "auto";
 module_param_named(hook, cmwq2_hook_param, charp, 0444);
 MODULE_PARM_DESC(hook, "Scheduler hook: auto (default), tp, pn, timer; fixed once loaded");
 
-/* Exported for tests that have it on a CPU of their choice, and wait for it. */
-struct kthread_worker *cmwq2_helper;
-EXPORT_SYMBOL_GPL(cmwq2_helper);
-
-static int cmwq2_helper_start(void)
-{
-	struct kthread_worker *helper = cmwq2_kthread_run_worker("cw2/helper");
-
-	if (IS_ERR(helper))
-		return PTR_ERR(helper);
-	cmwq2_helper = helper;
-	return 0;
-}
-
 /* Free what waits for RCU: pwqs, queues, pools. */
 static void cmwq2_free_rest(void)
 {
@@ -53,7 +39,7 @@ static int __init cmwq2_init(void)
 	ret = cmwq2_sched_init(cmwq2_hook_param);
 	if (ret)
 		goto err_pwqs;
-	ret = cmwq2_helper_start();
+	ret = cmwq2_helpers_start();
 	if (ret)
 		goto err_sched;
 	cmwq2_hog_init();
@@ -87,12 +73,12 @@ err_wqs:
 err_freeze:
 	cmwq2_freeze_exit();
 err_hotplug:
-	kthread_flush_worker(cmwq2_helper);
+	cmwq2_helpers_flush();
 	cmwq2_hotplug_exit();
 err_pools:
 	cmwq2_pools_exit();
 err_helper:
-	kthread_destroy_worker(cmwq2_helper);
+	cmwq2_helpers_stop();
 err_sched:
 	cmwq2_sched_exit();
 	rcu_barrier();
@@ -118,11 +104,12 @@ static void __exit cmwq2_exit(void)
 	cmwq2_freeze_exit();
 	/* Other queues hold a reference to the module. */
 	cmwq2_system_wqs_exit();
-	/* Their pwqs, and those of queues that were destroyed before. */
-	kthread_flush_worker(cmwq2_helper);
+	/* Their pwqs and pools, and those of queues that were destroyed before. */
+	if (!CMWQ2_FAULT("unload_hastily"))
+		cmwq2_helpers_flush();
 	cmwq2_hotplug_exit();
 	cmwq2_pools_exit();
-	kthread_destroy_worker(cmwq2_helper);
+	cmwq2_helpers_stop();
 	cmwq2_sched_exit();
 	cmwq2_free_rest();
 }

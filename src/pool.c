@@ -46,6 +46,8 @@ struct cmwq2_pool *cmwq2_bh_pool(int cpu, bool highpri)
 	return *cmwq2_cpu_pool_slot(cpu, true, highpri);
 }
 
+static void cmwq2_pool_end(struct kthread_work *work);
+
 static void cmwq2_pool_init(struct cmwq2_pool *pool)
 {
 	raw_spin_lock_init(&pool->lock);
@@ -60,6 +62,7 @@ static void cmwq2_pool_init(struct cmwq2_pool *pool)
 	ida_init(&pool->worker_ida);
 	timer_setup(&pool->mayday_timer, cmwq2_mayday_timeout, 0);
 	cmwq2_idle_pool_init(pool);
+	kthread_init_work(&pool->end_work, cmwq2_pool_end);
 	cmwq2_sched_pool_init(pool);
 	pool->refcnt = 1;
 }
@@ -116,10 +119,16 @@ err:
 	return ERR_PTR(ret);
 }
 
-/* Context: process, may sleep; cmwq2_pool_mutex held; no queue uses it any more. */
-static void cmwq2_pool_destroy(struct cmwq2_pool *pool)
+/*
+ * The part of a pool's end that waits for others. Its workers are handed over to
+ * the reaper by cmwq2_pool_stop_workers() and by the culler. When neither can
+ * come by any more all are on the reaper's list.
+ */
+static void cmwq2_pool_end(struct kthread_work *work)
 {
-	xa_erase(&cmwq2_pools, pool->id);
+	struct cmwq2_pool *pool = container_of(work, struct cmwq2_pool, end_work);
+
+	cmwq2_chore_begin(CMWQ2_THREAD_REAPER, "the manager of pool", pool->id);
 	if (pool->bh)
 		cmwq2_bh_pool_exit(pool);
 	else
@@ -129,8 +138,28 @@ static void cmwq2_pool_destroy(struct cmwq2_pool *pool)
 	cmwq2_sched_pool_exit(pool);
 	/* Nobody queues it any more: no timer, and not in cmwq2_pools. */
 	kthread_cancel_work_sync(&pool->cull_work);
+	cmwq2_chore_end(CMWQ2_THREAD_REAPER);
+	/* The threads that end look at the pool. */
+	cmwq2_reap_all();
 	/* Items remember pools by id and look them up under RCU. */
 	call_rcu(&pool->rcu, cmwq2_pool_free_rcu);
+}
+
+/*
+ * Take a pool away. Nothing is waited for here: others would have to wait as long
+ * for the mutex.
+ *
+ * Context: process; cmwq2_pool_mutex held; no queue uses it any more.
+ */
+static void cmwq2_pool_destroy(struct cmwq2_pool *pool)
+{
+	lockdep_assert_held(&cmwq2_pool_mutex);
+
+	xa_erase(&cmwq2_pools, pool->id);
+	if (CMWQ2_FAULT("pool_ended_locked"))
+		cmwq2_pool_end(&pool->end_work);
+	else
+		kthread_queue_work(cmwq2_reaper, &pool->end_work);
 }
 
 static u32 cmwq2_hash_cpus(const struct cpumask *cpus, u32 hash)
@@ -206,7 +235,7 @@ struct cmwq2_pool *cmwq2_get_unbound_pool(const struct cmwq2_attrs *attrs,
  * cmwq2_put_unbound_pool - drop a reference to an unbound pool
  * @pool: pool
  *
- * Context: process, may sleep; cmwq2_pool_mutex held.
+ * Context: process; cmwq2_pool_mutex held.
  */
 void cmwq2_put_unbound_pool(struct cmwq2_pool *pool)
 {
@@ -289,6 +318,8 @@ void cmwq2_pools_exit(void)
 		if (cmwq2_cpu_pools[i])
 			cmwq2_pool_destroy(cmwq2_cpu_pools[i]);
 	mutex_unlock(&cmwq2_pool_mutex);
+	/* From here on none of the workers' threads is in the module's text. */
+	kthread_flush_worker(cmwq2_reaper);
 	kfree(cmwq2_cpu_pools);
 	cmwq2_cpu_pools = NULL;
 }

@@ -26,6 +26,7 @@ static void cmwq2_pwq_release(struct kthread_work *kwork)
 	struct cmwq2_wq *wq = pwq->wq;
 	bool last = false;
 
+	cmwq2_chore_begin(CMWQ2_THREAD_HELPER, "releases a pwq of pool", pwq->pool->id);
 	/* It left the node's line with its last inactive item. */
 	WARN_ON_ONCE(!list_empty(&pwq->pending_node));
 
@@ -49,6 +50,7 @@ static void cmwq2_pwq_release(struct kthread_work *kwork)
 	/* cmwq2_destroy_workqueue() has let go of it. */
 	if (last)
 		cmwq2_wq_free(wq);
+	cmwq2_chore_end(CMWQ2_THREAD_HELPER);
 }
 
 /**

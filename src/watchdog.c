@@ -132,9 +132,9 @@ static void cmwq2_watchdog_timeout(struct timer_list *timer)
 		cmwq2_health_add(CMWQ2_HEALTH_PAUSES);
 		cmwq2_touch_all();
 	} else if (cmwq2_find_stalls(thresh) &&
-		   !kthread_queue_work(cmwq2_helper, &cmwq2_watchdog_work)) {
+		   !kthread_queue_work(cmwq2_reporter, &cmwq2_watchdog_work)) {
 		/* Told to report long ago and still not begun. */
-		pr_err("%s: a workqueue stall cannot be reported, the helper thread is stuck as well\n",
+		pr_err("%s: a workqueue stall cannot be reported, the reporter thread is stuck as well\n",
 		       cmwq2_bug());
 	}
 	cmwq2_watchdog_arm(thresh);
@@ -254,7 +254,7 @@ void cmwq2_watchdog_init(void)
 	mutex_unlock(&cmwq2_pool_mutex);
 }
 
-/* The helper still has to be flushed. */
+/* The reporter still has to be flushed. */
 void cmwq2_watchdog_exit(void)
 {
 	mutex_lock(&cmwq2_pool_mutex);

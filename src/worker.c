@@ -24,7 +24,7 @@
 struct mutex cmwq2_attach_mutex = __MUTEX_INITIALIZER(cmwq2_attach_mutex);
 EXPORT_SYMBOL_GPL(cmwq2_attach_mutex);
 
-/* Who waits for a pool's manager to finish, under cmwq2_pool_mutex. */
+/* The reaper waits for a pool's manager to finish: one waiter at most. */
 static struct rcuwait cmwq2_manager_wait = __RCUWAIT_INITIALIZER(cmwq2_manager_wait);
 
 bool cmwq2_is_worker_fn(struct task_struct *task)
@@ -285,7 +285,8 @@ static void cmwq2_create_until_idle(struct cmwq2_pool *pool)
 			if (!cmwq2_need_to_create(pool))
 				break;
 		}
-		timer_delete_sync(&pool->mayday_timer);
+		if (!CMWQ2_FAULT("mayday_timer_left"))
+			timer_delete_sync(&pool->mayday_timer);
 		cmwq2_pool_lock_irq(pool);
 		/* Whoever was created may have been taken while we got here. */
 	} while (cmwq2_need_to_create(pool));
@@ -323,19 +324,47 @@ static bool cmwq2_take_manager_role(struct cmwq2_pool *pool)
 }
 
 /**
+ * cmwq2_worker_leave_cpus - let a worker that has no more items run elsewhere
+ * @worker: worker, dying or of a pool that ends
+ *
+ * Somebody else may own the CPUs of the pool, an isolated one above all, and then
+ * a thread that can run nowhere else would never end. The kernel does so, too.
+ *
+ * Context: process; cmwq2_attach_mutex held, no pool locked.
+ */
+void cmwq2_worker_leave_cpus(struct cmwq2_worker *worker)
+{
+	lockdep_assert_held(&cmwq2_attach_mutex);
+
+	if (!CMWQ2_FAULT("dying_stay"))
+		set_cpus_allowed_ptr(worker->task, cmwq2_fallback_cpus());
+}
+
+/* A manager could not finish where somebody else owns the CPUs. */
+static void cmwq2_unbind_workers(struct cmwq2_pool *pool)
+{
+	struct cmwq2_worker *worker;
+
+	mutex_lock(&cmwq2_attach_mutex);
+	list_for_each_entry(worker, &pool->workers, node)
+		cmwq2_worker_leave_cpus(worker);
+	mutex_unlock(&cmwq2_attach_mutex);
+}
+
+/**
  * cmwq2_pool_stop_workers - end all workers of a pool that got its last item
  * @pool: pool
  *
- * Context: process, may sleep; cmwq2_pool_mutex held, which also makes this
- * the only waiter for a manager.
+ * The pool is in cmwq2_pools no more. The threads are left to cmwq2_reap_all().
+ *
+ * Context: the reaper thread, no locks held: waits for the pool's manager.
  */
 void cmwq2_pool_stop_workers(struct cmwq2_pool *pool)
 {
 	struct cmwq2_worker *worker;
 	LIST_HEAD(dying);
 
-	lockdep_assert_held(&cmwq2_pool_mutex);
-
+	cmwq2_unbind_workers(pool);
 	/*
 	 * As the manager nobody else can create workers, and everyone who is
 	 * not the manager is idle whenever the lock is free. A worker on
@@ -357,8 +386,9 @@ void cmwq2_pool_stop_workers(struct cmwq2_pool *pool)
 		cmwq2_worker_set_dying(worker, &dying);
 	WARN_ON(pool->nr_workers || pool->nr_idle || !list_empty(&pool->worklist));
 	cmwq2_pool_unlock_irq(pool);
+	cmwq2_unbind_dying(&dying);
 	mutex_unlock(&cmwq2_attach_mutex);
 
 	cmwq2_point(CMWQ2_POINT_POOL_STOP, pool);
-	cmwq2_reap_dying(&dying);
+	cmwq2_reap_later(&dying);
 }

@@ -4,7 +4,7 @@
 import fnmatch
 import re
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Optional
 
 import guest
@@ -31,6 +31,7 @@ class Catcher:
     who: str
     vehicle: str = "uml"
     settings: dict = field(default_factory=dict)
+    boot: tuple = ()    # for the kernel command line
 
     @property
     def suite(self) -> str:
@@ -94,6 +95,11 @@ CAUGHT_BY = {
     "queue_not_kept": Catcher("cmwq2_interleave_end.queue_outlives_its_references", "debug"),
     "dead_pwq_taken": Catcher("cmwq2_interleave_end.queue_on_replaced_pwq"),
     "pwq_leaked": Catcher("cmwq2_queue.queue_runs_item_once"),
+    "dying_stay": Catcher("cmwq2_owncpu.*_beside_owned_cpu"),
+    "pool_ended_locked": Catcher("cmwq2_owncpu.others_go_on_while_a_pool_ends"),
+    "timer_not_kept_away": Catcher("cmwq2_owncpu.delayed_timer_keeps_off", "x86", {}, ("nohz_full=1",)),
+    "unload_hastily": Catcher("cmwq2_owned", "x86"),
+    "mayday_timer_left": Catcher("cmwq2_owncpu.mayday_timer_ends"),
     "rebind_forgotten": Catcher("cmwq2_hotplug", "x86", {"HOOKS": "tp", "CYCLES": 2, "HOTPLUG_ITEMS": 1000}),
 }
 
@@ -179,6 +185,8 @@ def _boot(target: kernel.Kernel, files: list, name: str, catchers: list, rest: O
                 "KUNIT_PARAMETERS": f"timeout_ms={TIMEOUT_MS} {suites.STRESS}", "PULSE": 1}
     for each in catchers:
         settings.update(each.settings)
+    boot = tuple(parameter for each in catchers for parameter in each.boot)
+    target = replace(target, vehicle=replace(target.vehicle, parameters=(*target.vehicle.parameters, *boot)))
     run = guest.run_job(target, "kunit", f"fault-{target.vehicle.name}-{name}", files, settings, limit=LIMIT, rest=rest)
     return run, wanted
 

@@ -47,21 +47,27 @@ KUNIT_NEEDS = "cmwq2"
 
 @dataclass(frozen=True)
 class Again:
-    """Some suites once more on a vehicle, with another scheduler hook than the best one that auto takes."""
+    """Some suites once more on a vehicle, with other parameters of cmwq2 or of the kernel."""
 
     vehicle: str
-    hook: str
+    name: str
     suites: tuple
+    parameters: str = ""    # of cmwq2
+    boot: tuple = ()        # for the kernel command line
 
     def of(self, target: kernel.Kernel) -> kernel.Kernel:
         """@target under the name of this pass."""
-        return replace(target, vehicle=replace(target.vehicle, name=f"{self.vehicle}/{self.hook}"))
+        return replace(target, vehicle=replace(target.vehicle, name=f"{self.vehicle}/{self.name}",
+                                               parameters=(*target.vehicle.parameters, *self.boot)))
 
 
-# Those that a hook can break. Only x86 has preempt notifiers.
+# Those that another hook than the best one can break, where only x86 has preempt notifiers; and those that can be
+# broken by CPUs the kernel keeps free of work and timers.
 AGAIN = (Again("x86", "pn", ("cmwq2_concurrency", "cmwq2_hog", "cmwq2_interleave_races", "cmwq2_kick",
-                              "cmwq2_queue")),
-         Again("uml", "timer", ("cmwq2_hog", "cmwq2_queue", "cmwq2_rescuer")))
+                              "cmwq2_queue"), "hook=pn"),
+         Again("uml", "timer", ("cmwq2_hog", "cmwq2_queue", "cmwq2_rescuer"), "hook=timer"),
+         Again("x86", "isolated", ("cmwq2_cpumask", "cmwq2_delayed", "cmwq2_idle", "cmwq2_ordered", "cmwq2_owncpu"),
+               boot=("nohz_full=1", "isolcpus=nohz,domain,1")))
 # What is wrong with the machine itself has this name.
 MACHINE = "(the machine)"
 # Not suites of a guest's own: what is said of the sources, the looks into a busy guest, and what instructions count.
@@ -191,7 +197,7 @@ def check(vehicles: list, pattern: str) -> int:
         for again in AGAIN:
             if again.vehicle == each.vehicle.name:
                 _check_vehicle(again.of(each), files, [name for name in kunit if name in again.suites], [], total,
-                               f"hook={again.hook}")
+                               again.parameters)
 
     jobs = []
     for each, files in zip(kernels, built):

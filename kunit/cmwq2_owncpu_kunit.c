@@ -1,0 +1,537 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * CPUs that somebody else owns: nobody waits for one, but for items that have to
+ * run there.
+ *
+ * The owner is a SCHED_FIFO task. The kernel lets others have a twentieth of its
+ * CPU; that is switched off. It goes by itself before the kernel complains of it.
+ * A test does something and then finds that the owner is still there.
+ */
+#include <linux/cpu.h>
+#include <linux/delay.h>
+#include <linux/kmod.h>
+#include <linux/moduleparam.h>
+#include <linux/sched.h>
+#include <linux/sched/isolation.h>
+#include <linux/timekeeping.h>
+
+#include "hold.h"
+
+KUNIT_ARRAY_PARAM_DESC(engine, tw_engines, name);
+
+/* Less than what RCU and others take for a CPU that is stuck. */
+#define OWNED_MS	10000u
+
+/*
+ * What the kernel's own workqueue offers in sysfs alone is done by shells. Kernel
+ * threads see no files.
+ */
+#define NATIVE		"/sys/devices/virtual/workqueue/"
+
+/**
+ * struct owner - a task that keeps a CPU to itself
+ * @owns: done when it does
+ * @stop: it is told to go
+ * @late: it went because nobody told it to
+ * @thread: the task
+ */
+struct owner {
+	struct completion	owns;
+	bool			stop;
+	bool			late;
+	struct tw_thread	*thread;
+};
+
+static void thread_own(struct tw_thread *t)
+{
+	u64 end = ktime_get_mono_fast_ns() + OWNED_MS * (u64)NSEC_PER_MSEC;
+	struct owner *o = t->ctx;
+
+	sched_set_fifo(current);
+	complete(&o->owns);
+	while (!READ_ONCE(o->stop) && !READ_ONCE(t->env->closing)) {
+		if (ktime_get_mono_fast_ns() > end) {
+			WRITE_ONCE(o->late, true);
+			break;
+		}
+		/* Those that the kernel puts above SCHED_FIFO, which move other tasks. */
+		cond_resched();
+		cpu_relax();
+	}
+	sched_set_normal(current, 0);
+}
+
+static int shell(const char *command)
+{
+	char *argv[4] = { "/bin/sh", "-c", (char *)command, NULL };
+	char *envp[2] = { "PATH=/bin:/sbin", NULL };
+
+	return call_usermodehelper(argv[0], argv, envp, UMH_WAIT_PROC);
+}
+
+/* The share of a CPU, in ns of each second, that others get beside SCHED_FIFO. */
+static void leave_to_others(int cpu, unsigned int ns)
+{
+	char command[112];
+
+	scnprintf(command, sizeof(command),
+		  "echo %u > /sys/kernel/debug/sched/fair_server/cpu%d/runtime 2>/dev/null",
+		  ns, cpu);
+	/* A kernel that does not have the file gives them less anyway. */
+	shell(command);
+}
+
+static void leave_as_usual(void *cpu)
+{
+	leave_to_others((long)cpu, 50 * NSEC_PER_MSEC);
+}
+
+/* From here on until disown() nobody else runs on @cpu. Driver and engine stand elsewhere. */
+static struct owner *own(struct tw_env *e, int cpu)
+{
+	struct owner *o = tw_zalloc(e, sizeof(*o));
+
+	leave_to_others(cpu, 0);
+	KUNIT_ASSERT_EQ(e->test, kunit_add_action_or_reset(e->test, leave_as_usual,
+							   (void *)(long)cpu), 0);
+	init_completion(&o->owns);
+	o->thread = tw_thread(e, cpu, thread_own, NULL, NULL, o);
+	tw_thread_start(o->thread);
+	TW_WAIT(e, &o->owns, "the owner of the CPU");
+	return o;
+}
+
+static void disown(struct owner *o)
+{
+	WRITE_ONCE(o->stop, true);
+	tw_join(o->thread, "the owner to go");
+}
+
+static bool is_owned(struct owner *o)
+{
+	return !READ_ONCE(o->late);
+}
+
+/*
+ * A shell on CPU 0 that is there before CPU 1 is owned, so that nothing has to be
+ * started then: it says that it is ready, and writes when it is told to.
+ */
+enum { STEP_NONE, STEP_READY, STEP_GO };
+
+static int owncpu_step;
+module_param(owncpu_step, int, 0644);
+MODULE_PARM_DESC(owncpu_step, "used by the suite cmwq2_owncpu itself");
+
+static void thread_shell(struct tw_thread *t)
+{
+	char command[192];
+
+	scnprintf(command, sizeof(command), "taskset 1 sh -c '%s; %s; %s'",
+		  "cd /sys/module/cmwq2_kunit/parameters && echo 1 > owncpu_step",
+		  "until grep -q 2 owncpu_step; do usleep 10000; done",
+		  "echo 1 > " NATIVE "cpumask");
+	t->val = shell(command);
+}
+
+/* Whoever has unbound queues leave CPU 1 later. */
+static struct tw_thread *leaver(struct tw_env *e)
+{
+	struct tw_thread *t;
+
+	if (e->engine == &tw_engines[TW_CMWQ2])
+		return NULL;
+	WRITE_ONCE(owncpu_step, STEP_NONE);
+	t = tw_thread(e, 0, thread_shell, NULL, NULL, NULL);
+	tw_thread_start(t);
+	TW_POLL(e, READ_ONCE(owncpu_step) == STEP_READY, "a shell");
+	return t;
+}
+
+static void leave_cpu1(struct tw_env *e, struct tw_thread *t)
+{
+	if (!t) {
+		KUNIT_ASSERT_EQ(e->test, cmwq2_set_unbound_cpumask(cpumask_of(0)), 0);
+		return;
+	}
+	WRITE_ONCE(owncpu_step, STEP_GO);
+	tw_join(t, "the shell");
+	KUNIT_ASSERT_EQ(e->test, t->val, 0);
+}
+
+static void all_cpus_again(void *e)
+{
+	WRITE_ONCE(owncpu_step, STEP_GO);
+	if (((struct tw_env *)e)->engine == &tw_engines[TW_CMWQ2])
+		cmwq2_set_unbound_cpumask(cpu_possible_mask);
+	else
+		shell("echo f > " NATIVE "cpumask");
+}
+
+static void move_back(void *unused)
+{
+	set_cpus_allowed_ptr(current, cpu_possible_mask);
+	set_cpus_allowed_ptr(cmwq2_helper->task, cpu_possible_mask);
+	set_cpus_allowed_ptr(cmwq2_reaper->task, cpu_possible_mask);
+	set_cpus_allowed_ptr(cmwq2_reporter->task, cpu_possible_mask);
+}
+
+/* The driver and the engine's own threads on CPU 0, and whoever is to own one on CPU 1. */
+static struct tw_env *owned_env(struct kunit *test, const struct tw_engine *engine)
+{
+	struct tw_env *e;
+
+	if (num_online_cpus() < 2 || !cpu_online(0) || !cpu_online(1))
+		kunit_skip(test, "CPUs 0 and 1 are not there");
+	e = tw_env_init(test, engine);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, all_cpus_again, e), 0);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, move_back, NULL), 0);
+	tw_move(e, 0);
+	return e;
+}
+
+/* An unbound queue with a pool of its own, whose workers do not leave @cpu, which is 0 or 1. */
+static struct tw_wq *strict_queue(struct tw_env *e, int cpu)
+{
+	bool ours = e->engine == &tw_engines[TW_CMWQ2];
+	const char *name = cpu ? "cmwq2_on1" : "cmwq2_on0";
+	struct cmwq2_attrs *attrs;
+	struct tw_wq *w;
+	char command[176];
+	void *wq;
+
+	wq = e->ops->alloc(name, TW_UNBOUND | (ours ? 0 : TW_SYSFS), 0);
+	KUNIT_ASSERT_NOT_NULL(e->test, wq);
+	w = tw_adopt(e, wq);
+	if (ours) {
+		attrs = tw_attrs(e->test);
+		attrs->nice = 6;
+		attrs->affn_strict = true;
+		cpumask_copy(attrs->cpumask, cpumask_of(cpu));
+		KUNIT_ASSERT_EQ(e->test, cmwq2_apply_workqueue_attrs(wq, attrs), 0);
+		return w;
+	}
+	scnprintf(command, sizeof(command),
+		  "cd %s%s && echo 6 > nice && echo 1 > affinity_strict && echo %d > cpumask",
+		  NATIVE, name, cpu + 1);
+	if (shell(command))
+		kunit_skip(e->test, "this kernel has no strict queues in sysfs");
+	return w;
+}
+
+/* That on CPU 1. A pool that the queue can move to is there, so that no thread is made then. */
+static struct tw_wq *queue_on_cpu1(struct tw_env *e)
+{
+	strict_queue(e, 0);
+	return strict_queue(e, 1);
+}
+
+/* How long it takes to make a queue. */
+static u64 alloc_ns(struct tw_env *e)
+{
+	u64 begin = ktime_get_mono_fast_ns(), ns;
+	struct tw_wq *w = tw_alloc(e, TW_PERCPU, 0);
+
+	ns = ktime_get_mono_fast_ns() - begin;
+	tw_destroy(w);
+	return ns;
+}
+
+#define NR_ALLOCS	20
+
+static u64 most_alloc_ns(struct tw_env *e)
+{
+	u64 most = 0;
+	int i;
+
+	for (i = 0; i < NR_ALLOCS; i++) {
+		most = max(most, alloc_ns(e));
+		/* Others of this CPU get their turn: whoever ends pools. */
+		usleep_range(500, 1000);
+	}
+	return most;
+}
+
+/*
+ * Unbound queues are to leave CPU 1, which somebody owns: a pool goes whose
+ * workers were there. To make a queue has nothing to do with that.
+ */
+static void alloc_beside_owned_cpu(struct kunit *test)
+{
+	struct tw_env *e = owned_env(test, test->param_value);
+	struct tw_wq *u = queue_on_cpu1(e);
+	struct tw_item *it = tw_item(e, tw_fn_nop);
+	u64 before, beside;
+	struct tw_thread *t;
+	struct owner *o;
+
+	tw_queue(u, it);
+	tw_wait_done(it, "an item");
+	KUNIT_ASSERT_EQ(test, it->cpu, 1);
+	tw_flush_wq(u);
+	before = most_alloc_ns(e);
+	t = leaver(e);
+	o = own(e, 1);
+	leave_cpu1(e, t);
+	beside = most_alloc_ns(e);
+	kunit_info(test, "%s: a queue is made in at most %llu us, beside a CPU that is owned in %llu us\n",
+		   e->engine->name, before / NSEC_PER_USEC, beside / NSEC_PER_USEC);
+	KUNIT_EXPECT_TRUE_MSG(test, is_owned(o), "the owner of CPU 1 was waited for");
+	/* The queue itself has left the CPU, too. */
+	tw_queue(u, it);
+	tw_wait_done(it, "an item that may not run on the CPU that is owned");
+	KUNIT_EXPECT_TRUE(test, is_owned(o));
+	disown(o);
+}
+
+#define NR_WORKERS	6
+
+/* Workers of CPU 1, asleep. */
+static struct tw_wq *idle_on_cpu1(struct tw_env *e)
+{
+	struct tw_wq *w = tw_alloc(e, TW_PERCPU, 0);
+	struct completion *gate = tw_gate(e);
+	struct tw_item *items[NR_WORKERS];
+	int i;
+
+	for (i = 0; i < NR_WORKERS; i++) {
+		items[i] = tw_gated(e, gate);
+		tw_queue_on(1, w, items[i]);
+	}
+	for (i = 0; i < NR_WORKERS; i++)
+		tw_wait_started(items[i], "the items that have workers made");
+	complete_all(gate);
+	for (i = 0; i < NR_WORKERS; i++)
+		tw_wait_done(items[i], "an item whose gate opened");
+	TW_POLL(e, tw_pool_idle(w, 1) && tw_all_asleep(tw_pool_of(w, 1)), "the workers to sleep");
+	return w;
+}
+
+/* An ordered queue with an item that waits for its gate, and one behind it in another pool. */
+struct plugged {
+	struct tw_wq	*w;
+	struct tw_item	*first;
+	struct tw_item	*second;
+};
+
+static struct plugged *plugged(struct tw_env *e)
+{
+	struct plugged *p = tw_zalloc(e, sizeof(*p));
+	struct cmwq2_attrs *attrs = tw_attrs(e->test);
+	struct tw_wq *other = tw_alloc(e, TW_UNBOUND, 0);
+
+	attrs->nice = 5;
+	/* A pool is there: no thread has to be made beside the owner. */
+	KUNIT_ASSERT_EQ(e->test, cmwq2_apply_workqueue_attrs(other->wq, attrs), 0);
+	p->w = tw_alloc(e, TW_ORDERED, 0);
+	p->first = tw_gated(e, NULL);
+	p->second = tw_item(e, tw_fn_nop);
+	tw_queue(p->w, p->first);
+	tw_wait_started(p->first, "the ordered queue's first item");
+	KUNIT_ASSERT_EQ(e->test, cmwq2_apply_workqueue_attrs(p->w->wq, attrs), 0);
+	tw_queue(p->w, p->second);
+	return p;
+}
+
+/* The old pwq has to be released for it. */
+static void unplug(struct plugged *p)
+{
+	complete_all(p->first->gate);
+	tw_wait_done(p->first, "the ordered queue's first item");
+	tw_wait_done(p->second, "the ordered queue's second item");
+}
+
+/* Workers of an owned CPU are culled and end, and an ordered queue goes on. */
+static void cull_beside_owned_cpu(struct kunit *test)
+{
+	struct tw_env *e = owned_env(test, &tw_engines[TW_CMWQ2]);
+	unsigned long culled;
+	struct plugged *p;
+	struct owner *o;
+	struct tw_wq *w;
+
+	tw_policy(e, "idle_timeout_ms", "300000");
+	/* As with isolcpus=1. */
+	leave_cpu1(e, NULL);
+	p = plugged(e);
+	w = idle_on_cpu1(e);
+	culled = tw_stats(w, 1).culled;
+	o = own(e, 1);
+	tw_policy(e, "idle_timeout_ms", "1");
+	TW_POLL(e, tw_stats(w, 1).culled > culled, "workers to be culled");
+	unplug(p);
+	KUNIT_EXPECT_TRUE_MSG(test, is_owned(o), "an ordered queue waited for the owner of CPU 1");
+	cmwq2_helpers_flush();
+	KUNIT_EXPECT_TRUE_MSG(test, is_owned(o), "workers ended on a CPU that is owned");
+	disown(o);
+}
+
+/* A pool of CPU 1 alone ends while the CPU is owned, although its workers may run nowhere else. */
+static void pool_ends_beside_owned_cpu(struct kunit *test)
+{
+	struct tw_env *e = owned_env(test, &tw_engines[TW_CMWQ2]);
+	struct tw_wq *u = queue_on_cpu1(e);
+	struct tw_item *it = tw_item(e, tw_fn_nop);
+	struct owner *o;
+
+	tw_queue(u, it);
+	tw_wait_done(it, "an item");
+	TW_POLL(e, tw_pool_idle(u, 1) && tw_all_asleep(tw_pool_of(u, 1)), "the workers to sleep");
+	o = own(e, 1);
+	leave_cpu1(e, NULL);
+	cmwq2_helpers_flush();
+	KUNIT_EXPECT_TRUE_MSG(test, is_owned(o), "the pool's end waited for the owner of CPU 1");
+	disown(o);
+}
+
+/*
+ * A pool's end takes as long as it may: the reaper is held where it has a pool's
+ * workers to wait for. It holds no lock that others need, does nothing that they
+ * wait for, and can be told what it is at.
+ */
+static void others_go_on_while_a_pool_ends(struct kunit *test)
+{
+	struct tw_env *e = owned_env(test, &tw_engines[TW_CMWQ2]);
+	struct tw_hold *stop = tw_hold(e, CMWQ2_POINT_POOL_STOP, NULL);
+	struct tw_wq *u = queue_on_cpu1(e), *w;
+	struct cmwq2_chore chore;
+	struct plugged *p = plugged(e);
+	unsigned long culled;
+	u32 id = tw_pool_of(u, 1)->id;
+
+	tw_policy(e, "idle_timeout_ms", "300000");
+	w = idle_on_cpu1(e);
+	culled = tw_stats(w, 1).culled;
+	cmwq2_helpers_flush();
+	KUNIT_EXPECT_NULL(test, cmwq2_chore(CMWQ2_THREAD_REAPER, &chore));
+	tw_arm(stop);
+	tw_destroy(u);
+	tw_wait_held(stop, "the pool to end");
+
+	tw_destroy(tw_alloc(e, TW_PERCPU, 0));
+	tw_destroy(tw_alloc(e, TW_UNBOUND, 0));
+	unplug(p);
+	tw_policy(e, "idle_timeout_ms", "1");
+	TW_POLL(e, tw_stats(w, 1).culled > culled, "workers to be culled");
+	KUNIT_EXPECT_PTR_EQ(test, cmwq2_chore(CMWQ2_THREAD_REAPER, &chore), cmwq2_reaper->task);
+	KUNIT_EXPECT_STREQ(test, chore.what ?: "", "the manager of pool");
+	KUNIT_EXPECT_EQ(test, chore.id, id);
+	KUNIT_EXPECT_EQ_MSG(test, atomic_read(&stop->state), TW_HOLD_HELD,
+			    "others waited for a pool to end");
+	tw_let_go(stop);
+	cmwq2_helpers_flush();
+	KUNIT_EXPECT_NULL(test, cmwq2_chore(CMWQ2_THREAD_REAPER, &chore));
+}
+
+/* With nohz_full= or isolcpus=nohz timers are kept by other CPUs, whoever queues. */
+static void thread_queue_delayed(struct tw_thread *t)
+{
+	tw_queue_delayed(t->wq, t->it, TW_NEVER);
+}
+
+static unsigned int timer_cpu(struct tw_env *e, struct tw_item *it)
+{
+	struct timer_list *timer = e->engine == &tw_engines[TW_CMWQ2] ?
+				   &it->cmwq2_delayed.timer : &it->native_delayed.timer;
+
+	return READ_ONCE(timer->flags) & TIMER_CPUMASK;
+}
+
+static void delayed_timer_keeps_off(struct kunit *test)
+{
+	struct tw_env *e = tw_env(test);
+	struct tw_wq *w = tw_alloc(e, TW_UNBOUND, 0);
+	int cpu;
+
+	if (!housekeeping_enabled(HK_TYPE_TIMER))
+		kunit_skip(test, "this kernel keeps no CPU free of timers: see nohz_full=");
+	for_each_online_cpu(cpu) {
+		struct tw_item *it = tw_delayed(e, tw_fn_nop);
+		struct tw_thread *t = tw_thread(e, cpu, thread_queue_delayed, w, it, NULL);
+
+		tw_thread_start(t);
+		tw_join(t, "a thread that queues");
+		KUNIT_EXPECT_TRUE_MSG(test, housekeeping_test_cpu(timer_cpu(e, it), HK_TYPE_TIMER),
+				      "queued from CPU %d, the timer is on CPU %u", cpu,
+				      timer_cpu(e, it));
+		KUNIT_EXPECT_TRUE(test, e->ops->cancel_delayed_sync(it));
+		/* Also if the item has to run on the CPU. */
+		e->ops->queue_delayed_on(cpu, w->wq, it, TW_NEVER);
+		KUNIT_EXPECT_TRUE(test, housekeeping_test_cpu(timer_cpu(e, it), HK_TYPE_TIMER));
+		KUNIT_EXPECT_TRUE(test, e->ops->cancel_delayed_sync(it));
+	}
+}
+
+static void bring_back(void *cpu)
+{
+	add_cpu((long)cpu);
+}
+
+/*
+ * The kernel's own warns, with a trace, and arms a timer that does not fire until
+ * the CPU is back: that would taint the kernel and end no test.
+ */
+static void delayed_on_offline_cpu_runs(struct kunit *test)
+{
+	struct tw_env *e;
+	struct tw_item *it;
+	struct tw_wq *w;
+	long cpu = 1;
+
+	if (!IS_ENABLED(CONFIG_HOTPLUG_CPU) || IS_ENABLED(CONFIG_UML))
+		kunit_skip(test, "no CPU can be taken offline here");
+	e = owned_env(test, &tw_engines[TW_CMWQ2]);
+	w = tw_alloc(e, TW_PERCPU, 0);
+	it = tw_delayed(e, tw_fn_nop);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, bring_back, (void *)cpu), 0);
+	KUNIT_ASSERT_EQ(test, remove_cpu(cpu), 0);
+	KUNIT_EXPECT_TRUE(test, e->ops->queue_delayed_on(cpu, w->wq, it, 1));
+	tw_wait_done(it, "the delayed item of a CPU that is offline");
+	KUNIT_ASSERT_EQ(test, add_cpu(cpu), 0);
+}
+
+/* Whoever called for help while a worker was made takes that back. */
+static void mayday_timer_ends(struct kunit *test)
+{
+	struct tw_env *e = tw_env_cmwq2(test);
+	struct tw_wq *w = tw_alloc(e, TW_PERCPU | TW_MEM_RECLAIM, 0);
+	struct cmwq2_pool *pool = tw_pool_of(w, 0);
+	struct completion *gate = tw_gate(e);
+	struct tw_item *items[64];
+	unsigned long maydays;
+	int i, nr = tw_stats(w, 0).nr_workers + 1;
+
+	KUNIT_ASSERT_LE(test, nr, ARRAY_SIZE(items));
+	maydays = tw_stats(w, 0).maydays;
+	tw_fault_create(w, 0, CMWQ2_CREATE_STALLS);
+	for (i = 0; i < nr; i++) {
+		items[i] = tw_gated(e, gate);
+		tw_queue_on(0, w, items[i]);
+	}
+	TW_POLL(e, tw_stats(w, 0).maydays > maydays, "a mayday");
+	tw_fault_create(w, 0, CMWQ2_CREATE_NORMAL);
+	complete_all(gate);
+	for (i = 0; i < nr; i++)
+		tw_wait_done(items[i], "an item that waited for a worker");
+	TW_POLL(e, !(READ_ONCE(pool->flags) & CMWQ2_POOL_MANAGED) && tw_pool_idle(w, 0),
+		"the manager to be done");
+	/* Waits for one that is just running, which would arm itself again. */
+	KUNIT_EXPECT_FALSE(test, timer_delete_sync(&pool->mayday_timer));
+}
+
+static struct kunit_case owncpu_cases[] = {
+	KUNIT_CASE_PARAM(alloc_beside_owned_cpu, engine_gen_params),
+	KUNIT_CASE(cull_beside_owned_cpu),
+	KUNIT_CASE(pool_ends_beside_owned_cpu),
+	KUNIT_CASE(others_go_on_while_a_pool_ends),
+	KUNIT_CASE_PARAM(delayed_timer_keeps_off, engine_gen_params),
+	KUNIT_CASE(delayed_on_offline_cpu_runs),
+	KUNIT_CASE(mayday_timer_ends),
+	{}
+};
+
+static struct kunit_suite owncpu_suite = {
+	.name = "cmwq2_owncpu",
+	.test_cases = owncpu_cases,
+};
+
+kunit_test_suites(&owncpu_suite);
