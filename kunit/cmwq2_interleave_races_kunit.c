@@ -360,18 +360,18 @@ static void r9_called_off(struct kunit *test)
 		WRITE_ONCE(r9.armed, true);
 		tw_hand_does(s, hand_try_offline, s);
 		TW_WAIT(s->env, &r9.asked, "the CPU to be about to go");
-		/* Pushed off, still bound, and managed: one sleeps, the other takes over. */
+		/* Still bound and managed where they are: one sleeps, the other takes over. */
 		reinit_completion(sleeper->gate);
 		tw_queue_on(s->cpu, s->w, sleeper);
 		tw_queue_on(s->cpu, s->w, it);
 		done_once_more(s, it, ++runs);
-		KUNIT_EXPECT_EQ(test, it->cpu, s->hand_cpu);
+		KUNIT_EXPECT_EQ(test, it->cpu, s->cpu);
 		complete(&r9.answer);
 		tw_hand_wait(s);
 		complete_all(sleeper->gate);
 		tw_flush(sleeper);
 
-		/* Nobody has told us that the CPU stays, and they are back. */
+		/* Nobody has told the engine that the CPU stays. */
 		tw_at_rest(s);
 		tw_queue_on(s->cpu, s->w, it);
 		done_once_more(s, it, ++runs);

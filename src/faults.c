@@ -53,6 +53,7 @@ static const struct {
 	{ "queue_not_kept", "a queue that is destroyed can be freed while that still looks at it" },
 	{ "dead_pwq_taken", "an item goes to a pwq that was replaced and has no reference left" },
 	{ "pwq_leaked", "an item that is done keeps its reference to the pwq" },
+	{ "mask_not_restored", "a worker that was pushed off its CPU works on where it is" },
 	{ "rebind_forgotten", "the workers of a CPU that came back stay unbound" },
 };
 

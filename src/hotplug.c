@@ -5,7 +5,8 @@
  * When a CPU goes its pools are unbound: their workers are not concurrency
  * managed any more, run anywhere and finish what is there. When it comes back
  * they are bound again. Items queued to a CPU that was never online wait for it.
- * What unbound queues do about it is in cpumask.c and attrs.c.
+ * What keeps workers on their CPU in between is in home.c; what unbound queues do
+ * about CPUs that go is in cpumask.c and attrs.c.
  */
 #include <linux/cpu.h>
 #include <linux/cpuhotplug.h>
@@ -30,8 +31,11 @@ static void cmwq2_unbind_pool(struct cmwq2_pool *pool)
 	cmwq2_kick_pool_pick(pool, CMWQ2_KICK_OTHER, &wl);
 	cmwq2_unlock_irq_wake(pool, &wl);
 
-	list_for_each_entry(worker, &pool->workers, node)
+	/* Unmarked before anything else: a marked thread holds up the CPU. */
+	list_for_each_entry(worker, &pool->workers, node) {
+		cmwq2_mark_percpu(worker->task, false);
 		set_cpus_allowed_ptr(worker->task, cmwq2_fallback_cpus());
+	}
 	mutex_unlock(&cmwq2_attach_mutex);
 }
 
@@ -45,8 +49,10 @@ static void cmwq2_rebind_pool(struct cmwq2_pool *pool)
 	struct cmwq2_worker *worker;
 
 	mutex_lock(&cmwq2_attach_mutex);
-	list_for_each_entry(worker, &pool->workers, node)
+	list_for_each_entry(worker, &pool->workers, node) {
+		cmwq2_mark_percpu(worker->task, true);
 		set_cpus_allowed_ptr(worker->task, cpumask_of(pool->cpu));
+	}
 
 	cmwq2_pool_lock_irq(pool);
 	pool->flags &= ~CMWQ2_POOL_UNBOUND;
@@ -92,8 +98,11 @@ static int cmwq2_cpu_offline(unsigned int cpu)
  */
 int cmwq2_hotplug_init(void)
 {
-	int ret = cpuhp_setup_state(CPUHP_AP_ONLINE_DYN, "cmwq2:online",
-				    cmwq2_cpu_online, cmwq2_cpu_offline);
+	int ret;
+
+	cmwq2_home_probe();
+	ret = cpuhp_setup_state(CPUHP_AP_ONLINE_DYN, "cmwq2:online",
+				cmwq2_cpu_online, cmwq2_cpu_offline);
 
 	if (ret < 0)
 		return ret;

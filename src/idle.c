@@ -82,6 +82,8 @@ void cmwq2_worker_set_dying(struct cmwq2_worker *worker, struct list_head *dying
 	worker->flags |= CMWQ2_WORKER_DIE;
 	list_move(&worker->entry, dying);
 	list_del_init(&worker->node);
+	/* Nobody unbinds it any more, and it may end on any CPU it is allowed on. */
+	cmwq2_mark_percpu(worker->task, false);
 }
 
 /* Context: process, no locks: waits for the threads. */

@@ -91,6 +91,7 @@ CAUGHT_BY = {
     "queue_not_kept": Catcher("cmwq2_interleave_end.queue_outlives_its_references", "debug"),
     "dead_pwq_taken": Catcher("cmwq2_interleave_end.queue_on_replaced_pwq"),
     "pwq_leaked": Catcher("cmwq2_queue.queue_runs_item_once"),
+    "mask_not_restored": Catcher("cmwq2_percpu.called_off", "x86"),
     "rebind_forgotten": Catcher("cmwq2_hotplug", "x86", {"HOOKS": "tp", "CYCLES": 2, "HOTPLUG_ITEMS": 1000}),
 }
 
