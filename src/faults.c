@@ -54,6 +54,9 @@ static const struct {
 	{ "dead_pwq_taken", "an item goes to a pwq that was replaced and has no reference left" },
 	{ "pwq_leaked", "an item that is done keeps its reference to the pwq" },
 	{ "mask_not_restored", "a worker that was pushed off its CPU works on where it is" },
+	{ "offline_cpus_forgotten",
+	  "the pools of a CPU that is offline when the module is loaded get no worker" },
+	{ "bound_too_early", "the pools of a CPU that fails to come up stay bound to it" },
 	{ "rebind_forgotten", "the workers of a CPU that came back stay unbound" },
 };
 

@@ -65,6 +65,12 @@ static void cmwq2_rebind_pool(struct cmwq2_pool *pool)
 	mutex_unlock(&cmwq2_attach_mutex);
 }
 
+static void cmwq2_rebind_pools(unsigned int cpu)
+{
+	cmwq2_rebind_pool(cmwq2_cpu_pool(cpu, false));
+	cmwq2_rebind_pool(cmwq2_cpu_pool(cpu, true));
+}
+
 /*
  * The first worker must be there: it makes the others. What fault_create says
  * holds for a pool that has workers too, so that a CPU's failure to come up can
@@ -90,14 +96,15 @@ static int cmwq2_first_workers(unsigned int cpu)
  */
 static int cmwq2_cpu_online(unsigned int cpu)
 {
-	int ret = cmwq2_first_workers(cpu);
+	int ret;
 
+	if (CMWQ2_FAULT("bound_too_early"))
+		cmwq2_rebind_pools(cpu);
+	ret = cmwq2_first_workers(cpu);
 	if (ret)
 		return ret;
-	if (!CMWQ2_FAULT("rebind_forgotten")) {
-		cmwq2_rebind_pool(cmwq2_cpu_pool(cpu, false));
-		cmwq2_rebind_pool(cmwq2_cpu_pool(cpu, true));
-	}
+	if (!CMWQ2_FAULT("rebind_forgotten"))
+		cmwq2_rebind_pools(cpu);
 	cmwq2_unbound_online(cpu);
 	return 0;
 }
@@ -121,7 +128,7 @@ static int cmwq2_offline_cpus_init(void)
 
 	cpus_read_lock();
 	for_each_present_cpu(cpu) {
-		ret = cmwq2_first_workers(cpu);
+		ret = CMWQ2_FAULT("offline_cpus_forgotten") ? 0 : cmwq2_first_workers(cpu);
 		if (ret)
 			break;
 	}

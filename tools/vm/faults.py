@@ -92,6 +92,8 @@ CAUGHT_BY = {
     "dead_pwq_taken": Catcher("cmwq2_interleave_end.queue_on_replaced_pwq"),
     "pwq_leaked": Catcher("cmwq2_queue.queue_runs_item_once"),
     "mask_not_restored": Catcher("cmwq2_percpu.called_off", "x86"),
+    "offline_cpus_forgotten": Catcher("cmwq2_percpu_states", "x86", {"PARTS": "away"}),
+    "bound_too_early": Catcher("cmwq2_percpu_states", "x86", {"PARTS": "away"}),
     "rebind_forgotten": Catcher("cmwq2_hotplug", "x86", {"HOOKS": "tp", "CYCLES": 2, "HOTPLUG_ITEMS": 1000}),
 }
 

@@ -5,6 +5,7 @@
 . /harness/settings
 . /harness/lib.sh
 
+PARTS=${PARTS:-native marked unmarked away}
 CPU=/sys/devices/system/cpu/cpu1
 STATES=/sys/devices/system/cpu/hotplug/states
 LOAD=/sys/module/cmwq2_percpu_load/parameters
@@ -148,10 +149,15 @@ away_at_load() {
 
 begin cmwq2_percpu_states
 if [ -w $CPU/hotplug/fail ]; then
-	with_load native native ours
-	with_load marked cmwq2 ours
-	with_load unmarked cmwq2 "$ONLINE" percpu_threads=N
-	away_at_load
+	for part in $PARTS; do
+		case $part in
+		native) with_load native native ours ;;
+		marked) with_load marked cmwq2 ours ;;
+		unmarked) with_load unmarked cmwq2 "$ONLINE" percpu_threads=N ;;
+		away) away_at_load ;;
+		*) not_ok "$part" "allowed: native, marked, unmarked, away" ;;
+		esac
+	done
 else
 	skip states "no CPU can be taken offline here"
 fi
