@@ -445,8 +445,8 @@ static inline bool cmwq2_is_away(struct cmwq2_worker *worker)
 
 	if (pool->cpu < 0)
 		return current->nr_cpus_allowed != pool->nr_cpus;
-	return !(READ_ONCE(worker->flags) & CMWQ2_WORKER_UNBOUND) &&
-	       (raw_smp_processor_id() != pool->cpu || current->nr_cpus_allowed != 1);
+	return (raw_smp_processor_id() != pool->cpu || current->nr_cpus_allowed != 1) &&
+	       !(READ_ONCE(worker->flags) & CMWQ2_WORKER_UNBOUND);
 }
 
 /* health.c: what was found wrong */
