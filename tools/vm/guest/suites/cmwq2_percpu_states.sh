@@ -115,7 +115,7 @@ healthy() { # healthy LABEL: what the engine itself found
 with_load() { # with_load LABEL ENGINE QUIET PARAMETER...
 	local label=$1 engine=$2 quiet=$3
 	shift 3
-	load cmwq2 "$@" || return
+	load cmwq2 $NEEDS_PARAMETERS "$@" || return
 	[ "$quiet" != ours ] || quiet=$(state_of cmwq2:online)
 	if load cmwq2_percpu_load engine="$engine" cpu=1; then
 		called_off "$label" "$quiet"
@@ -129,7 +129,7 @@ with_load() { # with_load LABEL ENGINE QUIET PARAMETER...
 # The CPU is away when the module comes. Its items run; and if it fails to come, they go on.
 away_at_load() {
 	echo 0 > $CPU/online
-	load cmwq2 || return
+	load cmwq2 $NEEDS_PARAMETERS || return
 	if load cmwq2_percpu_load engine=cmwq2 cpu=1; then
 		verify away_at_load "some items do not go on: $(cat $LOAD/status)" all_go_on
 		echo fail > /sys/module/cmwq2/parameters/fault_create
