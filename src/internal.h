@@ -432,9 +432,10 @@ void cmwq2_away(struct cmwq2_worker *worker, bool begins);
 
 /*
  * Whether the current worker is not where its pool's items have to run: on the
- * CPU of a pool that is bound, and allowed on no other; or allowed on the CPUs
- * of an unbound pool, which it may lose when the last of them goes down. The
- * worker of a BH pool has UNBOUND and never is.
+ * CPU of a pool that is bound, and allowed on no other; or allowed on no more
+ * CPUs than an unbound pool has: when the last of them goes down, the scheduler
+ * allows its workers all there are. The worker of a BH pool has UNBOUND and never
+ * is.
  *
  * Without pool->lock the answer is a hint: the pool may be bound or unbound at
  * the same time. cmwq2_away() looks again.
@@ -444,7 +445,7 @@ static inline bool cmwq2_is_away(struct cmwq2_worker *worker)
 	struct cmwq2_pool *pool = worker->pool;
 
 	if (pool->cpu < 0)
-		return current->nr_cpus_allowed != pool->nr_cpus;
+		return current->nr_cpus_allowed > pool->nr_cpus;
 	return (raw_smp_processor_id() != pool->cpu || current->nr_cpus_allowed != 1) &&
 	       !(READ_ONCE(worker->flags) & CMWQ2_WORKER_UNBOUND);
 }
