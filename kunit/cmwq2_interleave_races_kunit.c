@@ -41,6 +41,7 @@ static struct tw_stage *hook_stage(struct kunit *test)
  * @it: the item
  * @task: its thread
  * @stray: CPU to go to at first, or -1
+ * @home: CPU to be back on at the end
  * @sleeps: times it is told to sleep
  * @slept: times it did; it runs in between
  * @end: it is to return
@@ -49,6 +50,7 @@ struct runner {
 	struct tw_item		*it;
 	struct task_struct	*task;
 	int			stray;
+	int			home;
 	int			sleeps;
 	int			slept;
 	bool			end;
@@ -70,6 +72,8 @@ static void fn_runner(struct tw_item *it)
 		tw_wait_for_test(it->gate);
 		WRITE_ONCE(r->slept, r->slept + 1);
 	}
+	if (r->stray >= 0)
+		set_cpus_allowed_ptr(current, cpumask_of(r->home));
 }
 
 static struct runner *runner(struct tw_stage *s, int stray)
@@ -77,6 +81,7 @@ static struct runner *runner(struct tw_stage *s, int stray)
 	struct runner *r = tw_zalloc(s->env, sizeof(*r));
 
 	r->stray = stray;
+	r->home = s->cpu;
 	r->it = tw_gated(s->env, NULL);
 	r->it->fn = fn_runner;
 	r->it->ctx = r;
