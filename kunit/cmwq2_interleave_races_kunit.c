@@ -41,6 +41,7 @@ static struct tw_stage *hook_stage(struct kunit *test)
  * @it: the item
  * @task: its thread
  * @stray: CPU to go to at first, or -1
+ * @home: CPU to be back on at the end
  * @sleeps: times it is told to sleep
  * @slept: times it did; it runs in between
  * @end: it is to return
@@ -49,6 +50,7 @@ struct runner {
 	struct tw_item		*it;
 	struct task_struct	*task;
 	int			stray;
+	int			home;
 	int			sleeps;
 	int			slept;
 	bool			end;
@@ -70,6 +72,8 @@ static void fn_runner(struct tw_item *it)
 		tw_wait_for_test(it->gate);
 		WRITE_ONCE(r->slept, r->slept + 1);
 	}
+	if (r->stray >= 0)
+		set_cpus_allowed_ptr(current, cpumask_of(r->home));
 }
 
 static struct runner *runner(struct tw_stage *s, int stray)
@@ -77,6 +81,7 @@ static struct runner *runner(struct tw_stage *s, int stray)
 	struct runner *r = tw_zalloc(s->env, sizeof(*r));
 
 	r->stray = stray;
+	r->home = s->cpu;
 	r->it = tw_gated(s->env, NULL);
 	r->it->fn = fn_runner;
 	r->it->ctx = r;
@@ -360,18 +365,18 @@ static void r9_called_off(struct kunit *test)
 		WRITE_ONCE(r9.armed, true);
 		tw_hand_does(s, hand_try_offline, s);
 		TW_WAIT(s->env, &r9.asked, "the CPU to be about to go");
-		/* Pushed off, still bound, and managed: one sleeps, the other takes over. */
+		/* Still bound and managed where they are: one sleeps, the other takes over. */
 		reinit_completion(sleeper->gate);
 		tw_queue_on(s->cpu, s->w, sleeper);
 		tw_queue_on(s->cpu, s->w, it);
 		done_once_more(s, it, ++runs);
-		KUNIT_EXPECT_EQ(test, it->cpu, s->hand_cpu);
+		KUNIT_EXPECT_EQ(test, it->cpu, s->cpu);
 		complete(&r9.answer);
 		tw_hand_wait(s);
 		complete_all(sleeper->gate);
 		tw_flush(sleeper);
 
-		/* Nobody has told us that the CPU stays, and they are back. */
+		/* Nobody has told the engine that the CPU stays. */
 		tw_at_rest(s);
 		tw_queue_on(s->cpu, s->w, it);
 		done_once_more(s, it, ++runs);

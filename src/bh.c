@@ -129,8 +129,14 @@ void cmwq2_bh_kick(struct cmwq2_pool *pool)
 	cmwq2_bh_schedule(pool);
 }
 
+/*
+ * The next item to run here. The tasklet of a CPU that is down runs elsewhere,
+ * and goes back when it finds the CPU up again.
+ */
 static struct cmwq2_work *cmwq2_bh_first(struct cmwq2_pool *pool)
 {
+	if (unlikely(pool->cpu != smp_processor_id()) && cpu_online(pool->cpu))
+		return NULL;
 	return list_first_entry_or_null(&pool->worklist, struct cmwq2_work, entry);
 }
 

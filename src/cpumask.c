@@ -112,8 +112,10 @@ static void cmwq2_move_homeless(void)
 	list_for_each_entry(wq, &cmwq2_workqueues, list) {
 		struct cmwq2_worker *rescuer = READ_ONCE(wq->rescuer);
 
-		if (rescuer && !rescuer->pool)
-			set_cpus_allowed_ptr(rescuer->task, cpus);
+		if (!rescuer || rescuer->pool)
+			continue;
+		cmwq2_point(CMWQ2_POINT_HOMELESS, NULL);
+		set_cpus_allowed_ptr(rescuer->task, cpus);
 	}
 	mutex_unlock(&cmwq2_attach_mutex);
 }

@@ -61,6 +61,10 @@ static const struct {
 	{ "timer_not_kept_away", "timers of delayed items are armed on any CPU" },
 	{ "mayday_timer_left", "a manager that is done goes on calling for rescuers" },
 	{ "unload_hastily", "the module ends pools before queues have let go of them" },
+	{ "mask_not_restored", "a worker that was pushed off its CPU works on where it is" },
+	{ "offline_cpus_forgotten",
+	  "the pools of a CPU that is offline when the module is loaded get no worker" },
+	{ "bound_too_early", "the pools of a CPU that fails to come up stay bound to it" },
 	{ "rebind_forgotten", "the workers of a CPU that came back stay unbound" },
 };
 
@@ -69,7 +73,7 @@ const char *cmwq2_fault_chosen;
 /* In one line of the log, which keeps about a thousand characters of each. */
 static void cmwq2_fault_refuse(const char *value)
 {
-	static char allowed[900];
+	static char allowed[1100];
 	int i, len = 0;
 
 	for (i = 0; i < ARRAY_SIZE(cmwq2_faults); i++)

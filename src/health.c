@@ -21,6 +21,7 @@ static const char *const cmwq2_health_names[CMWQ2_HEALTH_NR] = {
 	[CMWQ2_HEALTH_LEAKS]		= "leaks",
 	[CMWQ2_HEALTH_DUMPS]		= "dumps",
 	[CMWQ2_HEALTH_MISUSES]		= "misuses",
+	[CMWQ2_HEALTH_STRAYS]		= "strays",
 };
 
 void cmwq2_health_add(enum cmwq2_health what)

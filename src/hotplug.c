@@ -4,8 +4,12 @@
  *
  * When a CPU goes its pools are unbound: their workers are not concurrency
  * managed any more, run anywhere and finish what is there. When it comes back
- * they are bound again. Items queued to a CPU that was never online wait for it.
- * What unbound queues do about it is in cpumask.c and attrs.c.
+ * they are bound again. What keeps workers on their CPU in between is in home.c;
+ * what unbound queues do about CPUs that go is in cpumask.c and attrs.c.
+ *
+ * Pools of a CPU that is there and offline when the module is loaded get a worker
+ * as well, which runs anywhere. Items queued to a CPU that was never there wait
+ * for it.
  */
 #include <linux/cpu.h>
 #include <linux/cpuhotplug.h>
@@ -30,8 +34,11 @@ static void cmwq2_unbind_pool(struct cmwq2_pool *pool)
 	cmwq2_kick_pool_pick(pool, CMWQ2_KICK_OTHER, &wl);
 	cmwq2_unlock_irq_wake(pool, &wl);
 
-	list_for_each_entry(worker, &pool->workers, node)
+	/* Unmarked before anything else: a marked thread holds up the CPU. */
+	list_for_each_entry(worker, &pool->workers, node) {
+		cmwq2_mark_percpu(worker->task, false);
 		set_cpus_allowed_ptr(worker->task, cmwq2_fallback_cpus());
+	}
 	mutex_unlock(&cmwq2_attach_mutex);
 }
 
@@ -45,8 +52,10 @@ static void cmwq2_rebind_pool(struct cmwq2_pool *pool)
 	struct cmwq2_worker *worker;
 
 	mutex_lock(&cmwq2_attach_mutex);
-	list_for_each_entry(worker, &pool->workers, node)
+	list_for_each_entry(worker, &pool->workers, node) {
+		cmwq2_mark_percpu(worker->task, true);
 		set_cpus_allowed_ptr(worker->task, cpumask_of(pool->cpu));
+	}
 
 	cmwq2_pool_lock_irq(pool);
 	pool->flags &= ~CMWQ2_POOL_UNBOUND;
@@ -56,22 +65,46 @@ static void cmwq2_rebind_pool(struct cmwq2_pool *pool)
 	mutex_unlock(&cmwq2_attach_mutex);
 }
 
+static void cmwq2_rebind_pools(unsigned int cpu)
+{
+	cmwq2_rebind_pool(cmwq2_cpu_pool(cpu, false));
+	cmwq2_rebind_pool(cmwq2_cpu_pool(cpu, true));
+}
+
+/*
+ * The first worker must be there: it makes the others. What fault_create says
+ * holds for a pool that has workers too, so that a CPU's failure to come up can
+ * be tried.
+ */
+static int cmwq2_first_worker(struct cmwq2_pool *pool)
+{
+	if (pool->nr_workers && !cmwq2_fault_fails(pool))
+		return 0;
+	return PTR_ERR_OR_ZERO(cmwq2_worker_create(pool));
+}
+
+/* Gives each pool of the CPU, which is unbound, a worker if it has none. */
+static int cmwq2_first_workers(unsigned int cpu)
+{
+	return cmwq2_first_worker(cmwq2_cpu_pool(cpu, false)) ?:
+	       cmwq2_first_worker(cmwq2_cpu_pool(cpu, true));
+}
+
+/*
+ * What can fail comes first: after an error the CPU goes down again without a
+ * call of cmwq2_cpu_offline(), and its pools must be unbound as they were.
+ */
 static int cmwq2_cpu_online(unsigned int cpu)
 {
-	int i;
+	int ret;
 
-	for (i = 0; i < 2; i++) {
-		struct cmwq2_pool *pool = cmwq2_cpu_pool(cpu, i);
-		struct cmwq2_worker *worker;
-
-		if (!CMWQ2_FAULT("rebind_forgotten"))
-			cmwq2_rebind_pool(pool);
-		if (pool->nr_workers)
-			continue;
-		worker = cmwq2_worker_create(pool);
-		if (IS_ERR(worker))
-			return PTR_ERR(worker);
-	}
+	if (CMWQ2_FAULT("bound_too_early"))
+		cmwq2_rebind_pools(cpu);
+	ret = cmwq2_first_workers(cpu);
+	if (ret)
+		return ret;
+	if (!CMWQ2_FAULT("rebind_forgotten"))
+		cmwq2_rebind_pools(cpu);
 	cmwq2_unbound_online(cpu);
 	return 0;
 }
@@ -84,6 +117,25 @@ static int cmwq2_cpu_offline(unsigned int cpu)
 	return 0;
 }
 
+/*
+ * Items for a CPU that was online before the module was loaded must not wait for
+ * it. A CPU may also be halfway up, and then has not called cmwq2_cpu_online().
+ */
+static int cmwq2_offline_cpus_init(void)
+{
+	unsigned int cpu;
+	int ret = 0;
+
+	cpus_read_lock();
+	for_each_present_cpu(cpu) {
+		ret = CMWQ2_FAULT("offline_cpus_forgotten") ? 0 : cmwq2_first_workers(cpu);
+		if (ret)
+			break;
+	}
+	cpus_read_unlock();
+	return ret;
+}
+
 /**
  * cmwq2_hotplug_init - bind the pools of online CPUs and watch for others
  *
@@ -92,13 +144,18 @@ static int cmwq2_cpu_offline(unsigned int cpu)
  */
 int cmwq2_hotplug_init(void)
 {
-	int ret = cpuhp_setup_state(CPUHP_AP_ONLINE_DYN, "cmwq2:online",
-				    cmwq2_cpu_online, cmwq2_cpu_offline);
+	int ret;
 
+	cmwq2_home_probe();
+	ret = cpuhp_setup_state(CPUHP_AP_ONLINE_DYN, "cmwq2:online",
+				cmwq2_cpu_online, cmwq2_cpu_offline);
 	if (ret < 0)
 		return ret;
 	cmwq2_cpuhp_state = ret;
-	return 0;
+	ret = cmwq2_offline_cpus_init();
+	if (ret)
+		cmwq2_hotplug_exit();
+	return ret;
 }
 
 void cmwq2_hotplug_exit(void)

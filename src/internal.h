@@ -177,6 +177,7 @@ struct cmwq2_pool {
 	u32			id;		/* I: index in cmwq2_pools */
 	int			cpu;		/* I: or -1 */
 	int			node;		/* I: or NUMA_NO_NODE */
+	unsigned int		nr_cpus;	/* I: in attrs->cpumask */
 	struct cmwq2_bh		*bh;		/* I: BH pools: what runs them, or NULL */
 	struct cmwq2_attrs	*attrs;		/* I */
 	cpumask_var_t		pod;		/* I: CPUs whose queueing ends up here */
@@ -444,6 +445,32 @@ static inline void cmwq2_point_picked(struct cmwq2_pool *pool, struct cmwq2_wake
 {
 	if (static_branch_unlikely(&cmwq2_points_on) && wl->nr)
 		cmwq2_point_hit(CMWQ2_POINT_PICKED, pool, wl->task[0]);
+}
+
+/* home.c: where workers run */
+void cmwq2_home_probe(void);
+void cmwq2_mark_percpu(struct task_struct *task, bool on);
+void cmwq2_go_home(struct cmwq2_worker *worker);
+void cmwq2_away(struct cmwq2_worker *worker, bool begins);
+
+/*
+ * Whether the current worker is not where its pool's items have to run: on the
+ * CPU of a pool that is bound, and allowed on no other; or allowed on no more
+ * CPUs than an unbound pool has: when the last of them goes down, the scheduler
+ * allows its workers all there are. The worker of a BH pool has UNBOUND and never
+ * is.
+ *
+ * Without pool->lock the answer is a hint: the pool may be bound or unbound at
+ * the same time. cmwq2_away() looks again.
+ */
+static inline bool cmwq2_is_away(struct cmwq2_worker *worker)
+{
+	struct cmwq2_pool *pool = worker->pool;
+
+	if (pool->cpu < 0)
+		return current->nr_cpus_allowed > pool->nr_cpus;
+	return (raw_smp_processor_id() != pool->cpu || current->nr_cpus_allowed != 1) &&
+	       !(READ_ONCE(worker->flags) & CMWQ2_WORKER_UNBOUND);
 }
 
 /* health.c: what was found wrong */

@@ -105,6 +105,7 @@ static struct cmwq2_pool *cmwq2_pool_new(const struct cmwq2_attrs *attrs,
 	/* Nor do other CPUs matter to workers that never leave the pod. */
 	if (attrs->affn_strict)
 		cpumask_copy(pool->attrs->cpumask, pod);
+	pool->nr_cpus = cpumask_weight(pool->attrs->cpumask);
 	cmwq2_policy_pool_init(pool);
 	cmwq2_latency_pool_init(pool);
 

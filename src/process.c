@@ -4,7 +4,6 @@
  *
  * tools/model/kick.pml models the main loop: change both.
  */
-#include <linux/cpu.h>
 #include <linux/hashtable.h>
 #include <linux/jiffies.h>
 #include <linux/sched.h>
@@ -186,6 +185,12 @@ static void cmwq2_process_one(struct cmwq2_worker *worker, struct cmwq2_work *wo
 
 	cmwq2_unlock_irq_wake(pool, &wl);
 
+	/*
+	 * The item counts as running: if the worker has to go home first, it may
+	 * sleep as in the item, and whoever waits for the item waits for it.
+	 */
+	if (unlikely(cmwq2_is_away(worker)))
+		cmwq2_away(worker, true);
 	context = cmwq2_context();
 	cmwq2_run_map_acquire(&map, pwq->wq);
 	trace_cmwq2_execute_start(worker, work);
@@ -196,6 +201,8 @@ static void cmwq2_process_one(struct cmwq2_worker *worker, struct cmwq2_work *wo
 		cmwq2_work_release(work, cmwq2_pool_bits(pool), 0);
 	cmwq2_run_map_release(&map, pwq->wq);
 	cmwq2_check_context(context, worker->current_func);
+	if (unlikely(cmwq2_is_away(worker)))
+		cmwq2_away(worker, false);
 	/* An item that queues itself for ever must not starve stop_machine(). */
 	if (worker->task)
 		cond_resched();
@@ -230,24 +237,6 @@ static bool cmwq2_keep_working(struct cmwq2_pool *pool)
 	return !list_empty(&pool->worklist) && atomic_read(&pool->nr_running) <= 1;
 }
 
-/*
- * Our threads are not what the scheduler calls per-CPU kthreads: when their
- * CPU begins to go down they are pushed off it and their mask is overwritten,
- * also when that is then called off and no callback of ours runs.
- */
-static void cmwq2_return_home(struct cmwq2_worker *worker)
-{
-	struct cmwq2_pool *pool = worker->pool;
-
-	if (likely(pool->cpu < 0 || raw_smp_processor_id() == pool->cpu) ||
-	    (worker->flags & CMWQ2_WORKER_UNBOUND))
-		return;
-	cmwq2_pool_unlock_irq(pool);
-	if (cpu_online(pool->cpu) && !cpu_dying(pool->cpu))
-		set_cpus_allowed_ptr(current, cpumask_of(pool->cpu));
-	cmwq2_pool_lock_irq(pool);
-}
-
 /**
  * cmwq2_serve - work until nothing is left for this worker
  * @worker: current worker, not idle
@@ -258,7 +247,6 @@ static void cmwq2_serve(struct cmwq2_worker *worker)
 {
 	struct cmwq2_pool *pool = worker->pool;
 
-	cmwq2_return_home(worker);
 	while (cmwq2_need_more_worker(pool)) {
 		if (!pool->nr_idle && !CMWQ2_FAULT("manager_missing") && cmwq2_manage(worker))
 			continue;

@@ -138,6 +138,8 @@ static const struct cpumask *cmwq2_worker_cpus(struct cmwq2_pool *pool)
  */
 void cmwq2_worker_attach(struct cmwq2_worker *worker, struct cmwq2_pool *pool)
 {
+	bool goes;
+
 	mutex_lock(&cmwq2_attach_mutex);
 	worker->pool = pool;
 	/*
@@ -146,9 +148,16 @@ void cmwq2_worker_attach(struct cmwq2_worker *worker, struct cmwq2_pool *pool)
 	 */
 	if (pool->cpu < 0 || (pool->flags & CMWQ2_POOL_UNBOUND))
 		worker->flags |= CMWQ2_WORKER_UNBOUND;
+	else
+		cmwq2_mark_percpu(worker->task, true);
 	list_add_tail(&worker->node, &pool->workers);
-	set_cpus_allowed_ptr(worker->task, cmwq2_worker_cpus(pool));
+	/* A rescuer moves itself, and may wait for the CPU: not under the mutex. */
+	goes = worker->task == current && !(pool->flags & CMWQ2_POOL_UNBOUND);
+	if (!goes)
+		set_cpus_allowed_ptr(worker->task, cmwq2_worker_cpus(pool));
 	mutex_unlock(&cmwq2_attach_mutex);
+	if (goes)
+		cmwq2_go_home(worker);
 }
 
 /* For rescuers: other workers leave their pool when they are marked dying. */
@@ -159,6 +168,7 @@ void cmwq2_worker_detach(struct cmwq2_worker *worker)
 	worker->pool = NULL;
 	/* PREP stays: a rescuer is never counted. */
 	worker->flags &= ~CMWQ2_WORKER_UNBOUND;
+	cmwq2_mark_percpu(worker->task, false);
 	set_cpus_allowed_ptr(worker->task, cmwq2_fallback_cpus());
 	mutex_unlock(&cmwq2_attach_mutex);
 }
@@ -336,6 +346,8 @@ void cmwq2_worker_leave_cpus(struct cmwq2_worker *worker)
 {
 	lockdep_assert_held(&cmwq2_attach_mutex);
 
+	/* Nobody unbinds it any more, and it may end on any CPU that it is allowed on. */
+	cmwq2_mark_percpu(worker->task, false);
 	if (!CMWQ2_FAULT("dying_stay"))
 		set_cpus_allowed_ptr(worker->task, cmwq2_fallback_cpus());
 }

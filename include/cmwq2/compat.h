@@ -94,6 +94,50 @@ static inline u64 cmwq2_task_ticks(struct task_struct *p)
 }
 
 /*
+ * The mark of a thread that belongs to one CPU, which kthread_set_per_cpu() sets
+ * and is_cpu_allowed() of the scheduler asks for. Neither is exported. This is
+ * how struct kthread begins and which bit it is, the same in 6.1, 6.12, 7.2 and
+ * 7.3; they are private to kernel/kthread.c, so look again with each new
+ * version. src/home.c compares real threads before it relies on this.
+ */
+struct cmwq2_kthread {
+	unsigned long	flags;
+	unsigned int	cpu;
+};
+
+#define CMWQ2_KTHREAD_IS_PER_CPU	0
+
+static inline struct cmwq2_kthread *cmwq2_kthread(struct task_struct *p)
+{
+	return p->flags & PF_KTHREAD ? p->worker_private : NULL;
+}
+
+/* Of a thread that the kernel has marked as that of @cpu, which is not to stop. */
+static inline bool cmwq2_kthread_looks_marked(struct task_struct *p, unsigned int cpu)
+{
+	struct cmwq2_kthread *kthread = cmwq2_kthread(p);
+
+	return kthread && READ_ONCE(kthread->flags) == BIT(CMWQ2_KTHREAD_IS_PER_CPU) &&
+	       READ_ONCE(kthread->cpu) == cpu;
+}
+
+/* Of a thread that belongs to no CPU, which is not to stop. */
+static inline bool cmwq2_kthread_looks_unmarked(struct task_struct *p)
+{
+	struct cmwq2_kthread *kthread = cmwq2_kthread(p);
+
+	return kthread && !READ_ONCE(kthread->flags);
+}
+
+static inline void cmwq2_kthread_mark(struct task_struct *p, bool on)
+{
+	if (on)
+		set_bit(CMWQ2_KTHREAD_IS_PER_CPU, &cmwq2_kthread(p)->flags);
+	else
+		clear_bit(CMWQ2_KTHREAD_IS_PER_CPU, &cmwq2_kthread(p)->flags);
+}
+
+/*
  * Whether sched_show_task() may be asked for a task that is running. UML walks
  * the stack from where the task was when it slept last, which KASAN finds to be
  * out of bounds.

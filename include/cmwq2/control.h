@@ -145,6 +145,8 @@ struct cmwq2_wq_stats {
  *	were called in: with a lock, in RCU, with preemption off
  * @CMWQ2_HEALTH_DUMPS: dumps of all workqueues to the log
  * @CMWQ2_HEALTH_MISUSES: calls that were refused because their arguments are wrong
+ * @CMWQ2_HEALTH_STRAYS: items of a CPU's pool that began or ended on another CPU, or
+ *	allowed on another CPU
  * @CMWQ2_HEALTH_NR: how many there are
  */
 enum cmwq2_health {
@@ -156,6 +158,7 @@ enum cmwq2_health {
 	CMWQ2_HEALTH_LEAKS,
 	CMWQ2_HEALTH_DUMPS,
 	CMWQ2_HEALTH_MISUSES,
+	CMWQ2_HEALTH_STRAYS,
 	CMWQ2_HEALTH_NR,
 };
 
@@ -186,8 +189,7 @@ enum cmwq2_health {
  *	for them yet. May sleep
  * @CMWQ2_POINT_POOL_STOP: a pool that goes away has marked all of its workers as
  *	dying, and does not wait for them yet. May sleep
- * @CMWQ2_POINT_UNBIND: a CPU goes, its workers have been pushed off, its pool is
- *	bound still. May sleep
+ * @CMWQ2_POINT_UNBIND: a CPU goes, its pool is bound still. May sleep
  * @CMWQ2_POINT_RESCUE: a rescuer has taken a mayday off the list, and is not in
  *	the pool yet. May sleep
  * @CMWQ2_POINT_COLORING: a flush has changed the color in one pool, and not yet in
@@ -202,6 +204,8 @@ enum cmwq2_health {
  *	pool, which is told. No pool is locked. Interrupts off
  * @CMWQ2_POINT_PUT: a queue that goes has dropped its CPUs' references, and is
  *	looked at once more. RCU read-side section; no pool is told
+ * @CMWQ2_POINT_HOMELESS: a change of the CPUs for unbound queues has found a queue's
+ *	rescuer, and has not moved it yet. May sleep; no pool is told
  * @CMWQ2_POINT_NR: how many there are
  *
  * All but those that say so are atomic context: whoever is held there has to
@@ -227,6 +231,7 @@ enum cmwq2_point {
 	CMWQ2_POINT_GRABBED,
 	CMWQ2_POINT_LINE,
 	CMWQ2_POINT_PUT,
+	CMWQ2_POINT_HOMELESS,
 	CMWQ2_POINT_NR,
 };
 

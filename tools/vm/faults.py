@@ -100,6 +100,9 @@ CAUGHT_BY = {
     "timer_not_kept_away": Catcher("cmwq2_owncpu.delayed_timer_keeps_off", "x86", {}, ("nohz_full=1",)),
     "unload_hastily": Catcher("cmwq2_owned", "x86"),
     "mayday_timer_left": Catcher("cmwq2_owncpu.mayday_timer_ends"),
+    "mask_not_restored": Catcher("cmwq2_percpu.called_off", "x86"),
+    "offline_cpus_forgotten": Catcher("cmwq2_percpu_states", "x86", {"PARTS": "away"}),
+    "bound_too_early": Catcher("cmwq2_percpu_states", "x86", {"PARTS": "away"}),
     "rebind_forgotten": Catcher("cmwq2_hotplug", "x86", {"HOOKS": "tp", "CYCLES": 2, "HOTPLUG_ITEMS": 1000}),
 }
 

@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: GPL-2.0
+# Items of one CPU in every state that the CPU can be in: for each step of its way down and up, the kernel is told to let
+# that step fail. Items go on all the time, and from when the CPU is settled they are on it and allowed on no other. With
+# the kernel's own queues, with ours, and with ours whose threads are not marked as per-CPU.
+. /harness/settings
+. /harness/lib.sh
+
+PARTS=${PARTS:-native marked unmarked away}
+CPU=/sys/devices/system/cpu/cpu1
+STATES=/sys/devices/system/cpu/hotplug/states
+LOAD=/sys/module/cmwq2_percpu_load/parameters
+HEALTH=/sys/kernel/debug/cmwq2/health
+ONLINE=$(sed -n 's/^ *\([0-9]*\): online$/\1/p' $STATES 2>/dev/null)
+
+change() { # change 0|1: the CPU's being online; whether the kernel did it, and its reason in $said
+	echo 0 > $LOAD/settled
+	said=$(echo "$1" 2>&1 > $CPU/online) && said= || { said=${said##*: }; return 1; }
+}
+
+starts() {
+	cut -d ' ' -f 1,2 $LOAD/status
+}
+
+all_go_on() { # whether the items of each lane start, twice more; 20 s are enough to tell
+	local before=$(starts) lane count tries=1000
+	while [ $tries -gt 0 ]; do
+		for lane in $before; do
+			case $lane in
+			[a-z]*) count=$(sed -n "s/^$lane \([0-9]*\) .*/\1/p" $LOAD/status) ;;
+			*) [ "$count" -ge $((lane + 2)) ] || { count=; break; } ;;
+			esac
+		done
+		[ -z "$count" ] || return 0
+		usleep 20000
+		tries=$((tries - 1))
+	done
+	return 1
+}
+
+strays() { # the lanes whose items were elsewhere while the CPU was settled
+	awk '$3 { printf "%s (%s times) ", $1, $3 }' $LOAD/status
+}
+
+elsewhere() { # the lanes whose items were elsewhere since the last change
+	awk '$4 { printf "%s (%s times) ", $1, $4 }' $LOAD/status
+}
+
+at_home() { # whether the items are where they belong from now on; the reason in $said
+	echo 1 > $LOAD/settled
+	all_go_on || { said="some items do not go on: $(cat $LOAD/status)"; return 1; }
+	said=$(strays)
+	[ -z "$said" ] || { said="elsewhere with the CPU online: $said"; return 1; }
+}
+
+state_of() { # state_of NAME
+	sed -n "s/^ *\([0-9]*\): $1\$/\1/p" $STATES
+}
+
+# Those that have a callback. The kernel knows it for one direction or the other, and lets some of them fail in none.
+states() {
+	local state
+	while IFS=': ' read -r state _; do
+		echo "$state" 2>/dev/null > $CPU/hotplug/fail && echo "$state"
+	done < $STATES
+	echo -1 > $CPU/hotplug/fail
+}
+
+refused() { # refused 0|1 STATE: whether a change in which that state objects is called off
+	echo "$2" 2>/dev/null > $CPU/hotplug/fail || return
+	if change "$1"; then
+		# It has no callback in this direction.
+		echo -1 > $CPU/hotplug/fail
+		return 1
+	fi
+}
+
+called_off() { # called_off LABEL QUIET: each step of the way down objects; if asked before QUIET, nothing may move
+	local state tried=
+	for state in $(states); do
+		refused 0 "$state" || { change 1; continue; }
+		tried="$tried $state" said=
+		if [ "$state" -gt "$2" ]; then
+			all_go_on
+			said=$(elsewhere)
+		fi
+		[ -z "$said" ] || { not_ok "called_off_$1" "state $state, asked before the engine: moved $said"; return; }
+		at_home || { not_ok "called_off_$1" "state $state: $said"; return; }
+	done
+	echo "harness: called_off_$1: states$tried" > /dev/kmsg
+	verify "called_off_$1" "no state can be made to fail" [ -n "$tried" ]
+}
+
+# Above our state the engine is told that the CPU comes, and then that it does not. Below it nobody tells the engine
+# anything: the first state and the last stand for these.
+failed_up() { # failed_up LABEL
+	local state tried= all=$(states | awk -v ours="$(state_of cmwq2:online)" '
+		NR == 1 || $1 >= ours { print; next } { last = $1 } END { if (last) print last }')
+	for state in $all; do
+		change 0 || { not_ok "failed_up_$1" "the CPU did not go: $said"; return; }
+		if refused 1 "$state"; then
+			tried="$tried $state"
+			all_go_on || { not_ok "failed_up_$1" "state $state: some items do not go on: $(cat $LOAD/status)"; return; }
+			change 1 || { not_ok "failed_up_$1" "state $state: the CPU did not come back: $said"; return; }
+		fi
+		at_home || { not_ok "failed_up_$1" "state $state: $said"; return; }
+	done
+	echo "harness: failed_up_$1: states$tried" > /dev/kmsg
+	verify "failed_up_$1" "no state can be made to fail" [ -n "$tried" ]
+}
+
+healthy() { # healthy LABEL: what the engine itself found
+	verify "health_$1" "$(grep strays $HEALTH)" grep -qx 'strays 0' $HEALTH
+}
+
+with_load() { # with_load LABEL ENGINE QUIET PARAMETER...
+	local label=$1 engine=$2 quiet=$3
+	shift 3
+	load cmwq2 $NEEDS_PARAMETERS "$@" || return
+	[ "$quiet" != ours ] || quiet=$(state_of cmwq2:online)
+	if load cmwq2_percpu_load engine="$engine" cpu=1; then
+		called_off "$label" "$quiet"
+		failed_up "$label"
+		unload cmwq2_percpu_load
+	fi
+	[ $label = unmarked ] || healthy "$label"
+	unload cmwq2
+}
+
+# The CPU is away when the module comes. Its items run; and if it fails to come, they go on.
+away_at_load() {
+	echo 0 > $CPU/online
+	load cmwq2 $NEEDS_PARAMETERS || return
+	if load cmwq2_percpu_load engine=cmwq2 cpu=1; then
+		verify away_at_load "some items do not go on: $(cat $LOAD/status)" all_go_on
+		echo fail > /sys/module/cmwq2/parameters/fault_create
+		change 1
+		verify up_without_memory "the kernel says: ${said:-nothing}" [ "$said" = "Cannot allocate memory" ]
+		verify away_without_memory "some items do not go on: $(cat $LOAD/status)" all_go_on
+		echo off > /sys/module/cmwq2/parameters/fault_create
+		verify up_after_all "the CPU did not come: $said" change 1
+		at_home
+		verify home_after_all "$said" [ -z "$said" ]
+		unload cmwq2_percpu_load
+	fi
+	healthy away_at_load
+	unload cmwq2
+	echo 1 2>/dev/null > $CPU/online
+}
+
+begin cmwq2_percpu_states
+if [ -w $CPU/hotplug/fail ]; then
+	for part in $PARTS; do
+		case $part in
+		native) with_load native native ours ;;
+		marked) with_load marked cmwq2 ours ;;
+		unmarked) with_load unmarked cmwq2 "$ONLINE" percpu_threads=N ;;
+		away) away_at_load ;;
+		*) not_ok "$part" "allowed: native, marked, unmarked, away" ;;
+		esac
+	done
+else
+	skip states "no CPU can be taken offline here"
+fi
+end
