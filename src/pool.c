@@ -255,8 +255,8 @@ int cmwq2_pools_init(void)
 	struct cmwq2_attrs *attrs = cmwq2_alloc_workqueue_attrs();
 	int cpu, ret = -ENOMEM;
 
-	cmwq2_cpu_pools = kcalloc(CMWQ2_POOLS_PER_CPU * nr_cpu_ids, sizeof(*cmwq2_cpu_pools),
-				  GFP_KERNEL);
+	cmwq2_cpu_pools = kvcalloc(CMWQ2_POOLS_PER_CPU * nr_cpu_ids, sizeof(*cmwq2_cpu_pools),
+				   GFP_KERNEL);
 	if (!attrs || !cmwq2_cpu_pools)
 		goto out;
 
@@ -289,6 +289,6 @@ void cmwq2_pools_exit(void)
 		if (cmwq2_cpu_pools[i])
 			cmwq2_pool_destroy(cmwq2_cpu_pools[i]);
 	mutex_unlock(&cmwq2_pool_mutex);
-	kfree(cmwq2_cpu_pools);
+	kvfree(cmwq2_cpu_pools);
 	cmwq2_cpu_pools = NULL;
 }
