@@ -177,6 +177,27 @@ static void equal_attrs_share_pools(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, tw_stats(u, tw_cpu(0)).id, tw_stats(v, tw_cpu(0)).id);
 }
 
+/* Also where their CPUs and their pods are the same: it is the workers' masks that differ. */
+static void strictness_has_its_own_pool(struct kunit *test)
+{
+	struct tw_env *e = tw_env_cmwq2(test);
+	struct tw_wq *u = tw_alloc(e, TW_UNBOUND, 0), *v = tw_alloc(e, TW_UNBOUND, 0);
+	struct cmwq2_attrs *attrs = tw_attrs(test);
+	int cpu = tw_cpu(0);
+
+	attrs->affn_scope = CMWQ2_AFFN_SYSTEM;
+	KUNIT_ASSERT_EQ(test, cmwq2_apply_workqueue_attrs(u->wq, attrs), 0);
+	attrs->affn_strict = true;
+	KUNIT_ASSERT_EQ(test, cmwq2_apply_workqueue_attrs(v->wq, attrs), 0);
+	KUNIT_EXPECT_NE(test, tw_stats(u, cpu).id, tw_stats(v, cpu).id);
+	/* A queue that changes in nothing else leaves the one pool and joins the other. */
+	KUNIT_ASSERT_EQ(test, cmwq2_apply_workqueue_attrs(u->wq, attrs), 0);
+	KUNIT_EXPECT_EQ(test, tw_stats(u, cpu).id, tw_stats(v, cpu).id);
+	attrs->affn_strict = false;
+	KUNIT_ASSERT_EQ(test, cmwq2_apply_workqueue_attrs(u->wq, attrs), 0);
+	KUNIT_EXPECT_NE(test, tw_stats(u, cpu).id, tw_stats(v, cpu).id);
+}
+
 static void fn_note_nice(struct tw_item *it)
 {
 	it->val = task_nice(current);
@@ -363,6 +384,7 @@ static struct kunit_case attrs_cases[] = {
 	KUNIT_CASE(every_scope_works),
 	KUNIT_CASE(scope_decides_on_pools),
 	KUNIT_CASE(equal_attrs_share_pools),
+	KUNIT_CASE(strictness_has_its_own_pool),
 	KUNIT_CASE_PARAM(highpri_is_nicer, engine_gen_params),
 	KUNIT_CASE(nice_and_cpumask_are_kept),
 	KUNIT_CASE(attrs_change_under_load),

@@ -12,6 +12,8 @@
  * procedure on queues whose items must not hold back others, and see them
  * start.
  */
+#include <linux/cpumask.h>
+#include <linux/delay.h>
 #include <linux/mutex.h>
 #include <linux/sched/clock.h>
 
@@ -317,9 +319,60 @@ static void every_block_is_seen(struct kunit *test)
 		   after.scan_wakeups - before.scan_wakeups);
 	if (strcmp(cmwq2_hook_name(), "timer")) {
 		KUNIT_EXPECT_EQ(test, after.scan_wakeups, before.scan_wakeups);
+		KUNIT_EXPECT_EQ(test, after.scan_lost, before.scan_lost);
 		/* The rest was taken by a worker on its way to idleness. */
 		KUNIT_EXPECT_GE(test, after.cm_wakeups - before.cm_wakeups, NR_BLOCKS / 2);
 	}
+}
+
+#define NR_MEETINGS	2000
+
+static void fn_sleep(struct tw_item *it)
+{
+	WRITE_ONCE(it->val, 1);
+	it->finished = !!wait_for_completion_timeout(it->gate, tw_timeout());
+}
+
+/*
+ * From another CPU an item is queued at about the time at which the running one
+ * goes to sleep, a little later each time. Either the queueing sees that nobody
+ * runs, or the sleeper sees the item. A kick that both leave to the other is made
+ * up for by the scan timer within a jiffy, and noticed by its counter alone.
+ */
+static void insert_meets_block(struct kunit *test)
+{
+	struct tw_env *e = tw_env_cmwq2(test);
+	struct tw_wq *w = tw_alloc(e, TW_PERCPU, 0);
+	struct tw_item *a = tw_item(e, fn_sleep), *b = tw_item(e, tw_fn_nop);
+	struct cmwq2_pool_stats before, after;
+	int i, cpu = tw_cpu(1);
+	unsigned long end;
+
+	if (num_online_cpus() < 2)
+		kunit_skip(test, "nobody queues while the item goes to sleep");
+	if (!strcmp(cmwq2_hook_name(), "timer"))
+		kunit_skip(test, "without a hook nobody sees the item go to sleep");
+	KUNIT_ASSERT_EQ(test, set_cpus_allowed_ptr(current, cpumask_of(tw_cpu(0))), 0);
+	a->gate = tw_gate(e);
+	before = tw_stats(w, cpu);
+	for (i = 0; i < NR_MEETINGS; i++) {
+		reinit_completion(a->gate);
+		a->val = 0;
+		tw_queue_on(cpu, w, a);
+		end = jiffies + tw_timeout();
+		while (!READ_ONCE(a->val) && time_before(jiffies, end))
+			cond_resched();
+		ndelay(i % 200 * 25);
+		tw_queue_on(cpu, w, b);
+		tw_wait_done(b, "an item queued while another one goes to sleep");
+		complete_all(a->gate);
+		tw_flush_wq(w);
+	}
+	after = tw_stats(w, cpu);
+	set_cpus_allowed_ptr(current, cpu_possible_mask);
+	KUNIT_EXPECT_EQ(test, atomic_read(&b->runs), NR_MEETINGS);
+	KUNIT_EXPECT_EQ(test, after.scan_wakeups, before.scan_wakeups);
+	KUNIT_EXPECT_EQ(test, after.scan_lost, before.scan_lost);
 }
 
 struct running_ctx {
@@ -435,6 +488,7 @@ static struct kunit_case concurrency_cases[] = {
 	KUNIT_CASE_PARAM(unbound_burner_lets_next_start, engine_gen_params),
 	KUNIT_CASE_PARAM(burner_lets_highpri_start, engine_gen_params),
 	KUNIT_CASE_PARAM(every_block_is_seen, engine_gen_params),
+	KUNIT_CASE_SLOW(insert_meets_block),
 	KUNIT_CASE(running_count_percpu),
 	KUNIT_CASE(running_count_intensive),
 	KUNIT_CASE(running_count_unbound),

@@ -122,7 +122,7 @@ static void long_list_is_cut(struct kunit *test)
 {
 	char *text = dump_pending(tw_env_cmwq2(test), 1500);
 
-	EXPECT_IN(test, text, " *1000 and more\n");
+	EXPECT_IN(test, text, " *250 and more\n");
 }
 
 static void inactive_is_shown(struct kunit *test)

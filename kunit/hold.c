@@ -413,7 +413,7 @@ bool tw_all_asleep(struct cmwq2_pool *pool)
  */
 void tw_no_safety_net(struct tw_stage *s)
 {
-	timer_delete_sync(&s->pool->scan_timer);
+	cmwq2_scan_stop(s->pool);
 }
 
 /*

@@ -8,6 +8,7 @@
  * inactive list; a pwq that waits for its node stands in the nna's line.
  * tools/model/line.pml models the line and who is kicked: change both.
  */
+#include <linux/export.h>
 #include <linux/nodemask.h>
 #include <linux/slab.h>
 #include <linux/topology.h>
@@ -296,34 +297,61 @@ void cmwq2_unplug_oldest(struct cmwq2_wq *wq)
 }
 
 /**
+ * cmwq2_node_share - a node's share of an unbound queue's max_active
+ * @wq: workqueue with its limits in force
+ * @here: CPUs of the node that the queue may use and that are up
+ * @total: the same of all nodes
+ *
+ * Shares are rounded up, so that together they are at least max_active.
+ *
+ * Context: wq->mutex held, or nobody else knows @wq.
+ * Return: at least min_active and at most max_active.
+ */
+int cmwq2_node_share(const struct cmwq2_wq *wq, int here, int total)
+{
+	int share = 0;
+
+	if (total)
+		share = DIV_ROUND_UP(wq->max_active * here, total);
+	return clamp(share, wq->min_active, wq->max_active);
+}
+EXPORT_SYMBOL_GPL(cmwq2_node_share);
+
+/* Returns whether the limit is higher than before. */
+static bool cmwq2_nna_set_max(struct cmwq2_nna *nna, int max)
+{
+	bool higher = max > nna->max;
+
+	WRITE_ONCE(nna->max, max);
+	return higher;
+}
+
+/**
  * cmwq2_nna_update_max - spread an unbound queue's max_active over the nodes
  * @wq: workqueue
  *
  * In proportion to those of their CPUs that the queue may use and that are up,
  * but no node gets less than min_active and none more than max_active.
  *
- * Context: wq->mutex held.
+ * Context: cmwq2_pool_mutex and wq->mutex held.
+ * Return: whether a node may have more active items than before.
  */
-static void cmwq2_nna_update_max(struct cmwq2_wq *wq)
+static bool cmwq2_nna_update_max(struct cmwq2_wq *wq)
 {
-	const struct cpumask *online = cmwq2_online_cpus();
-	const struct cpumask *cpus;
+	static struct cpumask cpus;	/* PL: scratch */
+	bool higher = false;
 	struct cmwq2_pwq *dfl;
-	int total, node;
+	int total, here, node;
 
 	dfl = rcu_dereference_protected(wq->dfl_pwq, lockdep_is_held(&wq->mutex));
-	cpus = dfl->pool->pod;
-	total = cpumask_weight_and(cpus, online);
+	cpumask_and(&cpus, dfl->pool->pod, cmwq2_online_cpus());
+	total = cpumask_weight(&cpus);
 	for_each_node(node) {
-		int here = 0, share = 0, cpu;
-
-		for_each_cpu_and(cpu, cpus, cpumask_of_node(node))
-			here += cpumask_test_cpu(cpu, online);
-		if (total)
-			share = DIV_ROUND_UP(wq->max_active * here, total);
-		WRITE_ONCE(wq->nna[node]->max, clamp(share, wq->min_active, wq->max_active));
+		here = cpumask_weight_and(&cpus, cpumask_of_node(node));
+		higher |= cmwq2_nna_set_max(wq->nna[node], cmwq2_node_share(wq, here, total));
 	}
-	WRITE_ONCE(wq->nna[nr_node_ids]->max, wq->max_active);
+	higher |= cmwq2_nna_set_max(wq->nna[nr_node_ids], wq->max_active);
+	return higher;
 }
 
 /**
@@ -335,22 +363,29 @@ static void cmwq2_nna_update_max(struct cmwq2_wq *wq)
  * turn. They stay ahead of new ones: as long as a pwq has inactive items, new
  * ones queue behind these.
  *
+ * To look for inactive items takes the lock of every pool that the queue has a
+ * pwq in. So it is done only if a limit is higher than before, and not for a
+ * queue that is being made and that nobody can have queued an item on.
+ *
  * Context: process; cmwq2_pool_mutex and wq->mutex held.
  */
 void cmwq2_adjust_max_active(struct cmwq2_wq *wq)
 {
 	bool frozen = cmwq2_freezing && (wq->flags & CMWQ2_WQ_FREEZABLE) &&
 		      !CMWQ2_FAULT("freeze_ignored");
+	int max_active = frozen ? 0 : wq->saved_max_active;
+	bool started, higher = max_active > wq->max_active;
 	struct cmwq2_pwq *pwq;
-	bool started;
 
 	lockdep_assert_held(&cmwq2_pool_mutex);
 	lockdep_assert_held(&wq->mutex);
 
-	WRITE_ONCE(wq->max_active, frozen ? 0 : wq->saved_max_active);
+	WRITE_ONCE(wq->max_active, max_active);
 	wq->min_active = frozen ? 0 : wq->saved_min_active;
 	if (wq->nna)
-		cmwq2_nna_update_max(wq);
+		higher = cmwq2_nna_update_max(wq);
+	if ((!higher || list_empty(&wq->list)) && !CMWQ2_FAULT("limits_looked_for_in_vain"))
+		return;
 	do {
 		started = false;
 		list_for_each_entry(pwq, &wq->pwqs, pwqs_node)

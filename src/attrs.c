@@ -11,6 +11,10 @@
 
 #include "misuse.h"
 
+/* PL: CPUs that were given another pwq because a CPU came or went; tests read it. */
+unsigned long cmwq2_slots_moved;
+EXPORT_SYMBOL_GPL(cmwq2_slots_moved);
+
 /**
  * cmwq2_alloc_workqueue_attrs - attributes to fill in
  *
@@ -123,14 +127,17 @@ static int cmwq2_set_add_cpu(struct cmwq2_pwq_set *set, enum cmwq2_affn_scope sc
 	return 0;
 }
 
+static enum cmwq2_affn_scope cmwq2_scope_of(const struct cmwq2_attrs *attrs)
+{
+	return attrs->affn_scope == CMWQ2_AFFN_DFL ? cmwq2_default_affn_scope() :
+						     attrs->affn_scope;
+}
+
 static int cmwq2_set_fill(struct cmwq2_pwq_set *set)
 {
-	enum cmwq2_affn_scope scope = set->attrs->affn_scope;
+	enum cmwq2_affn_scope scope = cmwq2_scope_of(set->attrs);
 	struct cmwq2_pwq *dfl;
 	int cpu, ret;
-
-	if (scope == CMWQ2_AFFN_DFL)
-		scope = cmwq2_default_affn_scope();
 
 	dfl = cmwq2_keep_or_new(set, &set->wq->dfl_pwq, set->pool_attrs->cpumask);
 	if (IS_ERR(dfl))
@@ -154,7 +161,7 @@ static void cmwq2_set_free(struct cmwq2_pwq_set *set)
 	cmwq2_pwq_put_unlocked(set->dfl);
 	cmwq2_free_workqueue_attrs(set->pool_attrs);
 	cmwq2_free_workqueue_attrs(set->attrs);
-	kfree(set);
+	kvfree(set);
 }
 
 /* In one piece, because every unbound queue that is made needs one for a moment. */
@@ -162,7 +169,7 @@ static struct cmwq2_pwq_set *cmwq2_set_alloc(struct cmwq2_wq *wq)
 {
 	struct cmwq2_pwq_set *set;
 
-	set = kzalloc(struct_size(set, cpu, 2 * nr_cpu_ids) + cpumask_size(), GFP_KERNEL);
+	set = kvzalloc(struct_size(set, cpu, 2 * nr_cpu_ids) + cpumask_size(), GFP_KERNEL);
 	if (!set)
 		return NULL;
 	set->wq = wq;
@@ -258,8 +265,8 @@ static int cmwq2_sets_install(struct list_head *sets, int ret)
 /**
  * cmwq2_rebuild_queues - adapt all unbound queues to what has changed
  *
- * That is the CPUs they may use, those that are up, the pods, or the default
- * scope. No item is lost, nor an ordered queue's order.
+ * That is the CPUs they may use, the pods, or the default scope. No item is lost,
+ * nor an ordered queue's order.
  *
  * Context: process, may sleep; cmwq2_pool_mutex held.
  * Return: 0, or a negative error and no queue has changed.
@@ -279,6 +286,98 @@ int cmwq2_rebuild_queues(void)
 			break;
 	}
 	return cmwq2_sets_install(&sets, ret);
+}
+
+/* Of the CPUs of @pod. Takes the caller's reference to @pwq. */
+static void cmwq2_move_pod(struct cmwq2_wq *wq, const struct cpumask *pod,
+			   struct cmwq2_pwq *pwq)
+{
+	struct cmwq2_pwq *old;
+	int cpu;
+
+	mutex_lock(&wq->mutex);
+	cmwq2_pwq_link(pwq);
+	for_each_cpu(cpu, pod) {
+		struct cmwq2_pwq __rcu **slot = per_cpu_ptr(wq->cpu_pwq, cpu);
+
+		cmwq2_slots_moved++;
+		cmwq2_pwq_get_unlocked(pwq);
+		old = rcu_dereference_protected(*slot, lockdep_is_held(&wq->mutex));
+		rcu_assign_pointer(*slot, pwq);
+		cmwq2_pwq_put_unlocked(old);
+	}
+	mutex_unlock(&wq->mutex);
+	cmwq2_pwq_put_unlocked(pwq);
+}
+
+/*
+ * A queue has a pwq for the pod that @cpu is in as long as one of the pod's CPUs
+ * that it may use is up, else the pod uses the queue's default pwq. This is where
+ * that changes. The default pwq's pool has the attributes that all pools of the
+ * queue have.
+ */
+static int cmwq2_wq_update_pod(struct cmwq2_wq *wq, unsigned int cpu)
+{
+	static struct cpumask cpus;	/* PL: those of the pod that may be used */
+	struct cmwq2_pwq __rcu **slot = per_cpu_ptr(wq->cpu_pwq, cpu);
+	const struct cpumask *pod = cmwq2_pod(cmwq2_scope_of(wq->attrs), cpu);
+	struct cmwq2_pwq_set set = { .wq = wq };
+	struct cmwq2_pwq *dfl, *pwq;
+	bool up, own;
+
+	dfl = rcu_dereference_protected(wq->dfl_pwq, lockdep_is_held(&cmwq2_pool_mutex));
+	pwq = rcu_dereference_protected(*slot, lockdep_is_held(&cmwq2_pool_mutex));
+	set.pool_attrs = dfl->pool->attrs;
+	cpumask_and(&cpus, pod, set.pool_attrs->cpumask);
+	if ((wq->flags & CMWQ2_WQ_ORDERED) || cpumask_equal(&cpus, set.pool_attrs->cpumask))
+		return 0;
+	up = cpumask_intersects(&cpus, cmwq2_online_cpus());
+	own = pwq != dfl;
+	if (up == own)
+		return 0;
+
+	if (up) {
+		pwq = cmwq2_keep_or_new(&set, slot, &cpus);
+		if (IS_ERR(pwq))
+			return PTR_ERR(pwq);
+	} else {
+		pwq = dfl;
+		cmwq2_pwq_get_unlocked(pwq);
+	}
+	cmwq2_move_pod(wq, pod, pwq);
+	return 0;
+}
+
+/**
+ * cmwq2_update_pods - adapt unbound queues to a CPU that came or went
+ * @cpu: the CPU, of which cmwq2_online_cpus() knows
+ *
+ * Of each queue the pod of the CPU is looked at, and changes if the CPU is the
+ * only one of the pod that is up. All other CPUs' pwqs stay as they are. After an
+ * error a pod stays where it is, which is slower to run but right: its items run
+ * on other CPUs.
+ *
+ * Context: process, may sleep; cmwq2_pool_mutex held.
+ * Return: 0, or the error of the first queue that could not be adapted.
+ */
+int cmwq2_update_pods(unsigned int cpu)
+{
+	struct cmwq2_wq *wq;
+	int ret = 0, err;
+
+	lockdep_assert_held(&cmwq2_pool_mutex);
+
+	list_for_each_entry(wq, &cmwq2_workqueues, list) {
+		if (!(wq->flags & CMWQ2_WQ_UNBOUND))
+			continue;
+		err = cmwq2_wq_update_pod(wq, cpu);
+		ret = ret ?: err;
+		mutex_lock(&wq->mutex);
+		/* The nodes' shares depend on the CPUs that are up. */
+		cmwq2_adjust_max_active(wq);
+		mutex_unlock(&wq->mutex);
+	}
+	return ret;
 }
 
 /**

@@ -216,18 +216,14 @@ void cmwq2_get_cpumask(enum cmwq2_cpumask which, struct cpumask *cpus)
 }
 EXPORT_SYMBOL_GPL(cmwq2_get_cpumask);
 
-/*
- * A CPU went or came: unbound queues leave pods that have no CPU left, and
- * return to them. After an error they stay where they are, which is slower to
- * run but right: their items run on other CPUs.
- */
-static void cmwq2_online_changed(void)
+/* A CPU went or came: unbound queues leave pods that have no CPU left, and return to them. */
+static void cmwq2_online_changed(unsigned int cpu)
 {
-	int ret = cmwq2_rebuild_queues();
+	int ret = cmwq2_update_pods(cpu);
 
 	if (ret)
-		pr_warn("unbound workqueues are not adapted to the CPUs that are online, error %d\n",
-			ret);
+		pr_warn("CPU %u: unbound workqueues cannot be adapted to it, error %d\n",
+			cpu, ret);
 }
 
 /**
@@ -253,18 +249,20 @@ void cmwq2_unbound_online(unsigned int cpu)
 		cmwq2_set_affinity(pool, pool->attrs->cpumask);
 		mutex_unlock(&cmwq2_attach_mutex);
 	}
-	cmwq2_online_changed();
+	cmwq2_online_changed(cpu);
 	mutex_unlock(&cmwq2_pool_mutex);
 }
+EXPORT_SYMBOL_GPL(cmwq2_unbound_online);
 
 /* Context: process, may sleep. The CPU is still up. */
 void cmwq2_unbound_offline(unsigned int cpu)
 {
 	mutex_lock(&cmwq2_pool_mutex);
 	cpumask_clear_cpu(cpu, &cmwq2_online_mask);
-	cmwq2_online_changed();
+	cmwq2_online_changed(cpu);
 	mutex_unlock(&cmwq2_pool_mutex);
 }
+EXPORT_SYMBOL_GPL(cmwq2_unbound_offline);
 
 static void cmwq2_restrict(const char *why, const struct cpumask *cpus)
 {

@@ -123,7 +123,7 @@ static void cmwq2_hog_found(struct cmwq2_worker *worker)
 
 static bool cmwq2_is_hog(struct cmwq2_worker *worker)
 {
-	/* Signed: the two are read from another CPU and may be of different age. */
+	/* Signed: the scheduler's figure is read without its lock and may be older. */
 	s64 used = cmwq2_task_runtime(worker->task) - READ_ONCE(worker->runtime_at);
 
 	return used > READ_ONCE(cmwq2_hog_thresh_ns);
@@ -141,7 +141,6 @@ bool cmwq2_hog_check(struct cmwq2_worker *worker)
 	if (!cmwq2_is_hog(worker))
 		return false;
 	cmwq2_hog_found(worker);
-	/* It may block right now: the flag first, then xchg(), count once. */
 	cmwq2_worker_set_flags(worker, CMWQ2_WORKER_INTENSIVE);
 	return true;
 }

@@ -80,6 +80,7 @@ void cmwq2_worker_set_dying(struct cmwq2_worker *worker, struct list_head *dying
 	if (pool->kicked == worker)
 		pool->kicked = NULL;
 	worker->flags |= CMWQ2_WORKER_DIE;
+	list_del_init(&worker->watch_node);
 	list_move(&worker->entry, dying);
 	list_del_init(&worker->node);
 }

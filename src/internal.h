@@ -145,10 +145,10 @@ struct cmwq2_create_fault {
 /*
  * Items and the threads that run them.
  *
- * nr_running is the sum of the workers' counted. It is not under the lock,
- * because the pn hook counts down with a runqueue locked. Whoever counts down
- * to zero must look at worklist, and whoever adds to worklist must look at
- * nr_running after that.
+ * nr_running is the sum of the workers' counted. Both are changed with the lock
+ * held, except that the pn hook counts down the current worker with a runqueue
+ * locked. Whoever counts down to zero must look at worklist, and whoever adds to
+ * worklist must look at nr_running after that.
  */
 struct cmwq2_pool {
 	raw_spinlock_t		lock;
@@ -183,7 +183,9 @@ struct cmwq2_pool {
 	cpumask_var_t		pod;		/* I: CPUs whose queueing ends up here */
 	struct timer_list	idle_timer;	/* looks for workers to cull */
 	struct timer_list	mayday_timer;	/* calls for the rescuers */
-	struct timer_list	scan_timer;	/* the hook's safety net */
+	struct timer_list	scan_timer;	/* the hook's safety net, see scan.c */
+	struct list_head	watched;	/* L: workers that the scan looks at */
+	bool			scan_armed;	/* L: the scan timer is pending or runs */
 	struct irq_work		kick_irq;	/* the pn hook's way to a wakeup */
 	struct kthread_work	cull_work;	/* culls in process context */
 	struct kthread_work	end_work;	/* ends the pool, in the reaper */
@@ -194,6 +196,9 @@ struct cmwq2_pool {
 		unsigned long	coalesced;
 		unsigned long	cm_wakeups;
 		unsigned long	scan_wakeups;
+		unsigned long	scans;
+		unsigned long	scan_looks;
+		unsigned long	scan_lost;
 		unsigned long	maydays;
 		unsigned long	stalls;
 		unsigned long	woken;
@@ -240,9 +245,9 @@ struct cmwq2_worker_times {
 };
 
 /*
- * One thread. counted tells whether it is part of pool->nr_running; it is
- * cleared by xchg() only, so that the hook, the safety timer and the worker
- * cannot uncount it twice, and set by the worker itself only.
+ * One thread. counted tells whether it is part of pool->nr_running. Only the
+ * worker itself sets it, under the lock. With the pn hook it is cleared by xchg()
+ * alone, because that hook does not hold the lock; else under the lock.
  */
 struct cmwq2_worker {
 	union {
@@ -256,6 +261,7 @@ struct cmwq2_worker {
 	unsigned int		flags;		/* L: enum cmwq2_worker_flags */
 	int			counted;	/* X */
 	struct list_head	scheduled;	/* L: items taken to be run */
+	struct list_head	watch_node;	/* L: pool->watched */
 
 	struct task_struct	*task;		/* I: NULL in a BH pool */
 	struct cmwq2_pool	*pool;		/* A: a rescuer's changes */
@@ -361,6 +367,7 @@ struct cmwq2_wq {
 	atomic_long_t		refused;	/* X: see struct cmwq2_wq_stats */
 	struct cmwq2_latency	*latency;	/* WQ: of pwqs that are gone, or NULL */
 	struct list_head	list;		/* PR: cmwq2_workqueues */
+	u64			seq;		/* I: grows along that list */
 	struct rcu_head		rcu;
 	struct cmwq2_device	*device;	/* S: its directory in sysfs, if it has one */
 	char			name[CMWQ2_NAME_LEN]; /* I */
@@ -527,9 +534,15 @@ void cmwq2_sched_worker_start(struct cmwq2_worker *worker);
 void cmwq2_sched_worker_stop(struct cmwq2_worker *worker);
 void cmwq2_sched_pool_init(struct cmwq2_pool *pool);
 void cmwq2_sched_pool_exit(struct cmwq2_pool *pool);
-void cmwq2_sched_arm_scan(struct cmwq2_pool *pool);
 void cmwq2_sched_order_insert(void);
+void cmwq2_worker_count(struct cmwq2_worker *worker);
 bool cmwq2_worker_uncount(struct cmwq2_worker *worker);
+
+/* scan.c: the safety timer */
+void cmwq2_scan_pool_init(struct cmwq2_pool *pool);
+void cmwq2_scan_watch(struct cmwq2_worker *worker);
+void cmwq2_scan_stop(struct cmwq2_pool *pool);
+void cmwq2_sched_arm_scan(struct cmwq2_pool *pool);
 
 /* kick.c: pick, claim, wake */
 bool __cmwq2_kick_pool_pick(struct cmwq2_pool *pool, enum cmwq2_kicker who,
@@ -636,6 +649,7 @@ int cmwq2_nna_alloc(struct cmwq2_wq *wq);
 void cmwq2_nna_free(struct cmwq2_wq *wq);
 void cmwq2_unplug_oldest(struct cmwq2_wq *wq);
 void cmwq2_adjust_max_active(struct cmwq2_wq *wq);
+int cmwq2_node_share(const struct cmwq2_wq *wq, int here, int total);
 
 /* queue.c: enqueueing */
 void cmwq2_insert_work(struct cmwq2_pwq *pwq, struct cmwq2_work *work,
@@ -686,6 +700,8 @@ bool cmwq2_warn_once(struct cmwq2_wq *wq);
 void cmwq2_attrs_copy(struct cmwq2_attrs *to, const struct cmwq2_attrs *from);
 int cmwq2_apply_attrs_locked(struct cmwq2_wq *wq, const struct cmwq2_attrs *attrs);
 int cmwq2_rebuild_queues(void);
+extern unsigned long cmwq2_slots_moved;
+int cmwq2_update_pods(unsigned int cpu);
 int cmwq2_set_cache_shard_size(unsigned int size);
 
 /* cpumask.c: the CPUs unbound queues may use */

@@ -285,8 +285,8 @@ int cmwq2_pools_init(void)
 	struct cmwq2_attrs *attrs = cmwq2_alloc_workqueue_attrs();
 	int cpu, ret = -ENOMEM;
 
-	cmwq2_cpu_pools = kcalloc(CMWQ2_POOLS_PER_CPU * nr_cpu_ids, sizeof(*cmwq2_cpu_pools),
-				  GFP_KERNEL);
+	cmwq2_cpu_pools = kvcalloc(CMWQ2_POOLS_PER_CPU * nr_cpu_ids, sizeof(*cmwq2_cpu_pools),
+				   GFP_KERNEL);
 	if (!attrs || !cmwq2_cpu_pools)
 		goto out;
 
@@ -321,6 +321,6 @@ void cmwq2_pools_exit(void)
 	mutex_unlock(&cmwq2_pool_mutex);
 	/* From here on none of the workers' threads is in the module's text. */
 	kthread_flush_worker(cmwq2_reaper);
-	kfree(cmwq2_cpu_pools);
+	kvfree(cmwq2_cpu_pools);
 	cmwq2_cpu_pools = NULL;
 }

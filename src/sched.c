@@ -11,7 +11,7 @@
  *          worker is woken before this one leaves the CPU, as in mainline.
  *   pn     preempt notifiers. sched_out runs with the runqueue locked: it only
  *          counts down and leaves the wakeup to an irq_work.
- *   timer  neither. The scan timer below looks at the workers once a jiffy.
+ *   timer  neither. The scan timer of scan.c looks at the workers once a jiffy.
  *
  * With tp and pn the scan timer is a safety net and finds nothing to do.
  *
@@ -58,24 +58,68 @@ static DEFINE_STATIC_KEY_FALSE(cmwq2_lockless_count);
 void cmwq2_sched_order_insert(void)
 {
 	if (static_branch_unlikely(&cmwq2_lockless_count))
-		smp_mb(); /* pairs with atomic_dec_and_test() in cmwq2_worker_uncount() */
+		smp_mb(); /* pairs with atomic_dec_and_test() in cmwq2_uncount_lockless() */
 }
 
 /**
- * cmwq2_worker_uncount - take a worker out of the running ones
- * @worker: worker
+ * cmwq2_worker_count - make the current worker one of the running ones
+ * @worker: the current worker, not counted
  *
- * Context: any. Whoever gets true must see to it that a worker is kicked if
- * the worklist is not empty.
- * Return: whether it was counted and was the last.
+ * Workers are counted with pool->lock held, whichever hook there is. Without the
+ * pn hook they are also counted down with it, so that the lock alone keeps the
+ * count true and no locked instruction is needed.
+ *
+ * Context: pool->lock held.
  */
-bool cmwq2_worker_uncount(struct cmwq2_worker *worker)
+void cmwq2_worker_count(struct cmwq2_worker *worker)
+{
+	struct cmwq2_pool *pool = worker->pool;
+
+	lockdep_assert_held(&pool->lock);
+
+	if (static_branch_unlikely(&cmwq2_lockless_count))
+		atomic_inc(&pool->nr_running);
+	else
+		atomic_set(&pool->nr_running, atomic_read(&pool->nr_running) + 1);
+	WRITE_ONCE(worker->counted, 1);
+	if (unlikely(list_empty(&worker->watch_node)))
+		cmwq2_scan_watch(worker);
+}
+
+/* The pn hook counts down with a runqueue locked, so that only an exchange tells who was first. */
+static bool cmwq2_uncount_lockless(struct cmwq2_worker *worker)
 {
 	if (!xchg(&worker->counted, 0))
 		return false;
 	if (CMWQ2_FAULT("block_counted_twice"))
 		atomic_dec(&worker->pool->nr_running);
 	return atomic_dec_and_test(&worker->pool->nr_running);
+}
+
+/**
+ * cmwq2_worker_uncount - take a worker out of the running ones
+ * @worker: worker
+ *
+ * Context: pool->lock held; the pn hook calls it for the current worker with a
+ * runqueue locked instead. Whoever gets true must see to it that a worker is
+ * kicked if the worklist is not empty.
+ * Return: whether it was counted and was the last.
+ */
+bool cmwq2_worker_uncount(struct cmwq2_worker *worker)
+{
+	struct cmwq2_pool *pool = worker->pool;
+	int nr;
+
+	if (static_branch_unlikely(&cmwq2_lockless_count))
+		return cmwq2_uncount_lockless(worker);
+
+	lockdep_assert_held(&pool->lock);
+	if (!worker->counted)
+		return false;
+	WRITE_ONCE(worker->counted, 0);
+	nr = atomic_read(&pool->nr_running) - 1 - CMWQ2_FAULT("block_counted_twice");
+	atomic_set(&pool->nr_running, nr);
+	return !nr;
 }
 
 /* Context: the pool's lock held. Between two items a worker has no pwq. */
@@ -85,15 +129,15 @@ static void cmwq2_count_cm_wakeup(struct cmwq2_pwq *pwq)
 		pwq->stat.cm_wakeup++;
 }
 
-static void cmwq2_kick_blocked(struct cmwq2_pool *pool, unsigned long *counter)
+static void cmwq2_kick_blocked(struct cmwq2_pool *pool)
 {
 	CMWQ2_DEFINE_WAKE_LIST(wl);
 	unsigned long flags;
 
 	rcu_read_lock();
 	cmwq2_pool_lock_irqsave(pool, flags);
-	if (cmwq2_kick_pool_pick(pool, CMWQ2_KICK_OTHER, &wl) && counter) {
-		(*counter)++;
+	if (cmwq2_kick_pool_pick(pool, CMWQ2_KICK_OTHER, &wl)) {
+		pool->stat.cm_wakeups++;
 		cmwq2_count_cm_wakeup(cmwq2_first_pwq(pool));
 	}
 	cmwq2_pool_unlock_irqrestore(pool, flags);
@@ -102,39 +146,31 @@ static void cmwq2_kick_blocked(struct cmwq2_pool *pool, unsigned long *counter)
 	rcu_read_unlock();
 }
 
-/**
- * cmwq2_worker_recount - count a worker that runs, unless it must not be
- * @worker: worker, the current task
- *
- * nr_running goes up before @counted is set: in the other order someone could
- * uncount the worker in between, take nr_running below zero, and miss the zero
- * that this increment then makes. The xchg() is a full barrier and pairs with
- * the xchg() in cmwq2_worker_uncount(), which cmwq2_worker_set_flags() calls
- * after it set a flag: either the flag is seen here or the count there.
+/*
+ * Count the current worker, which goes on after a sleep, unless it must not be
+ * counted. The first look is without the lock. Another CPU may uncount the worker
+ * or give it a flag at the same time; then the lock decides who comes first. A
+ * worker that is wrongly left uncounted costs one worker too many, until it
+ * sleeps again.
  *
  * Context: any, pool->lock not held.
  */
 static void cmwq2_worker_recount(struct cmwq2_worker *worker)
 {
 	struct cmwq2_pool *pool = worker->pool;
-	bool zero;
+	unsigned long flags;
 
 	if (READ_ONCE(worker->counted) ||
 	    (READ_ONCE(worker->flags) & CMWQ2_WORKER_NOT_RUNNING))
 		return;
 
-	/* Only CPU time without a sleep makes a hog. */
-	WRITE_ONCE(worker->runtime_at, cmwq2_task_runtime(current));
-	atomic_inc(&pool->nr_running);
-	if (xchg(&worker->counted, 1))
-		zero = atomic_dec_and_test(&pool->nr_running);
-	else if (READ_ONCE(worker->flags) & CMWQ2_WORKER_NOT_RUNNING)
-		zero = cmwq2_worker_uncount(worker);
-	else
-		return;
-
-	if (zero && !list_empty_careful(&pool->worklist))
-		cmwq2_kick_blocked(pool, NULL);
+	cmwq2_pool_lock_irqsave(pool, flags);
+	if (!(worker->flags & CMWQ2_WORKER_NOT_RUNNING)) {
+		/* Only CPU time without a sleep makes a hog. */
+		WRITE_ONCE(worker->runtime_at, cmwq2_task_runtime(current));
+		cmwq2_worker_count(worker);
+	}
+	cmwq2_pool_unlock_irqrestore(pool, flags);
 }
 
 /*
@@ -142,12 +178,14 @@ static void cmwq2_worker_recount(struct cmwq2_worker *worker)
  * that what concerns workers stands apart and out of line.
  *
  * A worker that is exiting may be freed already: kthread_stop() returns before
- * the thread's last __schedule(), but after PF_EXITING is set.
+ * the thread's last __schedule(), but after PF_EXITING is set. The idle tasks are
+ * kernel threads as well, and are told apart because a CPU switches to and from
+ * its idle task more often than to all workers.
  */
 #ifdef CMWQ2_HAVE_SCHED_TP
 static inline bool cmwq2_may_be_worker(void)
 {
-	return unlikely((current->flags & (PF_KTHREAD | PF_EXITING)) == PF_KTHREAD);
+	return unlikely((current->flags & (PF_KTHREAD | PF_EXITING | PF_IDLE)) == PF_KTHREAD);
 }
 
 static noinline void cmwq2_tp_block(void)
@@ -335,67 +373,13 @@ static void cmwq2_kick_irq(struct irq_work *work)
 	struct cmwq2_pool *pool = container_of(work, struct cmwq2_pool, kick_irq);
 
 	cmwq2_point(CMWQ2_POINT_KICK_IRQ, pool);
-	cmwq2_kick_blocked(pool, &pool->stat.cm_wakeups);
-}
-
-/*
- * A worker that sleeps and is counted all the same was missed by the hook; one
- * that does not sleep for long is a hog. Returns the counter of a kick that
- * follows from it, or NULL if nothing was found.
- */
-static unsigned long *cmwq2_scan(struct cmwq2_pool *pool)
-{
-	unsigned long *counter = NULL;
-	struct cmwq2_worker *worker;
-	int bucket;
-
-	hash_for_each(pool->busy_hash, bucket, worker, hentry) {
-		/* Pairs with xchg() in cmwq2_worker_recount(), for runtime_at. */
-		if (!smp_load_acquire(&worker->counted))
-			continue;
-		if (cmwq2_task_blocked(worker->task)) {
-			cmwq2_worker_uncount(worker);
-			counter = &pool->stat.scan_wakeups;
-		} else if (cmwq2_hog_check(worker) && !counter) {
-			counter = &pool->stat.cm_wakeups;
-		}
-	}
-	return counter;
-}
-
-/* Runs every jiffy while a bound pool has items that nobody was kicked for. */
-static void cmwq2_scan_timeout(struct timer_list *timer)
-{
-	struct cmwq2_pool *pool = container_of(timer, struct cmwq2_pool, scan_timer);
-	CMWQ2_DEFINE_WAKE_LIST(wl);
-
-	cmwq2_pool_lock_irq(pool);
-	if (!list_empty(&pool->worklist)) {
-		unsigned long *counter = cmwq2_scan(pool);
-
-		if (cmwq2_kick_pool_pick(pool, CMWQ2_KICK_OTHER, &wl) && counter)
-			(*counter)++;
-		mod_timer(timer, jiffies + 1);
-	}
-	cmwq2_unlock_irq_wake(pool, &wl);
-}
-
-/**
- * cmwq2_sched_arm_scan - have the safety timer look at a pool
- * @pool: pool with items that nobody was kicked for
- *
- * Context: pool->lock held.
- */
-void cmwq2_sched_arm_scan(struct cmwq2_pool *pool)
-{
-	if (pool->cpu >= 0 && !timer_pending(&pool->scan_timer))
-		mod_timer(&pool->scan_timer, jiffies + 1);
+	cmwq2_kick_blocked(pool);
 }
 
 void cmwq2_sched_pool_init(struct cmwq2_pool *pool)
 {
 	pool->kick_irq = IRQ_WORK_INIT_HARD(cmwq2_kick_irq);
-	timer_setup(&pool->scan_timer, cmwq2_scan_timeout, 0);
+	cmwq2_scan_pool_init(pool);
 }
 
 /* After the pool's last worker is gone. */

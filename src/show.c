@@ -2,13 +2,16 @@
 /*
  * What queues and pools are doing, as text: for the log, for a file, for tests.
  *
- * Nothing is printed with pool->lock held: a console may wake somebody, or its
- * driver queue an item. So a portion, a pwq or a pool, is written to memory
- * under the lock and handed on when the lock is free. Portions are bounded,
- * however long the lists are.
+ * Nothing is written with pool->lock held, let alone printed: a console may wake
+ * somebody, or its driver queue an item, and text takes long. What is to be told is
+ * copied under the lock, see look.c, and written to memory without it. A portion, a
+ * pwq or a pool, is handed on outside of the RCU section that it was made in, so
+ * that a slow console delays no grace period; and the watchdogs of the kernel are
+ * told that this is no hang.
  */
 #include <linux/export.h>
 #include <linux/kthread.h>
+#include <linux/nmi.h>
 #include <linux/printk.h>
 #include <linux/rculist.h>
 #include <linux/seq_file.h>
@@ -16,37 +19,53 @@
 #include <linux/string.h>
 #include <linux/sysrq.h>
 
+#include "look.h"
 #include "misuse.h"
 #include "show.h"
 #include "work.h"
 
 #define CMWQ2_PORTION		4096
-#define CMWQ2_SHOW_WORDS	32	/* entries of a list that are told apart */
-#define CMWQ2_SHOW_WALK		1000	/* entries that are looked at */
+#define CMWQ2_SHOW_BUSY		32	/* busy workers of a pwq that are told */
 #define CMWQ2_SYSRQ_LETTER	'W'
 #define CMWQ2_STALL_MS		1000	/* how long items wait until dumps say why */
 
+struct cmwq2_portion {
+	char			text[CMWQ2_PORTION];
+	union cmwq2_look	look;
+};
+
 /* Also where there is no memory, which is when pools stall. */
-static char cmwq2_reserve[CMWQ2_PORTION];
+static struct cmwq2_portion cmwq2_reserve;
 static unsigned long cmwq2_reserve_taken;	/* X: bit 0 */
 
 static bool cmwq2_out_begin(struct cmwq2_out *out)
 {
+	struct cmwq2_portion *portion = kmalloc(sizeof(*portion), GFP_NOWAIT | __GFP_NOWARN);
+
 	out->len = 0;
-	out->buf = kmalloc(CMWQ2_PORTION, GFP_NOWAIT | __GFP_NOWARN);
-	if (!out->buf && !test_and_set_bit_lock(0, &cmwq2_reserve_taken))
-		out->buf = cmwq2_reserve;
-	if (!out->buf)
+	if (!portion && !test_and_set_bit_lock(0, &cmwq2_reserve_taken))
+		portion = &cmwq2_reserve;
+	if (!portion) {
 		pr_info("no memory for a dump\n");
-	return out->buf;
+		return false;
+	}
+	out->buf = portion->text;
+	return true;
+}
+
+static struct cmwq2_portion *cmwq2_portion_of(struct cmwq2_out *out)
+{
+	return container_of(out->buf, struct cmwq2_portion, text[0]);
 }
 
 static void cmwq2_out_end(struct cmwq2_out *out)
 {
-	if (out->buf == cmwq2_reserve)
+	struct cmwq2_portion *portion = cmwq2_portion_of(out);
+
+	if (portion == &cmwq2_reserve)
 		clear_bit_unlock(0, &cmwq2_reserve_taken);
 	else
-		kfree(out->buf);
+		kfree(portion);
 }
 
 /* What does not fit is cut, the last byte is the newline's. */
@@ -65,8 +84,10 @@ void cmwq2_flush_out(struct cmwq2_out *out)
 	if (out->len && out->buf[out->len - 1] != '\n')
 		out->buf[out->len++] = '\n';
 	out->buf[out->len] = '\0';
-	if (out->len)
+	if (out->len) {
 		out->put(out);
+		touch_nmi_watchdog();
+	}
 	out->len = 0;
 }
 
@@ -98,99 +119,50 @@ static void cmwq2_put_copy(struct cmwq2_out *out)
 	copy->len += scnprintf(copy->buf + copy->len, copy->size - copy->len, "%s", out->buf);
 }
 
-/* Equal functions in a row are told as one entry. */
-struct cmwq2_run {
-	cmwq2_work_func_t	func;
-	int			nr;
-	int			words;
-};
-
-static void cmwq2_end_run(struct cmwq2_out *out, struct cmwq2_run *run)
+static void cmwq2_write_items(struct cmwq2_out *out, const char *what,
+			      const struct cmwq2_look_list *list)
 {
-	if (run->nr)
-		cmwq2_write(out, "%s%ps", run->words++ ? ", " : " ", run->func);
-	if (run->nr > 1)
-		cmwq2_write(out, " *%d", run->nr);
-	run->nr = 0;
-}
+	int i;
 
-static void cmwq2_show_work(struct cmwq2_out *out, struct cmwq2_run *run,
-			    struct cmwq2_work *work)
-{
-	struct task_struct *waiter = cmwq2_barrier_waiter(work);
-
-	if (run->nr && (waiter || work->func != run->func))
-		cmwq2_end_run(out, run);
-	if (waiter) {
-		cmwq2_write(out, "%s(%d waits)", run->words++ ? ", " : " ", task_pid_nr(waiter));
+	if (!list->nr && !list->more)
 		return;
-	}
-	run->func = work->func;
-	run->nr++;
-}
-
-/* A rescuer's cursor has no data word that tells. */
-static bool cmwq2_is_of(struct cmwq2_work *work, struct cmwq2_pwq *pwq)
-{
-	return cmwq2_is_cursor(work) ? work == &pwq->mayday_cursor : cmwq2_work_pwq(work) == pwq;
-}
-
-/* The items on a list that are of @pwq. Context: pool->lock held. */
-static void cmwq2_show_works(struct cmwq2_out *out, const char *what, struct list_head *list,
-			     struct cmwq2_pwq *pwq)
-{
-	struct cmwq2_run run = { .nr = 0 };
-	size_t before = out->len, empty;
-	struct cmwq2_work *work;
-	int walked = 0;
-
 	cmwq2_write(out, "    %s:", what);
-	empty = out->len;
-	list_for_each_entry(work, list, entry) {
-		if (walked++ == CMWQ2_SHOW_WALK || run.words == CMWQ2_SHOW_WORDS) {
-			cmwq2_end_run(out, &run);
-			cmwq2_write(out, " and more");
-			break;
-		}
-		if (cmwq2_is_of(work, pwq))
-			cmwq2_show_work(out, &run, work);
+	for (i = 0; i < list->nr; i++) {
+		const struct cmwq2_look_run *run = &list->run[i];
+
+		cmwq2_write(out, i ? ", " : " ");
+		if (run->waiter)
+			cmwq2_write(out, "(%d waits)", run->waiter);
+		else
+			cmwq2_write(out, "%ps", run->func);
+		if (run->nr > 1)
+			cmwq2_write(out, " *%d", run->nr);
 	}
-	cmwq2_end_run(out, &run);
-	if (out->len == empty)
-		out->len = before;
-	else
-		cmwq2_write(out, "\n");
+	cmwq2_write(out, list->more ? " and more\n" : "\n");
 }
 
 /* A BH pool's worker has no thread. */
-static void cmwq2_show_id(struct cmwq2_out *out, struct cmwq2_worker *worker)
+static void cmwq2_write_id(struct cmwq2_out *out, struct cmwq2_pool *pool, pid_t pid,
+			   bool rescuer)
 {
-	if (worker->task)
-		cmwq2_write(out, "%d%s", task_pid_nr(worker->task),
-			    worker->rescue_wq ? "(rescuer)" : "");
+	if (pid)
+		cmwq2_write(out, "%d%s", pid, rescuer ? "(rescuer)" : "");
 	else
-		cmwq2_write(out, "bh%s", worker->pool->attrs->nice < 0 ? "-hi" : "");
+		cmwq2_write(out, "bh%s", pool->attrs->nice < 0 ? "-hi" : "");
 }
 
-/* Context: pool->lock held. */
-static void cmwq2_show_busy(struct cmwq2_out *out, struct cmwq2_worker *worker)
+static void cmwq2_write_busy(struct cmwq2_out *out, struct cmwq2_pool *pool,
+			     const struct cmwq2_look_busy *busy)
 {
-	char desc[CMWQ2_DESC_LEN];
-
-	/* Its owner may be writing. The last byte is always 0. */
-	memcpy(desc, worker->desc, sizeof(desc) - 1);
-	desc[sizeof(desc) - 1] = '\0';
-
 	cmwq2_write(out, "    running: ");
-	cmwq2_show_id(out, worker);
-	cmwq2_write(out, " %ps for %u ms", worker->current_func,
-		    jiffies_to_msecs(jiffies - worker->started_at));
-	if (desc[0])
-		cmwq2_write(out, " \"%s\"", desc);
-	if (worker->flags & CMWQ2_WORKER_INTENSIVE)
+	cmwq2_write_id(out, pool, busy->pid, busy->rescuer);
+	cmwq2_write(out, " %ps for %u ms", busy->func, busy->ms);
+	if (busy->desc[0])
+		cmwq2_write(out, " \"%s\"", busy->desc);
+	if (busy->intensive)
 		cmwq2_write(out, " cpu intensive");
 	cmwq2_write(out, "\n");
-	cmwq2_show_works(out, "  behind it", &worker->scheduled, worker->current_pwq);
+	cmwq2_write_items(out, "  behind it", &busy->behind);
 }
 
 static void cmwq2_show_what_pool(struct cmwq2_out *out, struct cmwq2_pool *pool)
@@ -206,112 +178,190 @@ static bool cmwq2_pwq_is_idle(struct cmwq2_pwq *pwq)
 	return !READ_ONCE(pwq->nr_active) && list_empty(&pwq->inactive);
 }
 
-/* Context: pool->lock held. */
+static void cmwq2_show_all_busy(struct cmwq2_out *out, struct cmwq2_pwq *pwq)
+{
+	struct cmwq2_look_busy *busy = &cmwq2_portion_of(out)->look.busy;
+	struct cmwq2_look_at at = { .bucket = 0 };
+	bool again;
+	int nr = 0;
+
+	do {
+		again = cmwq2_look_busy_next(busy, pwq, &at, nr < CMWQ2_SHOW_BUSY);
+		if (busy->func && nr++ < CMWQ2_SHOW_BUSY)
+			cmwq2_write_busy(out, pwq->pool, busy);
+	} while (again);
+	if (nr > CMWQ2_SHOW_BUSY || at.cut)
+		cmwq2_write(out, "    running: %d%s more\n", max(nr - CMWQ2_SHOW_BUSY, 0),
+			    at.cut ? " or" : "");
+}
+
+/* Context: RCU read-side section. */
+static void cmwq2_show_items(struct cmwq2_out *out, const char *what, struct list_head *list,
+			     struct cmwq2_pwq *pwq)
+{
+	struct cmwq2_look_list *look = &cmwq2_portion_of(out)->look.list;
+
+	cmwq2_look_items(look, list, pwq);
+	cmwq2_write_items(out, what, look);
+}
+
+/* Context: RCU read-side section, no lock held. */
 static void cmwq2_show_pwq(struct cmwq2_out *out, struct cmwq2_pwq *pwq)
 {
 	struct cmwq2_pool *pool = pwq->pool;
-	struct cmwq2_worker *worker;
-	int bucket, nr = 0;
 
 	cmwq2_write(out, "  ");
 	cmwq2_show_what_pool(out, pool);
-	cmwq2_write(out, " active %d refcnt %d%s\n", pwq->nr_active, pwq->refcnt,
-		    list_empty(&pwq->mayday_node) ? "" : " mayday");
-	hash_for_each(pool->busy_hash, bucket, worker, hentry)
-		if (worker->current_pwq == pwq && nr++ < CMWQ2_SHOW_WORDS)
-			cmwq2_show_busy(out, worker);
-	if (nr > CMWQ2_SHOW_WORDS)
-		cmwq2_write(out, "    running: %d more\n", nr - CMWQ2_SHOW_WORDS);
-	cmwq2_show_works(out, "pending", &pool->worklist, pwq);
-	cmwq2_show_works(out, "inactive", &pwq->inactive, pwq);
+	/* Figures for a reader, each of them true at some time. */
+	cmwq2_write(out, " active %d refcnt %d%s\n", READ_ONCE(pwq->nr_active),
+		    READ_ONCE(pwq->refcnt), list_empty(&pwq->mayday_node) ? "" : " mayday");
+	cmwq2_show_all_busy(out, pwq);
+	cmwq2_show_items(out, "pending", &pool->worklist, pwq);
+	cmwq2_show_items(out, "inactive", &pwq->inactive, pwq);
 }
 
-/* Nothing for an idle queue. Context: RCU read-side section, no lock held. */
-static void cmwq2_show_wq(struct cmwq2_out *out, struct cmwq2_wq *wq)
+/* How far a dump of queues has come. A pointer would not outlive the RCU section of a portion. */
+struct cmwq2_place {
+	u64	seq;		/* of the queue on the list of all */
+	int	nr;		/* its pwqs that were looked at */
+	bool	told;		/* the queue itself was told */
+};
+
+/* The next pwq that is not idle. Context: RCU read-side section. */
+static struct cmwq2_pwq *cmwq2_next_pwq(struct cmwq2_wq *wq, struct cmwq2_place *place)
 {
 	struct cmwq2_pwq *pwq;
-	unsigned long flags;
-	bool first = true;
-
-	list_for_each_entry_rcu(pwq, &wq->pwqs, pwqs_node) {
-		if (cmwq2_pwq_is_idle(pwq))
-			continue;
-		if (first)
-			cmwq2_write(out, "workqueue %s: flags %#x max_active %d\n", wq->name,
-				    READ_ONCE(wq->flags), READ_ONCE(wq->max_active));
-		first = false;
-		cmwq2_pool_lock_irqsave(pwq->pool, flags);
-		cmwq2_show_pwq(out, pwq);
-		cmwq2_pool_unlock_irqrestore(pwq->pool, flags);
-		cmwq2_flush_out(out);
-	}
-}
-
-/* Context: pool->lock held. */
-static void cmwq2_write_pool(struct cmwq2_out *out, struct cmwq2_pool *pool)
-{
-	struct cmwq2_worker *worker;
 	int nr = 0;
 
-	cmwq2_show_what_pool(out, pool);
-	cmwq2_write(out, " workers %d idle %d running %d", pool->nr_workers, pool->nr_idle,
-		    atomic_read(&pool->nr_running));
-	if (!list_empty(&pool->worklist))
-		cmwq2_write(out, " no item taken for %u ms",
-			    jiffies_to_msecs(jiffies - pool->progress_at));
-	if (pool->manager)
-		cmwq2_write(out, " manager %d", task_pid_nr(pool->manager->task));
-	list_for_each_entry(worker, &pool->idle_list, entry) {
-		if (nr++ == CMWQ2_SHOW_WORDS) {
-			cmwq2_write(out, " and more");
-			break;
-		}
-		cmwq2_write(out, nr == 1 ? "\n  idle: " : " ");
-		cmwq2_show_id(out, worker);
+	list_for_each_entry_rcu(pwq, &wq->pwqs, pwqs_node) {
+		if (nr++ < place->nr)
+			continue;
+		place->nr = nr;
+		if (!cmwq2_pwq_is_idle(pwq))
+			return pwq;
 	}
-	cmwq2_write(out, "\n");
+	return NULL;
 }
 
-static void cmwq2_out_pool(struct cmwq2_out *out, struct cmwq2_pool *pool, bool if_idle)
+/* Writes the next portion. Returns false at the end. Context: RCU read-side section. */
+static bool cmwq2_show_next(struct cmwq2_out *out, struct cmwq2_wq *wq, struct cmwq2_place *place)
 {
-	unsigned long flags;
+	struct cmwq2_pwq *pwq = cmwq2_next_pwq(wq, place);
 
-	cmwq2_pool_lock_irqsave(pool, flags);
-	if (if_idle || pool->nr_workers != pool->nr_idle || !list_empty(&pool->worklist))
-		cmwq2_write_pool(out, pool);
-	cmwq2_pool_unlock_irqrestore(pool, flags);
-	cmwq2_flush_out(out);
+	if (!pwq)
+		return false;
+	if (!place->told)
+		cmwq2_write(out, "workqueue %s: flags %#x max_active %d\n", wq->name,
+			    READ_ONCE(wq->flags), READ_ONCE(wq->max_active));
+	place->told = true;
+	cmwq2_show_pwq(out, pwq);
+	return true;
+}
+
+/* The same of all queues with all of @flags. Context: RCU read-side section. */
+static bool cmwq2_show_next_of_all(struct cmwq2_out *out, unsigned int flags,
+				   struct cmwq2_place *place)
+{
+	struct cmwq2_wq *wq;
+
+	list_for_each_entry_rcu(wq, &cmwq2_workqueues, list) {
+		if (wq->seq < place->seq || (READ_ONCE(wq->flags) & flags) != flags)
+			continue;
+		if (wq->seq > place->seq)
+			*place = (struct cmwq2_place) { .seq = wq->seq };
+		if (cmwq2_show_next(out, wq, place))
+			return true;
+	}
+	return false;
+}
+
+static void cmwq2_write_pool(struct cmwq2_out *out, struct cmwq2_pool *pool,
+			     const struct cmwq2_look_pool *look)
+{
+	int i;
+
+	cmwq2_show_what_pool(out, pool);
+	cmwq2_write(out, " workers %d idle %d running %d", look->nr_workers, look->nr_idle,
+		    look->nr_running);
+	if (look->waits)
+		cmwq2_write(out, " no item taken for %u ms", look->ms);
+	if (look->manager)
+		cmwq2_write(out, " manager %d", look->manager);
+	for (i = 0; i < look->nr; i++) {
+		cmwq2_write(out, i ? " " : "\n  idle: ");
+		cmwq2_write_id(out, pool, look->idle[i], false);
+	}
+	cmwq2_write(out, look->more ? " and more\n" : "\n");
+}
+
+static void cmwq2_write_pool_if(struct cmwq2_out *out, struct cmwq2_pool *pool, bool if_idle)
+{
+	struct cmwq2_look_pool *look = &cmwq2_portion_of(out)->look.pool;
+
+	cmwq2_look_pool(look, pool);
+	if (if_idle || look->nr_workers != look->nr_idle || look->waits)
+		cmwq2_write_pool(out, pool, look);
+}
+
+/* All pools that are busy. Context: no lock held. */
+static void cmwq2_out_pools(struct cmwq2_out *out)
+{
+	struct cmwq2_pool *pool;
+	unsigned long id = 0;
+
+	do {
+		rcu_read_lock();
+		pool = xa_find(&cmwq2_pools, &id, ULONG_MAX, XA_PRESENT);
+		if (pool)
+			cmwq2_write_pool_if(out, pool, false);
+		rcu_read_unlock();
+		cmwq2_flush_out(out);
+		id++;
+	} while (pool);
+}
+
+static void cmwq2_out_waiting(struct cmwq2_out *out, unsigned int min_ms)
+{
+	rcu_read_lock();
+	cmwq2_out_stalls(out, min_ms);
+	rcu_read_unlock();
 }
 
 /* Queues with all of @flags, and all pools that are busy. */
 static void cmwq2_out_all(struct cmwq2_out *out, unsigned int flags, bool pools)
 {
-	struct cmwq2_pool *pool;
-	struct cmwq2_wq *wq;
-	unsigned long id;
+	struct cmwq2_place place = { .seq = 0 };
+	bool more;
 
 	if (!cmwq2_out_begin(out))
 		return;
-	rcu_read_lock();
-	list_for_each_entry_rcu(wq, &cmwq2_workqueues, list)
-		if ((READ_ONCE(wq->flags) & flags) == flags)
-			cmwq2_show_wq(out, wq);
+	do {
+		rcu_read_lock();
+		more = cmwq2_show_next_of_all(out, flags, &place);
+		rcu_read_unlock();
+		cmwq2_flush_out(out);
+	} while (more);
 	if (pools) {
-		xa_for_each(&cmwq2_pools, id, pool)
-			cmwq2_out_pool(out, pool, false);
-		cmwq2_out_stalls(out, CMWQ2_STALL_MS);
+		cmwq2_out_pools(out);
+		cmwq2_out_waiting(out, CMWQ2_STALL_MS);
 	}
-	rcu_read_unlock();
 	cmwq2_out_end(out);
 }
 
+/* Nothing for an idle queue. The caller keeps the queue. */
 static void cmwq2_out_wq(struct cmwq2_out *out, struct cmwq2_wq *wq)
 {
+	struct cmwq2_place place = { .seq = 0 };
+	bool more;
+
 	if (!cmwq2_out_begin(out))
 		return;
-	rcu_read_lock();
-	cmwq2_show_wq(out, wq);
-	rcu_read_unlock();
+	do {
+		rcu_read_lock();
+		more = cmwq2_show_next(out, wq, &place);
+		rcu_read_unlock();
+		cmwq2_flush_out(out);
+	} while (more);
 	cmwq2_out_end(out);
 }
 
@@ -370,7 +420,8 @@ void cmwq2_show_pool(struct cmwq2_pool *pool)
 
 	if (!cmwq2_out_begin(&out))
 		return;
-	cmwq2_out_pool(&out, pool, true);
+	cmwq2_write_pool_if(&out, pool, true);
+	cmwq2_flush_out(&out);
 	cmwq2_out_verdict(&out, pool);
 	cmwq2_out_end(&out);
 }
@@ -390,7 +441,7 @@ void cmwq2_stalls_seq(struct seq_file *m)
 
 	if (!cmwq2_out_begin(&out))
 		return;
-	cmwq2_out_stalls(&out, CMWQ2_STALL_MS);
+	cmwq2_out_waiting(&out, CMWQ2_STALL_MS);
 	cmwq2_out_end(&out);
 }
 
@@ -411,7 +462,7 @@ size_t cmwq2_stalls(unsigned int min_ms, char *buf, size_t size)
 	buf[0] = '\0';
 	if (!cmwq2_out_begin(&out))
 		return 0;
-	cmwq2_out_stalls(&out, min_ms);
+	cmwq2_out_waiting(&out, min_ms);
 	cmwq2_out_end(&out);
 	return copy.len;
 }

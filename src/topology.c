@@ -134,32 +134,32 @@ static void cmwq2_pods_free(struct cmwq2_pods *pods)
 	if (pods->cpus)
 		for_each_possible_cpu(cpu)
 			free_cpumask_var(pods->cpus[cpu]);
-	kfree(pods->cpus);
-	kfree(pods->first);
+	kvfree(pods->cpus);
+	kvfree(pods->first);
 	kfree(pods);
 }
 
 static struct cmwq2_pods *cmwq2_pods_new(enum cmwq2_affn_scope scope, unsigned int shard_size)
 {
-	unsigned int *keys = kcalloc(nr_cpu_ids, sizeof(*keys), GFP_KERNEL);
+	unsigned int *keys = kvcalloc(nr_cpu_ids, sizeof(*keys), GFP_KERNEL);
 	struct cmwq2_pods *pods = kzalloc(sizeof(*pods), GFP_KERNEL);
 	unsigned int cpu;
 
 	if (!keys || !pods)
 		goto err;
-	pods->first = kcalloc(nr_cpu_ids, sizeof(*pods->first), GFP_KERNEL);
-	pods->cpus = kcalloc(nr_cpu_ids, sizeof(*pods->cpus), GFP_KERNEL);
+	pods->first = kvcalloc(nr_cpu_ids, sizeof(*pods->first), GFP_KERNEL);
+	pods->cpus = kvcalloc(nr_cpu_ids, sizeof(*pods->cpus), GFP_KERNEL);
 	if (!pods->first || !pods->cpus)
 		goto err;
 	for_each_possible_cpu(cpu)
 		keys[cpu] = cmwq2_pod_key(scope, cpu, shard_size);
 	if (cmwq2_pods_join(pods, keys))
 		goto err;
-	kfree(keys);
+	kvfree(keys);
 	return pods;
 
 err:
-	kfree(keys);
+	kvfree(keys);
 	cmwq2_pods_free(pods);
 	return NULL;
 }

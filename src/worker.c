@@ -99,10 +99,8 @@ void cmwq2_worker_clr_flags(struct cmwq2_worker *worker, unsigned int flags)
 	if (worker->flags & CMWQ2_WORKER_NOT_RUNNING || worker->task != current)
 		return;
 	/* Only a worker itself counts itself, and others uncount under the lock. */
-	if (!READ_ONCE(worker->counted)) {
-		atomic_inc(&worker->pool->nr_running);
-		WRITE_ONCE(worker->counted, 1);
-	}
+	if (!READ_ONCE(worker->counted))
+		cmwq2_worker_count(worker);
 }
 
 /* @worker: zeroed memory. */
@@ -111,6 +109,7 @@ void cmwq2_worker_init(struct cmwq2_worker *worker)
 	INIT_LIST_HEAD(&worker->node);
 	INIT_LIST_HEAD(&worker->scheduled);
 	INIT_LIST_HEAD(&worker->entry);
+	INIT_LIST_HEAD(&worker->watch_node);
 	/* Not counted until it has something to do. */
 	worker->flags = CMWQ2_WORKER_PREP;
 }

@@ -17,6 +17,7 @@
 #include "work.h"
 
 LIST_HEAD(cmwq2_workqueues);
+static u64 cmwq2_last_seq;	/* PL */
 
 struct cmwq2_wq *cmwq2_system_wq;
 EXPORT_SYMBOL_GPL(cmwq2_system_wq);
@@ -260,6 +261,7 @@ static struct cmwq2_wq *cmwq2_wq_create(const char *name, unsigned int flags, in
 		mutex_lock(&wq->mutex);
 		cmwq2_adjust_max_active(wq);
 		mutex_unlock(&wq->mutex);
+		wq->seq = ++cmwq2_last_seq;
 		list_add_tail_rcu(&wq->list, &cmwq2_workqueues);
 	}
 	mutex_unlock(&cmwq2_pool_mutex);

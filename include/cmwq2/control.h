@@ -49,6 +49,11 @@ enum cmwq2_create {
  *	be a CPU hog
  * @scan_wakeups: kicks by the safety timer, which found a blocked worker that
  *	the scheduler hook had not reported
+ * @scans: times the safety timer looked for such workers
+ * @scan_looks: workers that it looked at, all scans together
+ * @scan_lost: kicks by the safety timer for a pool that needed a worker although
+ *	no blocked worker had been missed and no kick was on its way: somebody
+ *	added an item, or blocked, and did not kick
  * @maydays: distress calls to rescuers
  * @stalls: times the watchdog found that items waited and none was taken
  * @woken: times a worker came back from its sleep among the idle ones. Of @kicks
@@ -67,6 +72,9 @@ struct cmwq2_pool_stats {
 	unsigned long	coalesced;
 	unsigned long	cm_wakeups;
 	unsigned long	scan_wakeups;
+	unsigned long	scans;
+	unsigned long	scan_looks;
+	unsigned long	scan_lost;
 	unsigned long	maydays;
 	unsigned long	stalls;
 	unsigned long	woken;

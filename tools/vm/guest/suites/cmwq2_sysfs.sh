@@ -116,6 +116,32 @@ global_mask() { # global_mask: written here and read in all three files, of both
 	verify global_cpumask "$why" [ -z "$why" ]
 }
 
+# Two writers to two files of one queue: neither may undo what the other one wrote.
+CHANGES=500
+[ "${ROUNDS:-5}" -ge 5 ] || CHANGES=100
+
+change() { # change FILE FIRST SECOND: write them in turn, and read each back
+	local n=0 each
+	while [ $n -lt $CHANGES ]; do
+		for each in $2 $3; do
+			put "$1" $each
+			[ "$said" = accepted ] || echo "$1: says to $each: $said" >> /tmp/undone
+			value_of "$1"
+			[ "$value" = "$each" ] || echo "$1: took $each and shows $value" >> /tmp/undone
+		done
+		n=$((n + 1))
+	done
+}
+
+two_writers() {
+	: > /tmp/undone
+	change $OURS/load_unbound/nice 3 4 &
+	change $OURS/load_unbound/affinity_strict 1 0
+	wait $!
+	verify two_writers "$(wc -l < /tmp/undone) times: $(head -n 3 /tmp/undone | tr '\n' ';')" [ ! -s /tmp/undone ]
+	put $OURS/load_unbound/nice 0
+}
+
 read_only() {
 	local file why=
 	for file in cpumask_requested cpumask_isolated load_unbound/per_cpu load_ordered/max_active load_percpu/per_cpu; do
@@ -344,6 +370,7 @@ if load cmwq2 && load cmwq2_bench && load cmwq2_sysfs_load; then
 	bad unbound max_active 0 -1 x
 	global_mask
 	read_only
+	two_writers
 	bad_input
 	for kind in $KINDS; do same_values after $kind; done
 	allocations_fail
