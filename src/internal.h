@@ -515,6 +515,9 @@ void cmwq2_watchdog_changed(void);
 void cmwq2_oops_init(void);
 void cmwq2_oops_exit(void);
 
+/* verdict.c: why items wait */
+struct cmwq2_work *cmwq2_first_item(struct cmwq2_pool *pool);
+
 /* show.c, debugfs.c: what queues and pools are doing, as text */
 struct seq_file;
 void cmwq2_show_seq(struct seq_file *m);

@@ -97,12 +97,11 @@ void cmwq2_look_items(struct cmwq2_look_list *look, struct list_head *list, stru
 	cmwq2_pool_unlock_irqrestore(pwq->pool, flags);
 }
 
-/* The next busy worker of @pwq, or NULL after so many workers or the last one. */
-static struct cmwq2_worker *cmwq2_look_for_busy(struct cmwq2_pwq *pwq, struct cmwq2_look_at *at,
-						int *looks)
+/* The next busy worker, with @pwq one of that, or NULL after so many workers or the last one. */
+static struct cmwq2_worker *cmwq2_look_for_busy(struct cmwq2_pool *pool, struct cmwq2_pwq *pwq,
+						struct cmwq2_look_at *at, int *looks)
 {
 	int limit = cmwq2_look_limit(CMWQ2_LOOK_WORKERS);
-	struct cmwq2_pool *pool = pwq->pool;
 	struct cmwq2_worker *worker;
 	int skip;
 
@@ -119,7 +118,7 @@ static struct cmwq2_worker *cmwq2_look_for_busy(struct cmwq2_pwq *pwq, struct cm
 				return NULL;
 			(*looks)++;
 			at->nr++;
-			if (worker->current_pwq == pwq)
+			if (!pwq || worker->current_pwq == pwq)
 				return worker;
 		}
 	}
@@ -158,13 +157,41 @@ bool cmwq2_look_busy_next(struct cmwq2_look_busy *look, struct cmwq2_pwq *pwq,
 
 	look->func = NULL;
 	cmwq2_pool_lock_irqsave(pool, flags);
-	worker = cmwq2_look_for_busy(pwq, at, &looks);
+	worker = cmwq2_look_for_busy(pool, pwq, at, &looks);
 	if (worker && wanted) {
 		cmwq2_look_at_worker(look, worker);
 		looks += __cmwq2_look_items(&look->behind, &worker->scheduled, pwq);
 	} else if (worker) {
 		look->func = worker->current_func;
 	}
+	cmwq2_look_note(looks);
+	cmwq2_pool_unlock_irqrestore(pool, flags);
+	return at->bucket < HASH_SIZE(pool->busy_hash);
+}
+
+/**
+ * cmwq2_look_at_busy - show the next busy workers of a pool to somebody
+ * @pool: pool
+ * @at: where to go on, zeroed before the first call
+ * @fn: called for each with @pool->lock held; returns whether to go on
+ * @arg: for @fn
+ *
+ * The lock is held for a bounded number of workers, and more calls show the rest.
+ *
+ * Context: any but NMI; RCU read-side section.
+ * Return: whether there may be more.
+ */
+bool cmwq2_look_at_busy(struct cmwq2_pool *pool, struct cmwq2_look_at *at,
+			bool (*fn)(struct cmwq2_worker *worker, void *arg), void *arg)
+{
+	struct cmwq2_worker *worker;
+	unsigned long flags;
+	int looks = 0;
+
+	cmwq2_pool_lock_irqsave(pool, flags);
+	do
+		worker = cmwq2_look_for_busy(pool, NULL, at, &looks);
+	while (worker && fn(worker, arg));
 	cmwq2_look_note(looks);
 	cmwq2_pool_unlock_irqrestore(pool, flags);
 	return at->bucket < HASH_SIZE(pool->busy_hash);

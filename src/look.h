@@ -102,6 +102,8 @@ extern unsigned int cmwq2_look_most;
 void cmwq2_look_items(struct cmwq2_look_list *look, struct list_head *list, struct cmwq2_pwq *pwq);
 bool cmwq2_look_busy_next(struct cmwq2_look_busy *look, struct cmwq2_pwq *pwq,
 			  struct cmwq2_look_at *at, bool wanted);
+bool cmwq2_look_at_busy(struct cmwq2_pool *pool, struct cmwq2_look_at *at,
+			bool (*fn)(struct cmwq2_worker *worker, void *arg), void *arg);
 void cmwq2_look_pool(struct cmwq2_look_pool *look, struct cmwq2_pool *pool);
 
 #endif /* CMWQ2_LOOK_H */

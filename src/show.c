@@ -320,13 +320,6 @@ static void cmwq2_out_pools(struct cmwq2_out *out)
 	} while (pool);
 }
 
-static void cmwq2_out_waiting(struct cmwq2_out *out, unsigned int min_ms)
-{
-	rcu_read_lock();
-	cmwq2_out_stalls(out, min_ms);
-	rcu_read_unlock();
-}
-
 /* Queues with all of @flags, and all pools that are busy. */
 static void cmwq2_out_all(struct cmwq2_out *out, unsigned int flags, bool pools)
 {
@@ -343,7 +336,7 @@ static void cmwq2_out_all(struct cmwq2_out *out, unsigned int flags, bool pools)
 	} while (more);
 	if (pools) {
 		cmwq2_out_pools(out);
-		cmwq2_out_waiting(out, CMWQ2_STALL_MS);
+		cmwq2_out_stalls(out, CMWQ2_STALL_MS);
 	}
 	cmwq2_out_end(out);
 }
@@ -421,8 +414,8 @@ void cmwq2_show_pool(struct cmwq2_pool *pool)
 	if (!cmwq2_out_begin(&out))
 		return;
 	cmwq2_write_pool_if(&out, pool, true);
-	cmwq2_flush_out(&out);
 	cmwq2_out_verdict(&out, pool);
+	cmwq2_flush_out(&out);
 	cmwq2_out_end(&out);
 }
 
@@ -441,7 +434,7 @@ void cmwq2_stalls_seq(struct seq_file *m)
 
 	if (!cmwq2_out_begin(&out))
 		return;
-	cmwq2_out_waiting(&out, CMWQ2_STALL_MS);
+	cmwq2_out_stalls(&out, CMWQ2_STALL_MS);
 	cmwq2_out_end(&out);
 }
 
@@ -462,7 +455,7 @@ size_t cmwq2_stalls(unsigned int min_ms, char *buf, size_t size)
 	buf[0] = '\0';
 	if (!cmwq2_out_begin(&out))
 		return 0;
-	cmwq2_out_waiting(&out, min_ms);
+	cmwq2_out_stalls(&out, min_ms);
 	cmwq2_out_end(&out);
 	return copy.len;
 }
