@@ -11,7 +11,7 @@
  */
 #include <linux/jiffies.h>
 
-#include "check.h"
+#include "hold.h"
 
 struct stall_ctx {
 	struct tw_wq	*w;
@@ -182,6 +182,38 @@ static void long_item_is_no_stall(struct kunit *test)
 	complete_all(it->gate);
 	KUNIT_EXPECT_EQ(test, pool_stalls(w, tw_cpu(1)), of_pool);
 	KUNIT_EXPECT_EQ(test, cmwq2_health(CMWQ2_HEALTH_STALLS), before);
+}
+
+/* A rescuer has left its cursor in a pool without items, and did so long ago. */
+static void cursor_is_no_stall(struct kunit *test)
+{
+	struct tw_env *e = watch_env(test);
+	struct tw_wq *w = tw_alloc(e, TW_UNBOUND, 0), *other = tw_alloc(e, TW_PERCPU, 0);
+	struct cmwq2_attrs *attrs = tw_attrs(test);
+	struct tw_item *probe = tw_delayed(e, tw_fn_nop);
+	struct cmwq2_wq *wq = w->wq;
+	struct cmwq2_pwq *pwq;
+
+	/* Nobody else uses its pool, so nobody takes the cursor out. */
+	attrs->nice = 11;
+	KUNIT_ASSERT_EQ(test, cmwq2_apply_workqueue_attrs(wq, attrs), 0);
+	rcu_read_lock();
+	pwq = rcu_dereference(*per_cpu_ptr(wq->cpu_pwq, tw_cpu(0)));
+	rcu_read_unlock();
+	raw_spin_lock_irq(&pwq->pool->lock);
+	list_add_tail(&pwq->mayday_cursor.entry, &pwq->pool->worklist);
+	pwq->pool->progress_at = jiffies - 10 * HZ;
+	pwq->pool->stall_told = pwq->pool->progress_at;
+	raw_spin_unlock_irq(&pwq->pool->lock);
+
+	/* The watchdog looks twice a second. */
+	tw_queue_delayed(other, probe, 5 * HZ / 2);
+	tw_wait_done(probe, "the probe");
+
+	raw_spin_lock_irq(&pwq->pool->lock);
+	list_del_init(&pwq->mayday_cursor.entry);
+	raw_spin_unlock_irq(&pwq->pool->lock);
+	KUNIT_EXPECT_EQ(test, pool_stalls(w, tw_cpu(0)), 0);
 }
 
 struct chain_ctx {
@@ -380,6 +412,7 @@ static struct kunit_case watchdog_cases[] = {
 	KUNIT_CASE(nothing_is_found_when_off),
 	KUNIT_CASE(nothing_is_found_before_the_threshold),
 	KUNIT_CASE(long_item_is_no_stall),
+	KUNIT_CASE(cursor_is_no_stall),
 	KUNIT_CASE(busy_pool_is_no_stall),
 	KUNIT_CASE(touch_excuses),
 	KUNIT_CASE(touch_excuses_no_other_cpu),

@@ -52,6 +52,7 @@ static const struct {
 	{ "refused_kept_pending", "an item that cannot be queued stays pending" },
 	{ "hook_not_resumed", "the scheduler hook cannot be registered again after a pause" },
 	{ "freeze_ignored", "freezable queues go on while the system freezes" },
+	{ "cursor_stalls", "a worklist that holds only a rescuer's cursor counts as a stall" },
 	{ "mayday_lost", "no rescuer is called for" },
 	{ "mayday_unreferenced", "a mayday holds no reference to its pwq" },
 	{ "rescuer_no_kick", "a rescuer that leaves a pool wakes nobody for what is left there" },

@@ -13,6 +13,7 @@
 #include <linux/export.h>
 #include <linux/jiffies.h>
 #include <linux/kthread.h>
+#include <linux/nmi.h>
 #include <linux/panic.h>
 #include <linux/percpu.h>
 #include <linux/sched/debug.h>
@@ -20,7 +21,8 @@
 
 #include "internal.h"
 
-#define CMWQ2_WATCHDOG_TASKS	8
+#define CMWQ2_WATCHDOG_TASKS	8	/* that are told of a pool */
+#define CMWQ2_WATCHDOG_LOOKS	64	/* busy workers that are looked at for them */
 
 /* X: READ_ONCE, set under cmwq2_pool_mutex. */
 unsigned int cmwq2_watchdog_thresh = 30;
@@ -88,7 +90,9 @@ static bool cmwq2_pool_is_stalled(struct cmwq2_pool *pool, unsigned long thresh)
 
 	cmwq2_pool_lock_irqsave(pool, flags);
 	since = cmwq2_later(since, cmwq2_later(pool->progress_at, pool->stall_told));
-	if (!list_empty(&pool->worklist) && time_after(jiffies, since + thresh)) {
+	/* A rescuer's cursor that is left over waits for nobody. */
+	if (time_after(jiffies, since + thresh) && (cmwq2_first_item(pool) ||
+						    CMWQ2_FAULT("cursor_stalls"))) {
 		pool->stat.stalls++;
 		pool->stall_told = jiffies;
 		pool->stall_ms = jiffies_to_msecs(jiffies - pool->progress_at);
@@ -157,14 +161,17 @@ static void cmwq2_maybe_panic(unsigned int seconds)
 /* Who runs and keeps others from it. Returns with a reference to each. */
 static int cmwq2_running_tasks(struct cmwq2_pool *pool, struct task_struct **tasks)
 {
+	int looks = 0, bucket, nr = 0;
 	struct cmwq2_worker *worker;
-	int bucket, nr = 0;
 
 	lockdep_assert_held(&pool->lock);
-	hash_for_each(pool->busy_hash, bucket, worker, hentry) {
-		if (nr < CMWQ2_WATCHDOG_TASKS && worker->task &&
-		    !cmwq2_task_blocked(worker->task))
-			tasks[nr++] = get_task_struct(worker->task);
+	for (bucket = 0; bucket < HASH_SIZE(pool->busy_hash); bucket++) {
+		hlist_for_each_entry(worker, &pool->busy_hash[bucket], hentry) {
+			if (nr == CMWQ2_WATCHDOG_TASKS || ++looks > CMWQ2_WATCHDOG_LOOKS)
+				return nr;
+			if (worker->task && !cmwq2_task_blocked(worker->task))
+				tasks[nr++] = get_task_struct(worker->task);
+		}
 	}
 	return nr;
 }
@@ -206,12 +213,18 @@ static void cmwq2_watchdog_report(struct kthread_work *work)
 {
 	struct cmwq2_pool *pool;
 	unsigned int most = 0;
-	unsigned long id;
+	unsigned long id = 0;
 
-	rcu_read_lock();
-	xa_for_each(&cmwq2_pools, id, pool)
-		most = max(most, cmwq2_report_pool(pool));
-	rcu_read_unlock();
+	/* A slow console must not delay a grace period by more than one pool. */
+	do {
+		rcu_read_lock();
+		pool = xa_find(&cmwq2_pools, &id, ULONG_MAX, XA_PRESENT);
+		if (pool)
+			most = max(most, cmwq2_report_pool(pool));
+		rcu_read_unlock();
+		touch_nmi_watchdog();
+		id++;
+	} while (pool);
 	if (!most)
 		return;
 	cmwq2_show_all_workqueues();

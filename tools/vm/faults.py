@@ -90,6 +90,7 @@ CAUGHT_BY = {
     "mod_keeps_cpu": Catcher("cmwq2_delayed.mod_moves_to_cpu"),
     "depth_lost": Catcher("cmwq2_cancel.disable_nests"),
     "freeze_ignored": Catcher("cmwq2_freezable.nothing_starts"),
+    "cursor_stalls": Catcher("cmwq2_watchdog.cursor_is_no_stall"),
     "mayday_lost": Catcher("cmwq2_rescuer.rescue_percpu"),
     "mayday_unreferenced": Catcher("cmwq2_rescuer.rescue_leaves_nothing_behind"),
     "rescuer_no_kick": Catcher("cmwq2_rescuer.rescuer_leaves_with_a_kick"),
