@@ -204,6 +204,40 @@ static void known_delay_is_counted(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, counted(sum, CMWQ2_LATENCY_ACTIVATE), 1);
 }
 
+/* Keeps its CPU from the worker that it kicks, for long after the wakeup. */
+static void thread_kick_and_stay(struct tw_thread *t)
+{
+	u64 since;
+
+	preempt_disable();
+	tw_queue_on(raw_smp_processor_id(), t->wq, t->it);
+	since = ktime_get_mono_fast_ns();
+	while (ktime_get_mono_fast_ns() - since < 60 * NSEC_PER_MSEC)
+		cpu_relax();
+	preempt_enable();
+}
+
+/* What passes until the wakeup and what passes after it are told apart. */
+static void known_wait_for_cpu_is_counted(struct kunit *test)
+{
+	struct tw_env *e = latency_env(test);
+	struct tw_wq *w = tw_alloc(e, TW_PERCPU, 0);
+	struct tw_item *it = tw_item(e, tw_fn_nop);
+	struct tw_thread *t = tw_thread(e, tw_cpu(0), thread_kick_and_stay, w, it, NULL);
+	int bucket = bucket_of_at_least(55 * NSEC_PER_MSEC);
+	struct cmwq2_latency *sum;
+
+	TW_POLL(e, tw_pool_idle(w, tw_cpu(0)), "the pool to come to rest");
+	tw_thread_start(t);
+	tw_join(t, "a thread that keeps its CPU");
+	tw_wait_done(it, "its item");
+	sum = latency_of(w);
+	KUNIT_EXPECT_EQ(test, counted(sum, CMWQ2_LATENCY_START), 1);
+	KUNIT_EXPECT_GE(test, highest(sum, CMWQ2_LATENCY_START), bucket);
+	KUNIT_EXPECT_LT(test, highest(sum, CMWQ2_LATENCY_WAKE), bucket);
+	KUNIT_EXPECT_LT(test, highest(sum, CMWQ2_LATENCY_PICK), bucket);
+}
+
 struct latency_ctx {
 	struct tw_wq	*w;
 	struct tw_item	*behind;
@@ -489,6 +523,7 @@ static struct kunit_case latency_cases[] = {
 	KUNIT_CASE(inactive_percpu_is_counted),
 	KUNIT_CASE(inactive_ordered_is_counted),
 	KUNIT_CASE(known_delay_is_counted),
+	KUNIT_CASE(known_wait_for_cpu_is_counted),
 	KUNIT_CASE(known_wait_for_worker_is_counted),
 	KUNIT_CASE(delay_is_not_counted),
 	KUNIT_CASE(barrier_is_not_counted),

@@ -213,10 +213,34 @@ static void switch_keeps_order(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, tw_log_is_fifo(b->log, NR_ORDERED));
 }
 
+/* A kicked worker that the old claim made busy is idle again, and may be picked and culled. */
+static void switch_undoes_claims(struct kunit *test)
+{
+	struct tw_stage *s = tw_stage(test, 0, false, 0);
+	struct tw_hold *picked = tw_hold(s->env, CMWQ2_POINT_PICKED, s->pool);
+	struct tw_item *it = tw_item(s->env, tw_fn_nop);
+
+	tw_policy(s->env, "wake", "deferred");
+	tw_policy(s->env, "claim", "leave_idle");
+	tw_make_idle(s, 4);
+	tw_arm(picked);
+	tw_hand_queues(s, it);
+	tw_wait_held(picked, "a kick before its wakeup");
+	KUNIT_EXPECT_EQ(test, tw_stats(s->w, s->cpu).nr_kicked, 1);
+	KUNIT_EXPECT_EQ(test, tw_stats(s->w, s->cpu).nr_idle, 3);
+	KUNIT_EXPECT_EQ(test, cmwq2_policy_set("claim", "none"), 0);
+	KUNIT_EXPECT_EQ(test, tw_stats(s->w, s->cpu).nr_kicked, 0);
+	KUNIT_EXPECT_EQ(test, tw_stats(s->w, s->cpu).nr_idle, 4);
+	tw_let_go(picked);
+	tw_hand_wait(s);
+	tw_wait_done(it, "the item of the kick");
+}
+
 static struct kunit_case switch_cases[] = {
 	KUNIT_CASE(switch_under_load),
 	KUNIT_CASE(switch_pools_under_load),
 	KUNIT_CASE(switch_keeps_order),
+	KUNIT_CASE(switch_undoes_claims),
 	{}
 };
 
