@@ -26,6 +26,7 @@ REASONS = {
     "cpu-offline": "the CPU is down, or never was up",
     "softirq": "BH: the CPU has not come to its softirqs",
     "behind": "taken by a worker that still runs something else",
+    "awaited": "a thread waits for an item that runs on and on",
     "throttled": "max_active lets no more in",
     "node-full": "the share of it that the NUMA node has lets no more in",
     "frozen": "the queue is frozen",
@@ -69,7 +70,8 @@ def verdicts(dump: Dict[str, Any], min_ms: int) -> List[Verdict]:
     found = []
     for pool in dump["pools"]:
         found.append(_of_pool(pool, pools, wqs, min_ms))
-        found += [_of_taken(worker, pool, min_ms) for worker in _busy(pool)]
+        found += [_of_taken(worker, pool, min_ms) or _of_awaited(worker, pool, min_ms)
+                  for worker in _busy(pool)]
     for wq in dump["workqueues"]:
         found += [_of_pwq(pwq, wq, pools, min_ms) for pwq in wq["pwqs"]]
     found += [_of_timer(item, min_ms) for item in dump["delayed"] or []]
@@ -232,6 +234,22 @@ def _of_taken(worker: Dict[str, Any], pool: Dict[str, Any], min_ms: int) -> Opti
     if first["address"] == worker["work"]:
         detail = "it was queued again while it ran, and still does"
     return _verdict("behind", pool, first, stuck, [_runs(worker, pool)], detail)
+
+
+def _of_awaited(worker: Dict[str, Any], pool: Dict[str, Any], min_ms: int) -> Optional[Verdict]:
+    """A thread flushes or cancels what the worker runs; None natively, where barriers have no age."""
+    barriers = [item for item in worker["scheduled"]["items"] if item["kind"] == "barrier"]
+    stuck = worker["for_ms"]
+    if not barriers or stuck is None or barriers[0]["age_ms"] is None:
+        return None
+    first = barriers[0]
+    if min(stuck, first["age_ms"]) < min_ms:
+        return None
+    head = (f"stall: awaited: pool {pool['id']}, CPUs {pool['allowed']}: {_func(worker)} of queue"
+            f" {worker['queue']} runs for {stuck} ms, thread {first['waiter_pid']} waits for it for"
+            f" {first['age_ms']} ms")
+    waits = {"queue": worker["queue"], "func": worker["func"], "age_ms": first["age_ms"]}
+    return Verdict("awaited", pool["id"], waits, stuck, head, None, [_runs(worker, pool)])
 
 
 def _of_pwq(pwq: Dict[str, Any], wq: Dict[str, Any], pools: Dict[int, Any],
