@@ -131,6 +131,7 @@ static void st_feed(struct st_queue *q)
 /* The states that only wait, all at once. */
 
 static struct st_queue st_throttled[2], st_node, st_frozen, st_plugged, st_behind, st_far;
+static struct st_queue st_awaited;
 /* In need of workers that cannot be made. */
 static struct st_queue st_no_worker, st_manager, st_rescuer;
 static struct cmwq2_delayed_work st_delayed;
@@ -163,6 +164,26 @@ static void st_behind_begin(void)
 	cmwq2_queue_work_on(CPU, st_behind.wq, &it->work);
 }
 
+static struct task_struct *st_waiter;
+
+static int st_wait_for(void *item)
+{
+	cmwq2_flush_work(item);
+	while (!kthread_should_stop())
+		schedule_timeout_interruptible(1);
+	return 0;
+}
+
+/* A thread waits for an item that runs until the end. */
+static int st_awaited_begin(void)
+{
+	struct st_item *it = st_queue(&st_awaited, st_sleep);
+
+	wait_for_completion(&it->started);
+	st_waiter = kthread_run(st_wait_for, &it->work, "st_waiter");
+	return PTR_ERR_OR_ZERO(st_waiter);
+}
+
 static int st_standing_alloc(void)
 {
 	int ret = 0;
@@ -171,6 +192,7 @@ static int st_standing_alloc(void)
 	ret = ret ?: st_alloc(&st_throttled[1], "st.throttled.1", CMWQ2_WQ_UNBOUND, 1);
 	ret = ret ?: st_alloc(&st_node, "st.node-full", CMWQ2_WQ_UNBOUND, 2);
 	ret = ret ?: st_alloc(&st_behind, "st.behind", CMWQ2_WQ_PERCPU, 0);
+	ret = ret ?: st_alloc(&st_awaited, "st.awaited", CMWQ2_WQ_PERCPU, 0);
 	ret = ret ?: st_alloc(&st_frozen, "st.frozen", CMWQ2_WQ_PERCPU | CMWQ2_WQ_FREEZABLE, 0);
 	ret = ret ?: st_alloc(&st_plugged, "st.plugged", CMWQ2_WQ_UNBOUND | CMWQ2_WQ_ORDERED, 1);
 	ret = ret ?: st_alloc(&st_no_worker, "st.no-worker", CMWQ2_WQ_UNBOUND, 2048);
@@ -205,6 +227,7 @@ static int st_standing_begin(void)
 
 	st_node_begin();
 	st_behind_begin();
+	ret = ret ?: st_awaited_begin();
 	st_starve(&st_no_worker, CMWQ2_CREATE_FAILS);
 	st_starve(&st_manager, CMWQ2_CREATE_STALLS);
 	st_starve(&st_rescuer, CMWQ2_CREATE_FAILS);
@@ -227,6 +250,10 @@ static void st_standing_end(void)
 	if (!IS_ERR_OR_NULL(st_flusher))
 		kthread_stop(st_flusher);
 	st_flusher = NULL;
+	if (!IS_ERR_OR_NULL(st_waiter))
+		kthread_stop(st_waiter);
+	st_waiter = NULL;
+	st_free(&st_awaited);
 	st_free(&st_throttled[0]);
 	st_free(&st_throttled[1]);
 	st_free(&st_node);

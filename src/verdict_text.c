@@ -145,12 +145,14 @@ void cmwq2_write_verdict(struct cmwq2_out *out, const struct cmwq2_verdict *v)
 		    cmwq2_why_names[v->why], v->pool->id,
 		    cpumask_pr_args(v->pool->attrs->cpumask), v->func, v->queue);
 	if (v->why == CMWQ2_WHY_AWAITED)
-		cmwq2_write(out, "runs for %u ms, thread %d waits for it for %u ms\n", v->stuck,
-			    v->waiter, v->age);
+		cmwq2_write(out, "runs for %u ms, a thread waits for it for %u ms\n", v->stuck,
+			    v->age);
 	else
 		cmwq2_write(out, "waits for %u ms, none taken for %u ms\n", v->age, v->stuck);
 	if (v->detail)
 		cmwq2_write(out, "  %s\n", v->detail);
+	if (v->waiter)
+		cmwq2_write(out, "  thread %d waits\n", v->waiter);
 	for (i = 0; i < min(v->nr, CMWQ2_SEEN); i++)
 		cmwq2_write_seen(out, &v->seen[i]);
 	if (v->nr > CMWQ2_SEEN)

@@ -499,7 +499,7 @@ class TestDiff(unittest.TestCase):
 
 
 class TestVerdict(unittest.TestCase):
-    """Each reason, from a picture that shows it, in the words of src/verdict.c."""
+    """Each reason, from a picture that shows it, in the words of src/verdict_text.c."""
 
     def told(self, min_ms=1000, **changes):
         return wq_verdict.verdicts(make_dump(**changes), min_ms)
@@ -581,7 +581,13 @@ class TestVerdict(unittest.TestCase):
 
     def test_behind_another(self):
         self.assertIn("still runs another one", self.taken()[0].lines()[1])
-        self.assertEqual(self.taken(kind="barrier"), [])
+        self.assertEqual([verdict.why for verdict in self.taken(kind="barrier")], ["awaited"])
+
+    def test_awaited(self):
+        lines = self.taken(kind="barrier")[0].lines()
+        self.assertIn("stall: awaited: pool 0, CPUs 0: bench_func [bench_mod] of queue bench runs for 4000 "
+                      "ms, a thread waits for it for 9999 ms", lines[0])
+        self.assertIn("runs bench_func", lines[1])
 
     def test_rescuer(self):
         rescuer = {**make_worker(pid=99, comm="cw2/bench", rescuer=True), "pool": 0}
@@ -640,7 +646,7 @@ class TestVerdict(unittest.TestCase):
         self.assertEqual(self.told(pools=[], workqueues=[], delayed=[item]), [])
 
     def test_reasons_are_those_of_the_module(self):
-        with open(os.path.join(TOOLS, "..", "src", "verdict.c")) as source:
+        with open(os.path.join(TOOLS, "..", "src", "verdict_text.c")) as source:
             names = re.findall(r'\[CMWQ2_WHY_\w+\]\s*= "([\w-]+)"', source.read())
         self.assertEqual(sorted(names), sorted(wq_verdict.REASONS))
         self.assertIn("\n  lost-kick ", wq_dump.EPILOG)

@@ -54,6 +54,7 @@ Stalls (--stalls; nothing is printed if all is well)
   cpu-offline   the CPU is down, or never was up
   softirq       bh: the CPU has not come to its softirqs
   behind        taken by a worker that still runs something else, or the same item
+  awaited       a thread waits for an item that runs on and on
   throttled     max_active lets no more in; those that hold it are named
   node-full     as throttled, but the NUMA node's share of max_active is used up
   frozen        the queue is frozen

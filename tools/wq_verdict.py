@@ -246,8 +246,7 @@ def _of_awaited(worker: Dict[str, Any], pool: Dict[str, Any], min_ms: int) -> Op
     if min(stuck, first["age_ms"]) < min_ms:
         return None
     head = (f"stall: awaited: pool {pool['id']}, CPUs {pool['allowed']}: {_func(worker)} of queue"
-            f" {worker['queue']} runs for {stuck} ms, thread {first['waiter_pid']} waits for it for"
-            f" {first['age_ms']} ms")
+            f" {worker['queue']} runs for {stuck} ms, a thread waits for it for {first['age_ms']} ms")
     waits = {"queue": worker["queue"], "func": worker["func"], "age_ms": first["age_ms"]}
     return Verdict("awaited", pool["id"], waits, stuck, head, None, [_runs(worker, pool)])
 

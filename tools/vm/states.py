@@ -21,11 +21,11 @@ INSIDE = (BARE, "standing", "damaged")
 ONLY_DRGN = ("cpu-offline",)
 # Queues that must be told of in each state, by the rule that st.REASON.number is in trouble for REASON.
 QUEUES = {"standing": {f"st.{name}" for name in ("throttled.0", "throttled.1", "node-full", "frozen", "plugged",
-                                                 "behind", "no-worker", "manager-stuck", "rescuer-busy")},
+                                                 "behind", "awaited", "no-worker", "manager-stuck", "rescuer-busy")},
           "damaged": set(), "crowd": set()}    # the latter in wide.py
 # What is told of a queue whose lists are damaged, and of a thousand that are frozen, is not judged.
 OTHERS = re.compile(r"damaged|haunted|crowd\.\d+")
-TOLD = re.compile(r"stall: (\S+): .* of queue (\S+) (?:waits|is due) for ")
+TOLD = re.compile(r"stall: (\S+): .* of queue (\S+) (?:waits|is due|runs) for ")
 
 
 def expected(state: str) -> set:
