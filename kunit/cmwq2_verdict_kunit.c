@@ -12,83 +12,8 @@
 #include <linux/preempt.h>
 #include <linux/string.h>
 
-#include "../src/look.h"
-#include "hold.h"
 #include "starve.h"
-
-#define TEXT_SIZE	8192
-#define MIN_MS		50
-
-struct verdict_ctx {
-	struct tw_wq	*w;
-	struct tw_item	*it;
-	int		cpu;
-	pid_t		pid;
-	char		text[TEXT_SIZE];
-};
-
-static struct verdict_ctx *verdict_ctx(struct tw_env *e, unsigned int flags, int max_active)
-{
-	struct verdict_ctx *c = tw_zalloc(e, sizeof(*c));
-
-	c->cpu = tw_cpu(1);
-	c->w = tw_alloc(e, flags, max_active);
-	return c;
-}
-
-#define EXPECT_IN(c, what)						\
-	KUNIT_EXPECT_TRUE_MSG((c)->w->env->test, !!strstr((c)->text, what), \
-			      "no \"%s\" in:\n%s", what, (c)->text)
-
-static bool told(struct verdict_ctx *c, const char *why)
-{
-	char what[32];
-
-	snprintf(what, sizeof(what), "stall: %s: ", why);
-	cmwq2_stalls(MIN_MS, c->text, TEXT_SIZE);
-	return strstr(c->text, what) && strstr(c->text, "of queue cmwq2_kunit waits for ");
-}
-
-/* Not before its time, and then rightly. */
-static void expect_told(struct verdict_ctx *c, const char *why)
-{
-	struct tw_env *e = c->w->env;
-	char what[32];
-
-	KUNIT_EXPECT_EQ(e->test, cmwq2_stalls(UINT_MAX, c->text, TEXT_SIZE), 0);
-	TW_POLL(e, told(c, why) || cmwq2_stalls(4 * MIN_MS, c->text, TEXT_SIZE), "any verdict");
-	snprintf(what, sizeof(what), "stall: %s: pool ", why);
-	EXPECT_IN(c, what);
-}
-
-static void expect_quiet(struct tw_env *e)
-{
-	char *text = tw_zalloc(e, TEXT_SIZE);
-
-	KUNIT_EXPECT_EQ_MSG(e->test, cmwq2_stalls(MIN_MS, text, TEXT_SIZE), 0, "%s", text);
-}
-
-static void expect_who(struct verdict_ctx *c, pid_t pid, const char *does)
-{
-	char what[64];
-
-	snprintf(what, sizeof(what), "[%d] %s", pid, does);
-	EXPECT_IN(c, what);
-}
-
-/* Of many workers only some are named, and which ones is not promised. */
-static void expect_one_of(struct verdict_ctx *c, struct tw_item **items, int nr, const char *does)
-{
-	char what[64];
-	int i;
-
-	for (i = 0; i < nr; i++) {
-		snprintf(what, sizeof(what), "[%d] %s", items[i]->pid, does);
-		if (strstr(c->text, what))
-			return;
-	}
-	KUNIT_FAIL(c->w->env->test, "none of %d items is named in:\n%s", nr, c->text);
-}
+#include "verdict.h"
 
 /* Keeps the CPU for a while that is long enough, and asks. */
 static void keep_cpu(struct verdict_ctx *c)
@@ -122,8 +47,8 @@ static struct verdict_ctx *keep_by_item(struct tw_env *e, unsigned int flags)
 	tw_wait_done(c->it, "the item behind it");
 	tw_flush_wq(c->w);
 	c->pid = it->pid;
-	EXPECT_IN(c, "stall: hog: pool ");
-	EXPECT_IN(c, "of queue cmwq2_kunit waits for ");
+	expect_in(c, "stall: hog: pool ");
+	expect_in(c, "of queue cmwq2_kunit waits for ");
 	return c;
 }
 
@@ -146,7 +71,7 @@ static void intensive_hog_is_named(struct kunit *test)
 	struct verdict_ctx *c = keep_by_item(e, TW_PERCPU | TW_CPU_INTENSIVE);
 
 	expect_who(c, c->pid, "runs cmwq2_fn");
-	EXPECT_IN(c, " was picked ");
+	expect_in(c, " was picked ");
 	expect_quiet(e);
 }
 
@@ -155,7 +80,7 @@ static void bh_hog_is_named(struct kunit *test)
 	struct tw_env *e = tw_env_cmwq2(test);
 
 	e->bh = true;
-	EXPECT_IN(keep_by_item(e, TW_PERCPU | TW_BH), "  bh[0] runs cmwq2_fn");
+	expect_in(keep_by_item(e, TW_PERCPU | TW_BH), "  bh[0] runs cmwq2_fn");
 	expect_quiet(e);
 }
 
@@ -200,8 +125,8 @@ static void picked_but_not_run(struct kunit *test, const char *claim)
 
 	tw_policy(e, "claim", claim);
 	keep_from_outside(c, c->cpu, thread_keep_cpu);
-	EXPECT_IN(c, "stall: not-run: pool ");
-	EXPECT_IN(c, " ms ago and has not run, state R on CPU ");
+	expect_in(c, "stall: not-run: pool ");
+	expect_in(c, " ms ago and has not run, state R on CPU ");
 	expect_quiet(e);
 }
 
@@ -223,7 +148,7 @@ static void held_softirqs_are_named(struct kunit *test)
 	e->bh = true;
 	c = verdict_ctx(e, TW_PERCPU | TW_BH, 0);
 	keep_from_outside(c, c->cpu, thread_keep_softirqs);
-	EXPECT_IN(c, "stall: softirq: pool ");
+	expect_in(c, "stall: softirq: pool ");
 	expect_quiet(e);
 }
 
@@ -235,13 +160,13 @@ static void no_worker(struct kunit *test, unsigned int flags)
 	struct tw_starved *s = tw_starve(e, flags);
 
 	expect_told(c, "manager-stuck");
-	EXPECT_IN(c, "is to create a worker, has tried for ");
+	expect_in(c, "is to create a worker, has tried for ");
 	if (s->nr > 1)
 		expect_one_of(c, s->blockers, s->nr - 1, "runs cmwq2_fn");
 	tw_fault_create(s->plain, s->cpu, CMWQ2_CREATE_FAILS);
 	TW_POLL(e, told(c, "no-worker"), "a try to fail");
-	EXPECT_IN(c, "is to create a worker, tried ");
-	EXPECT_IN(c, " in vain, last with -12, state ");
+	expect_in(c, "is to create a worker, tried ");
+	expect_in(c, " in vain, last with -12, state ");
 	tw_feed(s);
 	expect_quiet(e);
 }
@@ -283,7 +208,7 @@ static void busy_rescuer_is_named(struct kunit *test)
 	tw_queue_on(s->cpu, c->w, it);
 	expect_told(c, "rescuer-busy");
 	expect_who(c, sleeper->pid, "runs cmwq2_fn");
-	EXPECT_IN(c, "is to create a worker, ");
+	expect_in(c, "is to create a worker, ");
 	complete_all(sleeper->gate);
 	tw_wait_done(it, "the next rescue");
 	rescued_is_quiet(c, s);
@@ -355,7 +280,7 @@ static void item_behind_itself_is_named(struct kunit *test)
 	tw_queue_on(c->cpu, c->w, it);
 	expect_told(c, "behind");
 	expect_who(c, it->pid, "runs cmwq2_fn");
-	EXPECT_IN(c, "it was queued again while it ran");
+	expect_in(c, "it was queued again while it ran");
 	complete_all(it->gate);
 	tw_flush_wq(c->w);
 	expect_quiet(e);
@@ -380,111 +305,10 @@ static void item_behind_another_is_named(struct kunit *test)
 	tw_wait_started(sleeper, "the rescue of an item that sleeps");
 	expect_told(c, "behind");
 	expect_who(c, sleeper->pid, "runs cmwq2_fn");
-	EXPECT_IN(c, "a worker has taken it");
+	expect_in(c, "a worker has taken it");
 	complete_all(sleeper->gate);
 	tw_wait_done(it, "the item behind it");
 	rescued_is_quiet(c, s);
-}
-
-/*
- * Old items in a long line, but one of those ahead goes and another one comes. All
- * who hold slots count, not only those that would be named.
- */
-static void moving_line(struct kunit *test, int slots)
-{
-	struct tw_env *e = tw_env_cmwq2(test);
-	struct verdict_ctx *c = verdict_ctx(e, TW_PERCPU, slots);
-	struct tw_item *items[18];
-	unsigned long began;
-	bool judged = false;
-	int i;
-
-	for (i = 0; i < slots + 5; i++) {
-		items[i] = tw_gated(e, NULL);
-		tw_queue_on(c->cpu, c->w, items[i]);
-	}
-	for (i = 0; i < slots; i++)
-		tw_wait_started(items[i], "the first items of the line");
-	for (i = 0; i < 5; i++) {
-		TW_POLL(e, told(c, "throttled"), "the line to be old");
-		began = jiffies;
-		complete_all(items[i]->gate);
-		tw_wait_started(items[i + slots], "the next item of the line");
-		cmwq2_stalls(MIN_MS, c->text, TEXT_SIZE);
-		/* Else it has become a stall while nobody looked. */
-		if (time_after(jiffies, began + msecs_to_jiffies(MIN_MS) - 1))
-			continue;
-		KUNIT_EXPECT_STREQ(test, c->text, "");
-		judged = true;
-	}
-	for (; i < slots + 5; i++)
-		complete_all(items[i]->gate);
-	tw_flush_wq(c->w);
-	KUNIT_EXPECT_TRUE_MSG(test, judged, "the machine is too slow to tell");
-}
-
-static void moving_line_is_no_stall(struct kunit *test)
-{
-	moving_line(test, 1);
-}
-
-static void moving_wide_line_is_no_stall(struct kunit *test)
-{
-	moving_line(test, 12);
-}
-
-/* A thread flushes an item that runs on and on. */
-static void awaited_item_is_named(struct kunit *test)
-{
-	struct tw_env *e = tw_env_cmwq2(test);
-	struct verdict_ctx *c = verdict_ctx(e, TW_PERCPU, 0);
-	struct tw_item *it = tw_gated(e, NULL);
-	struct tw_thread *t = tw_thread(e, TW_ANY_CPU, tw_thread_flush, c->w, it, NULL);
-	char what[64];
-
-	tw_queue_on(c->cpu, c->w, it);
-	tw_wait_started(it, "an item that runs on and on");
-	tw_thread_block(t);
-	KUNIT_EXPECT_EQ(test, cmwq2_stalls(UINT_MAX, c->text, TEXT_SIZE), 0);
-	snprintf(what, sizeof(what), "  thread %d waits\n", t->task->pid);
-	TW_POLL(e, cmwq2_stalls(MIN_MS, c->text, TEXT_SIZE), "a verdict");
-	EXPECT_IN(c, "stall: awaited: pool ");
-	EXPECT_IN(c, what);
-	expect_who(c, it->pid, "runs cmwq2_fn");
-	complete_all(it->gate);
-	tw_join(t, "the flush");
-	expect_quiet(e);
-}
-
-#define NR_BLOCKED	150
-
-/*
- * However many workers there are and wherever an item waits, the verdict looks at
- * no more of them than it may while it holds a lock.
- */
-static void looks_are_bounded(struct kunit *test)
-{
-	struct tw_env *e = tw_env_cmwq2(test);
-	struct verdict_ctx *c = verdict_ctx(e, TW_UNBOUND, NR_BLOCKED);
-	struct completion *gate = tw_gate(e);
-	struct tw_item *items[NR_BLOCKED], *it = tw_item(e, tw_fn_nop);
-	int i;
-
-	for (i = 0; i < NR_BLOCKED; i++) {
-		items[i] = tw_gated(e, gate);
-		tw_queue_on(c->cpu, c->w, items[i]);
-	}
-	for (i = 0; i < NR_BLOCKED; i++)
-		tw_wait_started(items[i], "items that block");
-	tw_queue_on(c->cpu, c->w, it);
-	WRITE_ONCE(cmwq2_look_most, 0);
-	expect_told(c, "throttled");
-	EXPECT_IN(c, "  and 146 more\n");
-	KUNIT_EXPECT_GT(test, READ_ONCE(cmwq2_look_most), 0);
-	KUNIT_EXPECT_LE(test, READ_ONCE(cmwq2_look_most), 64);
-	complete_all(gate);
-	tw_flush_wq(c->w);
-	expect_quiet(e);
 }
 
 static void freeze_queue(struct kunit *test, unsigned int flags)
@@ -545,7 +369,7 @@ static void lost_kick_is_named(struct kunit *test)
 	atomic_inc(&pool->nr_running);
 	tw_queue_on(c->cpu, c->w, it);
 	expect_told(c, "lost-kick");
-	EXPECT_IN(c, "a worker counts as running, and none is");
+	expect_in(c, "a worker counts as running, and none is");
 	atomic_dec(&pool->nr_running);
 	/* The safety timer finds it. */
 	tw_wait_done(it, "the item that nobody was kicked for");
@@ -566,7 +390,7 @@ static void lost_slot_is_named(struct kunit *test)
 	tw_queue_on(c->cpu, c->w, it);
 	WRITE_ONCE(wq->max_active, 2);
 	expect_told(c, "lost-kick");
-	EXPECT_IN(c, "max_active has a free slot");
+	expect_in(c, "max_active has a free slot");
 	WRITE_ONCE(wq->max_active, 1);
 	complete_all(holder->gate);
 	tw_flush_wq(c->w);
@@ -592,7 +416,7 @@ static void offline_cpu_is_named(struct kunit *test)
 		kunit_skip(test, "this CPU cannot go");
 	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, cpu_up_again, (void *)cpu), 0);
 	keep_from_outside(c, tw_cpu(0), thread_keep_cpu);
-	EXPECT_IN(c, "stall: cpu-offline: pool ");
+	expect_in(c, "stall: cpu-offline: pool ");
 	expect_quiet(e);
 }
 #else
@@ -639,10 +463,6 @@ static void text_is_cut(struct kunit *test)
 
 static struct kunit_case cmwq2_verdict_cases[] = {
 	KUNIT_CASE(idle_is_no_stall),
-	KUNIT_CASE(moving_line_is_no_stall),
-	KUNIT_CASE(moving_wide_line_is_no_stall),
-	KUNIT_CASE(awaited_item_is_named),
-	KUNIT_CASE(looks_are_bounded),
 	KUNIT_CASE(text_is_cut),
 	KUNIT_CASE(hog_is_named),
 	KUNIT_CASE(intensive_hog_is_named),

@@ -48,7 +48,7 @@ static bool cmwq2_judge_taken(struct cmwq2_taken *taken, struct cmwq2_worker *wo
 	return true;
 }
 
-/* Whether a thread has waited long for the item that @worker runs. Context: its pool's lock held. */
+/* Whether a thread has long waited for what @worker runs. Context: its pool's lock held. */
 static bool cmwq2_judge_awaited(struct cmwq2_taken *taken, struct cmwq2_worker *worker)
 {
 	struct cmwq2_work *barrier = cmwq2_first_taken(worker, true);

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The verdict on items that wait in a line or behind a running item, and how many
+ * workers it looks at while it holds a lock.
+ */
+#include "../src/look.h"
+#include "verdict.h"
+
+/*
+ * Old items in a long line, but one of those ahead goes and another one comes. All
+ * who hold slots count, not only those that would be named.
+ */
+static void moving_line(struct kunit *test, int slots)
+{
+	struct tw_env *e = tw_env_cmwq2(test);
+	struct verdict_ctx *c = verdict_ctx(e, TW_PERCPU, slots);
+	struct tw_item *items[18];
+	unsigned long began;
+	bool judged = false;
+	int i;
+
+	for (i = 0; i < slots + 5; i++) {
+		items[i] = tw_gated(e, NULL);
+		tw_queue_on(c->cpu, c->w, items[i]);
+	}
+	for (i = 0; i < slots; i++)
+		tw_wait_started(items[i], "the first items of the line");
+	for (i = 0; i < 5; i++) {
+		TW_POLL(e, told(c, "throttled"), "the line to be old");
+		began = jiffies;
+		complete_all(items[i]->gate);
+		tw_wait_started(items[i + slots], "the next item of the line");
+		cmwq2_stalls(MIN_MS, c->text, TEXT_SIZE);
+		/* Else it has become a stall while nobody looked. */
+		if (time_after(jiffies, began + msecs_to_jiffies(MIN_MS) - 1))
+			continue;
+		KUNIT_EXPECT_STREQ(test, c->text, "");
+		judged = true;
+	}
+	for (; i < slots + 5; i++)
+		complete_all(items[i]->gate);
+	tw_flush_wq(c->w);
+	KUNIT_EXPECT_TRUE_MSG(test, judged, "the machine is too slow to tell");
+}
+
+static void moving_line_is_no_stall(struct kunit *test)
+{
+	moving_line(test, 1);
+}
+
+static void moving_wide_line_is_no_stall(struct kunit *test)
+{
+	moving_line(test, 12);
+}
+
+/* A thread flushes an item that runs on and on. */
+static void awaited_item_is_named(struct kunit *test)
+{
+	struct tw_env *e = tw_env_cmwq2(test);
+	struct verdict_ctx *c = verdict_ctx(e, TW_PERCPU, 0);
+	struct tw_item *it = tw_gated(e, NULL);
+	struct tw_thread *t = tw_thread(e, TW_ANY_CPU, tw_thread_flush, c->w, it, NULL);
+	char what[64];
+
+	tw_queue_on(c->cpu, c->w, it);
+	tw_wait_started(it, "an item that runs on and on");
+	tw_thread_block(t);
+	KUNIT_EXPECT_EQ(test, cmwq2_stalls(UINT_MAX, c->text, TEXT_SIZE), 0);
+	snprintf(what, sizeof(what), "  thread %d waits\n", t->task->pid);
+	TW_POLL(e, cmwq2_stalls(MIN_MS, c->text, TEXT_SIZE), "a verdict");
+	expect_in(c, "stall: awaited: pool ");
+	expect_in(c, what);
+	expect_who(c, it->pid, "runs cmwq2_fn");
+	complete_all(it->gate);
+	tw_join(t, "the flush");
+	expect_quiet(e);
+}
+
+#define NR_BLOCKED	150
+
+/*
+ * However many workers there are and wherever an item waits, the verdict looks at
+ * no more of them than it may while it holds a lock.
+ */
+static void looks_are_bounded(struct kunit *test)
+{
+	struct tw_env *e = tw_env_cmwq2(test);
+	struct verdict_ctx *c = verdict_ctx(e, TW_UNBOUND, NR_BLOCKED);
+	struct completion *gate = tw_gate(e);
+	struct tw_item *items[NR_BLOCKED], *it = tw_item(e, tw_fn_nop);
+	int i;
+
+	for (i = 0; i < NR_BLOCKED; i++) {
+		items[i] = tw_gated(e, gate);
+		tw_queue_on(c->cpu, c->w, items[i]);
+	}
+	for (i = 0; i < NR_BLOCKED; i++)
+		tw_wait_started(items[i], "items that block");
+	tw_queue_on(c->cpu, c->w, it);
+	WRITE_ONCE(cmwq2_look_most, 0);
+	expect_told(c, "throttled");
+	expect_in(c, "  and 146 more\n");
+	KUNIT_EXPECT_GT(test, READ_ONCE(cmwq2_look_most), 0);
+	KUNIT_EXPECT_LE(test, READ_ONCE(cmwq2_look_most), 64);
+	complete_all(gate);
+	tw_flush_wq(c->w);
+	expect_quiet(e);
+}
+
+static struct kunit_case verdict_line_cases[] = {
+	KUNIT_CASE(moving_line_is_no_stall),
+	KUNIT_CASE(moving_wide_line_is_no_stall),
+	KUNIT_CASE(awaited_item_is_named),
+	KUNIT_CASE(looks_are_bounded),
+	{}
+};
+
+static struct kunit_suite verdict_line_suite = {
+	.name = "cmwq2_verdict_line",
+	.test_cases = verdict_line_cases,
+};
+
+kunit_test_suites(&verdict_line_suite);
