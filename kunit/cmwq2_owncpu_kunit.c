@@ -383,6 +383,17 @@ static void pool_ends_beside_owned_cpu(struct kunit *test)
 	disown(o);
 }
 
+/* A thread of the engine that does not get on is told, with what it waits for. */
+static void expect_reaper_is_told(struct tw_env *e, u32 id)
+{
+	char *text = tw_zalloc(e, 4096), what[80];
+
+	snprintf(what, sizeof(what), "stall: helper: %s[%d] waits for the manager of pool %u for ",
+		 cmwq2_reaper->task->comm, cmwq2_reaper->task->pid, id);
+	KUNIT_EXPECT_EQ_MSG(e->test, cmwq2_stalls(UINT_MAX, text, 4096), 0, "%s", text);
+	TW_POLL(e, cmwq2_stalls(50, text, 4096) && strstr(text, what), "the reaper to be told of");
+}
+
 /*
  * A pool's end takes as long as it may: the reaper is held where it has a pool's
  * workers to wait for. It holds no lock that others need, does nothing that they
@@ -413,8 +424,9 @@ static void others_go_on_while_a_pool_ends(struct kunit *test)
 	tw_policy(e, "idle_timeout_ms", "1");
 	TW_POLL(e, tw_stats(w, 1).culled > culled, "workers to be culled");
 	KUNIT_EXPECT_PTR_EQ(test, cmwq2_chore(CMWQ2_THREAD_REAPER, &chore), cmwq2_reaper->task);
-	KUNIT_EXPECT_STREQ(test, chore.what ?: "", "the manager of pool");
+	KUNIT_EXPECT_STREQ(test, chore.what ?: "", "waits for the manager of pool");
 	KUNIT_EXPECT_EQ(test, chore.id, id);
+	expect_reaper_is_told(e, id);
 	KUNIT_EXPECT_EQ_MSG(test, atomic_read(&stop->state), TW_HOLD_HELD,
 			    "others waited for a pool to end");
 	tw_let_go(stop);

@@ -49,7 +49,7 @@ static DEFINE_SPINLOCK(cmwq2_dying_lock);
 /**
  * cmwq2_chore_begin - one of the engine's own threads begins something
  * @thread: the current thread
- * @what: what it does, as in "the reaper waits for ..."; a constant string
+ * @what: what it does, to be written between its name and @id; a constant string
  * @id: number of the pool or thread that it is about
  */
 void cmwq2_chore_begin(enum cmwq2_thread thread, const char *what, int id)
@@ -111,7 +111,7 @@ void cmwq2_reap_all(void)
 	struct cmwq2_worker *worker;
 
 	while ((worker = cmwq2_next_dying())) {
-		cmwq2_chore_begin(CMWQ2_THREAD_REAPER, "the end of a worker, thread",
+		cmwq2_chore_begin(CMWQ2_THREAD_REAPER, "waits for the end of thread",
 				  task_pid_nr(worker->task));
 		cmwq2_worker_reap(worker);
 		cmwq2_chore_end(CMWQ2_THREAD_REAPER);

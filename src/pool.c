@@ -129,7 +129,7 @@ static void cmwq2_pool_end(struct kthread_work *work)
 {
 	struct cmwq2_pool *pool = container_of(work, struct cmwq2_pool, end_work);
 
-	cmwq2_chore_begin(CMWQ2_THREAD_REAPER, "the manager of pool", pool->id);
+	cmwq2_chore_begin(CMWQ2_THREAD_REAPER, "waits for the manager of pool", pool->id);
 	if (pool->bh)
 		cmwq2_bh_pool_exit(pool);
 	else

@@ -375,6 +375,8 @@ void cmwq2_out_stalls(struct cmwq2_out *out, unsigned int min_ms)
 	bool more;
 
 	cmwq2_out_stalled_pools(out, min_ms);
+	cmwq2_verdict_of_helpers(out, min_ms);
+	cmwq2_flush_out(out);
 	do {
 		rcu_read_lock();
 		more = cmwq2_out_waiting_pwq(out, min_ms, &seq, &nr);

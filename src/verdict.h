@@ -99,6 +99,7 @@ void cmwq2_note_item(struct cmwq2_verdict *v, struct cmwq2_pool *pool, struct cm
 void cmwq2_write_verdict(struct cmwq2_out *out, const struct cmwq2_verdict *v);
 
 /* verdict_line.c */
+void cmwq2_verdict_of_helpers(struct cmwq2_out *out, unsigned int min_ms);
 void cmwq2_verdict_of_taken(struct cmwq2_out *out, struct cmwq2_pool *pool, unsigned int min_ms);
 void cmwq2_verdict_of_pwq(struct cmwq2_out *out, struct cmwq2_pwq *pwq, unsigned int min_ms);
 

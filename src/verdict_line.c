@@ -1,14 +1,41 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The verdict on items that wait off the worklist: at a worker that has taken
- * them, and for max_active; and on running items that threads wait for.
+ * them, and for max_active; on running items that threads wait for; and on the
+ * engine's own threads.
  */
 #include <linux/rculist.h>
+#include <linux/sched.h>
 
 #include "verdict.h"
 
 /* Items behind a running one that are looked at. */
 #define CMWQ2_TAKEN_LOOKS	64
+
+/**
+ * cmwq2_verdict_of_helpers - say which of the engine's own threads get no further
+ * @out: where to
+ * @min_ms: for so many milliseconds at least
+ *
+ * Context: any but NMI.
+ */
+void cmwq2_verdict_of_helpers(struct cmwq2_out *out, unsigned int min_ms)
+{
+	struct cmwq2_chore chore;
+	struct task_struct *task;
+	enum cmwq2_thread i;
+	unsigned int ms;
+
+	for (i = 0; i < CMWQ2_THREAD_NR; i++) {
+		/* It lives as long as the module. */
+		task = cmwq2_chore(i, &chore);
+		ms = cmwq2_ms_since(chore.since);
+		if (task && ms >= min_ms)
+			cmwq2_write(out, "stall: helper: %s[%d] %s %d for %u ms, state %c on CPU %u\n",
+				    task->comm, task_pid_nr(task), chore.what, chore.id, ms,
+				    task_state_to_char(task), task_cpu(task));
+	}
+}
 
 struct cmwq2_taken {
 	unsigned int		min_ms;
