@@ -190,9 +190,10 @@ static void cursor_is_no_stall(struct kunit *test)
 	struct tw_env *e = watch_env(test);
 	struct tw_wq *w = tw_alloc(e, TW_UNBOUND, 0), *other = tw_alloc(e, TW_PERCPU, 0);
 	struct cmwq2_attrs *attrs = tw_attrs(test);
-	struct tw_item *probe = tw_delayed(e, tw_fn_nop);
+	struct tw_item *first = tw_item(e, tw_fn_nop), *probe = tw_delayed(e, tw_fn_nop);
 	struct cmwq2_wq *wq = w->wq;
 	struct cmwq2_pwq *pwq;
+	bool left;
 
 	/* Nobody else uses its pool, so nobody takes the cursor out. */
 	attrs->nice = 11;
@@ -200,6 +201,11 @@ static void cursor_is_no_stall(struct kunit *test)
 	rcu_read_lock();
 	pwq = rcu_dereference(*per_cpu_ptr(wq->cpu_pwq, tw_cpu(0)));
 	rcu_read_unlock();
+	/* A new worker looks at the worklist once, and takes the cursor out. */
+	tw_queue_on(tw_cpu(0), w, first);
+	tw_wait_done(first, "the first item of the new pool");
+	TW_POLL(e, tw_pool_idle(w, tw_cpu(0)) && tw_all_asleep(pwq->pool),
+		"all workers of the new pool to have looked");
 	raw_spin_lock_irq(&pwq->pool->lock);
 	list_add_tail(&pwq->mayday_cursor.entry, &pwq->pool->worklist);
 	pwq->pool->progress_at = jiffies - 10 * HZ;
@@ -211,8 +217,10 @@ static void cursor_is_no_stall(struct kunit *test)
 	tw_wait_done(probe, "the probe");
 
 	raw_spin_lock_irq(&pwq->pool->lock);
+	left = list_is_singular(&pwq->pool->worklist);
 	list_del_init(&pwq->mayday_cursor.entry);
 	raw_spin_unlock_irq(&pwq->pool->lock);
+	KUNIT_EXPECT_TRUE_MSG(test, left, "somebody took the cursor out");
 	KUNIT_EXPECT_EQ(test, pool_stalls(w, tw_cpu(0)), 0);
 }
 
