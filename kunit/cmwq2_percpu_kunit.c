@@ -488,6 +488,11 @@ static void stray_is_told(struct kunit *test)
 	p->kind = &plain_kind;
 	p->cpu = tw_cpu(1);
 	it->ctx = p;
+	/* Then the worker that becomes idle next is the first to be kicked again. */
+	tw_queue_on(p->cpu, w, it);
+	tw_flush(it);
+	TW_POLL(e, tw_pool_idle(w, p->cpu) && tw_all_asleep(tw_pool_of(w, p->cpu)),
+		"all workers to be idle");
 	strays = cmwq2_health(CMWQ2_HEALTH_STRAYS);
 	tw_queue_on(p->cpu, w, leaves);
 	tw_flush(leaves);

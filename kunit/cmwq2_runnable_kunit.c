@@ -151,7 +151,8 @@ static void raised_limit_after_cancel(struct kunit *test)
 {
 	struct tw_env *e = tw_env(test);
 	struct tw_wq *w = tw_alloc(e, TW_UNBOUND, 1);
-	struct tw_item *a = tw_gated(e, NULL), *b = tw_item(e, tw_fn_nop), *c = tw_item(e, tw_fn_nop);
+	struct tw_item *a = tw_gated(e, NULL), *b = tw_item(e, tw_fn_nop);
+	struct tw_item *c = tw_item(e, tw_fn_nop);
 	int cpu = tw_cpu(0);
 
 	tw_queue_on(cpu, w, a);
@@ -310,7 +311,8 @@ static void slot_comes_back_to_own_pool(struct kunit *test)
 		tw_hand_does(s, hand_cancels, cancelled);
 		tw_wait_held(line, "the cancel between two pools");
 		tw_let_go(woken);
-		TW_SOON(e, tw_pool_idle(w, s->cpu) && tw_all_asleep(here), "its own pool to be idle");
+		TW_SOON(e, tw_pool_idle(w, s->cpu) && tw_all_asleep(here),
+			"its own pool to be idle");
 		complete_all(running->gate);
 		tw_wait_started(that, "the item that the end of the first one activates");
 		tw_let_go(line);

@@ -81,7 +81,7 @@ static struct lane lanes[] = {
 
 /* The item that does not end while it is held, and those who wait for it. */
 static struct item held_item;
-/* A queue that nobody else uses, and its only item, which is taken back while the system is frozen. */
+/* A queue with one item, which is taken back while the system is frozen. */
 static struct lane quiet = { .name = "quiet", .freezable = true, .unbound = true };
 static DECLARE_COMPLETION(quiet_ran);
 static struct task_struct *canceller;
