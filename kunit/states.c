@@ -364,8 +364,16 @@ static int st_offline_begin(void)
 
 	if (ret)
 		return ret;
+	/*
+	 * The engine keeps the time elsewhere. The kernel's own workqueue arms the
+	 * timer where it never fires, and so does this.
+	 */
 	CMWQ2_INIT_DELAYED_WORK(&st_delayed, st_nop);
-	cmwq2_queue_delayed_work_on(CPU, st_one.wq, &st_delayed, 1);
+	cmwq2_queue_delayed_work_on(0, st_one.wq, &st_delayed, 3600 * HZ);
+	timer_delete(&st_delayed.timer);
+	st_delayed.cpu = CPU;
+	st_delayed.timer.expires = jiffies + 1;
+	add_timer_on(&st_delayed.timer, CPU);
 	return 0;
 }
 
