@@ -47,11 +47,12 @@ static bool cmwq2_is_chained(struct cmwq2_wq *wq)
 static bool cmwq2_refuse(struct cmwq2_wq *wq, struct cmwq2_work *work)
 {
 	unsigned int flags = READ_ONCE(wq->flags);
-	unsigned long data = cmwq2_work_data(work);
+	unsigned long data;
 
-	/* What is rare, in one test. */
+	/* One test for all flags that are rare. */
 	if (likely(!(flags & (CMWQ2_WQ_CLOSED | CMWQ2_WQ_DEPRECATED))))
 		return false;
+	data = cmwq2_work_data(work);
 	if ((flags & CMWQ2_WQ_DEPRECATED) && cmwq2_warn_once(wq))
 		pr_warn("%s: deprecated, but %ps was queued on it: use cmwq2_system_%s_wq\n",
 			wq->name, work->func, flags & CMWQ2_WQ_UNBOUND ? "dfl" : "percpu");
