@@ -12,6 +12,14 @@
 /* Items behind a running one that are looked at. */
 #define CMWQ2_TAKEN_LOOKS	64
 
+static void cmwq2_write_chore(struct cmwq2_out *out, struct task_struct *task,
+			      const struct cmwq2_chore *chore, unsigned int ms)
+{
+	cmwq2_write(out, "stall: helper: %s[%d] %s %d for %u ms, state %c on CPU %u\n",
+		    task->comm, task_pid_nr(task), chore->what, chore->id, ms,
+		    task_state_to_char(task), task_cpu(task));
+}
+
 /**
  * cmwq2_verdict_of_helpers - say which of the engine's own threads get no further
  * @out: where to
@@ -31,9 +39,7 @@ void cmwq2_verdict_of_helpers(struct cmwq2_out *out, unsigned int min_ms)
 		task = cmwq2_chore(i, &chore);
 		ms = cmwq2_ms_since(chore.since);
 		if (task && ms >= min_ms)
-			cmwq2_write(out, "stall: helper: %s[%d] %s %d for %u ms, state %c on CPU %u\n",
-				    task->comm, task_pid_nr(task), chore.what, chore.id, ms,
-				    task_state_to_char(task), task_cpu(task));
+			cmwq2_write_chore(out, task, &chore, ms);
 	}
 }
 
