@@ -59,6 +59,9 @@ ENQUEUERS = 2
 SAFE, UNSAFE, LIVELOCK, UNFINISHED = "safe", "unsafe", "livelock", "unfinished"
 EXPECTED = (SAFE, UNSAFE, LIVELOCK)
 
+# Those of line.pml that give slots back, by their numbers there.
+CONTEXTS = [*(f"worker {worker} of pool {pool}" for pool in range(2) for worker in range(2)), "canceller"]
+
 # For one search. Deeper than any schedule: the model ends.
 DEPTH, MEGABYTES, SECONDS = 100000, 4000, 1200
 SAFETY = ["-DSAFETY", "-DNOCLAIM"]
@@ -221,7 +224,9 @@ def translate(trail: str, workers: int) -> List[str]:
             lines.append(f"VIOLATION: {line[3:]}")
         elif re.match(r"wake list \d+:$", line):
             who = holders[int(line[10:-1])]
-        elif re.match(r"(enqueuer \d+|irq_work|canceller|limit):$", line):
+        elif re.match(r"context \d:$", line):
+            who = CONTEXTS[int(line[8:-1])]
+        elif re.match(r"(enqueuer \d+|irq_work|limit):$", line):
             who = line[:-1]
         elif re.match(r"  [a-z]", line) and who:
             lines.append(f"{who}: {line.strip()}")

@@ -86,7 +86,7 @@ class Translator(unittest.TestCase):
         """What the model prints is passed on."""
         for text in re.findall(r'printf\("(.*?)\\n"', TEXT + LINE_TEXT):
             line = text.replace("%d", "0")
-            header = re.match(r"(enqueuer 0|irq_work|wake list 0|canceller|limit):$", line)
+            header = re.match(r"(enqueuer 0|irq_work|wake list 0|context 0|limit):$", line)
             got = check_model.translate("worker 0: x\n" + line, 3)[1:]
             self.assertEqual(len(got), 0 if header else 1, text)
 

@@ -152,28 +152,33 @@ inline activate_first(p)
 
 /*
  * cmwq2_pwq_dec_active() with the lock of @p: gives a slot back, and passes it on. @at is the pool that is locked
- * meanwhile. Afterwards @owed says whether @p is owed a kick.
+ * meanwhile. Afterwards @owed says whether @p is owed a kick. Others print between its steps, so each says whose it is:
+ * a worker's number, or that of the canceller.
  */
-inline dec_active(p)
+#define CANCELLER	(POOLS * WORKERS)
+#define SAY_WHO(me)	printf("context %d:\n", me)
+
+inline dec_active(p, me)
 {
 	owed = false;
 	changed = false;
 	at = p;
 #if FAULT_LINE_FIRST
 	low = line.n > 0;
-	d_step { nr--; printf("  gives a slot back, %d of %d taken (pwq_dec_active)\n", nr, max) }
+	d_step { SAY_WHO(me); nr--; printf("  gives a slot back, %d of %d taken (pwq_dec_active)\n", nr, max) }
 	low = low && nr < max;
 #else
-	d_step { nr--; low = nr < max; printf("  gives a slot back, %d of %d taken (pwq_dec_active)\n", nr, max) }
+	d_step { SAY_WHO(me); nr--; low = nr < max; printf("  gives a slot back, %d of %d taken (pwq_dec_active)\n", nr, max) }
 #endif
 	do
 	:: !low -> break
 	:: low && line.n == 0 -> break
 	:: low && line.n > 0 && line.x[0] != at ->
 		d_step { head = line.x[0]; locked[at] = false; at = head; changed = true }
-		d_step { !locked[at] -> locked[at] = true; printf("  locks pool %d to serve the line (nna_serve)\n", at) }
+		d_step { !locked[at] -> locked[at] = true; SAY_WHO(me); printf("  locks pool %d to serve the line (nna_serve)\n", at) }
 	:: d_step {
 		low && line.n > 0 && line.x[0] == at ->
+		SAY_WHO(me);
 		if
 		:: inactive[at].n == 0 ->
 			if
@@ -201,6 +206,7 @@ inline dec_active(p)
 	if
 	:: at != p ->
 		d_step {
+			SAY_WHO(me);
 			if
 			:: owed -> kick(at)
 			:: else
@@ -327,7 +333,7 @@ serve:	/* with the lock */
 		printf("worker %d of pool %d: has run item %d\n", w, p, x)
 	}
 	/* The kick that is owed is repaid by the look at worklist. */
-	dec_active(p);
+	dec_active(p, WORKER(p, w));
 	d_step {
 		if
 		:: x == 0 && state[RERUN] == SCHEDULED -> x = RERUN
@@ -372,11 +378,11 @@ end:
 		}
 	   }
 	   if
-	   :: had_slot -> dec_active(home[x])
+	   :: had_slot -> dec_active(home[x], CANCELLER)
 	   :: else
 	   fi;
 	   d_step {
-		printf("canceller:\n");
+		SAY_WHO(CANCELLER);
 		if
 		:: owed && !FAULT_CANCEL_NO_KICK && !(changed && FAULT_CHANGED_NO_KICK) -> kick(home[x])
 		:: else
