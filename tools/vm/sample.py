@@ -49,7 +49,8 @@ def run(name: str, work: Path, target: Kernel, engine: Path) -> str:
         log.write("".join(f"$ {command}\n" for command in commands) + done.stdout)
     # Kbuild's remark on another compiler than the kernel's is none on the driver.
     wrong = [line for line in done.stdout.splitlines()
-             if re.search(r"\bwarning:|\berror:|undefined!", line, re.I) and "compiler differs" not in line]
+             if re.search(r"\bwarning:|\berror:|undefined!", line, re.I)
+             and not re.search("(compiler|pahole version) differs", line)]
     if done.returncode or wrong:
         raise Problem(f"the commands of {name} in {shown(API)}, run in {shown(work)}: status {done.returncode}: "
                       f"{(wrong or done.stdout.strip().splitlines() or ['they say nothing'])[-1]}")
