@@ -31,14 +31,10 @@ import style
 import suites
 import verdict
 from common import EXIT_FAILED, EXIT_LOST, HERE, ROOT, WIDTH, Problem
+from units import _expect
 
 # For an event that others on the machine may delay.
 PATIENCE = 60.0
-
-
-def _expect(got: object, wanted: object) -> None:
-    if got != wanted:
-        raise AssertionError(f"{got!r} instead of {wanted!r}")
 
 
 def _refused(action: Callable[[], object], *words: str) -> None:
