@@ -56,7 +56,9 @@ static struct cmwq2_work *cmwq2_first_taken(struct cmwq2_worker *worker, bool ba
 	int looks = 0;
 
 	list_for_each_entry(work, &worker->scheduled, entry) {
-		if ((cmwq2_barrier_waiter(work) != NULL) == barrier)
+		bool is_barrier = cmwq2_barrier_waiter(work);
+
+		if (is_barrier == barrier)
 			return work;
 		if (++looks == CMWQ2_TAKEN_LOOKS)
 			break;
