@@ -273,6 +273,23 @@ static void cmwq2_restrict(const char *why, const struct cpumask *cpus)
 		cpumask_and(&cmwq2_effective_mask, &cmwq2_effective_mask, cpus);
 }
 
+/*
+ * What the kernel at hand calls isolated: the CPUs of isolcpus=, those of cpusets
+ * where modules can ask for them (v6.8), and those of nohz_full= on the older
+ * kernels whose own unbound queues keep off them as well.
+ */
+static void cmwq2_find_isolated(void)
+{
+	int cpu;
+
+	/* A kernel may replace the mask it hands out while it runs. */
+	rcu_read_lock();
+	for_each_possible_cpu(cpu)
+		if (cpu_is_isolated(cpu))
+			cpumask_set_cpu(cpu, &cmwq2_isolated_mask);
+	rcu_read_unlock();
+}
+
 /**
  * cmwq2_cpumask_init - take the masks from the kernel and from unbound_cpus=
  *
@@ -281,7 +298,7 @@ static void cmwq2_restrict(const char *why, const struct cpumask *cpus)
  */
 int cmwq2_cpumask_init(void)
 {
-	static struct cpumask cpus;	/* only one loads at a time */
+	static struct cpumask cpus, housekeeping;	/* only one loads at a time */
 
 	if (cmwq2_unbound_cpus_param && cpulist_parse(cmwq2_unbound_cpus_param, &cpus)) {
 		pr_err("unbound_cpus=%*pE: allowed: a list of CPUs such as 0-3,8\n",
@@ -295,12 +312,9 @@ int cmwq2_cpumask_init(void)
 
 	mutex_lock(&cmwq2_pool_mutex);
 	cpumask_copy(&cmwq2_effective_mask, cpu_possible_mask);
-	/* A kernel may replace the mask it hands out while it runs. */
-	rcu_read_lock();
-	cmwq2_restrict("housekeeping", housekeeping_cpumask(HK_TYPE_DOMAIN));
-	cpumask_andnot(&cmwq2_isolated_mask, cpu_possible_mask,
-		       housekeeping_cpumask(HK_TYPE_DOMAIN));
-	rcu_read_unlock();
+	cmwq2_find_isolated();
+	cpumask_andnot(&housekeeping, cpu_possible_mask, &cmwq2_isolated_mask);
+	cmwq2_restrict("housekeeping", &housekeeping);
 	if (cmwq2_unbound_cpus_param)
 		cmwq2_restrict("unbound_cpus", &cpus);
 	cpumask_copy(&cmwq2_requested_mask, &cmwq2_effective_mask);
