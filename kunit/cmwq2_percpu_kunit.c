@@ -242,6 +242,10 @@ static struct percpu *percpu_of(struct kunit *test, const struct percpu_kind *ki
 		kunit_skip(test, "one CPU cannot be taken offline");
 	if (kind->engine == TW_NATIVE && (kind->flags & TW_BH) && !CMWQ2_HAVE_NATIVE_BH)
 		kunit_skip(test, "this kernel's own workqueue has no WQ_BH");
+#ifndef CMWQ2_NATIVE_HAS_HOG
+	if (kind->engine == TW_NATIVE && kind->load == LOAD_SPINNING)
+		kunit_skip(test, "this kernel's own workqueue runs nothing behind a spinning item");
+#endif
 	p->e = e;
 	p->kind = kind;
 	e->bh = kind->flags & TW_BH;

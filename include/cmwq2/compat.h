@@ -354,6 +354,10 @@ static inline int cmwq2_llc_id(int cpu)
 #endif
 
 /* A hint to whoever runs all tests of a kernel, without effect here. */
+#ifndef KUNIT_CASE_SLOW
+#define KUNIT_CASE_SLOW(fn)	KUNIT_CASE(fn)
+#endif
+
 #ifndef KUNIT_CASE_PARAM_ATTR
 #define KUNIT_CASE_PARAM_ATTR(fn, gen, ...)	KUNIT_CASE_PARAM(fn, gen)
 #endif
