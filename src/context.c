@@ -33,8 +33,10 @@ static void cmwq2_restore_context(struct cmwq2_context was)
 }
 
 /* The function @func came back with @is in place of @was. Context: that of @func. */
-void cmwq2_leaked(struct cmwq2_context was, struct cmwq2_context is, cmwq2_work_func_t func)
+void cmwq2_leaked(struct cmwq2_context was, cmwq2_work_func_t func)
 {
+	struct cmwq2_context is = cmwq2_context();
+
 	cmwq2_health_add(CMWQ2_HEALTH_LEAKS);
 	pr_err("%s: %s[%d]: %ps returned with preempt count %#x, was %#x; RCU depth %d, was %d; locks held %d, was %d\n",
 	       cmwq2_bug(), current->comm, task_pid_nr(current), func,

@@ -24,7 +24,7 @@ struct cmwq2_context {
 	int	locks;
 };
 
-void cmwq2_leaked(struct cmwq2_context was, struct cmwq2_context is, cmwq2_work_func_t func);
+__cold void cmwq2_leaked(struct cmwq2_context was, cmwq2_work_func_t func);
 
 static inline struct cmwq2_context cmwq2_context(void)
 {
@@ -44,7 +44,7 @@ static inline void cmwq2_check_context(struct cmwq2_context was, cmwq2_work_func
 
 	if (unlikely(is.preempt != was.preempt || is.softirq != was.softirq ||
 		     is.rcu != was.rcu || is.locks != was.locks))
-		cmwq2_leaked(was, is, func);
+		cmwq2_leaked(was, func);
 }
 
 #endif /* CMWQ2_CONTEXT_H */

@@ -397,7 +397,16 @@ struct cmwq2_wake_list {
 	struct task_struct	*task[2];
 };
 
-#define CMWQ2_DEFINE_WAKE_LIST(name)	struct cmwq2_wake_list name = { .nr = 0 }
+/* Not by an initializer, which would clear the tasks as well, on each enqueue. */
+static inline struct cmwq2_wake_list cmwq2_no_wakeups(void)
+{
+	struct cmwq2_wake_list wl;
+
+	wl.nr = 0;
+	return wl;
+}
+
+#define CMWQ2_DEFINE_WAKE_LIST(name)	struct cmwq2_wake_list name = cmwq2_no_wakeups()
 
 /*
  * How much of a value from outside is printed, with "%*pE": its first line, and
@@ -537,7 +546,20 @@ void cmwq2_sched_worker_start(struct cmwq2_worker *worker);
 void cmwq2_sched_worker_stop(struct cmwq2_worker *worker);
 void cmwq2_sched_pool_init(struct cmwq2_pool *pool);
 void cmwq2_sched_pool_exit(struct cmwq2_pool *pool);
-void cmwq2_sched_order_insert(void);
+
+DECLARE_STATIC_KEY_FALSE(cmwq2_lockless_count);
+
+/*
+ * Between the insertion of an item and the look at nr_running: either the worker
+ * that blocks sees the item, or its decrement is seen here. Only the pn hook
+ * counts down without the lock. Context: pool->lock held.
+ */
+static inline void cmwq2_sched_order_insert(void)
+{
+	if (static_branch_unlikely(&cmwq2_lockless_count))
+		smp_mb(); /* pairs with atomic_dec_and_test() in cmwq2_uncount_lockless() */
+}
+
 void cmwq2_worker_count(struct cmwq2_worker *worker);
 bool cmwq2_worker_uncount(struct cmwq2_worker *worker);
 
@@ -633,7 +655,14 @@ void cmwq2_mayday_timeout(struct timer_list *timer);
 int cmwq2_rescuer_start(struct cmwq2_wq *wq);
 void cmwq2_rescuer_stop(struct cmwq2_wq *wq);
 int cmwq2_rescuer_thread(void *data);
-bool cmwq2_is_cursor(struct cmwq2_work *work);
+void cmwq2_cursor_func(struct cmwq2_work *work);
+
+/* Whether @work marks how far a rescuer is on a worklist, and is no item. */
+static inline bool cmwq2_is_cursor(struct cmwq2_work *work)
+{
+	return work->func == cmwq2_cursor_func;
+}
+
 void cmwq2_cursor_init(struct cmwq2_pwq *pwq);
 
 /* starve.c: creation of workers that fails, for tests */
@@ -687,9 +716,23 @@ int cmwq2_pwqs_init(void);
 void cmwq2_pwqs_exit(void);
 struct cmwq2_pwq *cmwq2_pwq_alloc(struct cmwq2_wq *wq, struct cmwq2_pool *pool);
 void cmwq2_pwq_link(struct cmwq2_pwq *pwq);
-void cmwq2_pwq_get(struct cmwq2_pwq *pwq);
 void cmwq2_pwq_get_unlocked(struct cmwq2_pwq *pwq);
-void cmwq2_pwq_put(struct cmwq2_pwq *pwq);
+
+/* Context: pwq->pool->lock held, and a reference. */
+static inline void cmwq2_pwq_get(struct cmwq2_pwq *pwq)
+{
+	lockdep_assert_held(&pwq->pool->lock);
+	WARN_ON_ONCE(pwq->refcnt++ <= 0);
+}
+
+/* Context: pwq->pool->lock held. */
+static inline void cmwq2_pwq_put(struct cmwq2_pwq *pwq)
+{
+	lockdep_assert_held(&pwq->pool->lock);
+	if (unlikely(!--pwq->refcnt))
+		kthread_queue_work(cmwq2_helper, &pwq->release_work);
+}
+
 void cmwq2_pwq_put_unlocked(struct cmwq2_pwq *pwq);
 struct cmwq2_pwq *cmwq2_cpu_pwq(struct cmwq2_wq *wq, int cpu);
 

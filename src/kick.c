@@ -144,14 +144,17 @@ unsigned int cmwq2_nr_kicked(struct cmwq2_pool *pool)
  */
 unsigned int cmwq2_wake_cost_us;
 
+static noinline void cmwq2_cost_more(void)
+{
+	udelay(READ_ONCE(cmwq2_wake_cost_us));
+}
+
 static void cmwq2_wake_task(struct task_struct *task)
 {
-	unsigned int cost = READ_ONCE(cmwq2_wake_cost_us);
-
 	trace_cmwq2_wake(task);
 	cmwq2_latency_woken(task);
-	if (unlikely(cost))
-		udelay(cost);
+	if (unlikely(READ_ONCE(cmwq2_wake_cost_us)))
+		cmwq2_cost_more();
 	wake_up_process(task);
 }
 

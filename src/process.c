@@ -120,19 +120,19 @@ bool cmwq2_assign_work(struct cmwq2_work *work, struct cmwq2_worker *worker,
 	return !busy;
 }
 
-static void cmwq2_begin_work(struct cmwq2_worker *worker, struct cmwq2_work *work)
+static void cmwq2_begin_work(struct cmwq2_worker *worker, struct cmwq2_work *work,
+			     struct cmwq2_pwq *pwq, unsigned int color)
 {
-	unsigned long data = cmwq2_work_data(work);
 	struct cmwq2_pool *pool = worker->pool;
 
 	WRITE_ONCE(worker->started_at, jiffies);
 	cmwq2_hog_begin(worker);
 	if (unlikely(worker->desc[0]))
 		worker->desc[0] = '\0';
-	WRITE_ONCE(worker->current_pwq, cmwq2_data_pwq(data));
-	worker->current_pwq->stat.started++;
+	WRITE_ONCE(worker->current_pwq, pwq);
+	pwq->stat.started++;
 	cmwq2_latency_taken(worker, work);
-	worker->current_color = cmwq2_data_color(data);
+	worker->current_color = color;
 	WRITE_ONCE(worker->current_func, work->func);
 	worker->current_work = work;
 	hash_add(pool->busy_hash, &worker->hentry, (unsigned long)work);
@@ -168,7 +168,7 @@ static void cmwq2_process_one(struct cmwq2_worker *worker, struct cmwq2_work *wo
 	struct cmwq2_run_map map;
 	CMWQ2_DEFINE_WAKE_LIST(wl);
 
-	cmwq2_begin_work(worker, work);
+	cmwq2_begin_work(worker, work, pwq, cmwq2_data_color(data));
 	cmwq2_run_map_copy(&map, work);
 	if (unlikely(pwq->wq->flags & CMWQ2_WQ_CPU_INTENSIVE))
 		cmwq2_worker_set_flags(worker, CMWQ2_WORKER_INTENSIVE);

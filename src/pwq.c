@@ -94,27 +94,12 @@ void cmwq2_pwq_link(struct cmwq2_pwq *pwq)
 	list_add_tail_rcu(&pwq->pwqs_node, &pwq->wq->pwqs);
 }
 
-/* Context: pwq->pool->lock held, and a reference. */
-void cmwq2_pwq_get(struct cmwq2_pwq *pwq)
-{
-	lockdep_assert_held(&pwq->pool->lock);
-	WARN_ON_ONCE(pwq->refcnt++ <= 0);
-}
-
 /* Context: process, and a reference. */
 void cmwq2_pwq_get_unlocked(struct cmwq2_pwq *pwq)
 {
 	cmwq2_pool_lock_irq(pwq->pool);
 	cmwq2_pwq_get(pwq);
 	cmwq2_pool_unlock_irq(pwq->pool);
-}
-
-/* Context: pwq->pool->lock held. */
-void cmwq2_pwq_put(struct cmwq2_pwq *pwq)
-{
-	lockdep_assert_held(&pwq->pool->lock);
-	if (unlikely(!--pwq->refcnt))
-		kthread_queue_work(cmwq2_helper, &pwq->release_work);
 }
 
 /* Takes NULL. Context: process. */

@@ -106,7 +106,7 @@ static struct cmwq2_pwq *cmwq2_lock_pwq(int cpu, struct cmwq2_wq *wq, struct cmw
 		if (cpu == CMWQ2_CPU_UNBOUND)
 			at = wq->flags & CMWQ2_WQ_UNBOUND ? cmwq2_select_cpu() :
 							    raw_smp_processor_id();
-		pwq = rcu_dereference(*per_cpu_ptr(wq->cpu_pwq, at));
+		pwq = rcu_dereference_sched(*per_cpu_ptr(wq->cpu_pwq, at));
 		cmwq2_point(CMWQ2_POINT_TARGET, pwq->pool);
 		pwq = cmwq2_lock_target(pwq, work);
 		if (likely(pwq->refcnt) || CMWQ2_FAULT("dead_pwq_taken"))
@@ -170,7 +170,7 @@ bool cmwq2_queue_claimed(int cpu, struct cmwq2_wq *wq, struct cmwq2_work *work)
 		return false;
 
 	cmwq2_point(CMWQ2_POINT_QUEUE, NULL);
-	rcu_read_lock();
+	/* With interrupts off this is an RCU read-side section up to the end. */
 	pwq = cmwq2_lock_pwq(cpu, wq, work);
 	trace_cmwq2_queue_work(cpu, pwq, work);
 	cmwq2_insert_and_pick(pwq, work, &wl);
@@ -178,7 +178,6 @@ bool cmwq2_queue_claimed(int cpu, struct cmwq2_wq *wq, struct cmwq2_work *work)
 	cmwq2_point_picked(pwq->pool, &wl);
 	/* RCU keeps the picked task from being freed up to here. */
 	cmwq2_wake_up(&wl);
-	rcu_read_unlock();
 	return true;
 }
 

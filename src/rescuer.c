@@ -29,14 +29,9 @@
 DEFINE_RAW_SPINLOCK(cmwq2_mayday_lock);
 
 /* Never called: cmwq2_assign_work() takes cursors out. */
-static void cmwq2_cursor_func(struct cmwq2_work *work)
+void cmwq2_cursor_func(struct cmwq2_work *work)
 {
 	WARN_ON_ONCE(1);
-}
-
-bool cmwq2_is_cursor(struct cmwq2_work *work)
-{
-	return work->func == cmwq2_cursor_func;
 }
 
 void cmwq2_cursor_init(struct cmwq2_pwq *pwq)

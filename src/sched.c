@@ -45,21 +45,7 @@ static const struct cmwq2_hook *cmwq2_hook;	/* set before the first worker */
 static bool cmwq2_hook_registered;		/* S: whoever pauses, loads, unloads */
 
 /* On when the count can reach zero without pool->lock, see the insert barrier. */
-static DEFINE_STATIC_KEY_FALSE(cmwq2_lockless_count);
-
-/**
- * cmwq2_sched_order_insert - order an insertion before reading nr_running
- *
- * Either the insertion is seen by the worker that blocks, or its decrement is
- * seen here. Only the pn hook counts down without the lock.
- *
- * Context: pool->lock held, between the list insertion and the kick.
- */
-void cmwq2_sched_order_insert(void)
-{
-	if (static_branch_unlikely(&cmwq2_lockless_count))
-		smp_mb(); /* pairs with atomic_dec_and_test() in cmwq2_uncount_lockless() */
-}
+DEFINE_STATIC_KEY_FALSE(cmwq2_lockless_count);
 
 /**
  * cmwq2_worker_count - make the current worker one of the running ones
