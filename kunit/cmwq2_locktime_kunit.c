@@ -296,8 +296,10 @@ static void dump_looks_at_few_at_once(struct kunit *test)
 #define NR_TIMED_MOST	(IS_ENABLED(CONFIG_LOCKDEP) ? 100 : 1000)
 
 struct held {
-	u64	mean;
-	u64	most;
+	u64		mean;
+	u64		most;
+	unsigned long	times;
+	unsigned long	longer;		/* than CMWQ2_LONG_NS, which is the machine's doing */
 };
 
 static struct held held_least(struct tw_wq *w, int cpu, void (*fn)(struct tw_wq *w, int cpu))
@@ -314,6 +316,8 @@ static struct held held_least(struct tw_wq *w, int cpu, void (*fn)(struct tw_wq 
 			continue;
 		least.most = st.held_max_ns;
 		least.mean = div64_u64(st.held_ns, st.acquired);
+		least.times = st.acquired;
+		least.longer = st.long_holds;
 	}
 	return least;
 }
@@ -335,8 +339,8 @@ static void dump_all(struct tw_wq *w, int cpu)
 
 static void tell(struct kunit *test, int nr, const char *of, const char *what, struct held held)
 {
-	kunit_info(test, "%4d %s: %s: mean %llu ns, longest %llu ns\n", nr, of, what, held.mean,
-		   held.most);
+	kunit_info(test, "%4d %s: %s: mean %llu ns, longest %llu ns, %lu of %lu long ones\n", nr, of,
+		   what, held.mean, held.most, held.longer, held.times);
 }
 
 static void hold_times_by_workers(struct kunit *test)
