@@ -230,12 +230,8 @@ struct bench_pool_counts {
 	u64	value[BENCH_NR_COUNTS];
 };
 
-#define BENCH_NR_POLICIES	3
-
-/* Values of the policies that a profile sets. */
-struct bench_policies {
-	char	value[BENCH_NR_POLICIES][BENCH_NAME_LEN];
-};
+/* All policies that a pool has, as the engine's parameter "policies" shows them. */
+#define BENCH_POLICIES_LEN	256
 
 enum bench_quantile {
 	BENCH_P50,
@@ -297,8 +293,8 @@ struct bench_slot {
 	unsigned int			nr_items;
 	union bench_wq			wq;
 	struct bench_pool_counts	before;
-	struct bench_policies		saved;
-	struct bench_policies		used;
+	char				saved[BENCH_POLICIES_LEN];
+	char				used[BENCH_POLICIES_LEN];
 	s64				held;
 	struct bench_sample		*samples;
 };
@@ -736,7 +732,6 @@ extern const struct bench_engine bench_native;
 extern const struct bench_engine bench_cmwq2;
 extern const struct bench_engine bench_floor;
 extern const struct bench_engine bench_mt;
-extern const char * const bench_policy_names[BENCH_NR_POLICIES];
 int bench_cmwq2_check_profile(const char *profile);
 
 #endif /* CMWQ2_BENCH_H */

@@ -78,56 +78,27 @@ static void bench_cmwq2_close(struct bench_slot *slot, union bench_wq wq)
 	cmwq2_destroy_workqueue(wq.cmwq2);
 }
 
-/*
- * Policies that a profile sets, and that are saved one by one because what was
- * there before need not be a profile.
- */
-const char * const bench_policy_names[BENCH_NR_POLICIES] = { "claim", "wake", "rescue" };
-
-static void bench_cmwq2_get_policies(struct bench_policies *policies)
+static void bench_cmwq2_get_policies(char *policies)
 {
-	unsigned int i;
-
-	for (i = 0; i < BENCH_NR_POLICIES; i++)
-		strscpy(policies->value[i], cmwq2_policy_get(bench_policy_names[i]),
-			sizeof(policies->value[i]));
+	strscpy(policies, cmwq2_policy_get("policies"), BENCH_POLICIES_LEN);
 }
 
-static void bench_cmwq2_set_policies(const struct bench_policies *policies)
+static void bench_cmwq2_set_policies(const char *policies)
 {
-	unsigned int i;
-
-	for (i = 0; i < BENCH_NR_POLICIES; i++)
-		if (cmwq2_policy_set(bench_policy_names[i], policies->value[i]))
-			pr_warn("cmwq2: %s=%s cannot be restored\n", bench_policy_names[i],
-				policies->value[i]);
-}
-
-static bool bench_cmwq2_is_policy(const char *name)
-{
-	unsigned int i;
-
-	for (i = 0; i < BENCH_NR_POLICIES; i++)
-		if (!strcmp(bench_policy_names[i], name))
-			return true;
-	pr_err("cmwq2: policy '%s' is none that can be set for a turn\n", name);
-	return false;
+	if (cmwq2_policy_set("policies", policies))
+		pr_warn("cmwq2: %s cannot be restored\n", policies);
 }
 
 /* A profile's name, or policies: "claim=none+wake=locked". What is left out stays as it is. */
 static int bench_cmwq2_apply(const char *profile)
 {
-	char copy[BENCH_NAME_LEN], *rest = copy, *name, *value;
-	int ret = 0;
+	char settings[BENCH_NAME_LEN];
 
 	if (!strchr(profile, '='))
 		return cmwq2_policy_set("profile", profile);
-	strscpy(copy, profile, sizeof(copy));
-	while (!ret && (value = strsep(&rest, "+"))) {
-		name = strsep(&value, "=");
-		ret = bench_cmwq2_is_policy(name) ? cmwq2_policy_set(name, value ?: "") : -EINVAL;
-	}
-	return ret;
+	strscpy(settings, profile, sizeof(settings));
+	strreplace(settings, '+', ' ');
+	return cmwq2_policy_set("policies", settings);
 }
 
 /**
@@ -140,12 +111,12 @@ static int bench_cmwq2_apply(const char *profile)
  */
 int bench_cmwq2_check_profile(const char *profile)
 {
-	struct bench_policies saved;
+	char saved[BENCH_POLICIES_LEN];
 	int ret;
 
-	bench_cmwq2_get_policies(&saved);
+	bench_cmwq2_get_policies(saved);
 	ret = bench_cmwq2_apply(profile);
-	bench_cmwq2_set_policies(&saved);
+	bench_cmwq2_set_policies(saved);
 	return ret;
 }
 
@@ -153,15 +124,15 @@ static int bench_cmwq2_begin(struct bench_slot *slot)
 {
 	int ret;
 
-	bench_cmwq2_get_policies(&slot->saved);
+	bench_cmwq2_get_policies(slot->saved);
 	if (slot->profile) {
 		ret = bench_cmwq2_apply(slot->profile);
 		if (ret) {
-			bench_cmwq2_set_policies(&slot->saved);
+			bench_cmwq2_set_policies(slot->saved);
 			return ret;
 		}
 	}
-	bench_cmwq2_get_policies(&slot->used);
+	bench_cmwq2_get_policies(slot->used);
 	bench_count(slot, &slot->before);
 	return 0;
 }
@@ -191,7 +162,7 @@ static void bench_cmwq2_end(struct bench_slot *slot, struct bench_sample *sample
 	bench_count(slot, &sample->counts);
 	bench_counts_sub(&sample->counts, &slot->before);
 	if (slot->profile)
-		bench_cmwq2_set_policies(&slot->saved);
+		bench_cmwq2_set_policies(slot->saved);
 }
 
 static bool bench_cmwq2_queue_delayed(union bench_wq wq, struct bench_item *item,

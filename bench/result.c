@@ -256,8 +256,7 @@ static void bench_format_engine(struct bench_text *text, const struct bench_run 
 	for (i = 0; i < bench_nr_figures(run->cfg.workload); i++)
 		bench_format_figure(text, run, slot, i, values);
 	if (slot->engine->is_cmwq2)
-		for (i = 0; i < BENCH_NR_POLICIES; i++)
-			bench_add(text, " %s=%s", bench_policy_names[i], slot->used.value[i]);
+		bench_add(text, " %s", slot->used);
 	if (bench_has_counts(slot))
 		bench_format_totals(text, slot);
 	bench_end_line(text);

@@ -13,6 +13,7 @@
 #include <linux/string.h>
 
 #include "hold.h"
+#include "load.h"
 
 KUNIT_ARRAY_PARAM_DESC(mode, tw_modes, name);
 
@@ -29,66 +30,9 @@ static unsigned int kick_rounds = 50;
 module_param(kick_rounds, uint, 0444);
 MODULE_PARM_DESC(kick_rounds, "rounds of a load of the kick suite (default 50)");
 
-#define NR_LOAD_ITEMS	16
-
-struct load_ctx {
-	struct tw_item	*items[NR_LOAD_ITEMS];
-	struct tw_wq	*w;
-	unsigned int	rounds;
-};
-
-static void thread_load(struct tw_thread *t)
-{
-	struct load_ctx *c = t->ctx;
-	int i;
-
-	for (c->rounds = 0; c->rounds < kick_rounds; c->rounds++) {
-		t->progress++;
-		for (i = 0; i < NR_LOAD_ITEMS; i++)
-			tw_queue_on(raw_smp_processor_id(), c->w, c->items[i]);
-		for (i = 0; i < NR_LOAD_ITEMS; i++) {
-			if (!wait_for_completion_timeout(&c->items[i]->done, tw_timeout())) {
-				t->val = i + 1;
-				return;
-			}
-		}
-		for (i = 0; i < NR_LOAD_ITEMS; i++)
-			tw_flush(c->items[i]);
-	}
-}
-
-static void fn_sometimes_sleep(struct tw_item *it)
-{
-	if (it->id == 3 && ++it->val % 16 == 0)
-		schedule_timeout_uninterruptible(1);
-}
-
 static void load(struct tw_env *e, unsigned int flags)
 {
-	struct tw_wq *w = tw_alloc(e, flags, 0);
-	struct load_ctx *c[2];
-	struct tw_thread *t[2];
-	int i, j;
-
-	for (i = 0; i < 2; i++) {
-		c[i] = tw_zalloc(e, sizeof(*c[i]));
-		c[i]->w = w;
-		for (j = 0; j < NR_LOAD_ITEMS; j++) {
-			c[i]->items[j] = tw_item(e, fn_sometimes_sleep);
-			c[i]->items[j]->id = j;
-		}
-		t[i] = tw_thread(e, tw_cpu(i), thread_load, w, NULL, c[i]);
-	}
-	for (i = 0; i < 2; i++)
-		tw_thread_start(t[i]);
-	for (i = 0; i < 2; i++) {
-		tw_join(t[i], "a producer");
-		KUNIT_EXPECT_EQ_MSG(e->test, t[i]->val, 0, "item lost in round %u",
-				    c[i]->rounds);
-		for (j = 0; j < NR_LOAD_ITEMS; j++)
-			KUNIT_EXPECT_EQ(e->test, atomic_read(&c[i]->items[j]->runs),
-					kick_rounds);
-	}
+	tw_load(e, flags, kick_rounds);
 }
 
 static void kick_load_percpu(struct kunit *test)
@@ -269,20 +213,27 @@ static void pool_policy(struct tw_env *e, int pool, const char *setting, int exp
 	KUNIT_EXPECT_EQ_MSG(e->test, cmwq2_policy_set("pool_policy", text), expected, "%s", text);
 }
 
+static bool has_settings(const char *text, const char *a, const char *b, const char *c)
+{
+	return strstr(text, a) && strstr(text, b) && strstr(text, c);
+}
+
 /* One pool goes its own way, until all are told the same. */
 static void switch_one_pool(struct kunit *test)
 {
 	struct tw_env *e = switch_env(test);
 	struct tw_wq *w = tw_alloc(e, TW_PERCPU, 0);
 	int id = tw_stats(w, tw_cpu(0)).id;
-	char expected[64];
+	char expected[256];
 
 	KUNIT_EXPECT_STREQ(test, cmwq2_policy_get("pool_policy"), "");
 	pool_policy(e, id, "claim=kicked_flag", 0);
 	pool_policy(e, id, "wake=locked\n", 0);
 	pool_policy(e, id, "rescue=slurp", 0);
-	scnprintf(expected, sizeof(expected), "%d claim=kicked_flag wake=locked rescue=slurp", id);
-	KUNIT_EXPECT_STREQ(test, cmwq2_policy_get("pool_policy"), expected);
+	strscpy(expected, cmwq2_policy_get("pool_policy"), sizeof(expected));
+	KUNIT_EXPECT_EQ(test, simple_strtol(expected, NULL, 10), id);
+	KUNIT_EXPECT_TRUE(test, has_settings(expected, "claim=kicked_flag", "rescue=slurp",
+					     "wake=locked"));
 	KUNIT_EXPECT_STREQ(test, cmwq2_policy_get("claim"), "none");
 	load(e, TW_PERCPU);
 
@@ -300,19 +251,35 @@ static void switch_one_pool(struct kunit *test)
 	KUNIT_EXPECT_STREQ(test, cmwq2_policy_get("pool_policy"), "");
 }
 
+/* Several at once, all of them or none. */
+static void settings_are_one_switch(struct kunit *test)
+{
+	static const char *const bad[] = {
+		"", "claim", "claim=", "claim=bogus", "bogus=none", "min_idle=3",
+		"claim=none wake=bogus", "claim=none,wake=locked", "claim=none  wake=locked",
+	};
+	struct tw_env *e = switch_env(test);
+
+	tw_policy(e, "policies", "rescue=slurp claim=kicked_list\n");
+	KUNIT_EXPECT_TRUE(test, has_settings(cmwq2_policy_get("policies"), "claim=kicked_list",
+					     "rescue=slurp", "wake=deferred"));
+	tw_policy_refuses(e, "policies", bad, ARRAY_SIZE(bad));
+	load(e, TW_PERCPU);
+}
+
 static void policy_refuses_nonsense(struct kunit *test)
 {
 	static const char * const names[] = { "claim", "wake", "rescue", "profile",
 					      "idle_timeout_ms", "cull_ratio", "min_idle",
-					      "pool_policy", "wake_cost_us" };
+					      "pool_policy", "policies", "wake_cost_us" };
 	static const char * const bad[] = { "bogus", "", "-1", "none locked" };
 	struct tw_env *e = tw_env_cmwq2(test);
 	int i, j;
 
 	for (i = 0; i < ARRAY_SIZE(names); i++) {
-		char *was = tw_zalloc(e, 32);
+		char *was = tw_zalloc(e, 256);
 
-		strscpy(was, cmwq2_policy_get(names[i]) ?: "(none)", 32);
+		strscpy(was, cmwq2_policy_get(names[i]) ?: "(none)", 256);
 		for (j = 0; j < ARRAY_SIZE(bad); j++)
 			KUNIT_EXPECT_EQ_MSG(test, cmwq2_policy_set(names[i], bad[j]), -EINVAL,
 					    "%s=%s", names[i], bad[j]);
@@ -352,6 +319,7 @@ static struct kunit_case kick_cases[] = {
 	KUNIT_CASE_PARAM(kick_beside_culler, mode_gen_params),
 	KUNIT_CASE(worker_looks_before_it_sleeps),
 	KUNIT_CASE(switch_one_pool),
+	KUNIT_CASE(settings_are_one_switch),
 	KUNIT_CASE(policy_refuses_nonsense),
 	KUNIT_CASE(profiles_set_policies),
 	{}

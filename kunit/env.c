@@ -24,10 +24,13 @@ struct tw_memory {
 	long			data[];
 };
 
+/* All that a pool has are shown in one line. */
+#define TW_POLICY_LEN	256
+
 struct tw_policy {
 	struct list_head	node;
 	const char		*name;
-	char			value[32];
+	char			value[TW_POLICY_LEN];
 };
 
 unsigned long tw_timeout(void)
@@ -421,7 +424,7 @@ void tw_policy(struct tw_env *env, const char *policy, const char *value)
 /* Each value must be refused and change nothing. */
 void tw_policy_refuses(struct tw_env *env, const char *policy, const char *const *bad, int nr)
 {
-	char before[32];
+	char before[TW_POLICY_LEN];
 	int i;
 
 	strscpy(before, cmwq2_policy_get(policy), sizeof(before));

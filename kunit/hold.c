@@ -13,24 +13,19 @@ unsigned int interleave_rounds = 2;
 module_param(interleave_rounds, uint, 0644);
 MODULE_PARM_DESC(interleave_rounds, "how often each forced schedule is forced");
 
-static const struct tw_claim tw_claims[TW_NR_CLAIMS] = {
-	{ "none", false, false, false },
-	{ "kicked_list", true, false, false },
-	{ "kicked_first", true, false, true },
-	{ "leave_idle", true, true, false },
-	{ "kicked_flag", true, false, false },
-};
+/* What a test has to know of a claim is in its bits. */
+#define TW_CLAIM(_name, _value, _about)						\
+	{ _name, (_value) != CMWQ2_CLAIM_NONE, !!((_value) & CMWQ2_CLAIMS_BUSY),	\
+	  !!((_value) & CMWQ2_CLAIMS_FIRST) },
+
+static const struct tw_claim tw_claims[TW_NR_CLAIMS] = { cmwq2_claim_values(TW_CLAIM) };
+
+#define TW_WAKE(_name, _value, _about)	{ _name, !!((_value) & CMWQ2_KICK_ENQUEUE) },
 
 static const struct {
 	const char	*name;
 	bool		enqueue;
-} tw_wakes[TW_NR_WAKES] = {
-	{ "locked", false },
-	{ "enqueue", true },
-	{ "process", false },
-	{ "deferred", true },
-	{ "everywhere", true },
-};
+} tw_wakes[TW_NR_WAKES] = { cmwq2_wake_values(TW_WAKE) };
 
 struct tw_mode tw_modes[TW_NR_MODES];
 struct tw_mode tw_kicks[TW_NR_KICKS];

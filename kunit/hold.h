@@ -143,8 +143,10 @@ struct tw_mode {
 	enum tw_window		window;
 };
 
-#define TW_NR_CLAIMS	5
-#define TW_NR_WAKES	5
+/* Adds one for each value of a policy. */
+#define TW_ONE(_name, _value, _about)	+ 1
+#define TW_NR_CLAIMS	(0 cmwq2_claim_values(TW_ONE))
+#define TW_NR_WAKES	(0 cmwq2_wake_values(TW_ONE))
 #define TW_NR_MODES	(TW_NR_CLAIMS * TW_NR_WAKES)
 #define TW_NR_KICKS	(TW_NR_MODES * 2 * TW_NR_WINDOWS)
 

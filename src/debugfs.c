@@ -29,6 +29,14 @@ static int cmwq2_stalls_show(struct seq_file *m, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(cmwq2_stalls);
 
+/* The policies that can be switched, and what their values mean. */
+static int cmwq2_policies_show(struct seq_file *m, void *unused)
+{
+	cmwq2_policies_seq(m);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(cmwq2_policies);
+
 /* Who queued which item last. */
 static int cmwq2_stacks_show(struct seq_file *m, void *unused)
 {
@@ -88,6 +96,7 @@ void cmwq2_debugfs_init(void)
 	cmwq2_debugfs = debugfs_create_dir("cmwq2", NULL);
 	debugfs_create_file("dump", 0400, cmwq2_debugfs, NULL, &cmwq2_dump_fops);
 	debugfs_create_file("stalls", 0400, cmwq2_debugfs, NULL, &cmwq2_stalls_fops);
+	debugfs_create_file("policies", 0444, cmwq2_debugfs, NULL, &cmwq2_policies_fops);
 	debugfs_create_file("health", 0400, cmwq2_debugfs, NULL, &cmwq2_health_fops);
 	debugfs_create_file("lock_stat", 0600, cmwq2_debugfs, NULL, &cmwq2_lock_stat_fops);
 	debugfs_create_file("stacks", 0400, cmwq2_debugfs, NULL, &cmwq2_stacks_fops);

@@ -25,6 +25,9 @@
 #include <cmwq2/workqueue.h>
 
 #include "faults.h"
+#include "policy/claim.h"
+#include "policy/rescue.h"
+#include "policy/wake.h"
 
 /*
  * Locks, outermost first:
@@ -89,51 +92,14 @@ enum cmwq2_worker_flags {
 };
 
 /*
- * What happens to a picked worker, in bits: the claims differ in nothing else.
- * A claim is undone by cmwq2_worker_leave_idle() or cmwq2_unclaim_all().
+ * The policies of the hot path, a byte each, which every pool has of its own. Each
+ * is described in the header of its name in policy/. Bytes only: they are compared
+ * as such.
  */
-#define CMWQ2_CLAIMS_LIST	BIT(0)	/* moves to pool->kicked_list */
-#define CMWQ2_CLAIMS_FIRST	BIT(1)	/* is the first to be picked again */
-#define CMWQ2_CLAIMS_BUSY	BIT(2)	/* is not idle any more, nor picked again */
-#define CMWQ2_CLAIMS_FLAG	BIT(3)	/* gets worker->kicked, stays where it is */
+#define CMWQ2_POLICY_BYTE(name)	u8 name;
 
-/* How a picked worker is kept from being taken for idle by others. */
-enum cmwq2_claim {
-	CMWQ2_CLAIM_NONE	 = 0,	/* mainline: not at all */
-	CMWQ2_CLAIM_KICKED_LIST	 = CMWQ2_CLAIMS_LIST,
-	CMWQ2_CLAIM_KICKED_FIRST = CMWQ2_CLAIMS_LIST | CMWQ2_CLAIMS_FIRST,
-	CMWQ2_CLAIM_LEAVE_IDLE	 = CMWQ2_CLAIMS_LIST | CMWQ2_CLAIMS_BUSY,
-	CMWQ2_CLAIM_KICKED_FLAG	 = CMWQ2_CLAIMS_FLAG,
-};
-
-/* From where a kick comes, in bits. */
-enum cmwq2_kicker {
-	CMWQ2_KICK_ENQUEUE	= BIT(0),	/* an item is being queued */
-	CMWQ2_KICK_PROCESS	= BIT(1),	/* a worker begins an item */
-	CMWQ2_KICK_OTHER	= BIT(2),	/* all else */
-};
-
-/* Whose kicks wake after pool->lock was dropped; the others do under it. */
-enum cmwq2_wake {
-	CMWQ2_WAKE_LOCKED	= 0,
-	CMWQ2_WAKE_ENQUEUE	= CMWQ2_KICK_ENQUEUE,
-	CMWQ2_WAKE_PROCESS	= CMWQ2_KICK_PROCESS,
-	CMWQ2_WAKE_DEFERRED	= CMWQ2_KICK_ENQUEUE | CMWQ2_KICK_PROCESS,
-	CMWQ2_WAKE_EVERYWHERE	= CMWQ2_WAKE_DEFERRED | CMWQ2_KICK_OTHER,
-};
-
-/* What is decided in the hot path and switched for each pool. Bytes only: compared as such. */
 struct cmwq2_pool_policy {
-	u8			claim;		/* enum cmwq2_claim */
-	u8			wake;		/* enum cmwq2_wake */
-	u8			rescue;		/* enum cmwq2_rescue */
-};
-
-/* What a rescuer takes in a pool. */
-enum cmwq2_rescue {
-	CMWQ2_RESCUE_CURSOR,		/* one item after the other */
-	CMWQ2_RESCUE_SLURP,		/* all there are, then runs them */
-	CMWQ2_RESCUE_RESTART,		/* one, looked for from the head each time */
+	CMWQ2_POLICIES(CMWQ2_POLICY_BYTE)
 };
 
 /* What shall become of creating workers, for tests. */
@@ -795,6 +761,7 @@ void cmwq2_hotplug_exit(void);
 /* policy.c: what switches at run time */
 void cmwq2_policy_pool_init(struct cmwq2_pool *pool);
 void cmwq2_policy_close(void);
+void cmwq2_policies_seq(struct seq_file *m);
 int cmwq2_parse_flag(const char *name, const char *value, bool *on);
 enum cmwq2_affn_scope cmwq2_default_affn_scope(void);
 unsigned int cmwq2_cache_shard_size(void);

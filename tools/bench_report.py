@@ -48,8 +48,6 @@ SPREAD = ("", "_min", "_max", "_mad")
 # Threads, which for native are all kworkers of the machine: a ratio to that says nothing. And what adds up from round to
 # round: of that there is one value a boot, not one a round.
 COUNTS = ("workers", "threads", "held_bytes")
-# Of engines of cmwq2.
-POLICIES = ("claim", "wake", "rescue")
 
 
 @dataclass(frozen=True)
@@ -120,7 +118,7 @@ NOT_PERFORMANCE = {
 
 def policies_of(record: dict[str, Any]) -> str:
     """What an engine of cmwq2 did its turns under; nothing for the others."""
-    return ", ".join(f"{key} {record[key]}" for key in POLICIES if key in record)
+    return ", ".join(f"{key} {value}" for key, value in record.items() if isinstance(value, str) and key != "name")
 
 
 def summary_of(header: dict[str, Any]) -> tuple[str, ...]:

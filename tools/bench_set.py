@@ -6,13 +6,13 @@ import re
 from dataclasses import dataclass
 from typing import Iterable, Sequence
 
+import policies
 from bench_document import SetError
-from bench_report import POLICIES
 
 # With 16 rounds an interval holds in 97.9 % of cases, with 15 in 96.5.
 ROUNDS, MOST_ROUNDS = 16, 1000
 PROFILES = ("mainline-7.3", "v2-2026-06")
-ALL_PROFILES = ("mainline-7.3", "mainline-6.12", "v2-2026-06", "v2-as-posted")
+ALL_PROFILES = policies.profiles()
 SCOPES, ALL_SCOPES = ("cpu", "cache", "system"), ("cpu", "smt", "cache", "cache_shard", "numa", "system")
 BATCHES, ALL_BATCHES = (1, 4, 16, 64, 256), (1, 2, 4, 8, 16, 32, 64, 128, 256)
 LOADS, ALL_LOADS = (2,), (0, 1, 2, 3, 4, 5)
@@ -73,13 +73,12 @@ def workload_names(text: str, what: str) -> tuple:
 
 def profile_names(text: str, what: str) -> tuple:
     """The words of @text, each a profile or policies of cmwq2."""
-    policy = rf"({'|'.join(POLICIES)})=[a-z_]+"
     words, most = tuple(text.replace(",", " ").split()), MOST_ENGINES - 2
     words = ALL_PROFILES if words == ("all",) else words
     allowed = (f"allowed: all, or 1 to {most} of {', '.join(ALL_PROFILES)} and of policies: "
-               f"{', '.join(POLICIES)}=VALUE, several joined by +")
+               f"{', '.join(policies.read())}=VALUE, several joined by +")
     for word in words:
-        if word not in ALL_PROFILES and not re.fullmatch(rf"{policy}(\+{policy})*", word):
+        if word not in ALL_PROFILES and not policies.is_setting(word):
             raise SetError(f"{what}={word}: {allowed}")
     if not 0 < len(words) <= most:
         raise SetError(f"{what} names {len(words)}; {allowed}")

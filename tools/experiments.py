@@ -16,13 +16,14 @@ from typing import Any, Callable, Iterable, Optional, Sequence
 
 import bench_stats
 import cli
+import policies
 import tables
 
-CLAIMS = ("none", "kicked_list", "kicked_first", "leave_idle", "kicked_flag")
+CLAIMS, WAKES = policies.names("claim"), policies.names("wake")
 QUEUES = ("percpu", "unbound")
 BURSTS = (1, 2, 4, 8, 16, 64)
 COSTS_US = (0, 1, 5, 20)
-RESCUES = ("slurp", "cursor", "restart")
+RESCUES = policies.names("rescue")
 PENDING = (1000, 10000, 100000)
 # Items whose rescue is timed with few and with many of others ahead.
 OWN = 10000
@@ -333,7 +334,7 @@ def judge_switching(suites: dict) -> Finding:
 def claim_and_wake(case: str) -> tuple:
     """Of a case's name, which has both as parts."""
     claim = max((claim for claim in CLAIMS if re.search(rf"(?:^|[/_.]){claim}(?:$|[/_.])", case)), key=len, default="-")
-    wakes = re.findall(r"(?:^|[/_.])(locked|enqueue|process|deferred|everywhere)(?=$|[/_.])", case)
+    wakes = re.findall(rf"(?:^|[/_.])({'|'.join(WAKES)})(?=$|[/_.])", case)
     return claim, wakes[-1] if wakes else "-"
 
 

@@ -149,7 +149,7 @@ class Rescuer(unittest.TestCase):
                        for name in words["engines"].split(",")}
             steps[line.split()[0]] = document(engines, rounds=int(words["rounds"]))
         finding = experiments.judge_rescuer(steps)
-        self.assertIn("slurp 1.00, cursor 1.00, restart 2.00", finding.conclusion)
+        self.assertIn("cursor 1.00, slurp 1.00, restart 2.00", finding.conclusion)
         self.assertIn("10000 items under cursor take 1.00 times as long", finding.conclusion)
         self.assertEqual(finding.rows[2][-1], "2.00")
         self.assertEqual(len(finding.rows), len(RESCUES))

@@ -35,8 +35,16 @@ IGNORED = {
     "CONSTANT_COMPARISON": "it takes LINUX_VERSION_CODE for a constant; so does the compiler, in #if",
     "MACRO_ARG_REUSE": "initializers name their argument in every member, as the kernel's own do",
 }
-# The same for one file.
+# The same for one file, or for all of a folder.
+DESCRIBED = {"COMPLEX_MACRO": "entries of a list, which whoever lists them puts into braces",
+             "MACRO_ARG_UNUSED": "each list takes one of the arguments",
+             "TRAILING_SEMICOLON": "a declaration for each policy of the list"}
 IGNORED_IN = {
+    "src/policy/": {"COMPLEX_MACRO": DESCRIBED["COMPLEX_MACRO"]},
+    "src/choices.c": DESCRIBED,
+    "src/internal.h": {"TRAILING_SEMICOLON": DESCRIBED["TRAILING_SEMICOLON"]},
+    "kunit/cmwq2_policies_kunit.c": DESCRIBED,
+    "kunit/hold.h": DESCRIBED,
     COMPAT: {"LINUX_VERSION_CODE": "this is where it belongs, and the only place",
              "CONST_STRUCT": "older kernels want it without const",
              "MACRO_ARG_UNUSED": "other kernels use it",
@@ -46,7 +54,7 @@ IGNORED_IN = {
     "kunit/cmwq2_misbehave_kunit.c": {"LOCKDEP": "the lock is left behind on purpose"},
     "bench/bench.h": {"COMPLEX_MACRO": "entries of a list, which whoever lists them puts into braces"},
     "bench/sysfs.c": {"COMPLEX_MACRO": "the same"},
-    "kunit/hold.c": {"YIELD": "the driver and who is driven share a CPU, and to take turns is what is wanted"},
+    "kunit/hold.c": {**DESCRIBED, "YIELD": "the driver and who is driven share a CPU, and to take turns is what is wanted"},
     "kunit/cmwq2_misuse_kunit.c": {"NR_CPUS": "its neighbours are CPUs that cannot be, on any machine"},
     "src/oops.c": {"PRINTK_WITHOUT_KERN_LEVEL": "the caller says at which"},
     "src/stacks.c": {"PRINTK_WITHOUT_KERN_LEVEL": "the caller says at which"},
@@ -114,7 +122,7 @@ def _run(command: list, cwd: Path = ROOT, env: dict = {}) -> tuple:
 
 
 def _checkpatch(tree: Path, name: str) -> list:
-    ignored = ",".join([*IGNORED, *IGNORED_IN.get(name, {})])
+    ignored = ",".join([*IGNORED, *IGNORED_IN.get(name, {}), *IGNORED_IN.get(f"{Path(name).parent}/", {})])
     status, said = _run(["perl", tree / "scripts/checkpatch.pl", "--no-tree", "--strict", "--terse", "--quiet",
                          "--show-types", "--no-summary", "--max-line-length=100", f"--ignore={ignored}", "-f", name])
     found = [line for line in said.splitlines() if FOUND.match(line)]
@@ -216,6 +224,12 @@ def parity(tree: Path, _memory: _Memory) -> list:
     return [f"tools/parity.toml:1: {line}" for line in said.strip().splitlines()[-SHOWN:]] if status else []
 
 
+def policies(_tree: Path, _memory: _Memory) -> list:
+    """The tables of policies in the documents are what src/policy/ says."""
+    status, said = _run([sys.executable, "-B", ROOT / "tools/policies.py"])
+    return [f"src/policy:1: {line}" for line in said.strip().splitlines()[-SHOWN:]] if status else []
+
+
 def _compile(target: kernel.Kernel) -> list:
     """Once through the compiler and sparse, in a directory of its own; what had a warning is compiled again
     the next time."""
@@ -293,7 +307,7 @@ def checks(target: kernel.Kernel) -> dict:
     """All of them, by the name of their line."""
     return {"checkpatch": checkpatch, "kernel-doc": kernel_doc, "versions": versions, "tables": tables,
             "old Python": old_python, "tests of tools": python_tests,
-            "parity": parity, "sparse, W=1": _compiled(target), "shim refuses": _refusals(target)}
+            "parity": parity, "policies": policies, "sparse, W=1": _compiled(target), "shim refuses": _refusals(target)}
 
 
 def host_rows(target: kernel.Kernel) -> list:

@@ -126,8 +126,8 @@ policies() {
 	default
 	configure_bench $SMALL workload=burst engines=$a,$b || said="refused"
 	echo 1 > $BENCH/run
-	grep -q "name=$a .* claim=kicked_list wake=locked" $BENCH/result || said="not in force: $a"
-	grep -q "name=$b .* claim=none wake=locked" $BENCH/result || said="not in force: $b"
+	grep -q "name=$a .* claim=kicked_list .*wake=locked" $BENCH/result || said="not in force: $a"
+	grep -q "name=$b .* claim=none .*wake=locked" $BENCH/result || said="not in force: $b"
 	[ "$(cat /sys/module/cmwq2/parameters/profile)" = "$before" ] || said="still in force"
 	verify policies "$said" [ "$said" = ok ]
 }

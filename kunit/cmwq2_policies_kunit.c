@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What holds for every policy that a pool has, also for those to come: the list is
+ * that of the engine.
+ */
+#include <linux/string.h>
+
+#include "../src/internal.h"
+#include "load.h"
+
+#define MOST_VALUES	16
+#define ROUNDS		20
+
+#define NAME_OF(_name, _value, _about)	_name,
+#define POLICY_ROW(_name)		{ #_name, { cmwq2_##_name##_values(NAME_OF) } },
+
+static const struct policy {
+	const char	*name;
+	const char	*values[MOST_VALUES];
+} policies[] = { CMWQ2_POLICIES(POLICY_ROW) };
+
+KUNIT_ARRAY_PARAM_DESC(policy, policies, name);
+
+/* No item is lost or runs twice under any value, nor while it is switched. */
+static void load_under_each_value(struct kunit *test)
+{
+	const struct policy *policy = test->param_value;
+	struct tw_env *e = tw_env_cmwq2(test);
+	int i;
+
+	for (i = 0; i < MOST_VALUES && policy->values[i]; i++) {
+		tw_policy(e, policy->name, policy->values[i]);
+		KUNIT_EXPECT_STREQ(test, cmwq2_policy_get(policy->name), policy->values[i]);
+		tw_load(e, TW_PERCPU, ROUNDS);
+		tw_load(e, TW_UNBOUND, ROUNDS);
+		tw_load(e, TW_ORDERED, ROUNDS);
+		tw_load(e, TW_UNBOUND | TW_MEM_RECLAIM, ROUNDS);
+	}
+	KUNIT_EXPECT_GE(test, i, 2);
+}
+
+/* A value can be set alone, with others, and for one pool; a profile takes it back. */
+static void each_value_has_three_ways(struct kunit *test)
+{
+	const struct policy *policy = test->param_value;
+	struct tw_env *e = tw_env_cmwq2(test);
+	struct tw_wq *w = tw_alloc(e, TW_PERCPU, 0);
+	int i, id = tw_stats(w, tw_cpu(0)).id;
+	char setting[64];
+
+	tw_policy(e, "profile", "mainline-7.3");
+	for (i = 0; i < MOST_VALUES && policy->values[i]; i++) {
+		scnprintf(setting, sizeof(setting), "%s=%s", policy->name, policy->values[i]);
+		tw_policy(e, "policies", setting);
+		KUNIT_EXPECT_STREQ(test, cmwq2_policy_get(policy->name), policy->values[i]);
+		KUNIT_EXPECT_TRUE(test, strstr(cmwq2_policy_get("policies"), setting));
+		KUNIT_EXPECT_EQ(test, cmwq2_policy_set("profile", "mainline-7.3"), 0);
+		scnprintf(setting, sizeof(setting), "%d %s=%s", id, policy->name,
+			  policy->values[i]);
+		KUNIT_EXPECT_EQ(test, cmwq2_policy_set("pool_policy", setting), 0);
+		KUNIT_EXPECT_STREQ(test, cmwq2_policy_get("profile"), "mainline-7.3");
+	}
+}
+
+static void nonsense_is_refused(struct kunit *test)
+{
+	static const char *const bad[] = { "", "bogus", "0", "-1", "none none" };
+	const struct policy *policy = test->param_value;
+
+	tw_policy_refuses(tw_env_cmwq2(test), policy->name, bad, ARRAY_SIZE(bad));
+}
+
+static struct kunit_case policies_cases[] = {
+	KUNIT_CASE_PARAM(load_under_each_value, policy_gen_params),
+	KUNIT_CASE_PARAM(each_value_has_three_ways, policy_gen_params),
+	KUNIT_CASE_PARAM(nonsense_is_refused, policy_gen_params),
+	{}
+};
+
+static struct kunit_suite policies_suite = {
+	.name = "cmwq2_policies",
+	.test_cases = policies_cases,
+};
+
+kunit_test_suites(&policies_suite);

@@ -1,0 +1,162 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""The policies that each pool has, read from their descriptions in src/policy/, for all tools and documents.
+
+policies.py [--write] [tree]: check, or renew, the tables in README.md and Documentation/policy-howto.rst.
+"""
+
+import cli
+
+if __name__ == "__main__":
+    cli.guard_imports()
+import re       # noqa: E402
+import sys      # noqa: E402
+from dataclasses import dataclass       # noqa: E402
+from pathlib import Path        # noqa: E402
+from typing import Dict, List, Tuple        # noqa: E402
+
+ROOT = Path(__file__).resolve().parent.parent
+README, HOWTO = "README.md", "Documentation/policy-howto.rst"
+BEGIN, END = ".. table of policies: begin, written by make parity WRITE=1\n", ".. table of policies: end\n"
+STRING = r'"((?:[^"\\]|\\.)*)"'
+# In front of the first policy of the table in README.md.
+PROFILE_ROW = re.compile(r"^\| `profile` \|.*\n", re.M)
+
+
+@dataclass(frozen=True)
+class Value:
+    """One value of a policy: its name, the enumerator, its number, and what it means."""
+
+    name: str
+    enumerator: str
+    number: int
+    about: str
+
+
+@dataclass(frozen=True)
+class Policy:
+    """One policy: its name, what it decides, the name of its default, and its values in the order of the header."""
+
+    name: str
+    about: str
+    default: str
+    values: Tuple[Value, ...]
+
+    def names(self) -> Tuple[str, ...]:
+        """The names of its values."""
+        return tuple(value.name for value in self.values)
+
+
+def _numbers(text: str) -> Dict[str, int]:
+    """Enumerators and macros of BIT() in a header, by name."""
+    found = {name: 1 << int(bit) for name, bit in re.findall(r"\b(CMWQ2_\w+)\s*=?\s*BIT\((\d+)\)", text)}
+    for body in re.findall(r"\benum \w+ \{(.*?)\n\};", re.sub(r"/\*.*?\*/", "", text, flags=re.S), re.S):
+        following = 0
+        for name, value in re.findall(r"(CMWQ2_\w+)\s*(?:=\s*([^,]+))?,", body):
+            if name not in found:
+                words = [word.strip() for word in value.split("|")] if value else []
+                number = 0
+                for word in words:
+                    number |= int(word) if word.isdigit() else found[word]
+                found[name] = number if words else following
+            following = found[name] + 1
+    return found
+
+
+def _read(path: Path) -> Policy:
+    name, text = path.stem, path.read_text()
+    about = re.search(rf"#define cmwq2_{name}_about\s+{STRING}", text)
+    default = re.search(rf"#define cmwq2_{name}_default\s+(\w+)", text)
+    body = re.search(rf"#define cmwq2_{name}_values\(value\)((?:.*\\\n)*.*)", text)
+    if not (about and default and body):
+        raise cli.Error(f"{path}: allowed: a header that defines cmwq2_{name}_about, _default and _values")
+    numbers = _numbers(text)
+    values = tuple(Value(value, enumerator, numbers[enumerator], said) for value, enumerator, said in
+                   re.findall(rf"value\({STRING},\s*(\w+),[\s\\]*{STRING}\)", body[1]))
+    return Policy(name, about[1], next(value.name for value in values if value.enumerator == default[1]), values)
+
+
+def read(tree: Path = ROOT) -> Dict[str, Policy]:
+    """All policies of the engine in @tree, by name. A header that is not one raises cli.Error."""
+    return {path.stem: _read(path) for path in sorted((tree / "src/policy").glob("*.h"))}
+
+
+def names(policy: str) -> Tuple[str, ...]:
+    """The names of the values of @policy."""
+    return read()[policy].names()
+
+
+def numbers(policy: str) -> Dict[str, int]:
+    """The values of @policy as the engine stores them, by name."""
+    return {value.name: value.number for value in read()[policy].values}
+
+
+def profiles(tree: Path = ROOT) -> Tuple[str, ...]:
+    """The names of the engine's profiles, the default first."""
+    text = (tree / "src/choices.c").read_text()
+    table = text[text.index("cmwq2_profiles[] = {"):]
+    return tuple(re.findall(r'^\t\{ "(.*?)"', table[:table.index("};")], re.M))
+
+
+def is_setting(word: str) -> bool:
+    """Whether @word is POLICY=VALUE, or several joined by "+", of policies and values that there are."""
+    known = read()
+    settings = [setting.partition("=") for setting in word.split("+")]
+    return all(name in known and value in known[name].names() for name, _, value in settings)
+
+
+def _readme_row(policy: Policy) -> str:
+    values = ", ".join(f"`{value.name}`" for value in policy.values)
+    return f"| `{policy.name}` | {values}: {policy.about[0].lower()}{policy.about[1:]} | `{policy.default}` |\n"
+
+
+def readme(text: str, tree: Path = ROOT) -> str:
+    """@text with the rows of all policies behind the row of the profiles."""
+    known = read(tree)
+    for name in known:
+        text = re.sub(rf"^\| `{name}` \|.*\n", "", text, flags=re.M)
+    return PROFILE_ROW.sub(lambda row: row[0] + "".join(map(_readme_row, known.values())), text, count=1)
+
+
+def howto(text: str, tree: Path = ROOT) -> str:
+    """@text with the list of all values between its marks."""
+    lines: List[str] = []
+    for policy in read(tree).values():
+        lines += [f"``{policy.name}``", f"    {policy.about}.", ""]
+        for value in policy.values:
+            default = " (default)" if value.name == policy.default else ""
+            lines.append(f"    * ``{value.name}``{default}: {value.about}")
+        lines.append("")
+    head, _, rest = text.partition(BEGIN)
+    return head + BEGIN + "\n" + "\n".join(lines) + "\n" + END + rest.partition(END)[2]
+
+
+def check(tree: Path, write: bool) -> bool:
+    """Compare the tables with the headers, or bring them up to date; whether all are what the headers say."""
+    wrong = []
+    for name, made in ((README, readme), (HOWTO, howto)):
+        path = tree / name
+        text = path.read_text()
+        if made(text, tree) == text:
+            continue
+        if write:
+            path.write_text(made(text, tree))
+            print(f"{name} is written")
+        else:
+            wrong.append(f"{name}: the table of policies is not what src/policy/ says: make parity WRITE=1")
+    for line in wrong:
+        print(line, file=sys.stderr)
+    return not wrong
+
+
+def main() -> bool:
+    """Take the command line apart; whether all is well."""
+    parser = cli.Parser(prog="policies.py", description=__doc__.split("\n\n")[0])
+    parser.add_argument("--write", action="store_true", help="renew the tables")
+    parser.add_argument("tree", nargs="?", type=Path, default=ROOT, help="a checkout (default: this one)")
+    options = parser.parse_args()
+    return check(options.tree, options.write)
+
+
+if __name__ == "__main__":
+    cli.run("policies.py", main)

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Tests for policies.py, and of where in the tree the names of policies stand."""
+
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+import cli
+import policies
+
+ROOT = Path(__file__).resolve().parent.parent
+# Words of English, which stand everywhere.
+WORDS = {"none", "enqueue", "process", "head", "local", "everywhere", "cursor", "restart", "locked", "deferred"}
+# Where a value of a policy may be named outside of its header, and why.
+NAMED = {
+    "src/choices.c": "the profiles are sets of values",
+    "bench/rescue.c": "the workload compares the three ways to rescue",
+    "tools/experiments.py": "each experiment asks about some values by name",
+    "tools/vm/guest/bench.sh": "the workload rescue needs mainline's two ways",
+}
+
+
+def _files(pattern: str) -> list:
+    listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard", pattern], cwd=ROOT, capture_output=True,
+                            text=True, check=True).stdout
+    return [name for name in listed.split() if (ROOT / name).exists()]
+
+
+def _is_test(name: str) -> bool:
+    return bool(re.match(r"kunit/|tools/test_|tools/model/|tools/vm/guest/suites/|tools/vm/.*units|src/policy/", name))
+
+
+def _places() -> dict:
+    """For each file of code that is no test: the values of policies in quotes, or behind a policy's name and "="."""
+    known = policies.read()
+    values = {value for policy in known.values() for value in policy.names()} - WORDS
+    quoted = re.compile(rf"[\"']({'|'.join(sorted(values))})[\"']")
+    setting = re.compile(rf"\b(?:{'|'.join(known)})=(?:{'|'.join(sorted(values | WORDS))})\b")
+    found = {}
+    for name in _files("src") + _files("include") + _files("bench") + _files("tools") + _files("kunit"):
+        text = (ROOT / name).read_text(errors="replace")
+        # A comment may speak of a value.
+        text = re.sub(r"/\*.*?\*/", "", text, flags=re.S)
+        if not name.endswith((".c", ".h")):
+            text = re.sub(r"^\s*#.*$", "", text, flags=re.M)
+        if not _is_test(name) and (quoted.search(text) or setting.search(text)):
+            found[name] = (quoted.findall(text) + setting.findall(text))[:3]
+    return found
+
+
+class Descriptions(unittest.TestCase):
+    """What is read from the headers."""
+
+    def test_read(self) -> None:
+        """All policies have a default among their values, and numbers that differ."""
+        known = policies.read()
+        self.assertLessEqual({"claim", "wake", "rescue"}, set(known))
+        for policy in known.values():
+            self.assertIn(policy.default, policy.names())
+            self.assertEqual(len({value.number for value in policy.values}), len(policy.values))
+            self.assertEqual(len(policy.values), len(re.findall(
+                r"\bvalue\(\"", (ROOT / f"src/policy/{policy.name}.h").read_text())))
+
+    def test_settings(self) -> None:
+        """A setting names a policy and one of its values."""
+        for right in ("claim=none", "claim=none+wake=locked"):
+            self.assertTrue(policies.is_setting(right))
+        for wrong in ("", "claim", "claim=", "claim=bogus", "bogus=none", "claim=none+", "claim=none,wake=locked"):
+            self.assertFalse(policies.is_setting(wrong), wrong)
+
+    def test_profiles(self) -> None:
+        """A profile sets what there is."""
+        text = (ROOT / "src/choices.c").read_text()
+        for name, settings in re.findall(r'^\t\{ "(.*?)",\t+"(.*?)" \}', text, re.M):
+            self.assertIn(name, policies.profiles())
+            self.assertTrue(not settings or policies.is_setting(settings.replace(" ", "+")), name)
+
+    def test_bad_header(self) -> None:
+        """A header that describes nothing is named."""
+        with tempfile.TemporaryDirectory() as place:
+            shutil.copytree(ROOT / "src/policy", Path(place) / "src/policy")
+            (Path(place) / "src/policy/new.h").write_text("enum cmwq2_new { CMWQ2_NEW_A };\n")
+            with self.assertRaisesRegex(cli.Error, "new.h: allowed: a header that defines cmwq2_new_about"):
+                policies.read(Path(place))
+
+
+class Tables(unittest.TestCase):
+    """The tables in the documents."""
+
+    def test_are_up_to_date(self) -> None:
+        """As `make style` has it, and a change is noticed and repaired."""
+        script = [sys.executable, "-B", ROOT / "tools/policies.py"]
+        with tempfile.TemporaryDirectory() as place:
+            tree = Path(place)
+            for name in ("src/policy", "src/choices.c", policies.README, policies.HOWTO):
+                (tree / name).parent.mkdir(parents=True, exist_ok=True)
+                (shutil.copytree if (ROOT / name).is_dir() else shutil.copy)(ROOT / name, tree / name)
+            header = tree / "src/policy/claim.h"
+            header.write_text(header.read_text().replace('value("none"', 'value("nobody"'))
+            done = subprocess.run([*script, tree], capture_output=True, text=True, check=False)
+            self.assertEqual(done.returncode, cli.FAILED)
+            self.assertIn("make parity WRITE=1", done.stderr)
+            subprocess.run([*script, "--write", tree], capture_output=True, check=True)
+            self.assertIn("`nobody`", (tree / policies.README).read_text())
+            self.assertIn("``nobody``", (tree / policies.HOWTO).read_text())
+            subprocess.run([*script, tree], check=True)
+
+
+class Places(unittest.TestCase):
+    """A policy is one header: nobody else lists its values."""
+
+    def test_where_values_are_named(self) -> None:
+        """In the header and in tests; elsewhere for a reason that is given above, and only there."""
+        found = _places()
+        self.assertEqual(set(found), set(NAMED), found)
+
+
+if __name__ == "__main__":
+    unittest.main()
