@@ -19,6 +19,7 @@
 #include <trace/events/cmwq2.h>
 
 #include "latency.h"
+#include "policy/pick.h"
 #include "work.h"
 
 /*
@@ -223,8 +224,11 @@ bool __cmwq2_kick_pool_pick(struct cmwq2_pool *pool, enum cmwq2_kicker who,
 			    struct cmwq2_wake_list *wl)
 {
 	u64 begin = cmwq2_count_from();
-	struct cmwq2_worker *worker = cmwq2_first_idle(pool);
+	struct cmwq2_worker *worker;
 
+	if (cmwq2_wants_local(pool, who))
+		cmwq2_pick_local(pool);
+	worker = cmwq2_first_idle(pool);
 	if (!worker)
 		return false;
 

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Which idle worker a kick takes.
+ */
+#include <linux/list.h>
+#include <linux/sched.h>
+
+#include "../src/internal.h"
+#include "../src/policy/pick.h"
+#include "hold.h"
+#include "load.h"
+
+#define NR_SLEEPERS	6
+
+struct pick_ctx {
+	struct tw_wq		*w;
+	struct cmwq2_pool	*pool;
+};
+
+static struct tw_env *pick_env(struct kunit *test, const char *value, struct pick_ctx *c)
+{
+	struct tw_env *e = tw_env_cmwq2(test);
+	struct cmwq2_attrs *attrs = tw_attrs(test);
+	struct completion *gate = tw_gate(e);
+	int i;
+
+	if (num_online_cpus() < 2)
+		kunit_skip(test, "with one CPU every worker is local");
+	tw_policy(e, "claim", "none");
+	tw_policy(e, "pick", value);
+	c->w = tw_alloc(e, TW_UNBOUND, 0);
+	attrs->affn_scope = CMWQ2_AFFN_SYSTEM;
+	KUNIT_ASSERT_EQ(test, cmwq2_apply_workqueue_attrs(c->w->wq, attrs), 0);
+	c->pool = tw_pool_of(c->w, tw_cpu(0));
+	/* Idle workers that have slept on some CPU. */
+	for (i = 0; i < NR_SLEEPERS; i++) {
+		struct tw_item *it = tw_gated(e, gate);
+
+		tw_queue_on(tw_cpu(i), c->w, it);
+		tw_wait_started(it, "an item that sleeps");
+	}
+	complete_all(gate);
+	tw_flush_wq(c->w);
+	TW_POLL(e, tw_pool_idle(c->w, tw_cpu(0)), "the pool to come to rest");
+	return e;
+}
+
+/* What the policy asks: of the idle list as it is now, on this CPU. */
+static void local_comes_first(struct kunit *test)
+{
+	struct pick_ctx c;
+	struct cmwq2_worker *worker, *expected = NULL, *was, *first;
+	int looks = 0, cpu, idle, after;
+	bool here;
+
+	pick_env(test, "local", &c);
+	raw_spin_lock_irq(&c.pool->lock);
+	cpu = raw_smp_processor_id();
+	here = cpumask_test_cpu(cpu, c.pool->pod);
+	idle = c.pool->nr_idle;
+	was = list_first_entry(&c.pool->idle_list, struct cmwq2_worker, entry);
+	list_for_each_entry(worker, &c.pool->idle_list, entry) {
+		if (looks++ == CMWQ2_PICK_LOOKS)
+			break;
+		if (task_cpu(worker->task) == cpu) {
+			expected = worker;
+			break;
+		}
+	}
+	cmwq2_pick_local(c.pool);
+	first = list_first_entry(&c.pool->idle_list, struct cmwq2_worker, entry);
+	after = 0;
+	list_for_each_entry(worker, &c.pool->idle_list, entry)
+		after++;
+	raw_spin_unlock_irq(&c.pool->lock);
+	KUNIT_EXPECT_TRUE(test, here);
+	KUNIT_EXPECT_GE(test, idle, NR_SLEEPERS);
+	KUNIT_EXPECT_EQ(test, after, idle);
+	KUNIT_EXPECT_PTR_EQ(test, first, expected ?: was);
+}
+
+/* The worker that the next kick from this CPU has to take, or NULL if that is the head. */
+static struct cmwq2_worker *local_behind_head(struct cmwq2_pool *pool)
+{
+	struct cmwq2_worker *worker, *found = NULL;
+	int looks = 0;
+
+	raw_spin_lock(&pool->lock);
+	list_for_each_entry(worker, &pool->idle_list, entry) {
+		if (looks++ == CMWQ2_PICK_LOOKS || found)
+			break;
+		if (task_cpu(worker->task) == raw_smp_processor_id())
+			found = worker;
+	}
+	if (found && found == list_first_entry(&pool->idle_list, struct cmwq2_worker, entry))
+		found = NULL;
+	raw_spin_unlock(&pool->lock);
+	return found;
+}
+
+static void fn_on_cpu(struct tw_item *it)
+{
+	it->cpu = raw_smp_processor_id();
+	it->pid = current->pid;
+}
+
+/*
+ * An enqueue on a CPU takes the worker that slept there, and not the head of the
+ * list. Where workers sleep is up to the scheduler, so that this is repeated until
+ * there was one behind the head.
+ */
+static void enqueue_takes_local(struct kunit *test)
+{
+	struct cmwq2_worker *expected = NULL;
+	int tries, seen = 0;
+	struct pick_ctx c;
+	struct tw_env *e = pick_env(test, "local", &c);
+	struct tw_item *it = tw_item(e, fn_on_cpu);
+	pid_t pid = 0;
+
+	for (tries = 0; tries < 1000 && seen < 5; tries++) {
+		tw_move(e, tw_cpu(tries));
+		TW_POLL(e, tw_pool_idle(c.w, tw_cpu(0)), "the pool to come to rest");
+		local_irq_disable();
+		expected = local_behind_head(c.pool);
+		if (expected)
+			pid = expected->task->pid;
+		tw_queue_on(raw_smp_processor_id(), c.w, it);
+		local_irq_enable();
+		tw_wait_done(it, "the item");
+		tw_flush_wq(c.w);
+		if (!expected)
+			continue;
+		KUNIT_EXPECT_EQ(test, it->pid, pid);
+		seen++;
+	}
+	KUNIT_EXPECT_EQ_MSG(test, seen, 5, "no worker slept here behind the head");
+}
+
+/* Only an enqueue asks, and only in a pool that CPUs share. */
+static void others_do_not_ask(struct kunit *test)
+{
+	struct pick_ctx c;
+	struct tw_env *e = pick_env(test, "local", &c);
+	struct tw_wq *percpu = tw_alloc(e, TW_PERCPU, 0);
+
+	KUNIT_EXPECT_TRUE(test, cmwq2_wants_local(c.pool, CMWQ2_KICK_ENQUEUE));
+	KUNIT_EXPECT_FALSE(test, cmwq2_wants_local(c.pool, CMWQ2_KICK_PROCESS));
+	KUNIT_EXPECT_FALSE(test, cmwq2_wants_local(c.pool, CMWQ2_KICK_OTHER));
+	KUNIT_EXPECT_FALSE(test, cmwq2_wants_local(tw_pool_of(percpu, tw_cpu(0)),
+						   CMWQ2_KICK_ENQUEUE));
+	KUNIT_EXPECT_EQ(test, cmwq2_policy_set("pick", "head"), 0);
+	KUNIT_EXPECT_FALSE(test, cmwq2_wants_local(c.pool, CMWQ2_KICK_ENQUEUE));
+}
+
+/* A worker that was moved to the head is the last that the culler takes. */
+static void local_beside_culler(struct kunit *test)
+{
+	struct pick_ctx c;
+	struct tw_env *e = pick_env(test, "local", &c);
+
+	tw_policy(e, "idle_timeout_ms", "1");
+	tw_load(e, TW_UNBOUND, 50);
+}
+
+static struct kunit_case pick_cases[] = {
+	KUNIT_CASE(local_comes_first),
+	KUNIT_CASE(enqueue_takes_local),
+	KUNIT_CASE(others_do_not_ask),
+	KUNIT_CASE(local_beside_culler),
+	{}
+};
+
+static struct kunit_suite pick_suite = {
+	.name = "cmwq2_pick",
+	.test_cases = pick_cases,
+};
+
+kunit_test_suites(&pick_suite);
