@@ -40,6 +40,7 @@ from dataclasses import dataclass     # noqa: E402
 from pathlib import Path     # noqa: E402
 from typing import Dict, List, Optional, Sequence, Tuple     # noqa: E402
 
+import policies     # noqa: E402
 from toml_reader import tomllib     # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -50,9 +51,8 @@ LINE_ROWS = ROOT / "tools/model/line.toml"
 DOC = ROOT / "Documentation/model.rst"
 OUT = ROOT / "out/model"
 
-# The bits of src/internal.h, as the model has them.
-CLAIMS = {"none": 0, "kicked_list": 1, "kicked_first": 3, "leave_idle": 5, "kicked_flag": 8}
-WAKES = {"locked": 0, "enqueue": 1, "process": 2, "deferred": 3, "everywhere": 7}
+# The model has the bits of the engine.
+CLAIMS, WAKES = policies.numbers("claim"), policies.numbers("wake")
 POOLS = {"unbound": 0, "bound_tp": 1, "bound_pn": 2}
 ENQUEUERS = 2
 
@@ -103,8 +103,8 @@ class Model:
 
 KICK_MODEL = Model("kick", MODEL, ROWS,
                    (("claim", CLAIMS), ("wake", WAKES), ("pool", POOLS), ("min_idle", int), ("workers", {3: 0, 4: 0}),
-                    ("timeouts", int), ("switches", int), ("strict", {0: 0, 1: 0})),
-                   (("pool", -9), ("claim", -13), ("wake", -11), ("min_idle", 8), ("workers", 8), ("timeouts", 9),
+                    ("timeouts", int), ("switches", int), ("strict", {0: 0, 1: 0}), ("pick", policies.numbers("pick"))),
+                   (("pool", -9), ("claim", -13), ("wake", -11), ("pick", -6), ("min_idle", 8), ("workers", 8), ("timeouts", 9),
                     ("switches", 9), ("strict", 7)))
 LINE_MODEL = Model("line", LINE, LINE_ROWS,
                    (("limit", int), ("raised", int), ("cancels", int), ("items", {3: 0, 4: 0})),

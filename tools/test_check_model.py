@@ -223,8 +223,8 @@ class Engine(unittest.TestCase):
             self.assertRegex(sources, rf"\bcmwq2_{name}\(", name)
 
     def test_bits(self) -> None:
-        """Claims and wakes are what they are in internal.h."""
-        header = (ROOT / "src/internal.h").read_text()
+        """Claims and wakes are what they are in the engine."""
+        header = "".join((ROOT / f"src/policy/{name}.h").read_text() for name in ("claim", "wake"))
         bits = {name: 1 << int(bit) for name, bit in
                 re.findall(r"\b(CMWQ2_CLAIMS_\w+|CMWQ2_KICK_\w+)\s*=?\s*BIT\((\d+)\)", header)}
         for name, value in bits.items():

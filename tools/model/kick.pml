@@ -54,6 +54,10 @@
 #ifndef SWITCHES
 #define SWITCHES	0
 #endif
+/* With PICK an enqueue may take any idle worker: the one that slept on its CPU, wherever that is. */
+#ifndef PICK
+#define PICK		0
+#endif
 /* Whether it is a violation to reap a kicked worker while items are pending, even though somebody else will look. */
 #ifndef STRICT
 #define STRICT		0
@@ -133,7 +137,7 @@ bool owes_look[WORKERS];
 #define ALL_DONE	(done == (1 << ITEMS) - 1)
 
 /* Only used within a step, so no part of the state. */
-hidden byte i, j, pick;
+hidden byte i, j, pick, near;
 
 #define PENDING		(queued != taken)
 #define NEED_MORE	(PENDING && nr_running == 0)
@@ -194,6 +198,28 @@ inline first_idle()
 	fi
 }
 
+/* cmwq2_pick_local(): which worker slept on which CPU is not modelled, so it may be any of them, or none. */
+inline pick_local(who)
+{
+	if
+	:: PICK && (who & KICK_ENQUEUE) ->
+		if
+		:: near = NOBODY
+		:: idle_list.n > 1 -> near = idle_list.w[1]
+		:: idle_list.n > 2 -> near = idle_list.w[2]
+		:: idle_list.n > 3 -> near = idle_list.w[3]
+		fi;
+		if
+		:: near == NOBODY -> skip
+		:: else ->
+			printf("  moves worker %d to the head of the idle list (pick_local)\n", near);
+			list_del(idle_list, near);
+			list_add(idle_list, near)
+		fi
+	:: else
+	fi
+}
+
 inline do_claim(x)
 {
 	if
@@ -235,6 +261,7 @@ inline kick_pool_pick(who, wl)
 	:: !PENDING -> skip
 	:: PENDING && nr_running > 0 -> printf("  picks nobody: a worker runs (kick_pool_pick)\n")
 	:: else ->
+		pick_local(who);
 		first_idle();
 		if
 		:: pick == NOBODY -> printf("  picks nobody: none is idle (kick_pool_pick)\n")

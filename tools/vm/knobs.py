@@ -13,7 +13,7 @@ from common import ROOT, Problem
 # Those that every verb has.
 EVERYWHERE = {"V", "CMWQ2_CACHE"}
 _KERNEL = {"KERNEL", "KERNEL_SRC"}
-_MODEL = {"CLAIM", "WAKE", "POOL", "MIN_IDLE", "WORKERS", "TIMEOUTS", "SWITCHES", "STRICT", "FAULT", "MODEL", "LIMIT",
+_MODEL = {"CLAIM", "WAKE", "POOL", "MIN_IDLE", "WORKERS", "TIMEOUTS", "SWITCHES", "STRICT", "PICK", "FAULT", "MODEL", "LIMIT",
           "RAISED", "CANCELS"}
 _EXPERIMENT = {"VM", "WRITE", "ROUNDS", "ITEMS", "KERNEL_SRC"}
 
