@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The only place that knows kernel versions. It is included ahead of every
- * source file by the Kbuild files, and the code is written for the newest
- * kernel: a shim gives older ones what they lack. Each names the version and
- * the commit that made it necessary and when it can go.
+ * The only place that knows kernel versions. The Kbuild files include it ahead
+ * of every source file. The code is written for the newest kernel, and each
+ * shim here gives older kernels what they lack. The comment on a shim names the
+ * version and the commit that made it necessary, and says when it can be
+ * dropped.
  */
 #ifndef CMWQ2_COMPAT_H
 #define CMWQ2_COMPAT_H
@@ -27,7 +28,7 @@
 #endif
 
 /*
- * sched_entry_tp and sched_exit_tp: exported to modules in v7.2. Drop the
+ * sched_entry_tp and sched_exit_tp are exported to modules since v7.2. Drop the
  * version half of the test when 7.1 and older are no longer supported.
  */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 2, 0) && defined(CONFIG_TRACEPOINTS)
@@ -35,9 +36,9 @@
 #endif
 
 /*
- * Proxy execution (v6.17) leaves a task that waits for a mutex on the runqueue, to
- * lend its turn to the owner. v7.3 has a flag of its own for that. Drop the
- * second branch with 7.2.
+ * Proxy execution (v6.17) leaves a task that waits for a mutex on the runqueue,
+ * so that the mutex's owner can run in its place. v7.3 has a flag for this
+ * state. Drop the last branch with 7.2.
  */
 static inline bool cmwq2_task_is_proxied(struct task_struct *p)
 {
@@ -66,7 +67,7 @@ static inline bool cmwq2_task_blocked(struct task_struct *p)
 #endif
 }
 
-/* Whether @p has a CPU now. A kernel for one CPU need not have the field. */
+/* Whether @p is on a CPU now. A kernel without SMP need not have the field. */
 static inline bool cmwq2_task_on_cpu(struct task_struct *p)
 {
 #ifdef CONFIG_SMP
@@ -77,8 +78,8 @@ static inline bool cmwq2_task_on_cpu(struct task_struct *p)
 }
 
 /*
- * What the scheduler knows of a thread's CPU time. Not an API: look again with
- * each new version.
+ * The scheduler's figures for a thread's CPU time. They are not an API: check
+ * them with each new version.
  *
  * The first grows at each tick and each switch, in nanoseconds. The second is
  * what the tick charged to the thread, a tick at a time.
@@ -94,11 +95,12 @@ static inline u64 cmwq2_task_ticks(struct task_struct *p)
 }
 
 /*
- * The mark of a thread that belongs to one CPU, which kthread_set_per_cpu() sets
- * and is_cpu_allowed() of the scheduler asks for. Neither is exported. This is
- * how struct kthread begins and which bit it is, the same in 6.1, 6.12, 7.2 and
- * 7.3; they are private to kernel/kthread.c, so look again with each new
- * version. src/home.c compares real threads before it relies on this.
+ * The mark of a thread that belongs to one CPU. kthread_set_per_cpu() sets it,
+ * and the scheduler's is_cpu_allowed() tests it. Neither function is exported.
+ * The structure below is the beginning of struct kthread, and the constant is
+ * the number of the bit. Both are the same in 6.1, 6.12, 7.2 and 7.3, but
+ * private to kernel/kthread.c, so check them with each new version. src/home.c
+ * compares real threads before it relies on them.
  */
 struct cmwq2_kthread {
 	unsigned long	flags;
@@ -112,7 +114,7 @@ static inline struct cmwq2_kthread *cmwq2_kthread(struct task_struct *p)
 	return p->flags & PF_KTHREAD ? p->worker_private : NULL;
 }
 
-/* Of a thread that the kernel has marked as that of @cpu, which is not to stop. */
+/* True for a thread that the kernel has marked as that of @cpu and not told to stop. */
 static inline bool cmwq2_kthread_looks_marked(struct task_struct *p, unsigned int cpu)
 {
 	struct cmwq2_kthread *kthread = cmwq2_kthread(p);
@@ -121,7 +123,7 @@ static inline bool cmwq2_kthread_looks_marked(struct task_struct *p, unsigned in
 	       READ_ONCE(kthread->cpu) == cpu;
 }
 
-/* Of a thread that belongs to no CPU, which is not to stop. */
+/* True for a thread that belongs to no CPU and is not told to stop. */
 static inline bool cmwq2_kthread_looks_unmarked(struct task_struct *p)
 {
 	struct cmwq2_kthread *kthread = cmwq2_kthread(p);
@@ -138,14 +140,14 @@ static inline void cmwq2_kthread_mark(struct task_struct *p, bool on)
 }
 
 /*
- * Whether sched_show_task() may be asked for a task that is running. UML walks
- * the stack from where the task was when it slept last, which KASAN finds to be
- * out of bounds.
+ * Whether sched_show_task() may be called for a task that is running. UML walks
+ * the stack from where it was when the task last slept, and KASAN reports that
+ * as out of bounds.
  */
 #define CMWQ2_CAN_SHOW_RUNNING	(!IS_ENABLED(CONFIG_UML))
 
 /*
- * The key of a sysrq handler is an u8: v6.6. Drop with 6.5.
+ * The key of a sysrq handler is a u8 since v6.6. Drop with 6.5.
  */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 0)
 #define CMWQ2_SYSRQ_KEY	int
@@ -154,7 +156,7 @@ static inline void cmwq2_kthread_mark(struct task_struct *p, bool on)
 #endif
 
 /*
- * kthread_stop_put(): 6309727ef271, v6.7. Drop with 6.6.
+ * kthread_stop_put() exists since v6.7 (6309727ef271). Drop with 6.6.
  */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 7, 0)
 static inline int cmwq2_kthread_stop_put(struct task_struct *p)
@@ -169,8 +171,8 @@ static inline int cmwq2_kthread_stop_put(struct task_struct *p)
 #endif
 
 /*
- * kthread_create_worker() no longer starts the thread, kthread_run_worker()
- * does: b04e317b5226, v6.14. Drop with 6.13.
+ * Since v6.14 (b04e317b5226) kthread_run_worker() starts the thread and
+ * kthread_create_worker() no longer does. Drop with 6.13.
  */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 14, 0)
 #define cmwq2_kthread_run_worker(fmt, ...) \
@@ -181,8 +183,8 @@ static inline int cmwq2_kthread_stop_put(struct task_struct *p)
 #endif
 
 /*
- * destroy_timer_on_stack() became timer_destroy_on_stack(): aad823aa3a7d,
- * v6.16. Drop with 6.15.
+ * destroy_timer_on_stack() became timer_destroy_on_stack() in v6.16
+ * (aad823aa3a7d). Drop with 6.15.
  */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 16, 0)
 #define cmwq2_timer_destroy_on_stack(t)	destroy_timer_on_stack(t)
@@ -191,8 +193,8 @@ static inline int cmwq2_kthread_stop_put(struct task_struct *p)
 #endif
 
 /*
- * add_timer_global(): v6.9. Before that add_timer() lets the
- * timer migrate by itself. Drop with 6.8.
+ * add_timer_global() exists since v6.9. Before that, add_timer() already lets
+ * the timer migrate. Drop with 6.8.
  */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 9, 0)
 #define cmwq2_add_timer_global(t)	add_timer(t)
@@ -201,8 +203,8 @@ static inline int cmwq2_kthread_stop_put(struct task_struct *p)
 #endif
 
 /*
- * call_rcu_hurry(): v6.2, when call_rcu() began to take its time. Drop with
- * 6.1.
+ * call_rcu_hurry() exists since v6.2, in which call_rcu() began to delay its
+ * callbacks. Drop with 6.1.
  */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0)
 #define cmwq2_call_rcu_hurry(head, func)	call_rcu(head, func)
@@ -211,10 +213,10 @@ static inline int cmwq2_kthread_stop_put(struct task_struct *p)
 #endif
 
 /*
- * A number that CPUs with a common last-level cache share. cpus_share_cache()
- * is not exported. x86 had a function get_llc_id(), exported, until v6.7
- * (b9655e702dc5) and has an inline since. Elsewhere the NUMA node serves.
- * Drop the first branch with 6.6.
+ * A number that is the same for all CPUs with a common last-level cache.
+ * cpus_share_cache() is not exported. Until v6.7 (b9655e702dc5) x86 exported
+ * the function get_llc_id(); since then it has an inline function. Elsewhere
+ * the NUMA node serves. Drop the branch for older versions with 6.6.
  */
 #ifdef CONFIG_X86
 #include <asm/processor.h>
@@ -230,7 +232,7 @@ static inline int cmwq2_llc_id(int cpu)
 #endif
 }
 #elif defined(CONFIG_UML)
-/* Every CPU is its own cache there, as the scheduler has it. */
+/* In UML every CPU has a cache of its own, as the scheduler sees it. */
 static inline int cmwq2_llc_id(int cpu)
 {
 	return cpu;
@@ -243,9 +245,9 @@ static inline int cmwq2_llc_id(int cpu)
 #endif
 
 /*
- * WQ_PERCPU: 930c2ea566af, v6.17. Before, a queue that is not WQ_UNBOUND is
- * per CPU. An enum member, so that its absence cannot be tested for. Drop with
- * 6.16.
+ * WQ_PERCPU exists since v6.17 (930c2ea566af). Before that, a queue that is not
+ * WQ_UNBOUND is per CPU. The flag is an enum member, so the preprocessor cannot
+ * test for it. Drop with 6.16.
  */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 17, 0)
 #include <linux/workqueue.h>
@@ -255,14 +257,14 @@ static inline int cmwq2_llc_id(int cpu)
 #endif
 
 /*
- * Whether the kernel's own workqueue has WQ_BH and its system queues: v6.9. An
- * enum member, too. Drop with 6.8.
+ * Whether the kernel's own workqueue has WQ_BH and its system queues, which
+ * came in v6.9. WQ_BH is an enum member as well. Drop with 6.8.
  */
 #define CMWQ2_HAVE_NATIVE_BH	(LINUX_VERSION_CODE >= KERNEL_VERSION(6, 9, 0))
 
 /*
- * The read method of a binary sysfs attribute takes it const: 97d06802d10a,
- * v6.16. Drop with 6.15.
+ * Since v6.16 (97d06802d10a) the read method of a binary sysfs attribute takes
+ * the attribute as const. Drop with 6.15.
  */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 16, 0)
 #define CMWQ2_BIN_ATTRIBUTE	struct bin_attribute
@@ -271,7 +273,7 @@ static inline int cmwq2_llc_id(int cpu)
 #endif
 
 /*
- * __assign_str() takes its source from __string(): v6.10. Drop with 6.9.
+ * Since v6.10 __assign_str() takes its source from __string(). Drop with 6.9.
  */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 10, 0)
 #define CMWQ2_ASSIGN_STR(dst, src)	__assign_str(dst, src)
@@ -280,8 +282,8 @@ static inline int cmwq2_llc_id(int cpu)
 #endif
 
 /*
- * A bus is registered as const since v6.12 at the latest, and may not be in
- * v6.1. Drop with 6.11.
+ * A bus can be registered as const since v6.12 at the latest, but not in v6.1.
+ * Drop with 6.11.
  */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
 #define CMWQ2_BUS_TYPE		struct bus_type
@@ -291,7 +293,7 @@ static inline int cmwq2_llc_id(int cpu)
 
 /*
  * The kernel's own ordered workqueues may be in sysfs since v7.2 at the latest,
- * and not in v6.12. Drop with 7.1.
+ * but not in v6.12. Drop with 7.1.
  */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(7, 2, 0)
 #define CMWQ2_NATIVE_ORDERED_SYSFS	0
@@ -300,9 +302,10 @@ static inline int cmwq2_llc_id(int cpu)
 #endif
 
 /*
- * What the kernel's own workqueue has, for the tests that run on both. The
- * system queues by their new names came in v6.17, and to 6.12 as a fix: take
- * them for missing there. Drop each with the kernels before it.
+ * Features of the kernel's own workqueue, for the tests that run on both
+ * engines. The system queues with new names came in v6.17 and, as a fix, to
+ * 6.12; there they are taken to be missing. Drop each macro together with the
+ * kernels that are older than its version.
  */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 5, 0)
 #define CMWQ2_NATIVE_HAS_HOG	1
@@ -322,8 +325,9 @@ static inline int cmwq2_llc_id(int cpu)
 #endif
 
 /*
- * Whether the kernel's own makes an item active that is cancelled while it
- * waits for max_active: 6.1 does, 6.12 does not. Drop with 6.8.
+ * Whether the kernel's own workqueue makes an item active when the item is
+ * cancelled while it waits for max_active. 6.1 does, 6.12 does not. Drop with
+ * 6.8.
  */
 #define CMWQ2_NATIVE_CANCEL_ACTIVATES	(LINUX_VERSION_CODE < KERNEL_VERSION(6, 9, 0))
 
@@ -335,8 +339,8 @@ static inline int cmwq2_llc_id(int cpu)
 #include <kunit/test.h>
 
 /*
- * Of what follows 6.1 has nothing and 6.12 everything. Drop it with the last
- * kernel before 6.12.
+ * 6.1 has nothing of what follows, and 6.12 has all of it. Drop it with the
+ * last kernel before 6.12.
  */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
 #ifndef KUNIT_ARRAY_PARAM_DESC
@@ -353,7 +357,7 @@ static inline int cmwq2_llc_id(int cpu)
 	KUNIT_ASSERT_TRUE_MSG(test, false, fmt, ##__VA_ARGS__)
 #endif
 
-/* A hint to whoever runs all tests of a kernel, without effect here. */
+/* A hint for those who run all tests of a kernel, without effect here. */
 #ifndef KUNIT_CASE_SLOW
 #define KUNIT_CASE_SLOW(fn)	KUNIT_CASE(fn)
 #endif
@@ -364,7 +368,7 @@ static inline int cmwq2_llc_id(int cpu)
 #endif /* before 6.12 */
 
 /*
- * kunit_add_action_or_reset(): v6.5. Drop with 6.4.
+ * kunit_add_action_or_reset() exists since v6.5. Drop with 6.4.
  */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 5, 0)
 struct cmwq2_kunit_action {
@@ -397,11 +401,12 @@ static inline int kunit_add_action_or_reset(struct kunit *test, void (*fn)(void 
 #endif
 
 /*
- * KUnit picks suites out of a module by filter_glob, once the module is live:
- * v6.6. Before, it runs all of them before the module knows its parameters,
- * keeps 512 characters of what a case says, and does not tell that one of a
- * case's parameters was skipped. There the module picks by itself, and says so
- * of skipping for the harness to read. Drop with 6.5.
+ * Since v6.6 KUnit selects suites of a module by filter_glob, once the module
+ * is live. Before that, it runs all suites before the module knows its
+ * parameters, keeps 512 characters of a case's output, and does not report that
+ * one of a case's parameters was skipped. On these kernels the module itself
+ * selects the suites, and prints a line about each skip for the harness. Drop
+ * with 6.5.
  */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 0)
 #define CMWQ2_KUNIT_BY_HAND	1
@@ -417,28 +422,29 @@ static inline int kunit_add_action_or_reset(struct kunit *test, void (*fn)(void 
 #endif /* CMWQ2_KUNIT */
 
 /*
- * Faults of the kernel's own workqueue that ours does not have. The suites run
- * on both engines and expect the kernel to show these: TW_POLL_KNOWN() in
- * kunit/env.h. Each says in which versions it was seen.
+ * Faults of the kernel's own workqueue that cmwq2 does not have. The suites run
+ * on both engines and expect the kernel to show these, see TW_POLL_KNOWN() in
+ * kunit/env.h. Each comment says in which version the fault was seen.
  */
 
 /*
- * A cancel that gives a slot of max_active to another item wakes nobody for it.
- * Seen in 7.3.4.
+ * A cancel that gives a slot of max_active to another item wakes no worker for
+ * that item. Seen in 7.3.4.
  */
 #define CMWQ2_NATIVE_CANCEL_KICKS_NOBODY	1
 
 /*
  * A pwq that was served after max_active had been raised, or whose inactive
- * items were cancelled, still counts as waiting for its node, and new items
- * queue up behind nobody. Since the limit is one of a node: v6.9. Seen in 7.3.4.
+ * items were cancelled, still counts as waiting for its node. New items then
+ * wait in line although nobody is ahead of them. The fault exists since the
+ * limit applies to a node, v6.9. Seen in 7.3.4.
  */
 #define CMWQ2_NATIVE_STAYS_IN_LINE	(LINUX_VERSION_CODE >= KERNEL_VERSION(6, 9, 0))
 
 /*
- * An item with a broken list entry that is queued is warned of and not queued,
- * but stays pending, so that it can be neither queued nor cancelled. Seen in
- * 7.3.4.
+ * If an item with a broken list entry is queued, the kernel warns and does not
+ * queue it. But the item stays pending, so that it can be neither queued nor
+ * cancelled. Seen in 7.3.4.
  */
 #define CMWQ2_NATIVE_KEEPS_BROKEN_PENDING	1
 

@@ -1,23 +1,26 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The kernel's names for cmwq2: included in a driver's source file after the
- * last of the kernel's headers, it lets the rest of the file use struct
- * work_struct, INIT_WORK(), queue_work(), WQ_UNBOUND and so on, and land on
- * cmwq2. In a driver of several files each file must include it before the
- * driver's own headers; Documentation/api.rst has the recipe.
+ * This header maps the kernel's workqueue names to cmwq2. A driver's source
+ * file includes it after the last of the kernel's headers. From there on struct
+ * work_struct, INIT_WORK(), queue_work(), WQ_UNBOUND and so on mean cmwq2's. In
+ * a driver of several files each file must include it before the driver's own
+ * headers; Documentation/api.rst has the recipe.
  *
- * What the kernel's headers have declared before stays what it is: work items
- * that are embedded in the kernel's structures are the kernel's, and its
- * functions take the kernel's items and queues. Either one handed to the other
- * is an error of the compiler. So is a name that cmwq2 has no twin of, and so is
- * a header of the kernel that names a work item or a queue and comes after this
- * one: it would declare structures that are not laid out as the kernel has them.
+ * What the kernel's headers declared before does not change: work items that
+ * are embedded in the kernel's structures remain the kernel's, and the kernel's
+ * functions take the kernel's items and queues. The compiler reports an error
+ * for
  *
- * Two things the compiler cannot see: an item or a queue that a driver hands to
- * the kernel as void *, with a function of the kernel's own to take it; and a
- * structure of the driver that one of its files lays out with cmwq2's items and
- * another one with the kernel's. tools/layouts.py finds the latter in what was
- * built.
+ * - an item or a queue of one engine that is passed to the other;
+ * - a name that has no twin in cmwq2;
+ * - a kernel header that names a work item or a queue and is included after
+ *   this one: its structures would not have the kernel's layout.
+ *
+ * The compiler cannot see two kinds of mistake. A driver may pass an item or a
+ * queue to the kernel as void *, together with a kernel function that takes it.
+ * And one file of a driver may lay out a structure with cmwq2's items, and
+ * another file with the kernel's. tools/layouts.py finds the latter in the
+ * built driver.
  */
 #ifndef CMWQ2_SHIM_H
 #define CMWQ2_SHIM_H
@@ -29,10 +32,11 @@
 #define CMWQ2_SHIM_PRAGMA(what)		_Pragma(#what)
 
 /*
- * Stands between the word struct and the tag. There an attribute has no effect
- * unless the struct is defined in that place, but its argument has to compile. So
- * the tag is refused in files that are the kernel's headers by their names. It is
- * a union because gcc warns of a struct that is declared among parameters.
+ * This attribute stands between the keyword struct and the tag. There it has no
+ * effect unless the struct is defined in that place, but its argument has to
+ * compile. So the tag is refused in files whose names say that they are kernel
+ * headers. The argument is a union because gcc warns of a struct that is
+ * declared in a parameter list.
  */
 #if defined(CONFIG_CC_IS_GCC) && !defined(__CHECKER__)
 #define CMWQ2_SHIM_IN(dir)	(!!__builtin_strstr(__FILE__, "include/" dir "/"))
@@ -54,9 +58,9 @@
 	}))
 
 /*
- * Only headers are checked. The source file itself, at include level 0, has the
- * plain tag: there it may be the name of a variable or a field as well, and an
- * attribute cannot stand before such a name.
+ * Only headers are checked. The source file itself, at include level 0, gets
+ * the plain tag, because there the same word may also name a variable or a
+ * field, and an attribute cannot stand before such a name.
  */
 #define CMWQ2_SHIM_LEVEL_0	none,
 #define CMWQ2_SHIM_SECOND(first, second, ...)	second
@@ -576,9 +580,9 @@
 /* to here */
 
 /*
- * A driver defines this if an inline function of its own headers uses the name
- * for a variable or a field. Then a late header of the kernel is not refused if
- * it names delayed_work and no other tag.
+ * A driver defines this if an inline function in its own headers has a variable
+ * or a field called delayed_work. Then a kernel header that comes after this
+ * one is not refused if delayed_work is the only tag that it names.
  */
 #ifdef CMWQ2_SHIM_DELAYED_WORK_IS_A_NAME
 #undef delayed_work

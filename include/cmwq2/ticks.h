@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A clock for what takes less than a microsecond, in ticks of its own.
+ * A clock for intervals of less than a microsecond, in ticks of its own.
  *
- * In User-Mode Linux the kernel's clocks step by 256 ns, and under QEMU without KVM
- * they may be read from an emulated device, so that where there is a TSC it is
- * read, as user space does. No fence: what is timed has locked instructions
- * enough. Clocks of two CPUs need not agree, and in User-Mode Linux a CPU is a
- * thread of the host: it can step back.
+ * In User-Mode Linux the kernel's clocks step by 256 ns, and under QEMU without
+ * KVM they may be read from an emulated device. So this clock is the TSC where
+ * there is one, read with the instruction that user space uses. There is no
+ * fence: the code that is timed has enough locked instructions. The clocks of
+ * two CPUs need not agree. In User-Mode Linux a CPU is a thread of the host, so
+ * that even one CPU's clock can step back.
  */
 #ifndef CMWQ2_TICKS_H
 #define CMWQ2_TICKS_H
@@ -33,7 +34,7 @@ static inline u64 cmwq2_ticks(void)
 }
 #endif
 
-/* From @begin to @end, and 0 if the clock has stepped back meanwhile. */
+/* Ticks from @begin to @end, or 0 if the clock has stepped back meanwhile. */
 static inline u64 cmwq2_ticks_between(u64 begin, u64 end)
 {
 	return end > begin ? end - begin : 0;
@@ -41,7 +42,7 @@ static inline u64 cmwq2_ticks_between(u64 begin, u64 end)
 
 #define CMWQ2_TICKS_TRIES	16
 
-/* Ticks and nanoseconds at one instant: of some tries the one that was interrupted least. */
+/* Ticks and nanoseconds at one instant: of several tries, the one with the shortest gap. */
 static inline void cmwq2_both_clocks(u64 *ns, u64 *ticks)
 {
 	u64 best = U64_MAX;

@@ -2,8 +2,8 @@
 /*
  * The cmwq2 workqueue API.
  *
- * Every name mirrors one of <linux/workqueue.h> with the prefix cmwq2_ and
- * means the same unless its kernel-doc (in src/) says otherwise.
+ * Every name is one of <linux/workqueue.h> with the prefix cmwq2_. It means the
+ * same as there, unless its kernel-doc in src/ says otherwise.
  */
 #ifndef CMWQ2_WORKQUEUE_H
 #define CMWQ2_WORKQUEUE_H
@@ -37,19 +37,20 @@ typedef void (*cmwq2_work_func_t)(struct cmwq2_work *work);
  *   63 ............................. 9 | 8 .. 5 | 4 | 3      | 2   | 1        | 0
  *   pwq                                | color  | S | LINKED | PWQ | INACTIVE | PENDING
  *
- * Off the queue they remember the pool that ran the item last, which is where
- * a re-queued item must look for its own still running instance:
+ * While the item is on no queue, the upper bits hold the id of the pool that
+ * ran it last. When it is queued again, it may still be running there, and the
+ * engine has to look:
  *
  *   63 ................ 22 | 21 .... 6  | 5  | 4 | 3 | 2 | 1 | 0
  *   pool id                | disable    | BH | S | - | 0 | - | PENDING
  *
- * S is STATIC: every new word keeps it.
+ * S is the STATIC bit. Every new value of the word keeps it.
  */
 enum cmwq2_work_bits {
 	CMWQ2_WORK_PENDING_BIT		= 0,	/* queued, or about to be */
 	CMWQ2_WORK_INACTIVE_BIT		= 1,	/* waits for max_active */
 	CMWQ2_WORK_PWQ_BIT		= 2,	/* upper bits are a pwq */
-	CMWQ2_WORK_LINKED_BIT		= 3,	/* the next item is tied to this one */
+	CMWQ2_WORK_LINKED_BIT		= 3,	/* the next item is linked to this one */
 	CMWQ2_WORK_STATIC_BIT		= 4,	/* from a static initialiser, for debugobjects */
 	CMWQ2_WORK_COLOR_SHIFT		= 5,
 	CMWQ2_WORK_COLOR_BITS		= 4,
@@ -81,13 +82,15 @@ enum cmwq2_work_bits {
  * @entry: on a pool's or a pwq's list while queued
  * @func: called in a worker's context, may sleep unless the queue is a BH one,
  *	may free the item
- * @queued_jiffies: jiffies of the queueing it is pending for, the lower half, for
- *	tools that tell an item's age; the kernel's work_struct has no such field
- * @ready_at: for src/latency.c: when it became ready to run, 0 unless measured
- * @lockdep_map: held while the function runs and by who waits for that
+ * @queued_jiffies: lower half of jiffies when the item was queued, from which
+ *	tools compute its age; the kernel's work_struct has no such field
+ * @ready_at: time stamp of src/latency.c: when the item became ready to run, 0
+ *	unless it is measured
+ * @lockdep_map: held while the function runs, and by a thread that waits for
+ *	the function to return
  *
- * A type of its own, so that handing an item to the wrong one of the two APIs
- * does not compile.
+ * This is a type of its own, so that passing an item to the wrong one of the
+ * two APIs does not compile.
  */
 struct cmwq2_work {
 	atomic_long_t		data;
@@ -104,8 +107,8 @@ struct cmwq2_work {
  * struct cmwq2_delayed_work - a work item that is queued by a timer
  * @work: the item
  * @timer: pending while the delay lasts
- * @wq: where the timer queues it
- * @cpu: where the timer queues it, or CMWQ2_CPU_UNBOUND
+ * @wq: queue on which the timer queues the item
+ * @cpu: CPU on which the timer queues the item, or CMWQ2_CPU_UNBOUND
  */
 struct cmwq2_delayed_work {
 	struct cmwq2_work	work;
@@ -118,7 +121,7 @@ struct cmwq2_delayed_work {
  * struct cmwq2_rcu_work - a work item that is queued after a grace period
  * @work: the item
  * @rcu: pending while the grace period lasts
- * @wq: where it is queued then
+ * @wq: queue that gets the item after the grace period
  */
 struct cmwq2_rcu_work {
 	struct cmwq2_work	work;
@@ -134,7 +137,7 @@ struct cmwq2_execute_work {
 	struct cmwq2_work	work;
 };
 
-/* The structure that holds @work as its member @member, typed like *@var. */
+/* The structure that has @work as its member @member; its type is that of *@var. */
 #define cmwq2_from_work(var, work, member) \
 	container_of(work, typeof(*(var)), member)
 
@@ -151,8 +154,9 @@ static inline struct cmwq2_rcu_work *cmwq2_to_rcu_work(struct cmwq2_work *work)
 void cmwq2_delayed_work_timer_fn(struct timer_list *timer);
 
 /*
- * A map is copied before the function runs, and a static map without a key
- * takes its own address for one: the copy would be a class of its own.
+ * An item's lockdep map is copied before its function runs. A static map
+ * without a key uses its own address as the key, so the copy would be another
+ * class. Therefore the initialiser gives the map a key.
  */
 #ifdef CONFIG_LOCKDEP
 #define CMWQ2_WORK_MAP_INITIALIZER(n) \
@@ -161,7 +165,7 @@ void cmwq2_delayed_work_timer_fn(struct timer_list *timer);
 #define CMWQ2_WORK_MAP_INITIALIZER(n)
 #endif
 
-/* Names a member that a work_struct lacks, so that it initialises no such thing. */
+/* Sets a member that a work_struct lacks, so that it cannot initialise a work_struct. */
 #define CMWQ2_WORK_INITIALIZER(n, f) {				\
 	.queued_jiffies = 0,					\
 	CMWQ2_WORK_MAP_INITIALIZER(n)				\
@@ -194,19 +198,19 @@ static inline void cmwq2_debug_init(struct cmwq2_work *work, bool onstack) { }
 static inline void cmwq2_destroy_work_on_stack(struct cmwq2_work *work) { }
 #endif
 
-/* Before the frame of a delayed item on the stack goes away. */
+/* Call this before the stack frame that holds the delayed item goes away. */
 static inline void cmwq2_destroy_delayed_work_on_stack(struct cmwq2_delayed_work *dwork)
 {
 	cmwq2_timer_destroy_on_stack(&dwork->timer);
 	cmwq2_destroy_work_on_stack(&dwork->work);
 }
 
-/* For the macros below, which give each place that initialises a lock class. */
+/* For the macros below, which give each place of initialisation its own lock class. */
 static __always_inline void cmwq2_init_work_key(struct cmwq2_work *work, cmwq2_work_func_t func,
 						bool onstack, const char *name,
 						struct lock_class_key *key)
 {
-	/* First: an item that is still queued is reported and taken back. */
+	/* This comes first: debugobjects reports and cancels an item that is still queued. */
 	cmwq2_debug_init(work, onstack);
 	atomic_long_set(&work->data, (long)CMWQ2_WORK_NO_POOL);
 	INIT_LIST_HEAD(&work->entry);
@@ -231,7 +235,7 @@ static __always_inline void cmwq2_init_work_key(struct cmwq2_work *work, cmwq2_w
 #define CMWQ2_INIT_WORK_ONSTACK_KEY(work, func, key) \
 	cmwq2_init_work_key(work, func, true, "(cmwq2_work)" #work, key)
 
-/* The timer's class is the caller's place as well. */
+/* The timer, too, gets a lock class of its own at each place of initialisation. */
 #define CMWQ2_INIT_DELAYED_WORK_AT(dwork, func, tflags)			\
 	do {								\
 		CMWQ2_INIT_WORK(&(dwork)->work, func);			\
@@ -261,7 +265,7 @@ static __always_inline void cmwq2_init_work_key(struct cmwq2_work *work, cmwq2_w
 #define CMWQ2_INIT_RCU_WORK_ONSTACK(rwork, func) \
 	CMWQ2_INIT_WORK_ONSTACK(&(rwork)->work, func)
 
-/* The data word for bit operations, for who has to look into it. */
+/* The data word as bit operations take it, for code that has to look into it. */
 #define cmwq2_work_data_bits(work)	((unsigned long *)&(work)->data)
 
 static inline bool cmwq2_work_pending(struct cmwq2_work *work)
@@ -275,16 +279,16 @@ static inline bool cmwq2_work_pending(struct cmwq2_work *work)
 enum cmwq2_wq_flags {
 	CMWQ2_WQ_BH		= BIT(0),	/* items run in softirq context */
 	CMWQ2_WQ_UNBOUND	= BIT(1),	/* not tied to a CPU */
-	CMWQ2_WQ_FREEZABLE	= BIT(2),	/* stands still while the system sleeps */
+	CMWQ2_WQ_FREEZABLE	= BIT(2),	/* frozen while the system sleeps */
 	CMWQ2_WQ_MEM_RECLAIM	= BIT(3),	/* has a rescuer */
 	CMWQ2_WQ_HIGHPRI	= BIT(4),	/* workers at nice -20 */
-	CMWQ2_WQ_CPU_INTENSIVE	= BIT(5),	/* items do not hold back others */
+	CMWQ2_WQ_CPU_INTENSIVE	= BIT(5),	/* running items do not hold back others */
 	CMWQ2_WQ_SYSFS		= BIT(6),	/* has a directory in sysfs */
 	CMWQ2_WQ_POWER_EFFICIENT = BIT(7),	/* unbound if the parameter of that name is set */
 	CMWQ2_WQ_PERCPU		= BIT(8),	/* tied to the queueing CPU */
 
 	CMWQ2_WQ_ORDERED	= BIT(17),	/* set by cmwq2_alloc_ordered_workqueue() */
-	CMWQ2_WQ_LEGACY		= BIT(18),	/* set by cmwq2_create_workqueue() and its kin */
+	CMWQ2_WQ_LEGACY		= BIT(18),	/* set by cmwq2_create_workqueue() and the like */
 };
 
 enum {
@@ -300,25 +304,25 @@ enum cmwq2_work_busy_bits {
 	CMWQ2_WORK_BUSY_RUNNING	= BIT(1),
 };
 
-/* How far an unbound workqueue's items may travel from the queueing CPU. */
+/* How far from the queueing CPU an unbound workqueue's items may run. */
 enum cmwq2_affn_scope {
 	CMWQ2_AFFN_DFL,		/* the module's default_affinity_scope */
 	CMWQ2_AFFN_CPU,
 	CMWQ2_AFFN_SMT,
 	CMWQ2_AFFN_CACHE,
-	CMWQ2_AFFN_CACHE_SHARD,	/* a last-level cache in pieces of a few cores */
+	CMWQ2_AFFN_CACHE_SHARD,	/* piece of a last-level cache: a few cores */
 	CMWQ2_AFFN_NUMA,
 	CMWQ2_AFFN_SYSTEM,
 	CMWQ2_AFFN_NR,
 };
 
 /**
- * struct cmwq2_attrs - what an unbound workqueue's workers are like
+ * struct cmwq2_attrs - attributes of an unbound workqueue's workers
  * @nice: their nice level
  * @cpumask: CPUs they may run on
- * @affn_scope: CPUs of one scope share a pool
- * @affn_strict: never leave the scope; otherwise the scheduler may move a
- *	worker once it runs, and it is brought back at its next kick
+ * @affn_scope: how CPUs are grouped into pods; the CPUs of a pod share a pool
+ * @affn_strict: workers never leave their pod. Otherwise the scheduler may move
+ *	a worker out of it once it runs, and its next kick brings it back
  */
 struct cmwq2_attrs {
 	int			nice;
@@ -329,8 +333,8 @@ struct cmwq2_attrs {
 
 /*
  * The module's own queues. The first two are deprecated, as the kernel's are:
- * an item queued on one is reported once. The two for BH items and the
- * freezable ones are as their names say.
+ * the first item that is queued on one of them is reported. The names say which
+ * queues are for BH items and which are freezable.
  */
 extern struct cmwq2_wq *cmwq2_system_wq;
 extern struct cmwq2_wq *cmwq2_system_unbound_wq;
@@ -345,7 +349,7 @@ extern struct cmwq2_wq *cmwq2_system_freezable_power_efficient_wq;
 extern struct cmwq2_wq *cmwq2_system_bh_wq;
 extern struct cmwq2_wq *cmwq2_system_bh_highpri_wq;
 
-/* Making and destroying. */
+/* Creating and destroying. */
 
 __printf(1, 4)
 struct cmwq2_wq *cmwq2_alloc_workqueue(const char *fmt, unsigned int flags,
@@ -416,7 +420,7 @@ bool cmwq2_flush_rcu_work(struct cmwq2_rcu_work *rwork);
 void __cmwq2_flush_workqueue(struct cmwq2_wq *wq);
 void cmwq2_drain_workqueue(struct cmwq2_wq *wq);
 
-/* Taking back. */
+/* Cancelling and disabling. */
 
 bool cmwq2_cancel_work(struct cmwq2_work *work);
 bool cmwq2_cancel_work_sync(struct cmwq2_work *work);
@@ -429,7 +433,7 @@ bool cmwq2_disable_delayed_work(struct cmwq2_delayed_work *dwork);
 bool cmwq2_disable_delayed_work_sync(struct cmwq2_delayed_work *dwork);
 bool cmwq2_enable_delayed_work(struct cmwq2_delayed_work *dwork);
 
-/* Asking. */
+/* Queries. */
 
 struct cmwq2_work *cmwq2_current_work(void);
 bool cmwq2_current_is_workqueue_rescuer(void);
@@ -437,7 +441,7 @@ bool cmwq2_current_is_workqueue_mem_reclaim(void);
 bool cmwq2_workqueue_congested(int cpu, struct cmwq2_wq *wq);
 unsigned int cmwq2_work_busy(struct cmwq2_work *work);
 
-/* The freezer; see src/freeze.c for who calls these. */
+/* The freezer; src/freeze.c says what calls these. */
 
 void cmwq2_freeze_workqueues_begin(void);
 bool cmwq2_freeze_workqueues_busy(void);
@@ -465,7 +469,7 @@ static inline bool cmwq2_schedule_work(struct cmwq2_work *work)
 	return cmwq2_queue_work(cmwq2_system_percpu_wq, work);
 }
 
-/* Undo one cmwq2_disable_work(); if that was the last, queue. Returns whether it was. */
+/* Undo one cmwq2_disable_work(). Returns true if it was the last; then @work is queued. */
 static inline bool cmwq2_enable_and_queue_work(struct cmwq2_wq *wq, struct cmwq2_work *work)
 {
 	bool enabled = cmwq2_enable_work(work);
@@ -489,23 +493,23 @@ static inline bool cmwq2_mod_delayed_work(struct cmwq2_wq *wq,
 	return cmwq2_mod_delayed_work_on(CMWQ2_CPU_UNBOUND, wq, dwork, delay);
 }
 
-/* On the system's per-CPU queue. */
+/* These queue on the system's per-CPU queue. */
 #define cmwq2_schedule_delayed_work_on(cpu, dwork, delay) \
 	cmwq2_queue_delayed_work_on(cpu, cmwq2_system_percpu_wq, dwork, delay)
 #define cmwq2_schedule_delayed_work(dwork, delay) \
 	cmwq2_schedule_delayed_work_on(CMWQ2_CPU_UNBOUND, dwork, delay)
 
-/* Whether @wq, a plain variable, is the system queue @other and the compiler knows. */
+/* True if the compiler knows that @wq, a plain variable, is the system queue @other. */
 #define __cmwq2_is(wq, other)						\
 	(__builtin_constant_p((wq) == (other)) && (wq) == (other))
 
-/* Never defined: calling it makes the compiler warn. */
+/* Never defined: a call of it makes the compiler warn. */
 __compiletime_warning("Flushing a workqueue that everybody uses can deadlock.")
 void __cmwq2_warn_flushing_systemwide_wq(void);
 
 /*
- * Wait for all items queued so far, see __cmwq2_flush_workqueue(). As the
- * kernel's, it warns at compile time if the queue is one of the system's.
+ * Wait for all items queued so far, see __cmwq2_flush_workqueue(). Like the
+ * kernel's macro, it warns at compile time if the queue is one of the system's.
  */
 #define cmwq2_flush_workqueue(wq)					\
 ({									\
@@ -532,7 +536,7 @@ void __cmwq2_warn_flushing_systemwide_wq(void);
 long cmwq2_work_on_cpu_key(int cpu, long (*fn)(void *arg), void *arg,
 			   struct lock_class_key *key);
 
-/* A lock class for each caller, as for an item of its own. */
+/* Each caller gets its own lock class, as if it had initialised an item. */
 #define cmwq2_work_on_cpu(cpu, fn, arg)					\
 ({									\
 	static struct lock_class_key __key;				\

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The engine's tracepoints. The first four are the kernel's own workqueue
- * events with the pool and the worker added; the others show the machinery.
+ * events with the pool and the worker added. The others show how the engine
+ * works.
  *
- * Most are reached with pool->lock held, interrupts off: a probe must not queue
- * items of this engine, nor wake its workers.
+ * Most are reached with pool->lock held and interrupts off, so a probe must not
+ * queue items of this engine, nor wake its workers.
  */
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM cmwq2
@@ -20,7 +21,7 @@ struct cmwq2_pwq;
 struct cmwq2_work;
 struct cmwq2_worker;
 
-/* An item was queued: at once, or now that its delay is over. */
+/* An item is queued, either directly or because its delay is over. */
 TRACE_EVENT(cmwq2_queue_work,
 
 	TP_PROTO(int req_cpu, struct cmwq2_pwq *pwq, struct cmwq2_work *work),
@@ -50,7 +51,7 @@ TRACE_EVENT(cmwq2_queue_work,
 		  __entry->req_cpu, __entry->cpu, __entry->pool)
 );
 
-/* An item may run: at once, or when max_active admits it. */
+/* An item becomes active, either when it is queued or once max_active admits it. */
 TRACE_EVENT(cmwq2_activate_work,
 
 	TP_PROTO(struct cmwq2_pwq *pwq, struct cmwq2_work *work),
@@ -73,7 +74,7 @@ TRACE_EVENT(cmwq2_activate_work,
 		  __entry->pool)
 );
 
-/* Around the function. At the end the item may be gone: only its address is used. */
+/* Before and after the function. At the end the item may be freed: only its address is used. */
 DECLARE_EVENT_CLASS(cmwq2_execute,
 
 	TP_PROTO(struct cmwq2_worker *worker, struct cmwq2_work *work),
@@ -127,32 +128,32 @@ DECLARE_EVENT_CLASS(cmwq2_worker,
 	TP_printk("pool=%u worker=%d pid=%d", __entry->pool, __entry->worker, __entry->pid)
 );
 
-/* A worker was picked to be woken. */
+/* A worker is picked to be woken. */
 DEFINE_EVENT(cmwq2_worker, cmwq2_kick,
 	     TP_PROTO(struct cmwq2_pool *pool, struct cmwq2_worker *worker),
 	     TP_ARGS(pool, worker));
 
-/* A worker was made; it is not in its main loop yet. */
+/* A worker is created; it has not reached its main loop yet. */
 DEFINE_EVENT(cmwq2_worker, cmwq2_worker_create,
 	     TP_PROTO(struct cmwq2_pool *pool, struct cmwq2_worker *worker),
 	     TP_ARGS(pool, worker));
 
-/* A worker has nothing more to do. */
+/* A worker has nothing more to do and becomes idle. */
 DEFINE_EVENT(cmwq2_worker, cmwq2_worker_idle,
 	     TP_PROTO(struct cmwq2_pool *pool, struct cmwq2_worker *worker),
 	     TP_ARGS(pool, worker));
 
-/* A worker was idle for too long and is told to end. */
+/* A worker was idle for too long and is marked as dying. */
 DEFINE_EVENT(cmwq2_worker, cmwq2_worker_cull,
 	     TP_PROTO(struct cmwq2_pool *pool, struct cmwq2_worker *worker),
 	     TP_ARGS(pool, worker));
 
-/* A worker's thread is about to be stopped, culled or with its pool. */
+/* A worker's thread is about to be stopped: it was culled, or its pool is destroyed. */
 DEFINE_EVENT(cmwq2_worker, cmwq2_worker_die,
 	     TP_PROTO(struct cmwq2_pool *pool, struct cmwq2_worker *worker),
 	     TP_ARGS(pool, worker));
 
-/* A picked worker's thread is woken: its pool's lock may be free already. */
+/* A picked worker's thread is woken, perhaps after pool->lock was dropped. */
 TRACE_EVENT(cmwq2_wake,
 
 	TP_PROTO(struct task_struct *task),
@@ -190,7 +191,7 @@ TRACE_EVENT(cmwq2_mayday,
 	TP_printk("workqueue=%s pool=%u", __get_str(workqueue), __entry->pool)
 );
 
-/* A rescuer takes an item that no worker would run. */
+/* A rescuer takes an item for which no worker could be created. */
 TRACE_EVENT(cmwq2_rescue,
 
 	TP_PROTO(struct cmwq2_pwq *pwq, struct cmwq2_work *work),
@@ -217,5 +218,5 @@ TRACE_EVENT(cmwq2_rescue,
 
 #endif /* _TRACE_CMWQ2_H */
 
-/* Outside of the guard: read several times. */
+/* Outside of the guard, because it is read several times. */
 #include <trace/define_trace.h>
