@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Pools: two for each CPU, two more for its softirqs, and unbound ones shared
- * by queues with equal attributes.
+ * Pools: four for each CPU, two of them for its softirqs, and unbound pools
+ * that are shared by queues with equal attributes.
  */
 #include <linux/cpumask.h>
 #include <linux/hashtable.h>
@@ -12,7 +12,7 @@
 
 #include "latency.h"
 
-/* Pools and the list of workqueues; outermost, see internal.h. */
+/* Guards the pools and the list of workqueues. The outermost lock, see internal.h. */
 DEFINE_MUTEX(cmwq2_pool_mutex);
 DEFINE_XARRAY_ALLOC(cmwq2_pools);
 
@@ -21,16 +21,16 @@ static struct cmwq2_pool **cmwq2_cpu_pools;		/* I: see cmwq2_cpu_pool_slot() */
 
 #define CMWQ2_POOLS_PER_CPU	4
 
-/* Of a CPU: normal, highpri, BH, BH highpri. */
+/* The pools of a CPU are, in this order: normal, highpri, BH, BH highpri. */
 static struct cmwq2_pool **cmwq2_cpu_pool_slot(int cpu, bool bh, bool highpri)
 {
 	return &cmwq2_cpu_pools[CMWQ2_POOLS_PER_CPU * cpu + 2 * bh + highpri];
 }
 
 /**
- * cmwq2_cpu_pool - a CPU's pool
+ * cmwq2_cpu_pool - the pool of a CPU
  * @cpu: possible CPU
- * @highpri: the one for CMWQ2_WQ_HIGHPRI
+ * @highpri: whether to return the one for CMWQ2_WQ_HIGHPRI
  *
  * Return: the pool, which lives as long as the module.
  */
@@ -40,7 +40,7 @@ struct cmwq2_pool *cmwq2_cpu_pool(int cpu, bool highpri)
 }
 EXPORT_SYMBOL_GPL(cmwq2_cpu_pool);
 
-/* The same for CMWQ2_WQ_BH. */
+/* The same for CMWQ2_WQ_BH queues. */
 struct cmwq2_pool *cmwq2_bh_pool(int cpu, bool highpri)
 {
 	return *cmwq2_cpu_pool_slot(cpu, true, highpri);
@@ -81,7 +81,7 @@ static void cmwq2_pool_free_rcu(struct rcu_head *rcu)
 	cmwq2_pool_free(container_of(rcu, struct cmwq2_pool, rcu));
 }
 
-/* A pool that others can find by its id, but without a worker yet; or an ERR_PTR(). */
+/* Make a pool that others can find by its id, but without a worker. Or returns an ERR_PTR(). */
 static struct cmwq2_pool *cmwq2_pool_new(const struct cmwq2_attrs *attrs,
 					 const struct cpumask *pod, int cpu, int node)
 {
@@ -99,10 +99,10 @@ static struct cmwq2_pool *cmwq2_pool_new(const struct cmwq2_attrs *attrs,
 	if (!pool->attrs || !zalloc_cpumask_var(&pool->pod, GFP_KERNEL))
 		goto err;
 	cmwq2_attrs_copy(pool->attrs, attrs);
-	/* What a pool is like does not depend on the scope that led to it. */
+	/* A pool's properties do not depend on the scope that led to it. */
 	pool->attrs->affn_scope = CMWQ2_AFFN_DFL;
 	cpumask_copy(pool->pod, pod);
-	/* Nor do other CPUs matter to workers that never leave the pod. */
+	/* Workers that never leave the pod do not need the other CPUs either. */
 	if (attrs->affn_strict)
 		cpumask_copy(pool->attrs->cpumask, pod);
 	pool->nr_cpus = cpumask_weight(pool->attrs->cpumask);
@@ -121,9 +121,9 @@ err:
 }
 
 /*
- * The part of a pool's end that waits for others. Its workers are handed over to
- * the reaper by cmwq2_pool_stop_workers() and by the culler. When neither can
- * come by any more all are on the reaper's list.
+ * The part of a pool's destruction that waits for others. The workers are
+ * handed over to the reaper by cmwq2_pool_stop_workers() and by the culler.
+ * Once neither of them can run any more, all workers are on the reaper's list.
  */
 static void cmwq2_pool_end(struct kthread_work *work)
 {
@@ -137,18 +137,18 @@ static void cmwq2_pool_end(struct kthread_work *work)
 	timer_shutdown_sync(&pool->idle_timer);
 	timer_shutdown_sync(&pool->mayday_timer);
 	cmwq2_sched_pool_exit(pool);
-	/* Nobody queues it any more: no timer, and not in cmwq2_pools. */
+	/* Nobody queues it any more: the timers are shut down, the pool is not in cmwq2_pools. */
 	kthread_cancel_work_sync(&pool->cull_work);
 	cmwq2_chore_end(CMWQ2_THREAD_REAPER);
-	/* The threads that end look at the pool. */
+	/* The exiting threads still access the pool. */
 	cmwq2_reap_all();
-	/* Items remember pools by id and look them up under RCU. */
+	/* Items remember a pool by its id and look it up under RCU. */
 	call_rcu(&pool->rcu, cmwq2_pool_free_rcu);
 }
 
 /*
- * Take a pool away. Nothing is waited for here: others would have to wait as long
- * for the mutex.
+ * Destroy a pool. This does not wait for anything, because others would have to
+ * wait just as long for the mutex.
  *
  * Context: process; cmwq2_pool_mutex held; no queue uses it any more.
  */
@@ -175,7 +175,7 @@ static u32 cmwq2_pool_hash(const struct cmwq2_attrs *attrs, const struct cpumask
 	return attrs->affn_strict ? hash : cmwq2_hash_cpus(attrs->cpumask, hash);
 }
 
-/* Whether an unbound pool is the one for @attrs and @pod. */
+/* Whether an unbound pool fits @attrs and @pod. */
 bool cmwq2_pool_matches(struct cmwq2_pool *pool, const struct cmwq2_attrs *attrs,
 			const struct cpumask *pod)
 {
@@ -185,7 +185,7 @@ bool cmwq2_pool_matches(struct cmwq2_pool *pool, const struct cmwq2_attrs *attrs
 	       cpumask_equal(pool->pod, pod);
 }
 
-/* The node of all CPUs of the pod, also of those that are offline. */
+/* The node that all CPUs of the pod belong to, offline ones included; or NUMA_NO_NODE. */
 static int cmwq2_pod_node(const struct cpumask *pod)
 {
 	int node = cpu_to_node(cpumask_first(pod)), cpu;
@@ -202,8 +202,8 @@ static int cmwq2_pod_node(const struct cpumask *pod)
  * @pod: CPUs, not empty
  *
  * Context: process, GFP_KERNEL; cmwq2_pool_mutex held.
- * Return: pool with a reference for the caller and at least one worker, or an
- * ERR_PTR(), which is -EINTR if the caller got a fatal signal.
+ * Return: the pool, with a reference for the caller and at least one worker; or
+ * an ERR_PTR(), which is -EINTR if the caller got a fatal signal.
  */
 struct cmwq2_pool *cmwq2_get_unbound_pool(const struct cmwq2_attrs *attrs,
 					  const struct cpumask *pod)
@@ -222,7 +222,7 @@ struct cmwq2_pool *cmwq2_get_unbound_pool(const struct cmwq2_attrs *attrs,
 	pool = cmwq2_pool_new(attrs, pod, -1, cmwq2_pod_node(pod));
 	if (IS_ERR(pool))
 		return pool;
-	/* The first worker must be there: it makes the others. */
+	/* The first worker must exist, because it creates the others. */
 	worker = cmwq2_worker_create(pool);
 	if (IS_ERR(worker)) {
 		cmwq2_pool_destroy(pool);
@@ -261,7 +261,7 @@ static int cmwq2_cpu_pool_new(struct cmwq2_attrs *attrs, int cpu, bool bh, bool 
 	*cmwq2_cpu_pool_slot(cpu, bh, highpri) = pool;
 	if (bh)
 		return cmwq2_bh_pool_init(pool);
-	/* Until hotplug.c finds the CPU online. */
+	/* Stays set until hotplug.c finds the CPU online. */
 	pool->flags |= CMWQ2_POOL_UNBOUND;
 	return 0;
 }
@@ -275,7 +275,7 @@ static int cmwq2_cpu_pools_new(struct cmwq2_attrs *attrs, int cpu)
 }
 
 /**
- * cmwq2_pools_init - make the CPUs' pools, without threads
+ * cmwq2_pools_init - make the pools of all CPUs, without threads
  *
  * Context: process.
  * Return: 0 or a negative error.
@@ -304,14 +304,14 @@ out:
 	return ret;
 }
 
-/* After all queues are gone; unbound pools went with the last of them. */
+/* Call it after all queues are gone. The unbound pools went with the last of them. */
 void cmwq2_pools_exit(void)
 {
 	int i;
 
 	if (!cmwq2_cpu_pools)
 		return;
-	/* All of them at once, for the sake of one grace period. */
+	/* Stop all BH pools at once, so that one grace period is enough. */
 	cmwq2_bh_stop();
 	mutex_lock(&cmwq2_pool_mutex);
 	WARN_ON(!hash_empty(cmwq2_unbound_pools));
@@ -319,7 +319,7 @@ void cmwq2_pools_exit(void)
 		if (cmwq2_cpu_pools[i])
 			cmwq2_pool_destroy(cmwq2_cpu_pools[i]);
 	mutex_unlock(&cmwq2_pool_mutex);
-	/* From here on none of the workers' threads is in the module's text. */
+	/* After this, no worker's thread is in the module's text any more. */
 	kthread_flush_worker(cmwq2_reaper);
 	kvfree(cmwq2_cpu_pools);
 	cmwq2_cpu_pools = NULL;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A worker's main loop, and running one item.
+ * The main loop of a worker, and how it runs one item.
  *
  * tools/model/kick.pml models the main loop: change both.
  */
@@ -15,7 +15,7 @@
 #include "lockdep.h"
 #include "work.h"
 
-/* Items are collected in the hash by address; the address may be recycled. */
+/* The hash is keyed by the item's address, which may be reused: compare the function, too. */
 struct cmwq2_worker *cmwq2_find_executing(struct cmwq2_pool *pool, struct cmwq2_work *work)
 {
 	struct cmwq2_worker *worker;
@@ -31,10 +31,11 @@ struct cmwq2_worker *cmwq2_find_executing(struct cmwq2_pool *pool, struct cmwq2_
 }
 
 /**
- * cmwq2_move_linked - move an item and all that is tied to it
+ * cmwq2_move_linked - move an item and the items linked behind it
  * @work: first item
  * @head: list to add to
- * @next: set to the item after the moved ones, for a walk that goes on; or NULL
+ * @next: if not NULL, set to the item after the moved ones, so that a list walk
+ *	can go on
  *
  * Context: pool->lock held.
  */
@@ -57,32 +58,33 @@ void cmwq2_move_linked(struct cmwq2_work *work, struct list_head *head,
 }
 
 /**
- * cmwq2_make_runnable - move an item and all that is tied to it to the worklist
+ * cmwq2_make_runnable - put an item and those linked to it on the worklist
  * @pool: pool
  * @work: first item, on another list of the pool
  *
- * Whoever makes an item runnable sees to it that somebody runs it. That a worker
- * is awake and will look is not for the caller to assume, unless it is this
- * worker itself: see cmwq2_worker_repays().
+ * Whoever makes an item runnable must make sure that a worker runs it. The
+ * caller must not assume that a worker is awake and will look at the worklist,
+ * unless it is that worker itself: see cmwq2_worker_repays().
  *
  * Context: pool->lock held.
- * Return: true, as the pool is owed a kick now.
+ * Return: always true, because the pool is now owed a kick.
  */
 bool cmwq2_make_runnable(struct cmwq2_pool *pool, struct cmwq2_work *work)
 {
 	if (list_empty(&pool->worklist))
 		pool->progress_at = jiffies;
 	cmwq2_move_linked(work, &pool->worklist, NULL);
-	/* Before the kick reads nr_running. */
+	/* Order the insertion before the kick's read of nr_running. */
 	cmwq2_sched_order_insert();
 	return true;
 }
 
 /*
- * A worker repays a kick that it owes its pool with its next step: it begins
- * another item that it was given, which kicks; or it looks at the worklist, a
- * thread in cmwq2_serve() and before it goes idle; or it kicks the pool, a
- * rescuer before it leaves and a BH worker before it goes idle.
+ * A worker that owes its pool a kick repays it with its next step. It begins
+ * another item from its own list, which kicks the pool. Or it looks at the
+ * worklist itself: a thread does so in cmwq2_serve() before it goes idle. Or it
+ * kicks the pool: a rescuer before it leaves, a BH worker before it goes idle.
+ * This function only marks the spot and checks the lock.
  */
 static void cmwq2_worker_repays(struct cmwq2_worker *worker, bool owed)
 {
@@ -90,13 +92,13 @@ static void cmwq2_worker_repays(struct cmwq2_worker *worker, bool owed)
 }
 
 /**
- * cmwq2_assign_work - give an item and those tied to it to a worker
+ * cmwq2_assign_work - give an item and those linked behind it to a worker
  * @work: item on the pool's worklist
  * @worker: worker of the pool
  * @next: see cmwq2_move_linked()
  *
- * An item that is still running goes to the worker that runs it: that keeps it
- * from running twice at once.
+ * An item that is still running goes to the worker that runs it, so that it
+ * never runs twice at once.
  *
  * Context: pool->lock held.
  * Return: whether @worker got something to do.
@@ -107,7 +109,7 @@ bool cmwq2_assign_work(struct cmwq2_work *work, struct cmwq2_worker *worker,
 	struct cmwq2_pool *pool = worker->pool;
 	struct cmwq2_worker *busy;
 
-	/* A rescuer's cursor: it starts from the head again when it is gone. */
+	/* Drop a rescuer's cursor: without it, the rescuer searches from the head again. */
 	if (unlikely(cmwq2_is_cursor(work))) {
 		if (next)
 			*next = list_next_entry(work, entry);
@@ -173,8 +175,9 @@ static void cmwq2_process_one(struct cmwq2_worker *worker, struct cmwq2_work *wo
 	if (unlikely(pwq->wq->flags & CMWQ2_WQ_CPU_INTENSIVE))
 		cmwq2_worker_set_flags(worker, CMWQ2_WORKER_INTENSIVE);
 	/*
-	 * Workers that are not counted hand on to the next one here. It does
-	 * nothing for those that are: this one is running.
+	 * A worker that is not counted as running lets the next worker start
+	 * here. For a counted worker the call does nothing: this one is
+	 * running.
 	 */
 	cmwq2_kick_pool_pick(pool, CMWQ2_KICK_PROCESS, &wl);
 	/* The last access to the item: the function may free it. */
@@ -186,8 +189,9 @@ static void cmwq2_process_one(struct cmwq2_worker *worker, struct cmwq2_work *wo
 	cmwq2_unlock_irq_wake(pool, &wl);
 
 	/*
-	 * The item counts as running: if the worker has to go home first, it may
-	 * sleep as in the item, and whoever waits for the item waits for it.
+	 * The item counts as running from here on. If the worker must first
+	 * return to its pool's CPUs, it may sleep as if in the item, and
+	 * whoever waits for the item waits for this move, too.
 	 */
 	if (unlikely(cmwq2_is_away(worker)))
 		cmwq2_away(worker, true);
@@ -203,15 +207,15 @@ static void cmwq2_process_one(struct cmwq2_worker *worker, struct cmwq2_work *wo
 	cmwq2_check_context(context, worker->current_func);
 	if (unlikely(cmwq2_is_away(worker)))
 		cmwq2_away(worker, false);
-	/* An item that queues itself for ever must not starve stop_machine(). */
+	/* An item that requeues itself forever must not starve stop_machine(). */
 	if (worker->task)
 		cond_resched();
 
 	cmwq2_pool_lock_irq(pool);
 	cmwq2_end_work(worker);
-	/* Also counts a worker whose resume no hook has reported. */
+	/* This also counts a worker whose resume the hook did not report. */
 	cmwq2_worker_clr_flags(worker, CMWQ2_WORKER_INTENSIVE);
-	/* May drop the lock and let a flusher free the queue: must come last. */
+	/* Must come last: it may drop the lock and let a flusher free the queue. */
 	cmwq2_worker_repays(worker, cmwq2_pwq_dec_in_flight(pwq, data));
 }
 
@@ -231,14 +235,14 @@ static struct cmwq2_work *cmwq2_first_work(struct cmwq2_pool *pool)
 	return list_first_entry(&pool->worklist, struct cmwq2_work, entry);
 }
 
-/* One counted worker, this one, may go on; two are one too many. */
+/* This worker may go on if it is the only one counted. A second one makes it superfluous. */
 static bool cmwq2_keep_working(struct cmwq2_pool *pool)
 {
 	return !list_empty(&pool->worklist) && atomic_read(&pool->nr_running) <= 1;
 }
 
 /**
- * cmwq2_serve - work until nothing is left for this worker
+ * cmwq2_serve - run items until the pool needs no more from this worker
  * @worker: current worker, not idle
  *
  * Context: pool->lock held, dropped and taken again.
@@ -259,19 +263,20 @@ static void cmwq2_serve(struct cmwq2_worker *worker)
 		cmwq2_point(CMWQ2_POINT_STOPS, pool);
 		/*
 		 * Another worker may have blocked since keep_working() counted
-		 * two, without the lock and without seeing zero. Then this was
-		 * the last one, and the loop's condition holds again.
+		 * two. The pn hook counts it down without the lock, and as the
+		 * count did not reach zero, it kicks nobody. Then this worker
+		 * was the last one, and the loop's condition holds again.
 		 */
 		cmwq2_worker_set_flags(worker, CMWQ2_WORKER_PREP);
 		if (CMWQ2_FAULT("no_recheck"))
 			break;
 	}
-	/* Left to a worker that runs: if the hook misses its block, look. */
+	/* A running worker will take these items. The scan checks that the hook sees it block. */
 	if (!list_empty(&pool->worklist))
 		cmwq2_sched_arm_scan(pool);
 }
 
-/* Back from its sleep among the idle ones, unless that is to end. pool->lock held. */
+/* Count a wakeup of an idle worker, unless it was woken to exit. pool->lock held. */
 static void cmwq2_count_wakeup(struct cmwq2_worker *worker)
 {
 	struct cmwq2_pool *pool = worker->pool;
@@ -282,7 +287,7 @@ static void cmwq2_count_wakeup(struct cmwq2_worker *worker)
 	pool->stat.in_vain += !cmwq2_need_more_worker(pool);
 }
 
-/* What each worker runs; @data is the worker itself. */
+/* The thread function of each worker; @data is the worker. */
 int cmwq2_worker_thread(void *data)
 {
 	struct cmwq2_worker *worker = data;
@@ -296,7 +301,7 @@ int cmwq2_worker_thread(void *data)
 		cmwq2_worker_enter_idle(worker);
 		/*
 		 * Set under the lock: a kick from here on finds this worker on
-		 * the list and its task in a state to be woken from.
+		 * the idle list and its task in a state that can be woken.
 		 */
 		__set_current_state(TASK_IDLE);
 		cmwq2_pool_unlock_irq(pool);

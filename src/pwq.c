@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A queue's stakes in pools: their references and their end.
+ * pwqs, a queue's stakes in pools: their references and their release.
  *
  * Every item on a list, every mayday and every CPU's slot in the queue holds a
- * reference. The last one goes with pool->lock held, so that the rest of the
- * end is the helper thread's.
+ * reference. The last reference is dropped with pool->lock held, so that the
+ * helper thread has to do the rest of the release.
  */
 #include <linux/kthread.h>
 #include <linux/rculist.h>
@@ -27,11 +27,11 @@ static void cmwq2_pwq_release(struct kthread_work *kwork)
 	bool last = false;
 
 	cmwq2_chore_begin(CMWQ2_THREAD_HELPER, "releases a pwq of pool", pwq->pool->id);
-	/* It left the node's line with its last inactive item. */
+	/* The pwq left the node's line with its last inactive item. */
 	WARN_ON_ONCE(!list_empty(&pwq->pending_node));
 
 	mutex_lock(&wq->mutex);
-	/* One that failed to be installed is on no list. */
+	/* A pwq that failed to be installed is on no list. */
 	if (!list_empty(&pwq->pwqs_node)) {
 		list_del_rcu(&pwq->pwqs_node);
 		cmwq2_latency_pwq_gone(pwq);
@@ -47,7 +47,7 @@ static void cmwq2_pwq_release(struct kthread_work *kwork)
 		mutex_unlock(&cmwq2_pool_mutex);
 	}
 	call_rcu(&pwq->rcu, cmwq2_pwq_free_rcu);
-	/* cmwq2_destroy_workqueue() has let go of it. */
+	/* cmwq2_destroy_workqueue() has already let go of the queue. */
 	if (last)
 		cmwq2_wq_free(wq);
 	cmwq2_chore_end(CMWQ2_THREAD_HELPER);
@@ -56,7 +56,7 @@ static void cmwq2_pwq_release(struct kthread_work *kwork)
 /**
  * cmwq2_pwq_alloc - make a pwq
  * @wq: workqueue
- * @pool: pool, of which an unbound pwq takes the caller's reference
+ * @pool: pool; an unbound pwq takes over the caller's reference to it
  *
  * Context: process, GFP_KERNEL.
  * Return: pwq with one reference, not linked to @wq yet; or NULL.
@@ -83,7 +83,7 @@ struct cmwq2_pwq *cmwq2_pwq_alloc(struct cmwq2_wq *wq, struct cmwq2_pool *pool)
 	return pwq;
 }
 
-/* Make a new pwq take part in flushes. Twice is once. wq->mutex held. */
+/* Make a new pwq take part in flushes. A second call has no effect. wq->mutex held. */
 void cmwq2_pwq_link(struct cmwq2_pwq *pwq)
 {
 	lockdep_assert_held(&pwq->wq->mutex);
@@ -94,7 +94,7 @@ void cmwq2_pwq_link(struct cmwq2_pwq *pwq)
 	list_add_tail_rcu(&pwq->pwqs_node, &pwq->wq->pwqs);
 }
 
-/* Context: process, and a reference. */
+/* Context: process; the caller holds a reference. */
 void cmwq2_pwq_get_unlocked(struct cmwq2_pwq *pwq)
 {
 	cmwq2_pool_lock_irq(pwq->pool);
@@ -102,14 +102,14 @@ void cmwq2_pwq_get_unlocked(struct cmwq2_pwq *pwq)
 	cmwq2_pool_unlock_irq(pwq->pool);
 }
 
-/* Takes NULL. Context: process. */
+/* @pwq may be NULL. Context: process. */
 void cmwq2_pwq_put_unlocked(struct cmwq2_pwq *pwq)
 {
 	struct cmwq2_pool *pool;
 
 	if (!pwq)
 		return;
-	/* The pwq may be gone when the lock is dropped, RCU keeps the pool. */
+	/* The pwq may be freed once the lock is dropped. RCU keeps the pool. */
 	rcu_read_lock();
 	pool = pwq->pool;
 	cmwq2_pool_lock_irq(pool);
@@ -118,7 +118,7 @@ void cmwq2_pwq_put_unlocked(struct cmwq2_pwq *pwq)
 	rcu_read_unlock();
 }
 
-/* The pwq that items queued from @cpu go to, or NULL. Context: RCU read-side section. */
+/* The pwq that items queued on @cpu go to, or NULL. Context: RCU read-side section. */
 struct cmwq2_pwq *cmwq2_cpu_pwq(struct cmwq2_wq *wq, int cpu)
 {
 	if (!wq || cpu < 0 || cpu >= nr_cpu_ids || !cpu_possible(cpu))
@@ -133,7 +133,7 @@ int cmwq2_pwqs_init(void)
 	return cmwq2_pwq_cache ? 0 : -ENOMEM;
 }
 
-/* After rcu_barrier(). */
+/* Call it after rcu_barrier(). */
 void cmwq2_pwqs_exit(void)
 {
 	kmem_cache_destroy(cmwq2_pwq_cache);

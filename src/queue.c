@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Queueing items.
+ * Enqueueing items.
  */
 #include <linux/export.h>
 #include <linux/jiffies.h>
@@ -16,7 +16,7 @@
 
 /**
  * cmwq2_insert_work - put an item on a list
- * @pwq: what it is queued on; the item holds a reference
+ * @pwq: pwq that the item is queued on; the item takes a reference to it
  * @work: item, owned by the caller through PENDING
  * @head: list to add to
  * @flags: CMWQ2_WORK_* and color bits of the data word
@@ -34,7 +34,7 @@ void cmwq2_insert_work(struct cmwq2_pwq *pwq, struct cmwq2_work *work,
 	cmwq2_pwq_get(pwq);
 }
 
-/* A queue that is drained takes items from its own items only. */
+/* A queue that is being drained accepts items only from its own items. */
 static bool cmwq2_is_chained(struct cmwq2_wq *wq)
 {
 	struct cmwq2_worker *worker = cmwq2_current_worker();
@@ -49,7 +49,7 @@ static bool cmwq2_refuse(struct cmwq2_wq *wq, struct cmwq2_work *work)
 	unsigned int flags = READ_ONCE(wq->flags);
 	unsigned long data;
 
-	/* One test for all flags that are rare. */
+	/* One test covers all the rare flags. */
 	if (likely(!(flags & (CMWQ2_WQ_CLOSED | CMWQ2_WQ_DEPRECATED))))
 		return false;
 	data = cmwq2_work_data(work);
@@ -68,9 +68,10 @@ static bool cmwq2_refuse(struct cmwq2_wq *wq, struct cmwq2_work *work)
 }
 
 /*
- * Lock the pool that @work must go to and return the pwq. If the item still
- * runs somewhere it goes there, so that the two runs cannot overlap. Items of
- * an ordered queue never overlap and must not leave the newest pwq.
+ * Lock the pool that @work must go to and return the pwq. If an earlier run of
+ * the item for the same queue is still going on in another pool, the item goes
+ * there, so that the two runs cannot overlap. Items of an ordered queue never
+ * overlap anyway and must not leave the newest pwq.
  */
 static struct cmwq2_pwq *cmwq2_lock_target(struct cmwq2_pwq *pwq, struct cmwq2_work *work)
 {
@@ -92,9 +93,9 @@ static struct cmwq2_pwq *cmwq2_lock_target(struct cmwq2_pwq *pwq, struct cmwq2_w
 }
 
 /*
- * As above for the pwq that serves @cpu. An unbound pwq may be replaced while
- * the lock is waited for. The replacement is published before the old one
- * loses its last reference, so trying again makes progress.
+ * The same, beginning with the pwq that serves @cpu. An unbound pwq may be
+ * replaced while this waits for the lock. The replacement is published before
+ * the old pwq loses its last reference, so trying again makes progress.
  */
 static struct cmwq2_pwq *cmwq2_lock_pwq(int cpu, struct cmwq2_wq *wq, struct cmwq2_work *work)
 {
@@ -118,8 +119,8 @@ static struct cmwq2_pwq *cmwq2_lock_pwq(int cpu, struct cmwq2_wq *wq, struct cmw
 
 /*
  * The item is counted in the current color before anyone can see it, so that a
- * flush which starts later waits for it. It stands behind inactive items even
- * when max_active would admit it.
+ * flush which starts later waits for it. If the pwq has inactive items, the new
+ * item goes behind them even when max_active would admit it.
  */
 static void cmwq2_insert_and_pick(struct cmwq2_pwq *pwq, struct cmwq2_work *work,
 				  struct cmwq2_wake_list *wl)
@@ -152,8 +153,8 @@ static void cmwq2_insert_and_pick(struct cmwq2_pwq *pwq, struct cmwq2_work *work
  * @work: item, off the lists
  *
  * Context: any but NMI, interrupts off since PENDING was taken.
- * Return: false if the queue is being drained or an argument cannot be right:
- * the item is idle again.
+ * Return: whether the item was queued. If the queue is being drained or an
+ * argument is invalid, it is not, and is idle again.
  */
 bool cmwq2_queue_claimed(int cpu, struct cmwq2_wq *wq, struct cmwq2_work *work)
 {
@@ -170,23 +171,23 @@ bool cmwq2_queue_claimed(int cpu, struct cmwq2_wq *wq, struct cmwq2_work *work)
 		return false;
 
 	cmwq2_point(CMWQ2_POINT_QUEUE, NULL);
-	/* With interrupts off this is an RCU read-side section up to the end. */
+	/* As interrupts are off, this is an RCU read-side section up to the end. */
 	pwq = cmwq2_lock_pwq(cpu, wq, work);
 	trace_cmwq2_queue_work(cpu, pwq, work);
 	cmwq2_insert_and_pick(pwq, work, &wl);
 	cmwq2_pool_unlock(pwq->pool);
 	cmwq2_point_picked(pwq->pool, &wl);
-	/* RCU keeps the picked task from being freed up to here. */
+	/* Up to here RCU keeps the picked task from being freed. */
 	cmwq2_wake_up(&wl);
 	return true;
 }
 
 /**
- * cmwq2_work_take_enabled - take PENDING of an item that may be queued
+ * cmwq2_work_take_enabled - take PENDING of an item that is not disabled
  * @work: item
  *
  * Context: interrupts off.
- * Return: false if it is pending already or is disabled.
+ * Return: false if the item is already pending or is disabled.
  */
 bool cmwq2_work_take_enabled(struct cmwq2_work *work)
 {
@@ -195,7 +196,7 @@ bool cmwq2_work_take_enabled(struct cmwq2_work *work)
 	if (!cmwq2_work_take(work))
 		return false;
 	cmwq2_keep_stack(work);
-	/* The owner of PENDING may read the depth: it changes under PENDING only. */
+	/* The owner of PENDING may read the depth, because it changes under PENDING only. */
 	data = cmwq2_work_data(work);
 	if (likely(!cmwq2_data_disable(data)))
 		return true;
@@ -205,20 +206,21 @@ bool cmwq2_work_take_enabled(struct cmwq2_work *work)
 
 /**
  * cmwq2_queue_work_on - queue an item on a CPU
- * @cpu: CPU to run on, which the caller keeps from going down for good; or
- *	CMWQ2_CPU_UNBOUND for the local one. Unbound queues take it as the place
- *	whose pod serves the item.
+ * @cpu: CPU to run on, which the caller must keep from going offline for good;
+ *	or CMWQ2_CPU_UNBOUND for the local one. On an unbound queue the CPU
+ *	selects the pod that serves the item.
  * @wq: workqueue
  * @work: item
  *
- * If it returns false because the item was pending, everything the caller
- * stored before is visible to the run that the item is pending for.
+ * If it returns false because the item was pending, the run that the item is
+ * pending for sees everything that the caller stored before.
  *
  * Context: any but NMI.
- * Return: true if queued; false if it was pending, or is disabled, or @wq is
- * being drained, which is reported once for each queue and unlike the kernel's
- * own function is told to the caller; or if an argument cannot be right, which
- * is a WARN: no queue, a CPU that cannot exist, an item that was not initialised.
+ * Return: true if the item was queued. False if it was pending or is disabled,
+ * or if @wq is being drained. The kernel's own function does not tell the
+ * caller about a drain; this one does, and reports it once for each queue. Also
+ * false, with a WARN, if an argument is invalid: no queue, a CPU that cannot
+ * exist, or an item that was not initialised.
  */
 bool cmwq2_queue_work_on(int cpu, struct cmwq2_wq *wq, struct cmwq2_work *work)
 {
@@ -233,7 +235,7 @@ bool cmwq2_queue_work_on(int cpu, struct cmwq2_wq *wq, struct cmwq2_work *work)
 }
 EXPORT_SYMBOL_GPL(cmwq2_queue_work_on);
 
-/* An online CPU of @node, this one if it can be, or "any". Interrupts off. */
+/* An online CPU of @node, the local one if it belongs to @node; or "any". Interrupts off. */
 static int cmwq2_node_cpu(int node)
 {
 	int cpu = raw_smp_processor_id();
@@ -248,8 +250,9 @@ static int cmwq2_node_cpu(int node)
 
 /**
  * cmwq2_queue_work_node - queue an item near a NUMA node
- * @node: node; one that is not there, or NUMA_NO_NODE, means anywhere
- * @wq: unbound workqueue; a bound one warns once and takes it as a CPU's
+ * @node: node; one that is not online, or NUMA_NO_NODE, means anywhere
+ * @wq: unbound workqueue; a bound one warns once and runs the item on a CPU of
+ *	@node
  * @work: item
  *
  * Context: any but NMI.

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Workers: creating them, the manager, their end. What they do is in process.c.
+ * Workers: how they are created and ended, and the manager. Their main loop is
+ * in process.c.
  *
- * One rule keeps a pool alive without a thread in reserve for everything: the
- * last idle worker does not start working before it has become the manager
- * and another worker exists.
+ * One rule keeps a pool alive without reserve threads for everything: the last
+ * idle worker does not start working before it has become the manager and
+ * another worker exists.
  * tools/model/kick.pml models the manager: change both.
  */
 #include <linux/export.h>
@@ -18,13 +19,13 @@
 #include "internal.h"
 
 /*
- * Which threads belong to which pool; see the list of locks in internal.h.
- * Exported for tests that hold a rescuer at it.
+ * Guards which threads belong to which pool; see the list of locks in
+ * internal.h. Exported for tests that make a rescuer wait for it.
  */
 struct mutex cmwq2_attach_mutex = __MUTEX_INITIALIZER(cmwq2_attach_mutex);
 EXPORT_SYMBOL_GPL(cmwq2_attach_mutex);
 
-/* The reaper waits for a pool's manager to finish: one waiter at most. */
+/* The reaper waits here for a pool's manager to finish. There is at most one waiter. */
 static struct rcuwait cmwq2_manager_wait = __RCUWAIT_INITIALIZER(cmwq2_manager_wait);
 
 bool cmwq2_is_worker_fn(struct task_struct *task)
@@ -32,7 +33,7 @@ bool cmwq2_is_worker_fn(struct task_struct *task)
 	return kthread_func(task) == cmwq2_worker_thread;
 }
 
-/* The worker or rescuer whose thread @task is, or NULL. It may be freed already. */
+/* The worker or rescuer that @task is the thread of, or NULL. It may be freed already. */
 struct cmwq2_worker *cmwq2_task_worker(struct task_struct *task)
 {
 	void *fn;
@@ -49,8 +50,8 @@ struct cmwq2_worker *cmwq2_task_worker(struct task_struct *task)
  * cmwq2_current_worker - the worker that runs the caller
  *
  * Context: any.
- * Return: the worker, rescuer or, in a BH item, BH worker; NULL outside of one
- * and in interrupts.
+ * Return: the worker or rescuer whose thread this is or, in a BH item, the BH
+ * worker; NULL in all other threads and in interrupts.
  */
 struct cmwq2_worker *cmwq2_current_worker(void)
 {
@@ -60,14 +61,15 @@ struct cmwq2_worker *cmwq2_current_worker(void)
 }
 
 /**
- * cmwq2_worker_set_flags - set flags and keep the count true
+ * cmwq2_worker_set_flags - set flags and adjust nr_running
  * @worker: worker
  * @flags: flags to set
  *
  * Context: pool->lock held.
- * Return: whether that took the last running worker out of the count. If so
- * and items are pending, the caller must kick or go on working: without the
- * lock a block may have counted down at the same time and seen nothing to do.
+ * Return: whether this took the last running worker out of the count. If so,
+ * and items are pending, the caller must kick the pool or keep working: with
+ * the pn hook another worker may have blocked at the same time, counted itself
+ * down without the lock, and found nothing to do.
  */
 bool cmwq2_worker_set_flags(struct cmwq2_worker *worker, unsigned int flags)
 {
@@ -82,12 +84,12 @@ bool cmwq2_worker_set_flags(struct cmwq2_worker *worker, unsigned int flags)
 }
 
 /**
- * cmwq2_worker_clr_flags - clear flags and keep the count true
+ * cmwq2_worker_clr_flags - clear flags and adjust nr_running
  * @worker: worker
  * @flags: flags to clear
  *
- * A worker that is asleep must not be counted: it counts itself when it goes
- * on. Hence only the worker itself is counted here.
+ * A worker that is asleep must not be counted: it counts itself when it
+ * resumes. So this function counts @worker only if it is the current task.
  *
  * Context: pool->lock held.
  */
@@ -98,12 +100,12 @@ void cmwq2_worker_clr_flags(struct cmwq2_worker *worker, unsigned int flags)
 	WRITE_ONCE(worker->flags, worker->flags & ~flags);
 	if (worker->flags & CMWQ2_WORKER_NOT_RUNNING || worker->task != current)
 		return;
-	/* Only a worker itself counts itself, and others uncount under the lock. */
+	/* Only the worker counts itself, and others uncount it under the lock. */
 	if (!READ_ONCE(worker->counted))
 		cmwq2_worker_count(worker);
 }
 
-/* @worker: zeroed memory. */
+/* @worker must be zeroed memory. */
 void cmwq2_worker_init(struct cmwq2_worker *worker)
 {
 	INIT_LIST_HEAD(&worker->node);
@@ -130,7 +132,7 @@ static const struct cpumask *cmwq2_worker_cpus(struct cmwq2_pool *pool)
 
 /**
  * cmwq2_worker_attach - make a thread part of a pool
- * @worker: worker or rescuer, the latter attaching itself
+ * @worker: worker or rescuer; a rescuer attaches itself
  * @pool: pool
  *
  * Context: process, may sleep.
@@ -143,14 +145,15 @@ void cmwq2_worker_attach(struct cmwq2_worker *worker, struct cmwq2_pool *pool)
 	worker->pool = pool;
 	/*
 	 * CMWQ2_POOL_UNBOUND is stable under the mutex, see hotplug.c. A worker
-	 * of a bound pool whose CPU is down runs anywhere and is not managed.
+	 * of a bound pool whose CPU is down may run anywhere and is not
+	 * concurrency managed.
 	 */
 	if (pool->cpu < 0 || (pool->flags & CMWQ2_POOL_UNBOUND))
 		worker->flags |= CMWQ2_WORKER_UNBOUND;
 	else
 		cmwq2_mark_percpu(worker->task, true);
 	list_add_tail(&worker->node, &pool->workers);
-	/* A rescuer moves itself, and may wait for the CPU: not under the mutex. */
+	/* A rescuer moves itself and may have to wait for the CPU, so not under the mutex. */
 	goes = worker->task == current && !(pool->flags & CMWQ2_POOL_UNBOUND);
 	if (!goes)
 		set_cpus_allowed_ptr(worker->task, cmwq2_worker_cpus(pool));
@@ -159,13 +162,13 @@ void cmwq2_worker_attach(struct cmwq2_worker *worker, struct cmwq2_pool *pool)
 		cmwq2_go_home(worker);
 }
 
-/* For rescuers: other workers leave their pool when they are marked dying. */
+/* For rescuers only: other workers leave their pool when they are marked dying. */
 void cmwq2_worker_detach(struct cmwq2_worker *worker)
 {
 	mutex_lock(&cmwq2_attach_mutex);
 	list_del_init(&worker->node);
 	worker->pool = NULL;
-	/* PREP stays: a rescuer is never counted. */
+	/* PREP stays set, because a rescuer is never counted. */
 	worker->flags &= ~CMWQ2_WORKER_UNBOUND;
 	cmwq2_mark_percpu(worker->task, false);
 	set_cpus_allowed_ptr(worker->task, cmwq2_fallback_cpus());
@@ -189,21 +192,21 @@ static struct task_struct *cmwq2_worker_task(struct cmwq2_worker *worker,
 
 	set_user_nice(task, pool->attrs->nice);
 	/*
-	 * Keeps user space, and from v6.14 on the kernel's own placing of
-	 * kthreads, from changing the affinity. The real mask follows in
+	 * This keeps user space from changing the affinity, and from v6.14 on
+	 * also the kernel's own placement of kthreads. The real mask follows in
 	 * cmwq2_worker_attach().
 	 */
 	kthread_bind(task, cpumask_first(cmwq2_worker_cpus(pool)));
-	/* Outlives the thread until cmwq2_worker_reap(). */
+	/* This reference keeps the task until cmwq2_worker_reap(). */
 	return get_task_struct(task);
 }
 
 /**
- * cmwq2_worker_create - give a pool one more worker
+ * cmwq2_worker_create - create a worker in a pool
  * @pool: pool
  *
  * Context: process, may sleep, GFP_KERNEL allocations.
- * Return: the worker, idle and on its way to its main loop, or an ERR_PTR().
+ * Return: the worker, idle and woken to enter its main loop, or an ERR_PTR().
  */
 struct cmwq2_worker *cmwq2_worker_create(struct cmwq2_pool *pool)
 {
@@ -236,7 +239,7 @@ struct cmwq2_worker *cmwq2_worker_create(struct cmwq2_pool *pool)
 	pool->stat.created++;
 	trace_cmwq2_worker_create(pool, worker);
 	cmwq2_worker_enter_idle(worker);
-	/* The culler may reap it from here on: RCU keeps the task, as for a kick. */
+	/* From here on the culler may reap it. RCU keeps the task, as for a kick. */
 	cmwq2_wake(pool, CMWQ2_KICK_OTHER, &wl, task);
 	cmwq2_unlock_irq_wake(pool, &wl);
 	return worker;
@@ -259,7 +262,7 @@ void cmwq2_worker_reap(struct cmwq2_worker *worker)
 	trace_cmwq2_worker_die(worker->pool, worker);
 	ida_free(&worker->pool->worker_ida, worker->id);
 	cmwq2_kthread_stop_put(worker->task);
-	/* Who wakes it late writes to it, see cmwq2_latency_woken(). */
+	/* A late waker may still write to it, see cmwq2_latency_woken(). */
 	kfree_rcu(worker, rcu);
 }
 
@@ -282,12 +285,12 @@ static struct cmwq2_worker *cmwq2_manager_create(struct cmwq2_pool *pool)
 	return worker;
 }
 
-/* Create until somebody is idle or the need went away. Drops pool->lock. */
+/* Create workers until one is idle or none is needed any more. Drops pool->lock. */
 static void cmwq2_create_until_idle(struct cmwq2_pool *pool)
 {
 	do {
 		cmwq2_pool_unlock_irq(pool);
-		/* If this takes long, call for help. */
+		/* If this takes too long, the timer calls the rescuers. */
 		mod_timer(&pool->mayday_timer, jiffies + CMWQ2_MAYDAY_DELAY);
 		while (IS_ERR(cmwq2_manager_create(pool)) && cmwq2_need_to_create(pool)) {
 			schedule_timeout_interruptible(CMWQ2_CREATE_COOLDOWN);
@@ -297,13 +300,13 @@ static void cmwq2_create_until_idle(struct cmwq2_pool *pool)
 		if (!CMWQ2_FAULT("mayday_timer_left"))
 			timer_delete_sync(&pool->mayday_timer);
 		cmwq2_pool_lock_irq(pool);
-		/* Whoever was created may have been taken while we got here. */
+		/* The new worker may have been put to work before we got the lock. */
 	} while (cmwq2_need_to_create(pool));
 }
 
 /*
- * Become the manager unless there is one. Returns whether pool->lock was
- * dropped, after which the caller looks at everything again.
+ * Become the manager unless the pool has one. Returns whether pool->lock was
+ * dropped; if so, the caller must check everything again.
  */
 bool cmwq2_manage(struct cmwq2_worker *worker)
 {
@@ -333,11 +336,13 @@ static bool cmwq2_take_manager_role(struct cmwq2_pool *pool)
 }
 
 /**
- * cmwq2_worker_leave_cpus - let a worker that has no more items run elsewhere
- * @worker: worker, dying or of a pool that ends
+ * cmwq2_worker_leave_cpus - let a worker without further items run on other
+ * CPUs
+ * @worker: worker that is dying or whose pool is being destroyed
  *
- * Somebody else may own the CPUs of the pool, an isolated one above all, and then
- * a thread that can run nowhere else would never end. The kernel does so, too.
+ * Another task may keep the CPUs of the pool to itself, especially isolated
+ * ones. A thread that may run nowhere else would then never exit. The kernel's
+ * own workqueue does the same.
  *
  * Context: process; cmwq2_attach_mutex held, no pool locked.
  */
@@ -345,13 +350,13 @@ void cmwq2_worker_leave_cpus(struct cmwq2_worker *worker)
 {
 	lockdep_assert_held(&cmwq2_attach_mutex);
 
-	/* Nobody unbinds it any more, and it may end on any CPU that it is allowed on. */
+	/* Hotplug does not unbind it any more, and it may exit on any CPU it is allowed on. */
 	cmwq2_mark_percpu(worker->task, false);
 	if (!CMWQ2_FAULT("dying_stay"))
 		set_cpus_allowed_ptr(worker->task, cmwq2_fallback_cpus());
 }
 
-/* A manager could not finish where somebody else owns the CPUs. */
+/* Without this a manager could not finish while another task keeps the CPUs to itself. */
 static void cmwq2_unbind_workers(struct cmwq2_pool *pool)
 {
 	struct cmwq2_worker *worker;
@@ -363,10 +368,11 @@ static void cmwq2_unbind_workers(struct cmwq2_pool *pool)
 }
 
 /**
- * cmwq2_pool_stop_workers - end all workers of a pool that got its last item
+ * cmwq2_pool_stop_workers - end all workers of a pool that gets no more items
  * @pool: pool
  *
- * The pool is in cmwq2_pools no more. The threads are left to cmwq2_reap_all().
+ * The pool is not in cmwq2_pools any more. cmwq2_reap_all() waits for the
+ * threads.
  *
  * Context: the reaper thread, no locks held: waits for the pool's manager.
  */
@@ -377,9 +383,10 @@ void cmwq2_pool_stop_workers(struct cmwq2_pool *pool)
 
 	cmwq2_unbind_workers(pool);
 	/*
-	 * As the manager nobody else can create workers, and everyone who is
-	 * not the manager is idle whenever the lock is free. A worker on
-	 * kicked_list is no exception: it is asleep or waits for the lock.
+	 * While this function holds the manager role, nobody else can create
+	 * workers. Every worker that is not the manager is idle whenever the
+	 * lock is free. That includes workers on kicked_list: they are asleep
+	 * or wait for the lock.
 	 */
 	for (;;) {
 		rcuwait_wait_event(&cmwq2_manager_wait,
