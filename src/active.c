@@ -2,11 +2,12 @@
 /*
  * max_active: how many items of a queue may be on worklists or running.
  *
- * Bound queues: so many on each CPU, counted by the pwq. Unbound queues: so
- * many on each NUMA node, whichever pods its CPUs are in, counted by an nna
- * ("node's number of active items"). Items over the limit wait on their pwq's
- * inactive list; a pwq that waits for its node stands in the nna's line.
- * tools/model/line.pml models the line and who is kicked: change both.
+ * A bound queue may have that many on each CPU; its pwqs count them. An unbound
+ * queue's max_active is shared out to the NUMA nodes, whichever pods their CPUs
+ * are in, and a struct cmwq2_nna ("node's number of active items") counts them.
+ * Items over the limit wait on the inactive list of their pwq. A pwq that waits
+ * for its node stands in line, on the pending_pwqs of the nna.
+ * tools/model/line.pml models the line and which pools are kicked: change both.
  */
 #include <linux/export.h>
 #include <linux/nodemask.h>
@@ -18,7 +19,7 @@
 #include "latency.h"
 #include "work.h"
 
-/* The counter that @pwq shares with others, or NULL for a bound queue. */
+/* The node's counter that @pwq shares with other pwqs, or NULL for a bound queue. */
 struct cmwq2_nna *cmwq2_pwq_nna(struct cmwq2_pwq *pwq)
 {
 	int node = pwq->pool->node;
@@ -40,9 +41,9 @@ static bool cmwq2_nna_take(struct cmwq2_nna *nna)
 }
 
 /*
- * No slot is free: get in line and look again. Either this sees a slot that is
- * given back at the same time, or the one who gives it back sees this pwq in the
- * line. A pwq that was in line before has older inactive items and stays.
+ * No slot is free: get in line and try again. Either this sees a slot that is
+ * given back at the same time, or whoever gives it back sees this pwq in the
+ * line. A pwq that was in line before has older inactive items and stays there.
  */
 static bool cmwq2_nna_take_or_wait(struct cmwq2_nna *nna, struct cmwq2_pwq *pwq)
 {
@@ -62,12 +63,13 @@ static bool cmwq2_nna_take_or_wait(struct cmwq2_nna *nna, struct cmwq2_pwq *pwq)
 }
 
 /**
- * cmwq2_pwq_leave_line - end a pwq's wait for its node's max_active
- * @pwq: pwq whose last inactive item was activated or taken back
+ * cmwq2_pwq_leave_line - end a pwq's wait for a slot of its node
+ * @pwq: pwq whose last inactive item was activated or cancelled
  *
- * A pwq stands in the node's line because it has inactive items, and must leave
- * with the last of them. If it stayed, nothing but a slot that is given back
- * would take it out, and there may be no active item left to give one back.
+ * A pwq stands in the node's line because it has inactive items, so it must
+ * leave the line with the last of them. If it stayed, only a slot that is given
+ * back could take it out, and there may be no active item left to give one
+ * back.
  *
  * Context: pwq->pool->lock held.
  */
@@ -85,12 +87,13 @@ void cmwq2_pwq_leave_line(struct cmwq2_pwq *pwq)
 }
 
 /**
- * cmwq2_pwq_try_activate - get a slot of max_active for one item
+ * cmwq2_pwq_try_activate - take a slot of max_active for one item
  * @pwq: the item's pwq
  *
  * Context: pwq->pool->lock held.
- * Return: whether a slot was free. If none was, an unbound pwq stands in line
- * and is given one in its turn; the item must go on @pwq->inactive.
+ * Return: whether a slot was free. If none was, the item must go on
+ * @pwq->inactive. An unbound pwq, unless it is plugged, then stands in line and
+ * is given a slot in its turn.
  */
 bool cmwq2_pwq_try_activate(struct cmwq2_pwq *pwq)
 {
@@ -113,8 +116,8 @@ bool cmwq2_pwq_try_activate(struct cmwq2_pwq *pwq)
 }
 
 /*
- * Move the first inactive item and its barriers to the worklist. The caller took
- * a slot for it. Returns that the pool is owed a kick.
+ * Move the first inactive item and its barriers to the worklist. The caller has
+ * taken a slot for it. Returns true, because the pool is owed a kick.
  */
 static bool __must_check cmwq2_activate_first(struct cmwq2_pwq *pwq)
 {
@@ -128,8 +131,8 @@ static bool __must_check cmwq2_activate_first(struct cmwq2_pwq *pwq)
 }
 
 /*
- * Activate the first inactive item if there is one and a slot for it. Returns
- * whether it did, and then the pool is owed a kick.
+ * Activate the first inactive item, if there is one and a slot is free for it.
+ * Returns whether it did; if so, the pool is owed a kick.
  */
 static bool __must_check cmwq2_try_activate_first(struct cmwq2_pwq *pwq)
 {
@@ -143,7 +146,10 @@ static bool __must_check cmwq2_try_activate_first(struct cmwq2_pwq *pwq)
 	return owed;
 }
 
-/* Context: interrupts off, which is as good as rcu_read_lock() for the tasks of @wl. */
+/*
+ * Unlock one pool, wake @wl, and lock another pool. Context: interrupts off,
+ * which protects the tasks of @wl as well as rcu_read_lock() would.
+ */
 static void cmwq2_lock_other_pool(struct cmwq2_pool **locked, struct cmwq2_pool *pool,
 				  struct cmwq2_wake_list *wl)
 {
@@ -155,13 +161,14 @@ static void cmwq2_lock_other_pool(struct cmwq2_pool **locked, struct cmwq2_pool 
 }
 
 /*
- * Give a slot to the first pwq in line, whose pool need not be @pool, which the
- * caller has locked. nna->lock nests inside a pool's lock, so it is dropped to
- * change pools, after which the line may look different.
+ * Give a slot to the first pwq in line. Its pool may be another one than @pool,
+ * which the caller has locked. As nna->lock nests inside a pool's lock, this
+ * drops it to change pools, and the line may look different afterwards.
  *
- * Another pool is kicked here. Returns whether @pool is owed a kick: whether its
- * workers looked at the worklist meanwhile is not known, because its lock may
- * have been dropped.
+ * If the item belongs to another pool, that pool is kicked here. Returns
+ * whether
+ * @pool is owed a kick. Its lock may have been dropped meanwhile, so that
+ *	nobody knows whether its workers have looked at the worklist since.
  */
 static bool __must_check cmwq2_nna_serve(struct cmwq2_nna *nna, struct cmwq2_pool *pool)
 {
@@ -176,7 +183,7 @@ static bool __must_check cmwq2_nna_serve(struct cmwq2_nna *nna, struct cmwq2_poo
 		if (pwq->pool != locked) {
 			struct cmwq2_pool *other = pwq->pool;
 
-			/* RCU, as interrupts are off: the pool outlives this. */
+			/* As interrupts are off, RCU keeps the other pool. */
 			raw_spin_unlock(&nna->lock);
 			cmwq2_lock_other_pool(&locked, other, &wl);
 			raw_spin_lock(&nna->lock);
@@ -206,7 +213,10 @@ static bool __must_check cmwq2_nna_serve(struct cmwq2_nna *nna, struct cmwq2_poo
 	return false;
 }
 
-/* Give a slot back and pass it on. May drop pool->lock. Returns whether the pool is owed a kick. */
+/*
+ * Give a slot back and pass it on. May drop pool->lock. Returns whether the
+ * pool is owed a kick.
+ */
 static bool __must_check cmwq2_pwq_dec_active(struct cmwq2_pwq *pwq)
 {
 	struct cmwq2_nna *nna = cmwq2_pwq_nna(pwq);
@@ -222,16 +232,16 @@ static bool __must_check cmwq2_pwq_dec_active(struct cmwq2_pwq *pwq)
 }
 
 /**
- * cmwq2_pwq_dec_in_flight - account for an item that is done or was taken back
- * @pwq: its pwq
- * @data: its data word as it was on the queue
+ * cmwq2_pwq_dec_in_flight - account for an item that is done or was cancelled
+ * @pwq: the item's pwq
+ * @data: the item's data word as it was on the queue
  *
- * Context: pwq->pool->lock held; may be dropped and taken again. Must be the
- * caller's last step with @pwq: it can complete a flush and let the queue be
- * freed.
- * Return: whether the pool is owed a kick, because the slot went to another item
- * of it. A worker of the pool hands this to cmwq2_worker_repays(), everybody
- * else kicks the pool.
+ * Context: pwq->pool->lock held; may be dropped and taken again. This must be
+ * the caller's last use of @pwq: it can complete a flush, after which the queue
+ * may be freed.
+ * Return: whether the pool is owed a kick, because the slot went to another
+ * item in the same pool. A worker of the pool passes this to
+ * cmwq2_worker_repays(); everybody else kicks the pool.
  */
 bool cmwq2_pwq_dec_in_flight(struct cmwq2_pwq *pwq, unsigned long data)
 {
@@ -249,7 +259,7 @@ bool cmwq2_pwq_dec_in_flight(struct cmwq2_pwq *pwq, unsigned long data)
 	return owed;
 }
 
-/* Start one more of the pwq's items after a limit was raised, if there is one. */
+/* After a limit was raised, start one more inactive item of @pwq. Returns whether it did. */
 static bool cmwq2_fill_one(struct cmwq2_pwq *pwq)
 {
 	CMWQ2_DEFINE_WAKE_LIST(wl);
@@ -264,12 +274,13 @@ static bool cmwq2_fill_one(struct cmwq2_pwq *pwq)
 }
 
 /**
- * cmwq2_unplug_oldest - let the oldest pwq of an ordered queue begin
+ * cmwq2_unplug_oldest - let the oldest pwq of an ordered queue start its items
  * @wq: ordered workqueue with a pwq
  *
- * An ordered queue that got new attributes has its old pwqs beside the new one
- * until their items are done. Only the oldest may run any, the others are
- * plugged: items queued there are inactive. Called when one of them is gone.
+ * When an ordered queue gets new attributes, its old pwqs stay beside the new
+ * one until their items are done. Only the oldest pwq may run items. The others
+ * are plugged: items queued on them stay inactive. This is called when a pwq is
+ * gone.
  *
  * Context: process; wq->mutex held.
  *
@@ -287,7 +298,7 @@ void cmwq2_unplug_oldest(struct cmwq2_wq *wq)
 		bool owed = false;
 
 		pwq->plugged = false;
-		/* The one that finds no slot puts the pwq in line for the next. */
+		/* The attempt that finds no slot puts the pwq in line for the next one. */
 		while (cmwq2_try_activate_first(pwq))
 			owed = true;
 		if (owed)
@@ -299,10 +310,10 @@ void cmwq2_unplug_oldest(struct cmwq2_wq *wq)
 /**
  * cmwq2_node_share - a node's share of an unbound queue's max_active
  * @wq: workqueue with its limits in force
- * @here: CPUs of the node that the queue may use and that are up
- * @total: the same of all nodes
+ * @here: number of the node's CPUs that the queue may use and that are online
+ * @total: the same for all nodes together
  *
- * Shares are rounded up, so that together they are at least max_active.
+ * Shares are rounded up, so that their sum is at least max_active.
  *
  * Context: wq->mutex held, or nobody else knows @wq.
  * Return: at least min_active and at most max_active.
@@ -327,11 +338,11 @@ static bool cmwq2_nna_set_max(struct cmwq2_nna *nna, int max)
 }
 
 /**
- * cmwq2_nna_update_max - spread an unbound queue's max_active over the nodes
+ * cmwq2_nna_update_max - distribute an unbound queue's max_active to the nodes
  * @wq: workqueue
  *
- * In proportion to those of their CPUs that the queue may use and that are up,
- * but no node gets less than min_active and none more than max_active.
+ * A node's share is in proportion to its CPUs that the queue may use and that
+ * are online. No node gets less than min_active or more than max_active.
  *
  * Context: cmwq2_pool_mutex and wq->mutex held.
  * Return: whether a node may have more active items than before.
@@ -358,14 +369,15 @@ static bool cmwq2_nna_update_max(struct cmwq2_wq *wq)
  * cmwq2_adjust_max_active - let a changed limit, or freezing, take effect
  * @wq: workqueue
  *
- * Limits are max_active, min_active, and the CPUs that decide on the nodes'
- * shares. Inactive items that are admitted now are started, one of each pwq in
- * turn. They stay ahead of new ones: as long as a pwq has inactive items, new
- * ones queue behind these.
+ * The limits are max_active, min_active, and the CPUs that determine the nodes'
+ * shares. Inactive items that the new limits admit are started, one of each pwq
+ * in turn. They stay ahead of new items: as long as a pwq has inactive items,
+ * new ones are queued behind them.
  *
- * To look for inactive items takes the lock of every pool that the queue has a
- * pwq in. So it is done only if a limit is higher than before, and not for a
- * queue that is being made and that nobody can have queued an item on.
+ * Looking for inactive items takes the lock of every pool where the queue has a
+ * pwq. So this is done only if a limit is higher than before, and not for a
+ * queue that is still being created, because nobody can have queued an item on
+ * it.
  *
  * Context: process; cmwq2_pool_mutex and wq->mutex held.
  */
@@ -417,8 +429,8 @@ void cmwq2_nna_free(struct cmwq2_wq *wq)
 }
 
 /**
- * cmwq2_nna_alloc - make the node counters of an unbound queue
- * @wq: workqueue not known to others yet
+ * cmwq2_nna_alloc - allocate the node counters of an unbound queue
+ * @wq: workqueue that others do not know yet
  *
  * Context: process, GFP_KERNEL.
  * Return: 0 or -ENOMEM, after which cmwq2_nna_free() cleans up.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Waiting for one item: an item of our own that runs right behind it.
+ * Waiting for one item: a barrier is an item of our own that runs right behind
+ * it.
  */
 #include <linux/completion.h>
 #include <linux/export.h>
@@ -11,12 +12,12 @@
 #include "work.h"
 
 /**
- * struct cmwq2_barrier - on the stack of who waits
- * @work: runs behind the item that is waited for
- * @done: completed by it
- * @waiter: for dumps
- * @bh_pool: where it runs if that is a BH pool, which lives as long as the
- *	module, else NULL
+ * struct cmwq2_barrier - an item that wakes the task on whose stack it is
+ * @work: runs right behind the item that is waited for
+ * @done: completed by @work
+ * @waiter: the waiting task, for dumps
+ * @bh_pool: pool that runs @work if it is a BH pool, which lives as long as the
+ *	module; else NULL
  */
 struct cmwq2_barrier {
 	struct cmwq2_work	work;
@@ -30,7 +31,7 @@ static void cmwq2_barrier_func(struct cmwq2_work *work)
 	complete(&container_of(work, struct cmwq2_barrier, work)->done);
 }
 
-/* Who waits for an item by @work, or NULL if it is not a barrier. */
+/* The task that waits by means of the barrier @work, or NULL if @work is none. */
 struct task_struct *cmwq2_barrier_waiter(struct cmwq2_work *work)
 {
 	if (work->func != cmwq2_barrier_func)
@@ -39,9 +40,9 @@ struct task_struct *cmwq2_barrier_waiter(struct cmwq2_work *work)
 }
 
 /*
- * BH and other queues' barriers differ in the context they run in, and so must
- * their classes. Context: pool->lock held, which debugobjects does not mind as
- * long as it has nothing to repair.
+ * Barriers of BH queues run in a different context from others, so they need a
+ * lock class of their own. Context: pool->lock held, which is fine for
+ * debugobjects as long as it has nothing to repair.
  */
 static void cmwq2_init_barrier(struct cmwq2_barrier *barrier, bool bh)
 {
@@ -53,9 +54,9 @@ static void cmwq2_init_barrier(struct cmwq2_barrier *barrier, bool bh)
 }
 
 /*
- * Tie the barrier to a pending @target, or to the one that @busy runs. It is
- * in flight in the color of its target, so that a flush of the queue waits for
- * both, and has INACTIVE set, because it takes no slot of max_active.
+ * Link the barrier to the pending @target, or to the one that @busy runs. The
+ * barrier is in flight in the color of its target, so that a flush of the queue
+ * waits for both. It has INACTIVE set, because it takes no slot of max_active.
  */
 static void cmwq2_insert_barrier(struct cmwq2_pwq *pwq, struct cmwq2_barrier *barrier,
 				 struct cmwq2_work *target, struct cmwq2_worker *busy)
@@ -73,7 +74,7 @@ static void cmwq2_insert_barrier(struct cmwq2_pwq *pwq, struct cmwq2_barrier *ba
 
 		before = CMWQ2_FAULT("barrier_first") ? &target->entry : target->entry.next;
 		color = cmwq2_data_color(data);
-		/* The chain goes target, this barrier, earlier barriers. */
+		/* The order in the chain is: target, this barrier, earlier barriers. */
 		flags |= data & CMWQ2_WORK_LINKED;
 		if (!CMWQ2_FAULT("barrier_first") && !CMWQ2_FAULT("barrier_unlinked"))
 			atomic_long_or(CMWQ2_WORK_LINKED, &target->data);
@@ -84,9 +85,9 @@ static void cmwq2_insert_barrier(struct cmwq2_pwq *pwq, struct cmwq2_barrier *ba
 }
 
 /*
- * For lockdep a wait for an item is a wait for those before it, too, where they
- * run one by one, or may have to for want of another worker than the rescuer. An
- * item that was cancelled runs already, and stands behind nobody.
+ * For lockdep, waiting for an item is also waiting for those before it, if they
+ * run one by one, or may have to because the rescuer is the only worker. A
+ * cancelled item is already running and stands behind no other item.
  */
 static void cmwq2_annotate_wait(struct cmwq2_wq *wq, struct cmwq2_work *work,
 				cmwq2_work_func_t func, bool cancelled)
@@ -120,14 +121,14 @@ static bool cmwq2_start_wait(struct cmwq2_work *work, struct cmwq2_barrier *barr
 		busy = cmwq2_find_executing(pool, work);
 		pwq = busy ? busy->current_pwq : NULL;
 	} else if (pwq->pool != pool) {
-		/* Ran here and has been queued elsewhere since: not our wait. */
+		/* The item ran here but has been queued elsewhere since: not our wait. */
 		pwq = NULL;
 	}
 	if (pwq)
 		cmwq2_insert_barrier(pwq, barrier, work, busy);
 	barrier->bh_pool = pool->bh ? pool : NULL;
 	cmwq2_pool_unlock_irq(pool);
-	/* The item may be done and its queue gone, but for RCU. */
+	/* The item may be done and its queue destroyed by now, but RCU keeps the memory. */
 	if (pwq)
 		cmwq2_annotate_wait(pwq->wq, work, func, cancelled);
 	rcu_read_unlock();
@@ -137,11 +138,11 @@ static bool cmwq2_start_wait(struct cmwq2_work *work, struct cmwq2_barrier *barr
 /**
  * cmwq2_wait_for_work - wait for the last queueing of an item
  * @work: item
- * @cancelled: it is disabled and at most running, so that one that runs in a BH
- *	pool is as good as done and can be waited for without sleeping
+ * @cancelled: the item is disabled and at most running; if it runs in a BH
+ *	pool, it will be done soon and can be waited for without sleeping
  *
- * Context: process, may sleep. With @cancelled and an item that last was on a
- * BH queue also softirq, or atomic with interrupts on.
+ * Context: process, may sleep. With @cancelled, and an item that was last on a
+ * BH queue, also softirq, or atomic with interrupts on.
  * Return: whether there was anything to wait for.
  */
 bool cmwq2_wait_for_work(struct cmwq2_work *work, bool cancelled)
@@ -166,12 +167,12 @@ bool cmwq2_wait_for_work(struct cmwq2_work *work, bool cancelled)
  * cmwq2_flush_work - wait for the last queueing of an item
  * @work: item
  *
- * Not from the item itself, and not from one that its queue or pool needs
- * first.
+ * Do not call it from the item itself, nor from an item that must finish before
+ * @work can run in its queue or pool.
  *
  * Context: process, may sleep.
- * Return: true after a wait; false if it was idle. An item in its delay counts
- * as idle. False with a WARN if the item has no function.
+ * Return: true after a wait; false if the item was idle. An item in its delay
+ * counts as idle. False with a WARN if the item has no function.
  */
 bool cmwq2_flush_work(struct cmwq2_work *work)
 {

@@ -3,9 +3,9 @@
  * Taking items back: cancel, disable, enable.
  *
  * Whoever cancels takes PENDING over from wherever the item is. Disabling
- * counts a depth in the data word, and an item with a depth cannot be queued;
- * a synchronous cancel disables for as long as it waits.
- * tools/model/line.pml models what a cancel makes runnable: change both.
+ * raises a depth in the data word, and an item with a depth above 0 cannot be
+ * queued. A synchronous cancel disables the item for as long as it waits.
+ * tools/model/line.pml models which items a cancel makes runnable: change both.
  */
 #include <linux/export.h>
 #include <linux/kernel.h>
@@ -23,7 +23,7 @@ static void cmwq2_unqueue(struct cmwq2_work *work, struct cmwq2_pwq *pwq,
 
 	/*
 	 * Barriers that wait for an inactive item stand behind it, and nobody
-	 * activates them once it is gone: let them run.
+	 * would activate them once the item is gone: make them runnable.
 	 */
 	if (data & CMWQ2_WORK_INACTIVE)
 		owed = cmwq2_make_runnable(pool, work) && (data & CMWQ2_WORK_LINKED);
@@ -32,17 +32,17 @@ static void cmwq2_unqueue(struct cmwq2_work *work, struct cmwq2_pwq *pwq,
 		cmwq2_pwq_leave_line(pwq);
 	cmwq2_debug_deactivate(work);
 
-	/* Before the pwq may go away. INACTIVE stays in @data: it has no slot. */
+	/* Before the pwq may go away. INACTIVE stays in @data, because the item has no slot. */
 	cmwq2_work_off_queue(work, cmwq2_pool_bits(pool), 0);
 	owed |= cmwq2_pwq_dec_in_flight(pwq, data);
-	/* Who cancels is no worker of the pool, and none need be awake. */
+	/* The canceller is no worker of the pool, and no worker need be awake. */
 	if (owed && !CMWQ2_FAULT("cancel_no_kick"))
 		cmwq2_kick_pool_pick(pool, CMWQ2_KICK_OTHER, wl);
 }
 
 /*
- * One attempt. 1: the item was pending and now is the caller's. 0: it was idle
- * and now is the caller's. -EAGAIN: somebody is just moving it.
+ * Make one attempt. Returns 1 if the item was pending and 0 if it was idle; in
+ * both cases the caller owns it now. -EAGAIN: somebody is just moving the item.
  */
 static int cmwq2_try_grab(struct cmwq2_work *work, bool delayed)
 {
@@ -51,7 +51,7 @@ static int cmwq2_try_grab(struct cmwq2_work *work, bool delayed)
 	struct cmwq2_pwq *pwq;
 	int ret = -EAGAIN;
 
-	/* A timer that was still waiting leaves PENDING to us. */
+	/* A timer that has not fired yet leaves PENDING to us. */
 	if (delayed && CMWQ2_FAULT("timer_left") &&
 	    timer_pending(&container_of(work, struct cmwq2_delayed_work, work)->timer))
 		return 1;
@@ -66,8 +66,8 @@ static int cmwq2_try_grab(struct cmwq2_work *work, bool delayed)
 		cmwq2_pool_lock(pool);
 		/*
 		 * An item is put on, moved between and taken off a pwq's lists
-		 * under that pool's lock. If it points to a pwq of the pool we
-		 * locked, it is queued there and stays.
+		 * under the lock of that pwq's pool. If it points to a pwq of
+		 * the pool we locked, it is queued there and stays there.
 		 */
 		pwq = cmwq2_work_pwq(work);
 		if (pwq && pwq->pool == pool) {
@@ -82,12 +82,12 @@ static int cmwq2_try_grab(struct cmwq2_work *work, bool delayed)
 }
 
 /**
- * cmwq2_grab_pending - take PENDING from wherever it is
+ * cmwq2_grab_pending - take PENDING of an item, wherever it is
  * @work: item
- * @delayed: it is part of a struct cmwq2_delayed_work
- * @irqflags: interrupt state to restore when the caller has let go
+ * @delayed: whether it is part of a struct cmwq2_delayed_work
+ * @irqflags: interrupt state for the caller to restore when it lets the item go
  *
- * Those who hold PENDING without being on a list have interrupts off, so that
+ * Whoever holds PENDING of an item that is on no list has interrupts off, so
  * the wait is short.
  *
  * Context: any but NMI. Returns with interrupts off.
@@ -108,7 +108,7 @@ bool cmwq2_grab_pending(struct cmwq2_work *work, bool delayed, unsigned long *ir
 	}
 }
 
-/* Grab the item, change its depth by @by, and let it go idle. Returns the new depth. */
+/* Grab the item, change its disable depth by @by, and let it go idle. Returns the new depth. */
 static int cmwq2_grab_and_release(struct cmwq2_work *work, bool delayed, int by, bool *pending)
 {
 	unsigned long data, flags;
@@ -144,8 +144,9 @@ static bool cmwq2_disable(struct cmwq2_work *work, bool delayed)
 }
 
 /*
- * Wait for a run of a disabled item. As nobody can queue it the word stays
- * off-queue, and a run that is under way is one in the pool it tells of.
+ * Wait for a run of a disabled item. As nobody can queue the item, its word
+ * stays off-queue, and if the item is running, it is in the pool that the word
+ * names.
  */
 static void cmwq2_wait_cancelled(struct cmwq2_work *work)
 {
@@ -165,7 +166,7 @@ static bool cmwq2_disable_sync(struct cmwq2_work *work, bool delayed)
 	return pending;
 }
 
-/* Takes the item back, too: one that is enabled too often is cancelled, as in mainline. */
+/* This takes the item back, too: enabling an item too often cancels it, as in mainline. */
 static bool cmwq2_enable(struct cmwq2_work *work, bool delayed)
 {
 	bool pending;
@@ -182,7 +183,7 @@ static bool cmwq2_cancel_sync(struct cmwq2_work *work, bool delayed)
 }
 
 /**
- * cmwq2_cancel_work - take an item back, not waiting for a run of it
+ * cmwq2_cancel_work - cancel an item without waiting for a run of it
  * @work: item
  *
  * Context: any but NMI.
@@ -195,14 +196,15 @@ bool cmwq2_cancel_work(struct cmwq2_work *work)
 EXPORT_SYMBOL_GPL(cmwq2_cancel_work);
 
 /**
- * cmwq2_cancel_work_sync - take an item back and wait for a run of it
- * @work: item, not to be used after it was freed by its function
+ * cmwq2_cancel_work_sync - cancel an item and wait for a run of it
+ * @work: item, which must not be used if its function has freed it
  *
- * While it waits the item cannot be queued, by itself neither. Afterwards it is
- * idle, unless somebody queued it again after the wait.
+ * While it waits nobody can queue the item, not even the item itself.
+ * Afterwards the item is idle, unless somebody queued it again after the wait.
  *
- * Context: process, may sleep. An item that last was on a BH queue is spun for:
- * softirq or atomic with interrupts on, too, but not from an item of that queue.
+ * Context: process, may sleep. If the item was last on a BH queue, it spins
+ * instead. Then softirq and atomic context with interrupts on are allowed, too,
+ * but not an item of that queue.
  * Return: whether it was pending.
  */
 bool cmwq2_cancel_work_sync(struct cmwq2_work *work)
@@ -241,7 +243,7 @@ EXPORT_SYMBOL_GPL(cmwq2_cancel_delayed_work_sync);
  * cmwq2_disable_work - cancel an item and refuse its queueing from now on
  * @work: item
  *
- * Nests up to 65535 deep.
+ * Disabling nests up to 65535 deep.
  *
  * Context: any but NMI.
  * Return: whether it was pending.

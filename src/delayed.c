@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Delayed items: a timer that queues. While it runs the item is PENDING and on
- * no list, so that nobody else can queue it.
+ * Delayed items: a timer that queues the item. While the timer runs, the item
+ * is PENDING and on no list, so that nobody else can queue it.
  */
 #include <linux/export.h>
 #include <linux/jiffies.h>
@@ -14,8 +14,8 @@
 #include "work.h"
 
 /**
- * cmwq2_delayed_work_timer_fn - queue a delayed item whose time has come
- * @timer: its timer
+ * cmwq2_delayed_work_timer_fn - queue a delayed item when its timer fires
+ * @timer: timer of the item
  *
  * Exported for static initialisers only.
  *
@@ -30,8 +30,8 @@ void cmwq2_delayed_work_timer_fn(struct timer_list *timer)
 EXPORT_SYMBOL_GPL(cmwq2_delayed_work_timer_fn);
 
 /*
- * Only the timer gives PENDING up again, so that it must be right. Lets go of the
- * item and returns false, with a report, if something is not.
+ * Only the timer gives PENDING up again, so it must be valid. If anything is
+ * not, report it, let go of the item, and return false.
  */
 static bool cmwq2_can_delay(int cpu, struct cmwq2_wq *wq, struct cmwq2_delayed_work *dwork)
 {
@@ -51,9 +51,10 @@ static bool cmwq2_can_delay(int cpu, struct cmwq2_wq *wq, struct cmwq2_delayed_w
 }
 
 /*
- * Whether a timer can be left to @cpu. That of a CPU which is offline would not
- * fire before the CPU is back. As interrupts are off, the CPU cannot go between
- * this and the arming; once armed, the kernel moves timers off a CPU that goes.
+ * Whether @cpu can run the timer. On an offline CPU it would not fire before
+ * the CPU is back. As interrupts are off, the CPU cannot go offline between
+ * this check and the arming. Once the timer is armed, the kernel moves it off a
+ * CPU that goes offline.
  */
 static bool cmwq2_can_time(int cpu, struct cmwq2_delayed_work *dwork)
 {
@@ -66,7 +67,7 @@ static bool cmwq2_can_time(int cpu, struct cmwq2_delayed_work *dwork)
 	return false;
 }
 
-/* Not one that nohz_full= or isolcpus=nohz keeps free of timers, if @cpu is such a one. */
+/* @cpu, or another one if nohz_full= or isolcpus=nohz keeps @cpu free of timers. */
 static int cmwq2_timer_cpu(int cpu)
 {
 	int here = smp_processor_id();
@@ -88,13 +89,13 @@ static void cmwq2_add_timer(int cpu, struct cmwq2_delayed_work *dwork)
 		cmwq2_add_timer_global(&dwork->timer);
 }
 
-/* PENDING is the caller's. Returns what cmwq2_queue_claimed() would. */
+/* The caller holds PENDING. Returns what cmwq2_queue_claimed() would. */
 static bool cmwq2_start_delay(int cpu, struct cmwq2_wq *wq,
 			      struct cmwq2_delayed_work *dwork, unsigned long delay)
 {
 	if (!cmwq2_can_delay(cpu, wq, dwork))
 		return false;
-	/* Off by the jiffy that has begun: without a delay do not even try. */
+	/* A timer would wait for a tick even without a delay: queue the item at once. */
 	if (!delay)
 		return cmwq2_queue_claimed(cpu, wq, &dwork->work);
 
@@ -107,16 +108,16 @@ static bool cmwq2_start_delay(int cpu, struct cmwq2_wq *wq,
 
 /**
  * cmwq2_queue_delayed_work_on - queue an item after a delay
- * @cpu: CPU for the item and, if it is online and not kept free of timers, for
- *	the timer; or CMWQ2_CPU_UNBOUND
+ * @cpu: CPU for the item, or CMWQ2_CPU_UNBOUND. The timer runs there, too, if
+ *	the CPU is online and not kept free of timers.
  * @wq: workqueue
  * @dwork: item
  * @delay: jiffies to wait, 0 to queue at once
  *
  * Context: any but NMI.
- * Return: as cmwq2_queue_work_on(). A queue that is being drained refuses when
- * the delay is over, so that true may be returned for an item that is dropped
- * with a report then.
+ * Return: as cmwq2_queue_work_on(). A queue that is being drained refuses the
+ * item only when the delay is over, so this may return true for an item that is
+ * then dropped with a report.
  */
 bool cmwq2_queue_delayed_work_on(int cpu, struct cmwq2_wq *wq,
 				 struct cmwq2_delayed_work *dwork, unsigned long delay)
@@ -133,10 +134,10 @@ bool cmwq2_queue_delayed_work_on(int cpu, struct cmwq2_wq *wq,
 EXPORT_SYMBOL_GPL(cmwq2_queue_delayed_work_on);
 
 /**
- * cmwq2_mod_delayed_work_on - set the delay of an item anew
+ * cmwq2_mod_delayed_work_on - change the delay of an item
  * @cpu: CPU for the timer and the item, or CMWQ2_CPU_UNBOUND
  * @wq: workqueue
- * @dwork: item; on its way to a queue or not
+ * @dwork: item, pending or not
  * @delay: jiffies from now, 0 to queue at once
  *
  * Context: any but NMI.
@@ -173,7 +174,7 @@ bool cmwq2_flush_delayed_work(struct cmwq2_delayed_work *dwork)
 	unsigned long flags;
 
 	local_irq_save(flags);
-	/* The timer's PENDING is ours if it had not fired. TIMER_IRQSAFE allows this. */
+	/* If the timer had not fired, its PENDING is ours. TIMER_IRQSAFE allows the sync here. */
 	if (timer_delete_sync(&dwork->timer))
 		cmwq2_queue_claimed(dwork->cpu, dwork->wq, &dwork->work);
 	local_irq_restore(flags);

@@ -2,15 +2,16 @@
 /*
  * Waiting for a whole queue.
  *
- * Every item in flight is counted in one of 16 colors, the one that its queue
- * had when it was queued. A flush gives the queue the next color and waits for
- * the old one to be gone from all pwqs. One color must stay unused between the
- * newest and the oldest; flushes that find none left wait until one is free
- * and then share it.
+ * Every item in flight is counted in one of 16 colors, namely the color that
+ * its queue had when the item was queued. A flush gives the queue the next
+ * color and waits until the old one is gone from all pwqs. One color must stay
+ * unused between the newest and the oldest. Flushes that find no free color
+ * wait in the overflow until one is free and then share it.
  *
  * One waiting flush, the first flusher, is woken when its color is gone and
- * moves everything on: it releases those that waited for the same color, lets
- * the overflow have the color that became free, and makes the next one first.
+ * then advances the others: it releases those that waited for the same color,
+ * gives the overflow the color that became free, and makes the next flush the
+ * first one.
  */
 #include <linux/completion.h>
 #include <linux/export.h>
@@ -26,7 +27,7 @@ static int cmwq2_next_color(int color)
 	return (color + 1) % CMWQ2_NR_COLORS;
 }
 
-/* Have @pwq tell when its items of @color are gone, if there are any. */
+/* Have @pwq report when its items of @color are gone, if it has any. */
 static void cmwq2_pwq_watch(struct cmwq2_pwq *pwq, int color)
 {
 	WARN_ON_ONCE(pwq->flush_color != -1);
@@ -37,23 +38,23 @@ static void cmwq2_pwq_watch(struct cmwq2_pwq *pwq, int color)
 }
 
 /**
- * cmwq2_color_pwqs - start a color, and waiting for one, on all pwqs
+ * cmwq2_color_pwqs - start a color, and the wait for one, on all pwqs
  * @wq: workqueue
  * @watch: color to wait for, or -1
  * @paint: color of items queued from now on, or -1
  *
- * Neighbours on the list often share a pool: its lock is kept between them.
+ * Neighbours on the list often share a pool, so its lock is kept between them.
  *
  * Context: process; wq->mutex held.
  * Return: whether there is anything to wait for. If so, the first flusher's
- * completion will be done.
+ * completion will be completed.
  */
 static bool cmwq2_color_pwqs(struct cmwq2_wq *wq, int watch, int paint)
 {
 	struct cmwq2_pool *locked = NULL;
 	struct cmwq2_pwq *pwq;
 
-	/* One in advance, or the first pwq could finish the count. */
+	/* Count one in advance, or the first pwq could bring the count to zero. */
 	if (watch >= 0)
 		atomic_set(&wq->nr_pwqs_to_flush, 1);
 
@@ -78,11 +79,11 @@ static bool cmwq2_color_pwqs(struct cmwq2_wq *wq, int watch, int paint)
 }
 
 /**
- * cmwq2_flush_color_done - the last item of a watched color is gone
- * @pwq: where
+ * cmwq2_flush_color_done - account for the last item of a watched color
+ * @pwq: pwq that the item was in
  *
- * The first flusher cannot leave before the count is zero, so that the pointer
- * may be used without the queue's mutex.
+ * The first flusher cannot leave before the count is zero, so its pointer may
+ * be used without the queue's mutex.
  *
  * Context: pwq->pool->lock held.
  */
@@ -96,8 +97,8 @@ void cmwq2_flush_color_done(struct cmwq2_pwq *pwq)
 }
 
 /*
- * Take the queue's current color for @me. Returns whether there is something
- * to wait for.
+ * Take the queue's current color for @me, or put @me in the overflow. Returns
+ * whether there is something to wait for.
  */
 static bool cmwq2_join_flush(struct cmwq2_wq *wq, struct cmwq2_flusher *me)
 {
@@ -125,13 +126,13 @@ static bool cmwq2_join_flush(struct cmwq2_wq *wq, struct cmwq2_flusher *me)
 }
 
 /**
- * cmwq2_check_flush - complain of a wait that memory shortage can make endless
- * @wq: what is waited for
- * @func: for one item of it, or NULL
+ * cmwq2_check_flush - warn of a wait that a memory shortage can make endless
+ * @wq: workqueue that is waited for
+ * @func: function of the item that is waited for, or NULL for the whole queue
  *
- * Who is needed to free memory must not wait for a queue that may need memory
- * to go on, for lack of a rescuer. Legacy queues have a rescuer whether or not
- * they need one.
+ * A task that is needed to free memory must not wait for a queue without a
+ * rescuer, because that queue may need memory to make progress. Waiters from
+ * legacy queues are exempt: those have a rescuer whether or not they need one.
  *
  * Context: any, no lock held.
  */
@@ -154,7 +155,7 @@ void cmwq2_check_flush(struct cmwq2_wq *wq, cmwq2_work_func_t func)
 		  worker->current_func, pwq->wq->name, wq->name, func);
 }
 
-/* Release those that waited for the color that is gone. */
+/* Release the flushers that waited for the color that is gone. */
 static void cmwq2_release_flushers(struct cmwq2_wq *wq)
 {
 	struct cmwq2_flusher *flusher, *next;
@@ -168,7 +169,7 @@ static void cmwq2_release_flushers(struct cmwq2_wq *wq)
 	}
 }
 
-/* All of the overflow share the color that became free. */
+/* All flushers in the overflow share the color that became free. */
 static void cmwq2_admit_overflow(struct cmwq2_wq *wq)
 {
 	struct cmwq2_flusher *flusher;
@@ -182,7 +183,7 @@ static void cmwq2_admit_overflow(struct cmwq2_wq *wq)
 	cmwq2_color_pwqs(wq, -1, wq->work_color);
 }
 
-/* The first flusher's last duty. */
+/* The first flusher's last duty is to advance the flushes behind it. */
 static void cmwq2_move_flush_on(struct cmwq2_wq *wq)
 {
 	struct cmwq2_flusher *next;
@@ -200,7 +201,7 @@ static void cmwq2_move_flush_on(struct cmwq2_wq *wq)
 		WRITE_ONCE(wq->first_flusher, next);
 		if (cmwq2_color_pwqs(wq, wq->flush_color, -1))
 			return;
-		/* Nothing of that color is left: it is done, go on to the next. */
+		/* No item of that color is left: this flush is done, go on to the next. */
 		complete(&next->done);
 		WRITE_ONCE(wq->first_flusher, NULL);
 	}
@@ -210,9 +211,10 @@ static void cmwq2_move_flush_on(struct cmwq2_wq *wq)
  * __cmwq2_flush_workqueue - wait for all items queued so far
  * @wq: workqueue
  *
- * Called through the macro without the underscores.
+ * Call it through the macro without the underscores.
  *
- * Items in their delay are not waited for, nor are those queued later.
+ * It waits neither for items that are still in their delay nor for items that
+ * are queued later.
  *
  * Context: process, may sleep. Not from an item of @wq.
  *
@@ -240,7 +242,7 @@ void __cmwq2_flush_workqueue(struct cmwq2_wq *wq)
 	wait_for_completion(&me.done);
 	cmwq2_point(CMWQ2_POINT_FLUSHED, NULL);
 
-	/* Whoever is not first anymore by now has nothing to hand on. */
+	/* A flusher that is not the first any more has nothing to hand on. */
 	if (READ_ONCE(wq->first_flusher) != &me)
 		return;
 	mutex_lock(&wq->mutex);
@@ -250,7 +252,7 @@ void __cmwq2_flush_workqueue(struct cmwq2_wq *wq)
 }
 EXPORT_SYMBOL_GPL(__cmwq2_flush_workqueue);
 
-/* Context: process, may sleep. */
+/* Whether @wq has neither active nor inactive items. Context: process, may sleep. */
 bool cmwq2_wq_is_empty(struct cmwq2_wq *wq)
 {
 	struct cmwq2_pwq *pwq;
@@ -282,9 +284,9 @@ static void cmwq2_set_draining(struct cmwq2_wq *wq, int by)
  * cmwq2_drain_workqueue - wait until a queue is empty
  * @wq: workqueue
  *
- * As long as it waits only items of @wq may queue to @wq; they may do so again
- * and again, and all that is waited for. After 10 and each 100 rounds it says
- * that there seems to be no end.
+ * While it waits, only items of @wq may queue to @wq. They may do so again and
+ * again, and it waits for all of these. After 10 rounds, and after each 100 up
+ * to 1000, it warns that the queue is still not empty.
  *
  * Context: process, may sleep. Not from an item of @wq.
  */

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Idle workers: the stack they wait on, and how they end.
+ * Idle workers: the stack they wait on, and how they are ended.
  *
- * The worker that became idle last is woken first, so that the others grow
- * old at the far end and can be culled. Only kthread_stop() proves that a thread
- * has left the module's text. The reaper calls it, see helper.c.
+ * The worker that became idle last is woken first, so that the others grow old
+ * at the far end of the list and can be culled. Only kthread_stop() proves that
+ * a thread has left the module's text. The reaper calls it, see helper.c.
  * tools/model/kick.pml models enter, leave and cull: change both.
  */
 #include <linux/jiffies.h>
@@ -16,7 +16,7 @@
 
 #include "latency.h"
 
-/* A manager is idle in all but name: it works on no item. */
+/* A manager counts as idle here, because it works on no item. */
 static bool cmwq2_too_many_workers(struct cmwq2_pool *pool)
 {
 	int nr_idle = pool->nr_idle + !!(pool->flags & CMWQ2_POOL_MANAGED);
@@ -24,7 +24,7 @@ static bool cmwq2_too_many_workers(struct cmwq2_pool *pool)
 	return cmwq2_too_many_idle(nr_idle, pool->nr_workers - nr_idle);
 }
 
-/* Context: pool->lock held, by the worker or before it is woken first. */
+/* Context: pool->lock held; called by the worker itself, or before its first wakeup. */
 void cmwq2_worker_enter_idle(struct cmwq2_worker *worker)
 {
 	struct cmwq2_pool *pool = worker->pool;
@@ -41,12 +41,12 @@ void cmwq2_worker_enter_idle(struct cmwq2_worker *worker)
 		mod_timer(&pool->idle_timer, jiffies + cmwq2_idle_timeout());
 }
 
-/* Context: pool->lock held, by the worker. */
+/* Context: pool->lock held; called by the worker itself. */
 void cmwq2_worker_leave_idle(struct cmwq2_worker *worker)
 {
 	struct cmwq2_pool *pool = worker->pool;
 
-	/* A claim may have made it busy already. */
+	/* With claim=leave_idle the kick has cleared the flag already. */
 	if (likely(worker->flags & CMWQ2_WORKER_IDLE)) {
 		worker->flags &= ~CMWQ2_WORKER_IDLE;
 		pool->nr_idle--;
@@ -59,12 +59,12 @@ void cmwq2_worker_leave_idle(struct cmwq2_worker *worker)
 }
 
 /**
- * cmwq2_worker_set_dying - the point of no return for an idle worker
+ * cmwq2_worker_set_dying - mark an idle worker to exit, which cannot be undone
  * @worker: idle worker
  * @dying: list to put it on for cmwq2_unbind_dying()
  *
- * The worker is out of every list that a kick looks at from here on. It may be
- * awake already, kicked earlier: it then finds DIE when it gets the lock.
+ * From here on the worker is on no list that a kick looks at. An earlier kick
+ * may have woken it already: it then finds DIE when it gets the lock.
  *
  * Context: cmwq2_attach_mutex and pool->lock held.
  */
@@ -86,7 +86,7 @@ void cmwq2_worker_set_dying(struct cmwq2_worker *worker, struct list_head *dying
 }
 
 /**
- * cmwq2_unbind_dying - send dying workers away from the CPUs of their pool
+ * cmwq2_unbind_dying - let dying workers run outside their pool's CPUs
  * @dying: list that cmwq2_worker_set_dying() filled
  *
  * Context: process; cmwq2_attach_mutex held, no pool locked.
@@ -101,7 +101,7 @@ void cmwq2_unbind_dying(struct list_head *dying)
 		cmwq2_worker_leave_cpus(worker);
 }
 
-/* NULL if the workers that count as idle are all claimed. */
+/* The worker that is idle for the longest time and not claimed, or NULL if all are claimed. */
 static struct cmwq2_worker *cmwq2_oldest_idle(struct cmwq2_pool *pool)
 {
 	struct cmwq2_worker *worker;
@@ -112,7 +112,7 @@ static struct cmwq2_worker *cmwq2_oldest_idle(struct cmwq2_pool *pool)
 	return NULL;
 }
 
-/* The oldest idle worker if its time is up; else sets the timer for it. */
+/* The oldest idle worker if its time is up. Otherwise set the timer for it and return NULL. */
 static struct cmwq2_worker *cmwq2_next_victim(struct cmwq2_pool *pool)
 {
 	struct cmwq2_worker *worker;
@@ -134,9 +134,9 @@ static struct cmwq2_worker *cmwq2_next_victim(struct cmwq2_pool *pool)
 }
 
 /*
- * Marks the workers and leaves it to the reaper to wait for their threads. Runs
- * in the helper thread and on no workqueue, whose pool could be the one that is
- * culled.
+ * Marks the workers and leaves it to the reaper to wait for their threads. This
+ * runs in the helper thread and not on a workqueue, because the pool that
+ * serves that workqueue could be the one to cull.
  */
 static void cmwq2_cull(struct kthread_work *work)
 {
@@ -162,7 +162,7 @@ static void cmwq2_cull(struct kthread_work *work)
 	cmwq2_chore_end(CMWQ2_THREAD_HELPER);
 }
 
-/* Culling sleeps, so all the timer can do is to pass it on. */
+/* Culling sleeps, so the timer hands it over to the helper thread. */
 static void cmwq2_idle_timeout_fn(struct timer_list *timer)
 {
 	struct cmwq2_pool *pool = container_of(timer, struct cmwq2_pool, idle_timer);
@@ -173,15 +173,15 @@ static void cmwq2_idle_timeout_fn(struct timer_list *timer)
 void cmwq2_idle_pool_init(struct cmwq2_pool *pool)
 {
 	/*
-	 * Not deferrable, unlike mainline's: on an idle CPU it would let a
-	 * short timeout last until something else wakes the CPU.
+	 * Not deferrable, unlike mainline's: on an idle CPU a short timeout
+	 * would last until something else wakes the CPU.
 	 */
 	timer_setup(&pool->idle_timer, cmwq2_idle_timeout_fn, 0);
 	kthread_init_work(&pool->cull_work, cmwq2_cull);
 }
 
 /**
- * cmwq2_idle_rearm_all - let changed culling figures take effect now
+ * cmwq2_idle_rearm_all - let changed culling parameters take effect now
  *
  * Context: process, may sleep; cmwq2_pool_mutex held.
  */
@@ -193,8 +193,9 @@ void cmwq2_idle_rearm_all(void)
 	lockdep_assert_held(&cmwq2_pool_mutex);
 	xa_for_each(&cmwq2_pools, id, pool) {
 		/*
-		 * Armed with the old timeout, and whoever becomes idle leaves a
-		 * timer alone that is armed. The culler arms it anew if it must.
+		 * The timer is armed with the old timeout, and a worker that
+		 * becomes idle leaves an armed timer alone. So delete it; the
+		 * culler arms it again if needed.
 		 */
 		timer_delete(&pool->idle_timer);
 		kthread_queue_work(cmwq2_helper, &pool->cull_work);

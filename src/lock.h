@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Taking pool->lock, and counting what it costs while the parameter lock_stat is
- * Y. Off, it is the bare lock behind a static key.
+ * Taking pool->lock, and measuring what it costs while the parameter lock_stat
+ * is Y. While it is N, this is the bare lock behind a static key.
  *
- * What is held is counted from the lock to the unlock. Both sides look at the key
- * for themselves: held_since is 0 where only the unlock saw it set.
+ * The time that the lock is held counts from the lock to the unlock. Both sides
+ * check the key on their own: held_since is 0 if only the unlock saw it
+ * enabled.
  */
 #ifndef CMWQ2_LOCK_H
 #define CMWQ2_LOCK_H
@@ -24,13 +25,13 @@ bool cmwq2_trylock_counted(struct cmwq2_pool *pool);
 void cmwq2_unlock_counted(struct cmwq2_pool *pool);
 void __cmwq2_pick_counted(struct cmwq2_pool *pool, u64 begin);
 
-/* Where something begins that is counted, 0 if it is not. */
+/* The time when something begins that is counted, or 0 if counting is off. */
 static inline u64 cmwq2_count_from(void)
 {
 	return static_branch_unlikely(&cmwq2_lock_stat_key) ? cmwq2_ticks() : 0;
 }
 
-/* A worker was picked and claimed, @begin: cmwq2_count_from() before. Context: pool->lock held. */
+/* Count the pick of a worker. @begin: cmwq2_count_from() before it. Context: pool->lock held. */
 static inline void cmwq2_pick_counted(struct cmwq2_pool *pool, u64 begin)
 {
 	if (unlikely(begin))
@@ -46,7 +47,7 @@ static inline void cmwq2_pool_lock(struct cmwq2_pool *pool)
 		raw_spin_lock(&pool->lock);
 }
 
-/* For looking at a pool beside another one, which may be locked elsewhere the other way round. */
+/* To look at a second pool: another CPU may lock the same two in the opposite order. */
 static inline bool cmwq2_pool_trylock(struct cmwq2_pool *pool)
 {
 	if (static_branch_unlikely(&cmwq2_lock_stat_key))

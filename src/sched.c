@@ -1,22 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The scheduler hook: which workers of a bound pool are running.
+ * The scheduler hook: it tells which workers of a bound pool are running.
  *
- * A bound pool keeps one worker running as long as there are items. So the
- * engine must know when a worker blocks inside an item and when it goes on.
- * The kernel's own workqueue is called by schedule(); a module has these:
+ * A bound pool keeps one worker running as long as it has items. So the engine
+ * must know when a worker blocks inside an item and when it resumes. schedule()
+ * calls the kernel's own workqueue; a module can use one of these:
  *
- *   tp     the tracepoints at the entry and the exit of __schedule(). Entry is
- *          reached with interrupts on and no runqueue lock, so that the next
- *          worker is woken before this one leaves the CPU, as in mainline.
- *   pn     preempt notifiers. sched_out runs with the runqueue locked: it only
+ *   tp     the tracepoints at the entry and the exit of __schedule(). The entry
+ *          runs with interrupts on and no runqueue lock, so that the next
+ *          worker
+ *          is woken before this one leaves the CPU, as in mainline.
+ *   pn preempt notifiers. sched_out runs with the runqueue locked, so it only
  *          counts down and leaves the wakeup to an irq_work.
- *   timer  neither. The scan timer of scan.c looks at the workers once a jiffy.
+ *   timer  no hook. The scan timer of scan.c looks at the workers once a jiffy.
  *
- * With tp and pn the scan timer is a safety net and finds nothing to do.
+ * With tp and pn the scan timer is only a safety net and finds nothing to do.
  *
- * All ways err towards counting too few: a missed resume costs one worker too
- * many, a missed block would stall the pool.
+ * All three err towards counting too few workers: a missed resume costs one
+ * worker too many, while a missed block would stall the pool.
  */
 #include <linux/irq_work.h>
 #include <linux/jiffies.h>
@@ -33,7 +34,7 @@
 
 struct cmwq2_hook {
 	const char	*name;
-	bool		pausable;	/* workers do without it, by the scan timer */
+	bool		pausable;	/* workers can do without it: the scan timer remains */
 	int		(*init)(void);
 	void		(*exit)(void);
 	void		(*worker_start)(struct cmwq2_worker *worker);
@@ -42,18 +43,18 @@ struct cmwq2_hook {
 };
 
 static const struct cmwq2_hook *cmwq2_hook;	/* set before the first worker */
-static bool cmwq2_hook_registered;		/* S: whoever pauses, loads, unloads */
+static bool cmwq2_hook_registered;		/* S: the task that pauses, loads or unloads */
 
-/* On when the count can reach zero without pool->lock, see the insert barrier. */
+/* On when nr_running can reach zero without pool->lock, see cmwq2_sched_order_insert(). */
 DEFINE_STATIC_KEY_FALSE(cmwq2_lockless_count);
 
 /**
- * cmwq2_worker_count - make the current worker one of the running ones
- * @worker: the current worker, not counted
+ * cmwq2_worker_count - count the current worker as running
+ * @worker: the current worker, not counted so far
  *
- * Workers are counted with pool->lock held, whichever hook there is. Without the
- * pn hook they are also counted down with it, so that the lock alone keeps the
- * count true and no locked instruction is needed.
+ * Workers are counted with pool->lock held, whichever hook is in use. Without
+ * the pn hook they are also uncounted under the lock. Then the lock alone keeps
+ * the count true, and no locked instruction is needed.
  *
  * Context: pool->lock held.
  */
@@ -72,7 +73,7 @@ void cmwq2_worker_count(struct cmwq2_worker *worker)
 		cmwq2_scan_watch(worker);
 }
 
-/* The pn hook counts down with a runqueue locked, so that only an exchange tells who was first. */
+/* The pn hook counts down with only a runqueue locked, so that xchg() decides who was first. */
 static bool cmwq2_uncount_lockless(struct cmwq2_worker *worker)
 {
 	if (!xchg(&worker->counted, 0))
@@ -83,13 +84,13 @@ static bool cmwq2_uncount_lockless(struct cmwq2_worker *worker)
 }
 
 /**
- * cmwq2_worker_uncount - take a worker out of the running ones
+ * cmwq2_worker_uncount - stop counting a worker as running
  * @worker: worker
  *
- * Context: pool->lock held; the pn hook calls it for the current worker with a
- * runqueue locked instead. Whoever gets true must see to it that a worker is
- * kicked if the worklist is not empty.
- * Return: whether it was counted and was the last.
+ * Context: pool->lock held. Only the pn hook calls it without, for the current
+ * worker and with a runqueue locked. A caller that gets true must make sure
+ * that a worker is kicked if the worklist is not empty.
+ * Return: whether @worker was counted and was the last one.
  */
 bool cmwq2_worker_uncount(struct cmwq2_worker *worker)
 {
@@ -108,7 +109,7 @@ bool cmwq2_worker_uncount(struct cmwq2_worker *worker)
 	return !nr;
 }
 
-/* Context: the pool's lock held. Between two items a worker has no pwq. */
+/* @pwq is NULL for a worker between two items. Context: pool->lock held. */
 static void cmwq2_count_cm_wakeup(struct cmwq2_pwq *pwq)
 {
 	if (pwq)
@@ -133,11 +134,11 @@ static void cmwq2_kick_blocked(struct cmwq2_pool *pool)
 }
 
 /*
- * Count the current worker, which goes on after a sleep, unless it must not be
- * counted. The first look is without the lock. Another CPU may uncount the worker
- * or give it a flag at the same time; then the lock decides who comes first. A
- * worker that is wrongly left uncounted costs one worker too many, until it
- * sleeps again.
+ * Count the current worker, which resumes after a sleep, unless it must not be
+ * counted. The first check is without the lock. If another CPU uncounts the
+ * worker or sets one of its flags at the same time, the lock decides the order.
+ * If a worker is wrongly left uncounted, the pool runs one worker too many
+ * until this one sleeps again.
  *
  * Context: any, pool->lock not held.
  */
@@ -152,7 +153,7 @@ static void cmwq2_worker_recount(struct cmwq2_worker *worker)
 
 	cmwq2_pool_lock_irqsave(pool, flags);
 	if (!(worker->flags & CMWQ2_WORKER_NOT_RUNNING)) {
-		/* Only CPU time without a sleep makes a hog. */
+		/* Only the CPU time since the last sleep can make the item a hog. */
 		WRITE_ONCE(worker->runtime_at, cmwq2_task_runtime(current));
 		cmwq2_worker_count(worker);
 	}
@@ -160,13 +161,13 @@ static void cmwq2_worker_recount(struct cmwq2_worker *worker)
 }
 
 /*
- * The tp hook. Its probes run in every pass of __schedule() of every task, so
- * that what concerns workers stands apart and out of line.
+ * The tp hook. Its probes run in every __schedule() of every task, so the part
+ * that concerns workers is kept separate and out of line.
  *
  * A worker that is exiting may be freed already: kthread_stop() returns before
- * the thread's last __schedule(), but after PF_EXITING is set. The idle tasks are
- * kernel threads as well, and are told apart because a CPU switches to and from
- * its idle task more often than to all workers.
+ * the thread's last __schedule(), but after PF_EXITING is set. The idle tasks
+ * are kernel threads, too. They are excluded by their flag, because a CPU
+ * switches to and from its idle task more often than to all workers.
  */
 #ifdef CMWQ2_HAVE_SCHED_TP
 static inline bool cmwq2_may_be_worker(void)
@@ -210,13 +211,13 @@ static void cmwq2_tp_entry(void *data, bool preempt)
 
 	if (!cmwq2_may_be_worker())
 		return;
-	/* An RT spinlock's waiter comes back soon and mainline ignores it, too. */
+	/* A waiter for an RT spinlock resumes soon; mainline ignores it, too. */
 	state = READ_ONCE(current->__state);
 	if (!preempt && state && !(state & TASK_RTLOCK_WAIT) && !CMWQ2_FAULT("block_not_counted"))
 		cmwq2_tp_block();
 }
 
-/* A new thread knows its function a moment before its worker, and can be preempted in between. */
+/* A new thread can be preempted when its function is set but its worker is not yet. */
 static noinline void cmwq2_tp_resume(void)
 {
 	struct cmwq2_worker *worker = cmwq2_is_worker_fn(current) ? kthread_data(current) : NULL;
@@ -263,10 +264,10 @@ static const struct cmwq2_hook cmwq2_hook_tp = {
 #ifdef CONFIG_PREEMPT_NOTIFIERS
 /*
  * The pn hook. sched_out runs with rq->lock held, where no wakeup is allowed,
- * and the worklist may change while it looks. It never misses an item: the
- * decrement comes before the look, cmwq2_sched_order_insert() is the other
- * side. It may raise the irq_work for nothing, which checks again under the
- * lock.
+ * and the worklist may change while it looks. Even so it never misses an item:
+ * it decrements the count before it looks, and cmwq2_sched_order_insert()
+ * orders the other side. It may raise the irq_work needlessly; the irq_work
+ * checks again under the lock.
  */
 static void cmwq2_pn_out(struct preempt_notifier *notifier, struct task_struct *next)
 {
@@ -283,7 +284,7 @@ static void cmwq2_pn_out(struct preempt_notifier *notifier, struct task_struct *
 		irq_work_queue(&pool->kick_irq);
 }
 
-/* Interrupts on, no lock held. Also called after a mere preemption. */
+/* Runs with interrupts on and no lock held. It is also called after a mere preemption. */
 static void cmwq2_pn_in(struct preempt_notifier *notifier, int cpu)
 {
 	cmwq2_worker_recount(container_of(notifier, struct cmwq2_worker, notifier));
@@ -322,7 +323,7 @@ static void cmwq2_pn_worker_stop(struct cmwq2_worker *worker)
 	preempt_enable();
 }
 
-/* May wait for a grace period of RCU, so only where the irq_work is in use. */
+/* This may wait for an RCU grace period, so it is done only where the irq_work is in use. */
 static void cmwq2_pn_pool_exit(struct cmwq2_pool *pool)
 {
 	irq_work_sync(&pool->kick_irq);
@@ -342,7 +343,7 @@ static const struct cmwq2_hook cmwq2_hook_timer = {
 	.name = "timer",
 };
 
-/* Best first: auto takes the first one. */
+/* Best first: hook=auto takes the first one. */
 static const struct cmwq2_hook *const cmwq2_hooks[] = {
 #ifdef CMWQ2_HAVE_SCHED_TP
 	&cmwq2_hook_tp,
@@ -368,7 +369,7 @@ void cmwq2_sched_pool_init(struct cmwq2_pool *pool)
 	cmwq2_scan_pool_init(pool);
 }
 
-/* After the pool's last worker is gone. */
+/* Call it after the pool's last worker is gone. */
 void cmwq2_sched_pool_exit(struct cmwq2_pool *pool)
 {
 	timer_shutdown_sync(&pool->scan_timer);
@@ -376,7 +377,7 @@ void cmwq2_sched_pool_exit(struct cmwq2_pool *pool)
 		cmwq2_hook->pool_exit(pool);
 }
 
-/* Called by the worker itself, first and last in its thread. */
+/* The worker calls these two itself, as the first and the last step of its thread. */
 void cmwq2_sched_worker_start(struct cmwq2_worker *worker)
 {
 	if (cmwq2_hook->worker_start)
@@ -396,15 +397,17 @@ const char *cmwq2_hook_name(void)
 EXPORT_SYMBOL_GPL(cmwq2_hook_name);
 
 /**
- * cmwq2_hook_pause - have no hook in the way of other tasks, for benchmarks
+ * cmwq2_hook_pause - keep the hook out of the way of other tasks, for
+ * benchmarks
  *
- * Until cmwq2_hook_resume() workers of all queues are looked after as with
- * hook=timer. A worker that blocked or went on unseen meanwhile is put right by
- * the scan timer, or by its next sleep.
+ * Until cmwq2_hook_resume() the workers of all queues are tracked as with
+ * hook=timer. If a worker blocks or resumes unnoticed meanwhile, the scan timer
+ * or the worker's next sleep corrects the count.
  *
  * Context: process, may sleep; one caller at a time.
- * Return: 0, also if it is paused; or -EOPNOTSUPP if the hook in use keeps nothing in their way: pn
- * has its notifiers in the workers alone, and these cannot do without it.
+ * Return: 0, also if the hook is already paused; or -EOPNOTSUPP if the hook in
+ * use does not burden other tasks. pn, for example, has its notifiers in the
+ * workers alone, and these cannot do without it.
  */
 int cmwq2_hook_pause(void)
 {
@@ -421,7 +424,8 @@ EXPORT_SYMBOL_GPL(cmwq2_hook_pause);
  * cmwq2_hook_resume - end what cmwq2_hook_pause() began
  *
  * Context: process, may sleep.
- * Return: 0, or why the hook cannot be registered, and then it is timer's way on.
+ * Return: 0, or the error of the hook's registration; workers are then still
+ * tracked as with hook=timer.
  */
 int cmwq2_hook_resume(void)
 {
@@ -449,13 +453,13 @@ static const struct cmwq2_hook *cmwq2_find_hook(const char *name)
 
 /**
  * cmwq2_sched_init - choose and start the scheduler hook
- * @name: "auto", or the name of one that this kernel can do
+ * @name: "auto", or the name of a hook that this kernel supports
  *
  * Context: process, before the first worker exists. The hook stays for the
- * module's life: a change would leave blocked workers counted, until the scan
- * timer looks at them.
- * Return: 0, -EINVAL for a hook unknown or not to be had here, or the error of
- * its registration.
+ * module's lifetime: a change would leave blocked workers counted until the
+ * scan timer looks at them.
+ * Return: 0; -EINVAL for a hook that is unknown or not available on this
+ * kernel; or the error of its registration.
  */
 int cmwq2_sched_init(const char *name)
 {
@@ -483,7 +487,7 @@ int cmwq2_sched_init(const char *name)
 	return 0;
 }
 
-/* After the last worker is gone: nothing must be counted any more. */
+/* Call it after the last worker is gone: nothing is counted any more. */
 void cmwq2_sched_exit(void)
 {
 	if (cmwq2_hook->exit && cmwq2_hook_registered)

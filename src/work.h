@@ -3,10 +3,10 @@
  * The data word of a work item and the PENDING protocol.
  *
  * PENDING is a lock: whoever turns it from 0 to 1 owns the item until it is on
- * a list, and gives it up only under the lock of the pool whose list it is on,
- * or right before the function runs. Between taking PENDING and having the
- * item on a list interrupts stay off, so that those who want to steal it can
- * spin.
+ * a list. After that, PENDING is given up only under the lock of the pool whose
+ * list the item is on, or right before the function runs. From taking PENDING
+ * until the item is on a list interrupts stay off, so that whoever wants to
+ * steal the item can spin.
  */
 #ifndef CMWQ2_WORK_H
 #define CMWQ2_WORK_H
@@ -19,10 +19,10 @@ static inline unsigned long cmwq2_work_data(struct cmwq2_work *work)
 	return atomic_long_read(&work->data);
 }
 
-/* The bit that every new data word takes over from the old one. */
+/* The bit that every new data word inherits from the old one. */
 static inline unsigned long cmwq2_work_static(struct cmwq2_work *work)
 {
-	/* Without debugobjects the bit is 0, and not worth the load. */
+	/* Without debugobjects the bit is always 0, so save the load. */
 	return CMWQ2_WORK_STATIC ? cmwq2_work_data(work) & CMWQ2_WORK_STATIC : 0;
 }
 
@@ -38,7 +38,7 @@ static inline struct cmwq2_pwq *cmwq2_data_pwq(unsigned long data)
 	return (void *)(data & ~(BIT(CMWQ2_WORK_QUEUED_SHIFT) - 1));
 }
 
-/* The pwq @work is queued on, or NULL. Stable under its pool's lock only. */
+/* The pwq that @work is queued on, or NULL. Stable only under the lock of its pool. */
 static inline struct cmwq2_pwq *cmwq2_work_pwq(struct cmwq2_work *work)
 {
 	return cmwq2_data_pwq(cmwq2_work_data(work));
@@ -54,7 +54,7 @@ static inline unsigned int cmwq2_data_disable(unsigned long data)
 	return (data >> CMWQ2_WORK_DISABLE_SHIFT) & (BIT(CMWQ2_WORK_DISABLE_BITS) - 1);
 }
 
-/* What an off-queue word says of the pool that ran the item last: id and BH. */
+/* The part of an off-queue word that identifies the pool that ran the item last: id and BH. */
 #define CMWQ2_WORK_POOL_MASK	(CMWQ2_WORK_NO_POOL | CMWQ2_WORK_OFFQ_BH)
 
 static inline unsigned long cmwq2_pool_bits(struct cmwq2_pool *pool)
@@ -63,17 +63,18 @@ static inline unsigned long cmwq2_pool_bits(struct cmwq2_pool *pool)
 	       (pool->bh ? CMWQ2_WORK_OFFQ_BH : 0);
 }
 
-/* Whether an off-queue word belongs to an item that last was on a BH queue. */
+/* Whether @data is the off-queue word of an item that was last on a BH queue. */
 static inline bool cmwq2_data_is_bh(unsigned long data)
 {
 	return (data & (CMWQ2_WORK_PWQ | CMWQ2_WORK_OFFQ_BH)) == CMWQ2_WORK_OFFQ_BH;
 }
 
 /**
- * cmwq2_work_pool - the pool where an item is queued or ran last
+ * cmwq2_work_pool - the pool where an item is queued or last ran
  * @work: item
  *
- * Context: RCU read-side section, or cmwq2_pool_mutex; the pool lives as long.
+ * Context: RCU read-side section, or cmwq2_pool_mutex held, either of which
+ * keeps the pool.
  * Return: the pool, or NULL if the item never ran or its pool is gone.
  */
 static inline struct cmwq2_pool *cmwq2_work_pool(struct cmwq2_work *work)
@@ -90,16 +91,16 @@ static inline struct cmwq2_pool *cmwq2_work_pool(struct cmwq2_work *work)
 }
 
 /**
- * cmwq2_work_other_pool - a pool that may still run an item that goes to another
- * @work: item, owned and off the lists
- * @pool: pool that it goes to
+ * cmwq2_work_other_pool - another pool that may still be running an item
+ * @work: item that the caller owns, on no list
+ * @pool: pool that the item is about to go to
  *
- * Most items go where they went before, which the id tells without looking the
- * pool up. Should @pool be dead and its id taken over, then the pwq that led to
- * it has no reference left, and the caller tries again.
+ * Most items go to the same pool as before, which the id tells without looking
+ * the pool up. If @pool is dead and its id was reused, the pwq that led to
+ * @pool has no reference left, and the caller tries again.
  *
  * Context: as for cmwq2_work_pool().
- * Return: the pool where @work ran last unless that is @pool, or NULL.
+ * Return: the pool where @work last ran unless that is @pool, or NULL.
  */
 static inline struct cmwq2_pool *cmwq2_work_other_pool(struct cmwq2_work *work,
 						       struct cmwq2_pool *pool)
@@ -109,13 +110,13 @@ static inline struct cmwq2_pool *cmwq2_work_other_pool(struct cmwq2_work *work,
 	return cmwq2_work_pool(work);
 }
 
-/* Jiffies of the queueing that @work is pending for, which is less than 2^31 of them ago. */
+/* The jiffies when @work was queued for its pending run, which is less than 2^31 of them ago. */
 static inline unsigned long cmwq2_work_queued_at(const struct cmwq2_work *work)
 {
 	return jiffies - (u32)((u32)jiffies - READ_ONCE(work->queued_jiffies));
 }
 
-/* Take PENDING. Fully ordered when it succeeds, see cmwq2_work_run(). */
+/* Take PENDING. Fully ordered when it succeeds, see cmwq2_work_release(). */
 static inline bool cmwq2_work_take(struct cmwq2_work *work)
 {
 	if (CMWQ2_FAULT("pending_ignored"))
@@ -131,7 +132,7 @@ static inline void cmwq2_work_on_pwq(struct cmwq2_work *work, struct cmwq2_pwq *
 				  CMWQ2_WORK_PWQ | flags);
 }
 
-/* An off-queue word that keeps PENDING, for an item in its owner's hands. */
+/* Set an off-queue word that keeps PENDING, for an item that the caller owns. */
 static inline void cmwq2_work_off_queue(struct cmwq2_work *work, unsigned long pool_bits,
 					unsigned int disable)
 {
@@ -141,21 +142,22 @@ static inline void cmwq2_work_off_queue(struct cmwq2_work *work, unsigned long p
 
 /**
  * cmwq2_work_release - give PENDING up
- * @work: item, owned and off the lists
- * @pool_bits: of CMWQ2_WORK_POOL_MASK
+ * @work: item that the caller owns, on no list
+ * @pool_bits: bits of CMWQ2_WORK_POOL_MASK
  * @disable: disable depth
  *
- * The write barrier keeps what the owner did to the item before from being
- * seen after PENDING is clear. The full barrier behind is one half of the
- * promise that a queueing that found PENDING set is seen by the function:
+ * The write barrier makes whoever sees PENDING clear also see what the owner
+ * did to the item before. The full barrier after it is one half of this
+ * promise: if a queueing finds PENDING set, the function sees what its caller
+ * stored before:
  *
  *   CPU 0: queueing			CPU 1: here, then the function
  *     store data for the function	  clear PENDING
  *     test_and_set PENDING		  smp_mb()
  *					  load data
  *
- * If CPU 0 finds PENDING still set, CPU 1 sees its store. The atomic in
- * cmwq2_work_take() is the other half.
+ * If CPU 0 finds PENDING still set, CPU 1 sees its store. The atomic operation
+ * in cmwq2_work_take() is the other half.
  */
 static inline void cmwq2_work_release(struct cmwq2_work *work, unsigned long pool_bits,
 				      unsigned int disable)
@@ -164,11 +166,11 @@ static inline void cmwq2_work_release(struct cmwq2_work *work, unsigned long poo
 	smp_wmb();
 	cmwq2_work_set_data(work, pool_bits |
 				  ((unsigned long)disable << CMWQ2_WORK_DISABLE_SHIFT));
-	/* Likewise: the next loads are the function's. */
+	/* Pairs with the same operation: the next loads are the function's. */
 	smp_mb();
 }
 
-/* Give PENDING up and leave the rest of the off-queue word @data as it was. */
+/* Give PENDING up and keep the rest of the off-queue word @data as it was. */
 static inline void cmwq2_work_release_as_was(struct cmwq2_work *work, unsigned long data)
 {
 	cmwq2_work_release(work, data & CMWQ2_WORK_POOL_MASK,
