@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Attributes of unbound queues, and giving a queue new ones.
+ * Attributes of unbound queues, and how a queue gets new ones.
  */
 #include <linux/cpumask.h>
 #include <linux/export.h>
@@ -11,15 +11,16 @@
 
 #include "misuse.h"
 
-/* PL: CPUs that were given another pwq because a CPU came or went; tests read it. */
+/* PL: how many CPUs got another pwq because a CPU came or went; tests read it. */
 unsigned long cmwq2_slots_moved;
 EXPORT_SYMBOL_GPL(cmwq2_slots_moved);
 
 /**
- * cmwq2_alloc_workqueue_attrs - attributes to fill in
+ * cmwq2_alloc_workqueue_attrs - allocate attributes to fill in
  *
  * Context: process, GFP_KERNEL.
- * Return: nice 0, all possible CPUs, the default scope, not strict; or NULL.
+ * Return: attributes with nice 0, all possible CPUs, the default scope, and not
+ * strict; or NULL.
  */
 struct cmwq2_attrs *cmwq2_alloc_workqueue_attrs(void)
 {
@@ -37,7 +38,7 @@ struct cmwq2_attrs *cmwq2_alloc_workqueue_attrs(void)
 EXPORT_SYMBOL_GPL(cmwq2_alloc_workqueue_attrs);
 
 /**
- * cmwq2_free_workqueue_attrs - free what cmwq2_alloc_workqueue_attrs() gave
+ * cmwq2_free_workqueue_attrs - free what cmwq2_alloc_workqueue_attrs() returned
  * @attrs: attributes or NULL
  */
 void cmwq2_free_workqueue_attrs(struct cmwq2_attrs *attrs)
@@ -58,15 +59,15 @@ void cmwq2_attrs_copy(struct cmwq2_attrs *to, const struct cmwq2_attrs *from)
 }
 
 /*
- * What a queue's pwqs are to be. It is worked out in full before it takes the
- * place of what is there, so that a failure changes nothing; a pwq that fits
- * already is kept.
+ * The pwqs that a queue is to have. The set is complete before it replaces the
+ * queue's pwqs, so that a failure changes nothing. A pwq that already fits is
+ * kept.
  */
 struct cmwq2_pwq_set {
-	struct list_head	node;		/* with others that take effect together */
+	struct list_head	node;		/* list of sets that take effect together */
 	struct cmwq2_wq		*wq;
 	struct cmwq2_attrs	*attrs;		/* becomes wq->attrs */
-	struct cmwq2_attrs	*pool_attrs;	/* the same with the CPUs that may be used */
+	struct cmwq2_attrs	*pool_attrs;	/* the same, with only the CPUs that may be used */
 	struct cpumask		*cpus;		/* scratch: a pod's allowed CPUs */
 	struct cmwq2_pwq	*dfl;
 	struct cmwq2_pwq	**first;	/* by the first CPU of a pod */
@@ -74,8 +75,8 @@ struct cmwq2_pwq_set {
 };
 
 /*
- * A pwq in the pool for @pod: the one in @slot, if it is there. With a reference,
- * or an ERR_PTR().
+ * A pwq in the pool for @pod: the one in @slot if that fits, else a new one.
+ * Returns it with a reference, or an ERR_PTR().
  */
 static struct cmwq2_pwq *cmwq2_keep_or_new(struct cmwq2_pwq_set *set,
 					   struct cmwq2_pwq __rcu **slot,
@@ -101,8 +102,9 @@ static struct cmwq2_pwq *cmwq2_keep_or_new(struct cmwq2_pwq_set *set,
 }
 
 /*
- * Find or make the pwq for one CPU. Each of its users holds a reference. A pod
- * that is not all there is but has no CPU that is up would strand its workers.
+ * Find or make the pwq for one CPU. Each CPU's slot holds a reference. The
+ * default pwq serves ordered queues, a pod that has all of the queue's CPUs,
+ * and a pod without an online CPU, where workers of its own would be stranded.
  */
 static int cmwq2_set_add_cpu(struct cmwq2_pwq_set *set, enum cmwq2_affn_scope scope, int cpu)
 {
@@ -151,7 +153,7 @@ static int cmwq2_set_fill(struct cmwq2_pwq_set *set)
 	return 0;
 }
 
-/* After a failure: the new ones. After success: the ones they replaced. */
+/* Drops the new pwqs after a failure, and the replaced ones after success. */
 static void cmwq2_set_free(struct cmwq2_pwq_set *set)
 {
 	int cpu;
@@ -164,7 +166,7 @@ static void cmwq2_set_free(struct cmwq2_pwq_set *set)
 	kvfree(set);
 }
 
-/* In one piece, because every unbound queue that is made needs one for a moment. */
+/* One allocation, because every unbound queue that is created needs a set for a moment. */
 static struct cmwq2_pwq_set *cmwq2_set_alloc(struct cmwq2_wq *wq)
 {
 	struct cmwq2_pwq_set *set;
@@ -184,13 +186,13 @@ static struct cmwq2_pwq_set *cmwq2_set_alloc(struct cmwq2_wq *wq)
 }
 
 /**
- * cmwq2_set_make - work out a queue's pwqs
+ * cmwq2_set_make - prepare a queue's pwqs
  * @wq: workqueue
- * @attrs: what it is to be like
+ * @attrs: the attributes it is to have
  * @sets: list that the result is added to
  *
- * CPUs that unbound queues may not use are left out, unless nothing else is
- * left.
+ * CPUs that unbound queues may not use are left out. If no other CPU is left,
+ * the pwqs get all CPUs that unbound queues may use.
  *
  * Context: process, may sleep; cmwq2_pool_mutex held.
  * Return: 0 or a negative error.
@@ -218,9 +220,9 @@ static int cmwq2_set_make(struct cmwq2_wq *wq, const struct cmwq2_attrs *attrs,
 }
 
 /*
- * Exchange the queue's pwqs with the set's. Items queued on the old ones are
- * run there; new items go to the new ones from here on. Those of an ordered
- * queue wait there until the older pwqs are gone, see cmwq2_unplug_oldest().
+ * Exchange the queue's pwqs with the set's. Items that are on the old pwqs run
+ * there; new items go to the new pwqs from here on. Those of an ordered queue
+ * wait there until the older pwqs are gone, see cmwq2_unplug_oldest().
  */
 static void cmwq2_set_install(struct cmwq2_pwq_set *set)
 {
@@ -249,7 +251,7 @@ static void cmwq2_set_install(struct cmwq2_pwq_set *set)
 	mutex_unlock(&wq->mutex);
 }
 
-/* All of them or, if @ret is an error, none. Returns @ret. */
+/* Install all sets or, if @ret is an error, none of them. Returns @ret. */
 static int cmwq2_sets_install(struct list_head *sets, int ret)
 {
 	struct cmwq2_pwq_set *set, *next;
@@ -263,13 +265,13 @@ static int cmwq2_sets_install(struct list_head *sets, int ret)
 }
 
 /**
- * cmwq2_rebuild_queues - adapt all unbound queues to what has changed
+ * cmwq2_rebuild_queues - adapt all unbound queues to a change
  *
- * That is the CPUs they may use, the pods, or the default scope. No item is lost,
- * nor an ordered queue's order.
+ * A change of the CPUs they may use, of the pods, or of the default scope. No
+ * item is lost, and ordered queues keep their order.
  *
  * Context: process, may sleep; cmwq2_pool_mutex held.
- * Return: 0, or a negative error and no queue has changed.
+ * Return: 0; or a negative error, and no queue has changed.
  */
 int cmwq2_rebuild_queues(void)
 {
@@ -288,7 +290,7 @@ int cmwq2_rebuild_queues(void)
 	return cmwq2_sets_install(&sets, ret);
 }
 
-/* Of the CPUs of @pod. Takes the caller's reference to @pwq. */
+/* Give the CPUs of @pod another pwq. Takes over the caller's reference to @pwq. */
 static void cmwq2_move_pod(struct cmwq2_wq *wq, const struct cpumask *pod,
 			   struct cmwq2_pwq *pwq)
 {
@@ -311,14 +313,14 @@ static void cmwq2_move_pod(struct cmwq2_wq *wq, const struct cpumask *pod,
 }
 
 /*
- * A queue has a pwq for the pod that @cpu is in as long as one of the pod's CPUs
- * that it may use is up, else the pod uses the queue's default pwq. This is where
- * that changes. The default pwq's pool has the attributes that all pools of the
- * queue have.
+ * The pod of @cpu has a pwq of its own as long as one of its CPUs that the
+ * queue may use is online. Otherwise it uses the queue's default pwq. This
+ * function makes the change between the two. The default pwq's pool has the
+ * attributes that all pools of the queue have.
  */
 static int cmwq2_wq_update_pod(struct cmwq2_wq *wq, unsigned int cpu)
 {
-	static struct cpumask cpus;	/* PL: those of the pod that may be used */
+	static struct cpumask cpus;	/* PL: CPUs of the pod that may be used */
 	struct cmwq2_pwq __rcu **slot = per_cpu_ptr(wq->cpu_pwq, cpu);
 	const struct cpumask *pod = cmwq2_pod(cmwq2_scope_of(wq->attrs), cpu);
 	struct cmwq2_pwq_set set = { .wq = wq };
@@ -350,12 +352,12 @@ static int cmwq2_wq_update_pod(struct cmwq2_wq *wq, unsigned int cpu)
 
 /**
  * cmwq2_update_pods - adapt unbound queues to a CPU that came or went
- * @cpu: the CPU, of which cmwq2_online_cpus() knows
+ * @cpu: the CPU, for which cmwq2_online_cpus() is already up to date
  *
- * Of each queue the pod of the CPU is looked at, and changes if the CPU is the
- * only one of the pod that is up. All other CPUs' pwqs stay as they are. After an
- * error a pod stays where it is, which is slower to run but right: its items run
- * on other CPUs.
+ * For each queue it looks at the pod of the CPU, which changes its pwq if the
+ * CPU is the only one of the pod that is online. The pwqs of all other CPUs
+ * stay as they are. After an error a pod keeps its pwq, which is slower but
+ * correct: its items run on other CPUs.
  *
  * Context: process, may sleep; cmwq2_pool_mutex held.
  * Return: 0, or the error of the first queue that could not be adapted.
@@ -373,7 +375,7 @@ int cmwq2_update_pods(unsigned int cpu)
 		err = cmwq2_wq_update_pod(wq, cpu);
 		ret = ret ?: err;
 		mutex_lock(&wq->mutex);
-		/* The nodes' shares depend on the CPUs that are up. */
+		/* The nodes' shares depend on the CPUs that are online. */
 		cmwq2_adjust_max_active(wq);
 		mutex_unlock(&wq->mutex);
 	}
@@ -381,11 +383,11 @@ int cmwq2_update_pods(unsigned int cpu)
 }
 
 /**
- * cmwq2_set_cache_shard_size - divide last-level caches otherwise
- * @size: cores of a shard, at least 1
+ * cmwq2_set_cache_shard_size - change how last-level caches are divided
+ * @size: cores in a shard, at least 1
  *
  * Context: process, may sleep; cmwq2_pool_mutex held.
- * Return: 0, or a negative error and nothing has changed.
+ * Return: 0; or a negative error, and nothing has changed.
  */
 int cmwq2_set_cache_shard_size(unsigned int size)
 {
@@ -426,7 +428,7 @@ static int cmwq2_check_attrs(struct cmwq2_wq *wq, const struct cmwq2_attrs *attr
 	return 0;
 }
 
-/* As below. Context: process, may sleep; cmwq2_pool_mutex held. */
+/* As cmwq2_apply_workqueue_attrs(). Context: process, may sleep; cmwq2_pool_mutex held. */
 int cmwq2_apply_attrs_locked(struct cmwq2_wq *wq, const struct cmwq2_attrs *attrs)
 {
 	LIST_HEAD(sets);
@@ -438,16 +440,17 @@ int cmwq2_apply_attrs_locked(struct cmwq2_wq *wq, const struct cmwq2_attrs *attr
 /**
  * cmwq2_apply_workqueue_attrs - give an unbound workqueue new attributes
  * @wq: workqueue
- * @attrs: what to set; the caller keeps it
+ * @attrs: attributes to set; the caller keeps them
  *
- * Items queued before run with the old attributes, and those of an ordered
- * queue before all that are queued later. If unbound queues may use none of
- * the CPUs in @attrs, the queue's items run on all that they may use.
+ * Items queued before run with the old attributes. In an ordered queue they run
+ * before all items that are queued later. If unbound queues may use none of the
+ * CPUs in @attrs, the queue's items run on all CPUs that unbound queues may
+ * use.
  *
  * Context: process, may sleep.
- * Return: 0; -EINVAL with a message, or what memory or a new worker failed of
- * without one: -ENOMEM, -EAGAIN, or -EINTR after a fatal signal. Then nothing has
- * changed.
+ * Return: 0; -EINVAL with a message; or, without a message, the error of an
+ * allocation or of a new worker: -ENOMEM, -EAGAIN, or -EINTR after a fatal
+ * signal. After an error nothing has changed.
  */
 int cmwq2_apply_workqueue_attrs(struct cmwq2_wq *wq, const struct cmwq2_attrs *attrs)
 {

@@ -2,11 +2,12 @@
 /*
  * The CPUs that unbound queues may use.
  *
- * Three masks, as the kernel has them: what the user asked for, at load or
- * later; the CPUs that the kernel keeps free of such work; and the effective
- * mask, which is the first without the second, or the first alone if that
- * leaves nothing. A fourth says which CPUs are up as far as hotplug.c has been
- * told.
+ * There are three masks, as in the kernel: the CPUs that the user requested, at
+ * load or later; the CPUs that the kernel keeps free of such work; and the
+ * effective mask. At load, and when isolation changes, the effective mask is
+ * the first without the second, or the first alone if nothing else is left. A
+ * mask that the user sets later takes effect as it is. A fourth mask has the
+ * CPUs that are online as far as hotplug.c has been told.
  */
 #include <linux/cpumask.h>
 #include <linux/export.h>
@@ -23,8 +24,8 @@ module_param_named(unbound_cpus, cmwq2_unbound_cpus_param, charp, 0444);
 MODULE_PARM_DESC(unbound_cpus, "CPUs for unbound workqueues, a list like 0-3,8 (default all); fixed once loaded");
 
 /*
- * cmwq2_pool_mutex to write. The effective mask and that of CPUs that are up
- * are also read without, by those who can do with yesterday's.
+ * Written under cmwq2_pool_mutex. The effective mask and the online mask are
+ * also read without it, where an old value does no harm.
  */
 static struct cpumask cmwq2_requested_mask;
 static struct cpumask cmwq2_effective_mask;
@@ -41,20 +42,20 @@ const struct cpumask *cmwq2_unbound_cpus(void)
 	return &cmwq2_effective_mask;
 }
 
-/* Those whose online callback has run and whose offline callback has not. */
+/* CPUs whose online callback has run and whose offline callback has not. */
 const struct cpumask *cmwq2_online_cpus(void)
 {
 	return &cmwq2_online_mask;
 }
 
 /**
- * cmwq2_fallback_cpus - where threads run that have no CPUs of their own
+ * cmwq2_fallback_cpus - CPUs for threads that have none of their own
  *
- * That is rescuers between two rescues and workers whose CPU is down.
+ * Such threads are rescuers between two rescues, and workers whose CPU is down.
  *
- * Context: cmwq2_attach_mutex held, so that a change of the mask, which goes
- * over all such threads, comes before or after.
- * Return: CPUs, of which one is active at least.
+ * Context: cmwq2_attach_mutex held. A change of the mask goes over all such
+ * threads under the mutex, so it comes either before or after.
+ * Return: CPUs, at least one of which is active.
  */
 const struct cpumask *cmwq2_fallback_cpus(void)
 {
@@ -63,11 +64,11 @@ const struct cpumask *cmwq2_fallback_cpus(void)
 }
 
 /**
- * cmwq2_select_cpu - the CPU an unbound queue's item counts as queued from
+ * cmwq2_select_cpu - the CPU that an unbound queue's item counts as queued from
  *
  * Context: interrupts off.
- * Return: the local CPU if unbound queues may use it, else one that they may
- * use, in turn; with debug_force_rr_cpu always the latter.
+ * Return: the local CPU if unbound queues may use it, else the CPUs that they
+ * may use in turn; with debug_force_rr_cpu always the latter.
  */
 int cmwq2_select_cpu(void)
 {
@@ -96,7 +97,7 @@ static void cmwq2_set_affinity(struct cmwq2_pool *pool, const struct cpumask *cp
 		WARN_ON_ONCE(set_cpus_allowed_ptr(worker->task, cpus));
 }
 
-/* Threads that have no CPUs of their own follow the effective mask. */
+/* Let the threads that have no CPUs of their own follow the effective mask. */
 static void cmwq2_move_homeless(void)
 {
 	const struct cpumask *cpus;
@@ -140,13 +141,14 @@ static int cmwq2_set_effective(const struct cpumask *cpus)
 
 /**
  * cmwq2_set_unbound_cpumask - choose the CPUs that unbound queues may use
- * @cpus: CPUs; also isolated ones, if the user wants them
+ * @cpus: CPUs; may include isolated ones, if the user wants them
  *
- * Every unbound queue gets pools on these CPUs. Items queued before run where
- * they are; ordered queues keep their order.
+ * Every unbound queue gets pools on these CPUs. Items that are already queued
+ * run in their old pools; ordered queues keep their order.
  *
  * Context: process, may sleep.
- * Return: 0; -EINVAL with a message or -ENOMEM, nothing changed.
+ * Return: 0; -EINVAL with a message; or an error of cmwq2_rebuild_queues().
+ * After an error nothing has changed.
  */
 int cmwq2_set_unbound_cpumask(const struct cpumask *cpus)
 {
@@ -172,12 +174,12 @@ EXPORT_SYMBOL_GPL(cmwq2_set_unbound_cpumask);
  * cmwq2_workqueue_unbound_housekeeping_update - follow the isolation of CPUs
  * @hk: housekeeping CPUs, those that are not isolated
  *
- * The effective mask becomes what was requested without the isolated CPUs, or
- * what was requested if nothing else is left. The kernel calls its own function
- * of this name when cpusets change; nobody calls this one by itself.
+ * The effective mask becomes the requested mask without the isolated CPUs, or
+ * the whole requested mask if nothing else is left. The kernel calls its own
+ * function of this name when cpusets change; nothing calls this one on its own.
  *
  * Context: process, may sleep.
- * Return: 0 or -ENOMEM, nothing changed.
+ * Return: 0; or an error of cmwq2_rebuild_queues(), and nothing has changed.
  */
 int cmwq2_workqueue_unbound_housekeeping_update(const struct cpumask *hk)
 {
@@ -196,8 +198,8 @@ int cmwq2_workqueue_unbound_housekeeping_update(const struct cpumask *hk)
 EXPORT_SYMBOL_GPL(cmwq2_workqueue_unbound_housekeeping_update);
 
 /**
- * cmwq2_get_cpumask - one of the global masks
- * @which: which
+ * cmwq2_get_cpumask - get one of the global masks
+ * @which: which mask
  * @cpus: filled in
  *
  * Context: process, may sleep.
@@ -216,7 +218,7 @@ void cmwq2_get_cpumask(enum cmwq2_cpumask which, struct cpumask *cpus)
 }
 EXPORT_SYMBOL_GPL(cmwq2_get_cpumask);
 
-/* A CPU went or came: unbound queues leave pods that have no CPU left, and return to them. */
+/* A CPU went or came: unbound queues leave pods without an online CPU, and return to them. */
 static void cmwq2_online_changed(unsigned int cpu)
 {
 	int ret = cmwq2_update_pods(cpu);
@@ -227,11 +229,11 @@ static void cmwq2_online_changed(unsigned int cpu)
 }
 
 /**
- * cmwq2_unbound_online - a CPU is back for unbound queues
+ * cmwq2_unbound_online - let unbound queues use a CPU that came online
  * @cpu: the CPU
  *
- * The scheduler has taken workers that had no CPU left out of their mask, and
- * does not put them back.
+ * When a worker had no CPU left, the scheduler let it run outside its mask. It
+ * does not undo that, so this sets the mask again.
  *
  * Context: process, may sleep.
  */
@@ -254,7 +256,7 @@ void cmwq2_unbound_online(unsigned int cpu)
 }
 EXPORT_SYMBOL_GPL(cmwq2_unbound_online);
 
-/* Context: process, may sleep. The CPU is still up. */
+/* Context: process, may sleep. The CPU is still online. */
 void cmwq2_unbound_offline(unsigned int cpu)
 {
 	mutex_lock(&cmwq2_pool_mutex);
@@ -274,15 +276,15 @@ static void cmwq2_restrict(const char *why, const struct cpumask *cpus)
 }
 
 /*
- * What the kernel at hand calls isolated: the CPUs of isolcpus=, those of cpusets
- * where modules can ask for them (v6.8), and those of nohz_full= on the older
- * kernels whose own unbound queues keep off them as well.
+ * Find the CPUs that this kernel calls isolated: those of isolcpus=; those of
+ * cpusets where modules can ask for them (v6.8); and those of nohz_full= on
+ * older kernels whose own unbound queues keep off them as well.
  */
 static void cmwq2_find_isolated(void)
 {
 	int cpu;
 
-	/* A kernel may replace the mask it hands out while it runs. */
+	/* A running kernel may replace the mask it hands out. */
 	rcu_read_lock();
 	for_each_possible_cpu(cpu)
 		if (cpu_is_isolated(cpu))
@@ -291,14 +293,15 @@ static void cmwq2_find_isolated(void)
 }
 
 /**
- * cmwq2_cpumask_init - take the masks from the kernel and from unbound_cpus=
+ * cmwq2_cpumask_init - set the masks from the kernel's isolation and
+ * unbound_cpus=
  *
  * Context: process, before anything else of the module.
  * Return: 0 or -EINVAL with a message.
  */
 int cmwq2_cpumask_init(void)
 {
-	static struct cpumask cpus, housekeeping;	/* only one loads at a time */
+	static struct cpumask cpus, housekeeping;	/* only one load at a time */
 
 	if (cmwq2_unbound_cpus_param && cpulist_parse(cmwq2_unbound_cpus_param, &cpus)) {
 		pr_err("unbound_cpus=%*pE: allowed: a list of CPUs such as 0-3,8\n",
@@ -306,7 +309,7 @@ int cmwq2_cpumask_init(void)
 		return -EINVAL;
 	}
 
-	/* With nohz_full work is kept off CPUs, and the kernel's own queues do so then. */
+	/* With nohz_full work is kept off CPUs, and then the kernel's own queues do this, too. */
 	if (housekeeping_enabled(HK_TYPE_TICK))
 		cmwq2_power_efficient = true;
 

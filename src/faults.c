@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The faults there are, and the parameter that chooses one; only in a build
- * with FAULTS=1. A name stands in one CMWQ2_FAULT(), or in several that break
- * the same promise, and in tools/vm/faults.py, which knows who notices it.
+ * The list of faults, and the parameter that chooses one; only in a build with
+ * FAULTS=1. A name is used in one CMWQ2_FAULT(), or in several that break the
+ * same promise. It is also in tools/vm/faults.py, which knows the test that
+ * notices it.
  */
 #include <linux/kernel.h>
 #include <linux/module.h>
@@ -76,7 +77,7 @@ static const struct {
 
 const char *cmwq2_fault_chosen;
 
-/* In one line of the log, which keeps about a thousand characters of each. */
+/* All names go in one line of the log, which keeps about a thousand characters of a line. */
 static void cmwq2_fault_refuse(const char *value)
 {
 	static char allowed[1100];
@@ -88,7 +89,7 @@ static void cmwq2_fault_refuse(const char *value)
 	pr_err("fault=%*pE: allowed: none%s\n", cmwq2_shown(value), value, allowed);
 }
 
-/* Before the module's init: the parameter cannot be written later. */
+/* Called before the module's init. The parameter cannot be written later. */
 static int cmwq2_fault_set(const char *value, const struct kernel_param *kp)
 {
 	int i;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Faults on purpose: what the tests must notice.
+ * Deliberate faults, which the tests must notice.
  *
- * Each breaks one promise of the engine in one place, in a build with FAULTS=1
- * and if the module parameter "fault" names it. faults.c has the list. In any
- * other build there is neither the parameter nor any code. `make check-faults`
- * shows which test notices which.
+ * Each breaks one promise of the engine. It takes effect only in a build with
+ * FAULTS=1, and only if the module parameter "fault" names it. faults.c has the
+ * list. Any other build has neither the parameter nor any code for it. `make
+ * check-faults` shows which test notices which fault.
  */
 #ifndef CMWQ2_FAULTS_H
 #define CMWQ2_FAULTS_H

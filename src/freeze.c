@@ -2,13 +2,13 @@
 /*
  * Freezable queues stand still while the system sleeps.
  *
- * The kernel's freezer stops the kernel's workqueues by calls that a module
- * cannot get. But it also freezes every kernel thread that asked for it, and
- * waits for those that have not stopped: the sentinel is such a thread. When
- * the freezer wants it to stop it freezes the queues, and stops only when they
- * are at rest. So a busy queue holds up the freezer, and makes it fail after
- * its timeout, as the kernel's own queues do. When the freezer lets it go,
- * having finished or failed, it thaws the queues.
+ * The kernel's freezer stops the kernel's workqueues by calls that do not reach
+ * a module. But it also freezes every kernel thread that asked for it, and
+ * waits for those that have not stopped. The sentinel is such a thread. When
+ * the freezer wants it to stop, it freezes the queues, and stops only when they
+ * are at rest. So a busy queue holds up the freezer and makes it fail after its
+ * timeout, as the kernel's own queues do. When the freezer lets the sentinel
+ * go, whether it finished or failed, the sentinel thaws the queues.
  */
 #include <linux/err.h>
 #include <linux/export.h>
@@ -37,10 +37,11 @@ static void cmwq2_set_freezing(bool freezing)
 }
 
 /**
- * cmwq2_freeze_workqueues_begin - let freezable queues start no more items
+ * cmwq2_freeze_workqueues_begin - keep freezable queues from starting items
  *
  * Items queued from here on, and those that wait for max_active, wait for
- * cmwq2_thaw_workqueues(). Twice is once. For the sentinel and for tests.
+ * cmwq2_thaw_workqueues(). A second call has no further effect. The sentinel
+ * and tests call it.
  *
  * Context: process, may sleep.
  */
@@ -57,7 +58,7 @@ static bool cmwq2_wq_has_active(struct cmwq2_wq *wq)
 
 	rcu_read_lock();
 	list_for_each_entry_rcu(pwq, &wq->pwqs, pwqs_node) {
-		/* Goes down to zero and stays there while the queue is frozen. */
+		/* Drops to zero and stays there while the queue is frozen. */
 		if (READ_ONCE(pwq->nr_active)) {
 			active = true;
 			break;
@@ -68,7 +69,8 @@ static bool cmwq2_wq_has_active(struct cmwq2_wq *wq)
 }
 
 /**
- * cmwq2_freeze_workqueues_busy - whether freezable queues still have items going
+ * cmwq2_freeze_workqueues_busy - whether freezable queues still have active
+ * items
  *
  * Context: process, may sleep; after cmwq2_freeze_workqueues_begin().
  * Return: true if an item that was started before is not done.
@@ -90,7 +92,7 @@ bool cmwq2_freeze_workqueues_busy(void)
 EXPORT_SYMBOL_GPL(cmwq2_freeze_workqueues_busy);
 
 /**
- * cmwq2_thaw_workqueues - let freezable queues go on
+ * cmwq2_thaw_workqueues - let freezable queues start items again
  *
  * Context: process, may sleep.
  */
@@ -106,7 +108,7 @@ static struct task_struct *cmwq2_sentinel;
 static void cmwq2_sentinel_freeze(void)
 {
 	cmwq2_freeze_workqueues_begin();
-	/* The freezer polls as well, and gives up in the end or if it is told to. */
+	/* The freezer polls as well. It gives up after its timeout or if it is told to. */
 	while (freezing(current) && cmwq2_freeze_workqueues_busy())
 		schedule_timeout_interruptible(1);
 	try_to_freeze();
@@ -119,8 +121,8 @@ static int cmwq2_sentinel_thread(void *unused)
 	for (;;) {
 		/*
 		 * Not TASK_FREEZABLE: the freezer would take that for frozen
-		 * already. Both that it wants something and the end of the
-		 * module are announced by a wakeup.
+		 * already. A wakeup announces both a request of the freezer and
+		 * the module's exit.
 		 */
 		set_current_state(TASK_INTERRUPTIBLE);
 		if (kthread_should_stop())
@@ -137,7 +139,7 @@ static int cmwq2_sentinel_thread(void *unused)
 }
 
 /**
- * cmwq2_freeze_init - watch for the freezer
+ * cmwq2_freeze_init - start the thread that waits for the freezer
  *
  * Context: process, may sleep.
  * Return: 0 or a negative error.
@@ -157,7 +159,7 @@ void cmwq2_freeze_exit(void)
 	kthread_stop(cmwq2_sentinel);
 }
 #else
-/* Nothing freezes on such a kernel. */
+/* A kernel without the freezer has nothing to follow. */
 int cmwq2_freeze_init(void)
 {
 	return 0;

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The engine's own threads, and the end of workers and pools.
+ * The engine's own threads, and the destruction of workers and pools.
  *
  * There are three, so that none of them waits for what another one does:
  *
- *   helper	culls, releases pwqs and thereby unplugs ordered queues. It marks
- *		workers as dying and waits for no thread.
- *   reaper	waits for dying workers, and ends pools that nobody uses any
- *		more. It is the only thread that waits for another one, and may
- *		have to for as long as somebody else owns a CPU. It holds no lock
- *		meanwhile, and nobody waits for it but the module's exit.
+ *   helper	culls workers, releases pwqs and thereby unplugs ordered queues. It
+ *		only marks workers as dying and waits for no thread.
+ *   reaper	waits for dying workers, and destroys pools that are not used any
+ *		more. It is the only one that waits for other threads, and may
+ *		have to for as long as another task keeps a CPU to itself. It
+ *		holds no lock meanwhile, and only the module's exit waits for it.
  *   reporter	prints what the watchdog and the hog detection found.
  *
- * Each says what it does and since when, see struct cmwq2_chore.
+ * Each records what it is doing and since when, see struct cmwq2_chore.
  */
 #include <linux/err.h>
 #include <linux/export.h>
@@ -23,7 +23,7 @@
 
 #include "internal.h"
 
-/* Exported for tests that have them on a CPU of their choice. */
+/* Exported for tests that put them on a CPU of their choice. */
 struct kthread_worker *cmwq2_helper;
 EXPORT_SYMBOL_GPL(cmwq2_helper);
 struct kthread_worker *cmwq2_reaper;
@@ -42,15 +42,15 @@ static const struct {
 	[CMWQ2_THREAD_REPORTER]	= { &cmwq2_reporter, "cw2/reporter" },
 };
 
-/* Workers that are marked as dying and not waited for yet, and their lock. */
+/* Workers that are marked as dying and not waited for yet, and the lock of the list. */
 static LIST_HEAD(cmwq2_dying);
 static DEFINE_SPINLOCK(cmwq2_dying_lock);
 
 /**
- * cmwq2_chore_begin - one of the engine's own threads begins something
+ * cmwq2_chore_begin - record what one of the engine's own threads begins to do
  * @thread: the current thread
- * @what: what it does, to be written between its name and @id; a constant string
- * @id: number of the pool or thread that it is about
+ * @what: what it does; a constant string, printed between its name and @id
+ * @id: number of the pool or thread concerned
  */
 void cmwq2_chore_begin(enum cmwq2_thread thread, const char *what, int id)
 {
@@ -58,11 +58,11 @@ void cmwq2_chore_begin(enum cmwq2_thread thread, const char *what, int id)
 
 	WRITE_ONCE(chore->since, jiffies);
 	WRITE_ONCE(chore->id, id);
-	/* Pairs with smp_load_acquire() in cmwq2_chore(): @what is of this age. */
+	/* Pairs with smp_load_acquire() in cmwq2_chore(): whoever sees @what sees its time. */
 	smp_store_release(&chore->what, what);
 }
 
-/* The current thread @thread is done with what it began. */
+/* Record that the current thread @thread has finished what it began. */
 void cmwq2_chore_end(enum cmwq2_thread thread)
 {
 	WRITE_ONCE(cmwq2_chores[thread].what, NULL);
@@ -70,9 +70,9 @@ void cmwq2_chore_end(enum cmwq2_thread thread)
 
 /**
  * cmwq2_chore - what one of the engine's own threads is doing
- * @thread: which
- * @chore: filled in; may be a mixture if the thread goes on at the same time,
- *	which cannot happen to a thread that is stuck
+ * @thread: which thread
+ * @chore: filled in; its fields may not belong together if the thread moves on
+ *	at the same time, which cannot happen to a thread that is stuck
  *
  * Context: any.
  * Return: the thread's task if it is doing something, NULL if it is idle.
@@ -127,11 +127,11 @@ static DEFINE_KTHREAD_WORK(cmwq2_reap_work, cmwq2_reap);
 
 /**
  * cmwq2_reap_later - hand dying workers over to the reaper
- * @dying: workers that cmwq2_unbind_dying() has sent away from their CPUs; empty
+ * @dying: workers that cmwq2_unbind_dying() has allowed on other CPUs; empty
  *	afterwards
  *
- * All are woken here, so that none has to wait until the reaper is done with
- * those before it.
+ * All of them are woken here, so that none has to wait until the reaper is done
+ * with those before it.
  *
  * Context: process, no pool locked.
  */
@@ -150,10 +150,10 @@ void cmwq2_reap_later(struct list_head *dying)
 }
 
 /**
- * cmwq2_helpers_flush - wait for what the engine's own threads have to do
+ * cmwq2_helpers_flush - wait until the engine's own threads have no more to do
  *
- * In this order, because the helper gives work to the reaper and never the
- * other way round.
+ * The order matters: the helper gives work to the reaper, and never the other
+ * way round.
  *
  * Context: process, may sleep, for as long as the reaper waits for a thread.
  */
@@ -189,7 +189,7 @@ int cmwq2_helpers_start(void)
 }
 
 /*
- * The last of what they have to do is done first. In the order of
+ * Each thread finishes its work first. They are stopped in the order of
  * cmwq2_helpers_flush(), for the same reason.
  */
 void cmwq2_helpers_stop(void)

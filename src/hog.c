@@ -2,14 +2,14 @@
 /*
  * Items that keep a CPU to themselves.
  *
- * A bound pool runs one item at a time as long as it does not sleep. One that
- * burns the CPU for longer than cpu_intensive_thresh_us holds back all behind
- * it. Such a worker is taken out of the count, so that the next one starts and
- * the two share the CPU by the scheduler's rules.
+ * A bound pool runs one item at a time as long as the item does not sleep. An
+ * item that uses the CPU for longer than cpu_intensive_thresh_us holds up all
+ * items behind it. Its worker is taken out of the count of running workers, so
+ * that the next worker starts and the scheduler shares the CPU between the two.
  *
- * No module is called at the tick. But only where items wait does a hog do
- * harm, and there the pool's scan timer runs each jiffy: it looks as often as
- * a tick would. An item that held up nobody is judged when it ends.
+ * The kernel does not call a module at the tick. But a hog does harm only where
+ * items wait, and there the pool's scan timer runs each jiffy, as often as a
+ * tick. A hog that held up no item is found when it ends.
  */
 #include <linux/delay.h>
 #include <linux/hash.h>
@@ -24,7 +24,7 @@
 
 #define CMWQ2_HOG_FUNCS		128
 
-/* One function that was a hog. */
+/* A function that was caught as a hog. */
 struct cmwq2_hog {
 	struct hlist_node	node;
 	cmwq2_work_func_t	func;	/* set before it is hashed */
@@ -32,7 +32,7 @@ struct cmwq2_hog {
 	unsigned long		due;	/* count to be reported, or 0 */
 };
 
-/* Inside pool->lock. Guards all below. */
+/* Nests inside pool->lock. Guards the three variables below. */
 static DEFINE_RAW_SPINLOCK(cmwq2_hog_lock);
 static struct cmwq2_hog cmwq2_hogs[CMWQ2_HOG_FUNCS];
 static int cmwq2_nr_hogs;
@@ -41,7 +41,7 @@ static DEFINE_HASHTABLE(cmwq2_hog_hash, 6);
 /* X: READ_ONCE, set under cmwq2_pool_mutex. UINT_MAX: not set at load. */
 unsigned int cmwq2_hog_thresh_us = UINT_MAX;
 unsigned int cmwq2_hog_warn_thresh = 4;
-/* The first of the two as it is compared; S64_MAX: never. */
+/* cmwq2_hog_thresh_us in the unit of the comparison; S64_MAX: never. */
 static s64 cmwq2_hog_thresh_ns __read_mostly = S64_MAX;
 
 static void cmwq2_hog_report(struct kthread_work *work);
@@ -64,7 +64,7 @@ static struct cmwq2_hog *cmwq2_hog_of(cmwq2_work_func_t func)
 	return hog;
 }
 
-/* At the threshold, then after 1, 3, 7 ... more: the log must not flood. */
+/* Report at the threshold, then after 1, 3, 7 ... more, so that the log is not flooded. */
 static bool cmwq2_hog_is_due(unsigned long count)
 {
 	unsigned int thresh = READ_ONCE(cmwq2_hog_warn_thresh);
@@ -123,7 +123,7 @@ static void cmwq2_hog_found(struct cmwq2_worker *worker)
 
 static bool cmwq2_is_hog(struct cmwq2_worker *worker)
 {
-	/* Signed: the scheduler's figure is read without its lock and may be older. */
+	/* Signed: the scheduler's figure is read without its lock and may be older than ours. */
 	s64 used = cmwq2_task_runtime(worker->task) - READ_ONCE(worker->runtime_at);
 
 	return used > READ_ONCE(cmwq2_hog_thresh_ns);
@@ -133,7 +133,7 @@ static bool cmwq2_is_hog(struct cmwq2_worker *worker)
  * cmwq2_hog_check - take a hog out of the count of running workers
  * @worker: busy worker that was found counted
  *
- * Context: pool->lock held. The caller kicks.
+ * Context: pool->lock held. The caller must kick the pool.
  * Return: whether it was a hog.
  */
 bool cmwq2_hog_check(struct cmwq2_worker *worker)
@@ -146,11 +146,12 @@ bool cmwq2_hog_check(struct cmwq2_worker *worker)
 }
 
 /**
- * cmwq2_hog_end - account an item's CPU time, and find a hog nobody waited for
+ * cmwq2_hog_end - account an item's CPU time, and find a hog that held up no
+ * item
  * @worker: current worker, at the end of its item
  *
  * CPU time is what the tick charged to the thread, as mainline counts it: the
- * items that a tick hits are a fair sample of all.
+ * items that a tick hits are a fair sample of all items.
  *
  * Context: pool->lock held, worker->current_pwq still set.
  */
@@ -163,12 +164,12 @@ void cmwq2_hog_end(struct cmwq2_worker *worker)
 	ns = cmwq2_task_ticks(worker->task) - worker->ticks_at;
 	if (unlikely(ns))
 		worker->current_pwq->stat.cpu_time += div_u64(ns, NSEC_PER_USEC);
-	/* One that was caught before is not counted any more. */
+	/* A hog that was caught before is no longer counted, and is not noted again. */
 	if (unlikely(cmwq2_is_hog(worker)) && READ_ONCE(worker->counted))
 		cmwq2_hog_found(worker);
 }
 
-/* The threshold was changed. */
+/* The parameter cpu_intensive_thresh_us was changed. */
 void cmwq2_hog_changed(void)
 {
 	unsigned int us = READ_ONCE(cmwq2_hog_thresh_us);
@@ -179,8 +180,8 @@ void cmwq2_hog_changed(void)
 /**
  * cmwq2_hog_init - choose the threshold unless it was given at load
  *
- * As in mainline 10 ms, and more in proportion on a machine with less than 4000
- * BogoMIPS, up to a second: there items take longer for honest reasons.
+ * As in mainline it is 10 ms. On a machine with less than 4000 BogoMIPS it is
+ * higher in proportion, up to one second, because items honestly take longer.
  */
 void cmwq2_hog_init(void)
 {

@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Where workers run, and that they stay there.
+ * How workers are kept on the CPUs of their pool.
  *
  * The scheduler pushes kernel threads off a CPU as soon as it begins to go
- * down, and overwrites the mask of those that may run nowhere else. It spares
+ * down, and overwrites the mask of threads that may run nowhere else. It spares
  * threads that are marked as per-CPU. The kernel marks the workers of its own
- * per-CPU pools: their items stay on the CPU until the workqueue's callback
- * unbinds the pool, and notice nothing if the CPU's going down is called off
- * before that.
+ * per-CPU pools: their items stay on the CPU until the workqueue's hotplug
+ * callback unbinds the pool. If going down is called off before that, they
+ * notice nothing.
  *
- * kthread_set_per_cpu() is not exported, so this file sets the mark itself. It
- * first compares threads that the kernel has marked with one that it has not,
- * see cmwq2_home_probe(). If they do not look as expected, or if the parameter
- * percpu_threads is off, no thread is marked. Then workers are pushed off, and
- * all that is left is to bring each back before its next item. Items that run
- * elsewhere meanwhile are counted and reported.
+ * kthread_set_per_cpu() is not exported, so this file sets the mark itself.
+ * First cmwq2_home_probe() compares threads that the kernel has marked with one
+ * that it has not. If they do not look as expected, or if the parameter
+ * percpu_threads is off, no thread is marked. Then the scheduler pushes workers
+ * off, and all that this file can do is bring each of them back before its next
+ * item. Items that run elsewhere meanwhile are counted and reported.
  *
- * Rescuers are marked as long as they are in a CPU's pool.
+ * A rescuer is marked as long as it is in a CPU's pool.
  */
 #include <linux/cpu.h>
 #include <linux/cpuhotplug.h>
@@ -34,7 +34,7 @@ MODULE_PARM_DESC(percpu_threads,
 /* I: set by cmwq2_home_probe(), before there is a worker. */
 static bool cmwq2_marks_threads;
 
-/* Runs on each CPU's hotplug thread, which the kernel has marked. */
+/* Runs in each CPU's hotplug thread, which the kernel has marked. */
 static int cmwq2_home_look(unsigned int cpu)
 {
 	if (!cmwq2_kthread_looks_marked(current, cpu))
@@ -45,7 +45,8 @@ static int cmwq2_home_look(unsigned int cpu)
 /**
  * cmwq2_home_probe - find out whether threads can be marked as per-CPU
  *
- * Context: process, may sleep, the helper thread exists and no worker does.
+ * Context: process, may sleep; the helper thread exists, but no worker does
+ * yet.
  */
 void cmwq2_home_probe(void)
 {
@@ -67,11 +68,11 @@ void cmwq2_home_probe(void)
 /**
  * cmwq2_mark_percpu - tell the scheduler whether a thread belongs to one CPU
  * @task: worker or rescuer
- * @on: it belongs to the only CPU of its mask, or to none
+ * @on: true if it belongs to the only CPU of its mask, false if to no CPU
  *
- * A marked thread that is runnable keeps its CPU from going down, so the mark
- * must be off before the CPU waits for its last thread: when its pool is
- * unbound.
+ * A marked thread that is runnable keeps its CPU from going down. So the mark
+ * must be cleared before the CPU waits for its last thread, namely when the
+ * pool is unbound.
  *
  * Context: cmwq2_attach_mutex held.
  */
@@ -82,8 +83,8 @@ void cmwq2_mark_percpu(struct task_struct *task, bool on)
 }
 
 /*
- * Whether the pool's CPUs take a thread that is sent there now. One that begins
- * to go down takes marked threads only.
+ * Whether the pool's CPUs accept a thread that is sent there now. A CPU that
+ * begins to go down accepts marked threads only.
  */
 static bool cmwq2_home_is_up(struct cmwq2_pool *pool)
 {
@@ -96,11 +97,11 @@ static bool cmwq2_home_is_up(struct cmwq2_pool *pool)
  * cmwq2_go_home - move the current worker to the CPUs of its pool
  * @worker: current worker or rescuer, attached to a pool that is not a BH pool
  *
- * cmwq2_attach_mutex is not held while the thread moves: it may have to wait
- * for a CPU that others own. So the pool may be unbound meanwhile. Whoever
- * unbinds sets the flag under pool->lock and changes the masks after that: if
- * the flag is not seen here, the mask is changed later than here; if it is
- * seen, the mask is corrected here.
+ * cmwq2_attach_mutex is not held while the thread moves, because it may have to
+ * wait for a CPU that another task keeps to itself. So the pool may be unbound
+ * meanwhile. Unbinding sets the flag under pool->lock and changes the masks
+ * after that. If the flag is not seen here, unbinding changes the mask later
+ * than this does. If it is seen, this corrects the mask.
  *
  * Context: process, may sleep.
  */
@@ -127,9 +128,9 @@ void cmwq2_go_home(struct cmwq2_worker *worker)
 }
 
 /*
- * With pool->lock held nobody is between setting or clearing UNBOUND and
- * changing the masks that go with it, as far as this thread is concerned: the
- * mask is changed last when a pool is unbound, and first when it is bound.
+ * Check under pool->lock whether the current worker is away. There a worker
+ * without UNBOUND has the right mask: unbinding changes the mask after it set
+ * the flag, and binding changes the mask before it clears the flag.
  */
 static bool cmwq2_is_stray(struct cmwq2_worker *worker)
 {
@@ -145,8 +146,9 @@ static bool cmwq2_is_stray(struct cmwq2_worker *worker)
 }
 
 /*
- * An item ran elsewhere although nothing can have pushed its thread off. Of a
- * thread that is not marked the scheduler can have done so.
+ * How bad it is that an item ran elsewhere. It is a bug if nothing can have
+ * pushed its thread off. The scheduler can have done so if the thread is not
+ * marked.
  */
 static const char *cmwq2_stray_is(void)
 {
@@ -154,13 +156,14 @@ static const char *cmwq2_stray_is(void)
 }
 
 /**
- * cmwq2_away - the current worker seems not to be where its item has to run
+ * cmwq2_away - handle a current worker that seems to be away from its CPUs
  * @worker: current worker
- * @begins: its item is about to begin, otherwise the item has just ended
+ * @begins: whether its item is about to begin; otherwise the item has just
+ *	ended
  *
- * Moves the worker home before an item. Counts and reports an item of a CPU's
- * pool that begins or ends elsewhere: where threads are marked, the item itself
- * has changed the mask, or the engine has made a mistake.
+ * Before an item it moves the worker home. It counts and reports an item of a
+ * CPU's pool that still begins or ends elsewhere. Where threads are marked, the
+ * item itself has then changed the mask, or the engine has made a mistake.
  *
  * Context: process, may sleep.
  */

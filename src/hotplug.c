@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * CPUs that come and go.
+ * CPU hotplug.
  *
- * When a CPU goes its pools are unbound: their workers are not concurrency
- * managed any more, run anywhere and finish what is there. When it comes back
- * they are bound again. What keeps workers on their CPU in between is in home.c;
- * what unbound queues do about CPUs that go is in cpumask.c and attrs.c.
+ * When a CPU goes down its pools are unbound: their workers are not concurrency
+ * managed any more, run anywhere, and finish the items that are there. When the
+ * CPU comes back the pools are bound again. home.c keeps workers on their CPU
+ * while it is up; cpumask.c and attrs.c adapt unbound queues to CPUs that go.
  *
- * Pools of a CPU that is there and offline when the module is loaded get a worker
- * as well, which runs anywhere. Items queued to a CPU that was never there wait
- * for it.
+ * If a CPU is present but offline when the module is loaded, its pools get a
+ * worker as well, which runs anywhere. Items queued to a CPU that was never
+ * present wait for it.
  */
 #include <linux/cpu.h>
 #include <linux/cpuhotplug.h>
@@ -30,11 +30,11 @@ static void cmwq2_unbind_pool(struct cmwq2_pool *pool)
 	pool->flags |= CMWQ2_POOL_UNBOUND;
 	list_for_each_entry(worker, &pool->workers, node)
 		cmwq2_worker_set_flags(worker, CMWQ2_WORKER_UNBOUND);
-	/* Nobody counts as running now: from here on workers chain. */
+	/* No worker counts as running now: from here on each worker kicks the next. */
 	cmwq2_kick_pool_pick(pool, CMWQ2_KICK_OTHER, &wl);
 	cmwq2_unlock_irq_wake(pool, &wl);
 
-	/* Unmarked before anything else: a marked thread holds up the CPU. */
+	/* Clear the mark before anything else: a marked thread holds up the CPU. */
 	list_for_each_entry(worker, &pool->workers, node) {
 		cmwq2_mark_percpu(worker->task, false);
 		set_cpus_allowed_ptr(worker->task, cmwq2_fallback_cpus());
@@ -43,9 +43,9 @@ static void cmwq2_unbind_pool(struct cmwq2_pool *pool)
 }
 
 /*
- * A worker that is busy now stays uncounted until it is switched in next or
- * its item ends: only a worker itself knows that it is running. Until then the
- * pool may run one worker too many.
+ * A worker that is busy now stays uncounted until it is next switched in or its
+ * item ends, because only a worker itself knows that it is running. Until then
+ * the pool may run one worker too many.
  */
 static void cmwq2_rebind_pool(struct cmwq2_pool *pool)
 {
@@ -72,9 +72,9 @@ static void cmwq2_rebind_pools(unsigned int cpu)
 }
 
 /*
- * The first worker must be there: it makes the others. What fault_create says
- * holds for a pool that has workers too, so that a CPU's failure to come up can
- * be tried.
+ * The first worker must exist, because it creates the others. The parameter
+ * fault_create applies to a pool that has workers, too, so that tests can make
+ * a CPU fail to come up.
  */
 static int cmwq2_first_worker(struct cmwq2_pool *pool)
 {
@@ -83,7 +83,7 @@ static int cmwq2_first_worker(struct cmwq2_pool *pool)
 	return PTR_ERR_OR_ZERO(cmwq2_worker_create(pool));
 }
 
-/* Gives each pool of the CPU, which is unbound, a worker if it has none. */
+/* Gives each of the CPU's pools, which are unbound now, a worker if it has none. */
 static int cmwq2_first_workers(unsigned int cpu)
 {
 	return cmwq2_first_worker(cmwq2_cpu_pool(cpu, false)) ?:
@@ -91,8 +91,9 @@ static int cmwq2_first_workers(unsigned int cpu)
 }
 
 /*
- * What can fail comes first: after an error the CPU goes down again without a
- * call of cmwq2_cpu_offline(), and its pools must be unbound as they were.
+ * Steps that can fail come first: after an error the CPU goes down again
+ * without a call of cmwq2_cpu_offline(), and its pools must be unbound as
+ * before.
  */
 static int cmwq2_cpu_online(unsigned int cpu)
 {
@@ -118,8 +119,9 @@ static int cmwq2_cpu_offline(unsigned int cpu)
 }
 
 /*
- * Items for a CPU that was online before the module was loaded must not wait for
- * it. A CPU may also be halfway up, and then has not called cmwq2_cpu_online().
+ * Items for a CPU that was online before the module was loaded must not wait
+ * for it. A CPU may also be halfway up and not have called cmwq2_cpu_online()
+ * yet.
  */
 static int cmwq2_offline_cpus_init(void)
 {
@@ -137,10 +139,10 @@ static int cmwq2_offline_cpus_init(void)
 }
 
 /**
- * cmwq2_hotplug_init - bind the pools of online CPUs and watch for others
+ * cmwq2_hotplug_init - bind the pools of online CPUs and follow CPU hotplug
  *
  * Context: process, may sleep.
- * Return: 0 or a negative error, with the pools to be stopped by the caller.
+ * Return: 0, or a negative error after which the caller must stop the pools.
  */
 int cmwq2_hotplug_init(void)
 {

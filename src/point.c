@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Named points, at which a test holds one context while it drives another.
+ * Named points at which a test holds one context while it drives another.
  *
- * Off, a point is a jump that is patched out. What each is and what its
- * callback may do is said at enum cmwq2_point.
+ * A point that is not in use is a jump that is patched out. enum cmwq2_point
+ * says what each point is and what its callback may do.
  */
 #include <linux/atomic.h>
 #include <linux/export.h>
@@ -16,14 +16,14 @@
 
 DEFINE_STATIC_KEY_FALSE(cmwq2_points_on);
 
-/* Serialises setting and clearing. Innermost but for what static keys take. */
+/* Serialises setting and clearing. The innermost lock but for those of static keys. */
 static DEFINE_MUTEX(cmwq2_point_mutex);
 
 /**
  * struct cmwq2_point_slot - what happens at one point
- * @fn: called, or NULL; set last and read first
- * @arg: for @fn
- * @inside: contexts that may be in @fn; counted before @fn is read
+ * @fn: function to call, or NULL; set last and read first
+ * @arg: argument of @fn
+ * @inside: contexts that may be in @fn; incremented before @fn is read
  */
 struct cmwq2_point_slot {
 	cmwq2_point_fn	fn;
@@ -33,7 +33,7 @@ struct cmwq2_point_slot {
 
 static struct cmwq2_point_slot cmwq2_point_slots[CMWQ2_POINT_NR];
 
-/* Where the callback may sleep; anywhere else it spins. */
+/* The points where the callback may sleep. At all others it must spin. */
 static const bool cmwq2_point_sleeps[CMWQ2_POINT_NR] = {
 	[CMWQ2_POINT_WOKEN]	= true,
 	[CMWQ2_POINT_CULLED]	= true,
@@ -45,7 +45,7 @@ static const bool cmwq2_point_sleeps[CMWQ2_POINT_NR] = {
 	[CMWQ2_POINT_HOMELESS]	= true,
 };
 
-/* Context: the point's. */
+/* Context: that of the point. */
 void cmwq2_point_hit(enum cmwq2_point point, struct cmwq2_pool *pool, struct task_struct *task)
 {
 	struct cmwq2_point_slot *slot = &cmwq2_point_slots[point];
@@ -79,14 +79,14 @@ static struct cmwq2_point_slot *cmwq2_point_slot(enum cmwq2_point point)
 
 /**
  * cmwq2_point_set - have a function called at a point
- * @point: which
+ * @point: which point
  * @fn: called each time a context gets there, in that context; must return in
- *	bounded time, and sleep only if the point lets it
- * @arg: for @fn
+ *	bounded time, and may sleep only if the point allows it
+ * @arg: argument of @fn
  *
- * Context: process, may sleep; takes the lock that keeps CPUs from going.
- * Return: 0; -EINVAL for an unknown point or no function, -EBUSY for a point
- * that is set already, both with a message.
+ * Context: process, may sleep; takes the lock that keeps CPUs from going down.
+ * Return: 0; -EINVAL for an unknown point or no function; -EBUSY for a point
+ * that is already set. Both errors come with a message.
  */
 int cmwq2_point_set(enum cmwq2_point point, cmwq2_point_fn fn, void *arg)
 {
@@ -116,10 +116,10 @@ int cmwq2_point_set(enum cmwq2_point point, cmwq2_point_fn fn, void *arg)
 EXPORT_SYMBOL_GPL(cmwq2_point_set);
 
 /**
- * cmwq2_point_clear - have nothing called at a point any more
- * @point: which; one that is not set stays so
+ * cmwq2_point_clear - stop calling a function at a point
+ * @point: which point; nothing happens if it is not set
  *
- * Waits until nobody is in the function, which can then go away.
+ * Waits until no context is in the function, which can then go away.
  *
  * Context: process, may sleep; not where the function waits for the caller.
  * Return: 0, or -EINVAL for an unknown point with a message.
@@ -136,7 +136,7 @@ int cmwq2_point_clear(enum cmwq2_point point)
 		WRITE_ONCE(slot->fn, NULL);
 		/* Pairs with smp_mb__after_atomic() in cmwq2_point_hit(). */
 		smp_mb();
-		/* A point may be hit with a runqueue locked: it cannot wake us. */
+		/* A point may be hit with a runqueue locked, so it cannot wake us: poll. */
 		while (atomic_read_acquire(&slot->inside))
 			schedule_timeout_uninterruptible(1);
 		static_branch_dec(&cmwq2_points_on);

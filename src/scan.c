@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The scan timer: a look, each jiffy, at the workers of a bound pool that has
- * items and kicked nobody for them.
+ * The scan timer: each jiffy it looks at the workers of a bound pool that has
+ * items but kicked no worker for them.
  *
- * It finds workers that sleep and are counted as running all the same, which is
- * how hook=timer works at all, and workers that are CPU hogs. With the other hooks
- * it is a safety net.
+ * It finds workers that sleep but still count as running, which is all that
+ * hook=timer has, and workers that are CPU hogs. With the other hooks it is a
+ * safety net.
  *
- * It runs with pool->lock held and interrupts off, so that its time must not grow
+ * It runs with pool->lock held and interrupts off, so its time must not grow
  * with the number of busy workers, nearly all of which are asleep and not
- * counted. A pool has a list of the workers it has to look at. A worker gets on
- * the list when it is counted, and mostly is there already. It is taken off when
- * somebody comes across it and finds it not counted: the scan, or another worker
- * on its way onto the list, which looks at two that are there. So the list has
- * little more than the counted ones, and one scan looks at a bounded number of
- * these, at others the next time.
+ * counted. So a pool has a list of the workers to look at. A worker is put on
+ * the list when it is counted, unless it is still there. It is taken off when
+ * it is found on the list and not counted, either by a scan or when another
+ * worker is put on the list, which checks two that are there. So the list holds
+ * little more than the counted workers. One scan looks at a bounded number of
+ * them; the next scan looks at others.
  */
 #include <linux/export.h>
 #include <linux/irq_work.h>
@@ -26,14 +26,14 @@
 
 #include "internal.h"
 
-/* Workers that one scan looks at. */
+/* How many workers one scan looks at. */
 #define CMWQ2_SCAN_LOOKS	32
-/* Others that a worker looks at on its way onto the list. */
+/* How many others are checked when a worker is put on the list. */
 #define CMWQ2_SCAN_PRUNES	2
 
 /**
- * cmwq2_scan_watch - let the scan look at a worker from now on
- * @worker: worker that was counted and is not on the list
+ * cmwq2_scan_watch - put a worker on the list that the scan looks at
+ * @worker: worker that is counted and not on the list
  *
  * Context: pool->lock held.
  */
@@ -60,8 +60,8 @@ void cmwq2_scan_watch(struct cmwq2_worker *worker)
 /*
  * What a scan found.
  *
- * @counter: of a kick that follows from it, or NULL
- * @leaving: a worker blocks right now, and its hook has still to kick
+ * @counter: statistics counter for the kick that follows, or NULL
+ * @leaving: a worker is blocking right now, and its hook has still to kick
  */
 struct cmwq2_found {
 	unsigned long	*counter;
@@ -96,7 +96,10 @@ static void cmwq2_scan(struct cmwq2_pool *pool, struct cmwq2_found *found)
 		if (READ_ONCE(worker->counted)) {
 			cmwq2_scan_counted(worker, found);
 		} else {
-			/* Pairs with the exchange in cmwq2_uncount_lockless(), for on_cpu. */
+			/*
+			 * Pairs with xchg() in cmwq2_uncount_lockless(): on_cpu
+			 * is read after it.
+			 */
 			smp_rmb();
 			found->leaving |= cmwq2_task_on_cpu(worker->task);
 			if (!all) {
@@ -104,7 +107,7 @@ static void cmwq2_scan(struct cmwq2_pool *pool, struct cmwq2_found *found)
 				continue;
 			}
 		}
-		/* The end of the round is where the first one that stays comes again. */
+		/* The round is over when the first worker that stays comes up again. */
 		list_move_tail(&worker->watch_node, &pool->watched);
 		first = first ?: worker;
 	}
@@ -112,9 +115,10 @@ static void cmwq2_scan(struct cmwq2_pool *pool, struct cmwq2_found *found)
 }
 
 /*
- * Whether a worker is on its way to the pool's items without the scan. What may
- * run late is asked last: the pn hook's interrupt is raised by a worker that is on
- * its CPU until after that. Context: pool->lock held.
+ * Whether a worker is on its way to the pool's items without the scan. The
+ * irq_work is checked last: the pn hook raises it while its worker is still on
+ * the CPU, so a worker that was not seen leaving has raised it before. Context:
+ * pool->lock held.
  */
 static bool cmwq2_kick_under_way(struct cmwq2_pool *pool, const struct cmwq2_found *found)
 {
@@ -138,9 +142,9 @@ static void cmwq2_scan_and_kick(struct cmwq2_pool *pool, struct cmwq2_wake_list 
 }
 
 /*
- * Somebody who holds the lock may take a while, and interrupts must stay on
- * meanwhile. So a scan that does not get the lock leaves it at that: the next one
- * comes in a jiffy. The timer stays on the CPU it was put on.
+ * Another CPU may hold the lock for a while, and interrupts must stay on
+ * meanwhile. So a scan that does not get the lock at once gives up: the next
+ * one comes in a jiffy. The timer stays on the CPU it was put on.
  */
 static void cmwq2_scan_timeout(struct timer_list *timer)
 {
@@ -163,9 +167,10 @@ static void cmwq2_scan_timeout(struct timer_list *timer)
 }
 
 /*
- * Where the scan runs: not on the CPU that queues, because that may belong to a
- * task which the tick must not disturb. The pool's own CPU has items to run, unless
- * it is down; if the tick is kept off it as well, a housekeeping CPU looks.
+ * The CPU that runs the scan. It is not the CPU that queues, because that may
+ * belong to a task which the tick must not disturb. The pool's own CPU has
+ * items to run, so it scans, unless it is down or kept free of the tick as
+ * well. Then a housekeeping CPU scans.
  */
 static int cmwq2_scan_cpu(struct cmwq2_pool *pool)
 {
@@ -175,8 +180,8 @@ static int cmwq2_scan_cpu(struct cmwq2_pool *pool)
 }
 
 /**
- * cmwq2_sched_arm_scan - have the safety timer look at a pool
- * @pool: pool with items that nobody was kicked for
+ * cmwq2_sched_arm_scan - have the scan timer look at a pool
+ * @pool: pool with items that no worker was kicked for
  *
  * Context: pool->lock held.
  */
@@ -190,17 +195,17 @@ void cmwq2_sched_arm_scan(struct cmwq2_pool *pool)
 }
 
 /**
- * cmwq2_scan_stop - end the scans of a pool until somebody needs them again
+ * cmwq2_scan_stop - end the scans of a pool until they are armed again
  * @pool: pool
  *
- * For tests that force a schedule, and that a scan would get in the way of.
+ * For tests that force a certain schedule, which a scan would disturb.
  *
  * Context: process.
  */
 void cmwq2_scan_stop(struct cmwq2_pool *pool)
 {
 	timer_delete_sync(&pool->scan_timer);
-	/* Nobody else arms the timer while this is still set. */
+	/* Nobody else arms the timer while scan_armed is still set. */
 	cmwq2_pool_lock_irq(pool);
 	pool->scan_armed = timer_pending(&pool->scan_timer);
 	cmwq2_pool_unlock_irq(pool);

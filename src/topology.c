@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Which CPUs belong together, for each affinity scope.
+ * Which CPUs form a pod, for each affinity scope.
  *
- * Worked out when the module is loaded, but for the shards of caches, whose size
- * can change. A CPU that was offline then tells nothing about its caches and is
- * a pod of its own in the scopes below numa.
+ * The pods are computed when the module is loaded, except for the cache shards,
+ * whose size can change. A CPU that is offline at that time tells nothing about
+ * its caches and is a pod of its own in the scopes below numa.
  */
 #include <linux/cpumask.h>
 #include <linux/export.h>
@@ -39,8 +39,8 @@ const char *cmwq2_affn_name(enum cmwq2_affn_scope scope)
 }
 
 /**
- * cmwq2_parse_affn_scope - affinity scope by name
- * @name: as in the kernel's affinity_scope files, a newline may follow
+ * cmwq2_parse_affn_scope - find an affinity scope by its name
+ * @name: as in the kernel's affinity_scope files; a newline may follow
  *
  * Return: the enum cmwq2_affn_scope, or -EINVAL with a message that lists the
  * names.
@@ -64,8 +64,9 @@ static unsigned int cmwq2_core_of(unsigned int cpu)
 }
 
 /*
- * The shard of a core within its cache: the number of shards comes closest to
- * the wanted size, and the first ones take one core more if it does not divide.
+ * The shard of a core within its cache. The number of shards is chosen so that
+ * their size comes closest to the wanted one. If the cores do not divide
+ * evenly, the first shards get one core more.
  */
 static unsigned int cmwq2_shard_of(unsigned int cpu, unsigned int wanted)
 {
@@ -87,7 +88,7 @@ static unsigned int cmwq2_shard_of(unsigned int cpu, unsigned int wanted)
 	return cores % shards + (index - larger) / size;
 }
 
-/* CPUs with the same key are a pod. */
+/* CPUs with the same key form a pod. */
 static unsigned int cmwq2_pod_key(enum cmwq2_affn_scope scope, unsigned int cpu,
 				  unsigned int shard_size)
 {
@@ -108,7 +109,7 @@ static unsigned int cmwq2_pod_key(enum cmwq2_affn_scope scope, unsigned int cpu,
 	}
 }
 
-/* Of @keys by CPU. */
+/* Build the pods from @keys, which has one key for each CPU. */
 static int cmwq2_pods_join(struct cmwq2_pods *pods, const unsigned int *keys)
 {
 	unsigned int cpu, first;
@@ -165,7 +166,7 @@ err:
 }
 
 /**
- * cmwq2_pod - the CPUs that share a pool with a CPU
+ * cmwq2_pod - the CPUs of the pod that a CPU is in
  * @scope: affinity scope, not CMWQ2_AFFN_DFL
  * @cpu: possible CPU
  *
@@ -181,10 +182,10 @@ const struct cpumask *cmwq2_pod(enum cmwq2_affn_scope scope, int cpu)
 }
 
 /**
- * cmwq2_shards_new - work out the pods of scope cache_shard
- * @size: cores of a shard, at least 1
- * @pods: set to them, for cmwq2_shards_swap(); to NULL if the module is not
- *	initialised yet or not any more
+ * cmwq2_shards_new - compute the pods of scope cache_shard
+ * @size: cores in a shard, at least 1
+ * @pods: set to the pods, for cmwq2_shards_swap(); or to NULL if the module is
+ *	not initialised yet or not any more
  *
  * Context: process; cmwq2_pool_mutex held.
  * Return: 0 or -ENOMEM.
@@ -215,7 +216,7 @@ int cmwq2_topology_init(void)
 	int scope, ret = 0;
 
 	mutex_lock(&cmwq2_pool_mutex);
-	/* In this order: shards are made of caches and cores. */
+	/* The order matters: shards are made of caches and cores. */
 	for (scope = CMWQ2_AFFN_CPU; scope < CMWQ2_AFFN_NR; scope++) {
 		cmwq2_pods[scope] = cmwq2_pods_new(scope, cmwq2_cache_shard_size());
 		if (!cmwq2_pods[scope])

@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Why items wait: a paragraph for each pool that takes none of its items, for
- * each worker that took some and does not begin them, for each item that runs
- * while a thread waits for it, and for each pwq that lets none of its inactive
- * items in.
+ * each worker that has taken items and does not begin them, for each item that
+ * runs while a thread waits for it, and for each pwq that activates none of its
+ * inactive items.
  *
  *   stall: hog: pool 2, CPUs 1: first_fn of queue one waits for 1300 ms, none taken for 1250 ms
  *     cw2/1:0[54] runs other_fn of queue two for 1400 ms, state R on CPU 1
  *
- * The word behind "stall:" is the reason, see cmwq2_why_names[]; the lines below
- * are who is to blame. tools/wq_dump.py --stalls judges by the same rules and
- * says the same.
+ * The word after "stall:" is the reason, see cmwq2_why_names[]. The lines below
+ * name the workers to blame. tools/wq_dump.py --stalls applies the same rules
+ * and gives the same answers.
  *
- * One lock is held at a time, for a bounded number of workers. So what is looked
- * at first may be over when the rest is looked at. Where that could tell of a
- * stall that is none, the first thing is looked at once more.
+ * One lock is held at a time, for a bounded number of workers. So the first
+ * thing looked at may have changed when the rest is looked at. Where that could
+ * lead to a false report, the first thing is checked again.
  */
 #include <linux/cpumask.h>
 #include <linux/jiffies.h>
@@ -24,15 +24,15 @@
 
 #include "verdict.h"
 
-/* Workers that are busy with items, rescuers aside. Context: pool->lock held. */
+/* The number of workers that run items, without rescuers. Context: pool->lock held. */
 static int cmwq2_nr_busy(struct cmwq2_pool *pool)
 {
 	return pool->nr_workers - pool->nr_idle - (pool->manager ? 1 : 0);
 }
 
 /*
- * Some of the running items, and how many there are. In a bound pool those that
- * are named may be any of them. Context: pool->lock held.
+ * Note some of the running items, and count all of them. In a bound pool the
+ * noted ones may be any of them. Context: pool->lock held.
  */
 static void cmwq2_see_running(struct cmwq2_verdict *v, struct cmwq2_pool *pool)
 {
@@ -67,14 +67,14 @@ static bool cmwq2_see_if_on_cpu(struct cmwq2_worker *worker, void *arg)
 	return false;
 }
 
-/* Whether workers of the pool can be on @cpu at all. */
+/* Whether workers of the pool can run on @cpu at all. */
 static bool cmwq2_may_use(struct cmwq2_pool *pool, unsigned int cpu)
 {
 	return READ_ONCE(pool->flags) & CMWQ2_POOL_UNBOUND ||
 	       cpumask_test_cpu(cpu, pool->attrs->cpumask);
 }
 
-/* The item that has @cpu now. Context: RCU read-side section, no lock held. */
+/* Note the item that runs on @cpu now. Context: RCU read-side section, no lock held. */
 static void cmwq2_see_on_cpu(struct cmwq2_verdict *v, unsigned int cpu)
 {
 	struct cmwq2_on_cpu on = { .v = v, .cpu = cpu };
@@ -98,10 +98,10 @@ static bool cmwq2_is_offline(struct cmwq2_pool *pool)
 	return pool->cpu >= 0 && !cpu_online(pool->cpu);
 }
 
-/* Idle workers that are looked at for one that was picked. */
+/* How many idle workers are searched for one that was picked. */
 #define CMWQ2_PICKED_LOOKS	64
 
-/* A worker that was picked and does not know yet. Context: pool->lock held. */
+/* A worker that was picked and has not run since, or NULL. Context: pool->lock held. */
 static struct cmwq2_worker *cmwq2_picked(struct cmwq2_pool *pool)
 {
 	struct cmwq2_worker *worker;
@@ -134,14 +134,14 @@ static void cmwq2_judge_bh(struct cmwq2_verdict *v, struct cmwq2_pool *pool)
 	}
 }
 
-/* Somebody counts as running, so nobody else was kicked. */
+/* A worker counts as running, so no other one was kicked. */
 static void cmwq2_judge_running(struct cmwq2_verdict *v, struct cmwq2_pool *pool)
 {
 	struct cmwq2_worker *worker;
 	int looks = 0;
 
 	v->why = CMWQ2_WHY_HOG;
-	/* One or two, but for those that the next scan takes off. */
+	/* One or two are counted; the others are those that the next scan takes off. */
 	list_for_each_entry(worker, &pool->watched, watch_node) {
 		if (++looks > CMWQ2_PICKED_LOOKS)
 			break;
@@ -159,14 +159,14 @@ static void cmwq2_judge_running(struct cmwq2_verdict *v, struct cmwq2_pool *pool
 	}
 }
 
-/* Who fails tries again soon; who does not come back waits for memory, or for kthreadd. */
+/* A manager that fails tries again soon. One that does not return waits for memory or kthreadd. */
 static bool cmwq2_manager_is_stuck(struct cmwq2_pool *pool)
 {
 	return !READ_ONCE(pool->creating.failed) ||
 	       time_after(jiffies, READ_ONCE(pool->creating.at) + 2 * CMWQ2_CREATE_COOLDOWN);
 }
 
-/* Nobody is idle: who blocks, and who should make another one. */
+/* No worker is idle: note the ones that block, and the one that should create another. */
 static void cmwq2_judge_blocked(struct cmwq2_verdict *v, struct cmwq2_pool *pool,
 				struct cmwq2_pwq *pwq)
 {
@@ -189,8 +189,8 @@ static void cmwq2_judge_blocked(struct cmwq2_verdict *v, struct cmwq2_pool *pool
 }
 
 /*
- * There are idle workers, or claimed ones that count as idle no more. Returns the
- * CPU that the picked one waits for, or -1.
+ * There are idle workers, or claimed ones that no longer count as idle. Returns
+ * the CPU that the picked worker waits for, or -1.
  */
 static int cmwq2_judge_idle(struct cmwq2_verdict *v, struct cmwq2_pool *pool)
 {
@@ -211,7 +211,7 @@ static int cmwq2_judge_idle(struct cmwq2_verdict *v, struct cmwq2_pool *pool)
 	return task_cpu(picked->task);
 }
 
-/* Whose item has the CPU that the picked worker waits for. Context: no lock held. */
+/* Note the item that runs on the CPU which the picked worker waits for. Context: no lock held. */
 static void cmwq2_judge_cpu(struct cmwq2_verdict *v, int cpu)
 {
 	struct cmwq2_verdict hog = { .youngest = UINT_MAX };
@@ -226,7 +226,7 @@ static void cmwq2_judge_cpu(struct cmwq2_verdict *v, int cpu)
 	v->nr = 2;
 }
 
-/* Items of the worklist that are looked at for one that is no rescuer's cursor. */
+/* How many entries of a worklist are searched for one that is not a rescuer's cursor. */
 #define CMWQ2_CURSOR_LOOKS	250
 
 /**
@@ -252,7 +252,7 @@ struct cmwq2_work *cmwq2_first_item(struct cmwq2_pool *pool)
 	return NULL;
 }
 
-/* Returns whether the pool stalls; @cpu is one that is to be looked at, or -1. */
+/* Returns whether the pool stalls. Sets @cpu to a CPU to look at next, if there is one. */
 static bool cmwq2_judge(struct cmwq2_verdict *v, struct cmwq2_pool *pool, unsigned int min_ms,
 			int *cpu)
 {
@@ -296,9 +296,9 @@ static void cmwq2_verdict_of_pool(struct cmwq2_out *out, struct cmwq2_pool *pool
 }
 
 /**
- * cmwq2_out_verdict - say why a pool takes none of its items
- * @out: where to; what is written is not handed on yet
- * @pool: pool; nothing is said if it has no items
+ * cmwq2_out_verdict - write why a pool takes none of its items
+ * @out: where to write; the text is not handed on yet
+ * @pool: pool; nothing is written if it has no items
  *
  * Context: any but NMI; RCU read-side section, no lock held.
  */
@@ -325,7 +325,10 @@ static void cmwq2_out_stalled_pools(struct cmwq2_out *out, unsigned int min_ms)
 	} while (pool);
 }
 
-/* The pwq behind number @nr of a queue that has inactive items. Context: RCU read-side section. */
+/*
+ * The first pwq from index @nr on that has inactive items, or NULL. Sets @nr to
+ * the index behind it. Context: RCU read-side section.
+ */
 static struct cmwq2_pwq *cmwq2_next_waiting(struct cmwq2_wq *wq, int *nr)
 {
 	struct cmwq2_pwq *pwq;
@@ -340,7 +343,7 @@ static struct cmwq2_pwq *cmwq2_next_waiting(struct cmwq2_wq *wq, int *nr)
 	return NULL;
 }
 
-/* One pwq of the queue number @seq or of a later one. Returns false at the end. */
+/* Judge one pwq of queue number @seq or of a later one. Returns false at the end. */
 static bool cmwq2_out_waiting_pwq(struct cmwq2_out *out, unsigned int min_ms, u64 *seq, int *nr)
 {
 	struct cmwq2_pwq *pwq;
@@ -362,9 +365,9 @@ static bool cmwq2_out_waiting_pwq(struct cmwq2_out *out, unsigned int min_ms, u6
 }
 
 /**
- * cmwq2_out_stalls - say why items wait, wherever they do
- * @out: where to
- * @min_ms: for so many milliseconds at least
+ * cmwq2_out_stalls - write why items wait, wherever they do
+ * @out: where to write
+ * @min_ms: how many milliseconds an item must have waited at least
  *
  * Context: any but NMI, no lock held.
  */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the verdict is made of: verdict.c judges pools, verdict_line.c what waits
- * elsewhere, and verdict_text.c notes workers and writes.
+ * The parts of the verdict: verdict.c judges pools, verdict_line.c judges items
+ * that wait elsewhere, and verdict_text.c notes workers and writes the text.
  *
- * A finding is collected under one lock at a time, each held for a bounded number
- * of workers or items, and written with none held.
+ * A finding is collected under one lock at a time. Each lock is held for a
+ * bounded number of workers or items. The text is written with no lock held.
  */
 #ifndef CMWQ2_VERDICT_H
 #define CMWQ2_VERDICT_H
@@ -15,23 +15,23 @@
 #include "show.h"
 #include "work.h"
 
-#define CMWQ2_SEEN		4	/* workers that are named */
+#define CMWQ2_SEEN		4	/* workers that a paragraph names */
 
 enum cmwq2_why {
 	CMWQ2_WHY_HOG,		/* an item keeps the CPU to itself */
-	CMWQ2_WHY_NO_WORKER,	/* all are blocked and no other can be made */
-	CMWQ2_WHY_MANAGER,	/* the same, and who makes one does not come back from it */
-	CMWQ2_WHY_RESCUER,	/* all are blocked, and the rescuer is busy as well */
-	CMWQ2_WHY_NOT_RUN,	/* one was picked and has not run */
-	CMWQ2_WHY_OFFLINE,	/* the CPU is down, or never was up */
-	CMWQ2_WHY_SOFTIRQ,	/* BH: the CPU has not come to its softirqs */
+	CMWQ2_WHY_NO_WORKER,	/* all workers are blocked and no other can be created */
+	CMWQ2_WHY_MANAGER,	/* the same, and the worker creating one is stuck */
+	CMWQ2_WHY_RESCUER,	/* all workers are blocked, and the rescuer is busy as well */
+	CMWQ2_WHY_NOT_RUN,	/* a worker was picked and has not run */
+	CMWQ2_WHY_OFFLINE,	/* the CPU is offline, or never was online */
+	CMWQ2_WHY_SOFTIRQ,	/* BH: the CPU has not come to run its softirqs */
 	CMWQ2_WHY_BEHIND,	/* taken by a worker that still runs something else */
-	CMWQ2_WHY_AWAITED,	/* a thread waits for an item that runs on and on */
-	CMWQ2_WHY_THROTTLED,	/* max_active */
-	CMWQ2_WHY_NODE,		/* the share of it that the NUMA node has */
+	CMWQ2_WHY_AWAITED,	/* a thread waits for an item that does not end */
+	CMWQ2_WHY_THROTTLED,	/* max_active is used up */
+	CMWQ2_WHY_NODE,		/* the NUMA node's share of max_active is used up */
 	CMWQ2_WHY_FROZEN,
 	CMWQ2_WHY_PLUGGED,	/* ordered: items queued under older attributes come first */
-	CMWQ2_WHY_LOST,		/* none of these: should never be */
+	CMWQ2_WHY_LOST,		/* none of these: must never happen */
 };
 
 enum cmwq2_role {
@@ -40,7 +40,7 @@ enum cmwq2_role {
 	CMWQ2_ROLE_PICKED,
 };
 
-/* A worker as it was under its pool's lock; it may be gone since. */
+/* A worker as it was under its pool's lock. It may be gone by now. */
 struct cmwq2_seen {
 	enum cmwq2_role		role;
 	char			name[TASK_COMM_LEN];
@@ -48,8 +48,8 @@ struct cmwq2_seen {
 	pid_t			pid;
 	cmwq2_work_func_t	func;
 	unsigned int		ms;
-	int			failed;		/* who creates: tries */
-	int			error;		/* the last one's */
+	int			failed;		/* CMWQ2_ROLE_CREATES: failed attempts */
+	int			error;		/* error of the last failed attempt */
 	char			state;
 	unsigned int		cpu;
 };
@@ -57,15 +57,16 @@ struct cmwq2_seen {
 /**
  * struct cmwq2_verdict - what was found
  * @why: the reason
- * @detail: what else there is to say of it, or NULL
- * @pool: where the item waits
- * @func: function of the item that waits
- * @queue: its queue
- * @age: milliseconds that it has waited
- * @stuck: milliseconds since the last one of its kind got on
- * @waiter: CMWQ2_WHY_AWAITED: the thread that waits
- * @youngest: milliseconds since the last of those to blame began
- * @nr: how many they are
+ * @detail: further explanation, or NULL
+ * @pool: pool where the item waits
+ * @func: function of the waiting item; for CMWQ2_WHY_AWAITED, of the running
+ *	one
+ * @queue: name of the item's queue
+ * @age: milliseconds that the item, or the thread, has waited
+ * @stuck: milliseconds since the last progress of what the item waits for
+ * @waiter: CMWQ2_WHY_AWAITED: PID of the thread that waits
+ * @youngest: milliseconds since the last of the workers to blame began
+ * @nr: number of workers to blame
  * @seen: the first of them
  */
 struct cmwq2_verdict {

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The verdict on items that wait off the worklist: at a worker that has taken
- * them, and for max_active; on running items that threads wait for; and on the
- * engine's own threads.
+ * The verdict on items that are off the worklist: those that a worker has
+ * taken, and those that wait for max_active. Also on running items that threads
+ * wait for, and on the engine's own threads.
  */
 #include <linux/rculist.h>
 #include <linux/sched.h>
 
 #include "verdict.h"
 
-/* Items behind a running one that are looked at. */
+/* How many items behind a running one are looked at. */
 #define CMWQ2_TAKEN_LOOKS	64
 
 static void cmwq2_write_chore(struct cmwq2_out *out, struct task_struct *task,
@@ -21,9 +21,9 @@ static void cmwq2_write_chore(struct cmwq2_out *out, struct task_struct *task,
 }
 
 /**
- * cmwq2_verdict_of_helpers - say which of the engine's own threads get no further
- * @out: where to
- * @min_ms: for so many milliseconds at least
+ * cmwq2_verdict_of_helpers - write which of the engine's own threads are stuck
+ * @out: where to write
+ * @min_ms: for how many milliseconds at least
  *
  * Context: any but NMI.
  */
@@ -35,7 +35,7 @@ void cmwq2_verdict_of_helpers(struct cmwq2_out *out, unsigned int min_ms)
 	unsigned int ms;
 
 	for (i = 0; i < CMWQ2_THREAD_NR; i++) {
-		/* It lives as long as the module. */
+		/* The task lives as long as the module. */
 		task = cmwq2_chore(i, &chore);
 		ms = cmwq2_ms_since(chore.since);
 		if (task && ms >= min_ms)
@@ -49,7 +49,7 @@ struct cmwq2_taken {
 	struct cmwq2_verdict	v;
 };
 
-/* The first item that @worker took and has not begun; @barrier: the first that waits for one. */
+/* The first item that @worker took and has not begun; with @barrier, the first barrier. */
 static struct cmwq2_work *cmwq2_first_taken(struct cmwq2_worker *worker, bool barrier)
 {
 	struct cmwq2_work *work;
@@ -66,7 +66,7 @@ static struct cmwq2_work *cmwq2_first_taken(struct cmwq2_worker *worker, bool ba
 	return NULL;
 }
 
-/* Whether items that @worker took get no further. Context: its pool's lock held. */
+/* Whether items that @worker took are stuck. Context: its pool's lock held. */
 static bool cmwq2_judge_taken(struct cmwq2_taken *taken, struct cmwq2_worker *worker)
 {
 	struct cmwq2_work *first = cmwq2_first_taken(worker, false);
@@ -83,7 +83,10 @@ static bool cmwq2_judge_taken(struct cmwq2_taken *taken, struct cmwq2_worker *wo
 	return true;
 }
 
-/* Whether a thread has long waited for what @worker runs. Context: its pool's lock held. */
+/*
+ * Whether a thread has long waited for the item that @worker runs. Context: its
+ * pool's lock held.
+ */
 static bool cmwq2_judge_awaited(struct cmwq2_taken *taken, struct cmwq2_worker *worker)
 {
 	struct cmwq2_work *barrier = cmwq2_first_taken(worker, true);
@@ -99,9 +102,10 @@ static bool cmwq2_judge_awaited(struct cmwq2_taken *taken, struct cmwq2_worker *
 }
 
 /*
- * Items are off the worklist and get no further: queued again while they run,
- * which must not be twice at once, or taken together by a rescuer. Or a thread
- * flushes or cancels the item that runs. Returns whether to go on.
+ * Items can be off the worklist and stuck: they were queued again while they
+ * run, and must not run twice at once, or a rescuer took several together. Or a
+ * thread flushes or cancels the running item. Returns whether to look at more
+ * workers.
  */
 static bool cmwq2_look_at_taken(struct cmwq2_worker *worker, void *arg)
 {
@@ -118,10 +122,10 @@ static bool cmwq2_look_at_taken(struct cmwq2_worker *worker, void *arg)
 }
 
 /**
- * cmwq2_verdict_of_taken - say what waits behind running items
- * @out: where to
+ * cmwq2_verdict_of_taken - write what waits behind running items
+ * @out: where to write
  * @pool: pool
- * @min_ms: for so many milliseconds at least
+ * @min_ms: for how many milliseconds at least
  *
  * Context: RCU read-side section, no lock held.
  */
@@ -142,7 +146,7 @@ void cmwq2_verdict_of_taken(struct cmwq2_out *out, struct cmwq2_pool *pool, unsi
 	} while (more && told < CMWQ2_SEEN);
 }
 
-/* Whether an item of @other takes what an item of @pwq waits for. */
+/* Whether an active item of @other uses up what an item of @pwq waits for. */
 static bool cmwq2_shares_limit(struct cmwq2_pwq *pwq, struct cmwq2_pwq *other)
 {
 	if (other == pwq || READ_ONCE(pwq->plugged))
@@ -165,8 +169,9 @@ static bool cmwq2_see_holder(struct cmwq2_worker *worker, void *arg)
 }
 
 /*
- * Who has the slots. An active item that is not running waits in a pool, which
- * tells by itself if it does not get on. Context: RCU read-side section.
+ * Note the items that hold the slots. An active item that is not running waits
+ * in a pool, which is reported separately if it is stuck. Context: RCU
+ * read-side section.
  */
 static void cmwq2_see_holders(struct cmwq2_verdict *v, struct cmwq2_pwq *pwq)
 {
@@ -187,7 +192,7 @@ static void cmwq2_see_holders(struct cmwq2_verdict *v, struct cmwq2_pwq *pwq)
 	}
 }
 
-/* With one node, or with a small max_active, each has all of it. */
+/* With one node, or with a small max_active, each node has all of max_active. */
 static bool cmwq2_node_has_less(struct cmwq2_pwq *pwq)
 {
 	struct cmwq2_nna *nna = cmwq2_pwq_nna(pwq);
@@ -205,8 +210,9 @@ static bool cmwq2_has_slot(struct cmwq2_pwq *pwq)
 }
 
 /*
- * Items of the queue that have started. If the sum is the same before and after a
- * look at all its pools, then what was seen is what there was.
+ * The number of the queue's items that have started. If the sum is the same
+ * before and after all pools were looked at, no item started in between, and
+ * what was seen is what there was.
  */
 static unsigned long cmwq2_sum_started(struct cmwq2_wq *wq)
 {
@@ -218,7 +224,7 @@ static unsigned long cmwq2_sum_started(struct cmwq2_wq *wq)
 	return sum;
 }
 
-/* Notes the first inactive item. Context: RCU read-side section. */
+/* Note the first inactive item and whether a slot is free. Context: RCU read-side section. */
 static struct cmwq2_work *cmwq2_first_inactive(struct cmwq2_verdict *v, struct cmwq2_pwq *pwq,
 					       bool *slot)
 {
@@ -252,13 +258,13 @@ static void cmwq2_judge_line(struct cmwq2_verdict *v, struct cmwq2_pwq *pwq, boo
 }
 
 /**
- * cmwq2_verdict_of_pwq - say why a pwq lets none of its inactive items in
- * @out: where to
+ * cmwq2_verdict_of_pwq - write why a pwq activates none of its inactive items
+ * @out: where to write
  * @pwq: pwq
- * @min_ms: for so many milliseconds at least
+ * @min_ms: for how many milliseconds at least
  *
- * A queue with a long line whose items come and go is busy and not stuck: all
- * who hold slots must have begun as long ago.
+ * A queue with a long line whose items come and go is busy and not stuck. So
+ * all items that hold slots must have begun as long ago, too.
  *
  * Context: RCU read-side section, no lock held.
  */
@@ -275,7 +281,7 @@ void cmwq2_verdict_of_pwq(struct cmwq2_out *out, struct cmwq2_pwq *pwq, unsigned
 	cmwq2_see_holders(&v, pwq);
 	if (v.youngest < min_ms)
 		return;
-	/* Once more, and by its age it is not only the same address. */
+	/* Check again. The age shows that it is not another item at the same address. */
 	if (cmwq2_first_inactive(&v, pwq, &slot) != first || v.age < min_ms ||
 	    cmwq2_sum_started(pwq->wq) != started)
 		return;

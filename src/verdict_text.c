@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The verdict's text: notes of those who are to blame, and how they are written.
+ * The verdict's text: notes on the workers to blame, and how they are written.
  */
 #include <linux/cpumask.h>
 #include <linux/sched.h>
@@ -35,7 +35,7 @@ static bool cmwq2_was_seen(const struct cmwq2_verdict *v, pid_t pid)
 	return false;
 }
 
-/* Since when the worker is what it is blamed for. */
+/* For how many milliseconds the worker has done what it is blamed for. */
 static unsigned int cmwq2_seen_ms(struct cmwq2_worker *worker, enum cmwq2_role role)
 {
 	if (role == CMWQ2_ROLE_CREATES)
@@ -51,8 +51,8 @@ static unsigned int cmwq2_seen_ms(struct cmwq2_worker *worker, enum cmwq2_role r
  * @worker: worker
  * @role: what it is to blame for
  *
- * Context: the lock of the worker's pool held, or the worker is a rescuer of a
- * queue with items: its fields may change, but it stays.
+ * Context: the lock of the worker's pool held; or the worker is the rescuer of
+ * a queue with items: its fields may change, but it is not freed.
  */
 void cmwq2_see(struct cmwq2_verdict *v, struct cmwq2_worker *worker, enum cmwq2_role role)
 {
@@ -61,7 +61,7 @@ void cmwq2_see(struct cmwq2_verdict *v, struct cmwq2_worker *worker, enum cmwq2_
 	struct task_struct *task = worker->task;
 	struct cmwq2_seen *seen;
 
-	/* A rescuer is among the busy workers of the pool it helps. */
+	/* A rescuer is also among the busy workers of the pool it helps: note it once. */
 	if (task && cmwq2_was_seen(v, task_pid_nr(task)))
 		return;
 	if (role != CMWQ2_ROLE_CREATES)
@@ -131,8 +131,8 @@ void cmwq2_note_item(struct cmwq2_verdict *v, struct cmwq2_pool *pool, struct cm
 }
 
 /**
- * cmwq2_write_verdict - write a paragraph
- * @out: where to
+ * cmwq2_write_verdict - write a verdict as a paragraph
+ * @out: where to write
  * @v: verdict
  *
  * Context: RCU read-side section, which keeps the pool; no lock held.

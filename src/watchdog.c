@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The watchdog: pools that have items and take none of them.
+ * The watchdog: it reports pools that have items and take none of them.
  *
- * A timer looks twice in each watchdog_thresh. What it finds it only marks; the
- * helper thread prints, with no lock held. Each pool is reported at most once per
- * threshold.
+ * A timer checks twice in each watchdog_thresh. It only marks what it finds;
+ * the reporter thread prints, with no lock held. Each pool is reported at most
+ * once per threshold.
  *
- * The timer is not deferrable, unlike mainline's: it would come late on an idle
- * CPU, and lateness is how a machine is noticed that stood still as a whole,
- * in which case nobody is to blame and all start anew.
+ * The timer is not deferrable, unlike mainline's, which may come late on an
+ * idle CPU. Here a late timer shows that the machine as a whole stood still. In
+ * that case no pool is to blame, and the time starts anew for all of them.
  */
 #include <linux/export.h>
 #include <linux/jiffies.h>
@@ -21,15 +21,15 @@
 
 #include "internal.h"
 
-#define CMWQ2_WATCHDOG_TASKS	8	/* that are told of a pool */
-#define CMWQ2_WATCHDOG_LOOKS	64	/* busy workers that are looked at for them */
+#define CMWQ2_WATCHDOG_TASKS	8	/* running tasks that are reported for a pool */
+#define CMWQ2_WATCHDOG_LOOKS	64	/* busy workers that are searched for them */
 
 /* X: READ_ONCE, set under cmwq2_pool_mutex. */
 unsigned int cmwq2_watchdog_thresh = 30;
 unsigned int cmwq2_panic_on_stall;
 unsigned int cmwq2_panic_on_stall_time;
 
-/* X: jiffies in which somebody excused a CPU, or any. */
+/* X: jiffies when cmwq2_wq_watchdog_touch() last excused any CPU, and each of them. */
 static unsigned long cmwq2_touched;
 static DEFINE_PER_CPU(unsigned long, cmwq2_touched_cpu);
 
@@ -40,7 +40,7 @@ static DEFINE_TIMER(cmwq2_watchdog_timer, cmwq2_watchdog_timeout);
 static DEFINE_KTHREAD_WORK(cmwq2_watchdog_work, cmwq2_watchdog_report);
 static bool cmwq2_watchdog_ready;		/* PL */
 static unsigned long cmwq2_watchdog_due;	/* X: jiffies the timer is set to */
-static unsigned int cmwq2_stall_rounds;		/* S: times that panic_on_stall counts */
+static unsigned int cmwq2_stall_rounds;		/* S: reports so far, for panic_on_stall */
 
 static unsigned long cmwq2_later(unsigned long a, unsigned long b)
 {
@@ -60,8 +60,8 @@ static void cmwq2_touch_all(void)
  * cmwq2_wq_watchdog_touch - excuse a CPU for not having run items
  * @cpu: possible CPU
  *
- * For code that keeps a CPU busy for long and knows it. The kernel's
- * touch_softlockup_watchdog() excuses its own workqueues alone.
+ * For code that knowingly keeps a CPU busy for long. The kernel's
+ * touch_softlockup_watchdog() excuses the kernel's own workqueues only.
  *
  * Context: any.
  */
@@ -72,7 +72,7 @@ void cmwq2_wq_watchdog_touch(int cpu)
 	if (cpu < 0 || cpu >= nr_cpu_ids || !cpu_possible(cpu))
 		return;
 	WRITE_ONCE(per_cpu(cmwq2_touched_cpu, cpu), now);
-	/* For unbound pools. Leave the cache line to others if it says so already. */
+	/* For unbound pools. Do not dirty the cache line if it has this value already. */
 	if (READ_ONCE(cmwq2_touched) != now)
 		WRITE_ONCE(cmwq2_touched, now);
 }
@@ -90,7 +90,7 @@ static bool cmwq2_pool_is_stalled(struct cmwq2_pool *pool, unsigned long thresh)
 
 	cmwq2_pool_lock_irqsave(pool, flags);
 	since = cmwq2_later(since, cmwq2_later(pool->progress_at, pool->stall_told));
-	/* A rescuer's cursor that is left over waits for nobody. */
+	/* A rescuer's cursor that is left over is no item and waits for nothing. */
 	if (time_after(jiffies, since + thresh) && (cmwq2_first_item(pool) ||
 						    CMWQ2_FAULT("cursor_stalls"))) {
 		pool->stat.stalls++;
@@ -137,14 +137,14 @@ static void cmwq2_watchdog_timeout(struct timer_list *timer)
 		cmwq2_touch_all();
 	} else if (cmwq2_find_stalls(thresh) &&
 		   !kthread_queue_work(cmwq2_reporter, &cmwq2_watchdog_work)) {
-		/* Told to report long ago and still not begun. */
+		/* The report was requested long ago and has not begun. */
 		pr_err("%s: a workqueue stall cannot be reported, the reporter thread is stuck as well\n",
 		       cmwq2_bug());
 	}
 	cmwq2_watchdog_arm(thresh);
 }
 
-/* As mainline: after so many findings, or if one lasts for so long. */
+/* As in mainline: panic after so many reports, or if a stall lasts for so long. */
 static void cmwq2_maybe_panic(unsigned int seconds)
 {
 	unsigned int rounds = READ_ONCE(cmwq2_panic_on_stall);
@@ -158,7 +158,7 @@ static void cmwq2_maybe_panic(unsigned int seconds)
 	cmwq2_health_add(CMWQ2_HEALTH_PANICS);
 }
 
-/* Who runs and keeps others from it. Returns with a reference to each. */
+/* Find tasks that run items and so keep others from running. Returns a reference to each. */
 static int cmwq2_running_tasks(struct cmwq2_pool *pool, struct task_struct **tasks)
 {
 	int looks = 0, bucket, nr = 0;
@@ -176,7 +176,7 @@ static int cmwq2_running_tasks(struct cmwq2_pool *pool, struct task_struct **tas
 	return nr;
 }
 
-/* Returns for how many seconds it was stalled, 0 if it was not. */
+/* Returns for how many seconds the pool was stalled, 0 if it was not. */
 static unsigned int cmwq2_report_pool(struct cmwq2_pool *pool)
 {
 	struct task_struct *tasks[CMWQ2_WATCHDOG_TASKS];
@@ -188,7 +188,7 @@ static unsigned int cmwq2_report_pool(struct cmwq2_pool *pool)
 		cmwq2_pool_unlock_irq(pool);
 		return 0;
 	}
-	/* It may be over by now. */
+	/* The stall may be over by now. */
 	seconds = pool->stall_ms / MSEC_PER_SEC;
 	pool->stall_ms = 0;
 	nr = cmwq2_running_tasks(pool, tasks);
@@ -231,7 +231,7 @@ static void cmwq2_watchdog_report(struct kthread_work *work)
 	cmwq2_maybe_panic(most);
 }
 
-/* The threshold was changed. Context: process, cmwq2_pool_mutex held. */
+/* The parameter watchdog_thresh was changed. Context: process, cmwq2_pool_mutex held. */
 void cmwq2_watchdog_changed(void)
 {
 	unsigned long thresh = READ_ONCE(cmwq2_watchdog_thresh) * HZ;
@@ -246,10 +246,10 @@ void cmwq2_watchdog_changed(void)
 }
 
 /**
- * cmwq2_fault_watchdog_late - make the watchdog believe that it comes late
- * @ms: milliseconds later than it is
+ * cmwq2_fault_watchdog_late - make the watchdog believe that its timer is late
+ * @ms: milliseconds to add to the lateness
  *
- * Holds for its next look.
+ * This holds for the next check only.
  *
  * Context: any.
  */
@@ -267,7 +267,7 @@ void cmwq2_watchdog_init(void)
 	mutex_unlock(&cmwq2_pool_mutex);
 }
 
-/* The reporter still has to be flushed. */
+/* The caller must flush the reporter afterwards. */
 void cmwq2_watchdog_exit(void)
 {
 	mutex_lock(&cmwq2_pool_mutex);
