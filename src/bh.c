@@ -3,15 +3,15 @@
  * BH pools: items that run in softirq context.
  *
  * There are two for each CPU, normal and highpri. Such a pool has one worker
- * and no thread. In place of the thread stands a tasklet, so that the items run
+ * and no thread. A tasklet takes the place of the thread, so that the items run
  * in the TASKLET or the HI softirq of the pool's CPU, as mainline's do, one by
  * one in the order they were queued. The worker is idle unless the tasklet
- * runs, and kicking it means scheduling the tasklet. It is not concurrency
- * managed, it is the first of min_idle workers and hence never culled, and as
- * it never sleeps there is nothing for a manager to do.
+ * runs, and kicking it means scheduling the tasklet. The worker is not
+ * concurrency managed. It is the first of min_idle workers and hence never
+ * culled. As it never sleeps, there is nothing for a manager to do.
  *
- * When a CPU dies the kernel moves its tasklets to another one. So nothing here
- * may rely on the tasklet running on the pool's CPU.
+ * When a CPU goes down the kernel moves its tasklets to another one. So nothing
+ * here may rely on the tasklet running on the pool's CPU.
  */
 #include <linux/interrupt.h>
 #include <linux/jiffies.h>
@@ -21,17 +21,17 @@
 
 #include "work.h"
 
-/* Mainline's figures: after so long, or so many items, others get a turn. */
+/* As in mainline: after this much time, or this many items, others get a turn. */
 #define CMWQ2_BH_JIFFIES	msecs_to_jiffies(2)
 #define CMWQ2_BH_ITEMS		10
 
 /**
- * struct cmwq2_bh - what a pool has in place of threads
- * @worker: the only one; its task is NULL
- * @tasklet: runs it
+ * struct cmwq2_bh - what a BH pool has in place of threads
+ * @worker: the only worker; its task is NULL
+ * @tasklet: runs the worker
  * @csd: schedules @tasklet on the pool's CPU; sent with pool->lock held
- * @runner: X: the task that @tasklet runs on top of; only compared, by whoever
- *	is that task
+ * @runner: X: the task that @tasklet runs on top of; only that task itself
+ *	compares it
  * @cb_lock: held while @tasklet runs, see cmwq2_bh_wait()
  */
 struct cmwq2_bh {
@@ -40,7 +40,7 @@ struct cmwq2_bh {
 	call_single_data_t	csd;
 	struct task_struct	*runner;
 #ifdef CONFIG_PREEMPT_RT
-	spinlock_t		cb_lock;	/* a run of @tasklet */
+	spinlock_t		cb_lock;	/* held during a run of @tasklet */
 #endif
 };
 
@@ -60,7 +60,7 @@ static void cmwq2_bh_unlock(struct cmwq2_bh *bh)
 	spin_unlock(&bh->cb_lock);
 }
 
-/* The caller may have preempted the softirq it waits for: lend it priority. */
+/* The caller may have preempted the softirq it waits for: taking the lock lends it priority. */
 static void cmwq2_bh_relax(struct cmwq2_bh *bh)
 {
 	cmwq2_bh_lock(bh);
@@ -78,7 +78,7 @@ static void cmwq2_bh_relax(struct cmwq2_bh *bh)
 
 /**
  * cmwq2_bh_wait - wait for a BH pool without sleeping
- * @pool: BH pool, other than the one the caller runs in
+ * @pool: BH pool other than the one that the caller runs in
  * @done: completed by an item of @pool that is about to run
  *
  * Context: process or softirq, interrupts on.
@@ -97,21 +97,21 @@ static void cmwq2_bh_schedule(struct cmwq2_pool *pool)
 		tasklet_schedule(&pool->bh->tasklet);
 }
 
-/* Hard interrupt on the pool's CPU. */
+/* Runs in hard interrupt context on the pool's CPU. */
 static void cmwq2_bh_remote_kick(void *pool)
 {
 	cmwq2_bh_schedule(pool);
 }
 
 /**
- * cmwq2_bh_kick - have the items of a BH pool run
+ * cmwq2_bh_kick - make a BH pool run its items
  * @pool: BH pool
  *
- * Two earlier kicks make this one superfluous, because what they started takes
- * pool->lock and looks at the worklist later than now: a tasklet that is
- * scheduled, and a csd that is locked (-EBUSY), which the other CPU unlocks
- * before it calls the function. -ENXIO is a CPU that is offline: any CPU will
- * do, and this one is at hand.
+ * An earlier kick makes this one superfluous in two cases: if the tasklet is
+ * scheduled, and if the csd is locked (-EBUSY), which the other CPU unlocks
+ * before it calls the function. In both cases pool->lock will be taken and the
+ * worklist looked at later than now. -ENXIO means that the pool's CPU is
+ * offline: then any CPU will do, and this one is at hand.
  *
  * Context: pool->lock held.
  */
@@ -130,8 +130,8 @@ void cmwq2_bh_kick(struct cmwq2_pool *pool)
 }
 
 /*
- * The next item to run here. The tasklet of a CPU that is down runs elsewhere,
- * and goes back when it finds the CPU up again.
+ * The next item to run here, or NULL. The tasklet of a CPU that is down runs on
+ * another CPU, and goes back when it finds its own CPU up again.
  */
 static struct cmwq2_work *cmwq2_bh_first(struct cmwq2_pool *pool)
 {
@@ -140,7 +140,7 @@ static struct cmwq2_work *cmwq2_bh_first(struct cmwq2_pool *pool)
 	return list_first_entry_or_null(&pool->worklist, struct cmwq2_work, entry);
 }
 
-/* The counterpart of a thread's main loop. */
+/* The counterpart of a worker thread's main loop. */
 static void cmwq2_bh_serve(struct tasklet_struct *tasklet)
 {
 	struct cmwq2_bh *bh = container_of(tasklet, struct cmwq2_bh, tasklet);
@@ -161,7 +161,7 @@ static void cmwq2_bh_serve(struct tasklet_struct *tasklet)
 	}
 	WRITE_ONCE(bh->runner, NULL);
 	cmwq2_worker_enter_idle(&bh->worker);
-	/* What is left gets a softirq of its own, back home if this is not. */
+	/* What is left gets another softirq, on the pool's own CPU if this is not it. */
 	cmwq2_kick_pool_pick(pool, CMWQ2_KICK_OTHER, NULL);
 	cmwq2_pool_unlock_irq(pool);
 	cmwq2_bh_unlock(bh);
@@ -184,12 +184,12 @@ static struct cmwq2_worker *cmwq2_bh_worker_here(int cpu)
  * cmwq2_bh_current_worker - the BH worker that runs the caller
  *
  * A softirq stays on top of one task, and softirqs do not nest. So a pool whose
- * tasklet runs on top of the current task runs here, and an interrupt that came
- * in between tells by its own mark. Neither depends on the CPU: the pool of a
- * dead one may be served elsewhere.
+ * tasklet runs on top of the current task runs here. The preempt count shows if
+ * this is an interrupt that came in between. Neither depends on the CPU: the
+ * pool of a dead CPU may be served by another one.
  *
  * Context: any.
- * Return: the worker, or NULL outside of a BH item, also in an interrupt of it.
+ * Return: the worker; NULL outside of a BH item and in an interrupt of one.
  */
 struct cmwq2_worker *cmwq2_bh_current_worker(void)
 {
@@ -210,8 +210,8 @@ struct cmwq2_worker *cmwq2_bh_current_worker(void)
 }
 
 /**
- * cmwq2_bh_pool_init - make a new pool a BH pool
- * @pool: a CPU's pool without workers, not known to others yet
+ * cmwq2_bh_pool_init - turn a new pool into a BH pool
+ * @pool: a CPU's pool, without workers and not known to others yet
  *
  * Context: process, GFP_KERNEL.
  * Return: 0 or -ENOMEM.
@@ -264,7 +264,7 @@ void cmwq2_bh_pool_exit(struct cmwq2_pool *pool)
 	kfree(pool->bh);
 }
 
-/* The next BH pool in an order of their own, counted on in @i; NULL: no more. */
+/* The next BH pool, in an order of their own. Advances the index @i. NULL at the end. */
 static struct cmwq2_bh *cmwq2_bh_next(unsigned int *i)
 {
 	while (*i < 2 * nr_cpu_ids) {
@@ -278,14 +278,14 @@ static struct cmwq2_bh *cmwq2_bh_next(unsigned int *i)
 }
 
 /**
- * cmwq2_bh_stop - wait until no CPU is in or on its way into a BH pool
+ * cmwq2_bh_stop - wait until no CPU is in a BH pool or on its way into one
  *
- * Nobody kicks any more, but a late kick may find its items done and still be
- * under way, with nothing that waits for it. A csd that is not locked was taken
- * up by its CPU, though its function may be yet to come: the kernel unlocks
- * before it calls. It has interrupts off from before the unlock until after the
- * call, which a grace period waits for. The function schedules the tasklet, so
- * the tasklets come last.
+ * Nobody kicks any more. But a late kick may have found its items done and
+ * still be under way, with nothing that waits for it. If a csd is not locked,
+ * its CPU has accepted it, though the function may not have run yet: the kernel
+ * unlocks the csd before it calls the function. That CPU has interrupts off
+ * from before the unlock until after the call, so a grace period waits for the
+ * call. The function schedules the tasklet, so the tasklets come last.
  *
  * Context: process, may sleep, after all queues are gone.
  */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A work function that does not give back what it took: told, and put right.
+ * Reports a work function that does not give back what it took, and repairs
+ * that.
  */
 #include <linux/bottom_half.h>
 #include <linux/printk.h>
@@ -10,18 +11,19 @@
 #include "internal.h"
 
 /*
- * The worker goes on as if nothing had been left behind: what ended with the
- * function cannot be in use any more. A lock cannot be taken away from whoever
- * waits for it to be released, it stays held.
+ * Let the worker go on as if nothing had been left behind: what ended with the
+ * function cannot be in use any more. A lock stays held, because it cannot be
+ * taken away from whoever waits for its release.
  */
 static void cmwq2_restore_context(struct cmwq2_context was)
 {
 	int softirq = IS_ENABLED(CONFIG_PREEMPT_RT) ? was.softirq : was.preempt & SOFTIRQ_MASK;
 
 	/*
-	 * Not by the count alone: lockdep keeps book of softirqs by itself. And
-	 * first: on PREEMPT_RT a thread whose softirqs are off is in RCU because of
-	 * that, and leaves it here. A BH item begins with one softirq counted.
+	 * Do not just set the count: lockdep has its own record of softirqs.
+	 * This must come first: on PREEMPT_RT, disabling softirqs also enters
+	 * an RCU read-side section, which ends here. A BH item begins with one
+	 * softirq counted.
 	 */
 	while (softirq_count() > softirq)
 		local_bh_enable();
@@ -32,7 +34,7 @@ static void cmwq2_restore_context(struct cmwq2_context was)
 	preempt_count_set(was.preempt);
 }
 
-/* The function @func came back with @is in place of @was. Context: that of @func. */
+/* Report that @func returned in another context than @was. Context: that of @func. */
 void cmwq2_leaked(struct cmwq2_context was, cmwq2_work_func_t func)
 {
 	struct cmwq2_context is = cmwq2_context();

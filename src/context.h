@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What a work function must give back before it returns.
+ * The context that a work function must restore before it returns.
  */
 #ifndef CMWQ2_CONTEXT_H
 #define CMWQ2_CONTEXT_H
@@ -14,12 +14,12 @@
 #include <cmwq2/workqueue.h>
 
 /*
- * On PREEMPT_RT softirqs that are off are counted in the task, elsewhere in the
+ * On PREEMPT_RT disabled softirqs are counted in the task, elsewhere in the
  * preempt count.
  */
 struct cmwq2_context {
 	int	preempt;
-	int	softirq;	/* on PREEMPT_RT */
+	int	softirq;	/* on PREEMPT_RT only */
 	int	rcu;
 	int	locks;
 };

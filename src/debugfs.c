@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Files in /sys/kernel/debug/cmwq2. Not an interface: they may change.
+ * Files in /sys/kernel/debug/cmwq2. They are no stable interface and may
+ * change.
  */
 #include <linux/debugfs.h>
 #include <linux/module.h>
@@ -37,7 +38,7 @@ static int cmwq2_policies_show(struct seq_file *m, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(cmwq2_policies);
 
-/* Who queued which item last. */
+/* Backtraces of who queued which item last. */
 static int cmwq2_stacks_show(struct seq_file *m, void *unused)
 {
 	cmwq2_stacks_seq(m);
@@ -90,7 +91,7 @@ static const struct file_operations cmwq2_latency_fops = {
 	.release = single_release,
 };
 
-/* Without debugfs there are no files, which is no reason not to load. */
+/* Without debugfs there are no files, but the module loads all the same. */
 void cmwq2_debugfs_init(void)
 {
 	cmwq2_debugfs = debugfs_create_dir("cmwq2", NULL);

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Debugobjects: what becomes of an item, followed from its initialisation to
- * its end, so that an item that is freed or initialised while it is queued is
- * reported where that happens. Only built with CONFIG_DEBUG_OBJECTS_WORK.
+ * Debugobjects follow an item from its initialisation to its end. If an item is
+ * freed or initialised while it is queued, they report it where that happens.
+ * Only built with CONFIG_DEBUG_OBJECTS_WORK.
  *
  * An item is active from its queueing until it is taken to run or cancelled.
- * While a delay or a grace period lasts the timer or the RCU head is active in
- * its place.
+ * During a delay or a grace period the timer or the RCU head is active instead.
  */
 #include <linux/debugobjects.h>
 #include <linux/export.h>
@@ -22,13 +21,13 @@ static void *cmwq2_debug_hint(void *addr)
 	return work->func;
 }
 
-/* Of an object that debugobjects has not seen before. */
+/* Whether an object that debugobjects has not seen before is a static one. */
 static bool cmwq2_debug_is_static(void *addr)
 {
 	return cmwq2_work_static(addr);
 }
 
-/* An item that is queued must not be overwritten: take it back first. */
+/* A queued item must not be overwritten: cancel it first. */
 static bool cmwq2_debug_fixup_init(void *addr, enum debug_obj_state state)
 {
 	if (state != ODEBUG_STATE_ACTIVE)
@@ -56,9 +55,9 @@ static const struct debug_obj_descr cmwq2_work_descr = {
 };
 
 /**
- * cmwq2_debug_init - an item is about to be initialised
+ * cmwq2_debug_init - tell debugobjects that an item is about to be initialised
  * @work: item
- * @onstack: it is on the caller's stack
+ * @onstack: whether it is on the caller's stack
  *
  * Exported for the CMWQ2_INIT_* macros only.
  */
@@ -72,10 +71,11 @@ void cmwq2_debug_init(struct cmwq2_work *work, bool onstack)
 EXPORT_SYMBOL_GPL(cmwq2_debug_init);
 
 /**
- * cmwq2_destroy_work_on_stack - the end of an item on the stack
+ * cmwq2_destroy_work_on_stack - end the life of an item on the stack
  * @work: item that was initialised with a macro that says ONSTACK
  *
- * Before the frame goes away. Does nothing without CONFIG_DEBUG_OBJECTS_WORK.
+ * Call it before the stack frame goes away. Does nothing without
+ * CONFIG_DEBUG_OBJECTS_WORK.
  */
 void cmwq2_destroy_work_on_stack(struct cmwq2_work *work)
 {
@@ -83,13 +83,13 @@ void cmwq2_destroy_work_on_stack(struct cmwq2_work *work)
 }
 EXPORT_SYMBOL_GPL(cmwq2_destroy_work_on_stack);
 
-/* Context: the item is the caller's through PENDING, interrupts off. */
+/* Context: the caller owns the item through PENDING; interrupts off. */
 void cmwq2_debug_activate(struct cmwq2_work *work)
 {
 	debug_object_activate(work, &cmwq2_work_descr);
 }
 
-/* Context: as above. */
+/* Context: as for cmwq2_debug_activate(). */
 void cmwq2_debug_deactivate(struct cmwq2_work *work)
 {
 	debug_object_deactivate(work, &cmwq2_work_descr);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What the engine found wrong, in numbers: tests and tools need not read the
- * log for it.
+ * Counters of what the engine found wrong, so that tests and tools need not
+ * read the log.
  */
 #include <linux/atomic.h>
 #include <linux/export.h>
@@ -39,7 +39,7 @@ const char *cmwq2_health_name(enum cmwq2_health what)
  * @what: which finding
  *
  * Context: any.
- * Return: times since the module was loaded.
+ * Return: how often since the module was loaded.
  */
 unsigned long cmwq2_health(enum cmwq2_health what)
 {
@@ -48,8 +48,8 @@ unsigned long cmwq2_health(enum cmwq2_health what)
 EXPORT_SYMBOL_GPL(cmwq2_health);
 
 /**
- * cmwq2_fault_on_purpose - tell that what is found from now on is a test's doing
- * @on: from now on, or no more
+ * cmwq2_fault_on_purpose - mark what is found from now on as caused by a test
+ * @on: whether to mark it
  *
  * Reports are counted and printed in full, but are not called a BUG, and a
  * panic is only counted. Whoever reads the log for bugs still finds all others.
@@ -58,7 +58,7 @@ EXPORT_SYMBOL_GPL(cmwq2_health);
  */
 void cmwq2_fault_on_purpose(bool on)
 {
-	/* What was found before is yet to be told, as what it was. */
+	/* Reports that wait were found before: let them be printed as what they were. */
 	kthread_flush_worker(cmwq2_reporter);
 	WRITE_ONCE(cmwq2_on_purpose, on);
 }
@@ -69,7 +69,7 @@ bool cmwq2_is_on_purpose(void)
 	return READ_ONCE(cmwq2_on_purpose);
 }
 
-/* What a report of an error begins with. */
+/* The words that begin the report of an error. */
 const char *cmwq2_bug(void)
 {
 	return cmwq2_is_on_purpose() ? "on purpose" : "BUG";

@@ -1,23 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Where the time of items goes, as histograms of queues and of pools.
+ * Histograms of where the time of items goes, for queues and for pools.
  *
  * An item is measured if it was queued while measuring was on, and then in each
- * stage it goes through, see enum cmwq2_latency_stage. Barriers are not, and a
- * delayed item is queued when its delay is over.
+ * stage it goes through, see enum cmwq2_latency_stage. Barriers are not
+ * measured. A delayed item counts as queued when its delay is over.
  *
- * An item has room for one stamp, made of what the age in jiffies left over: when
- * it was queued, and for one that was inactive when it became active. All that
- * comes later belongs to the worker, which keeps it until the function has
- * returned: the item may be gone by then. A worker that is picked several times
- * before it runs counts from the first.
+ * An item has room for one stamp, in the space that the age in jiffies left
+ * over. It is the time when the item was queued or, if it was inactive, when it
+ * became active. The worker keeps all later stamps until the function has
+ * returned, because the item may be gone by then. If a worker is picked several
+ * times before it runs, the first pick counts.
  *
- * All counting is done under pool->lock, by the one who is there anyway: nothing
- * is shared between CPUs that was not shared before. A pool has its table from
- * the moment that measuring is switched on. A pwq, of which there may be a
- * hundred thousand, gets one with the first of its items that runs. What is
- * counted before is missing in the queue's sum: items that become active before
- * one of their pwq has run. A pwq that goes leaves its table to its queue.
+ * All counting is done under pool->lock, by code that holds it anyway, so CPUs
+ * share no data that they did not share before. A pool has its table from the
+ * moment that measuring is switched on. A pwq, of which there may be a hundred
+ * thousand, gets one when the first of its items runs. So the queue's sum
+ * misses items that become active before one of their pwq has run. When a pwq
+ * goes away, its table is added to its queue's.
  */
 #include <linux/atomic.h>
 #include <linux/bitops.h>
@@ -35,16 +35,16 @@
 DEFINE_STATIC_KEY_FALSE(cmwq2_latency_key);
 
 /*
- * Switching. Outermost: switching a static key takes cpus_read_lock(), which
- * those that hold cmwq2_pool_mutex must not.
+ * Held while switching. Outermost, because switching a static key takes
+ * cpus_read_lock(), which must not be taken with cmwq2_pool_mutex held.
  */
 static DEFINE_MUTEX(cmwq2_latency_mutex);
-static bool cmwq2_latency_wanted;	/* cmwq2_latency_mutex: also before and after use */
+static bool cmwq2_latency_wanted;	/* cmwq2_latency_mutex: the choice, also without pools */
 static bool cmwq2_latency_usable;	/* cmwq2_latency_mutex: there are pools */
-static bool cmwq2_latency_tables;	/* PL: pools are to have a table */
+static bool cmwq2_latency_tables;	/* PL: new pools get a table */
 /*
- * X: READ_ONCE. Counted up with each switching on, and the clock then: what a
- * worker has from an earlier period means nothing.
+ * X: READ_ONCE. How often measuring was switched on, and the clock at the last
+ * time. What a worker has from an earlier period is invalid.
  */
 static u32 cmwq2_latency_period;
 static u64 cmwq2_latency_since;
@@ -56,14 +56,15 @@ static u64 cmwq2_latency_clock(void)
 }
 
 /*
- * An item's stamp: units of 64 ns, that is about 274 s. The lowest bit tells that
- * the item was inactive; it is never 0. What waits longer than the stamp can tell
- * is told by the jiffies of its queueing, unless it was inactive meanwhile.
+ * An item's stamp, in units of 64 ns, which wraps after about 274 s. The lowest
+ * bit tells that the item was inactive. The stamp is never 0. A wait that is
+ * too long for the stamp is computed from the jiffies of the queueing, unless
+ * the item was inactive meanwhile.
  */
 #define CMWQ2_READY_SHIFT	6
 #define CMWQ2_READY_WAITED	BIT(0)
 #define CMWQ2_READY_JIFFIES	(200 * HZ)
-/* The clock may step back a little between CPUs: 4 ms. */
+/* The clock may step back a little between CPUs: allow 4 ms. */
 #define CMWQ2_READY_SKEW	((u32)(4 * NSEC_PER_MSEC) >> CMWQ2_READY_SHIFT)
 
 static u32 cmwq2_ready_stamp(u64 now)
@@ -71,7 +72,7 @@ static u32 cmwq2_ready_stamp(u64 now)
 	return ((u32)(now >> CMWQ2_READY_SHIFT) & ~(u32)CMWQ2_READY_WAITED) ?: 2;
 }
 
-/* Nanoseconds up to @now of an item stamped @ready_at and queued at @queued_jiffies. */
+/* Nanoseconds up to @now since the stamp @ready_at of an item queued at @queued_jiffies. */
 static u64 cmwq2_ready_for(u32 queued_jiffies, u32 ready_at, u64 now)
 {
 	u32 units = (u32)(now >> CMWQ2_READY_SHIFT) - (ready_at & ~(u32)CMWQ2_READY_WAITED);
@@ -84,7 +85,7 @@ static u64 cmwq2_ready_for(u32 queued_jiffies, u32 ready_at, u64 now)
 	return (u64)units << CMWQ2_READY_SHIFT;
 }
 
-/* The two tables an item is counted in, either of which may be missing. */
+/* The two tables that an item is counted in. Either may be missing. */
 struct cmwq2_latency_pair {
 	struct cmwq2_latency	*pool;
 	struct cmwq2_latency	*pwq;
@@ -112,7 +113,7 @@ void __cmwq2_latency_queued(struct cmwq2_pool *pool, struct cmwq2_work *work)
 	work->ready_at = cmwq2_ready_stamp(pool->latency_now);
 }
 
-/* Counted here for want of another stamp, so also if it is cancelled afterwards. */
+/* Counted here, as there is no room for another stamp, even if the item is cancelled later. */
 void __cmwq2_latency_activated(struct cmwq2_pwq *pwq, struct cmwq2_work *work)
 {
 	u64 now;
@@ -125,7 +126,7 @@ void __cmwq2_latency_activated(struct cmwq2_pwq *pwq, struct cmwq2_work *work)
 	work->ready_at = cmwq2_ready_stamp(now) | CMWQ2_READY_WAITED;
 }
 
-/* Who queues has just looked at the clock. */
+/* If the caller is queueing, it has just read the clock. */
 void __cmwq2_latency_picked(struct cmwq2_worker *worker, bool queueing)
 {
 	if (worker->times.picked_at < READ_ONCE(cmwq2_latency_since))
@@ -134,8 +135,9 @@ void __cmwq2_latency_picked(struct cmwq2_worker *worker, bool queueing)
 }
 
 /*
- * The worker need not be idle any more, nor alive: RCU keeps its memory, and the
- * task's, and the stamp means nothing then. Of two who wake it one wins.
+ * The worker may not be idle any more, nor alive. RCU keeps its memory and that
+ * of the task, and the stamp is then ignored. If two CPUs wake it, one of them
+ * wins.
  */
 void __cmwq2_latency_woken(struct task_struct *task)
 {
@@ -153,15 +155,16 @@ void __cmwq2_latency_taken(struct cmwq2_worker *worker, struct cmwq2_work *work)
 	worker->times.ready_at = work->ready_at;
 }
 
-/* Whether the item is measured, and was since it was taken. */
+/* Whether the item is measured, and in the same period as when it was taken. */
 static bool cmwq2_is_measured(struct cmwq2_worker *worker)
 {
 	return worker->times.ready_at && worker->times.period == READ_ONCE(cmwq2_latency_period);
 }
 
 /*
- * Here a table can be had. Not from reserves, which may be all that an item that
- * is run to free memory has left. If two want it, one is first.
+ * Here a table can be allocated, but not from reserves: an item that is run to
+ * free memory may have nothing else left. If two workers allocate one, the
+ * first table is used.
  */
 static noinline void cmwq2_latency_table(struct cmwq2_pwq *pwq)
 {
@@ -181,8 +184,8 @@ void __cmwq2_latency_start(struct cmwq2_worker *worker)
 }
 
 /*
- * The time since the item was ready, in three parts. It may be younger than the
- * pick, and then was never without a worker on its way.
+ * Count the time since the item was ready, in three parts. If the item became
+ * ready after the pick, a worker was on its way all the time.
  */
 static void cmwq2_latency_count_woken(struct cmwq2_worker *worker, struct cmwq2_latency_pair to,
 				      u64 ready_for)
@@ -192,7 +195,7 @@ static void cmwq2_latency_count_woken(struct cmwq2_worker *worker, struct cmwq2_
 	u64 picked_for, woken_for;
 
 	if (woken_at < times->picked_at || woken_at > times->start)
-		woken_at = times->picked_at;	/* it was up before, or is a BH pool's */
+		woken_at = times->picked_at;	/* it was awake before, or is a BH worker */
 	picked_for = min(times->start - min(times->start, times->picked_at), ready_for);
 	woken_for = min(times->start - min(times->start, woken_at), picked_for);
 
@@ -200,7 +203,7 @@ static void cmwq2_latency_count_woken(struct cmwq2_worker *worker, struct cmwq2_
 	if (worker->task)
 		cmwq2_latency_count(to, CMWQ2_LATENCY_WAKE, picked_for - woken_for);
 	cmwq2_latency_count(to, CMWQ2_LATENCY_START, woken_for);
-	/* What it runs next it was not woken for. */
+	/* The worker was not woken for what it runs next. */
 	WRITE_ONCE(times->picked_at, 0);
 }
 
@@ -221,7 +224,7 @@ void __cmwq2_latency_end(struct cmwq2_worker *worker)
 	cmwq2_latency_count(to, CMWQ2_LATENCY_END, now - min(now, times->start));
 }
 
-/* A new pool, not known to others yet. Context: cmwq2_pool_mutex held. */
+/* For a new pool that others do not know yet. Context: cmwq2_pool_mutex held. */
 void cmwq2_latency_pool_init(struct cmwq2_pool *pool)
 {
 	lockdep_assert_held(&cmwq2_pool_mutex);
@@ -239,7 +242,7 @@ static void cmwq2_latency_add(struct cmwq2_latency *sum, const struct cmwq2_late
 		to[i] += from[i];
 }
 
-/* What @pwq counted is its queue's. Context: no item left; wq->mutex held. */
+/* Add what @pwq counted to its queue's table. Context: no item left; wq->mutex held. */
 void cmwq2_latency_pwq_gone(struct cmwq2_pwq *pwq)
 {
 	struct cmwq2_wq *wq = pwq->wq;
@@ -256,7 +259,7 @@ void cmwq2_latency_pwq_gone(struct cmwq2_pwq *pwq)
 	pwq->latency = NULL;
 }
 
-/* Tables for the pools there are. Those that get none count nothing. */
+/* Give tables to the existing pools. A pool without a table counts nothing. */
 static int cmwq2_latency_pools(void)
 {
 	struct cmwq2_latency *latency;
@@ -310,10 +313,11 @@ static int cmwq2_latency_on(void)
 
 /**
  * cmwq2_latency_set - switch the histograms on or off
- * @on: whether
+ * @on: whether to switch them on
  *
- * What was counted stays. Items that are queued already are not measured. Before
- * the module has pools, and when they are gone, the choice is only noted.
+ * What was counted stays. Items that are already queued are not measured.
+ * Before the module has pools, and when they are gone, the choice is only
+ * recorded.
  *
  * Context: process, may sleep, no lock of the engine.
  * Return: 0, or -ENOMEM and they stay off.
@@ -334,7 +338,7 @@ int cmwq2_latency_set(bool on)
 }
 EXPORT_SYMBOL_GPL(cmwq2_latency_set);
 
-/* Forget what a table has, and the table as well if nothing is measured. */
+/* Clear a table, and free it as well if measuring is off. */
 static void cmwq2_latency_clear(struct cmwq2_pool *pool, struct cmwq2_latency **latency)
 {
 	struct cmwq2_latency *unused = NULL;
@@ -349,9 +353,9 @@ static void cmwq2_latency_clear(struct cmwq2_pool *pool, struct cmwq2_latency **
 }
 
 /**
- * cmwq2_latency_reset - forget all that was counted
+ * cmwq2_latency_reset - forget everything that was counted
  *
- * If nothing is measured the memory is freed as well.
+ * If measuring is off the memory is freed as well.
  *
  * Context: process, may sleep, no lock of the engine.
  */
@@ -412,10 +416,10 @@ void cmwq2_wq_latency(struct cmwq2_wq *wq, struct cmwq2_latency *sum)
 EXPORT_SYMBOL_GPL(cmwq2_wq_latency);
 
 /**
- * cmwq2_pool_latency - histograms of the pool behind a queue on a CPU
+ * cmwq2_pool_latency - histograms of the pool that serves a queue on a CPU
  * @wq: workqueue
  * @cpu: CPU
- * @sum: filled in; of all queues that use the pool or did
+ * @sum: filled in; covers all queues that use the pool or used it
  *
  * Context: any but NMI.
  * Return: the pool's number, or -EINVAL for a CPU that does not exist.
@@ -473,7 +477,7 @@ static void cmwq2_latency_show_one(struct seq_file *m, const struct cmwq2_latenc
 		cmwq2_latency_show_stage(m, cmwq2_latency_names[i], sum->count[i]);
 }
 
-/* Those that counted something. Context: process, may sleep. */
+/* Show the pools and queues that counted something. Context: process, may sleep. */
 void cmwq2_latency_show(struct seq_file *m)
 {
 	struct cmwq2_latency *sum = kmalloc(sizeof(*sum), GFP_KERNEL);
@@ -503,7 +507,7 @@ void cmwq2_latency_show(struct seq_file *m)
 	kfree(sum);
 }
 
-/* With the pools made. A failure leaves them off, which the parameter then says. */
+/* Call it when the pools exist. After a failure it stays off, and the parameter says so. */
 void cmwq2_latency_init(void)
 {
 	mutex_lock(&cmwq2_latency_mutex);
@@ -513,7 +517,7 @@ void cmwq2_latency_init(void)
 	mutex_unlock(&cmwq2_latency_mutex);
 }
 
-/* Before the pools go. */
+/* Call it before the pools are destroyed. */
 void cmwq2_latency_exit(void)
 {
 	mutex_lock(&cmwq2_latency_mutex);

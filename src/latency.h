@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the engine tells latency.c: one branch each while nothing is measured.
+ * The engine's calls to latency.c. Each is one branch while nothing is
+ * measured.
  */
 #ifndef CMWQ2_LATENCY_H
 #define CMWQ2_LATENCY_H
@@ -26,14 +27,14 @@ void cmwq2_latency_exit(void);
 struct seq_file;
 void cmwq2_latency_show(struct seq_file *m);
 
-/* On a list now, active or not; not called for barriers. Context: pool->lock held. */
+/* @work was put on a list, active or not. Not for barriers. Context: pool->lock held. */
 static inline void cmwq2_latency_queued(struct cmwq2_pool *pool, struct cmwq2_work *work)
 {
 	if (static_branch_unlikely(&cmwq2_latency_key))
 		__cmwq2_latency_queued(pool, work);
 }
 
-/* It was inactive. Context: pwq->pool->lock held. */
+/* @work was inactive and became active. Context: pwq->pool->lock held. */
 static inline void cmwq2_latency_activated(struct cmwq2_pwq *pwq, struct cmwq2_work *work)
 {
 	if (static_branch_unlikely(&cmwq2_latency_key))
@@ -41,8 +42,8 @@ static inline void cmwq2_latency_activated(struct cmwq2_pwq *pwq, struct cmwq2_w
 }
 
 /*
- * To be woken, or picked again; @queueing: since cmwq2_latency_queued() the lock was
- * held. Context: pool->lock held.
+ * @worker is to be woken, or was picked again. @queueing: the lock has been
+ *	held since cmwq2_latency_queued(). Context: pool->lock held.
  */
 static inline void cmwq2_latency_picked(struct cmwq2_worker *worker, bool queueing)
 {
@@ -50,35 +51,35 @@ static inline void cmwq2_latency_picked(struct cmwq2_worker *worker, bool queuei
 		__cmwq2_latency_picked(worker, queueing);
 }
 
-/* About to be woken. Context: RCU read-side section, or pool->lock held. */
+/* @task is about to be woken. Context: RCU read-side section, or pool->lock held. */
 static inline void cmwq2_latency_woken(struct task_struct *task)
 {
 	if (static_branch_unlikely(&cmwq2_latency_key))
 		__cmwq2_latency_woken(task);
 }
 
-/* The worker has nothing to do, whatever it was picked for. Context: pool->lock held. */
+/* @worker goes idle, whatever it was picked for. Context: pool->lock held. */
 static inline void cmwq2_latency_idle(struct cmwq2_worker *worker)
 {
 	if (static_branch_unlikely(&cmwq2_latency_key))
 		worker->times.picked_at = 0;
 }
 
-/* The worker is about to run @work, which is still its own. Context: pool->lock held. */
+/* @worker is about to run @work and still owns it. Context: pool->lock held. */
 static inline void cmwq2_latency_taken(struct cmwq2_worker *worker, struct cmwq2_work *work)
 {
 	if (static_branch_unlikely(&cmwq2_latency_key))
 		__cmwq2_latency_taken(worker, work);
 }
 
-/* The last thing before the function is called. Context: the worker, no lock. */
+/* The last step before the function is called. Context: the worker, no lock. */
 static inline void cmwq2_latency_start(struct cmwq2_worker *worker)
 {
 	if (static_branch_unlikely(&cmwq2_latency_key))
 		__cmwq2_latency_start(worker);
 }
 
-/* Behind the function. Context: the worker, pool->lock held. */
+/* The function has returned. Context: the worker, pool->lock held. */
 static inline void cmwq2_latency_end(struct cmwq2_worker *worker)
 {
 	if (static_branch_unlikely(&cmwq2_latency_key))

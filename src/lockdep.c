@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A queue's lockdep map over its life, and waiting. Only built with
- * CONFIG_LOCKDEP; see lockdep.h.
+ * The lockdep map of a queue from its creation to its end, and the annotation
+ * of waits. Only built with CONFIG_LOCKDEP; see lockdep.h.
  */
 #include <linux/kernel.h>
 
 #include "lockdep.h"
 
 /**
- * cmwq2_wq_map_init - give a queue its map
+ * cmwq2_wq_map_init - give a queue its lockdep map
  * @wq: queue that has no items yet
- * @map: the user's, or NULL for one of its own with a class of its own
+ * @map: the user's map; NULL for a map and a class of the queue's own
  *
  * Context: process.
  */
@@ -27,10 +27,10 @@ void cmwq2_wq_map_init(struct cmwq2_wq *wq, struct lockdep_map *map)
 }
 
 /**
- * cmwq2_wq_map_exit - take a queue's class back
- * @wq: queue without pwqs; or one that never got a map
+ * cmwq2_wq_map_exit - unregister a queue's lock class
+ * @wq: queue without pwqs, or one that never got a map
  *
- * Readers of lockdep's lists may still look at the name: the queue's memory
+ * Readers of lockdep's lists may still look at the name, so the queue's memory
  * must outlive an RCU grace period from here on.
  *
  * Context: process, may sleep.
@@ -43,7 +43,7 @@ void cmwq2_wq_map_exit(struct cmwq2_wq *wq)
 
 static void cmwq2_wait_map(struct lockdep_map *map, bool bh)
 {
-	/* The items take it in softirq context: so must we, or it looks unsafe. */
+	/* The items take the map in softirq context. So must this, or lockdep finds it unsafe. */
 	if (bh)
 		local_bh_disable();
 	lock_map_acquire(map);
@@ -52,13 +52,13 @@ static void cmwq2_wait_map(struct lockdep_map *map, bool bh)
 		local_bh_enable();
 }
 
-/* Before waiting for all items of @wq. */
+/* Call it before waiting for all items of @wq. */
 void cmwq2_wait_map_wq(struct cmwq2_wq *wq)
 {
 	cmwq2_wait_map(wq->map.used, wq->flags & CMWQ2_WQ_BH);
 }
 
-/* Before waiting for @work, which is on @wq or runs there. */
+/* Call it before waiting for @work, which is on @wq or runs there. */
 void cmwq2_wait_map_work(struct cmwq2_wq *wq, struct cmwq2_work *work)
 {
 	cmwq2_wait_map(&work->lockdep_map, wq->flags & CMWQ2_WQ_BH);

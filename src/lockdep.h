@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Lockdep maps: what an item's function does while it runs, and what its
- * waiters hold while they wait, as if both took a lock.
+ * Lockdep maps: running an item, and waiting for an item, count as taking a
+ * lock. So lockdep sees what a function does while it runs, and what its
+ * waiters hold.
  *
- * There is a map in each item, by the place that initialised it, and one for
- * each queue. Running an item holds both, the queue's outside. To wait is to
- * take and release at once. All of this is empty without CONFIG_LOCKDEP.
+ * Each item has a map, whose class is the place that initialised the item, and
+ * each queue has one. Running an item holds both, the queue's outside. Waiting
+ * takes a map and releases it at once. All of this is empty without
+ * CONFIG_LOCKDEP.
  */
 #ifndef CMWQ2_LOCKDEP_H
 #define CMWQ2_LOCKDEP_H
@@ -16,8 +18,8 @@
 #include "internal.h"
 
 /**
- * struct cmwq2_run_map - a copy of an item's map, on the stack of who runs it
- * @map: the copy, because the function may free the item
+ * struct cmwq2_run_map - a copy of an item's map, on the stack of its worker
+ * @map: a copy, because the function may free the item
  */
 struct cmwq2_run_map {
 #ifdef CONFIG_LOCKDEP
@@ -31,7 +33,7 @@ void cmwq2_wq_map_exit(struct cmwq2_wq *wq);
 void cmwq2_wait_map_wq(struct cmwq2_wq *wq);
 void cmwq2_wait_map_work(struct cmwq2_wq *wq, struct cmwq2_work *work);
 
-/* As long as the item is the caller's. */
+/* Call it while the caller owns the item. */
 static inline void cmwq2_run_map_copy(struct cmwq2_run_map *run, struct cmwq2_work *work)
 {
 	lockdep_copy_map(&run->map, &work->lockdep_map);

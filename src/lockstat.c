@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * What pool->lock costs: how often it is taken and waited for, how long it is
- * held, and how much of that is picking a worker. For kernels without LOCK_STAT,
- * and cheaper; the kernel's own pools cannot be counted from here.
+ * held, and how much of that time goes into picking a worker. It is for kernels
+ * without LOCK_STAT, and is cheaper. The kernel's own pools cannot be counted
+ * from here.
  *
- * Times are in ticks of <cmwq2/ticks.h> and become nanoseconds when they are
- * read, by a ratio that is measured once, when counting is first switched on: what
- * was counted must read the same later.
+ * Times are in ticks of <cmwq2/ticks.h>. They become nanoseconds when they are
+ * read, by a ratio that is measured once, when counting is first switched on.
+ * So what was counted reads the same later.
  *
- * A machine under this one that takes the CPU away for milliseconds while the lock
- * is held spoils every mean. So what takes longer than anything the engine does is
- * also counted by itself, to be left out by whoever compares.
+ * If a hypervisor takes the CPU away for milliseconds while the lock is held,
+ * it spoils every mean. So holds that are longer than anything the engine does
+ * are also counted separately, and whoever compares can leave them out.
  */
 #include <linux/debugfs.h>
 #include <linux/delay.h>
@@ -30,8 +31,8 @@
 DEFINE_STATIC_KEY_FALSE(cmwq2_lock_stat_key);
 
 /*
- * Protects the key and the ratio. Not cmwq2_pool_mutex, which is taken with the
- * CPUs held in place: the key takes them itself.
+ * Protects the key and the ratio. It is not cmwq2_pool_mutex, because that is
+ * taken with CPU hotplug locked, and switching the key takes that lock itself.
  */
 static DEFINE_MUTEX(cmwq2_lock_stat_mutex);
 
@@ -40,7 +41,7 @@ static DEFINE_MUTEX(cmwq2_lock_stat_mutex);
 
 /* X: READ_ONCE, set before the key. Ticks in a millisecond; 0: nothing was counted yet. */
 static u64 cmwq2_ticks_per_ms;
-/* Likewise. About CMWQ2_LONG_NS, in ticks. */
+/* X: likewise. About CMWQ2_LONG_NS, in ticks. */
 static u64 cmwq2_long_ticks;
 
 static u64 cmwq2_ticks_since(u64 begin)
@@ -48,7 +49,7 @@ static u64 cmwq2_ticks_since(u64 begin)
 	return cmwq2_ticks_between(begin, cmwq2_ticks());
 }
 
-/* pool->lock, counted. What it had to wait is known only where it was taken by force. */
+/* Take pool->lock and count it. A wait is measured only if the lock was not free. */
 void cmwq2_lock_counted(struct cmwq2_pool *pool)
 	__acquires(&pool->lock)
 {
@@ -76,7 +77,7 @@ bool cmwq2_trylock_counted(struct cmwq2_pool *pool)
 	return true;
 }
 
-/* Before pool->lock is dropped. */
+/* Call it before pool->lock is dropped. */
 void cmwq2_unlock_counted(struct cmwq2_pool *pool)
 {
 	struct cmwq2_lock_counters *c = &pool->lock_stat;
@@ -115,7 +116,7 @@ static void cmwq2_lock_stat_clear(struct cmwq2_pool *pool)
 }
 
 /**
- * cmwq2_lock_stat_reset - begin counting at zero
+ * cmwq2_lock_stat_reset - start counting from zero
  *
  * Context: process.
  */
@@ -149,16 +150,16 @@ static void cmwq2_lock_stat_on(void)
 {
 	if (!cmwq2_ticks_per_ms)
 		cmwq2_measure_ticks();
-	/* Whoever holds a lock was counted to the end of the last time, or not at all. */
+	/* Whoever holds a lock now was counted to the end of the last period, or not at all. */
 	cmwq2_lock_stat_reset();
 	static_branch_enable(&cmwq2_lock_stat_key);
 }
 
 /**
- * cmwq2_lock_stat_set - count what pool->lock costs
- * @on: from now on, at zero, or no more
+ * cmwq2_lock_stat_set - switch the counting of what pool->lock costs
+ * @on: whether to count from now on, starting from zero
  *
- * What was counted stays to be read. On when it is on already changes nothing.
+ * What was counted can still be read. Switching it on twice changes nothing.
  *
  * Context: process, may sleep; not from a CPU hotplug callback.
  */
@@ -169,7 +170,7 @@ void cmwq2_lock_stat_set(bool on)
 		cmwq2_lock_stat_on();
 	} else if (!on && static_key_enabled(&cmwq2_lock_stat_key)) {
 		static_branch_disable(&cmwq2_lock_stat_key);
-		/* Nobody that saw the key set is still on the way to a lock. */
+		/* After this nobody who saw the key set is still on the way to a lock. */
 		synchronize_rcu();
 	}
 	mutex_unlock(&cmwq2_lock_stat_mutex);
@@ -204,9 +205,9 @@ static void cmwq2_lock_stat_add(struct cmwq2_pool *pool, struct cmwq2_lock_stats
 }
 
 /**
- * cmwq2_lock_stats - what the lock of one pool, or of all, has cost
+ * cmwq2_lock_stats - what the lock of one pool, or of all pools, has cost
  * @wq: workqueue, or NULL for the sum of all pools
- * @cpu: CPU, whose pool behind @wq is meant
+ * @cpu: CPU whose pool behind @wq is meant
  * @st: filled in
  *
  * Context: any but NMI.
@@ -244,7 +245,7 @@ static void cmwq2_lock_stat_line(struct seq_file *m, const struct cmwq2_lock_sta
 		   st->wait_ns, st->wait_max_ns, st->picks, st->pick_ns);
 }
 
-/* A line for each pool that was counted, and their sum. */
+/* Show the sum of all pools, and a line for each pool that was counted. */
 static int cmwq2_lock_stat_show(struct seq_file *m, void *unused)
 {
 	struct cmwq2_lock_stats all;
@@ -268,7 +269,7 @@ static int cmwq2_lock_stat_show(struct seq_file *m, void *unused)
 	return 0;
 }
 
-/* As in /proc/lock_stat a 0 clears it. */
+/* As in /proc/lock_stat, writing 0 clears it. */
 static ssize_t cmwq2_lock_stat_write(struct file *file, const char __user *buf, size_t count,
 				     loff_t *pos)
 {

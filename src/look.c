@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Looks at a pool for dumps. Each takes the pool's lock, copies a bounded number of
- * figures and drops it. To look up the names of functions and to write text takes
- * many times as long, and is done in show.c without the lock.
+ * Looks at a pool for dumps. Each look takes the pool's lock, copies a bounded
+ * number of figures and drops the lock. Looking up the names of functions and
+ * writing text takes many times as long; show.c does that without the lock.
  *
- * What is looked at one after the other may have changed in between, so that a
- * dump is no snapshot of a pool: an item may be missing or be there twice that was
- * just taken or queued.
+ * The pool may change between two looks, so a dump is no snapshot of it: an
+ * item that was just taken or queued may be missing or be there twice.
  */
 #include <linux/export.h>
 #include <linux/hashtable.h>
@@ -16,11 +15,11 @@
 #include "look.h"
 #include "work.h"
 
-/* Entries that are looked at while the lock is held once. */
+/* How many entries are looked at while the lock is held once. */
 #define CMWQ2_LOOK_ITEMS	250
 #define CMWQ2_LOOK_WORKERS	64
 
-/* X: READ_ONCE. The most entries that were looked at under one hold; for tests. */
+/* X: READ_ONCE. The most entries that were ever looked at under one hold; for tests. */
 unsigned int cmwq2_look_most;
 EXPORT_SYMBOL_GPL(cmwq2_look_most);
 
@@ -35,13 +34,13 @@ static void cmwq2_look_note(unsigned int looks)
 		WRITE_ONCE(cmwq2_look_most, looks);
 }
 
-/* A rescuer's cursor has no data word that tells. */
+/* The data word of a rescuer's cursor does not point to its pwq, so compare the address. */
 static bool cmwq2_is_of(struct cmwq2_work *work, struct cmwq2_pwq *pwq)
 {
 	return cmwq2_is_cursor(work) ? work == &pwq->mayday_cursor : cmwq2_work_pwq(work) == pwq;
 }
 
-/* Returns false if the list is full. */
+/* Add an item to @look. Returns false if @look is full. */
 static bool cmwq2_look_add(struct cmwq2_look_list *look, struct cmwq2_work *work)
 {
 	struct task_struct *task = cmwq2_barrier_waiter(work);
@@ -81,10 +80,10 @@ static int __cmwq2_look_items(struct cmwq2_look_list *look, struct list_head *li
 }
 
 /**
- * cmwq2_look_items - take note of a queue's items on a list
+ * cmwq2_look_items - note a queue's items on a list
  * @look: filled in
  * @list: pool's worklist or @pwq's inactive items
- * @pwq: whose items
+ * @pwq: the queue's pwq
  *
  * Context: any but NMI; RCU read-side section.
  */
@@ -97,7 +96,10 @@ void cmwq2_look_items(struct cmwq2_look_list *look, struct list_head *list, stru
 	cmwq2_pool_unlock_irqrestore(pwq->pool, flags);
 }
 
-/* The next busy worker, with @pwq one of that, or NULL after so many workers or the last one. */
+/*
+ * The next busy worker or, with @pwq, the next one that runs an item of @pwq.
+ * NULL when the limit is reached or after the last worker.
+ */
 static struct cmwq2_worker *cmwq2_look_for_busy(struct cmwq2_pool *pool, struct cmwq2_pwq *pwq,
 						struct cmwq2_look_at *at, int *looks)
 {
@@ -110,7 +112,7 @@ static struct cmwq2_worker *cmwq2_look_for_busy(struct cmwq2_pool *pool, struct 
 		hlist_for_each_entry(worker, &pool->busy_hash[at->bucket], hentry) {
 			if (skip-- > 0)
 				continue;
-			/* To skip more than a hold may look at would be as long. */
+			/* Skipping more than a hold may look at would take just as long. */
 			at->cut |= at->nr == limit;
 			if (at->nr == limit)
 				break;
@@ -132,20 +134,20 @@ static void cmwq2_look_at_worker(struct cmwq2_look_busy *look, struct cmwq2_work
 	look->intensive = worker->flags & CMWQ2_WORKER_INTENSIVE;
 	look->func = worker->current_func;
 	look->ms = jiffies_to_msecs(jiffies - worker->started_at);
-	/* Its owner may be writing. The last byte is always 0. */
+	/* The worker may be writing to it. The last byte is always 0. */
 	memcpy(look->desc, worker->desc, sizeof(look->desc) - 1);
 	look->desc[sizeof(look->desc) - 1] = '\0';
 }
 
 /**
- * cmwq2_look_busy_next - take note of a queue's next busy worker
- * @look: filled in if one was found; @func is NULL if none was
- * @pwq: the queue's stake in the pool
- * @at: where to go on, zeroed before the first call
- * @wanted: the worker is counted alone if not, and @look has its function
+ * cmwq2_look_busy_next - note a queue's next busy worker
+ * @look: filled in; @func is NULL if no worker was found
+ * @pwq: the queue's pwq in the pool
+ * @at: where to go on; zeroed before the first call
+ * @wanted: whether to fill in all of @look; otherwise only its @func
  *
  * Context: any but NMI; RCU read-side section.
- * Return: whether there may be more, found or not.
+ * Return: whether there may be more workers, also if none was found.
  */
 bool cmwq2_look_busy_next(struct cmwq2_look_busy *look, struct cmwq2_pwq *pwq,
 			  struct cmwq2_look_at *at, bool wanted)
@@ -170,13 +172,14 @@ bool cmwq2_look_busy_next(struct cmwq2_look_busy *look, struct cmwq2_pwq *pwq,
 }
 
 /**
- * cmwq2_look_at_busy - show the next busy workers of a pool to somebody
+ * cmwq2_look_at_busy - call a function for the next busy workers of a pool
  * @pool: pool
- * @at: where to go on, zeroed before the first call
+ * @at: where to go on; zeroed before the first call
  * @fn: called for each with @pool->lock held; returns whether to go on
- * @arg: for @fn
+ * @arg: argument of @fn
  *
- * The lock is held for a bounded number of workers, and more calls show the rest.
+ * One call holds the lock for a bounded number of workers; more calls do the
+ * rest.
  *
  * Context: any but NMI; RCU read-side section.
  * Return: whether there may be more.
@@ -198,7 +201,7 @@ bool cmwq2_look_at_busy(struct cmwq2_pool *pool, struct cmwq2_look_at *at,
 }
 
 /**
- * cmwq2_look_pool - take note of a pool's figures
+ * cmwq2_look_pool - note a pool's figures
  * @look: filled in
  * @pool: pool
  *

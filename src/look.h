@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What a dump takes note of under pool->lock, to be written as text without it.
+ * What a dump notes under pool->lock, to be written as text without the lock.
  */
 #ifndef CMWQ2_LOOK_H
 #define CMWQ2_LOOK_H
 
 #include "internal.h"
 
-#define CMWQ2_LOOK_RUNS		32	/* entries of a list that are told apart */
-#define CMWQ2_LOOK_IDLE		32	/* idle workers that are told */
+#define CMWQ2_LOOK_RUNS		32	/* runs of items that are noted of a list */
+#define CMWQ2_LOOK_IDLE		32	/* idle workers that are noted of a pool */
 
 /**
- * struct cmwq2_look_run - equal functions in a row
+ * struct cmwq2_look_run - items in a row that have the same function
  * @func: the function
- * @waiter: or the thread that waits for a barrier, which is a run of its own
- * @nr: how many
+ * @waiter: PID of the thread that waits for a barrier, which is a run of its
+ *	own
+ * @nr: number of items
  */
 struct cmwq2_look_run {
 	cmwq2_work_func_t	func;
@@ -24,9 +25,9 @@ struct cmwq2_look_run {
 
 /**
  * struct cmwq2_look_list - the items of a list
- * @run: in their order
- * @nr: of @run
- * @more: the list is longer than that, or than what is looked at
+ * @run: runs of items, in their order
+ * @nr: number of entries in @run
+ * @more: the list is longer than @run, or than what is looked at
  */
 struct cmwq2_look_list {
 	struct cmwq2_look_run	run[CMWQ2_LOOK_RUNS];
@@ -36,13 +37,13 @@ struct cmwq2_look_list {
 
 /**
  * struct cmwq2_look_busy - a worker that runs an item
- * @pid: its thread, or 0 for a BH pool's worker
- * @rescuer: whether it is one
- * @intensive: its item is CPU intensive
+ * @pid: PID of its thread, or 0 for a BH pool's worker
+ * @rescuer: whether it is a rescuer
+ * @intensive: whether its item is CPU intensive
  * @func: the item's function
- * @ms: for how long it has run
- * @desc: what the item says of itself
- * @behind: items that wait for this one
+ * @ms: milliseconds that the item has run
+ * @desc: description that the item has set
+ * @behind: items that wait behind this one
  */
 struct cmwq2_look_busy {
 	pid_t			pid;
@@ -59,12 +60,12 @@ struct cmwq2_look_busy {
  * @nr_workers: as in the pool
  * @nr_idle: likewise
  * @nr_running: likewise
- * @waits: items wait
- * @ms: since one of them was taken
- * @manager: its thread, or 0
- * @idle: the first idle workers' threads
- * @nr: of @idle
- * @more: there are more idle workers
+ * @waits: whether items wait
+ * @ms: milliseconds since one of them was taken
+ * @manager: PID of the manager, or 0
+ * @idle: PIDs of the first idle workers
+ * @nr: number of entries in @idle
+ * @more: whether there are more idle workers
  */
 struct cmwq2_look_pool {
 	int			nr_workers;
@@ -79,9 +80,9 @@ struct cmwq2_look_pool {
 };
 
 /**
- * struct cmwq2_look_at - how far a look at a pool's busy workers has come
- * @bucket: of the hash
- * @nr: workers of that bucket that were looked at
+ * struct cmwq2_look_at - how far a walk over a pool's busy workers has come
+ * @bucket: bucket of the hash
+ * @nr: how many workers of that bucket were looked at
  * @cut: a bucket was too long to look at all of it
  */
 struct cmwq2_look_at {
@@ -90,7 +91,7 @@ struct cmwq2_look_at {
 	bool			cut;
 };
 
-/* Memory for one of them at a time. */
+/* Memory for one of these at a time. */
 union cmwq2_look {
 	struct cmwq2_look_list	list;
 	struct cmwq2_look_busy	busy;

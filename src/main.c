@@ -2,8 +2,8 @@
 /*
  * Loading and unloading.
  *
- * The order on the way out: queues, then what could make or kick workers, then
- * the workers, then what watched them, then RCU callbacks, then memory.
+ * The order of unloading is: queues, then what could create or kick workers,
+ * then the workers, then what watched them, then RCU callbacks, then memory.
  */
 #include <linux/kthread.h>
 #include <linux/module.h>
@@ -15,7 +15,7 @@ static char *cmwq2_hook_param = "auto";
 module_param_named(hook, cmwq2_hook_param, charp, 0444);
 MODULE_PARM_DESC(hook, "Scheduler hook: auto (default), tp, pn, timer; fixed once loaded");
 
-/* Free what waits for RCU: pwqs, queues, pools. */
+/* Free what RCU callbacks still use: pwqs, queues, pools. */
 static void cmwq2_free_rest(void)
 {
 	rcu_barrier();
@@ -91,7 +91,7 @@ err_topology:
 
 static void __exit cmwq2_exit(void)
 {
-	/* Who could look at queues and pools that go away. */
+	/* First stop what could look at queues and pools that go away. */
 	cmwq2_debugfs_exit();
 	cmwq2_sysrq_exit();
 	cmwq2_watchdog_exit();
@@ -100,11 +100,11 @@ static void __exit cmwq2_exit(void)
 	cmwq2_oops_exit();
 	cmwq2_sysfs_exit();
 	cmwq2_policy_close();
-	/* Thaws what is frozen: the queues below are waited for. */
+	/* Thaws frozen queues, because the queues below are waited for. */
 	cmwq2_freeze_exit();
-	/* Other queues hold a reference to the module. */
+	/* Only the system queues are left: others hold a reference to the module. */
 	cmwq2_system_wqs_exit();
-	/* Their pwqs and pools, and those of queues that were destroyed before. */
+	/* Wait for their pwqs and pools, and for those of queues that were destroyed before. */
 	if (!CMWQ2_FAULT("unload_hastily"))
 		cmwq2_helpers_flush();
 	cmwq2_hotplug_exit();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Calls with arguments that cannot be right. Each is refused, counted, and
- * reported in one line with a backtrace, because the caller is the culprit.
+ * Calls with invalid arguments. Each is refused, counted, and reported in one
+ * line with a backtrace, because the mistake is the caller's.
  */
 #include <linux/ratelimit.h>
 
@@ -10,11 +10,11 @@
 
 /**
  * cmwq2_misuse - report a call that was refused
- * @fmt: printf format of what is wrong, without a newline
+ * @fmt: printf format that says what is wrong, without a newline
  *
- * The report is a WARN, as those of the kernel's own workqueue are, so that
+ * The report is a WARN, as the kernel's own workqueue does, so that
  * panic_on_warn and tools that look for warnings notice it. A driver that
- * repeats its mistake does not flood the log; the count goes on.
+ * repeats its mistake does not flood the log, but each call is counted.
  *
  * Context: any.
  */
@@ -43,11 +43,11 @@ bool cmwq2_tell_missing(const char *function, const char *argument)
 
 /**
  * cmwq2_refuse_misuse - let go of an item that cannot be queued
- * @cpu: see cmwq2_can_queue(), which has returned false
+ * @cpu: as for cmwq2_can_queue(), which has returned false
  * @wq: likewise
- * @work: item whose PENDING the caller holds and loses
+ * @work: item whose PENDING the caller holds and gives up here
  *
- * An item that kept PENDING could be neither queued nor cancelled any more.
+ * An item that kept PENDING could neither be queued nor cancelled any more.
  *
  * Context: any.
  */
@@ -57,7 +57,7 @@ void cmwq2_refuse_misuse(int cpu, struct cmwq2_wq *wq, struct cmwq2_work *work)
 	cmwq2_work_func_t func = work->func;
 	bool listed = !list_empty(&work->entry);
 
-	/* First: whoever is told and cancels the item must not wait for us. */
+	/* Before the report: whoever reads it and cancels the item must not wait for us. */
 	if (!CMWQ2_FAULT("refused_kept_pending"))
 		cmwq2_work_release_as_was(work, data);
 	if (!wq)

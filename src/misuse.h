@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Arguments that cannot be right.
+ * Invalid arguments.
  */
 #ifndef CMWQ2_MISUSE_H
 #define CMWQ2_MISUSE_H
@@ -13,7 +13,7 @@
 __printf(1, 2) __cold void cmwq2_misuse(const char *fmt, ...);
 __cold bool cmwq2_tell_missing(const char *function, const char *argument);
 
-/* Whether the argument @ptr of the calling function is NULL, which is reported. */
+/* Whether the argument @ptr of the calling function is NULL. Reports it if so. */
 #define cmwq2_is_missing(ptr) (unlikely(!(ptr)) && cmwq2_tell_missing(__func__, #ptr))
 
 /* Whether @cpu is one that this machine can have. */
@@ -22,21 +22,21 @@ static inline bool cmwq2_cpu_exists(int cpu)
 	return (unsigned int)cpu < nr_cpu_ids && cpu_possible(cpu);
 }
 
-/* Whether an item that is on no list was initialised, and with a function. */
+/* Whether an item was initialised, with a function, and is on no list. */
 static inline bool cmwq2_work_is_sound(const struct cmwq2_work *work)
 {
 	return work->func && list_empty(&work->entry);
 }
 
 /**
- * cmwq2_can_queue - whether the arguments of a queueing can be right
+ * cmwq2_can_queue - whether the arguments of a queueing are valid
  * @cpu: CPU or CMWQ2_CPU_UNBOUND
  * @wq: workqueue
  * @work: item whose PENDING the caller holds, off the lists
  *
- * What is tested is in cache lines that the queueing needs anyway.
+ * The tests touch only cache lines that the queueing needs anyway.
  *
- * Return: false if cmwq2_refuse_misuse() is to be called.
+ * Return: false if the caller must call cmwq2_refuse_misuse().
  */
 static inline bool cmwq2_can_queue(int cpu, const struct cmwq2_wq *wq,
 				   const struct cmwq2_work *work)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Running a function somewhere else: on a CPU, on each CPU, in process context.
+ * Running a function elsewhere: on a CPU, on each CPU, or in process context.
  */
 #include <linux/cpu.h>
 #include <linux/export.h>
@@ -32,7 +32,7 @@ int cmwq2_schedule_on_each_cpu(cmwq2_work_func_t func)
 	items = alloc_percpu(struct cmwq2_work);
 	if (!items)
 		return -ENOMEM;
-	/* All are started before the first is waited for. */
+	/* Start all items before waiting for the first. */
 	cpus_read_lock();
 	for_each_online_cpu(cpu)
 		cmwq2_start_on(cpu, per_cpu_ptr(items, cpu), func);
@@ -47,11 +47,11 @@ EXPORT_SYMBOL_GPL(cmwq2_schedule_on_each_cpu);
 /**
  * cmwq2_execute_in_process_context - call a function now, or as soon as it may sleep
  * @func: work function
- * @ew: memory for the item, which must stay until @func was called
+ * @ew: memory for the item, which must stay until @func has been called
  *
  * Context: any but NMI.
  * Return: 0 if @func was called, 1 if it was queued, -EINVAL with a WARN if
- * there is none.
+ * @func is NULL.
  */
 int cmwq2_execute_in_process_context(cmwq2_work_func_t func, struct cmwq2_execute_work *ew)
 {
@@ -68,9 +68,9 @@ int cmwq2_execute_in_process_context(cmwq2_work_func_t func, struct cmwq2_execut
 EXPORT_SYMBOL_GPL(cmwq2_execute_in_process_context);
 
 /**
- * struct cmwq2_on_cpu - a call on another CPU, on the stack of who waits for it
+ * struct cmwq2_on_cpu - a call on another CPU, on the stack of its waiter
  * @work: item
- * @fn: function
+ * @fn: function to call
  * @arg: its argument
  * @ret: its result
  */
@@ -98,8 +98,8 @@ static void cmwq2_on_cpu_func(struct cmwq2_work *work)
  * The caller must not hold a lock that @fn needs.
  *
  * Context: process, may sleep.
- * Return: what @fn returned; -EINVAL with a WARN if it cannot be called, for want
- * of a function or of such a CPU.
+ * Return: what @fn returned; -EINVAL with a WARN if @fn is NULL or if this
+ * machine cannot have such a CPU.
  */
 long cmwq2_work_on_cpu_key(int cpu, long (*fn)(void *arg), void *arg,
 			   struct lock_class_key *key)

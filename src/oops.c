@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Which item runs, where the kernel reports that something went wrong.
+ * Prints which item runs when the kernel reports that something went wrong.
  *
  * The kernel adds "Workqueue: QUEUE FUNCTION" to each backtrace of its own
- * workers, which it knows by PF_WQ_WORKER. A module cannot have that flag and
- * cannot add to a backtrace, but it is told of most that a backtrace is printed
- * for, and adds the line behind it, in the same form, so that tools find it:
+ * workers, which it recognises by PF_WQ_WORKER. A module cannot set that flag
+ * and cannot add to a backtrace. But it is notified of most events that print
+ * one, and then prints the line after the backtrace, in the same form, so that
+ * tools find it:
  *
  *   oops		the die chain
  *   panic		the panic chain
  *   WARN, KASAN,	the tracepoint error_report_end
  *   KFENCE
  *
- * Nobody tells of dump_stack(), soft lockups, hung tasks and SysRq-t.
+ * dump_stack(), soft lockups, hung tasks and SysRq-t notify nobody.
  */
 #include <linux/export.h>
 #include <linux/kdebug.h>
@@ -37,7 +38,7 @@ static void cmwq2_peek_name(struct cmwq2_worker *worker, char *name)
 	copy_from_kernel_nofault(name, wq->name, CMWQ2_NAME_LEN - 1);
 }
 
-/* See cmwq2_dump_worker(). A description follows in parentheses, as in the kernel's line. */
+/* See cmwq2_dump_worker(). Adds a description in parentheses, as the kernel's line does. */
 static size_t cmwq2_worker_text(struct cmwq2_worker *worker, char *buf, size_t size)
 {
 	char name[CMWQ2_NAME_LEN] = "", desc[CMWQ2_DESC_LEN] = "";
@@ -47,23 +48,23 @@ static size_t cmwq2_worker_text(struct cmwq2_worker *worker, char *buf, size_t s
 	if (!worker || get_kernel_nofault(func, &worker->current_func) || !func)
 		return 0;
 	cmwq2_peek_name(worker, name);
-	/* One byte less: both stay terminated whatever is read. */
+	/* One byte less, so that both stay terminated whatever is read. */
 	copy_from_kernel_nofault(desc, worker->desc, CMWQ2_DESC_LEN - 1);
 	return scnprintf(buf, size, "Workqueue: %s %ps%s%s%s", name, func,
 			 desc[0] ? " (" : "", desc, desc[0] ? ")" : "");
 }
 
 /**
- * cmwq2_dump_worker - say in memory what a thread works on
+ * cmwq2_dump_worker - write to memory what a thread works on
  * @task: thread
- * @buf: written to
- * @size: of @buf, at least 1
+ * @buf: buffer to write to
+ * @size: size of @buf, at least 1
  *
- * Takes no lock, and the worker may end or be freed while it is looked at: what
- * is read is checked for being readable, not for being true.
+ * Takes no lock, and the worker may end or be freed meanwhile: what is read is
+ * checked for being readable, not for being true.
  *
  * Context: any; @task must not go away.
- * Return: length of the text, 0 if the thread is no worker or is idle.
+ * Return: length of the text; 0 if the thread is no worker or is idle.
  */
 size_t cmwq2_dump_worker(struct task_struct *task, char *buf, size_t size)
 {
@@ -81,8 +82,8 @@ static void cmwq2_print_worker(const char *log_lvl, struct cmwq2_worker *worker)
 
 /**
  * cmwq2_print_worker_info - write to the log what a thread works on
- * @log_lvl: level to print at, as KERN_INFO
- * @task: any thread; nothing is printed if it is no worker of cmwq2 or idle
+ * @log_lvl: level to print at, such as KERN_INFO
+ * @task: any thread; nothing is printed unless it is a busy worker of cmwq2
  *
  * Context: any; @task must not go away.
  */
@@ -93,11 +94,11 @@ void cmwq2_print_worker_info(const char *log_lvl, struct task_struct *task)
 EXPORT_SYMBOL_GPL(cmwq2_print_worker_info);
 
 /*
- * Something went wrong here. A BH item has no thread, but the caller runs in it.
+ * Print the item that runs here, because something went wrong. A BH item has no
+ * thread, but the caller runs in it.
  *
- * Context: any, also with the locks of whatever broke held: takes none that
- * is waited for.
- * Return: the item that runs here, which may be gone, or NULL.
+ * Context: any, even with the locks of whatever broke held: waits for no lock.
+ * Return: the item that runs here, which may be gone; or NULL.
  */
 static struct cmwq2_work *cmwq2_print_here(const char *log_lvl)
 {
@@ -132,14 +133,14 @@ static struct notifier_block cmwq2_die_notifier = {
 	.notifier_call = cmwq2_on_die,
 };
 
-/* First: some vehicles end in one of the others. */
+/* Runs first, because on some test machines another notifier of the chain ends the machine. */
 static struct notifier_block cmwq2_panic_notifier = {
 	.notifier_call = cmwq2_on_panic,
 	.priority = INT_MAX,
 };
 
 #ifdef CONFIG_TRACEPOINTS
-/* Inside of KASAN's report its lock is held and printing is allowed. */
+/* While KASAN reports, its lock is held, but printing is allowed. */
 static void cmwq2_on_report(void *data, enum error_detector detector, unsigned long id)
 {
 	struct cmwq2_work *work = cmwq2_print_here(KERN_WARNING);
@@ -167,7 +168,7 @@ static void cmwq2_report_init(void) { }
 static void cmwq2_report_exit(void) { }
 #endif
 
-/* Without any of these the engine works as well. */
+/* The engine works without any of these, too. */
 void cmwq2_oops_init(void)
 {
 	cmwq2_stacks_init();
@@ -176,7 +177,7 @@ void cmwq2_oops_init(void)
 	cmwq2_report_init();
 }
 
-/* Before workers go. */
+/* Call it before workers go away. */
 void cmwq2_oops_exit(void)
 {
 	cmwq2_report_exit();

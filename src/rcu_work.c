@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Items that are queued when an RCU grace period is over. Until then the item
- * is PENDING and on no list. Nobody can take it back from RCU, which is why it
- * can be neither cancelled nor disabled.
+ * is PENDING and on no list. Nobody can take it back from RCU, so it can be
+ * neither cancelled nor disabled.
  */
 #include <linux/export.h>
 #include <linux/rcupdate.h>
@@ -15,7 +15,7 @@ static void cmwq2_rcu_work_due(struct rcu_head *rcu)
 {
 	struct cmwq2_rcu_work *rwork = container_of(rcu, struct cmwq2_rcu_work, rcu);
 
-	/* Off from here on, as for whoever holds PENDING. */
+	/* Whoever holds PENDING has interrupts off: from here on that is so. */
 	local_irq_disable();
 	cmwq2_queue_claimed(CMWQ2_CPU_UNBOUND, rwork->wq, &rwork->work);
 	local_irq_enable();
@@ -27,13 +27,13 @@ static void cmwq2_rcu_work_due(struct rcu_head *rcu)
  * @rwork: item
  *
  * Context: any but NMI.
- * Return: true if a whole grace period will pass before it runs. False if it
- * was pending: it will run, but perhaps sooner. False with a WARN if an argument
- * cannot be right, as cmwq2_queue_work_on().
+ * Return: true if a whole grace period will pass before the item runs. False if
+ * it was pending: it will run, but perhaps sooner. False with a WARN if the
+ * item is disabled or an argument is invalid, see cmwq2_queue_work_on().
  */
 bool cmwq2_queue_rcu_work(struct cmwq2_wq *wq, struct cmwq2_rcu_work *rwork)
 {
-	/* Taken without interrupts off: nobody may want to steal it. */
+	/* Interrupts may stay on, because nobody may steal the item. */
 	if (!cmwq2_work_take(&rwork->work))
 		return false;
 	cmwq2_keep_stack(&rwork->work);
@@ -41,7 +41,7 @@ bool cmwq2_queue_rcu_work(struct cmwq2_wq *wq, struct cmwq2_rcu_work *rwork)
 		cmwq2_work_release_as_was(&rwork->work, cmwq2_work_data(&rwork->work));
 		return false;
 	}
-	/* Here, where the caller can be seen, and not when the grace period is over. */
+	/* Check here, where the caller can be seen, and not after the grace period. */
 	if (unlikely(!cmwq2_can_queue(CMWQ2_CPU_UNBOUND, wq, &rwork->work))) {
 		cmwq2_refuse_misuse(CMWQ2_CPU_UNBOUND, wq, &rwork->work);
 		return false;
@@ -63,7 +63,7 @@ bool cmwq2_flush_rcu_work(struct cmwq2_rcu_work *rwork)
 {
 	if (!cmwq2_work_pending(&rwork->work))
 		return cmwq2_flush_work(&rwork->work);
-	/* It is with RCU, or queued: after this it is queued, or done. */
+	/* The item waits for RCU or is queued. After this it is queued or done. */
 	rcu_barrier();
 	cmwq2_flush_work(&rwork->work);
 	return true;

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What queues and pools are doing, as text: for the log, for a file, for tests.
+ * Dumps of what queues and pools are doing, as text for the log, a file, or
+ * tests.
  *
- * Nothing is written with pool->lock held, let alone printed: a console may wake
- * somebody, or its driver queue an item, and text takes long. What is to be told is
- * copied under the lock, see look.c, and written to memory without it. A portion, a
- * pwq or a pool, is handed on outside of the RCU section that it was made in, so
- * that a slow console delays no grace period; and the watchdogs of the kernel are
- * told that this is no hang.
+ * Nothing is written with pool->lock held, let alone printed: a console may
+ * wake a task, its driver may queue an item, and writing text takes long. The
+ * figures are copied under the lock, see look.c, and written to memory without
+ * it. Each portion, a pwq or a pool, is handed on outside of the RCU section
+ * that it was made in, so that a slow console delays no grace period. The
+ * kernel's watchdogs are told that this is no hang.
  */
 #include <linux/export.h>
 #include <linux/kthread.h>
@@ -25,16 +26,16 @@
 #include "work.h"
 
 #define CMWQ2_PORTION		4096
-#define CMWQ2_SHOW_BUSY		32	/* busy workers of a pwq that are told */
+#define CMWQ2_SHOW_BUSY		32	/* busy workers of a pwq that are listed */
 #define CMWQ2_SYSRQ_LETTER	'W'
-#define CMWQ2_STALL_MS		1000	/* how long items wait until dumps say why */
+#define CMWQ2_STALL_MS		1000	/* how long items must have waited for dumps to say why */
 
 struct cmwq2_portion {
 	char			text[CMWQ2_PORTION];
 	union cmwq2_look	look;
 };
 
-/* Also where there is no memory, which is when pools stall. */
+/* For dumps without memory, which is short when pools stall. */
 static struct cmwq2_portion cmwq2_reserve;
 static unsigned long cmwq2_reserve_taken;	/* X: bit 0 */
 
@@ -68,7 +69,7 @@ static void cmwq2_out_end(struct cmwq2_out *out)
 		kfree(portion);
 }
 
-/* What does not fit is cut, the last byte is the newline's. */
+/* Text that does not fit is cut. The last byte is left for the newline. */
 void cmwq2_write(struct cmwq2_out *out, const char *fmt, ...)
 {
 	va_list args;
@@ -105,7 +106,7 @@ static void cmwq2_put_seq(struct cmwq2_out *out)
 	seq_write(out->ctx, out->buf, out->len);
 }
 
-/* Memory of a fixed size. */
+/* A buffer of a fixed size. */
 struct cmwq2_copy {
 	char	*buf;
 	size_t	size;
@@ -212,7 +213,7 @@ static void cmwq2_show_pwq(struct cmwq2_out *out, struct cmwq2_pwq *pwq)
 
 	cmwq2_write(out, "  ");
 	cmwq2_show_what_pool(out, pool);
-	/* Figures for a reader, each of them true at some time. */
+	/* Figures for a reader; each was true at some time. */
 	cmwq2_write(out, " active %d refcnt %d%s\n", READ_ONCE(pwq->nr_active),
 		    READ_ONCE(pwq->refcnt), list_empty(&pwq->mayday_node) ? "" : " mayday");
 	cmwq2_show_all_busy(out, pwq);
@@ -222,9 +223,9 @@ static void cmwq2_show_pwq(struct cmwq2_out *out, struct cmwq2_pwq *pwq)
 
 /* How far a dump of queues has come. A pointer would not outlive the RCU section of a portion. */
 struct cmwq2_place {
-	u64	seq;		/* of the queue on the list of all */
-	int	nr;		/* its pwqs that were looked at */
-	bool	told;		/* the queue itself was told */
+	u64	seq;		/* number of the queue on the list of all */
+	int	nr;		/* how many of its pwqs were looked at */
+	bool	told;		/* whether the queue itself was written */
 };
 
 /* The next pwq that is not idle. Context: RCU read-side section. */
@@ -258,7 +259,7 @@ static bool cmwq2_show_next(struct cmwq2_out *out, struct cmwq2_wq *wq, struct c
 	return true;
 }
 
-/* The same of all queues with all of @flags. Context: RCU read-side section. */
+/* The same for all queues that have all of @flags. Context: RCU read-side section. */
 static bool cmwq2_show_next_of_all(struct cmwq2_out *out, unsigned int flags,
 				   struct cmwq2_place *place)
 {
@@ -303,7 +304,7 @@ static void cmwq2_write_pool_if(struct cmwq2_out *out, struct cmwq2_pool *pool, 
 		cmwq2_write_pool(out, pool, look);
 }
 
-/* All pools that are busy. Context: no lock held. */
+/* Write all busy pools. Context: no lock held. */
 static void cmwq2_out_pools(struct cmwq2_out *out)
 {
 	struct cmwq2_pool *pool;
@@ -320,7 +321,7 @@ static void cmwq2_out_pools(struct cmwq2_out *out)
 	} while (pool);
 }
 
-/* Queues with all of @flags, and all pools that are busy. */
+/* Write the queues that have all of @flags and, with @pools, all busy pools and all stalls. */
 static void cmwq2_out_all(struct cmwq2_out *out, unsigned int flags, bool pools)
 {
 	struct cmwq2_place place = { .seq = 0 };
@@ -341,7 +342,7 @@ static void cmwq2_out_all(struct cmwq2_out *out, unsigned int flags, bool pools)
 	cmwq2_out_end(out);
 }
 
-/* Nothing for an idle queue. The caller keeps the queue. */
+/* Writes nothing for an idle queue. The caller keeps the queue from going away. */
 static void cmwq2_out_wq(struct cmwq2_out *out, struct cmwq2_wq *wq)
 {
 	struct cmwq2_place place = { .seq = 0 };
@@ -374,7 +375,8 @@ void cmwq2_show_all_workqueues(void)
 EXPORT_SYMBOL_GPL(cmwq2_show_all_workqueues);
 
 /**
- * cmwq2_show_freezable_workqueues - write those to the log that hold up a freeze
+ * cmwq2_show_freezable_workqueues - write the queues that hold up a freeze to
+ * the log
  *
  * Context: any but NMI.
  */
@@ -403,7 +405,7 @@ void cmwq2_show_one_workqueue(struct cmwq2_wq *wq)
 EXPORT_SYMBOL_GPL(cmwq2_show_one_workqueue);
 
 /*
- * A pool to the log, idle or not, and why it gets nowhere.
+ * Write a pool to the log, idle or not, and why it takes none of its items.
  *
  * Context: any but NMI; RCU read-side section.
  */
@@ -419,7 +421,7 @@ void cmwq2_show_pool(struct cmwq2_pool *pool)
 	cmwq2_out_end(&out);
 }
 
-/* All queues and pools to a file. */
+/* Write all queues and pools to a file. */
 void cmwq2_show_seq(struct seq_file *m)
 {
 	struct cmwq2_out out = { .put = cmwq2_put_seq, .ctx = m };
@@ -427,7 +429,7 @@ void cmwq2_show_seq(struct seq_file *m)
 	cmwq2_out_all(&out, 0, true);
 }
 
-/* Why items wait to a file. */
+/* Write to a file why items wait. */
 void cmwq2_stalls_seq(struct seq_file *m)
 {
 	struct cmwq2_out out = { .put = cmwq2_put_seq, .ctx = m };
@@ -439,10 +441,10 @@ void cmwq2_stalls_seq(struct seq_file *m)
 }
 
 /**
- * cmwq2_stalls - say in memory why items wait
- * @min_ms: of those that wait for so many milliseconds at least
- * @buf: written to
- * @size: of @buf, at least 1; what does not fit is cut
+ * cmwq2_stalls - write to memory why items wait
+ * @min_ms: how many milliseconds an item must have waited at least
+ * @buf: buffer to write to
+ * @size: size of @buf, at least 1; text that does not fit is cut
  *
  * Context: any but NMI.
  * Return: length of the text, 0 if nothing is wrong.
@@ -464,8 +466,8 @@ EXPORT_SYMBOL_GPL(cmwq2_stalls);
 /**
  * cmwq2_dump - write a dump to memory
  * @wq: workqueue, or NULL for all of them and the pools
- * @buf: written to
- * @size: of @buf, at least 1; what does not fit is cut
+ * @buf: buffer to write to
+ * @size: size of @buf, at least 1; text that does not fit is cut
  *
  * Context: any but NMI.
  * Return: length of the text.
@@ -485,10 +487,10 @@ size_t cmwq2_dump(struct cmwq2_wq *wq, char *buf, size_t size)
 EXPORT_SYMBOL_GPL(cmwq2_dump);
 
 /**
- * cmwq2_set_worker_desc - say what the current item is about
- * @fmt: printf format, the text is cut after 31 characters
+ * cmwq2_set_worker_desc - describe the current item
+ * @fmt: printf format; the text is cut after 31 characters
  *
- * Dumps show it until the item ends. Outside of an item nothing happens.
+ * Dumps show the text until the item ends. Outside of an item nothing happens.
  *
  * Context: process.
  */
@@ -519,7 +521,7 @@ static const struct sysrq_key_op cmwq2_sysrq_op = {
 
 static bool cmwq2_sysrq_registered;
 
-/* A key that is taken, or a kernel without, is no reason not to load. */
+/* If the key is taken, or the kernel has no SysRq, the module loads all the same. */
 void cmwq2_sysrq_init(void)
 {
 	if (!IS_ENABLED(CONFIG_MAGIC_SYSRQ))

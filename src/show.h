@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Dumps on their way to the log, a file or memory, in bounded portions.
+ * The output of dumps to the log, a file or memory, in bounded portions.
  */
 #ifndef CMWQ2_SHOW_H
 #define CMWQ2_SHOW_H
@@ -9,11 +9,11 @@
 #include <linux/types.h>
 
 /**
- * struct cmwq2_out - a dump on its way
- * @put: takes a portion, which ends in a newline and may be modified
- * @ctx: for @put
+ * struct cmwq2_out - where a dump goes
+ * @put: outputs a portion, which ends in a newline and may be modified
+ * @ctx: data for @put
  * @buf: the portion that is being written
- * @len: of it
+ * @len: length of the portion
  */
 struct cmwq2_out {
 	void	(*put)(struct cmwq2_out *out);

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Who queued an item, for whoever debugs: the parameter keep_stacks.
+ * Who queued an item, for debugging: the parameter keep_stacks.
  *
- * KASAN shows who queued the kernel's own items, by kasan_record_aux_stack(), which
- * is not exported. The stack depot is, but it allocates, which is not allowed
- * where items are queued from under a raw lock, and many kernels do not have
- * it. So the backtraces are in a table of our own. It is hashed by the items'
- * addresses and keeps the last queueing of about 500 items; of two that fall on
- * one place the later one is kept.
+ * KASAN shows who queued the kernel's own items by kasan_record_aux_stack(),
+ * which is not exported. The stack depot is exported, but it allocates memory,
+ * which is not allowed where items are queued under a raw lock, and many
+ * kernels do not have it. So this file keeps the backtraces in a table of its
+ * own. The table is hashed by the items' addresses and keeps the last queueing
+ * of about 500 items. If two items have the same slot, the later queueing is
+ * kept.
  */
 #include <linux/export.h>
 #include <linux/hash.h>
@@ -23,17 +24,17 @@
 
 #define CMWQ2_STACK_BITS	9
 #define CMWQ2_STACK_DEPTH	16
-#define CMWQ2_STACK_NEAR	1024UL	/* bytes to an item of the same object, probably */
+#define CMWQ2_STACK_NEAR	1024UL	/* bytes: an item this near is likely in the same object */
 
 /**
- * struct cmwq2_stack - a queueing
- * @work: item; only its address is used, it may be gone
- * @func: the item's
- * @at: jiffies
- * @cpu: where it was queued
- * @pid: of the thread that queued it, or that the interrupt came in on
- * @comm: its name
- * @nr: of @entry
+ * struct cmwq2_stack - the last queueing of an item
+ * @work: item; only its address is used, because it may be gone
+ * @func: the item's function
+ * @at: jiffies when it was queued
+ * @cpu: CPU where it was queued
+ * @pid: PID of the thread that queued it, or that the interrupt came in on
+ * @comm: name of that thread
+ * @nr: number of entries in @entry
  * @entry: return addresses, innermost first
  */
 struct cmwq2_stack {
@@ -92,7 +93,7 @@ static void cmwq2_print_entries(const char *log_lvl, const struct cmwq2_stack *s
 		printk("%s %pS\n", log_lvl, (void *)stack->entry[i]);
 }
 
-/* What broke may hold the lock: then nothing is said. */
+/* The code that broke may hold the lock. Then this returns false. */
 static bool cmwq2_stack_get(unsigned int slot, struct cmwq2_stack *stack)
 {
 	unsigned long flags;
@@ -108,11 +109,11 @@ static bool cmwq2_stack_get(unsigned int slot, struct cmwq2_stack *stack)
 }
 
 /**
- * cmwq2_print_stack - write to the log who queued an item last
+ * cmwq2_print_stack - write to the log who last queued an item
  * @log_lvl: level to print at
  * @work: item; only its address is used
  *
- * Nothing is printed if that was not kept.
+ * Prints nothing if no backtrace was kept.
  *
  * Context: any.
  */
@@ -126,10 +127,10 @@ void cmwq2_print_stack(const char *log_lvl, const struct cmwq2_work *work)
 }
 
 /**
- * cmwq2_print_stacks_near - write to the log who queued items at an address
+ * cmwq2_print_stacks_near - write to the log who queued items near an address
  * @log_lvl: level to print at
- * @address: of a bad access, perhaps to an object that has an item in it
- * @except: item that was told of already, or NULL
+ * @address: address of a bad access, perhaps to an object that contains an item
+ * @except: item that has already been reported, or NULL
  *
  * Context: any.
  */
@@ -151,7 +152,7 @@ void cmwq2_print_stacks_near(const char *log_lvl, unsigned long address,
 	}
 }
 
-/* All that are kept to a file, by the items' functions. */
+/* Write all backtraces that are kept to a file, with the items' functions. */
 void cmwq2_stacks_seq(struct seq_file *m)
 {
 	struct cmwq2_stack stack;
@@ -196,8 +197,8 @@ static void cmwq2_stacks_stop(void)
 }
 
 /**
- * cmwq2_keep_stacks - keep a backtrace of each queueing, or stop that
- * @on: from now on, or no more; those that were kept are gone then
+ * cmwq2_keep_stacks - switch the keeping of a backtrace of each queueing
+ * @on: whether to keep them; switching it off drops those that were kept
  *
  * It costs a microsecond or more for each queueing.
  *
@@ -212,7 +213,7 @@ int cmwq2_keep_stacks(bool on)
 		return on ? -EOPNOTSUPP : 0;
 
 	mutex_lock(&cmwq2_stacks_mutex);
-	/* Before the module is up another parameter may be refused: nobody would free the table. */
+	/* Before the module is up it may still be refused: nobody would free the table. */
 	if (cmwq2_stacks_usable && on)
 		ret = cmwq2_stacks_start();
 	else if (cmwq2_stacks_usable)
@@ -246,7 +247,7 @@ module_param_cb(keep_stacks, &cmwq2_keep_stacks_ops, &cmwq2_stacks_wanted, 0644)
 MODULE_PARM_DESC(keep_stacks,
 		 "For debugging: keep a backtrace of each item's last queueing for the reports of oopses, warnings and KASAN (default N)");
 
-/* Without memory there are none, which is no reason not to load. */
+/* Without memory no backtraces are kept, but the module loads all the same. */
 void cmwq2_stacks_init(void)
 {
 	mutex_lock(&cmwq2_stacks_mutex);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Who queued an item: a backtrace of its last queueing, if that is kept.
+ * Who queued an item: a backtrace of its last queueing, if keep_stacks is on.
  */
 #ifndef CMWQ2_STACKS_H
 #define CMWQ2_STACKS_H
@@ -24,7 +24,7 @@ void cmwq2_stacks_exit(void);
  * cmwq2_keep_stack - remember who queues an item
  * @work: item whose PENDING the caller has just taken
  *
- * Context: any but NMI, called by who queues it, not by a timer.
+ * Context: any but NMI; called by the one who queues the item, not by a timer.
  */
 static inline void cmwq2_keep_stack(struct cmwq2_work *work)
 {

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The creation of workers fails or stalls on demand, as if memory were short:
- * then WQ_MEM_RECLAIM queues live by their rescuers. For tests.
+ * Makes the creation of workers fail or stall on demand, as if memory were
+ * short. Then WQ_MEM_RECLAIM queues depend on their rescuers. For tests.
  *
- * fault_create=off|fail|stall[:all|:POOL[:SECONDS]], of pools that are there and,
- * with all, of those that come. Whoever creates asks each time, so nothing has
- * to be undone when the time is up.
+ * fault_create=off|fail|stall[:all|:POOL[:SECONDS]] applies to existing pools
+ * and, with all, also to later ones. The setting is checked at each creation,
+ * so nothing has to be undone when the time is up.
  *
- * A failure hits everybody who creates, as -ENOMEM. A stall hits managers only:
- * they hold no lock, while the first worker of a pool is made under
- * cmwq2_pool_mutex or in a CPU's way up, which nobody could call off then.
+ * A failure affects everybody who creates a worker, as -ENOMEM. A stall affects
+ * managers only, because they hold no lock. The first worker of a pool is
+ * created under cmwq2_pool_mutex or while a CPU comes up; a stall there could
+ * not be called off.
  */
 #include <linux/export.h>
 #include <linux/jiffies.h>
@@ -21,12 +22,12 @@
 #include "internal.h"
 
 #define CMWQ2_FAULT_MOST_SECONDS	86400
-/* How long a stall may outlast its reason. */
+/* How long a stall may last after the reason for it is gone. */
 #define CMWQ2_STALL_LOOK		(HZ / 10)
 
 static DEFINE_RAW_SPINLOCK(cmwq2_fault_lock);
 static bool cmwq2_fault_ready;				/* F: pools may be changed */
-static struct cmwq2_create_fault cmwq2_fault_all;	/* F: what pools begin with */
+static struct cmwq2_create_fault cmwq2_fault_all;	/* F: what new pools begin with */
 
 static const char *const cmwq2_create_names[CMWQ2_CREATE_NR] = {
 	[CMWQ2_CREATE_NORMAL]	= "off",
@@ -34,7 +35,7 @@ static const char *const cmwq2_create_names[CMWQ2_CREATE_NR] = {
 	[CMWQ2_CREATE_STALLS]	= "stall",
 };
 
-/* What is in force now. Context: cmwq2_fault_lock held. */
+/* The fault that is in force now. Context: cmwq2_fault_lock held. */
 static enum cmwq2_create cmwq2_fault_now(const struct cmwq2_create_fault *fault)
 {
 	if (fault->until && time_after_eq(jiffies, fault->until))
@@ -59,14 +60,14 @@ bool cmwq2_fault_fails(struct cmwq2_pool *pool)
 }
 
 /**
- * cmwq2_fault_stall - the manager is about to create a worker
+ * cmwq2_fault_stall - stall a manager that is about to create a worker
  * @pool: its pool
  *
- * Sleeps as long as the pool's creation stalls. Ends when nobody needs the
- * worker any more, so that a pool can go away meanwhile.
+ * Sleeps as long as the pool's creation of workers stalls. It ends when the
+ * worker is not needed any more, so that a pool can go away meanwhile.
  *
  * Context: process, may sleep, no locks.
- * Return: whether to create none.
+ * Return: true if no worker is to be created.
  */
 bool cmwq2_fault_stall(struct cmwq2_pool *pool)
 {
@@ -79,8 +80,8 @@ bool cmwq2_fault_stall(struct cmwq2_pool *pool)
 }
 
 /*
- * A pool that can be found in cmwq2_pools: whoever changes all either finds it
- * or has changed what it begins with.
+ * @pool can be found in cmwq2_pools. So a change for all pools either finds it,
+ *	or has already changed what it begins with.
  */
 void cmwq2_fault_pool_init(struct cmwq2_pool *pool)
 {
@@ -104,7 +105,7 @@ static void cmwq2_fault_set_all(struct cmwq2_create_fault fault)
 	rcu_read_unlock();
 }
 
-/* A wish as it was written. */
+/* A value of the parameter fault_create, parsed. */
 struct cmwq2_fault_wish {
 	struct cmwq2_create_fault	fault;
 	bool				all;
@@ -125,7 +126,7 @@ static int cmwq2_fault_parse_seconds(const char *text, struct cmwq2_create_fault
 	return 0;
 }
 
-/* Takes @text apart, in place. */
+/* Splits @text in place. */
 static int cmwq2_fault_parse(char *text, struct cmwq2_fault_wish *wish)
 {
 	char *how = strsep(&text, ":"), *pool = strsep(&text, ":"), *seconds = strsep(&text, ":");
@@ -171,7 +172,7 @@ int cmwq2_fault_create_set(const char *value)
 	bool ready;
 	int ret = -EINVAL;
 
-	/* No valid one is as long. */
+	/* No valid value is that long. */
 	strscpy(text, value, sizeof(text));
 	text[strcspn(text, "\n")] = '\0';
 
@@ -196,8 +197,8 @@ EXPORT_SYMBOL_GPL(cmwq2_fault_create_set);
 /**
  * cmwq2_fault_create - make the creation of workers of one pool fail or stall
  * @wq: workqueue
- * @cpu: CPU, whose pool behind @wq is meant
- * @how: from now on, until told otherwise
+ * @cpu: CPU whose pool behind @wq is meant
+ * @how: what to do from now on, until it is changed again
  *
  * Context: any but NMI.
  */
@@ -217,7 +218,7 @@ void cmwq2_fault_create(struct cmwq2_wq *wq, int cpu, enum cmwq2_create how)
 }
 EXPORT_SYMBOL_GPL(cmwq2_fault_create);
 
-/* "fail:all:7", with the seconds that are left. */
+/* Writes text such as "fail:all:7", with the seconds that are left. */
 static int cmwq2_fault_show(char *buffer, int len, const struct cmwq2_create_fault *fault,
 			    const char *pool)
 {
@@ -238,7 +239,7 @@ static bool cmwq2_fault_differs(const struct cmwq2_create_fault *a,
 	       (how != CMWQ2_CREATE_NORMAL && a->until != b->until);
 }
 
-/* What is in force for all, then the pools that are exceptions. */
+/* Writes what is in force for all pools, then the pools that differ. */
 static int cmwq2_fault_get(char *buffer, const struct kernel_param *kp)
 {
 	struct cmwq2_pool *pool;
@@ -281,7 +282,7 @@ void cmwq2_fault_init(void)
 	raw_spin_unlock_irq(&cmwq2_fault_lock);
 }
 
-/* Whoever stalls goes on, or the queues below would never be empty. */
+/* End all stalls, because otherwise the queues would never become empty. */
 void cmwq2_fault_exit(void)
 {
 	raw_spin_lock_irq(&cmwq2_fault_lock);

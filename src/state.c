@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Asking about items, queues and oneself.
+ * Questions about items, queues and the current worker.
  */
 #include <linux/export.h>
 
@@ -8,11 +8,11 @@
 #include "work.h"
 
 /**
- * cmwq2_current_work - the item the caller runs in
+ * cmwq2_current_work - the item that the caller runs in
  *
- * Return: the item, or NULL outside of a cmwq2 worker's thread, and as from the
- * kernel's own function in a BH item. Only its address may be used: the
- * function may have freed it.
+ * Return: the item. NULL outside of a cmwq2 worker's thread and in a BH item,
+ * as from the kernel's own function. Only the address may be used, because the
+ * function may have freed the item.
  */
 struct cmwq2_work *cmwq2_current_work(void)
 {
@@ -25,8 +25,8 @@ EXPORT_SYMBOL_GPL(cmwq2_current_work);
 /**
  * cmwq2_current_is_workqueue_rescuer - whether the caller runs in a rescuer
  *
- * Return: true there; a function may then want to queue the rest of its work
- * rather than keep other queues' rescue waiting.
+ * Return: true if so. The function may then want to queue the rest of its work,
+ * so that other pools of the queue need not wait for rescue.
  */
 bool cmwq2_current_is_workqueue_rescuer(void)
 {
@@ -36,7 +36,7 @@ bool cmwq2_current_is_workqueue_rescuer(void)
 }
 EXPORT_SYMBOL_GPL(cmwq2_current_is_workqueue_rescuer);
 
-/* Queues of the old constructors have a rescuer without having promised anything. */
+/* Queues of the old constructors have a rescuer, but do not promise to serve reclaim. */
 static bool cmwq2_serves_reclaim(struct cmwq2_wq *wq)
 {
 	return (wq->flags & (CMWQ2_WQ_MEM_RECLAIM | CMWQ2_WQ_LEGACY)) == CMWQ2_WQ_MEM_RECLAIM;
@@ -45,8 +45,8 @@ static bool cmwq2_serves_reclaim(struct cmwq2_wq *wq)
 /**
  * cmwq2_current_is_workqueue_mem_reclaim - whether memory reclaim may wait for the caller
  *
- * Return: true in an item of a CMWQ2_WQ_MEM_RECLAIM queue, which must not wait
- * for one of a queue that is not.
+ * Return: true in an item of a CMWQ2_WQ_MEM_RECLAIM queue. Such an item must
+ * not wait for an item of a queue without that flag.
  */
 bool cmwq2_current_is_workqueue_mem_reclaim(void)
 {
@@ -58,13 +58,13 @@ EXPORT_SYMBOL_GPL(cmwq2_current_is_workqueue_mem_reclaim);
 
 /**
  * cmwq2_workqueue_congested - whether a queue is at its limit on a CPU
- * @cpu: CPU or CMWQ2_CPU_UNBOUND for the local one
+ * @cpu: CPU, or CMWQ2_CPU_UNBOUND for the local one
  * @wq: workqueue
  *
  * A hint: no lock is taken, and items on other CPUs say nothing about this one.
  *
  * Context: any.
- * Return: whether items queued from there wait for max_active. Never on a CPU
+ * Return: whether items queued from @cpu wait for max_active. False for a CPU
  * that this machine cannot have.
  */
 bool cmwq2_workqueue_congested(int cpu, struct cmwq2_wq *wq)
@@ -88,7 +88,7 @@ EXPORT_SYMBOL_GPL(cmwq2_workqueue_congested);
  * cmwq2_work_busy - what an item is doing
  * @work: item
  *
- * A hint: it may be over when this returns.
+ * A hint: the answer may be out of date when this returns.
  *
  * Context: any but NMI.
  * Return: CMWQ2_WORK_BUSY_PENDING, CMWQ2_WORK_BUSY_RUNNING, both, or 0.
@@ -113,7 +113,7 @@ unsigned int cmwq2_work_busy(struct cmwq2_work *work)
 EXPORT_SYMBOL_GPL(cmwq2_work_busy);
 
 /**
- * cmwq2_pool_stats - look at the pool behind a queue on a CPU
+ * cmwq2_pool_stats - get the figures of the pool that serves a queue on a CPU
  * @wq: workqueue
  * @cpu: CPU
  * @st: filled in
@@ -162,9 +162,9 @@ int cmwq2_pool_stats(struct cmwq2_wq *wq, int cpu, struct cmwq2_pool_stats *st)
 EXPORT_SYMBOL_GPL(cmwq2_pool_stats);
 
 /**
- * cmwq2_wq_stats - a queue's counters
+ * cmwq2_wq_stats - get a queue's counters
  * @wq: workqueue
- * @st: filled in; pwqs that were replaced have taken theirs with them
+ * @st: filled in; the counters of pwqs that were replaced are lost
  *
  * Context: process, may sleep.
  */

@@ -6,9 +6,9 @@
  *   /sys/bus/cmwq2/devices/NAME/per_cpu, max_active, and of unbound queues
  *   nice, cpumask, affinity_scope, affinity_strict
  *
- * A store that is refused says so in one line and has changed nothing. Files
- * go before their queue does, and removing them waits for those who are in
- * one; so no lock is held then that they take.
+ * A store that is refused logs one line and changes nothing. The files go
+ * before their queue does. Removing them waits for readers and writers, so it
+ * must be done without the locks that these take.
  */
 #include <linux/cpumask.h>
 #include <linux/device.h>
@@ -21,7 +21,7 @@
 
 /**
  * struct cmwq2_device - a queue's directory
- * @wq: the queue, which outlives the files but not the structure
+ * @wq: the queue, which outlives the files but not this structure
  * @dev: the device
  */
 struct cmwq2_device {
@@ -75,7 +75,7 @@ static DEVICE_ATTR_RO(per_cpu);
  * struct cmwq2_attr_file - a file for one member of struct cmwq2_attrs
  * @attr: the file
  * @show: the member as text; cmwq2_pool_mutex held
- * @parse: text into the member; for the message, @name is the queue's
+ * @parse: converts text into the member; @name is the queue's, for the message
  */
 struct cmwq2_attr_file {
 	struct device_attribute	attr;
@@ -105,7 +105,7 @@ static ssize_t cmwq2_attr_store(struct device *dev, struct device_attribute *att
 
 	if (!attrs)
 		return -ENOMEM;
-	/* Over all of it, or two writers would undo each other's change. */
+	/* Hold it all the time, or two writers would undo each other's change. */
 	mutex_lock(&cmwq2_pool_mutex);
 	cmwq2_attrs_copy(attrs, wq->attrs);
 	ret = file->parse(wq->name, buf, attrs) ?: cmwq2_apply_attrs_locked(wq, attrs);
@@ -197,7 +197,7 @@ static struct attribute *cmwq2_unbound_attrs[] = {
 	NULL
 };
 
-/* An ordered queue has one item active, or order would be lost; BH has no limit. */
+/* An ordered queue must keep its limit of one, or order would be lost; BH has no limit. */
 static umode_t cmwq2_dev_attr_mode(struct kobject *kobj, struct attribute *attr, int n)
 {
 	unsigned int flags = cmwq2_dev_wq(kobj_to_dev(kobj))->flags;
@@ -222,7 +222,7 @@ static const struct attribute_group cmwq2_unbound_group = {
 	.is_visible	= cmwq2_unbound_attr_mode,
 };
 
-/* The device core makes them before it announces the device to user space. */
+/* The device core creates the files before it announces the device to user space. */
 static const struct attribute_group *cmwq2_dev_groups[] = {
 	&cmwq2_dev_group,
 	&cmwq2_unbound_group,
@@ -299,12 +299,12 @@ static void cmwq2_device_release(struct device *dev)
  * cmwq2_workqueue_sysfs_register - show a workqueue in sysfs
  * @wq: workqueue
  *
- * With CMWQ2_WQ_SYSFS this has been done already. Only for who wants to apply
- * attributes before user space can change them.
+ * A queue with CMWQ2_WQ_SYSFS is there already. Others may first apply
+ * attributes and then call this, so that user space cannot change them before.
  *
  * Context: process, may sleep.
- * Return: 0; -EEXIST with a message if it has been done, or another negative
- * error, as for a name that is there already.
+ * Return: 0; -EEXIST with a message if the queue is in sysfs already; or
+ * another negative error, for example if the name is taken.
  */
 int cmwq2_workqueue_sysfs_register(struct cmwq2_wq *wq)
 {
@@ -339,7 +339,7 @@ int cmwq2_workqueue_sysfs_register(struct cmwq2_wq *wq)
 }
 EXPORT_SYMBOL_GPL(cmwq2_workqueue_sysfs_register);
 
-/* Waits for those who read or write a file: no lock of the engine may be held. */
+/* Waits for readers and writers of the files: no lock of the engine may be held. */
 void cmwq2_sysfs_unregister(struct cmwq2_wq *wq)
 {
 	if (!wq->device)
@@ -348,7 +348,7 @@ void cmwq2_sysfs_unregister(struct cmwq2_wq *wq)
 	wq->device = NULL;
 }
 
-/* Last on the way in, first on the way out: user space may write at any time. */
+/* Call it after, and undo it before, all that the files use: user space may write any time. */
 int cmwq2_sysfs_init(void)
 {
 	return subsys_virtual_register(&cmwq2_bus, cmwq2_global_groups);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Workqueues: making, destroying and adjusting them.
+ * Workqueues: creating, destroying and adjusting them.
  */
 #include <linux/cpumask.h>
 #include <linux/device.h>
@@ -44,7 +44,7 @@ EXPORT_SYMBOL_GPL(cmwq2_system_bh_wq);
 struct cmwq2_wq *cmwq2_system_bh_highpri_wq;
 EXPORT_SYMBOL_GPL(cmwq2_system_bh_highpri_wq);
 
-/* Whether this is the queue's first refusal. Each would flood the log. */
+/* Whether this is the first warning about the queue. Printing each would flood the log. */
 bool cmwq2_warn_once(struct cmwq2_wq *wq)
 {
 	return !atomic_xchg(&wq->warned, 1);
@@ -85,8 +85,8 @@ static int cmwq2_check_flags(const char *name, unsigned int flags)
 }
 
 /*
- * The kernel's own warns of it once, too. Older kernels know no WQ_PERCPU, so that
- * drivers which come from there have neither flag and are not wrong.
+ * The kernel's own workqueue warns of this once, too. Older kernels have no
+ * WQ_PERCPU, so drivers written for them set neither flag and are not wrong.
  */
 static void cmwq2_tell_neither(const char *name)
 {
@@ -103,7 +103,7 @@ static int cmwq2_check_max_active(const char *name, unsigned int flags, int max_
 {
 	int most = (flags & CMWQ2_WQ_ORDERED) ? 1 : CMWQ2_MAX_ACTIVE;
 
-	/* On a CPU its items take turns: there is nothing to limit. */
+	/* BH items run one by one on each CPU: there is nothing to limit. */
 	if (flags & CMWQ2_WQ_BH) {
 		if (!max_active)
 			return 0;
@@ -130,7 +130,7 @@ static void cmwq2_wq_free_rcu(struct rcu_head *rcu)
 	cmwq2_wq_free_now(container_of(rcu, struct cmwq2_wq, rcu));
 }
 
-/* With its last pwq gone. Queueing looks at the queue under RCU. */
+/* The last pwq is gone. Queueing may still look at the queue under RCU. */
 void cmwq2_wq_free(struct cmwq2_wq *wq)
 {
 	cmwq2_wq_map_exit(wq);
@@ -167,8 +167,9 @@ err:
 }
 
 /*
- * Drop the CPUs' references, which lets idle pwqs go. The last one takes the queue
- * along, which is looked at once more after it: RCU keeps it until then.
+ * Drop the CPUs' references, so that idle pwqs go away. The last pwq takes the
+ * queue along, but this function looks at the queue once more: RCU keeps it
+ * until then.
  */
 static void cmwq2_put_pwqs(struct cmwq2_wq *wq)
 {
@@ -227,19 +228,19 @@ static int cmwq2_link_unbound_pwqs(struct cmwq2_wq *wq)
 	return ret;
 }
 
-/* Undo a half made queue. Its last pwq frees it, if it has any. */
+/* Undo a half made queue. If pwqs are linked to it, the last of them frees it. */
 static void cmwq2_wq_abort(struct cmwq2_wq *wq)
 {
 	bool linked = !list_empty(&wq->pwqs);
 
 	cmwq2_put_pwqs(wq);
-	/* Pwqs that were not linked look at the queue when they go. */
+	/* Pwqs that were not linked access the queue when they are released. */
 	kthread_flush_worker(cmwq2_helper);
 	if (!linked)
 		cmwq2_wq_free_now(wq);
 }
 
-/* The queue, or an ERR_PTR() after a message. */
+/* Returns the queue, or an ERR_PTR() after a message. */
 static struct cmwq2_wq *cmwq2_wq_create(const char *name, unsigned int flags, int max_active)
 {
 	struct cmwq2_wq *wq;
@@ -252,7 +253,7 @@ static struct cmwq2_wq *cmwq2_wq_create(const char *name, unsigned int flags, in
 		pr_err("%s: cannot be made, error %d\n", name, -ENOMEM);
 		return ERR_PTR(-ENOMEM);
 	}
-	/* In one go: what changes all queues either is over or finds this one. */
+	/* In one critical section: a change of all queues is either over or finds this one. */
 	mutex_lock(&cmwq2_pool_mutex);
 	ret = (flags & CMWQ2_WQ_UNBOUND) ? cmwq2_link_unbound_pwqs(wq) : cmwq2_link_cpu_pwqs(wq);
 	if (!ret)
@@ -310,17 +311,17 @@ static __printf(1, 0) struct cmwq2_wq *cmwq2_wq_alloc(const char *fmt, unsigned 
 }
 
 /**
- * cmwq2_alloc_workqueue - make a workqueue
+ * cmwq2_alloc_workqueue - create a workqueue
  * @fmt: printf format of the name, cut after 31 characters
  * @flags: enum cmwq2_wq_flags; without WQ_PERCPU and WQ_UNBOUND it is per CPU,
- *	which is told once
- * @max_active: items that may run at once, on each CPU or, if unbound, on each
- *	NUMA node; 1 to 2048, or 0 for 1024; 0 only with WQ_BH, where items run
- *	one by one on each CPU
+ *	which is reported once
+ * @max_active: items that may run at once, on each CPU or, if unbound, in all,
+ *	shared out to the NUMA nodes; 1 to 2048, or 0 for 1024; only 0 with
+ *	WQ_BH, where items run one by one on each CPU
  *
- * Unlike the kernel's function this one does not repair a wrong argument: it
- * says what is wrong and fails. As long as the queue exists the module cannot
- * be unloaded.
+ * Unlike the kernel's function this one does not repair an invalid argument: it
+ * reports it and fails. As long as the queue exists the module cannot be
+ * unloaded.
  *
  * Context: process, may sleep, GFP_KERNEL.
  * Return: the queue, or NULL with a message.
@@ -340,15 +341,15 @@ EXPORT_SYMBOL_GPL(cmwq2_alloc_workqueue);
 
 #ifdef CONFIG_LOCKDEP
 /**
- * cmwq2_alloc_workqueue_lockdep_map - make a workqueue with the caller's map
+ * cmwq2_alloc_workqueue_lockdep_map - create a workqueue with the caller's map
  * @fmt: see cmwq2_alloc_workqueue()
  * @flags: likewise
  * @max_active: likewise
- * @map: initialised, outlives the queue, may serve several; NULL for one of the
- *	queue's own
+ * @map: an initialised map that outlives the queue and may serve several
+ *	queues; NULL for a map of the queue's own
  *
- * For those who make and destroy many queues: a queue that has a map of its
- * own uses up one of lockdep's classes. Only there with CONFIG_LOCKDEP.
+ * For callers that create and destroy many queues: a queue with a map of its
+ * own uses up one of lockdep's classes. Only available with CONFIG_LOCKDEP.
  *
  * Context: process, may sleep, GFP_KERNEL.
  * Return: the queue, or NULL with a message.
@@ -373,7 +374,8 @@ static void cmwq2_devm_destroy(void *wq)
 }
 
 /**
- * cmwq2_devm_alloc_workqueue - make a workqueue that goes with a device
+ * cmwq2_devm_alloc_workqueue - create a workqueue that is destroyed with a
+ * device
  * @dev: device; the queue is destroyed when its driver is unbound
  * @fmt: see cmwq2_alloc_workqueue()
  * @flags: likewise
@@ -393,7 +395,7 @@ struct cmwq2_wq *cmwq2_devm_alloc_workqueue(struct device *dev, const char *fmt,
 	va_start(args, max_active);
 	wq = cmwq2_wq_alloc(fmt, flags, max_active, NULL, args);
 	va_end(args);
-	/* Destroys it if it cannot be remembered. */
+	/* This destroys the queue if the action cannot be recorded. */
 	if (wq && devm_add_action_or_reset(dev, cmwq2_devm_destroy, wq))
 		return NULL;
 	return wq;
@@ -418,17 +420,17 @@ static void cmwq2_wq_destroy(struct cmwq2_wq *wq)
 	mutex_lock(&cmwq2_pool_mutex);
 	list_del_rcu(&wq->list);
 	mutex_unlock(&cmwq2_pool_mutex);
-	/* After that: whoever finds a queue on the list may use its rescuer. */
+	/* Only now, because whoever finds a queue on the list may use its rescuer. */
 	cmwq2_rescuer_stop(wq);
 	/* The last pwq takes the queue with it. */
 	cmwq2_put_pwqs(wq);
 }
 
 /**
- * cmwq2_destroy_workqueue - wait for a queue's items and take it away
+ * cmwq2_destroy_workqueue - wait for a queue's items and destroy the queue
  * @wq: workqueue or NULL
  *
- * Items in their delay must have been cancelled.
+ * Items that are still in their delay must be cancelled before.
  *
  * Context: process, may sleep.
  */
@@ -446,8 +448,8 @@ EXPORT_SYMBOL_GPL(cmwq2_destroy_workqueue);
  * @wq: workqueue, not an ordered and not a BH one
  * @max_active: 1 to 2048
  *
- * Items that a higher limit admits are started. min_active becomes no more than
- * @max_active.
+ * Items that a higher limit admits are started. min_active is lowered to
+ * @max_active if it is higher.
  *
  * Context: process, may sleep.
  * Return: 0 or -EINVAL with a message, nothing changed.
@@ -481,11 +483,13 @@ EXPORT_SYMBOL_GPL(cmwq2_workqueue_set_max_active);
 /**
  * cmwq2_workqueue_set_min_active - change how many items every node may run
  * @wq: unbound workqueue, not an ordered one
- * @min_active: 1 to the queue's max_active; 8 or less by default
+ * @min_active: 1 to the queue's max_active; the default is 8, or max_active if
+ *	that is less
  *
- * max_active is divided between the nodes by their CPUs, but so many items may
- * wait for each other on any of them. Unlike the kernel's function, which
- * clamps the value and accepts 0, this one refuses what is out of range.
+ * max_active is divided between the nodes by their CPUs, but each node may run
+ * at least this many items, which may wait for each other. Unlike the kernel's
+ * function, which clamps the value and accepts 0, this one refuses a value that
+ * is out of range.
  *
  * Context: process, may sleep.
  * Return: 0 or -EINVAL with a message, nothing changed.
@@ -542,7 +546,7 @@ static const struct {
 	  CMWQ2_WQ_PERCPU | CMWQ2_WQ_HIGHPRI | CMWQ2_WQ_BH },
 };
 
-/* Without a reference to the module, which they live as long as. */
+/* These queues hold no reference to the module, because they live as long as it does. */
 int cmwq2_system_wqs_init(void)
 {
 	int i;
