@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Waiting for one item: a barrier is an item of our own that runs right behind
- * it.
+ * Waiting for one item: a barrier is an item of our own right behind it.
  */
 #include <linux/completion.h>
 #include <linux/export.h>

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Reports a work function that does not give back what it took, and repairs
- * that.
+ * Reports a work function that returns in a changed context, and repairs that.
  */
 #include <linux/bottom_half.h>
 #include <linux/printk.h>
@@ -34,7 +33,7 @@ static void cmwq2_restore_context(struct cmwq2_context was)
 	preempt_count_set(was.preempt);
 }
 
-/* Report that @func returned in another context than @was. Context: that of @func. */
+/* @func returned in another context than @was: report and repair it. Context: that of @func. */
 void cmwq2_leaked(struct cmwq2_context was, cmwq2_work_func_t func)
 {
 	struct cmwq2_context is = cmwq2_context();

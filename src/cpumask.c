@@ -2,12 +2,14 @@
 /*
  * The CPUs that unbound queues may use.
  *
- * There are three masks, as in the kernel: the CPUs that the user requested, at
- * load or later; the CPUs that the kernel keeps free of such work; and the
- * effective mask. At load, and when isolation changes, the effective mask is
- * the first without the second, or the first alone if nothing else is left. A
- * mask that the user sets later takes effect as it is. A fourth mask has the
- * CPUs that are online as far as hotplug.c has been told.
+ * There are three masks, as in the kernel: the requested CPUs; the CPUs that
+ * the kernel keeps free of such work; and the effective mask. At load the
+ * kernel's isolation and unbound_cpus= each restrict all CPUs, unless nothing
+ * would be left; the result is requested and effective. A mask that the user
+ * sets later is effective as it is. When isolation changes, the effective mask
+ * becomes the first without the second, or the first alone if nothing else is
+ * left. A fourth mask has the CPUs that are online as far as hotplug.c has been
+ * told.
  */
 #include <linux/cpumask.h>
 #include <linux/export.h>
@@ -67,8 +69,8 @@ const struct cpumask *cmwq2_fallback_cpus(void)
  * cmwq2_select_cpu - the CPU that an unbound queue's item counts as queued from
  *
  * Context: interrupts off.
- * Return: the local CPU if unbound queues may use it, else the CPUs that they
- * may use in turn; with debug_force_rr_cpu always the latter.
+ * Return: the local CPU if unbound queues may use it, else one of those that
+ * they may use, in turn; with debug_force_rr_cpu always the latter.
  */
 int cmwq2_select_cpu(void)
 {
@@ -293,8 +295,7 @@ static void cmwq2_find_isolated(void)
 }
 
 /**
- * cmwq2_cpumask_init - set the masks from the kernel's isolation and
- * unbound_cpus=
+ * cmwq2_cpumask_init - set the masks from isolation and unbound_cpus=
  *
  * Context: process, before anything else of the module.
  * Return: 0 or -EINVAL with a message.

@@ -5,10 +5,10 @@
  * The kernel's freezer stops the kernel's workqueues by calls that do not reach
  * a module. But it also freezes every kernel thread that asked for it, and
  * waits for those that have not stopped. The sentinel is such a thread. When
- * the freezer wants it to stop, it freezes the queues, and stops only when they
- * are at rest. So a busy queue holds up the freezer and makes it fail after its
- * timeout, as the kernel's own queues do. When the freezer lets the sentinel
- * go, whether it finished or failed, the sentinel thaws the queues.
+ * the freezer wants it to stop, the sentinel freezes the queues, and stops only
+ * when they are at rest. So a busy queue holds up the freezer and makes it fail
+ * after its timeout, as the kernel's own queues do. When the freezer lets the
+ * sentinel go, having finished or failed, the sentinel thaws the queues.
  */
 #include <linux/err.h>
 #include <linux/export.h>
@@ -69,8 +69,7 @@ static bool cmwq2_wq_has_active(struct cmwq2_wq *wq)
 }
 
 /**
- * cmwq2_freeze_workqueues_busy - whether freezable queues still have active
- * items
+ * cmwq2_freeze_workqueues_busy - whether freezable queues have active items
  *
  * Context: process, may sleep; after cmwq2_freeze_workqueues_begin().
  * Return: true if an item that was started before is not done.

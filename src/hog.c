@@ -146,8 +146,7 @@ bool cmwq2_hog_check(struct cmwq2_worker *worker)
 }
 
 /**
- * cmwq2_hog_end - account an item's CPU time, and find a hog that held up no
- * item
+ * cmwq2_hog_end - account an item's CPU time, and catch it if it is a hog
  * @worker: current worker, at the end of its item
  *
  * CPU time is what the tick charged to the thread, as mainline counts it: the
@@ -181,7 +180,7 @@ void cmwq2_hog_changed(void)
  * cmwq2_hog_init - choose the threshold unless it was given at load
  *
  * As in mainline it is 10 ms. On a machine with less than 4000 BogoMIPS it is
- * higher in proportion, up to one second, because items honestly take longer.
+ * higher in proportion, up to one second: there any item may take that long.
  */
 void cmwq2_hog_init(void)
 {

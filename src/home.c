@@ -45,8 +45,7 @@ static int cmwq2_home_look(unsigned int cpu)
 /**
  * cmwq2_home_probe - find out whether threads can be marked as per-CPU
  *
- * Context: process, may sleep; the helper thread exists, but no worker does
- * yet.
+ * Context: process, may sleep; the helper thread exists, but no worker does.
  */
 void cmwq2_home_probe(void)
 {

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The engine's calls to latency.c. Each is one branch while nothing is
- * measured.
+ * The engine's calls to latency.c: one branch each while nothing is measured.
  */
 #ifndef CMWQ2_LATENCY_H
 #define CMWQ2_LATENCY_H
@@ -43,7 +42,7 @@ static inline void cmwq2_latency_activated(struct cmwq2_pwq *pwq, struct cmwq2_w
 
 /*
  * @worker is to be woken, or was picked again. @queueing: the lock has been
- *	held since cmwq2_latency_queued(). Context: pool->lock held.
+ * held since cmwq2_latency_queued(). Context: pool->lock held.
  */
 static inline void cmwq2_latency_picked(struct cmwq2_worker *worker, bool queueing)
 {

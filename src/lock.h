@@ -3,8 +3,8 @@
  * Taking pool->lock, and measuring what it costs while the parameter lock_stat
  * is Y. While it is N, this is the bare lock behind a static key.
  *
- * The time that the lock is held counts from the lock to the unlock. Both sides
- * check the key on their own: held_since is 0 if only the unlock saw it
+ * The time that the lock is held is measured from the lock to the unlock. Both
+ * sides check the key on their own: held_since is 0 if only the unlock saw it
  * enabled.
  */
 #ifndef CMWQ2_LOCK_H

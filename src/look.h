@@ -7,14 +7,13 @@
 
 #include "internal.h"
 
-#define CMWQ2_LOOK_RUNS		32	/* runs of items that are noted of a list */
-#define CMWQ2_LOOK_IDLE		32	/* idle workers that are noted of a pool */
+#define CMWQ2_LOOK_RUNS		32	/* runs of items noted for a list */
+#define CMWQ2_LOOK_IDLE		32	/* idle workers noted for a pool */
 
 /**
  * struct cmwq2_look_run - items in a row that have the same function
  * @func: the function
- * @waiter: PID of the thread that waits for a barrier, which is a run of its
- *	own
+ * @waiter: PID of the thread that waits for a barrier, a run of its own; or 0
  * @nr: number of items
  */
 struct cmwq2_look_run {

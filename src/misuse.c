@@ -12,7 +12,7 @@
  * cmwq2_misuse - report a call that was refused
  * @fmt: printf format that says what is wrong, without a newline
  *
- * The report is a WARN, as the kernel's own workqueue does, so that
+ * The report is a WARN, like those of the kernel's own workqueue, so that
  * panic_on_warn and tools that look for warnings notice it. A driver that
  * repeats its mistake does not flood the log, but each call is counted.
  *

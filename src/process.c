@@ -271,7 +271,7 @@ static void cmwq2_serve(struct cmwq2_worker *worker)
 		if (CMWQ2_FAULT("no_recheck"))
 			break;
 	}
-	/* A running worker will take these items. The scan checks that the hook sees it block. */
+	/* A running worker takes these. The scan is there in case the hook misses its block. */
 	if (!list_empty(&pool->worklist))
 		cmwq2_sched_arm_scan(pool);
 }

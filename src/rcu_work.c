@@ -15,7 +15,7 @@ static void cmwq2_rcu_work_due(struct rcu_head *rcu)
 {
 	struct cmwq2_rcu_work *rwork = container_of(rcu, struct cmwq2_rcu_work, rcu);
 
-	/* Whoever holds PENDING has interrupts off: from here on that is so. */
+	/* cmwq2_queue_claimed() wants interrupts off, as for any owner of PENDING. */
 	local_irq_disable();
 	cmwq2_queue_claimed(CMWQ2_CPU_UNBOUND, rwork->wq, &rwork->work);
 	local_irq_enable();

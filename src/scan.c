@@ -4,8 +4,8 @@
  * items but kicked no worker for them.
  *
  * It finds workers that sleep but still count as running, which is all that
- * hook=timer has, and workers that are CPU hogs. With the other hooks it is a
- * safety net.
+ * hook=timer relies on, and workers that are CPU hogs. With the other hooks it
+ * is a safety net.
  *
  * It runs with pool->lock held and interrupts off, so its time must not grow
  * with the number of busy workers, nearly all of which are asleep and not

@@ -8,10 +8,9 @@
  *
  *   tp     the tracepoints at the entry and the exit of __schedule(). The entry
  *          runs with interrupts on and no runqueue lock, so that the next
- *          worker
- *          is woken before this one leaves the CPU, as in mainline.
- *   pn preempt notifiers. sched_out runs with the runqueue locked, so it only
- *          counts down and leaves the wakeup to an irq_work.
+ *          worker is woken before this one leaves the CPU, as in mainline.
+ *   pn     preempt notifiers. sched_out runs with the runqueue locked, so it
+ *          only counts down and leaves the wakeup to an irq_work.
  *   timer  no hook. The scan timer of scan.c looks at the workers once a jiffy.
  *
  * With tp and pn the scan timer is only a safety net and finds nothing to do.
@@ -397,8 +396,7 @@ const char *cmwq2_hook_name(void)
 EXPORT_SYMBOL_GPL(cmwq2_hook_name);
 
 /**
- * cmwq2_hook_pause - keep the hook out of the way of other tasks, for
- * benchmarks
+ * cmwq2_hook_pause - take the hook out of other tasks' way, for benchmarks
  *
  * Until cmwq2_hook_resume() the workers of all queues are tracked as with
  * hook=timer. If a worker blocks or resumes unnoticed meanwhile, the scan timer

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Dumps of what queues and pools are doing, as text for the log, a file, or
- * tests.
+ * Dumps of what queues and pools are doing: text for the log, a file, or tests.
  *
  * Nothing is written with pool->lock held, let alone printed: a console may
  * wake a task, its driver may queue an item, and writing text takes long. The
@@ -35,7 +34,7 @@ struct cmwq2_portion {
 	union cmwq2_look	look;
 };
 
-/* For dumps without memory, which is short when pools stall. */
+/* For dumps when there is no memory, which is when pools stall. */
 static struct cmwq2_portion cmwq2_reserve;
 static unsigned long cmwq2_reserve_taken;	/* X: bit 0 */
 
@@ -375,8 +374,7 @@ void cmwq2_show_all_workqueues(void)
 EXPORT_SYMBOL_GPL(cmwq2_show_all_workqueues);
 
 /**
- * cmwq2_show_freezable_workqueues - write the queues that hold up a freeze to
- * the log
+ * cmwq2_show_freezable_workqueues - write to the log what holds up a freeze
  *
  * Context: any but NMI.
  */

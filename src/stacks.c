@@ -213,7 +213,7 @@ int cmwq2_keep_stacks(bool on)
 		return on ? -EOPNOTSUPP : 0;
 
 	mutex_lock(&cmwq2_stacks_mutex);
-	/* Before the module is up it may still be refused: nobody would free the table. */
+	/* Before the module is up, loading may still fail: nobody would free the table. */
 	if (cmwq2_stacks_usable && on)
 		ret = cmwq2_stacks_start();
 	else if (cmwq2_stacks_usable)

@@ -80,8 +80,8 @@ bool cmwq2_fault_stall(struct cmwq2_pool *pool)
 }
 
 /*
- * @pool can be found in cmwq2_pools. So a change for all pools either finds it,
- *	or has already changed what it begins with.
+ * @pool can be found in cmwq2_pools already. So a change for all pools either
+ * finds it, or has changed what it begins with.
  */
 void cmwq2_fault_pool_init(struct cmwq2_pool *pool)
 {

@@ -59,8 +59,7 @@ struct cmwq2_seen {
  * @why: the reason
  * @detail: further explanation, or NULL
  * @pool: pool where the item waits
- * @func: function of the waiting item; for CMWQ2_WHY_AWAITED, of the running
- *	one
+ * @func: function of the waiting or, with CMWQ2_WHY_AWAITED, the running item
  * @queue: name of the item's queue
  * @age: milliseconds that the item, or the thread, has waited
  * @stuck: milliseconds since the last progress of what the item waits for

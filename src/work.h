@@ -116,7 +116,7 @@ static inline unsigned long cmwq2_work_queued_at(const struct cmwq2_work *work)
 	return jiffies - (u32)((u32)jiffies - READ_ONCE(work->queued_jiffies));
 }
 
-/* Take PENDING. Fully ordered when it succeeds, see cmwq2_work_release(). */
+/* Take PENDING. Fully ordered, even when it fails, see cmwq2_work_release(). */
 static inline bool cmwq2_work_take(struct cmwq2_work *work)
 {
 	if (CMWQ2_FAULT("pending_ignored"))
@@ -148,8 +148,8 @@ static inline void cmwq2_work_off_queue(struct cmwq2_work *work, unsigned long p
  *
  * The write barrier makes whoever sees PENDING clear also see what the owner
  * did to the item before. The full barrier after it is one half of this
- * promise: if a queueing finds PENDING set, the function sees what its caller
- * stored before:
+ * promise: if a queueing finds PENDING set, the function sees everything that
+ * the queueing CPU stored before:
  *
  *   CPU 0: queueing			CPU 1: here, then the function
  *     store data for the function	  clear PENDING

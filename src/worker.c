@@ -336,13 +336,12 @@ static bool cmwq2_take_manager_role(struct cmwq2_pool *pool)
 }
 
 /**
- * cmwq2_worker_leave_cpus - let a worker without further items run on other
- * CPUs
+ * cmwq2_worker_leave_cpus - let a worker without items leave its pool's CPUs
  * @worker: worker that is dying or whose pool is being destroyed
  *
  * Another task may keep the CPUs of the pool to itself, especially isolated
- * ones. A thread that may run nowhere else would then never exit. The kernel's
- * own workqueue does the same.
+ * ones. A thread that may run nowhere else would then never exit. So this lets
+ * it run on other CPUs, as the kernel's own workqueue does.
  *
  * Context: process; cmwq2_attach_mutex held, no pool locked.
  */

@@ -228,7 +228,7 @@ static int cmwq2_link_unbound_pwqs(struct cmwq2_wq *wq)
 	return ret;
 }
 
-/* Undo a half made queue. If pwqs are linked to it, the last of them frees it. */
+/* Undo a half-made queue. If pwqs are linked to it, the last of them frees it. */
 static void cmwq2_wq_abort(struct cmwq2_wq *wq)
 {
 	bool linked = !list_empty(&wq->pwqs);
@@ -374,8 +374,7 @@ static void cmwq2_devm_destroy(void *wq)
 }
 
 /**
- * cmwq2_devm_alloc_workqueue - create a workqueue that is destroyed with a
- * device
+ * cmwq2_devm_alloc_workqueue - create a workqueue that goes with a device
  * @dev: device; the queue is destroyed when its driver is unbound
  * @fmt: see cmwq2_alloc_workqueue()
  * @flags: likewise
