@@ -165,8 +165,8 @@ static void cmwq2_lock_other_pool(struct cmwq2_pool **locked, struct cmwq2_pool 
  * which the caller has locked. As nna->lock nests inside a pool's lock, this
  * drops it to change pools, and the line may look different afterwards.
  *
- * If the item belongs to another pool, that pool is kicked here. Returns whether
- * @pool is owed a kick: its lock may have been dropped meanwhile, so that nobody
+ * If the item belongs to another pool, that pool is kicked here. Returns true
+ * if @pool is owed a kick: its lock may have been dropped meanwhile, so nobody
  * knows whether its workers have looked at the worklist since.
  */
 static bool __must_check cmwq2_nna_serve(struct cmwq2_nna *nna, struct cmwq2_pool *pool)
