@@ -26,15 +26,15 @@ void tw_log_add(struct tw_log *log, int id)
 	spin_unlock_irqrestore(&log->lock, flags);
 }
 
-/* Exactly 0 .. nr-1, in this order. */
+/* True if the log has exactly 0 .. nr-1, in this order. */
 bool tw_log_is_fifo(struct tw_log *log, int nr)
 {
 	return tw_log_is_fifo_by_lane(log, nr, 1);
 }
 
 /*
- * Lane l has the ids l, l + nr_lanes, l + 2 * nr_lanes and so on. Every lane's
- * come in order, all do come, and none comes twice.
+ * Lane l has the ids l, l + nr_lanes, l + 2 * nr_lanes and so on. True if the
+ * ids of each lane are in order, none is missing, and none appears twice.
  */
 bool tw_log_is_fifo_by_lane(struct tw_log *log, int nr, int nr_lanes)
 {
@@ -130,11 +130,12 @@ static void hammer_cancel(struct tw_thread *t)
 }
 
 /**
- * tw_hammer - queue and cancel an item from two threads each, and look at the books
+ * tw_hammer - queue and cancel an item from two threads each, and check the
+ * ledger
  * @w: queue
  * @it: item that is idle and has not run
- * @times: that each of the threads does it
- * @cancel_sync: every other cancellation
+ * @times: how often each thread queues or cancels
+ * @cancel_sync: called for every other cancellation
  */
 void tw_hammer(struct tw_wq *w, struct tw_item *it, int times,
 	       bool (*cancel_sync)(struct tw_item *it))

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The checkers. Each returns its verdict instead of failing the test, so that
- * cmwq2_checkers_kunit.c can feed it bad data and see it complain. And a load
- * that is judged by them.
+ * cmwq2_checkers_kunit.c can feed it bad data and see it complain. tw_hammer()
+ * is a load whose result they judge.
  */
 #ifndef CMWQ2_KUNIT_CHECK_H
 #define CMWQ2_KUNIT_CHECK_H
@@ -12,14 +12,14 @@
 #include "env.h"
 
 /**
- * struct tw_log - who came when
+ * struct tw_log - the order in which ids were added
  * @lock: protects the rest
  * @max: room in @id
- * @nr: entries, which may exceed @max: the surplus is counted, not stored
- * @id: of those who came, in that order
+ * @nr: ids added, which may exceed @max: the surplus is counted, not stored
+ * @id: the ids, in the order in which they were added
  */
 struct tw_log {
-	spinlock_t	lock;	/* the rest */
+	spinlock_t	lock;	/* protects the rest */
 	int		max;
 	int		nr;
 	int		id[];
@@ -31,9 +31,9 @@ bool tw_log_is_fifo(struct tw_log *log, int nr);
 bool tw_log_is_fifo_by_lane(struct tw_log *log, int nr, int nr_lanes);
 
 /**
- * struct tw_gauge - how many are inside at once
+ * struct tw_gauge - how many callers are inside at once
  * @now: at this moment
- * @max: most at any moment
+ * @max: the most at any moment
  */
 struct tw_gauge {
 	atomic_t	now;
@@ -49,9 +49,10 @@ static inline int tw_gauge_max(struct tw_gauge *g)
 }
 
 /**
- * struct tw_ledger - what went in must come out, once
+ * struct tw_ledger - every accepted queueing must become one run, or be
+ * cancelled
  * @queued: queueings that were accepted
- * @cancelled: of these taken back
+ * @cancelled: how many of these were cancelled
  */
 struct tw_ledger {
 	atomic_long_t	queued;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A driver as drivers are: it knows the kernel's workqueue by the kernel's
- * names, and nothing of cmwq2 but the one line that moves it there.
+ * An ordinary driver. It uses the kernel's workqueue by the kernel's names, and
+ * knows nothing of cmwq2 except the one #include that moves it there.
  */
 #include <linux/rcupdate.h>
 #include <linux/slab.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A driver for a mailbox that is not there, written against the kernel's
+ * A driver for an imaginary mailbox. It is written against the kernel's
  * workqueue, and built a second time with <cmwq2/shim.h>: see consumer.c.
  */
 #ifndef CMWQ2_KUNIT_CONSUMER_H
@@ -13,11 +13,11 @@
 struct consumer;
 
 /**
- * struct consumer_seen - what the driver did, for those who look from outside
+ * struct consumer_seen - what the driver did, for the test to look at
  * @interrupts: interrupts handled
  * @polls: times it polled
  * @messages: messages delivered
- * @disorder: of these not in the order they were posted in
+ * @disorder: messages not delivered in the order in which they were posted
  * @last: number of the last message
  * @retired: objects given back after a grace period
  * @chained: items that were queued by an item
@@ -25,10 +25,10 @@ struct consumer;
  * @on_native: items that the kernel's workqueue ran
  * @on_cmwq2: items that cmwq2 ran
  * @polled: completed with every poll
- * @entered: completed when an interrupt is being handled
- * @gate: if set, what the handler waits for
- * @in_handler: work_busy() as the handler sees itself
- * @is_current: the handler is the item that current_work() names
+ * @entered: completed when the handler of an interrupt starts
+ * @gate: if set, the handler waits for it
+ * @in_handler: work_busy() of the handler's item, called by the handler
+ * @is_current: current_work() returned the handler's item to the handler
  */
 struct consumer_seen {
 	atomic_t		interrupts;
@@ -73,7 +73,10 @@ struct consumer_driver {
 extern const struct consumer_driver consumer_native;
 extern const struct consumer_driver consumer_cmwq2;
 
-/* Called by every item: which engine runs it. In a file of its own, without the shim. */
+/*
+ * Every item calls it, and it counts the engine that runs the item. It is in a
+ * file of its own that does not use the shim.
+ */
 void consumer_run_by(struct consumer_seen *seen);
 
 #endif /* CMWQ2_KUNIT_CONSUMER_H */

@@ -54,7 +54,7 @@ static int native_set_max_active(void *wq, int max_active)
 	return 0;
 }
 
-/* Lockdep has a class for each place, and softirqs must not share one with threads. */
+/* Lockdep has a class for each initialization, which softirqs and threads must not share. */
 static void native_init(struct tw_item *it)
 {
 	if (it->env->bh)
@@ -284,7 +284,7 @@ static void *native_create(enum tw_legacy kind, const char *name)
 	}
 }
 
-/* NULL for what an older kernel does not have. */
+/* Returns NULL for a queue that an older kernel does not have. */
 static void *native_system(enum tw_system n)
 {
 	void *wqs[TW_NR_SYSTEM] = {

@@ -3,8 +3,8 @@
  * One vector of operations over the two engines.
  *
  * A behavioural test is written once against struct tw_ops and runs on the
- * kernel's own workqueue and on cmwq2. What the kernel's own fails is a wrong
- * test, so the native run is the test of the tests.
+ * kernel's own workqueue and on cmwq2. If the kernel's own workqueue fails a
+ * test, the test is wrong: the native run is the test of the tests.
  */
 #ifndef CMWQ2_KUNIT_ENGINE_H
 #define CMWQ2_KUNIT_ENGINE_H
@@ -20,7 +20,7 @@
 struct tw_env;
 struct tw_item;
 
-/* The tests' own flags; either engine translates them to its names. */
+/* The tests' own flags; each engine translates them to its own. */
 enum tw_flags {
 	TW_PERCPU		= BIT(0),
 	TW_UNBOUND		= BIT(1),
@@ -33,7 +33,9 @@ enum tw_flags {
 	TW_SYSFS		= BIT(7),
 };
 
-/* What create_workqueue() and its kin make. */
+/*
+ * The kinds of queue that create_workqueue() and the other legacy calls make.
+ */
 enum tw_legacy { TW_MULTITHREAD, TW_SINGLETHREAD, TW_FREEZABLE_THREAD };
 
 /* The system queues for items that may sleep. */
@@ -54,10 +56,13 @@ enum tw_system {
 /* "Any CPU": both engines use NR_CPUS for it. */
 #define TW_ANY_CPU	WORK_CPU_UNBOUND
 
-/* Longer than any test may last, for timers that must not expire. */
+/* Longer than any test may last; for timers that must not expire. */
 #define TW_NEVER	(3600UL * HZ)
 
-/* What an older kernel's own workqueue does not have is NULL, see tw_need(). */
+/*
+ * An operation that an older kernel's own workqueue lacks is NULL, see
+ * tw_need().
+ */
 struct tw_ops {
 	void *(*alloc)(const char *name, unsigned int flags, int max_active);
 	void *(*devm_alloc)(struct device *dev, const char *name, unsigned int flags,
@@ -117,22 +122,23 @@ extern const struct tw_engine tw_engines[TW_NR_ENGINES];
 /**
  * struct tw_item - a work item of either engine, with what checks need to know
  * @native: the item, if it is the kernel's own
- * @native_delayed: the same with @delayed
- * @native_rcu: the same from tw_rcu()
- * @native_execute: the same for @execute of struct tw_ops
- * @cmwq2: the item, if it is ours
- * @cmwq2_delayed: the same with @delayed
- * @cmwq2_rcu: the same from tw_rcu()
- * @cmwq2_execute: the same for @execute of struct tw_ops
+ * @native_delayed: the item, if it is the kernel's own and @delayed
+ * @native_rcu: the item, if it is the kernel's own and from tw_rcu()
+ * @native_execute: the item, if it is the kernel's own and @execute of tw_ops
+ *	uses it
+ * @cmwq2: the item, if it is cmwq2's
+ * @cmwq2_delayed: the item, if it is cmwq2's and @delayed
+ * @cmwq2_rcu: the item, if it is cmwq2's and from tw_rcu()
+ * @cmwq2_execute: the item, if it is cmwq2's and @execute of tw_ops uses it
  * @env: the test it belongs to
  * @fn: body, called by the accounting around it
  * @runs: times @fn was entered
  * @inside: callers inside @fn now
  * @overlaps: times @fn was entered while another caller was inside
- * @frees_itself: @fn frees the item, do not touch it afterwards
+ * @frees_itself: @fn frees the item, so do not touch it afterwards
  * @delayed: a delayed member of the union is in use
- * @cpu: where @fn was entered last
- * @pid: of the thread that entered @fn last
+ * @cpu: CPU on which @fn was last entered
+ * @pid: of the thread that last entered @fn
  * @started: completed once for every entry
  * @done: completed once for every return
  * @gate: what tw_fn_gate() waits for

@@ -39,9 +39,10 @@ unsigned long tw_timeout(void)
 }
 
 /*
- * Between two looks at a state, the last pause having been @us: most states are
- * there after microseconds, and a jiffy in each of a thousand cases adds up.
- * Returns how long this one was.
+ * The pause between two looks at a state. @us is the length of the last pause,
+ * 0 at first. Most states are reached after microseconds, so pauses start
+ * short: a jiffy in each of a thousand cases would add up. Returns the length
+ * of this one.
  */
 unsigned int tw_pause(unsigned int us)
 {
@@ -50,7 +51,7 @@ unsigned int tw_pause(unsigned int us)
 	return us;
 }
 
-/* CPU number @n of those online, counted round and round. */
+/* The online CPU number @n, counting on from the first after the last. */
 int tw_cpu(int n)
 {
 	int cpu;
@@ -88,8 +89,8 @@ void tw_fn_nop(struct tw_item *it)
 }
 
 /*
- * An item waits for its test, for longer than that waits for anything: an engine
- * that does nothing until the item goes on by itself must not pass.
+ * An item waits here for its test. It waits longer than the test waits for
+ * anything, so that an engine which does nothing until the item gives up fails.
  */
 void tw_wait_for_test(struct completion *gate)
 {
@@ -129,7 +130,7 @@ static void tw_env_release(void *data)
 	list_for_each_entry(it, &env->items, node)
 		if (it->delayed)
 			env->ops->cancel_delayed_sync(it);
-	/* Items that RCU still has are queued by this, and drained below. */
+		/* RCU callbacks not yet run queue their items now; draining comes below. */
 	if (env->uses_rcu)
 		rcu_barrier();
 	list_for_each_entry(w, &env->wqs, node)
@@ -190,7 +191,7 @@ void tw_need_at(struct tw_env *env, size_t offset, const char *op)
 	KUNIT_ASSERT_NOT_NULL_MSG(env->test, *slot, "no %s()", op);
 }
 
-/* A queue to be destroyed with the environment. */
+/* Takes over a queue, which is destroyed with the environment. */
 struct tw_wq *tw_adopt(struct tw_env *env, void *wq)
 {
 	struct tw_wq *w = tw_wq_of(env, wq);
@@ -215,7 +216,7 @@ struct tw_wq *tw_create(struct tw_env *env, enum tw_legacy kind)
 	return tw_adopt(env, wq);
 }
 
-/* Not the test's to destroy. */
+/* The test does not destroy this queue. */
 struct tw_wq *tw_system(struct tw_env *env, enum tw_system n)
 {
 	void *wq = env->ops->system(n);
@@ -274,7 +275,7 @@ struct completion *tw_gate(struct tw_env *env)
 	return &g->completion;
 }
 
-/* An item that sleeps until its gate is opened by complete_all(). */
+/* Makes an item that sleeps until complete_all() opens its gate. */
 struct tw_item *tw_gated(struct tw_env *env, struct completion *gate)
 {
 	struct tw_item *it = tw_item(env, tw_fn_gate);
@@ -347,7 +348,7 @@ void tw_wait_blocked(struct tw_thread *t)
 		"a thread to block");
 }
 
-/* From here on it waits for whatever its function calls. */
+/* On return the thread is blocked in whatever its function calls. */
 void tw_thread_block(struct tw_thread *t)
 {
 	tw_thread_start(t);
@@ -386,7 +387,7 @@ static void tw_attrs_free(void *attrs)
 	cmwq2_free_workqueue_attrs(attrs);
 }
 
-/* Attributes of cmwq2's to fill in, until the test is over. */
+/* Attributes of cmwq2 for the test to fill in; the end of the test frees them. */
 struct cmwq2_attrs *tw_attrs(struct kunit *test)
 {
 	struct cmwq2_attrs *attrs = cmwq2_alloc_workqueue_attrs();
@@ -401,7 +402,10 @@ static void tw_thaw(void *unused)
 	cmwq2_thaw_workqueues();
 }
 
-/* Before its environment goes, a test must have thawed: queues are drained there. */
+/*
+ * Thaws before the environment is released: that drains queues, which would
+ * never end while they are frozen.
+ */
 void tw_thaw_at_end(struct kunit *test)
 {
 	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, tw_thaw, NULL), 0);
@@ -421,7 +425,7 @@ void tw_policy(struct tw_env *env, const char *policy, const char *value)
 			    "%s=%s refused", policy, value);
 }
 
-/* Each value must be refused and change nothing. */
+/* cmwq2 must refuse each value with -EINVAL and keep the old one. */
 void tw_policy_refuses(struct tw_env *env, const char *policy, const char *const *bad, int nr)
 {
 	char before[TW_POLICY_LEN];
@@ -435,7 +439,7 @@ void tw_policy_refuses(struct tw_env *env, const char *policy, const char *const
 	}
 }
 
-/* For the rest of the test reports of errors are expected. */
+/* For the rest of the test, reports of errors are expected. */
 void tw_on_purpose(struct tw_env *env)
 {
 	env->on_purpose = true;

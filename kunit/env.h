@@ -2,10 +2,11 @@
 /*
  * What a test owns: queues, items, gates, threads, memory.
  *
- * Everything comes from the test's environment, never from the stack, and is
- * given back by one cleanup action in the one order that is safe: gates open,
- * threads end, timers are cancelled, queues are destroyed (which drains them),
- * and only then items and memory go. So an assertion may abort a test anywhere.
+ * Everything is allocated from the test's environment, never on the stack. One
+ * cleanup action gives it back in the only safe order: it opens the gates, ends
+ * the threads, cancels the timers and destroys the queues (which drains them).
+ * Only then does it free items and memory. So an assertion may abort a test
+ * anywhere.
  */
 #ifndef CMWQ2_KUNIT_ENV_H
 #define CMWQ2_KUNIT_ENV_H
@@ -31,7 +32,7 @@ struct tw_thread {
 	long			val;
 	bool			ret;
 	bool			running;
-	unsigned long		progress; /* counted up by an @fn that takes long */
+	unsigned long		progress; /* an @fn that takes long increments it */
 	struct completion	done;
 };
 
@@ -40,7 +41,7 @@ struct tw_env {
 	const struct tw_engine	*engine;
 	const struct tw_ops	*ops;
 	bool			closing;
-	bool			bh;	/* items are for BH queues only: set before the first */
+	bool			bh;	/* items are for BH queues only; set before the first */
 	bool			uses_rcu;
 	struct list_head	wqs;
 	struct list_head	items;
@@ -90,13 +91,13 @@ void tw_thread_cancel_sync(struct tw_thread *t);
 void tw_thread_drain(struct tw_thread *t);
 void tw_thread_destroy(struct tw_thread *t);
 
-/* The parameter of a KUNIT_CASE_PARAM() over tw_engines. */
+/* For a KUNIT_CASE_PARAM() over tw_engines: the parameter is the engine. */
 static inline struct tw_env *tw_env(struct kunit *test)
 {
 	return tw_env_init(test, test->param_value);
 }
 
-/* For tests of what only cmwq2 has or shows. */
+/* For tests of features and statistics that only cmwq2 has. */
 static inline struct tw_env *tw_env_cmwq2(struct kunit *test)
 {
 	return tw_env_init(test, &tw_engines[TW_CMWQ2]);
@@ -149,16 +150,16 @@ static inline bool tw_cancel_sync(struct tw_item *it)
 	return it->env->ops->cancel_sync(it);
 }
 
-/* Skips the test unless its engine has @op; ours has all of them. */
+/* Skips the test if its engine lacks @op. Only the kernel's own workqueue may lack one. */
 #define tw_need(env, op)	tw_need_at(env, offsetof(struct tw_ops, op), #op)
 
-/* Times out in bounded time and names what did not happen. */
+/* Fails the test after tw_timeout() and names the event that did not happen. */
 #define TW_WAIT(env, completion, what)						\
 	KUNIT_ASSERT_TRUE_MSG((env)->test,					\
 			      !!wait_for_completion_timeout(completion, tw_timeout()), \
 			      "timed out waiting for %s", what)
 
-/* For states that announce themselves by no event. */
+/* For states that no event announces. */
 #define TW_POLL(env, cond, what)						\
 	do {									\
 		unsigned long _end = jiffies + tw_timeout();			\
@@ -174,15 +175,15 @@ static inline bool tw_cancel_sync(struct tw_item *it)
 /* How long a test gives the kernel's own workqueue to show that it does not have a known fault. */
 #define TW_KNOWN_FAULT_WAIT	(HZ / 4)
 
-/* Whether the run is one of the kernel's own workqueue, on a kernel with the fault @known. */
+/* True if this run tests the kernel's own workqueue, on a kernel with the fault @known. */
 static inline bool tw_known_fault(struct tw_env *env, bool known)
 {
 	return known && env->engine == &tw_engines[TW_NATIVE];
 }
 
 /*
- * Whether @cond becomes true: in the time that an event may take, or in the one
- * that a run with a known fault is given.
+ * True if @cond becomes true in time. That is tw_timeout(), or only
+ * TW_KNOWN_FAULT_WAIT in a run with a known fault.
  */
 #define TW_HAPPENS(known, cond)							\
 ({										\
@@ -195,7 +196,7 @@ static inline bool tw_known_fault(struct tw_env *env, bool known)
 	_true;									\
 })
 
-/* What happened must have happened, and must not have where the fault is known. */
+/* @happened must be true, except in a run with a known fault, where it must be false. */
 static inline void tw_expect_known(struct tw_env *env, bool known, bool happened, const char *what)
 {
 	KUNIT_EXPECT_EQ_MSG(env->test, happened, !known, known ?
@@ -204,11 +205,12 @@ static inline void tw_expect_known(struct tw_env *env, bool known, bool happened
 }
 
 /*
- * As TW_POLL(), for what the kernel's own workqueue is known to miss. @fault is
- * a CMWQ2_NATIVE_* of compat.h. On a kernel with that fault the native run fails
- * if @cond becomes true, so that a kernel which repairs the fault is noticed.
- * The value says whether @cond became true. If it is false, the test must free
- * what is stuck before it ends, because the end drains the queues.
+ * As TW_POLL(), for events that the kernel's own workqueue is known to miss.
+ * @fault is a CMWQ2_NATIVE_* of compat.h. On a kernel with that fault the
+ * native run fails if @cond becomes true, so that we notice a kernel which
+ * repairs it. The value says whether @cond became true. If it is false, the
+ * test must free the stuck items before it ends, because the cleanup drains the
+ * queues.
  */
 #define TW_POLL_KNOWN(env, fault, cond, what)					\
 ({										\
@@ -245,7 +247,7 @@ static inline struct cmwq2_wq_stats tw_wq_stats(struct tw_wq *w)
 	return st;
 }
 
-/* Until told otherwise, or the end of the test. */
+/* Lasts until the next such call or the end of the test. */
 static inline void tw_fault_create(struct tw_wq *w, int cpu, enum cmwq2_create how)
 {
 	cmwq2_fault_create(w->wq, cpu, how);

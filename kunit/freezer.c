@@ -2,15 +2,16 @@
 /*
  * A load for the freezer, watched by tools/vm/guest/suites/cmwq2_freezer.sh.
  *
- * A kernel thread, which the freezer leaves alone, queues items without end on
- * queues that are freezable and on one that is not, of either engine. Each lane
- * counts what it accepted and what it ran, and keeps the longest time in which
- * none of its items started, with the number of those that did on the queue
- * that is not freezable: a queue that stood still while others went on. One
- * item that starts while the system is frozen would cut that time in two.
+ * A kernel thread, which the freezer leaves alone, keeps queueing items on two
+ * freezable queues and on one that is not freezable, all of one engine. Each
+ * lane counts the items it accepted and ran. It also keeps the longest time in
+ * which none of its items started, and how many items of the queue that is not
+ * freezable started meanwhile. Together they show a queue that stood still
+ * while another one went on. An item that started while the system was frozen
+ * would cut that time in two.
  *
- * Another thread takes back an item that was enqueued while the system is frozen,
- * after which its queue must go on as if nothing had been.
+ * Another thread cancels an item that was queued while the system was frozen.
+ * After that its queue must work as if the item had never been queued.
  */
 #include <linux/completion.h>
 #include <linux/delay.h>
@@ -42,18 +43,18 @@ struct item {
 /**
  * struct lane - a queue and what became of its items
  * @name: of the lane in the status
- * @freezable: it is to stand still while the system is frozen
- * @unbound: it is not per CPU
- * @wq: of the engine
- * @items: queued round and round
- * @next: of @items, the producer's alone
+ * @freezable: the queue must stand still while the system is frozen
+ * @unbound: the queue is unbound, not per-CPU
+ * @wq: queue of the engine
+ * @items: queued in turn
+ * @next: index into @items; only the producer uses it
  * @accepted: queueings that returned true
- * @lock: the rest
+ * @lock: protects the rest
  * @started: items that started
- * @at: when the last one did, or when the counting began
+ * @at: when the last one started, or when the counting began
  * @others_at: items that had started on the queue that is not freezable at @at
  * @gap: the longest time between two starts, in ns
- * @others_in_gap: items that started there meanwhile
+ * @others_in_gap: items of the queue that is not freezable that started in @gap
  */
 struct lane {
 	const char	*name;
@@ -63,7 +64,7 @@ struct lane {
 	struct item	items[NR_ITEMS];
 	unsigned int	next;
 	atomic_long_t	accepted;
-	spinlock_t	lock;	/* what follows */
+	spinlock_t	lock;	/* protects what follows */
 	long		started;
 	ktime_t		at;
 	long		others_at;
@@ -79,7 +80,7 @@ static struct lane lanes[] = {
 
 #define OTHER	(&lanes[ARRAY_SIZE(lanes) - 1])
 
-/* The item that does not end while it is held, and those who wait for it. */
+/* The item that does not end while it is held (@held), and what it waits for (@release). */
 static struct item held_item;
 /* A queue with one item, which is taken back while the system is frozen. */
 static struct lane quiet = { .name = "quiet", .freezable = true, .unbound = true };
@@ -90,7 +91,7 @@ static DECLARE_COMPLETION(held_start);
 static DECLARE_COMPLETION(release);
 static bool held;
 
-/* Serializes what is written into the files. */
+/* Serializes writes to the parameters. */
 static DEFINE_MUTEX(control);
 static struct task_struct *producer;
 
@@ -141,7 +142,7 @@ static void item_run(struct item *it)
 		lane_count_start(it->lane);
 }
 
-/* What the two engines differ in. */
+/* The operations in which the two engines differ. */
 struct engine {
 	const char	*name;
 	void		*(*alloc)(struct lane *lane);
@@ -241,7 +242,7 @@ static void lane_queue(struct lane *lane)
 
 	if (cpu >= nr_cpu_ids)
 		cpu = cpumask_first(cpu_online_mask);
-	/* Before it can run: what has started was accepted. */
+	/* Count it before it can run, so that never more items started than were accepted. */
 	atomic_long_inc(&lane->accepted);
 	if (!ops->queue(cpu, lane->wq, it))
 		atomic_long_dec(&lane->accepted);
@@ -275,7 +276,7 @@ static int start_producer(void)
 	return 0;
 }
 
-/* Until all that was accepted has run. */
+/* Returns when all accepted items have run. */
 static void stop_producer(void)
 {
 	int i;
@@ -342,11 +343,11 @@ static const struct kernel_param_ops hold_ops = { .set = set_hold };
 module_param_cb(hold, &hold_ops, NULL, 0200);
 MODULE_PARM_DESC(hold, "1 keeps a freezable item running, 0 lets it end");
 
-/* Whether the item of the quiet queue runs within @timeout jiffies. */
+/* True if the item of the quiet queue runs within @timeout jiffies. */
 static bool quiet_runs(unsigned long timeout)
 {
 	reinit_completion(&quiet_ran);
-	/* From one CPU, so that all of it is one pwq's. */
+	/* Always from the same CPU, so that one pwq gets all queueings. */
 	ops->queue(cpumask_first(cpu_online_mask), quiet.wq, &quiet.items[0]);
 	return wait_for_completion_timeout(&quiet_ran, timeout);
 }
@@ -444,8 +445,9 @@ MODULE_PARM_DESC(status, "by lane: items accepted, started, longest time without
 #define DELAY_MS	100
 
 /*
- * Older kernels' pm_test waits by mdelay(), whose second is as wrong as the guess of
- * the CPU's speed was at boot. Of some tries the one that was interrupted least.
+ * The pm_test of older kernels waits by mdelay(). Its second is as wrong as the
+ * boot-time estimate of the CPU's speed. Measures several times and takes the
+ * shortest, which was interrupted least.
  */
 static int get_second(char *buffer, const struct kernel_param *kp)
 {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Listening to printk through its tracepoint, as the kernel's own tests of its
- * reports do: nothing of what others print is lost or taken away. It is found by
- * its name, because 6.1 does not export it.
+ * Listens to printk through its tracepoint, as the kernel's own tests of its
+ * reports do: this neither loses nor removes anything that others print. The
+ * tracepoint is looked up by name, because 6.1 does not export it.
  */
 #include <linux/spinlock.h>
 #include <linux/string.h>
@@ -10,9 +10,9 @@
 
 #include "listen.h"
 
-/* One test runs at a time. */
+/* One for all tests: only one test runs at a time. */
 static struct {
-	raw_spinlock_t	lock;	/* the rest */
+	raw_spinlock_t	lock;	/* protects the rest */
 	size_t		len;
 	char		text[16384];
 } heard = { .lock = __RAW_SPIN_LOCK_UNLOCKED(heard.lock) };
@@ -20,7 +20,7 @@ static struct {
 static struct tracepoint *console;
 static bool listening;
 
-/* What does not fit is left out, which fails the test that looks for it. */
+/* Text that does not fit is dropped, so the test that looks for it fails. */
 static void on_console(void *data, const char *text, size_t len)
 {
 	unsigned long flags;
@@ -49,7 +49,7 @@ static void stop(void *unused)
 	listening = false;
 }
 
-/* From now on, until the end of the test. A second call forgets what was heard. */
+/* Listens until the end of the test. A second call forgets what was recorded so far. */
 void tw_listen(struct tw_env *env)
 {
 	raw_spin_lock_irq(&heard.lock);
@@ -82,7 +82,7 @@ int tw_heard(const char *text)
 	return times;
 }
 
-/* Whether a line is @line and nothing else. */
+/* True if a line consists of @line and nothing else. */
 bool tw_heard_line(const char *line)
 {
 	const char *at = heard.text;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What is printed to the log while a test listens. For tests of the text itself:
- * whether something happened is known from counters.
+ * Records what is printed to the log. Only tests of the text itself use this:
+ * the others learn from counters whether something happened.
  */
 #ifndef CMWQ2_KUNIT_LISTEN_H
 #define CMWQ2_KUNIT_LISTEN_H

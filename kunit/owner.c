@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A SCHED_FIFO task that keeps a CPU to itself, for suites of the shell. It knows
- * nothing of cmwq2, so that cmwq2 can be unloaded meanwhile.
+ * A SCHED_FIFO task that keeps a CPU to itself, for suites that are shell
+ * scripts. This module does not use cmwq2, so that cmwq2 can be unloaded
+ * meanwhile.
  */
 #include <linux/cpumask.h>
 #include <linux/err.h>
@@ -12,7 +13,7 @@
 #include <linux/sched.h>
 #include <linux/timekeeping.h>
 
-/* Less than what RCU and others take for a CPU that is stuck. */
+/* Shorter than the time after which RCU and others report a stuck CPU. */
 #define OWNER_NS	(15 * (u64)NSEC_PER_SEC)
 
 static DEFINE_MUTEX(owner_mutex);

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Items without end on one CPU, watched by tools/vm/guest/suites/cmwq2_percpu_states.sh
- * while that CPU goes, does not go after all, and comes back.
+ * Keeps items running on one CPU, while
+ * tools/vm/guest/suites/cmwq2_percpu_states.sh takes that CPU down, makes a
+ * takedown fail, and brings the CPU back.
  *
- * Each lane is an item that queues itself again to the CPU, on queues of either
- * engine. Lanes differ in what the item does: it ends at once, it sleeps, or it
- * keeps the CPU. At its begin, while it runs and at its end an item looks
- * whether it is on the CPU and its thread may run nowhere else. The suite says
- * when the CPU is settled, which is from when it was told that it is online
- * until it asks for the next change. An item that is elsewhere while the CPU is
- * settled all the time since its begin is a stray.
+ * Each lane is an item that queues itself again to the CPU, on a queue of the
+ * chosen engine. Lanes differ in what the item does: it ends at once, it
+ * sleeps, or it keeps the CPU. At its start, while it runs and at its end an
+ * item checks that it is on the CPU and that its thread may run nowhere else.
+ * The suite says when the CPU is settled: from when the suite learns that it is
+ * online until it asks for the next change. A stray is an item that is
+ * elsewhere although the CPU has been settled ever since the item started.
  */
 #include <linux/cpumask.h>
 #include <linux/delay.h>
@@ -23,20 +24,20 @@
 
 enum lane_does { LANE_ENDS, LANE_SLEEPS, LANE_SPINS };
 
-/* How often an item looks; with a millisecond between, if it sleeps or spins. */
+/* Checks of an item while it runs; a millisecond apart, if it sleeps or spins. */
 #define LOOKS	10
 
 /**
- * struct lane - an item without end
+ * struct lane - an item that queues itself again and again
  * @name: of the lane in the status
  * @does: what the item does
  * @highpri: its queue is highpri
  * @native: the item, if it is the kernel's own
- * @cmwq2: the item, if it is ours
- * @wq: of the engine
- * @starts: of the item
- * @strays: looks that found it elsewhere while the CPU was settled
- * @elsewhere: looks that found it elsewhere
+ * @cmwq2: the item, if it is cmwq2's
+ * @wq: queue of the engine
+ * @starts: how often the item started
+ * @strays: checks that found it elsewhere while the CPU was settled
+ * @elsewhere: checks that found it elsewhere
  */
 struct lane {
 	const char		*name;
@@ -54,7 +55,7 @@ static struct lane lanes[] = {
 	{ "ends", LANE_ENDS },
 	{ "sleeps", LANE_SLEEPS },
 	{ "spins", LANE_SPINS },
-	/* If it kept the CPU, the others would hardly run. */
+	/* If this item kept the CPU, the others would hardly run. */
 	{ "highpri", LANE_SLEEPS, true },
 };
 
@@ -66,14 +67,14 @@ static unsigned int cpu = 1;
 module_param(cpu, uint, 0444);
 MODULE_PARM_DESC(cpu, "where the items are queued");
 
-/* Counted up when the CPU becomes settled; 0 while it is not. */
+/* A new number each time the CPU becomes settled; 0 while it is not. */
 static unsigned int settled;
 static unsigned int settled_times;
 static bool ends;
 
 static void look(struct lane *lane, unsigned int since)
 {
-	/* Whoever is moved is moved before it or after it. */
+	/* A migration happens before or after these reads, not between them. */
 	preempt_disable();
 	if (raw_smp_processor_id() != cpu || current->nr_cpus_allowed != 1) {
 		atomic_long_inc(&lane->elsewhere);
@@ -100,7 +101,7 @@ static void lane_run(struct lane *lane)
 	look(lane, since);
 }
 
-/* What the two engines differ in. */
+/* The operations in which the two engines differ. */
 struct engine {
 	const char	*name;
 	void		*(*alloc)(struct lane *lane);

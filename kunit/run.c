@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Runs a suite where KUnit itself cannot pick one, see compat.h. It has to be
- * booted with kunit.enable=0 then, or it runs all of them before.
+ * Runs one suite on kernels where KUnit itself cannot select one, see compat.h.
+ * Such a kernel must be booted with kunit.enable=0, or KUnit runs all suites
+ * first.
  */
 #include <linux/module.h>
 
@@ -23,7 +24,7 @@ static int __init tw_run_suite(void)
 }
 module_init(tw_run_suite);
 
-/* Without it the module could not be unloaded. */
+/* A module with an init but no exit function cannot be unloaded. */
 static void __exit tw_exit(void)
 {
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Pools that can make no more workers, see starve.h.
+ * Pools that cannot create more workers, see starve.h.
  */
 #include "check.h"
 #include "starve.h"
@@ -34,7 +34,9 @@ struct tw_starved *tw_starve_on(struct tw_env *e, unsigned int flags, int cpu)
 	return c;
 }
 
-/* The one item too many is still waiting, and now gets its worker. */
+/*
+ * The last item must still be waiting. With the fault lifted it gets a worker.
+ */
 void tw_feed(struct tw_starved *c)
 {
 	struct tw_env *e = c->plain->env;

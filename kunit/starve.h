@@ -2,11 +2,12 @@
 /*
  * A pool on which only rescuers can run anything.
  *
- * A fault makes the pool's creation of workers stall, which is over sooner than
- * the pause after one that failed, and sleeping items of a queue without rescuer
- * take all the workers there are but one, which becomes the manager and gets
- * nowhere. One more item of that queue, which must wait, is the twin of every
- * item that must not. The kernel has no such switch, hence cmwq2 alone.
+ * A fault makes the pool's creation of workers stall. A stall ends at once when
+ * the fault is lifted, while a failed creation would be followed by a pause.
+ * Sleeping items of a queue without rescuer take all workers but one, which
+ * becomes the manager and gets no further. One more item of that queue must
+ * wait: it is the control for every item that a rescuer must run. The kernel's
+ * own workqueue has no such fault switch, so these tests are for cmwq2 alone.
  */
 #ifndef CMWQ2_KUNIT_STARVE_H
 #define CMWQ2_KUNIT_STARVE_H
@@ -17,10 +18,10 @@
  * struct tw_starved - a starved pool
  * @plain: the queue without rescuer
  * @gate: opens its items
- * @blockers: these items, of which the last is the one too many
- * @nr: how many
- * @cpu: whose pool it is
- * @maydays: calls for rescue before
+ * @blockers: its items; the last one finds no worker
+ * @nr: number of @blockers
+ * @cpu: CPU of the pool
+ * @maydays: the pool's calls for rescue before it was starved
  */
 struct tw_starved {
 	struct tw_wq		*plain;

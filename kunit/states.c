@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Known states for tools that look at the engine, one kind of trouble each, and
- * a damaged one. tools/vm/states.py has the guest build them and looks.
+ * Known states for tools that inspect the engine: one state for each kind of
+ * trouble, and a damaged one. tools/vm/states.py has the guest build them and
+ * checks what the tools say.
  *
  * A state begins when its name is written to the parameter "state", and ends with
  * the next one, or with "none". A queue that gets into trouble is called
- * st.REASON, with a number behind where there are several, and no other one is to
- * be told of.
+ * st.REASON, followed by a number where there are several. No other queue may
+ * be reported.
  */
 #include <linux/bottom_half.h>
 #include <linux/completion.h>
@@ -53,7 +54,7 @@ static void st_sleep(struct cmwq2_work *work)
 	wait_for_completion(&st_gate);
 }
 
-/* Until the end of the state, or for as long as a machine can stand it. */
+/* Spins until the end of the state, but no longer than a machine can stand. */
 static void st_spin(void)
 {
 	unsigned long end = jiffies + SPIN_SECONDS * HZ;
@@ -86,7 +87,7 @@ static void st_free(struct st_queue *q)
 	q->wq = NULL;
 }
 
-/* Pools of its own. */
+/* A nice value of its own gives the queue pools of its own. */
 static int st_nice(struct st_queue *q, int nice)
 {
 	struct cmwq2_attrs *attrs = cmwq2_alloc_workqueue_attrs();
@@ -110,7 +111,7 @@ static struct cmwq2_pool *st_pool(struct st_queue *q)
 	return pool;
 }
 
-/* All workers but the manager sleep, and there will be no more. */
+/* All workers but the manager sleep, and no more can be created. */
 static void st_starve(struct st_queue *q, enum cmwq2_create how)
 {
 	struct cmwq2_pool_stats st;
@@ -128,11 +129,11 @@ static void st_feed(struct st_queue *q)
 		cmwq2_fault_create(q->wq, CPU, CMWQ2_CREATE_NORMAL);
 }
 
-/* The states that only wait, all at once. */
+/* The states in which items only wait. They are built all at once. */
 
 static struct st_queue st_throttled[2], st_node, st_frozen, st_plugged, st_behind, st_far;
 static struct st_queue st_awaited;
-/* In need of workers that cannot be made. */
+/* These need workers that cannot be created. */
 static struct st_queue st_no_worker, st_manager, st_rescuer;
 static struct cmwq2_delayed_work st_delayed;
 static struct task_struct *st_flusher;
@@ -145,7 +146,7 @@ static int st_flush(void *unused)
 	return 0;
 }
 
-/* As if there were other nodes, which have the rest. */
+/* As if other NUMA nodes had the rest of max_active. */
 static void st_node_begin(void)
 {
 	int node = st_pool(&st_node)->node;
@@ -155,7 +156,7 @@ static void st_node_begin(void)
 	st_queue(&st_node, st_nop);
 }
 
-/* Queued again, and not to run twice at once. */
+/* The item is queued again while it runs, and must not run twice at once. */
 static void st_behind_begin(void)
 {
 	struct st_item *it = st_queue(&st_behind, st_sleep);
@@ -266,7 +267,7 @@ static void st_standing_end(void)
 	st_free(&st_far);
 }
 
-/* One queue, and somebody who keeps the CPU. */
+/* One queue, and something that keeps its CPU. */
 
 static struct st_queue st_one;
 static struct task_struct *st_keeper;
@@ -338,7 +339,7 @@ static int st_softirq_begin(void)
 	return st_keeper_begin("st.softirq", CMWQ2_WQ_PERCPU | CMWQ2_WQ_BH, &st_one);
 }
 
-/* As if somebody had forgotten to count down. */
+/* As if a missing decrement had left nr_running too high. */
 static int st_lost_begin(void)
 {
 	int ret = st_alloc(&st_one, "st.lost-kick", CMWQ2_WQ_PERCPU, 0);
@@ -357,7 +358,7 @@ static void st_lost_end(void)
 	st_one_end();
 }
 
-/* Its CPU is down: the shell has seen to that. */
+/* The CPU is offline: the script took it down before. */
 static int st_offline_begin(void)
 {
 	int ret = st_alloc(&st_one, "st.cpu-offline", CMWQ2_WQ_PERCPU, 0);
@@ -365,8 +366,9 @@ static int st_offline_begin(void)
 	if (ret)
 		return ret;
 	/*
-	 * The engine keeps the time elsewhere. The kernel's own workqueue arms the
-	 * timer where it never fires, and so does this.
+	 * cmwq2 would put the timer on another CPU. The kernel's own workqueue
+	 * arms
+	 * it on the offline CPU, where it never fires, and this imitates that.
 	 */
 	CMWQ2_INIT_DELAYED_WORK(&st_delayed, st_nop);
 	cmwq2_queue_delayed_work_on(0, st_one.wq, &st_delayed, 3600 * HZ);
@@ -384,9 +386,9 @@ static void st_offline_end(void)
 }
 
 /*
- * A list that is cut short and a worker that was freed, for as long as nobody
- * else walks there: the item that holds the only slot sleeps, and nothing is
- * attached to the pool.
+ * A list that is cut short, and a worker that was freed but is still listed.
+ * This is safe as long as nobody else walks the two lists: the item that holds
+ * the only slot sleeps, and no worker is attached to the pool.
  */
 static struct st_queue st_hurt, st_hurt_pool;
 static struct list_head *st_cut, *st_last;
@@ -438,7 +440,7 @@ static void st_damaged_end(void)
 	st_free(&st_hurt_pool);
 }
 
-/* Many of everything: what a tool has to get through. */
+/* Very many queues and items, for tools to get through. */
 static unsigned int st_crowd_queues = 1000;
 module_param_named(queues, st_crowd_queues, uint, 0400);
 MODULE_PARM_DESC(queues, "how many queues the state crowd has (default 1000)");

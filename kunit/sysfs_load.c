@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * cmwq2_sysfs_load: queues of both engines that are shown in sysfs and have
- * items in flight, for the suite cmwq2_sysfs to read and write their files.
+ * items in flight, while the suite cmwq2_sysfs reads and writes their files.
  *
- * run=N ends the load and waits for its items. Then items_lost tells how many
- * did not run as often as they were queued, and items_disordered how many of
- * the ordered queues came out of turn.
+ * run=N ends the load and waits for its items. Then items_lost has the number
+ * of items that did not run as often as they were queued, and items_disordered
+ * the number of items of ordered queues that ran out of order.
  */
 #include <linux/kthread.h>
 #include <linux/module.h>
@@ -22,10 +22,10 @@ struct load_queue;
 
 /**
  * struct load_item - an item that is queued again when it has run
- * @native: if its queue is the kernel's
- * @cmwq2: if its queue is ours
+ * @native: the item, if its queue is the kernel's
+ * @cmwq2: the item, if its queue is cmwq2's
  * @queue: where it is queued
- * @busy: from its queueing to the end of its run
+ * @busy: true from its queueing to the end of its run
  * @seq: its place among the queue's items
  */
 struct load_item {
@@ -42,12 +42,12 @@ struct load_item {
  * struct load_queue - a queue under load
  * @name: in sysfs
  * @native: the queue, if it is the kernel's
- * @cmwq2: the queue, if it is ours
+ * @cmwq2: the queue, if it is cmwq2's
  * @flags: of its allocation
  * @ordered: whether its items have an order
  * @queued: items queued so far
  * @ran: items that ran
- * @disordered: items of an ordered queue that ran out of turn
+ * @disordered: items of an ordered queue that ran out of order
  * @items: its items
  */
 struct load_queue {
@@ -75,7 +75,7 @@ static struct load_queue load_cmwq2[] = {
 };
 
 static struct task_struct *load_task;
-static DEFINE_MUTEX(load_lock);		/* load_task */
+static DEFINE_MUTEX(load_lock);		/* protects load_task */
 
 static long items_lost = -1;
 module_param(items_lost, long, 0444);
@@ -92,10 +92,12 @@ static void load_fn(struct load_item *it)
 	struct load_queue *q = it->queue;
 	long nr = atomic_long_inc_return(&q->ran);
 
-	/* Items of an ordered queue are alone in here. */
+	/* An ordered queue runs one item at a time, so these need no lock. */
 	if (q->ordered && it->seq != nr)
 		q->disordered++;
-	/* Pairs with the load in load_queue_item(), which stores @seq then. */
+	/*
+	 * Pairs with the load in load_queue_item(), which then overwrites @seq.
+	 */
 	smp_store_release(&it->busy, false);
 }
 
@@ -111,7 +113,7 @@ static void load_cmwq2_fn(struct cmwq2_work *work)
 
 static void load_queue_item(struct load_queue *q, struct load_item *it)
 {
-	/* Pairs with the store in load_fn(), which has read @seq before. */
+	/* Pairs with the store in load_fn(), which has read @seq by then. */
 	if (smp_load_acquire(&it->busy))
 		return;
 	it->busy = true;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the suites of the verdict share: asking for it, and looking for words in it.
+ * Shared by the suites of the verdict: asking for it, and looking for words in
+ * it.
  */
 #ifndef CMWQ2_KUNIT_VERDICT_H
 #define CMWQ2_KUNIT_VERDICT_H
@@ -44,7 +45,7 @@ static inline bool told(struct verdict_ctx *c, const char *why)
 	return strstr(c->text, what) && strstr(c->text, "of queue cmwq2_kunit waits for ");
 }
 
-/* Not before its time, and then rightly. */
+/* No verdict before the threshold is reached, and then the right one. */
 static inline void expect_told(struct verdict_ctx *c, const char *why)
 {
 	struct tw_env *e = c->w->env;
@@ -71,7 +72,7 @@ static inline void expect_who(struct verdict_ctx *c, pid_t pid, const char *does
 	expect_in(c, what);
 }
 
-/* Of many workers only some are named, and which ones is not promised. */
+/* The verdict names only some of many workers, and does not promise which. */
 static inline void expect_one_of(struct verdict_ctx *c, struct tw_item **items, int nr,
 				 const char *does)
 {
