@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The workload "block": items of a per-CPU queue that all sleep. As soon as one
- * does, the engine has to start the next one; what is timed is from right
- * before it goes to sleep to the first instruction of the next.
+ * sleeps, the engine has to start the next. The time runs from right before an
+ * item goes to sleep to the first instruction of the next item.
  */
 #include <linux/completion.h>
 #include <linux/mm.h>
@@ -18,17 +18,17 @@ static const char * const bench_block_figures[] = { BENCH_QUANTILES("") };
  * struct bench_block - one turn
  * @run: the run
  * @open: the items may go on
- * @all: all of them sleep, or are about to
- * @done: all have ended
+ * @all: all items sleep, or are about to
+ * @done: all items have ended
  * @nr: items of a chain
- * @started: of this chain
- * @ended: of this chain
- * @slept: ticks before the last one that started went to sleep
+ * @started: items of this chain that started
+ * @ended: items of this chain that ended
+ * @slept: ticks before the item that started last went to sleep
  * @chain: times of this chain
  * @ticks: times of all chains
  *
- * @slept and @chain are written by one item after the other, all on one CPU
- * and the next not before the last one has given it up.
+ * @slept and @chain need no lock: all items are on one CPU, and each writes
+ * them only after the item before it has given up that CPU.
  */
 struct bench_block {
 	struct bench_run	*run;
@@ -105,8 +105,8 @@ static void bench_block_teardown(struct bench_run *run)
 }
 
 /*
- * With preemption off none of them starts before all are there, and no item is
- * waited for that has not been queued.
+ * With preemption off no item starts before all are queued. So the clock never
+ * waits for an item that is not queued yet.
  */
 static void bench_block_queue(struct bench_block *block, struct bench_slot *slot)
 {
@@ -131,7 +131,10 @@ static void bench_block_chain(struct bench_block *block, struct bench_slot *slot
 	bench_wait(slot, &block->all);
 	complete_all(&block->open);
 	bench_wait(slot, &block->done);
-	/* The last function is done, but not the engine with its item. */
+	/*
+	 * The last item's function has returned, but the engine may still
+	 * handle the item.
+	 */
 	slot->engine->flush(slot->wq);
 }
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The workload "burst": so many items one after the other with interrupts off,
- * then wait for all of them. How many workers that wakes is what the pools count.
+ * The workload "burst": queue many items one after the other with interrupts
+ * off, then wait for all of them. The pools count how many workers that wakes.
  *
- * On a percpu queue the kicked worker cannot run before the last item is queued;
- * on others the workers of other CPUs run meanwhile.
+ * On a percpu queue the kicked worker cannot run before the last item is
+ * queued. On other queues the workers of other CPUs run meanwhile.
  */
 #include <linux/irqflags.h>
 #include <linux/math64.h>
@@ -12,7 +12,7 @@
 
 #include "bench.h"
 
-/* All of it is done with interrupts off. */
+/* Limited, because the whole burst is queued with interrupts off. */
 #define BENCH_MAX_BURST		1024U
 
 static const char * const bench_burst_figures[] = { "queue_ns", "span_ns", BENCH_STAGES };
@@ -36,8 +36,9 @@ static u32 bench_burst_times(const struct bench_config *cfg)
 }
 
 /*
- * One item after the other; the time of the calls is added to @ticks. The clock
- * is read once a call: where one ends the next begins.
+ * Queues one item after the other and adds the time of the calls to @ticks.
+ * Reads the clock only once for each call: the end of one is the begin of the
+ * next.
  */
 static bool bench_burst_queue(struct bench_run *run, struct bench_slot *slot, u64 *ticks)
 {
@@ -89,7 +90,7 @@ static int bench_burst_turn(struct bench_run *run, struct bench_slot *slot,
 		bench_burst_collect(run, slot);
 		span += bench_clock() - begin;
 		sample->queued += slot->nr_items;
-		/* The workers are to be asleep again. */
+		/* Gives the workers time to go to sleep again. */
 		schedule_timeout_interruptible(1);
 	}
 	if (!call)

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The workload "cancel": what it takes to cancel an item, by what the item is
- * doing. A turn's figure is the median over its calls.
+ * The workload "cancel": how long it takes to cancel an item, for each state
+ * that the item can be in. A turn's figures are the median, the 95th percentile
+ * and the maximum over its calls.
  */
 #include <linux/jiffies.h>
 #include <linux/math64.h>
@@ -43,8 +44,8 @@ static int bench_cancel_check(const struct bench_config *cfg)
 }
 
 /*
- * The time of a single call is that of a few reads of the kernel's clock, so it
- * is the ticks that are read, and turned into ns at the end.
+ * A single call takes only as long as a few reads of the kernel's clock. So
+ * this reads the ticks, which are converted to ns at the end.
  */
 static u64 bench_cancel_timed(struct bench_item *item, bool (*cancel)(struct bench_item *item),
 			      bool *canceled)
@@ -55,7 +56,7 @@ static u64 bench_cancel_timed(struct bench_item *item, bool (*cancel)(struct ben
 	return bench_ticks_between(begin, cmwq2_ticks());
 }
 
-/* Queued right before, with preemption off: a worker on this CPU cannot take it. */
+/* Queues and cancels with preemption off, so that no worker of this CPU takes the item. */
 static bool bench_cancel_pending(struct bench_slot *slot, u64 *ticks)
 {
 	struct bench_item *item = &slot->items[0];
@@ -71,7 +72,7 @@ static bool bench_cancel_pending(struct bench_slot *slot, u64 *ticks)
 	return canceled;
 }
 
-/* All behind the first one, whose turn it is not: the mean of them. */
+/* All items behind the first one are inactive: max_active is 1. Returns their mean time. */
 static u64 bench_cancel_inactive(struct bench_run *run, struct bench_slot *slot)
 {
 	struct bench_calls *turn = run->priv;
@@ -111,7 +112,7 @@ static void bench_cancel_once(struct bench_run *run, struct bench_slot *slot, u3
 							 &canceled);
 	if (!canceled)
 		bench_fail(run, "item-was-not-canceled");
-	/* A worker of another CPU may have been faster. */
+	/* Try again if a worker of another CPU took the item first. */
 	while (!bench_cancel_pending(slot, &ticks[BENCH_CANCEL_PENDING]) && ++tries < 1000)
 		;
 	if (tries == 1000)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What cmwq2's pools have counted: who was kicked and woken, and what pool->lock
- * cost while the engine's parameter lock_stat is Y.
+ * The counters of cmwq2's pools: kicks and wakeups of workers, and what
+ * pool->lock cost while the engine's parameter lock_stat is Y.
  */
 #include <linux/build_bug.h>
 #include <linux/cpumask.h>
@@ -35,7 +35,7 @@ static const struct bench_count {
 	[BENCH_COUNT_PICK]	= BENCH_LOCK_COUNT("pick_ns", pick_ns),
 };
 
-/* The engine counts in both. */
+/* The engine has counters of both types, which are read as u64. */
 static_assert(sizeof(unsigned long) == sizeof(u64));
 
 static void bench_count_pool(struct bench_pool_counts *sum, const struct cmwq2_pool_stats *pool,
@@ -66,12 +66,12 @@ static bool bench_was_counted(const struct bench_slot *slot, int before, int id)
 }
 
 /**
- * bench_count - what the pools behind a queue have counted up to now
+ * bench_count - sum up what the pools behind a queue have counted so far
  * @slot: whose queue it is
  * @sum: filled in
  *
- * Of all CPUs: a workload may queue from wherever its thread is. CPUs may share
- * a pool, which is then counted once.
+ * Looks at all CPUs, because a workload may queue from any CPU on which its
+ * thread runs. CPUs may share a pool, which is then counted once.
  */
 void bench_count(const struct bench_slot *slot, struct bench_pool_counts *sum)
 {
@@ -90,15 +90,15 @@ void bench_count(const struct bench_slot *slot, struct bench_pool_counts *sum)
 }
 
 /**
- * bench_counts_sub - what was counted since
- * @counts: now, and the difference afterwards
- * @before: then
+ * bench_counts_sub - turn counts into their growth
+ * @counts: the counts now; overwritten with the difference
+ * @before: the counts at the beginning
  */
 void bench_counts_sub(struct bench_pool_counts *counts, const struct bench_pool_counts *before)
 {
 	unsigned int i;
 
-	/* Counting may have begun at zero since. */
+	/* A counter may have been reset to zero meanwhile. */
 	for (i = 0; i < BENCH_NR_COUNTS; i++)
 		counts->value[i] -= min(before->value[i], counts->value[i]);
 }
@@ -112,7 +112,8 @@ static void bench_counts_add(struct bench_pool_counts *sum, const struct bench_p
 }
 
 /**
- * bench_format_counts - write down what was counted, the lock's counts only if there are any
+ * bench_format_counts - write the counts; those of the lock only if it was
+ * counted
  * @text: the text
  * @counts: difference
  */
@@ -131,9 +132,10 @@ static void bench_format_share(struct bench_text *text, const char *key, u64 val
 }
 
 /**
- * bench_format_totals - the counts of all rounds, and what they mean for an item
+ * bench_format_totals - write the counts of all rounds, and their shares of an
+ * item
  * @text: the text
- * @slot: whose they are
+ * @slot: whose counts they are
  */
 void bench_format_totals(struct bench_text *text, const struct bench_slot *slot)
 {
@@ -149,7 +151,7 @@ void bench_format_totals(struct bench_text *text, const struct bench_slot *slot)
 	bench_format_share(text, "kicks_per_item", value[BENCH_COUNT_KICKS], queued);
 	bench_format_share(text, "wakeups_per_item", value[BENCH_COUNT_WOKEN], queued);
 	if (value[BENCH_COUNT_ACQUIRED]) {
-		/* Less the long ones, which were rounded by themselves. */
+		/* Without the long ones, each of which was rounded by itself. */
 		u64 held = value[BENCH_COUNT_HELD];
 
 		bench_format_share(text, "lock_contended_share", value[BENCH_COUNT_CONTENDED],

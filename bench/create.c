@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The workload "create": many queues are made, each gets one item that runs,
- * and all are destroyed.
+ * The workload "create": create many queues, run one item on each, and destroy
+ * all of them.
  *
- * Memory is read when half of the queues are there and when all are, and what
- * counts is the difference: the first half fills the holes that are left in
- * slabs and in per-CPU chunks, which would hide as much as a thousand queues.
+ * Memory is read when half of the queues exist and again when all do, and the
+ * figure is the difference. The first half fills holes in slabs and in per-CPU
+ * chunks, which could hide as much memory as a thousand queues take.
  */
 #include <linux/build_bug.h>
 #include <linux/math64.h>
@@ -18,9 +18,9 @@
 
 #include "bench.h"
 
-/* Reads on end that see no memory come back before nothing is said about it. */
+/* After so many reads in a row without a decrease the figure is BENCH_NONE. */
 #define BENCH_GONE_READS	8
-/* The lock classes that lockdep has would not do for more. */
+/* Lockdep does not have enough lock classes for more. */
 #define BENCH_LOCKDEP_QUEUES	1000U
 
 enum bench_create_figure {
@@ -35,7 +35,7 @@ enum bench_create_figure {
 	BENCH_NR_CREATE,
 };
 
-/* Of each queue, what is timed by itself. */
+/* The operations that are timed for each queue by itself. */
 enum bench_create_kind {
 	BENCH_CREATION,
 	BENCH_DESTRUCTION,
@@ -60,8 +60,8 @@ static_assert(ARRAY_SIZE(bench_create_figures) ==
 /**
  * struct bench_create - one turn
  * @run: the run
- * @slot: whose
- * @nr: how many queues are there
+ * @slot: whose turn it is
+ * @nr: number of queues that exist
  * @before: memory without them
  * @half: memory with the first half of them
  * @all: memory with all of them
@@ -82,7 +82,10 @@ static u32 bench_create_items(const struct bench_config *cfg)
 	return cfg->queues;
 }
 
-/* Generous: with debugging options a queue is several times its size. */
+/*
+ * A generous estimate: with debugging options a queue takes several times its
+ * size.
+ */
 static u64 bench_queue_size(const struct bench_config *cfg)
 {
 	u64 size = SZ_4K + num_possible_cpus() * SZ_1K +
@@ -163,7 +166,7 @@ static int bench_create_one(struct bench_create *turn)
 	return 0;
 }
 
-/* Make queues until there are @nr. The time is added to @ns. */
+/* Creates queues until there are @nr. Adds the time to @ns. */
 static int bench_create_upto(struct bench_run *run, struct bench_create *turn, u32 nr, u64 *ns)
 {
 	u64 begin = bench_clock();
@@ -179,7 +182,10 @@ static int bench_create_upto(struct bench_run *run, struct bench_create *turn, u
 	return ret;
 }
 
-/* What the engines free in an RCU callback is not to be counted. */
+/*
+ * Waits first for RCU callbacks in which engines free memory, so that it is not
+ * counted.
+ */
 static int bench_settled(struct bench_create *turn, struct bench_memory *memory)
 {
 	rcu_barrier();
@@ -203,7 +209,7 @@ static int bench_create_all(struct bench_run *run, struct bench_create *turn, u6
 	return ret;
 }
 
-/* All queues have their item before any is waited for. */
+/* Queues one item on each queue before it waits for any of them. */
 static u64 bench_use_all(struct bench_run *run, struct bench_create *turn)
 {
 	struct bench_slot *slot = turn->slot;
@@ -221,9 +227,9 @@ static u64 bench_use_all(struct bench_run *run, struct bench_create *turn)
 }
 
 /*
- * Engines free a queue after destroy returned, in steps that nobody outside
- * can wait for. So look until memory falls no more, which is not before half
- * of the growth is gone: some of it stays in the allocator's caches.
+ * Engines free a queue after destroy has returned, in steps that nobody outside
+ * can wait for. So look until memory no longer falls. That counts only when
+ * half of the growth is gone: some of it stays in the allocator's caches.
  */
 static u64 bench_wait_gone(struct bench_run *run, struct bench_create *turn, u64 begin)
 {
@@ -250,7 +256,10 @@ static u64 bench_wait_gone(struct bench_run *run, struct bench_create *turn, u64
 	return BENCH_NONE;
 }
 
-/* Per queue. Less than nothing is the noise of a small number of queues. */
+/*
+ * Per queue. A negative growth is noise, because there are few queues; it
+ * becomes 0.
+ */
 static u64 bench_per_queue(u64 all, u64 half, u32 nr)
 {
 	return all > half ? div_u64(all - half + nr / 2, nr) : 0;

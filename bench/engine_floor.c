@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Engine "floor": a thread for every item and no pool at all, which is what
- * handing an item over costs at least on this machine.
+ * Engine "floor": one thread for every item and no pool at all. It shows the
+ * least that handing over an item can cost on this machine.
  *
  * A thread is placed like the worker it stands for: bound to the producer's
  * CPU if the queue is percpu, not bound at all if it is unbound.
@@ -19,9 +19,10 @@ static int bench_floor_thread(void *data)
 
 	while (!kthread_should_stop()) {
 		/*
-		 * Orders the state before the look at @posted. Pairs with
-		 * wake_up_process(), which orders the store of @posted before
-		 * its look at the state: one of the two sees the other.
+		 * Orders the store of the state before the load of @posted.
+		 * Pairs with wake_up_process(), which orders the store of
+		 * @posted before its load of the state: one of the two sees
+		 * the other.
 		 */
 		set_current_state(TASK_IDLE);
 		/* Pairs with the release in bench_floor_queue(). */
@@ -31,7 +32,10 @@ static int bench_floor_thread(void *data)
 			continue;
 		}
 		__set_current_state(TASK_RUNNING);
-		/* Before the job: when that is done the producer posts anew. */
+		/*
+		 * Before the job: when the job is done, the producer posts
+		 * again.
+		 */
 		WRITE_ONCE(item->floor.posted, false);
 		item->job(item);
 	}
@@ -45,7 +49,9 @@ static void bench_floor_stop(struct bench_slot *slot, unsigned int nr)
 		kthread_stop(slot->items[nr].floor.task);
 }
 
-/* What stands for a queue are the threads, which are the items'. */
+/*
+ * This engine has no queue object. It starts a thread for every item instead.
+ */
 static int bench_floor_open(struct bench_slot *slot, const char *name, bool scoped,
 			    union bench_wq *wq)
 {

@@ -37,7 +37,7 @@ struct bench_scope_request {
 	struct completion	done;
 };
 
-/* Read back, because figures for a wrong scope look just like those for the right one. */
+/* Reads the scope back, because figures for a wrong scope look like those for the right one. */
 static int bench_native_write_scope(struct file *file, const char *scope)
 {
 	char is[BENCH_NAME_LEN];
@@ -75,15 +75,15 @@ static int bench_native_scope_thread(void *data)
 		request->ret = bench_native_write_scope(file, request->scope);
 		filp_close(file, NULL);
 	}
-	/* The last of the module's text that runs here. */
+	/* This call does not return into the module, which may be unloaded from then on. */
 	kthread_complete_and_exit(&request->done, 0);
 }
 
 /*
  * The kernel exports no function that sets a queue's scope, but the queue has
- * a file for it. Looked up here, as a kernel thread need not see /sys; opened
- * for writing by a thread, as the caller is inside a write to sysfs already,
- * and they do not nest.
+ * a file for it. The path is looked up here, because a kernel thread may not
+ * see /sys. A thread opens the file for writing, because the caller is already
+ * inside a write to sysfs, and these do not nest.
  */
 static int bench_native_set_scope(const char *queue, const char *scope)
 {
@@ -118,7 +118,7 @@ static struct workqueue_struct *bench_native_alloc(const struct bench_config *cf
 	case BENCH_QUEUE_ORDERED:
 		return alloc_ordered_workqueue("%s", flags, name);
 	case BENCH_QUEUE_UNBOUND:
-		/* With files only where there is something to write to them. */
+		/* The queue needs files in sysfs only if its scope is set through one. */
 		flags |= WQ_UNBOUND | (scoped ? WQ_SYSFS : 0);
 		break;
 	default:

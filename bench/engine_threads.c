@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Engine "threads": every queue has threads of its own that run its items one
- * after the other, one bound to each CPU if the queue is percpu, else a single
- * one. So it was before 2010, and a blocked item holds up all behind it.
+ * after the other: one bound to each CPU if the queue is percpu, else a single
+ * one. Workqueues were like that before 2010: a blocked item delays all items
+ * behind it.
  */
 #include <linux/cpumask.h>
 #include <linux/err.h>
@@ -17,8 +18,8 @@
 /**
  * struct bench_thread - one of a queue's threads
  * @lock: protects @items
- * @items: waiting
- * @task: the thread, NULL where there is none
+ * @items: pending items
+ * @task: the thread, NULL if this CPU has none
  */
 struct bench_thread {
 	spinlock_t		lock;	/* protects items */
@@ -28,8 +29,8 @@ struct bench_thread {
 
 /**
  * struct bench_threads - a queue
- * @fallback: where an item goes whose CPU has no thread
- * @cpu: threads by CPU, or only the one of @fallback
+ * @fallback: index of the thread for items whose CPU has none
+ * @cpu: threads by CPU, or only the one at @fallback
  */
 struct bench_threads {
 	int			fallback;
@@ -45,7 +46,7 @@ static struct bench_item *bench_thread_next(struct bench_thread *thread)
 	if (item)
 		list_del_init(&item->threads.entry);
 	else
-		/* Under the lock, so that whoever adds an item wakes this thread. */
+		/* Under the lock, so that the wakeup of a newly added item is not lost. */
 		set_current_state(TASK_IDLE);
 	spin_unlock_irq(&thread->lock);
 	return item;
@@ -59,7 +60,7 @@ static int bench_thread_fn(void *data)
 		struct bench_item *item = bench_thread_next(thread);
 
 		if (item) {
-			/* Before the job, which may queue the item again. */
+			/* Before the job, because the job may queue the item again. */
 			clear_bit_unlock(0, &item->threads.pending);
 			item->job(item);
 			cond_resched();
@@ -118,7 +119,7 @@ static int bench_threads_open(struct bench_slot *slot, const char *name, bool sc
 	return ret;
 }
 
-/* The item is pending, and nobody else has it. */
+/* The caller has set the item pending and so owns it. */
 static void bench_threads_add(struct bench_threads *wq, int cpu, struct bench_item *item)
 {
 	struct bench_thread *thread = &wq->cpu[cpu];

@@ -4,8 +4,8 @@
  * drain_workqueue() with items in flight.
  *
  * All items are held while they are queued: the queue admits one at a time, and
- * the first one waits at a gate. The gate is opened right before the call. The
- * time until the same items have run with nobody flushing is taken beside.
+ * the first one waits at a gate. The gate is opened right before the call. For
+ * comparison, each turn also times the same items with nobody flushing.
  */
 #include <linux/completion.h>
 
@@ -48,7 +48,10 @@ static void bench_time_bare(struct bench_run *run, struct bench_slot *slot, u32 
 	complete_all(&gate->open);
 	bench_wait(slot, &gate->done);
 	bench_calls_add(run, BENCH_BARE_NS, nth, bench_clock() - begin);
-	/* The last item's function is done, but not the engine with it. */
+	/*
+	 * The last item's function has returned, but the engine may still
+	 * handle the item.
+	 */
 	slot->engine->flush(slot->wq);
 }
 
@@ -80,7 +83,7 @@ static void bench_time_call(struct bench_run *run, struct bench_slot *slot, u32 
 
 static void bench_flush_once(struct bench_run *run, struct bench_slot *slot, u32 nth)
 {
-	/* Which comes first must not favour one of them. */
+	/* The order alternates, so that it favours neither of the two. */
 	if (nth % 2)
 		bench_time_bare(run, slot, nth);
 	bench_time_call(run, slot, nth);

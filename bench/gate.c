@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Items that are held in flight until they are let go, and turns that consist
+ * Items that are held in flight until their gate opens, and turns that consist
  * of calls with such items in flight.
  */
 #include <linux/completion.h>
@@ -25,7 +25,7 @@ void bench_gate_init(struct bench_gate *gate)
 }
 
 /**
- * bench_gate_job - wait at the gate if so told, and count down
+ * bench_gate_job - wait at the gate if the item is to be held, and count down
  * @item: the item
  */
 void bench_gate_job(struct bench_item *item)
@@ -48,11 +48,11 @@ void bench_gate_job(struct bench_item *item)
  *	the gate
  * @run: the run
  * @slot: whose turn it is; its queue admits one item at a time
- * @gate: the gate, nobody at it
+ * @gate: the gate, with no item at it
  *
  * A per-CPU queue has its items on all CPUs, with one at the gate on each. Any
- * other has them on one CPU, for its limit holds for several CPUs together,
- * and passing it back and forth would be what is measured.
+ * other queue has them on one CPU: its limit holds for several CPUs together,
+ * so with more CPUs the run would measure how they pass the slot around.
  */
 void bench_hold_items(struct bench_run *run, struct bench_slot *slot, struct bench_gate *gate)
 {
@@ -78,17 +78,17 @@ void bench_hold_items(struct bench_run *run, struct bench_slot *slot, struct ben
 	bench_wait(slot, &gate->held);
 }
 
-/* How many values each call has. */
+/* The number of values that each call yields. */
 static unsigned int bench_nr_calls(const struct bench_run *run)
 {
 	return run->cfg.workload->nr_figures / BENCH_CALL_STATS;
 }
 
 /**
- * bench_calls_items - as many items as are to be in flight
+ * bench_calls_items - the number of items in flight
  * @cfg: the configuration
  *
- * Return: that many.
+ * Return: that number.
  */
 u32 bench_calls_items(const struct bench_config *cfg)
 {
@@ -96,7 +96,7 @@ u32 bench_calls_items(const struct bench_config *cfg)
 }
 
 /**
- * bench_calls_setup - make a struct bench_calls, in @run->priv
+ * bench_calls_setup - allocate a struct bench_calls as @run->priv
  * @run: the run
  *
  * Return: 0 or -ENOMEM; bench_calls_teardown() is called either way.
@@ -123,10 +123,10 @@ void bench_calls_teardown(struct bench_run *run)
 }
 
 /**
- * bench_calls_add - keep what came of a call
+ * bench_calls_add - keep one value of a call
  * @run: the run
- * @which: value
- * @nth: call of the turn
+ * @which: number of the value within the call
+ * @nth: number of the call within the turn
  * @value: the value
  */
 void bench_calls_add(struct bench_run *run, unsigned int which, u32 nth, u64 value)
@@ -137,11 +137,11 @@ void bench_calls_add(struct bench_run *run, unsigned int which, u32 nth, u64 val
 }
 
 /**
- * bench_calls_turn - a turn: config_calls times the same
+ * bench_calls_turn - a turn that repeats the same step config_calls times
  * @run: the run
  * @slot: whose turn it is
  * @sample: gets the figures
- * @once: what is done each time; calls bench_calls_add() for every value
+ * @once: the step; calls bench_calls_add() for every value
  * @queued: items that @once queues
  *
  * Return: 0 or -EINTR.

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The workloads in which producers keep items in flight, all of them one loop:
+ * The workloads in which producers keep items in flight. All use the same loop:
  *
- * roundtrip	one item each: queue it, wait until it has run, start over
- * batch	in_flight items each: wait for the oldest, queue it again
+ * roundtrip	one item for each producer: queue it, wait until it ran, start
+ * over batch	in_flight items each: wait for the oldest, queue it again
  * fanout	one producer: queue in_flight items, wait for all of them
- * delayed	like batch, by a timer
+ * delayed	like batch, but each item is queued with a delay
  */
 #include <linux/jiffies.h>
 #include <linux/math64.h>
@@ -70,7 +70,7 @@ static void bench_load_collect_all(struct bench_producer *p)
 		bench_load_collect(p, bench_load_item(p, i));
 }
 
-/* One item more: all that a producer does. */
+/* The step that a producer repeats: queue one more item. */
 static void bench_load_step(struct bench_producer *p, u32 sample)
 {
 	const struct bench_config *cfg = &p->run->cfg;
@@ -85,7 +85,10 @@ static void bench_load_step(struct bench_producer *p, u32 sample)
 		p->next = 0;
 }
 
-/* A gate that is waited at by going on with the work: nobody measures alone. */
+/*
+ * A barrier for the producers. They keep queueing untimed items while they
+ * wait, so that each measures under the load of all.
+ */
 static void bench_load_hold(struct bench_producer *p, atomic_t *arrived)
 {
 	struct bench_run *run = p->run;
@@ -122,8 +125,9 @@ static void bench_load_sample(struct bench_run *run, struct bench_sample *sample
 		struct bench_producer *p = &run->producers[i];
 
 		/*
-		 * Everybody keeps up the load until the last one is through,
-		 * so each has a rate under full load, and these add up.
+		 * Every producer keeps up the load until the last one has
+		 * measured. So each rate is one under full load, and the rates
+		 * add up.
 		 */
 		rate += div64_u64((u64)run->cfg.items * NSEC_PER_SEC,
 				  max_t(u64, p->end - p->begin, 1));

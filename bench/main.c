@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The module, its engines and its workloads.
+ * The module's init and exit, and the lists of its engines and workloads.
  */
 #include <linux/module.h>
 #include <linux/string.h>
@@ -65,7 +65,7 @@ static const struct bench_workload * const bench_workloads[] = {
 
 /**
  * bench_find_workload - look up a workload
- * @name: as config_workload has it, or NULL for the default
+ * @name: as written to config_workload, or NULL for the default
  *
  * Return: the workload, or NULL if there is none of that name.
  */
@@ -82,8 +82,8 @@ const struct bench_workload *bench_find_workload(const char *name)
 }
 
 /**
- * bench_workload_names - what there is, for a message
- * @buf: gets the names
+ * bench_workload_names - list the workloads for a message
+ * @buf: gets the names, separated by commas
  * @size: of @buf
  */
 void bench_workload_names(char *buf, size_t size)

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What the kernel has given away, of the three kinds that a workqueue is made
- * of: slab objects, per-CPU memory and the stacks of threads.
+ * How much memory the kernel has allocated, of the three kinds that a workqueue
+ * consists of: slab objects, per-CPU memory and the stacks of threads.
  *
- * Not by the number of free pages: pages on the CPUs' own lists are not counted
- * as free, and these are longer than what is to be measured.
+ * The number of free pages would not do: it leaves out pages on the CPUs' own
+ * lists, and these hold more than what is to be measured.
  *
- * It is of the whole machine, and put down to an engine by when it grows: around
- * the making of its queue and in its turns, which nobody else has.
+ * The numbers are for the whole machine. A growth is charged to the engine
+ * whose queue is being created or whose turn it is, because no other engine is
+ * active at that time.
  */
 #include <linux/cred.h>
 #include <linux/err.h>
@@ -29,9 +30,9 @@
 #define BENCH_MEMINFO_SIZE	8192
 
 /*
- * All of a node's counter. global_node_page_state() leaves out what the CPUs
- * have not handed in yet, which on a large machine is as much as there is to
- * be measured.
+ * The exact value of a node's counter. global_node_page_state() leaves out what
+ * the CPUs have not folded in yet, which on a large machine is as much as what
+ * is to be measured.
  */
 static u64 bench_node_state(enum node_stat_item item)
 {
@@ -49,19 +50,19 @@ static u64 bench_node_state(enum node_stat_item item)
 }
 
 /**
- * struct bench_meminfo - who reads /proc/meminfo
+ * struct bench_meminfo - the reader of /proc/meminfo
  *
- * The kernel tells of per-CPU memory nowhere else. A thread reads, because the
- * run is inside a write to sysfs and they do not nest; a single one with a
- * single open file, because what either takes is freed much later and would be
- * counted until then.
+ * The kernel reports per-CPU memory nowhere else. A thread reads the file,
+ * because the run is inside a write to sysfs and these do not nest. There is a
+ * single thread with a single open file, because the memory of either is freed
+ * much later and would be counted until then.
  *
  * @worker: the thread
- * @work: has it read
- * @path: of the file, looked up by somebody who sees /proc
+ * @work: makes it read
+ * @path: of the file, looked up by a thread that sees /proc
  * @file: open, or NULL
  * @kb: populated per-CPU pages of all CPUs, in kB
- * @ret: whether they could be read
+ * @ret: 0 if they could be read, or an error
  */
 struct bench_meminfo {
 	struct kthread_worker	*worker;
@@ -109,8 +110,8 @@ static void bench_meminfo_fn(struct kthread_work *work)
 /**
  * bench_memory_open - prepare for reading
  *
- * Context: process, of somebody who sees /proc.
- * Return: what bench_memory_read() reads from, or an error with a message.
+ * Context: process, in a thread that sees /proc.
+ * Return: the reader for bench_memory_read(), or an error after a message.
  */
 struct bench_meminfo *bench_memory_open(void)
 {
@@ -131,7 +132,7 @@ struct bench_meminfo *bench_memory_open(void)
 		ret = PTR_ERR(meminfo->worker);
 		goto put;
 	}
-	/* Also has the file allocate what it needs. */
+	/* This first read also makes the file allocate its buffers. */
 	ret = bench_memory_read(meminfo, &memory);
 	if (!ret)
 		return meminfo;
@@ -161,12 +162,12 @@ void bench_memory_close(struct bench_meminfo *meminfo)
 }
 
 /**
- * bench_memory_read - what is given away now
+ * bench_memory_read - read how much memory is allocated now
  * @meminfo: from bench_memory_open()
  * @memory: filled in, in bytes
  *
  * Context: process.
- * Return: 0, or an error with a message.
+ * Return: 0, or an error after a message.
  */
 int bench_memory_read(struct bench_meminfo *meminfo, struct bench_memory *memory)
 {
@@ -184,12 +185,12 @@ int bench_memory_read(struct bench_meminfo *meminfo, struct bench_memory *memory
 }
 
 /**
- * bench_memory_total - the same of all three kinds together
+ * bench_memory_total - read how much memory is allocated now, as one sum
  * @run: the run
  * @bytes: filled in
  *
  * Context: process.
- * Return: 0, or an error with a message.
+ * Return: 0, or an error after a message.
  */
 int bench_memory_total(struct bench_run *run, u64 *bytes)
 {
@@ -202,10 +203,11 @@ int bench_memory_total(struct bench_run *run, u64 *bytes)
 }
 
 /**
- * bench_memory_settle - wait for queues that were destroyed to be given back
+ * bench_memory_settle - wait until destroyed queues are freed
  *
- * As far as somebody outside can: they go in steps, of which each that is a
- * grace period is waited for. One is left over for the thread in between.
+ * It waits as well as code outside the engine can. An engine frees a queue in
+ * steps, and this waits for each step that is a grace period. One more wait
+ * gives the thread in between its time.
  *
  * Context: process.
  */

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The workload "perfwq": the six loads wl0 to wl5 with which concurrency managed
- * workqueues were presented in June 2010, and beside them a job that only takes
- * CPU time. How long that one takes is the result.
+ * workqueues were presented in June 2010, together with a job that only uses
+ * CPU time. The result is how long the job takes.
  *
  * An item burns a random part of its CPU time, sleeps, burns the rest and queues
- * itself again after a delay; sleep and delay are evenly spread from nothing to
- * twice their mean. The job is a thread on each CPU.
+ * itself again after a delay. Sleep and delay are evenly distributed between
+ * zero and twice their mean. The job is a thread on each CPU.
  */
 #include <linux/delay.h>
 #include <linux/err.h>
@@ -22,13 +22,13 @@
 #include "bench.h"
 
 #define BENCH_PERFWQ_MAX_WQS	26
-/* The job looks up this often. */
+/* After each slice the job checks whether the run is to stop. */
 #define BENCH_JOB_SLICE_NS	(500 * NSEC_PER_USEC)
 #define BENCH_PEAK_MS		20
-/* Times of a kind that are kept of a turn, the first ones. */
+/* Only the first so many times of each kind are kept in a turn. */
 #define BENCH_PERFWQ_TIMES	65536U
 
-/* Burns in us, sleep and delay in ms. */
+/* Burns are in us, sleep and delay in ms. */
 struct bench_kind {
 	unsigned int	burn_long;
 	unsigned int	burn_short;
@@ -40,7 +40,7 @@ static const struct bench_kind bench_short = { 50, 1, 1, 10 };
 static const struct bench_kind bench_medium = { 50, 2, 10, 50 };
 static const struct bench_kind bench_long = { 50, 4, 100, 250 };
 
-/* So many queues, with so many items of each kind on every one of them. */
+/* @wqs queues, each with so many items of each kind. */
 struct bench_group {
 	u8	wqs;
 	u8	nr_short;
@@ -78,14 +78,14 @@ static const char * const bench_perfwq_figures[] = {
 };
 
 /**
- * struct bench_recurring - an item that queues itself
+ * struct bench_recurring - an item that queues itself again
  * @perfwq: the load it belongs to
- * @kind: how long it takes
+ * @kind: how long it burns, sleeps and is delayed
  * @wq: where it queues itself
- * @rnd: its own, so that it does the same under every engine
- * @timer: set along with the item's own, and so over when that is
- * @due: ticks when it was over, 0 while it is not
- * @timed: whether @due is to be trusted
+ * @rnd: its own random state, so that it does the same under every engine
+ * @timer: set along with the item's own timer, so it expires at the same time
+ * @due: ticks when @timer expired, 0 before that
+ * @timed: whether @due is valid
  */
 struct bench_recurring {
 	struct bench_perfwq	*perfwq;
@@ -97,7 +97,7 @@ struct bench_recurring {
 	bool			timed;
 };
 
-/* The job's part on one CPU. */
+/* The job's thread on one CPU. */
 struct bench_hog {
 	struct bench_perfwq	*perfwq;
 	struct task_struct	*task;
@@ -108,17 +108,17 @@ struct bench_hog {
  * struct bench_perfwq - one turn
  * @run: the run
  * @slot: whose turn it is
- * @over: items no longer queue themselves
- * @left: items that still do
- * @over_done: none does
- * @items_run: so many times in all
- * @hogs_left: parts of the job that go on
- * @hogs_done: none does
+ * @over: tells the items not to queue themselves again
+ * @left: items that still queue themselves
+ * @over_done: completed when @left is zero
+ * @items_run: executions of all items together
+ * @hogs_left: threads of the job that still run
+ * @hogs_done: completed when @hogs_left is zero
  * @slices: length of the job
- * @slice: rounds of bench_burn() in one of them
- * @nr_hogs: CPUs with a part of the job
- * @hogs: the parts
- * @nr_wqs: queues that are there
+ * @slice: rounds of bench_burn() in one slice
+ * @nr_hogs: CPUs with a thread of the job
+ * @hogs: the threads
+ * @nr_wqs: queues that exist
  * @wqs: the queues
  * @recurring: by item
  */
@@ -151,9 +151,10 @@ static void bench_due_fn(struct timer_list *timer)
 }
 
 /*
- * An engine does not tell when a delay is over and the item is queued; another
- * timer does that was set in the same tick. With interrupts off neither can be
- * over before both are set, and nothing is lost by that: a timer wakes up nobody.
+ * An engine does not report when a delay is over and the item is queued. A
+ * second timer, set in the same tick, reports it. With interrupts off neither
+ * can expire before both are set. That delays nothing: setting a timer wakes up
+ * nobody.
  */
 static bool bench_perfwq_delay(struct bench_recurring *recurring, struct bench_item *item,
 			       unsigned long delay)
@@ -177,7 +178,7 @@ static bool bench_perfwq_delay(struct bench_recurring *recurring, struct bench_i
 	return queued;
 }
 
-/* The same without a delay: the item may run before the call has returned. */
+/* As bench_perfwq_delay(), without a delay: the item may run before the call returns. */
 static bool bench_perfwq_now(struct bench_recurring *recurring, struct bench_item *item)
 {
 	struct bench_run *run = recurring->perfwq->run;
@@ -191,7 +192,7 @@ static bool bench_perfwq_now(struct bench_recurring *recurring, struct bench_ite
 	return queued;
 }
 
-/* An item that was faster than the timer that tells has not waited at all. */
+/* If the item started before the second timer expired, its waiting time is zero. */
 static void bench_perfwq_took(struct bench_recurring *recurring, u64 started)
 {
 	u64 due = READ_ONCE(recurring->due);
@@ -257,13 +258,13 @@ static int bench_hog_create(struct bench_perfwq *perfwq, unsigned int i)
 	if (IS_ERR(task))
 		return PTR_ERR(task);
 	kthread_bind(task, bench_nth_cpu(i));
-	/* It ends by itself, and is asked about afterwards. */
+	/* The thread ends by itself, but is still looked at afterwards. */
 	get_task_struct(task);
 	hog->task = task;
 	return 0;
 }
 
-/* Wait for the job; meanwhile look how many threads the engine has at most. */
+/* Waits for the job. Returns the largest number of the engine's threads seen meanwhile. */
 static u32 bench_hogs_wait(struct bench_perfwq *perfwq)
 {
 	struct bench_tasks tasks;
@@ -281,7 +282,7 @@ static u32 bench_hogs_wait(struct bench_perfwq *perfwq)
 	return peak;
 }
 
-/* Have the job done; how long it took, by CPU, and the engine's threads at most. */
+/* Runs the job. Gets its time, a mean over the CPUs, and the peak of the engine's threads. */
 static int bench_job(struct bench_perfwq *perfwq, u64 *ns, u32 *peak)
 {
 	unsigned int i, started;
@@ -405,7 +406,7 @@ static void bench_perfwq_close(struct bench_perfwq *perfwq)
 		perfwq->slot->engine->close(perfwq->slot, perfwq->wqs[--perfwq->nr_wqs]);
 	for (i = 0; i < perfwq->slot->nr_items; i++)
 		timer_delete_sync(&perfwq->recurring[i].timer);
-	/* Not to be put down to the next one. */
+	/* So that their memory is not charged to the next engine. */
 	bench_memory_settle();
 }
 

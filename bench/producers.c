@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Threads that queue, for the workloads that measure under load: they start
- * together and each keeps up its load until the last one has measured.
+ * Threads that queue items, for the workloads that measure under load. They
+ * start together, and each keeps up its load until the last one has measured.
  */
 #include <linux/err.h>
 #include <linux/kthread.h>
@@ -29,7 +29,7 @@ static int bench_producer_thread(void *data)
 		p->round = run->round;
 		p->queued = 0;
 		run->part(p);
-		/* It is bound, so this takes a CPU going offline. */
+		/* The thread is bound, so it moves only if its CPU goes offline. */
 		if (raw_smp_processor_id() != p->cpu)
 			bench_fail(run, "producer-lost-its-cpu");
 		if (atomic_dec_and_test(&run->busy))
@@ -48,7 +48,7 @@ static void bench_free_ticks(struct bench_run *run, u32 **ticks)
 	kfree(ticks);
 }
 
-/* Zeroed also to have every page of it there before the clock runs. */
+/* Zeroed also so that all pages are populated before the clock runs. */
 static u32 **bench_alloc_ticks(struct bench_run *run)
 {
 	u32 **ticks = kcalloc(run->cfg.producers, sizeof(*ticks), GFP_KERNEL);
@@ -101,7 +101,7 @@ static int bench_start_producer(struct bench_run *run, unsigned int i)
 }
 
 /**
- * bench_producers_start - make the threads, bound to the online CPUs in turn
+ * bench_producers_start - create the threads, bound to the online CPUs in turn
  * @run: the run
  *
  * Return: 0 or an error number; bench_producers_stop() is called either way.
@@ -124,7 +124,7 @@ int bench_producers_start(struct bench_run *run)
 	return ret;
 }
 
-/* Wait for the end of a turn. A signal ends it early, and the run with it. */
+/* Waits for the end of a turn. A signal ends the turn early, and with it the run. */
 static int bench_wait_turn(struct bench_run *run)
 {
 	long left;
@@ -143,10 +143,10 @@ static int bench_wait_turn(struct bench_run *run)
 }
 
 /**
- * bench_producers_turn - have all producers do their part
+ * bench_producers_turn - run one turn in all producers
  * @run: the run
  * @slot: whose turn it is
- * @part: what a producer does
+ * @part: what each producer does
  *
  * Return: 0 or -EINTR.
  */

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The workload "rescue": the time in which a rescuer runs the items of its queue
- * when the pool can make no worker, with items of other queues ahead of them.
+ * The workload "rescue": how long a rescuer takes to run the items of its queue
+ * when the pool cannot create workers and items of other queues are ahead.
  *
- * Creation is made to stall, and all workers there are but one sleep in items;
- * that one is the manager and gets nowhere. Queues without a rescuer have put
- * their items, which nobody runs in that time, ahead of those that are rescued.
- * The kernel's own workqueue cannot be brought there, hence cmwq2 alone.
+ * A fault makes the creation of workers stall. All existing workers but one
+ * sleep in items, and the last one is the manager, which gets no further.
+ * Queues without a rescuer have put their items on the worklist ahead of those
+ * that are rescued; nobody runs these in that time. The kernel's own workqueue
+ * cannot be brought into this state, so this workload is for cmwq2 alone.
  */
 #include <linux/completion.h>
 #include <linux/cpumask.h>
@@ -19,7 +20,7 @@
 
 #include "bench.h"
 
-/* How often the run's thread looks whether somebody wants the end. */
+/* How often the run's thread checks whether the run is to end. */
 #define BENCH_LOOK	(HZ / 10)
 
 enum bench_rescue_figure {
@@ -45,7 +46,7 @@ struct bench_rescue;
 /**
  * struct bench_rescue_item - an item of either kind of queue
  * @work: the item
- * @r: what it belongs to
+ * @r: the struct bench_rescue it belongs to
  * @queued: ticks before it was queued
  * @started: ticks when its function began
  * @ended: ticks when its function was done
@@ -60,22 +61,22 @@ struct bench_rescue_item {
 
 /**
  * struct bench_rescue - a pool, the queues on it and their items
- * @cpu: whose pool it is
+ * @cpu: CPU of the pool
  * @wq: the queue with a rescuer
  * @blocking: the queue of @blockers
- * @others: queues of @foreign; each admits so many that none of them waits elsewhere
- * @nr_others: how many are made
+ * @others: queues of @foreign; enough of them that no item waits for max_active
+ * @nr_others: how many of them exist
  * @own: items that are rescued
  * @foreign: items ahead of them
- * @blockers: what the pool's workers sleep in, one more than can start
+ * @blockers: items in which the pool's workers sleep, one more than can start
  * @relief: opened for @blockers
- * @first: what the rescuer sleeps in until all are queued
- * @held: it does
+ * @first: item in which the rescuer sleeps until all items are queued
+ * @held: completed when the rescuer sleeps in @first
  * @go: opened for @first
- * @begin: clock when the rescuer is through with @first
- * @left: of @own that have not run
- * @last: clock when the last one did
- * @done: it did
+ * @begin: clock when the rescuer wakes up in @first
+ * @left: items of @own that have not run
+ * @last: clock when the last of them ran
+ * @done: completed by the last of them
  */
 struct bench_rescue {
 	int				cpu;
@@ -106,7 +107,7 @@ static struct bench_rescue *bench_rescue_of(struct cmwq2_work *work)
 	return bench_rescue_item_of(work)->r;
 }
 
-/* In steps, so that nobody takes it for a hang. */
+/* In steps, so that the hung-task detector does not report it. */
 static void bench_rescue_sleep(struct completion *until)
 {
 	while (!wait_for_completion_timeout(until, BENCH_STALL))
@@ -124,7 +125,7 @@ static void bench_first_fn(struct cmwq2_work *work)
 
 	complete(&r->held);
 	bench_rescue_sleep(&r->go);
-	/* Not from when it was told to go on: to wake up takes as long as a thousand items. */
+	/* Not when @go is completed: the wakeup takes as long as a thousand items. */
 	r->begin = bench_clock();
 }
 
@@ -151,7 +152,7 @@ static u32 bench_rescue_nr_others(const struct bench_config *cfg)
 	return DIV_ROUND_UP(cfg->foreign, CMWQ2_MAX_ACTIVE);
 }
 
-/* Generous, as for the workload create. */
+/* A generous estimate, as for the workload create. */
 static u64 bench_rescue_size(const struct bench_config *cfg)
 {
 	u64 queue = SZ_4K + num_possible_cpus() * SZ_1K;
@@ -219,7 +220,7 @@ static int bench_rescue_setup(struct bench_run *run)
 	run->priv = r;
 	if (!r)
 		return -ENOMEM;
-	/* Not the first one, which is where the machine does the rest of its work. */
+	/* Not the first CPU, where the machine does the rest of its work. */
 	r->cpu = cpumask_next(cpumask_first(cpu_online_mask), cpu_online_mask);
 	if (r->cpu >= nr_cpu_ids)
 		r->cpu = cpumask_first(cpu_online_mask);
@@ -234,7 +235,7 @@ static int bench_rescue_setup(struct bench_run *run)
 	if (!r->own || !r->foreign)
 		return -ENOMEM;
 	ret = bench_rescue_queues(r, bench_rescue_nr_others(&run->cfg));
-	/* The thread of a rescuer is not made for whom a signal waits. */
+	/* A rescuer's thread is not created while a signal is pending. */
 	return ret && signal_pending(current) ? -EINTR : ret;
 }
 
@@ -292,8 +293,9 @@ static int bench_rescue_wait(struct bench_rescue *r, bool (*is)(struct bench_res
 }
 
 /*
- * As many items as there are workers: all but one sleep in one, and the last is
- * manager. At rest before, none of them is about to make another.
+ * Queues as many items as there are workers: all workers but one sleep in one,
+ * and the last becomes the manager. The pool is at rest before, so that no
+ * worker is already creating another.
  */
 static int bench_starve(struct bench_rescue *r)
 {
@@ -358,8 +360,9 @@ static void bench_rescue_collect(struct bench_run *run, struct bench_rescue *r)
 }
 
 /*
- * From the end of the rescuer's first item. If the run is to end, workers do the
- * rest; an abort wakes up nobody, hence the looking.
+ * Times from the end of the rescuer's first item. If the run is to end, workers
+ * run the remaining items. The wait has a timeout, because an abort wakes up
+ * nobody.
  */
 static int bench_rescue_time(struct bench_run *run, struct bench_slot *slot,
 			     struct bench_rescue *r, u64 *ns)
@@ -377,7 +380,7 @@ static int bench_rescue_time(struct bench_run *run, struct bench_slot *slot,
 	return -EINTR;
 }
 
-/* One turn in a pool that is starved already. */
+/* One turn in a pool that is already starved. */
 static int bench_rescue_once(struct bench_run *run, struct bench_slot *slot,
 			     struct bench_rescue *r, struct bench_sample *sample)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * One run: its rounds and its end.
+ * One run: its setup, its rounds and its end.
  */
 #include <linux/cpumask.h>
 #include <linux/err.h>
@@ -15,9 +15,9 @@
 #include "bench.h"
 
 /**
- * bench_fail - give the run up from inside a turn
+ * bench_fail - give up the run from inside a turn
  * @run: the run
- * @failure: why, without spaces, for the result
+ * @failure: the reason, without spaces, for the result
  */
 void bench_fail(struct bench_run *run, const char *failure)
 {
@@ -26,10 +26,10 @@ void bench_fail(struct bench_run *run, const char *failure)
 }
 
 /**
- * bench_abort - have a run end soon
+ * bench_abort - make a run end soon
  * @run: the run
  *
- * Context: any; @run must not go away meanwhile.
+ * Context: any; the caller keeps @run from being freed meanwhile.
  */
 void bench_abort(struct bench_run *run)
 {
@@ -38,8 +38,8 @@ void bench_abort(struct bench_run *run)
 }
 
 /**
- * bench_nth_cpu - the online CPUs in turn
- * @nth: counts on after the last of them
+ * bench_nth_cpu - pick one of the online CPUs, in turn
+ * @nth: number of the CPU, counting on from the first after the last
  *
  * Return: a CPU that was online.
  */
@@ -53,7 +53,8 @@ int bench_nth_cpu(unsigned int nth)
 }
 
 /**
- * bench_complete_job - let go whoever waits for an item
+ * bench_complete_job - complete the item's @done, for whoever waits for the
+ * item
  * @item: the item
  */
 void bench_complete_job(struct bench_item *item)
@@ -62,7 +63,8 @@ void bench_complete_job(struct bench_item *item)
 }
 
 /**
- * bench_timed_job - the same, with the times taken and CPU time burned
+ * bench_timed_job - as bench_complete_job(), but take the times and burn CPU
+ * time
  * @item: the item
  */
 void bench_timed_job(struct bench_item *item)
@@ -78,9 +80,9 @@ void bench_timed_job(struct bench_item *item)
 /**
  * bench_wait - wait for something that an item does
  * @slot: whose item it is
- * @done: what it completes
+ * @done: completed by the item
  *
- * Not to be interrupted: the item is in flight.
+ * The wait cannot be interrupted, because the item is in flight.
  */
 void bench_wait(struct bench_slot *slot, struct completion *done)
 {
@@ -113,7 +115,7 @@ static void bench_init_items(struct bench_slot *slot)
 	for (i = 0; i < slot->nr_items; i++) {
 		struct bench_item *item = &slot->items[i];
 
-		/* Where there are producers these take turns at the items. */
+		/* With producers, the items are dealt out to them in turn. */
 		item->cpu = bench_nth_cpu(cfg->workload->has_producers ? i % cfg->producers : i);
 		item->job = cfg->workload->job;
 		init_completion(&item->done);
@@ -122,7 +124,11 @@ static void bench_init_items(struct bench_slot *slot)
 	}
 }
 
-/* Entries of the same engine share its pools: nobody can tell which of them a worker is for. */
+/*
+ * Entries of the same engine share its pools, and nobody can tell for which
+ * entry a worker was created. So they share one account: that of the first
+ * entry.
+ */
 static s64 *bench_held(struct bench_run *run, const struct bench_slot *slot)
 {
 	unsigned int i = 0;
@@ -188,7 +194,7 @@ static int bench_setup_slots(struct bench_run *run)
 		ret = bench_setup_slot(run, &run->slots[run->nr_slots]);
 		if (!ret)
 			continue;
-		/* A signal needs no explanation. */
+		/* After a signal no message is needed. */
 		if (ret != -EINTR)
 			pr_err("engine '%s' cannot be set up (%d)\n",
 			       run->cfg.engines[run->nr_slots], ret);
@@ -197,7 +203,11 @@ static int bench_setup_slots(struct bench_run *run)
 	return 0;
 }
 
-/* How much something has grown, by so many items; none if threads have taken theirs along. */
+/*
+ * The growth from @before to @after for every @items items. BENCH_NONE if no
+ * item was queued, or if it shrank because threads ended and took their counts
+ * along.
+ */
 static u64 bench_by_item(const struct bench_sample *sample, u64 before, u64 after, u32 items)
 {
 	if (!sample->queued || after < before)
@@ -205,7 +215,7 @@ static u64 bench_by_item(const struct bench_sample *sample, u64 before, u64 afte
 	return div64_u64((after - before) * items, sample->queued);
 }
 
-/* The figures that any workload has. */
+/* Fills in the figures that every workload has. */
 static void bench_common_figures(struct bench_slot *slot, struct bench_sample *sample,
 				 u64 began, const struct bench_tasks *before)
 {
@@ -219,7 +229,7 @@ static void bench_common_figures(struct bench_slot *slot, struct bench_sample *s
 	figure[BENCH_SLEEPS] = bench_by_item(sample, before->sleeps, after.sleeps, 1000);
 }
 
-/* The turn itself, with what is taken beside it. */
+/* Does the turn, and takes the common figures around it. */
 static int bench_observed_turn(struct bench_run *run, struct bench_slot *slot,
 			       struct bench_sample *sample)
 {
@@ -237,9 +247,10 @@ static int bench_observed_turn(struct bench_run *run, struct bench_slot *slot,
 }
 
 /*
- * The same with the memory that it grows by. What an engine keeps from one turn
- * to the next, its workers above all, was put down to it before; it may be less
- * than nothing if others give back more than the engine takes.
+ * As bench_observed_turn(), and takes the memory by which the engine grows. The
+ * account (bench_held()) has what the engine kept from earlier turns, above all
+ * its workers. It may be negative, if others free more than the engine
+ * allocates.
  */
 static int bench_weighed_turn(struct bench_run *run, struct bench_slot *slot,
 			      struct bench_sample *sample)
@@ -285,7 +296,7 @@ static int bench_turn(struct bench_run *run, struct bench_slot *slot,
 	return bench_stopped(run) ? -EINTR : 0;
 }
 
-/* Every engine once. The samples are those of @round. */
+/* One turn for each engine, in random order. The samples are those of @round. */
 static int bench_round(struct bench_run *run, struct rnd_state *rnd, unsigned int *order,
 		       unsigned int round)
 {
@@ -325,7 +336,7 @@ static int bench_rounds(struct bench_run *run)
 
 	run->nr_turns = run->nr_slots * (run->cfg.rounds + run->cfg.workload->has_idle_round);
 	WRITE_ONCE(run->began, bench_clock());
-	/* Its samples are overwritten by those of the first one that counts. */
+	/* The next round overwrites the samples of this idle one. */
 	if (run->cfg.workload->has_idle_round)
 		ret = bench_round(run, &rnd, order, 0);
 	for (round = 0; !ret && !run->failure && round < run->cfg.rounds; round++)
@@ -333,7 +344,7 @@ static int bench_rounds(struct bench_run *run)
 	return ret;
 }
 
-/* What only shows when all settings are known. */
+/* Checks that need all settings at once. */
 static int bench_check(const struct bench_config *cfg)
 {
 	const struct bench_engine *engine;
@@ -357,7 +368,7 @@ static int bench_check(const struct bench_config *cfg)
 }
 
 /**
- * bench_run_teardown - undo bench_run_setup(), even half of one
+ * bench_run_teardown - undo bench_run_setup(), even if it failed half way
  * @run: the run
  */
 void bench_run_teardown(struct bench_run *run)
@@ -382,12 +393,12 @@ static int bench_setup_workload(struct bench_run *run)
 }
 
 /**
- * bench_run_setup - all that a run needs to know and to have
- * @run: zeroed, but for the configuration
+ * bench_run_setup - allocate and look up everything that a run needs
+ * @run: zeroed, except for the configuration
  *
- * Context: a user's thread: the kernel's own need not see /sys and /proc.
- * Return: 0; -EINTR if a signal came, -ECANCELED after bench_abort(), or why the
- * run cannot be, with nothing left behind.
+ * Context: a user's thread, because a kernel thread may not see /sys and /proc.
+ * Return: 0; -EINTR if a signal came, -ECANCELED after bench_abort(), or
+ * another error. After an error nothing is left behind.
  */
 int bench_run_setup(struct bench_run *run)
 {
@@ -417,7 +428,7 @@ int bench_run_setup(struct bench_run *run)
 }
 
 /**
- * bench_run_rounds - do a run that is set up, and take down what it had
+ * bench_run_rounds - do the rounds of a run that is set up, and tear it down
  * @run: the run; gets the result, to be freed with kvfree()
  *
  * A run that fails half way has a result that says so, and no figures.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * From samples to figures. Integers only; every rounding is to the nearest.
+ * Computes figures from samples, with integers only. Each result is rounded to
+ * the nearest.
  */
 #include <linux/compiler.h>
 #include <linux/delay.h>
@@ -38,7 +39,8 @@ static u32 bench_ticks_to_ns(const struct bench_run *run, u32 ticks)
 }
 
 /**
- * bench_cost_ns - what something timed by two reads of the clock took by itself
+ * bench_cost_ns - the time between two reads of the clock, less the cost of a
+ * read
  * @run: with the clock measured
  * @ticks: between the two reads
  *
@@ -50,10 +52,11 @@ u64 bench_cost_ns(const struct bench_run *run, u64 ticks)
 }
 
 /**
- * bench_burn - take CPU time
+ * bench_burn - use CPU time
  * @rounds: how much
  *
- * Not by looking at a clock: that would also count the time of others.
+ * It counts rounds instead of reading a clock, which would also count the time
+ * of other threads.
  */
 void bench_burn(u32 rounds)
 {
@@ -65,7 +68,7 @@ void bench_burn(u32 rounds)
 	}
 }
 
-/* Of some tries the one that was interrupted least. */
+/* Measures several times and takes the shortest, which was interrupted least. */
 static void bench_measure_burn(struct bench_run *run)
 {
 	u64 best = U64_MAX;
@@ -82,9 +85,9 @@ static void bench_measure_burn(struct bench_run *run)
 }
 
 /**
- * bench_burn_rounds - for bench_burn()
+ * bench_burn_rounds - convert a time into rounds of bench_burn()
  * @run: with the clock measured
- * @ns: how long an idle machine shall take
+ * @ns: how long the rounds are to take on an idle machine
  *
  * Return: the rounds.
  */
@@ -94,7 +97,7 @@ u32 bench_burn_rounds(const struct bench_run *run, u64 ns)
 }
 
 /**
- * bench_measure_clock - find out what the clock is like
+ * bench_measure_clock - measure the clock and the speed of this CPU
  * @run: gets what it takes to turn ticks into ns; clock_cost, the median
  *	distance of two reads with nothing between them; clock_step, the smallest
  *	distance that is not zero; and how fast this CPU is
@@ -132,9 +135,10 @@ int bench_measure_clock(struct bench_run *run)
 }
 
 /*
- * The sample of the given rank, 0 being the smallest: one byte of the answer
- * per pass, the highest first. No sorting, because that takes longer, and no
- * copy, because the samples are the bulk of the module's memory.
+ * The sample of the given rank, 0 being the smallest. Each pass finds one byte
+ * of the answer, the highest first. It does not sort, because that takes
+ * longer, and does not copy, because the samples are the bulk of the module's
+ * memory.
  */
 static u32 bench_select(struct bench_run *run, u32 * const *parts, unsigned int nr_parts,
 			u32 nr, u64 rank)
@@ -168,8 +172,9 @@ static u32 bench_select(struct bench_run *run, u32 * const *parts, unsigned int 
  * @parts: arrays of times in ticks
  * @nr_parts: how many arrays
  * @nr: times in each of them, at least one
- * @out: gets them, each being the smallest sample that at least that part of
- *	all samples does not exceed; BENCH_NONE for what was too long to be taken
+ * @out: gets the quantiles; each is the smallest sample that at least that part
+ *	of all samples does not exceed, or BENCH_NONE if it was too long to be
+ *	kept
  */
 void bench_quantiles(struct bench_run *run, u32 * const *parts, unsigned int nr_parts, u32 nr,
 		     u64 out[BENCH_NR_QUANTILES])
@@ -192,7 +197,7 @@ void bench_quantiles(struct bench_run *run, u32 * const *parts, unsigned int nr_
 	}
 }
 
-/* Linear between the two values next to the place, quarter being 1, 2 or 3. */
+/* Interpolates between the two values next to the quartile; @quarter is 1, 2 or 3. */
 static u64 bench_quartile(const u64 *sorted, unsigned int nr, unsigned int quarter)
 {
 	unsigned int place = (nr - 1) * quarter;
@@ -204,11 +209,11 @@ static u64 bench_quartile(const u64 *sorted, unsigned int nr, unsigned int quart
 }
 
 /**
- * bench_spread - median and company
+ * bench_spread - median, quartiles, 95th percentile, minimum and maximum
  * @values: destroyed
  * @nr: how many, at least one
- * @out: the result; all of it BENCH_NONE if one of the values is, because
- *	without that one there is no fair median
+ * @out: the result; all of it is BENCH_NONE if one of the values is, because
+ *	without that value there is no fair median
  */
 void bench_spread(u64 *values, unsigned int nr, struct bench_spread *out)
 {
@@ -237,12 +242,12 @@ void bench_spread(u64 *values, unsigned int nr, struct bench_spread *out)
 }
 
 /**
- * bench_ratio - one figure in terms of another
+ * bench_ratio - one figure divided by another
  * @value: the figure
- * @reference: what it is compared with
+ * @reference: the figure to divide by
  *
- * Return: the ratio in units of 1/BENCH_RATIO_ONE, or BENCH_NONE if one of them
- * is not there or the reference is zero, as with a clock too coarse to see it.
+ * Return: the ratio in units of 1/BENCH_RATIO_ONE. BENCH_NONE if one of the two
+ * is missing, or if the reference is zero because the clock is too coarse.
  */
 u64 bench_ratio(u64 value, u64 reference)
 {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The workload "switch": two threads on one CPU that have nothing to do with any
- * workqueue hand over to each other. Engine cmwq2 is there and idle, for native
- * its scheduler hook is taken away.
+ * The workload "switch": two threads on one CPU that do not use any workqueue
+ * hand over to each other. For engine cmwq2 the module's scheduler hook is
+ * installed and idle; for engine native it is removed.
  */
 #include <linux/completion.h>
 #include <linux/math64.h>
@@ -11,7 +11,7 @@
 
 #include "bench.h"
 
-/* A round trip is two switches. */
+/* Rate and quantiles of round trips, each of which is two switches. */
 static const char * const bench_switch_figures[] = { "rate", BENCH_QUANTILES("") };
 
 static const char * const bench_switch_engines[] = { "native", "cmwq2", NULL };
@@ -20,7 +20,7 @@ static const char * const bench_switch_engines[] = { "native", "cmwq2", NULL };
  * struct bench_switch - one turn
  * @there: the second thread may go on
  * @back: the first thread may go on
- * @over: there is nothing more to come
+ * @over: the second thread is to end
  */
 struct bench_switch {
 	struct completion	there;

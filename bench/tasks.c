@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The threads of the machine: how long they have run, and which are an engine's.
+ * The threads of the machine: how long they have run, and which belong to an
+ * engine.
  */
 #include <linux/rcupdate.h>
 #include <linux/sched/signal.h>
@@ -11,11 +12,12 @@
 /**
  * bench_count_tasks - look at all threads
  * @engine: whose workers to count
- * @since: from when on a worker is a new one, by ktime_get_ns()
- * @tasks: filled in: CPU time of all that are alive, in ns as the scheduler's
- *	clock has it; the workers, and how often these went to sleep by themselves
+ * @since: a worker created from this time on is a new one, by ktime_get_ns()
+ * @tasks: filled in: CPU time of all threads that are alive, in ns of the
+ *	scheduler's clock; the number of workers and of new ones; and how often
+ *	the workers went to sleep voluntarily
  *
- * What a thread that ended in between had done is lost.
+ * The numbers of a thread that ended between two calls are lost.
  */
 void bench_count_tasks(const struct bench_engine *engine, u64 since, struct bench_tasks *tasks)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Times that a turn adds one by one, from whatever thread, and their quantiles.
+ * Times that a turn adds one by one, from any thread, and their quantiles.
  */
 #include <linux/minmax.h>
 #include <linux/mm.h>
@@ -10,9 +10,9 @@
 
 /**
  * bench_times_setup - make room for the times of a turn
- * @run: the run, its workload known
+ * @run: the run, with its workload set
  *
- * Zeroed also to have every page of it there before the clock runs.
+ * Zeroed also so that all pages are populated before the clock runs.
  *
  * Return: 0 or -ENOMEM; bench_times_teardown() is called either way.
  */
@@ -32,7 +32,7 @@ int bench_times_setup(struct bench_run *run)
 }
 
 /**
- * bench_times_teardown - undo bench_times_setup(), even half of one
+ * bench_times_teardown - undo bench_times_setup(), even if it failed half way
  * @run: the run
  */
 void bench_times_teardown(struct bench_run *run)
@@ -44,7 +44,7 @@ void bench_times_teardown(struct bench_run *run)
 }
 
 /**
- * bench_times_reset - forget those of the turn before
+ * bench_times_reset - forget the times of the previous turn
  * @run: the run
  */
 void bench_times_reset(struct bench_run *run)
@@ -56,9 +56,9 @@ void bench_times_reset(struct bench_run *run)
 }
 
 /**
- * bench_times_add - keep a time
+ * bench_times_add - keep one time
  * @run: the run
- * @kind: below the workload's nr_kinds
+ * @kind: number of its kind, below the workload's nr_kinds
  * @ticks: the time
  *
  * Context: any.
@@ -73,7 +73,7 @@ void bench_times_add(struct bench_run *run, unsigned int kind, u32 ticks)
 }
 
 /**
- * bench_times_item - keep when an item's function began and when it was done
+ * bench_times_item - keep the times to an item's start and to its end
  * @run: the run
  * @queued: ticks before it was queued
  * @started: ticks when its function began
@@ -89,7 +89,7 @@ void bench_times_item(struct bench_run *run, u64 queued, u64 started, u64 ended)
 
 /**
  * bench_times_figures - the quantiles of a turn's times
- * @run: the run, nobody adding to them any more
+ * @run: the run, to whose times nobody adds any more
  * @sample: gets them, as the last of the workload's own figures; BENCH_NONE for
  *	a kind without a time
  */

@@ -367,8 +367,8 @@ static int st_offline_begin(void)
 		return ret;
 	/*
 	 * cmwq2 would put the timer on another CPU. The kernel's own workqueue
-	 * arms
-	 * it on the offline CPU, where it never fires, and this imitates that.
+	 * arms it on the offline CPU, where it never fires, and this imitates
+	 * that.
 	 */
 	CMWQ2_INIT_DELAYED_WORK(&st_delayed, st_nop);
 	cmwq2_queue_delayed_work_on(0, st_one.wq, &st_delayed, 3600 * HZ);
