@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The rest of the API: what is made of other functions, and queues that are
- * made in other ways.
+ * The rest of the API: functions that are made of other functions, and queues
+ * that are created in other ways.
  */
 #include <linux/cpumask.h>
 #include <linux/device.h>
@@ -33,14 +33,14 @@ static void enable_and_queue_at_depth_zero(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic_read(&it->runs), 1);
 }
 
-/* The delay is over: the item stands behind @blocker or runs. */
+/* Waits for the end of the delay: then the item is pending behind @blocker or runs. */
 static void expire(struct tw_env *e, struct tw_item *it)
 {
 	struct timer_list *timer = e->engine == &tw_engines[TW_NATIVE] ?
 				   &it->native_delayed.timer : &it->cmwq2_delayed.timer;
 
 	TW_POLL(e, !timer_pending(timer), "a delay to end");
-	/* Its timer function may be under way still. */
+	/* The timer's function may still be running. */
 	timer_delete_sync(timer);
 }
 
@@ -116,7 +116,7 @@ static void disable_running(struct kunit *test)
 	it->gate = tw_gate(e);
 	tw_queue_delayed(w, it, 0);
 	tw_wait_started(it, "the item");
-	/* Not waited for, and nothing was pending. */
+	/* It does not wait, and nothing was pending. */
 	KUNIT_EXPECT_FALSE(test, e->ops->disable_delayed(it));
 	KUNIT_EXPECT_EQ(test, it->finished, 0);
 	expect_disabled(test, w, it);
@@ -136,7 +136,7 @@ static void disable_running(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic_read(&it->runs), 2);
 }
 
-/* One depth, whichever of the two ways of asking. */
+/* The plain and the delayed calls count one and the same disable depth. */
 static void disable_delayed_and_plain_nest(struct kunit *test)
 {
 	struct tw_env *e = tw_env(test);
@@ -148,7 +148,7 @@ static void disable_delayed_and_plain_nest(struct kunit *test)
 	for (i = 0; i < 100; i++)
 		KUNIT_EXPECT_FALSE(test, i % 2 ? e->ops->disable_delayed(it) :
 						 e->ops->disable(it));
-	/* A synchronous cancel disables for a while and must give back only its own. */
+	/* A synchronous cancel disables the item for a while. It must undo only its own depth. */
 	KUNIT_EXPECT_FALSE(test, e->ops->cancel_delayed_sync(it));
 	for (i = 0; i < 99; i++) {
 		KUNIT_EXPECT_FALSE(test, i % 2 ? e->ops->enable(it) : e->ops->enable_delayed(it));
@@ -236,7 +236,7 @@ static void call_on_each_cpu(struct kunit *test)
 	}
 }
 
-/* From a place of its own: lockdep must not take the inner item for the outer one. */
+/* A call site of its own: lockdep must not take the inner item for the outer one. */
 static long call_deeper(void *arg)
 {
 	struct tw_env *e = arg;
@@ -263,12 +263,12 @@ static void each_fn(struct cmwq2_work *work)
 	struct cmwq2_work *self = cmwq2_current_work();
 
 	this_cpu_inc(each_runs);
-	/* It is bound: neither another CPU's item nor a migration between. */
+	/* The item is bound: it sees no other CPU's item, and no migration in between. */
 	if (self != work)
 		atomic_inc(&each_elsewhere);
 }
 
-/* The kernel does not export its function. */
+/* The kernel does not export schedule_on_each_cpu(), so this is for cmwq2 alone. */
 static void each_cpu_once(struct kunit *test)
 {
 	int cpu, round;
@@ -364,7 +364,7 @@ static void thread_unregister(struct tw_thread *t)
 	root_device_unregister(t->ctx);
 }
 
-/* The device waits for the queue's end, and the queue for its items. */
+/* The device's end waits for the end of the queue, which waits for its items. */
 static void devm_queue_goes_with_device(struct kunit *test)
 {
 	struct tw_env *e = tw_env(test);
@@ -384,7 +384,7 @@ static void devm_queue_goes_with_device(struct kunit *test)
 		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, dev);
 		t->ctx = dev;
 		w.wq = e->ops->devm_alloc(dev, "cmwq2_kunit", kinds[i], 1);
-		/* An assertion that fails must not leave the device behind. */
+		/* A failed assertion must not leave the device behind. */
 		if (!w.wq || !tw_queue(&w, it) || !tw_queue(&w, behind))
 			KUNIT_FAIL(test, "no queue of kind %#x with two items", kinds[i]);
 		tw_thread_start(t);
@@ -422,7 +422,7 @@ static void legacy_is_one_at_a_time(struct kunit *test)
 	}
 }
 
-/* create_workqueue(): one on each CPU. create_singlethread_workqueue(): one in all. */
+/* create_workqueue() runs one item per CPU, create_singlethread_workqueue() one in all. */
 static void legacy_per_cpu_or_single(struct kunit *test)
 {
 	struct tw_env *e = tw_env(test);
@@ -507,7 +507,7 @@ static void fn_note_nice(struct tw_item *it)
 	it->val = task_nice(current);
 }
 
-/* Each of them by name, so that one that is missing or double is seen. */
+/* Each queue is tested by its name, so that a missing or a duplicate one is noticed. */
 static const struct system_queue {
 	char		name[32];
 	enum tw_system	n;
@@ -520,10 +520,10 @@ static const struct system_queue {
 	{ "system_dfl_wq", TW_SYSTEM_DFL, false, 0 },
 	{ "system_dfl_long_wq", TW_SYSTEM_DFL_LONG, false, 0 },
 	{ "system_freezable_wq", TW_SYSTEM_FREEZABLE, true, 0 },
-	/* Per CPU or not: a parameter. */
+	/* A parameter decides whether these are per CPU. */
 	{ "system_power_efficient_wq", TW_SYSTEM_POWER_EFFICIENT, false, 0 },
 	{ "system_freezable_pwr_eff_wq", TW_SYSTEM_FREEZABLE_POWER_EFFICIENT, false, 0 },
-	/* Deprecated, with a message and otherwise as ever. */
+	/* Deprecated: these print a message, and otherwise work as before. */
 	{ "system_wq", TW_SYSTEM_OLD, true, 0 },
 	{ "system_unbound_wq", TW_SYSTEM_OLD_UNBOUND, false, 0 },
 };
@@ -588,7 +588,7 @@ static void deprecated_queue_says_so(struct kunit *test)
 	}
 }
 
-/* What only the engine itself may set, and combinations that make no sense. */
+/* Flags that only the engine itself may set, and combinations that make no sense. */
 static void internal_flags_are_refused(struct kunit *test)
 {
 	static const unsigned int bad[] = {
@@ -604,7 +604,7 @@ static void internal_flags_are_refused(struct kunit *test)
 		KUNIT_EXPECT_NULL_MSG(test, wq, "flags %#x accepted", bad[i]);
 		cmwq2_destroy_workqueue(wq);
 	}
-	/* An ordered queue's limit is part of what it is. */
+	/* An ordered queue's max_active is always 1. */
 	wq = cmwq2_alloc_workqueue("cmwq2_kunit", CMWQ2_WQ_UNBOUND | CMWQ2_WQ_ORDERED, 2);
 	KUNIT_EXPECT_NULL(test, wq);
 	cmwq2_destroy_workqueue(wq);

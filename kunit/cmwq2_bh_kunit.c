@@ -2,12 +2,13 @@
 /*
  * BH workqueues: items that run in softirq context.
  *
- * A test that needs a running item has it spin on another CPU, where it keeps
- * softirqs and tasks off until the test lets it go. So the test and its threads
- * are tied to the first CPU, and threads are made before, for which kthreadd may
- * need the other one. Items that must be pending together are queued with softirqs
- * disabled. Cancelling with sync must not sleep, so it is also called where a
- * debug kernel would report that.
+ * A test that needs a running item lets it spin on another CPU, where it keeps
+ * softirqs and tasks from running until the test releases it. So the test and
+ * its threads are tied to the first CPU. The threads are created before the
+ * item spins, because kthreadd may need the other CPU for that. Items that must
+ * be pending together are queued with softirqs disabled. A synchronous cancel
+ * must not sleep, so it is also called from contexts in which a debug kernel
+ * would report a sleep.
  */
 #include <linux/bottom_half.h>
 #include <linux/cpu.h>
@@ -51,7 +52,7 @@ static void bh_two_cpus(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, set_cpus_allowed_ptr(current, cpumask_of(tw_cpu(0))), 0);
 }
 
-/* Queues on the CPU that the caller is on, which it returns. */
+/* Queues on the CPU that the caller is on. Returns that CPU. */
 static int bh_queue_here(struct tw_wq *w, struct tw_item *it)
 {
 	int cpu = get_cpu();
@@ -127,7 +128,7 @@ static void fn_log(struct tw_item *it)
 	tw_log_add(it->ctx, it->id);
 }
 
-/* Two queues share a CPU's pool, and with it one order. */
+/* Two queues share a CPU's pool, and so their items share one order. */
 static void bh_order(struct kunit *test)
 {
 	struct tw_env *e = bh_env(test);
@@ -238,7 +239,7 @@ static void fn_requeue_until_told(struct tw_item *it)
 		tw_queue(it->ctx, it);
 }
 
-/* Without a limit to a turn nobody else would get this CPU any more. */
+/* An item that requeues itself must not keep the CPU: each softirq has a limit. */
 static void bh_lets_others_run(struct kunit *test)
 {
 	struct tw_env *e = bh_env(test);
@@ -387,8 +388,8 @@ static bool bh_call_from(enum bh_from from, struct tw_item *it, bool (*fn)(struc
 }
 
 /*
- * Queues itself until that is refused, which is when a cancel_sync has disabled
- * it and is about to wait.
+ * Queues itself until that is refused. Then a cancel_sync has disabled the item
+ * and is about to wait.
  */
 static void fn_until_disabled(struct tw_item *it)
 {
@@ -399,7 +400,7 @@ static void fn_until_disabled(struct tw_item *it)
 			break;
 		cpu_relax();
 	}
-	/* Time for a cancel that does not wait to be found out. */
+	/* Gives a cancel that does not wait the time to be caught. */
 	mdelay(1);
 	it->finished = 1;
 }
@@ -422,7 +423,7 @@ static void bh_cancel_sync_spins(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, atomic_read(&it->runs), 1);
 		KUNIT_EXPECT_FALSE(test, tw_pending(it));
 
-		/* Usable again. */
+		/* The item can be queued again. */
 		it->fn = tw_fn_nop;
 		KUNIT_EXPECT_TRUE(test, tw_queue(it->ctx, it));
 		tw_flush(it);
@@ -453,7 +454,7 @@ static void bh_disable_sync_spins(struct kunit *test)
 	}
 }
 
-/* What remembers that the item was on a BH queue survives all that is done to it. */
+/* The mark that the item was on a BH queue survives every operation on the item. */
 static void bh_cancel_sync_idle(struct kunit *test)
 {
 	struct tw_env *e = bh_env(test);
@@ -471,7 +472,7 @@ static void bh_cancel_sync_idle(struct kunit *test)
 	for (i = 0; i < BH_NR_FROM; i++)
 		KUNIT_EXPECT_FALSE(test, bh_call_from(i, it, e->ops->cancel_sync));
 
-	/* It is remembered of an item that never ran, too. */
+	/* An item that never ran has the mark, too. */
 	it = tw_item(e, tw_fn_nop);
 	local_bh_disable();
 	tw_queue(w, it);
@@ -522,7 +523,7 @@ static void bh_cancel_races_with_queue(struct kunit *test)
 	struct tw_wq *w = tw_alloc(e, BH, 0);
 	struct tw_item *it = tw_item(e, tw_fn_nop);
 
-	/* From here on it may be cancelled in atomic context. */
+	/* From here on the item is marked, so it may be cancelled in atomic context. */
 	tw_queue(w, it);
 	tw_flush_wq(w);
 	atomic_set(&it->runs, 0);
@@ -553,7 +554,7 @@ static void bh_delayed(struct kunit *test)
 	tw_wait_done(it, "the delayed item with a new delay");
 	tw_flush_wq(w);
 	tw_queue_delayed(w, it, TW_NEVER);
-	/* May have been too fast to be waited for. */
+	/* The item may have run too fast for the waits above, so flush it. */
 	e->ops->flush_delayed(it);
 	KUNIT_EXPECT_EQ(test, atomic_read(&it->runs), 5);
 	for (i = 0; i < BH_NR_FROM; i++) {
@@ -599,7 +600,7 @@ static void bh_destroy_waits(struct kunit *test)
 	}
 }
 
-/* The kernel's own warns, and runs the item when the CPU is back. */
+/* cmwq2 only: the kernel's own warns, and runs the item only when the CPU is back. */
 static void bh_offline_cpu(struct kunit *test)
 {
 	struct tw_env *e = bh_env_cmwq2(test);
@@ -637,7 +638,7 @@ struct bh_chain {
 	bool			taken;
 };
 
-/* An interrupt on top of the item is not part of it. */
+/* An interrupt on top of the item does not belong to the item. */
 static void bh_interrupt(void *data)
 {
 	struct bh_chain *chain = data;
@@ -656,7 +657,8 @@ static void fn_chain(struct tw_item *it)
 
 /*
  * The kernel's own refuses what BH items queue on a draining queue, with a
- * warning: it looks for a thread. Ours holds what both promise.
+ * warning, because it looks for a worker thread. cmwq2 keeps the promise of
+ * both drain_workqueue() and BH queues.
  */
 static void bh_drain_lets_chains(struct kunit *test)
 {
@@ -688,7 +690,7 @@ static void fn_current(struct tw_item *it)
 	it->val = it->env->ops->current_item() ? 1 : 2;
 }
 
-/* It says what the current task works on, and that is not this item. */
+/* current_work() tells what the current task works on, which is not the BH item. */
 static void bh_is_no_current_work(struct kunit *test)
 {
 	struct tw_env *e = bh_env(test);
@@ -725,7 +727,7 @@ static void bh_refuses(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, cmwq2_apply_workqueue_attrs(w->wq, attrs), -EINVAL);
 	cmwq2_free_workqueue_attrs(attrs);
 
-	/* Per CPU is what it is without a word. */
+	/* A BH queue is per CPU, also without CMWQ2_WQ_PERCPU. */
 	wq = cmwq2_alloc_workqueue("bh", CMWQ2_WQ_BH, 0);
 	KUNIT_EXPECT_NOT_NULL(test, wq);
 	cmwq2_destroy_workqueue(wq);

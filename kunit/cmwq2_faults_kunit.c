@@ -2,14 +2,15 @@
 /*
  * Every allocation of every function fails once.
  *
- * The kernel can be told to let the n-th slab allocation of a task fail. A
- * call is made with n = 1, 2, ... until it ends before the fault came: then it
- * must succeed, and before it must either fail cleanly or not care. The rest
- * is seen from outside: a leak by kmemleak, a reference too many by rmmod.
+ * The kernel can be told to let the n-th slab allocation of a task fail. A call
+ * is made with n = 1, 2, ... until it ends before the fault comes: that call
+ * must succeed. Each call before must either fail cleanly or succeed all the
+ * same. The rest is checked from outside: kmemleak finds a leak, rmmod a
+ * reference too many.
  *
- * Not reached: per-CPU memory, which has no injector, and the thread that
- * makes kernel threads, which is not this one. The creation of a worker that
- * fails there is what tw_starve() imitates.
+ * Two kinds of allocation are not reached: per-CPU memory, which has no
+ * injector, and those of kthreadd, which is another thread. tw_starve()
+ * imitates the creation of a worker that fails there.
  */
 #include <linux/device.h>
 #include <linux/sched.h>
@@ -24,12 +25,12 @@
 struct faulty;
 
 /**
- * struct faulty - a call whose allocations shall fail
+ * struct faulty - a call whose allocations are to fail
  * @e: of the test
- * @flags: of the queue it is about
+ * @flags: of the queue that the call is about
  * @call: returns 0 or a negative error
- * @undo: after a call that succeeded, may be NULL
- * @check: after each call, may be NULL; @call's result is told
+ * @undo: called after a call that succeeded, may be NULL
+ * @check: called after each call with @call's result, may be NULL
  * @w: for these functions
  * @it: likewise
  * @attrs: likewise
@@ -59,7 +60,7 @@ static void fail_nth(unsigned int n)
 	WRITE_ONCE(current->fail_nth, n);
 }
 
-/* Whether the fault has come. No more faults. */
+/* Returns whether the fault has come, and switches faults off. */
 static bool fail_nth_over(void)
 {
 	bool came = !READ_ONCE(current->fail_nth);
@@ -96,7 +97,7 @@ static struct faulty *faulty(struct kunit *test, const struct tw_engine *engine)
 	return f;
 }
 
-/* Returns how many of the calls failed. */
+/* Calls with each n. Returns how many of the calls failed. */
 static int fail_each(struct faulty *f)
 {
 	struct kunit *test = f->e->test;
@@ -211,7 +212,7 @@ static void check_destroy(struct faulty *f, int ret)
 	expect_runs_one(f->e, f->wq);
 }
 
-/* There is nobody to tell that a queue cannot be destroyed. */
+/* Destroying a queue returns no error, so it must not depend on an allocation. */
 static void destroy_needs_nothing(struct kunit *test)
 {
 	struct faulty *f = faulty_kind(test, &tw_engines[TW_CMWQ2]);
@@ -231,7 +232,7 @@ static int call_devm_alloc(struct faulty *f)
 	return f->wq ? 0 : -ENOMEM;
 }
 
-/* Further calls make further queues, which go with the device. */
+/* Each further call makes a further queue. All are destroyed with the device. */
 static void check_devm_alloc(struct faulty *f, int ret)
 {
 	if (!ret)
@@ -300,7 +301,7 @@ static int call_sysfs_register(struct faulty *f)
 	return cmwq2_workqueue_sysfs_register(f->w->wq);
 }
 
-/* Only its end takes a queue out of sysfs again. */
+/* A queue leaves sysfs only when it is destroyed. */
 static void undo_sysfs_register(struct faulty *f)
 {
 	tw_destroy(f->w);
@@ -358,7 +359,10 @@ static void note_pools(struct faulty *f)
 		f->ids[cpu] = tw_stats(f->w, cpu).id;
 }
 
-/* Another one each time: pools of the last one may not be gone yet, and would be found. */
+/*
+ * Another nice level each time: pools with the last one may still exist, and
+ * would be found instead of created.
+ */
 static int call_apply_attrs(struct faulty *f)
 {
 	f->nice = (f->nice + 1) % OLD_NICE;
@@ -373,7 +377,7 @@ static void undo_apply_attrs(struct faulty *f)
 	note_pools(f);
 }
 
-/* The old pools and what they are like, or new ones on every CPU. */
+/* After a failure the old pools and their nice level, else new pools on every CPU. */
 static void check_apply_attrs(struct faulty *f, int ret)
 {
 	struct kunit *test = f->e->test;
@@ -393,7 +397,7 @@ static void apply_attrs_with_scope(struct kunit *test, enum cmwq2_affn_scope sco
 	struct faulty *f = faulty(test, &tw_engines[TW_CMWQ2]);
 	struct tw_item *running;
 
-	/* No rescuer, which would run items at a nice level of its own. */
+	/* Without a rescuer, which would run items at a nice level of its own. */
 	f->w = tw_alloc(f->e, TW_UNBOUND, 0);
 	f->it = tw_item(f->e, fn_note_nice);
 	f->ids = tw_zalloc(f->e, nr_cpu_ids * sizeof(*f->ids));
@@ -401,14 +405,14 @@ static void apply_attrs_with_scope(struct kunit *test, enum cmwq2_affn_scope sco
 	f->attrs->affn_scope = scope;
 	undo_apply_attrs(f);
 
-	/* It stays where it is, whatever becomes of the queue around it. */
+	/* This item stays where it is, whatever happens to the queue's pwqs. */
 	running = tw_gated(f->e, NULL);
 	tw_queue(f->w, running);
 	tw_wait_started(running, "an item of the old attributes");
 	f->call = call_apply_attrs;
 	f->undo = undo_apply_attrs;
 	f->check = check_apply_attrs;
-	/* Pools were made, which takes more than a pwq for each CPU and one for all. */
+	/* More failures than pwqs: one for each CPU and one default. So pools were created. */
 	KUNIT_EXPECT_GT(test, fail_each(f), (int)num_possible_cpus() + 5);
 	complete_all(running->gate);
 	tw_flush_wq(f->w);
@@ -426,8 +430,9 @@ static void apply_attrs_one_pool_fails(struct kunit *test)
 }
 
 /*
- * What changes every unbound queue at once: for all of them or for none. The
- * queue of the test has its own nice level each time, hence pools to be made.
+ * Calls that change every unbound queue at once must change all of them or
+ * none. The queue of the test gets a new nice level each time, so pools are
+ * created.
  */
 static struct cpumask mask_before, mask_now;
 
@@ -566,7 +571,7 @@ static void check_each_cpu(struct faulty *f, int ret)
 	KUNIT_EXPECT_EQ(f->e->test, atomic_read(&each_runs), ret ? 0 : (int)num_online_cpus());
 }
 
-/* Its memory is per CPU, so that most likely none of the faults matters. */
+/* The memory is per CPU, so most likely none of the faults hits this call. */
 static void each_cpu_all_or_none(struct kunit *test)
 {
 	struct faulty *f = faulty(test, &tw_engines[TW_CMWQ2]);
@@ -628,7 +633,7 @@ static void policies_need_nothing(struct kunit *test)
 	};
 	int i;
 
-	/* As they are; for what it restores afterwards. */
+	/* Set to their present values, so that the environment restores them at the end. */
 	for (i = 0; i < ARRAY_SIZE(policies); i++)
 		tw_policy(f->e, policies[i], cmwq2_policy_get(policies[i]));
 	f->call = call_policies;

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Freezable queues stand still: nothing starts from freeze to thaw, what runs
- * holds up the freezer, and nothing is lost or overtaken.
+ * Freezable queues stand still: nothing starts from freeze to thaw, a running
+ * item makes the freezer wait, and nothing is lost or overtaken.
  *
- * The functions that the freezer is behind are called directly, which the
- * kernel's own allow to nobody, hence cmwq2 alone. That a frozen queue's item
- * does not run is told by a probe: an item behind it, on a queue that is not
- * freezable and shares its pool, which has. Where the two share no pool the
- * count of what the queue has started tells it.
+ * The tests call the functions that the freezer uses directly. The kernel does
+ * not export its own, so these tests are for cmwq2 alone. A probe shows that a
+ * frozen queue's item does not run: an item queued after it, on a queue that is
+ * not freezable and shares its pool, has run. Where the two cannot share a
+ * pool, the count of items that the queue has started shows it.
  */
 #include <linux/timer.h>
 
@@ -48,7 +48,10 @@ static struct tw_wq *freezable(struct tw_env *e, int max_active)
 	return tw_alloc(e, kind->flags | TW_FREEZABLE, max_active);
 }
 
-/* Of the same pool, where that can be: an ordered queue shares with none. */
+/*
+ * The probe is in the same pool where possible: an ordered queue shares its
+ * pool with none.
+ */
 static void expect_probe_runs(struct tw_env *e)
 {
 	const struct freeze_kind *kind = e->test->param_value;
@@ -114,7 +117,7 @@ static void running_item_is_waited_for(struct kunit *test)
 	expect_probe_runs(e);
 	KUNIT_EXPECT_TRUE(test, cmwq2_freeze_workqueues_busy());
 
-	/* The slot that it gives back is taken by nobody. */
+	/* No item takes the slot that the running item gives back. */
 	complete_all(running->gate);
 	wait_not_busy(e);
 	KUNIT_EXPECT_EQ(test, running->finished, 1);
@@ -125,7 +128,7 @@ static void running_item_is_waited_for(struct kunit *test)
 	tw_wait_done(late, "the item that came when the queue was frozen");
 }
 
-/* All wait at one gate. */
+/* All items wait at one gate. */
 static void queue_gated(struct tw_wq *w, struct tw_item **items, int nr)
 {
 	struct completion *gate = tw_gate(w->env);
@@ -137,7 +140,7 @@ static void queue_gated(struct tw_wq *w, struct tw_item **items, int nr)
 	}
 }
 
-/* So many and no more, until the gate opens. */
+/* Until the gate opens, @limit items start and no more. */
 static void expect_admitted(struct tw_wq *w, struct tw_item **items, int nr, int limit)
 {
 	struct kunit *test = w->env->test;
@@ -153,7 +156,10 @@ static void expect_admitted(struct tw_wq *w, struct tw_item **items, int nr, int
 	KUNIT_EXPECT_TRUE(test, tw_item_ran_once_each(items, nr));
 }
 
-/* All in one go: the thaw finds more than the limit admits. */
+/*
+ * All items come while frozen, so the thaw finds more of them than the limit
+ * admits.
+ */
 static void limit_holds_after_thaw(struct kunit *test)
 {
 	struct tw_env *e = freeze_env(test);
@@ -186,7 +192,10 @@ static void order_is_kept(struct kunit *test)
 
 	tw_queue_on(cpu, w, first);
 	tw_wait_started(first, "the first item");
-	/* A third before the freeze, a third while frozen, a third after it. */
+	/*
+	 * A third of them before the freeze, a third while frozen, a third
+	 * after the thaw.
+	 */
 	for (i = 0; i < NR_LOGGED; i++) {
 		struct tw_item *it = tw_item(e, fn_log);
 
@@ -232,7 +241,10 @@ static void fn_requeue(struct tw_item *it)
 		tw_queue(it->ctx, it);
 }
 
-/* It would go on for ever: the freeze ends each run, and the next one waits. */
+/*
+ * The item would requeue itself for ever. The freeze lets its run end, and the
+ * next one wait.
+ */
 static void requeueing_item_comes_to_rest(struct kunit *test)
 {
 	struct tw_env *e = freeze_env(test);
@@ -286,7 +298,7 @@ static void cancel_while_frozen(struct kunit *test)
 	tw_wait_done(items[0], "the item after its cancellation");
 }
 
-/* Whoever waits for a frozen queue's items waits for the thaw. */
+/* Threads that wait for a frozen queue's items wait for the thaw. */
 static void waiters_wait_for_thaw(struct kunit *test)
 {
 	static void (*const waits[])(struct tw_thread *t) = {
@@ -306,7 +318,7 @@ static void waiters_wait_for_thaw(struct kunit *test)
 		t[i] = tw_thread(e, TW_ANY_CPU, waits[i], w, items[i], NULL);
 		tw_thread_start(t[i]);
 	}
-	/* A drain flushes again and again, and sleeps between. */
+	/* A drain flushes repeatedly and sleeps in between. */
 	for (i = 0; i < ARRAY_SIZE(waits); i++)
 		tw_wait_blocked(t[i]);
 	expect_probe_runs(e);
@@ -329,7 +341,7 @@ static void queues_come_and_go_while_frozen(struct kunit *test)
 	struct tw_item *it = tw_item(e, tw_fn_nop);
 
 	cmwq2_freeze_workqueues_begin();
-	/* An empty one is waited for by nobody. */
+	/* No call waits for an empty queue, even a frozen one. */
 	tw_flush_wq(old);
 	e->ops->drain(old->wq);
 	tw_destroy(old);
@@ -394,7 +406,7 @@ static void twice_is_once(struct kunit *test)
 	struct tw_wq *w = freezable(e, 0);
 	struct tw_item *it = tw_item(e, tw_fn_nop);
 
-	/* Nothing to thaw. */
+	/* A thaw with nothing to thaw has no effect. */
 	cmwq2_thaw_workqueues();
 	tw_queue(w, it);
 	tw_wait_done(it, "an item after a thaw without a freeze");
@@ -475,7 +487,7 @@ static void freezing_under_load(struct kunit *test)
 		rounds++;
 	} while (!READ_ONCE(t->ret));
 	tw_join(t, "the thread that freezes and thaws");
-	/* What was not busy had nothing under way. */
+	/* When the freezer found nothing busy, nothing was in flight. */
 	KUNIT_EXPECT_EQ(test, t->val, 0);
 	for (i = 0; i < ARRAY_SIZE(items); i++) {
 		KUNIT_EXPECT_EQ(test, atomic_read(&items[i]->runs), rounds);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Races of the scheduler hook, of a CPU's going, of flushes, cancels and
- * rescues, each forced; R and a number are those of Documentation/design.rst.
+ * Forced races of the scheduler hook, of CPU hotplug, of flushes, cancels and
+ * rescues. R and a number refer to the races in Documentation/design.rst.
  *
- * The safety timer would hide a lost kick. It is off where that can be, and
- * elsewhere the pool's counters tell whose kick it was.
+ * The safety timer would hide a lost kick. It is off where possible. Elsewhere
+ * the pool's counters tell where a kick came from.
  */
 #include <linux/cpu.h>
 #include <linux/cpuhotplug.h>
@@ -21,7 +21,7 @@ static bool hook_is(const char *name)
 	return !strcmp(cmwq2_hook_name(), name);
 }
 
-/* Where a worker that is about to sleep comes by first, with either hook. */
+/* The first point that a worker passes when it is about to sleep, for the present hook. */
 static enum cmwq2_point before_sleep(void)
 {
 	return hook_is("tp") ? CMWQ2_POINT_BLOCKING : CMWQ2_POINT_BLOCKED;
@@ -37,13 +37,13 @@ static struct tw_stage *hook_stage(struct kunit *test)
 }
 
 /**
- * struct runner - an item that sleeps and runs as it is told
+ * struct runner - an item that sleeps and runs as the test tells it
  * @it: the item
- * @task: its thread
- * @stray: CPU to go to at first, or -1
+ * @task: the thread that runs it
+ * @stray: CPU to move to at the start, or -1
  * @home: CPU to be back on at the end
- * @sleeps: times it is told to sleep
- * @slept: times it did; it runs in between
+ * @sleeps: number of times that it is to sleep
+ * @slept: number of times that it slept; it runs in between
  * @end: it is to return
  */
 struct runner {
@@ -123,9 +123,10 @@ static void done_once_more(struct tw_stage *s, struct tw_item *it, int runs)
 }
 
 /*
- * R2: the item is on the list, whoever queues it has not read nr_running yet, and
- * the last runner blocks. With tp that one waits for the lock and then kicks;
- * with pn it counts down meanwhile, and either side may see the other.
+ * R2: the item is on the worklist, its queuer has not read nr_running yet, and
+ * the last runner blocks. With tp the runner waits for the lock and then kicks.
+ * With pn it decrements nr_running meanwhile, and either side may see the
+ * other.
  */
 static void r2_insert_then_block(struct kunit *test)
 {
@@ -152,7 +153,7 @@ static void r2_insert_then_block(struct kunit *test)
 		WRITE_ONCE(r->sleeps, 1);
 		tw_wait_held(blocks, "the last runner to block");
 		done_once_more(s, it, i + 1);
-		/* The runner sleeps still: it was another one. */
+		/* The runner still sleeps, so another worker ran the item. */
 		KUNIT_ASSERT_EQ(test, READ_ONCE(r->slept), 0);
 		is = tw_stats(s->w, s->cpu);
 		KUNIT_ASSERT_EQ(test, is.scan_wakeups, was.scan_wakeups);
@@ -163,8 +164,9 @@ static void r2_insert_then_block(struct kunit *test)
 }
 
 /*
- * Queue as soon as somebody is held with a runqueue locked, perhaps. The scheduler
- * of this CPU wants that lock now and then: it must not get a chance to wait for it.
+ * Queues as soon as the hold has caught its task, which may have a runqueue
+ * locked. The scheduler of this CPU wants that lock now and then. With
+ * interrupts off it gets no chance to wait for it.
  */
 static void queue_when_held(struct tw_stage *s, struct tw_hold *h, struct tw_item *it)
 {
@@ -179,7 +181,10 @@ static void queue_when_held(struct tw_stage *s, struct tw_hold *h, struct tw_ite
 	KUNIT_ASSERT_TRUE(s->env->test, tw_caught(h));
 }
 
-/* R2 the other way round: counted down, and the item comes before anybody was kicked. */
+/*
+ * R2 the other way round: nr_running is decremented, and the item comes before
+ * the runner has kicked anybody.
+ */
 static void r2_block_then_insert(struct kunit *test)
 {
 	struct tw_stage *s = hook_stage(test);
@@ -216,7 +221,7 @@ static void r2_block_then_insert(struct kunit *test)
 
 /*
  * R3: the sleeper runs again, on another CPU, before the interrupt that it raised
- * has got the lock. The handler must find that nobody is needed.
+ * has taken the lock. The handler must find that no worker is needed.
  */
 static void r3_runs_again_before_irq(struct kunit *test)
 {
@@ -253,9 +258,10 @@ static void r3_runs_again_before_irq(struct kunit *test)
 }
 
 /*
- * R16: one worker stops because there are two, and the other one blocks before the
- * first is counted down. With tp it cannot get between and kicks afterwards; with
- * pn the first one has to notice that it was the last.
+ * R16: one worker stops because two are running, and the other one blocks
+ * before the first has decremented nr_running. With tp the other cannot block
+ * in between, and kicks afterwards. With pn the first one has to notice that it
+ * was the last.
  */
 static void r16_stops_while_other_blocks(struct kunit *test)
 {
@@ -272,7 +278,7 @@ static void r16_stops_while_other_blocks(struct kunit *test)
 	tw_move(s->env, s->hand_cpu);
 	for (i = 0; i < s->rounds; i++) {
 		tw_make_idle(s, 3);
-		/* Two that run at once: only one that slept, and on another CPU. */
+		/* Two can run at once only if one of them slept and runs on another CPU. */
 		runner_start(s, stray);
 		WRITE_ONCE(stray->sleeps, 1);
 		TW_SOON(s->env, !atomic_read(&s->pool->nr_running), "the stray item to sleep");
@@ -306,8 +312,9 @@ static void r16_stops_while_other_blocks(struct kunit *test)
 }
 
 /*
- * R9: what the kernel does to our workers before it asks us, when it then goes no
- * further. The state of the test is asked before the engine's.
+ * R9: what the kernel does to our workers before it calls our callback, when
+ * the CPU then stays online. The test's hotplug state is called before the
+ * engine's.
  */
 static struct r9 {
 	int			state;
@@ -340,7 +347,7 @@ static void hand_try_offline(void *arg)
 	KUNIT_EXPECT_EQ(s->env->test, remove_cpu(s->cpu), -EBUSY);
 }
 
-/* A CPU takes a thousand times as long to go and come as all the rest. */
+/* One round of hotplug takes a thousand times as long as a round of the other tests. */
 #define HOTPLUG_SHARE	20
 
 static void r9_called_off(struct kunit *test)
@@ -365,7 +372,7 @@ static void r9_called_off(struct kunit *test)
 		WRITE_ONCE(r9.armed, true);
 		tw_hand_does(s, hand_try_offline, s);
 		TW_WAIT(s->env, &r9.asked, "the CPU to be about to go");
-		/* Still bound and managed where they are: one sleeps, the other takes over. */
+		/* Workers are still bound and managed: one sleeps, the other takes over. */
 		reinit_completion(sleeper->gate);
 		tw_queue_on(s->cpu, s->w, sleeper);
 		tw_queue_on(s->cpu, s->w, it);
@@ -376,7 +383,7 @@ static void r9_called_off(struct kunit *test)
 		complete_all(sleeper->gate);
 		tw_flush(sleeper);
 
-		/* Nobody has told the engine that the CPU stays. */
+		/* Nobody has told the engine that the CPU stays online. */
 		tw_at_rest(s);
 		tw_queue_on(s->cpu, s->w, it);
 		done_once_more(s, it, ++runs);
@@ -405,9 +412,10 @@ static void gated_end(struct tw_item *it)
 }
 
 /*
- * I3: the first pool has the new color, the second has not. What was queued
- * before is waited for, and so is what still gets the old color; what has the new
- * one is not. The first pool's last item ends in between and must not end all.
+ * I3: the first pool has the new color, the second does not yet. The flush
+ * waits for items queued before it and for items that still get the old color,
+ * but not for items with the new color. The first pool's last item ends in
+ * between, which must not end the flush.
  */
 static void flush_between_pools(struct kunit *test)
 {
@@ -440,7 +448,7 @@ static void flush_between_pools(struct kunit *test)
 	}
 }
 
-/* The first flusher's color is gone, and another flush comes before it hands on. */
+/* The first flusher's color is done, and another flush comes before it hands over. */
 static void flush_before_handing_on(struct kunit *test)
 {
 	struct tw_stage *s = tw_stage(test, 0, false, 1);
@@ -458,7 +466,7 @@ static void flush_before_handing_on(struct kunit *test)
 		tw_hand_does(s, hand_flush, s);
 		TW_SOON(s->env, READ_ONCE(((struct cmwq2_wq *)s->w->wq)->first_flusher),
 			"the first flush to begin");
-		/* Until it has been to all pools there may be nothing left to wait for. */
+		/* Before it has visited all pools, there may be nothing left to wait for. */
 		tw_wait_blocked(s->hand->thread);
 		gated_end(it);
 		tw_wait_held(flushed, "the first flusher to be woken");
@@ -473,8 +481,8 @@ static void flush_before_handing_on(struct kunit *test)
 }
 
 /*
- * I4: PENDING is taken, the item is on no list, and somebody cancels it. It is
- * either taken back or runs, not both and not neither.
+ * I4: PENDING is set, the item is on no list yet, and another thread cancels
+ * it. The item is either cancelled or runs, not both and not neither.
  */
 static void cancel_while_queueing(struct kunit *test)
 {
@@ -509,7 +517,7 @@ static void hand_cancel(void *arg)
 	it->val = tw_cancel(it);
 }
 
-/* A cancel holds PENDING: a queueing finds the item pending, another cancel waits. */
+/* A cancel holds PENDING: queueing finds the item pending, and another cancel waits. */
 static void queue_and_cancel_while_grabbed(struct kunit *test)
 {
 	struct tw_stage *s = tw_stage(test, 0, false, 1);
@@ -544,8 +552,8 @@ static void hand_destroy(void *arg)
 }
 
 /*
- * The mayday is sent, and the pool gets a worker after all before the rescuer has
- * come, which then finds nothing; the queue's end waits for it.
+ * The mayday is sent, but the pool gets a worker before the rescuer arrives,
+ * which then finds nothing to do. Destroying the queue waits for the rescuer.
  */
 static void rescuer_comes_too_late(struct kunit *test)
 {

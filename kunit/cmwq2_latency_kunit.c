@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Latency histograms: each item is counted once in each stage that it goes
- * through, in the right queue and pool and not too low, and nothing is counted
- * that is not measured.
+ * Latency histograms. Each item is counted once in each stage that it passes,
+ * in the right queue and pool, and in a bucket that is not too low. Nothing
+ * else is counted.
  *
- * Counts are final when a flush has returned: the flush waits for the lock under
- * which they were counted.
+ * Counts are final when a flush has returned, because the flush takes the lock
+ * under which they were counted.
  */
 #include <linux/kthread.h>
 #include <linux/sched.h>
@@ -60,7 +60,7 @@ static int highest(const struct cmwq2_latency *sum, enum cmwq2_latency_stage sta
 	return i;
 }
 
-/* The stamps of items are as fine as 64 ns, and there are two in each difference. */
+/* Items' stamps have a resolution of 64 ns, and each difference involves two of them. */
 static int bucket_of_at_least(u64 ns)
 {
 	return fls64(ns - min_t(u64, ns, 256));
@@ -123,7 +123,7 @@ static const struct latency_kind latency_kinds[] = {
 
 KUNIT_ARRAY_PARAM_DESC(latency_kind, latency_kinds, name);
 
-/* Each counted once in each stage, one at a time and many at once. */
+/* Each item is counted once in each stage, when queued one at a time and many at once. */
 static void counts_add_up(struct kunit *test)
 {
 	const struct latency_kind *kind = test->param_value;
@@ -138,7 +138,7 @@ static void counts_add_up(struct kunit *test)
 	expect_counts(w, 0, 2 * NR_ITEMS);
 }
 
-/* On a pool at rest each item has a worker woken for it. */
+/* In a pool at rest a worker is woken for each item. */
 static void woken_is_counted(struct kunit *test)
 {
 	struct tw_env *e = latency_env(test);
@@ -163,7 +163,7 @@ static void inactive_is_counted(struct kunit *test, unsigned int flags)
 	tw_queue_on(tw_cpu(0), w, first);
 	tw_wait_started(first, "the first item");
 	queue_all(w, NR_ITEMS);
-	/* Never active, so in no stage. */
+	/* An item that never becomes active is counted in no stage. */
 	second = tw_item(e, tw_fn_nop);
 	tw_queue_on(tw_cpu(0), w, second);
 	KUNIT_EXPECT_TRUE(test, tw_cancel(second));
@@ -181,7 +181,7 @@ static void inactive_ordered_is_counted(struct kunit *test)
 	inactive_is_counted(test, TW_UNBOUND | TW_ORDERED);
 }
 
-/* An item waits for max_active, and another one runs, for longer than is seen here. */
+/* An item waits for max_active while another one runs, for longer than the test measures. */
 static void known_delay_is_counted(struct kunit *test)
 {
 	struct tw_env *e = latency_env(test);
@@ -204,7 +204,7 @@ static void known_delay_is_counted(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, counted(sum, CMWQ2_LATENCY_ACTIVATE), 1);
 }
 
-/* Keeps its CPU from the worker that it kicks, for long after the wakeup. */
+/* Keeps the kicked worker off its CPU until long after the wakeup. */
 static void thread_kick_and_stay(struct tw_thread *t)
 {
 	u64 since;
@@ -217,7 +217,7 @@ static void thread_kick_and_stay(struct tw_thread *t)
 	preempt_enable();
 }
 
-/* What passes until the wakeup and what passes after it are told apart. */
+/* The times before and after the wakeup are counted in separate stages. */
 static void known_wait_for_cpu_is_counted(struct kunit *test)
 {
 	struct tw_env *e = latency_env(test);
@@ -244,7 +244,7 @@ struct latency_ctx {
 	u64		ns;
 };
 
-/* As it does not sleep, nothing else of the pool runs meanwhile. */
+/* The item does not sleep, so nothing else of the pool runs meanwhile. */
 static void fn_hold_up(struct tw_item *it)
 {
 	struct latency_ctx *c = it->ctx;
@@ -272,7 +272,7 @@ static void known_wait_for_worker_is_counted(struct kunit *test)
 	tw_queue_on(tw_cpu(0), c->w, it);
 	tw_wait_done(c->behind, "the item that waits");
 	sum = latency_of(c->w);
-	/* Who takes it may have been picked in the moment that the first was done. */
+	/* Its worker may have been picked at the moment when the first item ended. */
 	most = max(highest(sum, CMWQ2_LATENCY_TAKEN), highest(sum, CMWQ2_LATENCY_PICK));
 	KUNIT_EXPECT_GE(test, most, bucket_of_at_least(c->ns));
 	expect_counts(c->w, 0, 2);
@@ -285,7 +285,7 @@ static void fn_note_time(struct tw_item *it)
 	c->ns = ktime_get_mono_fast_ns();
 }
 
-/* From the end of its delay on. */
+/* Times are counted from the end of the delay on. */
 static void delay_is_not_counted(struct kunit *test)
 {
 	struct tw_env *e = latency_env(test);
@@ -323,7 +323,7 @@ static void barrier_is_not_counted(struct kunit *test)
 	expect_counts(w, 0, 1);
 }
 
-/* By the rescuer, who is woken for a queue and not for an item. */
+/* The item is run by the rescuer, which is woken for a queue and not for an item. */
 static void rescued_is_counted(struct kunit *test)
 {
 	struct tw_env *e = latency_env(test);
@@ -349,7 +349,7 @@ static void off_counts_nothing(struct kunit *test)
 	expect_nothing(w);
 }
 
-/* What is switched on or off between queueing and running is not measured at all. */
+/* An item is not measured if the histograms are switched between its queueing and its end. */
 static void only_whole_lives_are_counted(struct kunit *test)
 {
 	struct tw_env *e = latency_env(test);
@@ -366,7 +366,7 @@ static void only_whole_lives_are_counted(struct kunit *test)
 		tw_queue_on(tw_cpu(0), w, first);
 		tw_wait_started(first, "the first item");
 		tw_queue_on(tw_cpu(0), w, second);
-		/* Another period than the one before, where there was one. */
+		/* A new period, even if the item was queued in one. */
 		cmwq2_latency_set(false);
 		cmwq2_latency_set(run_on);
 		complete_all(first->gate);
@@ -394,7 +394,7 @@ static void reset_forgets(struct kunit *test)
 	expect_nothing(w);
 	queue_and_wait(w, 1);
 	expect_counts(w, 0, 1);
-	/* What was counted stays to be read, and then goes with its memory. */
+	/* Switched off, the counts can still be read. A reset then frees them. */
 	cmwq2_latency_set(false);
 	expect_counts(w, 0, 1);
 	cmwq2_latency_reset();
@@ -406,7 +406,7 @@ static void reset_forgets(struct kunit *test)
 	expect_counts(w, 0, NR_ITEMS);
 }
 
-/* Of two queues on one CPU: each stage, each bucket. */
+/* Two queues on one CPU: checks each stage and each bucket. */
 static void pool_is_sum_of_queues(struct kunit *test)
 {
 	struct tw_env *e = latency_env(test);
@@ -428,13 +428,13 @@ static void pool_is_sum_of_queues(struct kunit *test)
 			KUNIT_EXPECT_EQ_MSG(test, of_pool->count[stage][i],
 					    of_a->count[stage][i] + of_b->count[stage][i],
 					    "%s, bucket %d", cmwq2_latency_stage_name(stage), i);
-	/* The pool remembers queues that are gone. */
+	/* The pool keeps the counts of queues that are destroyed. */
 	tw_destroy(b);
 	cmwq2_pool_latency(a->wq, tw_cpu(0), of_pool);
 	KUNIT_EXPECT_EQ(test, counted(of_pool, CMWQ2_LATENCY_END), 3 * NR_ITEMS);
 }
 
-/* A queue with new attributes has new pwqs, and what the old ones counted. */
+/* A queue with new attributes has new pwqs, but keeps what the old ones counted. */
 static void counts_outlive_pwqs(struct kunit *test)
 {
 	struct tw_env *e = latency_env(test);
@@ -448,14 +448,14 @@ static void counts_outlive_pwqs(struct kunit *test)
 		tw_flush_wq(w);
 		attrs->nice = round;
 		ret = cmwq2_apply_workqueue_attrs(w->wq, attrs);
-		/* Waits for the thread that lets the old pwqs go. */
+		/* Waits for the thread that releases the old pwqs. */
 		cmwq2_fault_on_purpose(false);
 		expect_counts(w, 0, round * NR_ITEMS);
 	}
 	KUNIT_EXPECT_EQ(test, ret, 0);
 }
 
-/* Switching while items are queued, picked, woken and run everywhere. */
+/* The histograms are switched while items are queued, picked, woken and run everywhere. */
 static void thread_load(struct tw_thread *t)
 {
 	struct tw_ledger *ledger = t->ctx;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * max_active: so many items at once and no more, the others later in order.
+ * At most max_active items run at once. The others run later, in order.
  *
- * Items sleep at gates of their own and pass a gauge. That one more does not
- * start is told by a probe on another queue that shares the pool: had the pool
- * been given the item it would have started it before the probe, which was
+ * Items sleep at gates of their own and pass a gauge. A probe on another queue
+ * that shares the pool shows that no further item starts: if the item had been
+ * on the pool's worklist, it would have started before the probe, which was
  * queued later.
  */
 #include <linux/delay.h>
@@ -62,7 +62,7 @@ static void active_probe(struct tw_env *e, struct active_ctx *c, int cpu)
 	tw_wait_done(c->probe, "the probe");
 }
 
-/* An item has started a moment before it enters the gauge. */
+/* Polls, because an item has started a moment before it enters the gauge. */
 static void active_now(struct tw_env *e, struct active_ctx *c, int nr)
 {
 	TW_POLL(e, atomic_read(&c->gauge.now) == nr, "as many items as max_active");
@@ -92,7 +92,7 @@ static void limit_on_one_cpu(struct kunit *test, unsigned int flags, int max)
 			tw_wait_started(items[i + max], "the next item in line");
 	}
 	tw_flush_wq(c->w);
-	/* Unbound workers that start side by side come to the log in any order. */
+	/* Unbound workers that start at the same time reach the log in any order. */
 	if (max == 1 || !(flags & TW_UNBOUND))
 		KUNIT_EXPECT_TRUE(test, tw_log_is_fifo(c->log, NR_HOLD));
 	KUNIT_EXPECT_TRUE(test, tw_item_ran_once_each(items, NR_HOLD));
@@ -134,7 +134,7 @@ static void limit_is_per_cpu(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, tw_gauge_max(&c->gauge), nr);
 }
 
-/* The pools of one node share the limit, though not the lock. */
+/* The pools of one node share the limit, although each has its own lock. */
 static void limit_is_per_node(struct kunit *test)
 {
 	struct tw_env *e = tw_env(test);
@@ -155,7 +155,7 @@ static void limit_is_per_node(struct kunit *test)
 		for_each_online_cpu(cpu)
 			active_probe(e, c, cpu);
 		active_now(e, c, min(4, 16 - i));
-		/* Whichever of them run: all that started so far may leave. */
+		/* Whichever items run, each that has started may now end. */
 		complete_all(items[c->log->id[i]]->gate);
 		tw_wait_done(items[c->log->id[i]], "an item whose gate opened");
 		TW_POLL(e, c->log->nr == min(16, i + 5), "another item to start");
@@ -324,7 +324,7 @@ static void thread_raise_limit(struct tw_thread *t)
 	}
 }
 
-/* To the CPU where the limit is changed, so that its items pile up. */
+/* Queues to the CPU that changes the limit, so that items pile up there. */
 static void thread_produce(struct tw_thread *t)
 {
 	struct fifo_ctx *c = t->ctx;
@@ -335,9 +335,10 @@ static void thread_produce(struct tw_thread *t)
 }
 
 /*
- * Whether no item started ahead of items queued before it, but for those that
- * were active as well: a worker that is held up for long between taking an
- * item and the log is taken for CPU intensive, and does not hold up others.
+ * True if no item started ahead of items queued before it, except those that
+ * were active together with it. The exception: a worker that is delayed between
+ * taking an item and the log counts as CPU intensive, and then does not hold
+ * back others.
  */
 static bool starts_in_turn(struct tw_log *log, int nr, int max_active)
 {
@@ -355,8 +356,8 @@ static bool starts_in_turn(struct tw_log *log, int nr, int max_active)
 }
 
 /*
- * Those that a higher limit admits must not be passed by the producer's next
- * ones, of which there are many more than the limit.
+ * The producer's next items, of which there are many more than the limit, must
+ * not overtake the items that a higher limit admits.
  */
 static void raise_keeps_order(struct kunit *test)
 {
@@ -386,12 +387,12 @@ static void raise_keeps_order(struct kunit *test)
 struct jump_ctx {
 	struct tw_wq	*w;
 	struct tw_item	*first;		/* inactive on the CPU that is served first */
-	struct tw_item	*late;		/* queued on the other when @first goes */
+	struct tw_item	*late;		/* queued on the other CPU when @first becomes active */
 	bool		going;
 	bool		queued;
 };
 
-/* Holds up whoever raises the limit, with the lock of the first CPU's pool. */
+/* Holds up the thread that raises the limit, which has the lock of the first CPU's pool. */
 static void on_activate(void *data, struct cmwq2_pwq *pwq, struct cmwq2_work *work)
 {
 	struct jump_ctx *j = data;
@@ -426,9 +427,9 @@ static void thread_raise(struct tw_thread *t)
 }
 
 /*
- * The new limit is there before those that wait have been let go. One CPU's are
- * on their way while an item comes to the other, where an older one has the
- * first claim to the slot.
+ * The new limit is set before the waiting items have been activated. One CPU's
+ * items are being activated while a new item comes to the other CPU, where an
+ * older item has the first claim to the slot.
  */
 static void new_item_stands_in_line(struct kunit *test)
 {
@@ -448,7 +449,7 @@ static void new_item_stands_in_line(struct kunit *test)
 	j->late = items[4];
 	KUNIT_ASSERT_EQ(test, register_trace_cmwq2_activate_work(on_activate, j), 0);
 	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, unhook, j), 0);
-	/* Two active ones, and two that wait behind them. */
+	/* Two active items, and two that wait behind them. */
 	for (i = 0; i < 4; i++)
 		tw_queue_on(tw_cpu(i), c->w, items[i]);
 	for (i = 0; i < 2; i++)
@@ -481,7 +482,7 @@ static void min_active_refuses_bad_input(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, cmwq2_workqueue_set_min_active(w->wq, -1), -EINVAL);
 	KUNIT_EXPECT_EQ(test, cmwq2_workqueue_set_min_active(percpu->wq, 1), -EINVAL);
 	KUNIT_EXPECT_EQ(test, cmwq2_workqueue_set_min_active(ordered->wq, 1), -EINVAL);
-	/* A lower max_active takes min_active along. */
+	/* A lower max_active also lowers min_active. */
 	KUNIT_EXPECT_EQ(test, cmwq2_workqueue_set_max_active(w->wq, 2), 0);
 	KUNIT_EXPECT_EQ(test, cmwq2_workqueue_set_min_active(w->wq, 3), -EINVAL);
 }

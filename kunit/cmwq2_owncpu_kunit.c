@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * CPUs that somebody else owns: nobody waits for one, but for items that have to
- * run there.
+ * CPUs that another task owns: nothing may wait for such a CPU, except items
+ * that have to run there.
  *
- * The owner is a SCHED_FIFO task. The kernel lets others have a twentieth of its
- * CPU; that is switched off. It goes by itself before the kernel complains of it.
- * A test does something and then finds that the owner is still there.
+ * The owner is a SCHED_FIFO task. The kernel grants other tasks a twentieth of
+ * its CPU, which the test switches off. The owner ends by itself before the
+ * kernel complains about it. A test does something and then checks that the
+ * owner has not ended yet.
  */
 #include <linux/cpu.h>
 #include <linux/delay.h>
@@ -19,20 +20,20 @@
 
 KUNIT_ARRAY_PARAM_DESC(engine, tw_engines, name);
 
-/* Less than what RCU and others take for a CPU that is stuck. */
+/* Shorter than the time after which RCU and others report a stuck CPU. */
 #define OWNED_MS	10000u
 
 /*
- * What the kernel's own workqueue offers in sysfs alone is done by shells. Kernel
- * threads see no files.
+ * Settings that the kernel's own workqueue offers only in sysfs are written by
+ * shells, because kernel threads do not see the files.
  */
 #define NATIVE		"/sys/devices/virtual/workqueue/"
 
 /**
  * struct owner - a task that keeps a CPU to itself
- * @owns: done when it does
- * @stop: it is told to go
- * @late: it went because nobody told it to
+ * @owns: completed when it owns the CPU
+ * @stop: tells it to end
+ * @late: it ended by itself, because nobody told it to in time
  * @thread: the task
  */
 struct owner {
@@ -54,7 +55,10 @@ static void thread_own(struct tw_thread *t)
 			WRITE_ONCE(o->late, true);
 			break;
 		}
-		/* Those that the kernel puts above SCHED_FIFO, which move other tasks. */
+		/*
+		 * Lets tasks run that the kernel puts above SCHED_FIFO. They
+		 * migrate other tasks.
+		 */
 		cond_resched();
 		cpu_relax();
 	}
@@ -69,7 +73,7 @@ static int shell(const char *command)
 	return call_usermodehelper(argv[0], argv, envp, UMH_WAIT_PROC);
 }
 
-/* The share of a CPU, in ns of each second, that others get beside SCHED_FIFO. */
+/* Sets the time of a CPU, in ns of each second, that SCHED_FIFO leaves to other tasks. */
 static void leave_to_others(int cpu, unsigned int ns)
 {
 	char command[112];
@@ -77,7 +81,7 @@ static void leave_to_others(int cpu, unsigned int ns)
 	scnprintf(command, sizeof(command),
 		  "echo %u > /sys/kernel/debug/sched/fair_server/cpu%d/runtime 2>/dev/null",
 		  ns, cpu);
-	/* A kernel that does not have the file gives them less anyway. */
+	/* A kernel without this file leaves them less anyway. */
 	shell(command);
 }
 
@@ -86,7 +90,7 @@ static void leave_as_usual(void *cpu)
 	leave_to_others((long)cpu, 50 * NSEC_PER_MSEC);
 }
 
-/* From here on until disown() nobody else runs on @cpu. Driver and engine stand elsewhere. */
+/* Until disown() nothing else runs on @cpu. The test and the engine run on other CPUs. */
 static struct owner *own(struct tw_env *e, int cpu)
 {
 	struct owner *o = tw_zalloc(e, sizeof(*o));
@@ -113,8 +117,8 @@ static bool is_owned(struct owner *o)
 }
 
 /*
- * A shell on CPU 0 that is there before CPU 1 is owned, so that nothing has to be
- * started then: it says that it is ready, and writes when it is told to.
+ * A shell on CPU 0. It is started before CPU 1 is owned, so that nothing has to
+ * be started then. It reports that it is ready, and writes when it is told to.
  */
 enum { STEP_NONE, STEP_READY, STEP_GO };
 
@@ -133,7 +137,7 @@ static void thread_shell(struct tw_thread *t)
 	t->val = shell(command);
 }
 
-/* Whoever has unbound queues leave CPU 1 later. */
+/* Prepares the shell that later makes the native engine's unbound queues leave CPU 1. */
 static struct tw_thread *leaver(struct tw_env *e)
 {
 	struct tw_thread *t;
@@ -175,7 +179,7 @@ static void move_back(void *unused)
 	set_cpus_allowed_ptr(cmwq2_reporter->task, cpu_possible_mask);
 }
 
-/* The driver and the engine's own threads on CPU 0, and whoever is to own one on CPU 1. */
+/* Moves the test and the engine's own threads to CPU 0. CPU 1 is the one to be owned. */
 static struct tw_env *owned_env(struct kunit *test, const struct tw_engine *engine)
 {
 	struct tw_env *e;
@@ -189,7 +193,7 @@ static struct tw_env *owned_env(struct kunit *test, const struct tw_engine *engi
 	return e;
 }
 
-/* An unbound queue with a pool of its own, whose workers do not leave @cpu, which is 0 or 1. */
+/* An unbound queue with a pool of its own, whose workers stay on @cpu, which is 0 or 1. */
 static struct tw_wq *strict_queue(struct tw_env *e, int cpu)
 {
 	bool ours = e->engine == &tw_engines[TW_CMWQ2];
@@ -218,14 +222,17 @@ static struct tw_wq *strict_queue(struct tw_env *e, int cpu)
 	return w;
 }
 
-/* That on CPU 1. A pool that the queue can move to is there, so that no thread is made then. */
+/*
+ * The strict queue on CPU 1. The one on CPU 0 provides the pool that it can
+ * move to, so that no thread is created at that time.
+ */
 static struct tw_wq *queue_on_cpu1(struct tw_env *e)
 {
 	strict_queue(e, 0);
 	return strict_queue(e, 1);
 }
 
-/* How long it takes to make a queue. */
+/* The time that it takes to create a queue. */
 static u64 alloc_ns(struct tw_env *e)
 {
 	u64 begin = ktime_get_mono_fast_ns(), ns;
@@ -245,15 +252,15 @@ static u64 most_alloc_ns(struct tw_env *e)
 
 	for (i = 0; i < NR_ALLOCS; i++) {
 		most = max(most, alloc_ns(e));
-		/* Others of this CPU get their turn: whoever ends pools. */
+		/* Lets other tasks of this CPU run, such as those that end pools. */
 		usleep_range(500, 1000);
 	}
 	return most;
 }
 
 /*
- * Unbound queues are to leave CPU 1, which somebody owns: a pool goes whose
- * workers were there. To make a queue has nothing to do with that.
+ * Unbound queues have to leave CPU 1, which is owned, so a pool ends whose
+ * workers are on it. Creating a queue must not wait for that.
  */
 static void alloc_beside_owned_cpu(struct kunit *test)
 {
@@ -276,7 +283,7 @@ static void alloc_beside_owned_cpu(struct kunit *test)
 	kunit_info(test, "%s: a queue is made in at most %llu us, beside a CPU that is owned in %llu us\n",
 		   e->engine->name, before / NSEC_PER_USEC, beside / NSEC_PER_USEC);
 	KUNIT_EXPECT_TRUE_MSG(test, is_owned(o), "the owner of CPU 1 was waited for");
-	/* The queue itself has left the CPU, too. */
+	/* The queue itself has left the CPU as well. */
 	tw_queue(u, it);
 	tw_wait_done(it, "an item that may not run on the CPU that is owned");
 	KUNIT_EXPECT_TRUE(test, is_owned(o));
@@ -285,7 +292,7 @@ static void alloc_beside_owned_cpu(struct kunit *test)
 
 #define NR_WORKERS	6
 
-/* Workers of CPU 1, asleep. */
+/* Makes workers of CPU 1 that are asleep. */
 static struct tw_wq *idle_on_cpu1(struct tw_env *e)
 {
 	struct tw_wq *w = tw_alloc(e, TW_PERCPU, 0);
@@ -306,7 +313,10 @@ static struct tw_wq *idle_on_cpu1(struct tw_env *e)
 	return w;
 }
 
-/* An ordered queue with an item that waits for its gate, and one behind it in another pool. */
+/*
+ * An ordered queue with an item that waits at its gate, and a second item
+ * behind it in another pool.
+ */
 struct plugged {
 	struct tw_wq	*w;
 	struct tw_item	*first;
@@ -320,7 +330,7 @@ static struct plugged *plugged(struct tw_env *e)
 	struct tw_wq *other = tw_alloc(e, TW_UNBOUND, 0);
 
 	attrs->nice = 5;
-	/* A pool is there: no thread has to be made beside the owner. */
+	/* This creates the other pool now, so that no thread is created beside the owner. */
 	KUNIT_ASSERT_EQ(e->test, cmwq2_apply_workqueue_attrs(other->wq, attrs), 0);
 	p->w = tw_alloc(e, TW_ORDERED, 0);
 	p->first = tw_gated(e, NULL);
@@ -332,7 +342,7 @@ static struct plugged *plugged(struct tw_env *e)
 	return p;
 }
 
-/* The old pwq has to be released for it. */
+/* The second item runs only when the old pwq has been released. */
 static void unplug(struct plugged *p)
 {
 	complete_all(p->first->gate);
@@ -340,7 +350,7 @@ static void unplug(struct plugged *p)
 	tw_wait_done(p->second, "the ordered queue's second item");
 }
 
-/* Workers of an owned CPU are culled and end, and an ordered queue goes on. */
+/* Workers of an owned CPU are culled and end, and an ordered queue makes progress. */
 static void cull_beside_owned_cpu(struct kunit *test)
 {
 	struct tw_env *e = owned_env(test, &tw_engines[TW_CMWQ2]);
@@ -365,7 +375,7 @@ static void cull_beside_owned_cpu(struct kunit *test)
 	disown(o);
 }
 
-/* A pool of CPU 1 alone ends while the CPU is owned, although its workers may run nowhere else. */
+/* A pool of CPU 1 ends while the CPU is owned, although its workers may run nowhere else. */
 static void pool_ends_beside_owned_cpu(struct kunit *test)
 {
 	struct tw_env *e = owned_env(test, &tw_engines[TW_CMWQ2]);
@@ -383,7 +393,7 @@ static void pool_ends_beside_owned_cpu(struct kunit *test)
 	disown(o);
 }
 
-/* A thread of the engine that does not get on is told, with what it waits for. */
+/* A stuck thread of the engine is reported, together with what it waits for. */
 static void expect_reaper_is_told(struct tw_env *e, u32 id)
 {
 	char *text = tw_zalloc(e, 4096), what[80];
@@ -395,9 +405,9 @@ static void expect_reaper_is_told(struct tw_env *e, u32 id)
 }
 
 /*
- * A pool's end takes as long as it may: the reaper is held where it has a pool's
- * workers to wait for. It holds no lock that others need, does nothing that they
- * wait for, and can be told what it is at.
+ * The end of a pool may take any time. The reaper is held where it waits for a
+ * pool's workers. It holds no lock that others need there, and nobody waits for
+ * it. The report can name what it is doing.
  */
 static void others_go_on_while_a_pool_ends(struct kunit *test)
 {
@@ -434,7 +444,7 @@ static void others_go_on_while_a_pool_ends(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, cmwq2_chore(CMWQ2_THREAD_REAPER, &chore));
 }
 
-/* With nohz_full= or isolcpus=nohz timers are kept by other CPUs, whoever queues. */
+/* With nohz_full= or isolcpus=nohz other CPUs handle the timers, whichever CPU queues. */
 static void thread_queue_delayed(struct tw_thread *t)
 {
 	tw_queue_delayed(t->wq, t->it, TW_NEVER);
@@ -466,7 +476,7 @@ static void delayed_timer_keeps_off(struct kunit *test)
 				      "queued from CPU %d, the timer is on CPU %u", cpu,
 				      timer_cpu(e, it));
 		KUNIT_EXPECT_TRUE(test, e->ops->cancel_delayed_sync(it));
-		/* Also if the item has to run on the CPU. */
+		/* That holds also if the item has to run on that CPU. */
 		e->ops->queue_delayed_on(cpu, w->wq, it, TW_NEVER);
 		KUNIT_EXPECT_TRUE(test, housekeeping_test_cpu(timer_cpu(e, it), HK_TYPE_TIMER));
 		KUNIT_EXPECT_TRUE(test, e->ops->cancel_delayed_sync(it));
@@ -479,8 +489,9 @@ static void bring_back(void *cpu)
 }
 
 /*
- * The kernel's own warns, with a trace, and arms a timer that does not fire until
- * the CPU is back: that would taint the kernel and end no test.
+ * cmwq2 only: the kernel's own warns, with a trace, and arms a timer that does
+ * not fire until the CPU is back. That would taint the kernel, and the test
+ * would hang.
  */
 static void delayed_on_offline_cpu_runs(struct kunit *test)
 {
@@ -501,7 +512,7 @@ static void delayed_on_offline_cpu_runs(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, add_cpu(cpu), 0);
 }
 
-/* Whoever called for help while a worker was made takes that back. */
+/* A mayday timer that was armed while a worker was created is stopped again. */
 static void mayday_timer_ends(struct kunit *test)
 {
 	struct tw_env *e = tw_env_cmwq2(test);
@@ -526,7 +537,7 @@ static void mayday_timer_ends(struct kunit *test)
 		tw_wait_done(items[i], "an item that waited for a worker");
 	TW_POLL(e, !(READ_ONCE(pool->flags) & CMWQ2_POOL_MANAGED) && tw_pool_idle(w, 0),
 		"the manager to be done");
-	/* Waits for one that is just running, which would arm itself again. */
+	/* This also waits for a running callback, which would rearm the timer. */
 	KUNIT_EXPECT_FALSE(test, timer_delete_sync(&pool->mayday_timer));
 }
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Items of a CPU's pool run on that CPU, from their begin to their end, in every
- * state the CPU can be in. The kernel's own workqueue is the reference.
+ * Items of a CPU's pool run on that CPU, from start to end, in every state that
+ * the CPU can be in. The kernel's own workqueue is the reference.
  *
- * Each item looks where it is and where its thread is allowed to run, at its
- * begin, while it runs, and at its end. The test registers a hotplug callback
+ * Each item checks where it is and where its thread is allowed to run: at its
+ * start, while it runs, and at its end. The test registers a hotplug callback
  * after the engine's, as a driver does that uses the engine. So the callback is
- * asked before the engine when the CPU goes down, and after it when the CPU
+ * called before the engine's when the CPU goes down, and after it when the CPU
  * comes up.
  */
 #include <linux/cpu.h>
@@ -18,7 +18,7 @@
 #include "hold.h"
 #include "starve.h"
 
-/* What the CPU's worker does when the CPU is about to go. */
+/* What the CPU's worker does when the CPU is about to go offline. */
 enum percpu_load { LOAD_NONE, LOAD_ASLEEP, LOAD_SPINNING, LOAD_CHAIN };
 
 struct percpu_kind {
@@ -49,7 +49,10 @@ static const struct percpu_kind stay_kinds[] = {
 
 KUNIT_ARRAY_PARAM_DESC(stay, stay_kinds, name);
 
-/* The kernel's own BH items wait for a CPU that is away, and a rescuer's pool is not to change. */
+/*
+ * Without BH, because the kernel's own BH items wait for a CPU that is offline,
+ * and without a rescuer's pool, which must not change.
+ */
 static const struct percpu_kind down_kinds[] = {
 	{ "native_idle", TW_NATIVE, TW_PERCPU, LOAD_NONE },
 	{ "native_asleep", TW_NATIVE, TW_PERCPU, LOAD_ASLEEP },
@@ -69,22 +72,22 @@ static const struct percpu_kind down_kinds[] = {
 KUNIT_ARRAY_PARAM_DESC(down, down_kinds, name);
 
 /**
- * struct percpu - a test of what becomes of one CPU's items
+ * struct percpu - a test of what happens to one CPU's items
  * @e: the test
  * @kind: of queue and load
  * @cpu: the CPU
  * @w: queue
  * @starved: the pool if only a rescuer runs anything, or NULL
- * @load: item that is about when the CPU goes
- * @brief: item that only looks
- * @stop: @load is to end
+ * @load: item that is in flight when the CPU goes offline
+ * @brief: item that only checks where it is
+ * @stop: tells @load to end
  * @runs: of @load as a chain
- * @strays: looks that found an item elsewhere, or allowed elsewhere
+ * @strays: checks that found an item elsewhere, or allowed elsewhere
  * @state: of the hotplug callback
- * @asked: times the CPU asked whether it may go
- * @came: times the CPU came up
- * @stays: the answer
- * @asked_strays: @strays when it asked, after what the callback did
+ * @asked: times the callback was called for a CPU that is to go offline
+ * @came: times it was called for a CPU that came online
+ * @stays: the callback refuses to let the CPU go
+ * @asked_strays: @strays at the end of the callback for going offline
  */
 struct percpu {
 	struct tw_env			*e;
@@ -112,7 +115,7 @@ static void look(struct tw_item *it)
 	struct percpu *p = it->ctx;
 	bool softirq = p->kind->flags & TW_BH;
 
-	/* Whoever is moved is moved before it or after it. */
+	/* A migration happens before or after these reads, not between them. */
 	preempt_disable();
 	if (raw_smp_processor_id() != p->cpu || (!softirq && current->nr_cpus_allowed != 1))
 		atomic_inc(&p->strays);
@@ -150,7 +153,7 @@ static void fn_chain(struct tw_item *it)
 		tw_queue_on(p->cpu, p->w, it);
 }
 
-/* Also in a callback, where a test cannot be aborted. */
+/* Returns the result, because a callback also calls this, where a test cannot be aborted. */
 static bool chain_goes_on(struct percpu *p, int times)
 {
 	int until = atomic_read(&p->runs) + times;
@@ -170,7 +173,7 @@ static void brief_runs(struct percpu *p)
 	KUNIT_EXPECT_EQ(p->e->test, atomic_read(&p->brief->runs), runs + 1);
 }
 
-/* The CPU wants to go, and nobody but the scheduler has done anything about it. */
+/* The CPU is to go offline, and so far only the scheduler has acted on it. */
 static int percpu_going(unsigned int cpu)
 {
 	struct percpu *p = percpu_now;
@@ -189,7 +192,7 @@ static int percpu_going(unsigned int cpu)
 	return p->stays ? -EBUSY : 0;
 }
 
-/* The CPU is there again, and the engine has been told. */
+/* The CPU is online again, and the engine has been told. */
 static int percpu_coming(unsigned int cpu)
 {
 	struct percpu *p = percpu_now;
@@ -279,7 +282,7 @@ static long this_cpu(void *unused)
 	return raw_smp_processor_id();
 }
 
-/* The CPU is there, and nobody may take it away. */
+/* With hotplug locked out, the CPU is online and every item must run on it. */
 static void expect_all_at_home(struct percpu *p)
 {
 	struct kunit *test = p->e->test;
@@ -300,8 +303,8 @@ static void expect_all_at_home(struct percpu *p)
 }
 
 /*
- * Somebody objects to the CPU's going down before the engine is asked: neither
- * the items that run meanwhile nor those that begin later notice.
+ * A callback refuses to let the CPU go before the engine's is called. Neither
+ * items that run meanwhile nor items that start later may notice.
  */
 static void called_off(struct kunit *test)
 {
@@ -328,9 +331,9 @@ static void called_off(struct kunit *test)
 }
 
 /*
- * The CPU goes and comes back. Until the engine is told that it goes, and from
- * when it was told that it is back, all is as ever; in between items run
- * elsewhere, and every one does run.
+ * The CPU goes offline and comes back. Items run on the CPU until the engine is
+ * told that it goes, and again once it was told that it is back. In between
+ * they run elsewhere, and every item runs.
  */
 static void down_and_up(struct kunit *test)
 {
@@ -354,7 +357,7 @@ static void down_and_up(struct kunit *test)
 
 static const struct percpu_kind plain_kind = { "", TW_CMWQ2, TW_PERCPU, LOAD_NONE };
 
-/* Items that sleep, one more than the pool has workers idle, so that one is made. */
+/* Queues sleeping items, one more than the pool has workers, so that one is created. */
 static void make_worker(struct percpu *p, struct completion *gate)
 {
 	int i, nr = tw_stats(p->w, p->cpu).nr_workers + 1;
@@ -383,7 +386,7 @@ static void expect_workers(struct percpu *p, bool at_home)
 	mutex_unlock(&cmwq2_attach_mutex);
 }
 
-/* Workers made before, while and after the CPU is away: all are what its pool is. */
+/* Workers created before, while and after the CPU is offline all follow their pool. */
 static void every_worker_follows(struct kunit *test)
 {
 	struct percpu *p = percpu_of(test, &plain_kind);
@@ -426,8 +429,9 @@ static void fn_two_gates(struct tw_item *it)
 }
 
 /*
- * A worker of an unbound queue that may use one CPU wakes up while the CPU is
- * away, and the scheduler lets it run anywhere. It is back with the CPU.
+ * A worker of an unbound queue that may use one CPU wakes up while that CPU is
+ * offline, and the scheduler lets it run anywhere. It returns when the CPU
+ * does.
  */
 static void strict_worker_returns(struct kunit *test)
 {
@@ -459,7 +463,7 @@ static void strict_worker_returns(struct kunit *test)
 	tw_flush_wq(p->w);
 }
 
-/* As before, and the CPU does not go after all: nobody tells the engine. */
+/* As before, but the CPU stays online, and nobody tells the engine. */
 static void strict_called_off(struct kunit *test)
 {
 	struct percpu *p = strict_on_cpu(test);
@@ -477,7 +481,7 @@ static void fn_leaves(struct tw_item *it)
 	KUNIT_EXPECT_EQ(it->env->test, set_cpus_allowed_ptr(current, cpu_possible_mask), 0);
 }
 
-/* An item that lets its worker run anywhere is told, and the next item is where it belongs. */
+/* An item that lets its worker run anywhere is reported, and the next item runs on its CPU. */
 static void stray_is_told(struct kunit *test)
 {
 	struct tw_env *e = tw_env_cmwq2(test);
@@ -492,7 +496,7 @@ static void stray_is_told(struct kunit *test)
 	p->kind = &plain_kind;
 	p->cpu = tw_cpu(1);
 	it->ctx = p;
-	/* Then the worker that becomes idle next is the first to be kicked again. */
+	/* All asleep: then the worker that becomes idle next is the first to be kicked again. */
 	tw_queue_on(p->cpu, w, it);
 	tw_flush(it);
 	TW_POLL(e, tw_pool_idle(w, p->cpu) && tw_all_asleep(tw_pool_of(w, p->cpu)),
@@ -519,10 +523,13 @@ static void restore_mask(void *mask)
 	cmwq2_set_unbound_cpumask(mask);
 }
 
-/* A change of the CPUs goes over the rescuers of all queues that can be found: they exist. */
+/*
+ * A change of the unbound CPUs visits the rescuers of all queues on the list. A
+ * rescuer must exist for as long as its queue can be found there.
+ */
 static void rescuer_outlives_the_list(struct kunit *test)
 {
-	static struct cpumask was;	/* one test at a time */
+	static struct cpumask was;	/* static, as one test runs at a time */
 	struct tw_env *e = tw_env_cmwq2(test);
 	struct tw_wq *w = tw_alloc(e, TW_PERCPU | TW_MEM_RECLAIM, 0);
 	struct tw_hold *homeless = tw_hold(e, CMWQ2_POINT_HOMELESS, NULL);
@@ -536,7 +543,7 @@ static void rescuer_outlives_the_list(struct kunit *test)
 	tw_arm(homeless);
 	tw_thread_start(change);
 	tw_wait_held(homeless, "a change of the CPUs that has found a rescuer");
-	/* Blocks until the change is over. Only after that the rescuer may go. */
+	/* It blocks until the change is over. Only then may the rescuer end. */
 	tw_thread_block(destroy);
 	KUNIT_EXPECT_NOT_NULL(test, READ_ONCE(wq->rescuer));
 	tw_let_go(homeless);

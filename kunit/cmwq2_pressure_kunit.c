@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Life by the rescuer, under each policy of it: pools make no worker, of one
- * kind of fault or the other, and queues with a rescuer get on all the same.
- * A pool is brought there by tw_starve().
+ * Progress by the rescuer alone, under each of its policies. Pools cannot
+ * create workers, because of one of two kinds of fault, and queues with a
+ * rescuer still make progress. tw_starve() brings a pool into this state.
  */
 #include <linux/moduleparam.h>
 
@@ -37,7 +37,7 @@ static bool policy_is(const char *rescue)
 	return !strcmp(cmwq2_policy_get("rescue"), rescue);
 }
 
-/* As the queue's own CPUs have it; nothing replaces it in the tests that ask. */
+/* The pwq of @cpu. The tests that call this do not replace the pwq. */
 static struct cmwq2_pwq *pwq_of(struct tw_wq *w, int cpu)
 {
 	struct cmwq2_wq *wq = w->wq;
@@ -69,7 +69,7 @@ static bool has_called(struct cmwq2_pwq *pwq)
 	return has;
 }
 
-/* Nothing waits in the pool, neither an item nor a cursor. */
+/* True if the pool's worklist is empty: it has neither an item nor a cursor. */
 static bool nothing_waits(struct cmwq2_pwq *pwq)
 {
 	bool empty;
@@ -113,7 +113,7 @@ static void wait_all(struct tw_item **items, int nr, const char *what)
 #define NR_QUEUES	3
 #define NR_ITEMS	50
 
-/* One queue's item blocks: those of other queues get on beside it, its own after it. */
+/* One queue's item blocks. Items of other queues run meanwhile, its own afterwards. */
 static void several_queues(struct kunit *test)
 {
 	struct tw_env *e = rescue_env(test);
@@ -148,9 +148,9 @@ static void several_queues(struct kunit *test)
 }
 
 /*
- * Workers can be had again while the rescuer sleeps in the first of several
- * items. All were there when it came: slurped, they wait for that one; else
- * they run.
+ * The pool gets workers again while the rescuer sleeps in the first of several
+ * items, all of which were there when the rescuer came. With rescue=slurp the
+ * others wait for that item; else they run.
  */
 static void blocker_and_relief(struct kunit *test)
 {
@@ -163,7 +163,7 @@ static void blocker_and_relief(struct kunit *test)
 	int i;
 
 	items_of(e, items, NR_ITEMS, tw_fn_nop);
-	/* The rescuer waits for it before it looks at the pool. */
+	/* The rescuer takes this mutex before it looks at the pool. */
 	mutex_lock(&cmwq2_attach_mutex);
 	tw_queue_on(c->cpu, w, blocker);
 	queue_all(c->cpu, w, items, NR_ITEMS);
@@ -214,7 +214,7 @@ static void items_queue_more(struct kunit *test)
 	struct tw_starved *c;
 	int i, round;
 
-	/* Also with a limit: items become active one by one, at the tail. */
+	/* The second round has a limit: items become active one by one, at the tail. */
 	for (round = 0; round < 2; round++) {
 		t->w = tw_alloc(e, TW_PERCPU | TW_MEM_RECLAIM, round);
 		c = tw_starve(e, TW_PERCPU);
@@ -238,7 +238,7 @@ static void items_queue_more(struct kunit *test)
 	}
 }
 
-/* Short of memory, relieved, short again. */
+/* The pool is starved, relieved, and starved again. */
 static void relapse(struct kunit *test)
 {
 	struct tw_env *e = rescue_env(test);
@@ -265,8 +265,8 @@ static void relapse(struct kunit *test)
 }
 
 /*
- * Relapse inside of one visit: the rescuer sleeps in an item, meanwhile workers
- * come, do what is there and are all taken again.
+ * The relapse is within one visit: while the rescuer sleeps in an item, workers
+ * come, run what is on the worklist and are all blocked again.
  */
 static void relapse_in_a_visit(struct kunit *test)
 {
@@ -299,7 +299,7 @@ static void fn_log(struct tw_item *it)
 	tw_log_add(it->ctx, it->id);
 }
 
-/* The longest stretch of one pool's items, before the last of the other's. */
+/* The longest run of items of one pool, while the other pool still had items. */
 static int longest_turn(struct tw_log *log)
 {
 	int i, len = 0, most = 0, left[2] = { NR_TURNS, NR_TURNS };
@@ -316,9 +316,9 @@ static int longest_turn(struct tw_log *log)
 }
 
 /*
- * One queue waits in two pools: its rescuer does a batch here and a batch there.
- * It may do two on end: the pool it goes to first can have called once more
- * before the other one did.
+ * One queue has items in two pools: its rescuer runs a batch here and a batch
+ * there. It may run two in a row: the pool that it goes to first can have sent
+ * a mayday again before the other pool sent its own.
  */
 static void turns_between_pools(struct kunit *test)
 {
@@ -360,7 +360,7 @@ static void turns_between_pools(struct kunit *test)
 	else
 		KUNIT_EXPECT_LE(test, longest_turn(log), 2 * (CMWQ2_RESCUER_BATCH + 1));
 	KUNIT_EXPECT_EQ(test, tw_wq_stats(w).rescued, 2 * NR_TURNS);
-	/* Of the visits to a pool all but the last leave something. */
+	/* Every visit to a pool but the last one leaves items behind. */
 	KUNIT_EXPECT_EQ(test, tw_wq_stats(w).batches, tw_wq_stats(w).relapses + 2);
 	KUNIT_EXPECT_EQ(test, !tw_wq_stats(w).relapses, policy_is("slurp"));
 	for (i = 0; i < 2; i++) {
@@ -370,7 +370,7 @@ static void turns_between_pools(struct kunit *test)
 	}
 }
 
-/* The queue is to go while its rescuer sleeps in one of its items. */
+/* The queue is destroyed while its rescuer sleeps in one of its items. */
 static void destroy_in_rescue(struct kunit *test)
 {
 	struct tw_env *e = rescue_env(test);
@@ -391,8 +391,9 @@ static void destroy_in_rescue(struct kunit *test)
 }
 
 /*
- * The queue gets other pwqs while its rescuer sleeps in an item of an old one.
- * What is there runs there, by the rescuer; what comes runs in the new pool.
+ * The queue gets new pwqs while its rescuer sleeps in an item of an old one.
+ * The rescuer runs the old pwq's items in the old pool; new items run in the
+ * new pool.
  */
 static void attrs_in_rescue(struct kunit *test)
 {
@@ -411,7 +412,7 @@ static void attrs_in_rescue(struct kunit *test)
 	tw_wait_started(blocker, "the rescue of an item that blocks");
 
 	attrs->nice = 7;
-	/* New pools' first workers cannot be made either. */
+	/* A new pool cannot create its first worker either. */
 	KUNIT_EXPECT_EQ(test, cmwq2_fault_create_set("fail"), 0);
 	KUNIT_EXPECT_EQ(test, cmwq2_apply_workqueue_attrs(w->wq, attrs), -ENOMEM);
 	KUNIT_EXPECT_EQ(test, tw_stats(w, c->cpu).id, pool);
@@ -427,14 +428,14 @@ static void attrs_in_rescue(struct kunit *test)
 	tw_flush_wq(w);
 	KUNIT_EXPECT_TRUE(test, tw_item_ran_once_each(old, NR_ITEMS));
 	KUNIT_EXPECT_TRUE(test, tw_item_ran_once_each(new, NR_ITEMS));
-	/* The worklist of the pool that the old pwq was in. */
+	/* The old pwq's pool: its worklist must become empty. */
 	cmwq2_fault_create(c->plain->wq, c->cpu, CMWQ2_CREATE_NORMAL);
 	tw_wait_started(c->blockers[c->nr - 1], "a new worker");
 	TW_POLL(e, nothing_waits(pwq_of(c->plain, c->cpu)), "the worklist to be empty");
 	complete_all(c->gate);
 }
 
-/* A switch in the middle of a visit: the rescuer sleeps in an item. */
+/* The policy is switched in the middle of a visit, while the rescuer sleeps in an item. */
 static void switch_in_a_visit(struct kunit *test)
 {
 	struct tw_env *e = rescue_env(test);
@@ -470,7 +471,7 @@ static void fn_again(struct tw_item *it)
 #define NR_SWITCHES	300
 #define NR_RUNS		100
 
-/* Any switch at any moment, with several queues' items coming back again and again. */
+/* The policy is switched at any moment, while items of several queues requeue themselves. */
 static void switches_in_rescue(struct kunit *test)
 {
 	struct tw_env *e = tw_env_cmwq2(test);
@@ -517,7 +518,7 @@ struct pressed {
 	struct tw_item		*items[2][PRESSURE_ITEMS];
 };
 
-/* Both kinds of two CPUs, and an unbound one. */
+/* The normal and the highpri pool of two CPUs, and an unbound pool. */
 static void press(struct tw_env *e, struct pressed *p, int n)
 {
 	unsigned int flags = n == 4 ? TW_UNBOUND : TW_PERCPU | (n & 1 ? TW_HIGHPRI : 0);
@@ -542,8 +543,8 @@ static void press_once(struct pressed *p)
 }
 
 /*
- * For pressure_seconds no pool makes a worker. In each round every queue has
- * its items run, and in the end all has been the rescuers' doing.
+ * For pressure_seconds no pool creates a worker. In each round every queue has
+ * its items run, and at the end all of them must have been run by rescuers.
  */
 static void pressure(struct kunit *test, const char *how)
 {
@@ -569,7 +570,7 @@ static void pressure(struct kunit *test, const char *how)
 			expect_no_cursor(e, p[i].w[j], p[i].starved->cpu);
 		}
 	}
-	/* Which lifts the fault of one pool after the other. */
+	/* tw_feed() lifts the fault of one pool after the other. */
 	for (i = 0; i < nr; i++)
 		tw_feed(p[i].starved);
 	kunit_info(test, "%d rounds in %u s\n", rounds, pressure_seconds);
@@ -585,7 +586,7 @@ static void every_pool_stalls(struct kunit *test)
 	pressure(test, "stall:all:86400");
 }
 
-/* By the pool's number, and it ends by itself. */
+/* The fault is given by the pool's number, and ends by itself. */
 static void fault_ends_in_time(struct kunit *test, const char *how)
 {
 	struct tw_env *e = tw_env_cmwq2(test);
@@ -611,7 +612,7 @@ static void stall_ends_in_time(struct kunit *test)
 	fault_ends_in_time(test, "stall");
 }
 
-/* Nowhere else does a manager sleep like this. */
+/* A manager has TASK_NOLOAD only when it sleeps in this fault. */
 static bool manager_stalls(struct cmwq2_pool *pool)
 {
 	bool stalls;
@@ -622,7 +623,7 @@ static bool manager_stalls(struct cmwq2_pool *pool)
 	return stalls;
 }
 
-/* A manager that stalls gives up with the need, so that nobody waits for it. */
+/* A stalled manager gives up when no worker is needed, so that nobody waits for it. */
 static void stall_ends_with_need(struct kunit *test)
 {
 	struct tw_env *e = tw_env_cmwq2(test);
@@ -637,12 +638,12 @@ static void stall_ends_with_need(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, tw_stats(c->plain, c->cpu).created, created);
 	complete_all(c->gate);
 	tw_flush_wq(c->plain);
-	/* There are workers enough now. */
+	/* By now there are enough workers. */
 	tw_queue_on(c->cpu, c->plain, last);
 	tw_wait_done(last, "an item while creation stalls");
 }
 
-/* Pools that are made under the fault have it as well. */
+/* Pools that are created while the fault is on have it as well. */
 static void new_pools_fail(struct kunit *test)
 {
 	struct tw_env *e = tw_env_cmwq2(test);

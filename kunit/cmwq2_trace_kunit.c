@@ -2,9 +2,9 @@
 /*
  * Tracepoints, and the counters of a queue.
  *
- * Probes write down what they are given; a test arranges what happens so that
- * there is one order, and compares. The four events that both engines have are
- * compared with one list of what is expected, under other names.
+ * Probes record the arguments of each event. A test arranges that only one
+ * order of events is possible, and compares. The four events that both engines
+ * have, under different names, are compared with one list of what is expected.
  */
 #include <linux/cpumask.h>
 #include <linux/sched.h>
@@ -23,7 +23,7 @@ enum tr_kind {
 	TR_NR,
 };
 
-/* What a probe saw: of the fields those that the event has. */
+/* What a probe saw. Only the fields that the event has are set. */
 struct tr_event {
 	enum tr_kind	kind;
 	const void	*work;
@@ -40,7 +40,7 @@ struct tr_event {
 
 static struct tr_log {
 	raw_spinlock_t	lock;
-	unsigned int	nr;	/* beyond TR_MAX they are counted only */
+	unsigned int	nr;	/* events beyond TR_MAX are counted but not stored */
 	struct tr_event	event[TR_MAX];
 } tr_log = { .lock = __RAW_SPIN_LOCK_UNLOCKED(tr_log.lock) };
 
@@ -75,7 +75,7 @@ static void on_activate(void *data, struct cmwq2_pwq *pwq, struct cmwq2_work *wo
 	tr_add(&event);
 }
 
-/* A BH pool's worker is no thread. */
+/* A BH pool's worker has no thread. */
 static pid_t tr_pid(struct cmwq2_worker *worker)
 {
 	return worker->task ? worker->task->pid : 0;
@@ -164,7 +164,7 @@ static void on_rescue(void *data, struct cmwq2_pwq *pwq, struct cmwq2_work *work
 	tr_add(&event);
 }
 
-/* The kernel's own, found by name because they are not exported. */
+/* The kernel's own tracepoints are found by name, because they are not exported. */
 static void on_native_queue(void *data, int req_cpu, void *pwq, struct work_struct *work)
 {
 	struct tr_event event = {
@@ -234,7 +234,7 @@ static void tr_find(struct tracepoint *tp, void *priv)
 			tr_native[i].tp = tp;
 }
 
-/* Attached from tr_attach() until tr_detach() or the end of the test. */
+/* The probes that are attached from tr_attach() until tr_detach() or the end of the test. */
 struct tr_attached {
 	struct tr_probe	*probe;
 	int		nr;
@@ -279,7 +279,10 @@ static const void *tr_work(struct tw_item *it)
 	return &it->cmwq2;
 }
 
-/* The @n th event of @kind from @from on; its index or -1. */
+/*
+ * The index of the first event of @kind at @from or later, or -1. NULL for
+ * @work and a negative @pool match any.
+ */
 static int tr_next(int from, enum tr_kind kind, const void *work, int pool)
 {
 	int i;
@@ -303,7 +306,7 @@ static int tr_count(enum tr_kind kind, const void *work, int pool)
 	return nr;
 }
 
-/* As text: Qa Aa Sa Ea for the four events of items[0], b for the next. */
+/* The log as text: Qa Aa Sa Ea for the four events of items[0], b for the next item. */
 static void tr_text(struct tw_item **items, int nr, char *buf, size_t size)
 {
 	int i, k, at = 0;
@@ -341,7 +344,7 @@ static void order_of_an_item(struct kunit *test)
 	TR_EXPECT(e, items, "Qa Aa Sa ");
 	tw_queue_on(cpu, w, items[1]);
 	TR_EXPECT(e, items, "Qa Aa Sa Qb ");
-	/* Pending already: nothing happens. */
+	/* The item is already pending, so nothing is traced. */
 	KUNIT_EXPECT_FALSE(test, tw_queue_on(cpu, w, items[1]));
 	complete_all(items[0]->gate);
 	tw_flush_wq(w);
@@ -402,7 +405,7 @@ static void nothing_after_detaching(struct kunit *test)
 	TR_EXPECT(e, items, "Qa Aa Sa Ea ");
 }
 
-/* A pool at rest, one item: who is kicked is woken, runs it and is idle again. */
+/* One item in a pool at rest: the kicked worker is woken, runs it and is idle again. */
 static void one_item_field_by_field(struct kunit *test)
 {
 	static const enum tr_kind order[] = {
@@ -439,7 +442,7 @@ static void one_item_field_by_field(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ev[0].cpu, cpu);
 }
 
-/* Every worker that the pool counts was announced, and so was its end. */
+/* Every worker that the pool counts as created or culled was traced, and so was its end. */
 static void life_of_workers(struct kunit *test)
 {
 	struct tw_env *e = tw_env_cmwq2(test);
@@ -449,7 +452,7 @@ static void life_of_workers(struct kunit *test)
 	struct tw_item *items[8];
 	int i, cpu = tw_cpu(0), at;
 
-	/* Whoever was here before shall not be among those that go. */
+	/* Reap workers from before, so that none of them is culled during the test. */
 	tw_policy(e, "min_idle", "2");
 	tw_policy(e, "idle_timeout_ms", "50");
 	TW_POLL(e, tw_pool_idle(w, cpu) && tw_stats(w, cpu).nr_workers <= 2,
@@ -473,7 +476,7 @@ static void life_of_workers(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, tr_count(TR_CREATE, NULL, before.id),
 			after.created - before.created);
 	KUNIT_EXPECT_EQ(test, tr_count(TR_CULL, NULL, before.id), after.culled - before.culled);
-	/* A new worker is idle before it is anything else. */
+	/* The first event of a new worker is that it is idle. */
 	for (i = 0; (i = tr_next(i, TR_CREATE, NULL, before.id)) >= 0; i++) {
 		at = tr_next(i, TR_IDLE, NULL, before.id);
 		KUNIT_ASSERT_GE(test, at, 0);
@@ -489,7 +492,7 @@ static void life_of_workers(struct kunit *test)
 	}
 }
 
-/* A pool without a free worker that can make none: see the rescuer's suite. */
+/* A pool without an idle worker that cannot create one: see the rescuer's suite. */
 static void rescue_is_traced(struct kunit *test)
 {
 	struct tw_env *e = tw_env_cmwq2(test);
@@ -530,7 +533,7 @@ static void rescue_is_traced(struct kunit *test)
 	tw_flush_wq(plain);
 }
 
-/* Queues another item to its own CPU, which has to wait until it blocks. */
+/* Queues another item to its own CPU. That item has to wait until this one blocks. */
 static void fn_queue_then_block(struct tw_item *it)
 {
 	struct tw_item *next = it->ctx;
@@ -563,7 +566,7 @@ static void cm_wakeup_is_counted(struct kunit *test)
 	tw_flush_wq(w);
 }
 
-/* Leaves its worker on the other CPU, out of the pod but within the cpumask. */
+/* Leaves its worker on the other CPU, which is outside the pod but in the cpumask. */
 static void fn_stray(struct tw_item *it)
 {
 	struct cpumask *all = it->ctx;
@@ -589,11 +592,11 @@ static void repatriation_is_counted(struct kunit *test)
 
 	it->ctx = (void *)cpu_possible_mask;
 	it->id = tw_cpu(1);
-	/* A worker that is new may have been moved by the scheduler, too. */
+	/* The scheduler may have moved a new worker, too, so count from here on. */
 	was = tw_wq_stats(w).repatriated;
 	/*
-	 * Last come, first kicked: the stray one. The scheduler may bring it
-	 * back by itself before it sleeps, but not each time.
+	 * The worker that became idle last is kicked first: the stray one. The
+	 * scheduler may move it back before it sleeps, but not every time.
 	 */
 	for (i = 0; i < 100 && tw_wq_stats(w).repatriated == was; i++) {
 		tw_queue_on(here, w, it);
