@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * No false alarm: the watchdog looks on while every kind of queue is tortured, and
- * finds nothing; then a pool is stalled under the same load, and it finds that.
+ * No false alarm: the watchdog must find nothing while every kind of queue is
+ * under a torture load. Then a test stalls a pool under the same load, which it
+ * must find.
  *
- * The load is what could look like a stall and is none: items that burn their CPU
- * for longer than a hog may, that sleep, that queue themselves, more of them than
- * max_active lets in, frozen queues, workers that cannot be had for a while, and
- * policies that switch. What becomes of the items is the concern of cmwq2_stress.
+ * The load has everything that could look like a stall and is none: items that
+ * burn their CPU for longer than a hog may, that sleep or queue themselves,
+ * more items than max_active admits, frozen queues, workers that cannot be
+ * created for a while, and policies that switch. The suite cmwq2_stress checks
+ * what happens to the items.
  */
 #include <linux/jiffies.h>
 #include <linux/moduleparam.h>
@@ -25,7 +27,7 @@ MODULE_PARM_DESC(alarm_thresh, "watchdog_thresh of its short case, in seconds");
 #define NR_ITEMS	24
 #define BURN_MS		20
 #define STEP_MS		50
-/* Workers that fail to be made are tried again after a second. */
+/* When a worker cannot be created, the engine tries again only after a second. */
 #define FAULT_EVERY	64
 
 struct torture {
@@ -147,7 +149,7 @@ static struct tw_thread *producer(struct tw_env *e, struct torture_lane *l, int 
 	return t;
 }
 
-/* One of what the engine has to live with, each in its turn and undone in the next step. */
+/* One disturbance that the engine has to endure. Each is undone in the next step. */
 static void disturb(struct torture_lane **lanes, int step)
 {
 	static const char *const profiles[] = {
@@ -185,7 +187,7 @@ struct put_in {
 	unsigned long	found;		/* jiffies, or 0 */
 };
 
-/* Keeps its pool from all others, and is not taken for a hog, until that is found. */
+/* Keeps its pool's CPU and does not count as a hog, until the watchdog finds it. */
 static void fn_put_in(struct tw_item *it)
 {
 	struct put_in *p = it->ctx;
@@ -216,7 +218,7 @@ static unsigned long found_after(struct tw_env *e, struct torture_lane *l)
 
 struct alarm_case {
 	const char	*name;
-	bool		scaled;		/* alarm_thresh instead of what is in force */
+	bool		scaled;		/* alarm_thresh instead of the present threshold */
 };
 
 static const struct alarm_case alarm_cases[] = {
@@ -261,7 +263,7 @@ static void no_false_alarm(struct kunit *test)
 	unsigned long end, found;
 	int i, step;
 
-	/* Set once, so that the end of the test puts back what was there. */
+	/* Set once here, so that the end of the test restores the old policies. */
 	tw_policy(e, "profile", "mainline-7.3");
 	tw_thaw_at_end(test);
 	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, fault_off, NULL), 0);
@@ -282,7 +284,7 @@ static void no_false_alarm(struct kunit *test)
 	stalls = cmwq2_health(CMWQ2_HEALTH_STALLS) - stalls;
 	pauses = cmwq2_health(CMWQ2_HEALTH_PAUSES) - pauses;
 	KUNIT_EXPECT_EQ(test, stalls, 0);
-	/* Who excuses all the time finds nothing. */
+	/* A watchdog that excuses pauses all the time finds nothing. */
 	KUNIT_EXPECT_LE_MSG(test, pauses * thresh, alarm_seconds,
 			    "the machine stood still %lu times", pauses);
 
@@ -292,7 +294,7 @@ static void no_false_alarm(struct kunit *test)
 	for (i = 0; i < NR_LANES; i++)
 		tw_join(threads[i], "a producer");
 	KUNIT_EXPECT_NE_MSG(test, found, 0, "the stall that was put in was not found");
-	/* It was taken from the list a little before its function began. */
+	/* The item left the worklist a little before its function began. */
 	KUNIT_EXPECT_GE_MSG(test, found + HZ / 2, thresh * HZ, "found too early");
 	kunit_info(test, "%u s at %u s: %ld items, %lu stalls, %lu pauses; one put in: found after %u ms\n",
 		   alarm_seconds, thresh, atomic_long_read(&t->runs), stalls, pauses,

@@ -3,9 +3,9 @@
  * Bad input, attributes of unbound queues, affinity scopes, and which queues
  * share a pool.
  *
- * Pools are told apart by the number that cmwq2_pool_stats() gives; what the
- * attributes mean is asked of the thread that runs an item. The kernel exports
- * none of its attribute functions, so most of this is cmwq2's alone.
+ * The tests tell pools apart by the number from cmwq2_pool_stats(). The thread
+ * that runs an item shows what the attributes do. The kernel exports none of
+ * its attribute functions, so most of this is for cmwq2 alone.
  */
 #include <linux/cpumask.h>
 #include <linux/errno.h>
@@ -40,7 +40,7 @@ static void alloc_refuses_bad_input(struct kunit *test)
 	alloc_refuses(test, "cmwq2_kunit", CMWQ2_WQ_UNBOUND, CMWQ2_MAX_ACTIVE + 1);
 }
 
-/* The twin: the same calls at the edge of what is allowed. */
+/* The control: the same calls at the edge of what is allowed. */
 static void alloc_accepts_good_input(struct kunit *test)
 {
 	static const struct { unsigned int flags; int max_active; } good[] = {
@@ -177,7 +177,7 @@ static void equal_attrs_share_pools(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, tw_stats(u, tw_cpu(0)).id, tw_stats(v, tw_cpu(0)).id);
 }
 
-/* Also where their CPUs and their pods are the same: it is the workers' masks that differ. */
+/* Even with the same CPUs and pods the pools differ, because the workers' masks do. */
 static void strictness_has_its_own_pool(struct kunit *test)
 {
 	struct tw_env *e = tw_env_cmwq2(test);
@@ -190,7 +190,7 @@ static void strictness_has_its_own_pool(struct kunit *test)
 	attrs->affn_strict = true;
 	KUNIT_ASSERT_EQ(test, cmwq2_apply_workqueue_attrs(v->wq, attrs), 0);
 	KUNIT_EXPECT_NE(test, tw_stats(u, cpu).id, tw_stats(v, cpu).id);
-	/* A queue that changes in nothing else leaves the one pool and joins the other. */
+	/* A queue that changes only its strictness leaves one pool and joins the other. */
 	KUNIT_ASSERT_EQ(test, cmwq2_apply_workqueue_attrs(u->wq, attrs), 0);
 	KUNIT_EXPECT_EQ(test, tw_stats(u, cpu).id, tw_stats(v, cpu).id);
 	attrs->affn_strict = false;
@@ -262,7 +262,7 @@ static void thread_change_scope(struct tw_thread *t)
 	WRITE_ONCE(t->ret, true);
 }
 
-/* Items go on through old pools and new ones, and none is lost between. */
+/* Items continue to run through old and new pools, and none is lost in between. */
 static void attrs_change_under_load(struct kunit *test)
 {
 	struct tw_env *e = tw_env_cmwq2(test);
@@ -295,8 +295,9 @@ static void attrs_change_under_load(struct kunit *test)
 }
 
 /*
- * A caller with a fatal signal does not wait for a new thread, so that no worker
- * can be made. Now and then the thread is there before it is waited for.
+ * A caller with a fatal signal does not wait for a new thread, so that no
+ * worker can be created. Now and then the thread exists before the caller would
+ * wait for it.
  */
 static void thread_fail(struct tw_thread *t)
 {
@@ -307,7 +308,7 @@ static void thread_fail(struct tw_thread *t)
 	allow_signal(SIGKILL);
 	send_sig(SIGKILL, current, 1);
 	for (i = 0; i < 30 && !t->val; i++) {
-		/* A pool that nobody has yet. */
+		/* A pool that no queue has yet. */
 		attrs->nice = i % 2 ? 13 : 17;
 		t->val = cmwq2_apply_workqueue_attrs(t->wq->wq, attrs);
 	}
@@ -318,7 +319,7 @@ static void thread_fail(struct tw_thread *t)
 	flush_signals(current);
 }
 
-/* Whoever sees -ENOMEM looks for memory. */
+/* The code must be right: a caller that sees -ENOMEM looks for missing memory. */
 static void errors_keep_their_code(struct kunit *test)
 {
 	struct tw_env *e = tw_env_cmwq2(test);
@@ -333,7 +334,7 @@ static void errors_keep_their_code(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, t->val, -EINTR);
 	KUNIT_EXPECT_EQ(test, tw_heard("cmwq2_told: cannot be made, error"), 1);
 	KUNIT_EXPECT_EQ(test, tw_heard("cmwq2_told: cannot be made, error -4\n"), 1);
-	/* Nothing has changed. */
+	/* The queue has not changed. */
 	KUNIT_EXPECT_TRUE(test, tw_queue(w, it));
 	tw_wait_done(it, "an item of a queue whose attributes could not be changed");
 	tw_flush_wq(w);

@@ -3,9 +3,9 @@
  * Cancelling and disabling, in every state an item can be in: idle, active but
  * not started, inactive, running, running and queued again, requeueing itself.
  *
- * "Active but not started" is made certain by interrupts being off on the CPU
- * whose worker would have to run. A cancelled item must not run later; that is
- * told by a flush of its queue.
+ * To make "active but not started" certain, a test turns interrupts off on the
+ * CPU whose worker would have to run. A cancelled item must not run later. A
+ * flush of its queue shows that it does not.
  */
 #include <linux/irqflags.h>
 
@@ -73,7 +73,10 @@ static void cancel_inactive(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, atomic_read(&it->runs), 0);
 		KUNIT_EXPECT_EQ(test, atomic_read(&behind->runs), 1);
 
-		/* The books of max_active are right: the queue works on. */
+		/*
+		 * The count of active items is right: the queue runs further
+		 * items.
+		 */
 		KUNIT_EXPECT_TRUE(test, tw_queue_on(cpu, w, it));
 		tw_wait_done(it, "the item after its cancellation");
 	}
@@ -110,7 +113,7 @@ static void cancel_sync_waits_for_running(struct kunit *test)
 		t[i] = tw_thread(e, TW_ANY_CPU, tw_thread_cancel_sync, w, it, NULL);
 		tw_thread_block(t[i]);
 	}
-	/* Nobody gets in while a cancel_work_sync() is on its way. */
+	/* While a cancel_work_sync() is in progress, queueing is refused. */
 	KUNIT_EXPECT_FALSE(test, tw_queue(w, it));
 	complete_all(it->gate);
 	for (i = 0; i < 2; i++) {
@@ -172,10 +175,10 @@ static void cancel_sync_stops_requeueing(struct kunit *test)
 }
 
 /*
- * A flush's barrier is tied to an item that waits for max_active and then goes
- * away. It must come through although the item before never ends. The kernel
- * leaves the barrier to the pool's next kick, which a probe on another queue
- * of the pool gives; cmwq2 kicks by itself.
+ * A flush's barrier is tied to an item that waits for max_active and is then
+ * cancelled. The barrier must run although the item before it never ends. The
+ * kernel leaves the barrier to the pool's next kick, which a probe on another
+ * queue of the pool causes. cmwq2 kicks by itself.
  */
 static void inactive_under_flush(struct kunit *test, struct tw_env *e, bool probe)
 {
@@ -276,7 +279,10 @@ static void disable_nests(struct kunit *test)
 	tw_flush_wq(w);
 	KUNIT_EXPECT_EQ(test, atomic_read(&it->runs), 1);
 
-	/* An item that has run remembers its pool in the same word. */
+	/*
+	 * The disable depth of an item that has run shares a word with the
+	 * item's pool.
+	 */
 	KUNIT_EXPECT_FALSE(test, e->ops->disable(it));
 	KUNIT_EXPECT_FALSE(test, tw_queue(w, it));
 	KUNIT_EXPECT_TRUE(test, e->ops->enable(it));

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The twins that must fail.
+ * The controls that must fail.
  *
  * The other suites trust a few checkers: order, overlap, the gauge, the ledger,
- * the bounded wait. A checker that never complains would let every one of them
- * pass. Here each is fed one fault at a time and has to see it.
+ * the bounded wait. If a checker never complained, all these suites would pass.
+ * Here each checker gets one fault at a time and has to see it.
  */
 #include "check.h"
 
@@ -65,7 +65,10 @@ static void lane_checker_catches_swap(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, tw_log_is_fifo_by_lane(log_of(e, wide, 6, 6), 6, 2));
 }
 
-/* Calls the accounting a second time from within, as a double run would. */
+/*
+ * Calls the accounting again from within, as happens when an item runs twice at
+ * once.
+ */
 static void fn_nested(struct tw_item *it)
 {
 	if (!it->val++)
@@ -123,7 +126,7 @@ static void ledger_catches_loss_and_second_run(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, tw_ledger_balanced(&l, 8));
 }
 
-/* An item that nobody queues: neither of its events may ever seem to happen. */
+/* Nobody queues the item, so neither of its events may seem to happen. */
 static void wait_catches_item_that_never_runs(struct kunit *test)
 {
 	struct tw_env *e = tw_env_cmwq2(test);

@@ -3,14 +3,13 @@
  * Concurrency management of a CPU's pool: an item that sleeps lets the next
  * one start, an item that burns does not.
  *
- * The burning item queues the next one itself, wakes a thread bound to the same
- * CPU, and gives the CPU away by schedule() again and again, runnable all the
- * while, until that thread has run. So the next item's worker, had anybody
- * woken it, had its chance. The kernel takes an item for a hog after 10 ms; an
- * attempt in which the burning lasted almost that long, because the machine
- * was busy elsewhere, says nothing and is repeated. The twins run the same
- * procedure on queues whose items must not hold back others, and see them
- * start.
+ * The burning item queues the next one itself and wakes a thread bound to the
+ * same CPU. Then it calls schedule() again and again, runnable all the while,
+ * until that thread has run. So if anybody had woken the next item's worker, it
+ * would have run. The kernel counts an item as a hog after 10 ms. If the
+ * burning lasted almost that long, because the machine was busy elsewhere, the
+ * attempt is inconclusive and is repeated. The controls run the same procedure
+ * on queues whose items must not hold back others, and see them start.
  */
 #include <linux/cpumask.h>
 #include <linux/delay.h>
@@ -41,7 +40,7 @@ static void sleeper_lets_next_start(struct kunit *test)
 	}
 }
 
-/* Every one of them needs another worker, most of which do not exist yet. */
+/* Each of these items needs another worker, most of which do not exist yet. */
 static void many_sleepers(struct kunit *test)
 {
 	struct tw_env *e = tw_env(test);
@@ -123,13 +122,13 @@ struct burn_ctx {
 	atomic_t		pongs;
 	u64			limit;
 	bool			until_next;
-	u64			ended;		/* local_clock() at the end of the last one */
-	u64			charged;	/* at most: CPU time that the engine sees */
+	u64			ended;		/* local_clock() at the end of the last item */
+	u64			charged;	/* most CPU time that the engine can see */
 	bool			shared_cpu;
 	bool			saw_next;
 };
 
-/* Shows that the CPU was given to another task that was woken later. */
+/* Its run shows that the CPU was given to another task that was woken later. */
 static void thread_pong(struct tw_thread *t)
 {
 	struct burn_ctx *c = t->ctx;
@@ -159,8 +158,9 @@ static void fn_burn(struct tw_item *it)
 		stop = c->saw_next || (c->shared_cpu && !c->until_next);
 	} while (!stop && now - from < c->limit);
 	/*
-	 * What the worker took since it was last accounted for is charged to the item:
-	 * also the time in which a host did not run this CPU, right before @from.
+	 * The item is charged with the worker's time since it was last
+	 * accounted for. That includes a time right before @from in which a
+	 * host did not run this CPU.
 	 */
 	c->charged = now - c->ended;
 	c->ended = now;
@@ -233,7 +233,7 @@ static void unbound_burner_lets_next_start(struct kunit *test)
 	burner_lets_next(test, TW_UNBOUND, TW_UNBOUND);
 }
 
-/* Another pool of the same CPU, so not held back. */
+/* The highpri pool of the same CPU is another pool, so it is not held back. */
 static void burner_lets_highpri_start(struct kunit *test)
 {
 	burner_lets_next(test, TW_PERCPU, TW_PERCPU | TW_HIGHPRI);
@@ -259,10 +259,11 @@ static void start_pair(struct tw_env *e, struct tw_wq *w)
 }
 
 /*
- * Both are queued before a worker can run, so that one may have been woken for
- * the two. It is not counted, and must pass on the second before it sleeps in
- * the first, as nobody will do so when it blocks. Again and again, because a
- * worker that was just made looks for items by itself.
+ * Both items are queued before a worker can run, so that one worker may have
+ * been woken for the two. It is not counted as running. So it must pass on the
+ * second item before it sleeps in the first, because nothing does so when it
+ * blocks. This is repeated, because a newly created worker looks for items by
+ * itself.
  */
 static void intensive_pair_starts_together(struct kunit *test)
 {
@@ -285,8 +286,8 @@ static void fn_queue_and_sleep(struct tw_item *it)
 #define NR_BLOCKS 500
 
 /*
- * The next item is queued while this one runs, so that nothing but this one's
- * going to sleep can start it.
+ * The next item is queued while this one runs, so that it can start only
+ * because this one goes to sleep.
  */
 static void every_block_is_seen(struct kunit *test)
 {
@@ -320,7 +321,7 @@ static void every_block_is_seen(struct kunit *test)
 	if (strcmp(cmwq2_hook_name(), "timer")) {
 		KUNIT_EXPECT_EQ(test, after.scan_wakeups, before.scan_wakeups);
 		KUNIT_EXPECT_EQ(test, after.scan_lost, before.scan_lost);
-		/* The rest was taken by a worker on its way to idleness. */
+		/* The rest were taken by a worker that was about to become idle. */
 		KUNIT_EXPECT_GE(test, after.cm_wakeups - before.cm_wakeups, NR_BLOCKS / 2);
 	}
 }
@@ -334,10 +335,11 @@ static void fn_sleep(struct tw_item *it)
 }
 
 /*
- * From another CPU an item is queued at about the time at which the running one
- * goes to sleep, a little later each time. Either the queueing sees that nobody
- * runs, or the sleeper sees the item. A kick that both leave to the other is made
- * up for by the scan timer within a jiffy, and noticed by its counter alone.
+ * An item is queued from another CPU at about the time at which the running one
+ * goes to sleep, a little later each time. Either the queueing sees that no
+ * worker is running, or the sleeper sees the item. If each leaves the kick to
+ * the other, the scan timer makes up for it within a jiffy, and only its
+ * counter shows it.
  */
 static void insert_meets_block(struct kunit *test)
 {
@@ -435,7 +437,7 @@ static void fn_blink(struct tw_item *it)
 	}
 }
 
-/* Blocks and wakeups of many workers at once must not leave a miscount. */
+/* After blocks and wakeups of many workers at once, nr_running must be correct. */
 static void running_count_returns_to_nothing(struct kunit *test)
 {
 	struct tw_env *e = tw_env_cmwq2(test);
@@ -458,7 +460,7 @@ static void running_count_returns_to_nothing(struct kunit *test)
 		TW_POLL(e, tw_pool_idle(w, cpu), "all workers idle and none counted");
 }
 
-/* Whoever pauses or resumes twice, or in vain, must not unregister what is not there. */
+/* A second pause or resume, or a needless one, must not unregister what is not there. */
 static void hook_is_paused_once(struct kunit *test)
 {
 	struct tw_env *e = tw_env_cmwq2(test);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The CPUs that unbound queues may use, and what else changes the pools of all
- * queues at once: the default scope, the size of cache shards.
+ * The CPUs that unbound queues may use, and other settings that change the
+ * pools of all queues at once: the default scope and the size of cache shards.
  *
- * The kernel exports none of this to modules; its files in sysfs are compared
- * by the suite cmwq2_sysfs.
+ * The kernel exports none of this to modules. The suite cmwq2_sysfs compares
+ * its files in sysfs.
  */
 #include <linux/cpumask.h>
 #include <linux/errno.h>
@@ -25,7 +25,7 @@ static void masks_restore(void *requested)
 	cmwq2_set_unbound_cpumask(requested);
 }
 
-/* The environment, with two CPUs, and the masks given back at the end. */
+/* The environment of a test that needs two CPUs. Its end restores the masks. */
 static struct tw_env *mask_env(struct kunit *test)
 {
 	struct tw_env *e = tw_env_cmwq2(test);
@@ -46,7 +46,7 @@ static bool mask_is(struct kunit *test, enum cmwq2_cpumask which, const struct c
 	return cpumask_equal(mask, cpus);
 }
 
-/* Where an item runs that is queued from each CPU in turn: on @cpus only. */
+/* Queues an item from each CPU in turn. It must run on @cpus only. */
 static void runs_on(struct kunit *test, struct tw_wq *w, const struct cpumask *cpus)
 {
 	struct tw_item *it = tw_item(w->env, tw_fn_nop);
@@ -73,7 +73,7 @@ static struct cmwq2_attrs *attrs_of(struct tw_env *e, enum cmwq2_affn_scope scop
 	return attrs;
 }
 
-/* Applies and forgets: @cpus is all that the test needs of the attributes. */
+/* Applies attributes of which the test needs only @scope and @cpus. */
 static void apply(struct kunit *test, struct tw_wq *w, enum cmwq2_affn_scope scope,
 		  const struct cpumask *cpus)
 {
@@ -137,7 +137,7 @@ static void mask_refuses_nothing(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, tw_stats(w, tw_cpu(0)).id, id);
 }
 
-/* The queue remembers what it was asked for and returns to it. */
+/* The queue remembers the CPUs that it was asked for, and returns to them. */
 static void disjoint_attrs_fall_back(struct kunit *test)
 {
 	struct tw_env *e = mask_env(test);
@@ -170,10 +170,10 @@ static void housekeeping_restricts(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, mask_is(test, CMWQ2_CPUMASK_ISOLATED, others));
 	runs_on(test, w, a);
 
-	/* Asking for isolated CPUs is allowed, and lasts until the isolation changes. */
+	/* A request for isolated CPUs is allowed, and lasts until the isolation changes. */
 	KUNIT_ASSERT_EQ(test, cmwq2_set_unbound_cpumask(b), 0);
 	runs_on(test, w, b);
-	/* What was requested has no housekeeping CPU: it counts alone. */
+	/* The requested mask has no housekeeping CPU, so it is used as it is. */
 	KUNIT_ASSERT_EQ(test, cmwq2_workqueue_unbound_housekeeping_update(a), 0);
 	KUNIT_EXPECT_TRUE(test, mask_is(test, CMWQ2_CPUMASK_EFFECTIVE, b));
 	runs_on(test, w, b);
@@ -210,7 +210,7 @@ static void thread_change_pods(struct tw_thread *t)
 }
 
 struct seq_ctx {
-	int	next;		/* written by the ordered queue's items alone */
+	int	next;		/* written only by the ordered queue's items */
 	int	disorder;
 };
 
@@ -223,7 +223,7 @@ static void fn_in_order(struct tw_item *it)
 	WRITE_ONCE(c->next, it->id + 1);
 }
 
-/* Items go through while @fn changes the pools of all queues. */
+/* Items run while @fn changes the pools of all queues. */
 static void under_load(struct kunit *test, struct tw_env *e, void (*fn)(struct tw_thread *t))
 {
 	struct tw_wq *w = tw_alloc(e, TW_UNBOUND, 3), *ordered = tw_alloc(e, TW_ORDERED, 0);
@@ -268,7 +268,7 @@ static void mask_changes_under_load(struct kunit *test)
 	under_load(test, mask_env(test), thread_change_mask);
 }
 
-/* A change goes over all rescuers, some of which are on their way out. */
+/* A change visits all rescuers, while some of them are being destroyed. */
 static void mask_changes_beside_destroy(struct kunit *test)
 {
 	struct tw_env *e = mask_env(test);
@@ -328,7 +328,7 @@ static void shard_size_divides_caches(struct kunit *test)
 	apply(test, cache, CMWQ2_AFFN_CACHE, cpu_possible_mask);
 	apply(test, shard, CMWQ2_AFFN_CACHE_SHARD, cpu_possible_mask);
 	tw_policy(e, "cache_shard_size", "1");
-	/* Cores, not threads: siblings stay together. */
+	/* Shards consist of cores, not threads: siblings stay together. */
 	if (!cpumask_test_cpu(b, topology_sibling_cpumask(a)))
 		KUNIT_EXPECT_NE(test, tw_stats(shard, a).id, tw_stats(shard, b).id);
 	KUNIT_ASSERT_EQ(test, cmwq2_policy_set("cache_shard_size", "8192"), 0);
@@ -354,7 +354,7 @@ static void forced_round_robin(struct kunit *test)
 	free_cpumask_var(attrs->cpumask);
 	tw_policy(e, "debug_force_rr_cpu", "1");
 	KUNIT_EXPECT_STREQ(test, cmwq2_policy_get("debug_force_rr_cpu"), "Y");
-	/* The count is per CPU, and this thread may move between them. */
+	/* The round-robin counter is per CPU, and this thread may move between CPUs. */
 	for (i = 0; i < 2 * num_online_cpus() * num_online_cpus(); i++) {
 		tw_queue(w, it);
 		tw_wait_done(it, "the item");

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Every way to initialise an item, and debugobjects, which follow it.
+ * Every way to initialise an item, and debugobjects, which track items.
  *
- * With CONFIG_DEBUG_OBJECTS_WORK a right use must pass in silence; complaints
- * are for the harness (tools/vm/misbehave.py). What the engine adds to the data
- * word for it, the bit of static items, must outlast every other word there.
+ * With CONFIG_DEBUG_OBJECTS_WORK a right use must cause no report; the harness
+ * (tools/vm/misbehave.py) tests the reports. The engine marks static items with
+ * a bit in the data word, which must survive every other value of that word.
  */
 #include <linux/slab.h>
 
@@ -28,7 +28,10 @@ static void expect_static(struct kunit *test, struct cmwq2_work *work, bool is_s
 	KUNIT_EXPECT_EQ(test, bit, is_static ? CMWQ2_WORK_STATIC : 0UL);
 }
 
-/* Through every state: queued, run, cancelled, disabled, enabled, inactive. */
+/*
+ * Takes an item through every state: queued, run, cancelled, disabled, enabled,
+ * inactive.
+ */
 static void all_states(struct tw_env *e, struct cmwq2_work *work, bool is_static)
 {
 	struct kunit *test = e->test;
@@ -87,7 +90,10 @@ static void static_items(struct kunit *test)
 	struct tw_env *e = tw_env_cmwq2(test);
 	int i;
 
-	/* Twice: once seen, debugobjects know the item by its address. */
+	/*
+	 * Twice, because debugobjects know a static item only after its first
+	 * use.
+	 */
 	for (i = 0; i < 2; i++) {
 		all_states(e, &static_work, true);
 		all_delays(e, &static_delayed, true);
@@ -137,7 +143,7 @@ struct do_items {
 	struct cmwq2_execute_work	execute;
 };
 
-/* In memory that is freed, and initialised anew where others had been. */
+/* Items in memory that is freed, and in memory where other items had been. */
 static void items_in_memory(struct kunit *test)
 {
 	struct tw_env *e = tw_env_cmwq2(test);

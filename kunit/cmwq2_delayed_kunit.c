@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Delayed items: not before their delay, and what queueing, modifying and
- * cancelling return in each state of the timer.
+ * Delayed items: they do not run before their delay is over, and queueing,
+ * modifying and cancelling return the right value in each state of the timer.
  *
- * A timer that must not expire during a test is set to TW_NEVER. That an item
- * did not run is told by a probe: a delayed item on the same queue with a
- * later expiry, which did.
+ * A timer that must not expire during a test is set to TW_NEVER. A probe shows
+ * that an item did not run: a delayed item on the same queue, with a later
+ * expiry, did.
  */
 #include <linux/jiffies.h>
 
@@ -97,7 +97,7 @@ static void mod_extends(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, e->ops->cancel_delayed_sync(it));
 }
 
-/* Where the item runs is up to the last queueing, not to the one that it replaces. */
+/* The last queueing decides where the item runs, not the one that it replaces. */
 static void mod_moves_to_cpu(struct kunit *test)
 {
 	static const unsigned long delays[] = { 1, 0 };
@@ -112,7 +112,7 @@ static void mod_moves_to_cpu(struct kunit *test)
 		e->ops->queue_delayed_on(from, w->wq, it, TW_NEVER);
 		KUNIT_EXPECT_TRUE(test, e->ops->mod_delayed_on(to, w->wq, it, delays[i / 2]));
 		tw_wait_done(it, "the item that was moved to another CPU");
-		/* An item that still runs is queued where it runs. */
+		/* Flush, because an item that still runs is queued where it runs. */
 		tw_flush_wq(w);
 		KUNIT_EXPECT_EQ(test, it->cpu, to);
 	}
@@ -222,7 +222,7 @@ static void hammer_mod_and_cancel(struct tw_thread *t)
 	}
 }
 
-/* mod returns false when it queued an idle item, so that the books balance. */
+/* mod returns false when it queued an idle item, so that the ledger balances. */
 static void mod_races_with_cancel(struct kunit *test)
 {
 	struct tw_env *e = tw_env(test);

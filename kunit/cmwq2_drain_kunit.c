@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Draining and destroying: items may requeue themselves until they end by
- * their own will, outsiders are turned away.
+ * Draining and destroying: items may requeue themselves until they stop by
+ * themselves, and queueings from outside are refused.
  *
- * The native engine answers an outsider with a WARN, so that half is cmwq2's
- * alone: refused, counted, and not left pending.
+ * The native engine answers those with a WARN, so that half is for cmwq2 alone:
+ * such an item is refused, counted, and not left pending.
  */
 #include "check.h"
 
@@ -73,7 +73,10 @@ static void fn_gate_and_queue(struct tw_item *it)
 	tw_queue(it->ctx, (struct tw_item *)it->val);
 }
 
-/* What an item queues before it ends is waited for, however long it sleeps. */
+/*
+ * The drain waits for whatever an item queues before it ends, however long it
+ * sleeps.
+ */
 static void drain_waits_for_sleeping_chain(struct kunit *test)
 {
 	struct tw_env *e = tw_env(test);
@@ -143,7 +146,10 @@ static void destroy_drains(struct kunit *test)
 	}
 }
 
-/* A thread that drains or destroys the queue, and waits for the item. */
+/*
+ * Starts a thread that drains or destroys the queue, and blocks until the item
+ * ends.
+ */
 static struct tw_thread *ending(struct tw_wq *w, struct tw_item *blocker,
 				void (*fn)(struct tw_thread *t))
 {
@@ -176,7 +182,7 @@ static void drain_refuses_outsider(struct kunit *test)
 	expect_refused(w, it, 1);
 	expect_refused(w, it, 2);
 
-	/* A timer may be set, and is turned away when it expires. */
+	/* A timer may be set. Its item is refused when the timer expires. */
 	tw_queue_delayed(w, late, 1);
 	TW_POLL(e, tw_wq_stats(w).refused == 3, "the expired timer to be refused");
 	TW_POLL(e, !tw_pending(late), "the refused delayed item not to be pending");
@@ -203,7 +209,10 @@ static void fn_queue_foreign(struct tw_item *it)
 	c->ret = tw_queue(c->wq, c->it);
 }
 
-/* Being a worker is not enough: chained means from an item of that queue. */
+/*
+ * Being a worker is not enough: only an item of the same queue may queue a
+ * chained item.
+ */
 static void drain_refuses_other_queues_item(struct kunit *test)
 {
 	struct tw_env *e = tw_env_cmwq2(test);

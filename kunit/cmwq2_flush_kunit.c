@@ -3,9 +3,9 @@
  * Flushing: a flush returns after everything queued before it and does not
  * wait for anything queued later.
  *
- * Items sleep at gates; a flusher is a thread of its own that the test sees
- * blocked before it queues or opens the next thing. What must have happened
- * before a flush returned is judged by the plain store an item does last.
+ * Items sleep at gates. A flusher is a thread of its own, and the test waits
+ * until it is blocked before it queues an item or opens a gate. The plain store
+ * that an item does last shows what happened before a flush returned.
  */
 #include "check.h"
 
@@ -24,7 +24,7 @@ static void flush_idle_item(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, tw_flush(it));
 }
 
-/* The thread has waited for its item and seen what that did last. */
+/* The thread has waited for its item, and saw the item's last store. */
 static void expect_flushed(struct tw_thread *t)
 {
 	tw_join(t, "flush_work()");
@@ -68,8 +68,8 @@ static void flush_waits_for_inactive(struct kunit *test)
 }
 
 /*
- * The flush has something of its own run behind the item, which must not start
- * beside it when there are slots for both.
+ * The flush queues a barrier behind the item. The barrier must not start beside
+ * the item, even when there are slots for both.
  */
 static void flush_waits_for_sleeper(struct kunit *test)
 {
@@ -213,9 +213,10 @@ static void flush_and_count(struct tw_thread *t)
 }
 
 /*
- * Sleeping item, flusher, sleeping item, flusher and so on: one flush in
- * flight for each, which is more than there are colors. The gates open last
- * one first, so that the first flush to become complete is the last in line.
+ * Sleeping item, flusher, sleeping item, flusher and so on: one flush is in
+ * flight for each item, which is more than there are colors. The gates open in
+ * reverse order, so that the first flush whose items are done is the last in
+ * line.
  */
 static void flush_wq_more_than_colors(struct kunit *test)
 {
@@ -250,7 +251,7 @@ static void flush_wq_more_than_colors(struct kunit *test)
 	}
 }
 
-/* The same with the gates opened in order: flushes complete one at a time. */
+/* The same, but the gates open in order: flushes complete one at a time. */
 static void flush_wq_in_order(struct kunit *test)
 {
 	struct tw_env *e = tw_env(test);
@@ -266,7 +267,7 @@ static void flush_wq_in_order(struct kunit *test)
 		t[i] = tw_thread(e, TW_ANY_CPU, tw_thread_flush_wq, w, NULL, NULL);
 		tw_thread_block(t[i]);
 	}
-	/* Up to 15 flushes have a color of their own and need wait for no other. */
+	/* Up to 15 flushes have a color of their own and need not wait for any other. */
 	for (i = 0; i < 14; i++) {
 		complete_all(items[i]->gate);
 		tw_join(t[i], "the flusher of the items whose gates opened");

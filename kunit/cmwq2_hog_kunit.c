@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Items that keep a CPU to themselves: after a while others may start beside
- * them, and whoever did it is counted and reported.
+ * Items that keep a CPU to themselves: after a while other items may start
+ * beside them, and each such hog is counted and reported.
  *
- * A burning item gives the CPU away by schedule() all the time and stays
- * runnable, so that whoever was woken behind it gets to run. CPU time can only
- * be less than the time that went by: what took less than the threshold cannot
- * be a hog, and what took less than twice the threshold has one hog at most.
- * The clock of some machines is as coarse as a tick, and a machine that stands
- * still for a while makes any item long; attempts that took too long say nothing
+ * A burning item calls schedule() all the time and stays runnable, so that a
+ * worker that was woken behind it gets to run. CPU time is never more than the
+ * elapsed time: an attempt that took less than the threshold has no hog, and
+ * one that took less than twice the threshold has one hog at most. The clock of
+ * some machines is as coarse as a tick, and a machine that stands still for a
+ * while makes any item long. So attempts that took too long are inconclusive
  * and are repeated.
  */
 #include <linux/ktime.h>
@@ -23,11 +23,11 @@ KUNIT_ARRAY_PARAM_DESC(engine, tw_engines, name);
 #define LONG_NS		(60 * NSEC_PER_MSEC)
 #define MOST_ATTEMPTS	30
 
-/* An item of LONG_NS exceeds it once. */
+/* An item of LONG_NS exceeds this threshold once. */
 #define ONCE_THRESH_US	"40000"
 #define ONCE_LIMIT_NS	(2 * 40 * NSEC_PER_MSEC)
 
-/* Several bursts exceed the threshold, one by itself does not. */
+/* Several bursts together exceed the threshold, a single one does not. */
 #define BURST_NS	(25 * NSEC_PER_MSEC)
 #define BURST_LIMIT_NS	(80 * NSEC_PER_MSEC)
 #define BURST_THRESH_US	"100000"
@@ -37,8 +37,8 @@ struct hog_ctx {
 	struct tw_item	*next;
 	bool		saw_next;
 	u64		took;
-	unsigned long	hogs;		/* counted in the queue meanwhile */
-	unsigned long	next_hogs;	/* and in next_wq */
+	unsigned long	hogs;		/* counted in the item's queue during the run */
+	unsigned long	next_hogs;	/* counted in next_wq during the run */
 	int		bursts;
 	u64		longest;
 };
@@ -51,7 +51,7 @@ static void burn(u64 ns)
 		schedule();
 }
 
-/* CPU time, in which the machine's other threads have no part. */
+/* Burns CPU time of its own, in which the machine's other threads do not count. */
 static void burn_cpu(u64 ns)
 {
 	u64 end = cmwq2_task_runtime(current) + ns;
@@ -104,7 +104,7 @@ static struct tw_env *hog_env(struct kunit *test)
 	struct tw_env *e = tw_env_cmwq2(test);
 
 	tw_policy(e, "cpu_intensive_thresh_us", THRESH_US);
-	/* Reports are the concern of one case only. */
+	/* Only one case tests the reports. */
 	tw_policy(e, "cpu_intensive_warning_thresh", "0");
 	return e;
 }
@@ -134,8 +134,9 @@ static struct hog_ctx *hog_run(struct tw_env *e, struct tw_wq *w, struct tw_wq *
 }
 
 /*
- * Under ONCE_THRESH_US, and so that the counts are exact: if the machine stood
- * still, the next item or the barrier of the flush may have been a hog as well.
+ * For exact counts under ONCE_THRESH_US. Repeats a run that took too long: if
+ * the machine stood still, the next item or the flush's barrier may be a hog as
+ * well.
  */
 static struct hog_ctx *hog_run_once(struct tw_env *e, struct tw_wq *w, struct tw_wq *next_wq,
 				    void (*fn)(struct tw_item *it))
@@ -157,7 +158,7 @@ static struct hog_ctx *hog_run_once(struct tw_env *e, struct tw_wq *w, struct tw
 	return NULL;
 }
 
-/* The environment of a test in which a hog must be found, which not every kernel does. */
+/* The environment of a test in which a hog must be found. Not every kernel finds hogs. */
 static struct tw_env *finder_env(struct kunit *test)
 {
 #ifndef CMWQ2_NATIVE_HAS_HOG
@@ -167,7 +168,7 @@ static struct tw_env *finder_env(struct kunit *test)
 	return tw_env(test);
 }
 
-/* Several times: the worker must come back to being counted each time. */
+/* Repeated, because the worker must count as running again after each hog. */
 static void hog_lets_next_start(struct kunit *test)
 {
 	struct tw_env *e = finder_env(test);
@@ -180,7 +181,7 @@ static void hog_lets_next_start(struct kunit *test)
 		TW_POLL(e, tw_pool_idle(w, tw_cpu(1)), "the pool to come to rest");
 }
 
-/* They share the CPU's pool, so one queue's hog must not hold up the other. */
+/* The queues share the CPU's pool, so one queue's hog must not hold up the other. */
 static void hog_lets_other_queue_start(struct kunit *test)
 {
 	struct tw_env *e = finder_env(test);
@@ -190,7 +191,7 @@ static void hog_lets_other_queue_start(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, hog_run(e, w, other, fn_burn_until_next)->saw_next);
 }
 
-/* Each hog counts once, and in the queue whose item it was. */
+/* Each hog counts once, in the queue of its item. */
 static void hog_is_counted_in_its_queue(struct kunit *test)
 {
 	struct tw_env *e = hog_env(test);
@@ -219,7 +220,7 @@ static void hog_holds_next_when_off(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, nr_hogs(w), 0);
 }
 
-/* The threshold is the one that was set last. */
+/* The threshold that was set last applies. */
 static void hog_threshold_counts(struct kunit *test)
 {
 	struct tw_env *e = hog_env(test);
@@ -251,7 +252,7 @@ static void short_item_is_no_hog(struct kunit *test)
 	KUNIT_EXPECT_EQ_MSG(test, conclusive, 50, "too few attempts that say something");
 }
 
-/* Only CPU time without a sleep counts. */
+/* Only CPU time without a sleep in between counts. */
 static void sleeper_is_no_hog(struct kunit *test)
 {
 	struct tw_env *e = hog_env(test);
@@ -303,7 +304,7 @@ static void intensive_is_no_hog(struct kunit *test)
 	hog_nobody_waits_for(test, TW_PERCPU | TW_CPU_INTENSIVE, 0);
 }
 
-/* Many at once, some of which block while they are looked at. */
+/* Many items burn at once, and some of them block while the engine looks at them. */
 static void fn_burn_and_block(struct tw_item *it)
 {
 	burn(NSEC_PER_MSEC * (it->id % 4) * 5);
@@ -332,7 +333,7 @@ static void count_survives_hogs(struct kunit *test)
 		TW_POLL(e, tw_pool_idle(w, cpu), "all workers idle and none counted");
 }
 
-/* Reports go by function, so these have their own. */
+/* Reports are counted by function, so these tests use functions of their own. */
 static void hog_reported(struct cmwq2_work *work)
 {
 	burn(LONG_NS);
@@ -344,8 +345,8 @@ static void hog_not_reported(struct cmwq2_work *work)
 }
 
 /*
- * Not by a flush: its barrier would run next in the same thread and be charged
- * with what the clock has not told of the item yet.
+ * Does not wait by a flush: its barrier would run next in the same thread, and
+ * be charged with time of the item that the clock has not shown yet.
  */
 static void run_raw(struct tw_wq *w, cmwq2_work_func_t func)
 {
@@ -360,7 +361,7 @@ static void run_raw(struct tw_wq *w, cmwq2_work_func_t func)
 
 static void hog_is_reported_less_and_less(struct kunit *test)
 {
-	/* From the second time on, then after 1, 2, 4 more. */
+	/* The first report comes with the second hog, the next ones 1, 2 and 4 hogs later. */
 	static const int reports[] = { 0, 1, 2, 2, 3, 3, 3, 3, 4 };
 	struct tw_env *e = hog_env(test);
 	struct tw_wq *w = tw_alloc(e, TW_PERCPU, 0);
@@ -388,7 +389,7 @@ static void fn_burn_half_second(struct tw_item *it)
 	burn(NSEC_PER_SEC / 2);
 }
 
-/* A sample by the tick, of which a slow machine may lose most. */
+/* The tick samples this CPU time, and a slow machine may lose most samples. */
 static void cpu_time_is_that_of_burners(struct kunit *test)
 {
 	struct tw_env *e = hog_env(test);

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Idle workers: made on demand, kept for a while, culled down to a floor.
+ * Idle workers are created on demand, kept for a while, and culled down to a
+ * floor.
  *
- * The kernel shows nothing of this to a module, so these are cmwq2's alone,
- * judged by the pool's counters. Culling is provoked by a short idle timeout.
- * A floor is judged after the culler has come by again: one more worker is
- * made, and its end shows that the culler looked at the pool once more.
+ * The kernel shows nothing of this to a module, so these tests are for cmwq2
+ * alone and use the pool's counters. A short idle timeout provokes culling. The
+ * number of workers left is checked only after the culler has looked again: the
+ * test creates one more worker, and its end shows that the culler came by once
+ * more.
  */
 #include "hold.h"
 
@@ -59,7 +61,7 @@ static void workers_are_made_on_demand(struct kunit *test)
 	items = tw_zalloc(e, nr * sizeof(*items));
 	occupy(e, w, cpu, items, nr);
 	busy = tw_stats(w, cpu);
-	/* The last idle worker makes another one before it goes to work. */
+	/* The last idle worker creates another one before it runs an item. */
 	KUNIT_EXPECT_GE(test, busy.nr_workers, nr + 1);
 	KUNIT_EXPECT_GE(test, busy.created - before.created, 6);
 
@@ -106,8 +108,8 @@ static void cull_stops_at_min_idle(struct kunit *test)
 }
 
 /*
- * Eight busy, ratio four: idle workers go while their number less two, times
- * four, is at least eight. That leaves three. With ratio one it is nine.
+ * Eight workers are busy. With ratio 4, idle workers are culled while
+ * (nr_idle - 2) * 4 >= 8, which leaves three. With ratio 1 it leaves nine.
  */
 static void cull_keeps_a_share(struct kunit *test)
 {
@@ -132,7 +134,7 @@ static void cull_keeps_a_share(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, st.nr_workers, t[i].left + 8);
 		KUNIT_EXPECT_EQ(test, atomic_read(&items[0]->inside), 1);
 	}
-	/* The busy ones were left alone and finish their items. */
+	/* The busy workers were not culled and finish their items. */
 	release(items, 0, 8);
 	wait_culled(e, w, cpu, 2);
 	KUNIT_EXPECT_EQ(test, tw_stats(w, cpu).nr_workers, 2);
@@ -141,9 +143,10 @@ static void cull_keeps_a_share(struct kunit *test)
 }
 
 /*
- * Whoever became idle last is kicked first and culled last, so that a worker
- * that was just kicked is not the one to go. The spare worker that was made for
- * the last item may come to rest at any time, also above all others.
+ * The worker that became idle last is kicked first and culled last, so that a
+ * worker that was just kicked is not the one to be culled. The spare worker
+ * that was created for the last item may become idle at any time, also after
+ * all others.
  */
 static void cull_takes_the_oldest(struct kunit *test)
 {
@@ -206,7 +209,7 @@ static void culled_pool_grows_again(struct kunit *test)
 	wait_culled(e, w, cpu, 2);
 }
 
-/* Producers and the culler at work on the same workers. */
+/* Producers and the culler compete for the same workers. */
 static void cull_under_load(struct kunit *test)
 {
 	struct tw_env *e = tw_env_cmwq2(test);
@@ -244,7 +247,7 @@ static void last_idle_works_first(struct kunit *test)
 	occupy(e, w, cpu, items, ARRAY_SIZE(items));
 	release(items, 0, ARRAY_SIZE(items));
 	for (i = 0; i < 20; i++) {
-		/* One that was woken for nothing goes to the head when it gets to run. */
+		/* A worker that was woken for nothing goes to the head when it gets to run. */
 		TW_POLL(e, tw_pool_idle(w, cpu) && tw_all_asleep(tw_pool_of(w, cpu)),
 			"the pool to be at rest");
 		tw_queue_on(cpu, w, it);

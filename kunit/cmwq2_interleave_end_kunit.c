@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A kick against the end of its queue and pool, the end of its CPU, and the
- * freezer, under each claim and wake and in either kind of pool; and the ends of
- * queues and pwqs against those who still look at them. The interleavings are
- * forced; see hold.h for the two windows of a kick.
+ * Races of a kick against the end of its queue and pool, a CPU that goes
+ * offline, and the freezer, under each claim and wake and in either kind of
+ * pool. Also races of the end of queues and pwqs against those who still look
+ * at them. The interleavings are forced; see hold.h for the two windows of a
+ * kick.
  */
 #include <linux/cpu.h>
 
@@ -12,8 +13,9 @@
 KUNIT_ARRAY_PARAM_DESC(kick, tw_kicks, name);
 
 /*
- * The queue goes, and with an unbound one its pool and the worker on the way. A
- * bound pool stays: what goes is the stake of the queue.
+ * The queue is destroyed. An unbound queue takes its pool along, and with it
+ * the worker that was kicked. A bound pool stays; only the queue's share in it
+ * ends.
  */
 static void kick_against_destroy(struct kunit *test)
 {
@@ -32,7 +34,7 @@ static void kick_against_destroy(struct kunit *test)
 		if (s->unbound)
 			tw_wait_held(stop, "the pool to end its workers");
 		else if (!IS_ENABLED(CONFIG_LOCKDEP) || tw_mode(s->env)->window != TW_PICKED)
-			/* With lockdep the queue's end waits for RCU, and so for who is held. */
+			/* With lockdep the queue's end waits for RCU, and so for the held task. */
 			cmwq2_helpers_flush();
 		tw_kick_arrives(k);
 		cmwq2_helpers_flush();
@@ -54,13 +56,13 @@ static void hand_destroys(void *arg)
 
 #define NICE_OTHER	5
 
-/* Many times what a grace period takes that nobody is in the way of. */
+/* Many times as long as a grace period takes when nothing delays it. */
 #define GRACE		(HZ / 4)
 
 /*
- * Whoever destroys a queue looks at it once more after the last reference: no
- * grace period that frees it ends before that look. Without preemption none would
- * end anyway.
+ * The task that destroys a queue looks at the queue once more after the last
+ * reference is dropped. No grace period that frees the queue may end before
+ * that look. Without preemption none would end anyway.
  */
 static void queue_outlives_its_references(struct kunit *test)
 {
@@ -90,8 +92,9 @@ static void fn_note_nice(struct tw_item *it)
 }
 
 /*
- * Between reading which pwq to take and locking its pool that pwq is replaced, and
- * loses its last reference and the pool with it: the queueing looks again.
+ * A queueing has read which pwq to use, but not yet locked its pool. Meanwhile
+ * that pwq is replaced and loses its last reference, and its pool ends with it.
+ * The queueing must look again.
  */
 static void queue_on_replaced_pwq(struct kunit *test)
 {
@@ -103,7 +106,7 @@ static void queue_on_replaced_pwq(struct kunit *test)
 	struct tw_wq *other;
 	unsigned int i;
 
-	/* The other pool is there: no thread is made while a CPU is held. */
+	/* The other pool exists already, so no thread is created while a CPU is held. */
 	attrs->nice = NICE_OTHER;
 	other = tw_alloc(s->env, TW_UNBOUND, 0);
 	KUNIT_ASSERT_EQ(test, cmwq2_apply_workqueue_attrs(other->wq, attrs), 0);
@@ -114,7 +117,7 @@ static void queue_on_replaced_pwq(struct kunit *test)
 		tw_wait_held(target, "a queueing that knows its pwq");
 		KUNIT_ASSERT_EQ(test, cmwq2_apply_workqueue_attrs(s->w->wq, attrs), 0);
 		cmwq2_helpers_flush();
-		/* Not freed: who is held is in RCU. */
+		/* The pool is not freed yet, because the held task is in an RCU section. */
 		KUNIT_ASSERT_EQ(test, old->refcnt, 0);
 		tw_let_go(target);
 		tw_hand_wait(s);
@@ -126,8 +129,8 @@ static void queue_on_replaced_pwq(struct kunit *test)
 }
 
 /*
- * The freezer comes between the kick and the worker. The item was started, as
- * far as the freezer is concerned, and is waited for; what comes later waits.
+ * The freezer comes between the kick and the worker. For the freezer the item
+ * has started, so it waits for that item. Later items wait for the thaw.
  */
 static void kick_against_freeze(struct kunit *test)
 {
@@ -153,7 +156,7 @@ static void kick_against_freeze(struct kunit *test)
 	}
 }
 
-/* A CPU takes a thousand times as long to go and come as all the rest. */
+/* One round of hotplug takes a thousand times as long as a round of the other tests. */
 #define HOTPLUG_SHARE	20
 
 static void hand_offline(void *arg)
@@ -169,9 +172,10 @@ static void bring_back(void *cpu)
 }
 
 /*
- * The CPU goes between wakeup and first run. The worker runs either before the
- * pool is told, or after all is over. The other window is out of reach: taking a
- * CPU down needs the help of all others, and one with interrupts off gives none.
+ * The CPU goes offline between the wakeup and the worker's first run. The
+ * worker runs either before the pool is told, or after all is over. The other
+ * window is out of reach: taking a CPU down needs the help of all other CPUs,
+ * and a CPU with interrupts off gives none.
  */
 static void kick_against_hotplug(struct kunit *test)
 {
@@ -212,9 +216,10 @@ static void kick_against_hotplug(struct kunit *test)
 			tw_kick_is_done(k);
 		}
 		/*
-		 * Before the pool is unbound it is served by the CPU as ever. Unbinding
-		 * kicks. If the held worker counts as busy, that kick picks another one,
-		 * which may begin before its mask is changed and while the CPU is there.
+		 * Before the pool is unbound, its CPU serves it as usual.
+		 * Unbinding kicks. If the held worker counts as busy, that kick
+		 * picks another one, which may start before its mask is changed
+		 * and while the CPU is online.
 		 */
 		if (i % 2 || !m->claim->busy)
 			KUNIT_EXPECT_EQ(test, k->it->cpu, i % 2 ? s->cpu : s->hand_cpu);

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A kick against another kick and against a cancel of what it was for, under
- * each claim and wake and in either kind of pool. The interleavings are forced;
- * see hold.h for the two windows of a kick.
+ * Races of a kick against another kick and against a cancel of the item that it
+ * was for, under each claim and wake and in either kind of pool. The
+ * interleavings are forced; see hold.h for the two windows of a kick.
  */
 #include "hold.h"
 
 KUNIT_ARRAY_PARAM_DESC(kick, tw_kicks, name);
 
 /*
- * A second kick before the first has arrived. One that counts its target as
- * idle picks it again, leave_idle another one.
+ * A second kick comes before the first has arrived. If its target counts as
+ * idle, it picks that worker again; under leave_idle it picks another one.
  */
 static void kick_twice(struct kunit *test)
 {
@@ -25,7 +25,7 @@ static void kick_twice(struct kunit *test)
 		tw_make_idle(s, 3);
 		before = tw_stats(s->w, s->cpu);
 		tw_kick_and_hold(k);
-		/* Nobody else gets to the items, not even the second one's target. */
+		/* No worker gets to the items, not even the second kick's target. */
 		preempt_disable();
 		tw_queue_on(s->cpu, s->w, second);
 		after = tw_stats(s->w, s->cpu);
@@ -41,7 +41,7 @@ static void kick_twice(struct kunit *test)
 	}
 }
 
-/* What the worker was kicked for is cancelled. */
+/* The item for which the worker was kicked is cancelled. */
 static void kick_for_nothing(struct kunit *test)
 {
 	struct tw_kick *k = tw_kick_env(test, 0, 0);

@@ -1,38 +1,39 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A kick against the culler, under each claim and wake and in either kind of
- * pool: the interleavings are forced, not waited for. See hold.h for the two
- * windows of a kick.
+ * Races of a kick against the culler, under each claim and wake and in either
+ * kind of pool. The interleavings are forced, not waited for. See hold.h for
+ * the two windows of a kick.
  *
- * The schedule of the mail of 2026-05-27 has the culler take the kicked worker
- * for idle and the item stranded. The reply of 2026-06-04: wakeups take from
- * the head of the idle list and the culler from its tail, never below two, and
- * nobody gets in before a kicked worker without having done its item.
- * cull_direct and cull_steals play the reply's cases. cull_behind_runner is one
- * that the reply does not have: workers of a bound pool also turn idle because
- * another one runs. Under claim=none the kicked worker is then culled with its
- * item waiting; but whoever runs is bound to take the item or to kick for it.
+ * In the schedule of the mail of 2026-05-27 the culler takes the kicked worker
+ * for idle, and the item is stranded. The reply of 2026-06-04 says: wakeups
+ * take from the head of the idle list and the culler from its tail, never below
+ * two, and no worker gets ahead of a kicked one without having run its item.
+ * cull_direct and cull_steals play the reply's cases. cull_behind_runner is a
+ * case that the reply does not have: workers of a bound pool also become idle
+ * because another one runs. Under claim=none the kicked worker is then culled
+ * while its item waits. But the running worker is bound to take the item or to
+ * kick for it.
  */
 #include "hold.h"
 
 KUNIT_ARRAY_PARAM_DESC(kick, tw_kicks, name);
 
 /*
- * The culler comes by with more idle workers than it must leave. The kicked one
- * stays, if only because it is at the head.
+ * The culler comes when there are more idle workers than it must leave. The
+ * kicked worker stays, if only because it is at the head of the idle list.
  */
 static void cull_direct(struct kunit *test)
 {
 	struct tw_kick *k = tw_kick_env(test, 0, 0);
 	struct tw_stage *s = k->s;
-	/* Under leave_idle the kicked one is none of the two that must be left. */
+	/* Under leave_idle the kicked worker does not count among the two that must be left. */
 	int left = tw_mode(s->env)->claim->busy ? 3 : 2;
 	struct tw_hold *culled = tw_hold(s->env, CMWQ2_POINT_CULLED, s->pool);
 	unsigned int i;
 
 	culled->pass = true;
 	for (i = 0; i < s->rounds; i++) {
-		/* Mostly as few as there can be: to make threads is what takes the time. */
+		/* Mostly as few workers as possible, because creating threads takes the time. */
 		tw_make_idle(s, i % 4 ? 4 : 4 + i / 4 % 3);
 		tw_kick_and_hold(k);
 		tw_arm(culled);
@@ -46,7 +47,7 @@ static void cull_direct(struct kunit *test)
 	}
 }
 
-/* For a schedule that one kind of pool does not have. */
+/* The environment for a schedule that exists in one kind of pool only. */
 static struct tw_kick *kick_env_in(struct kunit *test, bool unbound)
 {
 	const struct tw_mode *m = test->param_value;
@@ -64,13 +65,13 @@ static void fn_gate_and_spin(struct tw_item *it)
 
 	tw_wait_for_test(it->gate);
 	WRITE_ONCE(it->finished, 1);
-	/* Runs until it is told to sleep, and for the hook is running all the time. */
+	/* Runs until it is told to sleep. For the hook it is running all the time. */
 	while (!READ_ONCE(it->val) && time_before(jiffies, end))
 		tw_yield();
 	tw_wait_for_test(it->ctx);
 }
 
-/* Items that sleep on a gate of their own each. */
+/* Queues items, each of which sleeps at its own gate. */
 static void occupy(struct tw_stage *s, struct tw_item **items, int nr)
 {
 	int i;
@@ -90,9 +91,9 @@ static int nr_behind_idle(struct tw_stage *s)
 }
 
 /*
- * Workers that turn idle push the kicked one down the list. With claim=none it
- * gets to the tail and is culled; the item waits, and somebody runs, who in
- * the end sleeps: the hook kicks another one for the item.
+ * Workers that become idle push the kicked one down the list. With claim=none
+ * it gets to the tail and is culled. The item waits while another worker runs.
+ * When that one sleeps at last, the hook kicks another worker for the item.
  */
 static void cull_behind_runner(struct kunit *test)
 {
@@ -112,7 +113,7 @@ static void cull_behind_runner(struct kunit *test)
 	runner->ctx = tw_gate(s->env);
 
 	for (i = 0; i < s->rounds; i++) {
-		/* The runner, three sleepers, and one that is idle: the kicked one. */
+		/* The runner, three sleepers, and one idle worker, which is kicked. */
 		tw_make_idle(s, 5);
 		reinit_completion(runner->ctx);
 		occupy(s, items, ARRAY_SIZE(items));
@@ -137,8 +138,9 @@ static void cull_behind_runner(struct kunit *test)
 			 READ_ONCE(s->pool->stat.scan_wakeups);
 
 		/*
-		 * Not even the kick that is held is needed: the runner's sleep is enough,
-		 * or, if that kicks for once more whom another kick has picked, its end.
+		 * Not even the held kick is needed: the runner's sleep is
+		 * enough. If that kick goes again to the worker that another
+		 * kick has picked, the runner's end is enough.
 		 */
 		WRITE_ONCE(runner->val, 1);
 		if (tw_mode(s->env)->claim->again) {
@@ -156,9 +158,10 @@ static void cull_behind_runner(struct kunit *test)
 }
 
 /*
- * The same in an unbound pool, whose workers do not turn idle with an item
- * waiting: the first that is done takes it. The kicked one, no longer needed, is
- * pushed to the tail. Culled or not, it finds nothing to do.
+ * The same in an unbound pool, whose workers do not become idle while an item
+ * waits: the first worker that is done takes it. The kicked worker, no longer
+ * needed, is pushed to the tail. Whether it is culled or not, it finds nothing
+ * to do.
  */
 static void cull_steals(struct kunit *test)
 {
@@ -194,7 +197,7 @@ static void cull_steals(struct kunit *test)
 		tw_kick_arrives(k);
 		cmwq2_helpers_flush();
 		tw_at_rest(s);
-		/* Nobody waits for a worker that is gone. */
+		/* No later item waits for a worker that is gone. */
 		tw_queue_on(s->cpu, s->w, after);
 		tw_wait_done(after, "an item after the kick for nothing");
 	}

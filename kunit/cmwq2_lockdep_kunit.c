@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Lockdep maps: an item holds its own and its queue's while it runs, and
- * whoever waits takes them.
+ * Lockdep maps: a running item holds its own map and its queue's, and a task
+ * that waits acquires them.
  *
- * A complaint switches lockdep off, so that there is none here: what a complaint
- * looks like is for the harness (tools/vm/misbehave.py). What a task holds is
- * in its task_struct; what it takes only to let go, a probe on lockdep's own
- * tracepoint sees.
+ * A complaint switches lockdep off, so these tests cause none. The harness
+ * (tools/vm/misbehave.py) tests what a complaint looks like. A task's
+ * task_struct lists the maps that it holds. A probe on lockdep's own tracepoint
+ * sees those that it acquires and releases at once.
  */
 #include <linux/debug_locks.h>
 #include <linux/lockdep.h>
@@ -19,7 +19,7 @@ KUNIT_ARRAY_PARAM_DESC(engine, tw_engines, name);
 
 #ifdef CONFIG_LOCKDEP
 
-/* Whom the probe counts for. One test runs at a time. */
+/* The task and the maps for which the probe counts. One test runs at a time. */
 static struct {
 	struct tracepoint		*tp;
 	const struct lockdep_map	*item;
@@ -59,7 +59,7 @@ static struct lockdep_map *item_map(struct tw_item *it)
 	return &it->cmwq2.lockdep_map;
 }
 
-/* A queue whose map the test knows. Its class goes with the module. */
+/* A map that the test gives to its queue. Its class goes away with the module. */
 static struct lock_class_key lk_key;
 static struct lockdep_map lk_map = STATIC_LOCKDEP_MAP_INIT("(test)queue", &lk_key);
 
@@ -70,7 +70,7 @@ static struct tw_wq *alloc_with_map(struct tw_env *e, unsigned int flags, int ma
 	struct tw_wq *w = tw_alloc(e, flags, max_active);
 	void *wq;
 
-	/* In place of the one that the environment made. */
+	/* Replaces the queue that the environment allocated. */
 	if (native && ordered)
 		wq = alloc_ordered_workqueue_lockdep_map("test", 0, &lk_map);
 	else if (native)
@@ -110,7 +110,7 @@ static void look_no_more(void)
 	WRITE_ONCE(seen.task, NULL);
 }
 
-/* Compared by class, because what runs holds a copy. */
+/* Compares classes, because a running item holds a copy of its map. */
 static bool holds(const struct lockdep_map *map)
 {
 	int i;
@@ -140,7 +140,7 @@ static void item_holds_both(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, it->val, 7);
 }
 
-/* The item sleeps until the waiter does, so that there is something to wait for. */
+/* The item sleeps until the waiter does, so that the waiter has to wait. */
 static void fn_wait(struct tw_thread *t)
 {
 	void (*wait)(struct tw_thread *t) = t->ctx;
@@ -159,7 +159,7 @@ static const struct wait_case {
 	int		wqs;
 } wait_cases[] = {
 	{ "flush", TW_PERCPU, 0, tw_thread_flush, 1, 0 },
-	/* Where items run one by one, to wait for one is to wait for those before it. */
+	/* On a queue that runs items one by one, waiting for one includes those before it. */
 	{ "flush one by one", TW_PERCPU, 1, tw_thread_flush, 1, 1 },
 	{ "flush ordered", TW_ORDERED, 1, tw_thread_flush, 1, 1 },
 	{ "flush with rescuer", TW_PERCPU | TW_MEM_RECLAIM, 0, tw_thread_flush, 1, 1 },
@@ -180,7 +180,7 @@ static void wait_one(struct kunit *test, struct tw_env *e, const struct wait_cas
 	tw_join(t, c->name);
 	KUNIT_EXPECT_EQ_MSG(test, seen.items, c->items, "%s: the item's map", c->name);
 	KUNIT_EXPECT_EQ_MSG(test, seen.wqs, c->wqs, "%s: the queue's map", c->name);
-	/* They serve one map, and the next one's flags may be others. */
+	/* All queues use one map, and the next one's flags may differ. */
 	tw_destroy(w);
 }
 
@@ -194,7 +194,7 @@ static void waiter_takes_them(struct kunit *test)
 		wait_one(test, e, &wait_cases[i]);
 }
 
-/* Who need not wait takes nothing. */
+/* A task that need not wait acquires no map. */
 static void idle_item_takes_none(struct kunit *test)
 {
 	struct tw_env *e = tw_env(test);
@@ -227,8 +227,8 @@ static void fn_note_class(struct tw_item *it)
 }
 
 /*
- * Each queue has a class, and gives it back: a key at an address that is
- * registered already would be complained of.
+ * Each queue registers a class and unregisters it again. Otherwise lockdep
+ * would complain of a key at an address that is already registered.
  */
 static void queues_have_classes(struct kunit *test)
 {
@@ -273,8 +273,8 @@ static void outer_fn(struct cmwq2_work *work)
 static CMWQ2_DECLARE_WORK(outer_work, outer_fn);
 
 /*
- * One item may wait for another of the same queue, if that runs both at once
- * and they are not of one class.
+ * An item may wait for another item of the same queue, if the queue runs both
+ * at once and the items have different classes.
  */
 static void item_waits_for_item(struct kunit *test)
 {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The counters of pool->lock, and those that tell which kicks woke somebody.
+ * The counters of pool->lock, and those that tell which kicks woke a worker.
  *
- * The lock is held from outside by a probe of the tracepoint that is reached with
- * it held, so that it is known who waits and for how long at least.
+ * A probe on a tracepoint that is called with the lock held keeps the lock from
+ * outside. So it is known who waits for it, and for how long at least.
  */
 #include <linux/delay.h>
 #include <linux/errno.h>
@@ -21,7 +21,7 @@ static void counting_off(void *unused)
 	cmwq2_lock_stat_set(false);
 }
 
-/* On, and at zero. The end of the test switches it off. */
+/* Switches the counters on and resets them. The end of the test switches them off. */
 static void counting_on(struct kunit *test)
 {
 	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, counting_off, NULL), 0);
@@ -75,7 +75,7 @@ static void counts_the_lock(struct kunit *test)
 	st = lock_stats(w, cpu);
 	KUNIT_EXPECT_EQ(test, cmwq2_lock_stats(NULL, 0, &all), 0);
 
-	/* To queue it, to take it, to end it. */
+	/* The lock is taken to queue an item, to take it, and to end it. */
 	KUNIT_EXPECT_GE(test, st.acquired, 3 * NR_ITEMS);
 	KUNIT_EXPECT_GE(test, st.picks, 1);
 	KUNIT_EXPECT_LE(test, st.picks, 2 * NR_ITEMS);
@@ -88,7 +88,7 @@ static void counts_the_lock(struct kunit *test)
 	KUNIT_EXPECT_GE(test, all.held_max_ns, st.held_max_ns);
 }
 
-/* Who takes the difference of two readings must get nothing where nothing was counted. */
+/* While nothing is counted, the difference of two readings must be zero. */
 static void reads_the_same_later(struct kunit *test)
 {
 	struct tw_env *e = tw_env_cmwq2(test);
@@ -108,7 +108,7 @@ static void reads_the_same_later(struct kunit *test)
 	}
 }
 
-/* Long enough to count as long. */
+/* Long enough to count as a long hold. */
 #define HOLD_US		400
 
 struct holder {
@@ -118,7 +118,10 @@ struct holder {
 	bool		let_go;
 };
 
-/* pool->lock is held. It stays so until the other CPU is about to want it, and a while longer. */
+/*
+ * Runs with pool->lock held, and returns only some time after the other CPU is
+ * about to take that lock.
+ */
 static void hold_lock(void *data, int req_cpu, struct cmwq2_pwq *pwq, struct cmwq2_work *work)
 {
 	struct holder *h = data;
@@ -158,7 +161,7 @@ static void thread_want(struct tw_thread *t)
 	local_irq_restore(flags);
 }
 
-/* One time a CPU wants the lock while the probe holds it on the other. */
+/* Once makes a CPU want the lock while the probe holds it on the other CPU. */
 static void collide(struct tw_env *e, struct holder *h, struct tw_item *other)
 {
 	struct tw_thread *holder = tw_thread(e, tw_cpu(1), thread_hold, NULL, NULL, h);
@@ -174,7 +177,7 @@ static void collide(struct tw_env *e, struct holder *h, struct tw_item *other)
 	tw_flush(other);
 }
 
-/* The machine under a guest may keep one of the two away for longer than that: again, then. */
+/* A host may keep one of the two CPUs away for longer than the hold, so try repeatedly. */
 static void counts_waiting(struct kunit *test)
 {
 	struct tw_env *e = tw_env_cmwq2(test);
@@ -185,7 +188,7 @@ static void counts_waiting(struct kunit *test)
 
 	if (tw_cpu(0) == tw_cpu(1))
 		kunit_skip(test, "needs two CPUs");
-	/* One pool for all CPUs, whatever the machine is like. */
+	/* One pool for all CPUs, whatever the machine's topology is. */
 	h->w = tw_alloc(e, TW_ORDERED, 0);
 	h->item = tw_item(e, tw_fn_nop);
 	KUNIT_ASSERT_EQ(test, register_trace_cmwq2_queue_work(hold_lock, h), 0);
@@ -198,7 +201,7 @@ static void counts_waiting(struct kunit *test)
 	KUNIT_EXPECT_GE(test, st.contended, 1);
 	KUNIT_EXPECT_GT(test, st.wait_ns, 0);
 	KUNIT_EXPECT_LE(test, st.wait_max_ns, st.wait_ns);
-	/* Clocks differ a little. */
+	/* Half, because clocks differ a little. */
 	KUNIT_EXPECT_GE(test, st.held_max_ns, HOLD_US * 1000 / 2);
 	KUNIT_EXPECT_GE(test, st.long_holds, 1);
 }
@@ -232,7 +235,7 @@ static void thread_run(struct tw_thread *t)
 	}
 }
 
-/* A lock may be taken on one side of the switch and dropped on the other. */
+/* A lock may be taken before the switch and dropped after it. */
 static void switches_under_load(struct kunit *test)
 {
 	struct tw_env *e = tw_env_cmwq2(test);
@@ -256,7 +259,7 @@ static void switches_under_load(struct kunit *test)
 		tw_join(t[i], "a producer");
 	KUNIT_EXPECT_EQ(test, cmwq2_lock_stats(NULL, 0, &st), 0);
 	KUNIT_EXPECT_GT(test, st.acquired, 0);
-	/* Nothing was subtracted from what it does not belong to. */
+	/* No time was computed from stamps that do not belong together. */
 	KUNIT_EXPECT_LT(test, st.held_max_ns, 60 * NSEC_PER_SEC);
 	KUNIT_EXPECT_LT(test, st.wait_max_ns, 60 * NSEC_PER_SEC);
 }
@@ -271,7 +274,7 @@ static void refuses_no_such_cpu(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, cmwq2_lock_stats(w->wq, nr_cpu_ids, &st), -EINVAL);
 }
 
-/* With interrupts off the worker of this CPU cannot run between two of these. */
+/* With interrupts off the worker of this CPU cannot run between two queueings. */
 static void one_wakeup_for_many_kicks(struct kunit *test)
 {
 	struct tw_env *e = tw_env_cmwq2(test);

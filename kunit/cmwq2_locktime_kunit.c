@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What is done under a raw lock does not grow with the workers, queues, pools and
- * CPUs there are. Steps are counted, and no time is measured: a busy machine must
- * not make a case fail, nor a fast one hide a loop.
+ * The work done under a raw lock does not grow with the number of workers,
+ * queues, pools or CPUs. The tests count steps and measure no time: a busy
+ * machine must not make a case fail, and a fast one must not hide a loop.
  */
 #include <linux/cpumask.h>
 #include <linux/ktime.h>
@@ -16,7 +16,7 @@
 #define NR_SLEEPERS	160
 #define NR_SCANS	10
 
-/* Keeps its CPU until the gate opens, and gives it to other tasks. */
+/* Keeps its CPU until the gate opens, but lets other tasks run on it. */
 static void fn_spin(struct tw_item *it)
 {
 	unsigned long end = jiffies + tw_timeout();
@@ -33,7 +33,7 @@ static struct tw_item *spinner(struct tw_env *e)
 	return it;
 }
 
-/* So many workers that are busy and asleep. */
+/* Makes @nr workers that are busy and asleep. Returns the gate that ends their items. */
 static struct completion *sleepers(struct tw_env *e, struct tw_wq *w, int cpu, int nr)
 {
 	struct tw_item **items = tw_zalloc(e, nr * sizeof(*items));
@@ -50,8 +50,8 @@ static struct completion *sleepers(struct tw_env *e, struct tw_wq *w, int cpu, i
 }
 
 /*
- * One worker runs, an item waits behind it, and all others sleep in their items:
- * a scan has to look at the one that runs.
+ * One worker runs, an item waits behind it, and all other workers sleep in
+ * their items. A scan has to look at the running worker only.
  */
 static void scan_looks_at_few(struct kunit *test)
 {
@@ -74,7 +74,7 @@ static void scan_looks_at_few(struct kunit *test)
 	before = tw_stats(w, cpu);
 	TW_POLL(e, (after = tw_stats(w, cpu)).scans >= before.scans + NR_SCANS, "scans");
 	KUNIT_EXPECT_GE(test, after.nr_workers, NR_SLEEPERS + 1);
-	/* The first scan may come across a few that are asleep, and the rest find one worker. */
+	/* The first scan may meet a few sleeping workers, later ones find one worker. */
 	scans = after.scans - before.scans;
 	looks = after.scan_looks - before.scan_looks;
 	KUNIT_EXPECT_LE(test, looks, 3 * scans);
@@ -84,7 +84,7 @@ static void scan_looks_at_few(struct kunit *test)
 	tw_flush_wq(w);
 }
 
-/* Not where items are queued: that CPU may be one whose task must not be disturbed. */
+/* Not on the CPU that queues: a task that must not be disturbed may run there. */
 static void scan_runs_on_the_pools_cpu(struct kunit *test)
 {
 	struct tw_stage *s = tw_stage(test, 0, false, 0);
@@ -125,7 +125,7 @@ static void counting_off(void *unused)
 static void limits_take_no_lock_in_vain(struct kunit *test)
 {
 	struct tw_env *e = tw_env_cmwq2(test);
-	/* The pool of one CPU that nothing else in this test has a use for. */
+	/* The highpri pool of one CPU, which nothing else in this test uses. */
 	struct tw_wq *w = tw_alloc(e, TW_PERCPU | TW_HIGHPRI, 0), *made;
 	unsigned long before;
 	int cpu = tw_cpu(1);
@@ -146,12 +146,12 @@ static void limits_take_no_lock_in_vain(struct kunit *test)
 	cmwq2_freeze_workqueues_begin();
 	cmwq2_thaw_workqueues();
 	KUNIT_EXPECT_EQ_MSG(test, times_locked(w, cpu), before, "other queues were frozen");
-	/* The twin. */
+	/* The control. */
 	KUNIT_EXPECT_EQ(test, cmwq2_workqueue_set_max_active(made->wq, 8), 0);
 	KUNIT_EXPECT_GT_MSG(test, times_locked(w, cpu), before, "a limit rose");
 }
 
-/* As the module does it, for all that a KUnit machine may have: one node. */
+/* The module's own function, with made-up nodes: a KUnit machine may have only one. */
 static void node_shares_are_rounded_up(struct kunit *test)
 {
 	struct tw_env *e = tw_env_cmwq2(test);
@@ -165,7 +165,7 @@ static void node_shares_are_rounded_up(struct kunit *test)
 				int share = cmwq2_node_share(wq, here, total);
 				int other = cmwq2_node_share(wq, total - here, total);
 
-				/* The least that is no less than its part. */
+				/* The smallest number that is not below its exact share. */
 				KUNIT_EXPECT_GE(test, share * total, wq->max_active * here);
 				KUNIT_EXPECT_LT(test, (share - 1) * total, wq->max_active * here);
 				KUNIT_EXPECT_GE(test, share + other, wq->max_active);
@@ -188,7 +188,7 @@ static void of_scope(struct tw_env *e, struct tw_wq *w, enum cmwq2_affn_scope sc
 	KUNIT_ASSERT_EQ(e->test, cmwq2_apply_workqueue_attrs(w->wq, attrs), 0);
 }
 
-/* How many CPUs get another pwq when the second one goes, as hotplug.c would say it. */
+/* The number of CPUs that get another pwq when hotplug.c takes the second one offline. */
 static unsigned long moved_by_offline(void)
 {
 	unsigned long before = READ_ONCE(cmwq2_slots_moved);
@@ -203,8 +203,9 @@ static void cpu_is_back(void *unused)
 }
 
 /*
- * A CPU that goes takes its pod with it if the pod has no other CPU, and the pod
- * alone: not the other CPUs of the queue, and not queues with larger pods.
+ * A CPU that goes offline takes its pod along if the pod has no other CPU. Only
+ * that pod is affected: not the queue's other CPUs, and not queues with larger
+ * pods.
  */
 static void cpu_that_goes_moves_its_pod(struct kunit *test)
 {
@@ -230,14 +231,14 @@ static void cpu_that_goes_moves_its_pod(struct kunit *test)
 	first = tw_pool_of(w, tw_cpu(0));
 	second = tw_pool_of(w, tw_cpu(1));
 	KUNIT_EXPECT_PTR_NE(test, first, second);
-	/* One more than before at most: that queue may have had pods of one CPU by default. */
+	/* At most one more: the other queue may have pods of one CPU by default. */
 	KUNIT_EXPECT_LE(test, moved_by_offline(), moved + 1);
 	KUNIT_EXPECT_PTR_EQ(test, tw_pool_of(w, tw_cpu(0)), first);
 	KUNIT_EXPECT_PTR_EQ(test, tw_pool_of(w, tw_cpu(1)), all);
 	KUNIT_EXPECT_PTR_EQ(test, tw_pool_of(large, tw_cpu(1)), all);
 	tw_queue_on(tw_cpu(1), w, it);
 	tw_wait_done(it, "an item from a pod that has no CPU");
-	/* Again changes nothing. */
+	/* A second call changes nothing. */
 	KUNIT_EXPECT_EQ(test, moved_by_offline(), 0);
 	cpu_is_back(NULL);
 	KUNIT_EXPECT_PTR_EQ(test, tw_pool_of(w, tw_cpu(0)), first);
@@ -271,7 +272,7 @@ static void dump_looks_at_few_at_once(struct kunit *test)
 	}
 	WRITE_ONCE(cmwq2_look_most, 0);
 	cmwq2_dump(w->wq, text, DUMP_SIZE);
-	/* Of the busy workers 32 are told, and 64 looked at under one hold. */
+	/* 32 of the busy workers are listed, and 64 are looked at under one hold. */
 	KUNIT_EXPECT_LE(test, READ_ONCE(cmwq2_look_most), 64);
 	KUNIT_EXPECT_GE(test, READ_ONCE(cmwq2_look_most), 1);
 	KUNIT_EXPECT_NOT_NULL_MSG(test, strstr(text, "running: 128 more\n"), "%s", text);
@@ -288,9 +289,9 @@ static void dump_looks_at_few_at_once(struct kunit *test)
 
 /*
  * For the table in Documentation/monitoring.rst: how long the lock of one pool is
- * held with interrupts off. Of several rounds the one with the shortest longest
- * hold is taken, because a machine under this one takes the CPU away now and then.
- * Nothing depends on the figures.
+ * held with interrupts off. Of several rounds, this takes the one whose longest
+ * hold is the shortest, because a machine under this one takes the CPU away now
+ * and then. No test depends on the figures.
  */
 #define NR_TIMED	7
 #define NR_TIMED_MOST	(IS_ENABLED(CONFIG_LOCKDEP) ? 100 : 1000)
@@ -299,7 +300,7 @@ struct held {
 	u64		mean;
 	u64		most;
 	unsigned long	times;
-	unsigned long	longer;		/* than CMWQ2_LONG_NS, which is the machine's doing */
+	unsigned long	longer;		/* than CMWQ2_LONG_NS; caused by the machine */
 };
 
 static struct held held_least(struct tw_wq *w, int cpu, void (*fn)(struct tw_wq *w, int cpu))
@@ -376,7 +377,7 @@ static void hold_times_by_workers(struct kunit *test)
 	tw_flush_wq(w);
 }
 
-/* Each with an item, in pools by nice value and CPU: about 40 for each CPU. */
+/* Each queue has an item, in pools by nice value and CPU: about 40 pools for each CPU. */
 static void hold_times_by_queues(struct kunit *test)
 {
 	struct tw_env *e = tw_env_cmwq2(test);

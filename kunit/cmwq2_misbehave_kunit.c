@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Work functions that do not return as they were called: each is reported once
- * and the worker goes on. The twin does the same and gives it all back.
+ * Work functions that return in another state than they were called in: each is
+ * reported once, and the worker goes on. The control does the same and undoes
+ * it.
  *
- * The kernel's own workqueue would call these a bug of the kernel, and leaves a
- * preempt count as it is.
+ * The kernel's own workqueue reports these as a bug of the kernel, and does not
+ * restore a preempt count.
  */
 #include <linux/bottom_half.h>
 #include <linux/lockdep.h>
@@ -26,7 +27,7 @@ static unsigned long nr_leaks(void)
 	return cmwq2_health(CMWQ2_HEALTH_LEAKS);
 }
 
-/* The worker is as good as before: it runs items that sleep and comes to rest. */
+/* The worker works as before: it runs items that sleep, and comes to rest. */
 static void expect_alive(struct tw_env *e, struct tw_wq *w)
 {
 	struct completion *gate = tw_gate(e);
@@ -107,7 +108,7 @@ static void fn_leak_nothing(struct tw_item *it)
 	rcu_read_unlock();
 }
 
-/* In softirq context the count does not begin at zero. */
+/* In softirq context the preempt count does not begin at zero. */
 static void bh_item_is_found(struct kunit *test)
 {
 	static void (*const fns[])(struct tw_item *it) = { fn_leak_bh, fn_leak_bh_twice };
@@ -179,7 +180,7 @@ static void fn_unlock(struct tw_item *it)
 		mutex_unlock(&c->mutex);
 }
 
-/* The next item is queued ahead, so that it is this worker's: it is running. */
+/* Queues the next item while this one runs, so that the same worker runs it. */
 static void fn_lock(struct tw_item *it)
 {
 	struct leak_ctx *c = it->ctx;
@@ -200,10 +201,13 @@ static void lock_is_found(struct kunit *test)
 	if (!IS_ENABLED(CONFIG_LOCKDEP))
 		kunit_skip(test, "without lockdep a lock that is held is not known");
 	tw_on_purpose(e);
-	/* What is printed takes long, and the worker must not lose its turn. */
+	/* Printing takes long, and the worker must not count as a hog meanwhile. */
 	tw_policy(e, "cpu_intensive_thresh_us", "0");
 	mutex_init(&c->mutex);
-	/* The next item's own lockdep map is taken inside it: no order to learn from. */
+	/*
+	 * The next item's lockdep map is acquired inside this mutex. Lockdep
+	 * must not learn that.
+	 */
 	lockdep_set_novalidate_class(&c->mutex);
 	c->w = w;
 	c->next = tw_item(e, fn_unlock);
@@ -215,7 +219,7 @@ static void lock_is_found(struct kunit *test)
 	tw_flush_wq(w);
 	KUNIT_ASSERT_EQ(test, c->next->pid, c->pid);
 	KUNIT_EXPECT_FALSE(test, mutex_is_locked(&c->mutex));
-	/* Both changed what the worker holds. */
+	/* Both items changed which locks the worker holds. */
 	KUNIT_EXPECT_EQ(test, nr_leaks() - before, 2);
 	expect_alive(e, w);
 	KUNIT_EXPECT_EQ(test, nr_leaks() - before, 2);

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Calls with arguments that cannot be right: each is refused, leaves nothing
- * behind, and is reported in one line that names what is wrong.
+ * Calls with invalid arguments: each is refused, leaves nothing behind, and is
+ * reported in one line that names what is wrong.
  *
- * The kernel's own workqueue warns of some of these and does worse with others.
- * Where it warns it takes part, on kernels whose KUnit can expect a warning.
+ * The kernel's own workqueue warns of some of these calls and handles others
+ * worse. It takes part where it warns, on kernels whose KUnit can expect a
+ * warning.
  */
 #include <linux/limits.h>
 
@@ -20,7 +21,7 @@ static unsigned long nr_misuses(void)
 	return cmwq2_health(CMWQ2_HEALTH_MISUSES);
 }
 
-/* Ours, and from here on reports are expected and heard. */
+/* For cmwq2. From here on reports are expected and recorded. */
 static struct tw_env *env_misused(struct kunit *test)
 {
 	struct tw_env *e = tw_env_cmwq2(test);
@@ -30,7 +31,7 @@ static struct tw_env *env_misused(struct kunit *test)
 	return e;
 }
 
-/* Each misuse since @before was told in a line of its own: @times, @about is in each. */
+/* Since @before there were @times misuses, each reported in one line that has @about in it. */
 static void expect_told(struct kunit *test, unsigned long before, int times, const char *about)
 {
 	KUNIT_EXPECT_EQ_MSG(test, nr_misuses() - before, times, "%s", about);
@@ -38,7 +39,7 @@ static void expect_told(struct kunit *test, unsigned long before, int times, con
 	KUNIT_EXPECT_EQ_MSG(test, tw_heard(about), times, "%s", about);
 }
 
-/* What one call of @fn makes the engine of @e complain of. */
+/* Calls @fn once. Returns how many complaints the engine of @e makes about it. */
 static long complaints(struct tw_env *e, bool (*fn)(struct tw_item *it), struct tw_item *it)
 {
 	unsigned long before = nr_misuses();
@@ -57,7 +58,7 @@ static long complaints(struct tw_env *e, bool (*fn)(struct tw_item *it), struct 
 	return count;
 }
 
-/* The native half can only run where its warning is not a failure. */
+/* The native half can run only where its warning does not fail the test. */
 static struct tw_env *env_both(struct kunit *test)
 {
 	struct tw_env *e = tw_env(test);
@@ -70,7 +71,7 @@ static struct tw_env *env_both(struct kunit *test)
 	return e;
 }
 
-/* Memory that nobody made an item of. */
+/* Zeroed memory that was never initialised as an item. */
 static struct tw_item *raw_item(struct tw_env *e)
 {
 	struct tw_item *it = tw_zalloc(e, sizeof(*it));
@@ -84,7 +85,7 @@ static bool queue_raw(struct tw_item *it)
 	return tw_queue_on(tw_cpu(0), it->ctx, it);
 }
 
-/* As no list holds it the item can be made anew, which is all that may be done with it. */
+/* A refused item is on no list, so it may be initialised. Nothing else may be done with it. */
 static void zeroed_item_is_not_queued(struct kunit *test)
 {
 	struct tw_env *e = env_both(test);
@@ -113,7 +114,7 @@ static struct tw_thread *start_canceller(struct tw_env *e, struct tw_item *it)
 	return t;
 }
 
-/* The kernel's own spins here for ever, which no test may do. */
+/* cmwq2 only: the kernel's own spins here for ever, which no test may do. */
 static void refused_item_can_be_cancelled(struct kunit *test)
 {
 	struct tw_env *e = env_misused(test);
@@ -129,13 +130,13 @@ static void refused_item_can_be_cancelled(struct kunit *test)
 	t = start_canceller(e, it);
 	tw_join(t, "the canceller of an item that was refused");
 	KUNIT_EXPECT_FALSE(test, t->ret);
-	/* Nothing of it is left in the queue. */
+	/* The refused item has left nothing behind in the queue. */
 	KUNIT_EXPECT_TRUE(test, tw_queue(it->ctx, next));
 	tw_wait_done(next, "an item of a queue that refused another");
 	tw_flush_wq(it->ctx);
 }
 
-/* Runs @fn for each kind of queue whose items run in a thread, or for one of the other kind. */
+/* Runs @fn for each kind of queue whose items run in a thread, or (@bh) for a BH queue. */
 static void for_kinds(struct kunit *test, bool bh, void (*fn)(struct tw_env *e, struct tw_wq *w))
 {
 	static const unsigned int kinds[] = { TW_PERCPU, TW_UNBOUND, TW_ORDERED };
@@ -194,7 +195,7 @@ static void item_without_function_is_not_queued(struct kunit *test)
 	tw_flush_wq(w);
 }
 
-/* With a delay the timer would be all that can ever give PENDING up again. */
+/* If it were accepted with a delay, only the missing timer could ever clear PENDING. */
 static void delayed_item_without_timer_is_not_queued(struct kunit *test)
 {
 	struct tw_env *e = env_misused(test);
@@ -205,7 +206,7 @@ static void delayed_item_without_timer_is_not_queued(struct kunit *test)
 	int i;
 
 	for (i = 0; i < ARRAY_SIZE(delays); i++) {
-		/* An item of INIT_WORK() in the place of one of INIT_DELAYED_WORK(). */
+		/* An item of INIT_WORK() where one of INIT_DELAYED_WORK() belongs. */
 		KUNIT_EXPECT_FALSE(test, tw_queue_delayed(w, plain, delays[i]));
 		KUNIT_EXPECT_FALSE(test, tw_pending(plain));
 		KUNIT_EXPECT_FALSE(test, tw_queue_delayed(w, raw, delays[i]));
@@ -246,7 +247,7 @@ static bool disable_sync_raw(struct tw_item *it)
 	return it->env->ops->disable_sync(it);
 }
 
-/* To wait for memory that is no item hides a bug: whoever does it is told. */
+/* Waiting for memory that is not an item hides a bug, so each such call is reported. */
 static void waiting_for_zeroed_item_is_told(struct kunit *test)
 {
 	struct tw_env *e = env_both(test);
@@ -354,7 +355,7 @@ static void null_queue_is_refused(struct kunit *test)
 	expect_told(test, before, 2, " is NULL");
 }
 
-/* What alloc_workqueue() is given, and the words of the one line that refuses it. */
+/* Arguments of alloc_workqueue(), and words of the one line that refuses them. */
 static const struct refusal {
 	unsigned int	flags;
 	int		max_active;
@@ -398,7 +399,7 @@ static void wrong_queue_gets_one_line(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, tw_heard("\n"), 1);
 }
 
-/* As the kernel's own: the queue is made, as one per CPU. */
+/* As with the kernel's own, the queue is created as a per-CPU one. */
 static void neither_percpu_nor_unbound_is_told(struct kunit *test)
 {
 	static const unsigned int flags[] = {

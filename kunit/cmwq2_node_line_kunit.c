@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The line of a NUMA node: queues that are unbound count max_active by node, and
- * those of a queue's pwqs that have inactive items wait in line for a free slot.
+ * The line of a NUMA node: unbound queues count max_active by node, and those
+ * pwqs of a queue that have inactive items wait in line for a free slot.
  *
  * The affinity scope "cpu" gives each CPU a pwq of its own, so that two of them
- * share one limit. Only ours can be told the scope from a module.
+ * share one limit. Only for cmwq2 can a module set the scope.
  */
 #include "../src/internal.h"
 #include "check.h"
@@ -35,7 +35,7 @@ static bool line_is_empty(struct tw_wq *w)
 
 /*
  * The only inactive item of a pwq is cancelled, and then the pwq is replaced and
- * freed. It must not be in line any more when the slot is given back.
+ * freed. It must have left the line when the slot is given back.
  */
 static void replaced_pwq_leaves_line(struct kunit *test)
 {
@@ -53,7 +53,7 @@ static void replaced_pwq_leaves_line(struct kunit *test)
 	attrs->nice = 5;
 	KUNIT_ASSERT_EQ(test, cmwq2_apply_workqueue_attrs(w->wq, attrs), 0);
 	KUNIT_EXPECT_NE(test, tw_stats(w, tw_cpu(1)).id, pool);
-	/* The helper releases the old pwq, RCU frees it. */
+	/* The helper releases the old pwq, and RCU frees it. */
 	kthread_flush_worker(cmwq2_helper);
 	rcu_barrier();
 	KUNIT_EXPECT_TRUE(test, line_is_empty(w));
@@ -72,7 +72,7 @@ static void fn_log(struct tw_item *it)
 
 #define NR_AHEAD	3
 
-/* A pwq that was served goes to the end of the line if more of its items wait. */
+/* A pwq that got a slot goes to the end of the line if more of its items wait. */
 static void pwqs_take_turns(struct kunit *test)
 {
 	struct tw_env *e = tw_env_cmwq2(test);
@@ -95,7 +95,7 @@ static void pwqs_take_turns(struct kunit *test)
 	while (turn < log->nr && log->id[turn] != NR_AHEAD)
 		turn++;
 	KUNIT_EXPECT_EQ(test, log->nr, ARRAY_SIZE(items));
-	/* The other CPU's one item waits for one item at most of the CPU that came first. */
+	/* The other CPU's item waits for at most one item of the CPU that came first. */
 	KUNIT_EXPECT_LE(test, turn, 1);
 }
 

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Ordered queues: first come first served and one at a time, whichever CPUs
- * the producers are on and whatever the items do.
+ * Ordered queues run items in the order of queueing and one at a time,
+ * whichever CPUs the producers are on and whatever the items do.
  *
  * Every item writes its number into a log and passes a gauge. Producers that
- * race each other have a lane of numbers each, in which order is defined.
+ * race each other have one lane of numbers each, within which the order is
+ * defined.
  */
 #include <linux/cpumask.h>
 
@@ -151,7 +152,9 @@ static void ordered_closes_ranks_after_cancel(struct kunit *test)
 	ordered_check(test, c, 20, 1);
 }
 
-/* An item that sleeps holds the place of all others, not only of the next. */
+/*
+ * An item that sleeps delays all other items of the queue, not only the next.
+ */
 static void ordered_sleeper_holds_all(struct kunit *test)
 {
 	struct tw_env *e = tw_env(test);
@@ -183,7 +186,10 @@ static struct cmwq2_attrs *ordered_attrs(struct tw_env *e)
 	return attrs;
 }
 
-/* Items queued after a change wait for all that were queued before it. */
+/*
+ * Items queued after a change of attributes wait for all that were queued
+ * before it.
+ */
 static void ordered_attrs_wait_for_old_items(struct kunit *test)
 {
 	struct tw_env *e = tw_env_cmwq2(test);
@@ -207,13 +213,13 @@ static void ordered_attrs_wait_for_old_items(struct kunit *test)
 			KUNIT_EXPECT_EQ(test, tw_stats(c->w, tw_cpu(1)).id, pool);
 		}
 		tw_queue_on(tw_cpu(i), c->w, c->items[i]);
-		/* The pool is awake: the other queue's items run there. */
+		/* The pool does run items: those of the other queue. */
 		tw_queue(other, probe);
 		tw_wait_done(probe, "an item of another queue");
 	}
 	free_cpumask_var(attrs->cpumask);
 	KUNIT_EXPECT_EQ(test, c->log->nr, 0);
-	/* Of a pwq in the middle: one that waits there can be taken back. */
+	/* An item that waits in a pwq in the middle can be cancelled. */
 	KUNIT_EXPECT_TRUE(test, tw_cancel_sync(c->items[35]));
 	KUNIT_EXPECT_EQ(test, c->log->nr, 0);
 	complete_all(blocker->gate);

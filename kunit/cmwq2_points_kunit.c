@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The points themselves, and the holds that the forced schedules are made of:
- * who is held stands still, who is not reached or not let go fails the test,
- * and nobody calls a function that was taken away.
+ * The test points themselves, and the holds from which forced schedules are
+ * built. A held task stands still. A hold whose point is not reached, or which
+ * is not released, fails the test. Nobody calls a function that was removed.
  */
 #include <linux/errno.h>
 #include <linux/timekeeping.h>
@@ -22,7 +22,7 @@ static void clear_all(void *unused)
 		cmwq2_point_clear(i);
 }
 
-/* A test that fails in the middle leaves no function behind. */
+/* A test that fails half way leaves no function installed. */
 static struct tw_env *points_env(struct kunit *test)
 {
 	struct tw_env *e = tw_env_cmwq2(test);
@@ -70,12 +70,12 @@ static void called_while_set(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic_read(hits), 0);
 }
 
-/* Where it may sleep, where it spins, and with a lock held. */
+/* Points where the held task may sleep, where it spins, and where it holds a lock. */
 static const struct held_at {
 	char			name[16];
 	enum cmwq2_point	point;
-	bool			hand;	/* it is the hand that is held */
-	bool			locks;	/* with the pool's lock */
+	bool			hand;	/* the hand is held, not a worker */
+	bool			locks;	/* it holds the pool's lock */
 } held_at[] = {
 	{ "queue", CMWQ2_POINT_QUEUE, true },
 	{ "inserted", CMWQ2_POINT_INSERTED, true, true },
@@ -90,7 +90,7 @@ static struct tw_stage *points_stage(struct kunit *test)
 	const void *param = test->param_value;
 	struct tw_stage *s;
 
-	/* Not a mode. */
+	/* The stage must not take this suite's parameter for a mode. */
 	test->param_value = NULL;
 	s = tw_stage(test, 0, false, 1);
 	test->param_value = param;
@@ -107,7 +107,7 @@ static void held_until_let_go(struct kunit *test)
 
 	for (round = 0; round < s->rounds; round++) {
 		tw_at_rest(s);
-		/* Nobody else's queueing or waking. */
+		/* Only this task: others also queue and wake. */
 		h->current_is = at->hand ? s->hand->thread->task : tw_first_idle(s)->task;
 		tw_arm(h);
 		tw_hand_queues(s, it);
@@ -115,7 +115,7 @@ static void held_until_let_go(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, h->cpu, at->hand ? s->hand_cpu : s->cpu);
 		if (!at->hand)
 			tw_hand_wait(s);
-		/* The worker has its chance to run the item, the hand to be done. */
+		/* Gives the worker time to run the item, and the hand time to finish. */
 		for (i = 0; i < 20; i++)
 			tw_yield();
 		KUNIT_ASSERT_EQ(test, atomic_read(&h->state), TW_HOLD_HELD);
@@ -129,7 +129,7 @@ static void held_until_let_go(struct kunit *test)
 	}
 }
 
-/* The twin: a hold that nobody lets go is told from one that somebody did. */
+/* The control: a hold that times out can be told from one that was released. */
 static void late_is_told(struct kunit *test)
 {
 	const struct held_at *at = test->param_value;
@@ -150,7 +150,7 @@ static void late_is_told(struct kunit *test)
 	KUNIT_EXPECT_GE(test, ktime_get_mono_fast_ns() - begin, 40 * NSEC_PER_MSEC);
 }
 
-/* Likewise: what is not reached, and who is not looked for, is not held. */
+/* Another control: a point that is not reached, or another pool or task, is not held. */
 static void not_reached_is_told(struct kunit *test)
 {
 	struct tw_stage *s = points_stage(test);
@@ -183,7 +183,7 @@ static void passing_is_noted(struct kunit *test)
 	tw_arm(woken);
 	tw_hand_queues(s, it);
 	tw_wait_held(woken, "the worker to be woken");
-	/* The hand went on by itself. */
+	/* The hand was not held on: it has gone on by itself. */
 	tw_hand_wait(s);
 	KUNIT_EXPECT_TRUE(test, tw_caught(queue));
 	tw_let_go(woken);
@@ -223,7 +223,7 @@ static void clear_waits_for_who_is_inside(struct kunit *test)
 	tw_hand_wait(s);
 	KUNIT_EXPECT_TRUE(test, c->cleared);
 	tw_wait_done(it, "the item");
-	/* Nobody comes any more. */
+	/* After the point is cleared, nobody is held. */
 	tw_arm(c->h);
 	tw_queue_on(s->cpu, s->w, it);
 	tw_wait_done(it, "an item that nobody holds up");

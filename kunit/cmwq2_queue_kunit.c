@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Queueing: what queue_work() returns, and that an accepted item runs once for
- * every acceptance, where it was asked to, with the queuer's stores visible.
+ * Queueing: what queue_work() returns, and that an item runs once for every
+ * acceptance, where it was asked to run, and sees the queuer's stores.
  *
- * "Pending" is made certain by a queue of max_active 1 whose one slot is taken
- * by an item that sleeps.
+ * To make "pending" certain, a queue of max_active 1 has its one slot taken by
+ * an item that sleeps.
  */
 #include <linux/irqflags.h>
 #include <linux/slab.h>
@@ -99,9 +99,9 @@ static void fn_read_val(struct tw_item *it)
 }
 
 /*
- * Refused or accepted, the run that follows must see what was stored before.
- * Three queueings at a time, so that the later ones meet the item pending,
- * just starting and running.
+ * Whether a queueing is refused or accepted, the run that follows must see what
+ * was stored before it. There are three queueings at a time, so that the later
+ * ones find the item pending, just starting or running.
  */
 static void queue_stores_are_visible(struct kunit *test)
 {
@@ -253,7 +253,7 @@ static void queue_item_frees_itself(struct kunit *test)
 	TW_WAIT(e, &c->all, "500 items that free themselves");
 }
 
-/* On the CPU whose interrupts are off the items cannot start meanwhile. */
+/* The items cannot start meanwhile, because this CPU's interrupts are off. */
 static void queue_with_irqs_off(struct kunit *test)
 {
 	struct tw_env *e = tw_env(test);

@@ -3,10 +3,11 @@
  * Items that are queued when an RCU grace period is over.
  *
  * A reader on another CPU stays in its read-side section for as long as the
- * test wants, and says so by a flag that it clears before it leaves. No grace
- * period that began meanwhile can end before that, and an item that comes
- * after one must find the flag cleared. That an item does not run at once is
- * told by a probe: a plain item behind it on the same queue, which has.
+ * test wants. Meanwhile a flag is set, which the reader clears before it
+ * leaves. No grace period that began meanwhile can end before that, so an item
+ * that comes after the grace period must find the flag cleared. A probe shows
+ * that an item does not run at once: a plain item queued behind it on the same
+ * queue has run.
  */
 #include <linux/rcupdate.h>
 
@@ -35,7 +36,7 @@ static void thread_read(struct tw_thread *t)
 	rcu_read_unlock();
 }
 
-/* The reader spins: it needs a CPU that nobody else of the test needs. */
+/* The reader spins, so it needs a CPU that nothing else of the test uses. */
 static struct reader *start_reader(struct tw_env *e)
 {
 	struct reader *r;
@@ -101,7 +102,7 @@ static void waits_for_reader(struct kunit *test)
 	}
 }
 
-/* The moment the reader leaves is left to chance; that the item comes later is not. */
+/* The time at which the reader leaves is random. The item must come later in any case. */
 static void thread_leave_soon(struct tw_thread *t)
 {
 	struct reader *r = t->ctx;
@@ -145,13 +146,13 @@ static void queueing_twice_is_refused(struct kunit *test)
 
 	it->gate = tw_gate(e);
 	tw_queue_on(tw_cpu(0), w, blocker);
-	/* With RCU, or queued behind the blocker: pending in any case. */
+	/* The item waits for RCU or behind the blocker, so it is pending in either case. */
 	KUNIT_EXPECT_TRUE(test, e->ops->queue_rcu(w->wq, it));
 	KUNIT_EXPECT_FALSE(test, e->ops->queue_rcu(w->wq, it));
 	rcu_barrier();
 	complete_all(blocker->gate);
 	tw_wait_started(it, "the item");
-	/* Running is not pending. */
+	/* A running item is not pending. */
 	KUNIT_EXPECT_TRUE(test, e->ops->queue_rcu(w->wq, it));
 	KUNIT_EXPECT_FALSE(test, e->ops->queue_rcu(w->wq, it));
 	complete_all(it->gate);
@@ -199,7 +200,7 @@ static void flush_with_rcu(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, it->val, 0);
 }
 
-/* Also the item that is running already: the flush waits for its end. */
+/* Also flushes an item that is already running: the flush waits for its end. */
 static void flush_queued_and_running(struct kunit *test)
 {
 	struct tw_env *e = tw_env(test);
@@ -213,7 +214,7 @@ static void flush_queued_and_running(struct kunit *test)
 	tw_queue(w, blocker);
 	tw_wait_started(blocker, "the item that stands in the way");
 	e->ops->queue_rcu(w->wq, it);
-	/* The callback has run: the item is on the queue, behind the blocker. */
+	/* After this the RCU callback has run: the item is on the queue, behind the blocker. */
 	rcu_barrier();
 	KUNIT_EXPECT_TRUE(test, tw_pending(it));
 	for (i = 0; i < 2; i++) {
@@ -254,7 +255,7 @@ static void requeues_itself(struct kunit *test)
 	e->ops->queue_rcu(w->wq, it);
 	for (i = 0; i < ROUNDS; i++)
 		tw_wait_done(it, "an item that queues itself after a grace period");
-	/* It has said that it is done, but may not have returned yet. */
+	/* The item's function has signalled its end, but may not have returned yet. */
 	tw_flush_wq(w);
 	expect_idle(test, e, it);
 	KUNIT_EXPECT_EQ(test, atomic_read(&it->runs), ROUNDS);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Non-reentrancy: one item never runs twice at once, on no CPU and in no pool.
+ * Non-reentrancy: one item never runs twice at once, on any CPU or in any pool.
  *
- * Deterministically with an item that sleeps while it is queued to another
- * CPU, where a probe shows that the other CPU's pool would have run it; and by
- * two CPUs that hammer one item.
+ * There are two tests of it. One is deterministic: an item sleeps while it is
+ * queued to another CPU, where a probe shows that the other CPU's pool would
+ * have run it. In the other two CPUs hammer one item.
  */
 #include <linux/sched.h>
 
@@ -13,8 +13,9 @@
 KUNIT_ARRAY_PARAM_DESC(engine, tw_engines, name);
 
 /*
- * Queue an item on another CPU while it runs. It must not start there, though
- * a probe does on both, and runs a second time when the first run has ended.
+ * Queues an item on another CPU while it runs. It must not start there,
+ * although a probe starts on both CPUs. It must run a second time when the
+ * first run has ended.
  */
 static struct tw_item *queue_while_running(struct kunit *test, struct tw_env *e, struct tw_wq *w)
 {
@@ -46,7 +47,7 @@ static void running_item_waits_for_itself(struct kunit *test)
 
 	KUNIT_EXPECT_EQ(test, it->cpu, tw_cpu(0));
 
-	/* At rest it goes where it is told. */
+	/* When the item does not run, it goes where it is queued. */
 	tw_queue_on(tw_cpu(1), w, it);
 	tw_flush_wq(w);
 	KUNIT_EXPECT_EQ(test, it->cpu, tw_cpu(1));
@@ -59,7 +60,7 @@ static void running_unbound_item_waits_for_itself(struct kunit *test)
 	queue_while_running(test, e, tw_alloc(e, TW_UNBOUND, 0));
 }
 
-/* Both runs may be in it at once, so that each knows by itself which of the two it is. */
+/* Both runs may be in here at once, so each must find out by itself which of them it is. */
 static void fn_gate_unless_highpri(struct tw_item *it)
 {
 	if (task_nice(current) == MIN_NICE)
@@ -69,8 +70,8 @@ static void fn_gate_unless_highpri(struct tw_item *it)
 }
 
 /*
- * Only the queue that runs an item holds it back. Another one has its own limit, its
- * own workers and its own flush, so that the item starts there at once.
+ * Only the queue that runs an item holds it back. Another queue has its own
+ * limit, workers and flush, so that the item starts there at once.
  */
 static void other_queue_does_not_wait(struct kunit *test)
 {
@@ -86,7 +87,7 @@ static void other_queue_does_not_wait(struct kunit *test)
 	tw_wait_done(it, "the item on a queue that does not run it yet");
 	KUNIT_EXPECT_EQ(test, atomic_read(&it->runs), 2);
 	KUNIT_EXPECT_EQ(test, it->val, MIN_NICE);
-	/* The run on the first queue is none of its business. */
+	/* This flush does not wait for the run on the first queue. */
 	tw_flush_wq(other);
 	KUNIT_EXPECT_EQ(test, it->finished, 0);
 	complete_all(it->gate);
@@ -94,7 +95,7 @@ static void other_queue_does_not_wait(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, it->finished, 1);
 }
 
-/* Several items of one function asleep at once must not be taken for one. */
+/* Several items of one function that sleep at once must not be taken for one item. */
 static void others_are_not_held(struct kunit *test)
 {
 	struct tw_env *e = tw_env(test);
@@ -123,7 +124,7 @@ static void others_are_not_held(struct kunit *test)
 
 static void fn_linger(struct tw_item *it)
 {
-	/* Now and then the next queueing meets the item asleep. */
+	/* Sleeps now and then, so that the next queueing finds the item asleep. */
 	if (++it->val % 128 == 0)
 		schedule_timeout_uninterruptible(1);
 	else if (it->val % 8 == 0)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The rescuer: when a pool can make no more workers, the items of queues with
- * a rescuer still run. A pool is brought there by tw_starve().
+ * The rescuer: when a pool cannot create workers, the items of queues with a
+ * rescuer still run. tw_starve() brings a pool into this state.
  */
 #include "../src/internal.h"
 #include "check.h"
@@ -39,7 +39,7 @@ static void rescue_one(struct kunit *test, unsigned int flags)
 	KUNIT_EXPECT_GT(test, tw_stats(w, c->cpu).maydays, c->maydays);
 	tw_feed(c);
 
-	/* Without the need there is no rescue. */
+	/* When workers can be created, nothing is rescued. */
 	tw_queue_on(c->cpu, w, it);
 	tw_wait_done(it, "an item after the rescue");
 	tw_flush_wq(w);
@@ -62,13 +62,13 @@ static void rescue_unbound(struct kunit *test)
 	rescue_one(test, TW_UNBOUND);
 }
 
-/* The rescuer's thread sleeps: it is done with all that it was called for. */
+/* The rescuer's thread sleeps: it has finished everything that it was called for. */
 static bool rescuer_rests(struct cmwq2_wq *wq)
 {
 	return READ_ONCE(wq->rescuer->task->__state) == TASK_IDLE && !wq->rescuer->pool;
 }
 
-/* A mayday's reference is given back, and the cursor has gone with the rescuer. */
+/* The mayday's reference is dropped, and the cursor is gone when the rescuer has left. */
 static void rescue_leaves_nothing_behind(struct kunit *test)
 {
 	struct tw_env *e = tw_env_cmwq2(test);
@@ -141,7 +141,7 @@ static void rescue_chain(struct kunit *test)
 	tw_feed(c);
 }
 
-/* The rescuer sleeps in one queue's item; another queue's need not wait. */
+/* The rescuer sleeps in one queue's item. Another queue's item need not wait for it. */
 static void rescue_beside_sleeping_rescuer(struct kunit *test)
 {
 	struct tw_env *e = tw_env_cmwq2(test);
@@ -211,7 +211,7 @@ static void rescue_under_cancel(struct kunit *test)
 
 /*
  * The rescuer is told to stop as soon as the last item is done, which it may
- * have been the one to run: often enough to meet it on its way to sleep.
+ * have run itself. This is repeated to meet the rescuer on its way to sleep.
  */
 static void rescue_under_destroy(struct kunit *test)
 {
@@ -235,7 +235,7 @@ static void rescue_under_destroy(struct kunit *test)
 	tw_feed(c);
 }
 
-/* Whether the destroyer got as far as to wait for the rescuer's thread. */
+/* True if the destroyer has reached the point where it waits for the rescuer's thread. */
 static bool waits_for_rescuer(struct tw_thread *t, struct cmwq2_wq *wq)
 {
 	unsigned long end = jiffies + tw_timeout();
@@ -250,8 +250,8 @@ static bool waits_for_rescuer(struct tw_thread *t, struct cmwq2_wq *wq)
 }
 
 /*
- * The same, forced: the rescuer has run the last item and is held on its way
- * out of the pool while it is told to stop, and is asked for nothing more.
+ * The same race, forced: the rescuer has run the last item and is held on its
+ * way out of the pool while it is told to stop. It gets no further request.
  */
 static void stop_meets_leaving_rescuer(struct kunit *test)
 {
@@ -276,9 +276,10 @@ static void stop_meets_leaving_rescuer(struct kunit *test)
 }
 
 /*
- * An item becomes active when the rescuer has done the one before it. By then the
- * pool has workers again and the rescuer is no longer needed: it has to wake one
- * of them when it leaves. The scan timer would do so later; here it is off.
+ * An item becomes active when the rescuer has finished the one before it. By
+ * then the pool has workers again and the rescuer is no longer needed, so it
+ * has to wake one of them when it leaves. The scan timer would do so later;
+ * here it is off.
  */
 static void rescuer_leaves_with_a_kick(struct kunit *test)
 {
@@ -300,17 +301,17 @@ static void rescuer_leaves_with_a_kick(struct kunit *test)
 	ran = wait_for_completion_timeout(&next->done, tw_timeout());
 	KUNIT_EXPECT_TRUE_MSG(test, ran, "the rescuer left an item to a pool that sleeps");
 	KUNIT_EXPECT_EQ(test, tw_wq_stats(w).rescued, 1);
-	/* An item that is stuck must run before the queue is drained. */
+	/* A stuck item must run before the queue is drained. */
 	mod_timer(&pool->scan_timer, jiffies + 1);
 }
 
 #define NR_AT_ONCE	6
 
 /*
- * One call for rescue wakes more rescuers than the list of those to be woken with
- * the lock dropped has room for. With interrupts off the items are queued within
- * microseconds, while calls are jiffies apart. So one call finds all
- * of them, unless it comes from another CPU in just that moment of a round.
+ * One call for rescue wakes more rescuers than fit into the list of those to be
+ * woken after the lock is released. With interrupts off the items are queued
+ * within microseconds, while calls are jiffies apart. So one call finds all of
+ * them, unless it comes from another CPU at just that moment of a round.
  */
 static void rescuers_woken_at_once(struct kunit *test)
 {

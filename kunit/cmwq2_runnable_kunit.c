@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Whoever makes an item runnable sees to it that somebody runs it.
+ * Whatever makes an item runnable must ensure that a worker runs it.
  *
- * An item becomes runnable when a slot of max_active is given to it: by an item
- * that ends, a cancel, a raised limit, a thaw. Here nobody is awake by chance:
- * the workers of the pool are asleep before the slot is given.
+ * An item becomes runnable when it gets a slot of max_active: from an item that
+ * ends, a cancel, a raised limit or a thaw. In these tests no worker is awake
+ * by chance: all workers of the pool are asleep before the slot is given.
  */
 #include "hold.h"
 
@@ -16,8 +16,8 @@ static void fn_note_task(struct tw_item *it)
 }
 
 /*
- * The worker that ran the last item of the pool sleeps among the idle ones. The
- * other workers were idle before, and no idle worker is culled for minutes.
+ * Waits until the worker that ran the last item of the pool sleeps and is idle.
+ * The other workers were idle before, and no idle worker is culled for minutes.
  */
 static void wait_asleep(struct tw_wq *w, int cpu)
 {
@@ -52,10 +52,10 @@ static bool by_disable(struct tw_wq *w, struct tw_item *it)
 }
 
 /*
- * An item sleeps in its function and is enqueued again: it waits at the worker
- * that runs it, and holds a second slot. When it is taken back the slot goes to
- * an inactive item, which nobody was woken for. Returns whether that item runs
- * before the first one ends.
+ * An item sleeps in its function and is queued again: it now waits for the
+ * worker that runs it, and holds a second slot. When it is cancelled, the slot
+ * goes to an inactive item, for which no worker was woken. Returns whether that
+ * item runs before the first one ends.
  */
 static bool slot_goes_on(struct tw_env *e, unsigned int flags,
 			 bool (*take_back)(struct tw_wq *w, struct tw_item *it))
@@ -85,9 +85,9 @@ static bool slot_goes_on(struct tw_env *e, unsigned int flags,
 }
 
 /*
- * The kernel's own pools have other users, whose items wake a worker that finds
- * the forgotten one. Few use the highpri pools. Where the fault is known it must
- * show in one of several tries.
+ * The kernel's own pools have other users, whose items wake a worker that then
+ * finds the forgotten item. The highpri pools have few. Where the fault is
+ * known, it must show in one of several tries.
  */
 #define TRIES	8
 
@@ -123,8 +123,8 @@ static void slot_of_disabled(struct kunit *test)
 }
 
 /*
- * A limit is raised and admits the items that wait for it. The next item finds
- * slots and nobody before it.
+ * A raised limit admits the items that wait for it. The next item finds free
+ * slots and no item ahead of it.
  */
 static void raised_limit_admits_new(struct kunit *test)
 {
@@ -146,7 +146,7 @@ static void raised_limit_admits_new(struct kunit *test)
 	tw_wait_done(c, "the third item, after the first ones at the latest");
 }
 
-/* As above, but nobody waits any more when the limit is raised. */
+/* As above, but no item waits any more when the limit is raised. */
 static void raised_limit_after_cancel(struct kunit *test)
 {
 	struct tw_env *e = tw_env(test);
@@ -168,7 +168,7 @@ static void raised_limit_after_cancel(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic_read(&b->runs), 0);
 }
 
-/* The kernel allows nobody to call what the freezer calls: see the suite cmwq2_freezer. */
+/* cmwq2 only: modules cannot call what the freezer calls. See the suite cmwq2_freezer. */
 static const struct thaw_kind {
 	char		name[16];
 	unsigned int	flags;
@@ -191,7 +191,7 @@ static struct tw_wq *frozen_wq(struct kunit *test)
 	return w;
 }
 
-/* Or the queue could never be drained. */
+/* Rescues an item that did not run, or the queue could never be drained. */
 static void unless_it_runs(struct tw_wq *w, struct tw_item *it, const char *what)
 {
 	if (TW_POLL_KNOWN(w->env, false, atomic_read(&it->runs), what))
@@ -234,7 +234,7 @@ static void thawed_admits_new(struct kunit *test)
 	tw_wait_done(b, "the second item");
 }
 
-/* Workers of the pool that serves @cpu, there now, run on the stage's CPU. */
+/* Moves the present workers of @pool to the stage's CPU. */
 static void move_workers(struct tw_stage *s, struct cmwq2_pool *pool)
 {
 	struct cmwq2_worker *worker;
@@ -245,7 +245,7 @@ static void move_workers(struct tw_stage *s, struct cmwq2_pool *pool)
 	mutex_unlock(&cmwq2_attach_mutex);
 }
 
-/* A queue of two slots with a pool for each CPU, whose workers stand on the stage. */
+/* A queue of two slots with a pool for each CPU. All workers run on the stage's CPU. */
 static struct tw_wq *two_pools(struct tw_stage *s, struct cmwq2_pool **here,
 			       struct cmwq2_pool **there)
 {
@@ -279,10 +279,11 @@ static void hand_cancels(void *arg)
 }
 
 /*
- * A cancel gives the slot of its item back. The first pwq in line is another
- * pool's, so the cancel drops the lock of its own pool to get there. Meanwhile
- * the worker of its own pool finds nothing and goes idle, and the line moves on:
- * the pwq of its own pool is first now. It gets the slot, and a kick.
+ * A cancel gives back the slot of its item. The first pwq in line belongs to
+ * another pool, so the cancel drops the lock of its own pool to get there.
+ * Meanwhile the worker of its own pool finds nothing and becomes idle, and the
+ * line moves on: now the pwq of its own pool is first. That pwq must get the
+ * slot, and a kick.
  */
 static void slot_comes_back_to_own_pool(struct kunit *test)
 {

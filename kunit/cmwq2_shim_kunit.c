@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * A driver that was written for the kernel's workqueue does the same on it and,
- * by including <cmwq2/shim.h>, on cmwq2: consumer.c, built twice.
+ * by including <cmwq2/shim.h>, on cmwq2. The driver is consumer.c, built twice.
  *
- * Every test ends with the proof of who ran its items: the kernel's
- * current_work() and ours each know only their own.
+ * Every test ends with a check of which engine ran its items: the kernel's
+ * current_work() and cmwq2's each know only their own items.
  */
 #include <linux/workqueue.h>
 #include <kunit/test.h>
@@ -58,7 +58,7 @@ static struct shim_env *shim_probe(struct kunit *test)
 	return s;
 }
 
-/* All @runs items were run by the engine the driver was built for. */
+/* The engine for which the driver was built has run all @runs items. */
 static void shim_expect_runs(struct kunit *test, struct shim_env *s, int runs)
 {
 	bool moved = s->driver == &consumer_cmwq2;

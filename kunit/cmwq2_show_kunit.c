@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Dumps: what is running and waiting is in them, what is not is not, and they
- * end however much there is. Read from memory, which is the text of the log and
+ * Dumps show what is running and waiting and nothing else, and they end however
+ * much there is. The tests read them from memory; it is the text of the log and
  * of debugfs.
  */
 #include <linux/kthread.h>
@@ -89,7 +89,7 @@ static void fn_queue_and_dump(struct tw_item *it)
 	cmwq2_dump(c->w->wq, c->text, DUMP_SIZE);
 }
 
-/* While this item runs the others wait, and it does not sleep. */
+/* While this item runs the others wait, because it does not sleep. */
 static char *dump_pending(struct tw_env *e, int nr)
 {
 	struct show_ctx *c = tw_zalloc(e, sizeof(*c));
@@ -178,7 +178,10 @@ static char *dump_described(struct tw_env *e, struct tw_wq *w, char *desc)
 	it->gate = tw_gate(e);
 	it->ctx = desc;
 	tw_queue_on(tw_cpu(0), w, it);
-	/* It says so before it sleeps, and then it is not counted. */
+	/*
+	 * The item sets its description before it sleeps. Asleep, it does not
+	 * count as running.
+	 */
 	tw_wait_started(it, "the item");
 	TW_POLL(e, !tw_stats(w, tw_cpu(0)).nr_running, "the item to sleep");
 	text = dump(e, w);
@@ -195,11 +198,11 @@ static void description_is_shown(struct kunit *test)
 	if (!strcmp(cmwq2_hook_name(), "timer"))
 		kunit_skip(test, "without a hook nobody sees the item go to sleep");
 	EXPECT_IN(test, dump_described(e, w, "step 7"), " \"step 7\"\n");
-	/* It is the item's, not the worker's. */
+	/* The description belongs to the item, not to the worker. */
 	EXPECT_NOT_IN(test, dump_described(e, w, NULL), "step 7");
 	EXPECT_IN(test, dump_described(e, w, "abcdefghijklmnopqrstuvwxyz0123456789"),
 		  " \"abcdefghijklmnopqrstuvwxyz01234\"\n");
-	/* Not in an item. */
+	/* Outside of an item the call has no effect. */
 	cmwq2_set_worker_desc("nobody");
 	EXPECT_NOT_IN(test, dump_described(e, w, NULL), "nobody");
 }
@@ -276,7 +279,7 @@ static void thread_dump(struct tw_thread *t)
 	}
 }
 
-/* Queues and pools come and go meanwhile. */
+/* Queues and pools are created and destroyed during the dump. */
 static void dump_under_load(struct kunit *test)
 {
 	struct tw_env *e = tw_env_cmwq2(test);

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Asking: what an item is doing, whether a queue is at its limit, and where
- * the caller runs. Each answer is asked for in states that cannot pass while
- * it is given.
+ * Queries: what an item is doing, whether a queue is at its limit, and where
+ * the caller runs. A test queries only in states that cannot change meanwhile.
  */
 #include <linux/interrupt.h>
 #include <linux/timer.h>
@@ -162,11 +161,11 @@ static void irq_probe_fires(struct timer_list *timer)
 	p->current_item = ops->current_item();
 	p->mem_reclaim = ops->mem_reclaim && ops->mem_reclaim();
 	p->on_worker = current == p->worker;
-	/* Last: the item may return. Pairs with the load in fn_be_interrupted(). */
+	/* Comes last: then the item may return. Pairs with the load in fn_be_interrupted(). */
 	smp_store_release(&p->done, true);
 }
 
-/* Keeps its CPU until an interrupt there has asked. */
+/* Keeps its CPU until an interrupt on that CPU has done its queries. */
 static void fn_be_interrupted(struct tw_item *it)
 {
 	unsigned long end = jiffies + tw_timeout();
@@ -180,7 +179,7 @@ static void fn_be_interrupted(struct tw_item *it)
 		cpu_relax();
 }
 
-/* An interrupt is not part of the item that it interrupts. */
+/* An interrupt does not belong to the item that it interrupts. */
 static void current_item_not_in_interrupt(struct kunit *test)
 {
 	struct tw_env *e = tw_env(test);
@@ -192,7 +191,7 @@ static void current_item_not_in_interrupt(struct kunit *test)
 	p->env = e;
 	timer_setup(&p->timer, irq_probe_fires, 0);
 	it->ctx = p;
-	/* ksoftirqd may be the one to run the timer, and proves nothing. */
+	/* If ksoftirqd runs the timer, the round proves nothing. */
 	for (round = 0; round < 20 && !met; round++) {
 		p->done = false;
 		tw_queue_on(tw_cpu(1), w, it);
@@ -244,7 +243,7 @@ static void mem_reclaim_is_the_queues(struct kunit *test)
 		expect_reclaim(e, tw_alloc(e, kinds[i].flags | TW_MEM_RECLAIM, 0), true,
 			       kinds[i].name);
 	}
-	/* They have a rescuer, but nobody meant to promise anything. */
+	/* Legacy queues have a rescuer, but their users asked for no guarantee. */
 	expect_reclaim(e, tw_create(e, TW_MULTITHREAD), false, "create_workqueue()");
 	expect_reclaim(e, tw_create(e, TW_SINGLETHREAD), false, "create_singlethread_workqueue()");
 	expect_reclaim(e, tw_create(e, TW_FREEZABLE_THREAD), false,
@@ -273,7 +272,7 @@ static long where_it_runs(struct tw_wq *w, struct tw_item *it, int cpu)
 	return it->val;
 }
 
-/* The kernel does not export its function, and has no switch to bring a rescuer about. */
+/* cmwq2 only: the kernel does not export its function, nor can a test make it rescue. */
 static void rescuer_knows_itself(struct kunit *test)
 {
 	struct tw_env *e = tw_env_cmwq2(test);

@@ -3,12 +3,12 @@
  * A random mix on every kind of queue: queue, delay, modify, cancel, flush and
  * requeue from two threads a CPU, until stress_items items have run.
  *
- * Each item keeps books: accepted queueings less successful cancellations must
- * be its number of runs, and it must never have run twice at once. Modifying
- * an item while a cancel_sync of it disables queueing leaves no trace in the
- * return value, so half of the items are modified and the other half is
- * cancelled with sync, and the books stay exact. A run is repeated by its seed,
- * as far as the scheduler lets it.
+ * Each item keeps a ledger: accepted queueings less successful cancellations
+ * must be its number of runs. It must never have run twice at once. If an item
+ * is modified while a cancel_sync of it disables queueing, the return value
+ * does not show that. So half of the items are modified and the other half is
+ * cancelled with sync, and the ledgers stay exact. The seed repeats a run, as
+ * far as the scheduler allows.
  */
 #include <linux/moduleparam.h>
 #include <linux/prandom.h>
@@ -55,7 +55,7 @@ static const struct stress_kind stress_kinds[] = {
 	{ "cmwq2_reclaim", CMWQ2, TW_PERCPU | TW_MEM_RECLAIM, 0 },
 	{ "native_unbound_reclaim", NATIVE, TW_UNBOUND | TW_MEM_RECLAIM, 0 },
 	{ "cmwq2_unbound_reclaim", CMWQ2, TW_UNBOUND | TW_MEM_RECLAIM, 0 },
-	/* Not the kernel's own: it warns when the CPU went that an item is queued to. */
+	/* Not the kernel's own, which warns when an item is queued to an offline CPU. */
 	{ "cmwq2_bh", CMWQ2, TW_PERCPU | TW_BH, 0 },
 	{ "cmwq2_bh_highpri", CMWQ2, TW_PERCPU | TW_BH | TW_HIGHPRI, 0 },
 	{ "cmwq2_scope_cpu", CMWQ2, TW_UNBOUND, 0, CMWQ2_AFFN_CPU },
@@ -134,7 +134,7 @@ static void thread_stress(struct tw_thread *t)
 		struct stress_slot *slot = &s->slots[(r >> 8) % NR_SLOTS];
 		unsigned int op = (r >> 16) % 256;
 
-		/* Runs, not calls: a queue that stands still lets threads go on. */
+		/* Count runs, not calls: threads can go on although the queue stands still. */
 		t->progress = atomic_long_read(&s->runs);
 		if (op < 160)
 			stress_queue(slot, r & 1 ? TW_ANY_CPU : tw_cpu(r >> 1), 0);
@@ -180,7 +180,7 @@ static void stress_mix(struct kunit *test)
 	struct tw_thread **t = tw_zalloc(e, nr * sizeof(*t));
 	long queued = 0, cancelled = 0;
 
-	/* The kernel's own is not what is put to the test: a share of it will do. */
+	/* The kernel's own is not under test here, so a part of the items will do. */
 	s->target = kind->engine == &tw_engines[TW_NATIVE] ? stress_items / 8 : stress_items;
 	s->w = tw_alloc(e, kind->flags, kind->max_active);
 	e->bh = kind->flags & TW_BH;
@@ -202,7 +202,7 @@ static void stress_mix(struct kunit *test)
 	for (i = 0; i < nr; i++)
 		tw_join(t[i], "a thread of the mix");
 
-	/* What is still on a timer must not be forgotten: it counts as accepted. */
+	/* Wait also for items on a timer, because they count as accepted. */
 	for (i = 0; i < NR_SLOTS; i++)
 		e->ops->flush_delayed(s->slots[i].it);
 	tw_flush_wq(s->w);

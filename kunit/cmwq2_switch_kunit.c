@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Policies that switch while items are in flight on every kind of queue: none is
- * lost, runs twice or overtakes another on an ordered queue. How many there were
- * is printed, for `make experiment NAME=switching`.
+ * Policies that switch while items are in flight on every kind of queue: no
+ * item is lost, runs twice, or overtakes another on an ordered queue. The
+ * number of items is printed for `make experiment NAME=switching`.
  */
 #include <linux/module.h>
 #include <linux/sched.h>
@@ -16,14 +16,14 @@ MODULE_PARM_DESC(switch_times, "policy switches of cmwq2_switch in each case (de
 #define NR_LANES	3
 #define NR_IN_FLIGHT	16
 
-/* One producer and its queue: so many items in flight, each queued again in its turn. */
+/* One producer and its queue. NR_IN_FLIGHT items are queued again in turn. */
 struct lane {
 	struct tw_wq	*w;
 	struct tw_item	*items[NR_IN_FLIGHT];
 	bool		ordered;
 	bool		*stop;
 	unsigned long	queued;
-	unsigned long	expected;	/* of an ordered queue: the next one to run */
+	unsigned long	expected;	/* on an ordered queue: the next one to run */
 	unsigned long	disorder;
 };
 
@@ -47,7 +47,10 @@ static void thread_lane(struct tw_thread *t)
 		if (l->queued >= NR_IN_FLIGHT &&
 		    !wait_for_completion_timeout(&it->done, tw_timeout()))
 			break;
-		/* Its function has returned, but it may not be over yet: that queues it again. */
+		/*
+		 * Its function has returned, but the item may still run. Then
+		 * it is queued again.
+		 */
 		tw_queue_on(raw_smp_processor_id(), l->w, it);
 		l->queued++;
 	}
@@ -70,7 +73,7 @@ static struct lane *lane(struct tw_env *e, unsigned int flags, bool *stop)
 	return l;
 }
 
-/* Adds up what has become of the items of a lane that has ended. */
+/* Checks the items of a lane that has ended, and adds up their runs. */
 static void lane_end(struct kunit *test, struct lane *l, unsigned long *ran)
 {
 	unsigned long runs = 0;
@@ -85,7 +88,7 @@ static void lane_end(struct kunit *test, struct lane *l, unsigned long *ran)
 	*ran += runs;
 }
 
-/* The claim changes with each switch, the wake when all claims were there. */
+/* The claim changes with each switch, the wake after each round of all claims. */
 static const struct tw_mode *nth_mode(int i)
 {
 	return &tw_modes[i % TW_NR_CLAIMS * TW_NR_WAKES + i / TW_NR_CLAIMS % TW_NR_WAKES];
@@ -97,7 +100,7 @@ static void set_policies(struct kunit *test, struct lane **l, int i)
 	KUNIT_ASSERT_EQ(test, cmwq2_policy_set("wake", nth_mode(i)->wake), 0);
 }
 
-/* Of the pool that serves one lane's producer, and then another's. */
+/* Sets the policies of the pool that serves one lane's producer, of each lane in turn. */
 static void set_pool_policies(struct kunit *test, struct lane **l, int i)
 {
 	int n = i % NR_LANES, id = tw_stats(l[n]->w, tw_cpu(n)).id;
@@ -109,7 +112,7 @@ static void set_pool_policies(struct kunit *test, struct lane **l, int i)
 	KUNIT_ASSERT_EQ_MSG(test, cmwq2_policy_set("pool_policy", text), 0, "%s", text);
 }
 
-/* Sets both once, so that the end of the test puts back what was there. */
+/* Sets both policies once, so that the end of the test restores the old ones. */
 static struct tw_env *switch_env(struct kunit *test)
 {
 	struct tw_env *e = tw_env_cmwq2(test);
@@ -187,7 +190,7 @@ static void thread_backlog(struct tw_thread *t)
 	}
 }
 
-/* As many items as there can be, in place of a few that are queued again. */
+/* A backlog of as many items as possible, instead of a few that are queued again. */
 static void switch_keeps_order(struct kunit *test)
 {
 	struct tw_env *e = switch_env(test);
@@ -213,7 +216,7 @@ static void switch_keeps_order(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, tw_log_is_fifo(b->log, NR_ORDERED));
 }
 
-/* A kicked worker that the old claim made busy is idle again, and may be picked and culled. */
+/* A kicked worker that the old claim made busy is idle again: it may be picked and culled. */
 static void switch_undoes_claims(struct kunit *test)
 {
 	struct tw_stage *s = tw_stage(test, 0, false, 0);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What is added to the kernel's reports of things that went wrong in an item:
- * the line that tools look for, and who queued the item.
+ * Additions to the kernel's reports of errors in an item: the line that tools
+ * look for, and the backtrace of the queueing.
  *
- * The reports themselves cannot be made here, since they fail a run. But their
- * tracepoint is exported, and whoever fires it is as good as KASAN or a WARN.
+ * The tests cannot cause such reports, which would fail a run. But the reports'
+ * tracepoint is exported, and firing it has the same effect as KASAN or a WARN.
  */
 #include <linux/stacktrace.h>
 #ifdef CONFIG_TRACEPOINTS
@@ -22,7 +22,7 @@ static struct tw_env *env_listening(struct kunit *test)
 	return e;
 }
 
-/* As KASAN, KFENCE and WARN() do at the end of a report. */
+/* Fires the tracepoint as KASAN, KFENCE and WARN() do at the end of a report. */
 static void report(bool kasan, const void *address)
 {
 #ifdef CONFIG_TRACEPOINTS
@@ -78,7 +78,7 @@ static void report_names_the_item(struct kunit *test)
 		report_names_item_of(e, kinds[i]);
 }
 
-/* It has no thread: the kernel's own line would be missing for its own. */
+/* A BH item has no worker thread, so the kernel prints no such line for its own. */
 static void report_names_the_bh_item(struct kunit *test)
 {
 	struct tw_env *e = env_listening(test);
@@ -87,7 +87,7 @@ static void report_names_the_bh_item(struct kunit *test)
 	report_names_item_of(e, TW_BH);
 }
 
-/* The form is the kernel's own: its line for an item of its own is asked for. */
+/* The line has the kernel's format, so compare with its line for an item of its own. */
 static void fn_dump_stack(struct tw_item *it)
 {
 	dump_stack();
@@ -123,7 +123,7 @@ static void no_stacks(void *unused)
 	cmwq2_keep_stacks(false);
 }
 
-/* UML takes a frame pointer to find what is on the stack. */
+/* False on UML without frame pointers, which then cannot read its stack. */
 static bool can_trace(void)
 {
 #ifdef CONFIG_STACKTRACE
@@ -146,7 +146,7 @@ static struct tw_env *env_keeping(struct kunit *test)
 	return e;
 }
 
-/* Names to be found in a backtrace: not inlined, and no tail calls. */
+/* These names must appear in a backtrace, so they are not inlined and have no tail calls. */
 static noinline bool told_queues(struct tw_wq *w, struct tw_item *it)
 {
 	bool ret = tw_queue(w, it);
@@ -205,7 +205,7 @@ static void report_names_who_queued(struct kunit *test)
 	}
 }
 
-/* A bad access to an object that has an item in it, as KASAN reports it. */
+/* A bad access to an object that contains an item, as KASAN reports it. */
 static void bad_access_names_who_queued(struct kunit *test)
 {
 	struct tw_env *e = env_keeping(test);
@@ -241,7 +241,7 @@ static void stacks_come_and_go_under_load(struct kunit *test)
 	tw_flush_wq(w);
 }
 
-/* What ps and a trace can show of it: 15 characters, of which few must be ours. */
+/* ps and traces show only 15 characters of a name, so our prefix must be short. */
 static void rescuer_is_named_after_its_queue(struct kunit *test)
 {
 	static const char prefix[] = "cw2/";

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The verdict: every kind of trouble is made on purpose and must be named, with
- * who is to blame, and what is no trouble must not be told.
+ * The verdict: a test causes each kind of trouble, and the verdict must name it
+ * and the culprit. Without trouble there must be no verdict.
  *
- * What keeps a CPU asks for the verdict itself, with preemption off: nothing
- * else gets to run there, and the others need no luck with their timing.
+ * The task that keeps a CPU asks for the verdict itself, with preemption off.
+ * So nothing else runs on that CPU, and the result does not depend on timing.
  */
 #include <linux/bottom_half.h>
 #include <linux/cpu.h>
@@ -15,7 +15,7 @@
 #include "starve.h"
 #include "verdict.h"
 
-/* Keeps the CPU for a while that is long enough, and asks. */
+/* Keeps the CPU for longer than the verdict's threshold, and asks for the verdict. */
 static void keep_cpu(struct verdict_ctx *c)
 {
 	unsigned long until = jiffies + msecs_to_jiffies(3 * MIN_MS) + 2;
@@ -52,7 +52,7 @@ static struct verdict_ctx *keep_by_item(struct tw_env *e, unsigned int flags)
 	return c;
 }
 
-/* It counts as running, so that nobody else is kicked. */
+/* The item's worker counts as running, so that no other worker is kicked. */
 static void hog_is_named(struct kunit *test)
 {
 	struct tw_env *e = tw_env_cmwq2(test);
@@ -64,7 +64,7 @@ static void hog_is_named(struct kunit *test)
 	expect_quiet(e);
 }
 
-/* It counts no more, but whoever was kicked cannot run. */
+/* The item's worker no longer counts as running, but the kicked worker gets no CPU. */
 static void intensive_hog_is_named(struct kunit *test)
 {
 	struct tw_env *e = tw_env_cmwq2(test);
@@ -104,7 +104,7 @@ static void thread_keep_softirqs(struct tw_thread *t)
 	local_bh_enable();
 }
 
-/* A thread that is no worker keeps @cpu, with an item waiting. */
+/* A thread that is not a worker keeps @cpu while an item waits. */
 static void keep_from_outside(struct verdict_ctx *c, int cpu, void (*fn)(struct tw_thread *t))
 {
 	struct tw_env *e = c->w->env;
@@ -152,7 +152,7 @@ static void held_softirqs_are_named(struct kunit *test)
 	expect_quiet(e);
 }
 
-/* Who creates does not come back from it; then each try fails. */
+/* The worker that creates another one is stuck in that; later, each attempt fails. */
 static void no_worker(struct kunit *test, unsigned int flags)
 {
 	struct tw_env *e = tw_env_cmwq2(test);
@@ -181,7 +181,7 @@ static void no_worker_unbound_is_named(struct kunit *test)
 	no_worker(test, TW_UNBOUND);
 }
 
-/* Workers can be had again, and whatever waited for one or was rescued is done. */
+/* Workers can be created again, and all items that waited or were rescued are done. */
 static void rescued_is_quiet(struct verdict_ctx *c, struct tw_starved *s)
 {
 	struct tw_env *e = s->plain->env;
@@ -201,7 +201,7 @@ static void busy_rescuer_is_named(struct kunit *test)
 	struct tw_item *sleeper = tw_gated(e, NULL), *it = tw_item(e, tw_fn_nop);
 	struct tw_starved *s = tw_starve(e, TW_PERCPU);
 
-	/* The one too many would be first in line, and its queue has no rescuer. */
+	/* The item that found no worker would be first in line, and its queue has no rescuer. */
 	KUNIT_ASSERT_TRUE(test, tw_cancel(s->blockers[s->nr - 1]));
 	tw_queue_on(s->cpu, c->w, sleeper);
 	tw_wait_started(sleeper, "the rescue of an item that sleeps");
@@ -214,7 +214,7 @@ static void busy_rescuer_is_named(struct kunit *test)
 	rescued_is_quiet(c, s);
 }
 
-/* With max_active 1 and two CPUs: where the second item waits is told. */
+/* With max_active 1 and two CPUs, the verdict tells where the second item waits. */
 static void throttled(struct kunit *test, unsigned int flags)
 {
 	struct tw_env *e = tw_env_cmwq2(test);
@@ -246,7 +246,7 @@ static void throttled_ordered_is_named(struct kunit *test)
 	throttled(test, TW_ORDERED);
 }
 
-/* Another node would have the other half of max_active. */
+/* As if another node had the other half of max_active. */
 static void full_node_is_named(struct kunit *test)
 {
 	struct tw_env *e = tw_env_cmwq2(test);
@@ -268,7 +268,7 @@ static void full_node_is_named(struct kunit *test)
 	expect_quiet(e);
 }
 
-/* Queued again while it runs. */
+/* The item is queued again while it runs. */
 static void item_behind_itself_is_named(struct kunit *test)
 {
 	struct tw_env *e = tw_env_cmwq2(test);
@@ -286,7 +286,7 @@ static void item_behind_itself_is_named(struct kunit *test)
 	expect_quiet(e);
 }
 
-/* A rescuer took both, and the first sleeps. */
+/* A rescuer took both items, and sleeps in the first. */
 static void item_behind_another_is_named(struct kunit *test)
 {
 	struct tw_env *e = tw_env_cmwq2(test);
@@ -297,7 +297,7 @@ static void item_behind_another_is_named(struct kunit *test)
 	tw_policy(e, "rescue", "slurp");
 	s = tw_starve(e, TW_PERCPU);
 	KUNIT_ASSERT_TRUE(test, tw_cancel(s->blockers[s->nr - 1]));
-	/* The rescuer waits for it before it looks at the pool. */
+	/* The rescuer takes this mutex before it looks at the pool. */
 	mutex_lock(&cmwq2_attach_mutex);
 	tw_queue_on(s->cpu, c->w, sleeper);
 	tw_queue_on(s->cpu, c->w, it);
@@ -337,7 +337,7 @@ static void frozen_unbound_is_named(struct kunit *test)
 	freeze_queue(test, TW_UNBOUND);
 }
 
-/* Queued under new attributes, and older ones are not done. */
+/* The item is queued under new attributes while older items are not done. */
 static void plugged_is_named(struct kunit *test)
 {
 	struct tw_env *e = tw_env_cmwq2(test);
@@ -357,7 +357,7 @@ static void plugged_is_named(struct kunit *test)
 	expect_quiet(e);
 }
 
-/* As if somebody had forgotten to count down. */
+/* As if a missing decrement had left nr_running too high. */
 static void lost_kick_is_named(struct kunit *test)
 {
 	struct tw_env *e = tw_env_cmwq2(test);
@@ -371,13 +371,13 @@ static void lost_kick_is_named(struct kunit *test)
 	expect_told(c, "lost-kick");
 	expect_in(c, "a worker counts as running, and none is");
 	atomic_dec(&pool->nr_running);
-	/* The safety timer finds it. */
+	/* The safety timer finds the item. */
 	tw_wait_done(it, "the item that nobody was kicked for");
 	tw_flush_wq(c->w);
 	expect_quiet(e);
 }
 
-/* max_active was raised, and nobody was told. */
+/* As if max_active had been raised without activating the items that wait for it. */
 static void lost_slot_is_named(struct kunit *test)
 {
 	struct tw_env *e = tw_env_cmwq2(test);
@@ -403,7 +403,7 @@ static void cpu_up_again(void *cpu)
 	add_cpu((unsigned long)cpu);
 }
 
-/* The CPU is gone, its worker was sent elsewhere, and cannot run there. */
+/* The CPU is offline. Its worker was sent to another CPU, where it cannot run. */
 static void offline_cpu_is_named(struct kunit *test)
 {
 	struct tw_env *e = tw_env_cmwq2(test);
@@ -432,7 +432,7 @@ static void idle_is_no_stall(struct kunit *test)
 	struct verdict_ctx *c = verdict_ctx(e, TW_PERCPU, 0);
 	struct tw_item *it = tw_gated(e, NULL);
 
-	/* An item that takes long lets others by: nobody waits. */
+	/* A long item that sleeps lets other items run, so nothing waits. */
 	tw_queue_on(c->cpu, c->w, it);
 	tw_wait_started(it, "an item that takes long");
 	schedule_timeout_uninterruptible(msecs_to_jiffies(2 * MIN_MS));
@@ -441,7 +441,7 @@ static void idle_is_no_stall(struct kunit *test)
 	tw_flush_wq(c->w);
 }
 
-/* What does not fit is cut. */
+/* Text that does not fit into the buffer is cut. */
 static void text_is_cut(struct kunit *test)
 {
 	struct tw_env *e = tw_env_cmwq2(test);

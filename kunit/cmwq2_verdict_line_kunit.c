@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The verdict on items that wait in a line or behind a running item, and how many
- * workers it looks at while it holds a lock.
+ * The verdict on items that wait in a line or behind a running item, and the
+ * number of workers that it looks at while it holds a lock.
  */
 #include "../src/look.h"
 #include "verdict.h"
 
 /*
- * Old items in a long line, but one of those ahead goes and another one comes. All
- * who hold slots count, not only those that would be named.
+ * There are old items in a long line, but one of those ahead of them ends and
+ * another one starts. All items that hold slots count, not only those that
+ * would be named.
  */
 static void moving_line(struct kunit *test, int slots)
 {
@@ -31,7 +32,7 @@ static void moving_line(struct kunit *test, int slots)
 		complete_all(items[i]->gate);
 		tw_wait_started(items[i + slots], "the next item of the line");
 		cmwq2_stalls(MIN_MS, c->text, TEXT_SIZE);
-		/* Else it has become a stall while nobody looked. */
+		/* If too much time has passed, it has become a real stall meanwhile. */
 		if (time_after(jiffies, began + msecs_to_jiffies(MIN_MS) - 1))
 			continue;
 		KUNIT_EXPECT_STREQ(test, c->text, "");
@@ -53,7 +54,7 @@ static void moving_wide_line_is_no_stall(struct kunit *test)
 	moving_line(test, 12);
 }
 
-/* A thread flushes an item that runs on and on. */
+/* A thread flushes an item that does not end. */
 static void awaited_item_is_named(struct kunit *test)
 {
 	struct tw_env *e = tw_env_cmwq2(test);
@@ -79,8 +80,8 @@ static void awaited_item_is_named(struct kunit *test)
 #define NR_BLOCKED	150
 
 /*
- * However many workers there are and wherever an item waits, the verdict looks at
- * no more of them than it may while it holds a lock.
+ * However many workers there are and wherever an item waits, the verdict looks
+ * at a bounded number of them while it holds a lock.
  */
 static void looks_are_bounded(struct kunit *test)
 {

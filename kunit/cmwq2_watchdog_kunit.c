@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The watchdog: a pool that takes none of its items for a threshold is found,
- * counted and reported, and nothing else is.
+ * The watchdog finds, counts and reports a pool that takes none of its items
+ * for a threshold, and reports nothing else.
  *
- * The kernel tells of its own pools by the log only, so these are cmwq2's
- * alone. A pool is stalled by an item that burns its CPU and is not taken for a
- * hog, with another one behind it. All of the engine's clocks are jiffies, and
- * so are the tests'. Where a slow machine could stall a pool by itself, the
- * test watches for that and repeats what it spoiled.
+ * The kernel reports its own pools only in the log, so these tests are for
+ * cmwq2 alone. A test stalls a pool by an item that burns its CPU without
+ * counting as a hog, with another item behind it. All of the engine's clocks
+ * are jiffies, and so are the tests'. A slow machine could stall a pool by
+ * itself. A test that this could spoil checks for it and repeats.
  */
 #include <linux/jiffies.h>
 
@@ -23,8 +23,8 @@ struct stall_ctx {
 	unsigned long	span;		/* jiffies to burn for */
 	unsigned long	began;		/* jiffies */
 	unsigned long	found[8];	/* jiffies at which each was first seen */
-	unsigned long	stalls;		/* seen in all */
-	unsigned long	before;		/* found before the test */
+	unsigned long	stalls;		/* stalls seen in this test */
+	unsigned long	before;		/* stalls found before the test */
 	unsigned long	gap;		/* longest time between two looks, in jiffies */
 };
 
@@ -52,7 +52,7 @@ static bool enough_time(struct stall_ctx *c)
 	return time_after(jiffies, c->began + c->span);
 }
 
-/* Burns with an item behind it until there is enough. */
+/* Burns with an item behind it, until @enough says so. */
 static void fn_stall(struct tw_item *it)
 {
 	struct stall_ctx *c = it->ctx;
@@ -131,7 +131,7 @@ static void stall_is_found(struct kunit *test)
 	struct stall_ctx *c = stall_until(e, 1);
 
 	KUNIT_ASSERT_GE(test, c->stalls, 1);
-	/* Not before its time. */
+	/* The stall is not found before the threshold. */
 	KUNIT_EXPECT_GE(test, c->found[0] - c->began, HZ);
 	KUNIT_EXPECT_GE(test, cmwq2_health(CMWQ2_HEALTH_STALLS) - stalls, 1);
 	TW_POLL(e, cmwq2_health(CMWQ2_HEALTH_STALL_REPORTS) > reports, "the report");
@@ -144,7 +144,7 @@ static void stall_is_told_once_a_threshold(struct kunit *test)
 	struct stall_ctx *c = stall_until(e, 3);
 
 	KUNIT_ASSERT_GE(test, c->stalls, 3);
-	/* A jiffy may pass between finding and seeing. */
+	/* A jiffy may pass between the finding and the look that sees it. */
 	KUNIT_EXPECT_GE(test, c->found[1] - c->found[0] + 1, HZ);
 	KUNIT_EXPECT_GE(test, c->found[2] - c->found[0] + 1, 2 * HZ);
 }
@@ -165,7 +165,7 @@ static void nothing_is_found_before_the_threshold(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, stall_for(e, 5 * HZ / 2)->stalls, 0);
 }
 
-/* Its worklist is empty: nobody waits. */
+/* The item runs for long, but the worklist is empty: nothing waits. */
 static void long_item_is_no_stall(struct kunit *test)
 {
 	struct tw_env *e = watch_env(test);
@@ -184,7 +184,7 @@ static void long_item_is_no_stall(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, cmwq2_health(CMWQ2_HEALTH_STALLS), before);
 }
 
-/* A rescuer has left its cursor in a pool without items, and did so long ago. */
+/* A rescuer left its cursor in a pool without items, a long time ago. */
 static void cursor_is_no_stall(struct kunit *test)
 {
 	struct tw_env *e = watch_env(test);
@@ -195,13 +195,13 @@ static void cursor_is_no_stall(struct kunit *test)
 	struct cmwq2_pwq *pwq;
 	bool left;
 
-	/* Nobody else uses its pool, so nobody takes the cursor out. */
+	/* No other queue uses this pool, so no worker removes the cursor. */
 	attrs->nice = 11;
 	KUNIT_ASSERT_EQ(test, cmwq2_apply_workqueue_attrs(wq, attrs), 0);
 	rcu_read_lock();
 	pwq = rcu_dereference(*per_cpu_ptr(wq->cpu_pwq, tw_cpu(0)));
 	rcu_read_unlock();
-	/* A new worker looks at the worklist once, and takes the cursor out. */
+	/* A new worker looks at the worklist once, and would remove the cursor. */
 	tw_queue_on(tw_cpu(0), w, first);
 	tw_wait_done(first, "the first item of the new pool");
 	TW_POLL(e, tw_pool_idle(w, tw_cpu(0)) && tw_all_asleep(pwq->pool),
@@ -212,7 +212,7 @@ static void cursor_is_no_stall(struct kunit *test)
 	pwq->pool->stall_told = pwq->pool->progress_at;
 	raw_spin_unlock_irq(&pwq->pool->lock);
 
-	/* The watchdog looks twice a second. */
+	/* Long enough, because the watchdog looks twice a second. */
 	tw_queue_delayed(other, probe, 5 * HZ / 2);
 	tw_wait_done(probe, "the probe");
 
@@ -232,7 +232,7 @@ struct chain_ctx {
 	unsigned long	gap;
 };
 
-/* Two items that queue one another: one of them always waits. */
+/* Two items that queue each other: one of them always waits. */
 static void fn_chain(struct tw_item *it)
 {
 	struct chain_ctx *c = it->ctx;
@@ -324,7 +324,7 @@ static void touch_takes_any_cpu_number(struct kunit *test)
 	cmwq2_wq_watchdog_touch(INT_MAX);
 }
 
-/* As if the machine had stood still, over and over. */
+/* As if the machine had stood still, again and again. */
 static void stand_still(struct stall_ctx *c)
 {
 	cmwq2_fault_watchdog_late(10 * MSEC_PER_SEC);
@@ -341,7 +341,7 @@ static void pause_is_no_stall(struct kunit *test)
 	stall(e, c, enough_time);
 	KUNIT_EXPECT_EQ(test, c->stalls, 0);
 	KUNIT_EXPECT_GE(test, cmwq2_health(CMWQ2_HEALTH_PAUSES) - before, 2);
-	/* And then all is as before. */
+	/* After that, a stall is found as before. */
 	tw_policy(e, "watchdog_thresh", "1");
 	c->meanwhile = NULL;
 	c->nr = 1;
@@ -349,7 +349,7 @@ static void pause_is_no_stall(struct kunit *test)
 	KUNIT_EXPECT_GE(test, c->stalls, 1);
 }
 
-/* All workers sleep and no other can be made. */
+/* All workers sleep, and no other can be created. */
 static void unbound_stall_is_found(struct kunit *test)
 {
 	struct tw_env *e = watch_env(test);
@@ -377,7 +377,7 @@ static unsigned long nr_panics(void)
 	return cmwq2_health(CMWQ2_HEALTH_PANICS);
 }
 
-/* A bound that is not reached, and then one that is. */
+/* First with a bound that is not reached, then with one that is. */
 static void panic_at(struct kunit *test, const char *policy, const char *far, int stalls)
 {
 	struct tw_env *e = watch_env(test);
