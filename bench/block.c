@@ -105,8 +105,8 @@ static void bench_block_teardown(struct bench_run *run)
 }
 
 /*
- * With preemption off no item starts before all are queued. So the clock never
- * waits for an item that is not queued yet.
+ * With preemption off no item starts before all are queued. So no time includes
+ * waiting for an item that is not queued yet.
  */
 static void bench_block_queue(struct bench_block *block, struct bench_slot *slot)
 {
@@ -132,8 +132,8 @@ static void bench_block_chain(struct bench_block *block, struct bench_slot *slot
 	complete_all(&block->open);
 	bench_wait(slot, &block->done);
 	/*
-	 * The last item's function has returned, but the engine may still
-	 * handle the item.
+	 * All functions have returned, but the engine may still handle the last
+	 * item.
 	 */
 	slot->engine->flush(slot->wq);
 }

@@ -112,8 +112,7 @@ static void bench_counts_add(struct bench_pool_counts *sum, const struct bench_p
 }
 
 /**
- * bench_format_counts - write the counts; those of the lock only if it was
- * counted
+ * bench_format_counts - write the counts, the lock's only if there are any
  * @text: the text
  * @counts: difference
  */
@@ -132,8 +131,7 @@ static void bench_format_share(struct bench_text *text, const char *key, u64 val
 }
 
 /**
- * bench_format_totals - write the counts of all rounds, and their shares of an
- * item
+ * bench_format_totals - write the counts of all rounds, in all and per item
  * @text: the text
  * @slot: whose counts they are
  */

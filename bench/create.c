@@ -82,10 +82,7 @@ static u32 bench_create_items(const struct bench_config *cfg)
 	return cfg->queues;
 }
 
-/*
- * A generous estimate: with debugging options a queue takes several times its
- * size.
- */
+/* A generous estimate: debugging options multiply the size of a queue. */
 static u64 bench_queue_size(const struct bench_config *cfg)
 {
 	u64 size = SZ_4K + num_possible_cpus() * SZ_1K +
@@ -183,7 +180,7 @@ static int bench_create_upto(struct bench_run *run, struct bench_create *turn, u
 }
 
 /*
- * Waits first for RCU callbacks in which engines free memory, so that it is not
+ * Waits for RCU first, so that memory which engines free in callbacks is not
  * counted.
  */
 static int bench_settled(struct bench_create *turn, struct bench_memory *memory)
@@ -257,8 +254,8 @@ static u64 bench_wait_gone(struct bench_run *run, struct bench_create *turn, u64
 }
 
 /*
- * Per queue. A negative growth is noise, because there are few queues; it
- * becomes 0.
+ * Per queue. With few queues noise can make the growth negative, which becomes
+ * 0.
  */
 static u64 bench_per_queue(u64 all, u64 half, u32 nr)
 {

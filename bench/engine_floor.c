@@ -32,10 +32,7 @@ static int bench_floor_thread(void *data)
 			continue;
 		}
 		__set_current_state(TASK_RUNNING);
-		/*
-		 * Before the job: when the job is done, the producer posts
-		 * again.
-		 */
+		/* Before the job: after it the producer posts again. */
 		WRITE_ONCE(item->floor.posted, false);
 		item->job(item);
 	}
@@ -49,9 +46,7 @@ static void bench_floor_stop(struct bench_slot *slot, unsigned int nr)
 		kthread_stop(slot->items[nr].floor.task);
 }
 
-/*
- * This engine has no queue object. It starts a thread for every item instead.
- */
+/* This engine has no queue object. It starts a thread for each item. */
 static int bench_floor_open(struct bench_slot *slot, const char *name, bool scoped,
 			    union bench_wq *wq)
 {

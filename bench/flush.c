@@ -49,8 +49,8 @@ static void bench_time_bare(struct bench_run *run, struct bench_slot *slot, u32 
 	bench_wait(slot, &gate->done);
 	bench_calls_add(run, BENCH_BARE_NS, nth, bench_clock() - begin);
 	/*
-	 * The last item's function has returned, but the engine may still
-	 * handle the item.
+	 * All functions have returned, but the engine may still handle the last
+	 * item.
 	 */
 	slot->engine->flush(slot->wq);
 }

@@ -2,8 +2,8 @@
 /*
  * The workloads in which producers keep items in flight. All use the same loop:
  *
- * roundtrip	one item for each producer: queue it, wait until it ran, start
- * over batch	in_flight items each: wait for the oldest, queue it again
+ * roundtrip	one item each: queue it, wait until it has run, start over
+ * batch	in_flight items each: wait for the oldest, queue it again
  * fanout	one producer: queue in_flight items, wait for all of them
  * delayed	like batch, but each item is queued with a delay
  */

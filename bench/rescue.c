@@ -5,9 +5,9 @@
  *
  * A fault makes the creation of workers stall. All existing workers but one
  * sleep in items, and the last one is the manager, which gets no further.
- * Queues without a rescuer have put their items on the worklist ahead of those
- * that are rescued; nobody runs these in that time. The kernel's own workqueue
- * cannot be brought into this state, so this workload is for cmwq2 alone.
+ * Ahead of the items to rescue, the worklist has items of queues without a
+ * rescuer, which nobody runs in that time. The kernel's own workqueue cannot be
+ * brought into this state, so this workload is for cmwq2 alone.
  */
 #include <linux/completion.h>
 #include <linux/cpumask.h>

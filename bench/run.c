@@ -53,8 +53,7 @@ int bench_nth_cpu(unsigned int nth)
 }
 
 /**
- * bench_complete_job - complete the item's @done, for whoever waits for the
- * item
+ * bench_complete_job - complete @done of an item, which someone waits for
  * @item: the item
  */
 void bench_complete_job(struct bench_item *item)
@@ -63,8 +62,8 @@ void bench_complete_job(struct bench_item *item)
 }
 
 /**
- * bench_timed_job - as bench_complete_job(), but take the times and burn CPU
- * time
+ * bench_timed_job - take the times, burn CPU time, and complete @done of an
+ * item
  * @item: the item
  */
 void bench_timed_job(struct bench_item *item)

@@ -39,8 +39,7 @@ static u32 bench_ticks_to_ns(const struct bench_run *run, u32 ticks)
 }
 
 /**
- * bench_cost_ns - the time between two reads of the clock, less the cost of a
- * read
+ * bench_cost_ns - the time between two reads of the clock, without their cost
  * @run: with the clock measured
  * @ticks: between the two reads
  *

@@ -130,8 +130,7 @@ static void hammer_cancel(struct tw_thread *t)
 }
 
 /**
- * tw_hammer - queue and cancel an item from two threads each, and check the
- * ledger
+ * tw_hammer - queue and cancel an item from two threads each, check the ledger
  * @w: queue
  * @it: item that is idle and has not run
  * @times: how often each thread queues or cancels

@@ -49,8 +49,7 @@ static inline int tw_gauge_max(struct tw_gauge *g)
 }
 
 /**
- * struct tw_ledger - every accepted queueing must become one run, or be
- * cancelled
+ * struct tw_ledger - each accepted queueing must be run once or be cancelled
  * @queued: queueings that were accepted
  * @cancelled: how many of these were cancelled
  */

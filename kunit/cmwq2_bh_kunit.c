@@ -239,7 +239,7 @@ static void fn_requeue_until_told(struct tw_item *it)
 		tw_queue(it->ctx, it);
 }
 
-/* An item that requeues itself must not keep the CPU: each softirq has a limit. */
+/* An item that requeues itself must not keep the CPU: a BH worker's turn has a limit. */
 static void bh_lets_others_run(struct kunit *test)
 {
 	struct tw_env *e = bh_env(test);

@@ -73,10 +73,7 @@ static void cancel_inactive(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, atomic_read(&it->runs), 0);
 		KUNIT_EXPECT_EQ(test, atomic_read(&behind->runs), 1);
 
-		/*
-		 * The count of active items is right: the queue runs further
-		 * items.
-		 */
+		/* The slots of max_active are counted right: the item runs. */
 		KUNIT_EXPECT_TRUE(test, tw_queue_on(cpu, w, it));
 		tw_wait_done(it, "the item after its cancellation");
 	}
@@ -279,10 +276,7 @@ static void disable_nests(struct kunit *test)
 	tw_flush_wq(w);
 	KUNIT_EXPECT_EQ(test, atomic_read(&it->runs), 1);
 
-	/*
-	 * The disable depth of an item that has run shares a word with the
-	 * item's pool.
-	 */
+	/* After a run, the item's pool and its disable depth share a word. */
 	KUNIT_EXPECT_FALSE(test, e->ops->disable(it));
 	KUNIT_EXPECT_FALSE(test, tw_queue(w, it));
 	KUNIT_EXPECT_TRUE(test, e->ops->enable(it));

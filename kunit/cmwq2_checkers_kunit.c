@@ -65,10 +65,7 @@ static void lane_checker_catches_swap(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, tw_log_is_fifo_by_lane(log_of(e, wide, 6, 6), 6, 2));
 }
 
-/*
- * Calls the accounting again from within, as happens when an item runs twice at
- * once.
- */
+/* Nests the accounting, as happens when an item runs twice at once. */
 static void fn_nested(struct tw_item *it)
 {
 	if (!it->val++)

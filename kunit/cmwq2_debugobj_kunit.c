@@ -28,10 +28,7 @@ static void expect_static(struct kunit *test, struct cmwq2_work *work, bool is_s
 	KUNIT_EXPECT_EQ(test, bit, is_static ? CMWQ2_WORK_STATIC : 0UL);
 }
 
-/*
- * Takes an item through every state: queued, run, cancelled, disabled, enabled,
- * inactive.
- */
+/* Every state: queued, run, cancelled, disabled, enabled, inactive. */
 static void all_states(struct tw_env *e, struct cmwq2_work *work, bool is_static)
 {
 	struct kunit *test = e->test;
@@ -90,10 +87,7 @@ static void static_items(struct kunit *test)
 	struct tw_env *e = tw_env_cmwq2(test);
 	int i;
 
-	/*
-	 * Twice, because debugobjects know a static item only after its first
-	 * use.
-	 */
+	/* Twice: debugobjects know a static item only after its first use. */
 	for (i = 0; i < 2; i++) {
 		all_states(e, &static_work, true);
 		all_delays(e, &static_delayed, true);

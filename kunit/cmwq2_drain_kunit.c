@@ -73,10 +73,7 @@ static void fn_gate_and_queue(struct tw_item *it)
 	tw_queue(it->ctx, (struct tw_item *)it->val);
 }
 
-/*
- * The drain waits for whatever an item queues before it ends, however long it
- * sleeps.
- */
+/* However long an item sleeps, the drain waits for what it queues then. */
 static void drain_waits_for_sleeping_chain(struct kunit *test)
 {
 	struct tw_env *e = tw_env(test);
@@ -146,10 +143,7 @@ static void destroy_drains(struct kunit *test)
 	}
 }
 
-/*
- * Starts a thread that drains or destroys the queue, and blocks until the item
- * ends.
- */
+/* Starts a thread that drains or destroys the queue and waits for the item. */
 static struct tw_thread *ending(struct tw_wq *w, struct tw_item *blocker,
 				void (*fn)(struct tw_thread *t))
 {
@@ -209,10 +203,7 @@ static void fn_queue_foreign(struct tw_item *it)
 	c->ret = tw_queue(c->wq, c->it);
 }
 
-/*
- * Being a worker is not enough: only an item of the same queue may queue a
- * chained item.
- */
+/* Being a worker is not enough: only an item of the same queue may chain. */
 static void drain_refuses_other_queues_item(struct kunit *test)
 {
 	struct tw_env *e = tw_env_cmwq2(test);

@@ -49,8 +49,7 @@ static struct tw_wq *freezable(struct tw_env *e, int max_active)
 }
 
 /*
- * The probe is in the same pool where possible: an ordered queue shares its
- * pool with none.
+ * The probe shares the pool where possible: an ordered queue shares with none.
  */
 static void expect_probe_runs(struct tw_env *e)
 {
@@ -156,10 +155,7 @@ static void expect_admitted(struct tw_wq *w, struct tw_item **items, int nr, int
 	KUNIT_EXPECT_TRUE(test, tw_item_ran_once_each(items, nr));
 }
 
-/*
- * All items come while frozen, so the thaw finds more of them than the limit
- * admits.
- */
+/* All items come while frozen: the thaw finds more than the limit admits. */
 static void limit_holds_after_thaw(struct kunit *test)
 {
 	struct tw_env *e = freeze_env(test);
@@ -192,10 +188,7 @@ static void order_is_kept(struct kunit *test)
 
 	tw_queue_on(cpu, w, first);
 	tw_wait_started(first, "the first item");
-	/*
-	 * A third of them before the freeze, a third while frozen, a third
-	 * after the thaw.
-	 */
+	/* A third before the freeze, a third while frozen, a third after it. */
 	for (i = 0; i < NR_LOGGED; i++) {
 		struct tw_item *it = tw_item(e, fn_log);
 
@@ -241,10 +234,7 @@ static void fn_requeue(struct tw_item *it)
 		tw_queue(it->ctx, it);
 }
 
-/*
- * The item would requeue itself for ever. The freeze lets its run end, and the
- * next one wait.
- */
+/* The item requeues itself for ever. The freeze stops the next run. */
 static void requeueing_item_comes_to_rest(struct kunit *test)
 {
 	struct tw_env *e = freeze_env(test);

@@ -335,10 +335,9 @@ static void thread_produce(struct tw_thread *t)
 }
 
 /*
- * True if no item started ahead of items queued before it, except those that
- * were active together with it. The exception: a worker that is delayed between
- * taking an item and the log counts as CPU intensive, and then does not hold
- * back others.
+ * True if no item started ahead of items queued before it. It may do so if they
+ * are active together, because a worker that is delayed between taking an item
+ * and the log counts as CPU intensive, and then does not hold back others.
  */
 static bool starts_in_turn(struct tw_log *log, int nr, int max_active)
 {

@@ -206,7 +206,7 @@ static void lock_is_found(struct kunit *test)
 	mutex_init(&c->mutex);
 	/*
 	 * The next item's lockdep map is acquired inside this mutex. Lockdep
-	 * must not learn that.
+	 * must not learn that order.
 	 */
 	lockdep_set_novalidate_class(&c->mutex);
 	c->w = w;

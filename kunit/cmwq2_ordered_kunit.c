@@ -152,9 +152,7 @@ static void ordered_closes_ranks_after_cancel(struct kunit *test)
 	ordered_check(test, c, 20, 1);
 }
 
-/*
- * An item that sleeps delays all other items of the queue, not only the next.
- */
+/* An item that sleeps delays all other items, not only the next one. */
 static void ordered_sleeper_holds_all(struct kunit *test)
 {
 	struct tw_env *e = tw_env(test);
@@ -186,10 +184,7 @@ static struct cmwq2_attrs *ordered_attrs(struct tw_env *e)
 	return attrs;
 }
 
-/*
- * Items queued after a change of attributes wait for all that were queued
- * before it.
- */
+/* After a change of attributes new items wait for all older ones. */
 static void ordered_attrs_wait_for_old_items(struct kunit *test)
 {
 	struct tw_env *e = tw_env_cmwq2(test);

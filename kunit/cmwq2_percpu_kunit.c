@@ -50,8 +50,8 @@ static const struct percpu_kind stay_kinds[] = {
 KUNIT_ARRAY_PARAM_DESC(stay, stay_kinds, name);
 
 /*
- * Without BH, because the kernel's own BH items wait for a CPU that is offline,
- * and without a rescuer's pool, which must not change.
+ * Without the kernel's own BH items, which wait for a CPU that is offline, and
+ * without a rescuer's pool, which must not change.
  */
 static const struct percpu_kind down_kinds[] = {
 	{ "native_idle", TW_NATIVE, TW_PERCPU, LOAD_NONE },

@@ -179,8 +179,8 @@ static char *dump_described(struct tw_env *e, struct tw_wq *w, char *desc)
 	it->ctx = desc;
 	tw_queue_on(tw_cpu(0), w, it);
 	/*
-	 * The item sets its description before it sleeps. Asleep, it does not
-	 * count as running.
+	 * It sets its description, then sleeps, and then does not count as
+	 * running.
 	 */
 	tw_wait_started(it, "the item");
 	TW_POLL(e, !tw_stats(w, tw_cpu(0)).nr_running, "the item to sleep");

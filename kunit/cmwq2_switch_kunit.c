@@ -47,10 +47,7 @@ static void thread_lane(struct tw_thread *t)
 		if (l->queued >= NR_IN_FLIGHT &&
 		    !wait_for_completion_timeout(&it->done, tw_timeout()))
 			break;
-		/*
-		 * Its function has returned, but the item may still run. Then
-		 * it is queued again.
-		 */
+		/* Its function has returned. If the item still runs, it runs again. */
 		tw_queue_on(raw_smp_processor_id(), l->w, it);
 		l->queued++;
 	}

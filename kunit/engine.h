@@ -33,9 +33,7 @@ enum tw_flags {
 	TW_SYSFS		= BIT(7),
 };
 
-/*
- * The kinds of queue that create_workqueue() and the other legacy calls make.
- */
+/* The kinds of queue that create_workqueue() and the like create. */
 enum tw_legacy { TW_MULTITHREAD, TW_SINGLETHREAD, TW_FREEZABLE_THREAD };
 
 /* The system queues for items that may sleep. */
@@ -59,10 +57,7 @@ enum tw_system {
 /* Longer than any test may last; for timers that must not expire. */
 #define TW_NEVER	(3600UL * HZ)
 
-/*
- * An operation that an older kernel's own workqueue lacks is NULL, see
- * tw_need().
- */
+/* What an older kernel's own workqueue lacks is NULL, see tw_need(). */
 struct tw_ops {
 	void *(*alloc)(const char *name, unsigned int flags, int max_active);
 	void *(*devm_alloc)(struct device *dev, const char *name, unsigned int flags,

@@ -130,7 +130,7 @@ static void tw_env_release(void *data)
 	list_for_each_entry(it, &env->items, node)
 		if (it->delayed)
 			env->ops->cancel_delayed_sync(it);
-		/* RCU callbacks not yet run queue their items now; draining comes below. */
+	/* RCU callbacks that have not run yet queue their items now. They are drained below. */
 	if (env->uses_rcu)
 		rcu_barrier();
 	list_for_each_entry(w, &env->wqs, node)

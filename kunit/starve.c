@@ -34,9 +34,7 @@ struct tw_starved *tw_starve_on(struct tw_env *e, unsigned int flags, int cpu)
 	return c;
 }
 
-/*
- * The last item must still be waiting. With the fault lifted it gets a worker.
- */
+/* The last item still waits. With the fault lifted it gets a worker. */
 void tw_feed(struct tw_starved *c)
 {
 	struct tw_env *e = c->plain->env;

@@ -95,9 +95,7 @@ static void load_fn(struct load_item *it)
 	/* An ordered queue runs one item at a time, so these need no lock. */
 	if (q->ordered && it->seq != nr)
 		q->disordered++;
-	/*
-	 * Pairs with the load in load_queue_item(), which then overwrites @seq.
-	 */
+	/* Pairs with the load in load_queue_item(), which then sets @seq. */
 	smp_store_release(&it->busy, false);
 }
 
