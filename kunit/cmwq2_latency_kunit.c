@@ -372,7 +372,7 @@ static void only_whole_lives_are_counted(struct kunit *test)
 		complete_all(first->gate);
 		tw_flush_wq(w);
 	}
-	/* The second item of the last round: its own life lies in one period or none. */
+	/* At most the second item of the last round, if its life lies in one period. */
 	cmwq2_latency_set(false);
 	{
 		struct cmwq2_latency *sum = latency_of(w);

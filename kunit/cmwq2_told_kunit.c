@@ -123,7 +123,7 @@ static void no_stacks(void *unused)
 	cmwq2_keep_stacks(false);
 }
 
-/* False on UML without frame pointers, which then cannot read its stack. */
+/* UML, for one, needs frame pointers to find what is on the stack. */
 static bool can_trace(void)
 {
 #ifdef CONFIG_STACKTRACE

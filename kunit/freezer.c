@@ -82,7 +82,7 @@ static struct lane lanes[] = {
 
 /* The item that does not end while it is held (@held), and what it waits for (@release). */
 static struct item held_item;
-/* A queue with one item, which is taken back while the system is frozen. */
+/* A queue with one item, which is cancelled while the system is frozen. */
 static struct lane quiet = { .name = "quiet", .freezable = true, .unbound = true };
 static DECLARE_COMPLETION(quiet_ran);
 static struct task_struct *canceller;

@@ -17,8 +17,8 @@
 #define OWNER_NS	(15 * (u64)NSEC_PER_SEC)
 
 static DEFINE_MUTEX(owner_mutex);
-static struct task_struct *owner;	/* owner_mutex */
-static int owner_cpu = -1;		/* owner_mutex */
+static struct task_struct *owner;	/* protected by owner_mutex */
+static int owner_cpu = -1;		/* protected by owner_mutex */
 
 static int owner_thread(void *unused)
 {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Keeps items running on one CPU, while
- * tools/vm/guest/suites/cmwq2_percpu_states.sh takes that CPU down, makes a
- * takedown fail, and brings the CPU back.
+ * tools/vm/guest/suites/cmwq2_percpu_states.sh takes that CPU down, calls that
+ * off, and brings the CPU back.
  *
  * Each lane is an item that queues itself again to the CPU, on a queue of the
  * chosen engine. Lanes differ in what the item does: it ends at once, it

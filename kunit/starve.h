@@ -2,8 +2,8 @@
 /*
  * A pool on which only rescuers can run anything.
  *
- * A fault makes the pool's creation of workers stall. A stall ends at once when
- * the fault is lifted, while a failed creation would be followed by a pause.
+ * A fault makes the pool's creation of workers stall. A stall ends soon after
+ * the fault is lifted; the pause after a failed creation would last longer.
  * Sleeping items of a queue without rescuer take all workers but one, which
  * becomes the manager and gets no further. One more item of that queue must
  * wait: it is the control for every item that a rescuer must run. The kernel's
