@@ -48,9 +48,7 @@ static struct tw_wq *freezable(struct tw_env *e, int max_active)
 	return tw_alloc(e, kind->flags | TW_FREEZABLE, max_active);
 }
 
-/*
- * The probe shares the pool where possible: an ordered queue shares with none.
- */
+/* The probe shares the pool if possible: an ordered queue shares with none. */
 static void expect_probe_runs(struct tw_env *e)
 {
 	const struct freeze_kind *kind = e->test->param_value;

@@ -97,7 +97,7 @@ static void set_policies(struct kunit *test, struct lane **l, int i)
 	KUNIT_ASSERT_EQ(test, cmwq2_policy_set("wake", nth_mode(i)->wake), 0);
 }
 
-/* Sets the policies of the pool that serves one lane's producer, of each lane in turn. */
+/* Sets the policies of the pool of one lane's producer, of another lane in each call. */
 static void set_pool_policies(struct kunit *test, struct lane **l, int i)
 {
 	int n = i % NR_LANES, id = tw_stats(l[n]->w, tw_cpu(n)).id;
