@@ -340,8 +340,8 @@ static void dump_all(struct tw_wq *w, int cpu)
 
 static void tell(struct kunit *test, int nr, const char *of, const char *what, struct held held)
 {
-	kunit_info(test, "%4d %s: %s: mean %llu ns, longest %llu ns, %lu of %lu long ones\n", nr, of,
-		   what, held.mean, held.most, held.longer, held.times);
+	kunit_info(test, "%4d %s: %s: mean %llu ns, longest %llu ns, %lu of %lu long ones\n",
+		   nr, of, what, held.mean, held.most, held.longer, held.times);
 }
 
 static void hold_times_by_workers(struct kunit *test)

@@ -25,7 +25,7 @@ import tables  # noqa: E402
 # Every command, and arguments with which it begins to work without a kernel, a guest or root.
 COMMANDS = {"wq_dump.py": ("--read", "{dump}"), "wq_monitor.py": None, "bench": ("summary", "{dump}"),
             "bench_report.py": ("{dump}",), "parity.py": ("{dump}",), "check_dump.py": ("{dump}",),
-            "check_model.py": ("NONE=1",)}
+            "check_model.py": ("NONE=1",), "policies.py": ("{dump}",)}
 ESCAPE = "\x1b[31m"
 
 

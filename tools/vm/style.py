@@ -192,7 +192,8 @@ def tables(_tree: Path, _memory: _Memory) -> list:
     """Whoever looks for a file finds it in the documents."""
     of_harness = [f"{path.name}/" if path.is_dir() else path.name for path in HERE.iterdir()
                   if path.name not in ("__pycache__",) and not path.name.startswith(".")]
-    of_engine = [path.name for path in (ROOT / "src").glob("*.[ch]") if not path.name.endswith(".mod.c")]
+    of_engine = [f"{path.name}/" if path.is_dir() else path.name for path in (ROOT / "src").iterdir()
+                 if path.is_dir() or path.suffix in (".c", ".h") and not path.name.endswith(".mod.c")]
     found = []
     for document, words, names in (("Documentation/harness.rst", "Files", of_harness),
                                    ("Documentation/design.rst", "``src/``, from the outside in:", of_engine)):
