@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What all commands of this directory have in common: arguments, exit status, closed pipes and Ctrl-C.
+"""Code that all commands of this directory share: arguments, exit status, closed pipes and Ctrl-C.
 
-A command looks like this, so that Ctrl-C is quiet while its modules are imported, too::
+A command looks like this, so that Ctrl-C ends it quietly even while it imports its modules::
 
     import cli
     if __name__ == "__main__":
@@ -13,16 +13,16 @@ A command looks like this, so that Ctrl-C is quiet while its modules are importe
 
 Exit status of every command:
 
-  0    it is done, and what was checked is as it should be
-  1    it failed, and one line on stderr says why; or what was checked is not as it should be
-  2    the command line is wrong, and one line on stderr says what
-  130  it was interrupted (Ctrl-C); nothing is said
-  141  the reader of its output went away, as in ``command | head``; nothing is said, as by any program that SIGPIPE ends
+  0    success: the work is done, and any check passed
+  1    failure, and one line on stderr says why; or a check did not pass
+  2    the command line is wrong, and one line on stderr says how
+  130  interrupted (Ctrl-C); no message
+  141  the reader of the output went away, as in ``command | head``; no message, as from a program that SIGPIPE kills
 
-Text of others, such as the name of a workqueue, may hold anything. What a terminal would obey is printed as an escape
-(``\\x1b``), and so is a character that the terminal's encoding does not have.
+Text from elsewhere, such as the name of a workqueue, may contain any character. Control characters are printed as
+escapes (``\\x1b``), and so are characters that the terminal's encoding lacks.
 
-With CMWQ2_TRACEBACK=1 a failure is a traceback instead of a line.
+With CMWQ2_TRACEBACK=1 a failure prints a traceback instead of one line.
 """
 
 import os
@@ -38,17 +38,18 @@ def _leave_at_once(_number, _frame):        # type: ignore
 
 
 def guard_imports():        # type: ignore
-    """Until run() begins, Ctrl-C ends the command quietly. Only a command does this, for it changes the process."""
+    """Make Ctrl-C end the process quietly until run() begins. Only a command may call this, as it affects the whole
+    process. Exit with status 1 if this Python is too old."""
     if sys.version_info < OLDEST:
         sys.stderr.write("%s: Python %d.%d or newer is needed, this is %d.%d\n" % (
             os.path.basename(sys.argv[0]), *OLDEST, *sys.version_info[:2]))
         os._exit(FAILED)
-    # Whoever ignores it, as a background job does, goes on doing so.
+    # A process that ignores SIGINT, such as a background job, keeps ignoring it.
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _leave_at_once)
 
 
-# These take a while, and guard_imports() has to be there whatever Python this is.
+# These imports take a while and may fail on an old Python, so guard_imports() is defined before them.
 import argparse     # noqa: E402
 import json         # noqa: E402
 import threading    # noqa: E402
@@ -62,32 +63,32 @@ Exit status: 0 done, 1 failed or not as it should be, 2 wrong usage,
 
 
 class Error(Exception):
-    """What the user can act on, in one line."""
+    """A problem that the user can fix, described in one line."""
 
 
 class ReaderGone(Exception):
-    """Nobody reads what is printed."""
+    """The reader of the output went away."""
 
 
 # Arguments
 
 
 def positive(text: str) -> int:
-    """A number of things, at least one."""
+    """Parse an argument that is a number of at least 1."""
     if not (text.isascii() and text.isdigit()) or int(text) < 1:
         raise argparse.ArgumentTypeError(f"not a positive number: {text}")
     return int(text)
 
 
 def natural(text: str) -> int:
-    """A number that may be 0."""
+    """Parse an argument that is a number of at least 0."""
     if not (text.isascii() and text.isdigit()):
         raise argparse.ArgumentTypeError(f"not a number: {text}")
     return int(text)
 
 
 class Parser(argparse.ArgumentParser):
-    """Says in one line what is wrong with the arguments. --help ends with the exit status."""
+    """An argument parser that reports an error in one line and lists the exit statuses at the end of --help."""
 
     def __init__(self, **options: Any) -> None:
         options["epilog"] = f"{options.get('epilog') or ''}\n{STATUS}".lstrip()
@@ -95,7 +96,7 @@ class Parser(argparse.ArgumentParser):
         super().__init__(**options)
 
     def error(self, message: str) -> NoReturn:
-        """Leave with 2."""
+        """Report the error and exit with status 2."""
         self.exit(USAGE, f"{self.prog}: error: {one_line(message)}; see --help\n")
 
 
@@ -107,19 +108,19 @@ def _escaped(character: str) -> str:
 
 
 def visible(text: str, keep: str = "") -> str:
-    """@text with everything that is not to be seen, but for the characters in @keep, as an escape."""
+    """Return @text with every unprintable character escaped, except those in @keep."""
     if text.isprintable():
         return text
     return "".join(each if each in keep or each.isprintable() else _escaped(each) for each in text)
 
 
 def one_line(text: str) -> str:
-    """@text in one line that is safe to print."""
+    """Return @text as one line that is safe to print."""
     return visible(" ".join(text.split()))
 
 
 class Output:
-    """Standard output or error of a command: nothing that others have named is obeyed by the terminal."""
+    """A command's standard output or error. It escapes control characters, so that the terminal does not obey them."""
 
     def __init__(self, stream: Optional[TextIO], name: str) -> None:
         self._stream, self._name = stream, name
@@ -130,19 +131,19 @@ class Output:
         return getattr(self._stream, name)
 
     def isatty(self) -> bool:
-        """Whether somebody looks at once."""
+        """Return whether the stream is a terminal."""
         return self._stream is not None and self._stream.isatty()
 
     def write(self, text: str) -> int:
-        """Print, but for what a terminal would obey."""
+        """Print @text with control characters escaped."""
         return self.write_raw(visible(text, "\n\t"))
 
     def write_raw(self, text: str) -> int:
-        """Print what the terminal shall obey."""
+        """Print @text as it is, including control sequences meant for the terminal."""
         return self._do(lambda stream: stream.write(text))
 
     def flush(self) -> None:
-        """Have it printed."""
+        """Flush the stream, if there is one."""
         if self._stream is not None:
             self._do(lambda stream: stream.flush())
 
@@ -158,7 +159,7 @@ class Output:
 
 
 def emit(text: str, before: str = "", after: str = "") -> None:
-    """Print at once: somebody is looking. The terminal obeys @before and @after, and nothing in @text."""
+    """Print and flush. Control sequences in @before and @after reach the terminal; those in @text are escaped."""
     out = sys.stdout
     raw = getattr(out, "write_raw", out.write)
     if before:
@@ -173,7 +174,7 @@ def emit(text: str, before: str = "", after: str = "") -> None:
 
 
 def standard_input() -> TextIO:
-    """What "-" stands for as the name of a file that is read."""
+    """Return standard input, which the file name "-" stands for. Raises Error if it is closed."""
     if sys.stdin is None:
         raise Error("standard input: it is closed")
     return sys.stdin
@@ -181,10 +182,10 @@ def standard_input() -> TextIO:
 
 def read_json(path: str, what: str) -> Any:
     """
-    A document that one of the commands has written.
+    Read a JSON document that one of the commands has written. Raises Error if that fails.
 
-    :param path: "-" is standard input
-    :param what: the document that is expected there, for the line about another one
+    :param path: path of the file; "-" is standard input
+    :param what: what the document should be, for the error message
     """
     name = "standard input" if path == "-" else path
     try:
@@ -204,7 +205,7 @@ def read_json(path: str, what: str) -> Any:
 
 
 def explain(error: Exception) -> str:
-    """The line for whatever went wrong."""
+    """Return one line that describes an exception."""
     if isinstance(error, Error):
         return str(error)
     if isinstance(error, OSError) and error.strerror:
@@ -214,7 +215,7 @@ def explain(error: Exception) -> str:
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """Ctrl-C raises KeyboardInterrupt, unless it is ignored or somebody else handles it."""
+    """Let Ctrl-C raise KeyboardInterrupt, unless SIGINT is ignored or has a handler that is not ours."""
     before = signal.getsignal(signal.SIGINT)
     ours = before is _leave_at_once and threading.current_thread() is threading.main_thread()
     if ours:
@@ -227,7 +228,7 @@ def _interruptible() -> Iterator[None]:
 
 
 def _status(work: Callable[[], Any]) -> int:
-    """What @work has come to, with all it printed on its way."""
+    """Run @work, flush its output, and return the exit status."""
     try:
         return PASSED if work() else FAILED
     except SystemExit as end:   # of argparse
@@ -239,7 +240,7 @@ def _status(work: Callable[[], Any]) -> int:
 
 
 def _outcome(work: Callable[[], Any], told: Callable[[Exception], str]) -> Tuple[int, str]:
-    """The exit status of @work, and the line to tell, which is empty if there is nothing to tell."""
+    """Run @work. Return the exit status and the line to print on stderr, "" if there is none."""
     try:
         with _interruptible(), redirect_stdout(Output(sys.stdout, "standard output")), \
                 redirect_stderr(Output(sys.stderr, "standard error")):      # type: ignore
@@ -248,7 +249,7 @@ def _outcome(work: Callable[[], Any], told: Callable[[Exception], str]) -> Tuple
         return INTERRUPTED, ""
     except ReaderGone:
         return READER_GONE, ""
-    except Exception as error:      # a traceback would tell a user less
+    except Exception as error:      # one line helps a user more than a traceback
         if os.environ.get("CMWQ2_TRACEBACK"):
             raise
         return FAILED, told(error) or type(error).__name__
@@ -259,11 +260,11 @@ def _tell(name: str, text: str) -> None:
         sys.stderr.write(f"{name}: {one_line(text)}\n")
         sys.stderr.flush()
     except (AttributeError, OSError):
-        pass        # It is closed; the status says enough.
+        pass        # Standard error is closed; the exit status is all that is left.
 
 
 def status(name: str, work: Callable[[], Any], told: Callable[[Exception], str] = explain) -> int:
-    """Do @work, which tells whether all is well; the exit status. Whatever goes wrong is one line on stderr."""
+    """Run @work, which returns whether all is well, and return the exit status. An error is one line on stderr."""
     number, text = _outcome(work, told)
     if text:
         _tell(name, text)
@@ -272,16 +273,16 @@ def status(name: str, work: Callable[[], Any], told: Callable[[Exception], str] 
 
 def run(name: str, work: Callable[[], Any], told: Callable[[Exception], str] = explain) -> NoReturn:
     """
-    The same, and leave with that status.
+    Like status(), but exit with that status.
 
-    :param name: the command's
-    :param work: what it does
-    :param told: the line for an exception
+    :param name: the command's name
+    :param work: does the work and returns whether all is well
+    :param told: returns the line that describes an exception
     """
     number, text = _outcome(work, told)
     if not text and number in (PASSED, FAILED, USAGE):
         sys.exit(number)
     if text:
         _tell(name, text)
-    # Not through the interpreter's end, which would try again to print what nobody reads.
+    # Skip the interpreter's cleanup, which would try again to flush output that nobody reads.
     os._exit(number)

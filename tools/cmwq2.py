@@ -2,12 +2,12 @@
 """
 drgn helpers for cmwq2.
 
-They read a kernel that keeps running, so any list may change while it is
-walked. No walk here hangs or raises because of that: each is bounded, checks
-every link against the one it came by, and tells what it could not see by
-appending a sentence to the list that the caller passes as ``gaps`` (or by a
-logged warning when there is none). Stop the guest first (QMP ``stop``) for a
-picture without gaps.
+The kernel keeps running while the helpers read it, so any list may change
+during a walk. No walk here hangs or raises because of that: each walk is
+bounded and checks each node's back pointer against the node it came from. If
+it could not see something, it appends a sentence to the list that the caller
+passes as ``gaps``, or logs a warning if the caller passes none. For a picture
+without gaps, stop the guest first (QMP ``stop``).
 
 In a drgn session::
 
@@ -43,22 +43,22 @@ try:
     from drgn.helpers.linux.percpu import per_cpu_ptr
     from drgn.helpers.linux.xarray import xa_for_each
 except ImportError:
-    # What is pure in here is tested without drgn.
+    # The functions that need no kernel are tested without drgn.
     FaultError = OSError  # type: ignore[assignment,misc]
 
 logger = logging.getLogger("cmwq2")
 
 Gaps = Optional[List[str]]
 
-# How many entries of one list are walked, and how often a walk that found the
-# list changing starts again.
+# Maximum number of entries visited in one list, and maximum number of walks
+# over a list that changes during each of them.
 WALK_LIMIT = 500000
 WALK_TRIES = 5
 
 
 @dataclass(frozen=True)
 class Engine:
-    """What one of the two engines calls its things."""
+    """The names of one engine's types, lists and functions."""
 
     name: str
     pool: str
@@ -69,7 +69,7 @@ class Engine:
     delayed: str
     wqs: str  # the list of all workqueues
     delayed_fn: str
-    kinds: Dict[str, str]  # functions of items that are none
+    kinds: Dict[str, str]  # functions of entries that are not real items
 
 
 CMWQ2 = Engine(
@@ -102,17 +102,17 @@ def engine_of(obj: Object) -> Engine:
     """Return the engine that a pool, worker, item, pwq or workqueue belongs to."""
     return CMWQ2 if "cmwq2" in obj.type_.type_name() else NATIVE
 
-# Flags of struct cmwq2_wq that src/internal.h has as macros, which are not in
-# the debug info.
+# Flags of struct cmwq2_wq that src/internal.h defines as macros. Macros are not
+# in the debug info.
 WQ_INTERNAL_FLAGS = {15: "destroying", 16: "draining", 19: "deprecated"}
 
 
 class Cmwq2Error(Exception):
-    """Something the user can mend, said in one line."""
+    """A problem that the user can fix, described in one line."""
 
 
 def note_gap(gaps: Gaps, text: str) -> None:
-    """Record that a part of the picture is missing."""
+    """Record that part of the picture is missing."""
     if gaps is None:
         logger.warning("%s", text)
     elif text not in gaps:
@@ -126,12 +126,12 @@ def walk_ring(
     read_node: Callable[[int], Optional[Tuple[int, int]]], head: int, limit: int
 ) -> Tuple[List[int], Optional[str]]:
     """
-    Walk a circular list that may change meanwhile.
+    Walk a circular list that may change during the walk.
 
-    :param read_node: gives the next and previous address of the node at an
-        address, or ``None`` when it cannot be read
+    :param read_node: returns the next and previous address of the node at an
+        address, or ``None`` if the node cannot be read
     :param head: address of the list's head
-    :param limit: how many nodes to visit at most
+    :param limit: maximum number of nodes to visit
     :returns: the nodes' addresses, and why the walk ended early, if it did
     """
     nodes: List[int] = []
@@ -159,8 +159,9 @@ def _front_moved(
     read_node: Callable[[int], Optional[Tuple[int, int]]], head: int, nodes: List[int]
 ) -> Optional[str]:
     """
-    Entries that went from the front to the back in order look like a whole but
-    short list to a walk that they overtook.
+    Return a gap if the front of the list changed during the walk. Entries that
+    moved from the front to the back and overtook the walk make it end early,
+    at what looks like a complete but shorter list.
     """
     links = read_node(head)
     if links is None or links[0] != (nodes[0] if nodes else head):
@@ -177,7 +178,7 @@ def _read_list_head(prog: Program, address: int) -> Optional[Tuple[int, int]]:
 
 
 def _pair_format(prog: Program) -> struct.Struct:
-    """Of two pointers: a struct list_head."""
+    """Return the format of two pointers, that is of a struct list_head."""
     form = prog.cache.get("cmwq2_pair")
     if form is None:
         order = "<" if prog.platform.flags & PlatformFlags.IS_LITTLE_ENDIAN else ">"
@@ -189,7 +190,7 @@ def _pair_format(prog: Program) -> struct.Struct:
 def _walk(
     read_node: Callable[[int], Optional[Tuple[int, int]]], head: int, what: str, gaps: Gaps
 ) -> List[int]:
-    """Walk a list until a walk is whole, and keep the longest one if none is."""
+    """Walk a list until one walk is complete; if none is, return the longest one."""
     best: List[int] = []
     best_gap: Optional[str] = None
     for _ in range(WALK_TRIES):
@@ -207,13 +208,13 @@ def list_entries(
     head: Object, type_name: str, member: str, what: str, gaps: Gaps = None
 ) -> Iterator[Object]:
     """
-    Iterate over the entries of a list that may change meanwhile.
+    Iterate over the entries of a list that may change during the walk.
 
     :param head: ``struct list_head`` (not a pointer)
     :param type_name: type of the entries, for instance ``struct cmwq2_work``
     :param member: name of the list node in the entry
-    :param what: the list's name, for the gaps
-    :param gaps: where to note what could not be seen
+    :param what: the list's name, used in the gaps
+    :param gaps: where to record what could not be seen
     :returns: iterator of ``type_name *`` objects
     """
     pointer = head.prog_.type(type_name + " *")
@@ -224,7 +225,7 @@ def list_entries(
 def entry_addresses(
     head: Object, type_name: str, member: str, what: str, gaps: Gaps = None
 ) -> List[int]:
-    """The same as :func:`list_entries`, but only the addresses, which is faster."""
+    """Like :func:`list_entries`, but return only the addresses, which is faster."""
     prog = head.prog_
     offset = offsetof(prog.type(type_name), member)
 
@@ -240,12 +241,12 @@ def entry_addresses(
 
 class Layout:
     """
-    Reads numbers out of a struct in one piece: one read of memory an object
-    instead of one a member, which is what a dump of many items is made of.
+    Reads the numbers in a struct with one memory read per object instead of one
+    per member. Such reads take most of the time of a dump of many items.
 
     :param type_name: the struct
-    :param paths: members, by the names :meth:`read` gives them; those that this
-        kernel's struct does not have are left out
+    :param paths: path of each member, by the name under which :meth:`read`
+        returns it; members that this kernel's struct lacks are left out
     """
 
     def __init__(self, prog: Program, type_name: str, paths: Dict[str, str]) -> None:
@@ -254,7 +255,7 @@ class Layout:
         self.size = sizeof(type_)
         order = "<" if prog.platform.flags & PlatformFlags.IS_LITTLE_ENDIAN else ">"
         self.fields = []
-        self.entry = 0  # of a list node, for those that need it
+        self.entry = 0  # offset of the list node, set by users that need it
         for name, path in paths.items():
             kind = _member_type(type_, path)
             if kind is not None:
@@ -263,7 +264,7 @@ class Layout:
         self.names = {name for name, _, _ in self.fields}
 
     def read(self, address: int) -> Dict[str, Any]:
-        """Return the members of the object at an address. Raises FaultError."""
+        """Return the members of the object at an address. Raises FaultError if it is unreadable."""
         data = self.prog.read(address, self.size)
         return {
             name: value[0] if len(value) == 1 else list(value)
@@ -274,7 +275,7 @@ class Layout:
 
 
 def _member_type(type_: Any, path: str) -> Any:
-    """Return the type of a member by its path, or None if there is no such."""
+    """Return the type of the member at a path, or None if there is no such member."""
     for name in path.split("."):
         while type_.kind == TypeKind.TYPEDEF:
             type_ = type_.type
@@ -285,7 +286,7 @@ def _member_type(type_: Any, path: str) -> Any:
 
 
 def _format_of(type_: Any) -> str:
-    """The code of the struct module for a number, a pointer or an array of numbers."""
+    """Return the struct module's format of a number, a pointer or an array of numbers."""
     while type_.kind in (TypeKind.TYPEDEF, TypeKind.ENUM):
         type_ = type_.type
     if type_.kind == TypeKind.ARRAY:
@@ -299,7 +300,7 @@ def _format_of(type_: Any) -> str:
 
 
 class Work(NamedTuple):
-    """An item as it was read, in numbers. Native ones have no ``queued_at``."""
+    """An item as read from memory, in numbers. Native items have no ``queued_at``."""
 
     address: int
     data: int
@@ -311,11 +312,12 @@ def read_works(
     head: Object, engine: Engine, what: str, gaps: Gaps = None, first: int = 0
 ) -> List[Work]:
     """
-    Return the items on a list in its order, fast: :class:`Work` tuples.
+    Return the items on a list, in list order, as :class:`Work` tuples. This is
+    faster than :func:`list_entries`.
 
     :param head: ``struct list_head`` (not a pointer)
-    :param engine: whose items they are
-    :param first: how many of them, 0: all
+    :param engine: the engine that the items belong to
+    :param first: how many items to return, 0: all
     """
     prog = head.prog_
     return read_works_at(prog, head.address_, engine, what, gaps, first)
@@ -324,7 +326,7 @@ def read_works(
 def read_works_at(
     prog: Program, head: int, engine: Engine, what: str, gaps: Gaps = None, first: int = 0
 ) -> List[Work]:
-    """The same by the address of the list's head."""
+    """Like :func:`read_works`, but take the address of the list's head."""
     layout = _work_layout(prog, engine)
     entry = layout.entry
     works: Dict[int, Work] = {}
@@ -351,7 +353,10 @@ def read_works_at(
 
 
 def stamp_member(prog: Program) -> Optional[str]:
-    """The member of struct cmwq2_work that has the jiffies, or half of them, of its queueing."""
+    """
+    Return the member of struct cmwq2_work that holds the jiffies at which the item
+    was queued, or their lower half; None if it has no such member.
+    """
     type_ = prog.type(CMWQ2.work)
     for name in ("queued_at", "queued_jiffies"):
         if type_.has_member(name):
@@ -360,7 +365,7 @@ def stamp_member(prog: Program) -> Optional[str]:
 
 
 def stamp_bits(prog: Program) -> int:
-    """How many bits of the jiffies that member holds."""
+    """Return how many bits of the jiffies :func:`stamp_member` holds, 0 if there is none."""
     name = stamp_member(prog)
     return 8 * sizeof(prog.type(CMWQ2.work).member(name).type) if name else 0
 
@@ -369,10 +374,10 @@ def _work_layout(prog: Program, engine: Engine) -> Layout:
     key = f"cmwq2_work_layout_{engine.name}"
     if key not in prog.cache:
         paths = {"func": "func", "next": "entry.next", "prev": "entry.prev",
-                 # An item without a stamp has no member of the name "none" either.
+                 # Layout drops "none": no struct has a member of that name.
                  "queued_at": engine is CMWQ2 and stamp_member(prog) or "none"}
         layout = Layout(prog, engine.work, paths)
-        # An atomic_long_t; as an unsigned number, unlike its counter.
+        # An atomic_long_t, read as an unsigned number; its counter is signed.
         form = struct.Struct("<Q" if layout.fields[0][1].format.startswith("<") else ">Q")
         offset = offsetof(prog.type(engine.work), "data.counter")
         layout.fields.append(("data", form, offset))
@@ -388,8 +393,8 @@ def for_each_pool(prog: Program, gaps: Gaps = None, engine: Engine = CMWQ2) -> I
     """
     Iterate over all pools, lowest number first.
 
-    :returns: iterator of ``struct cmwq2_pool *`` objects, with ``NATIVE`` of
-        ``struct worker_pool *``
+    :returns: iterator of ``struct cmwq2_pool *`` objects, or of ``struct
+        worker_pool *`` for ``NATIVE``
     """
     found = []
     if engine is CMWQ2:
@@ -414,8 +419,8 @@ def for_each_pool(prog: Program, gaps: Gaps = None, engine: Engine = CMWQ2) -> I
 
 def for_each_worker(pool: Object, gaps: Gaps = None) -> Iterator[Object]:
     """
-    Iterate over the workers attached to a pool: its own, and rescuers that are
-    helping it. The one of a pool with the flag "bh" has no task.
+    Iterate over the workers attached to a pool: its own workers, and rescuers
+    that are helping it. The worker of a pool with the flag "bh" has no task.
 
     :param pool: ``struct cmwq2_pool *`` or ``struct worker_pool *``
     :returns: iterator of ``struct cmwq2_worker *`` or ``struct worker *`` objects
@@ -443,8 +448,8 @@ def for_each_kicked_worker(pool: Object, gaps: Gaps = None) -> Iterator[Object]:
 
 def for_each_idle_worker(pool: Object, gaps: Gaps = None) -> Iterator[Object]:
     """
-    Iterate over the idle workers in the order in which they are picked; with
-    claiming policies without those that were picked.
+    Iterate over the idle workers in the order in which they will be picked.
+    Claiming policies that take picked workers off the list leave them out.
 
     :param pool: ``struct cmwq2_pool *`` or ``struct worker_pool *``
     :returns: iterator of ``struct cmwq2_worker *`` or ``struct worker *`` objects
@@ -455,8 +460,8 @@ def for_each_idle_worker(pool: Object, gaps: Gaps = None) -> Iterator[Object]:
 
 def for_each_pending_work(pool: Object, gaps: Gaps = None) -> Iterator[Object]:
     """
-    Iterate over a pool's worklist in the order it will run. Flush barriers and
-    rescuers' cursors stand in it too, see :func:`work_kind()`.
+    Iterate over a pool's worklist in the order in which it will run. The list
+    also contains flush barriers and rescuers' cursors, see :func:`work_kind()`.
 
     :param pool: ``struct cmwq2_pool *`` or ``struct worker_pool *``
     :returns: iterator of ``struct cmwq2_work *`` or ``struct work_struct *`` objects
@@ -467,8 +472,8 @@ def for_each_pending_work(pool: Object, gaps: Gaps = None) -> Iterator[Object]:
 
 def for_each_scheduled_work(worker: Object, gaps: Gaps = None) -> Iterator[Object]:
     """
-    Iterate over the items a worker took off its pool's worklist and has not
-    started yet.
+    Iterate over the items that a worker took off its pool's worklist and has
+    not started yet.
 
     :param worker: ``struct cmwq2_worker *`` or ``struct worker *``
     :returns: iterator of ``struct cmwq2_work *`` or ``struct work_struct *`` objects
@@ -483,15 +488,15 @@ def for_each_workqueue(
     """
     Iterate over all workqueues.
 
-    :returns: iterator of ``struct cmwq2_wq *`` objects, with ``NATIVE`` of
-        ``struct workqueue_struct *``
+    :returns: iterator of ``struct cmwq2_wq *`` objects, or of ``struct
+        workqueue_struct *`` for ``NATIVE``
     """
     yield from list_entries(prog[engine.wqs], engine.wq, "list", "workqueues", gaps)
 
 
 def for_each_pwq(wq: Object, gaps: Gaps = None) -> Iterator[Object]:
     """
-    Iterate over a workqueue's stakes in pools.
+    Iterate over a workqueue's pwqs, each of which connects it to one pool.
 
     :param wq: ``struct cmwq2_wq *`` or ``struct workqueue_struct *``
     :returns: iterator of ``struct cmwq2_pwq *`` or ``struct pool_workqueue *``
@@ -514,7 +519,7 @@ def for_each_mayday_pwq(wq: Object, gaps: Gaps = None) -> Iterator[Object]:
 
 def for_each_inactive_work(pwq: Object, gaps: Gaps = None) -> Iterator[Object]:
     """
-    Iterate over the items that wait for their workqueue's max_active.
+    Iterate over the inactive items, which wait because of max_active.
 
     :param pwq: ``struct cmwq2_pwq *``
     :returns: iterator of ``struct cmwq2_work *`` objects
@@ -527,12 +532,13 @@ def for_each_inactive_work(pwq: Object, gaps: Gaps = None) -> Iterator[Object]:
 
 def for_each_flusher(wq: Object, gaps: Gaps = None) -> Iterator[Tuple[str, Object]]:
     """
-    Iterate over those who wait for a workqueue to be flushed. The first one
-    moves the colors on, the overflow has found no color free.
+    Iterate over the threads that wait for a workqueue to be flushed. The first
+    flusher advances the colors; overflow flushers found no free color.
 
     :param wq: ``struct cmwq2_wq *`` or ``struct workqueue_struct *``
     :returns: iterator of (``"first"``, ``"waits"`` or ``"overflow"``, ``struct
-        cmwq2_flusher *`` or ``struct wq_flusher *`` object). They are on stacks.
+        cmwq2_flusher *`` or ``struct wq_flusher *`` object). The objects are on
+        the stacks of the waiting threads.
     """
     ours = engine_of(wq) is CMWQ2
     kind = "struct cmwq2_flusher" if ours else "struct wq_flusher"
@@ -549,7 +555,7 @@ def for_each_flusher(wq: Object, gaps: Gaps = None) -> Iterator[Tuple[str, Objec
 
 def completion_waiter(done: Object) -> Optional[Object]:
     """
-    Return who waits for a completion first, or None.
+    Return the first thread that waits for a completion, or None.
 
     :param done: ``struct completion`` (not a pointer)
     :returns: ``struct task_struct *``
@@ -567,8 +573,8 @@ def for_each_delayed_work(
     prog: Program, gaps: Gaps = None, engine: Engine = CMWQ2
 ) -> Iterator[Tuple[int, Object]]:
     """
-    Iterate over the delayed items whose time has not come: those that the
-    timer wheels of all CPUs hold, also of CPUs that are offline.
+    Iterate over the delayed items whose timer is pending, on the timer wheels
+    of all possible CPUs, including CPUs that are offline.
 
     :returns: iterator of (CPU, ``struct cmwq2_delayed_work *`` or ``struct
         delayed_work *`` object)
@@ -588,7 +594,7 @@ def for_each_delayed_work(
 
 
 def _wheel_timers(prog: Program, base: Object, what: str, gaps: Gaps) -> Iterator[Object]:
-    """The timers of one wheel, ``struct timer_list *``. Its slots are read at once."""
+    """Iterate over one wheel's ``struct timer_list *``. All slots are read in one piece."""
     vectors = base.vectors
     word = 8 if prog.platform.flags & PlatformFlags.IS_64_BIT else 4
     order = "little" if prog.platform.flags & PlatformFlags.IS_LITTLE_ENDIAN else "big"
@@ -611,7 +617,7 @@ def _wheel_timers(prog: Program, base: Object, what: str, gaps: Gaps) -> Iterato
 
 def wq_cpu_pwq(wq: Object, cpu: int) -> Object:
     """
-    Return where items queued on a CPU go.
+    Return the pwq that serves items queued on a CPU.
 
     :param wq: ``struct cmwq2_wq *``
     :returns: ``struct cmwq2_pwq *``
@@ -624,8 +630,8 @@ def wq_cpu_pwq(wq: Object, cpu: int) -> Object:
 
 def read_int(obj: Object, member: str) -> Optional[int]:
     """
-    Return a number or pointer of a struct that may have been freed, or
-    ``None`` when its memory is gone.
+    Return a number or pointer in a struct that may have been freed, or
+    ``None`` if its memory cannot be read.
 
     :param obj: pointer to a struct
     """
@@ -656,7 +662,7 @@ def func_name(prog: Program, address: int) -> str:
 
 
 def func_module(prog: Program, address: int) -> Optional[str]:
-    """Return the module that an address is in, None for the kernel itself."""
+    """Return the name of the module that contains an address, None for the kernel itself."""
     modules = prog.cache.setdefault("cmwq2_modules", {})
     if address not in modules:
         modules[address] = _find_module_of(prog, address)
@@ -683,13 +689,16 @@ def _find_symbol(prog: Program, address: int) -> Optional[str]:
 
 
 def _add_kallsyms(prog: Program) -> bool:
-    """Let drgn name functions of modules without debug info. Once."""
+    """
+    Let drgn name functions of modules that have no debug info. Return whether
+    this call added the names; only the first call can.
+    """
     if "cmwq2_kallsyms" in prog.cache:
         return False
     prog.cache["cmwq2_kallsyms"] = True
     try:
         index = load_module_kallsyms(prog)
-    except Exception:  # drgn raises what its kernel's symbol table makes it raise
+    except Exception:  # an unusual symbol table can make drgn raise anything
         return False
     prog.register_symbol_finder("cmwq2_kallsyms", index, enable_index=-1)
     return True
@@ -708,7 +717,7 @@ def enum_name(prog: Program, type_name: str, prefix: str, value: int) -> str:
 
 
 def flag_bits(prog: Program, type_name: str, prefix: str) -> dict:
-    """Return the single bits of an enum of flags: name in lower case by bit."""
+    """Return the single-bit flags of an enum: bit number to name in lower case."""
     try:
         enumerators = prog.type(type_name).enumerators or ()
     except LookupError:
@@ -721,7 +730,7 @@ def flag_bits(prog: Program, type_name: str, prefix: str) -> dict:
 
 
 def flag_names(value: int, bits: dict) -> List[str]:
-    """Return the names of the bits in a value; bits without one as numbers."""
+    """Return the names of the bits set in a value; "bitN" for a bit without a name."""
     return [
         bits.get(bit, f"bit{bit}")
         for bit in range(value.bit_length())
@@ -729,7 +738,7 @@ def flag_names(value: int, bits: dict) -> List[str]:
     ]
 
 
-# Flags of the kernel's own, whose enums have no names up to 6.8.
+# Flags of the kernel's own workqueue code. Up to 6.8 its enums have no names.
 NATIVE_FLAGS = {
     "POOL_": "BH MANAGER_ACTIVE DISASSOCIATED BH_DRAINING",
     "WORKER_": "DIE IDLE PREP CPU_INTENSIVE UNBOUND REBOUND",
@@ -740,7 +749,7 @@ NATIVE_FLAGS = {
 
 
 def native_flag_bits(prog: Program, *prefixes: str) -> Dict[int, str]:
-    """Return the flags of the kernel's own: name in lower case by bit."""
+    """Return the kernel's own flags with these prefixes: bit number to name in lower case."""
     bits = {}
     for prefix in prefixes:
         for name in NATIVE_FLAGS[prefix].split():
@@ -768,6 +777,8 @@ def _flags(obj: Object, ours: str, prefix: str, *native: str) -> List[str]:
 
 def pool_flags(pool: Object) -> List[str]:
     """
+    Return the names of a pool's flags.
+
     :param pool: ``struct cmwq2_pool *`` or ``struct worker_pool *``
     """
     return _flags(pool, "enum cmwq2_pool_flags", "CMWQ2_POOL_", "POOL_")
@@ -775,6 +786,8 @@ def pool_flags(pool: Object) -> List[str]:
 
 def worker_flags(worker: Object) -> List[str]:
     """
+    Return the names of a worker's flags.
+
     :param worker: ``struct cmwq2_worker *`` or ``struct worker *``
     """
     return _flags(worker, "enum cmwq2_worker_flags", "CMWQ2_WORKER_", "WORKER_")
@@ -782,6 +795,8 @@ def worker_flags(worker: Object) -> List[str]:
 
 def wq_flags(wq: Object) -> List[str]:
     """
+    Return the names of a workqueue's flags.
+
     :param wq: ``struct cmwq2_wq *`` or ``struct workqueue_struct *``
     """
     return _flags(wq, "enum cmwq2_wq_flags", "CMWQ2_WQ_", "WQ_", "__WQ_")
@@ -789,13 +804,13 @@ def wq_flags(wq: Object) -> List[str]:
 
 def worker_state(worker: Object, kicked: Optional[Set[int]] = None) -> str:
     """
-    Return what a worker is doing: ``busy`` (runs an item), ``manager`` (sees
-    to the number of workers), ``kicked`` (idle, picked, not awake yet),
-    ``idle``, ``dying``, or ``awake`` (between these). The kernel's own workers
-    do not know whether they were picked.
+    Return what a worker is doing: ``busy`` (runs an item), ``manager``
+    (creates workers for its pool), ``kicked`` (idle, picked, not awake yet),
+    ``idle``, ``dying``, or ``awake`` (none of these). The kernel does not
+    record which of its own workers were picked.
 
     :param worker: ``struct cmwq2_worker *`` or ``struct worker *``
-    :param kicked: addresses of the pool's kicked workers, if known
+    :param kicked: addresses of the workers on the pool's kicked list, if known
     """
     flags = worker_flags(worker)
     pool = worker.pool
@@ -803,7 +818,7 @@ def worker_state(worker: Object, kicked: Optional[Set[int]] = None) -> str:
         return "busy"
     if "die" in flags:
         return "dying"
-    # A claim may take a worker out of the idle ones before it runs.
+    # A claim may take a worker off the idle list before the worker runs.
     if engine_of(worker) is CMWQ2 and pool and is_kicked(worker, pool, kicked):
         return "kicked"
     if "idle" in flags:
@@ -813,7 +828,7 @@ def worker_state(worker: Object, kicked: Optional[Set[int]] = None) -> str:
 
 def is_kicked(worker: Object, pool: Object, kicked: Optional[Set[int]] = None) -> bool:
     """
-    Return whether a worker that is not busy was picked and is not awake yet.
+    Return whether a worker was picked and is not awake yet. The worker must not be busy.
 
     :param worker: ``struct cmwq2_worker *``
     :param pool: ``struct cmwq2_pool *``
@@ -828,7 +843,8 @@ def is_kicked(worker: Object, pool: Object, kicked: Optional[Set[int]] = None) -
 
 def work_kind(work: Object) -> str:
     """
-    Return ``item``, ``barrier`` (of a flush) or ``cursor`` (a rescuer's place).
+    Return ``item``, ``barrier`` (of a flush) or ``cursor`` (marks a rescuer's
+    position on the worklist).
 
     :param work: ``struct cmwq2_work *``
     """
@@ -838,7 +854,7 @@ def work_kind(work: Object) -> str:
 
 def work_pwq(work: Object) -> Object:
     """
-    Return the pwq an item is queued on, or NULL when it is on none.
+    Return the pwq that an item is queued on, or NULL if it is not queued.
 
     :param work: ``struct cmwq2_work *``
     :returns: ``struct cmwq2_pwq *``
@@ -850,9 +866,9 @@ def work_pwq(work: Object) -> Object:
 
 class DataWord:
     """
-    What an item's data word says, of either engine and of any kernel from 6.1.
+    Decodes the data word of an item of either engine, on any kernel from 6.1.
 
-    :param engine: whose
+    :param engine: the engine that the items belong to
     """
 
     def __init__(self, prog: Program, engine: Engine) -> None:
@@ -862,24 +878,25 @@ class DataWord:
         self.linked_bit = constant(prog, prefix + "LINKED_BIT")
         self.color_shift = constant(prog, prefix + "COLOR_SHIFT")
         self.color_mask = (1 << constant(prog, prefix + "COLOR_BITS")) - 1
-        # Where a pwq begins: up to 6.8 the kernel's constant had another name.
+        # Lowest bit of the pwq's address. It is computed, because the kernel's
+        # constant for it had another name up to 6.8.
         self.pwq_shift = self.color_shift + self.color_mask.bit_length()
         type_ = prog.type(engine.pwq)
         has_cursor = type_.has_member("mayday_cursor")
         self.cursor = offsetof(type_, "mayday_cursor") if has_cursor else 0
 
     def pwq(self, address: int, data: int, kind: str) -> int:
-        """The address of the pwq that an item is queued on, or 0."""
+        """Return the address of the pwq that an item is queued on, or 0."""
         if kind == "cursor":
             return address - self.cursor
         return data & -1 << self.pwq_shift if data >> self.pwq_bit & 1 else 0
 
     def color(self, data: int) -> int:
-        """The flush color of an item that is on a queue."""
+        """Return the flush color of an item that is queued."""
         return data >> self.color_shift & self.color_mask
 
     def linked(self, data: int) -> bool:
-        """Whether the next item is tied to this one."""
+        """Return whether the next item on the list is linked to this one."""
         return bool(data >> self.linked_bit & 1)
 
 
@@ -895,7 +912,7 @@ def work_data(work: Object) -> int:
 
 def work_color(work: Object) -> int:
     """
-    Return the flush color of an item that is on a queue.
+    Return the flush color of an item that is queued.
 
     :param work: ``struct cmwq2_work *``
     """
@@ -911,7 +928,7 @@ def constant(prog: Program, name: str) -> int:
 
 
 def hz_from_tick(tick_ns: int) -> int:
-    """Return HZ for a tick of so many nanoseconds, which may be rounded."""
+    """Return HZ for the length of a tick in nanoseconds, which may be rounded."""
     if tick_ns <= 0:
         raise ValueError(f"a tick of {tick_ns} ns")
     return (1000000000 + tick_ns // 2) // tick_ns
@@ -919,8 +936,8 @@ def hz_from_tick(tick_ns: int) -> int:
 
 def jiffies_between(stamp: int, now: int, bits: int = 64) -> int:
     """
-    Return how many jiffies passed. A stamp from after ``now`` was read counts
-    as just taken; the counter may have wrapped.
+    Return how many jiffies passed from ``stamp`` to ``now``. The counter may
+    have wrapped. A stamp that is later than ``now`` gives 0.
     """
     passed = now - stamp & (1 << bits) - 1
     return 0 if passed >> bits - 1 else passed
@@ -930,9 +947,9 @@ def kernel_hz(prog: Program) -> int:
     """
     Return the kernel's CONFIG_HZ.
 
-    It is in no variable. What every kernel has is the jiffies clocksource,
-    whose factor is the length of a tick; the stored configuration, if the
-    kernel has one, is the second source.
+    No variable holds it. Every kernel has the jiffies clocksource, whose
+    multiplier gives the length of a tick. If that cannot be read, the
+    configuration stored in the kernel is used, if there is one.
     """
     try:
         clock = prog["clocksource_jiffies"]
@@ -946,7 +963,7 @@ def kernel_hz(prog: Program) -> int:
 
 
 class Clock:
-    """Tells the age of time stamps in jiffies."""
+    """Computes the age of time stamps that are in jiffies."""
 
     def __init__(self, prog: Program, hz: Optional[int] = None) -> None:
         self.prog = prog
@@ -959,8 +976,8 @@ class Clock:
 
     def ms_since(self, stamp: int) -> int:
         """
-        Return the milliseconds since a stamp, which is whole, unlike an item's. To be
-        called after reading it.
+        Return the milliseconds since a stamp of full width (an item's stamp may be
+        shorter). Call this after reading the stamp.
         """
         return jiffies_between(stamp, self.now(), self.bits) * 1000 // self.hz
 
@@ -981,8 +998,8 @@ def check_program(prog: Program, engine: Engine = CMWQ2) -> None:
 
 def is_dump_file(prog: Program) -> bool:
     """
-    Return whether this is a kernel that does not go on: what cannot be read there
-    did not go away but is missing.
+    Return whether this is a crash dump rather than a running kernel. Memory that
+    cannot be read in a dump is missing from it; it was not freed meanwhile.
     """
     return bool(getattr(prog, "core_dump_path", None)) and not prog.flags & ProgramFlags.IS_LIVE
 
@@ -1001,7 +1018,7 @@ def _check_module(prog: Program) -> None:
         )
 
 
-# What the scripts cannot do without; the rest may be missing.
+# The members that the scripts cannot do without; any other may be missing.
 NEEDED = {
     "pool": "id worklist workers idle_list nr_workers nr_idle cpu flags",
     "worker": "current_work current_func current_pwq scheduled task pool last_active",
@@ -1014,7 +1031,7 @@ NEEDED_OURS = {"worker": "kicked started_at counted",
 
 
 def _missing(prog: Program, engine: Engine) -> Optional[str]:
-    """The first type or member that is not there."""
+    """Return the first needed type or member that is missing, or None."""
     for kind, members in NEEDED.items():
         name = getattr(engine, kind)
         if engine is CMWQ2:

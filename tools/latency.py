@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """
-cmwq2's latency histograms as text bars, read by drgn from the module's tables.
+Shows cmwq2's latency histograms as text bars. drgn reads them from the module's tables.
 
 In a drgn session::
 
@@ -21,12 +21,12 @@ Table = Dict[str, Counts]
 
 WIDTH = 40
 UNITS = ((10**9, "s"), (10**6, "ms"), (10**3, "us"))
-# What is not in the debug info if nothing was ever measured.
+# The text shown if there are no counts because nothing was ever measured.
 OFF = "no item was counted: echo Y > /sys/module/cmwq2/parameters/latency, and let items run"
 
 
 def stages(prog: Any) -> List[str]:
-    """The names of the stages in their order."""
+    """Return the names of the stages in the order of their enum."""
     prefix = "CMWQ2_LATENCY_"
     names = {e.value: e.name[len(prefix):].lower()
              for e in prog.type("enum cmwq2_latency_stage").enumerators}
@@ -34,7 +34,7 @@ def stages(prog: Any) -> List[str]:
 
 
 def read(pointers: Iterable[Any], names: List[str]) -> Table:
-    """The sum of the tables behind some ``struct cmwq2_latency *``, which may be NULL."""
+    """Return the sum of the tables of some ``struct cmwq2_latency *``, each of which may be NULL."""
     sums: Table = {}
     for pointer in pointers:
         if not pointer:
@@ -51,9 +51,9 @@ def read(pointers: Iterable[Any], names: List[str]) -> Table:
 def collect(prog: Any, pattern: Optional[str] = None, numbers: Optional[Collection[int]] = None,
             gaps: cmwq2.Gaps = None) -> Dict[str, Table]:
     """
-    The tables that have counted something, by "pool N" and "workqueue NAME".
+    Return the tables with a count above 0, by "pool N" and "workqueue NAME".
 
-    :param pattern: only workqueues of this name (a glob), and no pools
+    :param pattern: only workqueues whose name matches this glob, and no pools
     :param numbers: only these pools, and no workqueues
     """
     try:
@@ -71,7 +71,7 @@ def collect(prog: Any, pattern: Optional[str] = None, numbers: Optional[Collecti
         pwqs = cmwq2.for_each_pwq(wq, gaps)
         key = f"workqueue {name}"
         while key in found:
-            key += "'"      # several may have one name
+            key += "'"      # several workqueues may have the same name
         found[key] = read([wq.latency, *(pwq.latency for pwq in pwqs)], names)
     return {key: table for key, table in found.items() if table}
 
@@ -80,7 +80,7 @@ def collect(prog: Any, pattern: Optional[str] = None, numbers: Optional[Collecti
 
 
 def format_ns(ns: int) -> str:
-    """A power of two of nanoseconds, as short as it can be told from its neighbours."""
+    """Return a power of two of nanoseconds as text, just long enough to differ from its neighbours."""
     for size, unit in UNITS:
         if ns >= size:
             number = ns / size
@@ -89,7 +89,7 @@ def format_ns(ns: int) -> str:
 
 
 def percentile(counts: Counts, percent: float) -> int:
-    """The bucket in which so many percent of the items are reached."""
+    """Return the first bucket up to which at least this percentage of the items was counted."""
     left = sum(counts) * percent / 100
     for bucket, count in enumerate(counts):
         left -= count
@@ -99,14 +99,14 @@ def percentile(counts: Counts, percent: float) -> int:
 
 
 def below(bucket: int, buckets: int) -> str:
-    """What the items of a bucket took less than."""
+    """Return the bound of a bucket as text: "<" and its upper bound, for the last one ">" and its lower bound."""
     if bucket >= buckets - 1:
         return ">" + format_ns(1 << bucket - 1)
     return "<" + format_ns(1 << bucket)
 
 
 def show_stage(name: str, counts: Counts) -> List[str]:
-    """One stage: a line in numbers, and a bar for each bucket between its first and last."""
+    """Return a line of numbers for a stage, and a bar for each bucket from the first used one to the last."""
     size = len(counts)
     points = "  ".join(f"p{p} {below(percentile(counts, p), size)}" for p in (50, 90, 99))
     lines = [f"  {name}: {sum(counts)} items  {points}"]
@@ -119,7 +119,7 @@ def show_stage(name: str, counts: Counts) -> List[str]:
 
 
 def show_tables(tables: Dict[str, Table]) -> str:
-    """All of them, in at most 80 columns."""
+    """Return all tables as text of at most 80 columns."""
     lines: List[str] = []
     for key, table in tables.items():
         lines.append(key)
@@ -130,5 +130,5 @@ def show_tables(tables: Dict[str, Table]) -> str:
 
 
 def show(prog: Any, pattern: Optional[str] = None) -> str:
-    """The histograms of a kernel as text; for those of some workqueues see collect()."""
+    """Return the histograms of a kernel as text. For the pattern see collect()."""
     return show_tables(collect(prog, pattern))

@@ -3,18 +3,18 @@
 """
 Find structures that two files of a driver lay out differently.
 
-Run by ``layouts.py FILE...`` on what was built: objects, or modules. A driver
-that moves to cmwq2 in some of its files only, or that includes a header of its
-own once before and once behind <cmwq2/shim.h>, has two layouts of one structure,
-because a work item of cmwq2 is larger than one of the kernel. Neither the
-compiler nor the linker says so. This reads the debug information, with readelf,
-and reports each structure of which there are two layouts, and in which files.
+Run ``layouts.py FILE...`` on object files or modules. Two layouts of one structure
+arise if a driver moves only some of its files to cmwq2, or if it includes one of its
+headers before <cmwq2/shim.h> in one file and after it in another, because a work item
+of cmwq2 is larger than one of the kernel. Neither the compiler nor the linker reports
+this. This script reads the debug information with readelf, and reports each structure
+that has two layouts, and the files that have them.
 
-One and the same structure means: the same name, defined in the same line, with
-the same members. So structures that have nothing but their name in common are
-not reported.
+Two structures count as the same if they have the same name, the same line of
+definition and the same members. So structures that share only their name are not
+reported.
 
-Exit status 0: all structures have one layout; 1: some have more, one line each;
+Exit status: 0: every structure has one layout; 1: some have more, with one line each;
 2: wrong usage, or no debug information.
 """
 
@@ -27,15 +27,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Dict, Iterable, Iterator, List, Optional, Set, Tuple
 
-# What readelf prints of an entry and of its attributes.
+# The lines that readelf prints for an entry and for its attributes.
 ENTRY = re.compile(r" *<([0-9a-f]+)><[0-9a-f]+>: Abbrev Number: \d+ \(DW_TAG_(\w+)\)")
 ATTRIBUTE = re.compile(r" +<[0-9a-f]+> +DW_AT_(name|byte_size|decl_line|data_member_location|data_bit_offset) *: (.*)")
-# What stands before a value, by version of binutils: "(indirect string, offset: 0x1): " or "(strp) (offset: 0x1): ".
+# The prefix of a value. It depends on the version of binutils: "(indirect string, offset: 0x1): " or
+# "(strp) (offset: 0x1): ".
 FORM = re.compile(r"(?:\([^)]*\):? )+")
 
 
 class Wrong(Exception):
-    """What the user can act on."""
+    """A problem that the user can fix."""
 
 
 @dataclass
@@ -47,7 +48,7 @@ class Entry:
     attributes: Dict[str, str] = field(default_factory=dict)
 
     def number(self, name: str) -> int:
-        """The value of an attribute, -1 if it is not there or no plain number."""
+        """Return the value of an attribute, -1 if it is missing or not a plain number."""
         value = (self.attributes.get(name) or "-1").split()[0]
         try:
             return int(value, 0)
@@ -55,14 +56,14 @@ class Entry:
             return -1
 
 
-# Which structure, as far as one can tell; and how it is laid out.
+# The identity of a structure: name, line, names of members. Its layout: size in bytes, offsets of members in bits.
 Which = Tuple[str, int, Tuple[str, ...]]
 Layout = Tuple[int, Tuple[int, ...]]
 Layouts = Dict[Which, Dict[Layout, Set[str]]]
 
 
 def entries(lines: Iterable[str]) -> Iterator[Entry]:
-    """What readelf printed, entry by entry."""
+    """Parse the output of readelf and return it entry by entry."""
     entry = None
     for line in lines:
         match = ENTRY.match(line)
@@ -79,12 +80,12 @@ def entries(lines: Iterable[str]) -> Iterator[Entry]:
 
 
 def name_of(entry: Entry) -> str:
-    """As the source has it: behind the shim a member called flush_work is cmwq2_flush_work to the compiler."""
+    """Return a name as the source has it. Behind the shim, the compiler sees flush_work as cmwq2_flush_work."""
     return entry.attributes.get("name", "").removeprefix("cmwq2_")
 
 
 def add(layouts: Layouts, struct: Entry, members: List[Entry], where: str) -> None:
-    """Take note of a structure, unless it has no name or is only declared."""
+    """Record a structure, unless it has no name or is only declared."""
     size, name = struct.number("byte_size"), struct.attributes.get("name")
     if size < 0 or not name:
         return
@@ -95,7 +96,7 @@ def add(layouts: Layouts, struct: Entry, members: List[Entry], where: str) -> No
 
 
 def read(lines: Iterable[str], layouts: Layouts, path: str) -> bool:
-    """Take note of all structures of a file; whether it has debug information."""
+    """Record all structures of a file. Return whether it has debug information."""
     where, seen = path, False
     struct: Optional[Entry] = None
     members: List[Entry] = []
@@ -117,7 +118,7 @@ def read(lines: Iterable[str], layouts: Layouts, path: str) -> bool:
 
 
 def read_file(path: Path, layouts: Layouts) -> None:
-    """The structures of an object or a module."""
+    """Record the structures of an object file or module. Raises Wrong."""
     if not path.is_file():
         raise Wrong(f"{path}: no such file")
     try:
@@ -132,7 +133,7 @@ def read_file(path: Path, layouts: Layouts) -> None:
 
 
 def first_difference(which: Which, one: Layout, other: Layout) -> str:
-    """The first member that is not where it is in the other layout."""
+    """Return text about the first member whose offset differs between two layouts, "" if there is none."""
     for name, here, there in zip(which[2], one[1], other[1]):
         if here != there:
             return f", and {name or 'an unnamed member'} is at {here // 8} and {there // 8}"
@@ -140,7 +141,7 @@ def first_difference(which: Which, one: Layout, other: Layout) -> str:
 
 
 def described(which: Which, found: Dict[Layout, Set[str]]) -> str:
-    """One line on a structure with more than one layout."""
+    """Return one line about a structure with more than one layout."""
     kinds = sorted(found.items())
     sizes = "; ".join(f"{layout[0]} bytes in {shown(files)}" for layout, files in kinds)
     difference = first_difference(which, kinds[0][0], kinds[1][0])
@@ -148,7 +149,7 @@ def described(which: Which, found: Dict[Layout, Set[str]]) -> str:
 
 
 def shown(files: Set[str]) -> str:
-    """Some of the files."""
+    """Return the names of at most three files, and how many more there are."""
     names = sorted(files)
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 

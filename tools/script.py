@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What the scripts share that look at a kernel with drgn: the kernel, and the line for what drgn complains of."""
+"""Code shared by the scripts that look at a kernel with drgn: getting the kernel, and explaining drgn's errors."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ import cmwq2
 
 def program(scope: Dict[str, Any]) -> Any:
     """
-    The kernel that drgn put among the globals of the script it runs. A script that was started by its own name, without
-    drgn, starts drgn with itself.
+    Return the kernel that drgn put among the globals of the script it runs. If the script was started without drgn,
+    by its own name, replace the process by drgn running the script.
     """
     if "prog" in scope:
         return scope["prog"]
@@ -26,13 +26,13 @@ def program(scope: Dict[str, Any]) -> Any:
 
 
 def explain(error: Exception) -> str:
-    """The line for what went wrong while drgn looked at a kernel."""
+    """Return one line about an error that occurred while drgn looked at a kernel."""
     if isinstance(error, cmwq2.Cmwq2Error):
         return str(error)
     if isinstance(error, PermissionError):
         return f"no permission, this takes root: {error}"
     if isinstance(error, (ProcessLookupError, ConnectionError)):
-        # What drgn's --qemu gets from the memory of a process that is no more.
+        # drgn's --qemu gets this when the process whose memory it reads has ended.
         return f"the guest is gone, look again when another one runs: {error}"
     if isinstance(error, cmwq2.FaultError):
         return f"memory of the kernel is missing, is this dump whole? {error}"
@@ -43,5 +43,5 @@ def explain(error: Exception) -> str:
 
 
 def run(name: str, work: Callable[[], bool]) -> NoReturn:
-    """Do @work, which tells whether all is well, and leave; see cli.run()."""
+    """Run @work, which returns whether all is well, and exit; see cli.run()."""
     cli.run(name, work, explain)

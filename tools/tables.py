@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Tables in text. On a terminal they are as wide as it is: long texts are cut, and columns that have no room left go into
+"""Formats tables as text. On a terminal a table fits its width: long texts are cut, and columns that do not fit go into
 a second table below. In a file or a pipe nothing is cut."""
 
 from __future__ import annotations
@@ -10,25 +10,25 @@ from typing import Any, Iterable, List, Sequence
 
 import cli
 
-# A text is not cut below so many characters.
+# No text is cut to fewer characters than this.
 NARROWEST = 12
-# The width of a terminal that does not tell.
+# The width of a terminal that does not report its width.
 COLUMNS = 80
 
 
 def terminal_width() -> int:
-    """How many columns there are; 0 if nobody looks at a terminal."""
+    """Return the terminal's width in columns, 0 if standard output is not a terminal."""
     out = sys.stdout
     return shutil.get_terminal_size((COLUMNS, 24)).columns if out is not None and out.isatty() else 0
 
 
 def shorten(text: str, width: int) -> str:
-    """@text in @width characters. The end is kept: that is where names like "kworker/u8:1-events_long" differ."""
+    """Return @text cut to @width characters. The end is kept, where names like "kworker/u8:1-events_long" differ."""
     return text if len(text) <= width else "~" + text[len(text) - width + 1:]
 
 
 def cell(value: Any) -> str:
-    """A value as it is printed, "-" for nothing."""
+    """Return a value as it is printed, "-" for an empty one."""
     if value is None or value == [] or value == "":
         return "-"
     if isinstance(value, (list, tuple)):
@@ -44,11 +44,11 @@ class _Column:
         self.whole = self.width = max(map(len, [self.title, *self.cells]))
 
     def floor(self) -> int:
-        """How narrow it can be: numbers, which end where their title ends, are not cut."""
+        """Return how narrow the column may become. Right-aligned columns hold numbers, which are not cut."""
         return self.whole if self.right else min(self.whole, max(NARROWEST, len(self.title)))
 
     def lines(self) -> List[str]:
-        """All cells at their place."""
+        """Return all cells, cut and aligned."""
         cells = [shorten(each, self.width) for each in (self.title, *self.cells)]
         return [each.rjust(self.width) if self.right else each.ljust(self.width) for each in cells]
 
@@ -58,7 +58,7 @@ def _width(columns: Sequence[_Column]) -> int:
 
 
 def _narrow(columns: Sequence[_Column], width: int) -> bool:
-    """Cut texts, the longest first, until all columns fit; whether they do."""
+    """Cut texts, the longest first, until all columns fit. Return whether they fit."""
     while _width(columns) > width:
         column = max(columns, key=lambda each: each.width if each.width > each.floor() else 0)
         if column.width <= column.floor():
@@ -68,8 +68,8 @@ def _narrow(columns: Sequence[_Column], width: int) -> bool:
 
 
 def _blocks(columns: Sequence[_Column], width: int) -> Iterable[List[_Column]]:
-    """All columns, if they fit when texts are cut. Else as many at a time as fit whole: each block begins with the first
-    column, which names the row."""
+    """Split the columns into blocks. All columns are one block if they fit when texts are cut. Otherwise each block has
+    as many uncut columns as fit, and begins with the first column, which names the row."""
     if _narrow(columns, width):
         yield list(columns)
         return
@@ -90,10 +90,10 @@ def _blocks(columns: Sequence[_Column], width: int) -> Iterable[List[_Column]]:
 
 def table(titles: Sequence[str], rows: Iterable[Iterable[Any]], width: int = -1) -> List[str]:
     """
-    The lines of a table.
+    Return the lines of a table.
 
-    :param titles: one that starts with ">" is that of a column whose entries end where it ends
-    :param width: as wide as it may be, 0: without end, less: as wide as the terminal
+    :param titles: the columns' titles; a column whose title starts with ">" is aligned to the right
+    :param width: maximum width; 0: no limit; negative: the width of the terminal
     """
     texts = [[cell(value) for value in row] for row in rows]
     columns = [_Column(title, column) for title, column in zip(titles, zip(*texts) if texts else [()] * len(titles))]
@@ -109,5 +109,5 @@ def table(titles: Sequence[str], rows: Iterable[Iterable[Any]], width: int = -1)
 
 
 def numbers(first: str, *titles: str) -> List[str]:
-    """The titles of a table of numbers, whose first column names the rows."""
+    """Return the titles of a table of numbers. The first column names the rows."""
     return [first, *(f">{title}" for title in titles)]

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-"""tomllib, which Python has since 3.11. With an older one the part of TOML that this project's tables keep to: sections
-and lists of them, and one line a value, which is written as in JSON or in single quotes."""
+"""Provides tomllib, which Python has since 3.11. On an older Python this reads the subset of TOML that this project's
+files use: sections, lists of sections, and one value per line, written as in JSON or in single quotes."""
 
 import json
 import re
@@ -9,7 +9,7 @@ from typing import Any, Dict, List
 
 
 class Malformed(ValueError):
-    """What tomllib calls TOMLDecodeError."""
+    """The error that tomllib calls TOMLDecodeError."""
 
 
 def _value(text: str, where: str) -> Any:
@@ -25,7 +25,7 @@ def _value(text: str, where: str) -> Any:
 
 
 def loads(text: str) -> Dict[str, Any]:
-    """The tables of @text."""
+    """Return the tables in @text. Raises Malformed."""
     top: Dict[str, Any] = {}
     table = top
     for number, line in enumerate(text.splitlines(), 1):

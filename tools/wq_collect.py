@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
 """
-Reads the state of a workqueue engine, cmwq2 or the kernel's own, out of a
-kernel and returns it as what json.dumps() takes. Its form is in
-``wq_dump.schema.json``.
+Reads the state of a workqueue engine, cmwq2 or the kernel's own, from a kernel
+and returns it in a form that json.dumps() accepts. ``wq_dump.schema.json``
+describes the form.
 
-What an older or a native struct does not have is None: nothing is invented.
+A field that an older or native struct does not have is None. No value is made
+up for it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple
 
 import cmwq2
 
-# Grows by one whenever a field of the JSON changes its name or meaning or goes.
+# Increased by one whenever a field of the JSON is renamed, removed or changes its meaning.
 SCHEMA = 2
 
 PWQ_PATHS = {
@@ -23,11 +24,11 @@ PWQ_PATHS = {
     "cursor_next": "mayday_cursor.entry.next", "inactive_next": "inactive.next",
 }
 NATIVE_STATS = "pool_workqueue_stats"
-BRIEF = 8  # entries of a list: an item, and the cursors that may stand before it
+BRIEF = 8  # list entries read in brief mode: an item and the cursors that may precede it
 
 
 class Context:
-    """What every collecting function needs."""
+    """The state that every collecting function needs."""
 
     def __init__(self, prog: Any, engine: cmwq2.Engine, hz: Optional[int], max_items: int,
                  stacks: bool, brief: bool) -> None:
@@ -54,22 +55,22 @@ class Context:
         self._queues: Dict[int, Tuple[Optional[str], Optional[int]]] = {}
 
     def pwq(self, address: int) -> Any:
-        """A pwq as a drgn object."""
+        """Return a pwq as a drgn object."""
         return cmwq2.Object(self.prog, self.engine.pwq + " *", value=address)
 
     def pool_id(self, address: int) -> int:
-        """A pool's number; there are many more pwqs than pools."""
+        """Return a pool's number. It is cached, because there are many more pwqs than pools."""
         if address not in self._pool_ids:
             pool = cmwq2.Object(self.prog, self.engine.pool + " *", value=address)
             self._pool_ids[address] = pool.id.value_()
         return self._pool_ids[address]
 
     def know_pwq(self, pwq: int, queue: str, pool: int) -> None:
-        """Save queue_of() the reading of what is known already."""
+        """Tell queue_of() the queue and pool of a pwq, so that it need not read them again."""
         self._queues[pwq] = queue, pool
 
     def queue_of(self, pwq: int) -> Tuple[Optional[str], Optional[int]]:
-        """The name of a pwq's workqueue, and its pool's number."""
+        """Return the name of a pwq's workqueue and the number of its pool."""
         if not pwq:
             return None, None
         if pwq not in self._queues:
@@ -99,12 +100,12 @@ def _item_kinds(prog: Any, engine: cmwq2.Engine) -> Dict[int, str]:
         try:
             kinds[prog.function(name).address_] = kind
         except LookupError:
-            pass  # before the kernel had cursors
+            pass  # an older kernel, which has no cursors
     return kinds
 
 
 def _stat_paths(prog: Any, engine: cmwq2.Engine) -> Dict[str, str]:
-    """The counters of a pwq; natively an array with an enum for its index."""
+    """Return the paths of a pwq's counters. A native pwq has one array, indexed by an enum."""
     type_ = prog.type(engine.pwq)
     if engine is cmwq2.CMWQ2:
         members = type_.member("stat").type.members
@@ -115,13 +116,13 @@ def _stat_paths(prog: Any, engine: cmwq2.Engine) -> Dict[str, str]:
 def collect(prog: Any, engine: cmwq2.Engine = cmwq2.CMWQ2, hz: Optional[int] = None,
             max_items: int = 20, stacks: bool = False, brief: bool = False) -> Dict[str, Any]:
     """
-    Return the whole picture.
+    Return the state of the engine.
 
     :param max_items: how many items of each list are described, 0: all
-    :param stacks: with the stacks of workers that are not idle
-    :param brief: what verdicts need and no more: lists are not walked to their
-        ends, so their counts say nothing, nor are queues' counters read, nor
-        where CPUs queue
+    :param stacks: include the stacks of workers that are not idle
+    :param brief: collect only what the verdicts need: lists are not walked to
+        their ends, so their counts mean nothing; the queues' counters and the
+        pwq of each CPU are not read
     """
     ctx = Context(prog, engine, hz, max_items, stacks, brief)
     start = ctx.clock.now()
@@ -143,7 +144,7 @@ def collect(prog: Any, engine: cmwq2.Engine = cmwq2.CMWQ2, hz: Optional[int] = N
 
 
 def gather(ctx: Context, collect_one: Callable, objects: Iterable[Any]) -> List[Any]:
-    """Collect each object; one whose memory went away becomes a gap."""
+    """Collect each object. If an object's memory cannot be read, record a gap instead."""
     found = []
     for obj in objects:
         try:
@@ -155,7 +156,7 @@ def gather(ctx: Context, collect_one: Callable, objects: Iterable[Any]) -> List[
 
 
 def maybe(obj: Any, *names: str) -> Any:
-    """The first of these members that the struct has, or None."""
+    """Return the first of these members that the struct has, or None."""
     type_ = obj.type_.type if hasattr(obj.type_, "type") else obj.type_
     for name in names:
         if type_.has_member(name):
@@ -164,7 +165,7 @@ def maybe(obj: Any, *names: str) -> Any:
 
 
 def maybe_int(obj: Any, *names: str) -> Optional[int]:
-    """The same as a number."""
+    """Like :func:`maybe`, but return the member's value as a number."""
     member = maybe(obj, *names)
     if member is None:
         return None
@@ -179,7 +180,7 @@ def collect_scopes(ctx: Context) -> List[Dict[str, Any]]:
     try:
         return _our_scopes(ctx) if ctx.engine is cmwq2.CMWQ2 else _native_scopes(ctx)
     except (LookupError, cmwq2.FaultError):
-        return []  # a kernel without scopes
+        return []  # this kernel has no affinity scopes
 
 
 def _our_scopes(ctx: Context) -> List[Dict[str, Any]]:
@@ -260,12 +261,12 @@ def collect_pool(ctx: Context, pool: Any) -> Dict[str, Any]:
 
 
 def pids(ctx: Context, workers: Iterable[Any]) -> List[Optional[int]]:
-    """Of a list of workers, in its order."""
+    """Return the pids of a list of workers, in the list's order."""
     return gather(ctx, lambda _ctx, w: task_pid(w), workers)
 
 
 def pool_cpus(pool: Any, cpu: int) -> Optional[str]:
-    """The CPUs whose items come here."""
+    """Return the CPUs whose items this pool serves."""
     pod = maybe(pool, "pod")
     if pod is not None:
         return cpu_list(pod)
@@ -276,7 +277,7 @@ def pool_cpus(pool: Any, cpu: int) -> Optional[str]:
 
 
 def policies(pool: Any) -> Dict[str, str]:
-    """What is switched for each pool, by the names of struct cmwq2_pool_policy."""
+    """Return a pool's policies by the names of the members of struct cmwq2_pool_policy."""
     policy = pool.policy
     return {m.name: policy_name(pool.prog_, m.name, policy.member_(m.name).value_())
             for m in policy.type_.members}
@@ -294,9 +295,9 @@ def collect_worker(ctx: Context, worker: Any, claimed: set) -> Dict[str, Any]:
     state = cmwq2.worker_state(worker, claimed)
     func = worker.current_func.value_() if state == "busy" else 0
     if state == "busy" and not func:
-        state = "awake"  # it came to its end, or is at its begin
+        state = "awake"  # the item just ended or is just starting
     started = maybe_int(worker, "started_at", "current_start") if state == "busy" else None
-    # The pool knows since when for the last one it picked only.
+    # The pool records the time of the pick only for the worker it picked last.
     last = state == "kicked" and worker.pool.kicked == worker
     kicked = worker.pool.kicked_at.value_() if last else None
     idle = worker.last_active.value_() if state in ("idle", "kicked") else None
@@ -329,7 +330,7 @@ def ms(ctx: Context, stamp: Optional[int]) -> Optional[int]:
 
 
 def collect_task(ctx: Context, task: Any, state: str) -> Dict[str, Any]:
-    """A worker's thread; all None for that of a bh pool, which has none."""
+    """Describe a worker's thread. All values are None for a bh pool's worker, which has no thread."""
     names = ("pid", "comm", "task_state", "cpu", "on_cpu", "blocked", "allowed", "stack")
     if not task:
         return dict.fromkeys(names)
@@ -348,7 +349,7 @@ def collect_task(ctx: Context, task: Any, state: str) -> Dict[str, Any]:
 
 
 def stack(ctx: Context, task: Any) -> List[str]:
-    """The functions a thread is in, the innermost first."""
+    """Return the functions on a thread's stack, innermost first."""
     try:
         return [frame.name or hex(frame.pc) for frame in ctx.prog.stack_trace(task)]
     except (ValueError, LookupError, cmwq2.FaultError) as error:
@@ -359,13 +360,13 @@ def stack(ctx: Context, task: Any) -> List[str]:
 
 
 def collect_creating(ctx: Context, creating: Any) -> Dict[str, int]:
-    """How a manager fares."""
+    """Return a manager's attempts to create a worker: the age of the last one, failures, error."""
     return {"tried_ms": ctx.clock.ms_since(creating.at.value_()),
             "failed": creating.failed.value_(), "error": creating.error.value_()}
 
 
 def collect_items(ctx: Context, head: Any, what: str) -> Dict[str, Any]:
-    """The items of a list and how many they are, barriers and cursors not counted."""
+    """Return the items of a list and their number, which excludes barriers and cursors."""
     known = len(ctx.gaps)
     works = cmwq2.read_works(head, ctx.engine, what, ctx.gaps, ctx.first)
     return describe_items(ctx, works, len(ctx.gaps) == known)
@@ -406,13 +407,13 @@ def describe_item(ctx: Context, work: cmwq2.Work) -> Dict[str, Any]:
 
 
 def age_ms(ctx: Context, stamp: int) -> int:
-    """The stamp may be only the lower half of the jiffies."""
+    """Return the age of an item's stamp, which may hold only the lower half of the jiffies."""
     now = ctx.clock.now() & (1 << ctx.stamp_bits) - 1
     return cmwq2.jiffies_between(stamp, now, ctx.stamp_bits) * 1000 // ctx.clock.hz
 
 
 def collect_delayed(ctx: Context) -> Optional[List[Dict[str, Any]]]:
-    """Items whose delay lasts; None where the timers cannot be found."""
+    """Return the delayed items whose timer is pending, or None if the timers cannot be found."""
     found = []
     try:
         for cpu, dwork in cmwq2.for_each_delayed_work(ctx.prog, ctx.gaps, ctx.engine):
@@ -493,7 +494,7 @@ def collect_wq(ctx: Context, wq: Any) -> Dict[str, Any]:
 
 
 def is_busy(pwq: Dict[str, Any]) -> bool:
-    """Whether there is anything to say of a pwq; a queue has one for each CPU."""
+    """Return whether a pwq has anything to show. A queue has one for each CPU, most of them idle."""
     return bool(pwq["nr_active"] or pwq["nr_in_flight"] or pwq["inactive"]["items"]
                 or pwq["plugged"] or pwq["mayday"] or pwq["cursor"])
 
@@ -543,7 +544,7 @@ def pwq_counters(ctx: Context, raw: Dict[str, Any]) -> Dict[str, int]:
 
 
 def cpu_pwq_addresses(ctx: Context, wq: Any) -> Dict[int, int]:
-    """The pwq of each CPU: where items that are queued there go."""
+    """Return the address of the pwq that serves items queued on each CPU."""
     pointers = maybe(wq, "cpu_pwq")
     prog = ctx.prog
     if pointers is not None:
@@ -554,7 +555,8 @@ def cpu_pwq_addresses(ctx: Context, wq: Any) -> Dict[int, int]:
         base = pointers.value_()
         return {cpu: prog.read_word(base + offset & (1 << 64) - 1)
                 for cpu, offset in per_cpu_offsets(ctx).items()}
-    # Up to 6.5 the structs themselves are per CPU, and unbound queues' by node.
+    # Up to 6.5 per-CPU memory holds the structs themselves, and unbound queues have
+    # their pwqs by node.
     pwqs = maybe(wq, "cpu_pwqs")
     if pwqs is not None and pwqs:
         return {cpu: cmwq2.per_cpu_ptr(pwqs, cpu).value_() for cpu in ctx.cpus}
@@ -587,7 +589,7 @@ def collect_attrs(attrs: Any) -> Dict[str, Any]:
 
 
 def collect_nodes(ctx: Context, wq: Any) -> List[Dict[str, Any]]:
-    """Active items and their limit by NUMA node; the last one is of none."""
+    """Return active items and their limit for each NUMA node, and last for items of no node."""
     counts = maybe(wq, "nna", "node_nr_active")
     if counts is None or (ctx.engine is cmwq2.CMWQ2 and not counts):
         return []  # up to 6.8, or a queue that is not ready yet
@@ -633,7 +635,7 @@ def collect_flushers(ctx: Context, wq: Any) -> List[Dict[str, Any]]:
 
 
 def members(struct: Any) -> Dict[str, int]:
-    """The numbers in a struct by name."""
+    """Return the numbers in a struct by member name."""
     return {m.name: struct.member_(m.name).value_() for m in struct.type_.members}
 
 
@@ -646,7 +648,10 @@ def total(counters: List[Dict[str, int]]) -> Dict[str, int]:
 
 
 def cpu_list(mask: Any) -> Optional[str]:
-    """The CPUs of a cpumask_var_t, which is a pointer or an array of one, or of a cpumask."""
+    """
+    Return the CPUs of a cpumask as text. The mask may be a struct cpumask or a
+    cpumask_var_t, which is a pointer or an array of one element.
+    """
     from drgn.helpers.linux.cpumask import cpumask_to_cpulist
 
     if mask.type_.kind == cmwq2.TypeKind.TYPEDEF and mask.type_.type.kind == (

@@ -28,7 +28,7 @@ import wq_verdict  # noqa: E402
 SCHEMA = wq_collect.SCHEMA
 MAX_SIZE_RATIO = 2
 STALL_MS = 1000
-# Of each list, unless --items says otherwise.
+# Items described per list, unless --items says otherwise.
 ITEMS = 20
 
 DESCRIPTION = """\
@@ -119,7 +119,7 @@ On a terminal, tables are as wide as it is; in a pipe or a file nothing is cut.
 
 
 def format_ms(ms: Optional[int]) -> str:
-    """A time that reads well in a column: 7 ms, 1.250 s, 125 s."""
+    """Return a time in milliseconds as text for a column: 7 ms, 1.250 s, 125 s."""
     if ms is None:
         return "-"
     if ms < 1000:
@@ -129,14 +129,14 @@ def format_ms(ms: Optional[int]) -> str:
 
 def table(titles: str, rows: Iterable[Iterable[Any]]) -> List[str]:
     """
-    Align rows under their titles. A title that starts with ">" is that of a
-    column whose entries end where it ends.
+    Align rows under their titles. A column whose title starts with ">" is
+    aligned to the right.
     """
     return table_of(titles.split(), rows)
 
 
 def table_of(columns: List[str], rows: Iterable[Iterable[Any]]) -> List[str]:
-    """The same with titles that may have spaces in them."""
+    """Like :func:`table`, but take a list of titles, which may contain spaces."""
     return tables.table(columns, rows)
 
 
@@ -145,7 +145,7 @@ def section(title: str, lines: List[str]) -> List[str]:
 
 
 def show(dump: Dict[str, Any]) -> str:
-    """The picture as text."""
+    """Return a dump as text."""
     head = f"{dump['engine']} on {dump['kernel']}, jiffies {dump['jiffies']}, HZ {dump['hz']}"
     lines = [head, ""]
     stalled = show_stalls(dump, STALL_MS)
@@ -263,7 +263,7 @@ def func_text(thing: Dict[str, Any]) -> Optional[str]:
 
 
 def item_lists(dump: Dict[str, Any]) -> Iterable[Tuple[Any, str, Dict[str, Any]]]:
-    """The lists of pending items, with the number of their pool."""
+    """Iterate over the lists of pending items: pool number, which list it is, the list."""
     for pool in dump["pools"]:
         for worker in pool["workers"]:
             yield pool["id"], "scheduled", worker["scheduled"]
@@ -323,7 +323,7 @@ def wq_row(wq: Dict[str, Any]) -> List[Any]:
 
 
 def show_nodes(wqs: List[Dict[str, Any]]) -> List[str]:
-    """Every column is told by its node, and wide enough for 2048/2048."""
+    """Return a table with one column per node, each wide enough for 2048/2048."""
     unbound = [wq for wq in wqs if wq["nodes"]]
     nodes = sorted({node["node"] for wq in unbound for node in wq["nodes"]
                     if node["node"] is not None})
@@ -394,12 +394,15 @@ def show_flushers(wqs: List[Dict[str, Any]]) -> List[str]:
 
 
 def matches(name: Optional[str], globs: Optional[List[str]]) -> bool:
-    """Whether one of the patterns of an option fits, or none was given."""
+    """Return whether a name matches one of an option's patterns, or the option was not given."""
     return not globs or any(fnmatchcase(name or "", glob) for glob in globs)
 
 
 def must_be_there(args: argparse.Namespace, pools: Iterable[int], queues: Iterable[str]) -> None:
-    """Refuse pools and queues that are not there: an empty answer would look like a good one."""
+    """
+    Raise an error if a pool or queue that the options name does not exist. An empty
+    answer would look as if all were well.
+    """
     there = set(pools)
     missing = [number for number in args.pool or [] if number not in there]
     if missing:
@@ -412,13 +415,13 @@ def must_be_there(args: argparse.Namespace, pools: Iterable[int], queues: Iterab
 
 
 def check_choice(dump: Dict[str, Any], args: argparse.Namespace) -> None:
-    """The same of a whole dump."""
+    """Like :func:`must_be_there`, for the pools and queues of a dump."""
     must_be_there(args, (pool["id"] for pool in dump["pools"]),
                   (wq["name"] for wq in dump["workqueues"]))
 
 
 def choose(dump: Dict[str, Any], args: argparse.Namespace) -> Dict[str, Any]:
-    """Leave in a dump what the options ask for."""
+    """Remove from a dump everything that the options do not ask for."""
     if args.pool:
         dump["pools"] = [p for p in dump["pools"] if p["id"] in args.pool]
         for wq in dump["workqueues"]:
@@ -434,7 +437,7 @@ def choose(dump: Dict[str, Any], args: argparse.Namespace) -> Dict[str, Any]:
 
 
 def choose_items(dump: Dict[str, Any], args: argparse.Namespace) -> None:
-    """Of all lists what matches; pools that have nothing else to show go."""
+    """Keep only matching items and workers, and remove pools that have nothing left to show."""
     def wanted(thing: Dict[str, Any], age: Optional[int]) -> bool:
         return (
             matches(thing["queue"], args.queue)
@@ -474,7 +477,7 @@ def limit_items(dump: Dict[str, Any], limit: int) -> None:
 
 
 def check_comparable(old: Dict[str, Any], new: Dict[str, Any]) -> None:
-    """Refuse two dumps that are not of one engine in one boot, the older one first."""
+    """Raise an error unless both dumps are of one engine and one boot, and old is the older one."""
     for key in ("engine", "kernel", "hz"):
         if old[key] != new[key]:
             raise cli.Error(f"these dumps have nothing to do with each other: {key} {old[key]} and {new[key]}")
@@ -488,7 +491,7 @@ def check_comparable(old: Dict[str, Any], new: Dict[str, Any]) -> None:
 
 
 def diff(old: Dict[str, Any], new: Dict[str, Any]) -> Dict[str, Any]:
-    """What changed between two dumps of one boot."""
+    """Return what changed between two dumps of one boot."""
     def changed(before: Dict[str, int], after: Dict[str, int]) -> Dict[str, int]:
         return {n: after[n] - before.get(n, 0) for n in after if after[n] != before.get(n, 0)}
 
@@ -546,14 +549,15 @@ def show_diff(found: Dict[str, Any]) -> str:
 
 
 def sizes(prog: Any) -> Tuple[str, bool]:
-    """Compare the pools' sizes; the flag tells whether cmwq2's is small enough."""
+    """Compare the sizes of both engines' pools. The flag says whether cmwq2's is small enough."""
     ours = prog.type("struct cmwq2_pool").size
     theirs = prog.type("struct worker_pool").size
     text = f"cmwq2_pool {ours} worker_pool {theirs} ratio {ours / theirs:.2f}"
     return f"{text} limit {MAX_SIZE_RATIO}\n", ours <= MAX_SIZE_RATIO * theirs
 
 
-# What a form takes of the options that the others take. What it would ignore is refused.
+# The options that may be combined with each form of output. An option that the form would
+# ignore is refused.
 NARROWING = ("queue", "func", "pool", "age", "top")
 FORMS = {
     "stalls": ("json", "native", "stack", "items", "read", "hz", *NARROWING),
@@ -561,7 +565,7 @@ FORMS = {
     "sizes": (),
     "latency": ("json", "pool"),
 }
-# What says how a kernel is looked at means nothing for a file.
+# Options that say how to look at a kernel. They are refused with --read, which reads a file.
 OF_A_KERNEL = ("native", "stack", "hz")
 
 
@@ -607,7 +611,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def check_options(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
-    """Refuse an option that would be ignored."""
+    """Leave with an error if an option would be ignored."""
     given = [name for name, value in vars(args).items() if value is not None and value is not False]
     forms = [name for name in given if name in FORMS]
     for form in forms:
@@ -633,7 +637,7 @@ def parse_args(argv: Optional[List[str]] = None) -> argparse.Namespace:
 
 
 def load(path: str) -> Dict[str, Any]:
-    """A dump that --json wrote earlier."""
+    """Read a dump that --json wrote earlier."""
     dump = cli.read_json(path, "a dump by --json")
     if not isinstance(dump, dict) or dump.get("schema") != SCHEMA:
         schema = dump.get("schema") if isinstance(dump, dict) else None
@@ -643,14 +647,14 @@ def load(path: str) -> Dict[str, Any]:
 
 
 def kernel(native: bool = False) -> Any:
-    """The kernel to look at, if it can be."""
+    """Return the kernel to look at. Raises Cmwq2Error if the engine cannot be inspected there."""
     prog = script.program(globals())
     cmwq2.check_program(prog, cmwq2.NATIVE if native else cmwq2.CMWQ2)
     return prog
 
 
 def take(args: argparse.Namespace) -> Dict[str, Any]:
-    """A dump, from wherever the options say."""
+    """Return a dump, from a file or from a kernel, as the options say."""
     if args.read:
         return load(args.read)
     prog = kernel(args.native)
@@ -661,7 +665,7 @@ def take(args: argparse.Namespace) -> Dict[str, Any]:
 
 
 def show_latency(args: argparse.Namespace) -> str:
-    """The histograms; a pool or queue without any is another thing than one that is not there."""
+    """Return the histograms as text or JSON. Raises cli.Error if a pool or queue does not exist."""
     prog = kernel()
     wanted = argparse.Namespace(pool=args.pool, queue=[args.latency] if args.latency else [])
     must_be_there(wanted, [pool.id.value_() for pool in cmwq2.for_each_pool(prog)],
@@ -671,7 +675,7 @@ def show_latency(args: argparse.Namespace) -> str:
 
 
 def run(args: argparse.Namespace) -> Tuple[str, bool]:
-    """Return what to print, and whether all is well."""
+    """Return the text to print, and whether all is well."""
     if args.sizes:
         return sizes(kernel())
     if args.latency is not None:

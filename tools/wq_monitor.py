@@ -23,12 +23,12 @@ import cmwq2  # noqa: E402
 import script  # noqa: E402
 import tables  # noqa: E402
 
-# Grows by one whenever a field of the JSON changes its name or meaning or goes.
+# Increased by one whenever a field of the JSON is renamed, removed or changes its meaning.
 SCHEMA = 1
 COLUMNS = 80
 NAME = 32       # the longest name of a workqueue
 INTERVAL = 2.0  # in seconds, unless the user says otherwise
-# A terminal's cursor to the top; what is behind it in the line, and in those below, goes.
+# Terminal escapes: cursor to the top left; erase to the end of the line; erase to the end of the screen.
 HOME, REST_OF_LINE, REST = "\x1b[H", "\x1b[K", "\x1b[J"
 
 DESCRIPTION = """\
@@ -80,18 +80,18 @@ Record = Dict[str, Any]
 
 
 def add(sums: Dict[str, int], more: Dict[str, int]) -> None:
-    """Add up by name."""
+    """Add the numbers in @more to those of the same name in @sums."""
     for name, value in more.items():
         sums[name] = sums.get(name, 0) + value
 
 
 def counters(type_: Any, member: str) -> List[str]:
-    """The names of the numbers in a struct that is a member of another; none if it has none."""
+    """Return the names of the numbers in a nested struct, or [] if there is no such member."""
     return [m.name for m in type_.member(member).type.members] if type_.has_member(member) else []
 
 
 def native_counters(prog: Any) -> List[str]:
-    """The names of what the kernel's own workqueue counts, in the order of its array."""
+    """Return the names of the native workqueue counters, in the order of their array in a pwq."""
     try:
         type_ = prog.type("enum pool_workqueue_stats")
     except LookupError:
@@ -106,17 +106,17 @@ def native_counters(prog: Any) -> List[str]:
 
 class Reader:
     """
-    Reads counters, each struct in one piece: there may be thousands.
+    Reads counters. Each struct is read in one piece, because there may be thousands.
 
     :param prog: the kernel
-    :param engine: whose counters
+    :param engine: the engine whose counters are read
     """
 
     def __init__(self, prog: Any, engine: cmwq2.Engine = cmwq2.CMWQ2) -> None:
         self.engine = engine
         pwq, pool = prog.type(engine.pwq), prog.type(engine.pool)
         lock = [name for name in counters(pool, "lock_stat") if name in ("acquired", "contended")]
-        # The kernel's own has an array of them, and none for its pools.
+        # The kernel's own pwqs have an array of counters, and its pools have none.
         array = native_counters(prog) if engine is cmwq2.NATIVE else []
         self.of_pwq = array or counters(pwq, "stat")
         self.of_pool = counters(pool, "stat") + [f"lock_{name}" for name in lock]
@@ -128,11 +128,11 @@ class Reader:
             "nr_running": "nr_running" if array else "nr_running.counter",
             **{name: f"stat.{name}" for name in counters(pool, "stat")},
             **{f"lock_{name}": f"lock_stat.{name}" for name in lock}})
-        # What was read of the items in each pool, by the pool's address.
+        # Sums of the item counters of each pool, by the pool's address.
         self.items: Dict[int, Record] = {}
 
     def read_queue(self, wq: Any, gaps: List[str]) -> Record:
-        """A workqueue's counters, summed over its pwqs."""
+        """Return a workqueue's counters, summed over its pwqs, and add them to its pools' sums."""
         name = cmwq2.wq_name(wq)
         ours = self.engine is cmwq2.CMWQ2
         whole = {"in_flight": 0, "total": {"refused": wq.refused.counter.value_()} if ours else {}}
@@ -151,11 +151,11 @@ class Reader:
         return {"name": name, "address": hex(wq), **whole}
 
     def items_of(self, pool: int) -> Record:
-        """The sums over a pool's pwqs that were read."""
+        """Return the sums over those of a pool's pwqs that were read so far."""
         return self.items.setdefault(pool, {"in_flight": 0, "total": dict.fromkeys(self.of_pwq, 0)})
 
     def read_pool(self, pool: Any, _gaps: List[str]) -> Record:
-        """A pool's counters; those of its lock are there if this module has them."""
+        """Return a pool's counters, with those of its lock if this module has them."""
         found = self.pool.read(pool.value_())
         items = self.items_of(pool.value_())
         return {
@@ -166,7 +166,7 @@ class Reader:
 
 
 def gather(read_one: Any, objects: Iterable[Any], gaps: List[str]) -> List[Record]:
-    """Read each; one whose memory went away becomes a gap."""
+    """Read each object. If an object's memory cannot be read, record a gap instead."""
     found = []
     for obj in objects:
         try:
@@ -177,7 +177,7 @@ def gather(read_one: Any, objects: Iterable[Any], gaps: List[str]) -> List[Recor
 
 
 def collect(prog: Any, args: argparse.Namespace) -> Record:
-    """All counters at one time, more or less."""
+    """Return all counters at roughly one point in time."""
     gaps: List[str] = []
     engine = cmwq2.NATIVE if args.native else cmwq2.CMWQ2
     queues = (wq for wq in cmwq2.for_each_workqueue(prog, gaps, engine)
@@ -201,14 +201,14 @@ def collect(prog: Any, args: argparse.Namespace) -> Record:
 
 def delta(old: Dict[str, int], new: Dict[str, int]) -> Dict[str, int]:
     """
-    What was added. A counter that is lower than before began anew: a pwq went and
-    took its share along, or counting was reset.
+    Return how much each counter grew. A counter that is lower than before gives 0: a pwq
+    was released and its share is gone from the sum, or counting was reset.
     """
     return {name: max(0, value - old.get(name, 0)) for name, value in new.items()}
 
 
 def compare(old: Record, new: Record) -> Record:
-    """@new with a delta in each record that @old has as well."""
+    """Return @new with a delta in each record. If @old lacks the record, its delta is its total."""
     def known(records: List[Record], *keys: str) -> Dict[Any, Record]:
         return {tuple(record[key] for key in keys): record for record in records}
 
@@ -225,11 +225,11 @@ def compare(old: Record, new: Record) -> Record:
 
 
 def number(value: Optional[float]) -> str:
-    """In at most 5 characters: 0, 7, 1234, 56.7k, 8.9M; - for what is not known."""
+    """Return a number in at most 5 characters: 0, 7, 1234, 56.7k, 8.9M; "-" if it is not known."""
     if value is None:
         return "-"
     for size, unit in ((1e18, "E"), (1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
-        # Up to 9999 there is room for all digits, and what is rounded up to 1000k is 1.0M.
+        # Numbers up to 9999 fit with all digits. A number that would round to 1000k becomes 1.0M.
         if value >= max(9999.5, 0.9995 * size):
             shown = value / size
             return f"{shown:.1f}{unit}" if shown < 99.95 else f"{shown:.0f}{unit}"
@@ -237,21 +237,21 @@ def number(value: Optional[float]) -> str:
 
 
 def percent(part: Optional[float], whole: Optional[float]) -> Optional[float]:
-    """Of 100; None where there was nothing or it was not counted."""
+    """Return a part in percent, or None if the whole is 0 or either was not counted."""
     if part is None or not whole:
         return None
     return 100 * part / whole
 
 
 def line(cells: Iterable[str], widths: Iterable[int]) -> str:
-    """The first cell begins where its column does, the others end there, with a space at least between them."""
+    """Return a row. The first cell is aligned left, the others right, with at least one space between them."""
     first, *rest = zip(cells, widths)
     text = first[0].ljust(first[1]) + "".join(f" {cell.rjust(width - 1)}" for cell, width in rest)
     return text.rstrip()
 
 
 def titles_of(titles: List[str], seconds: Optional[float]) -> List[str]:
-    """What the columns are called, which are sums if there was no interval."""
+    """Return the titles of the columns. Without an interval the columns are sums, so "/s" is dropped."""
     if seconds is not None:
         return titles
     return ["cpu-s" if title == "cpu%" else title.replace("/s", "") for title in titles]
@@ -265,17 +265,17 @@ assert max(sum(QUEUE_WIDTHS), sum(POOL_WIDTHS)) <= COLUMNS
 
 
 def rate(count: Optional[float], seconds: Optional[float]) -> str:
-    """So many in each second, or as many as there were."""
+    """Return a count per second, or the count itself if there was no interval."""
     return number(None if count is None else count / (seconds or 1))
 
 
 def cpu_time(microseconds: Optional[float], seconds: Optional[float]) -> str:
-    """Of 100 of one CPU, or in seconds."""
+    """Return CPU time in percent of one CPU, or in seconds if there was no interval."""
     return rate(None if microseconds is None else microseconds / (1e4 if seconds else 1e6), seconds)
 
 
 def queue_row(queue: Record, seconds: Optional[float], name_width: int) -> List[str]:
-    """A workqueue's line."""
+    """Return the cells of a workqueue's row."""
     added = queue["delta"].get
     return [
         tables.shorten(cli.visible(queue["name"]), name_width),
@@ -289,7 +289,7 @@ def queue_row(queue: Record, seconds: Optional[float], name_width: int) -> List[
 
 
 def pool_row(pool: Record, seconds: Optional[float]) -> List[str]:
-    """A pool's line."""
+    """Return the cells of a pool's row."""
     added = pool["delta"].get
     return [
         str(pool["id"]),
@@ -306,31 +306,34 @@ def pool_row(pool: Record, seconds: Optional[float]) -> List[str]:
 
 
 def queue_is_quiet(queue: Record) -> bool:
-    """Whether there is nothing to say of it."""
+    """Return whether a workqueue has no items in flight and did nothing in the interval."""
     return not queue["in_flight"] and not any(queue["delta"].values())
 
 
 def pool_is_quiet(pool: Record) -> bool:
-    """The same; its lock is taken by whoever looks, so that says nothing."""
+    """
+    Return whether a pool has no busy workers and did nothing in the interval. The counters of
+    its lock do not count here, because every look at a pool takes the lock.
+    """
     return pool["nr_workers"] == pool["nr_idle"] and not any(
         value for name, value in pool["delta"].items() if not name.startswith("lock_"))
 
 
 def busiest(records: List[Record], key: str) -> List[Record]:
-    """Those that did most first."""
+    """Sort records by how much a counter grew, largest first."""
     return sorted(records, key=lambda record: -record["delta"].get(key, 0))
 
 
 def rows_for(nr_queues: int, nr_pools: int, lines: int) -> Tuple[int, int]:
-    """How many of each a terminal of so many lines has room for."""
-    room = max(lines - 10, 2)    # titles, what is said of the rest, gaps
+    """Return how many queues and how many pools fit on a terminal with this many lines."""
+    room = max(lines - 10, 2)    # 10 lines for titles, "and N more" and gaps
     pools = min(nr_pools, max(room // 2, room - nr_queues))
     return min(nr_queues, room - pools), pools
 
 
 def block(titles: List[str], widths: Iterable[int], rows: List[List[str]],
           first: int) -> List[str]:
-    """A table of the @first rows, and how many are left out."""
+    """Return a table of the @first rows, and a line that says how many are left out."""
     lines = [line(each, widths) for each in (titles, *rows[:first])]
     return lines + ([f"and {len(rows) - first} more"] if len(rows) > first else [])
 
@@ -338,10 +341,11 @@ def block(titles: List[str], widths: Iterable[int], rows: List[List[str]],
 def show(now: Record, every: bool = False, top: int = 0,
          size: Tuple[int, int] = (COLUMNS, 0)) -> str:
     """
-    A screen full.
+    Return one screen of text.
 
-    :param top: only so many of each, 0: all
-    :param size: columns and lines of the terminal, 0: without end
+    :param every: show quiet queues and pools, too
+    :param top: maximum number of queues and of pools, 0: all
+    :param size: columns and lines of the terminal; 0 columns: the default width, 0 lines: no limit
     """
     seconds, columns = now["seconds"], size[0] or COLUMNS
     queues = [q for q in now["workqueues"] if every or not queue_is_quiet(q)]
@@ -354,7 +358,7 @@ def show(now: Record, every: bool = False, top: int = 0,
              f"{time.strftime('%H:%M:%S', time.localtime(now['time']))}, "
              f"{'sums' if seconds is None else f'{seconds:.1f} s'}: {len(queues)} of {len(now['workqueues'])} workqueues, "
              f"{len(pools)} of {len(now['pools'])} pools", ""]
-    # What the terminal has more goes to the names.
+    # Extra columns of a wide terminal widen the names.
     more = max(0, min(columns - COLUMNS, NAME - QUEUE_WIDTHS[0]))
     widths = (QUEUE_WIDTHS[0] + more, *QUEUE_WIDTHS[1:])
     lines += block(titles_of(QUEUE_TITLES, seconds), widths,
@@ -372,7 +376,7 @@ def show(now: Record, every: bool = False, top: int = 0,
 
 
 def interval(text: str) -> float:
-    """Seconds between two looks, 0: there is only one."""
+    """Parse the seconds between two looks; 0 means that there is only one look."""
     try:
         seconds = float(text)
     except ValueError:
@@ -383,7 +387,7 @@ def interval(text: str) -> float:
 
 
 def parse_args(argv: Optional[List[str]] = None) -> argparse.Namespace:
-    """The options; argparse leaves with 2 if they are wrong."""
+    """Parse the options. If they are wrong, argparse exits with status 2."""
     parser = cli.Parser(prog="wq_monitor.py", description=DESCRIPTION, epilog=EPILOG)
     parser.add_argument("every", nargs="?", type=interval, metavar="INTERVAL",
                         help="the same as --interval")
@@ -416,19 +420,19 @@ def parse_args(argv: Optional[List[str]] = None) -> argparse.Namespace:
 
 
 def present(now: Record, args: argparse.Namespace) -> None:
-    """Print what was seen, in the form that was asked for; no more than a terminal shows."""
+    """Print one look in the form that was asked for; on a terminal, no more than fits there."""
     if args.json:
         cli.emit(json.dumps(now) + "\n")
     elif sys.stdout.isatty():
         text = show(now, args.all, args.top, shutil.get_terminal_size())
-        # Written over what is there, which flickers less than to clear it.
+        # Overwrite the old text, which flickers less than clearing the screen first.
         cli.emit("", before=HOME + text.replace("\n", f"{REST_OF_LINE}\n") + REST)
     else:
         cli.emit(show(now, args.all, args.top) + "\n")
 
 
 def run(args: argparse.Namespace) -> None:
-    """Until the count is reached."""
+    """Look again and again, until the count is reached if there is one."""
     prog = script.program(globals())
     cmwq2.check_program(prog, cmwq2.NATIVE if args.native else cmwq2.CMWQ2)
     old = collect(prog, args)

@@ -1,22 +1,26 @@
 # SPDX-License-Identifier: GPL-2.0
 """
-Why items wait, told from what wq_collect.py collected: a paragraph for each
-pool that takes none of its items, for each worker that took some and does not
-begin them, and for each pwq that lets none of its inactive items in.
+Finds out why items wait, from what wq_collect.py collected. It gives one
+paragraph for each pool that takes no item off its worklist, for each worker
+that took items and does not start them, for each worker whose item a flush
+waits for, for each pwq that activates none of its inactive items, and for each
+expired timer of a delayed item on an offline CPU.
 
-The rules and the words are those of src/verdict.c, which the module prints by
-itself. There each pool is judged under its lock; here the picture may be torn,
-unless the guest stood still.
+The rules and the wording are those of src/verdict.c, with which the module
+reports stalls itself. The module judges each pool under its lock; here the
+picture may be inconsistent, unless the guest was stopped.
 """
 
 from __future__ import annotations
 
 from typing import Any, Dict, List, NamedTuple, Optional
 
-SEEN = 4  # workers that are named
-STUCK_MS = 2000  # who fails to create a worker tries again sooner
+SEEN = 4  # workers named in a paragraph
+# A manager that fails to create a worker tries again sooner than this. One whose last
+# attempt is older is stuck.
+STUCK_MS = 2000
 
-# The reasons, as the first line of a paragraph gives them.
+# What each reason means, by the word that the first line of a paragraph has for it.
 REASONS = {
     "hog": "an item keeps the CPU to itself",
     "no-worker": "all workers are blocked and no other can be made",
@@ -36,7 +40,7 @@ REASONS = {
 
 
 class Verdict(NamedTuple):
-    """A paragraph: who waits, why, and who is to blame."""
+    """One paragraph: which item waits, why, and which workers are to blame."""
 
     why: str
     pool: Optional[int]
@@ -47,7 +51,7 @@ class Verdict(NamedTuple):
     seen: List[str]
 
     def lines(self) -> List[str]:
-        """The paragraph as text."""
+        """Return the paragraph as lines of text."""
         lines = [self.head]
         lines += [f"  {self.detail}"] if self.detail else []
         lines += [f"  {line}" for line in self.seen[:SEEN]]
@@ -56,16 +60,16 @@ class Verdict(NamedTuple):
         return lines
 
     def as_json(self) -> Dict[str, Any]:
-        """The paragraph for programs."""
+        """Return the paragraph in the form that JSON output has."""
         return {"why": self.why, "pool": self.pool, "queue": self.first["queue"],
                 "func": self.first["func"], "age_ms": self.first["age_ms"],
                 "stuck_ms": self.stuck_ms, "detail": self.detail, "seen": self.seen}
 
 
 def verdicts(dump: Dict[str, Any], min_ms: int) -> List[Verdict]:
-    """Return why items wait that do so for this long at least."""
+    """Return a verdict on each group of items that has waited for at least min_ms."""
     pools = {pool["id"]: pool for pool in dump["pools"]}
-    # Natively names need not be unique: those with a rescuer win.
+    # The kernel's own workqueues may share a name. One with a rescuer wins.
     wqs = {wq["name"]: wq for wq in sorted(dump["workqueues"], key=lambda wq: bool(wq["rescuer"]))}
     found = []
     for pool in dump["pools"]:
@@ -79,7 +83,7 @@ def verdicts(dump: Dict[str, Any], min_ms: int) -> List[Verdict]:
 
 
 def _func(thing: Dict[str, Any]) -> str:
-    """As the kernel prints a function: with its module."""
+    """Return a function's name with its module, in the form the kernel prints it."""
     return f"{thing['func']} [{thing['module']}]" if thing.get("module") else thing["func"]
 
 
@@ -109,7 +113,7 @@ def _runs(worker: Dict[str, Any], pool: Optional[Dict[str, Any]] = None) -> str:
 
 
 def _stack(worker: Dict[str, Any]) -> str:
-    """Where a worker is, if --stack asked for that: a line of its own."""
+    """Return a worker's stack as a line of its own, or "" without --stack."""
     return "\n    in " + " < ".join(worker["stack"][:12]) if worker["stack"] else ""
 
 
@@ -149,7 +153,7 @@ def _judge_bh(pool: Dict[str, Any], first: Dict[str, Any], stuck: int) -> Verdic
 
 
 def _judge_running(pool: Dict[str, Any], first: Dict[str, Any], stuck: int) -> Verdict:
-    # Natively nobody knows which worker it is that counts.
+    # The kernel does not record which of its own workers count as running.
     busy = [w for w in _busy(pool) if w["counted"] or (w["counted"] is None and not w["blocked"])]
     seen = [_runs(w) for w in busy]
     if not busy:
@@ -196,7 +200,7 @@ def _judge_blocked(pool: Dict[str, Any], first: Dict[str, Any], stuck: int,
 
 
 def _picked(pool: Dict[str, Any]) -> Optional[Dict[str, Any]]:
-    """The worker that was picked last and does not know yet."""
+    """Return the worker that was picked last and has not run yet, or None."""
     by_pid = {w["pid"]: w for w in pool["workers"] if w["state"] == "kicked"}
     order = [pool["last_kicked_pid"], *pool["kicked"], *pool["idle"]]
     return next((by_pid[pid] for pid in order if pid in by_pid), None)
@@ -207,7 +211,7 @@ def _judge_idle(pool: Dict[str, Any], first: Dict[str, Any], stuck: int,
     offline = pool["online"] is False
     picked = _picked(pool)
     if not picked:
-        # Natively a worker does not know whether it was picked.
+        # The kernel does not record whether one of its own workers was picked.
         why = "cpu-offline" if offline else "lost-kick"
         return _verdict(why, pool, first, stuck, [], "workers are idle, and none was picked")
     line = _picked_line(picked)
@@ -237,7 +241,10 @@ def _of_taken(worker: Dict[str, Any], pool: Dict[str, Any], min_ms: int) -> Opti
 
 
 def _of_awaited(worker: Dict[str, Any], pool: Dict[str, Any], min_ms: int) -> Optional[Verdict]:
-    """A thread flushes or cancels what the worker runs; None natively, where barriers have no age."""
+    """
+    Judge a worker whose item a thread flushes or cancels. Returns None for the kernel's own
+    workers, because native barriers have no age.
+    """
     barriers = [item for item in worker["scheduled"]["items"] if item["kind"] == "barrier"]
     stuck = worker["for_ms"]
     if not barriers or stuck is None or barriers[0]["age_ms"] is None:
@@ -287,7 +294,7 @@ def _node(pool: Optional[Dict[str, Any]]) -> Optional[int]:
 
 def _shares_limit(pwq: Dict[str, Any], other: Dict[str, Any], wq: Dict[str, Any],
                   pools: Dict[int, Any]) -> bool:
-    """Whether an item of the other one takes what an item of this one waits for."""
+    """Return whether active items of the other pwq use up the limit that this pwq waits for."""
     if other["address"] == pwq["address"] or pwq["plugged"]:
         return True
     return bool(wq["nodes"]) and (
@@ -307,7 +314,10 @@ def _node_has_less(wq: Dict[str, Any], pool: Dict[str, Any]) -> bool:
 
 
 def _of_timer(item: Dict[str, Any], min_ms: int) -> Optional[Verdict]:
-    """A delay that is over, on a CPU whose timers do not run; the module has no list of these."""
+    """
+    Judge a delayed item whose delay is over while its timer is on an offline CPU, where timers
+    do not run. The module itself has no list of such items.
+    """
     late = -item["due_ms"]
     if late < max(min_ms, 1) or not item["offline"]:
         return None
