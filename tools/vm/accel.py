@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Which accelerator QEMU gets. That /dev/kvm opens proves nothing: it counts once a guest has booted with it."""
+"""Chooses QEMU's accelerator. That /dev/kvm can be opened proves nothing, so KVM is used only after a guest has booted
+with it."""
 
 import json
 import os
@@ -12,15 +13,16 @@ if TYPE_CHECKING:
     from kernel import Kernel
 
 TCG = "tcg,thread=multi"
-# For what counts instructions, and where code is changed under way: QEMU 7.2's threads trip over the int3 of that.
+# For guests that count instructions or patch code while they run. QEMU 7.2 with several threads fails on the int3 that
+# patching writes.
 TCG_SINGLE = "tcg,thread=single"
-TCG_SLOWER = 5      # how much longer a guest may take whose CPUs are emulated
+TCG_SLOWER = 5      # a guest with emulated CPUs may take this many times as long
 PROBE_SECONDS = 20
 CACHE = OUT / "kvm.json"
 
 
 def accelerator(kernel: "Kernel") -> str:
-    """The -accel argument for guests of @kernel, or 'native' where the vehicle is no QEMU."""
+    """Return the -accel argument for guests of @kernel, or 'native' if the vehicle does not use QEMU."""
     if kernel.vehicle.arch == "um":
         return "native"
     if not os.access("/dev/kvm", os.R_OK | os.W_OK):
@@ -29,11 +31,11 @@ def accelerator(kernel: "Kernel") -> str:
 
 
 def _works(kernel: "Kernel") -> bool:
-    # The answer belongs to this host: its kernel, and the boot, for what a hypervisor above it may change.
+    # The answer holds for this host's kernel, and for this boot, because a hypervisor below it may have changed since.
     host = f"{os.uname().release} {Path('/proc/sys/kernel/random/boot_id').read_text().strip()}"
     answer = _remembered(host)
     if answer is None:
-        # Several guests are about to start, as a rule, and one of them asks.
+        # Usually several guests start at once. Only one of them runs the probe.
         with lock("kvm-probe", OUT):
             answer = _remembered(host)
             if answer is None:
@@ -58,6 +60,6 @@ def _probe(kernel: "Kernel", host: str) -> bool:
 
 
 def _boots(kernel: "Kernel") -> bool:
-    import guest    # guest asks this module for the accelerator; only the probe needs it the other way round
+    import guest    # imported here, because guest imports this module
     run = guest.Run(kernel, "probe", fresh_directory(OUT / "run" / "kvm-probe"), limit=PROBE_SECONDS)
     return guest.boot(run, "kvm").passed

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What runs at the moment: it is told on the terminal while nothing else is, and it ends when this process does."""
+"""Keeps track of running processes and steps: reports them on the terminal while nothing else is printed, and ends them
+when this process ends."""
 
 import contextlib
 import errno
@@ -11,12 +12,13 @@ import threading
 import time
 from typing import Any, Callable, Iterator, List, Optional, Sequence
 
-# A verb that says nothing for so long tells what it is doing.
+# After this many seconds without output a verb reports what it is doing.
 SILENCE = 30.0
 WIDTH = 100
 PR_SET_PDEATHSIG = 1
 
-# The keeper reads which processes there are. The pipe ends with this process, whatever ended that, also SIGKILL.
+# The keeper reads from a pipe which processes have started and ended. However this process ends, even by SIGKILL, the
+# pipe is closed then, and the keeper kills the processes that are left.
 KEEPER = """
 alive=' '
 while read -r what id; do
@@ -33,12 +35,12 @@ for signal in TERM KILL; do
 	[ $signal = KILL ] || sleep 1
 done
 """
-# How long a process has to put its things in order when it is asked to end, as dpkg does.
+# How many seconds a process has to clean up after SIGTERM, which dpkg for one needs.
 GRACE = 5.0
 
 
 class Keeper:
-    """Ends processes whose owner has gone."""
+    """Ends processes whose owner has ended."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -46,19 +48,20 @@ class Keeper:
         self._process: Optional[subprocess.Popen] = None
 
     def pipe(self) -> int:
-        """Where it reads; it is started by whoever asks first."""
+        """Return the pipe that the keeper reads. The first call starts the keeper."""
         with self._lock:
             if self._pipe < 0:
                 reader, self._pipe = os.pipe()
-                # A session of its own, because an interrupt from the terminal is not meant for it.
+                # A session of its own, so that it gets no interrupt from the terminal.
                 self._process = subprocess.Popen(["/bin/sh", "-c", KEEPER], stdin=reader, stdout=subprocess.DEVNULL,
                                                  stderr=subprocess.DEVNULL, start_new_session=True)
                 os.close(reader)
         return self._pipe
 
     def start(self, argv: Sequence[object], group: bool = True, **options: Any) -> subprocess.Popen:
-        """A process, which leads a @group of its own unless it has to have the terminal. It tells the keeper of itself
-        before it becomes what it shall be: to tell that from here would leave a moment in which nobody knows of it."""
+        """Start a process and return it. It leads a @group of its own, unless it needs the terminal. The new process
+        reports itself to the keeper before it executes @argv. If this process reported it, there would be a moment in
+        which nobody knows of it."""
         words, pipe = [str(word) for word in argv], self.pipe()
         if not shutil.which(words[0]):
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), words[0])
@@ -69,7 +72,7 @@ class Keeper:
 
     @contextlib.contextmanager
     def keeping(self, process: subprocess.Popen, group: bool = True) -> Iterator[None]:
-        """Forget @process in the end, which the caller has waited for then."""
+        """Tell the keeper to forget @process at the end. The caller must have waited for it by then."""
         try:
             yield
         finally:
@@ -81,7 +84,7 @@ keeper = Keeper()
 
 
 def end_group(process: subprocess.Popen, number: int = signal.SIGKILL) -> None:
-    """End @process, which leads a group, and all of the group that is left."""
+    """Send signal @number to the group that @process leads, and wait for it. If it does not end in time, kill it."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, number)
     try:
@@ -92,7 +95,8 @@ def end_group(process: subprocess.Popen, number: int = signal.SIGKILL) -> None:
 
 @contextlib.contextmanager
 def started(argv: Sequence[object], **options: Any) -> Iterator[subprocess.Popen]:
-    """A process that leads a group of its own, and that is gone when this is left, whatever the reason."""
+    """Start a process that leads a group of its own, and wait for it at the end. After an exception its group is
+    ended first."""
     process = keeper.start(argv, **options)
     with keeper.keeping(process):
         try:
@@ -105,7 +109,7 @@ def started(argv: Sequence[object], **options: Any) -> Iterator[subprocess.Popen
 
 def run(argv: Sequence[object], timeout: Optional[float] = None, check: bool = False,
         **options: Any) -> subprocess.CompletedProcess:
-    """subprocess.run() of a process that does not outlive this one."""
+    """Like subprocess.run(), for a process that does not outlive this one."""
     if options.pop("capture_output", False):
         options.update(stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     with started(argv, **options) as process:
@@ -117,21 +121,21 @@ def run(argv: Sequence[object], timeout: Optional[float] = None, check: bool = F
 
 
 def end_with_parent() -> None:
-    """End this process when make does, which a SIGKILL to make would not do by itself."""
+    """Make this process end when its parent, make, ends. Otherwise it would survive a SIGKILL to make."""
     parent = os.getppid()
     with contextlib.suppress(OSError, AttributeError, ImportError):
-        import ctypes   # which not every Python is built with
+        import ctypes   # not every Python is built with it
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
         if os.getppid() != parent:
             os.kill(os.getpid(), signal.SIGTERM)
 
 
 def end_in_order() -> None:
-    """Whoever asks this process to end gets the same as by Ctrl-C: what it has started is ended first."""
+    """Make SIGTERM and SIGHUP act like Ctrl-C: this process first ends what it has started."""
     def interrupted(_number: int, _frame: object) -> None:
         raise KeyboardInterrupt
     for number in (signal.SIGTERM, signal.SIGHUP):
-        # nohup ignores the latter, and this stays so.
+        # Under nohup, SIGHUP is ignored, and stays ignored.
         if signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, interrupted)
 
@@ -141,7 +145,7 @@ _doing: List[Callable[[], str]] = []
 
 
 def say(text: str) -> None:
-    """A line of progress. Flushed, because it is mostly read through a pipe."""
+    """Print a line of progress. It is flushed, because standard output is mostly a pipe."""
     global _said
     _said = time.monotonic()
     print(text, flush=True)
@@ -149,7 +153,7 @@ def say(text: str) -> None:
 
 @contextlib.contextmanager
 def doing(what: Callable[[], str]) -> Iterator[None]:
-    """@what tells in some words how far it is, for as long as it takes."""
+    """While this context lasts, report the step by calling @what, which returns how far it is in a few words."""
     _doing.append(what)
     try:
         yield
@@ -158,12 +162,12 @@ def doing(what: Callable[[], str]) -> Iterator[None]:
 
 
 def silent() -> float:
-    """Seconds since something was said."""
+    """Return the seconds since the last line was printed."""
     return time.monotonic() - _said
 
 
 def _lines(start: float) -> List[str]:
-    """What runs, each thing once, in lines of a readable width."""
+    """Return what runs, each step once, in lines of at most about WIDTH characters."""
     seconds = int(time.monotonic() - start)
     head, lines = f"  {seconds // 60}:{seconds % 60:02d} ", []
     line = head
@@ -177,7 +181,7 @@ def _lines(start: float) -> List[str]:
 
 @contextlib.contextmanager
 def telling(interval: float = SILENCE) -> Iterator[None]:
-    """While this lasts, what runs is told whenever nothing was said for @interval seconds."""
+    """While this context lasts, report what runs whenever nothing was printed for @interval seconds."""
     over, start = threading.Event(), time.monotonic()
 
     def loop() -> None:

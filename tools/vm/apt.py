@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Debian archives beside the system's own, through a private apt state: the system's sources stay as they are."""
+"""Gets packages from Debian archives other than the system's, with a private apt state. The system's own sources do not
+change."""
 
 import re
 import shutil
@@ -12,7 +13,7 @@ KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
 
 def inherited() -> list:
-    """NAME=VALUE of what the system's apt is told about the network and about stale mirrors: it holds for ours too."""
+    """Return the options of the system's apt for the network and for stale mirrors, as NAME=VALUE. We use them too."""
     wanted = ("Acquire::Check-Valid-Until", "Acquire::http::Proxy", "Acquire::https::Proxy", "Acquire::ForceIPv4")
     options = []
     for line in output_of(["apt-config", "dump"]).splitlines():
@@ -36,18 +37,18 @@ class Archive:
             "Dir::State": home / "state", "Dir::State::status": home / "state/status", "Dir::Cache": home / "cache",
             "Dir::Etc::SourceList": home / "sources.list", "Dir::Etc::SourceParts": "/dev/null",
             "Dir::Etc::Preferences": "/dev/null", "Dir::Etc::PreferencesParts": "/dev/null",
-            # Without this root's apt fetches as _apt, which cannot write below a home directory.
+            # Without this, root's apt downloads as user _apt, which cannot write below a home directory.
             "APT::Sandbox::User": "root", "APT::Architecture": "amd64", "APT::Architectures": "amd64",
         }
         return [word for key, value in settings.items() for word in ("-o", f"{key}={value}")] + [
             word for option in inherited() for word in ("-o", option)]
 
     def sources(self) -> list:
-        """The lines of a sources.list."""
+        """Return the lines of a sources.list for these suites."""
         return [f"deb [signed-by={KEYRING}] {MIRROR} {suite} main" for suite in self.suites]
 
     def update(self) -> None:
-        """Fetch the package lists, once a run."""
+        """Fetch the package lists, once per run."""
         if self._updated:
             return
         for part in ("state/lists/partial", "cache/archives/partial"):
@@ -62,20 +63,20 @@ class Archive:
         self._updated = True
 
     def newest(self, package: str) -> str:
-        """The newest version of @package in these suites, or ''."""
+        """Return the newest version of @package in these suites, or ''."""
         self.update()
         versions = [line.split("|")[1].strip()
                     for line in output_of(["apt-cache", *self._options(), "madison", package]).splitlines()]
         return versions[0] if versions else ""
 
     def names(self, pattern: str) -> list:
-        """Package names that match the regular expression @pattern."""
+        """Return the package names that match the regular expression @pattern."""
         self.update()
         found = output_of(["apt-cache", *self._options(), "pkgnames"]).split()
         return sorted(name for name in found if re.fullmatch(pattern, name))
 
     def download(self, package: str, version: str, into: Path) -> Path:
-        """The .deb of @package below @into."""
+        """Download a .deb into the directory @into and return its path."""
         self.update()
         into.mkdir(parents=True, exist_ok=True)
         output_of(["apt-get", *self._options(), "-q", "download", f"{package}={version}"], cwd=into)
@@ -86,7 +87,7 @@ class Archive:
 
 
 def unpack(deb: Path, into: Path) -> None:
-    """The files of @deb, without installing it."""
+    """Unpack the files of @deb into the directory @into, without installing the package."""
     shutil.rmtree(into, ignore_errors=True)
     into.mkdir(parents=True)
     output_of(["dpkg-deb", "-x", deb, into])

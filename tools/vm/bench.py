@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""`make bench`: a set of benchmarks in one boot, or on this machine; its report as JSON, tables, plots and a page."""
+"""`make bench`: runs a set of benchmarks in one boot or on this machine, and reports JSON, tables, plots and a page."""
 
 import json
 import os
@@ -27,14 +27,15 @@ import bench_summary    # noqa: E402
 
 PINS = Path(__file__).resolve().parent / "requirements-bench.txt"
 HOST = "host"
-# Seconds without a word from a run, on UML.
+# Seconds that a run on UML may be silent.
 LIMIT = 120
-# What emulated CPUs do in the time that UML takes for all.
+# Emulated CPUs get one part in this many of the work, to take about as long as UML takes for all of it.
 TCG_SLOWER = 5
 
 
 def _environment() -> Path:
-    """A Python with what the plots need, beside the one that has drgn: either can be had without the other."""
+    """Return a Python environment with the packages for the plots. It is separate from the one with drgn, so that
+    either works without the other."""
     pins, venv = PINS.read_text(), OUT / "venv-bench"
     with lock("venv-bench", OUT):
         if not packages.stands(venv, pins):
@@ -46,7 +47,7 @@ def _environment() -> Path:
 
 
 def _wanted(slow: int) -> bench_set.Wanted:
-    """What the knobs say."""
+    """Return the set of benchmarks that the knobs ask for."""
     try:
         return bench_set.Wanted(
             bench_set.workload_names(os.environ.get("WORKLOAD") or " ".join(bench_set.DEFAULT), "WORKLOAD"),
@@ -65,7 +66,7 @@ def _plans(wanted: bench_set.Wanted) -> list:
 
 
 def _on_event(teller: bench_host.Teller, words: list) -> None:
-    """What the guest says of itself."""
+    """Report the progress of the guest from its events."""
     if words[:2] == ["start", "bench"]:
         teller.begin(int(words[3]))
     if words[:2] == ["round", "progress"]:
@@ -92,7 +93,7 @@ def _in_guest(name: str, load: list) -> dict:
 
 
 def run_or_reason(run: guest.Run, number: int, title: str, where: dict) -> tuple:
-    """A run's document, or None and what kept it from being one."""
+    """Return a run's document and '', or None and the reason why there is no document."""
     path = run.results / "bench" / str(number)
     try:
         return {"title": title, **bench_report.parse(path.read_text(), where["vehicle"],
@@ -106,7 +107,7 @@ def run_or_reason(run: guest.Run, number: int, title: str, where: dict) -> tuple
 
 
 def results(run: guest.Run, plans: list, where: dict) -> tuple:
-    """The runs that have a result, and what kept the others from one."""
+    """Return the documents of the runs that have a result, and the titles and reasons of those that have none."""
     found = [(plan.title, *run_or_reason(run, number, plan.title, where)) for number, plan in enumerate(plans)]
     runs = [document for _, document, _ in found if document]
     missing = [{"title": title, "reason": reason} for title, document, reason in found if not document]
@@ -116,7 +117,7 @@ def results(run: guest.Run, plans: list, where: dict) -> tuple:
 
 
 def _on_host(_name: str, load: list) -> dict:
-    """Modules for the running kernel, loaded for the time of the runs."""
+    """Run the benchmarks on this machine, with modules that are loaded only for the time of the runs."""
     wanted = _wanted(1)
     if os.geteuid() != 0:
         raise Problem("VM=host loads modules into the running kernel, which only root can do")
@@ -136,7 +137,8 @@ def _vehicle_name(name: str) -> str:
 
 
 def fresh_home(reports: Path, vehicle: str) -> Path:
-    """Where the report is going to be. The last one is kept, and nobody can take it for this run's."""
+    """Return an empty directory for the report. The last report is moved aside, so that nobody takes it for the new
+    one."""
     home, before = reports / vehicle, reports / f"{vehicle}.before"
     if (home / "report.json").exists():
         shutil.rmtree(before, ignore_errors=True)
@@ -150,10 +152,10 @@ def _tool(*words: object) -> list:
 
 
 def bench(name: str) -> int:
-    """The set on vehicle @name; the exit status."""
-    # Kernels and modules are going to keep the machine busy themselves.
+    """Run the set of benchmarks on vehicle @name, and return the exit status."""
+    # The load is read first, because building kernels and modules will keep the machine busy.
     start, load = time.monotonic(), bench_host.busy()
-    # What is wrong with the knobs is said before an hour is spent on kernels.
+    # Errors in the knobs are reported now, before an hour is spent on building kernels.
     vehicle = _vehicle_name(name)
     aa = bench_set.AA in _wanted(1).workloads
     need_space(OUT, 0.1)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""tools/bench run, as on a machine of one's own: a guest with a Python, where modules can be loaded by root."""
+"""Tests `tools/bench run` as a user would run it on a machine: in a guest with Python, where root can load modules."""
 
 import re
 import subprocess
@@ -13,20 +13,21 @@ from common import OUT, ROOT, output_of
 from kernel import Kernel
 
 TOOLS = ROOT / "tools"
-# Beside the modules, below /modules.
+# The archive's name in the guest's /modules, where the modules are, too.
 ARCHIVE = "host.tar"
 IMPORTED = """import bench_main, sys
 print(*{module.__file__ for module in sys.modules.values() if getattr(module, '__file__', None)})"""
 
 
 def _libraries(paths: Iterable[Path]) -> set:
-    """What the dynamic linker wants for @paths."""
+    """Return the libraries that the dynamic linker would load for @paths."""
     said = subprocess.run(["ldd", *paths], check=False, capture_output=True, text=True).stdout
     return {Path(found) for found in re.findall(r"(?:=> |^\s)(/\S+) \(0x", said, re.M)}
 
 
 def _archive(path: Path) -> Path:
-    """This Python with all that tools/bench run imports, where each of it is; the tools themselves in /host/tools."""
+    """Write an archive of this Python and everything that `tools/bench run` imports, at the same paths as here. The
+    tools themselves are in /host/tools."""
     python = Path(sys.executable).resolve()
     imported = [Path(name) for name in output_of([python, "-B", "-S", "-c", IMPORTED], cwd=TOOLS).split()]
     found = {each for each in imported if TOOLS not in each.parents} | {python}
@@ -41,11 +42,11 @@ def _archive(path: Path) -> Path:
 
 
 def files(target: Kernel) -> list:
-    """What the guest of job-benchhost.sh needs."""
+    """Return the files that the guest of job-benchhost.sh needs."""
     built = [path for path in modules.build(target) if path.name in ("cmwq2.ko", "cmwq2_bench.ko")]
     return [*built, _archive(OUT / "modules" / ARCHIVE)]
 
 
 def settings() -> dict:
-    """Where the guest finds its Python, which looks for its library beside itself."""
+    """Return the path of the guest's Python. Python looks for its library relative to that path."""
     return {"PYTHON": Path(sys.executable).resolve()}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What every part of the harness shares: where things are, how a problem is told, how commands are run."""
+"""Code that every part of the harness shares: locations, reporting of problems, running of commands."""
 
 import contextlib
 import errno
@@ -18,20 +18,20 @@ from alive import say
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).resolve().parent
 OUT = ROOT / "out"
-# Sources and kernels are named by content, so several checkouts may share them.
+# Sources and kernels are named by their content, so several checkouts may share one cache.
 CACHE = Path(os.environ.get("CMWQ2_CACHE") or OUT).resolve()
 
 EXIT_PASSED, EXIT_FAILED, EXIT_LOST = 0, 1, 2
 
-# What lines for people fit into.
+# Maximum width of lines meant for people.
 WIDTH = alive.WIDTH
 
 VERBOSE = os.environ.get("V", "0") not in ("", "0")
 
 
 class Problem(Exception):
-    """Something the user can act on: one line on stderr and an exit status, never a traceback. @reasons: all that was
-    wrong, where the one line is about the first of it."""
+    """A problem that the user can fix: one line on stderr and an exit status, never a traceback. @reasons lists all
+    that went wrong, of which the line describes the first."""
 
     def __init__(self, text: str, status: int = EXIT_FAILED, reasons: Sequence[str] = ()):
         super().__init__(text)
@@ -39,37 +39,38 @@ class Problem(Exception):
 
 
 def took(since: float) -> str:
-    """The time since @since as people say it."""
+    """Return the time since @since as text."""
     return spelled(time.monotonic() - since)
 
 
 def spelled(seconds: float) -> str:
-    """@seconds as people say it."""
+    """Return @seconds as text, such as 5.0 s or 2 min 07 s."""
     if seconds < 60:
         return f"{seconds:.1f} s"
     return f"{int(seconds) // 60} min {int(seconds) % 60:02d} s"
 
 
 def shortened(text: str, width: int) -> str:
-    """@text in one line of @width characters at most."""
+    """Return @text as one line of at most @width characters."""
     text = " ".join(text.split())
     return text if len(text) <= width else text[:max(0, width - 3)].rstrip() + "..."
 
 
 def aligned(rows: Sequence[Sequence[str]], left: int) -> str:
-    """@rows as lines of columns, which all have as many: the first @left of them hold words, the others figures."""
+    """Return @rows, which must have equal lengths, as lines of aligned columns. The first @left columns hold words and
+    are aligned left, the others hold figures and are aligned right."""
     widths = [max(map(len, column)) for column in zip(*rows)]
     return "\n".join("  ".join(f"{cell:{'<' if at < left else '>'}{width}}"
                                for at, (cell, width) in enumerate(zip(row, widths))).rstrip() for row in rows)
 
 
 def jobs() -> int:
-    """CPUs this process may use, which in a container is fewer than the machine has."""
+    """Return how many CPUs this process may use. In a container these may be fewer than the machine has."""
     return len(os.sched_getaffinity(0))
 
 
 def count_knob(name: str, default: int) -> int:
-    """A knob that says how many."""
+    """Return the value of a knob that holds a count. Raises Problem if it is not a count."""
     text = os.environ.get(name) or str(default)
     if not text.isdigit() or not 0 < int(text) < 2**31:
         raise Problem(f"{name}={text} is no count; allowed: 1 to {2**31 - 1}")
@@ -77,7 +78,7 @@ def count_knob(name: str, default: int) -> int:
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Readers see the old file or the new one, also after a crash half way."""
+    """Write a file so that readers see either the old or the new content, even if this process dies on the way."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     partial.write_text(text)
@@ -85,14 +86,14 @@ def write_atomically(path: Path, text: str) -> None:
 
 
 def fresh_directory(path: Path) -> Path:
-    """@path, empty."""
+    """Create the directory @path, or empty it, and return it."""
     shutil.rmtree(path, ignore_errors=True)
     path.mkdir(parents=True)
     return path
 
 
 def need_space(path: Path, gib: float) -> None:
-    """Say so before the work rather than in the middle of it."""
+    """Raise Problem if @path has less than @gib GiB free, before the work begins rather than in the middle of it."""
     path.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(path).free / 2**30
     if free < gib:
@@ -101,7 +102,7 @@ def need_space(path: Path, gib: float) -> None:
 
 @contextlib.contextmanager
 def lock(name: str, where: Path = CACHE) -> Iterator[None]:
-    """One provisioning of a thing @where at a time, also over several checkouts sharing a cache."""
+    """Let only one process at a time provide @name in the directory @where, which several checkouts may share."""
     where.mkdir(parents=True, exist_ok=True)
     with open(where / f".{name}.lock", "w") as handle:
         try:
@@ -116,12 +117,12 @@ def lock(name: str, where: Path = CACHE) -> Iterator[None]:
 
 
 def log_tail(log: Path, lines: int = 15) -> str:
-    """The end of @log, where tools put what went wrong."""
+    """Return the last lines of @log, where tools report what went wrong."""
     return "\n".join(log.read_text(errors="replace").splitlines()[-lines:])
 
 
 def output_of(command: Sequence[object], **options: object) -> str:
-    """The standard output of a command that must succeed."""
+    """Run a command that must succeed, and return its standard output."""
     argv = [str(word) for word in command]
     try:
         return alive.run(argv, check=True, text=True, capture_output=True, **options).stdout
@@ -133,7 +134,8 @@ def output_of(command: Sequence[object], **options: object) -> str:
 
 
 class Progress:
-    """How far a long step is: a moving line on a terminal; elsewhere it is told as all that runs is, see alive.py."""
+    """Shows the progress of a long step. On a terminal this is a line that is updated in place; elsewhere alive.py
+    reports it from time to time, like everything that runs."""
 
     def __init__(self, title: str, expected: int = 0, unit: str = ""):
         self.title, self.expected, self.unit, self.done = title, expected, unit, 0
@@ -151,7 +153,7 @@ class Progress:
         self._told.__exit__(None, None, None)
 
     def step(self, count: int = 1) -> None:
-        """@count more are done."""
+        """Count @count more units as done."""
         self.done += count
         now = time.monotonic()
         if self.tty and now - self.shown >= 0.2:
@@ -163,13 +165,13 @@ class Progress:
         return self.title + (f": {self.done}{share}{self.unit}" if self.done else "")
 
     def finish(self, text: str = "done") -> None:
-        """The last line of the step, with the time it took."""
+        """Print the last line of the step, with the time it took."""
         say(f"{chr(13) if self.tty else ''}  {self.title}: {text} in {took(self.start)}"
             f"{chr(27) + '[K' if self.tty else ''}")
 
 
 def _each_line(argv: Sequence[str], take: Callable[[str], None], cwd: Optional[Path], env: Optional[dict]) -> int:
-    """The exit status of @argv, each line of which was handed to @take."""
+    """Run @argv, pass each line of its output to @take, and return its exit status."""
     try:
         with alive.started(argv, cwd=cwd, env=env, stdin=subprocess.DEVNULL, text=True, errors="replace",
                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
@@ -184,7 +186,8 @@ def _each_line(argv: Sequence[str], take: Callable[[str], None], cwd: Optional[P
 def run_logged(command: Sequence[object], log: Path, *, cwd: Optional[Path] = None,
                on_line: Optional[Callable[[str], None]] = None, env: Optional[dict] = None,
                quiet: bool = False) -> None:
-    """Run @command with everything it says in @log; what went wrong is the caller's last line to the user."""
+    """Run @command and append its output to @log. If it fails, print the end of the log unless @quiet, and raise
+    Problem, whose text is the last line that the user sees."""
     argv = [str(word) for word in command]
     log.parent.mkdir(parents=True, exist_ok=True)
     if VERBOSE:
@@ -202,7 +205,7 @@ def run_logged(command: Sequence[object], log: Path, *, cwd: Optional[Path] = No
                 say(line.rstrip())
             if on_line:
                 on_line(line)
-        # Who reads the lines knows how far it is; of any other command it is told that it runs.
+        # A caller with on_line reports the progress itself. Any other command is only reported as running.
         with contextlib.nullcontext() if on_line else alive.doing(lambda: f"running {argv[0]} ({shown(log)})"):
             status = _each_line(argv, take, cwd, env)
     if full:
@@ -214,7 +217,7 @@ def run_logged(command: Sequence[object], log: Path, *, cwd: Optional[Path] = No
 
 
 def shown(path: Path) -> str:
-    """A path the way a user in the top directory would type it."""
+    """Return a path as a user in the top directory would type it."""
     try:
         return str(path.relative_to(ROOT))
     except ValueError:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""`make demo`: figures first, from the vehicle that is built soonest; then a look into a busy x86 guest."""
+"""`make demo`: first figures from the vehicle whose kernel builds fastest, then a look into a busy x86 guest."""
 
 import json
 import sys
@@ -21,7 +21,7 @@ BENCH = "items=20000 rounds=15"
 
 
 def demo() -> int:
-    """Print both and leave them in out/demo/report.json; it is written last, when all of it is true."""
+    """Print figures and dump, and write them to out/demo/report.json as the last step, after everything succeeded."""
     start = time.monotonic()
     REPORT.unlink(missing_ok=True)
     timings: dict = {}
@@ -35,7 +35,7 @@ def demo() -> int:
 
 
 def _vehicle(run: guest.Run, accelerator: str) -> dict:
-    """Where a figure comes from; one without this says nothing."""
+    """Return where a figure comes from. A figure without this means nothing."""
     return {"name": run.kernel.vehicle.name, "kernel": run.kernel.release, "source": run.kernel.source.name,
             "cpus": run.cpus, "accelerator": accelerator}
 

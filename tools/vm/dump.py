@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""drgn on a running guest, from outside: QEMU's monitor hands it the memory, a second one holds the guest still."""
+"""Runs drgn on a guest from outside. One QEMU monitor gives drgn the memory; a second one pauses the guest."""
 
 import contextlib
 import json
@@ -20,17 +20,17 @@ from common import EXIT_FAILED, EXIT_PASSED, ROOT, Problem, say, shortened, show
 
 SCRIPT = ROOT / "tools/wq_dump.py"
 CHECKER = ROOT / "tools/check_dump.py"
-# Names relative to the run's directory: a path to a socket may have no more than 107 characters.
+# Names relative to the run's directory, because a socket's path may have at most 107 characters.
 FOR_DRGN, FOR_US = "drgn.qmp", "control.qmp"
 QEMU = ["-qmp", f"unix:{FOR_DRGN},server=on,wait=off", "-qmp", f"unix:{FOR_US},server=on,wait=off"]
 CORE, CORE_SECONDS = "core", 60
 DRGN_SECONDS = 120
-# A busy guest's items do not wait for so long, unless the host is busy with something else.
+# Items of a busy guest do not wait this long, unless the host is busy with something else.
 STALL_MS = 5000
 
 
 class Monitor:
-    """QEMU's machine protocol, as much as is needed to stop a guest and let it go on."""
+    """A client of QEMU's machine protocol (QMP), just enough to stop a guest, dump its memory and let it go on."""
 
     def __init__(self, path: Path):
         self._socket = socket.socket(socket.AF_UNIX)
@@ -47,7 +47,7 @@ class Monitor:
         self.execute("qmp_capabilities")
 
     def execute(self, name: str, arguments: Optional[dict] = None, seconds: float = 10) -> None:
-        """Run one command and wait for its answer, past the events that come between."""
+        """Run one command and wait for its answer. Events that come before the answer are skipped."""
         self._socket.settimeout(seconds)
         self._stream.write(json.dumps({"execute": name, **({"arguments": arguments} if arguments else {})}) + "\n")
         self._stream.flush()
@@ -60,14 +60,14 @@ class Monitor:
         raise Problem(f"QEMU went away during {name}")
 
     def close(self) -> None:
-        """Leave the monitor to others."""
+        """Close the connection, so that others can use the monitor."""
         self._stream.close()
         self._socket.close()
 
 
 @contextlib.contextmanager
 def paused(home: Path) -> Iterator[Monitor]:
-    """The guest stands still inside: a walk of lists that change under it may never end."""
+    """Pause the guest within this context, because a walk of lists that change may never end."""
     monitor = Monitor(home / FOR_US)
     try:
         monitor.execute("stop")
@@ -81,10 +81,10 @@ def paused(home: Path) -> Iterator[Monitor]:
 
 @contextlib.contextmanager
 def core_of(monitor: Monitor, home: Path) -> Iterator[Path]:
-    """All memory of a paused guest in a file, for as long as it is wanted."""
+    """Write all memory of a paused guest to a file, which exists within this context."""
     core = home / CORE
     monitor.execute("dump-guest-memory", {"paging": False, "protocol": f"file:{CORE}"}, CORE_SECONDS)
-    # QEMU makes a file that its owner can only read.
+    # QEMU creates a file that its owner can only read.
     core.chmod(0o600)
     try:
         yield core
@@ -94,7 +94,7 @@ def core_of(monitor: Monitor, home: Path) -> Iterator[Path]:
 
 def drgn_try(where: list, run: guest.Run, symbols: list, script: Path, *arguments: str,
              stdout: int = subprocess.PIPE) -> subprocess.CompletedProcess:
-    """drgn with @script, looking @where: at a guest's memory or at a file of it."""
+    """Run @script with drgn. @where holds drgn's arguments for what to look at, a guest's memory or a dump of it."""
     argv = [packages.python_environment() / "bin/drgn", "--quiet", *where]
     argv += [word for path in symbols for word in ("-s", path)]
     try:
@@ -105,7 +105,7 @@ def drgn_try(where: list, run: guest.Run, symbols: list, script: Path, *argument
 
 
 def drgn_on(where: list, run: guest.Run, symbols: list, script: Path, *arguments: str) -> str:
-    """What @script prints."""
+    """Like drgn_try(), but return what @script prints. Raises Problem if it fails."""
     done = drgn_try(where, run, symbols, script, *arguments)
     if done.returncode:
         raise Problem(f"{script.name}: {(done.stderr.strip().splitlines() or ['no reason given'])[-1]}")
@@ -113,27 +113,27 @@ def drgn_on(where: list, run: guest.Run, symbols: list, script: Path, *arguments
 
 
 def drgn(run: guest.Run, symbols: list, script: Path, *arguments: str) -> str:
-    """What @script prints of the guest of @run, from outside."""
+    """Return what @script prints when it looks at the guest of @run from outside."""
     return drgn_on(["--qemu", FOR_DRGN], run, symbols, script, *arguments)
 
 
 def agrees(dump_file: Path, *how: str) -> None:
-    """Have the dump judged: what it says must fit together."""
+    """Raise Problem if parts of the dump contradict each other."""
     done = subprocess.run([sys.executable, "-B", CHECKER, *how, dump_file], capture_output=True, text=True)
     if done.returncode:
         raise Problem(done.stderr.strip().replace("\n", "; "))
 
 
 def found(run: guest.Run, problems: list) -> Problem:
-    """The first of @problems that a look has found, and where the others are. A guest that was lost is one thing, what
-    is wrong with a guest another."""
+    """Return a Problem with the first of @problems that a look has found, and the file that has the others. Its status
+    is that of a guest that failed or was lost, otherwise that of a failure."""
     write_atomically(run.home / "problems", "".join(f"{text}\n" for text in problems))
     more = f" (and {len(problems) - 1} more in {shown(run.home / 'problems')})" if len(problems) > 1 else ""
     return Problem(f"{shortened(problems[0], 200)}{more}", run.outcome.status or EXIT_FAILED, problems)
 
 
 class BusyGuest:
-    """An x86 guest with items in flight, and what was seen in it."""
+    """An x86 guest with items in flight, and the dumps taken of it."""
 
     def __init__(self, target: kernel.Kernel, files: list):
         self.kernel, self.files = target, files
@@ -147,7 +147,7 @@ class BusyGuest:
     def _look(self) -> None:
         assert self.run
         if not self.live:
-            # While everything moves: there may be gaps, but no trouble.
+            # The guest runs during this look. There may be gaps, but no errors.
             self.live = drgn(self.run, self._symbols(), SCRIPT, "--json")
             (self.run.home / "live.json").write_text(self.live)
             agrees(self.run.home / "live.json", "--live")
@@ -163,13 +163,13 @@ class BusyGuest:
         (self.run.home / "sizes.txt").write_text(sizes)
         if stalls:
             raise Problem(f"false alarm: {stalls.splitlines()[0]}")
-        # It must show the load in flight.
+        # The dump must show the load in flight.
         agrees(self.run.home / "dump.json", "--queue", QUEUE)
         self._moved()
         self.data, self.text = json.loads(text), printed
 
     def _moved(self) -> None:
-        """Between the two dumps items ran, and --diff must say so, without drgn."""
+        """Check that --diff, which needs no drgn, shows that items ran between the two dumps."""
         assert self.run
         done = subprocess.run([sys.executable, "-B", SCRIPT, "--read", "dump.json", "--diff", "live.json", "--json"],
                               cwd=self.run.home, capture_output=True, text=True, check=True)
@@ -187,7 +187,7 @@ class BusyGuest:
             self.problem = str(problem)
 
     def boot(self) -> None:
-        """Run the guest; one look at it while items are in flight."""
+        """Run the guest, and look at it while items are in flight."""
         packages.python_environment()
         self.run = guest.Run(self.kernel, "load", guest.home("load-x86"), self.files, {"LOAD": LOAD}, limit=40,
                              extra=QEMU, on_event=self._on_event)
@@ -199,21 +199,21 @@ class BusyGuest:
             raise Problem(f"no dump of the busy guest: {self.problem or 'it was never busy'}")
 
 
-# What the guest is kept busy with: enough rounds to outlast a look, little enough for an emulated CPU.
+# The load of the guest: enough rounds to outlast a look, but few enough for an emulated CPU.
 LOAD = "engines=cmwq2:mainline-7.3 items=20000 rounds=8"
-# Its first and only engine's workqueue.
+# The workqueue of the load's first and only engine.
 QUEUE = "cmwq2_bench.0"
 
 
 def provide() -> BusyGuest:
-    """Everything a dump needs."""
+    """Build everything that a dump needs, and return the guest, which is not booted yet."""
     packages.require("x86", "guest")
     target = kernel.provide(kernel.vehicle("x86"))
     return BusyGuest(target, modules.build(target))
 
 
 def dump() -> int:
-    """`make dump`."""
+    """Run `make dump`, and return the exit status."""
     start = time.monotonic()
     busy = provide()
     busy.boot()

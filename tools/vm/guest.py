@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Boots a guest, keeps its channels apart, and ends it when its time is up."""
+"""Boots a guest, reads its channels (console, results, verdict), and kills it when its time is up."""
 
 import fcntl
 import io
@@ -24,43 +24,43 @@ import verdict
 from common import EXIT_LOST, OUT, Problem, fresh_directory, shown, write_atomically
 from kernel import Kernel
 
-# What KUnit and shell suites print of a test that has ended, and of one that has failed.
+# The lines that KUnit and shell suites print when a test has ended, and when one has failed.
 TEST_ENDED = re.compile(rb"\] +(?:not )?ok \d")
 TEST_FAILED = re.compile(rb"(?:ASSERTION|EXPECTATION) FAILED at |\] +not ok \d")
 CPUS = 2
 MEMORY = "1G"
 
-# An oops ends the guest at once: what runs on after one is worth nothing, and may hang. A WARN or a report of KASAN
-# does not, so that the suites after it still have their say; both are found in the taint at the end. Merged
-# slab caches would hide one that was left behind.
+# An oops ends the guest at once, because results after an oops are worthless and the guest may hang. A WARN or a
+# KASAN report does not, so that the remaining suites still run; the taint shows both at the end. slab_nomerge:
+# merging would hide a slab cache that was not destroyed.
 PARAMETERS = "oops=panic panic=-1 loglevel=7 slab_nomerge"
 
 
 @dataclass
 class Run:
-    """One boot: what to run, and afterwards what came of it."""
+    """One boot: what to run, and afterwards its outcome."""
 
     kernel: Kernel
     job: str
     home: Path
     modules: list = field(default_factory=list)
     settings: dict = field(default_factory=dict)
-    limit: float = 60           # wall clock seconds without an event, on UML; others get a multiple
-    rest: Optional[float] = None    # seconds that are left of it once a test has failed
+    limit: float = 60           # wall clock seconds without an event, on UML; other vehicles get a multiple
+    rest: Optional[float] = None    # seconds that the guest may still run once a test has failed
     cpus: int = CPUS
     extra: list = field(default_factory=list)       # more arguments for QEMU
-    files: dict = field(default_factory=dict)       # more of them, by their paths in the guest
-    on_event: Optional[Callable[[list], Optional[bool]]] = None     # True: the guest waits until it was seen to
-    on_console: Optional[Callable[[bytes], None]] = None    # gets each line of it
+    files: dict = field(default_factory=dict)       # more files for the initramfs, by their paths in the guest
+    on_event: Optional[Callable[[list], Optional[bool]]] = None     # if it returns True, the event is answered
+    on_console: Optional[Callable[[bytes], None]] = None    # called with each line of the console
     outcome: verdict.Outcome = field(default_factory=verdict.Outcome)
     seconds: float = 0
     doing: str = "booting"
-    turn: str = ""              # the last round of it that the guest told of
-    cases: int = 0              # how many test cases of it have ended
+    turn: str = ""              # the last round of @doing that the guest reported
+    cases: int = 0              # how many test cases of @doing have ended
     events: list = field(default_factory=list)
 
     def far(self) -> str:
-        """How far it is, in some words."""
+        """Return how far the run is, in a few words."""
         begun = sum(words[:1] == ["start"] for words in self.events)
         share = f" ({begun} of {self.parts})" if self.parts > 1 and begun else ""
         cases = f", {self.cases} case{'s' if self.cases > 1 else ''} done" if self.cases else ""
@@ -68,27 +68,27 @@ class Run:
 
     @property
     def console(self) -> Path:
-        """All that the kernel printed, with host time."""
+        """The file with everything that the kernel printed, with host times."""
         return self.home / "console.log"
 
     @property
     def results(self) -> Path:
-        """The files the guest sent."""
+        """The directory with the files that the guest sent."""
         return self.home / "results"
 
     @property
     def parts(self) -> int:
-        """How many suites it has to run, 0 if it has none."""
+        """How many suites the guest has to run, 0 if the job has no suites."""
         return sum(len(str(self.settings.get(name, "")).split()) for name in ("SUITES", "SHELL_SUITES"))
 
 
 _claimed: dict = {}
-# Set by whoever runs guests in threads, where no interrupt arrives: all that are left end now.
+# Set by a caller that runs guests in threads, which get no interrupt: all guests that still run end now.
 stop = threading.Event()
 
 
 def home(name: str) -> Path:
-    """An empty directory for a run called @name, or @name-2 while another process is using that one."""
+    """Return an empty directory for a run called @name, or @name-2 and so on while other processes use those names."""
     (OUT / "run").mkdir(parents=True, exist_ok=True)
     number = 1
     while True:
@@ -108,11 +108,11 @@ def home(name: str) -> Path:
 
 
 def command(run: Run, accelerator: str, results: str, verdicts: str, interactive: bool = False) -> list:
-    """How the guest is started; @results and @verdicts name the channels."""
+    """Return the command that starts the guest; @results and @verdicts name the channels."""
     initrd = run.home / "initramfs.cpio"
     parameters = [*PARAMETERS.split(), *run.kernel.vehicle.parameters]
     if run.kernel.vehicle.arch == "um":
-        # SMP needs the seccomp mode. Rebooting would start over; the harness wants the end of it.
+        # SMP needs the seccomp mode. A panic reboots, which would start the run over; with noreboot it ends the guest.
         return [run.kernel.image, f"mem={MEMORY}", f"ncpus={run.cpus}", "seccomp=on", "noreboot", f"initrd={initrd}",
                 "con=null", "con0=fd:0,fd:1", f"ssl0={results}", f"ssl1={verdicts}", "ssl=null", *parameters]
     return qemu_machine(accelerator, run.cpus) + [
@@ -121,26 +121,26 @@ def command(run: Run, accelerator: str, results: str, verdicts: str, interactive
 
 
 def qemu_machine(accelerator: str, cpus: int) -> list:
-    """q35, because fw_cfg has DMA there, which -device vmcoreinfo needs."""
+    """Return QEMU's arguments for the machine. It is a q35, because -device vmcoreinfo needs fw_cfg with DMA."""
     return ["qemu-system-x86_64", "-machine", "q35", "-accel", accelerator, "-cpu", "max", "-smp", str(cpus),
             "-m", MEMORY, "-nodefaults", "-no-reboot", "-display", "none", "-device", "vmcoreinfo"]
 
 
 def ttys(kernel: Kernel) -> dict:
-    """The guest's names of the channels."""
+    """Return the names that the channels have in the guest."""
     first = 0 if kernel.vehicle.arch == "um" else 1
     return {"RESULTS_TTY": f"/dev/ttyS{first}", "VERDICT_TTY": f"/dev/ttyS{first + 1}"}
 
 
 def prepare(run: Run) -> None:
-    """The initramfs of @run."""
+    """Write the initramfs of @run."""
     packages.require("guest", *(["x86"] if run.kernel.vehicle.arch == "x86_64" else []))
     settings = {"VEHICLE": run.kernel.vehicle.name, **ttys(run.kernel), **run.settings}
     initramfs.write(run.home / "initramfs.cpio", run.job, run.modules, settings, run.files)
 
 
 def boot(run: Run, accelerator: Optional[str] = None) -> verdict.Outcome:
-    """Run @run to its end, whatever that is."""
+    """Boot the guest of @run, wait until it ends or its time is up, and return the outcome."""
     write_atomically(run.home / "verdict", "FAILED the run has not ended\n")
     prepare(run)
     if accelerator is None:
@@ -163,7 +163,8 @@ def boot(run: Run, accelerator: Optional[str] = None) -> verdict.Outcome:
 
 
 def unpack_results(run: Run) -> bool:
-    """The files out of the results channel: one archive after the other, the last perhaps cut off."""
+    """Unpack the files from the results channel, which holds one archive after another. Return False if they are not
+    complete, because the last archive may be cut off."""
     run.results.mkdir(exist_ok=True)
     data = (run.home / "results.channel").read_bytes()
     try:
@@ -181,13 +182,13 @@ def unpack_results(run: Run) -> bool:
 
 
 class _Session:
-    """A guest's process with a pipe for each channel."""
+    """The process of a guest, with a pipe for each channel."""
 
     def __init__(self, run: Run, accelerator: str, limit: float):
         self.run, self.start = run, time.monotonic()
         self.since, self.limit = self.start, limit
         self.deadline = self.start + limit
-        self.resting = False    # a test has failed, and what is left of the time does not grow any more
+        self.resting = False    # a test has failed, so the deadline is no longer extended
         self.pending = {"console": b"", "verdict": b""}
         self.files = {name: open(run.home / name, "wb")
                       for name in ("console.log", "results.channel", "verdict.channel")}
@@ -202,7 +203,7 @@ class _Session:
             names = (f"file:/dev/fd/{results[1]}", f"file:/dev/fd/{verdicts[1]}")
         argv = [str(word) for word in command(run, accelerator, *names)]
         write_atomically(run.home / "command", " ".join(argv) + "\n")
-        # A session of its own: UML is several processes, and all must go when the time is up.
+        # A group of its own: UML is several processes, and all of them must end when the time is up.
         self.process = alive.keeper.start(argv, cwd=run.home, stdout=console[1], stderr=console[1],
                                           stdin=subprocess.PIPE if run.on_event else subprocess.DEVNULL,
                                           pass_fds=(results[1], verdicts[1]))
@@ -210,7 +211,7 @@ class _Session:
             os.close(writer)
 
     def watch(self) -> tuple:
-        """Until the guest has ended: its exit status, and what it hung in if it did."""
+        """Wait until the guest has ended. Return its exit status, and what it did when its time was up, or None."""
         hang = None
         try:
             while self.selector.get_map():
@@ -220,7 +221,7 @@ class _Session:
                 if left <= 0:
                     hang = f"{self.run.doing}, ended after {time.monotonic() - self.since:.0f} s"
                     break
-                # Do not rely on the pipes' end alone: a stray process of the guest may still hold them.
+                # Do not wait only for the pipes to close: a stray process of the guest may still hold them open.
                 if not self._pump(min(left, 0.5)) and self.process.poll() is not None:
                     break
         finally:
@@ -234,7 +235,7 @@ class _Session:
         return self.process.wait(), hang
 
     def _kill(self) -> None:
-        """All processes of the guest; a clean end has none left but perhaps a stub that is on its way out."""
+        """Kill all processes of the guest. After a clean end, at most a stub that is about to exit is left."""
         if self.process.poll() is None and self.selector.get_map():
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
@@ -244,7 +245,7 @@ class _Session:
             pass
 
     def _pump(self, timeout: float) -> bool:
-        """Take what the pipes have; whether there was anything."""
+        """Read what the pipes have. Return whether any pipe had data or was closed."""
         ready = self.selector.select(timeout)
         for key, _ in ready:
             data = os.read(key.fd, 1 << 16)
@@ -291,37 +292,37 @@ class _Session:
             self.run.turn = f", {' '.join(words[1:])} done"
         elif words[:1] == ["case"]:
             self.run.cases += 1
-        # A guest that asks for a look may do so for ever; with any other word it tells that it has got further.
+        # A guest may ask for a look for ever, so that does not count as progress. Any other event does.
         if words[:1] != ["look"]:
             self._got_further()
         if self.run.on_event and self.run.on_event(words):
             self._answer(words)
 
     def _got_further(self) -> None:
-        """The limit is for a step, not for all of them together: a busy host makes every guest slow."""
+        """Restart the time limit, which holds for each step and not for all of them: a busy host slows every guest."""
         if not self.resting:
             self.since = time.monotonic()
             self.deadline = self.since + self.limit
 
     def _answer(self, words: list) -> None:
-        """On the guest's console, where lib.sh waits for it."""
+        """Send the event back on the guest's console, where lib.sh waits for it."""
         assert self.process.stdin
         try:
             self.process.stdin.write(f"{' '.join(words)}\n".encode())
             self.process.stdin.flush()
         except BrokenPipeError:
-            pass    # the guest is gone, which is found out elsewhere
+            pass    # the guest is gone; watch() will notice
 
 
 def run_job(kernel: Kernel, job: str, name: str, modules: Iterable[Path], settings: Mapping[str, object],
             **options: object) -> Run:
-    """Boot @kernel with @job and wait for the outcome."""
+    """Boot @kernel with @job, wait for the outcome, and return the run."""
     run = Run(kernel, job, home(name), list(modules), dict(settings), **options)  # type: ignore
     boot(run)
     return run
 
 
 def must_pass(run: Run) -> None:
-    """A Problem unless @run has passed."""
+    """Raise Problem unless @run has passed."""
     if not run.outcome.passed:
         raise Problem(f"the guest: {run.outcome} (log: {shown(run.console)})", run.outcome.status)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-"""drgn inside of a guest, on /proc/kcore: all files it takes, those of the system at their own paths, so that nothing
-has to be told where to look. There is no disk, so they come with the initramfs."""
+"""Runs drgn inside a guest, on /proc/kcore. The guest has no disk, so all files that drgn needs come with its
+initramfs. The system's files have the same paths there as here, so that no search path has to be set."""
 
 import importlib.util
 import os
@@ -11,10 +11,10 @@ from pathlib import Path
 import packages
 from common import OUT, ROOT, fresh_directory, output_of
 
-# The guest's place for what is in the virtual environment's site-packages.
+# The guest's directory for the virtual environment's site-packages.
 SITE = "/harness/site"
 TOOLS = ("wq_dump.py", "cli.py", "cmwq2.py", "script.py", "tables.py", "wq_collect.py", "wq_verdict.py", "latency.py")
-# Run by drgn on its own process: what is loaded then is what it loads, and the helpers it might.
+# A script that drgn runs on its own process. It lists the modules that are loaded then, with all helpers.
 LIST = f"""
 import sys
 sys.path.insert(0, {str(ROOT / 'tools')!r})
@@ -23,7 +23,8 @@ print(*{{m.__file__ for m in list(sys.modules.values()) if getattr(m, "__file__"
 """
 
 
-# To learn the kernel's types takes longer than to look: several looks at once, each into a file named after its option.
+# Reading the kernel's types takes longer than a look, so one drgn takes several looks. Each goes to a file named after
+# its option.
 LOOKS = """
 import runpy, sys
 _, home, *options = sys.argv
@@ -38,7 +39,7 @@ sys.stdout = sys.__stdout__
 """
 
 
-# The same for whoever is not root.
+# Runs drgn as a user other than root.
 NOBODY = """
 import os
 os.setgid(65534)
@@ -49,10 +50,10 @@ _main()
 
 
 class Inside:
-    """What goes into the guest, and how it is called there."""
+    """The files that go into the guest, and the settings that tell the guest where they are."""
 
     def __init__(self, symbols: list):
-        """@symbols: the vmlinux, and the module as it was built: what the guest loads has no debug info."""
+        """@symbols: the vmlinux, and the module as built, because the guest loads it without debug info."""
         vmlinux, module = symbols
         venv, home = packages.python_environment(), fresh_directory(OUT / "tmp/inside")
         python = (venv / "bin/python3").resolve()
@@ -78,8 +79,8 @@ class Inside:
 
 
 def there(path: Path, site: Path) -> str:
-    """Where the guest has @path: the system's files have to be where they are here, but those of the environment are
-    wherever this checkout is, which may be a place that the guest mounts something over."""
+    """Return the guest's path of @path. The system's files keep their paths. Those of the virtual environment do not,
+    because this checkout may be below a directory that the guest mounts something over."""
     path = Path(os.path.normpath(path))
     if site in path.parents:
         return f"{SITE}/{path.relative_to(site)}"
@@ -87,13 +88,13 @@ def there(path: Path, site: Path) -> str:
 
 
 def _libraries(program: Path) -> list:
-    """What the dynamic linker would load for @program, and the linker."""
+    """Return the libraries that the dynamic linker would load for @program, and the linker itself."""
     return [Path(path) for path in re.findall(r"(/\S+) \(0x", output_of(["ldd", program]))]
 
 
 def _compiled(sources: list, home: Path) -> dict:
-    """Bytecode that is not compared with its source, of whose time the guest knows nothing: to compile it there would
-    take longer than all the rest."""
+    """Compile @sources, because compiling them in the guest would take longer than all the rest. The bytecode is not
+    checked against the time of its source, which the guest does not know. Return the bytecode by its path."""
     found = {}
     for number, source in enumerate(sources):
         target = home / f"{number}.pyc"

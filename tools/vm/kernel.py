@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Kernels: the vehicles, their configuration, and a cache by content that never holds half a build."""
+"""Builds kernels: the vehicles, their configuration, and a cache by content that never offers an unfinished build."""
 
 import hashlib
 import json
@@ -15,47 +15,47 @@ from common import (CACHE, HERE, OUT, Problem, Progress, fresh_directory, jobs, 
                     run_logged, say, shown, write_atomically)
 
 CONFIG = HERE / "config"
-# The kernel's own benchmark of its workqueues; the only module of its own that is built for x86.
+# The kernel's own benchmark of its workqueues. No other module of the kernel is built for x86.
 BENCHMARK = "lib/test_workqueue.ko"
 
 
 @dataclass(frozen=True)
 class Vehicle:
-    """A kind of machine that cmwq2 is run on."""
+    """A kind of machine that cmwq2 runs on."""
 
     name: str
     arch: str
     fragments: tuple
     targets: tuple
-    image: str          # below the build directory
+    image: str          # path of the bootable image, below the build directory
     objects: int        # about how many files a build compiles, for the progress line
-    gib: float          # about how much disk it takes
+    gib: float          # about how much disk space a build takes
     slow: float         # wall clock limits are multiplied by this (and again for an emulated CPU)
     parameters: tuple = ()      # for the kernel command line
-    fronts: tuple = ()  # headers of CONFIG, each put in front of the kernel's files that are called like it
+    fronts: tuple = ()  # headers in CONFIG; NAME.h is included before the kernel's file NAME.c
 
 
 VEHICLES = {
     "uml": Vehicle("uml", "um", ("base", "uml"), ("linux", "modules"), "linux", 615, 1, 1),
     "debug": Vehicle("debug", "um", ("base", "uml", "debug"), ("linux", "modules"), "linux", 633, 1.5, 4,
-                     # Sanity checks in the allocator, which come without its per-CPU sheaves: those keep stale
-                     # pointers to objects they have handed out, and kmemleak takes these for references.
+                     # Sanity checks in the allocator. They also turn its per-CPU sheaves off, which keep stale
+                     # pointers to objects that were handed out; kmemleak would take these for references.
                      ("slab_debug=F",), ("stacktrace.h",)),
-    # The modules of KVM are not wanted, only the exports its configuration switches on.
+    # The configuration has KVM only for the exports that it switches on. Its modules are not built.
     "x86": Vehicle("x86", "x86_64", ("base", "x86"), ("bzImage", BENCHMARK),
                    "arch/x86/boot/bzImage", 1148, 2, 1),
-    # The same checkers where CPUs come and go. Only for `make soak`: it is too slow for each check.
+    # The same checkers, where CPUs can go offline and online. Only for `make soak`: it is too slow for `make check`.
     "x86-debug": Vehicle("x86-debug", "x86_64", ("base", "x86", "debug", "x86-debug"), ("bzImage", BENCHMARK),
                          "arch/x86/boot/bzImage", 1180, 3, 4, ("slab_debug=F",)),
 }
 
-# Those that kernels before the newest series are built for: UML of 6.1 and 6.12 has no SMP.
+# The vehicles that exist for older series than the newest. UML of 6.1 and 6.12 has no SMP.
 OLDER = ("x86", "x86-debug")
 
 
 @dataclass(frozen=True)
 class Kernel:
-    """A built kernel; @build is also a KDIR for modules."""
+    """A built kernel. Modules can be built with @build as KDIR."""
 
     vehicle: Vehicle
     build: Path
@@ -64,17 +64,17 @@ class Kernel:
 
     @property
     def image(self) -> Path:
-        """What is booted."""
+        """The file that is booted."""
         return self.build / self.vehicle.image
 
     @property
     def symbols(self) -> Path:
-        """The same with its DWARF."""
+        """The vmlinux with debug information."""
         return self.build / "vmlinux"
 
 
 def vehicle(name: str) -> Vehicle:
-    """The vehicle called @name, with a kernel of the series that KERNEL= asks for."""
+    """Return the vehicle called @name, for a kernel of the series that KERNEL= asks for."""
     series = source.series()
     known = VEHICLES if series == source.NEWEST else {key: each for key, each in VEHICLES.items() if key in OLDER}
     if name not in known:
@@ -88,8 +88,8 @@ def _fragment(target: Vehicle) -> str:
 
 
 def applicable(fragment: str, version: tuple) -> tuple:
-    """The lines of @fragment that a kernel of @version has, and what is too new for it. A line's reason says so at
-    its end: "; since 6.13" or "; before 6.13"."""
+    """Return the lines of @fragment that apply to a kernel of @version, and the options that are too new for it. A line
+    says at its end if it applies to some versions only: "; since 6.13" or "; before 6.13"."""
     lines, left_out = [], []
     for line in fragment.splitlines():
         note = re.search(r"; (since|before) (\d+)\.(\d+)$", line)
@@ -102,18 +102,19 @@ def applicable(fragment: str, version: tuple) -> tuple:
 
 
 def wanted(fragment: str) -> str:
-    """The lines of @fragment for Kconfig: without comments, which its parser would take as part of a value."""
+    """Return @fragment for Kconfig, without comments: Kconfig would take a comment at the end of a line as part of the
+    value."""
     lines = [re.sub(r"\s*#.*", "", line) for line in fragment.splitlines()]
     return "".join(f"{line}\n" for line in lines if line)
 
 
 def check_config(fragment: str, config: str) -> list:
-    """The options of @fragment, asked for or asserted, that @config does not have."""
+    """Return the lines of @fragment, requested or asserted by #CHECK, that @config does not have."""
     have = set(config.splitlines())
     asked = wanted(fragment).split("\n")[:-1]
     asked += re.findall(r"^#CHECK (CONFIG_\S+)", fragment, re.MULTILINE)
     lost = []
-    # Of one that is named again the last word counts, as it does for Kconfig.
+    # If an option is named more than once, the last line counts, as it does for Kconfig.
     for line in {each.partition("=")[0]: each for each in asked}.values():
         name, _, value = line.partition("=")
         if value == "n" and not any(entry.startswith(f"{name}=") for entry in have):
@@ -124,7 +125,7 @@ def check_config(fragment: str, config: str) -> list:
 
 
 def key(target: Vehicle, tree: source.Source, fragment: str) -> str:
-    """The content a kernel is built from, as a short name."""
+    """Return a hash of everything a kernel is built from, as a short name."""
     compiler = output_of(["gcc", "--version"]).splitlines()[0]
     content = "\n".join((tree.name, wanted(fragment), compiler, " ".join(target.targets),
                          *((CONFIG / name).read_text() for name in target.fronts)))
@@ -132,23 +133,24 @@ def key(target: Vehicle, tree: source.Source, fragment: str) -> str:
 
 
 def _fitted(target: Vehicle, tree: source.Source) -> tuple:
-    """@target as far as @tree can build it, with its fragment."""
+    """Return @target, adapted to what @tree can build, and its configuration fragment."""
     version = source.version_of(tree.tree)
     fragment, left_out = applicable(_fragment(target), version)
     if left_out:
         say(f"  {target.name}: Linux {tree.name} is built without {', '.join(left_out)}")
     if not (tree.tree / BENCHMARK).with_suffix(".c").is_file():
-        # What building it brings along is needed by modules of others.
+        # Building the benchmark also makes what other modules need; without it, modules_prepare does.
         target = replace(target, targets=tuple("modules_prepare" if name == BENCHMARK else name
                                                for name in target.targets))
     if version < (6, 6):
-        # It would run all suites of a module before the module knows its parameters; lib.sh has the other half.
+        # KUnit would run all suites of a module before the module has its parameters. run_kunit in lib.sh lets the
+        # module pick and run one suite instead.
         target = replace(target, parameters=(*target.parameters, "kunit.enable=0"))
     return target, fragment
 
 
 def provide(target: Vehicle) -> Kernel:
-    """The kernel of @target, built now unless a whole one is in the cache."""
+    """Return the kernel of @target. It is built now unless the cache has a complete one."""
     packages.require("build", *([] if source.given() else ["source"]))
     tree = source.provide()
     target, fragment = _fitted(target, tree)
@@ -165,13 +167,14 @@ def provide(target: Vehicle) -> Kernel:
 
 
 def artefacts(target: Vehicle) -> tuple:
-    """What a finished build has."""
+    """Return the files that a finished build has."""
     module = () if "modules_prepare" in target.targets else (BENCHMARK,)
     return (target.image, "vmlinux", "Module.symvers", ".config", *module, "scripts/mod/modpost")
 
 
 def whole(build: Path, target: Vehicle) -> bool:
-    """Whether @build was finished, and is as it was then: a full disk or a stray rm leaves a stamp behind."""
+    """Return whether @build was finished and its files still have the sizes they had then. The stamp alone proves
+    nothing: it survives a full disk or a stray rm."""
     try:
         stamp = json.loads((build / "ready.json").read_text())
     except (OSError, ValueError):
@@ -181,8 +184,8 @@ def whole(build: Path, target: Vehicle) -> bool:
 
 
 def built_elsewhere(build: Path, tree: Path) -> str:
-    """Why @build cannot be used although it is whole, or '': Kbuild has written absolute paths into it, which lead
-    elsewhere when it or its source was copied or moved. Modules would be built into the old place, or not at all."""
+    """Return why a complete @build cannot be used, or ''. Kbuild writes absolute paths into a build. If the build or
+    its source was copied or moved, they are wrong, and modules would be built in the old place or not at all."""
     try:
         text = (build / "Makefile").read_text()
         source_link = os.readlink(build / "source")
@@ -198,7 +201,8 @@ def built_elsewhere(build: Path, tree: Path) -> str:
 
 
 def _build(target: Vehicle, tree: source.Source, build: Path, fragment: str) -> None:
-    """Kbuild writes absolute paths into its output, so this builds in place; the stamp comes last."""
+    """Build a kernel in its final place, because Kbuild writes absolute paths into its output. The stamp is written
+    last."""
     (build / "ready.json").unlink(missing_ok=True)
     if not tree.mine:
         fresh_directory(build)
@@ -227,7 +231,7 @@ def _build(target: Vehicle, tree: source.Source, build: Path, fragment: str) -> 
 
 
 def _say_where(target: Vehicle, build: Path) -> None:
-    """A stable name beside the hashed one, for KDIR= and for people."""
+    """Link a stable name to the hashed one, for KDIR= and for people."""
     link = OUT / f"kernel-{target.name}"
     OUT.mkdir(exist_ok=True)
     if link.is_symlink() and link.resolve() == build.resolve():

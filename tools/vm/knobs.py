@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The knobs: which verb has which, and what they may say. A word that would be ignored is refused before anything is
-done, because whoever misspells one gets the default, and learns of it after a quarter of an hour."""
+"""The knobs: which verb has which, and their allowed values. A knob that would be ignored is refused before anything is
+done. Otherwise a user who misspells one would get the default, and notice it only a quarter of an hour later."""
 
 import difflib
 import os
@@ -10,7 +10,7 @@ from typing import Dict, Iterable, List, Mapping
 import source
 from common import ROOT, Problem
 
-# Those that every verb has.
+# The knobs that every verb has.
 EVERYWHERE = {"V", "CMWQ2_CACHE"}
 _KERNEL = {"KERNEL", "KERNEL_SRC"}
 _MODEL = {"CLAIM", "WAKE", "POOL", "MIN_IDLE", "WORKERS", "TIMEOUTS", "SWITCHES", "STRICT", "PICK", "FAULT", "MODEL", "LIMIT",
@@ -44,18 +44,18 @@ VERBS: Dict[str, set] = {
 COUNTS = {"MACHINES", "ITEMS", "ROUNDS", "SCHEDULES", "KICKS", "SWITCHINGS", "PRESSURE", "ALARM", "CYCLES", "FREEZES",
           "PRODUCERS", "SEED"}
 YES_OR_NO = {"WRITE", "FULL", "FAULTS"}
-# A name that others use in their environment as well, so that it is no mistake of theirs to have it there.
+# Names that other programs use in the environment, too. It is no mistake to have them there.
 COMMON = {"V", "W", "CC", "NAME", "FULL", "SEED", "POOL", "WORKERS", "MACHINES", "MODEL", "LIMIT"}
 
 
 def known() -> set:
-    """All of them."""
+    """Return the names of all knobs."""
     return EVERYWHERE.union(*VERBS.values())
 
 
 def of_make(flags: str) -> List[str]:
-    """The names of the variables on make's command line, which it hands on in MAKEFLAGS: behind two dashes, with a
-    backslash before what would end a word."""
+    """Return the names of the variables on make's command line. Make passes them on in MAKEFLAGS, after two dashes and
+    with a backslash before each character that would end a word."""
     _, dashes, tail = f" {flags}".partition(" -- ")
     words = re.findall(r"(?:\\.|[^\s\\])+", tail) if dashes else []
     return [match[1] for match in (re.match(r"([^\s:+?!=]+)[:+?!]*=", word) for word in words) if match]
@@ -67,7 +67,7 @@ def _like(name: str, names: Iterable[str]) -> str:
 
 
 def check_names(verb: str, goals: Iterable[str], asked: Iterable[str]) -> None:
-    """Refuse the names in @asked that none of make's @goals has, or that none has at all."""
+    """Raise Problem if a name in @asked is not a knob, or if neither @verb nor any of make's @goals has it."""
     taken = EVERYWHERE.union(*(VERBS.get(goal, set()) for goal in {verb, *goals}))
     for name in asked:
         if name not in known():
@@ -77,19 +77,19 @@ def check_names(verb: str, goals: Iterable[str], asked: Iterable[str]) -> None:
 
 
 def ignored(verb: str, environment: Mapping[str, str]) -> List[str]:
-    """The knobs in the @environment that @verb does not have: no mistake there, but worth a word."""
+    """Return the knobs in the @environment that @verb does not have. They are no error, but worth a message."""
     return sorted(name for name in known() - VERBS[verb] - EVERYWHERE - COMMON if environment.get(name))
 
 
 def parameters() -> set:
-    """The names of cmwq2's own module parameters, as its sources have them."""
+    """Return the names of cmwq2's module parameters, read from its sources."""
     text = "".join(path.read_text() for path in sorted((ROOT / "src").glob("*.[ch]")))
     return set(re.findall(r"^(?:module_param\w*|CMWQ2_POLICY|CMWQ2_POLICY_MODE)\((?:0\d+, )?(\w+),", text,
                           re.MULTILINE))
 
 
 def check_values(verb: str, environment: Mapping[str, str]) -> None:
-    """Refuse what a knob of @verb cannot say."""
+    """Raise Problem if a knob of @verb has a value that is not allowed."""
     mine = {name: environment[name] for name in VERBS[verb] | EVERYWHERE if environment.get(name)}
     for name, text in mine.items():
         if name in COUNTS and (not re.fullmatch(r"[0-9]+", text) or not 0 < int(text) < 2**31):
@@ -107,12 +107,12 @@ def check_values(verb: str, environment: Mapping[str, str]) -> None:
                           f"{', '.join(sorted(parameters()))}")
 
 
-# What make, a shell, and the commands of the kernel's Kbuild take for themselves in the name of a directory.
+# Characters in a directory's name that make, a shell or the kernel's Kbuild would interpret.
 UNSAFE = re.compile(r"[^\w/.+@=~-]")
 
 
 def check_places(places: Mapping[str, os.PathLike]) -> None:
-    """Refuse directories that a kernel cannot be built in or from. @places: by what the user calls them."""
+    """Raise Problem if a kernel cannot be built in or from a directory. @places: directories by the user's name."""
     for name, path in places.items():
         found = UNSAFE.search(str(path))
         if found:
@@ -121,7 +121,7 @@ def check_places(places: Mapping[str, os.PathLike]) -> None:
 
 
 def check_writable(name: str, path: str) -> None:
-    """Refuse a directory that cannot be made, or not be written."""
+    """Raise Problem if a directory cannot be created or written."""
     try:
         os.makedirs(path, exist_ok=True)
         if not os.access(path, os.W_OK | os.X_OK):

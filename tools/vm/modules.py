@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The modules, built for any kernel."""
+"""Builds the modules for any kernel."""
 
 import os
 import re
@@ -14,15 +14,15 @@ from kernel import Kernel
 
 SOURCES = ("Kbuild", "include", "src", "kunit", "bench")
 SELFTEST = HERE / "selftest"
-# What cmwq2 is built and tested for: the option that tells a kernel of it, and its ARCH=.
+# The architectures that cmwq2 is built and tested for: the option by which a kernel is recognized, and its ARCH=.
 ARCHITECTURES = {"CONFIG_UML": "um", "CONFIG_X86_64": "x86_64"}
 SAME_ARCHITECTURE = {"x86_64": "x86"}
-# What src/Kbuild wants to be told for an engine that can be made to go wrong.
+# The argument that makes src/Kbuild build an engine with fault injection.
 FAULTS = ["CMWQ2_FAULTS=1"]
 
 
 def check_kdir(kdir: Path) -> None:
-    """Refuse what no module can be built against before anything is written."""
+    """Raise Problem if no module can be built against @kdir. This is checked before anything is written."""
     for part in ("Makefile", "include/config/auto.conf"):
         if not (kdir / part).is_file():
             raise Problem(f"KDIR={kdir} is no kernel build tree (it has no {part}); allowed: a directory a kernel "
@@ -37,7 +37,7 @@ def check_kdir(kdir: Path) -> None:
 
 
 def arch_of(kdir: Path) -> str:
-    """What ARCH= the tree was configured with; of one that is not supported, about what its kernel calls it."""
+    """Return the ARCH= that the tree was configured with. For an unsupported one, return roughly the kernel's name."""
     configured = (kdir / "include/config/auto.conf").read_text()
     for option, arch in ARCHITECTURES.items():
         if f"{option}=y\n" in configured:
@@ -48,7 +48,7 @@ def arch_of(kdir: Path) -> str:
 
 
 def build_in_place(kdir: Path, compiler: str, warnings: str, faults: bool = False) -> None:
-    """`make modules`: beside the sources, as every out-of-tree module is built."""
+    """Run `make modules`: build beside the sources, as every out-of-tree module is built."""
     check_kdir(kdir)
     if not shutil.which(compiler):
         raise Problem(f"CC={compiler}: no such compiler in PATH; allowed: the compiler {shown(kdir)} was built with, "
@@ -57,7 +57,7 @@ def build_in_place(kdir: Path, compiler: str, warnings: str, faults: bool = Fals
     log.unlink(missing_ok=True)
     for path in (ROOT / "src").glob("*.ko"):
         path.unlink()
-    # Not in the user's sources, but the log needs a place also where there was no out/ yet.
+    # The objects go beside the user's sources, but the log goes below out/, which may not exist yet.
     command = ["make", "-C", kdir, f"M={ROOT}", f"-j{jobs()}", f"ARCH={arch_of(kdir)}"]
     command += [f"CC={compiler}"] if compiler != "gcc" else []
     command += [f"W={warnings}"] if warnings else []
@@ -69,23 +69,23 @@ def build_in_place(kdir: Path, compiler: str, warnings: str, faults: bool = Fals
 
 
 def tree() -> list:
-    """What a build is made from, for mirror()."""
+    """Return the sources of a build, for mirror()."""
     return [(ROOT / name, name) for name in SOURCES]
 
 
 def build(kernel: Kernel) -> list:
-    """All modules for @kernel, in a directory of its own; their paths. `make style` has no tools of older kernels,
-    so a warning there is an error here."""
+    """Build all modules for @kernel in a directory of its own, and return their paths. For older kernels a warning is
+    an error, because `make style` does not cover them."""
     return _build(kernel.build, kernel.vehicle.name, tree(), strict=source.series() != source.NEWEST)
 
 
 def build_faults(kernel: Kernel) -> list:
-    """The same with an engine that can be made to go wrong; see faults.py."""
+    """Like build(), with an engine that has fault injection; see faults.py."""
     return _build(kernel.build, f"{kernel.vehicle.name}-faults", tree(), options=FAULTS)
 
 
 def build_selftest(kernel: Kernel) -> list:
-    """The modules that misbehave on purpose, and the engine, which one of them misuses."""
+    """Build the modules that misbehave on purpose, and the engine, which one of them misuses."""
     return _build(kernel.build, f"{kernel.vehicle.name}-selftest",
                   [(SELFTEST, "."), (ROOT / "include", "include"), (ROOT / "src", "src")])
 
@@ -108,7 +108,7 @@ def _build(kdir: Path, name: str, sources: list, strict: bool = False, options: 
 
 
 def made(work: Path, log: Path) -> list:
-    """The modules that a build has left in @work. A build that succeeds and makes none has not been one."""
+    """Return the modules that a build has left in @work. Raises Problem if there are none, although it succeeded."""
     built = sorted(work.rglob("*.ko"))
     if not built:
         raise Problem(f"the build has ended well but has made no module in {shown(work)} (log: {shown(log)})")
@@ -116,8 +116,8 @@ def made(work: Path, log: Path) -> list:
 
 
 def for_this_kernel(work: Path, kdir: Path) -> None:
-    """Objects of another kernel are of no use, and Kbuild does not always notice."""
-    # Nor are those that were copied or moved with the tree: Kbuild has noted absolute paths beside them.
+    """Empty @work if its objects are of another kernel, because Kbuild does not always notice that."""
+    # Objects that were copied or moved with the tree are useless, too: Kbuild has stored absolute paths beside them.
     mark, text = work / ".kdir", f"{kdir}\n{work}\n"
     if work.exists() and (not mark.exists() or mark.read_text() != text):
         shutil.rmtree(work)
@@ -126,8 +126,8 @@ def for_this_kernel(work: Path, kdir: Path) -> None:
 
 
 def mirror(sources: list, work: Path) -> None:
-    """Copy what differs and drop what is gone. Several kernels build the same sources, and Kbuild of 6.1 and 6.12
-    can only put objects beside them."""
+    """Update the copies of the @sources in @work and remove those whose original is gone. Copies are needed because
+    several kernels build the same sources, and Kbuild of 6.1 and 6.12 can only put objects beside them."""
     kept = set()
     for origin, name in sources:
         files = [origin] if origin.is_file() else sorted(path for path in origin.rglob("*") if _is_source(path))
@@ -152,14 +152,14 @@ def _is_source(path: Path) -> bool:
 
 
 def _make(command: list, log: Path, work: Path, progress: Optional[Progress] = None) -> int:
-    """The number of warnings, which are said."""
+    """Run @command, print its warnings, and return their number."""
     def on_line(line: str) -> None:
         if progress and line.startswith("  CC "):
             progress.step()
     try:
         run_logged(command, log, quiet=True, on_line=on_line)
     except Problem:
-        # The compiler saw copies; the user wants the names of the originals.
+        # The compiler saw the copies. The user is shown the names of the originals.
         print(_readable(log, work), file=sys.stderr)
         raise
     warnings = [line for line in log.read_text(errors="replace").splitlines() if re.search(r"\bwarning:", line, re.I)]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Debian packages and the Python environment: what a verb needs and the system lacks."""
+"""Installs what a verb needs and the system lacks: Debian packages and the Python environment."""
 
 import os
 import shutil
@@ -10,8 +10,8 @@ from pathlib import Path
 
 from common import HERE, OUT, Problem, lock, need_space, output_of, run_logged, say, took, write_atomically
 
-# What a verb asks for by group. A command, or a file where there is none, tells whether a package is there:
-# it is quicker than dpkg and also right where the user installed it some other way.
+# The packages by group; a verb asks for groups. A package counts as installed if its command exists, or its file if it
+# has no command. This is quicker than asking dpkg, and also right if the user installed it some other way.
 GROUPS = {
     "build": {
         "gcc": "gcc", "make": "make", "ld": "binutils", "flex": "flex", "bison": "bison", "bc": "bc",
@@ -22,7 +22,7 @@ GROUPS = {
     "guest": {"/bin/busybox": "busybox-static"},
     "x86": {"qemu-system-x86_64": "qemu-system-x86"},
     "python": {"/usr/share/doc/python3-venv": "python3-venv"},
-    # Every Debian has perl, but checkpatch needs what comes with the whole package, as prove does.
+    # Every Debian has perl-base, but checkpatch needs the full package, which prove is part of.
     "style": {"prove": "perl", "sparse": "sparse"},
     "chroot": {"mmdebstrap": "mmdebstrap"},
     "model": {"spin": "spin", "gcc": "gcc", "/usr/include/stdlib.h": "libc6-dev"},
@@ -37,12 +37,13 @@ def _present(probe: str) -> bool:
 
 
 def missing(*groups: str) -> list:
-    """Debian names of the packages @groups need and the system lacks."""
+    """Return the Debian names of the packages that @groups need and the system lacks."""
     return sorted({package for group in groups for probe, package in GROUPS[group].items() if not _present(probe)})
 
 
 def require(*groups: str, quiet: bool = False) -> None:
-    """Install what @groups lack, or say what it is where that is not ours to do; @quiet: in one line."""
+    """Install the missing packages of @groups. Raises Problem with their names if this process cannot install packages.
+    @quiet: do not print the end of the log after a failure."""
     names = missing(*groups)
     if not names:
         return
@@ -64,14 +65,14 @@ def _install(prefix: list, names: list, quiet: bool) -> None:
     command = [*prefix, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get"]
     install = [*command, "install", "-y", "-q", "--no-install-recommends", *names]
     with lock("packages"):
-        # The lists may be absent (a fresh container) or older than the archive, so they are always renewed.
+        # The package lists may be missing (a fresh container) or outdated, so they are always updated.
         run_logged([*command, "-q", "update"], log, env=env, quiet=quiet)
         run_logged(install, log, env=env, quiet=quiet)
     say(f"  installed in {took(start)}")
 
 
 def python_environment() -> Path:
-    """The virtual environment with the pinned packages; its path."""
+    """Return the path of the virtual environment with the pinned packages. It is made if needed."""
     pins = (HERE / "requirements.txt").read_text()
     venv = OUT / "venv"
     with lock("venv", OUT):
@@ -88,19 +89,19 @@ def python_environment() -> Path:
 
 
 def standing(venv: Path, pins: str) -> str:
-    """What tells that @venv is what it should be: what is in it, of which Python it is, and where it was made, because
-    its commands begin with that path."""
+    """Return the stamp of a good @venv: its packages, its Python, and its path, because its commands begin with that
+    path."""
     return f"{pins}\n{sys.version}\n{venv}\n"
 
 
 def stands(venv: Path, pins: str) -> bool:
-    """Whether @venv was made here, by this Python, with @pins."""
+    """Return whether @venv was made in this place, by this Python, with the packages @pins."""
     stamp = venv / "ready"
     return stamp.exists() and stamp.read_text() == standing(venv, pins)
 
 
 def make_environment(venv: Path, requirements: Path, log: Path) -> None:
-    """A new virtual environment @venv with what @requirements pins."""
+    """Make a new virtual environment @venv with the packages that the file @requirements pins."""
     shutil.rmtree(venv, ignore_errors=True)
     if not _venv_works():
         require("python")
@@ -110,5 +111,6 @@ def make_environment(venv: Path, requirements: Path, log: Path) -> None:
 
 
 def _venv_works() -> bool:
-    """Debian's python3 has the venv module without python3-venv, but not the ensurepip it needs."""
+    """Return whether this Python can make virtual environments. Without python3-venv, Debian's python3 has the module
+    venv, but not ensurepip, which venv needs."""
     return subprocess.run([sys.executable, "-c", "import venv, ensurepip"], capture_output=True).returncode == 0

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What a Python 3.9 would not know in the tools, read from their syntax trees: nobody needs an old Python for that."""
+"""Finds what Python 3.9 lacks in the tools by reading their syntax trees, so that no old Python is needed."""
 
 import ast
 from typing import Iterator, List, Tuple
 
 OLDEST = (3, 9)
 
-# Modules, and the names that modules, classes and functions have got since. One that means another thing somewhere is
-# an exception of that file, in FINE.
+# Modules, and names in modules, classes and functions, that Python has got since, with the version. If a file uses such
+# a name for something else, FINE lists it as an exception.
 MODULES = {"tomllib": "3.11", "compression": "3.14", "annotationlib": "3.14"}
 NAMES = {
     # functions and types
@@ -22,7 +22,7 @@ NAMES = {
     "add_note": "3.11", "enterContext": "3.11", "enterModuleContext": "3.11", "enterClassContext": "3.11",
     "TaskGroup": "3.11", "dataclass_transform": "3.11", "sumprod": "3.12", "override": "3.12", "kde": "3.13",
 }
-# Arguments that have been added, by function.
+# Arguments that were added to functions since, by function.
 ARGUMENTS = {
     "zip": {"strict": "3.10"}, "dataclass": {"slots": "3.10", "kw_only": "3.10", "match_args": "3.10"},
     "field": {"kw_only": "3.10"}, "glob": {"root_dir": "3.10"}, "iglob": {"root_dir": "3.10"},
@@ -31,7 +31,7 @@ ARGUMENTS = {
     "TemporaryDirectory": {"ignore_cleanup_errors": "3.10", "delete": "3.12"}, "relative_to": {"walk_up": "3.12"},
     "write_text": {"newline": "3.10"}, "NamedTemporaryFile": {"delete_on_close": "3.12"},
 }
-# The same name of something of one's own, by file.
+# Names from MODULES and NAMES that are allowed, by file, because the file means something else or has a fallback.
 FINE = {"tools/toml_reader.py": {"tomllib"}, "tools/check_model.py": {"tomllib"}, "tools/parity.py": {"tomllib"}}
 
 
@@ -40,7 +40,7 @@ def _called(node: ast.Call) -> str:
 
 
 def _unions(tree: ast.Module) -> Iterator[ast.AST]:
-    """Types that are written as X | Y, where they are evaluated."""
+    """Return annotations written as X | Y in a file where annotations are evaluated."""
     if any(isinstance(node, ast.ImportFrom) and node.module == "__future__" and
            any(name.name == "annotations" for name in node.names) for node in ast.walk(tree)):
         return
@@ -52,7 +52,7 @@ def _unions(tree: ast.Module) -> Iterator[ast.AST]:
 
 
 def _newer(tree: ast.Module) -> Iterator[Tuple[int, str, str]]:
-    """(line, what, since) of all that is newer."""
+    """Return (line, what, since) for everything that is newer than OLDEST."""
     for node in ast.walk(tree):
         line = getattr(node, "lineno", 0)
         if isinstance(node, ast.Import):
@@ -70,7 +70,7 @@ def _newer(tree: ast.Module) -> Iterator[Tuple[int, str, str]]:
 
 
 def findings(name: str, text: str) -> List[str]:
-    """What @text, which is the file @name, has that OLDEST has not."""
+    """Return one line for everything in @text, the content of file @name, that OLDEST lacks."""
     try:
         tree = ast.parse(text, name, feature_version=OLDEST)
     except SyntaxError as error:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""`make shell`: a console in a booted guest, or the commands that come through a pipe or from a file."""
+"""`make shell`: opens a console in a booted guest, or runs commands from a pipe or file there."""
 
 import os
 import sys
@@ -13,13 +13,13 @@ import kernel
 import modules
 from common import EXIT_FAILED, EXIT_LOST, EXIT_PASSED, Problem, say
 
-# Where the guest finds the commands that did not come from a terminal.
+# The guest's path of the commands that did not come from a terminal.
 COMMANDS = "/harness/commands"
 
 
 def _commands(home: Path) -> Optional[Path]:
-    """What standard input has, where it is no terminal: a guest does not notice the end of it, and would wait for more
-    for ever. Kept in a file, which goes into the guest."""
+    """Save standard input to a file for the guest, unless it is a terminal. The guest cannot read it directly: it would
+    not notice the end, and would wait for more for ever."""
     if sys.stdin is None or sys.stdin.closed:
         text = ""
     elif sys.stdin.isatty():
@@ -34,7 +34,7 @@ def _commands(home: Path) -> Optional[Path]:
 
 def shell(name: str) -> int:
     """Boot vehicle @name with the console on this terminal."""
-    # Before the kernel is built, so that what is wrong with the name is said first.
+    # The name is checked before the kernel is built, so that an error in it is reported at once.
     vehicle, home = kernel.vehicle(name), guest.home(f"shell-{name}")
     commands = _commands(home)
     target = kernel.provide(vehicle)
@@ -45,7 +45,7 @@ def shell(name: str) -> int:
 
 
 def _given(run: guest.Run) -> int:
-    """The commands, and what they print; their exit status is 0, or this one's is 1."""
+    """Run the commands and print what they print. Return 0 if their exit status is 0, otherwise 1."""
     run.limit = 3600
     run.on_console = lambda line: say(line.decode(errors="replace"))
     guest.boot(run)
@@ -56,12 +56,12 @@ def _given(run: guest.Run) -> int:
 
 
 def _console(run: guest.Run) -> int:
-    """The terminal is the guest's, so that this process does not see what is typed, nor the guest's channels."""
+    """Give the terminal to the guest. This process sees neither what is typed nor the guest's channels."""
     guest.prepare(run)
     argv = guest.command(run, accel.accelerator(run.kernel), "null", "null", interactive=True)
     say(f"  {'leave with exit' if run.kernel.vehicle.arch == 'um' else 'leave with exit, or Ctrl-A x at once'}")
     try:
-        # Not in a session of its own, which would have no terminal.
+        # Not in a session of its own, because that would have no terminal.
         with alive.keeper.start(argv, group=False, cwd=run.home) as process:
             with alive.keeper.keeping(process, group=False):
                 try:
@@ -72,6 +72,6 @@ def _console(run: guest.Run) -> int:
     except OSError as error:
         raise Problem(f"{argv[0]}: {error.strerror}") from None
     finally:
-        # UML leaves the terminal raw when it is ended from outside.
+        # UML leaves the terminal in raw mode when it is killed from outside.
         os.system("stty sane")
     return EXIT_PASSED if status == 0 else EXIT_LOST

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The kernel source: Debian's newest of a series, or the user's own tree."""
+"""Provides the kernel source: Debian's newest of a series, or the user's own tree."""
 
 import os
 import re
@@ -10,14 +10,14 @@ from pathlib import Path
 from apt import Archive, unpack
 from common import CACHE, Problem, Progress, lock, need_space, output_of
 
-# Where Debian may have each series; the order does not matter, the highest version wins.
+# The Debian suites that may have each series. The order does not matter, because the highest version wins.
 SERIES = {
     "6.1": ("bookworm",),
     "6.12": ("trixie",),
     "7.2": ("trixie-backports",),
     "7.3": ("trixie-backports", "sid", "experimental"),
 }
-# The one cmwq2 is a twin of, and what every verb uses unless told otherwise.
+# The series that cmwq2 is a twin of. Every verb uses it unless told otherwise.
 NEWEST = "7.3"
 
 
@@ -26,17 +26,17 @@ class Source:
     """A kernel tree."""
 
     tree: Path
-    name: str       # a version, or what tells one user tree from another
-    mine: bool      # given by the user: may change under us, so what was built from it is not trusted
+    name: str       # a version, or a name made from the path of the user's tree
+    mine: bool      # given by the user; it may change at any time, so earlier builds from it are not trusted
 
 
 def given() -> str:
-    """The user's own tree, or ''."""
+    """Return the path of the user's own tree, or ''."""
     return os.environ.get("KERNEL_SRC", "")
 
 
 def series() -> str:
-    """The series the user wants, by KERNEL=."""
+    """Return the series that the user asks for by KERNEL=, or the newest."""
     name = os.environ.get("KERNEL") or NEWEST
     if name not in SERIES:
         raise Problem(f"KERNEL={name} is not known; allowed: {', '.join(SERIES)}")
@@ -46,7 +46,7 @@ def series() -> str:
 
 
 def provide() -> Source:
-    """The tree to build from."""
+    """Return the tree to build from."""
     return _users(Path(given())) if given() else debian(series())
 
 
@@ -60,19 +60,19 @@ def _users(tree: Path) -> Source:
 
 
 def version_of(tree: Path) -> tuple:
-    """The kernel version a tree says it is, as numbers that compare."""
+    """Return the version in a tree's Makefile as a tuple of numbers, which can be compared."""
     text = (tree / "Makefile").read_text()
     parts = [re.search(rf"^{key} = *(\d+)$", text, re.MULTILINE) for key in ("VERSION", "PATCHLEVEL")]
     return tuple(int(part[1]) for part in parts if part)
 
 
 def debian(name: str) -> Source:
-    """Debian's newest of series @name."""
+    """Return Debian's newest source of series @name. It is downloaded once."""
     home = CACHE / "source"
-    # "7.3" alone would also find 7.30.
+    # Without the dot, 7.3 would also match 7.30.
     pattern = f"{name}.*/Kbuild"
     with lock("source"):
-        # Looked up once: a newer upload must not rebuild every kernel under somebody who works.
+        # Debian is asked only once: a newer upload must not rebuild every kernel while somebody works with them.
         ready = sorted(home.glob(pattern))
         if not ready:
             _fetch(name, home)
@@ -94,7 +94,7 @@ def _fetch(name: str, home: Path) -> None:
         deb = archive.download(package, version, work)
         unpack(deb, work / "deb")
         output_of(["tar", "-C", work, "-xf", work / f"deb/usr/src/{package}.tar.xz"])
-        # The rename is the last step: a tree under its final name is whole.
+        # The rename is the last step, so a tree with its final name is complete.
         os.rename(work / package, home / version.split(":")[-1])
         shutil.rmtree(work)
         progress.finish(f"{version} ready")

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-"""`make style`: what can be said of the sources without running them. The kernel's own tools say it: checkpatch,
-kernel-doc, sparse, the compiler with W=1; and the Python tests. What has been found clean is not looked at again
-until it changes."""
+"""`make style`: checks that need no guest. They use the kernel's own tools (checkpatch, kernel-doc, sparse, the
+compiler with W=1) and the Python tests. A file that was found clean is not checked again until it changes."""
 
 import fnmatch
 import hashlib
@@ -29,16 +28,16 @@ CLEAN = OUT / "style" / "clean.json"
 COMPAT = "include/cmwq2/compat.h"
 REFUSED = "tools/shim/refused.c"
 
-# What checkpatch would have but this project does not, and why.
+# Types of messages of checkpatch that this project ignores, and why.
 IGNORED = {
     "FILE_PATH_CHANGES": "there is no MAINTAINERS file out of the tree",
     "CONSTANT_COMPARISON": "it takes LINUX_VERSION_CODE for a constant; so does the compiler, in #if",
     "MACRO_ARG_REUSE": "initializers name their argument in every member, as the kernel's own do",
 }
-# The same for one file, or for all of a folder.
 DESCRIBED = {"COMPLEX_MACRO": "entries of a list, which whoever lists them puts into braces",
              "MACRO_ARG_UNUSED": "each list takes one of the arguments",
              "TRAILING_SEMICOLON": "a declaration for each policy of the list"}
+# Types of messages ignored in one file only, or in all files of one folder.
 IGNORED_IN = {
     "src/policy/": {"COMPLEX_MACRO": DESCRIBED["COMPLEX_MACRO"]},
     "src/choices.c": DESCRIBED,
@@ -69,16 +68,17 @@ IGNORED_IN = {
                              "CAMELCASE": "<inttypes.h> has it"},
     "tools/vm/guest/pingpong.c": {"PREFER_DEFINED_ATTRIBUTE_MACRO": "user space has no __noreturn"},
 }
-# Sparse 0.6.4 does not know the one and takes the other for no constant, which MODULE_LICENSE() and its like need.
+# Sparse 0.6.4 does not know __typeof_unqual__. It does not take __builtin_strlen() of a string for a constant, which
+# MODULE_LICENSE() and the like need.
 SPARSE = "sparse -D__typeof_unqual__=__typeof__ '-D__builtin_strlen(s)=(sizeof(s)-1)'"
-# More than anybody reads at once; the log has all.
+# How many findings are printed at most. The log has all of them.
 SHOWN = 20
-# "FILE:LINE: what": how all of these tools name a place, and the only lines that count as findings.
+# All of these tools report a finding as "FILE:LINE: what". No other lines count as findings.
 FOUND = re.compile(r"^(?:\w+: )?(\S+?):(\d+)(?::\d+)?:? .+")
 
 
 def sources() -> list:
-    """All C in the repository, by the names it has there."""
+    """Return all C files in the repository, by their paths in it."""
     tops = [*modules.SOURCES, "tools"]
     return sorted(str(path.relative_to(ROOT)) for top in tops for path in (ROOT / top).rglob("*.[ch]")
                   if not path.name.endswith(".mod.c"))
@@ -89,7 +89,7 @@ def _of_modules(names: Iterable[str]) -> list:
 
 
 class _Memory:
-    """Which contents were found clean, by what looked at them."""
+    """Remembers which contents were found clean, and by which check."""
 
     def __init__(self) -> None:
         try:
@@ -99,7 +99,7 @@ class _Memory:
         self.used: set = set()
 
     def findings(self, check: Callable[[], list], *content: object) -> list:
-        """What @check finds, unless it found nothing the last time it saw @content."""
+        """Return what @check finds, or nothing if it found nothing the last time in the same @content."""
         text = "\0".join(str(part) for part in content)
         key = hashlib.sha256((Path(__file__).read_text() + text).encode()).hexdigest()[:24]
         if key in self.known:
@@ -111,7 +111,7 @@ class _Memory:
         return found
 
     def save(self) -> None:
-        """Forget what was not asked for this time."""
+        """Store what is known to be clean and was asked for in this run. Forget everything else."""
         write_atomically(CLEAN, json.dumps(sorted(self.used)) + "\n")
 
 
@@ -130,7 +130,7 @@ def _checkpatch(tree: Path, name: str) -> list:
 
 
 def checkpatch(tree: Path, memory: _Memory) -> list:
-    """Each file by itself."""
+    """Run checkpatch on each file."""
     def one(name: str) -> list:
         return memory.findings(lambda: _checkpatch(tree, name), "checkpatch", tree.name, name,
                                (ROOT / name).read_text())
@@ -139,39 +139,39 @@ def checkpatch(tree: Path, memory: _Memory) -> list:
 
 
 def kernel_doc(tree: Path, memory: _Memory) -> list:
-    """Comments that begin with two stars are in its language, and complete."""
+    """Check that all comments beginning with two stars are valid and complete kernel-doc."""
     names = _of_modules(sources())
 
     def check() -> list:
         status, said = _run([sys.executable, "-B", tree / "scripts/kernel-doc", "-none", "-Wall", "-Werror", *names])
-        # It tells some things twice.
+        # kernel-doc reports some findings twice.
         found = list(dict.fromkeys(line for line in said.splitlines() if FOUND.match(line)))
         return found or ([said] if status else [])
     return memory.findings(check, "kernel-doc", tree.name, *(f"{name}\0{(ROOT / name).read_text()}" for name in names))
 
 
 def versions(_tree: Path, _memory: _Memory) -> list:
-    """Kernel versions are known in one place."""
+    """Check that only one file tests for kernel versions."""
     word = re.compile(r"\bLINUX_VERSION_CODE\b|\bKERNEL_VERSION\b")
     return [f"{name}:{number}: {line.strip()}" for name in _of_modules(sources()) if name != COMPAT
             for number, line in enumerate((ROOT / name).read_text().splitlines(), 1) if word.search(line)]
 
 
 def old_python(_tree: Path, _memory: _Memory) -> list:
-    """The tools run with the Python of Debian 11."""
+    """Check that the tools run with the Python of Debian 11."""
     return [line for name in python_files() for line in python.findings(name, (ROOT / name).read_text())]
 
 
 def python_files() -> list:
-    """All Python in the repository, also where the name does not say so."""
+    """Return all Python files in the repository, including those without the suffix .py."""
     found = sorted([*(ROOT / "tools").glob("*"), *HERE.glob("*"), *(ROOT / "tools/shim").glob("*")])
     return [str(path.relative_to(ROOT)) for path in found if path.is_file() and (
         path.suffix == ".py" or re.match(rb"#!.*\b(python3|drgn)\b", path.read_bytes()[:100]))]
 
 
 def missing_in_table(document: str, names: Iterable[str], table: str) -> list:
-    """Each of @names has to stand in @table, the text of a table of @document, and nothing else. What names several
-    files is a pattern, as a shell's."""
+    """Check that @table, the text of a table in @document, lists exactly @names. An entry may be a glob, which stands
+    for several files."""
     there = [name.strip("`,") for line in table.splitlines()
              if (match := re.match(r"(\S.*?)(?:  |$)", line)) and not line.startswith("==")
              for name in match[1].split()]
@@ -183,13 +183,13 @@ def missing_in_table(document: str, names: Iterable[str], table: str) -> list:
 
 
 def table_after(text: str, words: str) -> str:
-    """The first table behind @words, without its frame."""
+    """Return the rows of the first table after the line @words, or ''."""
     match = re.search(rf"^{re.escape(words)}$.*?^==+ .*?$\n(.*?)^==+ ", text, re.MULTILINE | re.DOTALL)
     return match[1] if match else ""
 
 
 def tables(_tree: Path, _memory: _Memory) -> list:
-    """Whoever looks for a file finds it in the documents."""
+    """Check that the documents' tables of files list every file."""
     of_harness = [f"{path.name}/" if path.is_dir() else path.name for path in HERE.iterdir()
                   if path.name not in ("__pycache__",) and not path.name.startswith(".")]
     of_engine = [f"{path.name}/" if path.is_dir() else path.name for path in (ROOT / "src").iterdir()
@@ -202,7 +202,7 @@ def tables(_tree: Path, _memory: _Memory) -> list:
 
 
 def python_tests(_tree: Path, memory: _Memory) -> list:
-    """tools/test_*.py, which need no drgn and no guest."""
+    """Run tools/test_*.py, which need neither drgn nor a guest."""
     tools = sorted((ROOT / "tools").glob("*.py"))
 
     def check() -> list:
@@ -212,7 +212,7 @@ def python_tests(_tree: Path, memory: _Memory) -> list:
             if status:
                 found.append(f"{shown(test)}:1: {(said.strip().splitlines() or ['no reason given'])[-1]}\n{said}")
         return found
-    # They also read the sources they have to agree with.
+    # The tests also read sources that they compare with each other.
     others = [path for where, glob in (("tools/model", "*"), ("tools/vm", "*.py"), ("Documentation", "*.rst"))
               for path in sorted((ROOT / where).glob(glob))]
     names = [shown(path) for path in (*tools, *others)] + sources()
@@ -220,7 +220,7 @@ def python_tests(_tree: Path, memory: _Memory) -> list:
 
 
 def parity(tree: Path, _memory: _Memory) -> list:
-    """Every public name of the kernel's workqueue has a twin or a reason; takes a second."""
+    """Check that every public name of the kernel's workqueue has a twin or a reason for having none."""
     status, said = _run([sys.executable, "-B", ROOT / "tools/parity.py", tree])
     return [f"tools/parity.toml:1: {line}" for line in said.strip().splitlines()[-SHOWN:]] if status else []
 
@@ -232,8 +232,8 @@ def policies(_tree: Path, _memory: _Memory) -> list:
 
 
 def _compile(target: kernel.Kernel) -> list:
-    """Once through the compiler and sparse, in a directory of its own; what had a warning is compiled again
-    the next time."""
+    """Compile all sources once with sparse, in a directory of its own. Files with warnings are compiled again the next
+    time."""
     work, log = OUT / "modules" / "style", OUT / "log" / "style.log"
     with lock("modules-style", OUT):
         modules.for_this_kernel(work, target.build)
@@ -264,7 +264,7 @@ def _compiled(target: kernel.Kernel) -> Callable:
 
 
 def _refused(target: kernel.Kernel) -> list:
-    """What the shim has to refuse, given to the compiler with the flags it was given for a module."""
+    """Compile each case that the shim must refuse, with the compiler flags of a module."""
     work, source = OUT / "modules" / "style", ROOT / REFUSED
     saved = work / "kunit/.consumer_moved.o.cmd"
     if not saved.exists():
@@ -280,7 +280,7 @@ def _refused(target: kernel.Kernel) -> list:
     def one(case: tuple) -> list:
         number, name, wanted = case
         status, said = _run([*command, f"-D{name}", source], cwd=work)
-        # The first one is what people read.
+        # People read the first error.
         error = (re.findall(r".*\b(?:error|warning):.*", said) or ["nothing"])[0]
         if not name.startswith("CASE"):
             return [f"{REFUSED}:{number}: {name} has to compile without a warning: {error}"] \
@@ -305,14 +305,14 @@ def _refusals(target: kernel.Kernel) -> Callable:
 
 
 def checks(target: kernel.Kernel) -> dict:
-    """All of them, by the name of their line."""
+    """Return all checks by the names of their lines."""
     return {"checkpatch": checkpatch, "kernel-doc": kernel_doc, "versions": versions, "tables": tables,
             "old Python": old_python, "tests of tools": python_tests,
             "parity": parity, "policies": policies, "sparse, W=1": _compiled(target), "shim refuses": _refusals(target)}
 
 
 def host_rows(target: kernel.Kernel) -> list:
-    """A row for each check; findings are said as they come."""
+    """Run each check and return a row for it. Findings are printed as they come."""
     packages.require("style")
     rows, memory = [], _Memory()
     for name, check in checks(target).items():
@@ -332,7 +332,7 @@ def host_rows(target: kernel.Kernel) -> list:
 
 
 def style(name: str) -> int:
-    """`make style` against the kernel of vehicle @name; the exit status."""
+    """Run `make style` against the kernel of vehicle @name, and return the exit status."""
     start = time.monotonic()
     target = kernel.provide(kernel.vehicle(name))
     total = suites.Total(host_rows(target))

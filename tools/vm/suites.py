@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""`make check`: every suite on every vehicle, and one line for each."""
+"""`make check`: runs every suite on every vehicle, and prints one line for each."""
 
 import fnmatch
 import json
@@ -20,18 +20,18 @@ from common import (EXIT_FAILED, EXIT_LOST, EXIT_PASSED, HERE, OUT, ROOT, WIDTH,
                     shown, spelled, took, write_atomically)
 
 SUMMARY = OUT / "check"
-# How long each suite took, for whoever wants to make the whole quicker.
+# The time that each suite took, to help make the whole run faster.
 TIMES = OUT / "check-times.json"
 ORDER = ("uml", "x86", "debug")
-# Wall clock seconds for booting and then for each suite, on UML.
+# Wall clock seconds that booting may take, and then each suite, on UML.
 LIMIT = 120
-# That run at the same time.
+# How many guests run at the same time.
 MACHINES = 3
-# How many machines the suites of a vehicle are dealt out to, where one would have to work for long after all others
-# have ended: for those of KUnit and for those of the shell.
+# How many guests share the suites of a vehicle, for KUnit and for shell suites. This is for vehicles where a single
+# guest would still run long after all other vehicles had ended.
 DEALT = {"debug": (2, 1)}
-# About how many seconds a suite takes on the debug variant, for an even deal. Wrong figures make the whole take
-# longer, and nothing else.
+# About how many seconds a suite takes on the debug variant, to share the suites evenly. Wrong figures only make the
+# whole run take longer.
 SECONDS = 6
 LONG = {"cmwq2_bench": 60, "cmwq2_bench_runs": 30, "cmwq2_create_fault": 30, "cmwq2_faults": 40, "cmwq2_flush": 25,
         "cmwq2_freezable": 30, "cmwq2_interleave": 35, "cmwq2_interleave_end": 30, "cmwq2_interleave_kick": 25,
@@ -39,7 +39,7 @@ LONG = {"cmwq2_bench": 60, "cmwq2_bench_runs": 30, "cmwq2_create_fault": 30, "cm
         "cmwq2_sysfs": 40, "cmwq2_watchdog": 40}
 # The debug variant takes ten times as long to load a module; `make soak` loads it often enough.
 ROUNDS = {"debug": 1}
-# Less than the stress suite does by itself: on UML it would take a third of all the time.
+# Fewer items than the stress suite's default, which would take a third of the whole time on UML.
 STRESS = "stress_items=5000"
 KUNIT_MODULE = "cmwq2_kunit"
 KUNIT_NEEDS = "cmwq2"
@@ -47,7 +47,7 @@ KUNIT_NEEDS = "cmwq2"
 
 @dataclass(frozen=True)
 class Again:
-    """Some suites once more on a vehicle, with other parameters of cmwq2 or of the kernel."""
+    """A second pass of some suites on a vehicle, with other parameters of cmwq2 or of the kernel."""
 
     vehicle: str
     name: str
@@ -56,47 +56,47 @@ class Again:
     boot: tuple = ()        # for the kernel command line
 
     def of(self, target: kernel.Kernel) -> kernel.Kernel:
-        """@target under the name of this pass."""
+        """Return @target with the name and the kernel parameters of this pass."""
         return replace(target, vehicle=replace(target.vehicle, name=f"{self.vehicle}/{self.name}",
                                                parameters=(*target.vehicle.parameters, *self.boot)))
 
 
-# Those that another hook than the best one can break, where only x86 has preempt notifiers; and those that can be
-# broken by CPUs the kernel keeps free of work and timers.
+# Suites that may fail with another hook than the best one (only x86 has preempt notifiers), and suites that may fail
+# with CPUs that the kernel keeps free of work and timers.
 AGAIN = (Again("x86", "pn", ("cmwq2_concurrency", "cmwq2_hog", "cmwq2_interleave_races", "cmwq2_kick",
                               "cmwq2_queue"), "hook=pn"),
          Again("uml", "timer", ("cmwq2_hog", "cmwq2_queue", "cmwq2_rescuer"), "hook=timer"),
          Again("x86", "isolated", ("cmwq2_cpumask", "cmwq2_delayed", "cmwq2_idle", "cmwq2_ordered", "cmwq2_owncpu"),
                boot=("nohz_full=1", "isolcpus=nohz,domain,1")))
-# What is wrong with the machine itself has this name.
+# The suite name of a row about the guest as a whole.
 MACHINE = "(the machine)"
-# Not suites of a guest's own: what is said of the sources, the looks into a busy guest, and what instructions count.
+# Checks that are not suites in a guest: style of the sources, looks into a guest from outside, counts of instructions.
 STYLE, DUMP, MONITOR, STATES, WIDE, ICOUNT = "style", "wq_dump", "wq_monitor", "wq_states", "wq_wide", "icount"
 LOOKS = (DUMP, MONITOR, STATES, WIDE, ICOUNT)
-# How long a look and a pass with another hook take, for the order in which machines begin.
+# About how long a look and a second pass take, which decides the order in which guests start.
 LOOK_SECONDS, AGAIN_SECONDS = 60, 30
 
 
-# Of what went wrong with a row: how many reasons are told in the end, and how much of each. The logs have all.
+# How many reasons of a failure are printed at the end, and how many characters of each. The logs have everything.
 REASONS, LONGEST = 12, 400
-# How many of the longest suites of a vehicle are named in the end.
+# How many of a vehicle's longest suites are named at the end.
 SLOWEST = 3
 
 
 @dataclass
 class Row:
-    """What became of one suite on one vehicle."""
+    """The result of one suite on one vehicle."""
 
     vehicle: str
     suite: str
     count: ktap.Count
     seconds: float = 0
     log: str = ""
-    reasons: list = field(default_factory=list)     # all that went wrong, where the row tells the first of it
+    reasons: list = field(default_factory=list)     # everything that went wrong; the row shows the first of it
 
     @property
     def failed(self) -> bool:
-        """Whether anything at all went wrong."""
+        """Whether anything went wrong."""
         return bool(self.count.failed or self.count.trouble)
 
     def _notes(self) -> list:
@@ -111,11 +111,11 @@ class Row:
                 f"{'; '.join(self._notes())}").rstrip()
 
     def line(self) -> str:
-        """The same in one line that can be read; all of it is among the failures at the end."""
+        """Return the row cut to a readable width. If it failed, the list of failures at the end has all of it."""
         return cut(str(self))
 
     def told(self) -> str:
-        """The same with all that went wrong, a line for each, and the logs."""
+        """Return the row with one line for each thing that went wrong, and the names of the logs."""
         trouble = self.reasons or ([self.count.trouble] if self.count.trouble else [])
         failures = [*trouble, *self.count.failures]
         lines = [shortened(text, LONGEST) for text in failures[:REASONS]]
@@ -125,47 +125,47 @@ class Row:
 
 @dataclass
 class Total:
-    """All vehicles together."""
+    """The results of all vehicles."""
 
     rows: list = field(default_factory=list)
     lost: bool = False
     boots: list = field(default_factory=list)       # (vehicle, seconds) of each
 
     def add(self, row: Row) -> None:
-        """Say and count it."""
+        """Print and count a row."""
         self.rows.append(row)
         say(row.line())
 
     def status(self) -> int:
-        """The exit status; a lost machine says more about the rest than a failed case."""
+        """Return the exit status. A lost guest takes precedence over failed cases, as it makes the rest doubtful."""
         if self.lost:
             return EXIT_LOST
         return EXIT_FAILED if any(row.failed for row in self.rows) else EXIT_PASSED
 
     def summary(self) -> str:
-        """The last line. A suite that is in trouble without a failed case still counts as one."""
+        """Return the last line. A suite with trouble but without a failed case counts as one failed case."""
         passed = sum(row.count.passed for row in self.rows)
         failed = sum(row.count.failed or (1 if row.count.trouble else 0) for row in self.rows)
         return f"{passed} passed, {failed} failed, {sum(row.count.skipped for row in self.rows)} skipped"
 
 
 def kunit_suites() -> list:
-    """The suites there must be: one for each file, by the naming rule of KUnit."""
+    """Return the suites that must exist: one for each file, by the naming rule of KUnit."""
     return sorted(path.name[:-len("_kunit.c")] for path in (ROOT / "kunit").glob("cmwq2_*_kunit.c"))
 
 
 def shell_suites() -> list:
-    """The suites written in sh."""
+    """Return the names of the suites written in sh."""
     return sorted(path.stem for path in (HERE / "guest/suites").glob("*.sh"))
 
 
 def seconds_of(names: list) -> int:
-    """About how long @names take on the debug variant."""
+    """Return about how many seconds the suites @names take on the debug variant."""
     return sum(LONG.get(name, SECONDS) for name in names)
 
 
 def dealt(names: list, machines: int) -> list:
-    """@names in so many parts at most that take about the same time, each in the order of the alphabet."""
+    """Split @names into at most @machines parts that take about the same time. Each part is sorted by name."""
     parts: list = [[] for _ in range(machines)]
     for name in sorted(names, key=lambda name: -seconds_of([name])):
         min(parts, key=seconds_of).append(name)
@@ -177,7 +177,7 @@ def _selected(names: list, pattern: str) -> list:
 
 
 def check(vehicles: list, pattern: str) -> int:
-    """All suites that match @pattern on @vehicles; the exit status."""
+    """Run all suites that match @pattern on @vehicles, and return the exit status."""
     start = time.monotonic()
     SUMMARY.unlink(missing_ok=True)
     kunit, shell = _selected(kunit_suites(), pattern), _selected(shell_suites(), pattern)
@@ -201,7 +201,7 @@ def check(vehicles: list, pattern: str) -> int:
 
     jobs = []
     for each, files in zip(kernels, built):
-        # The shell's suites in machines of their own: a module of theirs must not go while another one is tested.
+        # Shell suites run in guests of their own: one must not unload a module while another suite tests it.
         many = DEALT.get(each.vehicle.name, (1, 1))
         share = each.vehicle.slow / kernel.VEHICLES["debug"].slow
         for number, part in enumerate(dealt(kunit, many[0])):
@@ -213,11 +213,11 @@ def check(vehicles: list, pattern: str) -> int:
         jobs.append((AGAIN_SECONDS, partial(again_of, each, files)))
         jobs += [(LOOK_SECONDS, partial(_look_at, name, each, files, total))
                  for name in (looks if each.vehicle.arch == "x86_64" else [])]
-    # What takes longest begins first, so that no long one is left for the end.
+    # The longest jobs start first, so that none of them is left for the end.
     side_by_side([job for _, job in sorted(jobs, key=lambda each: -each[0])])
     if not total.rows:
         raise Problem(f"SUITE={pattern} does not run on VM={','.join(vehicles)}; allowed: x86 for {', '.join(LOOKS)}")
-    # For whoever calls this through make, which has one exit status for everything that is not well.
+    # For callers that run this through make, which has only one exit status for all failures.
     write_atomically(SUMMARY, f"{total.status()} {total.summary()}\n")
     write_atomically(TIMES, json.dumps({
         "seconds": time.monotonic() - start, "boots": total.boots,
@@ -231,7 +231,7 @@ def _of_number(name: str, number: int) -> str:
 
 
 def side_by_side(jobs: list) -> None:
-    """MACHINES= at a time: tests wait more than they compute. An interrupt ends the guests of all."""
+    """Run @jobs, MACHINES= at a time, because tests wait more than they compute. An interrupt ends all guests."""
     with ThreadPoolExecutor(count_knob("MACHINES", MACHINES)) as pool:
         try:
             for each in [pool.submit(job) for job in jobs]:
@@ -246,7 +246,7 @@ def _not_here(total: Total, vehicle: str, suite: str, reason: str) -> None:
 
 
 def _check_style(kernels: list, total: Total) -> None:
-    """Against x86 if it is there, which compiles all of the sources."""
+    """Check the style against the x86 kernel if there is one, because it compiles all of the sources."""
     import style
     best = [each for each in kernels if each.vehicle.arch == "x86_64"] or kernels
     try:
@@ -256,8 +256,8 @@ def _check_style(kernels: list, total: Total) -> None:
 
 
 def look(target: kernel.Kernel, total: Total, name: str, made: Callable, passed: int = 1) -> None:
-    """A look from outside at the guest that @made gives, which is @passed cases if nothing is wrong with it, and else
-    one that has failed. Whatever goes wrong is a row: the looks and suites beside it have their say."""
+    """Look from outside at the guest that @made returns. If nothing is wrong, this counts as @passed passed cases,
+    otherwise as one failed case. An error becomes a row, so that the other looks and suites still run."""
     start, count, reasons, guest_of = time.monotonic(), ktap.Count(), [], None
     try:
         guest_of = made()
@@ -279,7 +279,7 @@ def _add_look(total: Total, row: Row, guest_of: Any) -> None:
 
 
 def _count(target: kernel.Kernel, files: list, total: Total) -> None:
-    """Instructions, held against committed figures, and against the kernel's own benchmark."""
+    """Count instructions and compare them with the committed figures and with the kernel's own benchmark."""
     import icount
     start, count, more = time.monotonic(), ktap.Count(), []
     counted = icount.Counted(target, files)
@@ -295,8 +295,8 @@ def _count(target: kernel.Kernel, files: list, total: Total) -> None:
 
 
 def _look_at(name: str, target: kernel.Kernel, files: list, total: Total) -> None:
-    """One of LOOKS: parts of a dump that must agree; the monitor and the histograms; every trouble that can be made;
-    many CPUs, queues and items; instructions."""
+    """Run one of LOOKS: a dump whose parts must agree; the monitor and the histograms; each kind of stall; many CPUs,
+    queues and items; counts of instructions."""
     import dump
     import monitor
     import states
@@ -316,13 +316,13 @@ def _look_at(name: str, target: kernel.Kernel, files: list, total: Total) -> Non
 
 
 def settings(kunit: list, shell: list, parameters: str = "") -> dict:
-    """What job-kunit.sh has to know; @parameters are those of cmwq2 itself."""
+    """Return the settings of job-kunit.sh. @parameters are module parameters of cmwq2."""
     return {"SUITES": " ".join(kunit), "SHELL_SUITES": " ".join(shell), "NEEDS_PARAMETERS": parameters,
             "KUNIT_MODULE": KUNIT_MODULE, "KUNIT_NEEDS": KUNIT_NEEDS}
 
 
 def add_rows(total: Total, run: guest.Run, expected: list) -> None:
-    """Say and count what became of the suites of @run."""
+    """Print and count the results of the suites of @run."""
     total.boots.append((run.kernel.vehicle.name, run.seconds))
     for row in rows_of(run, expected):
         total.add(row)
@@ -330,7 +330,7 @@ def add_rows(total: Total, run: guest.Run, expected: list) -> None:
 
 
 def finish(total: Total, start: float) -> int:
-    """Why cases were skipped, the failures once more, and the last line; the exit status."""
+    """Print why cases were skipped, the times, all failures again and the last line. Return the exit status."""
     _say_skipped(total)
     _say_times(total)
     _repeat_failures(total)
@@ -341,7 +341,7 @@ def finish(total: Total, start: float) -> int:
 
 def _check_vehicle(target: kernel.Kernel, files: list, kunit: list, shell: list, total: Total,
                    parameters: str = "", name: str = "") -> None:
-    """Boot @target for all suites, and again for the rest where one of them brings the machine down."""
+    """Boot @target for all suites. If one of them brings the guest down, boot it again for the rest."""
     left, boots = kunit + shell, 0
     while left:
         boots += 1
@@ -352,14 +352,14 @@ def _check_vehicle(target: kernel.Kernel, files: list, kunit: list, shell: list,
             "KUNIT_PARAMETERS": STRESS, "ROUNDS": ROUNDS.get(target.vehicle.name, 5)})
         begun = [suite for suite in left if ["start", suite] in run.events]
         rest = [suite for suite in left if suite not in begun]
-        # A machine that does not get as far as the first suite will not get further the next time.
+        # A guest that does not reach the first suite would not get further in another boot.
         again = bool(begun and rest and not run.outcome.passed)
         add_rows(total, run, begun if again else left)
         left = rest if again else []
 
 
 def rows_of(run: guest.Run, expected: list) -> list:
-    """A row for each expected suite, and one for what cannot be put down to any."""
+    """Return a row for each expected suite, for each unexpected one, and for a failure of the guest as a whole."""
     name = run.kernel.vehicle.name
     counts = ktap.parse_all(run.kernel.source.tree, sorted((run.results / "ktap").glob("*")))
     seconds = {words[1]: int(words[2]) / 1000 for words in run.events if words[0] == "end"}
@@ -367,7 +367,7 @@ def rows_of(run: guest.Run, expected: list) -> list:
     for suite in expected:
         count = counts.pop(suite, None) or ktap.Count(trouble=_why_missing(run, suite))
         rows.append(Row(name, suite, count, seconds.get(suite, 0), shown(run.home / "results/ktap" / suite)))
-    # Whatever else has reported: nobody asked for it, so something is misnamed.
+    # Any other suite that has reported was not asked for, so something has the wrong name.
     for suite, count in counts.items():
         count.trouble = count.trouble or "not expected: is its file named after the suite?"
         rows.append(Row(name, suite, count, 0, shown(run.home / "results/ktap" / suite)))
@@ -387,8 +387,8 @@ def _why_missing(run: guest.Run, suite: str) -> str:
 
 
 def times(total: Total) -> list:
-    """How long each vehicle was busy, over all its boots, and with what the longest. Boots run side by side, so these
-    sums are more than has passed; what goes in between suites is what booting and the last look at the kernel take."""
+    """Return how long each vehicle was busy over all its boots, and its longest suites. Boots run side by side, so the
+    sums exceed the elapsed time. Booting and the final checks of the kernel take the time that no suite took."""
     rows = []
     for vehicle in dict.fromkeys([name for name, _ in total.boots] + [row.vehicle for row in total.rows]):
         mine = [row for row in total.rows if row.vehicle == vehicle and row.suite != MACHINE]
@@ -412,7 +412,7 @@ def _say_times(total: Total) -> None:
 
 
 def cut(line: str) -> str:
-    """@line, cut where it is wider than lines are; its columns stay."""
+    """Return @line cut to WIDTH characters. Spaces between columns are kept."""
     return line.rstrip() if len(line) <= WIDTH else line[:WIDTH - 3].rstrip() + "..."
 
 

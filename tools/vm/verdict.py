@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Passed, failed or lost. The console can only make things worse: it is read for complaints, never for success."""
+"""Decides whether a guest has passed, failed or was lost. The console can only make the outcome worse: it is searched
+for complaints, never for success."""
 
 import re
 from dataclasses import dataclass, field
@@ -8,7 +9,7 @@ from typing import Optional
 
 from common import EXIT_FAILED, EXIT_LOST, EXIT_PASSED
 
-# Written by lib.sh before the first insmod: what is above it cannot be the module's doing.
+# lib.sh writes this before the first insmod. No module can have caused what comes before it.
 FIRST_MODULE = "harness: first module"
 
 BADNESS = re.compile("|".join((
@@ -27,8 +28,8 @@ PANIC = re.compile(r"Kernel panic - not syncing: *(.*)")
 
 @dataclass(frozen=True)
 class Known:
-    """A complaint of a vehicle itself. It excuses one line that is followed within a few lines by another, both
-    matched whole, and only before a module was loaded."""
+    """A known complaint that a vehicle makes by itself. It excuses one line, if a certain other line follows within
+    three lines, both match as a whole, and no module was loaded yet."""
 
     vehicle: str
     line: str
@@ -36,7 +37,7 @@ class Known:
     reason: str
 
     def excuses(self, vehicle: str, lines: list) -> bool:
-        """Whether it is @lines[0], with what comes after it."""
+        """Return whether this complaint is @lines[0], given the lines after it."""
         return (vehicle == self.vehicle and re.fullmatch(self.line, lines[0]) is not None
                 and any(re.fullmatch(self.followed_by, line) for line in lines[1:4]))
 
@@ -49,7 +50,7 @@ KNOWN = [
 
 @dataclass
 class Outcome:
-    """What became of a run."""
+    """The outcome of a run."""
 
     status: int = EXIT_FAILED
     cause: str = "no verdict was reached"
@@ -57,7 +58,7 @@ class Outcome:
 
     @property
     def passed(self) -> bool:
-        """Whether everything is fine."""
+        """Whether the run has passed."""
         return self.status == EXIT_PASSED
 
     def __str__(self) -> str:
@@ -65,13 +66,13 @@ class Outcome:
 
 
 def _text(line: str) -> str:
-    """A line of the console log without the host's time and the guest's."""
+    """Return a line of the console log without the times of host and guest."""
     line = re.sub(r"^ *\d+\.\d+ ", "", line)
     return re.sub(r"^(?:<\d+>)?\[ *\d+\.\d+\](?:\[ *[TC]\d+\])? *", "", line).strip()
 
 
 def complaints(vehicle: str, console: str) -> list:
-    """What the kernel complains of on the console, without what is known of the vehicle itself."""
+    """Return the kernel's complaints on the console, except the known ones of the vehicle itself."""
     found, module_seen = [], False
     lines = [_text(line) for line in console.splitlines()]
     for number, text in enumerate(lines):
@@ -88,8 +89,8 @@ def complaints(vehicle: str, console: str) -> list:
 
 
 def judge(vehicle: str, reported: str, console: str, hang: Optional[str], status: int) -> Outcome:
-    """The outcome of a guest that has ended: @reported is the last line of the verdict channel, @hang what it
-    was doing when the wall clock ended it."""
+    """Return the outcome of a guest that has ended. @reported is the last verdict from its channel, @hang what it was
+    doing when its time was up, or None, and @status its exit status."""
     said = complaints(vehicle, console)
     panic = next((match for match in map(PANIC.search, console.splitlines()) if match), None)
     first = next((text for text in said if not text.startswith("Kernel panic")), "")
@@ -110,7 +111,7 @@ def judge(vehicle: str, reported: str, console: str, hang: Optional[str], status
 
 
 def read_reported(channel: Path) -> str:
-    """The last whole line of the verdict channel that is a verdict."""
+    """Return the last complete line of the verdict channel that is a verdict, or ''."""
     lines = channel.read_text(errors="replace").split("\n")[:-1] if channel.exists() else []
     verdicts = [line.strip() for line in lines if line.strip() == "PASSED" or line.startswith("FAILED ")]
     return verdicts[-1] if verdicts else ""
