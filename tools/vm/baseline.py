@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
-"""`make baseline`: what our harness costs by the clock on the wall. Native's roundtrip through cmwq2_bench and through
-the kernel's own lib/test_workqueue, in turns in one boot, with as many threads and items on the same scopes.
+"""`make baseline`: measures in wall clock time what our benchmark itself costs. It runs native's roundtrip in
+cmwq2_bench and in the kernel's own lib/test_workqueue, alternating in one boot, with the same scopes and the same
+numbers of threads and items.
 
-What `make icount` says of the same in instructions needs no quiet machine; this does."""
+`make icount` measures the same in instructions. This needs a quiet machine, which that does not."""
 
 import json
 import re
@@ -27,12 +28,13 @@ import bench_set        # noqa: E402
 import bench_stats      # noqa: E402
 
 SCHEMA = 1
-# What ours may differ by, either way.
+# Our figures may differ by this much, up or down.
 WITHIN_PERCENT = 3.0
-# As many as it has by default: until its threads are made and gone is in its time. Emulated CPUs take longer.
+# The default of lib/test_workqueue, whose time includes creating and ending its threads. Emulated CPUs take longer, so
+# they get fewer.
 ITEMS, ITEMS_TCG = 50000, 20000
 MOST_ITEMS, MOST_ROUNDS = 1000000, 1000
-# In the order in which lib/test_workqueue has them.
+# The scopes in the order of lib/test_workqueue.
 SCOPES = ("cpu", "smt", "cache_shard", "cache", "numa", "system")
 FIGURES = {"rate": "items/s", "call": "p50 of the call, ns"}
 # Seconds for a round, on UML.
@@ -40,20 +42,21 @@ LIMIT = 120
 
 
 def parse_own(text: str) -> dict:
-    """The figures of each scope, out of what lib/test_workqueue says."""
+    """Return the figures of each scope from the output of lib/test_workqueue."""
     found = re.findall(r"^([a-z_]+) +([0-9]+) items/sec\s+p50=([0-9]+)\b", text, re.MULTILINE)
     return {scope: {"rate": int(rate), "call": int(call)} for scope, rate, call in found}
 
 
 def parse_ours(text: str) -> dict:
-    """The same out of a result of one round. All items by the time of all, as the other one counts them."""
+    """Return the same figures from our result of one round. The rate is all items by the time of all, as in
+    lib/test_workqueue."""
     document = bench_report.parse(text)
     header, record = document["header"], document["rounds"][0]
     return {"rate": round(1e9 * header["producers"] * header["items"] / record["span_ns"]), "call": record["p50_ns"]}
 
 
 def figures(results: Path, rounds: int) -> dict:
-    """By scope and figure the values of both, round by round: all of them, or a Problem."""
+    """Return the values of both benchmarks for each round, by scope and figure. Raises Problem if one is missing."""
     found: dict = {scope: {figure: {"ours": [], "own": []} for figure in FIGURES} for scope in SCOPES}
     for number in range(rounds):
         try:
@@ -71,7 +74,8 @@ def figures(results: Path, rounds: int) -> dict:
 
 
 def compared(found: dict) -> list:
-    """A row for each scope and figure, then one for all scopes: each round has one ratio, the median of its scopes."""
+    """Return a row for each scope and figure, and then for each figure a row for all scopes, in which the ratio of a
+    round is the median over its scopes."""
     rows, all_of = [], {figure: [] for figure in FIGURES}       # type: ignore
     for scope, of_scope in found.items():
         for figure, values in of_scope.items():
@@ -85,7 +89,7 @@ def compared(found: dict) -> list:
 
 
 def verdict(comparison: bench_stats.Comparison) -> tuple:
-    """Whether ours is shown to be within WITHIN_PERCENT, and what to say."""
+    """Return whether ours is shown to be within WITHIN_PERCENT, and the sentence to print."""
     low, high = 1 - WITHIN_PERCENT / 100, 1 + WITHIN_PERCENT / 100
     if comparison.low is None or comparison.high is None:
         return False, f"nothing shown: an interval needs {bench_stats.FEWEST} rounds"
@@ -101,7 +105,7 @@ def _spread(values: list) -> str:
 
 
 def table(rows: list) -> str:
-    """@rows for people."""
+    """Return @rows as a table for people."""
     heads = ("scope", "figure", "cmwq2_bench [min..max]", "lib/test_workqueue [min..max]", "ratio [95 %]")
     cells = [heads] + [(scope, FIGURES[figure], *(("", "") if values is None else
                                                   (_spread(values["ours"]), _spread(values["own"]))), str(comparison))
@@ -117,7 +121,7 @@ def _knob(name: str, default: int, most: int) -> int:
 
 
 def baseline(name: str) -> int:
-    """Measure, print, leave out/baseline/VM.json; the exit status."""
+    """Measure, print, write out/baseline/VM.json, and return the exit status."""
     start, load = time.monotonic(), bench_host.busy()
     report = OUT / "baseline" / f"{kernel.vehicle(name).name}.json"
     report.unlink(missing_ok=True)
@@ -135,7 +139,7 @@ def baseline(name: str) -> int:
     files = [path for path in modules.build(target) if path.name in ("cmwq2.ko", "cmwq2_bench.ko")]
     run = guest.run_job(target, "baseline", f"baseline-{target.vehicle.name}", [*files, benchmark], {
         "ROUNDS": rounds, "SCOPES": " ".join(SCOPES), "OWN": f"nr_threads={threads} wq_items={items}",
-        # It does not warm up either.
+        # No warmup, because lib/test_workqueue has none either.
         "OURS": f"workload=roundtrip queue=unbound engines=native rounds=1 warmup=0 producers={threads} items={items} "
                 "seed=1"}, limit=LIMIT)
     guest.must_pass(run)

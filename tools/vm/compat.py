@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-"""`make check-compat`: Debian's own kernels. Built with their suite's compiler, loaded, used and unloaded there."""
+"""`make check-compat`: tests the modules on Debian's own kernels. They are built with the compiler of the kernel's
+suite, and then loaded, used and unloaded on that kernel."""
 
 import os
 import re
@@ -24,24 +25,25 @@ class Distribution:
 
     series: str
     suites: tuple
-    bench: str = "items=2000 rounds=3"      # short: what is asked here is whether it works at all
-    lines: tuple = tracers.QUICK            # of the documentation
+    bench: str = "items=2000 rounds=3"      # short, because the question is only whether it works at all
+    lines: tuple = tracers.QUICK            # names of lines in the documentation that are run
 
 
 DISTRIBUTIONS = (
-    # Its own workqueues have no affinity scopes yet, so there is nothing to compare an unbound queue with.
+    # The workqueues of 6.1 have no affinity scopes, so there is nothing to compare an unbound queue with.
     Distribution("6.1", ("bookworm",), "queue=percpu items=2000 rounds=3"),
     Distribution("6.12", ("trixie",)),
     Distribution("7.2", ("trixie", "trixie-backports"), lines=tuple(tracers.LINES)),
 )
 LIMIT = 40
-# Beside the headers and what they pull in; W=1 has the kernel check comments with a script in perl or python.
+# Packages needed besides the headers and their dependencies. With W=1 the kernel checks comments with a script in
+# perl or python.
 TOOLS = "make,gcc,perl,python3"
 
 
 @dataclass(frozen=True)
 class DebianKernel:
-    """What guest.boot() needs to know of a kernel."""
+    """The parts of a kernel that guest.boot() needs."""
 
     vehicle: Vehicle
     image: Path
@@ -53,7 +55,7 @@ def _number(release: str) -> list:
 
 
 def _release(archive: apt.Archive, series: str) -> str:
-    """The newest kernel release of @series with both headers and an image."""
+    """Return the newest kernel release of @series that has both headers and an image."""
     pattern = rf"{re.escape(series)}\.[\w.+-]*amd64"
     headers, images = (
         {name[len(prefix):] for name in archive.names(prefix + pattern)}
@@ -65,7 +67,7 @@ def _release(archive: apt.Archive, series: str) -> str:
 
 
 def _provide(which: Distribution) -> tuple:
-    """The chroot to build in and the kernel to boot; looked up once, as the source is."""
+    """Return the chroot to build in and the kernel to boot. Like the source, they are downloaded only once."""
     home = CACHE / "chroots" / which.series
     with lock(f"chroot-{which.series}"):
         stamp = home / "ready"
@@ -77,7 +79,7 @@ def _provide(which: Distribution) -> tuple:
 
 
 def provide(series: str) -> tuple:
-    """The kernel of @series and the modules built for it."""
+    """Return the kernel of @series and the modules built for it."""
     root, target = _provide(next(which for which in DISTRIBUTIONS if which.series == series))
     return target, _build(root, target.release)
 
@@ -95,7 +97,7 @@ def _make(which: Distribution, home: Path) -> None:
     archive = apt.Archive(f"compat-{which.series}", *which.suites)
     release = _release(archive, which.series)
     with Progress(f"Debian's {release}: its compiler and headers in a chroot, its image beside") as progress:
-        # Debian's newer kernels have the image itself in a package of its own.
+        # Newer kernels of Debian have the image in a separate package.
         image = f"linux-binary-{release}" if archive.newest(f"linux-binary-{release}") else f"linux-image-{release}"
         apt.unpack(archive.download(image, archive.newest(image), home / "deb"), home / "image")
         inherited = (word.split("=", 1) for word in apt.inherited())
@@ -110,12 +112,12 @@ def _make(which: Distribution, home: Path) -> None:
 
 
 def _build(root: Path, release: str) -> list:
-    """The modules, with every warning an error."""
+    """Build the modules with warnings as errors, and return them."""
     work = root / "build"
     log = OUT / "log" / f"compat-{release}.log"
     log.unlink(missing_ok=True)
     modules.mirror(modules.tree(), work)
-    # objtool wants /proc; the mount lives in a namespace of its own and goes with the build.
+    # objtool needs /proc. It is mounted in a private mount namespace, which ends with the build.
     script = 'mount -t proc proc "$1/proc" && root=$1 && shift && exec chroot "$root" "$@"'
     run_logged(["unshare", "--mount", "sh", "-c", script, "sh", root, "make", "-C", f"/lib/modules/{release}/build",
                 "M=/build", f"-j{jobs()}", "W=1", "KCFLAGS=-Werror", "modules"], log)
@@ -153,7 +155,7 @@ def _try_lines(which: Distribution, target: DebianKernel, files: list) -> int:
 
 
 def check() -> int:
-    """All of them; the exit status."""
+    """Test all of DISTRIBUTIONS, and return the exit status."""
     if os.geteuid() != 0:
         raise Problem("check-compat needs root: it builds in chroots")
     packages.require("chroot", "source", "x86", "guest")

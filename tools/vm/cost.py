@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-"""`make cost`: what an idle cmwq2 costs everybody else, and what its own measuring costs an item (switches.py), in
-instructions. QEMU counts them: under -icount the guest's
-clock goes by one nanosecond with each, so that the load of this machine does not matter."""
+"""`make cost`: counts the instructions that an idle cmwq2 costs other tasks, and that cmwq2's own measuring costs an
+item (switches.py). QEMU counts them: under -icount the guest's clock advances by one nanosecond per instruction, so
+that the load of this machine does not matter."""
 
 import dataclasses
 import json
@@ -21,20 +21,20 @@ from common import (EXIT_FAILED, EXIT_PASSED, HERE, OUT, Problem, aligned, count
 REPORT = OUT / "cost" / "report.json"
 SOURCE = HERE / "guest/pingpong.c"
 UNLOADED = "unloaded"
-# How many percent more instructions a round trip may cost. With pn nothing of ours runs in other tasks; what is
-# left, 12 instructions, is the kernel's own look at a task's empty list of notifiers while anybody has one.
+# How many percent more instructions a round trip may cost. With pn, no code of ours runs in other tasks. The remaining
+# 12 instructions are the kernel's own check of a task's empty list of notifiers, done while any task has a notifier.
 LIMITS = {"tp": 3.0, "pn": 0.2, "timer": 3.0}
 TRIPS, BATCHES, ROUNDS = 1000, 20, 5
-# The rounds of one boot must agree, or the medians mean nothing.
+# The rounds of one boot may differ by this much. If they differ by more, the medians mean nothing.
 AGREE_PERCENT = 0.5
 ICOUNT = ["-icount", "shift=0,sleep=off"]
-# One clock from the start on: a change of the clock source would fall into the first round. Without the watchdog
-# of that clock nothing compares it with the others.
+# Use one clock from the start, because a change of the clock source would fall into the first round. Without the
+# watchdog, nothing compares the clock with others.
 PARAMETERS = ("tsc=reliable", "nowatchdog")
 
 
 def _pingpong() -> Path:
-    """The program, static: the guest has no libraries."""
+    """Build the program. It is linked statically, because the guest has no libraries."""
     program = OUT / "cost" / "pingpong"
     program.parent.mkdir(parents=True, exist_ok=True)
     log = OUT / "log" / "pingpong.log"
@@ -58,7 +58,7 @@ def _run(target: kernel.Kernel, files: list, rounds: int) -> guest.Run:
 
 
 def parse(text: str) -> dict:
-    """Instructions for each round trip, by hook: a list of batches each."""
+    """Return the instructions per round trip, by hook, as a list with one value per batch."""
     found: dict = {}
     for line in text.splitlines():
         name, ticks, nanoseconds = line.split()
@@ -69,7 +69,7 @@ def parse(text: str) -> dict:
 
 
 def judge(batches: dict, rounds: int) -> list:
-    """A row for each case: median, spread over the rounds and percent over unloaded."""
+    """Return a row for each case, with the median, its spread over the rounds, and percent more than unloaded."""
     rows = []
     for name in (UNLOADED, *LIMITS):
         values = batches.get(name, [])
@@ -89,7 +89,7 @@ def judge(batches: dict, rounds: int) -> list:
 
 
 def table(rows: list) -> str:
-    """@rows for people."""
+    """Return @rows as a table for people."""
     heads = ("", "hook", "instructions", "added", "percent", "limit", "rounds differ by")
     return aligned([heads] + [(switches.word(row), row["hook"], f"{row['instructions']:.1f}", f"{row['added']:.1f}",
                                f"{row['percent']:.2f}", switches.limit(row), f"{row['spread_percent']:.2f}%")
@@ -97,7 +97,7 @@ def table(rows: list) -> str:
 
 
 def cost() -> int:
-    """Measure, print, leave out/cost/report.json; the exit status."""
+    """Measure, print, write out/cost/report.json, and return the exit status."""
     start, rounds = time.monotonic(), count_knob("ROUNDS", ROUNDS)
     REPORT.unlink(missing_ok=True)
     packages.require("build", "guest", "x86")

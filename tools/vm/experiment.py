@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-"""`make experiment NAME=…` and `make experiments`: boots what tools/experiments.py describes, prints what it makes of
-it, and leaves out/experiments/NAME.json and NAME.rst."""
+"""`make experiment NAME=…` and `make experiments`: boots what tools/experiments.py describes, prints its conclusions,
+and writes out/experiments/NAME.json and NAME.rst."""
 
 import fnmatch
 import json
@@ -38,7 +38,7 @@ def _must_pass(run: guest.Run) -> None:
 
 
 def _bench(name: str, target: kernel.Kernel) -> dict:
-    """The documents of the runs of the benchmark, by step."""
+    """Run the benchmark, and return the documents of its runs by step."""
     steps = EXPERIMENTS[name].steps
     settings = {"STEPS": "\n".join(_overridden(step) for step in steps)}
     run = guest.run_job(target, "experiment", f"experiment-{name}-{target.vehicle.name}", _files(target), settings,
@@ -55,7 +55,7 @@ def _bench(name: str, target: kernel.Kernel) -> dict:
 
 
 def _overridden(step: str) -> str:
-    """@step with ROUNDS and ITEMS, if somebody is in a hurry."""
+    """Return @step with rounds and items overridden by the knobs ROUNDS and ITEMS, which allow a quicker run."""
     for knob in ("rounds", "items"):
         value = os.environ.get(knob.upper())
         if value and f" {knob}=" in step:
@@ -64,7 +64,7 @@ def _overridden(step: str) -> str:
 
 
 def _suites(name: str, target: kernel.Kernel) -> dict:
-    """The KTAP texts of the suites, by suite."""
+    """Run the suites, and return their KTAP texts by suite."""
     experiment = EXPERIMENTS[name]
     names = [suite for suite in suites.kunit_suites() if fnmatch.fnmatchcase(suite, experiment.suites)]
     if not names:
@@ -73,18 +73,18 @@ def _suites(name: str, target: kernel.Kernel) -> dict:
     run = guest.run_job(target, "kunit", f"experiment-{name}-{target.vehicle.name}", _files(target),
                         {**settings, "KUNIT_PARAMETERS": experiment.parameters},
                         limit=LIMIT * experiment.slow)
-    # A case that fails is the result; a guest that does not get there is not.
+    # A failed case is a result. A guest that ends before all suites have a result is an error.
     if not run.outcome.passed and set(names) - {path.name for path in (run.results / "ktap").glob("*")}:
         _must_pass(run)
     return {suite: (run.results / "ktap" / suite).read_text() for suite in names}
 
 
-# Of the faults that the model knows the one that the argument is about.
+# The model runs without a fault, and with the one fault that the experiment is about.
 MODEL_FAULTS = ("none", "cull_head")
 
 
 def _model() -> list:
-    """The tables of `make model`. That a model is not as expected is told by the table."""
+    """Return the tables of `make model`. If a result is not as expected, its table says so."""
     texts = []
     for fault in MODEL_FAULTS:
         MODEL.unlink(missing_ok=True)
@@ -103,7 +103,7 @@ def _where(target: kernel.Kernel) -> str:
 
 
 def _run(name: str, vehicles: list) -> bool:
-    """One experiment on @vehicles; whether what it shows is as it should be."""
+    """Run one experiment on @vehicles. Return whether its result is as expected."""
     start, experiment = time.monotonic(), EXPERIMENTS[name]
     say(f"\n{name}: {experiment.question}")
     parts = []
@@ -135,7 +135,7 @@ def _write(name: str) -> None:
 
 
 def experiment(names: list, vehicles: list, write: bool) -> int:
-    """Run @names; the exit status. With @write the document gets what they printed."""
+    """Run the experiments @names, and return the exit status. With @write, put their output into the document."""
     start, bad = time.monotonic(), []
     for name in names:
         if name not in EXPERIMENTS:

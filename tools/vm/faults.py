@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""`make check-faults`: the engine with one fault of src/faults.c at a time, and the tests that must notice it."""
+"""`make check-faults`: runs the engine with one fault of src/faults.c at a time, and the tests that must notice it."""
 
 import fnmatch
 import re
@@ -16,17 +16,17 @@ from common import EXIT_FAILED, EXIT_LOST, EXIT_PASSED, ROOT, Problem, say, show
 
 SOURCES = ROOT / "src"
 LIST = SOURCES / "faults.c"
-# Wall clock seconds on UML for booting and for each test, and what is left of them once it has failed: if it hangs
-# then, the fault has been noticed all the same.
+# Wall clock seconds on UML: for booting and for each test, and how many are left once a test has failed. If the guest
+# hangs after that, the fault has been noticed all the same.
 LIMIT, REST = 30, 4
-# How long a test waits for an event. A fault mostly means that one does not come.
+# How long a test waits for an event. With most faults an event does not come.
 TIMEOUT_MS = 3000
 NO_FAULT, UNKNOWN = "none", "no_such_fault"
 
 
 @dataclass(frozen=True)
 class Catcher:
-    """Who must notice a fault: a suite, or those of a KUnit suite's cases that match what is behind the dot."""
+    """The tests that must notice a fault: SUITE, or SUITE.GLOB for the matching cases of a KUnit suite."""
 
     who: str
     vehicle: str = "uml"
@@ -35,16 +35,16 @@ class Catcher:
 
     @property
     def suite(self) -> str:
-        """Its name."""
+        """The name of the suite."""
         return self.who.partition(".")[0]
 
     @property
     def cases(self) -> str:
-        """A glob over the names of its cases, or nothing."""
+        """A glob over the names of the suite's cases, or '' for all of them."""
         return self.who.partition(".")[2]
 
     def exists(self) -> bool:
-        """Whether there is such a suite, with such a case."""
+        """Return whether the suite exists and has a matching case."""
         if self.suite in suites.shell_suites():
             return not self.cases
         if self.suite not in suites.kunit_suites():
@@ -112,18 +112,19 @@ CAUGHT_BY = {
 
 
 def listed(text: str) -> dict:
-    """What each fault is, by its name, as src/faults.c has it."""
+    """Return the descriptions of the faults by their names, from @text, the content of src/faults.c."""
     return dict(re.findall(r'^\t\{ "(\w+)",\s+"(.*?)" \},$', text, re.MULTILINE))
 
 
 def sites() -> set:
-    """The names that the engine asks for."""
+    """Return the names of the faults that the engine's sources test for."""
     text = "".join(path.read_text() for path in sorted(SOURCES.glob("*.[ch]")))
     return set(re.findall(r'CMWQ2_FAULT\("(\w+)"\)', text))
 
 
 def check_table(table: dict, known: dict, used: set) -> None:
-    """Refuse a table that does not go with the engine's list, the places that ask for them, or the tests there are."""
+    """Raise Problem unless @table agrees with the engine's list @known, with the faults @used in its sources, and with
+    the existing tests."""
     wrong = [f"{name} is not in {shown(LIST)}" for name in [*table, *sorted(used)] if name not in known]
     wrong += [f"{name} stands nowhere in the engine" for name in known if name not in used]
     wrong += [f"{name} has no suite to catch it" for name in known if name not in table]
@@ -135,20 +136,20 @@ def check_table(table: dict, known: dict, used: set) -> None:
 
 
 def chosen(pattern: str) -> dict:
-    """The part of the table that FAULT= asks for."""
+    """Return the part of the table that FAULT= asks for."""
     names = fnmatch.filter(CAUGHT_BY, pattern)
     if not names:
         raise Problem(f"FAULT={pattern} matches no fault; allowed: a glob over {', '.join(CAUGHT_BY)}")
     return {name: CAUGHT_BY[name] for name in names}
 
 
-# What shows only that a suite said nothing, which a misspelt name does as well.
+# Trouble that shows only that a suite had no result. A misspelt name causes the same, so it does not count.
 SILENCE = re.compile(r"has no result|zero tests|did not run|its result cannot be parsed|not expected")
 
 
 def noticed(outcome: verdict.Outcome, rows: list, began: bool, console: str) -> tuple:
-    """Whether a run with a fault was caught, and by what, or why that is not so: the outcome of the machine, the rows
-    of its suites, whether one of these @began, and the kernel's @console."""
+    """Return whether a fault was caught, and by what or why not. The arguments describe the run: the outcome of the
+    guest, the rows of its suites, whether one of them @began, and the kernel's @console."""
     if outcome.status == EXIT_LOST or not began or outcome.cause.startswith("insmod"):
         return False, f"no suite could look: {outcome}"
     first = _first_failure(console)
@@ -169,7 +170,7 @@ def _suite(row: suites.Row) -> str:
 
 
 def _first_failure(console: str) -> str:
-    """Which case of KUnit said what, or nothing."""
+    """Return the first case of KUnit that failed and its message, or ''."""
     bad = re.search(r"# (\w+): (?:ASSERTION|EXPECTATION) FAILED at (\S+)\n((?:.*\n){0,6})", console)
     if not bad:
         return ""
@@ -179,13 +180,13 @@ def _first_failure(console: str) -> str:
 
 
 def _behind(console: str) -> str:
-    """The case behind which nothing came."""
+    """Return after which case the console has no more cases."""
     ended = re.findall(r"\] +ok \d+ (\w+)", console)
     return f" behind {ended[-1]}" if ended else " in its first case"
 
 
 def _boot(target: kernel.Kernel, files: list, name: str, catchers: list, rest: Optional[float] = None) -> tuple:
-    """A run with fault @name and the tests of @catchers, and what these are called."""
+    """Run the tests of @catchers with fault @name. Return the run and the names of the tests."""
     wanted = sorted({each.who for each in catchers})
     shell = [who for who in wanted if who in suites.shell_suites()]
     settings = {**suites.settings([who for who in wanted if who not in shell], shell, f"fault={name}"),
@@ -199,13 +200,13 @@ def _boot(target: kernel.Kernel, files: list, name: str, catchers: list, rest: O
 
 
 class _Report:
-    """The rows as they come, and the exit status."""
+    """Prints rows as they come, counts them, and keeps the exit status."""
 
     def __init__(self) -> None:
         self.status, self.passed, self.failed = EXIT_PASSED, 0, 0
 
     def row(self, good: bool, vehicle: str, name: str, seconds: float, text: str, log: str = "") -> None:
-        """One line, and where to look if it is a bad one."""
+        """Print one line, and the log to look at if it is not @good."""
         self.passed, self.failed = self.passed + good, self.failed + (not good)
         say(f"{'PASS' if good else 'FAIL'}  {vehicle:5}  {name:22} {seconds:5.1f}s  {text}".rstrip())
         if not good:
@@ -215,7 +216,7 @@ class _Report:
 
 
 def _plain(report: _Report, target: kernel.Kernel, faulty: list, known: dict) -> None:
-    """Without the option there is nothing of it in the module."""
+    """Check that a module built without fault injection has no names of faults in it."""
     def names_in(files: list) -> list:
         content = next(path for path in files if path.name == "cmwq2.ko").read_bytes()
         return [name for name in known if name.encode() in content]
@@ -235,7 +236,8 @@ def _unknown(report: _Report, target: kernel.Kernel, files: list, known: dict) -
 
 
 def _control(report: _Report, target: kernel.Kernel, files: list, table: dict) -> None:
-    """The same modules, tests and limits with nothing wrong: else every fault would be caught."""
+    """Run the same modules and tests with the same limits, but without a fault. They must pass; otherwise every fault
+    would count as caught."""
     run, names = _boot(target, files, NO_FAULT, list(table.values()))
     failed = [str(row) for row in suites.rows_of(run, names) if row.failed]
     report.row(not failed, target.vehicle.name, "(no fault)", run.seconds,
@@ -252,7 +254,7 @@ def _fault(report: _Report, target: kernel.Kernel, files: list, name: str, catch
 
 
 def check(pattern: str) -> int:
-    """The faults that match @pattern, each where it must be caught; the exit status."""
+    """Run each fault that matches @pattern with the tests that must catch it, and return the exit status."""
     start, known, report = time.monotonic(), listed(LIST.read_text()), _Report()
     check_table(CAUGHT_BY, known, sites())
     table = chosen(pattern)

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
-"""`make icount`, and a row of `make check`: what queueing costs in instructions, held against committed figures.
+"""`make icount`, and a row of `make check`: counts the instructions of queueing, and compares them with committed
+figures.
 
-QEMU counts: under -icount the guest's clocks go by one nanosecond with each instruction, so that the load of this
-machine does not matter and a figure repeats to a fraction of a percent. One CPU: what several do to each other is
-left out, and so is what a cache or a mispredicted branch costs."""
+QEMU counts them: under -icount the guest's clocks advance by one nanosecond per instruction, so that the load of this
+machine does not matter and a figure repeats to a fraction of a percent. The guest has one CPU, so the figures leave out
+what several CPUs cost each other, and also the cost of cache misses and mispredicted branches."""
 
 import dataclasses
 import json
@@ -34,18 +35,20 @@ import bench_set        # noqa: E402
 COMMITTED = HERE / "icount.json"
 REPORT = OUT / "icount" / "report.json"
 SCHEMA = 1
-# What a figure may have grown by.
+# A figure may have grown by this much.
 TOLERANCE_PERCENT = 3.0
-# What the rounds of one boot may differ by, or their median means nothing.
+# The rounds of one boot may differ by this much. If they differ by more, their median means nothing.
 AGREE_PERCENT = 1.0
-# What our native roundtrip may differ by from that of the kernel's own benchmark.
+# Our native roundtrip may differ by this much from that of the kernel's own benchmark.
 OWN_PERCENT = 3.0
 ITEMS, WARMUP, ROUNDS = 2000, 200, 3
 QUEUES = ("percpu", "unbound")
 NATIVE = "native"
-# Has the scheduler's wakeup with the lock held, which takes a tenth more or less from boot to boot: shown, not held.
+# This profile wakes workers with the lock held. The scheduler's part of a wakeup varies by a tenth from boot to boot,
+# so this profile's figure of instructions with the lock held is shown, but not compared.
 WAKES_LOCKED = "cmwq2:mainline-6.12"
-# The kernel's own benchmark makes and ends its threads in the time of its items: that is to be little of it.
+# The kernel's own benchmark creates and ends its threads within the time that it measures. With this many items that
+# is a small part of it.
 OWN_ITEMS = 10 * ITEMS
 FIGURES = {"enqueue": "the call, with its wakeup", "item": "all of an item, until its producer goes on",
            "lock": "of an item, with pool->lock held"}
@@ -53,7 +56,7 @@ FIGURES = {"enqueue": "the call, with its wakeup", "item": "all of an item, unti
 
 @dataclasses.dataclass(frozen=True)
 class Subject:
-    """What figures are of; those of another one say nothing about it."""
+    """The build that figures belong to. Figures of different builds cannot be compared."""
 
     kernel: str
     compiler: str
@@ -64,14 +67,14 @@ class Subject:
 
 
 def subject(target: kernel.Kernel) -> Subject:
-    """That of a built kernel."""
+    """Return the subject of a built kernel."""
     config = (target.build / ".config").read_text(encoding="utf-8")
     found = re.search(r'^CONFIG_CC_VERSION_TEXT="(.*)"$', config, re.MULTILINE)
     return Subject(target.release, found.group(1) if found else "-", bench_document.config_hash(config) or "-")
 
 
 def committed() -> tuple:
-    """Whose figures are committed, and the figures: by queue, engine and figure."""
+    """Return the subject of the committed figures, and the figures by queue, engine and name."""
     try:
         text = COMMITTED.read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -86,7 +89,7 @@ def committed() -> tuple:
 
 
 def all_engines() -> list:
-    """Native and cmwq2 with each profile; a test of the set holds these to what the engine knows."""
+    """Return native, and cmwq2 with each profile. A test checks that the profiles are those that the engine has."""
     return [NATIVE, *(f"cmwq2:{name}" for name in bench_set.ALL_PROFILES)]
 
 
@@ -96,7 +99,7 @@ def _settings(queue: str, engines: list, items: int, warmup: int, rounds: int) -
 
 
 def measured(run: guest.Run) -> tuple:
-    """The figures by queue, engine and figure, and what is wrong with them."""
+    """Return the figures by queue, engine and name, and what is wrong with them."""
     figures: dict = {}
     wrong = []
     for number, queue in enumerate(QUEUES):
@@ -119,7 +122,7 @@ def measured(run: guest.Run) -> tuple:
 
 @dataclasses.dataclass(frozen=True)
 class Change:
-    """A figure that is not what it was."""
+    """A figure that has changed."""
 
     name: str
     before: Optional[float]
@@ -127,13 +130,13 @@ class Change:
 
     @property
     def percent(self) -> float:
-        """More than before."""
+        """The increase in percent, negative if the figure is lower than before."""
         assert self.before and self.now
         return 100 * (self.now / self.before - 1)
 
     @property
     def worse(self) -> bool:
-        """Whether it is a regression, or nobody can tell."""
+        """Whether it is a regression, or a value is missing on either side."""
         return not self.before or not self.now or self.percent > TOLERANCE_PERCENT
 
     def __str__(self) -> str:
@@ -145,7 +148,7 @@ class Change:
 
 
 def changes(before: dict, now: dict) -> tuple:
-    """How many figures there are, and those that have changed by more than is tolerated, either way."""
+    """Return how many figures there are, and those that have changed by more than is tolerated, up or down."""
     def flat(figures: dict) -> dict:
         return {f"{queue} {name} {figure}": value for queue, engines in figures.items()
                 for name, values in engines.items() for figure, value in values.items()
@@ -158,7 +161,7 @@ def changes(before: dict, now: dict) -> tuple:
 
 @dataclasses.dataclass(frozen=True)
 class Own:
-    """Native's roundtrip through cmwq2_bench and through lib/test_workqueue: instructions of an item and of a call."""
+    """Instructions of an item and of a call, of native's roundtrip in cmwq2_bench and in lib/test_workqueue."""
 
     item: float
     call: float
@@ -167,12 +170,12 @@ class Own:
 
     @property
     def percent(self) -> float:
-        """What ours takes more for an item."""
+        """How many percent more instructions an item takes in our benchmark."""
         return 100 * (self.item / self.own_item - 1)
 
     @property
     def agrees(self) -> bool:
-        """Whether that is little enough."""
+        """Whether the difference is within OWN_PERCENT."""
         return abs(self.percent) <= OWN_PERCENT
 
     def __str__(self) -> str:
@@ -181,23 +184,23 @@ class Own:
 
 
 def parse_own(text: str) -> tuple:
-    """Nanoseconds of an item and of a call, out of what lib/test_workqueue says: a line for each scope."""
+    """Return nanoseconds of an item and of a call from the output of lib/test_workqueue, which has a line per scope."""
     scopes = [each for each in baseline.parse_own(text).values() if each["rate"]]
     if not scopes:
         raise Problem("lib/test_workqueue has said nothing of its results")
     return statistics.median(1e9 / each["rate"] for each in scopes), statistics.median(each["call"] for each in scopes)
 
 
-# Twice as many items more: what the setting up takes is in both runs.
+# The numbers of items of two runs. Both include the setup, so the difference is the cost of 600 items alone.
 HOLD_ITEMS = (300, 900)
 PLUGIN = HERE / "holdcount.c"
-# The guest calls sync between the runs.
+# The function that marks the border between two runs: the guest calls sync there.
 MARK = "__x64_sys_sync"
 OWNERS = {NATIVE: "kernel"}
 
 
 def plugin_missing() -> str:
-    """Why this QEMU cannot count with a lock held; nothing if it can."""
+    """Return why this QEMU cannot count instructions with a lock held, or '' if it can."""
     said = output_of(["qemu-system-x86_64", "--version"])
     found = re.search(r"version ([0-9]+)\.", said)
     if not found or int(found.group(1)) not in (7, 8):
@@ -206,7 +209,7 @@ def plugin_missing() -> str:
 
 
 def _plugin(target: kernel.Kernel, output: Path) -> list:
-    """QEMU's arguments for it, built for this host."""
+    """Build the plugin for this host, and return QEMU's arguments for it."""
     library, log = OUT / "icount" / "holdcount.so", OUT / "log" / "holdcount.log"
     library.parent.mkdir(parents=True, exist_ok=True)
     log.unlink(missing_ok=True)
@@ -226,14 +229,14 @@ def _plugin(target: kernel.Kernel, output: Path) -> list:
 
 
 def holds(text: str, names: list) -> dict:
-    """Instructions of an item with a lock held, by queue and engine, out of what the plugin wrote: a line at the
-    begin of each run and one at the end of the last."""
+    """Return the instructions of an item with a lock held, by queue and engine. @text is the plugin's output, with one
+    line at the beginning of each run and one at the end of the last."""
     counted = []
     for line in text.splitlines():
         words = line.split()
         counted.append({owner: int(instructions) for owner, _, instructions in zip(*[iter(words)] * 3)})
     runs = [(queue, name, items) for queue in QUEUES for name in names for items in HOLD_ITEMS]
-    # Powering off syncs once more.
+    # There may be more marks, because powering off calls sync, too.
     if len(counted) <= len(runs):
         raise Problem(f"the plugin has seen {len(counted)} marks, {len(runs) + 1} were made")
     sums: dict = {}
@@ -248,7 +251,7 @@ def holds(text: str, names: list) -> dict:
 
 
 class Counted:
-    """Two boots under -icount. Afterwards figures, wrong and own say what came of it."""
+    """Two boots under -icount. Afterwards the members figures, wrong and own have the results."""
 
     def __init__(self, target: kernel.Kernel, files: list, parameters: str = ""):
         vehicle = dataclasses.replace(target.vehicle, parameters=(*target.vehicle.parameters, *cost.PARAMETERS))
@@ -263,7 +266,7 @@ class Counted:
         self.run: Optional[guest.Run] = None
 
     def boot(self) -> None:
-        """Run it to its end; a Problem if there are no figures."""
+        """Boot twice and set the results. Raises Problem if there are no figures."""
         own = [self.benchmark] if self.benchmark.exists() else []
         runs = [_settings(queue, all_engines(), ITEMS, WARMUP, ROUNDS) for queue in QUEUES]
         run = self._guest("icount-x86", self.files + own, runs, [])
@@ -283,7 +286,7 @@ class Counted:
         return run
 
     def _add_holds(self) -> None:
-        """With the plugin, which is slow, so on few items."""
+        """Count instructions with a lock held. The plugin for this is slow, so there are only few items."""
         if self.no_holds:
             return
         output = OUT / "icount" / "holds"
@@ -297,7 +300,7 @@ class Counted:
 
 
 def table(figures: dict) -> str:
-    """@figures for people."""
+    """Return @figures as a table for people."""
     lines = [("queue", "engine", "enqueue", "/native", "item", "/native", "lock")]
     for queue, engines in figures.items():
         for name, values in engines.items():
@@ -309,14 +312,14 @@ def table(figures: dict) -> str:
 
 
 def not_compared(one: Optional[Subject], other: Subject) -> str:
-    """Why committed figures say nothing about @other; nothing if they do."""
+    """Return why committed figures of subject @one cannot be compared with those of @other, or '' if they can."""
     if one == other:
         return ""
     return f"figures are for {one}, this is {other}: not compared" if one else f"{shown(COMMITTED)} has no figures"
 
 
 def write(whose: Subject, figures: dict) -> None:
-    """The figures that later ones are held against."""
+    """Write the committed figures, which later ones are compared with."""
     write_atomically(COMMITTED, json.dumps({
         "schema": SCHEMA, "subject": dataclasses.asdict(whose), "instructions": figures}, indent=1) + "\n")
 
@@ -327,7 +330,7 @@ def _without_holds(figures: dict) -> dict:
 
 
 def judge(counted: Counted) -> tuple:
-    """What `make check` counts, and what else there is to say."""
+    """Return passed and failed comparisons for `make check`, and further lines to print."""
     count, more = ktap.Count(), []
     failures = list(counted.wrong)
     whose, before = committed()
@@ -352,7 +355,8 @@ def judge(counted: Counted) -> tuple:
 
 
 def icount() -> int:
-    """Count, print, hold against what is committed or, with WRITE=1, renew that; the exit status."""
+    """Count instructions, print them, and compare them with the committed figures, which WRITE=1 replaces first. Return
+    the exit status."""
     start = time.monotonic()
     REPORT.unlink(missing_ok=True)
     packages.require("build", "guest", "x86")

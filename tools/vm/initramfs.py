@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The guest's file system: busybox, the modules, one job. A cpio archive written here, so that neither root
-nor a tool is needed for the device node in it."""
+"""Writes the guest's file system: busybox, the modules and one job. This module writes the cpio archive itself, so that
+the device node in it needs neither root nor a tool."""
 
 import stat
 from pathlib import Path
@@ -10,12 +10,13 @@ from common import HERE, ROOT, Problem, output_of
 
 BUSYBOX = Path("/bin/busybox")
 GUEST = HERE / "guest"
-# What guest/init mounts something over. All else, /tmp too, is the memory file system that the archive is unpacked to.
+# The directories over which guest/init mounts something. Everything else, including /tmp, is on the memory file system
+# that the archive is unpacked to.
 MOUNTED = ("/proc", "/sys", "/dev")
 
 
 class Archive:
-    """A cpio archive of the "newc" kind that the kernel unpacks."""
+    """A cpio archive in the "newc" format, which the kernel can unpack."""
 
     def __init__(self) -> None:
         self._parts: list = []
@@ -30,7 +31,7 @@ class Archive:
             self._parts.append(part + b"\0" * (-len(part) % 4))
 
     def directory(self, name: str) -> None:
-        """@name and what is above it."""
+        """Add the directory @name and its parents."""
         if name in self._directories or name in ("", "."):
             return
         self.directory(str(Path(name).parent))
@@ -38,29 +39,29 @@ class Archive:
         self._entry(name, stat.S_IFDIR | 0o755)
 
     def file(self, name: str, data: bytes, mode: int = 0o644) -> None:
-        """A file with content @data."""
+        """Add a file with content @data."""
         self.directory(str(Path(name).parent))
         self._entry(name, stat.S_IFREG | mode, data)
 
     def link(self, name: str, target: str) -> None:
-        """A symbolic link."""
+        """Add a symbolic link."""
         self.directory(str(Path(name).parent))
         self._entry(name, stat.S_IFLNK | 0o777, target.encode())
 
     def character_device(self, name: str, major: int, minor: int) -> None:
-        """A device node."""
+        """Add a node of a character device."""
         self.directory(str(Path(name).parent))
         self._entry(name, stat.S_IFCHR | 0o600, device=(major, minor))
 
     def write(self, path: Path) -> None:
-        """The whole archive to @path."""
+        """Write the whole archive to @path."""
         self._entry("TRAILER!!!", 0)
         with open(path, "wb") as file:
             file.writelines(self._parts)
 
 
 def settings_text(settings: Mapping[str, object]) -> str:
-    """@settings as sh reads them."""
+    """Return @settings as assignments in sh."""
     lines = []
     for name, value in settings.items():
         quoted = str(value).replace("'", "'\\''")
@@ -69,7 +70,7 @@ def settings_text(settings: Mapping[str, object]) -> str:
 
 
 def _stripped(module: Path, scratch: Path) -> bytes:
-    """@module without its DWARF, most of it: insmod reads all of a file, and a look from outside has the original."""
+    """Return @module without DWARF, which is most of it. insmod reads the whole file, and drgn uses the original."""
     output_of(["strip", "-g", "-o", scratch, module])
     data = scratch.read_bytes()
     scratch.unlink()
@@ -78,15 +79,16 @@ def _stripped(module: Path, scratch: Path) -> bytes:
 
 def write(path: Path, job: str, modules: Iterable[Path], settings: Mapping[str, object],
           files: Mapping[str, Path]) -> None:
-    """The initramfs that runs guest/job-@job.sh with @modules in /modules, and whatever programs are among them, and
-    @files by their paths there."""
+    """Write the initramfs that runs guest/job-@job.sh. It has @modules in /modules, among which may be programs, and
+    @files by their paths in the guest."""
     archive = Archive()
     for name in ("proc", "sys", "dev", "tmp", "run", "root"):
         archive.directory(name)
-    # The kernel opens it for /init, before /init can mount devtmpfs.
+    # The kernel opens the console for /init, before /init can mount devtmpfs.
     archive.character_device("dev/console", 5, 1)
     archive.file("bin/busybox", BUSYBOX.read_bytes(), 0o755)
-    # Its shell knows the other applets without links, hundreds of which would double the boot of the debug kernel.
+    # busybox's shell runs the other applets without links. Hundreds of links would double the boot time of the debug
+    # kernel.
     archive.link("bin/sh", "busybox")
     archive.file("init", (GUEST / "init").read_bytes(), 0o755)
     for library in ("lib.sh", "bench.sh"):

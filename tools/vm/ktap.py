@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Counts test cases with the kernel tree's own parser of KTAP, which decides what passed."""
+"""Counts test cases with the KTAP parser of the kernel tree, which decides which of them passed."""
 
 import json
 import re
@@ -21,23 +21,23 @@ class Count:
     failed: int = 0
     skipped: int = 0
     failures: list = field(default_factory=list)        # names of the cases
-    reasons: list = field(default_factory=list)         # for skipping, each once
+    reasons: list = field(default_factory=list)         # why cases were skipped, each reason once
     trouble: str = ""       # why the result as a whole cannot be trusted
 
     @property
     def total(self) -> int:
-        """All cases."""
+        """The number of all cases."""
         return self.passed + self.failed + self.skipped
 
 
 def parse_all(tree: Path, files: Iterable[Path]) -> dict:
-    """Each file's count, by its name."""
+    """Return the counts of @files by their names."""
     with ThreadPoolExecutor(jobs()) as pool:
         return dict(pool.map(lambda path: (path.name, parse(tree, path)), files))
 
 
 def parse(tree: Path, path: Path) -> Count:
-    """The count of the one suite in @path, which is named like it."""
+    """Return the count of the one suite in @path. The file is named after the suite."""
     done = subprocess.run([sys.executable, "-B", tree / "tools/testing/kunit/kunit.py", "parse", "--json", path],
                           cwd=tree, capture_output=True, text=True)
     start = done.stdout.find("{\n")
@@ -46,7 +46,7 @@ def parse(tree: Path, path: Path) -> Count:
     except ValueError:
         report = {}
     count = Count(reasons=reasons_of(path.read_text(errors="replace")))
-    # A case beside the suites is a suite without cases: skipped as a whole, or empty.
+    # A case outside of any suite is a suite without cases, which was skipped as a whole or is empty.
     count.skipped += sum(case["status"] == "SKIP" for case in report.get("test_cases", []))
     for suite in report.get("sub_groups", []):
         walk(suite, count)
@@ -56,22 +56,22 @@ def parse(tree: Path, path: Path) -> Count:
     elif count.total == 0:
         count.trouble = "zero tests"
     elif misc.get("crashed") or misc.get("errors"):
-        # A plan that is not met, a name that does not match, a line that is missing.
+        # The plan was not met, a name does not match, or a line is missing.
         count.trouble = "its result is not whole"
     elif done.returncode and count.passed and not count.failed:
-        # It also rejects a suite of which every case was skipped, and that is none of our business.
+        # The parser also rejects a suite whose cases were all skipped, which is no trouble for us.
         count.trouble = "the kernel's parser rejects its result"
     return count
 
 
 def reasons_of(text: str) -> list:
-    """Why cases in @text were skipped; the parser does not hand this on."""
+    """Return why cases in @text were skipped. The parser does not report this."""
     return list(dict.fromkeys(re.findall(r"^ *ok \d+ .*# SKIP (.+?) *$", text, re.MULTILINE)))
 
 
 def walk(group: dict, count: Count, within: str = "") -> None:
-    """Count the cases of @group. One with parameters is a group of its own, and a failure is called by the names of
-    both: what the parameter is called says nothing by itself. @within: the name of that case."""
+    """Count the cases of @group. A case with parameters is a group of its own, whose name is @within. A failure in it
+    is reported by the names of case and parameter, because a parameter's name says nothing by itself."""
     for case in group.get("test_cases", []):
         if case["status"] == "PASS":
             count.passed += 1

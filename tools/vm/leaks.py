@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Who allocated what kmemleak found. It looks after the modules are gone, and then knows no names of theirs."""
+"""Finds out who allocated the objects that kmemleak reports. It reports them after the modules were unloaded, when the
+kernel no longer knows the names of their functions."""
 
 import bisect
 import re
@@ -9,14 +10,14 @@ from typing import Iterable, Iterator
 
 from common import output_of
 
-# The allocators themselves, and what takes the trace.
+# Functions that are not the culprit: the allocators themselves, and functions that take the trace.
 NOT_GUILTY = re.compile(r"(save_stack_trace|stack_trace_save|set_track_prepare|__alloc_object|__create_object"
                         r"|kmemleak_\w+|\w*k[mvz]*alloc\w*|kmem_cache_\w+|__?slab\w*"
                         r"|kstrn?dup|kvasprintf\w*|kasprintf)\b")
 
 
 def _section_symbols(module: Path) -> Iterator[tuple]:
-    """(section, offset, name) of each function of @module."""
+    """Return (section, offset, name) of each function in @module."""
     for line in output_of(["objdump", "-t", module]).splitlines():
         match = re.match(r"([0-9a-f]{16}) .{6}F (\S+)\s+[0-9a-f]+ (?:\.hidden )?(\S+)$", line)
         if match:
@@ -24,7 +25,8 @@ def _section_symbols(module: Path) -> Iterator[tuple]:
 
 
 def _module_symbols(sections: Path, modules: Iterable[Path]) -> list:
-    """(address, name) of all of @modules that were ever loaded, the latest of an address winning."""
+    """Return (address, name) of each function of those @modules that were ever loaded, sorted. If an address was used
+    more than once, the last use counts."""
     files = {module.stem: module for module in modules}
     functions: dict = {}
     known = {}
@@ -52,7 +54,8 @@ def _named(text: str, known: list) -> str:
 
 
 def allocators(results: Path, modules: Iterable[Path]) -> str:
-    """The functions behind the leaks, most frequent first; the report gets their names as well."""
+    """Return the three functions that leaked most often, most frequent first. Addresses in the report are replaced by
+    names."""
     report = results / "kmemleak"
     if not report.exists():
         return "nobody knows: the report is missing"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""`make check-harness`: every way to fail, fed to the harness, which must notice each and name it."""
+"""`make check-harness`: makes guests fail in every known way. The harness must notice and name each failure."""
 
 import fnmatch
 import re
@@ -20,19 +20,19 @@ from common import EXIT_FAILED, EXIT_LOST, EXIT_PASSED, OUT, Problem, say, shown
 
 @dataclass
 class Case:
-    """One fault and what must be said about it."""
+    """One fault, and what the harness must say about it."""
 
     name: str
     vehicle: str
-    cause: str                          # a regular expression on the cause
+    cause: str                          # a regular expression for the cause that is reported
     status: int = EXIT_FAILED
     job: str = "fault"
     settings: dict = field(default_factory=dict)
     suites: Optional[list] = None       # names of the suites that were asked for, where the job runs suites
     limit: float = 20
-    files: Optional[Callable[[kernel.Kernel], list]] = None     # what it needs, if not the modules that misbehave
-    commands: str = ""                  # for a shell
-    console: str = ""                   # a regular expression on the console, where what is printed there is tested
+    files: Optional[Callable[[kernel.Kernel], list]] = None     # files it needs instead of the modules that misbehave
+    commands: str = ""                  # commands for a shell
+    console: str = ""                   # a regular expression for the console, or '' if that is not tested
 
 
 def _fault(name: str, vehicle: str, cause: str, **more: object) -> Case:
@@ -54,12 +54,12 @@ def _given(name: str, commands: str, status: str) -> Case:
 
 
 CASES = [
-    # twins that must pass: a harness that fails everything would catch every fault
+    # runs without a fault must pass: a harness that fails everything would catch every fault
     _fault("none", "uml", "", status=EXIT_PASSED),
     _fault("none", "debug", "", status=EXIT_PASSED),
     _fault("none", "x86", "", status=EXIT_PASSED),
     _suite("passing suite", "", ["selftest_passing"], EXIT_PASSED),
-    # what the kernel notices
+    # faults that the kernel notices
     _fault("warn", "uml", r"tainted: W .*WARNING: .*selftest"),
     _fault("bug", "uml", r"panic: BUG! .*selftest_init"),
     _fault("oops", "uml", r"panic: "),
@@ -68,7 +68,7 @@ CASES = [
     _fault("kasan", "debug", r"KASAN: .*out-of-bounds.*do_kasan"),
     _fault("sleep", "debug", r"scheduling while atomic|sleeping function called from invalid context"),
     _fault("leak", "debug", r"kmemleak: .*selftest"),
-    # what the engine's debugging aids notice
+    # faults that the engine's debugging aids notice
     _misuse("none", "debug", "", status=EXIT_PASSED),
     _misuse("flush", "debug", r"possible circular locking dependency"),
     _misuse("queue", "debug", r"possible circular locking dependency"),
@@ -79,12 +79,12 @@ CASES = [
     _misuse("init", "debug", r"WARNING: .*debug_print_object"),
     _misuse("stack", "debug", r"ODEBUG: object .* is on stack .*NOT annotated"),
     _misuse("zeroed", "uml", r"WARNING: .*cmwq2_misuse"),
-    # what the engine adds to the kernel's reports
+    # text that the engine adds to the kernel's reports
     _misuse("oops", "uml", r"panic: ", console=r"\] Workqueue: selftest oops_fn \[selftest_cmwq2\]"),
     _misuse("oops", "x86", r"BUG: |Oops|panic: ", console=r"\] Workqueue: selftest oops_fn \[selftest_cmwq2\]"),
     _misuse("uaf", "debug", r"KASAN: .*use-after-free",
             console=r"(?s)\] Workqueue: selftest uaf_fn \[selftest_cmwq2\].*Last queued by .*do_uaf"),
-    # what only the clock or the silence tells
+    # faults that show only as a timeout or a missing verdict
     _fault("hang", "uml", r"hang: .*fault hang", limit=4),
     _fault("lost", "uml", r"without a verdict", status=EXIT_LOST),
     # modules
@@ -100,26 +100,26 @@ CASES = [
     _fault("shell suite", "uml", r"second", suites=["selftest_shell"]),
     _fault("truncated", "uml", r"its result is not whole", suites=["selftest_truncated"]),
     _fault("stray", "uml", r"selftest_stray .*not expected", suites=["selftest_shell"]),
-    # A suite that passes and leaves something behind, which shows when the modules go.
+    # A suite that passes, but leaves something behind that shows when the modules are unloaded.
     Case("warn at rmmod", "uml", r"while the modules were unloaded after selftest_passing .*WARNING: .*selftest",
          EXIT_FAILED, "kunit", suites=["selftest_passing"], settings={
              "SUITES": "selftest_passing", "SHELL_SUITES": "", "KUNIT_MODULE": "selftest_kunit",
              "KUNIT_NEEDS": "selftest", "NEEDS_PARAMETERS": "fault=exit"}),
-    # make shell with commands from a file: what it tells of is there, and their exit status comes back
+    # make shell with commands from a file: the directories it names exist, and the commands' exit status is returned
     _given("shell", "insmod cmwq2.ko && ls -d $PARAMETERS $QUEUES $DEBUG && rmmod cmwq2", "0"),
     _given("failing shell", "insmod cmwq2.ko && rmmod cmwq2 && ls $DEBUG", "1"),
-    # the same where an emulator is between
+    # some of the same faults in an emulator
     _fault("panic", "x86", r"panic: on purpose"),
     _fault("warn", "x86", r"tainted: W .*WARNING: .*selftest"),
     _fault("hang", "x86", r"hang: .*fault hang", limit=2),
     _fault("lost", "x86", r"without a verdict", status=EXIT_LOST),
-    # the benchmark of one's own machine, and every way to fail there
+    # tools/bench run on a machine, and every way in which it can fail
     Case("bench host", "uml", "", EXIT_PASSED, "benchhost", benchhost.settings(), ["bench_host"], 120, benchhost.files),
 ]
 
 
 def check(vehicles: list, pattern: str) -> int:
-    """Run the cases on @vehicles whose name matches @pattern; the exit status."""
+    """Run the cases on @vehicles whose name matches @pattern, and return the exit status."""
     cases = [case for case in CASES if case.vehicle in vehicles and fnmatch.fnmatchcase(case.name, pattern)]
     checks = [each for each in (*units.CHECKS, *newcomer.CHECKS) if fnmatch.fnmatchcase(each.__name__, pattern)]
     if not cases and not checks:
@@ -150,7 +150,7 @@ def check(vehicles: list, pattern: str) -> int:
 
 
 def _commands(case: Case) -> dict:
-    """The files that a guest gets beside its modules."""
+    """Return the files that a guest gets in addition to its modules."""
     if not case.commands:
         return {}
     path = OUT / "tmp" / "commands"
@@ -164,7 +164,7 @@ def _end(number: int, failed: int) -> int:
 
 
 def _said(case: Case, run: guest.Run) -> str:
-    """What the harness would tell the user."""
+    """Return what the harness would tell the user."""
     if case.commands:
         greeting = [line for line in run.console.read_text(errors="replace").splitlines() if ".ko" in line]
         ended = [" ".join(words) for words in run.events if words[0] == "ended"]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""wq_monitor.py and the latency histograms, looked at from outside an x86 guest that goes on meanwhile."""
+"""Tests wq_monitor.py and the latency histograms, which look from outside at an x86 guest that keeps running."""
 
 import json
 from typing import Optional
@@ -12,25 +12,25 @@ import source
 from common import ROOT, Problem
 
 SCRIPT = ROOT / "tools/wq_monitor.py"
-# As many rounds as there can be: it is ended when everything has been looked at.
+# The maximum number of rounds. The guest ends the run when all looks are done.
 LOAD = "engines=cmwq2:mainline-7.3 items=20000 rounds=1000"
 COUNT = 2
-# Series whose own workqueues have no counters.
+# Series whose native workqueues have no counters.
 COUNTS_NOTHING = ("6.1",)
 
 
 def problems(lines: list) -> list:
-    """What is wrong with the JSON of a look at a guest with a load on."""
+    """Return what is wrong with the JSON of a look at a guest under load."""
     found = [] if len(lines) == COUNT + 1 else [f"{len(lines)} lines instead of {COUNT + 1}"]
     for now in lines[1:]:
         if not 0 < now["seconds"] < 600:
             found.append(f"an interval of {now['seconds']} s")
         for queue in now["workqueues"]:
             total = queue["total"]
-            # A live look: items start while the counters of several pwqs are read.
+            # The guest is running, so items start while the counters of several pwqs are read.
             if total["completed"] > total["started"] + 1000:
                 found.append(f"{queue['name']}: completed {total['completed']} of {total['started']}")
-        # Both are sums over the same reads.
+        # Both sums come from the same reads, so they must be equal.
         started = {kind: sum(each["total"]["started"] for each in now[kind]) for kind in ("workqueues", "pools")}
         if started["workqueues"] != started["pools"]:
             found.append(f"pools and queues started not the same: {started}")
@@ -43,7 +43,7 @@ def problems(lines: list) -> list:
 
 
 def native_problems(text: str) -> list:
-    """What is wrong with a look at the kernel's own, which has a queue and a pool that every kernel has."""
+    """Return what is wrong with a look at the native workqueues, which must show a queue and a pool of every kernel."""
     lines = text.splitlines()
     found = [] if lines[0].startswith("native on ") else [f"not the kernel's own: {lines[0]}"]
     found += [f"no line of {word} in it" for word in ("events ", "0 ") if not any(line.startswith(word) for line in lines)]
@@ -51,14 +51,14 @@ def native_problems(text: str) -> list:
 
 
 def latency_problems(text: str) -> list:
-    """What is wrong with the bars; the numbers are the concern of cmwq2_latency."""
+    """Return what is wrong with the text of the histograms. The suite cmwq2_latency checks the numbers."""
     wanted = [f"workqueue {dump.QUEUE}", "pool ", "  end: ", "p99 <", "|#"]
     found = [f"no '{word}' in the histograms" for word in wanted if word not in text]
     return found + [f"too wide: {line}" for line in text.splitlines() if len(line) > 80]
 
 
 def table_problems(tables: dict) -> list:
-    """What is wrong with the same in JSON, of one pool or of all."""
+    """Return what is wrong with the JSON of the histograms, of one pool or of all."""
     wrong = [f"{key} {stage}: {counts}" for key, table in tables.items() for stage, counts in table.items()
              if len(counts) != 40 or not sum(counts)]
     if not tables or not all("end" in table for table in tables.values()):
@@ -67,7 +67,7 @@ def table_problems(tables: dict) -> list:
 
 
 class MonitoredGuest:
-    """An x86 guest with items in flight and histograms on."""
+    """An x86 guest with items in flight and with histograms switched on."""
 
     def __init__(self, target: kernel.Kernel, files: list):
         self.kernel, self.files = target, files
@@ -80,7 +80,8 @@ class MonitoredGuest:
         return dump.drgn(self.run, symbols, script, *arguments)
 
     def _native(self) -> list:
-        """What is wrong with the kernel's own queues on the screen; 6.1 counts nothing there, which has to be said."""
+        """Return what is wrong with the table of the native queues. 6.1 has no counters for them, and the script must
+        say so."""
         assert self.run
         try:
             text = self._drgn(SCRIPT, "--native", "--all", "0.5", "1")
@@ -128,7 +129,7 @@ class MonitoredGuest:
         return True
 
     def boot(self) -> None:
-        """Run the guest; one look while items are in flight."""
+        """Run the guest, and look at it while items are in flight."""
         packages.python_environment()
         self.run = guest.Run(self.kernel, "load", guest.home("monitor-x86"), self.files,
                              {"LOAD": LOAD, "LOAD_PARAMETERS": "latency=Y", "LOAD_GOES_ON": "Y"}, limit=200,

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What a new user meets, as far as no guest is needed: where the checkout is, what is misspelt, what is told meanwhile
-and in the end, and that nothing goes on behind one's back."""
+"""Tests of what a new user meets, as far as they need no guest: the place of the checkout, misspelt knobs, messages
+during and after a run, and that no process is left behind."""
 
 import ast
 import contextlib
@@ -33,7 +33,7 @@ import verdict
 from common import EXIT_FAILED, EXIT_LOST, HERE, ROOT, WIDTH, Problem
 from units import _expect
 
-# For an event that others on the machine may delay.
+# Seconds to wait for an event that other load on the machine may delay.
 PATIENCE = 60.0
 
 
@@ -57,7 +57,7 @@ def _directory() -> Iterator[Path]:
 
 
 def _happens(what: Callable[[], bool], text: str) -> None:
-    """Wait for it."""
+    """Wait until @what returns true."""
     end = time.monotonic() + PATIENCE
     while not what():
         if time.monotonic() > end:
@@ -73,7 +73,7 @@ def _quiet(action: Callable[[], object]) -> str:
 
 
 def _verb(words: Sequence[str], where: Path = ROOT, **environment: str) -> tuple:
-    """How `make` ends with @words, and what it says on stderr."""
+    """Run `make` with @words. Return its exit status, its output, and the lines on stderr without make's own."""
     clean = {name: text for name, text in os.environ.items() if name not in knobs.known()}
     done = alive.run(["make", "--no-print-directory", *words], cwd=where, text=True, capture_output=True,
                      timeout=PATIENCE, stdin=subprocess.DEVNULL, env={**clean, **environment})
@@ -82,7 +82,7 @@ def _verb(words: Sequence[str], where: Path = ROOT, **environment: str) -> tuple
 
 
 def names_of_knobs() -> None:
-    """What was said on make's command line, whatever is in the values."""
+    """The names on make's command line are found, whatever the values contain."""
     _expect(knobs.of_make(""), [])
     _expect(knobs.of_make("w -j4 --jobserver-auth=3,4 -- VM=uml PARAMETERS=a=1\\ b=2 X:=1 y+=2"),
             ["VM", "PARAMETERS", "X", "y"])
@@ -97,7 +97,7 @@ def names_of_knobs() -> None:
 
 
 def values_of_knobs() -> None:
-    """What a knob cannot say is refused by every verb that has it."""
+    """Every verb refuses values that its knobs do not allow."""
     for verb, names in knobs.VERBS.items():
         for name in sorted(knobs.COUNTS & names):
             for text in ("0", "-1", "x", "1.5", "4294967296"):
@@ -111,7 +111,7 @@ def values_of_knobs() -> None:
 
 
 def refused_at_once() -> None:
-    """By make itself, in one line, before anything is built, downloaded or installed."""
+    """make refuses wrong knobs in one line, before anything is built, downloaded or installed."""
     for words, said in ((["check", "vm=uml"], "did you mean VM="), (["demo", "VM=x86"], "has no VM="),
                         (["dump", "VM=uml"], "has no VM="), (["check", "MACHINES=0"], "MACHINES=0"),
                         (["icount", "PARAMETERS=bogus=1"], "bogus=1"), (["model", "CLAIM=x"], "CLAIM=x"),
@@ -124,7 +124,7 @@ def refused_at_once() -> None:
 
 
 def unsafe_place() -> None:
-    """A checkout in which the kernel's makefiles cannot build says so, and does nothing else."""
+    """In a checkout whose path the kernel's makefiles cannot handle, a verb says so and does nothing else."""
     knobs.check_places({"x": Path("/home/a.b/c-d_e+f@g=h~1/ü")})
     for character in " :,'\"$#%;&*?[\\":
         _refused(lambda: knobs.check_places({"CMWQ2_CACHE=": Path(f"/a{character}b")}), "CMWQ2_CACHE=/a",
@@ -142,7 +142,7 @@ def unsafe_place() -> None:
 
 
 def moved_kernel() -> None:
-    """A kernel that was built elsewhere is not used, whether it or its source was moved."""
+    """A kernel is not used if it or its source was moved after the build."""
     with _directory() as home:
         tree, build = home / "source", home / "build"
         build.mkdir()
@@ -160,7 +160,7 @@ def moved_kernel() -> None:
 
 
 def moved_tree() -> None:
-    """Objects and commands that were made elsewhere are made again; and to make no module at all is an error."""
+    """Objects and commands that were made in another place are made again. A build that makes no module is an error."""
     with _directory() as home:
         work, moved = home / "work", home / "moved"
         modules.for_this_kernel(work, home)
@@ -182,7 +182,7 @@ def moved_tree() -> None:
 
 
 def seen_in_the_guest() -> None:
-    """No file of the guest's lies below what it mounts, wherever this checkout is."""
+    """No file of the guest is below a directory that it mounts something over, wherever this checkout is."""
     init = (initramfs.GUEST / "init").read_text()
     mounted = re.findall(r"\bmount -t \w+ \w+ (/\S+)", init)
     _expect({f"/{path.split('/')[1]}" for path in mounted}, set(initramfs.MOUNTED))
@@ -198,18 +198,18 @@ def seen_in_the_guest() -> None:
 
 
 class _Look:
-    """A look at a guest that ends as it is told."""
+    """A look at a guest that raises the given error."""
 
     def __init__(self, error: Exception):
         self.error, self.run = error, None
 
     def boot(self) -> None:
-        """Fail."""
+        """Raise the error."""
         raise self.error
 
 
 def failed_look() -> None:
-    """It is a failed case, in one line that can be read; all that was found is told in the end, or in the log."""
+    """A failed look is a failed case with one readable line. All findings are printed at the end, or are in the log."""
     target = kernel.Kernel(kernel.VEHICLES["x86"], Path("/"), None, "")     # type: ignore
     reasons = [f"state {number}: {'No module named drgn ' * 20}" for number in range(40)]
     for error, status in ((Problem("; ".join(reasons), EXIT_FAILED, reasons), EXIT_FAILED), (Problem("x"), EXIT_FAILED),
@@ -238,7 +238,7 @@ def failed_look() -> None:
 
 
 def how_long_it_took() -> None:
-    """The summary has all vehicles with their boots and longest suites, in lines of a readable width."""
+    """The summary lists all vehicles with their boots and longest suites, in lines of a readable width."""
     rows = [suites.Row("uml", f"cmwq2_{'x' * number}", ktap.Count(passed=1), number) for number in range(30)]
     total = suites.Total([*rows, suites.Row("host", "style", ktap.Count(passed=1), 100)], False, [("uml", 500.0)])
     (uml, host) = suites.times(total)
@@ -250,7 +250,8 @@ def how_long_it_took() -> None:
 
 
 def told_meanwhile() -> None:
-    """A verb that is silent tells what runs, each thing once, and nothing when somebody else speaks or nothing runs."""
+    """A silent verb reports what runs, each step once. It reports nothing if something else is printed or nothing
+    runs."""
     sink, names = io.StringIO(), [f"vehicle {number}: cmwq2_something" for number in range(9)] * 2
     with contextlib.redirect_stdout(sink), contextlib.ExitStack() as stack:
         for name in names:
@@ -265,7 +266,7 @@ def told_meanwhile() -> None:
     _expect("with alive.telling():" in (HERE / "vm").read_text(), True)
 
 
-# Starts a process with a child, as a guest of UML is, and says their numbers; OWN goes on for ever then.
+# Starts a process with a child, like a UML guest, and prints their pids. OWN then runs for ever.
 OWN = """
 import sys, time
 sys.path.insert(0, {here!r})
@@ -285,8 +286,8 @@ def _gone(number: int) -> bool:
 
 
 def nothing_is_left() -> None:
-    """Whatever ends a verb, what it has started ends as well: killed, asked to end, or make killed above it."""
-    # Make starts such a line itself; for another one there would be a shell between it and the verb.
+    """When a verb ends, its processes end, too: after SIGKILL, after SIGTERM, or when its parent make is killed."""
+    # make runs a simple command like this itself. For any other line there would be a shell between it and the verb.
     _expect("\n\t@tools/vm/vm $@\n" in (ROOT / "Makefile").read_text(), True)
     with _directory() as home:
         script, makefile = home / "own.py", home / "Makefile"
@@ -319,7 +320,8 @@ def _session(rest: object) -> guest._Session:
 
 
 def further_and_further() -> None:
-    """The limit of a guest is for a step, and every word of progress is one; a question or a chatty kernel is none."""
+    """A guest's time limit holds for a step, and every event of progress ends a step. A request for a look or messages
+    of the kernel do not."""
     for channel, line, further in (("verdict", b"EVENT start a", True), ("verdict", b"EVENT written 5", True),
                                    ("verdict", b"EVENT case 5", True), ("verdict", b"EVENT end a 5", True),
                                    ("verdict", b"EVENT look", False), ("verdict", b"anything", False),
@@ -341,7 +343,7 @@ def further_and_further() -> None:
 
 
 def named_with_its_case() -> None:
-    """A parameter is called by its case: "cmwq2" alone says nothing."""
+    """A parameter's failure is reported with the name of its case, because "cmwq2" alone says nothing."""
     def case(name: str, status: str) -> dict:
         return {"name": name, "status": status}
     count = ktap.Count()
@@ -351,7 +353,7 @@ def named_with_its_case() -> None:
 
 
 def old_python() -> None:
-    """Each kind of thing that a Python 3.9 lacks is seen, and the command itself is read by one that is older still."""
+    """Each kind of construct that Python 3.9 lacks is found. The command itself can be parsed by an even older one."""
     for text in ("import tomllib\n", "from itertools import pairwise\n", "zip(a, b, strict=True)\n", "x.bit_count()\n",
                  "def f(a: int | None): pass\n", "a: int | str = 1\n", "@dataclass(slots=True)\nclass A: pass\n",
                  "match a:\n    case 1: pass\n", "try: pass\nexcept* E: pass\n"):
@@ -376,11 +378,11 @@ def tables_of_files() -> None:
 
 
 def helpful() -> None:
-    """make help fits into a terminal, and says what is so."""
+    """make help fits into a terminal, and agrees with the verbs, knobs and defaults."""
     status, text, _ = _verb(["help"])
     _expect((status, [line for line in text.splitlines() if len(line) > WIDTH]), (0, []))
     _expect([verb for verb in knobs.VERBS if not re.search(rf"\b{verb}\b", text)], [])
-    # Those of the model that experts turn stand in its own help.
+    # Knobs of the model for experts are only in the model's own help.
     untold = {"WORKERS", "TIMEOUTS", "SWITCHES", "STRICT", "CC", "LIMIT", "RAISED", "CANCELS"}
     _expect([name for name in sorted(knobs.known() - untold) if not re.search(rf"\b{name}=", text)], [])
     _expect(re.search(r"MACHINES=n .*default: (\d+)", text)[1], str(suites.MACHINES))     # type: ignore

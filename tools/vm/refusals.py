@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Bad input for the scripts that look at a kernel, the real thing each: one line on stderr says what to do, nothing is
-printed, the status is 1, and nobody sees a traceback. Ctrl-C and a reader that goes away leave no line at all."""
+"""Tests the scripts that look at a kernel with real bad input. They must print one line on stderr that says what to do,
+nothing on stdout and no traceback, and exit with status 1. After Ctrl-C, or if the reader of their output goes away,
+they must print no line at all."""
 
 import os
 import re
@@ -14,13 +15,13 @@ import monitor
 from common import output_of
 
 SCRIPTS = (dump.SCRIPT, monitor.SCRIPT)
-# A member that both scripts cannot do without, and one that no version of the module has.
+# A member that both scripts need, and one that no version of the module has.
 MEMBER, OTHER = b"\0progress_at\0", b"\0progress_xx\0"
-# Of what the guest is asked by job-states.sh, before the module is loaded.
+# What the scripts must say in the guest, where job-states.sh runs them before the module is loaded.
 INSIDE = {"not-loaded": "module cmwq2 is not loaded", "no-symbols": "drgn -s vmlinux", "nobody": "root"}
-# drgn's own words, before the script begins.
+# Cases in which drgn fails before the script begins, with its own message of two lines.
 TWO_LINES = ("nobody",)
-# Ctrl-C after some CPU time, wherever the script is then. Whoever started this may have had it ignored.
+# Sends SIGINT after some CPU time, wherever the script is then. The parent may have left SIGINT ignored.
 INTERRUPTED = """
 import runpy, signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -30,12 +31,12 @@ signal.setitimer(signal.ITIMER_PROF, float(sys.argv.pop(0)))
 runpy.run_path(sys.argv[0], {"prog": prog}, "__main__")
 """
 SECONDS = 0.3
-# As tools/cli.py has them.
+# The exit statuses of tools/cli.py.
 INTERRUPTED_STATUS, READER_GONE = 130, 141
 
 
 def wrong(what: str, status: int, out: str, err: str, word: str) -> list:
-    """What is wrong with how a script refused."""
+    """Return what is wrong with the way in which a script refused."""
     lines = err.strip().splitlines()
     if status == 1 and not out and len(lines) == 1 and word in lines[0]:
         return []
@@ -43,7 +44,7 @@ def wrong(what: str, status: int, out: str, err: str, word: str) -> list:
 
 
 def refused(run: guest.Run, where: list, symbols: list, word: str, scripts: Iterable[Path] = SCRIPTS) -> list:
-    """What is wrong with how @scripts refuse to look there with @symbols: they must say @word."""
+    """Return what is wrong with the way in which @scripts refuse to look @where with @symbols. They must say @word."""
     found = []
     for script in scripts:
         done = dump.drgn_try(where, run, symbols, script)
@@ -55,7 +56,7 @@ def refused(run: guest.Run, where: list, symbols: list, word: str, scripts: Iter
 
 
 def refused_inside(results: Path) -> list:
-    """The same in the guest."""
+    """Return what is wrong with the way in which the scripts refused in the guest."""
     found = []
     for name, word in INSIDE.items():
         path = results / "inside/refused" / name
@@ -75,7 +76,7 @@ def _with(origin: Path, target: Path, old: bytes, new: bytes) -> Path:
 
 
 def _of_another_build(origin: Path, home: Path) -> Path:
-    """The same file, if it were not for its build ID."""
+    """Return a copy of the file @origin with another build ID."""
     match = re.search(r"Build ID: (\w+)", output_of(["readelf", "-n", origin]))
     assert match
     number = bytes.fromhex(match[1])
@@ -83,7 +84,7 @@ def _of_another_build(origin: Path, home: Path) -> Path:
 
 
 def mismatched(run: guest.Run, where: list, symbols: list) -> list:
-    """Debug info of another kernel, of another module, and of this module with other types in it."""
+    """Test debug info of another kernel, of another module, and of this module with other types in it."""
     vmlinux, module = symbols
     others = {"vmlinux": _of_another_build(vmlinux, run.home), "module": _of_another_build(module, run.home),
               "types": _with(module, run.home / "types-cmwq2.ko", MEMBER, OTHER)}
@@ -96,7 +97,8 @@ def mismatched(run: guest.Run, where: list, symbols: list) -> list:
 
 
 def ended(run: guest.Run, where: list, symbols: list) -> list:
-    """Those who look do not wait for the end: the reader goes away, or Ctrl-C, for which there must be much to see."""
+    """Test an early end of the scripts: the reader of the output goes away, or Ctrl-C, for which a look must take
+    long enough."""
     found = []
     for script in (dump.SCRIPT, monitor.SCRIPT):
         reader, writer = os.pipe()
@@ -113,6 +115,6 @@ def ended(run: guest.Run, where: list, symbols: list) -> list:
 
 
 def _end(what: str, done: subprocess.CompletedProcess, status: int) -> list:
-    """Nothing is said; the status tells."""
+    """Return what is wrong unless the script ended with @status and an empty stderr."""
     return [f"{what}: status {done.returncode}, {done.stderr[-200:]}"] if (done.returncode, done.stderr) != (status, "") \
         else []

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The sample drivers of Documentation/api.rst, built outside of the tree by the commands that are printed there and by
-no others. The suite cmwq2_sample loads what comes of it."""
+"""Builds the sample drivers of Documentation/api.rst outside of the tree, with exactly the commands that are printed
+there. The suite cmwq2_sample loads them."""
 
 import os
 import re
@@ -17,12 +17,12 @@ from kernel import Kernel
 SUITE = "cmwq2_sample"
 SAMPLE = ROOT / "tools/shim/sample"
 API, README = ROOT / "Documentation/api.rst", ROOT / "README.md"
-# The drivers, and what they are called when they have been taken back to the kernel's workqueue.
+# The drivers, and the suffix of their names after they are moved back to the kernel's workqueue.
 DRIVERS, BACK = ("counter", "mailbox"), "_back"
 
 
 def block(mark: str) -> list:
-    """The lines of the block of the documentation behind @mark, as they are printed."""
+    """Return the lines of the literal block that follows the line @mark in the documentation."""
     lines = iter(API.read_text().splitlines())
     if mark not in lines:
         raise Problem(f"{shown(API)} has no line \"{mark}\"")
@@ -38,8 +38,8 @@ def block(mark: str) -> list:
 
 
 def run(name: str, work: Path, target: Kernel, engine: Path) -> str:
-    """What the commands of block @name print, run one after the other in @work."""
-    # Variables of the shell, and not of the environment, where make would find them without being told.
+    """Run the commands of block @name one after the other in @work, and return what they print."""
+    # These are variables of the shell and not of the environment, where make would find them by itself.
     words = [f"KDIR={shlex.quote(str(target.build))}", f"CMWQ2={shlex.quote(str(engine))}"]
     commands = [line[2:] for line in block(f".. run: {name}") if line.startswith("# ")]
     done = subprocess.run(["sh", "-eu", "-c", "\n".join(words + commands)], cwd=work, text=True, check=False,
@@ -47,7 +47,7 @@ def run(name: str, work: Path, target: Kernel, engine: Path) -> str:
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     with open(OUT / "log" / f"{work.name}.log", "a", encoding="utf-8") as log:
         log.write("".join(f"$ {command}\n" for command in commands) + done.stdout)
-    # Kbuild's remark on another compiler than the kernel's is none on the driver.
+    # Kbuild's warning that the compiler differs from the kernel's is not about the driver.
     wrong = [line for line in done.stdout.splitlines()
              if re.search(r"\bwarning:|\berror:|undefined!", line, re.I)
              and not re.search("(compiler|pahole version) differs", line)]
@@ -58,7 +58,7 @@ def run(name: str, work: Path, target: Kernel, engine: Path) -> str:
 
 
 def check_text() -> None:
-    """What the documentation prints of the sample is what the sample is."""
+    """Check that the documentation prints the sample's files as they are."""
     for name in ("Kbuild", "prelude.h"):
         printed = "\n".join(block(f".. shown: tools/shim/sample/{name}"))
         for part in printed.split("\n\n"):
@@ -70,18 +70,18 @@ def check_text() -> None:
 
 
 def check_prelude(work: Path, target: Kernel, engine: Path) -> None:
-    """The command that lists the includes finds those that the prelude has."""
+    """Check that the documented command that lists includes finds those in the prelude."""
     (work / "prelude.h").rename(work / "prelude")
     listed = set(run("sample-prelude", work, target, engine).splitlines())
     (work / "prelude").rename(work / "prelude.h")
-    # It lists those of both drivers, and the prelude is for one of them.
+    # The command lists the includes of both drivers, but the prelude is for only one of them.
     has = {line for line in (work / "prelude.h").read_text().splitlines() if re.match("#include <(?!cmwq2)", line)}
     if has - listed or not listed:
         raise Problem(f"the command of {shown(API)} for a prelude does not list {', '.join(sorted(has - listed))}")
 
 
 def half_moved(work: Path, target: Kernel, engine: Path) -> None:
-    """With the prelude in front of one of its files only the driver builds, and the layouts differ."""
+    """Check that a driver with the prelude in front of only one of its files builds, but that layouts.py reports it."""
     kbuild = work / "Kbuild"
     text = kbuild.read_text()
     kbuild.write_text(re.sub(r"^CFLAGS_mailbox_main.o.*\n", "", text, flags=re.MULTILINE))
@@ -98,7 +98,8 @@ def half_moved(work: Path, target: Kernel, engine: Path) -> None:
 
 
 def engine_directory(target: Kernel) -> Path:
-    """What $CMWQ2 is to people: the tree with the modules built in it. The harness builds them apart from it."""
+    """Return a directory like a user's $CMWQ2, which is the tree with the modules built in it. The harness builds
+    modules outside of the tree."""
     engine = fresh_directory(OUT / "modules" / f"{target.vehicle.name}-sample-cmwq2")
     for name in ("include", "Module.symvers"):
         (engine / name).symlink_to(OUT / "modules" / target.vehicle.name / name)
@@ -107,7 +108,8 @@ def engine_directory(target: Kernel) -> Path:
 
 
 def build(target: Kernel) -> list:
-    """The drivers on cmwq2, and taken back; the paths. The modules of cmwq2 must have been built for @target."""
+    """Build the drivers for cmwq2 and moved back, and return their paths. The modules of cmwq2 must have been built for
+    @target."""
     start = time.monotonic()
     name = f"{target.vehicle.name}-sample"
     work = OUT / "modules" / name
@@ -121,7 +123,7 @@ def build(target: Kernel) -> list:
         half_moved(work, target, engine)
         run("sample-build", work, target, engine)
         run("sample-layouts", work, target, engine)
-        # Outside of what is cleaned on the way back.
+        # In another directory, because moving the drivers back cleans this one.
         built = fresh_directory(OUT / "modules" / f"{name}-built")
         moved = [Path(shutil.copy(work / f"{driver}.ko", built)) for driver in DRIVERS]
         run("sample-back", work, target, engine)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-"""`make soak`: what takes too long for every day. Many items through every kind of queue, many rounds of loading,
-running and unloading, many CPUs that go and come and many freezes under load; by default on the debug vehicles, whose
-checkers look at each of them."""
+"""`make soak`: runs the tests that take too long for every day: many items through every kind of queue, many rounds of
+loading, running and unloading, many CPUs going offline and online, and many freezes under load. By default they run on
+the debug vehicles, whose checkers watch all of it."""
 
 import contextlib
 import dataclasses
@@ -18,10 +18,10 @@ import modules
 import suites
 from common import ROOT, Problem, count_knob, say, took
 
-# Items a second that the slowest kind of queue is sure to reach on the slowest vehicle: what takes longer hangs.
-# The suite itself notices much sooner when nothing moves.
+# Items per second that even the slowest kind of queue reaches on the slowest vehicle. A run that is slower than this
+# counts as hung. The suite itself notices much sooner if nothing makes progress.
 ITEMS_PER_SECOND = 500
-# For one round of all schedules of a suite under all policies.
+# Seconds for one round of all schedules of a suite under all policies.
 SCHEDULE_SECONDS = 10
 LOOK_SECONDS = 5
 CASES = re.compile(r"KUNIT_CASE\w*\((\w+)")
@@ -31,29 +31,29 @@ BOOKS = re.compile(r"# \w+: (seed .*)$")
 
 @dataclasses.dataclass(frozen=True)
 class Part:
-    """Something to do many times, in a boot of its own, so that each can be asked for and fails by itself."""
+    """A test to repeat many times. Each part has its own boot, so that it can be run and can fail independently."""
 
     suite: str
     vehicle: str        # where it runs unless VM= says otherwise
     knob: str
-    times: int          # unless the knob says otherwise
+    times: int          # repetitions, unless the knob says otherwise
     title: str
     settings: Callable[[int], dict]
-    limit: Callable[[int], int] = lambda times: 600     # seconds on UML for a round of it
-    case: str = ""      # the only one of a KUnit suite, or all of them
+    limit: Callable[[int], int] = lambda times: 600     # seconds on UML for one round
+    case: str = ""      # the only case of a KUnit suite to run, or '' for all cases
 
     @property
     def name(self) -> str:
-        """As KUnit is asked for it."""
+        """The name by which KUnit selects it."""
         return f"{self.suite}.{self.case}" if self.case else self.suite
 
     def wanted(self) -> int:
-        """How many times."""
+        """Return how many repetitions are wanted."""
         return count_knob(self.knob, self.times)
 
 
 def _cases(suite: str) -> list:
-    """Of a suite that takes hours, so that they are shared out among machines."""
+    """Return the cases of a suite that takes hours. Each case becomes a part, so that several guests share them."""
     return CASES.findall((ROOT / "kunit" / f"{suite}_kunit.c").read_text())
 
 
@@ -83,7 +83,7 @@ PARTS = (
          "seconds of torture for each of two thresholds of the watchdog, which must find nothing",
          lambda seconds: {"KUNIT_PARAMETERS": f"alarm_seconds={seconds} alarm_thresh=5 timeout_ms=120000"},
          lambda seconds: 600 + 3 * seconds),
-    # The hook that auto takes. Few items, so that much is begun and ended.
+    # Only the hook that auto takes. Few items, so that the load often begins and ends.
     Part("cmwq2_hotplug", "x86-debug", "CYCLES", 500, "times a CPU goes and comes under load",
          lambda cycles: {"CYCLES": cycles, "HOOKS": "tp", "HOTPLUG_ITEMS": 1000}, lambda _: 120),
     Part("cmwq2_freezer", "x86-debug", "FREEZES", 100, "times frozen and thawed under load, with either engine",
@@ -92,25 +92,25 @@ PARTS = (
 
 
 class _Watch:
-    """Says what the guest has done as it does it: cases of a KUnit suite from the console, rounds from the events."""
+    """Reports the progress of the guest: cases of a KUnit suite from the console, rounds from the events."""
 
     def __init__(self, part: Part, cases: bool) -> None:
         self.rounds, self.name, self.cases = part.wanted(), part.name, cases
         self.start, self.seen, self.books = time.monotonic(), 0, ""
 
     def say(self, what: str) -> None:
-        """Parts run side by side, so each line says whose it is."""
+        """Print a line with the name of the part, because several parts run side by side."""
         say(f"  {took(self.start):>12}  {self.name}: {what}")
 
     def event(self, words: list) -> None:
-        """The suites and rounds."""
+        """Report starts of suites and some of the rounds."""
         if words[0] == "start":
             self.say("starts")
         elif words[0] == "round" and int(words[1]) % 10 == 0:
             self.say(f"round {words[1]} of {self.rounds}")
 
     def look(self, run: guest.Run) -> None:
-        """Say which cases have ended since the last look."""
+        """Report the cases that have ended since the last look."""
         with contextlib.suppress(FileNotFoundError):
             *lines, _ = run.console.read_text(errors="replace").split("\n")
             for line in lines[self.seen:]:
@@ -127,7 +127,7 @@ class _Watch:
 
     @contextlib.contextmanager
     def looking(self, run: guest.Run) -> Iterator[None]:
-        """Look now and then while the guest runs."""
+        """Look every LOOK_SECONDS while the guest runs."""
         over = threading.Event()
 
         def loop() -> None:
@@ -144,7 +144,8 @@ class _Watch:
 
 
 def _target(name: str, limit: int) -> kernel.Kernel:
-    """The kernel, told not to end a case before the harness would, nor to complain about whoever waits for one."""
+    """Return the kernel, with parameters so that KUnit does not end a case before the harness does, and that no hung
+    task is reported while one waits for a case."""
     built = kernel.provide(kernel.vehicle(name))
     vehicle = dataclasses.replace(built.vehicle, parameters=(
         *built.vehicle.parameters, f"kunit.timeout={limit}", f"sysctl.kernel.hung_task_timeout_secs={4 * limit}"))
@@ -168,14 +169,15 @@ def _soak(part: Part, name: str, total: suites.Total) -> None:
 
 
 def soak(names: list, pattern: str) -> int:
-    """Those of PARTS that match @pattern on each of @names, or where each belongs; the exit status."""
+    """Run those of PARTS that match @pattern, on the vehicles @names or else on each part's own vehicle. Return the
+    exit status."""
     start, total = time.monotonic(), suites.Total()
     chosen = [part for part in PARTS if fnmatch.fnmatchcase(part.suite, pattern)]
     if not chosen:
         raise Problem(f"SUITE={pattern} matches no suite; allowed: a glob over "
                       f"{', '.join(part.suite for part in PARTS)}")
     plan = [(part, name) for part in chosen for name in names or [part.vehicle]]
-    # What is wrong with a knob is said before the first hour, not after it.
+    # Errors in the knobs are reported before the first hour, not after it.
     for part, name in plan:
         kernel.vehicle(name)
         part.wanted()

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-"""wq_dump.py on known states: on a paused guest, on a dump file of it, and in the guest while it runs; every trouble
-must be named, by the tool and by the module, and nothing else."""
+"""Tests wq_dump.py on known states: on a paused guest, on a dump file of it, and in the guest while it runs. The tool
+and the module must name every stall, and nothing else."""
 
 import json
 import re
@@ -15,41 +15,41 @@ from common import Problem
 
 BARE = "bare"
 STATES = ("standing", "hog", "not-run", "softirq", "lost-kick", "cpu-offline", "damaged")
-# Where drgn looks from inside as well: no CPU is kept, which drgn might have need of.
+# The states that drgn also looks at from inside. None of them occupies a CPU, which drgn might need.
 INSIDE = (BARE, "standing", "damaged")
-# What the module cannot know: it has no list of timers.
+# States that the module cannot report, because it has no list of timers.
 ONLY_DRGN = ("cpu-offline",)
-# Queues that must be told of in each state, by the rule that st.REASON.number is in trouble for REASON.
+# The queues that must be reported in each state. A queue st.REASON or st.REASON.NUMBER stalls because of REASON.
 QUEUES = {"standing": {f"st.{name}" for name in ("throttled.0", "throttled.1", "node-full", "frozen", "plugged",
                                                  "behind", "awaited", "no-worker", "manager-stuck", "rescuer-busy")},
-          "damaged": set(), "crowd": set()}    # the latter in wide.py
-# What is told of a queue whose lists are damaged, and of a thousand that are frozen, is not judged.
+          "damaged": set(), "crowd": set()}    # crowd is used in wide.py
+# Reports on queues with damaged lists, and on the thousand frozen queues, are ignored.
 OTHERS = re.compile(r"damaged|haunted|crowd\.\d+")
 TOLD = re.compile(r"stall: (\S+): .* of queue (\S+) (?:waits|is due|runs) for ")
 
 
 def expected(state: str) -> set:
-    """The (reason, queue) pairs of @state."""
+    """Return the (reason, queue) pairs that @state must show."""
     return {(name.split(".")[1], name) for name in QUEUES.get(state, {f"st.{state}"})}
 
 
 def told(text: str) -> set:
-    """The (reason, queue) pairs in what the module or the tool printed."""
+    """Return the (reason, queue) pairs in the output of the module or the tool."""
     return {pair for pair in TOLD.findall(text) if not OTHERS.fullmatch(pair[1])}
 
 
 def compare(state: str, who: str, text: str) -> list:
-    """What is wrong with a verdict."""
+    """Return what is missing from the verdicts in @text, and which of them are wrong."""
     want, got = expected(state), told(text)
     problems = [f"{state}: {who} does not say {reason} of {queue}" for reason, queue in sorted(want - got)]
     return problems + [f"{state}: {who} says {reason} of {queue}" for reason, queue in sorted(got - want)]
 
 
 class States:
-    """A guest that goes through all states, and what was seen of each."""
+    """A guest that goes through all states, and the looks at each of them."""
 
     name, states, inside = "states", STATES, INSIDE
-    cpus, more = guest.CPUS, ()     # and more for QEMU
+    cpus, more = guest.CPUS, ()     # more: further arguments for QEMU
 
     def __init__(self, target: kernel.Kernel, files: list):
         self.kernel, self.files = target, files
@@ -96,14 +96,15 @@ class States:
         self._judge(state, self.run.home / state / "native.json", "--live")
 
     def _bare(self, monitor: dump.Monitor) -> None:
-        """A kernel without the engine: its own can be looked at, live and in a dump file."""
+        """Look at a kernel without the engine, live and in a dump file. Its native workqueues can be shown; the tool
+        must refuse to show cmwq2's."""
         self._refuses(["--qemu", dump.FOR_DRGN], self.symbols, "not loaded")
         self._save(f"{BARE}/native.txt", self._tool("--native"))
         with dump.core_of(monitor, self.run.home) as core:
             self._refuses(["-c", core], self.symbols, "not loaded")
 
     def _filters(self, tool) -> None:
-        """Options that choose, on a guest where it is known what is there."""
+        """Test options that select, on a guest whose queues and items are known."""
         found = json.loads(tool("--json", "--queue", "st.throttled.0"))
         if [wq["name"] for wq in found["workqueues"]] != ["st.throttled.0"] or not found["workqueues"][0]["flushers"]:
             self.problems.append("--queue: not the queue, or not its flusher")
@@ -114,7 +115,7 @@ class States:
             self.problems.append("--stalls --json --queue: not told")
 
     def _core(self, monitor: dump.Monitor) -> str:
-        """The verdict from a dump file of the guest, and all that can go wrong with a look at one."""
+        """Return the verdict from a dump file of the guest, and test everything that can go wrong with a dump file."""
         with dump.core_of(monitor, self.run.home) as core:
             text = dump.drgn_on(["-c", core], self.run, self.symbols, dump.SCRIPT, "--stalls")
             self._refuses(["-c", core], [], "vmlinux")
@@ -122,16 +123,16 @@ class States:
             self.problems += refusals.mismatched(self.run, ["-c", core], self.symbols)
             with open(core, "r+b") as file:
                 file.truncate(core.stat().st_size // 3)
-            # What wq_monitor.py wants may be in the part that is left.
+            # wq_monitor.py is left out: the data that it needs may be in the part of the file that is left.
             self.problems += refusals.refused(self.run, ["-c", core], self.symbols, "", refusals.SCRIPTS[:1])
         return text
 
     def _refuses(self, where: list, symbols: list, word: str) -> None:
-        """One line on stderr that has @word in it, nothing on stdout, and status 1."""
+        """Check that the scripts refuse: one line on stderr that contains @word, nothing on stdout, status 1."""
         self.problems += refusals.refused(self.run, where, symbols, word)
 
     def _judge(self, state: str, path: Path, *how: str) -> None:
-        """Whether a dump fits together, and shows what was damaged as not seen."""
+        """Check that a dump does not contradict itself, and that it has a gap for each damaged list."""
         try:
             dump.agrees(path, *how)
             gaps = json.loads(path.read_text())["gaps"]
@@ -142,7 +143,7 @@ class States:
             self.problems.append(f"{state}: {path.name}: gaps {gaps}")
 
     def _looked_inside(self) -> None:
-        """What drgn said in the guest."""
+        """Check the output of drgn in the guest."""
         self.problems += refusals.refused_inside(self.run.results) if self.inside else []
         for state in self.inside[1:]:
             self._look_inside(state)
@@ -153,7 +154,7 @@ class States:
         self._judge(f"{state} in the guest", path.with_suffix(".json"), "--live")
 
     def _on_event(self, words: list) -> bool:
-        """The guest waits for a look."""
+        """Handle the guest's request for a look. Return whether the guest waits for an answer."""
         if words[:1] != ["look"]:
             return False
         self.seen.add(words[1])
@@ -166,7 +167,7 @@ class States:
         return True
 
     def boot(self) -> None:
-        """Run the guest; whatever was wrong is raised in the end."""
+        """Run the guest. At the end, raise Problem with everything that was wrong."""
         guest.boot(self.run)
         for state in self.states:
             path = self.run.results / "stalls" / state

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The second half of `make cost`: what the engine's own measuring and watching costs an item, in instructions. On one
-of Debian's own kernels, which have jump labels, so that a switch that is off is what it is for its users."""
+"""The second half of `make cost`: counts the instructions that the engine's own measuring and its watchdog cost an
+item. It runs on one of Debian's own kernels. These have jump labels, so a switch that is off costs what it costs
+users."""
 
 import os
 import statistics
@@ -19,8 +20,8 @@ import bench_report     # noqa: E402
 SERIES = "7.2"
 QUEUES = ("percpu", "unbound")
 ENGINE = "cmwq2:mainline-7.3"
-# One producer, one item in flight: the CPU is never idle, so that with an instruction a nanosecond the rate is that of
-# instructions.
+# One producer with one item in flight keeps the CPU busy all the time. An instruction takes one nanosecond, so the rate
+# of items gives the instructions per item.
 LOAD = f"engines={ENGINE} producers=1 items=5000 warmup=500 rounds=3 seed=1"
 
 
@@ -37,13 +38,13 @@ OFF = Switch("off", "")
 SWITCHES = (Switch("latency=Y", ".latency=Y", 5.0), Switch("lock_stat=Y", ".lock_stat=Y"),
             Switch("watchdog_thresh=0", ".watchdog_thresh=0", 1.0),
             Switch("watchdog_thresh=1", ".watchdog_thresh=1", 1.0))
-# In turn, so that a drift is seen: the first and the last of a round must agree.
+# The order in a round. It begins and ends with the same case, so that a drift shows.
 ORDER = (OFF, *SWITCHES, OFF)
 ROUNDS = 3
 
 
 def steps() -> dict:
-    """The runs by name. The first do not count: the guest has not come to rest."""
+    """Return the runs by name. The first run of each queue does not count, because the guest is still settling."""
     found = {f"warm-{queue}": (queue, None, f"warm-{queue} {LOAD} queue={queue}") for queue in QUEUES}
     for queue in QUEUES:
         for number in range(ROUNDS):
@@ -54,7 +55,7 @@ def steps() -> dict:
 
 
 def instructions(text: str) -> float:
-    """Of an item, from the result of a run under -icount shift=0."""
+    """Return the instructions per item from the result of a run under -icount shift=0."""
     try:
         document = bench_report.parse(text)
     except bench_report.ResultError as error:
@@ -63,7 +64,7 @@ def instructions(text: str) -> float:
 
 
 def judge(measured: dict) -> list:
-    """A row for each queue and switch, of {(queue, switch): [instructions]}."""
+    """Return a row for each queue and switch. @measured: lists of instructions by (queue, switch)."""
     rows = []
     for queue in QUEUES:
         base = statistics.median(measured[queue, OFF.name])
@@ -71,28 +72,28 @@ def judge(measured: dict) -> list:
             values = measured[queue, switch.name]
             middle = statistics.median(values)
             percent = 100 * (middle / base - 1)
-            # Of the watchdog it is asked what it costs to have it, which is the other way round.
+            # The watchdog is on by default, so its cost shows as a decrease when it is off. Hence abs().
             over = switch.limit is not None and abs(percent) > switch.limit
             rows.append({"queue": queue, "switch": switch.name, "instructions": round(middle, 1),
                          "percent": round(percent, 2) + 0.0, "limit": switch.limit, "failed": over,
-                         # Typically: a single run may have had something else to do.
+                         # The median deviation, because a single run may have been disturbed.
                          "spread_percent": round(100 * statistics.median(abs(value / middle - 1)
                                                                          for value in values), 2)})
     return rows
 
 
 def word(row: dict) -> str:
-    """What a row that is held to a limit begins with."""
+    """Return PASS or FAIL for a row that has a limit, otherwise ''."""
     return "" if row["limit"] is None else "FAIL" if row["failed"] else "PASS"
 
 
 def limit(row: dict) -> str:
-    """The percent a row is held to."""
+    """Return the limit of a row in percent, or ''."""
     return "" if row["limit"] is None else f"{row['limit']:.1f}"
 
 
 def table(rows: list) -> str:
-    """@rows for people."""
+    """Return @rows as a table for people."""
     heads = ("", "queue", "switch", "instructions", "percent", "limit", "runs differ by")
     return aligned([heads] + [(word(row), row["queue"], row["switch"], f"{row['instructions']:.1f}",
                                f"{row['percent']:.2f}", limit(row), f"{row['spread_percent']:.2f}%")
@@ -100,7 +101,7 @@ def table(rows: list) -> str:
 
 
 def measure(icount: list, parameters: tuple, series: str = SERIES) -> tuple:
-    """Rows and the kernel's release; none if this user cannot."""
+    """Measure, and return the rows and the kernel's release. Return no rows if this user is not root."""
     if os.geteuid() != 0:
         say("\nWhat measuring costs is left out: it takes root, for a chroot with the headers of Debian's kernel")
         return [], ""

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The lines with bpftrace, perf and trace-cmd of Documentation/monitoring.rst, run under load in a guest with one of
-Debian's own kernels, which have what these tools need."""
+"""Runs the command lines with bpftrace, perf and trace-cmd of Documentation/monitoring.rst under load, in a guest with
+one of Debian's own kernels, which have what these tools need."""
 
 import re
 import shutil
@@ -16,7 +16,7 @@ SUITE = "trixie"
 PACKAGES = "bpftrace,linux-perf,trace-cmd"
 PROGRAMS = ("bpftrace", "perf", "trace-cmd")
 LOADER = "lib64/ld-linux-x86-64.so.2"
-# Each line and what it must have printed, each of the patterns somewhere: a histogram's bar, a count that is not 0.
+# The command lines, and patterns that must all occur in their output, such as a bar of a histogram or a count above 0.
 LINES = {
     "bpftrace-wait": (r"@us\[bench_cmwq2_fn", r"\|@+ *\|"),
     "bpftrace-queues": (r"@items\[cmwq2_bench\.0\]: [1-9]",),
@@ -28,16 +28,17 @@ LINES = {
     "hist-on": (r"bench_cmwq2_fn.*hitcount: +[1-9]", r"Hits: +[1-9]"),
     "hist-off": (),
 }
-# bpftrace takes a minute to compile each of its own where the CPU is emulated.
+# The lines without bpftrace, which takes a minute to compile each of its programs on an emulated CPU.
 QUICK = tuple(name for name in LINES if not name.startswith("bpftrace"))
 LOAD = "engines=cmwq2:mainline-7.3 items=2000 rounds=2"
-# LLVM is 130 MB, and it is there twice while the archive is unpacked.
+# LLVM has 130 MB, and is in memory twice while the archive is unpacked.
 MEMORY = ["-m", "2G"]
 LIMIT = 120
 
 
 def _provide() -> Path:
-    """Those packages and what they need, unpacked only: nothing of them runs here but the loader."""
+    """Return a directory with the packages and their dependencies. They are only unpacked, because nothing of them runs
+    here except the loader."""
     home = CACHE / "chroots" / "tracers"
     stamp = home / "ready"
     with lock("chroot-tracers"):
@@ -58,7 +59,7 @@ def _provide() -> Path:
 
 
 def _files() -> dict:
-    """The programs and their libraries, by their places in the guest."""
+    """Return the programs and their libraries, by their paths in the guest."""
     root = _provide()
     names = {LOADER: f"usr/{LOADER}", **{f"usr/bin/{name}": f"usr/bin/{name}" for name in PROGRAMS}}
     for name in PROGRAMS:
@@ -66,29 +67,29 @@ def _files() -> dict:
             match = re.search(r"=> (\S+)", line)
             if match:
                 names[match[1].lstrip("/")] = match[1].lstrip("/")
-    # perf and trace-cmd start it by its name.
+    # perf and trace-cmd run sleep as a program.
     return {**{name: _inside(root, origin) for name, origin in names.items()}, "usr/bin/sleep": initramfs.BUSYBOX}
 
 
 def _inside(root: Path, name: str) -> Path:
-    """The file that @name is a link to, without leaving @root. Unpacked packages have no /lib beside /usr/lib."""
+    """Return the file that @name is or links to, below @root. Unpacked packages have only /usr/lib and no /lib."""
     path = root / name if (root / name).exists() else root / "usr" / name
     return path.resolve(strict=True)
 
 
 def problems(name: str, text: str) -> list:
-    """What is wrong with what the line called @name has printed."""
+    """Return what is missing in @text, the output of the line called @name."""
     return [f"{name} has not printed {pattern}: {' / '.join(text.strip().splitlines()[-3:])[:300]}"
             for pattern in LINES[name] if not re.search(pattern, text, re.MULTILINE)]
 
 
 def check(target: object, series: str, modules: list, names: tuple) -> None:
-    """Raise Problem unless those of LINES called @names work on @target."""
+    """Raise Problem unless the lines called @names work on @target."""
     run = guest.Run(target, "lines", guest.home(f"lines-{series}"), modules, limit=LIMIT, extra=MEMORY,   # type: ignore
                     settings={"LINES": " ".join(names), "LOAD": LOAD}, files=_files())
-    # Switching an event on changes code under way.
+    # Switching an event on patches code while it runs.
     guest.boot(run, None if accel.accelerator(run.kernel) == "kvm" else accel.TCG_SINGLE)
-    # It is hundreds of megabytes.
+    # The file has hundreds of megabytes.
     (run.home / "initramfs.cpio").unlink()
     if not run.outcome.passed:
         raise Problem(f"{run.outcome} (log: {shown(run.console)})", run.outcome.status)

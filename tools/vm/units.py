@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The parts of the harness that decide, each fed what it must refuse. No guest is needed."""
+"""Tests of those parts of the harness that decide, mostly with input that they must refuse. No guest is needed."""
 
 import contextlib
 import dataclasses
@@ -76,7 +76,7 @@ def _refused(action: Callable[[], object], *words: str) -> None:
 
 
 def dropped_option() -> None:
-    """An option Kconfig does not know is named, whether asked for or asserted; =n is met by absence."""
+    """An option that Kconfig dropped is named, whether it was requested or asserted. An absent option satisfies =n."""
     fragment = "CONFIG_A=y # why\n#CHECK CONFIG_B=y\nCONFIG_C=n\nCONFIG_D=n\nCONFIG_E=40 # why\n"
     _expect(kernel.check_config(fragment, "CONFIG_A=y\nCONFIG_D=y\nCONFIG_E=4\n"),
             ["CONFIG_D=n", "CONFIG_E=40", "CONFIG_B=y"])
@@ -84,7 +84,7 @@ def dropped_option() -> None:
 
 
 def knobs_of_bench() -> None:
-    """What it cannot do is said before anything is built, or what was there is touched."""
+    """make bench refuses wrong knobs before anything is built and before an old report is touched."""
     for knob, value, words in (("WORKLOAD", "bogus", "allowed: all, roundtrip"), ("PROFILES", "bogus", "allowed: all"),
                                ("ROUNDS", "1001", "allowed: 1 to 1000"), ("ROUNDS", "0", "allowed"),
                                ("SEED", "x", "allowed")):
@@ -94,7 +94,7 @@ def knobs_of_bench() -> None:
 
 
 def results_of_bench() -> None:
-    """A result that was cut off, a run that failed and one that nothing is known of are no runs."""
+    """A result that was cut off, a run that failed and a run without any result do not count as runs."""
     plan = bench.bench_set.Plan
     plans = [plan("cut", {}, 1), plan("failed", {}, 1), plan("silent", {}, 1)]
     with _directory() as home:
@@ -109,7 +109,7 @@ def results_of_bench() -> None:
 
 
 def reports_of_bench() -> None:
-    """The last report is kept, and where the next is going to be there is nothing."""
+    """The last report is kept, and the directory of the next report is empty."""
     with _directory() as out:
         home = out / "bench/uml"
         for text in ("first", "second", ""):
@@ -121,8 +121,9 @@ def reports_of_bench() -> None:
 
 
 def options_by_version() -> None:
-    """An option that says since when or until when there is one is left out elsewhere, and told if it is missed;
-    one without such a note is not, so that its loss fails the build. Of an option named twice the last counts."""
+    """An option with a note about versions ("since", "before") is left out of other kernels, and reported if it is too
+    new. An option without a note is never left out, so that its loss fails the build. If an option is named twice, the
+    last line counts."""
     fragment = ("CONFIG_A=y # why\nCONFIG_B=y # why; since 6.13\nCONFIG_C=y # why; before 6.13\n"
                 "#CHECK CONFIG_D=y # why; since 6.9\n")
     old, left_out = kernel.applicable(fragment, (6, 12))
@@ -137,7 +138,8 @@ def options_by_version() -> None:
 
 
 def series() -> None:
-    """KERNEL= is one that Debian has, for vehicles that such a kernel can drive, and no second word on a tree."""
+    """KERNEL= must be a series that Debian has, with a vehicle that exists for it, and cannot be given together with
+    KERNEL_SRC=."""
     with _environment(KERNEL="", KERNEL_SRC=""):
         _expect([source.series(), kernel.vehicle("uml").name], [source.NEWEST, "uml"])
     with _environment(KERNEL="5.10", KERNEL_SRC=""):
@@ -150,12 +152,12 @@ def series() -> None:
 
 
 def skipped_cases() -> None:
-    """Why a case was skipped is said, once, and only of those that were."""
+    """Each reason for a skipped case is reported once, and only for cases that were skipped."""
     _expect(ktap.reasons_of("    ok 1 a # SKIP no CPU\n        ok 2 b # SKIP no CPU\nok 3 c\n# SKIP d\n"), ["no CPU"])
 
 
 def reasons() -> None:
-    """Every option of every fragment has its reason beside it."""
+    """Every option in every fragment has a reason in its line."""
     for path in sorted(kernel.CONFIG.glob("*.config")):
         for line in path.read_text().splitlines():
             if line.startswith("CONFIG_") and "#" not in line:
@@ -163,7 +165,7 @@ def reasons() -> None:
 
 
 def half_built_kernel() -> None:
-    """A build without its stamp, or that is not what its stamp says, is not trusted."""
+    """A build is not used if it has no stamp or differs from its stamp."""
     target = kernel.VEHICLES["uml"]
     with _directory() as build:
         names = kernel.artefacts(target)
@@ -182,7 +184,7 @@ def half_built_kernel() -> None:
 
 
 def content_of_the_key() -> None:
-    """Another source or another option is another kernel; another comment is not."""
+    """Another source or another option makes another kernel. Another comment does not."""
     tree = source.Source(Path("/"), "1", False)
     target = kernel.VEHICLES["uml"]
     key = kernel.key(target, tree, "CONFIG_A=y\n")
@@ -193,7 +195,7 @@ def content_of_the_key() -> None:
 
 
 def known_complaint() -> None:
-    """It is excused on its vehicle, before the first module, and if it is exactly that one."""
+    """A known complaint is excused only on its vehicle, before the first module, and if it is exactly that one."""
     _expect(verdict.complaints("debug", KNOWN_COMPLAINT + MODULE), [])
     _expect(len(verdict.complaints("uml", KNOWN_COMPLAINT + MODULE)), 1)
     _expect(len(verdict.complaints("debug", MODULE + KNOWN_COMPLAINT)), 1)
@@ -201,7 +203,7 @@ def known_complaint() -> None:
 
 
 def every_complaint() -> None:
-    """Each thing a kernel says when something is wrong is heard, with or without a time before it."""
+    """Each kind of complaint that a kernel prints is found, with or without a time before it."""
     said = ("BUG: KASAN: slab-use-after-free in x", "WARNING: possible recursive locking detected", "Oops: 0000 [#1]",
             "INFO: task insmod:1 blocked for more than 120 seconds.", "rcu: INFO: rcu_preempt detected stalls",
             "BUG: sleeping function called from invalid context at x.c:1", "WARNING: inconsistent lock state",
@@ -217,7 +219,7 @@ def every_complaint() -> None:
 
 
 def judgement() -> None:
-    """The console can only make things worse, and no word is no success."""
+    """The console can only make the outcome worse, and a missing verdict is not a success."""
     _expect(verdict.judge("uml", "PASSED", "", None, 0).status, EXIT_PASSED)
     _expect(verdict.judge("uml", "PASSED", "BUG: x", None, 0).status, EXIT_FAILED)
     _expect(verdict.judge("uml", "PASSED", "", None, 1).status, EXIT_LOST)
@@ -228,7 +230,7 @@ def judgement() -> None:
 
 
 def verdict_channel() -> None:
-    """A line that was cut off, and one that only looks like a verdict, do not count."""
+    """A line that was cut off does not count as a verdict, nor does one that only looks like a verdict."""
     with _directory() as home:
         channel = home / "verdict"
         for text, reported in (("PASSED", ""), ("PASSED\n", "PASSED"), ("EVENT PASSED\n", ""),
@@ -238,7 +240,7 @@ def verdict_channel() -> None:
 
 
 def results_channel() -> None:
-    """Results that were cut off are noticed, and none of them leaves its directory."""
+    """Results that were cut off are noticed, and no file is unpacked outside of the results directory."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
         for name in ("./ktap/a", "../outside"):
@@ -257,7 +259,7 @@ def results_channel() -> None:
 
 
 def mirrored_sources() -> None:
-    """What changes is copied, what does not is left alone, what is gone goes, objects stay."""
+    """Changed files are copied, unchanged ones are left alone, copies of removed files are removed, objects stay."""
     with _directory() as home:
         origin, copy = home / "src", home / "copy"
         origin.mkdir()
@@ -274,7 +276,7 @@ def mirrored_sources() -> None:
 
 
 def cost_of_hooks() -> None:
-    """A hook over its limit is named; clocks that disagree and rounds that are missing are refused."""
+    """A hook over its limit is named. Clocks that disagree are refused, and so are missing rounds."""
     def measured(**per_trip: int) -> str:
         return "".join(f"{name} {ticks * cost.TRIPS} {ticks * cost.TRIPS}\n"
                        for name, ticks in per_trip.items() for _ in range(cost.BATCHES))
@@ -286,7 +288,8 @@ def cost_of_hooks() -> None:
 
 
 def counted_instructions() -> None:
-    """More than 3 % is a regression, less is told, and what is missing on either side is no success."""
+    """More than 3 % more is a regression, a decrease is reported, and a figure that is missing on either side counts as
+    a failure."""
     before = {"percpu": {"native": {"enqueue": 1000, "item": 5000}, "cmwq2:a": {"enqueue": 1000, "lock": 100}}}
     now = {"percpu": {"native": {"enqueue": 1029, "item": 4851}, "cmwq2:a": {"enqueue": 1031, "lock": 96}}}
     _expect(icount.changes(before, before), (4, []))
@@ -305,7 +308,7 @@ def counted_instructions() -> None:
 
 
 def the_kernels_own_benchmark() -> None:
-    """Its lines are read, and a difference either way is one."""
+    """The output of the kernel's own benchmark is parsed, and a difference up or down counts."""
     text = "running 1 threads, 9 items/thread\ncpu   200000 items/sec\tp50=1500\tp90=1600\tp95=1700 ns\n"
     _expect(icount.parse_own(text), (5000, 1500))
     _refused(lambda: icount.parse_own("running\n"), "lib/test_workqueue")
@@ -325,7 +328,7 @@ def _baseline_results(directory: Path, rounds: int, ours: int, own: str) -> None
 
 
 def beside_the_kernels_own() -> None:
-    """Both are read in every round and scope, and only an interval within the limit is a success."""
+    """Both results are read for every round and scope, and only an interval within the limit is a success."""
     own = "".join(f"{scope:16} 100000 items/sec\tp50=750\tp90=1\tp95=1 ns\n" for scope in baseline.SCOPES)
     with _directory() as home:
         for ours, passed in ((20_000_000, True), (20_500_000, True), (19_500_000, True), (21_000_000, False),
@@ -347,7 +350,7 @@ def beside_the_kernels_own() -> None:
 
 
 def held_instructions() -> None:
-    """What a longer run takes more is put down to its items, and each engine has its own locks."""
+    """The difference between a short and a long run is attributed to the items. Each engine has its own locks."""
     names, lines, kernel_sum, module_sum = ["native", "cmwq2:a"], ["kernel 0 0 module 0 0"], 0, 0
     for _ in icount.QUEUES:
         for name in names:
@@ -360,7 +363,7 @@ def held_instructions() -> None:
 
 
 def found_in_sources() -> None:
-    """What the tools say of a place is a finding, what they say besides is not."""
+    """A line about a place in a file is a finding. Other output of the tools is not."""
     for line in ("src/a.c:1: WARNING:X: y", "Warning: src/a.c:1 no member 'x'", "src/a.c:1:2: warning: y",
                  "src/a.c:1:2: error: y"):
         _expect(bool(style.FOUND.match(line)), True)
@@ -369,7 +372,7 @@ def found_in_sources() -> None:
 
 
 def remembered_findings() -> None:
-    """Only what was clean is not looked at again."""
+    """Only contents that were found clean are not checked again."""
     memory = style._Memory()
     _expect([memory.findings(lambda: ["x"], "units"), memory.findings(lambda: ["x"], "units")], [["x"], ["x"]])
     memory.known = memory.used
@@ -380,7 +383,7 @@ def remembered_findings() -> None:
 
 
 def table_of_faults() -> None:
-    """Every fault of the engine has tests that exist, and nothing else is in the table."""
+    """Every fault of the engine has tests that exist, and the table has no other faults."""
     known = faults.listed('static x[] = {\n\t{ "one", "what" },\n\t{ "two",\n\t  "more" },\n};\n\t{ .x = "three" },\n')
     _expect(known, {"one": "what", "two": "more"})
     there, used = faults.Catcher("cmwq2_flush"), {"one", "two"}
@@ -398,7 +401,7 @@ def table_of_faults() -> None:
 
 
 def caught_faults() -> None:
-    """A fault is caught by a suite that looked and failed, and by nothing else that can go wrong."""
+    """A fault counts as caught only if a suite ran and failed, and not if anything else went wrong."""
     well, broken = verdict.Outcome(EXIT_PASSED, ""), verdict.Outcome(EXIT_FAILED, "hang: a, ended after 9 s")
 
     def noticed(outcome: verdict.Outcome, began: bool = True, console: str = "", **count: object) -> tuple:
@@ -423,7 +426,7 @@ def caught_faults() -> None:
 
 
 def an_even_deal() -> None:
-    """Every suite is in one part, and the long ones are apart."""
+    """Every suite is in exactly one part, and the parts take about the same time."""
     names = [*suites.LONG, "cmwq2_a", "cmwq2_b"]
     for machines in (1, 2, 3):
         parts = suites.dealt(names, machines)
@@ -436,7 +439,7 @@ def an_even_deal() -> None:
 
 
 def cost_of_switches() -> None:
-    """A switch over its limit is named, also one that is off where it should cost nothing to be on."""
+    """A switch over its limit is named. For the watchdog this includes a decrease when it is off."""
     measured = {(queue, switch.name): [1000.0, 1000.0] for queue in switches.QUEUES for switch in switches.ORDER}
     _expect([row["switch"] for row in switches.judge(measured) if row["failed"]], [])
     measured["percpu", "latency=Y"] = [1051.0, 1051.0]
@@ -448,7 +451,7 @@ def cost_of_switches() -> None:
 
 
 def documented_lines() -> None:
-    """Each command among the tracepoints' is run by somebody, who judges it by more than that it ended."""
+    """Each documented command for the tracepoints is run by a test, which checks more than that the command ended."""
     text = (ROOT / "Documentation/monitoring.rst").read_text()
     blocks = re.split(r"^\.\. run: (\S+)$", text[text.index("\nTracepoints\n"):], flags=re.MULTILINE)
     _expect("\n    # " in blocks[0], False)
@@ -463,7 +466,7 @@ def documented_lines() -> None:
 
 
 def one_probe_of_kvm() -> None:
-    """Guests that start together wait for the first one's answer, and it is remembered."""
+    """Guests that start together wait for a single probe of KVM, and its answer is remembered."""
     asked, cache, boots, works = [], accel.CACHE, accel._boots, []
 
     def boots_slowly(target: object) -> bool:
@@ -486,7 +489,7 @@ def one_probe_of_kvm() -> None:
 
 
 def bad_input() -> None:
-    """What cannot be used is named, with what can be."""
+    """A value that cannot be used is named, together with the allowed values."""
     _refused(lambda: kernel.vehicle("arm"), "VM=arm", "uml")
     _refused(lambda: modules.check_kdir(Path("/etc")), "KDIR=/etc", "allowed")
     os.environ["A_COUNT"] = "0"
@@ -503,7 +506,7 @@ CHECKS = (knobs_of_bench, results_of_bench, reports_of_bench,
 
 
 def check(name: Callable[[], None]) -> str:
-    """What is wrong with one of CHECKS, or ''."""
+    """Run one of CHECKS and return what is wrong, or ''."""
     try:
         name()
     except AssertionError as error:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-"""wq_dump.py on a machine of 64 CPUs and two nodes: whether its columns stand, and what a look at a crowd costs. All
-but two of the CPUs never come up: they have their pools, and every queue its stakes in them, at a price that an
-emulator can pay."""
+"""Tests wq_dump.py on a machine with 64 CPUs and two nodes: the alignment of its columns, and the cost of a look at
+many queues and items. All but two of the CPUs never come online, so that an emulator can afford the test. They still
+have pools, and every queue has pwqs for them."""
 
 import json
 from dataclasses import replace
@@ -18,11 +18,11 @@ NODES = [word for node, first in ((0, 0), (1, HALF)) for word in (
     "-object", f"memory-backend-ram,id=ram{node},size=512M",
     "-numa", f"node,memdev=ram{node},cpus={first}-{first + HALF - 1}")]
 WIDE_STATES = ("standing", "crowd")
-# What a look at a crowd, of 1000 queues and 100000 items, may cost: seconds of a dump, of a verdict and of a sample of
-# wq_monitor.py, and megabytes. The seconds are the process's own: others may be busy here.
+# Limits for a look at a crowd of 1000 queues and 100000 items: seconds for a dump, for a verdict and for a sample of
+# wq_monitor.py, and megabytes. The seconds are CPU time of the process, because the host may be busy.
 LIMITS = {"dump": 10, "stalls": 3, "sample": 3, "megabytes": 500}
 LOOKS = {"dump": [dump.SCRIPT], "stalls": [dump.SCRIPT, "--stalls"]}
-# Samples: of many less those of few, as all but the samples is done once.
+# Numbers of samples of two runs. The difference of their times is the cost of the samples without the start.
 FEW, SAMPLES = 1, 4
 TIME = """
 import os, runpy, sys, time
@@ -41,7 +41,7 @@ print(time.process_time() - start[0], int(most) >> 10, time.monotonic() - start[
 
 
 class Wide(states.States):
-    """The guest, and what was seen of it."""
+    """The guest, and the looks at it."""
 
     name, states, inside = "wide", WIDE_STATES, ()
     cpus, more = CPUS, tuple(NODES)
@@ -60,7 +60,7 @@ class Wide(states.States):
                 self._columns(state)
             self.problems += states.compare(state, "wq_dump.py", stalls)
         elif state == "crowd":
-            # Nothing holds the guest: it goes on meanwhile.
+            # The guest is not paused, and runs during the look.
             self._costs("live", ["--qemu", dump.FOR_DRGN])
             self._samples("live", ["--qemu", dump.FOR_DRGN])
             with dump.paused(self.run.home) as monitor, dump.core_of(monitor, self.run.home) as core:
@@ -69,7 +69,7 @@ class Wide(states.States):
             self._save(f"{state}/costs", "".join(f"{cost}\n" for cost in self.costs))
 
     def _columns(self, state: str) -> None:
-        """The text against the JSON, both of a guest that stands still."""
+        """Compare the text with the JSON. The guest is paused for both."""
         text, data = self.run.home / state / "dump.txt", self.run.home / state / "dump.json"
         self._save(f"{state}/dump.txt", self._tool())
         seen = json.loads(self._save(f"{state}/dump.json", self._tool("--json")))
