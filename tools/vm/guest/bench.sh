@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-# cmwq2_bench through its files.
+# Functions that use cmwq2_bench through its files.
 
 BENCH=/sys/kernel/cmwq2_bench
 
@@ -29,18 +29,18 @@ run_bench() { # run_bench [RESULT]
 	[ -s "/results/$result" ] || complain "$result: no result"
 }
 
-# The kernel's own benchmark of its workqueues runs while it is loaded, has no other place than the log for its results,
-# and does not stay.
+# The kernel's own benchmark of its workqueues runs when it is loaded, writes its results only to the log, and does not
+# stay loaded.
 kernels_own() { # kernels_own PARAMETER...: a line for each scope
 	dmesg -c > /dev/null
 	insmod /modules/test_workqueue.ko "$@" 2> /tmp/says
 	dmesg | sed -n 's/.*test_workqueue:   *//p'
 }
 
-# --- what the suites share
+# --- settings and functions that the suites share
 
 SMALL="rounds=2 items=50 warmup=5 producers=2 queues=20 in_flight=40 calls=3 foreign=30 delay_ms=1 job_ms=20"
-# The queues that a workload takes; perfwq takes all, but a second for each.
+# The kinds of queues that a workload accepts. perfwq accepts all, but takes a second for each, so only one is used.
 WORKLOADS="roundtrip batch fanout delayed create flush drain cancel block burst switch perfwq rescue"
 queues_of() { # queues_of WORKLOAD
 	case $1 in

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-# Native's roundtrip through cmwq2_bench and the kernel's own benchmark of its workqueues, in turns. ROUNDS times each, of
-# which either is first in turns; the results are own/ROUND, and ours/ROUND.SCOPE.
+# Runs native's roundtrip in cmwq2_bench and in the kernel's own benchmark of its workqueues, ROUNDS times each. The two
+# alternate in which one runs first. The results are ours/ROUND.SCOPE and own/ROUND.
 . /harness/settings
 . /harness/lib.sh
 . /harness/bench.sh

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-# One run of the benchmark; BENCH_CONFIG has the settings.
+# Runs the benchmark once. BENCH_CONFIG has its settings.
 . /harness/settings
 . /harness/lib.sh
 . /harness/bench.sh

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-# tools/bench run, as on a machine of one's own, by a Python that came along; PYTHON is its name.
+# Runs `tools/bench run` as a user would on a machine. The guest has a Python for this; PYTHON is its path.
 . /harness/settings
 . /harness/lib.sh
 . /harness/bench.sh
@@ -45,7 +45,7 @@ whole_set() { # two kinds of runs, one of which this kernel may lack, and anothe
 
 ended_by() { # ended_by COMMAND...: the status of a long set that COMMAND puts an end to once it is on
 	local tries=600
-	# Not by the function, whose shell would be what gets the signal.
+	# Started directly and not by bench(): the signal would go to that function's subshell instead of to Python.
 	"$PYTHON" -B -S /host/tools/bench run --modules /host --out $REPORT --workload roundtrip --rounds 1000 \
 		> /tmp/out 2> /tmp/err &
 	BENCHING=$!
@@ -67,7 +67,7 @@ write_abort() {
 }
 
 tar -xf /modules/host.tar -C /
-# The shell knows these without a name in the file system, a Python does not.
+# The shell finds these applets without a file. Python needs a file.
 ln -s busybox /bin/insmod
 ln -s busybox /bin/rmmod
 for module in src/cmwq2 bench/cmwq2_bench; do
@@ -91,7 +91,7 @@ mkdir /tmp/small && mount -t tmpfs -o size=64k small /tmp/small
 refused full_disk '*/tmp/small/report.json: No space left on device' --workload create --out /tmp/small/report.json
 umount /tmp/small
 event round refusals
-# One in the background of a script does not hear of INT.
+# SIGINT is not tested, because a background process of a script ignores it.
 for signal in TERM HUP; do
 	ended_by send_signal $signal
 	verify "signal_$signal" "status $status: $(cat /tmp/err)" says_nothing 130

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
-# Several runs of the benchmark in one boot; BENCH_RUNS has their settings, by semicolons. A run that cannot be made,
-# because this kernel lacks something, is told as such and does not keep the others from theirs.
+# Runs the benchmark several times in one boot. BENCH_RUNS has the settings of the runs, separated by semicolons. If a
+# run is impossible, because this kernel lacks something, it is reported, and the other runs are still made.
 . /harness/settings
 . /harness/lib.sh
 . /harness/bench.sh
 
-# The host takes a word for a sign of life: a run that does not get on says none.
+# The host takes an event for a sign of life. A run that makes no progress sends none.
 tell_progress() { # tell_progress NUMBER: until killed
 	local said turns before=
 	while sleep 2; do

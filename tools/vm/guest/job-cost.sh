@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0
-# What an idle cmwq2 costs tasks that have nothing to do with it: COST_ROUNDS times the ping-pong without the module
-# and with it under each of COST_HOOKS, in turn, so that a drift meets them all.
+# Measures what an idle cmwq2 costs tasks that do not use it. Each of COST_ROUNDS rounds runs the ping-pong without the
+# module, and then with it under each of COST_HOOKS, so that a drift affects all cases.
 . /harness/settings
 . /harness/lib.sh
 
 measure() { # measure HOOK
-	# Let the last load or unload be over: RCU callbacks, the udevless uevents, a new worker going idle.
+	# Wait until the aftermath of the last load or unload is over: RCU callbacks, uevents without a udev, a new
+	# worker that goes idle.
 	sleep 1
 	/modules/pingpong $COST_TRIPS $COST_BATCHES > /tmp/batches || { complain "pingpong ended with status $?"; return 1; }
 	sed "s/^/$1 /" /tmp/batches >> /tmp/cost

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-# Runs of the benchmark one after the other in one boot. STEPS has a line for each: its name, then the engine's
-# parameters for it as .NAME=VALUE, then the settings of the benchmark.
+# Runs the benchmark several times in one boot. STEPS has a line for each run: its name, then parameters of the engine
+# as .NAME=VALUE, then settings of the benchmark.
 . /harness/settings
 . /harness/lib.sh
 . /harness/bench.sh

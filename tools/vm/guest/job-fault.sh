@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-# One fault a run, for the harness to notice; FAULT names it.
+# Makes one fault, named by FAULT, which the harness must notice.
 . /harness/settings
 . /harness/lib.sh
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-# What the host counts the instructions of. ICOUNT_RUNS has runs of the benchmark by semicolons, their settings by
-# spaces; each result is bench/NUMBER. Each begins with a sync, and so does what comes after the last one: that is what
-# the host tells them apart by. Then the kernel's own benchmark of its workqueues runs where there is one.
+# Runs benchmarks whose instructions the host counts. ICOUNT_RUNS has the settings of the runs, which are separated by
+# semicolons; their results are bench/NUMBER. A sync before each run and after the last one tells the host where a run
+# begins. Finally the kernel's own benchmark of its workqueues runs, if there is one.
 . /harness/settings
 . /harness/lib.sh
 . /harness/bench.sh

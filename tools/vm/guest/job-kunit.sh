@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-# Runs the suites named in SUITES (KUnit, in module KUNIT_MODULE) and SHELL_SUITES, one at a time, so that what
-# the kernel says can be put down to one of them and a panic costs no more than the suite it happened in.
+# Runs the suites named in SUITES (KUnit, in module KUNIT_MODULE) and SHELL_SUITES. They run one at a time, so that a
+# complaint of the kernel belongs to one suite, and a panic loses only the suite in which it happened.
 . /harness/settings
 . /harness/lib.sh
 
@@ -10,8 +10,8 @@ ms() { # milliseconds since boot
 	echo $((${up%.*} * 1000 + 10 * 1${up#*.} - 1000))
 }
 
-# What went wrong in the kernel while one suite ran is that suite's failure. What the kernel says when the modules go
-# is told as that: the suite's cases may all have passed, and what they left behind is found then.
+# A complaint of the kernel while a suite runs is a failure of that suite. A complaint while the modules are unloaded is
+# reported as such: all cases of the suite may have passed, but left something behind that is found only then.
 blame() { # blame SUITE [WHEN]
 	local taint=$(cat /proc/sys/kernel/tainted)
 	if [ $((taint & ~$(cat /run/harness/taint) & ~HARMLESS_TAINT)) != 0 ] && [ ! -e /run/harness/blamed ]; then
@@ -20,14 +20,16 @@ blame() { # blame SUITE [WHEN]
 	fi
 }
 
-# Tests let single allocations of their own fail. Off by default are those that may sleep, and all but a stack
-# trace of each is noise. Nobody else is hit: the probability is 0.
+# Tests let single allocations of their own fail. By default failslab leaves out allocations that may sleep, so they are
+# switched on. Its reports are switched off, because a stack trace of each failure is only noise. Other allocations do
+# not fail: the probability is 0.
 if [ -d /sys/kernel/debug/failslab ]; then
 	echo N > /sys/kernel/debug/failslab/ignore-gfp-wait
 	echo 0 > /sys/kernel/debug/failslab/verbose
 fi
 
-# What a thread prints may stay in the kernel of UML until somebody prints again: for a host that looks while it runs.
+# On UML, a line that a thread prints may stay in the kernel until the next line is printed. PULSE keeps printing, for a
+# host that reads the console while the guest runs.
 if [ -n "$PULSE" ]; then
 	while sleep 1; do echo "harness: still here" > /dev/kmsg; done &
 	trap "kill $!" EXIT

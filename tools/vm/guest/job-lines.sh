@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-# Runs lines of Documentation/monitoring.rst, named in LINES, while the benchmark keeps items in flight. What each prints
-# is judged by the host.
+# Runs the command lines of Documentation/monitoring.rst that LINES names, while the benchmark keeps items in flight.
+# The host judges their output.
 . /harness/settings
 . /harness/lib.sh
 . /harness/bench.sh

@@ -19,13 +19,13 @@ run_bench &
 run=$!
 while running && ! measuring; do :; done
 if [ -n "$LOAD_GOES_ON" ]; then
-	# The host looks at what goes on, and takes its time: the run ends when it has seen enough.
+	# The host looks while the run goes on. The run ends when the host is done.
 	ask look
 	event round looked
 	kill $run
 else
-	# Asked again until the run is over: between two rounds there is nothing to see, and the host looks until it
-	# has seen something. It stops this guest while it does.
+	# Ask for a look again and again until the run is over. Between two rounds there are no items to see, and the
+	# host looks until it has seen some. It pauses this guest during a look.
 	while running; do
 		event look
 		usleep 200000

@@ -1,3 +1,3 @@
 # SPDX-License-Identifier: GPL-2.0
-# Does nothing: that the guest got here and can report is the answer.
+# Does nothing. The probe has succeeded if the guest gets here and can report.
 :

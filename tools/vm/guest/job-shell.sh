@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-# An interactive shell on the console, or the commands that were given instead.
+# Runs an interactive shell on the console, or the commands that were given instead.
 . /harness/settings
 . /harness/lib.sh
 PARAMETERS=/sys/module/cmwq2/parameters

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-# Brings the engine into one known state after the other and has each looked at: by the module, by drgn in here where
-# INSIDE says so, and by the host, which stops this guest meanwhile.
+# Brings the engine into one known state after the other. Each state is examined by the module, by drgn in this guest if
+# INSIDE names the state, and by the host, which pauses this guest during its look.
 . /harness/settings
 . /harness/lib.sh
 
@@ -37,14 +37,14 @@ show() { # show STATE: build it, let it grow old, have everybody say what is wro
 }
 
 event start states
-# Without the engine: there is a clear answer, too.
+# Without the module, the tools must give a clear answer, too.
 case " $INSIDE " in *" bare "*)
 	refused nobody $PYTHON /harness/nobody --quiet $SYMBOLS $DUMP
 	refused no-symbols $DRGN $DUMP
 	refused not-loaded $DRGN $SYMBOLS $DUMP;;
 esac
 ask look bare
-# drgn takes its time in here, and the states are meant: the watchdog need not report them.
+# A long threshold for the watchdog: drgn is slow in the guest, and the stalls are intended.
 load cmwq2 watchdog_thresh=600 && load cmwq2_states $STATES_PARAMETERS || exit 0
 for state in $STATES; do
 	show "$state"

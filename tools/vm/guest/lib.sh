@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-# What /init and the jobs share. The channels: 8 takes the results (a tar stream), 9 the verdict.
+# Functions that /init and the jobs share. File descriptor 8 is the channel for results (a tar stream), 9 the one for
+# events and the verdict.
 
-# --- causes of failure: the first one is reported, all are kept
+# --- causes of failure: all are kept, and the first one is reported
 
 complain() { # complain TEXT: the run has failed, and why
 	echo "$*" >> /results/causes
@@ -30,7 +31,7 @@ ask() { # ask WORD...: tell the host something, and go on when it has seen to it
 	read -r -t 600 answer && [ "$answer" = "$*" ] || complain "the host did not see to: $*"
 }
 
-# Sent as soon as it is known, so that a later panic does not take it along.
+# Results are sent as soon as they exist, so that a later panic does not lose them.
 send() { # send FILE...: files of /results
 	(cd /results && tar -cf - "$@") >&8
 }
@@ -61,9 +62,9 @@ load() { # load NAME [PARAM=VALUE...]: insmod, or complain with the kernel's rea
 	return 1
 }
 
-# kmemleak prints bare addresses once a module is gone; the host turns them back into names. By one process for all:
-# each takes its time on the debug variant, and this is done with every load. Not by read, which asks for a byte at a
-# time: of these files one gets all or nothing.
+# After a module is unloaded, kmemleak prints bare addresses. The host turns them back into names with the addresses of
+# the sections. One process reads all of them, because each process is slow on the debug variant and this happens with
+# every load. The shell's read cannot read these files, because it reads single bytes and they return all or nothing.
 note_sections() { # note_sections MODULE
 	[ ! -e /sys/kernel/debug/kmemleak ] || grep -H . /sys/module/$1/sections/.*text* >> /results/sections
 }
@@ -97,7 +98,7 @@ documented() { # documented NAME: the commands of the block behind ".. run: NAME
 		{
 			block = 1
 			sub(/^    /, "")
-			# What begins without a prompt is output, unless a quote is open.
+			# A line without a prompt is output, unless a quote is open.
 			if (!quoted && !sub(/^# /, ""))
 				next
 			print
@@ -105,8 +106,9 @@ documented() { # documented NAME: the commands of the block behind ".. run: NAME
 		}' /harness/monitoring.rst
 }
 
-# --- KUnit. Up to 6.5 it cannot pick a suite of a module, and keeps too little of what one says: there the module picks
-# it, and what it said is taken from the kernel's log. The harness boots such a kernel with kunit.enable=0.
+# --- KUnit. Up to 6.5 it cannot select a suite of a module, and keeps too little of a suite's output. On these kernels
+# the module selects the suite, and its output is read from the kernel's log. The harness boots them with
+# kunit.enable=0.
 
 FILTER_GLOB=/sys/module/kunit/parameters/filter_glob
 
@@ -130,8 +132,8 @@ kunit_results() { # kunit_results SUITE: KTAP of its last run, nothing if there 
 	fi
 }
 
-# Out of the kernel's log, and mended where old KUnit falls short of KTAP: it counts suites over several loads, and has
-# no SKIP on a case's parameter; see compat.h.
+# Extracts KTAP from the kernel's log and corrects it where old KUnit deviates from KTAP: it numbers suites across
+# several loads, and has no SKIP for a parameter of a case; see compat.h.
 ktap_of() { # ktap_of SUITE
 	awk -v suite="$1" '
 		{ sub(/^\[ *[0-9.]+\](\[ *[TC][0-9]+\])? /, "") }
@@ -144,8 +146,8 @@ ktap_of() { # ktap_of SUITE
 		{ print }'
 }
 
-# --- shell suites: KTAP by hand, judged by the host like that of KUnit. The host is told of each case, which shows it
-# that the suite gets further.
+# --- shell suites: they write KTAP themselves, which the host judges like that of KUnit. The host gets an event for
+# each case, which shows it that the suite makes progress.
 
 begin() { # begin SUITE
 	SUITE=$1 CASES=0 BAD=0
@@ -189,13 +191,13 @@ end() {
 	} | save "ktap/$SUITE"
 }
 
-# --- what the kernel has to say
+# --- complaints of the kernel
 
 note_taint() {
 	cat /proc/sys/kernel/tainted > /run/harness/taint
 }
 
-# The bits a test run sets by itself: out of tree (12), unsigned (13), test (18).
+# The taint bits that every test run sets: out of tree (12), unsigned (13), test (18).
 HARMLESS_TAINT=$((1 << 12 | 1 << 13 | 1 << 18))
 
 check_taint() {
@@ -214,8 +216,8 @@ check_lockdep() {
 	grep -q 'debug_locks: *1' /proc/lockdep_stats || complain "lockdep switched itself off: it has complained"
 }
 
-# kmemleak ignores what is younger than its minimum age of 5 s, and reports what it did not find referenced in
-# several scans on end; the first one only learns what the objects contain.
+# kmemleak ignores objects younger than its minimum age of 5 s. It reports objects that several scans in a row found
+# unreferenced. The first scan only learns the contents of the objects.
 check_kmemleak() {
 	local file=/sys/kernel/debug/kmemleak left
 	[ -e $file ] || return 0

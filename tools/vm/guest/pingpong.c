@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Two processes pass a byte back and forth through two pipes on CPU 0, so that
- * every step is a switch between tasks that have nothing to do with cmwq2.
+ * Two processes pass a byte back and forth through two pipes on CPU 0. So every
+ * step is a switch between tasks that do not use cmwq2.
  *
- * pingpong ROUND_TRIPS BATCHES: a line "TICKS NANOSECONDS" for each batch, for
- * all of its round trips together. Under -icount a tick of the TSC is one
- * instruction; the clock beside it shows that nobody else believes otherwise.
+ * pingpong ROUND_TRIPS BATCHES prints a line "TICKS NANOSECONDS" for each batch,
+ * with the sums over its round trips. Under -icount a tick of the TSC is one
+ * instruction. The nanoseconds show whether the kernel's clock agrees with that.
  */
 #define _GNU_SOURCE
 #include <sched.h>
@@ -52,7 +52,7 @@ static void pass(int to, int from)
 		die("read");
 }
 
-/* The other side, until the pipe is closed. */
+/* The other side: sends each byte back until the pipe is closed. */
 static __attribute__((noreturn)) void echo(int to, int from)
 {
 	char byte;
@@ -99,7 +99,7 @@ int main(int argc, char **argv)
 	close(there[0]);
 	close(back[1]);
 
-	/* What is done once is done before the first batch. */
+	/* Warm up, so that one-time costs are not part of the first batch. */
 	for (long i = 0; i < 100; i++)
 		pass(there[1], back[0]);
 	while (batches--)

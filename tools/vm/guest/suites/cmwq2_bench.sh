@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0
-# The benchmark module: every workload on every kind of queue gives a whole result, and what means nothing is refused
-# and changes nothing. No figure is judged here.
+# Tests the benchmark module: every workload gives a complete result on every kind of queue, and invalid settings are
+# refused and change nothing. No figure is judged here.
 . /harness/settings
 . /harness/lib.sh
 . /harness/bench.sh
 
-# What is wrong with the result, in words; nothing if it is whole.
+# Prints what is wrong with the result, or nothing if it is complete.
 flaws() {
 	awk '
 	function want(key) { if (!(key in has)) print "line " NR " has no " key }
-	# What there is none of is neither more nor less.
+	# A missing value is neither too low nor too high.
 	function ordered(low, high) {
 		if (has[low] != "-" && has[high] != "-" && has[low] + 0 > has[high] + 0)
 			print "line " NR ": " low " " has[low] " is above " high " " has[high]
@@ -75,7 +75,7 @@ whole() { # whole WORKLOAD QUEUE [NAME=VALUE...]
 	verify "$name" "$wrong" [ -z "$wrong" ]
 }
 
-# Under each policy of the rescuer.
+# Runs the workload rescue under each policy of the rescuer.
 whole_rescue() { # whole_rescue ITEMS FOREIGN
 	local name="whole_rescue_$1_$2" wrong
 	default
@@ -119,7 +119,7 @@ default_engines() {
 	verify default_engines "a list that was given changed" [ "$(cat $BENCH/config_engines)" = native ]
 }
 
-# Policies of a turn's own; what was in force is in force again.
+# A turn may set its own policies. Afterwards the previous policies must be in force again.
 policies() {
 	local a=cmwq2:claim=kicked_list+wake=locked b=cmwq2:wake=locked before said=ok
 	before=$(cat /sys/module/cmwq2/parameters/profile)
@@ -132,7 +132,7 @@ policies() {
 	verify policies "$said" [ "$said" = ok ]
 }
 
-# What pool->lock costs is in the result if it is counted, and only then.
+# The result has the cost of pool->lock if it is counted, and only then.
 lock_stat() {
 	local said=ok
 	default

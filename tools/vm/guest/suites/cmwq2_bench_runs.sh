@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-# Runs of the benchmark that do not come to their end, what is refused meanwhile, and the order of the turns.
+# Tests runs of the benchmark that are ended early, settings that are refused during a run, and the order of the turns.
 . /harness/settings
 . /harness/lib.sh
 . /harness/bench.sh
@@ -12,7 +12,7 @@ uptime_s() {
 	cut -d . -f 1 /proc/uptime
 }
 
-# A run that would take hours.
+# Configures a run that would take hours.
 endless() { # endless WORKLOAD
 	local queue=$(queues_of "$1")
 	default
@@ -32,14 +32,14 @@ start_endless() { # start_endless WORKLOAD [NAME=VALUE...]: its process is in $p
 	done
 }
 
-# What is wrong after a run that had to end without a result.
+# Prints what is wrong after a run that had to end without a result.
 left_behind() {
 	busy && echo "still busy"
 	[ -s $BENCH/result ] && echo "there is a result"
 	[ "$(cat $BENCH/progress)" = idle ] || echo "progress: $(cat $BENCH/progress)"
 }
 
-# It is left by a signal, and then the module is as good as new.
+# A signal ends a run, and afterwards the module works as before.
 interrupted() { # interrupted WORKLOAD
 	local pid second said
 	start_endless "$1" || { not_ok "interrupted_$1" "it does not start"; return; }
@@ -61,14 +61,14 @@ aborted() { # aborted WORKLOAD
 	verify "aborted_$1" "$said" [ -z "$said" ]
 }
 
-# Nothing to abort is nothing wrong.
+# An abort without a run is not an error.
 abort_idle() {
 	default
 	verify abort_idle "$(says abort 1)" [ "$(says abort 1)" = accepted ]
 	verify abort_bad "$(says abort 0)" [ "$(says abort 0)" = "Invalid argument" ]
 }
 
-# The module stays while a run is on.
+# The module cannot be unloaded during a run.
 not_unloaded() {
 	local pid said
 	start_endless roundtrip || { not_ok not_unloaded "it does not start"; return; }
@@ -85,7 +85,7 @@ idle_again() { # a run that nobody waits for has ended
 	done
 }
 
-# A run that nobody waits for is a run like any other, and can be ended.
+# A run in the background works like any other run and can be aborted.
 background_aborted() { # background_aborted WORKLOAD
 	local said= second
 	endless "$1"
@@ -116,7 +116,7 @@ background_result() { # background_result WORKLOAD
 	verify "background_result_$1" "$said" [ -z "$said" ]
 }
 
-# What cannot be run is said at once, not in the background.
+# Bad settings of a run in the background are refused at once.
 background_bad() {
 	local said
 	default
@@ -126,7 +126,7 @@ background_bad() {
 	verify background_refused "$said" [ "$said" = "Invalid argument, idle" ]
 }
 
-# A producer whose CPU goes cannot be bound any more: the run has a result that says so, and no figures.
+# A producer whose CPU goes offline can no longer be bound to it. The result of the run says so and has no figures.
 cpu_lost() {
 	local cpu=/sys/devices/system/cpu/cpu1/online pid said
 	[ -e $cpu ] || { skip cpu_lost "CPUs cannot be taken offline here"; return; }
@@ -143,7 +143,7 @@ order() { # order SEED: in which the engines had their turns
 	sed -n 's/^round=\([0-9]*\) engine=\([0-9]*\) position=\([0-9]*\) .*/\1:\2:\3/p' $BENCH/result | tr '\n' ' '
 }
 
-# The same seed is the same order, also with an engine against itself.
+# The same seed gives the same order of turns, even if an engine is compared with itself.
 seeds() {
 	local first again other
 	default

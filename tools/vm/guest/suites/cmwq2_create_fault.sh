@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-# The parameter fault_create as a user has it: what it takes and tells, and that neither a CPU nor the module waits for
-# a creation that stalls. What the fault does is the concern of cmwq2_pressure.
+# Tests the parameter fault_create as a user sees it: which values it accepts and shows, and that neither hotplug of a
+# CPU nor unloading the module waits for a stalled creation of a worker. cmwq2_pressure tests the effect of the fault.
 . /harness/settings
 . /harness/lib.sh
 . /harness/bench.sh
@@ -35,14 +35,14 @@ ends() { # a second later nothing is left of it, in whatever way it was asked fo
 	is off
 }
 
-# Pools with threads but no queue of a user: what a CPU that goes and comes has to do is not held up.
+# There are pools with threads, but no queue of a user. The hotplug callbacks of a CPU must not be delayed.
 cpu_goes_and_comes() {
 	echo stall > $FAULT
 	echo 0 > $CPU && echo 1 > $CPU && [ "$(cat $CPU)" = 1 ]
 }
 
-# A manager that stalls, of a system queue's pool: the module's parameter is all that keeps it.
-# Of few items, so that they are soon made on a kernel that looks at each allocation, but of rounds without end.
+# Makes the manager of a system queue's pool stall. Only the module's parameter keeps it stalled. The run has few items,
+# so that they are quickly allocated even on a kernel that checks each allocation, but a very large number of rounds.
 stalls() { # a run of the benchmark in a starved pool, left in the middle
 	load cmwq2_bench
 	configure_bench workload=rescue queue=percpu items=10000 foreign=0 rounds=1000 || return

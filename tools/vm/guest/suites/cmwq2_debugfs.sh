@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-# What can be seen of the engine from user space: the dump and the counters in debugfs, and the sysrq key. What is
-# in a dump is the concern of cmwq2_show.
+# Tests what user space can see of the engine: the dump and the counters in debugfs, and the sysrq key. cmwq2_show tests
+# the contents of a dump.
 . /harness/settings
 . /harness/lib.sh
 . /harness/bench.sh
@@ -16,7 +16,7 @@ reads() { # reads FILE: as a whole, twice, and writes are refused
 	cat "$DIR/$1" > /tmp/first && cat "$DIR/$1" > /tmp/second && ! (echo x > "$DIR/$1") 2>/dev/null
 }
 
-# Who queued what is there as long as it is kept, and no longer.
+# The backtraces of queueing exist while keep_stacks is on, and no longer.
 stacks_are_kept() {
 	[ -z "$(cat $DIR/stacks)" ] && echo Y > /sys/module/cmwq2/parameters/keep_stacks && load cmwq2_bench || return 1
 	configure_bench engines=cmwq2 queue=percpu items=200 warmup=0 rounds=1 && echo 1 > $BENCH/run
@@ -25,7 +25,7 @@ stacks_are_kept() {
 		echo N > /sys/module/cmwq2/parameters/keep_stacks && [ -z "$(cat $DIR/stacks)" ]
 }
 
-# Reading goes on while queues and pools come and go under it.
+# The dump can be read while queues and pools are created and destroyed.
 reads_under_load() {
 	local round=0 status
 	(while [ ! -e /tmp/stop ]; do cat $DIR/dump > /tmp/dump || exit 1; done) &
@@ -49,7 +49,7 @@ sysrq_dumps() {
 	[ "$(count dumps)" = $((before + 1)) ]
 }
 
-# An open file keeps the module: its text must not go while it is read.
+# An open file pins the module, because the module's text must not be freed during a read.
 open_file_keeps_module() {
 	exec 7< $DIR/dump
 	! rmmod cmwq2 2>/dev/null
@@ -58,7 +58,7 @@ open_file_keeps_module() {
 	return $status
 }
 
-# The counters of pool->lock: off until told, and everything else is refused.
+# The counters of pool->lock are off until they are switched on. Invalid values are refused.
 LOCK_STAT=/sys/module/cmwq2/parameters/lock_stat
 
 acquired() { # of all pools

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-# The freezer under load: freezable queues stand still while others go on, nothing is lost over many cycles, and a
-# queue that does not come to rest makes the freezer give up. The kernel freezes and thaws without going to sleep
-# between (pm_test). Once with the kernel's own queues, once with ours.
+# Tests the freezer under load: freezable queues stop while others run, no item is lost over many cycles, and a queue
+# that does not become idle makes the freezer give up. With pm_test, the kernel freezes and thaws without going to sleep
+# in between. Everything is done once with the kernel's own queues and once with ours.
 . /harness/settings
 . /harness/lib.sh
 
@@ -9,14 +9,15 @@ CYCLES=${FREEZES:-5}
 POWER=/sys/power
 DELAY=/sys/module/suspend/parameters/pm_test_delay
 FREEZER=/sys/module/cmwq2_freezer/parameters
-# How long the system stays frozen where that is looked at, in s: pm_test knows nothing shorter.
+# How many seconds the system stays frozen when this is observed. pm_test cannot do less.
 FROZEN=1
-# Of the queue that goes on meanwhile. It is fed about once a ms, on a slow machine once in ten.
+# How many items the queue that is not freezable must run meanwhile. It gets one item about every ms, on a slow machine
+# every ten.
 OTHERS=20
 
 freeze() { # freeze SECONDS: and thaw; the kernel's reason if it does not
 	echo "$1" > $DELAY
-	# Not frozen itself: this shell is the one that asks.
+	# This shell is not frozen, because it is the one that asks for it.
 	said=$(echo freeze 2>&1 > $POWER/state) && said= || said=${said##*: }
 }
 
@@ -70,7 +71,7 @@ stood_still() { # stood_still LANE: for all of the time, while the other one did
 frozen() {
 	local lane second=$(cat $FREEZER/second)
 	[ "$second" -lt 1000 ] || second=1000
-	# Not by less, but for what one delay differs from the next.
+	# 5 percent less are allowed, because delays differ from each other.
 	second=$((second * 95 / 100))
 	echo 1 > $FREEZER/load
 	all_go_on || { not_ok "frozen_$1" "a queue does not go on"; return; }
@@ -100,8 +101,8 @@ busy() {
 	echo 0 > $FREEZER/load
 }
 
-# An item that was enqueued while the system was frozen is taken back: its queue goes on after the thaw. The kernel's own
-# is dead until the next thaw, which must show as long as the kernel has that fault.
+# An item that was enqueued while the system was frozen is cancelled. Its queue must go on after the thaw. The kernel's
+# own queue is stuck until the next thaw, and the test must show this as long as the kernel has that bug.
 cancelled() {
 	local runs=1
 	[ "$1" = cmwq2 ] || [ "$(cat $FREEZER/stays_in_line)" = N ] || runs=0

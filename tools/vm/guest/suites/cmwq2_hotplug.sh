@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-# A CPU that goes and comes under load. The load is the stress suite, again and again until the last cycle: its items
-# are queued on every CPU and are counted one by one, so what the unbinding of workers loses or runs twice fails there.
+# Takes a CPU offline and online under load. The load is the stress suite, repeated until the last cycle. It queues
+# items on every CPU and counts each of them, so it fails if unbinding of workers loses an item or runs one twice.
 . /harness/settings
 . /harness/lib.sh
 
@@ -13,7 +13,7 @@ wanted() { # wanted 0|1: whether the CPU is where it should be
 	[ "$(cat $CPU)" = "$1" ]
 }
 
-# CYCLES times off and on, each as soon as the kernel is done with the one before.
+# Takes the CPU offline and online CYCLES times, each time as soon as the kernel has finished the previous cycle.
 cycles() {
 	local cycle=1
 	while [ "$cycle" -le "$CYCLES" ]; do
@@ -66,7 +66,7 @@ under_load() { # under_load HOOK
 	unload cmwq2
 }
 
-# --- unbound queues: their pods come and go with the CPU
+# --- unbound queues, whose pods change with the CPU
 
 UNBOUND=/sys/devices/virtual/cmwq2/load_unbound
 LOAD=/sys/module/cmwq2_sysfs_load/parameters
@@ -85,7 +85,7 @@ load_is_well() { # load_is_well NAME
 		[ "$(cat $LOAD/items_lost),$(cat $LOAD/items_disordered)" = 0,0 ]
 }
 
-# Of a queue whose only CPU goes, the workers are let run elsewhere by the scheduler, and are to return.
+# If the only CPU of a queue goes offline, the scheduler lets its workers run elsewhere. They must return afterwards.
 unbound() {
 	insmod /modules/cmwq2.ko $NEEDS_PARAMETERS && insmod /modules/cmwq2_sysfs_load.ko || { not_ok unbound "insmod failed"; return; }
 	echo cpu > $UNBOUND/affinity_scope

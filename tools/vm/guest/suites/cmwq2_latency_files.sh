@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-# The latency histograms and the tracepoints as a user meets them: the parameter, the file in debugfs, and those lines
-# of Documentation/monitoring.rst that need nothing but a shell. What is counted is the concern of cmwq2_latency.
+# Tests the latency histograms and the tracepoints as a user sees them: the parameter, the file in debugfs, and those
+# command lines of Documentation/monitoring.rst that need only a shell. cmwq2_latency tests what is counted.
 . /harness/settings
 . /harness/lib.sh
 . /harness/bench.sh
@@ -62,7 +62,7 @@ refused() { # refused NAME FILE VALUE...
 	ok "refused_$name"
 }
 
-# Where the document waits for events the items are made.
+# Runs a documented command. Where it waits for events with sleep, items are queued instead.
 as_documented() ( # as_documented NAME
 	sleep() { work percpu; }
 	eval "$(documented "$1")"
@@ -87,7 +87,7 @@ one_liner() { # one_liner NAME WANTED: its sum over the trace, which must be of 
 	verify "$1" "$sum instead of at least $2: $(echo "$out" | tr '\n' ';')" [ "$sum" -ge "$2" ]
 }
 
-# The kernel's own histograms of events, where it has them.
+# Tests the kernel's own histograms of events, if it has them.
 hist_trigger() {
 	[ -e $TRACING/events/cmwq2/cmwq2_execute_start/hist ] ||
 		{ skip hist_trigger "this kernel has no HIST_TRIGGERS"; return; }
@@ -103,7 +103,7 @@ if load cmwq2; then
 	verify off_is_empty "counts while off" off_is_empty
 	refused switch $SWITCH "" 2 on off yes NY bogus
 	refused file $FILE "" Reset reset2 0 bogus
-	# The benchmark's queue is gone by then, but its pool is that of others as well.
+	# The benchmark's queue no longer exists then, but its pool does, because other queues use it.
 	for queue in unbound percpu; do
 		verify "switch_on_$queue" "$(says $SWITCH Y)" [ "$(cat $SWITCH)" = Y ]
 		verify "counts_$queue" "not all items, or not in each stage" counts $queue

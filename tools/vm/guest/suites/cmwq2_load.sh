@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0
-# Loading and unloading, which no suite inside a module can see: nothing may stay behind, and a value that means
-# nothing must be refused, at load and later.
+# Tests loading and unloading, which no suite inside a module can do: nothing may be left behind, and invalid values
+# must be refused, at load and later.
 . /harness/settings
 . /harness/lib.sh
 . /harness/bench.sh
 
 ROUNDS=${ROUNDS:-5}
 
-# What is left of the module, in words; nothing if nothing is.
+# Prints what is left of the module, or nothing.
 leftovers() {
 	local file
 	grep -lE '^(cw2/|cmwq2)' /proc/[0-9]*/comm 2>/dev/null | while read -r file; do
@@ -27,7 +27,7 @@ insmod_says() { # insmod_says NAME [PARAM=VALUE...]: the reason it fails with, o
 	echo "${said##*: }"
 }
 
-# A round without work in it would never make more than the first workers.
+# A round of loading without items would never create more than the first workers.
 work() { # work QUEUE
 	load cmwq2_bench || return 1
 	configure_bench engines=cmwq2 queue="$1" items=200 warmup=0 rounds=1 && echo 1 > $BENCH/run &&
@@ -65,7 +65,7 @@ in_use() {
 
 refused_at_load() { # refused_at_load PARAMETER
 	local said left
-	# What others have taken memory for by then must be given back.
+	# These parameters have allocated memory by then, which must be freed.
 	said=$(insmod_says cmwq2 keep_stacks=Y latency=Y "$1=bogus")
 	loaded cmwq2 && unload cmwq2
 	left=$(leftovers | tr '\n' ';')
@@ -82,7 +82,7 @@ refused_later() { # refused_later PARAMETER
 	before=$(cat "$file")
 	said=$(echo bogus 2>&1 > "$file") && said=accepted
 	after=$(cat "$file")
-	# What is fixed at load has no file that could be opened for writing, which is another reason to fail.
+	# A parameter that is fixed at load has a file that cannot be opened for writing, which is another error.
 	[ -n "$(find "$file" -perm -200)" ] || [ "$said" = accepted ] || said="Invalid argument"
 	if [ "${said##*: }" != "Invalid argument" ]; then
 		not_ok "write_bad_$1" "writing bogus says: $said"

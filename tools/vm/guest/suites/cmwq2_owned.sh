@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-# What happens at the module's end while somebody owns a CPU that one of the engine's own threads has to run on: it is
-# waited for, and nothing is taken away too early.
+# Tests unloading the module while another thread monopolizes a CPU on which one of the engine's own threads has to run.
+# The module's exit must wait for the engine's thread and must not free anything too early.
 . /harness/settings
 . /harness/lib.sh
 
@@ -28,7 +28,7 @@ waits_in() { # waits_in PID FUNCTION: within half a minute; whether that is seen
 	return 1
 }
 
-# The owner's CPU is the only one that THREAD may run on.
+# Lets THREAD run only on the CPU that the owner monopolizes.
 unload_waits_for() { # unload_waits_for THREAD
 	local thread rmmod saved=
 	load cmwq2 $NEEDS_PARAMETERS && load cmwq2_owner || { not_ok "unload_waits_for_$1" "insmod failed"; return; }
@@ -38,7 +38,7 @@ unload_waits_for() { # unload_waits_for THREAD
 	echo 1 > $OWNER
 	rmmod cmwq2 &
 	rmmod=$!
-	# With either it waits for the thread; what it did before is judged by what the kernel says.
+	# In either function it waits for the thread. Errors before that show as complaints of the kernel.
 	waits_in $rmmod 'kthread_flush_worker\|kthread_destroy_worker'
 	verify "unload_waits_for_$1" "the module's exit does not wait for cw2/$1" [ -d /proc/$rmmod ]
 	echo -1 > $OWNER
@@ -53,7 +53,7 @@ unload_waits_for() { # unload_waits_for THREAD
 GROUPS_AT=/tmp/cgroup
 CPUS=/sys/devices/virtual
 
-# A cpuset has taken CPU 1 out of the scheduler's domains when the module is loaded.
+# A cpuset removes CPU 1 from the scheduler's domains before the module is loaded.
 isolated_by_cpuset() {
 	local cell=$GROUPS_AT/owned
 	mkdir -p $GROUPS_AT
@@ -81,10 +81,10 @@ isolated_by_cpuset() {
 }
 
 begin cmwq2_owned
-# The shell and what it starts stay off the CPU.
+# The shell and the processes that it starts stay off CPU 1.
 taskset -p 1 $$ > /dev/null
 for thread in helper reaper reporter; do
-	# UML without frame pointers has the file, and nothing in it.
+	# On UML without frame pointers the file exists, but is empty.
 	if grep -qs proc_pid_stack /proc/self/stack && [ -d /sys/devices/system/cpu/cpu1 ]; then
 		unload_waits_for $thread
 	else

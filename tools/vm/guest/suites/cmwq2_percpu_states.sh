@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-# Items of one CPU in every state that the CPU can be in: for each step of its way down and up, the kernel is told to let
-# that step fail. Items go on all the time, and from when the CPU is settled they are on it and allowed on no other. With
-# the kernel's own queues, with ours, and with ours whose threads are not marked as per-CPU.
+# Tests items of one CPU in every hotplug state: for each step down and up, the kernel is told to let that step fail.
+# Items must run all the time. Once the CPU is settled, they must run on it and be allowed on no other CPU. This is done
+# with the kernel's own queues, with ours, and with ours whose threads are not marked as per-CPU.
 . /harness/settings
 . /harness/lib.sh
 
@@ -56,7 +56,7 @@ state_of() { # state_of NAME
 	sed -n "s/^ *\([0-9]*\): $1\$/\1/p" $STATES
 }
 
-# Those that have a callback. The kernel knows it for one direction or the other, and lets some of them fail in none.
+# Prints the states that have a callback. A state has it in one direction or both, and some cannot be made to fail.
 states() {
 	local state
 	while IFS=': ' read -r state _; do
@@ -68,7 +68,7 @@ states() {
 refused() { # refused 0|1 STATE: whether a change in which that state objects is called off
 	echo "$2" 2>/dev/null > $CPU/hotplug/fail || return
 	if change "$1"; then
-		# It has no callback in this direction.
+		# The state has no callback in this direction, so it did not fail.
 		echo -1 > $CPU/hotplug/fail
 		return 1
 	fi
@@ -90,8 +90,8 @@ called_off() { # called_off LABEL QUIET: each step of the way down objects; if a
 	verify "called_off_$1" "no state can be made to fail" [ -n "$tried" ]
 }
 
-# Above our state the engine is told that the CPU comes, and then that it does not. Below it nobody tells the engine
-# anything: the first state and the last stand for these.
+# If a state above ours fails, the engine's callbacks first report the CPU online and then offline again. If a state
+# below ours fails, no callback of the engine runs, so only the first and the last of those states are tested.
 failed_up() { # failed_up LABEL
 	local state tried= all=$(states | awk -v ours="$(state_of cmwq2:online)" '
 		NR == 1 || $1 >= ours { print; next } { last = $1 } END { if (last) print last }')
@@ -126,7 +126,7 @@ with_load() { # with_load LABEL ENGINE QUIET PARAMETER...
 	unload cmwq2
 }
 
-# The CPU is away when the module comes. Its items run; and if it fails to come, they go on.
+# The CPU is offline when the module is loaded. Its items must run, also after an attempt to bring it online has failed.
 away_at_load() {
 	echo 0 > $CPU/online
 	load cmwq2 $NEEDS_PARAMETERS || return

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-# The sample drivers of tools/shim/sample, which were built outside of the tree as Documentation/api.rst has it: on cmwq2,
-# and taken back to the kernel's workqueue.
+# Tests the sample drivers of tools/shim/sample, which were built outside of the tree as Documentation/api.rst
+# describes: on cmwq2, and moved back to the kernel's workqueue.
 . /harness/settings
 . /harness/lib.sh
 
@@ -8,7 +8,7 @@ parameter() { # parameter DRIVER NAME
 	cat "/sys/module/$1/parameters/$2"
 }
 
-# How far a driver has come.
+# Prints how many items a driver has run.
 progress() { # progress DRIVER
 	case $1 in
 	counter) parameter counter count ;;
@@ -16,7 +16,7 @@ progress() { # progress DRIVER
 	esac
 }
 
-# Its items run again and again. Reads until they have, a minute at most.
+# Checks that a driver's items run repeatedly. Waits for that for at most a minute.
 runs() { # runs DRIVER
 	local end=$(($(cut -d. -f1 /proc/uptime) + 60))
 	until [ "$(progress "$1")" -ge 3 ]; do
@@ -40,7 +40,7 @@ ran_by() { # ran_by DRIVER PREFIX: the thread's name
 	esac
 }
 
-# One driver on the engine whose threads are called PREFIX; FILE is its module.
+# Tests the driver in module FILE. The threads of its engine have names that begin with PREFIX.
 one() { # one CASE DRIVER FILE PREFIX
 	load "$3" || { not_ok "$1" "insmod failed"; return; }
 	if ! runs "$2"; then

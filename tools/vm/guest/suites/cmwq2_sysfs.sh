@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0
-# The files of queues, beside the kernel's own: the same names, modes and formats, and the same answers to what is
-# written. Then what means nothing, into every file of cmwq2 that can be written, thousands of times: each value must
-# be refused with the right error and have changed nothing. All of it while items are in flight on these queues, of
-# which none may be lost and none of an ordered queue come out of turn.
+# Compares the files of cmwq2's queues with the kernel's own: they must have the same names, modes and formats, and give
+# the same answers to writes. Then it writes invalid values to every writable file of cmwq2, thousands of times. Each
+# must be refused with the right error and change nothing. All this happens while items are in flight on these queues.
+# No item may be lost, and no item of an ordered queue may run out of order.
 . /harness/settings
 . /harness/lib.sh
 
 OURS=/sys/devices/virtual/cmwq2
 NATIVE=/sys/devices/virtual/workqueue
 KINDS="percpu unbound ordered"
-# Ten thousand where a write is cheap: not under an emulator, nor with all checkers of the kernel at work.
+# Ten thousand writes where a write is cheap, that is on UML without the kernel's checkers.
 WRITES=1000
 grep -q 'User Mode Linux' /proc/cpuinfo && WRITES=10000
 [ "${ROUNDS:-5}" -ge 5 ] || WRITES=300
@@ -19,7 +19,7 @@ value_of() { # value_of FILE: its first line, without a fork, in $value
 	IFS= read -r value < "$1" 2>/dev/null
 }
 
-# What the kernel says to a write, without a fork, in $said.
+# Writes VALUE to FILE without a fork, and sets $said to the kernel's answer.
 put() { # put FILE VALUE
 	said=
 	if { echo "$2" > "$1"; } 2> /tmp/said; then
@@ -30,8 +30,8 @@ put() { # put FILE VALUE
 	fi
 }
 
-# --- beside the kernel's own, where that is what it is in 7.3: before, it has other files, limits and scopes. What
-# concerns ours alone is asked everywhere.
+# --- comparison with the kernel's own files, if they are those of 7.3. Older kernels have other files, limits and
+# scopes. Tests of our files alone run everywhere.
 
 like_native() {
 	[ -e /sys/module/workqueue/parameters/cache_shard_size ]
@@ -82,7 +82,7 @@ good() { # good KIND FILE VALUE...: both engines take each and show the same aft
 	verify "good_${kind}_$file" "$why" [ -z "$why" ]
 }
 
-# Not a number that overflows: of that the kernel's takes what is left of it in an int.
+# No number here overflows, because the kernel's files accept such a number truncated to an int.
 bad() { # bad KIND FILE VALUE...: neither engine takes any, with the same error
 	local kind=$1 file=$2 each ours why=
 	shift 2
@@ -116,7 +116,7 @@ global_mask() { # global_mask: written here and read in all three files, of both
 	verify global_cpumask "$why" [ -z "$why" ]
 }
 
-# Two writers to two files of one queue: neither may undo what the other one wrote.
+# Two writers write to two files of one queue. Neither may undo what the other one wrote.
 CHANGES=500
 [ "${ROUNDS:-5}" -ge 5 ] || CHANGES=100
 
@@ -151,16 +151,16 @@ read_only() {
 	verify read_only "$why" [ -z "$why" ]
 }
 
-# --- what means nothing
+# --- invalid values
 
-# As lists of lines, because a value may be empty or have blanks.
+# Lists have one value per line, because a value may be empty or have blanks.
 words() {
 	echo
 	printf '%s\n' x galaxy none2 -nothing ' ' '*' . 'a b' ',' -- "$LONG" "$LONGER"
 	cat /tmp/random
 }
 
-# Whatever a file takes, no number of these.
+# Numbers that no file accepts.
 numbers() {
 	printf '%s\n' 1x 0x 1.5 '1 2' 99999999999999999999 -99999999999999999999 +-1 1e3 -2147483649 18446744073709551616
 }
@@ -190,12 +190,12 @@ wrong_for() { # wrong_for FILE: one value on each line
 	numbers
 }
 
-# A mask is all of one bit more than there can be, or of more than a long holds.
+# A mask may instead be refused because it has a bit above the last possible CPU, or more bits than a long.
 right_error() { # right_error FILE ERROR
 	case $2 in
 	"Invalid argument") return 0 ;;
 	"Value too large for defined data type" | "Value too large"*) [ "${1##*/}" = cpumask ] ;;
-	# What the kernel's own parameters say to a number that is too large.
+	# The error of the kernel's own parameters for a number that is too large.
 	"Numerical result out of range" | "Result not representable" | "Math result not representable")
 		case $1 in */parameters/*) return 0 ;; *) return 1 ;; esac ;;
 	*) return 1 ;;
@@ -210,7 +210,7 @@ writable() { # the files of cmwq2 that can be written
 	done
 }
 
-# One pass over one file. Adds to $written; prints nothing.
+# Writes all bad values to one file once. Adds their number to $written, and prints nothing.
 refuse_all() { # refuse_all FILE TABLE
 	local before each
 	value_of "$1"
@@ -233,7 +233,7 @@ bad_input() {
 	LONGER=$(head -c 5000 /dev/zero | tr '\0' a)
 	n=0
 	while [ $n -lt 40 ]; do
-		# No NUL, which would end the value, and nothing in front that could be the start of a right one.
+		# The value has no NUL, which would end it, and begins with a character that no valid value begins with.
 		echo "~$(head -c 24 /dev/urandom | tr -d '\000\n')"
 		n=$((n + 1))
 	done > /tmp/random
@@ -270,7 +270,7 @@ fail_off() { # the file may not be opened for want of memory
 	until { echo 0 > /proc/self/make-it-fail; } 2> /dev/null; do :; done
 }
 
-# Whether a write that may fail was taken or has changed nothing. Counts in $taken and $refused.
+# Checks that a write that may fail was either accepted, or changed nothing. Counts in $taken and $refused.
 write_or_not() { # write_or_not FILE VALUE SHOWN
 	local before
 	value_of "$1"
@@ -283,7 +283,7 @@ write_or_not() { # write_or_not FILE VALUE SHOWN
 	accepted)
 		taken=$((taken + 1))
 		[ "$value" = "$3" ] || echo "$1: took $2 and shows $value" >> /tmp/wrong ;;
-	# The shell may lack the memory to say why.
+	# The shell may lack the memory to print the reason.
 	*memory* | '')
 		refused=$((refused + 1))
 		[ "$value" = "$before" ] || echo "$1: refused $2, was $before, shows $value" >> /tmp/wrong ;;
@@ -292,7 +292,7 @@ write_or_not() { # write_or_not FILE VALUE SHOWN
 	esac
 }
 
-# What is written in turn; two values each.
+# The files that are written, with two values each, which are written in turn.
 MEMORY_FILES="$OURS/load_unbound/nice,-5,5 $OURS/load_unbound/cpumask,1,3 $OURS/load_ordered/cpumask,2,3
 	$OURS/load_unbound/affinity_scope,cpu,system $OURS/cpumask,1,3
 	/sys/module/cmwq2/parameters/default_affinity_scope,cpu,cache_shard
