@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Puts reports side by side: two kernels, the same set twice, an engine with itself."""
+"""Compares reports: of two kernels, of the same set run twice, or of an engine with itself."""
 
 from typing import Iterable
 
@@ -9,14 +9,14 @@ import bench_stats
 import tables
 from bench_document import SetError
 
-# Of a hundred comparisons of a thing with itself, as many may be called a difference.
+# This fraction of the comparisons of an engine with itself may be called a difference.
 MOST_FALSE = 0.05
-# Of the ratios of the same set done twice, as many have intervals that overlap.
+# At least this fraction of the ratios of a set that was run twice must have overlapping intervals.
 FEWEST_AGREE = 0.9
 
 
 def aligned(rows: list) -> list:
-    """Lines of a table, the first row of which are its heads."""
+    """Return @rows as lines of a table. The first row has the titles."""
     return tables.table(rows[0], rows[1:])
 
 
@@ -29,7 +29,7 @@ def _common(one: dict, other: dict) -> Iterable[tuple]:
 
 
 def comparison_rows(one: dict, other: dict) -> list:
-    """(title, engine, figure, comparison of @other in terms of @one) of all runs that are in both."""
+    """Return (title, engine, figure, comparison of @other with @one) for all runs that both reports have."""
     rows = []
     for run, match in _common(one, other):
         there = match["header"]
@@ -43,7 +43,7 @@ def comparison_rows(one: dict, other: dict) -> list:
 
 
 def _left_out(one: dict, other: dict) -> list:
-    """What one report has and the other has not."""
+    """Return lines about the runs that only one of the reports has."""
     lines = []
     for name, here, there in (("A", one, other), ("B", other, one)):
         matched = [id(run) for run, _ in _common(here, there)]
@@ -55,7 +55,7 @@ def _left_out(one: dict, other: dict) -> list:
 
 
 def compare(one: dict, other: dict, every: bool) -> str:
-    """What differs between two reports, or with @every all there is."""
+    """Return the comparisons that show a difference between two reports as text, or with @every all comparisons."""
     rows = comparison_rows(one, other)
     if not rows:
         raise SetError("the two reports have no figure in common")
@@ -75,7 +75,8 @@ def compare(one: dict, other: dict, every: bool) -> str:
 
 
 def against_itself(document: dict) -> list:
-    """(figure, comparisons, of these called a difference): neighbours of the same name in the lists of engines."""
+    """Return (figure, number of comparisons, how many of them are called a difference). Neighbours of the same name in
+    the lists of engines are compared."""
     counts: dict = {}
     for run in document["runs"]:
         names = run["header"]["engines"]
@@ -91,7 +92,7 @@ def against_itself(document: dict) -> list:
 
 
 def _ratios(document: dict) -> dict:
-    """Every ratio that has an interval, by what it is of; the order tells runs of the same settings apart."""
+    """Return every ratio that has an interval, by its origin. The order tells runs with the same settings apart."""
     found: dict = {}
     for run in document["runs"]:
         names, key = run["header"]["engines"], bench_document.run_key(run)
@@ -103,14 +104,14 @@ def _ratios(document: dict) -> dict:
 
 
 def not_the_same_set(one: dict, other: dict) -> list:
-    """Why two reports are not of the same set done twice; nothing if they are."""
+    """Return reasons why two reports are not of the same set run twice, or [] if they are."""
     return bench_document.obstacles(one, other) + [f"{key} {one[key]} and {other[key]}" for key in ("seed", "kernel")
                                                    if one[key] != other[key]]
 
 
 def agreement_rows(one: dict, other: dict) -> list:
-    """(title, engine, figure, ratio in @one, ratio in @other, whether they agree), None for a ratio that is not there.
-    Two ratios agree if their intervals overlap. One that only one report has agrees with nothing."""
+    """Return (title, engine, figure, ratio in @one, ratio in @other, whether they agree). A missing ratio is None. Two
+    ratios agree if their intervals overlap. A ratio that only one report has does not agree."""
     here, there, rows = _ratios(one), _ratios(other), []
     for place in dict.fromkeys((*here, *there)):
         first, second = here.get(place, (None, None)), there.get(place, (None, None))
@@ -128,7 +129,7 @@ def _ratio_text(each: dict) -> str:
 
 
 def agree(one: dict, other: dict) -> tuple:
-    """How many ratios of a set that was done twice agree: text, and whether they are enough."""
+    """Compare the ratios of a set that was run twice. Return a text, and whether enough of them agree."""
     rows = agreement_rows(one, other)
     if not rows:
         raise SetError("the two reports have no ratio with an interval")

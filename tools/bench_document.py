@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What a set of benchmarks leaves: its document, which is read whole or not at all, and written whole or not at all.
+"""The document with the results of a set of benchmarks. It is read and written completely or not at all.
 
 It has these keys:
 
   schema       "cmwq2-bench-set", and schema_version
-  vehicle      uml, x86 or host; accelerator, what executed it; host, the CPU of the machine below
-  kernel       release; config, a hash of its configuration, or null
-  cpus         online where it ran
-  seed         that the seeds of the runs were made from
-  conditions   a list of sentences: what makes the figures worth less than they could be
-  runs         a list of what bench_report.parse() makes of each result, with title
-  missing      a list of runs that could not be made: title and reason
+  vehicle      uml, x86 or host; accelerator: what executed the guest; host: the CPU of the physical machine
+  kernel       its release; config: a hash of its configuration, or null
+  cpus         number of CPUs online where the set ran
+  seed         the seeds of the runs were derived from it
+  conditions   a list of sentences about conditions that reduce the value of the figures
+  runs         a list of the documents that bench_report.parse() makes of the results, each with a title
+  missing      a list of runs that could not be made, each with title and reason
 """
 
 import gzip
@@ -24,26 +24,26 @@ import cli
 
 SCHEMA, SCHEMA_VERSION = "cmwq2-bench-set", 1
 
-# What a difference between two documents makes worthless. Kernels may differ: that is what is compared.
+# Documents can be compared only if these keys agree. The kernels may differ, because they are what is compared.
 SAME = ("vehicle", "accelerator", "host", "cpus")
-# The same of a run, beside its settings.
+# Runs can be compared only if these keys of their headers and their settings agree.
 SAME_RUN = ("workload", "queue", "scope", "mem_reclaim", "hook", "clock")
 RUN_KEYS = (("title", str), ("header", dict), ("engines", list), ("rounds", list), ("compared", list))
 
 
 class SetError(cli.Error):
-    """What cannot be used, in one line."""
+    """A problem with a set or its settings, described in one line."""
 
 
 def document(where: dict, seed: int, runs: list, missing: list, conditions: Sequence[str] = ()) -> dict:
-    """A set's document; @where has vehicle, accelerator, host, kernel, config."""
+    """Return the document of a set. @where has vehicle, accelerator, host, kernel and config."""
     return {"schema": SCHEMA, "schema_version": SCHEMA_VERSION, **where,
             "cpus": runs[0]["header"]["cpus"] if runs else None, "seed": seed, "conditions": list(conditions),
             "runs": runs, "missing": missing}
 
 
 def config_text(path: Path) -> Optional[str]:
-    """A kernel's configuration, plain or packed; None if it cannot be read."""
+    """Return a kernel's configuration from a file, which may be compressed, or None if it cannot be read."""
     try:
         data = path.read_bytes()
         return (gzip.decompress(data) if path.suffix == ".gz" else data).decode("utf-8", errors="replace")
@@ -52,7 +52,7 @@ def config_text(path: Path) -> Optional[str]:
 
 
 def config_hash(text: Optional[str]) -> Optional[str]:
-    """Twelve digits for what is switched on in a configuration, None if there is none."""
+    """Return a hash of twelve digits of the options that are set in a configuration, or None if there is none."""
     if text is None:
         return None
     lines = sorted(line for line in text.splitlines() if line.startswith("CONFIG_"))
@@ -60,7 +60,7 @@ def config_hash(text: Optional[str]) -> Optional[str]:
 
 
 def host_cpu() -> str:
-    """The CPU of this machine."""
+    """Return the name of this machine's CPU."""
     try:
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
             if line.startswith("model name"):
@@ -71,7 +71,7 @@ def host_cpu() -> str:
 
 
 def read(path: Path) -> dict:
-    """A set's document out of a file, whole or not at all."""
+    """Read the document of a set from a file. Raises SetError if it is not complete."""
     try:
         found = cli.read_json(str(path), "a whole JSON document")
     except cli.Error as error:
@@ -92,7 +92,7 @@ def read(path: Path) -> dict:
 
 
 def _check_run(run: Any, where: str) -> None:
-    """All rounds of all engines: part of a run is none."""
+    """Raise SetError unless a run has all rounds of all engines. A part of a run does not count."""
     for key, kind in RUN_KEYS:
         if not isinstance(run, dict) or not isinstance(run.get(key), kind):
             raise SetError(f"{where} has no {key}")
@@ -114,13 +114,13 @@ def _check_missing(found: dict, path: Path) -> None:
 
 
 def run_key(run: dict) -> tuple:
-    """What two runs must have in common to be runs of the same thing."""
+    """Return the values that two runs must have in common to be comparable."""
     header = run["header"]
     return tuple((key, header.get(key)) for key in (*SAME_RUN, *header["settings"]))
 
 
 def obstacles(one: dict, other: dict) -> list:
-    """Why figures of two sets do not belong side by side; nothing if they do."""
+    """Return reasons why the figures of two sets cannot be compared, or [] if they can."""
     found = [f"{key} {one[key]} and {other[key]}" for key in SAME if one[key] != other[key]]
     if one["kernel"] == other["kernel"] and one["config"] != other["config"]:
         found.append(f"config {one['config']} and {other['config']} of the same kernel")
@@ -131,17 +131,17 @@ def obstacles(one: dict, other: dict) -> list:
 
 
 def values_of(run: dict, engine: str, figure: str) -> list:
-    """Round by round, of the first engine of that name."""
+    """Return the values of a figure round by round, for the first engine of that name."""
     return bench_report.values_of(run["rounds"], run["header"]["engines"].index(engine), figure)
 
 
 def cautions(found: dict) -> list:
-    """What makes the figures worth less, as sentences."""
+    """Return sentences about conditions that reduce the value of the figures."""
     return [f"Caution: {text}." for text in found.get("conditions", ())]
 
 
 def where_text(found: dict) -> str:
-    """What a set's figures are of."""
+    """Return where a set's figures come from."""
     accelerator = f" ({found['accelerator']})" if found["accelerator"] else ""
     return (f"{found['vehicle']}{accelerator} on {found['host']}, kernel {found['kernel']}, configuration "
             f"{found['config'] or 'unknown'}, {found['cpus']} CPUs, seed {found['seed']}")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Files that are there whole or not at all."""
+"""Writes files atomically: a file is complete or does not exist."""
 
 import contextlib
 import os
@@ -9,14 +9,14 @@ from typing import Iterator, Union
 
 
 def write(path: Path, content: Union[str, bytes]) -> None:
-    """The whole file or none: a full disk leaves what was there before."""
+    """Write a file completely or not at all. On a full disk the old content remains."""
     data = content.encode() if isinstance(content, str) else content
     with _partial(path) as partial:
         os.replace(_filled(partial, data), path)
 
 
 def check_room(path: Path, size: int) -> None:
-    """Whether a file of @size can be written; raises OSError if not."""
+    """Raise OSError unless a file of @size bytes can be written."""
     with _partial(path) as partial:
         os.unlink(_filled(partial, b"\0" * size))
 
@@ -31,7 +31,7 @@ def _filled(partial: tuple, data: bytes) -> str:
 
 @contextlib.contextmanager
 def _partial(path: Path) -> Iterator[tuple]:
-    """A new file beside @path, open, which is gone if anything goes wrong."""
+    """Open a new temporary file beside @path. It is removed if anything goes wrong."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
@@ -42,6 +42,6 @@ def _partial(path: Path) -> Iterator[tuple]:
                 os.unlink(name)
             raise
     except OSError as error:
-        # Whoever reads the message knows this name, not the other one.
+        # The user knows this name and not that of the temporary file.
         error.filename = str(path)
         raise

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The benchmark of the kernel that runs here, through its files; and how far a set is, here or in a guest."""
+"""Runs the benchmark on the running kernel through the module's files, and reports the progress of a set, here or in a
+guest."""
 
 import errno
 import os
@@ -18,17 +19,17 @@ from bench_set import Plan
 SYSFS = Path("/sys/kernel/cmwq2_bench")
 LOADED = Path("/sys/module")
 MODULES = ("src/cmwq2.ko", "bench/cmwq2_bench.ko")
-# What debugging costs is in every figure.
+# Options for debugging whose cost is part of every figure.
 DEBUGGING = ("PROVE_LOCKING", "KASAN", "KCSAN", "DEBUG_OBJECTS", "DEBUG_KMEMLEAK", "DEBUG_PREEMPT", "LOCK_STAT")
 REASONS = {errno.EBUSY: "a run is on already", errno.ECANCELED: "the run was aborted"}
 
 
 class Aborted(SetError):
-    """Somebody wants no more of it."""
+    """A run was aborted, which ends the set."""
 
 
 class KernelLog:
-    """What the kernel says of a write that it refuses."""
+    """Reads the kernel's log from now on, to find out why the kernel refuses a write."""
 
     def __init__(self) -> None:
         try:
@@ -38,7 +39,7 @@ class KernelLog:
             self.handle = -1
 
     def last(self) -> str:
-        """The last line of cmwq2 since the start, or where to look."""
+        """Return the last line of cmwq2 since the start, or a hint to look into the log."""
         said = "the kernel's log says more"
         while self.handle >= 0:
             try:
@@ -51,20 +52,20 @@ class KernelLog:
         return said
 
     def close(self) -> None:
-        """It is not looked at any more."""
+        """Close the log."""
         if self.handle >= 0:
             os.close(self.handle)
 
 
 class Host:
-    """The module's files; with @modules, a directory, the modules are loaded for each run from there."""
+    """The module's files. With a directory @modules, the modules are loaded from there for each run."""
 
     def __init__(self, sysfs: Path, modules: Optional[Path]):
         self.sysfs, self.modules = sysfs, modules
         self.loaded: List[str] = []
 
     def check(self) -> None:
-        """Whether there is anything to run."""
+        """Raise SetError unless the benchmark can run."""
         if not self.modules:
             if not self.sysfs.is_dir():
                 raise SetError(f"{self.sysfs}: cmwq2_bench is not loaded; --modules DIR loads it")
@@ -78,7 +79,7 @@ class Host:
             raise SetError("only root can load modules")
 
     def load(self, hook: str) -> None:
-        """Both modules, if they were built and are not there."""
+        """Load both modules, unless no directory of modules was given."""
         if not self.modules and hook != "auto":
             raise SetError(f"hook={hook} needs cmwq2 to be loaded anew: --modules DIR does that")
         for name in MODULES if self.modules else ():
@@ -87,12 +88,12 @@ class Host:
             self.loaded.append(Path(name).stem)
 
     def unload(self) -> None:
-        """What load() has loaded."""
+        """Unload the modules that load() has loaded."""
         while self.loaded:
             self._do("rmmod", self.loaded.pop())
 
     def run(self, settings: dict, on_progress: Callable[[str], None]) -> str:
-        """The text of a result."""
+        """Make one run and return the text of its result."""
         self._write("reset", "1")
         for key, value in settings.items():
             self._write(f"config_{key}", value)
@@ -114,8 +115,8 @@ class Host:
                 return
 
     def _write(self, name: str, value: object) -> None:
-        # By hand: a buffered file that could not be written is written once more when it is closed, and that would
-        # be another run.
+        # An unbuffered write: if a write to a buffered file fails, closing the file writes again, which would start
+        # another run.
         log, path = KernelLog(), self.sysfs / name
         try:
             handle = os.open(path, os.O_WRONLY | os.O_TRUNC)
@@ -140,7 +141,8 @@ class Host:
 
 
 class Teller:
-    """Says how far a set is, and how long it will take: as what it was thought to take, corrected by what it took."""
+    """Reports how far a set is and how long it will take. The estimate is the expected time, corrected by the times
+    that the runs have taken so far."""
 
     def __init__(self, plans: list, sink: TextIO):
         self.plans, self.sink, self.number = plans, sink, 0
@@ -148,14 +150,14 @@ class Teller:
         self.said, self.open = 0.0, False
 
     def begin(self, number: int) -> None:
-        """A run is on."""
+        """Note that run @number has begun."""
         self.number, self.begun = number, time.monotonic()
         if not number:
-            # Booting and building are none of it.
+            # The time of booting and building does not count.
             self.start = self.begun
 
     def line(self, progress: str) -> str:
-        """For people; @progress is what the module's file says."""
+        """Return a line of progress for people. @progress is the content of the module's file."""
         plan, words = self.plans[self.number], dict(word.partition("=")[::2] for word in progress.split())
         turns, turns_of, left = words.get("turns", "0"), words.get("of", "0"), words.get("left_ms", "-")
         text = f"run {self.number + 1} of {len(self.plans)}, {plan.title}"
@@ -166,7 +168,7 @@ class Teller:
         return text
 
     def _left(self, here: float) -> float:
-        """@here seconds are left of this run."""
+        """Return the seconds that are left of the set, if @here seconds are left of this run."""
         now, plan = time.monotonic(), self.plans[self.number]
         through = (now - self.begun) / (now - self.begun + here) if here else 1
         thought = sum(each.seconds for each in self.plans[:self.number]) + plan.seconds * through
@@ -174,7 +176,7 @@ class Teller:
         return here + slower * sum(each.seconds for each in self.plans[self.number + 1:])
 
     def tell(self, progress: str) -> None:
-        """A line in place on a terminal, a line now and then elsewhere."""
+        """Print the progress: on a terminal a line that is updated in place, elsewhere a line every 15 seconds."""
         terminal = self.sink.isatty()
         if time.monotonic() - self.said < (0.5 if terminal else 15):
             return
@@ -183,13 +185,13 @@ class Teller:
         print(f"{before}  {self.line(progress)}{after}", end="", file=self.sink, flush=True)
 
     def close(self) -> None:
-        """Whoever prints next begins a line."""
+        """End an open line of progress, so that the next output begins on a new line."""
         if self.open:
             print(file=self.sink)
 
     @staticmethod
     def time(seconds: float) -> str:
-        """As people say it."""
+        """Return @seconds as text."""
         return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
 
 
@@ -204,13 +206,13 @@ def _read(pattern: str) -> set:
 
 
 def busy() -> list:
-    """Whether somebody else uses this machine, as a sentence."""
+    """Return a sentence if this machine is busy with something else, otherwise []."""
     load = os.getloadavg()[0]
     return [f"the load of the machine was {load:.1f} at the start"] if load > 0.5 else []
 
 
 def conditions(config: Optional[str]) -> list:
-    """What makes this machine's figures worth less than they could be, in sentences."""
+    """Return sentences about the conditions of this machine that reduce the value of its figures."""
     found = []
     governors = _read("cpu[0-9]*/cpufreq/scaling_governor")
     if governors - {"performance"}:
@@ -241,8 +243,8 @@ def _one(plan: Plan, host: Host, tell: Callable[[str], None], config: Optional[s
 
 
 def run(plans: list, seed: int, host: Host, load: List[str], sink: TextIO = sys.stderr) -> dict:
-    """A set on this machine: its document; @load is what busy() said before anything was done here. What one run lacks
-    keeps no other from being made; an abort ends it all."""
+    """Run a set on this machine and return its document. @load is what busy() returned before anything was done here.
+    If a run cannot be made, the others are still made. An abort ends the set."""
     host.check()
     config, runs, missing, teller = _running_config(), [], [], Teller(plans, sink)
     where = {"vehicle": "host", "accelerator": None, "host": bench_document.host_cpu(), "kernel": os.uname().release,

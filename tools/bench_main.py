@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""tools/bench: what is done with reports, and the benchmark on the machine itself.
+"""tools/bench: works with reports, and runs the benchmark on this machine.
 
-The exit status is that of cli.py; it is 1 as well if agree finds too little and aa too much."""
+The exit status is that of cli.py. It is also 1 if `agree` finds too few ratios that agree, or `aa` too many
+differences."""
 
 import argparse
 import json
@@ -18,7 +19,7 @@ import bench_summary
 import cli
 from bench_document import SetError
 
-# A report of the full set is no larger.
+# The maximum size of a report of the full set.
 REPORT_BYTES = 16 << 20
 
 
@@ -71,9 +72,9 @@ def _run(options: argparse.Namespace) -> int:
     wanted = bench_set.Wanted(bench_set.workload_names(options.workload, "--workload"),
                               bench_set.profile_names(options.profiles, "--profiles"),
                               bench_set.check_rounds(options.rounds, "--rounds"), options.seed, options.full)
-    # Not found out after an hour.
+    # A full disk must be noticed now and not after an hour.
     bench_file.check_room(options.out, REPORT_BYTES)
-    # Whoever hangs up, or shuts the machine down, does not leave the modules loaded.
+    # The modules are unloaded also after a hangup or when the machine shuts down.
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) == signal.SIG_DFL:
             signal.signal(number, signal.default_int_handler)
@@ -116,7 +117,7 @@ def _run_command(commands: argparse._SubParsersAction) -> None:
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Return the parser of the command line."""
     top = cli.Parser(prog="bench", description="Benchmarks of cmwq2: see Documentation/bench.rst.")
     commands = top.add_subparsers(required=True, metavar="COMMAND")
     one = _pair_command(commands, "compare", "figures of two reports, of two kernels for instance", _compare)
@@ -143,21 +144,21 @@ def _command(arguments: Optional[Sequence[str]]) -> bool:
 
 
 def _explain(error: Exception) -> str:
-    """The line for what the user can act on."""
+    """Return one line about an error that the user can fix."""
     if isinstance(error, ModuleNotFoundError):
         return (f"{error.name} is missing: make bench installs it for itself, python3 -m pip install {error.name} "
                 "elsewhere")
     if isinstance(error, (KeyError, IndexError, TypeError, ValueError, AttributeError)):
-        # The report was read, but what is in it is not what this program wrote.
+        # The report could be read, but its content is not what this program writes.
         return f"the report is damaged: {type(error).__name__} {error}"
     return cli.explain(error)
 
 
 def main(arguments: Optional[Sequence[str]] = None) -> int:
-    """Run one command; its exit status."""
+    """Run one command and return its exit status."""
     return cli.status("bench", lambda: _command(arguments), _explain)
 
 
 def program() -> NoReturn:
-    """Run the command that was asked for, and leave."""
+    """Run the command that was asked for, and exit."""
     cli.run("bench", lambda: _command(None), _explain)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Plots of a set of benchmarks and a page that holds them, which opens without a network. Needs matplotlib."""
+"""Makes plots of a set of benchmarks and an HTML page with them, which needs no network. Needs matplotlib."""
 
 import html
 import io
@@ -21,26 +21,26 @@ tr:nth-child(odd) td { background: #f6f6f6 } .wide { overflow-x: auto; margin: 1
 svg { max-width: 100%; min-width: 40em; height: auto }
 figcaption, small { color: #666; font-size: 13px } nav a { margin-right: 1em; white-space: nowrap }
 .caution { background: #fff3cd; padding: .5em 1em; margin: .5em 0 }"""
-# Without the largest, which tells more of the machine below than of an engine.
+# The percentiles that are plotted. The maximum is left out, because it depends more on the machine than on the engine.
 QUANTILES = (("p50_ns", "50"), ("p90_ns", "90"), ("p95_ns", "95"), ("p99_ns", "99"))
-# How the figures of a time begin, and what it is.
+# The prefixes of the figures of each time, and its title.
 STAGES = (("", "the enqueue call"), ("start_", "queue to start"), ("done_", "queue to done"),
           ("create_", "making a queue"), ("destroy_", "destroying it"))
-# A shape for each engine: what only differs in colour is the same to some.
+# A shape for each engine, because not everybody can tell colours apart.
 MARKS = "osD^vPX*"
 
 
 def _plt() -> Any:
     import matplotlib
     matplotlib.use("Agg")
-    # Names of the marks in the file do not change from one time to the next.
+    # With a fixed salt, the names of the marks in the file are the same every time.
     matplotlib.rcParams["svg.hashsalt"] = "cmwq2"
     import matplotlib.pyplot
     return matplotlib.pyplot
 
 
 def _style(names: list, name: str) -> dict:
-    """How an engine looks, the same in all plots of a page."""
+    """Return the colour and shape of an engine, which are the same in all plots of a page."""
     number = names.index(name)
     return {"color": f"C{number}", "marker": MARKS[number % len(MARKS)], "markersize": 4}
 
@@ -50,7 +50,7 @@ def _engines(document: dict) -> list:
 
 
 def _compared(run: dict, figure: str) -> list:
-    """(engine's name, ratio, low, high) for each that is compared with native."""
+    """Return (name, ratio, low, high) for each engine that is compared with native."""
     return [(run["header"]["engines"][each["engine"]], each["ratio"], each["low"], each["high"])
             for each in run["compared"] if each["figure"] == figure]
 
@@ -63,7 +63,7 @@ def _one_ratio(axes: Any, place: float, ratio: tuple, style: dict) -> None:
 
 
 def _ratio_plot(rows: list, engines: list, title: str) -> Any:
-    """A point with its interval for each row, a run and a figure, and each engine."""
+    """Plot a point with its interval for each engine and row. A row is a run and a figure."""
     rows = [(run, what) for run, what in rows if _compared(run, what)]
     compared = {name for run, figure in rows for name, *_ in _compared(run, figure)}
     names = [name for name in engines if name in compared]
@@ -88,7 +88,7 @@ def _ratio_plot(rows: list, engines: list, title: str) -> Any:
 
 
 def ratio_ticks(low: float, high: float) -> list:
-    """Round numbers between @low and @high, 1 among them, few enough to be read."""
+    """Return round numbers between @low and @high, with 1 among them, and few enough to be readable."""
     for step in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5):
         numbers = range(math.ceil((low - 1) / step), int((high - 1) / step) + 1)
         if len(numbers) <= 9:
@@ -98,7 +98,7 @@ def ratio_ticks(low: float, high: float) -> list:
 
 
 def _ratio_axis(axes: Any) -> None:
-    """Twice and half are as far from 1."""
+    """Set up a logarithmic axis, on which twice and half are equally far from 1."""
     axes.set_xscale("log", base=2)
     low, high = axes.get_xlim()
     low, high = min(low, 0.95), max(high, 1.05)
@@ -113,14 +113,14 @@ def _median(run: dict, engine: int, figure: str) -> Any:
 
 
 def _legend(figure: Any, axes: Any) -> None:
-    """Below, where nothing is behind it."""
+    """Put the legend below the plot, where it covers nothing."""
     handles, labels = axes.get_legend_handles_labels()
     figure.legend(handles, labels, fontsize="small", loc="outside lower center", ncols=min(len(labels), 4),
                   frameon=False)
 
 
 def _nanoseconds(axes: Any) -> None:
-    """Numbers as people write them, as many as there is room for, on a scale of logarithms."""
+    """Label a logarithmic axis of times with readable numbers, as many as fit."""
     from matplotlib import ticker
     low, high = axes.get_ylim()
     axes.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5) if high / low < 200 else (1,)))
@@ -130,7 +130,8 @@ def _nanoseconds(axes: Any) -> None:
 
 
 def _latency_plot(run: dict, stages: Iterable, engines: list) -> Any:
-    """Percentiles of one or more times of a run side by side; @stages has how their figures begin, and titles."""
+    """Plot the percentiles of one or more times of a run side by side. @stages has the prefixes of their figures and
+    their titles."""
     stages = list(stages)
     figure, all_axes = _plt().subplots(1, len(stages), figsize=(3 + 3 * len(stages), 3.6), layout="constrained",
                                        sharey=True, squeeze=False)
@@ -204,15 +205,15 @@ def _other_plots(runs: list, engines: list) -> Iterable:
 
 
 def plots(document: dict) -> list:
-    """(name, figure) for all that there is something to plot of."""
-    # An engine against itself has nothing to plot.
+    """Return (name, figure) for everything in the document that can be plotted."""
+    # A comparison of an engine with itself has nothing to plot.
     runs, engines = [run for run in document["runs"] if len(set(run["header"]["engines"])) > 1], _engines(document)
     found = [*_ratio_plots(runs, engines), *_other_plots(runs, engines)]
     return [(_anchor(name), figure) for name, figure in found if figure]
 
 
 def _table(run: dict) -> str:
-    """All figures, each with its ratio to native."""
+    """Return an HTML table of all figures with their ratios to native."""
     header = run["header"]
     ratios = {(each["engine"], each["figure"]): each for each in run["compared"]}
     lines = ["<table><tr><th>" + "<th>".join(["figure", *(html.escape(name) for name in header["engines"])])]
@@ -231,7 +232,7 @@ def _table(run: dict) -> str:
 
 
 def _anchor(text: str) -> str:
-    """@text as a part of an address or a file's name."""
+    """Return @text in a form that can be part of an address or of a file name."""
     return "".join(letter if letter.isalnum() else "-" for letter in text)
 
 
@@ -254,7 +255,7 @@ def _run_part(run: dict) -> str:
 
 
 def page(document: dict, images: dict) -> str:
-    """The whole page; @images are the plots as SVG, by name."""
+    """Return the whole page. @images are the plots as SVG, by name."""
     runs = document["runs"]
     parts = ["<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" "
              f"content=\"width=device-width\"><title>cmwq2 bench: {html.escape(document['vehicle'])}</title>"
@@ -271,7 +272,7 @@ def page(document: dict, images: dict) -> str:
 
 
 def _save(figure: Any, directory: Path, name: str) -> str:
-    """Both files of a plot; its element for the page."""
+    """Write the SVG and PNG files of a plot, and return its SVG element for the page."""
     kinds = {}
     nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
     for kind, more in (("svg", {"metadata": nothing}), ("png", {"dpi": 130})):
@@ -279,14 +280,14 @@ def _save(figure: Any, directory: Path, name: str) -> str:
         figure.savefig(buffer, format=kind, **more)
         kinds[kind] = buffer.getvalue()
         bench_file.write(directory / f"{name}.{kind}", kinds[kind])
-    # In a page it is an element like any other, without the head of a file of its own.
+    # The SVG element becomes part of the page, so the header of an SVG file is left out.
     return kinds["svg"][kinds["svg"].index(b"<svg"):].decode()
 
 
 def write(document: dict, directory: Path) -> Path:
-    """report.html and plots/ in @directory; the path of the page, which is written last."""
+    """Write report.html and plots/ to @directory, the page last. Return the path of the page."""
     plt, path = _plt(), directory / "report.html"
-    # A page of another report is not to stand beside these plots if the disk gets full.
+    # Remove the old page first. If the disk gets full, it must not remain beside the new plots.
     path.unlink(missing_ok=True)
     images = {}
     for name, figure in plots(document):

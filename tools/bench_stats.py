@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Says whether two things differ, and how sure that is.
+"""Decides whether two sets of measurements differ, and with what confidence.
 
-A ratio is taken in each round, between turns that are close in time. What is told is the median of these ratios, with
-an interval of 95 %: that of the bootstrap (B. Efron, "Bootstrap methods: another look at the jackknife", 1979), which
-is widened where it is narrower than the exact interval of order statistics (H. A. David, "Order Statistics", section
-7.1). For few rounds the bootstrap alone promises too much, and the exact interval holds for whatever distribution.
-The random numbers have a fixed seed: the same rounds always give the same interval."""
+Each round gives a ratio between turns that are close in time. The result is the median of these ratios with a 95 %
+confidence interval. The interval is that of the bootstrap (B. Efron, "Bootstrap methods: another look at the
+jackknife", 1979). Where it is narrower than the exact interval of order statistics (H. A. David, "Order Statistics",
+section 7.1), it is widened to that: with few rounds the bootstrap alone is too optimistic, and the exact interval holds
+for any distribution. The random numbers have a fixed seed, so the same rounds always give the same interval."""
 
 import functools
 import math
@@ -18,7 +18,7 @@ from typing import Optional, Sequence
 LEVEL = 0.95
 RESAMPLES = 2000
 SEED = 20100615
-# With fewer rounds there is no interval that holds in 95 % of cases, not even from the smallest to the largest.
+# With fewer rounds no interval holds in 95 % of cases, not even one from the smallest value to the largest.
 FEWEST = 6
 
 DIFFERENCE, NONE_SEEN, UNKNOWN = "difference", "no difference seen", "too few rounds"
@@ -26,7 +26,7 @@ DIFFERENCE, NONE_SEEN, UNKNOWN = "difference", "no difference seen", "too few ro
 
 @dataclass(frozen=True)
 class Comparison:
-    """One figure in terms of another."""
+    """The ratio of one figure to another, with its interval."""
 
     ratio: float
     low: Optional[float]
@@ -34,7 +34,7 @@ class Comparison:
 
     @property
     def verdict(self) -> str:
-        """It is a difference only if the interval excludes 1."""
+        """The verdict: it is a difference only if the interval excludes 1."""
         if self.low is None or self.high is None:
             return UNKNOWN
         return DIFFERENCE if self.low > 1 or self.high < 1 else NONE_SEEN
@@ -47,7 +47,8 @@ class Comparison:
 
 @functools.lru_cache(maxsize=None)
 def _resamples(count: int, seed: int) -> tuple:
-    """What draws from @count values, many times over; the same for all figures of a run."""
+    """Return RESAMPLES functions that each draw @count values with replacement. They are the same for all figures of a
+    run."""
     source = random.Random(f"{seed} {count}")
     return tuple(operator.itemgetter(*source.choices(range(count), k=count)) for _ in range(RESAMPLES))
 
@@ -59,14 +60,15 @@ def _medians(values: Sequence[float], seed: int) -> list:
 
 
 def _middle(ordered: Sequence[float]) -> tuple:
-    """The part of @ordered that LEVEL of all lie in."""
+    """Return the bounds of the middle part of @ordered, which contains the fraction LEVEL of its values."""
     cut = int(len(ordered) * (1 - LEVEL) / 2)
     return ordered[cut], ordered[len(ordered) - 1 - cut]
 
 
 @functools.lru_cache(maxsize=None)
 def exact_rank(count: int) -> Optional[int]:
-    """So many values at either end are outside of the narrowest exact interval; None if there is none."""
+    """Return how many of @count values at either end are outside of the narrowest exact interval, or None if there is
+    no such interval."""
     tail, rank = 0.0, None
     for below in range(count // 2):
         tail += math.comb(count, below) / 2 ** count
@@ -77,7 +79,7 @@ def exact_rank(count: int) -> Optional[int]:
 
 
 def median_interval(values: Sequence[float], seed: int = SEED) -> Optional[tuple]:
-    """Where the median of what @values were drawn from lies, or None if they are too few to say."""
+    """Return an interval for the median of the distribution of @values, or None if they are too few."""
     rank = exact_rank(len(values))
     if rank is None:
         return None
@@ -87,7 +89,7 @@ def median_interval(values: Sequence[float], seed: int = SEED) -> Optional[tuple
 
 
 def paired(values: Sequence[Optional[float]], references: Sequence[Optional[float]]) -> Optional[Comparison]:
-    """@values in terms of @references, round by round. None if one of them is missing or a reference is zero."""
+    """Compare @values with @references round by round. Return None if a value is missing or a reference is zero."""
     if not values or any(value is None for value in values) or not all(references):
         return None
     ratios = [value / reference for value, reference in zip(values, references)]     # type: ignore
@@ -96,7 +98,7 @@ def paired(values: Sequence[Optional[float]], references: Sequence[Optional[floa
 
 
 def unpaired(values: Sequence[Optional[float]], references: Sequence[Optional[float]]) -> Optional[Comparison]:
-    """The same for rounds that have nothing to do with each other: those of two boots or two machines."""
+    """Like paired(), for rounds that do not belong together, such as those of two boots or two machines."""
     if not values or not references or any(value is None for value in (*values, *references)):
         return None
     base = statistics.median(references)        # type: ignore
@@ -105,7 +107,7 @@ def unpaired(values: Sequence[Optional[float]], references: Sequence[Optional[fl
     ratio = statistics.median(values) / base    # type: ignore
     if min(len(values), len(references)) < FEWEST:
         return Comparison(ratio, None, None)
-    # The exact interval has no counterpart here; both sides being resampled makes this one wide enough.
+    # There is no exact interval here. This one is wide enough, because both sides are resampled.
     above = _medians(values, SEED)              # type: ignore
     below = _medians(references, SEED + 1)      # type: ignore
     if not all(below):

@@ -1,23 +1,23 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A whole set as text: all its tables, or one line for each run and figure that counts."""
+"""Formats a set of benchmarks as text: all its tables, or one line for each run and each important figure."""
 
 import bench_document
 import bench_report
 
 
 def cautions(document: dict) -> list:
-    """What is to be known before any figure is believed."""
+    """Return the warnings that a reader must know before trusting any figure."""
     found = bench_report.heading(document["runs"][0])[2:] if document["runs"] else []
     return found + bench_document.cautions(document)
 
 
 def not_run(document: dict) -> list:
-    """The runs that could not be made, and why."""
+    """Return a line for each run that could not be made, with the reason."""
     return [f"{each['title']}: not run: {each['reason']}" for each in document["missing"]]
 
 
 def tables(document: dict) -> str:
-    """All runs as people read them on a terminal."""
+    """Return the tables of all runs for a terminal."""
     parts = [f"== {run['title']}\n{bench_report.table(run)}" for run in document["runs"]]
     parts += [f"== {text}" for text in not_run(document)]
     return "\n\n".join(parts + bench_document.cautions(document))
@@ -28,7 +28,7 @@ def _number(value: object) -> str:
 
 
 def rows(document: dict) -> list:
-    """Cells: run, figure, the native engine's median, and the ratio of each other engine to it."""
+    """Return rows of cells: run, figure, the native engine's median, and the ratio of each other engine to it."""
     names = list(dict.fromkeys(name for run in document["runs"] for name in run["header"]["engines"]))
     others = [name for name in names if name != "native"]
     found = [("run", "figure", "native", *(f"{name} / native" for name in others))]
@@ -43,14 +43,14 @@ def rows(document: dict) -> list:
 
 
 def _cell(run: dict, engine: int, figure: str) -> str:
-    """A ratio, or the figure itself where no ratio is told."""
+    """Return an engine's ratio to native, or the value itself for a figure that has no ratio."""
     if figure in bench_report.COUNTS:
         return _number(run["engines"][engine][figure])
     return bench_report.ratio(run, engine, figure).rstrip()
 
 
 def summary(document: dict) -> str:
-    """A table in Markdown, with what it is of and what its marks mean."""
+    """Return a table in Markdown, with the origin of the figures and the meaning of the marks."""
     table = rows(document)
     widths = [max(len(row[i]) for row in table) for i in range(len(table[0]))]
     lines = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths)) + " |" for row in table]

@@ -3,8 +3,8 @@
 """
 Judge a dump that ``wq_dump.py --json`` took of a guest.
 
-Run by ``check_dump.py [--queue NAME] [--live] [--text FILE] FILE`` ("-": stdin).
-Every problem is a line on stderr; exit status 0: none, 1: some; the rest as in ``cli.py``.
+Usage: ``check_dump.py [--queue NAME] [--live] [--text FILE] FILE`` ("-": stdin).
+Each problem is a line on stderr. Exit status: 0: no problem, 1: problems; otherwise as in ``cli.py``.
 """
 
 import cli
@@ -28,9 +28,9 @@ def problems(dump: Dict[str, Any], queue: str, paused: bool) -> List[str]:
     """
     Return what is wrong with a dump.
 
-    :param queue: pattern of workqueues of which one must be there with items in
-        flight, or ""
-    :param paused: the guest stood still, so the numbers must agree
+    :param queue: pattern of workqueue names, or ""; at least one matching queue
+        must have items in flight
+    :param paused: the guest was paused, so the numbers must agree
     """
     if dump.get("schema") != SCHEMA:
         return [f"schema {dump.get('schema')}, expected {SCHEMA}"]
@@ -57,7 +57,10 @@ TYPES = {"object": dict, "array": list, "string": str, "integer": int, "boolean"
 
 
 def mismatches(value: Any, schema: Dict[str, Any], root: Dict[str, Any], where: str) -> List[str]:
-    """Where a value is not of the form that a JSON schema asks for; as much of these as is used."""
+    """
+    Return where a value violates a JSON schema. Only those features of JSON schemas
+    that our schema uses are supported.
+    """
     if "$ref" in schema:
         schema = root["$defs"][schema["$ref"].rsplit("/", 1)[1]]
     kinds = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
@@ -98,7 +101,7 @@ def pool_problems(pool: Dict[str, Any], paused: bool) -> List[str]:
             found.append(f"{name}: a busy worker without a function")
     if not paused:
         return found
-    # A new worker is attached a moment before it is counted.
+    # A new worker is attached to the pool a moment before it is counted.
     creating = any(w["state"] == "awake" for w in own) and pool["manager_pid"]
     if len(own) - pool["nr_workers"] not in ((0, 1) if creating else (0,)):
         found.append(f"{name}: {pool['nr_workers']} workers, {len(own)} listed")
@@ -135,9 +138,9 @@ def queue_problems(dump: Dict[str, Any], queue: str) -> List[str]:
 
 def text_problems(dump: Dict[str, Any], text: str) -> List[str]:
     """
-    Return what is wrong with the tables of workqueues in the same dump as text:
-    those that grow with the machine. Each cell must end where its title does, and
-    be what the JSON says.
+    Return what is wrong with those tables of workqueues in a dump's text that grow
+    with the machine. Each cell must end where its title ends, and agree with the JSON
+    of the same dump.
     """
     cpus = [str(cpu) for cpu in dump["cpus"]["possible"]]
     rows = {wq["name"]: [*(cell(wq["cpu_pools"].get(cpu)) for cpu in cpus), cell(wq["dfl_pool"])]
@@ -161,10 +164,10 @@ def cell(value: Any) -> str:
 def table_problems(text: str, name: str, titles: List[str],
                    rows: Dict[str, List[str]]) -> List[str]:
     """
-    What is wrong with a table.
+    Return what is wrong with a table.
 
-    :param name: its heading
-    :param rows: cells that there must be by what stands in front of them
+    :param name: the table's heading
+    :param rows: the cells that must be there, by the first cell of the row
     """
     _, _, table = text.partition(f"\n{name}\n{'=' * len(name)}\n")
     head, *lines = table.partition("\n\n")[0].splitlines() or [""]
@@ -198,7 +201,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def check() -> bool:
-    """The command."""
+    """Run the command, and return whether the dump has no problem."""
     args = parse_args()
     dump = cli.read_json(args.file, "a dump")
     try:

@@ -3,18 +3,19 @@
 """
 Compare the workqueue API of a kernel with ours, name by name.
 
-Run by ``parity.py [--write] KERNEL``, or ``make parity``. KERNEL is a source
-tree, a directory a kernel was built in, or the build directory of an installed
-headers package; the latter has only headers, so only these are compared then.
+Usage: ``parity.py [--write] KERNEL``, or ``make parity``. KERNEL is a source
+tree, a directory in which a kernel was built, or the build directory of an
+installed headers package. The latter has only headers, so only these are
+compared then.
 
-Every public name has a twin here, which the naming rule or ``parity.toml``
-gives and which must be there, or a reason in ``parity.toml`` why not. The same
-table is printed, written into ``Documentation/api.rst`` and turned into the
-definitions of ``include/cmwq2/shim.h``; both files are compared with it, or
-brought up to date by --write.
+Every public name must have a twin here, whose name follows from the naming rule
+or is in ``parity.toml``, or ``parity.toml`` must have a reason why there is none.
+The resulting table is printed. It is also in ``Documentation/api.rst``, and
+``include/cmwq2/shim.h`` has definitions made from it. Both files are compared
+with the table, or updated by --write.
 
-Exit status 0: every name has one or the other and the files are up to date; 1:
-not so, with a line on stderr for each name; the rest as in ``cli.py``.
+Exit status: 0: every name has a twin or a reason and the files are up to date;
+1: otherwise, with a line on stderr for each problem; the rest as in ``cli.py``.
 """
 
 import cli
@@ -36,8 +37,8 @@ TABLE = "tools/parity.toml"
 API = "Documentation/api.rst"
 SHIM = "include/cmwq2/shim.h"
 
-# The kernel that names are mapped and reasoned for. Others lack some of its names, and older ones have
-# names of their own, which are in the section "older" of the table.
+# The kernel series for which the table is complete. Other kernels lack some of its names. Older kernels
+# also have names of their own, which are in the section "older" of the table.
 SERIES = "7.3"
 
 HEADERS = ("include/linux/workqueue_types.h", "include/linux/workqueue.h")
@@ -48,29 +49,29 @@ TYPE, FIELD, CONSTANT, MACRO, FUNCTION, QUEUE, PARAMETER, SYSFS, TRACEPOINT = (
     "Types", "Fields", "Constants and flags", "Macros", "Functions", "System queues", "Parameters", "sysfs files",
     "Tracepoints")
 KINDS = (TYPE, FIELD, CONSTANT, MACRO, FUNCTION, QUEUE, PARAMETER, SYSFS, TRACEPOINT)
-# Which kinds may stand for each other.
+# The kinds that a twin may have, by the kind of the kernel's name, if they may differ.
 ALIKE = {FUNCTION: (FUNCTION, MACRO), MACRO: (FUNCTION, MACRO, CONSTANT), CONSTANT: (CONSTANT, MACRO)}
 
 
 class Wrong(cli.Error):
-    """What the user can act on."""
+    """A problem that the user can fix."""
 
 
 @dataclass(frozen=True)
 class Name:
-    """A public name and what it is."""
+    """A public name and its properties."""
 
     kind: str
     name: str
     aggregate: bool = False     # a struct or union, named by its tag
     call: bool = False          # a macro that takes arguments
     inline: bool = False        # a function with its body in the header
-    takes: int = -1             # arguments of a function or macro; -1: any number, or it is neither
-    count: int = 1              # sysfs: in how many directories
+    takes: int = -1             # number of arguments; -1: any number, or neither a function nor a macro
+    count: int = 1              # sysfs: in how many directories there is such a file
 
     @property
     def key(self) -> str:
-        """How parity.toml names it."""
+        """The key by which parity.toml names it."""
         prefix = {PARAMETER: "parameter:", SYSFS: "sysfs:", TRACEPOINT: "tracepoint:"}
         return prefix.get(self.kind, "") + self.name
 
@@ -87,8 +88,8 @@ def declarations(text: str) -> Iterator[Tuple[str, str]]:
     """
     Yield the declarations of a header without its preprocessor lines.
 
-    :return: what stands before the first brace or the semicolon, and what is in
-        the braces
+    :return: the text before the first brace or the semicolon, and the text in the
+        braces
     """
     text = re.sub(r"^\s*#.*$", "", text, flags=re.MULTILINE)
     head = body = ""
@@ -138,20 +139,20 @@ def declared(head: str, body: str) -> Iterator[Name]:
 
 
 def members(body: str) -> List[str]:
-    """The names of a struct's fields."""
+    """Return the names of a struct's fields."""
     body = re.sub(r"\(\s*\*\s*(\w+)\s*\)\s*\([^()]*\)", r" \1", body)
     body = re.sub(r"\[[^]]*\]", "", body)
     return re.findall(r"(\w+)\s*[,;]", body)
 
 
 def takes(arguments: str) -> int:
-    """How many there are; the variable part of them is one."""
+    """Return the number of arguments. A variable part after others counts as one."""
     arguments = flat(arguments).strip()
     return -1 if arguments == "..." else 0 if arguments in ("", "void") else arguments.count(",") + 1
 
 
 def flat(text: str) -> str:
-    """@text without what is in parentheses, where commas mean something else."""
+    """Return @text without parenthesized parts, whose commas do not separate arguments."""
     while "(" in text:
         shorter = re.sub(r"\([^()]*\)", "", text)
         if shorter == text:
@@ -161,7 +162,7 @@ def flat(text: str) -> str:
 
 
 def header_names(text: str) -> Names:
-    """Every name a header makes public, but for its include guard."""
+    """Return every name that a header makes public, except its include guard."""
     text = without_comments(text)
     guards = set(re.findall(r"^\s*#\s*ifndef\s+(\w+)\s*\n\s*#\s*define\s+\1\s*$", text, re.MULTILINE))
     found = {}
@@ -171,8 +172,8 @@ def header_names(text: str) -> Names:
     for head, body in declarations(text):
         for one in declared(head, body):
             known = found.get(one.name)
-            # "struct x;" after "struct x { ... };", and a function that is a macro in some configurations, or
-            # inline in some.
+            # Keep the first of several declarations, such as "struct x { ... };" and "struct x;", or a function
+            # that is a macro in some configurations. A function that is not inline replaces an inline one.
             if not known or one.kind == FUNCTION and known.kind == FUNCTION and not one.inline:
                 found[one.name] = one
     return found
@@ -187,10 +188,11 @@ CONSTRUCTS = (
 
 
 def constructs(text: str) -> List[Tuple[str, str]]:
-    """What makes parameters, sysfs files and tracepoints in @text: its own macros around CONSTRUCTS as well."""
+    """Return what makes parameters, sysfs files and tracepoints in @text: CONSTRUCTS, and macros in @text that use
+    them."""
     found = list(CONSTRUCTS)
     macros = re.findall(r"^[ \t]*#[ \t]*define[ \t]+(\w+)\(([^)]*)\)(.*)$", text, re.MULTILINE)
-    for kind, construct in found:       # grows while it is walked: a macro may be around a macro
+    for kind, construct in found:       # the list grows during the walk, because a macro may use such a macro
         for name, arguments, body in macros:
             names = [argument.strip() for argument in arguments.split(",")]
             for made in re.findall(construct, body):
@@ -202,10 +204,10 @@ def constructs(text: str) -> List[Tuple[str, str]]:
 
 
 def construct_names(text: str) -> Names:
-    """The parameters, sysfs files and tracepoints that a source makes."""
+    """Return the parameters, sysfs files and tracepoints that a source makes."""
     text = without_comments(text)
     counts: Counter = Counter()
-    # What a macro does with its argument is taken up by its uses.
+    # Definitions of macros are removed, because each use of a macro counts instead.
     code = re.sub(r"^[ \t]*#.*$", "", text, flags=re.MULTILINE)
     for kind, construct in constructs(text):
         counts.update((kind, name) for name in re.findall(construct, code))
@@ -219,11 +221,11 @@ class Kernel:
 
     version: str
     names: Names
-    whole: bool         # more than headers
+    whole: bool         # the tree has more than headers
 
 
 def tree_of(kdir: Path) -> Path:
-    """Where the headers of @kdir are, which may be a build directory apart from its source."""
+    """Return the tree with the headers of @kdir, which may be a build directory outside of its source."""
     if (kdir / HEADERS[1]).is_file():
         return kdir
     link, makefile = kdir / "source", kdir / "Makefile"
@@ -232,7 +234,7 @@ def tree_of(kdir: Path) -> Path:
     if makefile.is_file():
         for tree in re.findall(r"^(?:export )?(?:include|KBUILD_OUTPUT *=|abs_srctree *:?=) *(\S+?)(?:/Makefile)?$",
                                makefile.read_text(), re.MULTILINE):
-            # Debian's two packages of headers are beside each other, also in a chroot.
+            # Debian's two packages of headers are in neighbouring directories. In a chroot the absolute path is wrong.
             for path in (Path(tree), kdir.parent / Path(tree).name):
                 if (path / HEADERS[1]).is_file():
                     return path
@@ -241,7 +243,7 @@ def tree_of(kdir: Path) -> Path:
 
 
 def read_kernel(kdir: Path) -> Kernel:
-    """What the kernel of @kdir has."""
+    """Return the version and the names of the kernel of @kdir."""
     tree = tree_of(kdir)
     names = header_names("\n".join((tree / name).read_text() for name in HEADERS if (tree / name).is_file()))
     for name in (ENGINE, TRACE):
@@ -254,13 +256,13 @@ def read_kernel(kdir: Path) -> Kernel:
 
 @dataclass
 class Ours:
-    """Our side of it."""
+    """Our side of the comparison."""
 
     names: Names
     exported: set
 
     def lacks(self, twin: str, of: Name) -> str:
-        """Why @twin is none for @of, or ''."""
+        """Return why @twin cannot be the twin of @of, or ''."""
         have = self.names.get(twin)
         if not have or have.kind not in ALIKE.get(of.kind, (of.kind,)):
             return "there is none"
@@ -274,7 +276,7 @@ class Ours:
 
 
 def read_ours(root: Path = ROOT) -> Ours:
-    """What this tree has."""
+    """Return the names that this tree has."""
     api = [root / "include/cmwq2/workqueue.h"]
     api += [root / "include" / name for name in re.findall(r"#include <(cmwq2/\w+\.h)>", api[0].read_text())]
     names = header_names("\n".join(path.read_text() for path in api))
@@ -289,7 +291,7 @@ TWIN = re.compile(r"_*(cmwq2|CMWQ2)_\w+(\.\w+)?$")
 
 @dataclass
 class Table:
-    """parity.toml."""
+    """The content of parity.toml."""
 
     names: Dict[str, str]       # of SERIES
     older: Dict[str, str]       # of older kernels only
@@ -300,7 +302,7 @@ class Table:
 
 
 def read_table(path: Path = ROOT / TABLE) -> Table:
-    """What the rule does not tell."""
+    """Read parity.toml, which has the names that do not follow the naming rule."""
     try:
         sections = tomllib.loads(path.read_text())
         table = Table(**sections)
@@ -315,7 +317,7 @@ def read_table(path: Path = ROOT / TABLE) -> Table:
 
 @dataclass
 class Row:
-    """A name of the kernel and what became of it."""
+    """A name of the kernel, with its twin, or the reason why there is none, or what is wrong."""
 
     of: Name
     twin: str = ""
@@ -324,7 +326,7 @@ class Row:
 
 
 def by_rule(name: Name, struct: str = "") -> str:
-    """What the twin is called unless the table says otherwise; @struct is the twin of the struct that a field is of."""
+    """Return the name of the twin by the naming rule. For a field, @struct is the twin of its struct."""
     if name.kind == FIELD:
         return f"{struct}.{name.name.split('.')[1]}"
     if name.kind in (PARAMETER, SYSFS):
@@ -337,7 +339,8 @@ def by_rule(name: Name, struct: str = "") -> str:
 
 
 def judged(name: Name, said: str, rule: str, ours: Ours) -> Row:
-    """@said is the table's entry, a twin or a reason, or ''; @rule is the twin by rule."""
+    """Return the row of @name. @said is the table's entry, which is a twin, a reason or ''. @rule is the twin by the
+    naming rule."""
     lacks = ours.lacks(rule, name)
     if TWIN.match(said):
         row = Row(name, twin=said, wrong=ours.lacks(said, name))
@@ -354,7 +357,7 @@ def judged(name: Name, said: str, rule: str, ours: Ours) -> Row:
 
 
 def compare(kernel: Kernel, ours: Ours, table: Table) -> List[Row]:
-    """A row for every name of the kernel."""
+    """Return a row for every name of the kernel."""
     rows: Dict[str, Row] = {}
     for name in sorted(kernel.names.values(), key=lambda one: KINDS.index(one.kind)):
         struct = rows.get(name.name.split(".")[0])
@@ -366,12 +369,12 @@ def compare(kernel: Kernel, ours: Ours, table: Table) -> List[Row]:
 
 
 def bare_key(key: str) -> str:
-    """A key without the word that tells a parameter from a file."""
+    """Return a key without the prefix that marks a parameter, sysfs file or tracepoint."""
     return key.partition(":")[2] or key
 
 
 def stale(kernel: Kernel, table: Table) -> List[str]:
-    """Entries of the table that name nothing."""
+    """Return complaints about entries of the table whose name the kernel lacks, or has although it should not."""
     return [f"{key}: in {TABLE}, but the kernel has no such name" for key in table.names if key not in kernel.names] + \
         [f"{key}: in {TABLE} as of older kernels, but this one has it" for key in table.older if key in kernel.names]
 
@@ -380,14 +383,15 @@ TAG = re.compile(r"\bstruct\s+(?:work_struct|delayed_work|rcu_work|execute_work|
 
 
 def other_headers(tree: Path) -> Dict[str, str]:
-    """The kernel's headers but for its workqueue's own, without comments, by the names they have under include/."""
+    """Return the kernel's headers, except those of its workqueue, without comments, by their paths below include/."""
     top = tree / "include"
     return {str(path.relative_to(top)): without_comments(path.read_text(errors="replace"))
             for path in sorted(top.rglob("*.h")) if str(path.relative_to(tree)) not in HEADERS}
 
 
 def unwatched(headers: Dict[str, str], shim_text: str) -> List[str]:
-    """Headers that name an item or a queue and are in a directory that the shim does not know to be the kernel's."""
+    """Return headers that name work items or queues, but are in a directory that the shim does not know as one of the
+    kernel's."""
     known = set(re.findall(r'CMWQ2_SHIM_IN\("(\w+)"\)', shim_text))
     return [f"include/{name} names work items or queues: CMWQ2_SHIM_IN_KERNEL_HEADER in {SHIM} lacks its directory"
             for name, text in headers.items() if name.split("/")[0] not in known and TAG.search(text)]
@@ -395,9 +399,9 @@ def unwatched(headers: Dict[str, str], shim_text: str) -> List[str]:
 
 def expanding(headers: Dict[str, str], names: Names, table: Table) -> List[str]:
     """
-    Macros of other headers that stand for one of the kernel's macros and initialise an item or make a queue with it,
-    or for another such macro. Behind the shim they would get ours, so the shim has to refuse them. The names that
-    begin with an underscore are for other macros, not for drivers.
+    Return macros of other headers that initialise an item or make a queue with one of the kernel's macros, or with
+    another such macro. Behind the shim they would expand to our macros, so the shim has to refuse them. Names that
+    begin with an underscore are meant for other macros and not for drivers.
     """
     macros = [(header, *macro) for header, text in headers.items()
               for macro in re.findall(r"^[ \t]*#[ \t]*define[ \t]+(\w+)(?:\([^)]*\))?(.*)$", text, re.MULTILINE)]
@@ -416,7 +420,7 @@ def expanding(headers: Dict[str, str], names: Names, table: Table) -> List[str]:
 
 
 def shown(row: Row) -> Tuple[str, str]:
-    """The two columns of a row."""
+    """Return the two columns of a row."""
     return row.of.name, bare_key(row.twin) or row.reason
 
 
@@ -432,7 +436,7 @@ def print_rows(rows: List[Row]) -> None:
 
 
 def rst(rows: List[Row]) -> str:
-    """The table for Documentation/api.rst."""
+    """Return the table for Documentation/api.rst."""
     lines: List[str] = []
     for kind in KINDS:
         of_kind = [row for row in rows if row.of.kind == kind and not row.wrong]
@@ -451,9 +455,9 @@ def rst(rows: List[Row]) -> str:
 
 
 def definition(name: str, value: str, of: Optional[Name]) -> List[str]:
-    """How the shim maps @name to its twin, or refuses it with the reason."""
+    """Return the lines with which the shim maps @name to its twin, or refuses it with the reason."""
     call = "(...)" if of and of.call else ""
-    # What is a function or an enum's member in one version is a macro in another.
+    # A name that is a function or an enumerator in one version may be a macro in another.
     lines = [f"#undef {name}"]
     if not TWIN.match(value):
         return lines + [f"#define {name}{call} \\", f'\tCMWQ2_SHIM_REFUSED("{name}: {value}")']
@@ -463,12 +467,12 @@ def definition(name: str, value: str, of: Optional[Name]) -> List[str]:
 
 
 def shim(rows: List[Row], table: Table) -> str:
-    """The definitions for shim.h: every name of the kernel's header, and those of older kernels and other headers."""
+    """Return the definitions for shim.h, for the names of the kernel's header, of older kernels and of other headers."""
     lines: List[str] = []
     for kind in (TYPE, CONSTANT, MACRO, FUNCTION, QUEUE):
         lines += ["", f"/* {kind} */"]
         for row in rows:
-            # A tag without a twin stays the kernel's: nothing can be done with an enum that its constants do not refuse.
+            # A tag without a twin stays the kernel's. The constants of such an enum are refused, so it cannot be used.
             if row.of.kind == kind and not row.wrong and (row.twin or kind != TYPE):
                 lines += definition(row.of.name, row.twin or row.reason, row.of)
     for section, title in ((table.older, "Of kernels before this one"), (table.elsewhere, "Names of other headers")):
@@ -484,7 +488,7 @@ BEGIN, END = "Generated by tools/parity.py --write from here", "to here"
 
 
 def with_generated(text: str, content: str, path: str) -> str:
-    """@text with @content between its two marker lines."""
+    """Return @text with @content between its two marker lines."""
     begin, end = (re.search(rf"^.*{mark}.*\n", text, re.MULTILINE) for mark in (BEGIN, rf"\b{END}\b"))
     if not begin or not end or end.start() < begin.end():
         raise Wrong(f"{path}: no lines \"{BEGIN}\" and \"{END}\"")
@@ -492,7 +496,7 @@ def with_generated(text: str, content: str, path: str) -> str:
 
 
 def update(rows: List[Row], table: Table, write: bool) -> List[str]:
-    """Compare the generated parts of files with the table, or write them; what is out of date."""
+    """Compare the generated parts of files with the table, or write them. Return what is out of date."""
     wrong = []
     for name, content in ((API, rst(rows)), (SHIM, shim(rows, table))):
         path = ROOT / name
@@ -533,7 +537,7 @@ def _command(argv: Optional[List[str]]) -> bool:
 
 
 def main(argv: Optional[List[str]] = None) -> int:
-    """The command; its exit status."""
+    """Run the command and return its exit status."""
     return cli.status("parity.py", lambda: _command(argv))
 
 

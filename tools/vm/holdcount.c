@@ -1,18 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A plugin for QEMU: counts how many instructions a guest with one CPU executes
- * with a spinlock held, for the locks that are taken by the kernel's workqueue
- * and for those that are taken by modules. Nothing in the guest takes part, so
- * both are counted alike and counting costs them nothing.
+ * A QEMU plugin that counts how many instructions a guest with one CPU executes
+ * while it holds a spinlock. It counts locks taken by the kernel's workqueue and
+ * locks taken by modules separately. No code in the guest takes part, so both are
+ * counted alike and the counting adds no instructions.
  *
- * Arguments, addresses in hexadecimal:
- *   lock=A   a function that takes a spinlock: its "lock cmpxchg" does; any number
- *   unlock=A one that drops it: its "movb $0,(%rdi)" does; any number
- *   from=A, to=B  where the kernel's workqueue lies; modules lie where they always do
- *   mark=A   a function; each call adds a line to the output with what was counted
- *   output=F a file
+ * Arguments, with addresses in hexadecimal:
+ *   lock=A   a function that takes a spinlock with "lock cmpxchg"; repeatable
+ *   unlock=A a function that drops it with "movb $0,(%rdi)"; repeatable
+ *   from=A, to=B  the address range of the kernel's workqueue code; that of
+ *            modules is fixed
+ *   mark=A   a function; each call to it writes the counts so far as a line;
+ *            repeatable
+ *   output=F the file that the lines are written to
  *
- * A line is "OWNER TIMES INSTRUCTIONS" for both owners, kernel and module.
+ * A line has "OWNER TIMES INSTRUCTIONS" for both owners, kernel and module.
  */
 #include <inttypes.h>
 #include <stdbool.h>
@@ -20,7 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What is used of version 1 of QEMU's interface for plugins, whose header Debian does not have. */
+/* The part of version 1 of QEMU's plugin interface that is used here. Debian lacks its header. */
 #define PLUGIN_API	__attribute__((visibility("default")))
 #define NO_REGISTERS	0
 #define WRITES		2
@@ -96,7 +98,7 @@ static void went_through(unsigned int cpu, void *data)
 	last = (enum place)(uintptr_t)data;
 }
 
-/* A call ends a block, so the one before this was the caller's. */
+/* A call ends a block, so the block executed before this one is the caller's. */
 static void is_locking(unsigned int cpu, void *data)
 {
 	caller = last;
@@ -139,7 +141,7 @@ static void unlocked(unsigned int cpu, mem_info info, uint64_t lock, void *data)
 	}
 }
 
-/* The instruction that takes or drops the lock, by its first bytes. */
+/* Watch an instruction that takes or drops the lock. It is recognized by its first bytes. */
 static void watch(struct qemu_plugin_insn *insn, const char *bytes, size_t nr,
 		  void (*cb)(unsigned int cpu, mem_info info, uint64_t vaddr, void *data))
 {
