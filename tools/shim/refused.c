@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What must not compile behind <cmwq2/shim.h>, one case a macro, each with what
- * the compiler has to say in its first error. It compiles without any of the
- * macros, and with each of those that begin with FINE.
+ * Code that must not compile behind <cmwq2/shim.h>. Each CASE_ macro selects one
+ * case; the comment beside it is a pattern that the compiler's first error must
+ * match. The file must compile without any of the macros, and with each macro
+ * whose name begins with FINE.
  */
 #include <linux/bio.h>
 #include <linux/jump_label_ratelimit.h>
@@ -28,7 +29,7 @@
 
 #include "refused.h"
 
-/* A macro that takes arguments leaves others of its name alone, and so does a tag. */
+/* A macro with arguments does not affect other uses of its name, and neither does a tag. */
 struct refused {
 	struct work_struct	work;
 	struct delayed_work	delayed_work;

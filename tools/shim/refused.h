@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The private header of a driver, for refused.c. Its fields have the names of a
- * tag and of a function, as those of drivers do.
+ * A driver's private header, for refused.c. As in real drivers, fields have the
+ * same names as a tag or a function.
  */
 #ifndef CMWQ2_SHIM_REFUSED_PRIVATE_H
 #define CMWQ2_SHIM_REFUSED_PRIVATE_H

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A driver of one file: it counts by an item that queues itself again. It moves
- * to cmwq2 by the one line behind the last of the kernel's headers.
+ * A driver of one file. Its delayed item counts its own runs and queues itself
+ * again. One line after the last of the kernel's headers moves it to cmwq2.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 

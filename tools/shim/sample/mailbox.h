@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A driver's own header, as it was written for the kernel's workqueue. Its
- * structure holds items, so all files of the driver have to agree on their size.
+ * A driver's own header, unchanged since it was written for the kernel's
+ * workqueue. Its structure contains work items, so all files of the driver must
+ * agree on the size of an item.
  */
 #ifndef SAMPLE_MAILBOX_H
 #define SAMPLE_MAILBOX_H

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The items of the mailbox. */
+/* The work items of the mailbox. */
 #include <linux/errno.h>
 #include <linux/jiffies.h>
 

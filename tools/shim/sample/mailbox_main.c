@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* A driver of several files with a header of its own: the mailbox as a module. */
+/* The module of the mailbox, a driver of several files with its own header. */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/kernel.h>

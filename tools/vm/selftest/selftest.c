@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Misbehaves on purpose, one way a load, so that the harness can be seen to notice each.
+ * Misbehaves on purpose, in one way per load, to test that the harness notices each of them.
  */
 #include <linux/delay.h>
 #include <linux/kthread.h>
@@ -22,7 +22,7 @@ static noinline void do_oops(void)
 	*(volatile int *)8 = 0;
 }
 
-/* The cycle is closed without a second thread: lockdep needs only to have seen both orders. */
+/* One thread is enough to close the cycle, because lockdep only needs to see both orders. */
 static noinline void do_lockdep(void)
 {
 	mutex_lock(&first);
@@ -46,8 +46,8 @@ static noinline void do_kasan(void)
 }
 
 /*
- * Several, because the last one may live on in a register or on a dead stack
- * that kmemleak still scans.
+ * Several objects leak, because a pointer to the last one may remain in a register
+ * or on an unused part of a stack that kmemleak still scans.
  */
 static noinline void do_leak(void)
 {

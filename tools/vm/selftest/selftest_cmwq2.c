@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Misuses the engine on purpose, one way a load, so that its debugging aids can
- * be seen to complain. None of these ways blocks for ever or breaks memory.
+ * Misuses the engine on purpose, in one way per load, to test that its debugging
+ * aids complain. None of these ways blocks for ever or corrupts memory.
  */
 #include <linux/completion.h>
 #include <linux/module.h>
@@ -21,7 +21,7 @@ static DECLARE_COMPLETION(started);
 static struct cmwq2_wq *wq, *reclaim_wq;
 static bool take_lock = true;
 
-/* The lock only in the first run: lockdep shall find the cycle, nobody shall meet it. */
+/* Only the first run takes the lock: lockdep must find the cycle, but no deadlock must happen. */
 static void locking_fn(struct cmwq2_work *work)
 {
 	if (take_lock) {
@@ -30,7 +30,7 @@ static void locking_fn(struct cmwq2_work *work)
 	}
 	take_lock = false;
 	complete(&started);
-	/* For who waits to find it running. */
+	/* Keep running for a while, so that a waiter finds the item running. */
 	schedule_timeout_uninterruptible(HZ / 10);
 }
 
@@ -93,7 +93,7 @@ static void do_memalloc(void)
 	memalloc_noreclaim_restore(flags);
 }
 
-/* Pending in its delay would be the timer's business: it must be on a queue. */
+/* @work must be on a queue. If it only had its delay pending, it would be on a timer. */
 static void queue_behind(struct cmwq2_wq *ordered, struct cmwq2_work *work)
 {
 	take_lock = false;
@@ -133,7 +133,7 @@ static void do_stack(void)
 	cmwq2_flush_work(&work);
 }
 
-/* Refused, and told with us in the backtrace. */
+/* The engine must refuse the item and report it with our function in the backtrace. */
 static void do_zeroed(void)
 {
 	static struct cmwq2_work zeroed;
@@ -146,7 +146,7 @@ static void oops_fn(struct cmwq2_work *work)
 	WRITE_ONCE(*(int *)8, 1);
 }
 
-/* The thread that runs it does not survive: nobody waits for it. */
+/* The oops kills the thread that runs the item, so nothing waits for the item. */
 static void do_oops(void)
 {
 	static CMWQ2_DECLARE_WORK(oops_work, oops_fn);

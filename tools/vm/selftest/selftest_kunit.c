@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Suites of every outcome, for the harness to judge.
+ * Suites with every possible outcome, to test how the harness judges them.
  */
 #include <kunit/test.h>
 
