@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Tests of tools/bench and what it is made of."""
+"""Tests of tools/bench and its parts."""
 
 import contextlib
 import copy
@@ -36,7 +36,8 @@ FIGURES = ("rate", "p50_ns", "p90_ns", "p95_ns", "p99_ns", "max_ns", "cpu_ns", "
 
 
 def result(rates: dict, rounds: int = 16, seed: int = 1, **changed: object) -> str:
-    """A roundtrip's text; @rates says about how fast each engine is, by name with a number behind it."""
+    """Return the text of a roundtrip's result. @rates has the approximate rate of each engine. To name an engine twice,
+    append # and a number."""
     source = random.Random(seed)
     header = {"cmwq2_bench": 3, "status": "ok", "workload": "roundtrip", "kernel": "7.3.4", "machine": "x86_64",
               "cpus": 2, "hook": "tp", "queue": "percpu", "scope": "-", "mem_reclaim": 0, "rounds": rounds,
@@ -73,7 +74,7 @@ class Plans(unittest.TestCase):
                             [plan.settings["seed"] for plan in plans(Wanted(seed=6))])
 
     def test_part_of_a_set(self) -> None:
-        """A run is the same one whatever else is done."""
+        """A run is the same, whatever other runs are in the set."""
         self.assertEqual(plans(Wanted(("block",), seed=5)),
                          [plan for plan in plans(Wanted(seed=5)) if plan.title.startswith("block")])
 
@@ -88,7 +89,7 @@ class Plans(unittest.TestCase):
             self.assertLessEqual(plan.settings["engines"].count(",") + 1, 8)
 
     def test_settings_are_those_of_the_module(self) -> None:
-        """Every file that is written to is one that the module has."""
+        """The module has every file that is written to."""
         sources = ROOT / "bench"
         numbers = (sources / "bench.h").read_text()
         files = (sources / "sysfs.c").read_text()
@@ -127,7 +128,7 @@ class Plans(unittest.TestCase):
         self.assertEqual(len({plan.settings["seed"] for plan in found}) * 4, 100)
 
     def test_minutes(self) -> None:
-        """What was promised, with room for a slower machine."""
+        """The sets take no longer than documented, with reserve for a slower machine."""
         for wanted, minutes in ((Wanted(), 10), (Wanted(bench_set.WORKLOADS, full=True), 60), (Wanted(("aa",)), 10)):
             self.assertLess(sum(plan.seconds for plan in plans(wanted)), minutes * 60 * 0.6)
 
@@ -183,7 +184,7 @@ class Compare(Command):
             self.assertEqual(self.compare(report(USUAL), other, "--force")[0], 0)
 
     def test_config(self) -> None:
-        """Another configuration of the same kernel is another machine; of another kernel it cannot be the same."""
+        """Two configurations of the same kernel cannot be compared. Those of different kernels always differ."""
         one, other = report(USUAL), {**report(USUAL), "config": "def"}
         self.assertIn("config abc and def", " ".join(bench_document.obstacles(one, other)))
         self.assertEqual(bench_document.obstacles(one, {**other, "kernel": "7.4"}), [])
@@ -200,7 +201,7 @@ class Agree(Command):
 
     @staticmethod
     def again(change: dict) -> dict:
-        """The same set once more: the seeds are the same, what was measured is not."""
+        """Return the same set run again, with the same seeds but other measurements."""
         found = report(change, seed=50, runs=10)
         for number, run in enumerate(found["runs"]):
             run["header"]["seed"] = 1 + number
@@ -212,14 +213,14 @@ class Agree(Command):
         self.assertRegex(out, r"\n?70 of 70 ratios agree within their intervals: 100.0 %, at least 90 %\n$")
 
     def test_too_few(self) -> None:
-        """Of seven ratios one is another."""
+        """One of seven ratios differs."""
         status, out, _ = self.agree(report(USUAL, runs=10), self.again({"native": 200000, "cmwq2": 150000}))
         self.assertEqual(status, 1)
         self.assertIn("60 of 70 ratios agree within their intervals: 85.7 %, fewer than 90 %", out)
         self.assertRegex(out, r"roundtrip 9 +cmwq2 +rate +[01]\.\d+ \[.*\] +0\.7\d+ \[.*\]\*")
 
     def test_missing_ratio(self) -> None:
-        """One that only one of the two has agrees with nothing."""
+        """A ratio that only one of the reports has does not agree."""
         other = self.again(USUAL)
         del other["runs"][0]
         status, out, _ = self.agree(report(USUAL, runs=10), other)
@@ -257,7 +258,7 @@ class Summary(Command):
             self.assertIn(text, out)
 
     def test_counts(self) -> None:
-        """Native's threads are not only those of its queue, so what is told of others is a number."""
+        """Native's threads serve other queues, too, so a figure of threads is shown as a number and not as a ratio."""
         document = report(USUAL)
         with mock.patch.object(bench_report, "summary_of", return_value=("workers",)):
             rows = bench_summary.rows(document)
@@ -336,7 +337,7 @@ class BadFiles(Command):
 
 
 class FullDisk(Command):
-    """A disk that takes no more, played by a file system of 64 KiB or by a limit on the size of files."""
+    """A full disk, simulated by a file system of 64 KiB or by a limit on the size of files."""
 
     def bench(self, arguments: str, **options: object) -> subprocess.CompletedProcess:
         return subprocess.run(["sh", "-c", f"exec {sys.executable} -B {ROOT}/tools/bench {arguments}"], check=False,
@@ -372,7 +373,7 @@ class FullDisk(Command):
         self.assertEqual([each.name for each in self.directory.iterdir()], ["report.json"])
 
     def test_limit(self) -> None:
-        """A part is written, the rest is not."""
+        """A write that is only partly possible leaves no file."""
         script = "import resource, bench_file, pathlib\nresource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n" \
                  "bench_file.write(pathlib.Path('report.json'), 'x' * 5000)"
         run = subprocess.run([sys.executable, "-B", "-c", script], check=False, cwd=self.directory, capture_output=True,
@@ -388,7 +389,7 @@ class FullDisk(Command):
             self.one_line(run, "standard output: No space left on device\n$")
 
     def test_run(self) -> None:
-        """Nothing is measured that cannot be kept."""
+        """Nothing is measured if the report could not be written."""
         self.small_disk_or_skip()
         run = self.on_small_disk(f"run --sysfs {self.directory} --out small/report.json")
         self.one_line(run, "small/report.json: No space left on device")
@@ -418,7 +419,7 @@ class AgainstItself(Command):
 
 
 class Host(Command):
-    """On files that look like those of the module."""
+    """The benchmark on this machine, with files that look like those of the module."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -435,7 +436,7 @@ class Host(Command):
         return ["run", "--sysfs", str(self.directory), "--workload", workload, "--out", str(self.out), *more]
 
     def refusing(self, refused: dict) -> object:
-        """Writes that fail, by what is written."""
+        """Make writes fail, depending on what is written."""
         real = os.write
 
         def write(handle: int, data: bytes) -> int:
@@ -446,14 +447,14 @@ class Host(Command):
         return mock.patch.object(bench_host.os, "write", side_effect=write)
 
     def modules(self) -> list:
-        """What --modules wants to see."""
+        """Make a directory that --modules accepts."""
         for name in bench_host.MODULES:
             (self.directory / name).parent.mkdir()
             (self.directory / name).touch()
         return ["--modules", str(self.directory)]
 
     def commands(self, fails: str = "") -> object:
-        """insmod and rmmod, which are only noted down."""
+        """Replace insmod and rmmod by a function that only records the calls."""
         self.done: list = []
 
         def do(*command: str) -> None:
@@ -493,7 +494,7 @@ class Host(Command):
         self.fails("a-CPU-went-offline", *self.machine(text))
 
     def test_refused(self) -> None:
-        """The one that is refused is missing, the others are there."""
+        """A run that is refused is listed as missing. The others are made."""
         with self.refusing({"flush": OSError(errno.EINVAL, "Invalid argument")}):
             status, out, _ = self.run_main(*self.machine(result(USUAL), workload="create flush"))
         self.assertEqual(status, 0)
@@ -505,7 +506,7 @@ class Host(Command):
             self.fails("Device or resource busy: a run is on already", *self.machine(result(USUAL)))
 
     def test_aborted(self) -> None:
-        """What was done before is no set."""
+        """After an abort, the runs made so far are not written as a set."""
         modules = self.modules()
         aborted = OSError(errno.ECANCELED, "Operation canceled")
         with self.commands(), mock.patch.object(bench_host.os, "geteuid", return_value=0), \
@@ -564,7 +565,7 @@ class Progress(unittest.TestCase):
         self.teller = bench_host.Teller(self.plans, self.sink)
 
     def test_left(self) -> None:
-        """All four are alike: a half of the second took as long as a half of the first."""
+        """All four runs are alike, and half of the second took as long as half of the first."""
         self.teller.begin(0)
         self.now += 20
         self.teller.begin(1)
@@ -610,7 +611,7 @@ class Page(Command):
         status, out, err = self.run_main("page", self.file("a.json", report(USUAL)))
         self.assertEqual(status, 0, err)
         text = Path(out.strip()).read_text()
-        # Names of XML dialects are no addresses that anything is loaded from.
+        # Nothing is loaded from the URLs that name XML namespaces.
         rest = re.sub(r'xmlns(:xlink)?="http://www.w3.org/\d+/\w+"', "", text)
         self.assertNotRegex(rest, r"https?:|src=|@import|url\((?!#)")
         self.assertEqual(set(re.findall(r' href="([^#][^"]*)"', text)),

@@ -74,7 +74,7 @@ GOOD = finish(HEADER + ENGINES + ROUNDS)
 
 
 def other(workload: str, settings: str, figures: dict[str, str]) -> str:
-    """A result of another workload than roundtrip, with one round."""
+    """Return a result of a workload other than roundtrip, with one round."""
     header = HEADER.replace("workload=roundtrip", f"workload={workload}").replace("rounds=2", "rounds=1")
     names = ",".join(line.partition("=")[0] for line in settings.splitlines())
     header = header.replace("producers=2\nitems=20000\nwarmup=2000\nsettings=producers,items,warmup\n",
@@ -214,7 +214,7 @@ class Table(unittest.TestCase):
             self.assertIn(word, text)
 
     def test_later_columns(self) -> None:
-        """A result from before a figure was there has a table without it."""
+        """An old result that lacks a figure gives a table without it."""
         quantiles = {f"{what}_{each}": "77" for what in ("create", "destroy") for each in ("p50_ns", "p99_ns")}
         for figures, there in ((CREATE, False), ({**CREATE, **quantiles, "held_bytes": "-"}, True)):
             document = parse(other("create", "queues=1000\n", figures))
@@ -237,7 +237,7 @@ class Table(unittest.TestCase):
         self.assertEqual(lines[-2].split(), ["cmwq2:mainline-7.3", "5", "1.000", "[-]", "-", "-"])
 
     def test_policies(self) -> None:
-        """Those in force have no name."""
+        """The policies in force are not named in the table."""
         plain = ENGINES.replace("kicks_per_item", "claim=none wake=locked rescue=cursor kicks_per_item")
         text = table(parse(finish(HEADER + plain + ROUNDS)))
         self.assertNotIn("claim none", text)
@@ -250,7 +250,7 @@ class Table(unittest.TestCase):
 
 
 def many_rounds(rates: list[tuple[int, int]]) -> str:
-    """A round for each pair of rates, of native and of the other one."""
+    """Return a result with a round for each pair of rates, of native and of the other engine."""
     rounds = "".join(round_line(i, j).replace("rate=200000", f"rate={rate}")
                      for i, pair in enumerate(rates) for j, rate in enumerate(pair))
     return finish(HEADER.replace("rounds=2", f"rounds={len(rates)}") + ENGINES + rounds)

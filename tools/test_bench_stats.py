@@ -16,13 +16,13 @@ COMPARISONS = 300
 
 
 def drawn(source: random.Random, count: int, scale: float = 1) -> list[float]:
-    """Turns on a machine that is disturbed now and then: a long tail on one side."""
+    """Return the values of turns on a machine that is sometimes disturbed: a distribution with a long tail."""
     return [scale * (1 + source.lognormvariate(-3, 1)) for _ in range(count)]
 
 
 class Interval(unittest.TestCase):
     def test_exact_rank(self) -> None:
-        """Out of a table of the sign test."""
+        """The ranks agree with a table of the sign test."""
         self.assertEqual([exact_rank(count) for count in (1, 5, 6, 8, 9, 12, 15, 20, 25)],
                          [None, None, 0, 0, 1, 2, 3, 5, 7])
 
@@ -51,7 +51,7 @@ class Interval(unittest.TestCase):
 
 
 class AgainstItself(unittest.TestCase):
-    """The same thing twice is called different in at most 5 % of cases, and a real difference is found."""
+    """Two equal sets are called different in at most 5 % of cases, and a real difference is found."""
 
     def differences(self, count: int, scale: float, compare) -> int:
         source = random.Random(f"{count} {scale}")
@@ -71,7 +71,7 @@ class AgainstItself(unittest.TestCase):
             self.assertGreaterEqual(self.differences(16, 1.2, compare), COMPARISONS * 0.95)
 
     def test_drift_hits_both(self) -> None:
-        """What is the same for all of a round is not in a ratio within it."""
+        """A drift that affects all turns of a round equally does not affect ratios within the round."""
         source, machine = random.Random(3), [1 + 0.5 * i for i in range(16)]
         values = [speed * source.gauss(1.05, 0.005) for speed in machine]
         references = [speed * source.gauss(1, 0.005) for speed in machine]

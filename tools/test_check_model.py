@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Tests of check_model.py, and that the model and the engine have the same names. Spin is not needed."""
+"""Tests of check_model.py, and tests that the model and the engine use the same names. Spin is not needed."""
 
 import contextlib
 import io
@@ -21,7 +21,7 @@ from check_model import CLAIMS, ENQUEUERS, MODEL, POOLS, ROOT, ROWS, WAKES, Resu
 TEXT = MODEL.read_text()
 LINE_TEXT = check_model.LINE.read_text()
 
-# Names that are the kernel's, not the engine's.
+# Names of functions that belong to the kernel and not to the engine.
 KERNEL = {"wake_up_process"}
 
 TRAIL = """\
@@ -71,19 +71,19 @@ VIOLATION: stranded: done 0, 1 pending, everybody sleeps
 
 
 def rows() -> list:
-    """All rows."""
+    """Return all rows."""
     return check_model.all_rows()
 
 
 class Translator(unittest.TestCase):
-    """A trail in the engine's words."""
+    """The translation of a trail of the checker into steps of the engine."""
 
     def test_translates(self) -> None:
-        """Every kind of line, and nothing of the checker's own."""
+        """Every kind of line is translated, and the checker's own lines are left out."""
         self.assertEqual(check_model.translate(TRAIL, 3), STEPS.splitlines())
 
     def test_every_step_of_the_model(self) -> None:
-        """What the model prints is passed on."""
+        """Every line that the model can print is passed on."""
         for text in re.findall(r'printf\("(.*?)\\n"', TEXT + LINE_TEXT):
             line = text.replace("%d", "0")
             header = re.match(r"(enqueuer 0|irq_work|wake list 0|context 0|limit):$", line)
@@ -92,10 +92,10 @@ class Translator(unittest.TestCase):
 
 
 class Verdicts(unittest.TestCase):
-    """What the checker said, and what is made of it."""
+    """The output of the checker, and the verdicts made from it."""
 
     def test_search(self) -> None:
-        """States and errors; what was cut short is not finished."""
+        """States and errors are read, and a search that was cut short counts as unfinished."""
         said = "State-vector 108 byte, depth reached 9, errors: {}\n   {} states, stored\n"
         self.assertEqual(Search.parse(said.format(0, 17)), Search(17, False, True))
         self.assertEqual(Search.parse(said.format(2, "1.5e+06")), Search(1500000, True, True))
@@ -105,7 +105,7 @@ class Verdicts(unittest.TestCase):
             Search.parse("no such thing\n")
 
     def test_expected(self) -> None:
-        """A fault that is not found fails, and so does a search cut short."""
+        """A row fails if its fault is not found, or if the search was cut short."""
         fault = next(row for row in rows() if row["fault"] == "cull_head" and row.expect == "unsafe")
         self.assertTrue(Result(fault, 1, "unsafe", "w", [], 0).passed())
         for verdict in ("safe", "livelock", "unfinished"):
@@ -120,16 +120,16 @@ class Verdicts(unittest.TestCase):
             return check_model.run(["FAULT=cull_head", "CLAIM=none", "POOL=unbound"])
 
     def test_status(self) -> None:
-        """0 only if all came out as expected."""
+        """The exit status is 0 only if all results are as expected."""
         self.assertEqual(self._run("unsafe"), 0)
         self.assertEqual(self._run("safe"), 1)
 
 
 class Printed(unittest.TestCase):
-    """What WRITE=1 puts into the documentation."""
+    """The text that WRITE=1 puts into the documentation."""
 
     def test_written(self) -> None:
-        """Each block is replaced, and once more is the same; all that the documentation has are rows."""
+        """Each block is replaced, and replacing it again changes nothing. Each block in the documentation has a row."""
         results = [Result(row, 1, row.expect, "w", ["step"], 0) for row in rows()]
         doc = "a\n\n.. printed: table of kick\n\n::\n\n    old\n\n    older\n\nb\n\n.. printed: FAULT=cull_head\n\n::\n\nc\n"
         once = check_model.write_into(doc, results)
@@ -141,16 +141,16 @@ class Printed(unittest.TestCase):
         check_model.write_into(check_model.DOC.read_text(), results)
 
     def test_only_all(self) -> None:
-        """Not from a few rows."""
+        """WRITE=1 is refused for a selection of rows."""
         with self.assertRaisesRegex(Wrong, "WRITE=1 is for all rows"):
             check_model.run(["WRITE=1", "FAULT=cull_head"])
 
 
 class Table(unittest.TestCase):
-    """rows.toml and the selection from it."""
+    """rows.toml, and the selection of rows from it."""
 
     def test_every_fault_and_policy(self) -> None:
-        """All are run; every fault is found somewhere; every claim is run with both wakes on all pools."""
+        """Some row finds each fault, and every claim is run with both wakes on all pools."""
         found = {row["fault"] for row in rows() if row.expect == "unsafe"} - {"none"}
         self.assertEqual(found, set(check_model.faults(TEXT)) | set(check_model.faults(LINE_TEXT)))
         run = {(row["claim"], row["wake"], row["pool"]) for row in rows()
@@ -162,7 +162,7 @@ class Table(unittest.TestCase):
             check_model.read_rows(table)
 
     def test_refused(self) -> None:
-        """Values that mean nothing."""
+        """Invalid values are refused."""
         text = ROWS.read_text()
         self._refused(text.replace('["none"]', '["nobody"]', 1), "claim=nobody: allowed: none, kicked_list")
         self._refused(text.replace("min_idle = [2]", 'min_idle = ["2"]', 1), "min_idle=2: allowed: a number")
@@ -172,7 +172,7 @@ class Table(unittest.TestCase):
         self._refused(text + '[[rows]]\nexpect = "safe"\n', "more than once")
 
     def test_select(self) -> None:
-        """By values, and what is wrong about them in one line that lists what is allowed."""
+        """Rows are selected by values. A wrong value is reported in one line that lists the allowed ones."""
         chosen = check_model.select(rows(), ["CLAIM=leave_idle", "WAKE=locked", "MIN_IDLE=2", "FAULT=none"])
         self.assertEqual({row["pool"] for row in chosen}, set(POOLS))
         self.assertEqual(len(check_model.select(rows(), [])), len(rows()))
@@ -187,7 +187,7 @@ class Table(unittest.TestCase):
 
 
 class Missing(unittest.TestCase):
-    """Spin, or what is needed to get it."""
+    """Spin is missing, or the tools to install it."""
 
     def _vm(self, names: dict, **knobs: str) -> subprocess.CompletedProcess:
         with tempfile.TemporaryDirectory() as path:
@@ -198,7 +198,7 @@ class Missing(unittest.TestCase):
                                   check=False, env={**os.environ, "PATH": path, **knobs})
 
     def test_cannot_be_installed(self) -> None:
-        """No package tool, and one that fails: one line, not zero."""
+        """Without a package tool, or with one that fails, the result is one line and a status other than 0."""
         fails = "#!/bin/sh\nexit 100\n"
         for names in ({}, {"apt-get": fails, "sudo": fails, "env": fails}):
             done = self._vm(names)
@@ -206,7 +206,7 @@ class Missing(unittest.TestCase):
             self.assertRegex(done.stderr, r"^cmwq2: spin is missing and cannot be installed: .*\n$")
 
     def test_missing(self) -> None:
-        """Without the harness."""
+        """The same if check_model.py is run without the harness."""
         done = subprocess.run([sys.executable, "-B", TOOLS / "check_model.py"], text=True, capture_output=True,
                               check=False, env={**os.environ, "PATH": "/nonexistent"})
         self.assertEqual((done.returncode, done.stderr),
@@ -214,10 +214,10 @@ class Missing(unittest.TestCase):
 
 
 class Engine(unittest.TestCase):
-    """Model and engine say the same."""
+    """The model and the engine agree."""
 
     def test_names(self) -> None:
-        """A step names a function of the engine."""
+        """Each function that a step names exists in the engine."""
         sources = "".join(path.read_text() for path in sorted((ROOT / "src").glob("*.c")))
         for name in set(re.findall(r"\((\w+)\)\\n", TEXT + LINE_TEXT)) - KERNEL:
             self.assertRegex(sources, rf"\bcmwq2_{name}\(", name)
@@ -240,13 +240,13 @@ class Engine(unittest.TestCase):
                 self.assertEqual(value, sum_of, name)
 
     def test_sizes(self) -> None:
-        """What the translator takes for granted."""
+        """The model has the sizes that the translator assumes."""
         self.assertRegex(TEXT, rf"#define ENQUEUERS\s+{ENQUEUERS}\n")
         for name, value in POOLS.items():
             self.assertRegex(TEXT, rf"#define {name.upper()}\s+{value}\s")
 
     def test_each_names_the_other(self) -> None:
-        """Where they could drift apart."""
+        """Model and sources refer to each other, so that nobody changes only one of them."""
         for name in ("kick", "idle", "worker"):
             self.assertIn("tools/model/kick.pml", (ROOT / f"src/{name}.c").read_text())
             self.assertIn(f"src/{name}.c", TEXT)

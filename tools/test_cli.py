@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Tests of cli.py, script.py and tables.py, and of what every command owes to them."""
+"""Tests of cli.py, script.py and tables.py, and of the behaviour that every command has from them."""
 
 import argparse
 import io
@@ -22,7 +22,7 @@ import cli  # noqa: E402
 import script  # noqa: E402
 import tables  # noqa: E402
 
-# Every command, and arguments with which it begins to work without a kernel, a guest or root.
+# Every command, and arguments with which it can start its work without a kernel, a guest or root.
 COMMANDS = {"wq_dump.py": ("--read", "{dump}"), "wq_monitor.py": None, "bench": ("summary", "{dump}"),
             "bench_report.py": ("{dump}",), "parity.py": ("{dump}",), "check_dump.py": ("{dump}",),
             "check_model.py": ("NONE=1",), "policies.py": ("{dump}",)}
@@ -30,7 +30,7 @@ ESCAPE = "\x1b[31m"
 
 
 def environment(**more: str) -> dict:
-    """Without a drgn that a script could start."""
+    """Return an environment in which a script finds no drgn to start."""
     return {**os.environ, "PATH": "/nonexistent", "PYTHONDONTWRITEBYTECODE": "1", **more}
 
 
@@ -38,12 +38,12 @@ def start(command: list, **options) -> subprocess.Popen:
     options.setdefault("stdout", subprocess.PIPE)
     options.setdefault("env", environment())
     return subprocess.Popen([str(word) for word in command], stderr=subprocess.PIPE, text=True,
-                            # A background job has it ignored, and so has what it starts.
+                            # A background job ignores SIGINT, and its child processes inherit this.
                             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL), **options)
 
 
 def run(name: str, *arguments: str, **options) -> subprocess.CompletedProcess:
-    """A command of this directory, to its end."""
+    """Run a command of this directory to its end."""
     process = start([sys.executable, TOOLS / name, *arguments], **options)
     out, err = process.communicate(timeout=60)
     return subprocess.CompletedProcess([name], process.returncode, out, err)
@@ -117,7 +117,7 @@ class TestRun(unittest.TestCase):
         self.assert_ends(self.start("return False"), 1, "")
 
     def test_end_goes_through_the_interpreter(self):
-        # Whoever runs the script within another one goes on after it, with the streams that were there.
+        # A script that runs this one goes on afterwards, with its own streams.
         out = sys.stdout
         with self.assertRaises(SystemExit) as end:
             cli.run("x.py", lambda: True)
@@ -134,7 +134,7 @@ class TestRun(unittest.TestCase):
                 ("raise RecursionError", "RecursionError:"),
                 ("raise SystemExit('said so')", "said so"),
                 ("raise ArithmeticError('odd')", "ArithmeticError: odd"),
-                # Without drgn its error is one that the system has.
+                # Without drgn, cmwq2.FaultError is OSError, so another error stands in for it.
                 ("script.cmwq2.FaultError = ArithmeticError; raise ArithmeticError('at 0')",
                  "memory of the kernel is missing, is this dump whole? at 0"),
                 ("raise ProcessLookupError(3, 'No such process')",
@@ -200,7 +200,7 @@ class TestRun(unittest.TestCase):
 
 
 class TestCommands(unittest.TestCase):
-    """What holds for every command."""
+    """Tests of every command."""
 
     def setUp(self):
         directory = tempfile.TemporaryDirectory()
@@ -260,7 +260,7 @@ class TestCommands(unittest.TestCase):
             self.assertNotIn("\x1b", done.stderr)
 
     def test_closed_output(self):
-        """What cannot be printed is not lost without a word."""
+        """If the output cannot be printed, this is reported."""
         for name in COMMANDS:
             done = subprocess.run(["/bin/sh", "-c", 'exec "$0" "$@" >&-', sys.executable, TOOLS / name, "--help"],
                                   env=environment(), stderr=subprocess.PIPE, text=True, timeout=60, check=False)
@@ -283,7 +283,7 @@ class TestCommands(unittest.TestCase):
             self.assertEqual((done.returncode, done.stderr), (141, ""), name)
 
     def test_interrupt_during_imports(self):
-        """The first module that a command imports after cli.py waits for Ctrl-C."""
+        """Ctrl-C arrives while a command imports its first module after cli.py."""
         for name in COMMANDS:
             text = (TOOLS / name).read_text()
             guarded = text[text.index("guard_imports()"):]
@@ -292,7 +292,7 @@ class TestCommands(unittest.TestCase):
             trap = self.home / name
             trap.mkdir()
             (trap / f"{module}.py").write_text("import signal\nsignal.raise_signal(signal.SIGINT)\n")
-            # Before everything, also what Python itself has imported by then.
+            # The trap comes before everything, including modules that Python itself has imported by then.
             code = ("import runpy, sys; path, trap = sys.argv.pop(1), sys.argv.pop(1)\n"
                     "sys.path.insert(0, sys.argv.pop(1)); import cli\n"
                     f"sys.modules.pop({module!r}, None); sys.path.insert(0, trap)\n"

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Tests of the documents: their form where docutils is strict, and that commands say what is quoted of them."""
+"""Tests of the documents: their syntax where docutils is strict, and that commands print the lines that are quoted."""
 
 import re
 import unittest
@@ -14,19 +14,19 @@ SPAN = re.compile(r"^ *-+(?: +-+)+$")
 
 
 def margins(rule: str) -> List[int]:
-    """The places between the columns of a simple table."""
+    """Return the positions of the spaces between the columns of a simple table."""
     return [place for place in range(len(rule) - len(rule.lstrip()), len(rule)) if rule[place] == " "]
 
 
 def malformed(lines: List[str]) -> Iterator[str]:
-    """Rows of simple tables whose text runs from one column into the next, and titles that are longer than their line."""
+    """Return rows of simple tables whose text crosses into the next column, and titles longer than their underline."""
     rule = ""
     for number, line in enumerate(lines, 1):
         if RULE.match(line):
-            # The last of three ends the table, as does anything else that has the other form.
+            # A rule that is followed by an empty line ends the table.
             rule = line if not rule or number < len(lines) and lines[number].strip() else ""
         elif rule and any(SPAN.match(each) for each in lines[number - 1:number + 1]):
-            continue    # The head of several columns.
+            continue    # A head that spans several columns.
         elif rule and line.strip() and any(line[place:place + 1].strip() for place in margins(rule)):
             yield f"{number}: text between two columns: {line}"
         if re.match(r"^(=+|-+|~+)$", line) and number > 1 and lines[number - 2].strip() \
@@ -45,14 +45,14 @@ class Form(unittest.TestCase):
 
 
 class Quoted(unittest.TestCase):
-    """Lines that a script is said to print: what of them does not depend on the kernel is in its source."""
+    """Lines that a document quotes from a script: their fixed parts must be in the script's source."""
 
     LINE = re.compile(r"^ +(wq_dump\.py|wq_monitor\.py): (.*)$", re.MULTILINE)
 
     def test_errors(self) -> None:
         source = "\n".join((ROOT / "tools" / name).read_text() for name in (
             "cmwq2.py", "script.py", "cli.py", "wq_dump.py", "wq_monitor.py"))
-        # Texts over several lines of the source are one.
+        # Join string literals that continue over several lines of the source.
         source = re.sub(r'"\s*f?"', "", source)
         found = self.LINE.findall((ROOT / "Documentation/inspection.rst").read_text())
         self.assertGreater(len(found), 5)
@@ -62,7 +62,7 @@ class Quoted(unittest.TestCase):
             self.assertTrue(re.sub(r" (nosuch|\d.*)$", "", longest) in source, text)
 
     def test_exit_status(self) -> None:
-        """The table of the document has the numbers of cli.py."""
+        """The table of exit statuses in the document has the numbers of cli.py."""
         numbers = re.findall(r"^(\d+) {2,}", (ROOT / "Documentation/inspection.rst").read_text().partition(
             "Exit status\n===========")[2].partition("Names on the terminal")[0], re.MULTILINE)
         code = re.search(r"^PASSED, .* = (.*)$", (ROOT / "tools/cli.py").read_text(), re.MULTILINE)

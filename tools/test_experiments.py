@@ -20,7 +20,8 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def document(engines: dict, rounds: int = 9, **header: object) -> dict:
-    """As bench_report.parse() makes it: of each engine the figures of a round, or a function of the round."""
+    """Return a document like those of bench_report.parse(). @engines has the figures of a round by engine, or a
+    function that returns them for a round."""
     names = list(engines)
     records = []
     for number in range(rounds):
@@ -50,7 +51,7 @@ class Statistics(unittest.TestCase):
             spread([])
 
     def test_one_interval_for_the_whole_project(self) -> None:
-        """At least as wide as the exact one, which the bootstrap alone is not."""
+        """The interval is at least as wide as the exact one, which that of the bootstrap alone is not."""
         source = random.Random(7)
         for count in (6, 15, 25, 41):
             values = sorted(1 + source.lognormvariate(-3, 1) for _ in range(count))
@@ -60,7 +61,7 @@ class Statistics(unittest.TestCase):
             self.assertGreaterEqual(found.high, values[-1 - rank])
 
     def test_the_same_thing_twice(self) -> None:
-        """Called a difference in at most one of twenty cases: Documentation/experiments.rst says so."""
+        """Two equal sets are called different in at most one of twenty cases, as Documentation/experiments.rst says."""
         for count, pairs in ((15, 600), (41, 200)):
             source = random.Random(count)
             drawn = [[[1 + source.lognormvariate(-3, 1) for _ in range(count)] for _ in "ab"] for _ in range(pairs)]
@@ -100,7 +101,7 @@ class Claims(unittest.TestCase):
         self.assertEqual(len(finding.rows), len(QUEUES) * len(CLAIMS))
         self.assertNotIn("slower", finding.conclusion)
         self.assertIn("no difference seen", finding.conclusion)
-        # What was held for long is left out: 4000 ns in 40 times.
+        # Long holds are left out: 4000 ns in 40 times.
         self.assertEqual(finding.rows[0][:5], ("percpu", "none", "0.500", 9, "100"))
 
     def test_slower(self) -> None:
@@ -293,7 +294,7 @@ class Written(unittest.TestCase):
 
 
 class OnePlaceForTheLock(unittest.TestCase):
-    """pool->lock is counted in lock.h: what takes it elsewhere by itself is not."""
+    """lock.h counts uses of pool->lock, so no other code may take the lock directly."""
 
     def test_sources(self) -> None:
         taken = re.compile(r"\braw_spin_(?:un|try)?lock(?:_irq\w*)?\(&(?!nna\b)[^;]*->lock\b")

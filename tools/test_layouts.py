@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Tests of layouts.py. Run by ``python3 tools/test_layouts.py``; no kernel is needed."""
+"""Tests of layouts.py. Run ``python3 tools/test_layouts.py``; no kernel is needed."""
 
 import contextlib
 import io
@@ -17,7 +17,7 @@ TOOLS = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, TOOLS)
 import layouts  # noqa: E402
 
-# A driver's header, and a main file and another one that include it behind the line or not.
+# A driver's header, and a main file and another file, which include it either behind the line of the shim or not.
 COMMON = """
 struct work_struct { long data; void (*func)(void); };
 struct cmwq2_work { long data; void (*func)(void); unsigned long more; };
@@ -37,7 +37,7 @@ struct device {
 };
 struct opaque;
 """
-# The same in the words of two versions of binutils.
+# The same debug information as two versions of binutils print it.
 READELF = (
     """ <0><b>: Abbrev Number: 1 (DW_TAG_compile_unit)
     <11>   DW_AT_name        : (indirect line string, offset: 0x0): drivers/x/one.c
@@ -62,7 +62,7 @@ READELF = (
 
 
 def run(*arguments):
-    """Exit status, stdout, stderr."""
+    """Run layouts.py and return its exit status, stdout and stderr."""
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         status = layouts.main([str(argument) for argument in arguments])
@@ -87,7 +87,7 @@ class TestReading(unittest.TestCase):
 
 @unittest.skipUnless(shutil.which("gcc") and shutil.which("readelf"), "needs gcc and readelf")
 class TestCompiled(unittest.TestCase):
-    """Files of a driver of which one has the line and one does not."""
+    """Files of a driver of which one has the line of the shim and one does not."""
 
     def setUp(self):
         home = tempfile.TemporaryDirectory()

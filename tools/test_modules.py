@@ -16,7 +16,7 @@ from common import Problem      # noqa: E402
 
 
 class Kdir(unittest.TestCase):
-    """A build tree of which there is only what tells its architecture."""
+    """A build tree that has only the files from which its architecture is read."""
 
     def check(self, configured: str, arch: str = "") -> None:
         with tempfile.TemporaryDirectory() as name:

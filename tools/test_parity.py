@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Tests of parity.py. Run by ``python3 tools/test_parity.py``; no kernel is needed."""
+"""Tests of parity.py. Run ``python3 tools/test_parity.py``; no kernel is needed."""
 
 import contextlib
 import io
@@ -189,7 +189,7 @@ class TestComparison(unittest.TestCase):
 
 
 class TestOtherHeaders(unittest.TestCase):
-    """What the shim has to know of headers that are not the workqueue's own."""
+    """What the shim has to know about headers other than those of the workqueue."""
 
     def test_headers(self):
         with tempfile.TemporaryDirectory() as name:

@@ -3,8 +3,8 @@
 """
 Tests of wq_dump.py and cmwq2.py that need neither drgn nor a kernel.
 
-Run by ``python3 tools/test_wq_dump.py``. What needs a kernel is in
-``check_dump.py``, which judges a dump of a guest.
+Run ``python3 tools/test_wq_dump.py``. ``check_dump.py`` tests what needs a kernel,
+by judging a dump of a guest.
 """
 
 import argparse
@@ -65,7 +65,7 @@ class TestCommandLine(unittest.TestCase):
         self.assertIn(word, text)
 
     def test_options_that_would_be_ignored(self):
-        """Each form with each option that it has no use for."""
+        """Each form of output refuses each option that it would ignore."""
         for args, word in (
                 (["--native", "--latency"], "--latency: not allowed with --native"),
                 (["--latency", "--native"], "--latency: not allowed with --native"),
@@ -97,7 +97,7 @@ class TestCommandLine(unittest.TestCase):
 
 
 class TestFailures(unittest.TestCase):
-    """What main() makes of each trouble, with a collector that runs into it."""
+    """What main() reports for each kind of error, with a collector that raises it."""
 
     def run_with(self, body, **kwargs):
         code = (
@@ -108,7 +108,7 @@ class TestFailures(unittest.TestCase):
         )
         return subprocess.Popen(
             [sys.executable, "-c", code], stderr=subprocess.PIPE, universal_newlines=True,
-            # A background job has it ignored, and so has what it starts.
+            # A background job ignores SIGINT, and its child processes inherit this.
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL), **kwargs)
 
     def assert_one_line(self, process, text):
@@ -150,7 +150,7 @@ class TestFailures(unittest.TestCase):
 
 
 def ring(*addresses):
-    """Memory with a circular list whose head is the first address."""
+    """Return a memory with a circular list whose head is the first address."""
     count = len(addresses)
     return {
         address: (addresses[(i + 1) % count], addresses[i - 1])
@@ -198,7 +198,7 @@ class TestWalkRing(unittest.TestCase):
         self.assertIn("changed", gap)
 
     def test_overtaken(self):
-        """The walk visits 2, then 2 goes to the back behind all others."""
+        """The walk visits entry 2, and then 2 moves to the back of the list."""
         before, after = ring(1, 2, 3, 4), ring(1, 3, 4, 2)
         memories = [before, {**after, 2: (1, 1)}, after]
         nodes, gap = cmwq2.walk_ring(lambda a: memories.pop(0)[a], 1, 9)
@@ -228,7 +228,7 @@ class TestTime(unittest.TestCase):
     def test_hz(self):
         for hz in (24, 100, 128, 250, 300, 1000, 1200):
             self.assertEqual(cmwq2.hz_from_tick(10**9 // hz), hz)
-        self.assertEqual(cmwq2.hz_from_tick(999848), 1000)  # an i8254's tick
+        self.assertEqual(cmwq2.hz_from_tick(999848), 1000)  # tick length of an i8254
 
     def test_hz_of_nothing(self):
         with self.assertRaises(ValueError):
@@ -487,7 +487,7 @@ class TestDiff(unittest.TestCase):
         self.assertEqual(found["pools"], [{"id": 0, "counters": {"kicks": 7}}])
         self.assertEqual((found["workers_new"], found["workers_gone"]), ([90], [78]))
         self.assertTrue(found["workqueues"][1]["new"])
-        # The other one was taken and queued again.
+        # The other item ran and was queued again, so it is not still pending.
         self.assertEqual([item["age_ms"] for item in found["still_pending"]], [2500])
         text = wq_dump.show_diff(found)
         for words in ("kicks +7", "new (new)", "Workers gone", "2.500 s"):
@@ -499,7 +499,7 @@ class TestDiff(unittest.TestCase):
 
 
 class TestVerdict(unittest.TestCase):
-    """Each reason, from a picture that shows it, in the words of src/verdict_text.c."""
+    """Each reason, from a dump that shows it, with the wording of src/verdict_text.c."""
 
     def told(self, min_ms=1000, **changes):
         return wq_verdict.verdicts(make_dump(**changes), min_ms)
@@ -663,7 +663,7 @@ class FakeType:
 
 
 class FakeProgram:
-    """A program whose types have all the members that are needed, but for one."""
+    """A program whose types have all the members that are needed, except one."""
 
     def __init__(self, without):
         self.without = without
@@ -677,7 +677,7 @@ class FakeProgram:
 
 class TestStamp(unittest.TestCase):
     def test_item_without_a_stamp(self):
-        """A module whose items have none is no other form of module."""
+        """A module whose items have no stamp is accepted."""
         asked = {}
 
         def layout(_prog, _name, paths):
@@ -693,7 +693,7 @@ class TestStamp(unittest.TestCase):
 
 
 class TestTypes(unittest.TestCase):
-    """A module or a kernel that is not the one this script is for."""
+    """A module or kernel that this script is not made for."""
 
     def test_fits(self):
         for engine in (cmwq2.CMWQ2, cmwq2.NATIVE):
@@ -718,7 +718,7 @@ class TestTypes(unittest.TestCase):
 
 
 class TestRead(unittest.TestCase):
-    """What --json wrote, looked at again without drgn and without a kernel."""
+    """Reading what --json wrote, without drgn and without a kernel."""
 
     def read(self, text, *args):
         with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
@@ -735,7 +735,7 @@ class TestRead(unittest.TestCase):
             self.assertIn(word, done.stdout)
 
     def test_what_is_not_there(self):
-        """No empty table, which would look like good news."""
+        """A name that does not exist is an error. An empty table would look as if all were well."""
         text = json.dumps(make_dump())
         for args, word in ((("--pool", "99"), "there is no pool 99; there are 0"),
                            (("--pool", "0", "--pool", "99"), "no pool 99"),
@@ -808,7 +808,7 @@ class Number(int):
 
 
 class TestLatency(unittest.TestCase):
-    """--latency, of a kernel that is played: pools 0 and 4, of which one has counted, and a queue."""
+    """--latency with a simulated kernel: pools 0 and 4, of which only pool 0 has counts, and a queue."""
 
     def latency(self, *argv):
         pools = [argparse.Namespace(id=Number(number)) for number in (0, 4)]
@@ -834,7 +834,7 @@ class TestLatency(unittest.TestCase):
     def test_there(self):
         self.assertIn("pool 0", self.latency("--pool", "0"))
         self.assertIn("pool 0", self.latency())
-        # It is there and has counted nothing.
+        # The pool exists, but has counted nothing.
         self.assertIn("no item was counted", self.latency("--pool", "4"))
 
 
@@ -880,7 +880,7 @@ class TestSchema(unittest.TestCase):
 
 
 class TestCheckDump(unittest.TestCase):
-    """The check of a guest's dump, fed good and bad dumps."""
+    """check_dump.py with good and bad dumps."""
 
     def problems(self, dump, queue="bench"):
         return check_dump.problems(dump, queue, paused=True)

@@ -3,7 +3,7 @@
 """
 Tests of wq_monitor.py and latency.py that need neither drgn nor a kernel.
 
-Run by ``python3 tools/test_wq_monitor.py``. What needs a kernel is in tools/vm/monitor.py.
+Run ``python3 tools/test_wq_monitor.py``. tools/vm/monitor.py tests what needs a kernel.
 """
 
 import argparse
@@ -60,7 +60,7 @@ class TestCommandLine(unittest.TestCase):
 
 
 class TestEnds(unittest.TestCase):
-    """It is ended from outside, which is no trouble; what is, is in test_cli.py."""
+    """wq_monitor.py is ended from outside, which is not an error. test_cli.py tests the errors."""
 
     def run_with(self, body, **kwargs):
         code = (f"import sys; sys.path.insert(0, {TOOLS!r}); sys.argv = ['x']\n"
@@ -69,7 +69,7 @@ class TestEnds(unittest.TestCase):
                 "wq_monitor.run = run\nwq_monitor.main()")
         return subprocess.Popen(
             [sys.executable, "-c", code], stderr=subprocess.PIPE, universal_newlines=True,
-            # A background job has it ignored, and so has what it starts.
+            # A background job ignores SIGINT, and its child processes inherit this.
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL), **kwargs)
 
     def assert_ends(self, process, status, text):
@@ -199,7 +199,7 @@ class TestShow(unittest.TestCase):
         lines = self.screen(was, now)
         self.assertLessEqual(max(map(len, lines)), monitor.COLUMNS)
         self.assertEqual(lines[3].count("1.0T"), 7)
-        # No two cells run into one another.
+        # There is space between all cells.
         self.assertEqual(len(lines[3].split()), len(monitor.QUEUE_TITLES))
         self.assertEqual(len(lines[6].split()), len(monitor.POOL_TITLES))
 
@@ -238,7 +238,7 @@ class TestShow(unittest.TestCase):
         self.assertTrue(text.isprintable(), ascii(text))
 
     def test_native(self):
-        """What the kernel does not count of its pools is not 0."""
+        """Figures that the kernel does not count for its pools are shown as unknown and not as 0."""
         was, now = ({**look(time, [queue("a", count)], [
             {**pool(0, workers=2, idle=1), "total": {"started": count, "cpu_time": 0}},
             {**pool(1), "total": {"started": 9 * count, "cpu_time": 0}}]), "engine": "native"}
