@@ -467,7 +467,7 @@ def definition(name: str, value: str, of: Optional[Name]) -> List[str]:
 
 
 def shim(rows: List[Row], table: Table) -> str:
-    """Return the definitions for shim.h, for the names of the kernel's header, of older kernels and of other headers."""
+    """Return the definitions for shim.h, for names of the kernel's header, of older kernels and of other headers."""
     lines: List[str] = []
     for kind in (TYPE, CONSTANT, MACRO, FUNCTION, QUEUE):
         lines += ["", f"/* {kind} */"]

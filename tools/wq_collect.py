@@ -631,7 +631,7 @@ def collect_flushers(ctx: Context, wq: Any) -> List[Dict[str, Any]]:
     return found
 
 
-# Small things
+# Helpers
 
 
 def members(struct: Any) -> Dict[str, int]:

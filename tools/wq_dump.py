@@ -390,7 +390,7 @@ def show_flushers(wqs: List[Dict[str, Any]]) -> List[str]:
                   for wq in wqs for f in wq["flushers"]))
 
 
-# Choosing
+# Selecting
 
 
 def matches(name: Optional[str], globs: Optional[List[str]]) -> bool:

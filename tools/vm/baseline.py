@@ -37,7 +37,7 @@ MOST_ITEMS, MOST_ROUNDS = 1000000, 1000
 # The scopes in the order of lib/test_workqueue.
 SCOPES = ("cpu", "smt", "cache_shard", "cache", "numa", "system")
 FIGURES = {"rate": "items/s", "call": "p50 of the call, ns"}
-# Seconds for a round, on UML.
+# Seconds that a round may take on UML.
 LIMIT = 120
 
 

@@ -16,7 +16,7 @@ sys.path.append(str(ROOT / "tools"))
 import bench_report     # noqa: E402
 
 REPORT = OUT / "demo" / "report.json"
-# About ten seconds of measuring on two CPUs.
+# This measures for about ten seconds on two CPUs.
 BENCH = "items=20000 rounds=15"
 
 

@@ -25,7 +25,7 @@ from experiments import EXPERIMENTS, ExperimentError, Finding       # noqa: E402
 RESULTS = OUT / "experiments"
 DOCUMENT = ROOT / "Documentation/experiments.rst"
 MODEL = OUT / "model" / "report.txt"
-# Wall clock seconds for booting and for each run of the benchmark, on UML.
+# Wall clock seconds that booting may take, and then each run of the benchmark, on UML.
 LIMIT = 180
 
 

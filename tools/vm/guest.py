@@ -95,7 +95,7 @@ def home(name: str) -> Path:
         unique = name if number == 1 else f"{name}-{number}"
         if unique in _claimed:
             break
-        # Held until this process ends.
+        # This process holds the lock until it ends.
         handle = open(OUT / "run" / f".{unique}.lock", "w")
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -28,7 +28,7 @@ class Case:
     status: int = EXIT_FAILED
     job: str = "fault"
     settings: dict = field(default_factory=dict)
-    suites: Optional[list] = None       # names of the suites that were asked for, where the job runs suites
+    suites: Optional[list] = None       # names of the expected suites, if the job runs suites
     limit: float = 20
     files: Optional[Callable[[kernel.Kernel], list]] = None     # files it needs instead of the modules that misbehave
     commands: str = ""                  # commands for a shell

@@ -368,7 +368,7 @@ def old_python() -> None:
 
 
 def tables_of_files() -> None:
-    """A file that no table has, and a name that is no file's."""
+    """A file that is missing in its table is found, and so is an entry without a file."""
     table = style.table_after("x\nFiles\n---\n\n===  ===\na.py b/  c d\n``c.c``  e\n         more\nr*.txt  s\n"
                               "===  ===\n", "Files")
     _expect(style.missing_in_table("doc", ["a.py", "b/", "c.c", "r-1.txt", "r.txt"], table), [])

@@ -32,7 +32,7 @@ GROUPS = {
 def _present(probe: str) -> bool:
     if probe.startswith("/"):
         return Path(probe).exists()
-    # The sbin directories are not in everybody's PATH, and nothing here is there.
+    # This searches only PATH, which may lack the sbin directories. None of the commands is in one of those.
     return shutil.which(probe) is not None
 
 

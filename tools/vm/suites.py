@@ -52,7 +52,7 @@ class Again:
     vehicle: str
     name: str
     suites: tuple
-    parameters: str = ""    # of cmwq2
+    parameters: str = ""    # module parameters of cmwq2
     boot: tuple = ()        # for the kernel command line
 
     def of(self, target: kernel.Kernel) -> kernel.Kernel:
