@@ -313,7 +313,8 @@ def queue_is_quiet(queue: Record) -> bool:
 def pool_is_quiet(pool: Record) -> bool:
     """
     Return whether a pool has no busy workers and did nothing in the interval. The counters of
-    its lock do not count here, because every look at a pool takes the lock.
+    its lock are ignored, because code that only looks at the pool, such as a read of the dump
+    in debugfs, takes the lock, too.
     """
     return pool["nr_workers"] == pool["nr_idle"] and not any(
         value for name, value in pool["delta"].items() if not name.startswith("lock_"))

@@ -286,7 +286,7 @@ def _gone(number: int) -> bool:
 
 
 def nothing_is_left() -> None:
-    """When a verb ends, its processes end, too: after SIGKILL, after SIGTERM, or when its parent make is killed."""
+    """When a verb ends, its processes end, too: after SIGKILL, SIGTERM, SIGHUP or SIGINT, or if make above it is killed."""
     # make runs a simple command like this itself. For any other line there would be a shell between it and the verb.
     _expect("\n\t@tools/vm/vm $@\n" in (ROOT / "Makefile").read_text(), True)
     with _directory() as home:
