@@ -45,7 +45,8 @@ $(VERBS):
 ##             checkpatch, sparse, W=1, kernel-doc and the Python tests, also a part of make check
 ## make parity [KDIR=dir] [WRITE=1]
 ##             every public name of the kernel's workqueue and its twin here, or why there is none;
-##             seconds; WRITE=1 writes that into Documentation/api.rst and include/cmwq2/shim.h
+##             and the tables of policies in README.md and Documentation/policy-howto.rst; seconds;
+##             WRITE=1 writes all that into the documents and into include/cmwq2/shim.h
 ## make bench [VM=uml|x86|host] [WORKLOAD=list|all|aa] [PROFILES=list] [ROUNDS=n] [SEED=n] [FULL=1]
 ##             the benchmarks in one boot: out/bench/VM/report.json, tables, plots and report.html;
 ##             10 minutes, with FULL=1 under 60; tools/bench compare A.json B.json puts two reports

@@ -29,7 +29,7 @@ enum cmwq2_wake {
 	CMWQ2_WAKE_EVERYWHERE	= CMWQ2_WAKE_DEFERRED | CMWQ2_KICK_OTHER,
 };
 
-#define cmwq2_wake_about	"Which kicks wake the worker after pool->lock was dropped"
+#define cmwq2_wake_about	"Which kicks wake the worker after the pool's lock was dropped"
 #define cmwq2_wake_default	CMWQ2_WAKE_DEFERRED
 #define cmwq2_wake_changing	NULL
 #define cmwq2_wake_values(value)						\
