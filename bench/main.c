@@ -5,6 +5,8 @@
 #include <linux/module.h>
 #include <linux/string.h>
 
+#include <cmwq2/version.h>
+
 #include "bench.h"
 
 const char * const bench_queue_names[BENCH_QUEUE_NR] = {
@@ -110,4 +112,5 @@ module_init(bench_init);
 module_exit(bench_exit);
 
 MODULE_DESCRIPTION("Compares cmwq2 with the kernel's workqueues");
+MODULE_VERSION(CMWQ2_VERSION);
 MODULE_LICENSE("GPL");

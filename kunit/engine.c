@@ -4,6 +4,8 @@
  */
 #include <linux/module.h>
 
+#include <cmwq2/version.h>
+
 #include "env.h"
 
 static void native_fn(struct work_struct *work)
@@ -672,4 +674,5 @@ const struct tw_engine tw_engines[TW_NR_ENGINES] = {
 };
 
 MODULE_DESCRIPTION("KUnit suites of cmwq2, run on it and on the kernel's workqueue");
+MODULE_VERSION(CMWQ2_VERSION);
 MODULE_LICENSE("GPL");

@@ -9,6 +9,8 @@
 #include <linux/module.h>
 #include <linux/moduleparam.h>
 
+#include <cmwq2/version.h>
+
 #include "latency.h"
 
 static char *cmwq2_hook_param = "auto";
@@ -118,3 +120,4 @@ module_init(cmwq2_init);
 module_exit(cmwq2_exit);
 MODULE_LICENSE("GPL");
 MODULE_DESCRIPTION("Concurrency-managed workqueues with switchable internals");
+MODULE_VERSION(CMWQ2_VERSION);

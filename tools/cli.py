@@ -54,8 +54,10 @@ import argparse     # noqa: E402
 import json         # noqa: E402
 import threading    # noqa: E402
 from contextlib import contextmanager, redirect_stderr, redirect_stdout     # noqa: E402
+from pathlib import Path        # noqa: E402
 from typing import Any, Callable, Iterator, NoReturn, Optional, TextIO, Tuple       # noqa: E402
 
+VERSION_HEADER = Path(__file__).resolve().parent.parent / "include/cmwq2/version.h"
 STATUS = """\
 Exit status: 0 done, 1 failed or not as it should be, 2 wrong usage,
 130 interrupted, 141 the reader of the output went away.
@@ -87,6 +89,14 @@ def natural(text: str) -> int:
     return int(text)
 
 
+def version() -> str:
+    """Return the version of the cmwq2 that this file belongs to, or "unknown" if the file was copied elsewhere."""
+    try:
+        return VERSION_HEADER.read_text(encoding="ascii").split('CMWQ2_VERSION\t"', 1)[1].split('"', 1)[0]
+    except (OSError, IndexError, UnicodeDecodeError):
+        return "unknown"
+
+
 class Parser(argparse.ArgumentParser):
     """An argument parser that reports an error in one line and lists the exit statuses at the end of --help."""
 
@@ -94,6 +104,8 @@ class Parser(argparse.ArgumentParser):
         options["epilog"] = f"{options.get('epilog') or ''}\n{STATUS}".lstrip()
         options.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
         super().__init__(**options)
+        self.add_argument("--version", action="version", version=f"{self.prog} of cmwq2 {version()}",
+                          help="show the version of cmwq2 and exit")
 
     def error(self, message: str) -> NoReturn:
         """Report the error and exit with status 2."""

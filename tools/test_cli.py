@@ -242,6 +242,19 @@ class TestCommands(unittest.TestCase):
             self.assertEqual((done.returncode, done.stdout, done.stderr), (
                 1, "", f"{name}: no kernel to look at: drgn has to run this, see --help\n"))
 
+    def test_version(self):
+        """Every command that takes arguments says which cmwq2 it belongs to, also when it was copied elsewhere."""
+        self.assertRegex(cli.version(), r"^\d+\.\d+\.\d+$")
+        for name in ("bench", "bench_report.py", "parity.py", "policies.py", "check_dump.py", "check_model.py"):
+            done = run(name, "--version")
+            self.assertEqual((done.returncode, done.stdout, done.stderr),
+                             (0, f"{name} of cmwq2 {cli.version()}\n", ""))
+        copied = self.home / "cli.py"
+        copied.write_text((TOOLS / "cli.py").read_text())
+        done = subprocess.run([sys.executable, "-c", "import cli; print(cli.version())"], cwd=self.home,
+                              capture_output=True, text=True, check=True, env=environment())
+        self.assertEqual(done.stdout, "unknown\n")
+
     def test_bad_documents(self):
         path = self.home / "bad"
         for text in ("", "[" * 100000, "{}", f'{{"schema": "{ESCAPE}"}}'):
