@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The engine's types and the functions its files offer one another.
+ * The engine's types, and the functions that its files share.
  */
 #ifndef CMWQ2_INTERNAL_H
 #define CMWQ2_INTERNAL_H
@@ -37,18 +37,19 @@
  *   cmwq2_attach_mutex	which threads belong to which pool, their affinity
  *   pool->lock		one pool: its items, workers and their states
  *   nna->lock		pwqs that wait for a node's max_active
- *   cmwq2_mayday_lock	distress calls
+ *   cmwq2_mayday_lock	maydays: requests for a rescuer
  *
- * cmwq2_fault_lock is taken with none of them held but cmwq2_pool_mutex.
+ * When cmwq2_fault_lock is taken, cmwq2_pool_mutex may be held, but no other of
+ * these locks.
  *
- * Every field says by a letter what protects it:
+ * The comment of a field begins with letters that say what protects it:
  *
  *   I   set before the object is visible to others, never changed
  *   L   pool->lock
  *   LN  pool->lock and nna->lock to write, either to read
- *   K   pool->lock, written by the worker itself only, which may therefore
- *       read it without
- *   S   used by its owner alone
+ *   K   pool->lock; only the worker itself writes, so it may read without the
+ *       lock
+ *   S   used only by its owner
  *   A   cmwq2_attach_mutex
  *   PL  cmwq2_pool_mutex
  *   PR  cmwq2_pool_mutex to write, RCU to read
@@ -74,14 +75,14 @@
 #define CMWQ2_MAYDAY_INTERVAL	(HZ / 10)
 
 enum cmwq2_pool_flags {
-	CMWQ2_POOL_MANAGED	= BIT(0),	/* a worker is being the manager */
+	CMWQ2_POOL_MANAGED	= BIT(0),	/* a worker is the manager */
 	CMWQ2_POOL_UNBOUND	= BIT(1),	/* bound pool whose CPU is down */
 	CMWQ2_POOL_BH		= BIT(2),	/* runs in softirq context, never changed */
 };
 
 enum cmwq2_worker_flags {
 	CMWQ2_WORKER_DIE	= BIT(0),	/* leave the thread function */
-	CMWQ2_WORKER_IDLE	= BIT(1),	/* on idle_list, or kicked_list and counted idle */
+	CMWQ2_WORKER_IDLE	= BIT(1),	/* counts as idle; on idle_list or kicked_list */
 	CMWQ2_WORKER_PREP	= BIT(2),	/* between idle and its first item */
 	CMWQ2_WORKER_INTENSIVE	= BIT(3),	/* item is CPU intensive */
 	CMWQ2_WORKER_UNBOUND	= BIT(4),	/* not concurrency managed */
@@ -92,9 +93,9 @@ enum cmwq2_worker_flags {
 };
 
 /*
- * The policies of the hot path, a byte each, which every pool has of its own. Each
- * is described in the header of its name in policy/. Bytes only: they are compared
- * as such.
+ * The policies of the hot path, one byte each. Every pool has its own copy. The
+ * header of the same name in policy/ describes each policy. All members must be
+ * bytes, because the struct is compared by memcmp().
  */
 #define CMWQ2_POLICY_BYTE(name)	u8 name;
 
@@ -102,42 +103,42 @@ struct cmwq2_pool_policy {
 	CMWQ2_POLICIES(CMWQ2_POLICY_BYTE)
 };
 
-/* What shall become of creating workers, for tests. */
+/* How the creation of workers is made to fail, for tests. */
 struct cmwq2_create_fault {
 	enum cmwq2_create	how;		/* F */
-	unsigned long		until;		/* F: jiffies, or 0: until told */
+	unsigned long		until;		/* F: jiffies of the end, or 0: no end */
 };
 
 /*
  * Items and the threads that run them.
  *
- * nr_running is the sum of the workers' counted. Both are changed with the lock
- * held, except that the pn hook counts down the current worker with a runqueue
- * locked. Whoever counts down to zero must look at worklist, and whoever adds to
- * worklist must look at nr_running after that.
+ * nr_running is the number of workers whose counted is set. Both fields change
+ * with the lock held. The exception is the pn hook: it counts down the current
+ * worker with only a runqueue locked. Code that counts down to zero must then
+ * look at worklist, and code that adds to worklist must then look at nr_running.
  */
 struct cmwq2_pool {
 	raw_spinlock_t		lock;
 	struct cmwq2_pool_policy policy;	/* L: set with cmwq2_pool_mutex too */
 	u8			flags;		/* L: enum cmwq2_pool_flags */
-	bool			idle_since_kick; /* L: one became idle after the last kick */
+	bool			idle_since_kick; /* L: a worker became idle after the last kick */
 	atomic_t		nr_running;	/* X */
 	struct list_head	worklist;	/* L: items to run */
-	struct list_head	idle_list;	/* L: idle workers, last come first */
-	struct list_head	kicked_list;	/* L: picked workers, see the claims */
-	struct cmwq2_worker	*kicked;	/* L: the last one picked, until it runs */
-	unsigned long		kicked_at;	/* L: jiffies of its first kick since it slept */
+	struct list_head	idle_list;	/* L: idle workers, the last to become idle first */
+	struct list_head	kicked_list;	/* L: claimed workers, see policy/claim.h */
+	struct cmwq2_worker	*kicked;	/* L: worker picked last, until it runs */
+	unsigned long		kicked_at;	/* L: jiffies when @kicked was last set */
 	int			nr_idle;	/* L: workers with CMWQ2_WORKER_IDLE */
 	int			nr_workers;	/* L */
 	struct cmwq2_worker	*manager;	/* L: for dumps */
 	struct cmwq2_creating {
-		unsigned long	at;		/* jiffies of its last try's begin */
-		int		failed;		/* tries since it became the manager */
-		int		error;		/* of the last that failed */
-	} creating;				/* X: READ_ONCE, written by @manager alone */
+		unsigned long	at;		/* jiffies when the last attempt began */
+		int		failed;		/* failed attempts of this manager */
+		int		error;		/* of the last attempt that failed */
+	} creating;				/* X: READ_ONCE, only @manager writes */
 	unsigned long		progress_at;	/* L: jiffies an item last left @worklist */
-	unsigned long		stall_told;	/* L: jiffies of the last stall's finding */
-	unsigned int		stall_ms;	/* L: how long it was when found, 0: is told */
+	unsigned long		stall_told;	/* L: jiffies when a stall was last found */
+	unsigned int		stall_ms;	/* L: its length in ms when found, 0: reported */
 	struct cmwq2_create_fault create_fault;	/* F */
 
 	u32			id;		/* I: index in cmwq2_pools */
@@ -146,13 +147,13 @@ struct cmwq2_pool {
 	unsigned int		nr_cpus;	/* I: in attrs->cpumask */
 	struct cmwq2_bh		*bh;		/* I: BH pools: what runs them, or NULL */
 	struct cmwq2_attrs	*attrs;		/* I */
-	cpumask_var_t		pod;		/* I: CPUs whose queueing ends up here */
+	cpumask_var_t		pod;		/* I: CPUs whose enqueues use this pool */
 	struct timer_list	idle_timer;	/* looks for workers to cull */
-	struct timer_list	mayday_timer;	/* calls for the rescuers */
+	struct timer_list	mayday_timer;	/* calls the rescuers */
 	struct timer_list	scan_timer;	/* the hook's safety net, see scan.c */
 	struct list_head	watched;	/* L: workers that the scan looks at */
 	bool			scan_armed;	/* L: the scan timer is pending or runs */
-	struct irq_work		kick_irq;	/* the pn hook's way to a wakeup */
+	struct irq_work		kick_irq;	/* kicks for the pn hook */
 	struct kthread_work	cull_work;	/* culls in process context */
 	struct kthread_work	end_work;	/* ends the pool, in the reaper */
 	struct cmwq2_pool_counters {
@@ -181,39 +182,39 @@ struct cmwq2_pool {
 		u64		wait;
 		u64		wait_max;
 		u64		pick;
-		u64		held_since;	/* or 0: this time is not counted */
+		u64		held_since;	/* or 0: this hold is not counted */
 	} lock_stat;				/* L: in ticks, see lock.h */
 
 	struct cmwq2_latency	*latency;	/* L: see latency.h, or NULL */
-	u64			latency_now;	/* L: clock at the last queueing, if measured */
+	u64			latency_now;	/* L: clock at the last enqueue, if measured */
 
 	struct list_head	workers;	/* A */
 	struct ida		worker_ida;	/* numbers in thread names */
 	struct hlist_node	hash_node;	/* PL: unbound pools by attributes */
-	int			refcnt;		/* PL: unbound pools' users */
+	int			refcnt;		/* PL: users of an unbound pool */
 	struct rcu_head		rcu;
 
 	DECLARE_HASHTABLE(busy_hash, CMWQ2_BUSY_HASH_BITS); /* L: by current_work */
 };
 
 /*
- * What a worker knows of the item it runs, for latency.c, in ns. @woken_at is
- * written without a lock by who wakes it, which may be late, and then means
- * nothing: it is older than the next @picked_at.
+ * Times of a worker and of the item it runs, for latency.c. The u64 ones are in
+ * ns. The waker writes @woken_at without a lock and may be late. A late value is
+ * ignored, because it is older than the next @picked_at.
  */
 struct cmwq2_worker_times {
-	u32			period;		/* K: of measuring, when the item was taken */
-	u32			queued_jiffies;	/* K: the item's */
-	u32			ready_at;	/* K: the item's */
-	u64			start;		/* S: its function was called */
-	u64			picked_at;	/* L: first time since it was idle, or 0 */
+	u32			period;		/* K: measuring period when the item was taken */
+	u32			queued_jiffies;	/* K: copied from the item */
+	u32			ready_at;	/* K: copied from the item */
+	u64			start;		/* S: when the item's function was called */
+	u64			picked_at;	/* L: first pick since it became idle, or 0 */
 	u64			woken_at;	/* X: READ_ONCE */
 };
 
 /*
- * One thread. counted tells whether it is part of pool->nr_running. Only the
- * worker itself sets it, under the lock. With the pn hook it is cleared by xchg()
- * alone, because that hook does not hold the lock; else under the lock.
+ * One worker. counted says whether pool->nr_running includes it. Only the worker
+ * itself sets counted, under the lock. The pn hook does not hold the lock, so with
+ * it counted is cleared only by xchg(). Without it counted is cleared under the lock.
  */
 struct cmwq2_worker {
 	union {
@@ -226,22 +227,22 @@ struct cmwq2_worker {
 	unsigned int		current_color;	/* K */
 	unsigned int		flags;		/* L: enum cmwq2_worker_flags */
 	int			counted;	/* X */
-	struct list_head	scheduled;	/* L: items taken to be run */
+	struct list_head	scheduled;	/* L: items that it has taken to run */
 	struct list_head	watch_node;	/* L: pool->watched */
 
 	struct task_struct	*task;		/* I: NULL in a BH pool */
-	struct cmwq2_pool	*pool;		/* A: a rescuer's changes */
+	struct cmwq2_pool	*pool;		/* A: changes only for a rescuer */
 	struct list_head	node;		/* A: pool->workers */
-	struct cmwq2_wq		*rescue_wq;	/* I: a rescuer's queue */
-	unsigned long		started_at;	/* K: jiffies of the item's start */
+	struct cmwq2_wq		*rescue_wq;	/* I: rescuer: the queue it works for */
+	unsigned long		started_at;	/* K: jiffies when the item started */
 	u64			ticks_at;	/* K: cmwq2_task_ticks() at the same time */
 	u64			runtime_at;	/* K: cmwq2_task_runtime() then or after a sleep */
 	char			desc[CMWQ2_DESC_LEN]; /* S: of the item, empty: its queue's name */
 	unsigned long		last_active;	/* L: jiffies when it became idle */
 	/*
-	 * L: picked under claim=kicked_flag. Away from @entry on purpose: what v2 of
-	 * the series of 2026-06-03 says is slow is a kicker that writes to a cache
-	 * line which is the worker's own.
+	 * L: picked under claim=kicked_flag. This is kept away from @entry on
+	 * purpose: v2 of the series of 2026-06-03 says that it is slow if the
+	 * kicker writes to a cache line that the worker owns.
 	 */
 	bool			kicked;
 	int			id;		/* I */
@@ -253,14 +254,14 @@ struct cmwq2_worker {
 };
 
 /*
- * A queue's stake in a pool. The lower bits of a data word that points here hold flags, hence the
- * alignment of the slab cache these come from.
+ * A queue's stake in a pool. A data word that points here has flags in its lower
+ * bits, so the slab cache of these structs is aligned.
  */
 struct cmwq2_pwq {
 	struct cmwq2_pool	*pool;		/* I */
 	struct cmwq2_wq		*wq;		/* I */
-	int			work_color;	/* L: of items queued now */
-	int			flush_color;	/* L: being flushed, or -1 */
+	int			work_color;	/* L: color of items queued from now on */
+	int			flush_color;	/* L: color being flushed, or -1 */
 	int			refcnt;		/* L */
 	bool			plugged;	/* L: no item starts, see cmwq2_unplug_oldest() */
 	int			nr_active;	/* L: items counted for max_active */
@@ -271,14 +272,14 @@ struct cmwq2_pwq {
 	struct list_head	mayday_node;	/* MD: wq->maydays */
 	struct cmwq2_work	mayday_cursor;	/* L: the rescuer's place in worklist */
 	struct cmwq2_wq_stats	stat;		/* L */
-	struct cmwq2_latency	*latency;	/* X: set once by cmpxchg(), taken away under L */
+	struct cmwq2_latency	*latency;	/* X: set by cmpxchg(), removed under pool->lock */
 	struct kthread_work	release_work;	/* frees an unbound pwq */
 	struct rcu_head		rcu;
 };
 
 /*
- * Active items of an unbound queue on a NUMA node. nr may exceed max for a
- * while after max was lowered.
+ * Active items of an unbound queue on a NUMA node. After max is lowered, nr may
+ * exceed it for a while.
  */
 struct cmwq2_nna {
 	int			max;		/* X: READ_ONCE, set under wq->mutex */
@@ -290,7 +291,7 @@ struct cmwq2_nna {
 /* One waiting __cmwq2_flush_workqueue(). */
 struct cmwq2_flusher {
 	struct list_head	list;		/* WQ: flushers or overflow */
-	int			color;		/* WQ: waited for */
+	int			color;		/* WQ: the color it waits for */
 	struct completion	done;
 };
 
@@ -307,33 +308,33 @@ struct cmwq2_wq_map {
 struct cmwq2_pods;
 
 struct cmwq2_wq {
-	struct cmwq2_pwq __rcu * __percpu *cpu_pwq; /* PWR: where a CPU queues */
+	struct cmwq2_pwq __rcu * __percpu *cpu_pwq; /* PWR: the pwq of each CPU */
 	struct cmwq2_pwq __rcu	*dfl_pwq;	/* PWR: unbound queues: for any CPU */
 	unsigned int		flags;		/* WQ: CMWQ2_WQ_* and below; or READ_ONCE */
 	int			max_active;	/* WQ: in force, 0 while frozen */
 	int			min_active;	/* WQ: in force, 0 while frozen */
-	int			saved_max_active; /* WQ: asked for */
-	int			saved_min_active; /* WQ: asked for */
+	int			saved_max_active; /* WQ: as requested */
+	int			saved_min_active; /* WQ: as requested */
 	struct cmwq2_nna	**nna;		/* I: unbound: per node, last: no node */
 
 	struct mutex		mutex;		/* guards WQ and WR */
-	struct list_head	pwqs;		/* WR: all */
-	int			work_color;	/* WQ: of items queued now */
-	int			flush_color;	/* WQ: of the oldest flush */
+	struct list_head	pwqs;		/* WR: all pwqs of the queue */
+	int			work_color;	/* WQ: color of items queued from now on */
+	int			flush_color;	/* WQ: color of the oldest flush */
 	atomic_t		nr_pwqs_to_flush; /* X: pwqs the flush waits for */
-	struct cmwq2_flusher	*first_flusher;	/* WQ: moves the colors on; or READ_ONCE */
-	struct list_head	flushers;	/* WQ: have a color */
-	struct list_head	overflow;	/* WQ: found none free */
+	struct cmwq2_flusher	*first_flusher;	/* WQ: advances the others; or READ_ONCE */
+	struct list_head	flushers;	/* WQ: flushers that have a color */
+	struct list_head	overflow;	/* WQ: flushers that found no free color */
 	int			nr_drainers;	/* WQ */
 
 	struct list_head	maydays;	/* MD: pwqs that asked for rescue */
-	struct cmwq2_worker	*rescuer;	/* I */
+	struct cmwq2_worker	*rescuer;	/* MD to clear, else READ_ONCE; or NULL */
 	struct cmwq2_attrs	*attrs;		/* PW: unbound queues */
 	atomic_t		warned;		/* X: whether a refusal was reported */
 	atomic_long_t		refused;	/* X: see struct cmwq2_wq_stats */
-	struct cmwq2_latency	*latency;	/* WQ: of pwqs that are gone, or NULL */
+	struct cmwq2_latency	*latency;	/* WQ: sum of pwqs that are gone, or NULL */
 	struct list_head	list;		/* PR: cmwq2_workqueues */
-	u64			seq;		/* I: grows along that list */
+	u64			seq;		/* I: increases along that list */
 	struct rcu_head		rcu;
 	struct cmwq2_device	*device;	/* S: its directory in sysfs, if it has one */
 	char			name[CMWQ2_NAME_LEN]; /* I */
@@ -354,16 +355,17 @@ struct cmwq2_wq {
 /*
  * Tasks picked under pool->lock, to be woken later.
  *
- * It lives on the stack of whoever holds pool->lock. The tasks are not
- * referenced: the owner stays in an RCU read-side section from before it drops
- * the lock until cmwq2_wake_up() returned, and a task_struct outlives that.
+ * The list is on the stack of the context that holds pool->lock. It holds no
+ * reference to the tasks. Instead, that context enters an RCU read-side section
+ * before it drops the lock and leaves it after cmwq2_wake_up(). RCU keeps the
+ * task_structs for that long.
  */
 struct cmwq2_wake_list {
 	unsigned int		nr;
 	struct task_struct	*task[2];
 };
 
-/* Not by an initializer, which would clear the tasks as well, on each enqueue. */
+/* An initializer would clear the array of tasks, too, on each enqueue. */
 static inline struct cmwq2_wake_list cmwq2_no_wakeups(void)
 {
 	struct cmwq2_wake_list wl;
@@ -375,8 +377,9 @@ static inline struct cmwq2_wake_list cmwq2_no_wakeups(void)
 #define CMWQ2_DEFINE_WAKE_LIST(name)	struct cmwq2_wake_list name = cmwq2_no_wakeups()
 
 /*
- * How much of a value from outside is printed, with "%*pE": its first line, and
- * little enough of it that what is allowed is still said behind.
+ * How many characters of a value from outside a message prints, with "%*pE". It
+ * prints the first line only, cut short so that the message has room for the list
+ * of allowed values.
  */
 static inline int cmwq2_shown(const char *value)
 {
@@ -389,18 +392,21 @@ extern raw_spinlock_t cmwq2_mayday_lock;
 extern struct list_head cmwq2_workqueues;	/* PR */
 extern struct xarray cmwq2_pools;		/* PR: pools by id */
 
-/* helper.c: the engine's own threads, and waiting for others */
+/* helper.c: the engine's own threads, and the destruction of workers and pools */
 enum cmwq2_thread { CMWQ2_THREAD_HELPER, CMWQ2_THREAD_REAPER, CMWQ2_THREAD_REPORTER,
 		    CMWQ2_THREAD_NR };
 
-/* What one of them does. It writes without a lock, others read with cmwq2_chore(). */
+/*
+ * What one of these threads is doing. The thread writes it without a lock, and
+ * others read it by cmwq2_chore().
+ */
 struct cmwq2_chore {
 	const char		*what;		/* X: what it does or waits for, NULL: nothing */
-	unsigned long		since;		/* X: jiffies when it began with that */
-	int			id;		/* X: of the pool or thread it is about */
+	unsigned long		since;		/* X: jiffies when it began to do so */
+	int			id;		/* X: of the pool or thread concerned */
 };
 
-extern struct kthread_worker *cmwq2_helper;	/* I: culls and releases */
+extern struct kthread_worker *cmwq2_helper;	/* I: culls workers, releases pwqs */
 extern struct kthread_worker *cmwq2_reaper;	/* I: waits for threads */
 extern struct kthread_worker *cmwq2_reporter;	/* I: prints */
 int cmwq2_helpers_start(void);
@@ -412,7 +418,7 @@ struct task_struct *cmwq2_chore(enum cmwq2_thread thread, struct cmwq2_chore *ch
 void cmwq2_reap_later(struct list_head *dying);
 void cmwq2_reap_all(void);
 
-/* point.c: where tests hold a context */
+/* point.c: points at which tests hold a context */
 DECLARE_STATIC_KEY_FALSE(cmwq2_points_on);
 void cmwq2_point_hit(enum cmwq2_point point, struct cmwq2_pool *pool, struct task_struct *task);
 
@@ -422,28 +428,28 @@ static inline void cmwq2_point(enum cmwq2_point point, struct cmwq2_pool *pool)
 		cmwq2_point_hit(point, pool, current);
 }
 
-/* Between dropping pool->lock and waking, which others may not notice if there is nobody. */
+/* The point after pool->lock is dropped and before the wakeup, if there is a task to wake. */
 static inline void cmwq2_point_picked(struct cmwq2_pool *pool, struct cmwq2_wake_list *wl)
 {
 	if (static_branch_unlikely(&cmwq2_points_on) && wl->nr)
 		cmwq2_point_hit(CMWQ2_POINT_PICKED, pool, wl->task[0]);
 }
 
-/* home.c: where workers run */
+/* home.c: how workers are kept on their pool's CPUs */
 void cmwq2_home_probe(void);
 void cmwq2_mark_percpu(struct task_struct *task, bool on);
 void cmwq2_go_home(struct cmwq2_worker *worker);
 void cmwq2_away(struct cmwq2_worker *worker, bool begins);
 
 /*
- * Whether the current worker is not where its pool's items have to run: on the
- * CPU of a pool that is bound, and allowed on no other; or allowed on no more
- * CPUs than an unbound pool has: when the last of them goes down, the scheduler
- * allows its workers all there are. The worker of a BH pool has UNBOUND and never
- * is.
+ * Whether the current worker is away from the CPUs that its pool's items must run
+ * on. A worker of a bound pool must run on the pool's CPU and be allowed on no
+ * other. A worker of an unbound pool must be allowed on no more CPUs than the pool
+ * has: when the last of these goes down, the scheduler allows it all CPUs. The
+ * worker of a BH pool has CMWQ2_WORKER_UNBOUND and is never away.
  *
- * Without pool->lock the answer is a hint: the pool may be bound or unbound at
- * the same time. cmwq2_away() looks again.
+ * Without pool->lock the answer is a hint, because a hotplug callback may bind or
+ * unbind the pool at the same time. cmwq2_away() checks again.
  */
 static inline bool cmwq2_is_away(struct cmwq2_worker *worker)
 {
@@ -455,7 +461,7 @@ static inline bool cmwq2_is_away(struct cmwq2_worker *worker)
 	       !(READ_ONCE(worker->flags) & CMWQ2_WORKER_UNBOUND);
 }
 
-/* health.c: what was found wrong */
+/* health.c: counters of what the engine found wrong */
 void cmwq2_health_add(enum cmwq2_health what);
 const char *cmwq2_health_name(enum cmwq2_health what);
 const char *cmwq2_bug(void);
@@ -469,7 +475,7 @@ void cmwq2_hog_changed(void);
 bool cmwq2_hog_check(struct cmwq2_worker *worker);
 void cmwq2_hog_end(struct cmwq2_worker *worker);
 
-/* From here on CPU time counts. Context: the worker itself; BH has no task. */
+/* Start to measure the item's CPU time. Context: the worker itself. A BH worker has no task. */
 static inline void cmwq2_hog_begin(struct cmwq2_worker *worker)
 {
 	if (!worker->task)
@@ -478,7 +484,7 @@ static inline void cmwq2_hog_begin(struct cmwq2_worker *worker)
 	WRITE_ONCE(worker->runtime_at, cmwq2_task_runtime(worker->task));
 }
 
-/* watchdog.c: pools that do not get on */
+/* watchdog.c: pools that have items and take none of them */
 extern unsigned int cmwq2_watchdog_thresh;
 extern unsigned int cmwq2_panic_on_stall;
 extern unsigned int cmwq2_panic_on_stall_time;
@@ -486,7 +492,7 @@ void cmwq2_watchdog_init(void);
 void cmwq2_watchdog_exit(void);
 void cmwq2_watchdog_changed(void);
 
-/* oops.c: what an item runs where something goes wrong */
+/* oops.c: which item runs when the kernel reports that something went wrong */
 void cmwq2_oops_init(void);
 void cmwq2_oops_exit(void);
 
@@ -500,12 +506,12 @@ void cmwq2_stalls_seq(struct seq_file *m);
 void cmwq2_show_pool(struct cmwq2_pool *pool);
 void cmwq2_sysrq_init(void);
 void cmwq2_sysrq_exit(void);
-extern struct dentry *cmwq2_debugfs;	/* I: where files of the module go */
+extern struct dentry *cmwq2_debugfs;	/* I: the module's directory */
 void cmwq2_debugfs_init(void);
 void cmwq2_debugfs_exit(void);
 extern const struct file_operations cmwq2_lock_stat_fops;
 
-/* sched.c: who is running */
+/* sched.c: which workers are running */
 int cmwq2_sched_init(const char *hook);
 void cmwq2_sched_exit(void);
 void cmwq2_sched_worker_start(struct cmwq2_worker *worker);
@@ -516,9 +522,9 @@ void cmwq2_sched_pool_exit(struct cmwq2_pool *pool);
 DECLARE_STATIC_KEY_FALSE(cmwq2_lockless_count);
 
 /*
- * Between the insertion of an item and the look at nr_running: either the worker
- * that blocks sees the item, or its decrement is seen here. Only the pn hook
- * counts down without the lock. Context: pool->lock held.
+ * Order the insertion of an item before the read of nr_running. So either a worker
+ * that blocks sees the item, or this CPU sees its decrement. Only the pn hook needs
+ * this, because it counts down without the lock. Context: pool->lock held.
  */
 static inline void cmwq2_sched_order_insert(void)
 {
@@ -529,7 +535,7 @@ static inline void cmwq2_sched_order_insert(void)
 void cmwq2_worker_count(struct cmwq2_worker *worker);
 bool cmwq2_worker_uncount(struct cmwq2_worker *worker);
 
-/* scan.c: the safety timer */
+/* scan.c: the scan timer */
 void cmwq2_scan_pool_init(struct cmwq2_pool *pool);
 void cmwq2_scan_watch(struct cmwq2_worker *worker);
 void cmwq2_scan_stop(struct cmwq2_pool *pool);
@@ -556,14 +562,15 @@ static inline bool cmwq2_need_more_worker(struct cmwq2_pool *pool)
  * cmwq2_kick_pool_pick - pick and claim a worker if the pool needs one
  * @pool: pool
  * @who: where the kick comes from
- * @wl: where the worker's task goes for the caller to wake with
- *	cmwq2_wake_up() after it dropped the lock; untouched if the pool's policy
- *	is to wake @who's at once, and by a BH pool, which has no task
+ * @wl: list that receives the worker's task; the caller wakes it by
+ *	cmwq2_wake_up() after it has dropped the lock. The list stays as it is if
+ *	the pool's policy wakes at once for @who, or if the pool is a BH pool,
+ *	which has no task
  *
  * Context: pool->lock held.
  * Return: whether a worker was picked. False is not an error: nothing is
- * pending; or another worker is running, which the safety timer then watches;
- * or none is idle and the pool's manager is creating one.
+ * pending; or a worker is running, which the scan timer then watches; or no
+ * worker is idle, and the pool's manager is creating one.
  *
  * Source: kick_pool_pick() as posted on 2026-06-03 and merged for v7.3.
  */
@@ -572,7 +579,7 @@ static inline bool cmwq2_kick_pool_pick(struct cmwq2_pool *pool, enum cmwq2_kick
 {
 	lockdep_assert_held(&pool->lock);
 
-	/* Here, because each item of a busy pool comes by twice. */
+	/* These checks are inline, because a busy pool makes them twice for each item. */
 	if (list_empty(&pool->worklist))
 		return false;
 	if (!atomic_read(&pool->nr_running))
@@ -598,7 +605,7 @@ bool cmwq2_need_to_create(struct cmwq2_pool *pool);
 bool cmwq2_manage(struct cmwq2_worker *worker);
 void cmwq2_pool_stop_workers(struct cmwq2_pool *pool);
 
-/* process.c: what they do */
+/* process.c: the main loop of a worker, and how it runs one item */
 int cmwq2_worker_thread(void *data);
 struct cmwq2_worker *cmwq2_find_executing(struct cmwq2_pool *pool, struct cmwq2_work *work);
 bool cmwq2_assign_work(struct cmwq2_work *work, struct cmwq2_worker *worker,
@@ -608,7 +615,7 @@ void cmwq2_move_linked(struct cmwq2_work *work, struct list_head *head,
 		       struct cmwq2_work **next);
 bool __must_check cmwq2_make_runnable(struct cmwq2_pool *pool, struct cmwq2_work *work);
 
-/* idle.c: idle workers and their end */
+/* idle.c: idle workers, and how they are ended */
 void cmwq2_worker_enter_idle(struct cmwq2_worker *worker);
 void cmwq2_worker_leave_idle(struct cmwq2_worker *worker);
 void cmwq2_worker_set_dying(struct cmwq2_worker *worker, struct list_head *dying);
@@ -623,7 +630,7 @@ void cmwq2_rescuer_stop(struct cmwq2_wq *wq);
 int cmwq2_rescuer_thread(void *data);
 void cmwq2_cursor_func(struct cmwq2_work *work);
 
-/* Whether @work marks how far a rescuer is on a worklist, and is no item. */
+/* Whether @work is not an item, but marks how far a rescuer has come on a worklist. */
 static inline bool cmwq2_is_cursor(struct cmwq2_work *work)
 {
 	return work->func == cmwq2_cursor_func;
@@ -631,7 +638,7 @@ static inline bool cmwq2_is_cursor(struct cmwq2_work *work)
 
 void cmwq2_cursor_init(struct cmwq2_pwq *pwq);
 
-/* starve.c: creation of workers that fails, for tests */
+/* starve.c: makes the creation of workers fail or stall, for tests */
 void cmwq2_fault_init(void);
 void cmwq2_fault_exit(void);
 void cmwq2_fault_pool_init(struct cmwq2_pool *pool);
@@ -716,7 +723,7 @@ extern unsigned long cmwq2_slots_moved;
 int cmwq2_update_pods(unsigned int cpu);
 int cmwq2_set_cache_shard_size(unsigned int size);
 
-/* cpumask.c: the CPUs unbound queues may use */
+/* cpumask.c: the CPUs that unbound queues may use */
 extern bool cmwq2_force_rr_cpu;
 extern bool cmwq2_power_efficient;
 int cmwq2_cpumask_init(void);
@@ -727,7 +734,7 @@ int cmwq2_select_cpu(void);
 void cmwq2_unbound_online(unsigned int cpu);
 void cmwq2_unbound_offline(unsigned int cpu);
 
-/* topology.c: which CPUs belong together */
+/* topology.c: which CPUs form a pod, for each affinity scope */
 int cmwq2_topology_init(void);
 void cmwq2_topology_exit(void);
 const struct cpumask *cmwq2_pod(enum cmwq2_affn_scope scope, int cpu);
@@ -736,7 +743,7 @@ int cmwq2_shards_new(unsigned int size, struct cmwq2_pods **pods);
 void cmwq2_shards_swap(struct cmwq2_pods **pods);
 void cmwq2_shards_free(struct cmwq2_pods *pods);
 
-/* freeze.c: what stands still while the system sleeps */
+/* freeze.c: freezable queues, which stand still while the system sleeps */
 extern bool cmwq2_freezing;			/* PL */
 int cmwq2_freeze_init(void);
 void cmwq2_freeze_exit(void);
@@ -749,7 +756,7 @@ void cmwq2_bh_kick(struct cmwq2_pool *pool);
 void cmwq2_bh_wait(struct cmwq2_pool *pool, struct completion *done);
 struct cmwq2_worker *cmwq2_bh_current_worker(void);
 
-/* sysfs.c: files of queues */
+/* sysfs.c: the queues' files */
 int cmwq2_sysfs_init(void);
 void cmwq2_sysfs_exit(void);
 void cmwq2_sysfs_unregister(struct cmwq2_wq *wq);
@@ -758,7 +765,7 @@ void cmwq2_sysfs_unregister(struct cmwq2_wq *wq);
 int cmwq2_hotplug_init(void);
 void cmwq2_hotplug_exit(void);
 
-/* policy.c: what switches at run time */
+/* policy.c: parameters that can be switched at run time */
 void cmwq2_policy_pool_init(struct cmwq2_pool *pool);
 void cmwq2_policy_close(void);
 void cmwq2_policies_seq(struct seq_file *m);

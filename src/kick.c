@@ -3,11 +3,11 @@
  * Kicking a pool: pick an idle worker, claim it, wake it.
  *
  * Picking and claiming happen under pool->lock. The wakeup takes the lock of a
- * runqueue and may send an interrupt to another CPU, which is a lot to do with
- * the pool's lock held; where the wake policy says so the task goes on the
- * caller's list and is woken when the lock is free.
+ * runqueue and may send an interrupt to another CPU, which takes long for a time
+ * with the pool's lock held. So if the wake policy says so, the task goes on the
+ * caller's wake list, and the caller wakes it after dropping the lock.
  *
- * No kick is lost between the two: a worker that was picked but does not know
+ * No kick is lost between pick and wakeup. A worker that was picked but not woken
  * yet takes pool->lock before it sleeps again, and looks at the worklist then.
  * tools/model/kick.pml models pick, claim and wake: change both.
  */
@@ -23,10 +23,11 @@
 #include "work.h"
 
 /*
- * Last come, first kicked: kicks in a row go to the same worker, which does
- * all that piles up until it runs. So the most recently kicked worker is taken
- * again, as it would if it had stayed on the idle list, unless another one
- * became idle since: that one is warmer and nothing keeps it from starting.
+ * The worker that became idle last is picked first. Kicks in a row pick the same
+ * worker, which runs all items that pile up until it starts. With a kicked list
+ * this picks the most recently kicked worker again, as if it had stayed on the
+ * idle list. If another worker has become idle since, that one is picked: its
+ * cache is warmer, and nothing keeps it from starting.
  */
 static struct cmwq2_worker *cmwq2_first_idle(struct cmwq2_pool *pool)
 {
@@ -38,20 +39,20 @@ static struct cmwq2_worker *cmwq2_first_idle(struct cmwq2_pool *pool)
 	return list_first_entry_or_null(from, struct cmwq2_worker, entry);
 }
 
-/* Whose item waits first, for statistics; NULL if there is none. pool->lock held. */
+/* The pwq of the first pending item, for statistics, or NULL. pool->lock held. */
 struct cmwq2_pwq *cmwq2_first_pwq(struct cmwq2_pool *pool)
 {
 	struct cmwq2_work *work = list_first_entry_or_null(&pool->worklist,
 							   struct cmwq2_work, entry);
 
-	/* A rescuer's cursor has none. */
+	/* A rescuer's cursor has no pwq. */
 	return work ? cmwq2_work_pwq(work) : NULL;
 }
 
 /*
- * A worker of a non-strict pool may have been moved out of the pod by the
- * scheduler. It is about to be woken, so this is the cheap moment to bring it
- * back. Best effort: a worker that has not left its CPU yet stays there.
+ * The scheduler may have moved a worker of a non-strict pool out of the pod. The
+ * worker is about to be woken, so it is cheap to bring it back now. This is best
+ * effort: a worker that has not left its CPU yet stays there.
  */
 static void cmwq2_repatriate(struct cmwq2_pool *pool, struct task_struct *task)
 {
@@ -74,9 +75,9 @@ static void cmwq2_repatriate(struct cmwq2_pool *pool, struct task_struct *task)
 }
 
 /*
- * Whether the worker was picked before and has not run since. The answer is for
- * a counter only, so it comes from the pool's own cache lines: the worker's may
- * be dirty on another CPU. Only the claim that writes to the worker reads it.
+ * Whether the worker was picked before and has not run since. Only a counter uses
+ * the answer, so this reads the pool's own cache lines: the worker's may be dirty
+ * on another CPU. It reads the worker only if the claim writes to it anyway.
  */
 static bool cmwq2_is_kicked(struct cmwq2_pool *pool, struct cmwq2_worker *worker)
 {
@@ -84,7 +85,7 @@ static bool cmwq2_is_kicked(struct cmwq2_pool *pool, struct cmwq2_worker *worker
 	       (pool->policy.claim & CMWQ2_CLAIMS_FLAG && worker->kicked);
 }
 
-/* Out of the culler's reach until it runs, see the claims in internal.h. */
+/* Reserve the worker, out of the culler's reach, until it runs. See policy/claim.h. */
 static void cmwq2_claim(struct cmwq2_pool *pool, struct cmwq2_worker *worker)
 {
 	if (!pool->policy.claim || CMWQ2_FAULT("claim_not_taken"))
@@ -105,7 +106,8 @@ static void cmwq2_claim(struct cmwq2_pool *pool, struct cmwq2_worker *worker)
  * cmwq2_unclaim_all - make all kicked workers idle again
  * @pool: pool
  *
- * They are on their way all the same, and leave the list they find themselves on.
+ * The wakeups of these workers are not cancelled. Each leaves whichever list it is
+ * on when it runs.
  *
  * Context: pool->lock held.
  */
@@ -126,7 +128,7 @@ void cmwq2_unclaim_all(struct cmwq2_pool *pool)
 		worker->kicked = false;
 }
 
-/* For statistics: how many workers are claimed, none under claim=none. pool->lock held. */
+/* The number of claimed workers, for statistics; 0 with claim=none. pool->lock held. */
 unsigned int cmwq2_nr_kicked(struct cmwq2_pool *pool)
 {
 	struct cmwq2_worker *worker;
@@ -140,8 +142,9 @@ unsigned int cmwq2_nr_kicked(struct cmwq2_pool *pool)
 }
 
 /*
- * X: READ_ONCE, set under cmwq2_pool_mutex, which is why it is no static key: to
- * switch these takes cpus_read_lock(). Microseconds that each wakeup costs on top.
+ * X: READ_ONCE, set under cmwq2_pool_mutex. Microseconds that are added to the cost
+ * of each wakeup. This is not a static key, because switching one takes
+ * cpus_read_lock(), which must not be taken with cmwq2_pool_mutex held.
  */
 unsigned int cmwq2_wake_cost_us;
 
@@ -160,11 +163,11 @@ static void cmwq2_wake_task(struct task_struct *task)
 }
 
 /**
- * cmwq2_wake_up - wake what was picked
+ * cmwq2_wake_up - wake the tasks on a wake list
  * @wl: wake list, empty afterwards
  *
- * Context: any. Inside the RCU read-side section that was entered before
- * pool->lock was dropped, because the tasks are not referenced.
+ * Context: any; in the RCU read-side section that the caller entered before it
+ * dropped pool->lock, because the list holds no reference to the tasks.
  */
 void cmwq2_wake_up(struct cmwq2_wake_list *wl)
 {
@@ -175,10 +178,10 @@ void cmwq2_wake_up(struct cmwq2_wake_list *wl)
 }
 
 /**
- * cmwq2_wake - wake a task now or later, as the pool's policy has it
+ * cmwq2_wake - wake a task now or later, as the pool's wake policy says
  * @pool: pool the task works for
  * @who: where the wakeup comes from
- * @wl: where the task goes if it is to be woken with the lock dropped
+ * @wl: list for the task if it is to be woken after the lock is dropped
  * @task: task
  *
  * Context: pool->lock held.
@@ -196,7 +199,7 @@ void cmwq2_wake(struct cmwq2_pool *pool, enum cmwq2_kicker who, struct cmwq2_wak
 }
 
 /**
- * cmwq2_unlock_irq_wake - drop pool->lock and wake what was picked under it
+ * cmwq2_unlock_irq_wake - drop pool->lock and wake the tasks on a wake list
  * @pool: pool
  * @wl: wake list, empty afterwards
  *
@@ -219,7 +222,7 @@ void cmwq2_unlock_irq_wake(struct cmwq2_pool *pool, struct cmwq2_wake_list *wl)
 		rcu_read_unlock();
 }
 
-/* The rest of cmwq2_kick_pool_pick(): there are items, and nobody runs. */
+/* The rest of cmwq2_kick_pool_pick(): items are pending, and no worker is running. */
 bool __cmwq2_kick_pool_pick(struct cmwq2_pool *pool, enum cmwq2_kicker who,
 			    struct cmwq2_wake_list *wl)
 {

@@ -1,21 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Rescuers: one thread for each WQ_MEM_RECLAIM queue, made in advance, which
- * runs the queue's items when a pool cannot get a worker.
+ * Rescuers: each WQ_MEM_RECLAIM queue has one thread, created in advance, which
+ * runs the queue's items when a pool cannot create a worker.
  *
- * A manager that does not succeed in time lets the mayday timer walk the
- * worklist and put every pwq with a rescuer on its queue's maydays. The
- * rescuer visits those pools one by one. What it does there is a policy:
+ * If the manager does not get a worker in time, the mayday timer walks the
+ * worklist. It puts the pwq of each pending item on the maydays of its queue if
+ * the queue has a rescuer. The rescuer visits the pools of these pwqs one by one.
+ * The rescue policy says how it takes items there:
  *
- *   cursor	One item at a time. A cursor in the worklist, one in each pwq,
- *		marks how far it got, so that a visit costs one walk however
- *		many foreign items stand between.
+ *   cursor	It takes one item at a time. Each pwq has a cursor, which marks
+ *		in the worklist how far the rescuer has come. So one visit costs
+ *		one walk, however many items of other queues are in between.
  *   restart	The same without a cursor: each item costs a walk.
- *   slurp	All that are pending when it comes, which then wait for one
- *		another even when workers can be had again.
+ *   slurp	It takes all items that are pending when it comes. They then wait
+ *		for one another even when the pool gets workers again.
  *
- * Sources: mainline up to v6.18 (slurp), the series of 2025-11-18 and what of it
- * was merged for v7.0 (cursor).
+ * Sources: mainline up to v6.18 (slurp), the series of 2025-11-18 and the part of
+ * it that was merged for v7.0 (cursor).
  */
 #include <linux/jiffies.h>
 #include <linux/kthread.h>
@@ -28,7 +29,7 @@
 
 DEFINE_RAW_SPINLOCK(cmwq2_mayday_lock);
 
-/* Never called: cmwq2_assign_work() takes cursors out. */
+/* Never called: cmwq2_assign_work() removes cursors. */
 void cmwq2_cursor_func(struct cmwq2_work *work)
 {
 	WARN_ON_ONCE(1);
@@ -40,8 +41,8 @@ void cmwq2_cursor_init(struct cmwq2_pwq *pwq)
 }
 
 /*
- * Ask the queue's rescuer for help, unless it is asked already. The reference
- * keeps the pwq until the rescuer is done with it.
+ * Put the pwq on its queue's maydays and wake the rescuer, unless the pwq is there
+ * already. The reference keeps the pwq until the rescuer is done with it.
  */
 static bool cmwq2_send_mayday(struct cmwq2_pwq *pwq, struct cmwq2_wake_list *wl)
 {
@@ -62,8 +63,8 @@ static bool cmwq2_send_mayday(struct cmwq2_pwq *pwq, struct cmwq2_wake_list *wl)
 }
 
 /*
- * For the queue of an item that waits. This walk knows already what the rescuer
- * would have to look for: where the first item of its queue stands.
+ * Call the rescuer for a pending item. The caller's walk has just found the first
+ * item of the queue, so put the cursor there: the rescuer need not search for it.
  */
 static void cmwq2_call_rescuer(struct cmwq2_work *work, struct cmwq2_wake_list *wl)
 {
@@ -75,7 +76,7 @@ static void cmwq2_call_rescuer(struct cmwq2_work *work, struct cmwq2_wake_list *
 		list_add_tail(cursor, &work->entry);
 }
 
-/* The manager did not get a worker in time, and still has none. */
+/* The manager did not get a worker in time. Call the rescuers if it still needs one. */
 void cmwq2_mayday_timeout(struct timer_list *timer)
 {
 	struct cmwq2_pool *pool = container_of(timer, struct cmwq2_pool, mayday_timer);
@@ -96,10 +97,10 @@ void cmwq2_mayday_timeout(struct timer_list *timer)
 }
 
 /*
- * With an idle worker the pool can help itself. But as long as a manager is at
- * work memory is still short, and leaving would only mean to be called again:
- * stay unless another pool of this queue waits. Who slurps does not ask: he
- * was called, and leaves after one pass.
+ * A pool with an idle worker does not need the rescuer. But as long as the pool
+ * has a manager, memory is still short, and a rescuer that left would soon be
+ * called again. So it stays unless another pool of this queue waits. A rescuer
+ * with rescue=slurp does not check: it was called, and leaves after one pass.
  */
 static bool cmwq2_needs_rescue(struct cmwq2_pwq *pwq)
 {
@@ -112,8 +113,8 @@ static bool cmwq2_needs_rescue(struct cmwq2_pwq *pwq)
 }
 
 /*
- * Where the next pass begins. A cursor that another policy left is taken away
- * with the first pass under the new one.
+ * The place where the next pass begins. After a switch from rescue=cursor, the
+ * first pass under the new policy removes the cursor.
  */
 static struct list_head *cmwq2_rescue_from(struct cmwq2_pwq *pwq)
 {
@@ -125,8 +126,8 @@ static struct list_head *cmwq2_rescue_from(struct cmwq2_pwq *pwq)
 }
 
 /*
- * One pass: take the next item of @pwq, and move the cursor behind it; or, with
- * rescue=slurp, all there are.
+ * One pass: take the next item of @pwq, and with rescue=cursor move the cursor
+ * behind it. With rescue=slurp take all items of @pwq.
  */
 static bool cmwq2_assign_rescue(struct cmwq2_pwq *pwq, struct cmwq2_worker *rescuer)
 {
@@ -154,9 +155,10 @@ static bool cmwq2_assign_rescue(struct cmwq2_pwq *pwq, struct cmwq2_worker *resc
 }
 
 /*
- * Whether to leave the pool after @count passes: with rescue=slurp after each,
- * else when it is the turn of others that wait. Has the next visit come back
- * here if there will be something to do.
+ * Whether the rescuer leaves the pool after @count passes. With rescue=slurp it
+ * leaves after each pass. Otherwise it leaves when its batch is over and another
+ * pool of the queue waits. If this pool still needs a worker, send a mayday, so
+ * that the rescuer comes back.
  */
 static bool cmwq2_take_turns(struct cmwq2_pwq *pwq, int count, struct cmwq2_wake_list *wl)
 {
@@ -185,7 +187,7 @@ static void cmwq2_rescue(struct cmwq2_worker *rescuer, struct cmwq2_pwq *pwq)
 	cmwq2_pool_lock_irq(pool);
 	while (!leave && cmwq2_assign_rescue(pwq, rescuer)) {
 		pwq->stat.batches += !count;
-		/* Drops the lock: the policy may be another one afterwards. */
+		/* This drops the lock, so the policy may have changed afterwards. */
 		cmwq2_process_scheduled(rescuer);
 		leave = cmwq2_take_turns(pwq, ++count, &wl);
 	}
@@ -195,7 +197,7 @@ static void cmwq2_rescue(struct cmwq2_worker *rescuer, struct cmwq2_pwq *pwq)
 	 */
 	if (list_empty_careful(&pwq->mayday_node) && !CMWQ2_FAULT("cursor_left"))
 		list_del_init(&pwq->mayday_cursor.entry);
-	/* Workers relied on this thread, which never counts as running. */
+	/* Workers left items to this thread, which never counts as running: kick for the rest. */
 	if (!CMWQ2_FAULT("rescuer_no_kick"))
 		cmwq2_kick_pool_pick(pool, CMWQ2_KICK_OTHER, &wl);
 	cmwq2_unlock_irq_wake(pool, &wl);
@@ -227,9 +229,10 @@ int cmwq2_rescuer_thread(void *data)
 	for (;;) {
 		set_current_state(TASK_IDLE);
 		/*
-		 * Read before the maydays: items may be done by others, and
-		 * their maydays still be listed when the queue is destroyed.
-		 * They hold references and are gone through first.
+		 * Read this before the maydays. If workers have run the items,
+		 * their maydays may still be listed when the queue is
+		 * destroyed. These hold references to pwqs, so they are
+		 * handled before the thread stops.
 		 */
 		stop = kthread_should_stop();
 		while ((pwq = cmwq2_next_mayday(wq))) {
@@ -239,8 +242,9 @@ int cmwq2_rescuer_thread(void *data)
 		if (stop)
 			break;
 		/*
-		 * Comes back at once after a rescue. To sleep then would miss a
-		 * stop that was requested meanwhile and woke a running task.
+		 * After a rescue the task is TASK_RUNNING, so this returns at
+		 * once. If the task slept, it would miss a stop request that
+		 * came during the rescue, when there was nothing to wake.
 		 */
 		schedule();
 	}
@@ -249,7 +253,7 @@ int cmwq2_rescuer_thread(void *data)
 }
 
 /**
- * cmwq2_rescuer_start - make a queue's rescuer if it is to have one
+ * cmwq2_rescuer_start - create a queue's rescuer if it has WQ_MEM_RECLAIM
  * @wq: queue that nobody else knows yet
  *
  * Context: process, may sleep.
@@ -268,8 +272,8 @@ int cmwq2_rescuer_start(struct cmwq2_wq *wq)
 	rescuer->rescue_wq = wq;
 	rescuer->id = -1;
 	/*
-	 * Nothing but the queue's name, since traces and oopses show 15 characters
-	 * in all. ps and /proc/PID/comm show the whole name.
+	 * Keep the prefix short: traces and oopses show only 15 characters of the
+	 * thread's name. ps and /proc/PID/comm show the whole name.
 	 */
 	rescuer->task = kthread_create(cmwq2_rescuer_thread, rescuer, "cw2/%s", wq->name);
 	if (IS_ERR(rescuer->task)) {
@@ -302,12 +306,12 @@ void cmwq2_rescuer_stop(struct cmwq2_wq *wq)
 	if (!rescuer)
 		return;
 
-	/* From here on nobody sends a mayday. */
+	/* From here on no mayday is sent. */
 	raw_spin_lock_irq(&cmwq2_mayday_lock);
-	WRITE_ONCE(wq->rescuer, NULL); /* cmwq2_move_homeless(), verdicts */
+	WRITE_ONCE(wq->rescuer, NULL); /* for cmwq2_move_homeless() and verdict.c */
 	raw_spin_unlock_irq(&cmwq2_mayday_lock);
 
 	cmwq2_kthread_stop_put(rescuer->task);
-	/* As a worker: who wakes it late looks at it, see cmwq2_latency_woken(). */
+	/* As for a worker, a late waker may still write to it, see cmwq2_latency_woken(). */
 	kfree_rcu(rescuer, rcu);
 }
