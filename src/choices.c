@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The policies that each pool has, and the profiles, which name sets of them.
+ * The policies that each pool has, and the profiles, which are named sets of them.
  *
- * Every pool has a copy, and it changes under the pool's lock: whoever holds the
- * lock sees one set of policies from beginning to end.
+ * Every pool has its own copy of the policies. A copy changes only under the pool's
+ * lock, so the policies stay the same as long as a context holds the lock.
  *
- * A header in policy/ describes one policy. Kbuild makes the list of them,
- * CMWQ2_POLICIES(), from the names of the headers, and all tables of this file
- * come from that list. See Documentation/policy-howto.rst.
+ * Each header in policy/ describes one policy. Kbuild makes the list of policies,
+ * CMWQ2_POLICIES(), from the names of these headers. All tables in this file are
+ * made from that list. See Documentation/policy-howto.rst.
  */
 #include <linux/export.h>
 #include <linux/module.h>
@@ -42,10 +42,11 @@ CMWQ2_POLICIES(CMWQ2_FEW_VALUES)
 /**
  * struct cmwq2_decision - a policy that each pool has
  * @name: its name
- * @about: what it decides, one line
- * @choices: its values; the last has no name
- * @changing: called before a pool gets another value, with its lock held; or NULL
- * @member: where struct cmwq2_pool_policy has it
+ * @about: what it decides, in one line
+ * @choices: its values; an entry without a name ends the array
+ * @changing: called with a pool's lock held before the pool gets another value;
+ *	or NULL
+ * @member: offset of its member in struct cmwq2_pool_policy
  */
 struct cmwq2_decision {
 	const char			*name;
@@ -68,7 +69,10 @@ struct cmwq2_decision {
 enum { CMWQ2_POLICIES(CMWQ2_DECISION_NR) CMWQ2_NR_DECISIONS };
 static const struct cmwq2_decision cmwq2_decisions[] = { CMWQ2_POLICIES(CMWQ2_DECISION) };
 
-/* A policy that is not named has its default. The cursor is in mainline since v7.0. */
+/*
+ * A policy that a profile does not name has its default. Mainline has had the
+ * cursor since v7.0.
+ */
 static const struct cmwq2_profile {
 	const char	*name;
 	const char	*settings;
@@ -79,7 +83,7 @@ static const struct cmwq2_profile {
 	{ "v2-as-posted",	"claim=kicked_first" },
 };
 
-/* PL. What new pools get, and what is shown. */
+/* PL. The policies that new pools get and that the parameters show. */
 #define CMWQ2_DEFAULT(_name)	._name = cmwq2_##_name##_default,
 static struct cmwq2_pool_policy cmwq2_policy = { CMWQ2_POLICIES(CMWQ2_DEFAULT) };
 
@@ -102,7 +106,7 @@ static const char *cmwq2_value_name(const struct cmwq2_decision *decision,
 	return choice->name;
 }
 
-/* "claim=none wake=deferred", all of them. */
+/* Print all policies, as "claim=none wake=deferred" and so on. Returns the length. */
 static int cmwq2_print_settings(char *text, size_t size, struct cmwq2_pool_policy *of)
 {
 	int i, len = 0;
@@ -114,7 +118,7 @@ static int cmwq2_print_settings(char *text, size_t size, struct cmwq2_pool_polic
 	return len;
 }
 
-/* Something is not in a list: say what would be. @nr: of names. */
+/* Report a value that is not allowed, with the @nr names that are. Returns -EINVAL. */
 static int cmwq2_refuse_name(const char *what, const char *value, const char *const *names,
 			     size_t nr)
 {
@@ -156,7 +160,7 @@ static int cmwq2_refuse_decision(const char *what, const char *name)
 	return cmwq2_refuse_name(what, name, names, ARRAY_SIZE(names));
 }
 
-/* "POLICY=VALUE" into @of. Cuts @setting to pieces. */
+/* Parse one "POLICY=VALUE" into @of. This overwrites @setting. */
 static int cmwq2_parse_setting(const char *what, char *setting, struct cmwq2_pool_policy *of)
 {
 	char *value = setting, *name = strsep(&value, "=");
@@ -168,7 +172,7 @@ static int cmwq2_parse_setting(const char *what, char *setting, struct cmwq2_poo
 	return cmwq2_refuse_decision(what, name);
 }
 
-/* Several with a space between them. @of is right only if all are. */
+/* Parse settings with spaces between them. After an error @of may be half changed. */
 static int cmwq2_parse_settings(const char *what, const char *settings,
 				struct cmwq2_pool_policy *of)
 {
@@ -180,7 +184,7 @@ static int cmwq2_parse_settings(const char *what, const char *settings,
 		       cmwq2_shown(settings), settings, sizeof(text));
 		return -EINVAL;
 	}
-	/* What comes from a file may end with a newline. */
+	/* A value that was written to a file may end with a newline. */
 	line = strsep(&rest, "\n");
 	if (rest && *rest)
 		return cmwq2_refuse_decision(what, settings);
@@ -205,7 +209,7 @@ static void cmwq2_change_pool(struct cmwq2_pool *pool, struct cmwq2_pool_policy 
 	cmwq2_pool_unlock_irq(pool);
 }
 
-/* A new pool, not known to others yet. Context: cmwq2_pool_mutex held. */
+/* For a new pool that others do not know yet. Context: cmwq2_pool_mutex held. */
 void cmwq2_policy_pool_init(struct cmwq2_pool *pool)
 {
 	lockdep_assert_held(&cmwq2_pool_mutex);
@@ -239,7 +243,7 @@ static const char *cmwq2_get_choice(struct cmwq2_policy *policy)
 	return cmwq2_value_name(&cmwq2_decisions[policy->choice], &cmwq2_policy);
 }
 
-/* All or nothing. What is not named stays as it is. */
+/* If one setting is wrong, nothing changes. Policies that are not named stay as they are. */
 static int cmwq2_set_settings(struct cmwq2_policy *policy, const char *value)
 {
 	struct cmwq2_pool_policy changed = cmwq2_policy;
@@ -297,7 +301,7 @@ static const char *cmwq2_get_profile(struct cmwq2_policy *policy)
 	return "custom";
 }
 
-/* "POOL POLICY=VALUE" */
+/* Set one policy of one pool: "POOL POLICY=VALUE". */
 static int cmwq2_set_pool(struct cmwq2_policy *policy, const char *value)
 {
 	struct cmwq2_pool_policy changed;
@@ -314,7 +318,7 @@ static int cmwq2_set_pool(struct cmwq2_policy *policy, const char *value)
 		       policy->name, cmwq2_shown(value), value);
 		return -EINVAL;
 	}
-	/* Changed with cmwq2_pool_mutex held, as it is. */
+	/* Needs no pool->lock: cmwq2_pool_mutex is held, and policies change only with it. */
 	changed = pool->policy;
 	ret = cmwq2_parse_setting(policy->name, setting, &changed);
 	if (!ret)
@@ -322,7 +326,7 @@ static int cmwq2_set_pool(struct cmwq2_policy *policy, const char *value)
 	return ret;
 }
 
-/* Those that are not as the rest, a line each. */
+/* Print one line for each pool whose policies differ from the common ones. */
 static const char *cmwq2_get_pool(struct cmwq2_policy *policy)
 {
 	static char text[CMWQ2_POOLS_LEN];
@@ -341,10 +345,11 @@ static const char *cmwq2_get_pool(struct cmwq2_policy *policy)
 }
 
 /**
- * cmwq2_policies_seq - the description of all policies that each pool has
+ * cmwq2_policies_seq - print the description of all policies that each pool has
  * @m: file
  *
- * A line for each value: policy, value, "default" or "-", and what it means.
+ * There is one line for each value: the policy, the value, "default" or "-", a
+ * colon, what the policy decides, and what the value means.
  *
  * Context: process, may sleep.
  */
@@ -371,7 +376,7 @@ CMWQ2_POLICY(policies, settings,
 CMWQ2_POLICY(pool_policy, pool,
 	     "Write \"POOL POLICY=VALUE\" to set a policy in one pool; read: pools that differ from the rest");
 
-/* A parameter for each. */
+/* A module parameter for each policy. */
 #define CMWQ2_CHOICE(_name)							\
 	CMWQ2_POLICY(_name, choice,						\
 		     cmwq2_##_name##_about ":" cmwq2_##_name##_values(CMWQ2_VALUE_NAME), \

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What can be switched while the module runs: the mechanism, and the parameters
- * that are numbers or flags. Each is a module parameter, and other modules can set
- * it by cmwq2_policy_set(). The policies that each pool has are in choices.c.
+ * Parameters that can be switched while the module runs: the mechanism, and those
+ * that are numbers, flags or the default affinity scope. Each is a module
+ * parameter, and other modules can set it by cmwq2_policy_set(). The policies that
+ * each pool has are in choices.c.
  */
 #include <linux/export.h>
 #include <linux/jiffies.h>
@@ -14,16 +15,16 @@
 #include "internal.h"
 #include "policy.h"
 
-/* PL. The module is going, and its policies are not to be changed any more. */
+/* PL. The module is being unloaded, and its policies must not change any more. */
 static bool cmwq2_policy_closed;
 
-/* X: READ_ONCE, set under cmwq2_pool_mutex. Figures of idle.c. */
+/* X: READ_ONCE, set under cmwq2_pool_mutex. How idle.c culls workers. */
 static unsigned int cmwq2_idle_timeout_ms = 300 * MSEC_PER_SEC;
 static unsigned int cmwq2_cull_ratio = 4;
 static unsigned int cmwq2_min_idle = 2;
-/* PL. Of unbound queues that have none of their own. */
+/* PL. The affinity scope of unbound queues that have none of their own. */
 static unsigned int cmwq2_dfl_affn_scope = CMWQ2_AFFN_CACHE_SHARD;
-/* PL. Cores of a last-level cache that share a pool, as near as it divides. */
+/* PL. How many cores of a last-level cache share a pool, as near as they can be divided. */
 static unsigned int cmwq2_shard_size = 8;
 
 unsigned long cmwq2_idle_timeout(void)
@@ -34,10 +35,10 @@ unsigned long cmwq2_idle_timeout(void)
 /**
  * cmwq2_too_many_idle - whether idle workers may be culled
  * @nr_idle: idle workers
- * @nr_busy: others
+ * @nr_busy: other workers
  *
- * Return: true if there are more than min_idle, and of these extra ones at
- * least one for every cull_ratio busy ones.
+ * Return: true if more than min_idle workers are idle, and at least one of these
+ * extra workers for every cull_ratio busy ones.
  */
 bool cmwq2_too_many_idle(int nr_idle, int nr_busy)
 {
@@ -103,10 +104,10 @@ static const char *cmwq2_get_shards(struct cmwq2_policy *policy)
 }
 
 /**
- * cmwq2_parse_flag - read the value of a parameter that is on or off
+ * cmwq2_parse_flag - parse the value of a parameter that is on or off
  * @name: the parameter's name
- * @value: as written to it
- * @on: what it says
+ * @value: text written to the parameter
+ * @on: set to the parsed value
  *
  * Return: 0 or -EINVAL with a message.
  */
@@ -173,7 +174,7 @@ static int cmwq2_policy_store(struct cmwq2_policy *policy, const char *value)
 	return ret;
 }
 
-/* The last step before the pools go. Context: process, may sleep. */
+/* Refuse all later changes, before the pools are destroyed. Context: process, may sleep. */
 void cmwq2_policy_close(void)
 {
 	mutex_lock(&cmwq2_pool_mutex);
@@ -182,9 +183,9 @@ void cmwq2_policy_close(void)
 }
 
 /*
- * Called before the module's init with parameters from the command line, when
- * there is no pool to change yet, and possibly after its exit, when there is
- * none left: both find cmwq2_pools empty.
+ * The kernel calls this before the module's init for parameters given at load, when
+ * no pool exists yet, and possibly after the module's exit, when none is left. Both
+ * times cmwq2_pools is empty.
  */
 static int cmwq2_param_set(const char *value, const struct kernel_param *kp)
 {
@@ -229,7 +230,7 @@ CMWQ2_POLICY(cull_ratio, number,
 	     "Busy workers for each idle one over min_idle that is kept (default 4)",
 	     .number = &cmwq2_cull_ratio, .min = 1, .max = 1000,
 	     .changed = cmwq2_idle_rearm_all);
-/* With less than two a worker that starts working would leave none behind. */
+/* With fewer than two, a worker that begins to work would leave no idle worker. */
 CMWQ2_POLICY(min_idle, number, "Idle workers that are always kept (default 2)",
 	     .number = &cmwq2_min_idle, .min = 2, .max = 1000,
 	     .changed = cmwq2_idle_rearm_all);
@@ -251,7 +252,7 @@ CMWQ2_POLICY(panic_on_stall_time, number,
 	     "Seconds of a stall that make the kernel panic, 0: none (default 0)",
 	     .number = &cmwq2_panic_on_stall_time, .min = 0, .max = 86400);
 
-/* The module's own list of its parameters is the list of policies. */
+/* Find a policy in the module's own list of parameters. */
 static struct cmwq2_policy *cmwq2_find_policy(const char *name)
 {
 	const struct kernel_param *kp = THIS_MODULE->kp;
@@ -267,12 +268,13 @@ static struct cmwq2_policy *cmwq2_find_policy(const char *name)
 /**
  * cmwq2_policy_set - switch a policy of all pools
  * @name: a parameter's name
- * @value: as written to the parameter
+ * @value: text as it would be written to the parameter
  *
  * No item is lost or reordered, whatever the pools are doing.
  *
  * Context: process, may sleep.
- * Return: 0 or -EINVAL with a message, nothing changed.
+ * Return: 0; -EINVAL with a message; -ENODEV with a message while the module is
+ * being unloaded; or another error. After an error nothing has changed.
  */
 int cmwq2_policy_set(const char *name, const char *value)
 {
@@ -283,12 +285,12 @@ int cmwq2_policy_set(const char *name, const char *value)
 EXPORT_SYMBOL_GPL(cmwq2_policy_set);
 
 /**
- * cmwq2_policy_get - a policy's value
+ * cmwq2_policy_get - read a policy's value
  * @name: a parameter's name
  *
  * Context: process, may sleep.
- * Return: the value, good until the policy is changed; NULL with a message for
- * a wrong name.
+ * Return: the value as text, valid until the policy is changed; NULL with a
+ * message if no parameter has this name.
  */
 const char *cmwq2_policy_get(const char *name)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * One mechanism for all module parameters that can change while items are in
- * flight. A parameter is a struct cmwq2_policy, which CMWQ2_POLICY() makes; its
- * kind says how it is read and written.
+ * flight. CMWQ2_POLICY() defines a struct cmwq2_policy for each. The kind KIND of
+ * a parameter selects the functions cmwq2_set_KIND() and cmwq2_get_KIND().
  */
 #ifndef CMWQ2_POLICY_H
 #define CMWQ2_POLICY_H
@@ -15,15 +15,15 @@
  * struct cmwq2_policy - one parameter
  * @name: its name
  * @set: checks a value and lets it take effect; cmwq2_pool_mutex held
- * @get: the value as text; cmwq2_pool_mutex held
- * @choice: which of the policies that each pool has
- * @number: the value of a policy that is a number
- * @min: lowest number
- * @max: highest number
- * @flag: the value of a policy that is on or off
- * @changed: called when a number has changed; cmwq2_pool_mutex held, and there
- *	may be no pool yet or any more
- * @text: memory for @get
+ * @get: returns the value as text; cmwq2_pool_mutex held
+ * @choice: index of the policy, if it is one that each pool has
+ * @number: the value, if it is a number
+ * @min: lowest number allowed
+ * @max: highest number allowed
+ * @flag: the value, if it is on or off
+ * @changed: called after a number was set; cmwq2_pool_mutex held; there may be no
+ *	pool yet, or none any more
+ * @text: memory for the text that @get returns
  */
 struct cmwq2_policy {
 	const char		*name;

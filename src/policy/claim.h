@@ -2,20 +2,20 @@
 /*
  * claim: how a kicked worker is reserved until it runs.
  *
- * A worker that was picked stays idle until it is awake. Until then another kick
- * may pick it again, and the culler may end it. A claim marks the worker, so that
- * they see that it is on its way. kick.c claims; cmwq2_worker_leave_idle() and
- * cmwq2_unclaim_all() undo a claim.
+ * A worker that was picked stays idle until it runs. Until then another kick may
+ * pick it again, and the culler may end it. A claim marks the worker, so that kicks
+ * and the culler see that it has been kicked. kick.c claims a worker;
+ * cmwq2_worker_leave_idle() and cmwq2_unclaim_all() undo a claim.
  *
- * Sources: mainline (none), the series of 2026-06 (kicked_list), the same as it was
- * posted (kicked_first), the discussion of it (leave_idle, kicked_flag).
+ * Sources: mainline (none), the series of 2026-06 (kicked_list), the same series as
+ * it was posted (kicked_first), its discussion (leave_idle, kicked_flag).
  */
 #ifndef CMWQ2_POLICY_CLAIM_H
 #define CMWQ2_POLICY_CLAIM_H
 
 #include <linux/bits.h>
 
-/* What happens to a worker that is picked. The claims differ in nothing else. */
+/* What a claim does to a picked worker. The claims differ only in these bits. */
 #define CMWQ2_CLAIMS_LIST	BIT(0)	/* moves to pool->kicked_list */
 #define CMWQ2_CLAIMS_FIRST	BIT(1)	/* is the first to be picked again */
 #define CMWQ2_CLAIMS_BUSY	BIT(2)	/* does not count as idle, is not picked again */

@@ -3,16 +3,16 @@
  * pick: which idle worker a kick takes.
  *
  * Mainline takes the worker that became idle last, wherever it slept. In a pool
- * that CPUs share, that worker often slept on another CPU than the one that
- * enqueues, and waking it there costs an interrupt and a cold cache. The value local
+ * that CPUs share, that worker often slept on another CPU than the enqueuing one,
+ * and waking it there costs an interrupt and a cold cache. With pick=local a kick
  * looks for a worker that slept on the enqueuing CPU and wakes it there. It looks
- * at the first few idle workers only, so that its cost has a limit.
+ * at the first few idle workers only, so that its cost is bounded.
  *
  * The worker is moved to the head of the idle list, and the kick then takes the
- * head as ever. So the picked worker is the last that the culler would take, as it
- * is in mainline, and every argument about kicks holds as before.
+ * head as usual. So the culler would take the picked worker last, as in mainline,
+ * and every argument about kicks still holds.
  *
- * Documentation/policy-howto.rst tells how this policy was made, and what it costs.
+ * Documentation/policy-howto.rst explains how this policy was made and what it costs.
  */
 #ifndef CMWQ2_POLICY_PICK_H
 #define CMWQ2_POLICY_PICK_H
@@ -36,12 +36,12 @@ enum cmwq2_pick {
 	value("local", CMWQ2_PICK_LOCAL,					\
 	      "one that slept on the enqueuing CPU, if a shared pool has one near the head")
 
-/* Idle workers that are looked at. Each costs two cache lines that may be elsewhere. */
+/* How many idle workers a kick looks at. Each costs two cache lines, maybe of other CPUs. */
 #define CMWQ2_PICK_LOOKS	8
 
 /*
- * Move a worker that slept on this CPU to the head of the idle list, if there is one
- * near it, and have it woken here. Context: pool->lock held, of an unbound pool.
+ * If a worker near the head of the idle list slept on this CPU, move it to the head
+ * and have it woken on this CPU. Context: pool->lock held, unbound pool.
  */
 static inline void cmwq2_pick_local(struct cmwq2_pool *pool)
 {
@@ -63,7 +63,10 @@ static inline void cmwq2_pick_local(struct cmwq2_pool *pool)
 #endif
 }
 
-/* Whether @who asks for a worker of this CPU: the others work for somebody elsewhere. */
+/*
+ * Whether the kick wants a worker that slept on this CPU. Only an enqueue in an
+ * unbound pool does: other kicks are not made by the CPU that enqueued.
+ */
 static inline bool cmwq2_wants_local(struct cmwq2_pool *pool, enum cmwq2_kicker who)
 {
 	return unlikely(pool->policy.pick == CMWQ2_PICK_LOCAL) && pool->cpu < 0 &&

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * rescue: what a rescuer takes at a time in a pool that cannot make a worker.
+ * rescue: what a rescuer takes at a time in a pool that cannot create a worker.
  *
- * rescuer.c says what each costs.
+ * rescuer.c says what each value costs.
  *
  * Sources: mainline up to v6.18 (slurp), mainline since v7.0 (cursor).
  */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * wake: which kicks wake the picked worker after pool->lock was dropped.
+ * wake: which kicks wake the picked worker only after pool->lock is dropped.
  *
  * A wakeup takes the lock of a runqueue and may send an interrupt to another CPU.
- * A kick whose bit is set puts the task on a wake list instead, and whoever holds
- * pool->lock wakes it after dropping the lock. cmwq2_wake() asks.
+ * A kick whose bit is set puts the task on a wake list instead, and the context
+ * that holds pool->lock wakes it after dropping the lock. cmwq2_wake() tests the bit.
  *
  * Sources: mainline up to 7.2 (locked), mainline since 7.3 (deferred).
  */
@@ -13,14 +13,14 @@
 
 #include <linux/bits.h>
 
-/* The places that kick. */
+/* The places that a kick can come from. */
 enum cmwq2_kicker {
 	CMWQ2_KICK_ENQUEUE	= BIT(0),	/* an item is enqueued */
 	CMWQ2_KICK_PROCESS	= BIT(1),	/* a worker begins an item */
 	CMWQ2_KICK_OTHER	= BIT(2),	/* everything else */
 };
 
-/* The kicks that wake after pool->lock was dropped. */
+/* The kicks that wake after pool->lock is dropped. */
 enum cmwq2_wake {
 	CMWQ2_WAKE_LOCKED	= 0,
 	CMWQ2_WAKE_ENQUEUE	= CMWQ2_KICK_ENQUEUE,
