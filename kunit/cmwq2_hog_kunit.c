@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Items that keep a CPU to themselves: after a while other items may start
- * beside them, and each such hog is counted and reported.
+ * Hogs, that is, items that keep a CPU to themselves. After a while other items may
+ * start beside a hog, and each hog is counted and reported.
  *
  * A burning item calls schedule() all the time and stays runnable, so that a
- * worker that was woken behind it gets to run. CPU time is never more than the
- * elapsed time: an attempt that took less than the threshold has no hog, and
- * one that took less than twice the threshold has one hog at most. The clock of
- * some machines is as coarse as a tick, and a machine that stands still for a
- * while makes any item long. So attempts that took too long are inconclusive
- * and are repeated.
+ * worker that was woken behind it gets to run. An item's CPU time is never more
+ * than the elapsed time. So an attempt that took less than the threshold has no
+ * hog, and one that took less than twice the threshold has at most one. The clock
+ * of some machines is as coarse as a tick, and if a machine stops for a while, any
+ * item takes long. So attempts that took too long are inconclusive and are repeated.
  */
 #include <linux/ktime.h>
 #include <linux/string.h>
@@ -23,7 +22,7 @@ KUNIT_ARRAY_PARAM_DESC(engine, tw_engines, name);
 #define LONG_NS		(60 * NSEC_PER_MSEC)
 #define MOST_ATTEMPTS	30
 
-/* An item of LONG_NS exceeds this threshold once. */
+/* An item that burns for LONG_NS exceeds this threshold once. */
 #define ONCE_THRESH_US	"40000"
 #define ONCE_LIMIT_NS	(2 * 40 * NSEC_PER_MSEC)
 
@@ -51,7 +50,7 @@ static void burn(u64 ns)
 		schedule();
 }
 
-/* Burns CPU time of its own, in which the machine's other threads do not count. */
+/* Burns the given CPU time of the current thread. Time of other threads does not count. */
 static void burn_cpu(u64 ns)
 {
 	u64 end = cmwq2_task_runtime(current) + ns;
@@ -134,9 +133,9 @@ static struct hog_ctx *hog_run(struct tw_env *e, struct tw_wq *w, struct tw_wq *
 }
 
 /*
- * For exact counts under ONCE_THRESH_US. Repeats a run that took too long: if
- * the machine stood still, the next item or the flush's barrier may be a hog as
- * well.
+ * Run the items for an exact count under ONCE_THRESH_US. A run that took too long is
+ * repeated: if the machine stopped for a while, the next item or the barrier of the
+ * flush may be a hog as well.
  */
 static struct hog_ctx *hog_run_once(struct tw_env *e, struct tw_wq *w, struct tw_wq *next_wq,
 				    void (*fn)(struct tw_item *it))
@@ -158,7 +157,7 @@ static struct hog_ctx *hog_run_once(struct tw_env *e, struct tw_wq *w, struct tw
 	return NULL;
 }
 
-/* The environment of a test in which a hog must be found. Not every kernel finds hogs. */
+/* For a test in which the engine must find a hog. Not every kernel's workqueue does. */
 static struct tw_env *finder_env(struct kunit *test)
 {
 #ifndef CMWQ2_NATIVE_HAS_HOG
@@ -168,7 +167,7 @@ static struct tw_env *finder_env(struct kunit *test)
 	return tw_env(test);
 }
 
-/* Repeated, because the worker must count as running again after each hog. */
+/* This is repeated, because the worker must count as running again after each hog. */
 static void hog_lets_next_start(struct kunit *test)
 {
 	struct tw_env *e = finder_env(test);
@@ -220,7 +219,7 @@ static void hog_holds_next_when_off(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, nr_hogs(w), 0);
 }
 
-/* The threshold that was set last applies. */
+/* The threshold that was set last is in force. */
 static void hog_threshold_counts(struct kunit *test)
 {
 	struct tw_env *e = hog_env(test);
@@ -345,8 +344,9 @@ static void hog_not_reported(struct cmwq2_work *work)
 }
 
 /*
- * Does not wait by a flush: its barrier would run next in the same thread, and
- * be charged with time of the item that the clock has not shown yet.
+ * Run one item and wait for its end, but not by a flush. The barrier of a flush would
+ * run next in the same thread, and might be charged with CPU time of the item that
+ * the clock has not shown yet.
  */
 static void run_raw(struct tw_wq *w, cmwq2_work_func_t func)
 {
@@ -389,7 +389,7 @@ static void fn_burn_half_second(struct tw_item *it)
 	burn(NSEC_PER_SEC / 2);
 }
 
-/* The tick samples this CPU time, and a slow machine may lose most samples. */
+/* The tick samples this CPU time, and a slow machine may lose most samples: allow for that. */
 static void cpu_time_is_that_of_burners(struct kunit *test)
 {
 	struct tw_env *e = hog_env(test);

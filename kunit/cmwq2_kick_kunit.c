@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The kick policies: whichever way a worker is picked, claimed and woken, no
- * item is lost, late or out of order, also while the policy switches.
+ * The kick policies: no item is lost, late or out of order, however a worker is
+ * picked, claimed and woken, and while policies are switched.
  *
- * Every case runs with each combination of claim and wake. What a claim does
- * between kick and wakeup is seen with interrupts off on the CPU whose worker
- * was kicked: it cannot run, so its state stands still.
+ * Most cases run with each combination of claim and wake. To see what a claim does
+ * between the kick and the worker's run, a test turns interrupts off on the CPU of
+ * the kicked worker. The worker then cannot run, so its state does not change.
  */
 #include <linux/errno.h>
 #include <linux/irqflags.h>
@@ -50,7 +50,7 @@ static void kick_load_ordered(struct kunit *test)
 	load(kick_env(test), TW_ORDERED);
 }
 
-/* The workers' creation goes through a kick of its own. */
+/* All items sleep at once, so the pool must create workers, each of which needs a kick. */
 static void kick_many_sleepers(struct kunit *test)
 {
 	struct tw_env *e = kick_env(test);
@@ -73,7 +73,7 @@ static void kick_many_sleepers(struct kunit *test)
 static void kick_back_to_back(struct kunit *test)
 {
 	struct tw_env *e = kick_env(test);
-	/* Kicked workers are not taken for idle, so that each kick takes another one. */
+	/* Kicked workers do not count as idle, so each kick picks another worker. */
 	bool leaves = tw_mode(e)->claim->busy;
 	bool claims = tw_mode(e)->claim->protects;
 	struct tw_wq *w = tw_alloc(e, TW_PERCPU, 0);
@@ -84,7 +84,7 @@ static void kick_back_to_back(struct kunit *test)
 
 	for (i = 0; i < ARRAY_SIZE(items); i++)
 		items[i] = tw_item(e, tw_fn_nop);
-	/* Whichever CPU this thread is on then, its pool is at rest. */
+	/* This thread may be on any CPU below, so all pools must be at rest. */
 	for_each_online_cpu(cpu)
 		TW_POLL(e, tw_pool_idle(w, cpu), "the pools to be at rest");
 
@@ -102,7 +102,7 @@ static void kick_back_to_back(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, held.kicks - before.kicks, leaves ? picked : ARRAY_SIZE(items));
 	KUNIT_EXPECT_EQ(test, held.coalesced - before.coalesced,
 			leaves ? 0 : ARRAY_SIZE(items) - 1);
-	/* Else kicked is still idle: it has not started on anything. */
+	/* Otherwise the kicked worker is still idle, because it has not started an item. */
 	KUNIT_EXPECT_EQ(test, held.nr_idle, before.nr_idle - (leaves ? picked : 0));
 	KUNIT_EXPECT_EQ(test, held.nr_workers, before.nr_workers);
 
@@ -113,7 +113,7 @@ static void kick_back_to_back(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, tw_item_ran_once_each(items, ARRAY_SIZE(items)));
 }
 
-/* What was queued is cancelled before the kicked worker gets to run. */
+/* Each item is cancelled before the kicked worker can run. */
 static void kick_for_nothing(struct kunit *test)
 {
 	struct tw_env *e = kick_env(test);
@@ -144,7 +144,7 @@ struct hop_ctx {
 	int			left;
 };
 
-/* Queues the other item while the worker runs, so that nobody is kicked for it. */
+/* Enqueues the other item while this worker is running, so that no worker is kicked for it. */
 static void fn_hop(struct tw_item *it)
 {
 	struct tw_item *other = (void *)it->val;
@@ -157,9 +157,9 @@ static void fn_hop(struct tw_item *it)
 }
 
 /*
- * What is queued while a worker runs is left to that worker, who must look at
- * the worklist again before it sleeps. If it did not, the safety timer would
- * kick for each item.
+ * An item that is enqueued while a worker is running is left to that worker, which
+ * must look at the worklist again before it sleeps. If it did not, the scan timer
+ * would kick for each item.
  */
 static void worker_looks_before_it_sleeps(struct kunit *test)
 {
@@ -169,7 +169,7 @@ static void worker_looks_before_it_sleeps(struct kunit *test)
 	struct cmwq2_pool_stats before;
 	int i, cpu = tw_cpu(1);
 
-	/* A hog would not be counted as running. */
+	/* A worker whose item is a hog would not be counted as running. */
 	tw_policy(e, "cpu_intensive_thresh_us", "0");
 	c->w = tw_alloc(e, TW_PERCPU, 0);
 	c->over = tw_gate(e);
@@ -195,7 +195,7 @@ static void kick_beside_culler(struct kunit *test)
 	load(e, TW_UNBOUND);
 }
 
-/* Sets both once, so that the end of the test puts back what was there. */
+/* Set both policies through tw_policy(), so that the end of the test restores them. */
 static struct tw_env *switch_env(struct kunit *test)
 {
 	struct tw_env *e = tw_env_cmwq2(test);
@@ -218,7 +218,7 @@ static bool has_settings(const char *text, const char *a, const char *b, const c
 	return strstr(text, a) && strstr(text, b) && strstr(text, c);
 }
 
-/* One pool goes its own way, until all are told the same. */
+/* One pool has its own policies until a policy is set for all pools. */
 static void switch_one_pool(struct kunit *test)
 {
 	struct tw_env *e = switch_env(test);
@@ -252,7 +252,7 @@ static void switch_one_pool(struct kunit *test)
 	KUNIT_EXPECT_STREQ(test, cmwq2_policy_get("pool_policy"), "");
 }
 
-/* Several at once, all of them or none. */
+/* Several policies can be set at once. If one setting is wrong, none takes effect. */
 static void settings_are_one_switch(struct kunit *test)
 {
 	static const char *const bad[] = {

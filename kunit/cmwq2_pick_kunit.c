@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Which idle worker a kick takes.
+ * The pick policy: which idle worker a kick takes.
  */
 #include <linux/list.h>
 #include <linux/sched.h>
@@ -32,7 +32,7 @@ static struct tw_env *pick_env(struct kunit *test, const char *value, struct pic
 	attrs->affn_scope = CMWQ2_AFFN_SYSTEM;
 	KUNIT_ASSERT_EQ(test, cmwq2_apply_workqueue_attrs(c->w->wq, attrs), 0);
 	c->pool = tw_pool_of(c->w, tw_cpu(0));
-	/* Idle workers that have slept on some CPU. */
+	/* Make idle workers that have slept on different CPUs. */
 	for (i = 0; i < NR_SLEEPERS; i++) {
 		struct tw_item *it = tw_gated(e, gate);
 
@@ -45,7 +45,7 @@ static struct tw_env *pick_env(struct kunit *test, const char *value, struct pic
 	return e;
 }
 
-/* What the policy asks: of the idle list as it is now, on this CPU. */
+/* cmwq2_pick_local() moves the right worker of the current idle list to its head. */
 static void local_comes_first(struct kunit *test)
 {
 	struct pick_ctx c;
@@ -79,7 +79,7 @@ static void local_comes_first(struct kunit *test)
 	KUNIT_EXPECT_PTR_EQ(test, first, expected ?: was);
 }
 
-/* The worker that the next kick from this CPU has to take, or NULL if that is the head. */
+/* The worker that the next kick from this CPU must take. NULL if that is the head anyway. */
 static struct cmwq2_worker *local_behind_head(struct cmwq2_pool *pool)
 {
 	struct cmwq2_worker *worker, *found = NULL;
@@ -105,9 +105,9 @@ static void fn_on_cpu(struct tw_item *it)
 }
 
 /*
- * An enqueue on a CPU takes the worker that slept there, and not the head of the
- * list. Where workers sleep is up to the scheduler, so that this is repeated until
- * there was one behind the head.
+ * An enqueue on a CPU takes the worker that slept there and not the head of the idle
+ * list. The scheduler decides where workers sleep, so the test repeats this until
+ * such a worker was behind the head five times.
  */
 static void enqueue_takes_local(struct kunit *test)
 {
@@ -137,7 +137,7 @@ static void enqueue_takes_local(struct kunit *test)
 	KUNIT_EXPECT_EQ_MSG(test, seen, 5, "no worker slept here behind the head");
 }
 
-/* Only an enqueue asks, and only in a pool that CPUs share. */
+/* Only a kick of an enqueue wants a local worker, and only in an unbound pool. */
 static void others_do_not_ask(struct kunit *test)
 {
 	struct pick_ctx c;
@@ -153,7 +153,7 @@ static void others_do_not_ask(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, cmwq2_wants_local(c.pool, CMWQ2_KICK_ENQUEUE));
 }
 
-/* A worker that was moved to the head is the last that the culler takes. */
+/* No item is lost beside the culler, which takes a worker that was moved to the head last. */
 static void local_beside_culler(struct kunit *test)
 {
 	struct pick_ctx c;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What holds for every policy that a pool has, also for those to come: the list is
- * that of the engine.
+ * Tests that every policy of a pool must pass. They use the engine's list of
+ * policies, so a new policy is tested without a change here.
  */
 #include <linux/string.h>
 
@@ -21,7 +21,7 @@ static const struct policy {
 
 KUNIT_ARRAY_PARAM_DESC(policy, policies, name);
 
-/* No item is lost or runs twice under any value, nor while it is switched. */
+/* No item is lost and none runs twice under any value of the policy. */
 static void load_under_each_value(struct kunit *test)
 {
 	const struct policy *policy = test->param_value;
@@ -39,7 +39,10 @@ static void load_under_each_value(struct kunit *test)
 	KUNIT_EXPECT_GE(test, i, 2);
 }
 
-/* A value can be set alone, with others, and for one pool; a profile takes it back. */
+/*
+ * A value can be set by the policy's own parameter, by policies, and for one pool by
+ * pool_policy. Setting a profile sets the policy back.
+ */
 static void each_value_has_three_ways(struct kunit *test)
 {
 	const struct policy *policy = test->param_value;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Holding and driving, see hold.h.
+ * Forced schedules: holds, the hand and the stage. See hold.h.
  */
 #include <linux/kthread.h>
 #include <linux/moduleparam.h>
@@ -13,7 +13,7 @@ unsigned int interleave_rounds = 2;
 module_param(interleave_rounds, uint, 0644);
 MODULE_PARM_DESC(interleave_rounds, "how often each forced schedule is forced");
 
-/* What a test has to know of a claim is in its bits. */
+/* Derives from the bits of a claim what a test has to know about it. */
 #define TW_CLAIM(_name, _value, _about)						\
 	{ _name, (_value) != CMWQ2_CLAIM_NONE, !!((_value) & CMWQ2_CLAIMS_BUSY),	\
 	  !!((_value) & CMWQ2_CLAIMS_FIRST) },
@@ -30,7 +30,7 @@ static const struct {
 struct tw_mode tw_modes[TW_NR_MODES];
 struct tw_mode tw_kicks[TW_NR_KICKS];
 
-/* For suites with one of the two for a parameter, before their first case. */
+/* Fill tw_modes and tw_kicks. Suites that use one of them as parameters call it at their start. */
 int tw_modes_init(struct kunit_suite *suite)
 {
 	struct tw_mode *m;
@@ -56,12 +56,12 @@ int tw_modes_init(struct kunit_suite *suite)
 
 #define TW_MAX_HOLDS	8
 
-/* Less than what RCU and others take for a CPU that is stuck, and then complain of. */
+/* Shorter than the time after which RCU and others report that a CPU is stuck. */
 #define TW_HOLD_MS	10000u
 
 /*
- * All holds of a test. A slot is filled before @nr admits it, and never emptied
- * before the points are cleared.
+ * All holds of a test. A slot is filled before @nr covers it, and stays filled until
+ * the points are cleared.
  */
 struct tw_holds {
 	int		nr;
@@ -70,7 +70,7 @@ struct tw_holds {
 
 static struct tw_holds tw_holds;
 
-/* Only a HELD one can be let go, so that whoever is first decides. */
+/* End a hold that is HELD. The first caller decides how it ends. False: it is not HELD. */
 static bool tw_hold_ends(struct tw_hold *h, enum tw_hold_state as)
 {
 	if (atomic_cmpxchg(&h->state, TW_HOLD_HELD, as) != TW_HOLD_HELD)
@@ -103,7 +103,10 @@ static bool tw_hold_is_for(struct tw_hold *h, const struct cmwq2_point_hit *hit)
 	       atomic_cmpxchg(&h->state, TW_HOLD_ARMED, TW_HOLD_CAUGHT) == TW_HOLD_ARMED;
 }
 
-/* Context: the point's. A runqueue may be locked, so no message and no wakeup of ours. */
+/*
+ * Context: that of the point. A runqueue may be locked, so this must neither print
+ * nor wake a task. So where one is locked, @frees must be a hold that spins.
+ */
 static void tw_at_point(const struct cmwq2_point_hit *hit, void *arg)
 {
 	struct tw_holds *holds = arg;
@@ -122,7 +125,7 @@ static void tw_at_point(const struct cmwq2_point_hit *hit, void *arg)
 	if (hit->task->flags & PF_KTHREAD)
 		h->worker = kthread_data(hit->task);
 	h->cpu = raw_smp_processor_id();
-	/* Pairs with atomic_read_acquire() in tw_wait_held(), for these. */
+	/* Pairs with atomic_read_acquire() in tw_caught(), for the fields set above. */
 	atomic_set_release(&h->state, h->pass ? TW_HOLD_GONE : TW_HOLD_HELD);
 	if (h->frees)
 		tw_hold_ends(h->frees, TW_HOLD_GONE);
@@ -130,7 +133,7 @@ static void tw_at_point(const struct cmwq2_point_hit *hit, void *arg)
 		tw_stand(h);
 }
 
-/* Before the environment goes: nobody is held, and nobody comes any more. */
+/* Before the environment is freed: release all contexts, and catch no more. */
 static void tw_holds_release(void *unused)
 {
 	int i;
@@ -138,7 +141,7 @@ static void tw_holds_release(void *unused)
 	for (i = 0; i < tw_holds.nr; i++) {
 		struct tw_hold *h = tw_holds.hold[i];
 
-		/* Who is just caught gets there, who is held gets away. */
+		/* Wait until a context that is being recorded is held, then release it. */
 		while (atomic_cmpxchg(&h->state, TW_HOLD_ARMED, TW_HOLD_OFF) == TW_HOLD_CAUGHT)
 			tw_yield();
 		tw_hold_ends(h, TW_HOLD_GONE);
@@ -149,12 +152,12 @@ static void tw_holds_release(void *unused)
 }
 
 /**
- * tw_hold - be ready to hold somebody
+ * tw_hold - set up a hold at a point
  * @e: the test
- * @point: where
- * @pool: only there, or NULL
+ * @point: the point
+ * @pool: catch only contexts that pass this pool, or NULL for any
  *
- * Catches nobody before tw_arm(), and one for each.
+ * The hold catches no context before tw_arm(), and one context for each tw_arm().
  *
  * Return: the hold.
  */
@@ -182,7 +185,7 @@ struct tw_hold *tw_hold(struct tw_env *e, enum cmwq2_point point, struct cmwq2_p
 	return h;
 }
 
-/* From here on it catches the next one who comes. Nobody may be held by it. */
+/* Make the hold catch the next context that comes. It must not hold one now. */
 void tw_arm(struct tw_hold *h)
 {
 	int was = atomic_read(&h->state);
@@ -190,18 +193,18 @@ void tw_arm(struct tw_hold *h)
 	KUNIT_ASSERT_TRUE_MSG(h->env->test, was != TW_HOLD_HELD && was != TW_HOLD_LATE,
 			      "point %d: armed in state %d", h->point, was);
 	reinit_completion(&h->go);
-	/* Release: whoever is caught finds the completion not done. */
+	/* Release: a context that is caught sees the reinitialised completion. */
 	atomic_set_release(&h->state, TW_HOLD_ARMED);
 }
 
-/* Whether somebody has come since tw_arm(). */
+/* Whether a context has been caught since tw_arm(). */
 bool tw_caught(struct tw_hold *h)
 {
 	/* Pairs with atomic_set_release() in tw_at_point(). */
 	return atomic_read_acquire(&h->state) >= TW_HOLD_HELD;
 }
 
-/* Whether somebody is held, or will be. */
+/* Whether any hold of the test is armed or holds a context. */
 bool tw_hold_in_use(void)
 {
 	int i, state;
@@ -214,13 +217,13 @@ bool tw_hold_in_use(void)
 	return false;
 }
 
-/* A point that is never reached is a failure. */
+/* Wait until the hold has caught a context. The test fails if none reaches the point in time. */
 void tw_wait_held(struct tw_hold *h, const char *what)
 {
 	TW_SOON(h->env, tw_caught(h), what);
 }
 
-/* Whoever is held goes on. A hold that nobody came to, or that ended by itself, is a failure. */
+/* Release the held context. The test fails if none was caught, or if it was held too long. */
 void tw_let_go(struct tw_hold *h)
 {
 	bool held = tw_hold_ends(h, TW_HOLD_GONE);
@@ -272,7 +275,10 @@ static void hand_queue(void *arg)
 	it->val = tw_queue_on(s->cpu, s->w, it);
 }
 
-/* Item and stage are tied by @ctx of the item; whether it was accepted is its @val. */
+/*
+ * Have the hand enqueue the item. This sets the item's @ctx to the stage. The item's
+ * @val is -1 until the hand is done, and then says whether the item was accepted.
+ */
 void tw_hand_queues(struct tw_stage *s, struct tw_item *it)
 {
 	it->ctx = s;
@@ -288,7 +294,7 @@ static int tw_move_all(const struct cpumask *cpus)
 	       set_cpus_allowed_ptr(cmwq2_reporter->task, cpus);
 }
 
-/* The driver stands on @cpu, and the engine's own threads with it, until the test is over. */
+/* Keep the driver and the engine's own threads on @cpu until the test is over. */
 void tw_move(struct tw_env *e, int cpu)
 {
 	KUNIT_ASSERT_EQ(e->test, tw_move_all(cpumask_of(cpu)), 0);
@@ -310,7 +316,7 @@ struct cmwq2_pool *tw_pool_of(struct tw_wq *w, int cpu)
 	return pool;
 }
 
-/* An unbound queue with a pool of its own, whose workers do not leave the stage's CPU. */
+/* Give an unbound queue a pool of its own, whose workers do not leave the stage's CPU. */
 void tw_confine(struct tw_stage *s, struct tw_wq *w)
 {
 	struct cmwq2_attrs *attrs = cmwq2_alloc_workqueue_attrs();
@@ -335,15 +341,15 @@ struct tw_wq *tw_stage_wq(struct tw_stage *s, unsigned int flags)
 }
 
 /**
- * tw_stage - set the stage for schedules under the test's claim and wake
- * @test: case with a struct tw_mode for parameter, or none
- * @flags: of the queue, beyond those for its kind
- * @unbound: kind of its pool
- * @cpu: 0, or 1 if its CPU is to be taken offline
+ * tw_stage - set up the stage for schedules under the test's claim and wake
+ * @test: test case whose parameter is a struct tw_mode, or which has none
+ * @flags: flags of the queue, in addition to those for its kind
+ * @unbound: whether the queue's pool is unbound
+ * @cpu: 0, or 1 if the test takes the stage's CPU offline
  *
- * Time is kept by the first CPU where ticks are periodic, and stands still while somebody
- * is held there with interrupts off: nobody grows old enough to be culled then.
- * No worker is culled unless the test says so, and none is taken for a hog.
+ * With periodic ticks the first CPU keeps the time. While a context is held there
+ * with interrupts off, jiffies stand still, and no worker grows old enough to be
+ * culled. No worker is culled unless the test says so, and none is found to be a hog.
  *
  * Return: the stage.
  */
@@ -369,13 +375,14 @@ struct tw_stage *tw_stage(struct kunit *test, unsigned int flags, bool unbound, 
 	tw_policy(e, "min_idle", "1000");
 	tw_policy(e, "idle_timeout_ms", "0");
 	tw_policy(e, "cpu_intensive_thresh_us", "0");
-	/* It takes the pools' locks, some of which are held for long here. */
+	/* The watchdog takes the pools' locks, some of which are held for long here. */
 	tw_policy(e, "watchdog_thresh", "0");
 	s->w = tw_stage_wq(s, flags);
 	s->pool = tw_pool_of(s->w, s->cpu);
 	/*
-	 * Policies and queues that went leave work to the engine's threads, which take the
-	 * pools' locks for it: on the CPU of whoever is to let go of one.
+	 * Changed policies and destroyed queues leave work to the engine's
+	 * threads. For this work they take the pools' locks, on the CPU of the
+	 * driver, which must be able to release a context that holds one.
 	 */
 	cmwq2_helpers_flush();
 	s->gate = tw_gate(e);
@@ -388,7 +395,7 @@ struct tw_stage *tw_stage(struct kunit *test, unsigned int flags, bool unbound, 
 	return s;
 }
 
-/* Whoever sleeps in the main loop is neither on its way there nor kicked. */
+/* Whether all workers sleep in the main loop: none is about to, and none has been woken. */
 bool tw_all_asleep(struct cmwq2_pool *pool)
 {
 	struct cmwq2_worker *worker;
@@ -402,9 +409,9 @@ bool tw_all_asleep(struct cmwq2_pool *pool)
 }
 
 /*
- * The safety timer would kick once more for an item that is held up, or wait for
- * the lock on the CPU of whoever is to let go of it. Not pending, it may be just
- * running and about to arm itself again.
+ * Stop the scan timer. It would kick once more for an item that is held up, or wait
+ * for pool->lock on the CPU of the driver, which must release the lock's holder. A
+ * timer that is not pending may still be running and about to arm itself again.
  */
 void tw_no_safety_net(struct tw_stage *s)
 {
@@ -412,7 +419,8 @@ void tw_no_safety_net(struct tw_stage *s)
 }
 
 /*
- * No items, no kicks, everybody asleep, and the safety timer off.
+ * Wait until the pool has no items, the hand is done and all workers are asleep.
+ * Then stop the scan timer.
  */
 void tw_at_rest(struct tw_stage *s)
 {
@@ -422,7 +430,7 @@ void tw_at_rest(struct tw_stage *s)
 	tw_no_safety_net(s);
 }
 
-/* As if their time was up: the culler may leave no more than @min_idle. Does not wait for it. */
+/* Have the culler end all idle workers but @min_idle, as if they were old. Does not wait. */
 void tw_cull_start(struct tw_stage *s, int min_idle)
 {
 	char value[12];
@@ -445,8 +453,8 @@ void tw_cull_to(struct tw_stage *s, int min_idle)
 }
 
 /*
- * To another task of this CPU that is ready, if there is one. To give up the rest
- * of the slice is all that is wanted here, as in sched_yield().
+ * Let another runnable task of this CPU run, if there is one. Giving up the rest of
+ * the time slice, as in sched_yield(), is all that is wanted here.
  */
 void tw_yield(void)
 {
@@ -458,7 +466,7 @@ static int nr_workers(struct tw_stage *s)
 	return READ_ONCE(s->pool->nr_workers);
 }
 
-/* All but one of @nr workers busy at once: those that are missing are made. */
+/* Keep @nr - 1 workers busy at once, so that the pool creates the missing ones of @nr. */
 static void tw_grow_to(struct tw_stage *s, int nr)
 {
 	int i;
@@ -473,7 +481,7 @@ static void tw_grow_to(struct tw_stage *s, int nr)
 		tw_wait_done(s->busy[i], "an item whose gate opened");
 }
 
-/* A pool at rest with exactly @nr workers, two at least. */
+/* Bring the pool to rest with exactly @nr workers. @nr must be at least two. */
 void tw_make_idle(struct tw_stage *s, int nr)
 {
 	KUNIT_ASSERT_LE(s->env->test, nr, TW_MAX_BUSY);
@@ -481,14 +489,14 @@ void tw_make_idle(struct tw_stage *s, int nr)
 	if (nr_workers(s) < nr)
 		tw_grow_to(s, nr);
 	tw_at_rest(s);
-	/* With leave_idle those on their way do not count, and more are made. */
+	/* With claim=leave_idle kicked workers do not count as idle, so more are created. */
 	if (nr_workers(s) > nr)
 		tw_cull_to(s, nr);
 	tw_at_rest(s);
 	KUNIT_ASSERT_EQ(s->env->test, nr_workers(s), nr);
 }
 
-/* Whom a kick would pick. */
+/* The worker that a kick would pick. */
 struct cmwq2_worker *tw_first_idle(struct tw_stage *s)
 {
 	struct cmwq2_worker *worker;
@@ -499,7 +507,7 @@ struct cmwq2_worker *tw_first_idle(struct tw_stage *s)
 	return worker;
 }
 
-/* Whether the worker, which may be freed already, was culled. */
+/* Whether the worker was culled. It may be freed already, so only its address is used. */
 bool tw_is_dying(struct tw_stage *s, struct cmwq2_worker *worker)
 {
 	struct cmwq2_worker *each;
@@ -531,8 +539,8 @@ struct tw_kick *tw_kick_env(struct kunit *test, unsigned int flags, int cpu)
 }
 
 /*
- * The pool has an item, and its first idle worker a kick that has not arrived.
- * The driver can kick itself unless it is the kicker that is held.
+ * Enqueue an item, and hold the kick of the pool's first idle worker in its window.
+ * If the kicker is held, the hand enqueues; else the driver does so itself.
  */
 void tw_kick_and_hold(struct tw_kick *k)
 {
@@ -540,9 +548,9 @@ void tw_kick_and_hold(struct tw_kick *k)
 	bool picked = tw_mode(s->env)->window == TW_PICKED;
 	struct kunit *test = s->env->test;
 
-	/* An item that has started may not have got as far as its sleep: no kick then. */
+	/* An item that has started may not sleep yet. Until it does, an enqueue does not kick. */
 	TW_SOON(s->env, !atomic_read(&s->pool->nr_running), "the pool's running workers to sleep");
-	/* It may be on since one of them was still running: the target would be kicked twice. */
+	/* An enqueue beside a running worker has armed the scan timer: it would kick again. */
 	tw_no_safety_net(s);
 	k->target = tw_first_idle(s);
 	KUNIT_ASSERT_NOT_NULL(test, k->target);
@@ -555,7 +563,7 @@ void tw_kick_and_hold(struct tw_kick *k)
 		k->it->val = tw_queue_on(s->cpu, s->w, k->it);
 	tw_wait_held(k->hold, picked ? "a kick between pick and wakeup" :
 				       "a kicked worker before its first run");
-	/* Wakeups are from the head. */
+	/* A kick picks the head of the idle list. */
 	KUNIT_ASSERT_PTR_EQ(test, k->hold->worker, k->target);
 }
 

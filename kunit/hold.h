@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Forced schedules: one context is held at a point of the engine while another
- * is driven past it.
+ * Forced schedules: a test holds one context at a point of the engine while
+ * another context runs past it.
  *
- * The test itself is the driver. It stands on one CPU, together with the pool
- * and the engine's helper; a hand, a thread on the other CPU, does what is to
- * be held with interrupts off. Each hold is bounded: one that is not let go in
- * time goes on by itself, and fails the test.
+ * The test's own thread is the driver: it decides what runs when. It shares a CPU
+ * with the pool and the engine's helper threads. The hand is a thread on another
+ * CPU. It does whatever must be held with interrupts off. Each hold has a time
+ * limit: a context that is not released in time goes on, and the test fails.
  */
 #ifndef CMWQ2_KUNIT_HOLD_H
 #define CMWQ2_KUNIT_HOLD_H
@@ -14,33 +14,34 @@
 #include "../src/internal.h"
 #include "check.h"
 
-/* How often each schedule is forced. */
+/* How many times each schedule is forced. */
 extern unsigned int interleave_rounds;
 
 enum tw_hold_state {
-	TW_HOLD_OFF,		/* catches nobody */
-	TW_HOLD_ARMED,		/* waits for somebody */
-	TW_HOLD_CAUGHT,		/* somebody is being taken note of */
-	TW_HOLD_HELD,		/* somebody stands there */
-	TW_HOLD_GONE,		/* let go, or never to be held */
-	TW_HOLD_LATE,		/* nobody let go in time */
+	TW_HOLD_OFF,		/* catches no context */
+	TW_HOLD_ARMED,		/* catches the next context that reaches the point */
+	TW_HOLD_CAUGHT,		/* a context has come and is being recorded */
+	TW_HOLD_HELD,		/* a context waits at the point */
+	TW_HOLD_GONE,		/* the context was released, or only recorded */
+	TW_HOLD_LATE,		/* the context was not released in time */
 };
 
 /**
- * struct tw_hold - waits at a point for one context
+ * struct tw_hold - catches one context at a point
  * @env: the test
- * @point: where
- * @pool: only there, NULL: in any
- * @current_is: only this task, NULL: any
- * @pass: take note of who comes, and let it pass
- * @frees: let go when somebody is caught here, or NULL
- * @limit_ms: how long somebody is held at most
- * @state: enum tw_hold_state; what follows is set before it is HELD or GONE
- * @may_sleep: whoever is held sleeps on @go
- * @go: done when let go
- * @task: whom the point was about
- * @worker: the same as a worker, if it is one
- * @cpu: where
+ * @point: the point
+ * @pool: catch only contexts that pass this pool; NULL: any
+ * @current_is: catch only this task; NULL: any
+ * @pass: record the context, but do not hold it
+ * @frees: another hold, which is released when this one catches a context; or NULL
+ * @limit_ms: how long a context is held at most
+ * @state: enum tw_hold_state; the fields below, except for @go, are set before it
+ *	becomes HELD or GONE
+ * @may_sleep: the held context sleeps on @go; otherwise it spins
+ * @go: completed when the context is released
+ * @task: the task that the point passes, see struct cmwq2_point_hit
+ * @worker: worker of @task, if it is one; NULL if @task is no kernel thread
+ * @cpu: CPU on which the context was caught
  */
 struct tw_hold {
 	struct tw_env		*env;
@@ -59,13 +60,13 @@ struct tw_hold {
 };
 
 /**
- * struct tw_hand - a thread that does one thing after the other
+ * struct tw_hand - a thread that makes one call after another for the driver
  * @thread: the thread
- * @go: there is something to do; a gate, so that it ends with the test
- * @fn: what
- * @arg: for @fn
- * @asked: how much
- * @did: how much of it is done
+ * @go: completed for each call; a gate, so that it opens at the end of the test
+ * @fn: function to call
+ * @arg: argument of @fn
+ * @asked: number of calls requested
+ * @did: number of calls that have returned
  */
 struct tw_hand {
 	struct tw_thread	*thread;
@@ -79,17 +80,17 @@ struct tw_hand {
 #define TW_MAX_BUSY	8
 
 /**
- * struct tw_stage - what a forced schedule is played on
+ * struct tw_stage - the CPUs, threads and queue that a forced schedule uses
  * @env: the test
- * @cpu: where driver, pool and helper are
- * @hand_cpu: the other one, where @hand is
+ * @cpu: CPU of the driver, the pool and the engine's helper threads
+ * @hand_cpu: the other CPU, on which @hand runs
  * @w: queue
- * @pool: its pool for @cpu
- * @hand: thread for what is held with interrupts off
- * @unbound: which kind of pool it is
- * @rounds: how often to play
+ * @pool: pool of @w for @cpu
+ * @hand: thread for calls that are held with interrupts off
+ * @unbound: whether @pool is unbound
+ * @rounds: how many times to run the schedule
  * @busy: items that occupy workers
- * @gate: theirs
+ * @gate: gate that the items of @busy wait for
  */
 struct tw_stage {
 	struct tw_env		*env;
@@ -105,8 +106,8 @@ struct tw_stage {
 };
 
 /**
- * struct tw_claim - what a test has to know of a claim
- * @name: value of the policy
+ * struct tw_claim - what a test has to know about a claim
+ * @name: value of the claim policy
  * @protects: a picked worker is never culled
  * @busy: a picked worker does not count as idle, and is not picked again
  * @again: a picked worker that has not run is picked before any other
@@ -119,20 +120,21 @@ struct tw_claim {
 };
 
 /*
- * A kick has two windows: between picking and waking, with the pool's lock
- * dropped, which is there only if the wake policy defers the kicks of a queueing;
- * and between waking and the worker's first look at the pool.
+ * A kick has two windows in which it can be held. The first is between pick and
+ * wakeup, with the pool's lock dropped. It exists only if the wake policy defers
+ * the wakeup of an enqueue's kick. The second is between the wakeup and the
+ * worker's first look at the pool.
  */
 enum tw_window { TW_PICKED, TW_WOKEN, TW_NR_WINDOWS };
 
 /**
- * struct tw_mode - what a schedule is played under
- * @name: of the combination
+ * struct tw_mode - the combination of policies and pool that a schedule runs with
+ * @name: name of the combination
  * @claim: claim
- * @wake: value of the policy
- * @enqueue: kicks of a queueing wake with the lock dropped
- * @unbound: kind of pool
- * @window: where a kick is held
+ * @wake: value of the wake policy
+ * @enqueue: an enqueue's kick wakes after the lock is dropped
+ * @unbound: whether the pool is unbound
+ * @window: window in which a kick is held
  */
 struct tw_mode {
 	char			name[48];
@@ -143,19 +145,19 @@ struct tw_mode {
 	enum tw_window		window;
 };
 
-/* Adds one for each value of a policy. */
+/* Adds one for each value of a policy, to count the values. */
 #define TW_ONE(_name, _value, _about)	+ 1
 #define TW_NR_CLAIMS	(0 cmwq2_claim_values(TW_ONE))
 #define TW_NR_WAKES	(0 cmwq2_wake_values(TW_ONE))
 #define TW_NR_MODES	(TW_NR_CLAIMS * TW_NR_WAKES)
 #define TW_NR_KICKS	(TW_NR_MODES * 2 * TW_NR_WINDOWS)
 
-/* Each claim with each wake, and these in each kind of pool and each window. */
+/* tw_modes: each claim with each wake. tw_kicks: the same in each kind of pool and window. */
 extern struct tw_mode tw_modes[TW_NR_MODES];
 extern struct tw_mode tw_kicks[TW_NR_KICKS];
 int tw_modes_init(struct kunit_suite *suite);
 
-/* What all schedules are, each with dozens of parameters. */
+/* All schedules are slow, because each runs with dozens of parameters. */
 #define TW_SLOW	{ .speed = KUNIT_SPEED_SLOW }
 
 static inline const struct tw_mode *tw_mode(struct tw_env *e)
@@ -197,11 +199,11 @@ bool tw_is_dying(struct tw_stage *s, struct cmwq2_worker *worker);
 /**
  * struct tw_kick - a kick that is held in one of its windows
  * @s: stage
- * @hold: who is held
- * @it: the item that is kicked for
- * @target: the worker that was picked
- * @pid: its thread
- * @runs: times the item is to have run
+ * @hold: holds the kicker or the woken worker
+ * @it: the item whose enqueue kicks
+ * @target: the worker that is picked
+ * @pid: PID of @target
+ * @runs: how many times @it should have run so far
  */
 struct tw_kick {
 	struct tw_stage		*s;
@@ -218,8 +220,9 @@ void tw_kick_arrives(struct tw_kick *k);
 void tw_kick_is_done(struct tw_kick *k);
 
 /*
- * Yields to others on this CPU, and only after a while pauses: not while somebody
- * is held or about to be, who waits for the driver and not for a timer.
+ * Waits for a condition. It yields to other tasks of this CPU, and pauses only after
+ * a while. It does not pause while a hold is armed or holds a context, because that
+ * context waits for the driver and not for a timer.
  */
 #define TW_SOON(env, cond, what)						\
 	do {									\

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Listens to printk through its tracepoint, as the kernel's own tests of its
- * reports do: this neither loses nor removes anything that others print. The
- * tracepoint is looked up by name, because 6.1 does not export it.
+ * Records what printk() prints, through its tracepoint "console", as the kernel's
+ * own tests of its reports do. This neither loses nor removes what others print. The
+ * tracepoint is looked up by name, because Linux 6.1 does not export it.
  */
 #include <linux/spinlock.h>
 #include <linux/string.h>
@@ -10,7 +10,7 @@
 
 #include "listen.h"
 
-/* One for all tests: only one test runs at a time. */
+/* One buffer serves all tests, because only one test runs at a time. */
 static struct {
 	raw_spinlock_t	lock;	/* protects the rest */
 	size_t		len;
@@ -49,7 +49,7 @@ static void stop(void *unused)
 	listening = false;
 }
 
-/* Listens until the end of the test. A second call forgets what was recorded so far. */
+/* Record until the end of the test. A second call drops what was recorded so far. */
 void tw_listen(struct tw_env *env)
 {
 	raw_spin_lock_irq(&heard.lock);
@@ -67,7 +67,7 @@ void tw_listen(struct tw_env *env)
 	KUNIT_ASSERT_EQ(env->test, kunit_add_action_or_reset(env->test, stop, NULL), 0);
 }
 
-/* How many times @text was printed. */
+/* Count how many times @text was printed. */
 int tw_heard(const char *text)
 {
 	const char *at = heard.text;
@@ -82,7 +82,7 @@ int tw_heard(const char *text)
 	return times;
 }
 
-/* True if a line consists of @line and nothing else. */
+/* Whether a line was printed that consists of @line and nothing else. */
 bool tw_heard_line(const char *line)
 {
 	const char *at = heard.text;

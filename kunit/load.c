@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A load that kicks, sleeps and goes idle all the time.
+ * A load in which pools are kicked, items sleep and workers go idle all the time.
  */
 #include <linux/sched.h>
 
@@ -11,7 +11,7 @@
 struct load_ctx {
 	struct tw_item	*items[NR_LOAD_ITEMS];
 	struct tw_wq	*w;
-	unsigned int	rounds;		/* wanted */
+	unsigned int	rounds;		/* rounds to run */
 	unsigned int	round;
 };
 
@@ -42,12 +42,12 @@ static void fn_sometimes_sleep(struct tw_item *it)
 }
 
 /**
- * tw_load - two producers on two CPUs enqueue items that sleep now and then
+ * tw_load - two producers on two CPUs enqueue items, some of which sleep
  * @e: the test
- * @flags: of the queue
- * @rounds: how often each producer enqueues all its items and waits for them
+ * @flags: flags of the queue
+ * @rounds: how many times each producer enqueues all its items and waits for them
  *
- * Each item must run once for each time that it was enqueued.
+ * The test fails unless each item runs once for each time that it was enqueued.
  */
 void tw_load(struct tw_env *e, unsigned int flags, unsigned int rounds)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A load for tests that switch something meanwhile, or run it under a policy.
+ * A load for tests that switch something while it runs, or run it under a policy.
  */
 #ifndef CMWQ2_KUNIT_LOAD_H
 #define CMWQ2_KUNIT_LOAD_H
