@@ -213,8 +213,9 @@ struct cmwq2_worker_times {
 
 /*
  * One worker. counted says whether pool->nr_running includes it. Only the worker
- * itself sets counted, under the lock. The pn hook does not hold the lock, so with
- * it counted is cleared only by xchg(). Without it counted is cleared under the lock.
+ * itself sets counted, under the lock. With the pn hook, counted is cleared only by
+ * xchg(), because that hook does not hold the lock. Otherwise counted is cleared
+ * under the lock.
  */
 struct cmwq2_worker {
 	union {

@@ -3,8 +3,8 @@
  * Kicking a pool: pick an idle worker, claim it, wake it.
  *
  * Picking and claiming happen under pool->lock. The wakeup takes the lock of a
- * runqueue and may send an interrupt to another CPU, which takes long for a time
- * with the pool's lock held. So if the wake policy says so, the task goes on the
+ * runqueue and may send an interrupt to another CPU. That is a lot to do with the
+ * pool's lock held. So if the wake policy says so, the task goes on the
  * caller's wake list, and the caller wakes it after dropping the lock.
  *
  * No kick is lost between pick and wakeup. A worker that was picked but not woken

@@ -254,7 +254,7 @@ int cmwq2_rescuer_thread(void *data)
 
 /**
  * cmwq2_rescuer_start - create a queue's rescuer if it has WQ_MEM_RECLAIM
- * @wq: queue that nobody else knows yet
+ * @wq: queue that others do not know yet
  *
  * Context: process, may sleep.
  * Return: 0 or a negative error.

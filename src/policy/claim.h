@@ -2,9 +2,9 @@
 /*
  * claim: how a kicked worker is reserved until it runs.
  *
- * A worker that was picked stays idle until it runs. Until then another kick may
- * pick it again, and the culler may end it. A claim marks the worker, so that kicks
- * and the culler see that it has been kicked. kick.c claims a worker;
+ * Without a claim a picked worker stays idle until it runs. Until then another kick
+ * may pick it again, and the culler may end it. A claim marks the worker, so that
+ * kicks and the culler see that it was picked. kick.c claims a worker;
  * cmwq2_worker_leave_idle() and cmwq2_unclaim_all() undo a claim.
  *
  * Sources: mainline (none), the series of 2026-06 (kicked_list), the same series as

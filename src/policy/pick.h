@@ -65,7 +65,7 @@ static inline void cmwq2_pick_local(struct cmwq2_pool *pool)
 
 /*
  * Whether the kick wants a worker that slept on this CPU. Only an enqueue in an
- * unbound pool does: other kicks are not made by the CPU that enqueued.
+ * unbound pool does: other kicks are for items that any CPU may have enqueued.
  */
 static inline bool cmwq2_wants_local(struct cmwq2_pool *pool, enum cmwq2_kicker who)
 {

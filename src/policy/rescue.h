@@ -2,7 +2,7 @@
 /*
  * rescue: what a rescuer takes at a time in a pool that cannot create a worker.
  *
- * rescuer.c says what each value costs.
+ * The comment at the head of rescuer.c says what each value costs.
  *
  * Sources: mainline up to v6.18 (slurp), mainline since v7.0 (cursor).
  */
