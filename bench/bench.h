@@ -37,26 +37,26 @@ struct bench_workload;
 #define BENCH_NAME_LEN		64
 #define BENCH_MAX_ITEMS		1000000U
 #define BENCH_MAX_ROUNDS	1000U
-#define BENCH_MAX_SAMPLES	(4U << 20)	/* of 12 bytes, over all producers */
+#define BENCH_MAX_SAMPLES	(4U << 20)	/* 12 bytes each, sum over all producers */
 #define BENCH_MAX_QUEUES	10000U
 #define BENCH_MAX_IN_FLIGHT	10000U
-#define BENCH_MAX_BATCH		256U	/* of it, for each producer */
+#define BENCH_MAX_BATCH		256U	/* items in flight for each producer */
 #define BENCH_MAX_CALLS		1000U
 #define BENCH_MAX_DELAY_MS	1000U
 #define BENCH_MAX_BURN_NS	1000000U
 #define BENCH_MAX_JOB_MS	60000U
 #define BENCH_MAX_FIGURES	32
 
-/* A wait without an end in this time is reported, it may be for a lost item. */
+/* A wait that lasts longer than this is reported: an item may have been lost. */
 #define BENCH_STALL		(60 * HZ)
 
 /* Ratios are integers in units of 1/BENCH_RATIO_ONE. */
 #define BENCH_RATIO_ONE		10000U
 
-/* A figure or a ratio that there is not. */
+/* The value of a figure or a ratio that does not exist. */
 #define BENCH_NONE		U64_MAX
 
-/* What an engine is asked to queue on. */
+/* The kind of queue that the items are queued on. */
 enum bench_queue {
 	BENCH_QUEUE_PERCPU,
 	BENCH_QUEUE_UNBOUND,
@@ -64,17 +64,18 @@ enum bench_queue {
 	BENCH_QUEUE_NR,
 };
 
-/* What an engine can do and a workload asks for, beside running an item. */
+/* Abilities, beside running an item, that an engine has and a workload needs. */
 enum bench_ability {
-	BENCH_CREATE	= BIT(0),	/* queues that are made and taken away */
+	BENCH_CREATE	= BIT(0),	/* create and destroy queues */
 	BENCH_FLUSH	= BIT(1),	/* flush and drain; a blocked item holds up no other */
 	BENCH_DELAY	= BIT(2),
 	BENCH_CANCEL	= BIT(3),
 };
 
 /*
- * The numbers of a configuration: the constant's name, the member's, the
- * smallest and the largest value, where 0 stands for four times the CPUs.
+ * The numbers of a configuration: name of the constant, name of the member,
+ * smallest value, largest value. A largest value of 0 stands for four times the
+ * number of possible CPUs.
  */
 #define BENCH_NUMBERS(X)						\
 	X(PRODUCERS,	producers,	1, 0)				\
@@ -99,29 +100,30 @@ enum bench_number_id {
 };
 
 /**
- * struct bench_config - what to run; which numbers count depends on the workload
+ * struct bench_config - what to run; the workload decides which numbers are used
  * @workload: what is done in a turn
- * @producers: threads that queue, bound to the online CPUs in turn
- * @items: timed items of a producer in a round
- * @rounds: times every engine runs
- * @warmup: items a producer runs at least before the timed ones
- * @queues: queues that are there at the same time
- * @mem_reclaim: whether they have rescuers
- * @in_flight: items in flight, of each producer where there are several
- * @calls: flushes, drains, cancels or chains of blocked items in a round
- * @foreign: items of other queues ahead of those that are rescued
+ * @producers: number of threads that queue, bound to the online CPUs in turn
+ * @items: number of timed items of each producer in a round
+ * @rounds: number of turns of each engine
+ * @warmup: each producer runs at least this many items before the timed ones
+ * @queues: number of queues that exist at the same time
+ * @mem_reclaim: whether the queues have rescuers
+ * @in_flight: number of items in flight, for each producer if there are several
+ * @calls: number of flushes, drains, cancels or chains of blocked items in a
+ *	round
+ * @foreign: number of items of other queues ahead of those that are rescued
  * @delay_ms: delay of delayed items
- * @burn_ns: CPU time that an item takes by itself
- * @load: which of the loads of 2010, wl0 to wl5
- * @long_burn: whether its items have the long burn
- * @job_ms: how long the job beside that load takes by itself
- * @seed: of the order of the engines in the rounds, 0 to pick one
+ * @burn_ns: CPU time that an item uses by itself
+ * @load: which of the loads of 2010 to run, wl0 to wl5
+ * @long_burn: whether the items of that load have the long burn
+ * @job_ms: how long the job that runs beside that load takes when run alone
+ * @seed: seed for the order of the engines in each round, 0 to pick one
  * @queue: kind of queue
  * @scope: affinity scope of an unbound queue
- * @engines_given: whether somebody chose @engines
- * @nr_engines: entries in @engines
- * @engines: names, with ":profile" where the engine takes one; a name may
- *	occur twice, which compares an engine with itself
+ * @engines_given: whether the user chose @engines; if not, they are the defaults
+ * @nr_engines: number of entries in @engines
+ * @engines: names, with ":profile" where the engine takes one; naming an engine
+ *	twice compares it with itself
  */
 struct bench_config {
 	const struct bench_workload *workload;
@@ -155,24 +157,24 @@ union bench_wq {
 };
 
 /**
- * struct bench_item - what is queued; every engine has its own
- * @job: what its function does
- * @priv: the job's own
- * @done: completed by most jobs, waited for by whoever queued it; the same for
- *	all engines, so that the cost of waiting is the same
- * @cpu: the online CPUs in turn: where the producer is bound or the item is
- *	queued
- * @waits: bench_gate_job(): whether it waits until the gate opens
- * @in_flight: has been queued and not been waited for
- * @sample: where the times belong, BENCH_UNTIMED if nowhere
- * @burn: rounds of bench_burn() that the item takes
- * @queued: ticks before it was queued
- * @started: ticks when its function began
- * @ended: ticks when its function was done
+ * struct bench_item - one item; every engine has items of its own
+ * @job: what the item's function does
+ * @priv: data that belongs to the job
+ * @done: most jobs complete it, and the thread that queued the item waits for
+ *	it; all engines use it, so that waiting costs the same for all
+ * @cpu: an online CPU, assigned to the items in turn: the producer is bound
+ *	there, or the item is queued there
+ * @waits: used by bench_gate_job(): whether the item waits until the gate opens
+ * @in_flight: the item was queued, and nobody has waited for it yet
+ * @sample: index under which its times are stored, BENCH_UNTIMED if they are not
+ * @burn: number of bench_burn() rounds that the item runs
+ * @queued: clock in ticks before the item was queued
+ * @started: clock in ticks when its function began
+ * @ended: clock in ticks when its function was done
  * @native: item of the kernel's workqueue
  * @cmwq2: item of a cmwq2 queue
- * @floor: a thread of its own and the flag that tells it to run
- * @threads: item of a queue with threads of its own
+ * @floor: engine "floor": the item's own thread and the flag that tells it to run
+ * @threads: engine "threads": item of a queue that has its own threads
  */
 struct bench_item {
 	void				(*job)(struct bench_item *item);
@@ -204,7 +206,7 @@ struct bench_item {
 
 #define BENCH_UNTIMED		U32_MAX
 
-/* What cmwq2's pools count, see counts.c. Those of pool->lock are 0 unless lock_stat is Y. */
+/* What cmwq2's pools count, see counts.c. The counts of pool->lock are 0 unless lock_stat is Y. */
 enum bench_count_index {
 	BENCH_COUNT_KICKS,
 	BENCH_COUNT_COALESCED,
@@ -225,12 +227,12 @@ enum bench_count_index {
 	BENCH_NR_COUNTS,
 };
 
-/* Sums over the pools that are queued to. */
+/* Sums over the pools that the items are queued to. */
 struct bench_pool_counts {
 	u64	value[BENCH_NR_COUNTS];
 };
 
-/* All policies that a pool has, as the engine's parameter "policies" shows them. */
+/* Room for all policies of a pool, as the engine's parameter "policies" shows them. */
 #define BENCH_POLICIES_LEN	256
 
 enum bench_quantile {
@@ -242,21 +244,21 @@ enum bench_quantile {
 	BENCH_NR_QUANTILES,
 };
 
-/* Beside a workload's own figures, those that every turn has. */
+/* The figures that every turn has, beside the workload's own. */
 enum bench_common {
-	BENCH_CPU_NS,		/* CPU time of all threads, by item */
+	BENCH_CPU_NS,		/* CPU time of all threads, per item */
 	BENCH_WORKERS,		/* threads of the engine that are alive at the end */
-	BENCH_NEW_WORKERS,	/* of these those that were not there at the begin */
-	BENCH_SLEEPS,		/* times they went to sleep, by 1000 items */
+	BENCH_NEW_WORKERS,	/* those of BENCH_WORKERS that were created in the turn */
+	BENCH_SLEEPS,		/* times they went to sleep, per 1000 items */
 	BENCH_HELD,		/* memory in the steady phase, see memory.c */
 	BENCH_NR_COMMON,
 };
 
 /**
- * struct bench_sample - what came out of one engine in one round
- * @position: place in the round's order
- * @figure: what the workload names in its list of figures, then the common ones
- * @queued: items, the untimed ones included
+ * struct bench_sample - result of one engine in one round
+ * @position: place in the order of the round
+ * @figure: the figures that the workload lists, then the common ones
+ * @queued: number of items queued, including the untimed ones
  * @counts: what the pools counted during the round
  */
 struct bench_sample {
@@ -268,20 +270,20 @@ struct bench_sample {
 
 /**
  * struct bench_slot - one entry of the list of engines during a run
- * @engine: the operations
- * @cfg: the run's
+ * @engine: the operations of the engine
+ * @cfg: the configuration of the run
  * @index: place in the list
- * @name: as in the list
- * @profile: the part of @name behind the colon, or NULL: a profile or policies
- * @items: as many as the workload asks for
- * @nr_items: that many
- * @wq: the queue that lives as long as the run, where the workload has one
+ * @name: the entry as it stands in the list
+ * @profile: the part of @name after the colon: a profile or policies; or NULL
+ * @items: the items that the workload asks for
+ * @nr_items: how many items
+ * @wq: the queue that lives as long as the run, if the workload has one
  * @before: engine cmwq2: counts at the start of the round
- * @saved: engine cmwq2: policies to go back to
+ * @saved: engine cmwq2: policies to restore after the turn
  * @used: engine cmwq2: policies of the last turn
- * @held: by how much memory has grown in what was done for this engine up to now;
- *	of several entries that have the same one the first keeps that
- * @samples: one a round
+ * @held: by how much memory has grown up to now in the turns of this engine; if
+ *	several entries name the same engine, the first keeps the sum
+ * @samples: one sample for each round
  */
 struct bench_slot {
 	const struct bench_engine	*engine;
@@ -301,28 +303,29 @@ struct bench_slot {
 
 /**
  * struct bench_engine - a way to have an item run by another thread
- * @name: how the list of engines calls it
- * @takes_profile: whether ":profile" may follow
+ * @name: its name in the list of engines
+ * @takes_profile: whether ":profile" may follow the name
  * @is_cmwq2: whether it has policies and counts
- * @can: of enum bench_ability; the operations of what it cannot are NULL
- * @open: makes a queue as the configuration has it, with the configured scope
- *	if @scoped; leaves nothing behind if it fails
- * @close: takes a queue away, no item is in flight
+ * @can: bits of enum bench_ability; operations that it does not support are NULL
+ * @open: creates a queue as the configuration describes it, with the configured
+ *	scope if @scoped; leaves nothing behind if it fails
+ * @close: destroys a queue that has no item in flight
  * @init: prepares an item, may be NULL
- * @begin: before a turn, may be NULL; says by itself what is wrong
- * @end: after a turn, may be NULL
- * @is_worker: whether a thread is one of this engine's
- * @queue: from here; timed by some workloads; false if the item was still queued
- * @queue_on: on a CPU
+ * @begin: called before a turn, may be NULL; reports its own errors
+ * @end: called after a turn, may be NULL
+ * @is_worker: whether a thread is a worker of this engine
+ * @queue: queues an item from the current CPU; some workloads time it; returns
+ *	false if the item was still queued
+ * @queue_on: queues an item on a given CPU
  * @flush: flush_workqueue() or its twin
  * @drain: drain_workqueue() or its twin
- * @queue_delayed: after a delay, in jiffies
+ * @queue_delayed: queues an item after a delay in jiffies
  * @cancel: cancel_work() or its twin
  * @cancel_sync: cancel_work_sync() or its twin
  * @cancel_delayed_sync: cancel_delayed_work_sync() or its twin
  *
- * There is no operation for waiting for an item: whoever queued it waits for
- * bench_item.done whatever the engine.
+ * There is no operation for waiting for an item: under every engine the thread
+ * that queued the item waits for bench_item.done.
  */
 struct bench_engine {
 	const char	*name;
@@ -349,33 +352,36 @@ struct bench_engine {
 
 /**
  * struct bench_workload - what is done in a turn
- * @name: how config_workload calls it
- * @figures: what a turn results in; the unit is part of the name; those of
- *	@nr_times last
- * @nr_figures: how many; with the common ones at most BENCH_MAX_FIGURES
- * @settings: the numbers that count, as bits by enum bench_number_id
- * @needs: what it asks of an engine, of enum bench_ability
- * @only_cmwq2: why no other engine will do, or NULL
- * @engines: the default list, up to a NULL; or NULL for all that mean something
- * @has_producers: whether it is done by the run's producers, with items of
- *	their own each
- * @on_one_cpu: whether all of these are bound to the same CPU
- * @has_queue: whether each engine has one queue for all of the run, whose
- *	pools are counted; if not, the workload makes queues as it goes
- * @has_idle_round: whether a round that does not count comes first
+ * @name: its name in config_workload
+ * @figures: names of the figures of a turn, each with its unit; the figures that
+ *	come from the times of @nr_times are last
+ * @nr_figures: number of figures; at most BENCH_MAX_FIGURES with the common ones
+ * @settings: the numbers that the workload uses: bits by enum bench_number_id
+ * @needs: bits of enum bench_ability that an engine must have
+ * @only_cmwq2: why only the engine cmwq2 can run it, or NULL
+ * @engines: the default list, ended by NULL; or NULL for all suitable engines
+ * @has_producers: whether the producers of the run do the work, each with items
+ *	of its own
+ * @on_one_cpu: whether all producers are bound to the same CPU
+ * @has_queue: whether each engine has one queue for the whole run, whose pools
+ *	are counted; if not, the workload creates queues as it needs them
+ * @has_idle_round: whether the run begins with a round that does not count
  * @with_threads: whether the engine "threads" is in the default list
- * @max_active: of the queues
- * @nr_kinds: kinds of times that the turn adds, the quantiles of which are figures
+ * @max_active: max_active of the queues
+ * @nr_kinds: number of kinds of times that a turn adds; their quantiles are
+ *	figures
  * @job: what the items do
- * @nr_items: items of each engine
- * @nr_times: most times of a kind in a turn; NULL if there are no kinds
- * @adjust: sets what is not for the user to choose; may be NULL
- * @check: refuses settings that do not go together, says why; changes nothing
- * @setup: before the engines are set up; may be NULL
- * @turn: one engine's turn; 0, -EINTR after a signal, or another error that
- *	ends the run and that it has told about; or bench_fail() for a result
- *	that says so
- * @teardown: undoes @setup, even half of one; may be NULL
+ * @nr_items: returns the number of items of each engine
+ * @nr_times: returns the largest number of times of one kind in a turn; NULL if
+ *	there are no kinds
+ * @adjust: sets the numbers that the user cannot choose; may be NULL
+ * @check: refuses settings that contradict each other and reports why; changes
+ *	nothing
+ * @setup: called before the engines are set up; may be NULL
+ * @turn: runs one turn of an engine. Returns 0, -EINTR after a signal, or another
+ *	error, which it has reported and which ends the run. A turn that calls
+ *	bench_fail() yields a result that says that the run failed.
+ * @teardown: undoes @setup, also one that stopped half way; may be NULL
  */
 struct bench_workload {
 	const char		*name;
@@ -407,13 +413,13 @@ struct bench_workload {
  * struct bench_producer - a thread that queues
  * @run: the run it belongs to
  * @index: its number
- * @cpu: where it is bound
+ * @cpu: the CPU it is bound to
  * @task: the thread
- * @next: the item that is next
+ * @next: index of its next item
  * @round: the last round it took part in
  * @begin: clock before the first timed item
  * @end: clock after the last timed item was done
- * @queued: items of this round, also the untimed ones
+ * @queued: number of items queued in this round, including the untimed ones
  */
 struct bench_producer {
 	struct bench_run	*run;
@@ -427,11 +433,11 @@ struct bench_producer {
 	u64			queued;
 } ____cacheline_aligned;
 
-/* What is known of every timed item, in ticks from when it was queued. */
+/* The times of each timed item, in ticks since it was queued. */
 enum bench_stage {
 	BENCH_CALL,		/* until the call returned */
 	BENCH_START,		/* until the function began */
-	BENCH_DONE,		/* until it was done */
+	BENCH_DONE,		/* until the function was done */
 	BENCH_NR_STAGES,
 };
 
@@ -441,10 +447,10 @@ enum bench_stage {
 	BENCH_QUANTILES(""), BENCH_QUANTILES("start_"), BENCH_QUANTILES("done_")
 
 /**
- * struct bench_times - times of a turn, where producers have no arrays of their own
- * @size: room for so many of each kind; what comes later is dropped
- * @nr: so many have come
- * @ticks: the times, by kind; enum bench_stage where they are of items
+ * struct bench_times - times of a turn, if the producers have no arrays of their own
+ * @size: room for this many times of each kind; more are dropped
+ * @nr: number of times added, by kind
+ * @ticks: the times, by kind; for times of items the kind is an enum bench_stage
  */
 struct bench_times {
 	u32		size;
@@ -454,38 +460,38 @@ struct bench_times {
 
 /**
  * struct bench_run - a run
- * @cfg: a copy that nobody changes
+ * @cfg: copy of the configuration, which does not change during the run
  * @slots: the engines
- * @nr_slots: how many of them are set up
- * @priv: the workload's own
- * @span_ns: a span of time, in ns
- * @span_ticks: the same in ticks
+ * @nr_slots: number of @slots that are set up
+ * @priv: data that belongs to the workload
+ * @span_ns: a span of time in ns, to convert ticks
+ * @span_ticks: the same span in ticks
  * @clock_cost: ns that reading the clock adds to the cost of a call
  * @clock_step: smallest step seen of that clock, in ns
  * @cost_ticks: @clock_cost in ticks
- * @burn_rate: rounds of bench_burn() in a ms
- * @failure: why there is no result, or NULL
- * @aborted: somebody asked for the end
- * @text: the result, or NULL
- * @len: its length
+ * @burn_rate: number of bench_burn() rounds in a ms
+ * @failure: why the run failed, or NULL
+ * @aborted: the user asked to end the run
+ * @text: the text of the result, or NULL
+ * @len: length of @text
  * @began: clock at the start of the first round
- * @turns: turns that are over
- * @nr_turns: all of them
- * @stop: leave the turn early
- * @producers: threads, of the workloads that have them
- * @ticks: for each stage and producer the times of its timed items
- * @part: what each of them does in a turn
- * @times: of a turn, of the workloads that have any
- * @meminfo: where to read about memory
- * @steady: memory in the steady phase of the turn, BENCH_NONE if nobody looked
+ * @turns: number of turns that are over
+ * @nr_turns: number of turns in the run
+ * @stop: tells the threads to leave the turn early
+ * @producers: the producers, if the workload has them
+ * @ticks: the times of the timed items, for each stage and producer
+ * @part: what each producer does in a turn
+ * @times: the times of a turn, if the workload adds any
+ * @meminfo: source of the memory figures
+ * @steady: memory in the steady phase of the turn, BENCH_NONE if not measured
  * @histogram: scratch space of bench_quantiles()
  * @slot: the engine whose turn it is
  * @round: changes to start the producers' part of a turn
- * @gate: where producers wait for @round
- * @warm: producers that are through with warming up
- * @timed: producers that are through with their timed items
- * @busy: producers that are in the turn
- * @turn_over: all of them have left it
+ * @gate: where producers wait for @round to change
+ * @warm: number of producers that have finished warming up
+ * @timed: number of producers that have finished their timed items
+ * @busy: number of producers that are still in the turn
+ * @turn_over: completed when all producers have left the turn
  */
 struct bench_run {
 	struct bench_config	cfg;
@@ -514,7 +520,10 @@ struct bench_run {
 	u64			steady;
 	u32			histogram[256];
 
-	/* Only read during a turn; a write to the rest must not disturb that. */
+	/*
+	 * These are only read during a turn. They have cache lines of their own,
+	 * so that writes to other members do not disturb the readers.
+	 */
 	struct bench_slot	*slot ____cacheline_aligned;
 	unsigned int		round;
 	bool			stop;
@@ -527,14 +536,14 @@ struct bench_run {
 };
 
 /**
- * struct bench_spread - where the values of several rounds lie
+ * struct bench_spread - distribution of the values of several rounds
  * @min: smallest
  * @q1: first quartile
  * @median: median
  * @q3: third quartile
- * @p95: smallest that at least 95 % do not exceed
+ * @p95: smallest value that at least 95 % of the values do not exceed
  * @max: largest
- * @mad: median of the distances to the median
+ * @mad: median absolute deviation: median of the distances to the median
  */
 struct bench_spread {
 	u64	min;
@@ -547,33 +556,34 @@ struct bench_spread {
 };
 
 /*
- * The clock of whole turns, in ns. Not ktime_get_ns(), which spins while the
- * timekeeper is updated, nor local_clock(), which steps by a jiffy in UML.
+ * The clock that times whole turns, in ns. ktime_get_ns() is no choice because it
+ * spins while the timekeeper is updated, and local_clock() because it advances
+ * in steps of a jiffy in UML.
  */
 static inline u64 bench_clock(void)
 {
 	return ktime_get_mono_fast_ns();
 }
 
-/* The clock of a single enqueue call is cmwq2_ticks(); whoever calls is bound. */
+/* A single enqueue call is timed with cmwq2_ticks(); its caller is bound to a CPU. */
 static inline u32 bench_ticks_between(u64 begin, u64 end)
 {
 	return min_t(u64, cmwq2_ticks_between(begin, end), U32_MAX);
 }
 
-/* Without the reading of the clock that is in what two reads of it are apart. */
+/* Subtract the cost of reading the clock from the distance between two reads. */
 static inline u32 bench_less_clock(const struct bench_run *run, u32 ticks)
 {
 	return ticks > run->cost_ticks ? ticks - run->cost_ticks : 0;
 }
 
-/* What a call took by itself. */
+/* The time that a call took, without the cost of reading the clock. */
 static inline u32 bench_call_ticks(const struct bench_run *run, u64 begin, u64 end)
 {
 	return bench_less_clock(run, bench_ticks_between(begin, end));
 }
 
-/* A signal came, somebody asked for the end, or something failed. */
+/* Whether a signal came, the user asked to end the run, or something failed. */
 static inline bool bench_stopped(const struct bench_run *run)
 {
 	return READ_ONCE(run->stop) || signal_pending(current);
@@ -613,7 +623,7 @@ void bench_producers_stop(struct bench_run *run);
 int bench_producers_turn(struct bench_run *run, struct bench_slot *slot,
 			 void (*part)(struct bench_producer *p));
 
-/* The workloads, each in the file of its name or, where producers queue, in load.c. */
+/* The workloads. Each has a file of its name; those with producers are in load.c. */
 extern const struct bench_workload bench_roundtrip;
 extern const struct bench_workload bench_batch;
 extern const struct bench_workload bench_fanout;
@@ -631,13 +641,13 @@ void bench_complete_job(struct bench_item *item);
 void bench_timed_job(struct bench_item *item);
 
 /**
- * struct bench_gate - what holds items and counts them
- * @open: they may go on
- * @held: as many as are expected to wait do so
- * @to_hold: still missing
- * @left: items that have not run
- * @last: clock when the last one did
- * @done: it did
+ * struct bench_gate - holds items until it opens, and counts them
+ * @open: completed when the held items may go on
+ * @held: completed when as many items as expected are waiting
+ * @to_hold: number of items that are expected to wait and do not yet
+ * @left: number of items that have not run
+ * @last: clock when the last item ran
+ * @done: completed when the last item has run
  */
 struct bench_gate {
 	struct completion	open;
@@ -648,13 +658,13 @@ struct bench_gate {
 	struct completion	done;
 };
 
-/* A workload that times calls has of each value the medians as figures, then these. */
+/* A workload that times calls has the medians of each value as figures, then these. */
 #define BENCH_CALL_STATS	3
 
 /**
  * struct bench_calls - for workloads that time calls with items held in flight
  * @gate: what holds the items
- * @values: of a turn, all calls of one value before those of the next
+ * @values: the values of a turn: all calls of one value, then those of the next
  */
 struct bench_calls {
 	struct bench_gate	gate;
@@ -673,7 +683,7 @@ int bench_calls_turn(struct bench_run *run, struct bench_slot *slot, struct benc
 		     void (*once)(struct bench_run *run, struct bench_slot *slot, u32 nth),
 		     u32 queued);
 
-/* tasks.c: what the threads of the machine have done, and whose they are */
+/* tasks.c: what all threads of the machine have done, and which are workers */
 struct bench_tasks {
 	u64	runtime;
 	u64	sleeps;
@@ -683,7 +693,7 @@ struct bench_tasks {
 
 void bench_count_tasks(const struct bench_engine *engine, u64 since, struct bench_tasks *tasks);
 
-/* memory.c: what the kernel has given away */
+/* memory.c: memory that the kernel has allocated */
 struct bench_memory {
 	u64	slab;
 	u64	stack;
