@@ -623,7 +623,10 @@ void bench_producers_stop(struct bench_run *run);
 int bench_producers_turn(struct bench_run *run, struct bench_slot *slot,
 			 void (*part)(struct bench_producer *p));
 
-/* The workloads. Each has a file of its name; those with producers are in load.c. */
+/*
+ * The workloads. Most have a file of their name; roundtrip, batch, fanout and
+ * delayed are in load.c, and drain is in flush.c.
+ */
 extern const struct bench_workload bench_roundtrip;
 extern const struct bench_workload bench_batch;
 extern const struct bench_workload bench_fanout;
