@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Engine "cmwq2": cmwq2 with the policies of a profile, or, if none is named,
- * with those in force.
+ * Engine "cmwq2": runs the items on cmwq2. It uses the policies of the profile
+ * that the list of engines names, or the current policies if it names none.
  */
 #include <linux/kernel.h>
 #include <linux/string.h>
@@ -89,7 +89,10 @@ static void bench_cmwq2_set_policies(const char *policies)
 		pr_warn("cmwq2: %s cannot be restored\n", policies);
 }
 
-/* A profile's name, or policies: "claim=none+wake=locked". What is left out stays as it is. */
+/*
+ * Apply a profile by its name, or policies as in "claim=none+wake=locked".
+ * Policies that are not named keep their values.
+ */
 static int bench_cmwq2_apply(const char *profile)
 {
 	char settings[BENCH_NAME_LEN];
@@ -102,12 +105,13 @@ static int bench_cmwq2_apply(const char *profile)
 }
 
 /**
- * bench_cmwq2_check_profile - does the engine know a profile, or policies?
- * @profile: what stands behind the colon
+ * bench_cmwq2_check_profile - check whether cmwq2 accepts a profile or policies
+ * @profile: the part of the engine's name after the colon
  *
- * Tries it, because the engine alone knows which it has.
+ * Applies @profile and restores the old policies, because only cmwq2 itself knows
+ * which profiles and policies it has.
  *
- * Return: 0 or -EINVAL, the engine having said what is allowed.
+ * Return: 0, or -EINVAL after cmwq2 has reported which values are allowed.
  */
 int bench_cmwq2_check_profile(const char *profile)
 {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The text of a result. Documentation/bench.rst describes it, tools/bench_report.py
- * reads it; a change to either of the two needs a new BENCH_FORMAT_VERSION,
- * unless it only adds keys.
+ * Writes the text of a result. Documentation/bench.rst describes the format, and
+ * tools/bench_report.py reads it. A change of the format needs a new
+ * BENCH_FORMAT_VERSION, unless it only adds keys.
  */
 #include <linux/cpumask.h>
 #include <linux/math64.h>
@@ -15,11 +15,11 @@
 #include "bench.h"
 
 /**
- * struct bench_text - text that is written twice, first to learn its length
- * @buf: NULL the first time
- * @len: characters so far
- * @size: of @buf
- * @lines: so far
+ * struct bench_text - text that is formatted twice, first to learn its length
+ * @buf: the buffer, or NULL in the first pass
+ * @len: number of characters so far
+ * @size: size of @buf
+ * @lines: number of complete lines so far
  */
 struct bench_text {
 	char		*buf;
@@ -66,7 +66,7 @@ void bench_line(struct bench_text *text, const char *fmt, ...)
 }
 
 /**
- * bench_add_value - add a figure to the line
+ * bench_add_value - add a figure to the current line
  * @text: the text
  * @key: its name
  * @suffix: the rest of its name
@@ -81,11 +81,11 @@ void bench_add_value(struct bench_text *text, const char *key, const char *suffi
 }
 
 /**
- * bench_add_ratio - the same for a ratio
+ * bench_add_ratio - add a ratio to the current line
  * @text: the text
  * @key: its name
  * @suffix: the rest of its name
- * @ratio: in units of 1/BENCH_RATIO_ONE
+ * @ratio: in units of 1/BENCH_RATIO_ONE; BENCH_NONE if there is none
  */
 void bench_add_ratio(struct bench_text *text, const char *key, const char *suffix, u64 ratio)
 {
@@ -119,7 +119,7 @@ static const char *bench_figure_name(const struct bench_workload *workload, unsi
 					  bench_common_names[i - workload->nr_figures];
 }
 
-/* The numbers that count for this workload, and their names. */
+/* Write the numbers that this workload uses, and the list of their names. */
 static void bench_format_settings(struct bench_text *text, const struct bench_config *cfg)
 {
 	unsigned int i, nr = 0;
@@ -193,7 +193,7 @@ static void bench_format_round(struct bench_text *text, const struct bench_slot 
 	bench_end_line(text);
 }
 
-/* What the others are compared with: the first entry that is this engine. */
+/* The entry that others are compared with: the first one of @engine, or NULL. */
 static const struct bench_slot *bench_reference(const struct bench_run *run,
 						const struct bench_engine *engine)
 {
@@ -205,7 +205,7 @@ static const struct bench_slot *bench_reference(const struct bench_run *run,
 	return NULL;
 }
 
-/* Ratios are taken inside each round, between turns that are close in time. */
+/* Ratios are taken within each round, because its turns are close in time. */
 static void bench_format_ratio(struct bench_text *text, const struct bench_slot *slot,
 			       const struct bench_slot *reference, unsigned int figure,
 			       u64 *values)
@@ -278,10 +278,10 @@ static void bench_format(struct bench_text *text, const struct bench_run *run, u
 }
 
 /**
- * bench_format_result - write a finished run down
+ * bench_format_result - write the result of a finished run as text
  * @run: the run
- * @text: set to the text, to be freed with kvfree()
- * @len: set to its length
+ * @text: set to the text, which the caller frees with kvfree()
+ * @len: set to the length of the text
  *
  * Return: 0 or -ENOMEM.
  */

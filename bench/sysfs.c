@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * /sys/kernel/cmwq2_bench/: config_*, run, progress, abort, result and reset.
+ * The files in /sys/kernel/cmwq2_bench/: config_*, run, progress, abort, result
+ * and reset.
  */
 #include <linux/cpumask.h>
 #include <linux/err.h>
@@ -17,11 +18,14 @@
 
 #include "bench.h"
 
-/* Protects everything here. Not held over a run: bench_current is for that. */
+/*
+ * Protects all variables below. It is not held during a run; a bench_current that
+ * is not NULL shows that a run is in progress.
+ */
 static DEFINE_MUTEX(bench_lock);
 static struct bench_config bench_config;
 static struct bench_run *bench_current;
-/* Why the last run that nobody waited for has no result. */
+/* Error of the last run that was started without waiting for its end, or 0. */
 static int bench_error;
 static char *bench_text;
 static size_t bench_len;
@@ -31,7 +35,7 @@ static const char * const bench_scopes[] = {
 	"cpu", "smt", "cache", "cache_shard", "numa", "system",
 };
 
-/* All that mean something to the workload. */
+/* Set the workload's own list of engines, or all engines that suit the workload. */
 static void bench_default_engines(struct bench_config *cfg)
 {
 	static const char * const engines[] = {
@@ -75,7 +79,10 @@ static void bench_default_config(struct bench_config *cfg)
 	bench_default_engines(cfg);
 }
 
-/* The configuration and the result are only changed while nothing runs. */
+/*
+ * Take bench_lock if no run is in progress, else return -EBUSY. The configuration
+ * and the result are only changed while nothing runs.
+ */
 static int bench_lock_idle(void)
 {
 	mutex_lock(&bench_lock);
@@ -105,11 +112,11 @@ static u32 *bench_number_value(struct bench_config *cfg, unsigned int id)
 }
 
 /**
- * bench_number - a number of a configuration
+ * bench_number - get a number of a configuration
  * @cfg: the configuration
- * @id: which
+ * @id: which number
  *
- * Return: its value.
+ * Return: the value of the number.
  */
 u32 bench_number(const struct bench_config *cfg, enum bench_number_id id)
 {
@@ -272,7 +279,7 @@ static ssize_t config_engines_show(struct kobject *kobj, struct kobj_attribute *
 	return len;
 }
 
-/* Split @list into the engines of @cfg. Whoever finds something wrong says so. */
+/* Split @list into the engines of @cfg. Every error has been reported on return. */
 static int bench_parse_engines(char *list, struct bench_config *cfg)
 {
 	const char *profile;
@@ -327,7 +334,10 @@ out:
 	return ret ?: count;
 }
 
-/* What can be written to a file that only has something done; @allowed says so. */
+/*
+ * Check what is written to a file that triggers an action: 0 if it means yes.
+ * @allowed is the text for the error message.
+ */
 static int bench_yes(const char *file, const char *buf, const char *allowed)
 {
 	bool yes;
@@ -338,7 +348,7 @@ static int bench_yes(const char *file, const char *buf, const char *allowed)
 	return -EINVAL;
 }
 
-/* The run takes a copy of the configuration, so that nothing of it can change. */
+/* The run has a copy of the configuration, which therefore cannot change. */
 static struct bench_run *bench_new_run(void)
 {
 	struct bench_run *run = kvzalloc(sizeof(*run), GFP_KERNEL);
@@ -358,7 +368,7 @@ static struct bench_run *bench_new_run(void)
 	return run;
 }
 
-/* The end of a run. @error: why it has no result, where nobody waits for that. */
+/* End a run. @error: its error if nobody waits for the run, else 0. */
 static void bench_end_run(struct bench_run *run, int error)
 {
 	mutex_lock(&bench_lock);
@@ -375,11 +385,11 @@ static int bench_thread(void *data)
 	struct bench_run *run = data;
 
 	bench_end_run(run, bench_run_rounds(run));
-	/* The last of the module's text that runs here. */
+	/* This thread runs no more of the module's text after this call. */
 	module_put_and_kthread_exit(0);
 }
 
-/* Go on in a thread, which takes over the run and the reference to the module. */
+/* Start a thread that takes over the run and the reference to the module. */
 static int bench_go_on(struct bench_run *run)
 {
 	struct task_struct *task = kthread_run(bench_thread, run, "cmwq2_bench");
@@ -391,9 +401,9 @@ static int bench_go_on(struct bench_run *run)
 }
 
 /*
- * 1 blocks until the run is over, start returns when it is set up. The reference
- * keeps the module from being unloaded meanwhile, which would otherwise wait for
- * this write, unkillably.
+ * Writing 1 blocks until the run is over; writing start returns when the run is
+ * set up. The reference keeps the module from being unloaded meanwhile. Without
+ * it, unloading would wait for this write and could not be killed.
  */
 static ssize_t run_store(struct kobject *kobj, struct kobj_attribute *attr,
 			 const char *buf, size_t count)
@@ -455,7 +465,7 @@ static ssize_t progress_show(struct kobject *kobj, struct kobj_attribute *attr, 
 	return len;
 }
 
-/* With nothing to abort there is nothing wrong either: the run has just ended. */
+/* It is no error if no run is in progress: the run may just have ended. */
 static ssize_t abort_store(struct kobject *kobj, struct kobj_attribute *attr,
 			   const char *buf, size_t count)
 {
@@ -527,9 +537,9 @@ static const struct attribute_group bench_group = {
 };
 
 /**
- * bench_sysfs_init - make the files
+ * bench_sysfs_init - create the files
  *
- * Return: 0 or an error number, with nothing left behind.
+ * Return: 0, or an error number, in which case no file is left behind.
  */
 int bench_sysfs_init(void)
 {
@@ -548,7 +558,7 @@ int bench_sysfs_init(void)
 }
 
 /**
- * bench_sysfs_exit - remove the files, after which nobody is inside one
+ * bench_sysfs_exit - remove the files, and wait for accesses in progress to end
  */
 void bench_sysfs_exit(void)
 {
