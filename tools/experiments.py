@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
 """The experiments of Documentation/experiments.rst: what each runs, and what its numbers say.
 
-An experiment is a list of runs of cmwq2_bench in one boot, or a KUnit suite. Nothing here boots anything, that is
-tools/vm/experiment.py; here is what is run, and a judge that makes a table and a conclusion of what came back. Figures
-are compared round by round, within one boot: a ratio is the median over the rounds, with the interval of 95 % that
-bench_stats.py has for all figures of this project. It is called a difference only if the interval excludes 1.
+An experiment is a list of runs of cmwq2_bench in one boot, or a KUnit suite. tools/vm/experiment.py boots the guests.
+This module says what they run. Its judge for each experiment makes a table and a conclusion from the results.
+Figures are compared round by round, within one boot: a ratio is the median over the rounds, with the 95 % interval that
+bench_stats.py computes for all figures of this project. It is called a difference only if the interval excludes 1.
 """
 
 import math
@@ -25,18 +25,18 @@ BURSTS = (1, 2, 4, 8, 16, 64)
 COSTS_US = (0, 1, 5, 20)
 RESCUES = policies.names("rescue")
 PENDING = (1000, 10000, 100000)
-# Items whose rescue is timed with few and with many of others ahead.
+# Number of items whose rescue is timed, once with few and once with many items of other queues ahead.
 OWN = 10000
 SWITCHES = 10000
 
 
 class ExperimentError(cli.Error):
-    """What came back is not what was asked for: one line."""
+    """The results are not those of the experiment. The message has one line."""
 
 
 @dataclass(frozen=True)
 class Spread:
-    """A median with its interval of 95 %, or of too few values the extremes, which settle nothing."""
+    """A median with its 95 % interval; with too few values (not @enough) with the extremes, which prove nothing."""
 
     median: float
     low: float
@@ -47,7 +47,7 @@ class Spread:
         return f"{self.median:.3f} [{self.low:.3f}..{self.high:.3f}]"
 
     def verdict(self, more: str, less: str) -> str:
-        """What a ratio says."""
+        """What a ratio says: @more, @less, no difference seen, or too few rounds."""
         if not self.enough:
             return bench_stats.UNKNOWN
         if self.low > 1:
@@ -56,7 +56,7 @@ class Spread:
 
 
 def spread(values: Sequence[float]) -> Spread:
-    """Of the values of several rounds. The same values give the same interval every time."""
+    """The Spread of the values of several rounds. The same values give the same interval every time."""
     if not values:
         raise ExperimentError("no values to compare")
     middle = statistics.median(values)
@@ -75,14 +75,14 @@ class Finding:
     failed: bool = False
 
     def table(self, width: int = -1) -> str:
-        """For people."""
+        """The table as text for people."""
         return "\n".join(tables.table(tables.numbers(*self.columns), self.rows, width))
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """@steps are lines for tools/vm/guest/job-experiment.sh, @suites a glob of KUnit suites, and @judge looks at the
-    parsed results of the one by name, or at the KTAP texts of the other. @model: `make model` belongs to it."""
+    """@steps are lines for tools/vm/guest/job-experiment.sh, or @suites is a glob of KUnit suites. @judge gets the
+    parsed results of the steps, or the KTAP texts of the suites, by name. @model: `make model` belongs to it."""
 
     question: str
     judge: Callable[[dict], Finding]
@@ -100,7 +100,7 @@ def engine(**policies: str) -> str:
 
 
 def claim_engine(claim: str) -> str:
-    """With the wakeup where mainline has it today."""
+    """The engine with @claim, and with the wakeup where mainline has it today."""
     return engine(claim=claim, wake="deferred")
 
 
@@ -115,7 +115,7 @@ def rounds_of(document: dict, name: str) -> list:
 
 
 def values_of(document: dict, name: str, key: str, per: Optional[str] = None) -> list:
-    """A figure of each round, or what of it falls to one of @per."""
+    """The figure @key of each round, divided by the figure @per if given; NaN where the divisor is 0."""
     values = []
     for record in rounds_of(document, name):
         value, divisor = record.get(key), record.get(per) if per else 1
@@ -126,18 +126,18 @@ def values_of(document: dict, name: str, key: str, per: Optional[str] = None) ->
 
 
 def held_of(document: dict, name: str) -> list:
-    """How long the lock was held each time, in ns; what was longer than anything the engine does is left out."""
+    """Mean time in ns that the lock was held, by round, without the times longer than anything the engine does."""
     return [(record["lock_held_ns"] - record["lock_long_ns"]) / (record["lock_acquired"] - record["lock_long"])
             for record in rounds_of(document, name)]
 
 
 def paired(these: Sequence[float], those: Sequence[float]) -> Spread:
-    """The first in terms of the second of the same round."""
+    """The ratios of the first values to the second values of the same round."""
     return spread([a / b for a, b in zip(these, those) if b and not math.isnan(a) and not math.isnan(b)])
 
 
 def ratios(document: dict, name: str, to: str, key: str, per: Optional[str] = None) -> Spread:
-    """@name's figure in terms of @to's of the same round."""
+    """The ratios of @name's figure to @to's figure of the same round."""
     return paired(values_of(document, name, key, per), values_of(document, to, key, per))
 
 
@@ -149,7 +149,7 @@ def number(value: float) -> str:
 
 
 def median_of(document: dict, name: str, key: str, per: Optional[str] = None) -> float:
-    """Over the rounds that have one."""
+    """The median of a figure over the rounds that have it; NaN if none has."""
     values = [value for value in values_of(document, name, key, per) if not math.isnan(value)]
     return statistics.median(values) if values else math.nan
 
@@ -166,7 +166,7 @@ def _claims_row(queue: str, claim: str, plain: dict, counted: dict) -> tuple:
 
 
 def judge_claims(steps: dict) -> Finding:
-    """Five ways to keep a picked worker, and whether the flag is slower than the list."""
+    """Compare the claims on a picked worker, and tell whether the flag is slower than the list."""
     rows, data, said = [], {}, []
     flag, parked = claim_engine("kicked_flag"), claim_engine("kicked_list")
     for queue in QUEUES:
@@ -182,7 +182,7 @@ def judge_claims(steps: dict) -> Finding:
 
 
 def claims_steps() -> list:
-    """Counting costs time of its own: the rate comes from runs without."""
+    """The runs for each queue, without and with counters: counting costs time, so the rate comes from runs without."""
     engines = ",".join(claim_engine(claim) for claim in CLAIMS)
     return [f"{queue}{'-counted' if counted == 'Y' else ''} .lock_stat={counted} workload=roundtrip queue={queue} "
             f"engines={engines} items=5000 warmup=500 rounds=25" for queue in QUEUES for counted in "NY"]
@@ -212,7 +212,7 @@ def judge_coalescing(steps: dict) -> Finding:
 
 
 def coalescing_steps() -> list:
-    """One burst at a time, the workers asleep before each."""
+    """The runs for each queue and burst size: one burst at a time, with all workers asleep before it."""
     engines = ",".join(claim_engine(claim) for claim in CLAIMS)
     return [f"{queue}-{count} workload=burst queue={queue} engines={engines} in_flight={count} calls=10 rounds=9"
             for queue in QUEUES for count in BURSTS]
@@ -224,7 +224,7 @@ LOCKED, DEFERRED, EVERYWHERE = (engine(claim="none", wake=wake) for wake in ("lo
 
 
 def judge_wakeup_cost(steps: dict) -> Finding:
-    """What waking after the lock gains, by what a wakeup costs."""
+    """The gain from waking after the lock was dropped, for each cost of a wakeup."""
     rows, gains = [], {}
     for queue in QUEUES:
         for cost in COSTS_US:
@@ -253,12 +253,12 @@ def wakeup_cost_steps() -> list:
 # --- the rescuer
 
 def growth(small: float, large: float, factor: float) -> float:
-    """The power of N that time grows with: 1 is linear, 2 quadratic."""
+    """The exponent of N with which time grows: 1 is linear, 2 quadratic."""
     return math.log(large / small) / math.log(factor)
 
 
 def _rescue_step(rescue: str, count: int) -> str:
-    """Without a cursor the largest takes minutes, so that it is run by itself."""
+    """The name of a step. The largest one under restart takes minutes, so it is a step of its own."""
     return f"{count}-restart" if rescue == "restart" and count == PENDING[-1] else str(count)
 
 
@@ -281,7 +281,7 @@ def judge_rescuer(steps: dict) -> Finding:
 
 
 def rescuer_steps() -> list:
-    """All of them under each policy, then what is ahead of as many items."""
+    """Runs of each size under each policy, then runs of the same size with few and with many foreign items ahead."""
     def step(name: str, rescues: Iterable[str], own: int, ahead: int, rounds: int) -> str:
         engines = ",".join(engine(rescue=rescue) for rescue in rescues)
         return f"{name} workload=rescue queue=percpu engines={engines} items={own} foreign={ahead} rounds={rounds}"
@@ -332,7 +332,7 @@ def judge_switching(suites: dict) -> Finding:
 
 
 def claim_and_wake(case: str) -> tuple:
-    """Of a case's name, which has both as parts."""
+    """The claim and the wake level that the name of a case contains, "-" for one that it does not contain."""
     claim = max((claim for claim in CLAIMS if re.search(rf"(?:^|[/_.]){claim}(?:$|[/_.])", case)), key=len, default="-")
     wakes = re.findall(rf"(?:^|[/_.])({'|'.join(WAKES)})(?=$|[/_.])", case)
     return claim, wakes[-1] if wakes else "-"
@@ -347,7 +347,7 @@ class Model:
     claim: str
     wake: str
     min_idle: int
-    strict: bool        # whether it is enough that a kicked worker is reaped
+    strict: bool        # whether reaping a kicked worker is already a violation
     fault: str
     states: int
     safe: bool
@@ -405,7 +405,7 @@ def _what_the_model_says(models: list) -> str:
 
 
 def judge_kick_vs_cull(results: dict) -> Finding:
-    """Forced schedules on one side, the model on the other."""
+    """Put the results of the forced schedules beside those of the model."""
     models = [model for text in results.get("model", []) for model in models_of(text)]
     tally = tally_of(text for name, text in results.items() if name != "model")
     real = [model for model in models if model.fault == "none" and model.min_idle >= 2]
@@ -444,7 +444,7 @@ EXPERIMENTS = {
 # --- what is written down
 
 def block(name: str, parts: Iterable[tuple]) -> str:
-    """What Documentation/experiments.rst holds of a run: of each (where, finding) the table and the conclusion."""
+    """The block of an experiment in Documentation/experiments.rst: table and conclusion of each (where, finding)."""
     lines = [f".. {name}: from here written by make experiments WRITE=1", "", "::", ""]
     for where, finding in parts:
         text = f"{where}\n{finding.table(0)}\n{finding.conclusion}"
@@ -462,7 +462,7 @@ def replace_block(text: str, name: str, new: str) -> str:
 
 
 def result(name: str, parts: Iterable[tuple]) -> dict[str, Any]:
-    """The same for programs."""
+    """The results of an experiment as a document for programs."""
     return {"schema": "cmwq2-experiment", "schema_version": 1, "name": name, "question": EXPERIMENTS[name].question,
             "runs": [{"where": where, "columns": list(finding.columns),
                       "rows": [[str(cell) for cell in row] for row in finding.rows],

@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 README, HOWTO = "README.md", "Documentation/policy-howto.rst"
 BEGIN, END = ".. table of policies: begin, written by make parity WRITE=1\n", ".. table of policies: end\n"
 STRING = r'"((?:[^"\\]|\\.)*)"'
-# In front of the first policy of the table in README.md.
+# The row of the table in README.md after which the policies follow.
 PROFILE_ROW = re.compile(r"^\| `profile` \|.*\n", re.M)
 
 
@@ -48,7 +48,7 @@ class Policy:
 
 
 def _numbers(text: str) -> Dict[str, int]:
-    """Enumerators and macros of BIT() in a header, by name."""
+    """The values of the enumerators and BIT() macros in a header, by name."""
     found = {name: 1 << int(bit) for name, bit in re.findall(r"\b(CMWQ2_\w+)\s*=?\s*BIT\((\d+)\)", text)}
     for body in re.findall(r"\benum \w+ \{(.*?)\n\};", re.sub(r"/\*.*?\*/", "", text, flags=re.S), re.S):
         following = 0
@@ -77,7 +77,7 @@ def _read(path: Path) -> Policy:
 
 
 def read(tree: Path = ROOT) -> Dict[str, Policy]:
-    """All policies of the engine in @tree, by name. A header that is not one raises cli.Error."""
+    """All policies of the engine in @tree, by name. A header that describes no policy raises cli.Error."""
     return {path.stem: _read(path) for path in sorted((tree / "src/policy").glob("*.h"))}
 
 
@@ -99,7 +99,7 @@ def profiles(tree: Path = ROOT) -> Tuple[str, ...]:
 
 
 def is_setting(word: str) -> bool:
-    """Whether @word is POLICY=VALUE, or several joined by "+", of policies and values that there are."""
+    """Whether @word is POLICY=VALUE, or several joined by "+", with policies and values that exist."""
     known = read()
     settings = [setting.partition("=") for setting in word.split("+")]
     return all(name in known and value in known[name].names() for name, _, value in settings)
@@ -111,7 +111,7 @@ def _readme_row(policy: Policy) -> str:
 
 
 def readme(text: str, tree: Path = ROOT) -> str:
-    """@text with the rows of all policies behind the row of the profiles."""
+    """@text with the rows of all policies inserted after the row of the profiles."""
     known = read(tree)
     for name in known:
         text = re.sub(rf"^\| `{name}` \|.*\n", "", text, flags=re.M)
@@ -132,7 +132,7 @@ def howto(text: str, tree: Path = ROOT) -> str:
 
 
 def check(tree: Path, write: bool) -> bool:
-    """Compare the tables with the headers, or bring them up to date; whether all are what the headers say."""
+    """Compare the tables with the headers, or with @write update them; returns whether all match the headers."""
     wrong = []
     for name, made in ((README, readme), (HOWTO, howto)):
         path = tree / name
@@ -150,7 +150,7 @@ def check(tree: Path, write: bool) -> bool:
 
 
 def main() -> bool:
-    """Take the command line apart; whether all is well."""
+    """Parse the command line and check or write the tables; returns whether they are correct."""
     parser = cli.Parser(prog="policies.py", description=__doc__.split("\n\n")[0])
     parser.add_argument("--write", action="store_true", help="renew the tables")
     parser.add_argument("tree", nargs="?", type=Path, default=ROOT, help="a checkout (default: this one)")

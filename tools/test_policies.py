@@ -13,9 +13,9 @@ import cli
 import policies
 
 ROOT = Path(__file__).resolve().parent.parent
-# Words of English, which stand everywhere.
+# Values that are also English words and occur everywhere.
 WORDS = {"none", "enqueue", "process", "head", "local", "everywhere", "cursor", "restart", "locked", "deferred"}
-# Where a value of a policy may be named outside of its header, and why.
+# Files that may name values of a policy outside of its header, and why.
 NAMED = {
     "src/choices.c": "the profiles are sets of values",
     "bench/rescue.c": "the workload compares the three ways to rescue",
@@ -35,7 +35,7 @@ def _is_test(name: str) -> bool:
 
 
 def _places() -> dict:
-    """For each file of code that is no test: the values of policies in quotes, or behind a policy's name and "="."""
+    """For each code file that is no test: the values of policies that stand in quotes or after POLICY=."""
     known = policies.read()
     values = {value for policy in known.values() for value in policy.names()} - WORDS
     quoted = re.compile(rf"[\"']({'|'.join(sorted(values))})[\"']")
@@ -73,14 +73,14 @@ class Descriptions(unittest.TestCase):
             self.assertFalse(policies.is_setting(wrong), wrong)
 
     def test_profiles(self) -> None:
-        """A profile sets what there is."""
+        """A profile sets only policies and values that exist."""
         text = (ROOT / "src/choices.c").read_text()
         for name, settings in re.findall(r'^\t\{ "(.*?)",\t+"(.*?)" \}', text, re.M):
             self.assertIn(name, policies.profiles())
             self.assertTrue(not settings or policies.is_setting(settings.replace(" ", "+")), name)
 
     def test_bad_header(self) -> None:
-        """A header that describes nothing is named."""
+        """The error for a header that describes no policy names that header."""
         with tempfile.TemporaryDirectory() as place:
             shutil.copytree(ROOT / "src/policy", Path(place) / "src/policy")
             (Path(place) / "src/policy/new.h").write_text("enum cmwq2_new { CMWQ2_NEW_A };\n")
@@ -92,7 +92,7 @@ class Tables(unittest.TestCase):
     """The tables in the documents."""
 
     def test_are_up_to_date(self) -> None:
-        """As `make style` has it, and a change is noticed and repaired."""
+        """The check of `make style` passes; it notices a changed header, and --write updates the tables."""
         script = [sys.executable, "-B", ROOT / "tools/policies.py"]
         with tempfile.TemporaryDirectory() as place:
             tree = Path(place)
@@ -111,10 +111,10 @@ class Tables(unittest.TestCase):
 
 
 class Places(unittest.TestCase):
-    """A policy is one header: nobody else lists its values."""
+    """A policy is one header: no other file lists its values."""
 
     def test_where_values_are_named(self) -> None:
-        """In the header and in tests; elsewhere for a reason that is given above, and only there."""
+        """Values are named in the header and in tests, and elsewhere exactly in the files listed in NAMED."""
         found = _places()
         self.assertEqual(set(found), set(NAMED), found)
 
