@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Reads what /sys/kernel/cmwq2_bench/result says, and prints it as a table or writes it as JSON.
+"""Reads a result from /sys/kernel/cmwq2_bench/result, and prints it as a table or writes it as JSON.
 
 Documentation/bench.rst describes the text. The JSON document has these keys:
 
@@ -45,25 +45,25 @@ HEADER_TEXTS = ("status", "workload", "kernel", "machine", "hook", "queue", "sco
 ENGINE_NUMBERS = ("engine",)
 ROUND_NUMBERS = ("round", "engine", "position", "queued")
 SPREAD = ("", "_min", "_max", "_mad")
-# Threads, which for native are all kworkers of the machine: a ratio to that says nothing. And what adds up from round to
-# round: of that there is one value a boot, not one a round.
+# Figures without ratios. For native the threads are all kworkers of the machine, so a ratio to them says nothing.
+# held_bytes accumulates from round to round, so there is one value a boot, not one a round.
 COUNTS = ("workers", "threads", "held_bytes")
 
 
 @dataclass(frozen=True)
 class Workload:
-    """What is known of a workload; one that is not in the list has a plain table of all its figures."""
+    """How a workload is shown. A workload that is not in WORKLOADS gets a plain table of all its figures."""
 
     says: str
-    # Of the figures, those that the table has room for, under the names it gives them.
+    # The figures that the table has room for, with the titles of their columns.
     columns: dict[str, str]
-    # Those that a line of a whole set's summary is spent on, and a place in its plot.
+    # The figures that have a line in the summary of a whole set, and a place in its plot.
     summary: tuple[str, ...] = ()
-    # Columns of figures that results have had for a shorter time.
+    # Columns of figures that older results do not have.
     later: dict[str, str] = field(default_factory=dict)
 
     def columns_of(self, figures: list[str]) -> dict[str, str]:
-        """Those that a result with @figures can fill."""
+        """The columns that a result with @figures can fill."""
         return {**self.columns, **{key: title for key, title in self.later.items() if key in figures}}
 
 
@@ -109,7 +109,7 @@ WORKLOADS = {
                        {"item_ns": "ns/item", "rescue_ns": "all ns", "maydays": "maydays"}, ("item_ns",), STAGES),
 }
 
-# Where time is not that of a machine people run things on.
+# Vehicles and accelerators whose times are not those of a real machine.
 NOT_PERFORMANCE = {
     "uml": "User-Mode Linux",
     "tcg": "QEMU's emulator",
@@ -117,23 +117,23 @@ NOT_PERFORMANCE = {
 
 
 def policies_of(record: dict[str, Any]) -> str:
-    """What an engine of cmwq2 did its turns under; nothing for the others."""
+    """The policies under which an engine of cmwq2 did its turns; empty for other engines."""
     return ", ".join(f"{key} {value}" for key, value in record.items() if isinstance(value, str) and key != "name")
 
 
 def summary_of(header: dict[str, Any]) -> tuple[str, ...]:
-    """The figures of a run that are shown first; of a workload that is not known, the first there is."""
+    """The figures of a run that are shown first; for an unknown workload its first figure."""
     known = WORKLOADS.get(header["workload"])
     wanted = known.summary if known else ()
     return tuple(figure for figure in wanted if figure in header["figures"]) or tuple(header["figures"][:1])
 
 
 class ResultError(cli.Error):
-    """The text is not a whole result, or the run failed: one line that says what is wrong."""
+    """The text is not a complete result, or the run failed. The message is one line that says what is wrong."""
 
 
 def value_of(text: str) -> Any:
-    """A value as what it looks like: a whole number, a ratio, nothing, or text."""
+    """Convert a value to what it looks like: int, float, None for "-", or str."""
     if text == "-":
         return None
     if re.fullmatch(r"[0-9]+", text):
@@ -163,13 +163,13 @@ def number_in(fields: dict[str, str], key: str, where: str) -> int:
 
 
 def figure_in(fields: dict[str, str], key: str, where: str) -> None:
-    """A figure may be missing for a reason, but it must say so."""
+    """Check that @key is a whole number, or "-" for a figure that is missing for a reason."""
     if fields.get(key) != "-":
         number_in(fields, key, where)
 
 
 def whole_lines(text: str) -> list[str]:
-    """The lines in front of the end mark, which must be there and right."""
+    """The lines before the end mark, which must be present and correct."""
     if not text.strip():
         raise ResultError("the result is empty: nothing has run, or the run was interrupted")
     lines = text.split("\n")
@@ -187,7 +187,7 @@ def whole_lines(text: str) -> list[str]:
 
 
 def _records(text: str) -> tuple[dict[str, str], list[dict[str, Any]], list[dict[str, Any]]]:
-    """The header as it stands there, and the lines of the engines and of the rounds."""
+    """The header as unconverted text, and the records of the engines and of the rounds."""
     raw: dict[str, str] = {}
     engines: list[dict[str, Any]] = []
     rounds: list[dict[str, Any]] = []
@@ -226,7 +226,7 @@ def _header(raw: dict[str, str]) -> dict[str, Any]:
 
 
 def _check_workload(header: dict[str, Any]) -> None:
-    """Of a workload that is known here, what a table of it needs must be there."""
+    """Check that a known workload has the settings and figures that its table needs."""
     known = WORKLOADS.get(header["workload"])
     for key in re.findall(r"{(\w+)}", known.says) if known else ():
         if key not in header["settings"]:
@@ -265,7 +265,7 @@ def values_of(rounds: list[dict[str, Any]], engine: int, figure: str) -> list[Op
 
 
 def compare(header: dict[str, Any], rounds: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Every figure of every engine in terms of the first native one, where there is a ratio."""
+    """The ratio of every figure of every engine to the first native engine, where a ratio exists."""
     names, compared = header["engines"], []
     if "native" not in names:
         return []
@@ -282,7 +282,7 @@ def compare(header: dict[str, Any], rounds: list[dict[str, Any]]) -> list[dict[s
 
 
 def check_records(header: dict[str, Any], engines: list[dict[str, Any]], rounds: list[dict[str, Any]]) -> None:
-    """Every engine once, and every engine in every round once: anything else is no result."""
+    """Check that every engine occurs once, and once in every round."""
     names = header["engines"]
     if [record["engine"] for record in engines] != list(range(len(names))):
         raise ResultError("the engines in the result are not those of its list")
@@ -293,14 +293,14 @@ def check_records(header: dict[str, Any], engines: list[dict[str, Any]], rounds:
 
 
 def check_rounds(header: dict[str, Any], rounds: list[dict[str, Any]]) -> None:
-    """Every engine in every round once."""
+    """Check that every engine occurs once in every round."""
     expected = [(i, j) for i in range(header["rounds"]) for j in range(len(header["engines"]))]
     if sorted((record["round"], record["engine"]) for record in rounds) != expected:
         raise ResultError(f"the result does not hold {header['rounds']} rounds of {len(header['engines'])} engines")
 
 
 def ratio(document: dict[str, Any], engine: int, figure: str) -> str:
-    """A ratio for people, with a star if it is a difference."""
+    """A ratio as text for people, with a star if it is a difference."""
     for found in document["compared"]:
         if (found["engine"], found["figure"]) == (engine, figure):
             return str(bench_stats.Comparison(found["ratio"], found["low"], found["high"]))
@@ -308,7 +308,7 @@ def ratio(document: dict[str, Any], engine: int, figure: str) -> str:
 
 
 def heading(document: dict[str, Any]) -> list[str]:
-    """What the figures are of, without which they mean nothing."""
+    """The lines above a table, which say what was measured and where."""
     header = document["header"]
     vehicle = document["vehicle"] or "vehicle not given"
     if document["accelerator"]:
@@ -332,14 +332,14 @@ def heading(document: dict[str, Any]) -> list[str]:
 
 
 def spread(record: dict[str, Any], key: str) -> str:
-    """A figure with its extremes."""
+    """A figure with its minimum and maximum."""
     if record[key] is None:
         return "-"
     return f"{record[key]} [{record[key + '_min']}..{record[key + '_max']}]"
 
 
 def roundtrip_table(document: dict[str, Any]) -> list[tuple[str, ...]]:
-    """The quantiles are read as a row, so that they stand together."""
+    """The rows of the table for roundtrip. The quantiles are read as a row, so their columns are adjacent."""
     quantiles = list(WORKLOADS["roundtrip"].columns.items())[1:]
     rows: list[tuple[str, ...]] = [("engine", "items/s [min..max]", "/native [95 %]", "/floor",
                                     *(title for _, title in quantiles), "p95/native [95 %]")]
@@ -357,7 +357,7 @@ def roundtrip_table(document: dict[str, Any]) -> list[tuple[str, ...]]:
 
 
 def plain_table(document: dict[str, Any]) -> list[tuple[str, ...]]:
-    """Every figure with its ratio to the native engine behind it."""
+    """The rows of the table for other workloads: every figure, followed by its ratio to the native engine."""
     header = document["header"]
     known = WORKLOADS.get(header["workload"])
     columns = known.columns_of(header["figures"]) if known else {key: key for key in header["figures"]}
@@ -376,7 +376,7 @@ def table(document: dict[str, Any]) -> str:
     """The document as people read it on a terminal. Figures are medians over the rounds."""
     rows = (roundtrip_table if document["header"]["workload"] == "roundtrip" else plain_table)(document)
     lines = heading(document) + tables.table(tables.numbers(*rows[0]), rows[1:])
-    # Of a profile the name says it.
+    # An engine that names a profile or policies shows them in its name.
     lines += [f"{record['name']}: {policies_of(record)}" for record in document["engines"]
               if record["name"] == "cmwq2" and policies_of(record)]
     if any(found["verdict"] != bench_stats.UNKNOWN for found in document["compared"]):
@@ -417,12 +417,12 @@ def _command(arguments: Optional[Sequence[str]]) -> bool:
 
 
 def main(arguments: Optional[Sequence[str]] = None) -> int:
-    """The command; its exit status."""
+    """Run the command and return its exit status."""
     return cli.status("bench_report.py", lambda: _command(arguments))
 
 
 def program() -> NoReturn:
-    """The command; it leaves."""
+    """Run the command and exit with its status."""
     cli.run("bench_report.py", lambda: _command(None))
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Which runs there are in a set of benchmarks, what is configured for each, and how long they take."""
+"""The runs of a set of benchmarks: their configuration, and how long they take."""
 
 import random
 import re
@@ -9,7 +9,7 @@ from typing import Iterable, Sequence
 import policies
 from bench_document import SetError
 
-# With 16 rounds an interval holds in 97.9 % of cases, with 15 in 96.5.
+# With 16 rounds an interval covers the true value in 97.9 % of cases, with 15 in 96.5 %.
 ROUNDS, MOST_ROUNDS = 16, 1000
 PROFILES = ("mainline-7.3", "v2-2026-06")
 ALL_PROFILES = policies.profiles()
@@ -20,30 +20,30 @@ HOOKS, ALL_HOOKS = ("auto",), ("auto", "pn", "timer")
 WORKLOADS = ("roundtrip", "batch", "fanout", "delayed", "block", "create", "flush", "drain", "cancel", "burst", "switch",
              "rescue", "perfwq")
 DEFAULT = ("roundtrip", "batch", "fanout", "delayed", "block", "create", "flush", "cancel", "perfwq")
-# An engine against itself: neighbours in the list, four pairs a run.
+# Compares an engine with itself: neighbours in the list form four pairs a run.
 AA, AA_RUNS = "aa", 25
-# What the list of engines of a run holds at most.
+# The largest number of engines in the list of a run.
 MOST_ENGINES = 8
-# Seconds that a turn takes on two CPUs of UML with nothing else to do, which is also about what it takes an emulated
-# machine with as much less to do as _variants() gives it.
+# Seconds that a turn takes on an otherwise idle UML with two CPUs. An emulated machine takes about as long, because
+# _variants() gives it less work.
 TURN = {"roundtrip": 0.3, "batch": 0.3, "fanout": 0.3, "delayed": 0.3, "block": 0.1, "create": 0.5, "flush": 0.1,
         "drain": 0.1, "cancel": 0.1, "burst": 0.4, "switch": 0.2, "rescue": 0.3, "perfwq": 1.5, AA: 0.03}
-# To load the modules and to unload them.
+# Seconds to load and unload the modules for a run.
 RUN = 1
 
 
 @dataclass(frozen=True)
 class Plan:
-    """One run: how it is called, and what is configured for it."""
+    """One run: its title and its configuration."""
 
     title: str
     settings: dict
-    # About what a turn takes.
+    # Seconds that a turn takes, roughly.
     turn: float
 
     @property
     def seconds(self) -> float:
-        """About what it takes."""
+        """Seconds that the run takes, roughly."""
         return RUN + self.turn * (self.settings["engines"].count(",") + 1) * self.settings["rounds"]
 
 
@@ -56,12 +56,12 @@ class Wanted:
     rounds: int = ROUNDS
     seed: int = 0
     full: bool = False
-    # How much less is to be done where CPUs are emulated.
+    # Divisor of the amount of work, for emulated CPUs.
     slow: int = 1
 
 
 def workload_names(text: str, what: str) -> tuple:
-    """The words of @text, each a workload."""
+    """The workloads that @text names. A word that is no workload raises SetError."""
     words = tuple(text.replace(",", " ").split())
     if words in (("all",), (AA,)):
         return WORKLOADS if words == ("all",) else words
@@ -72,7 +72,7 @@ def workload_names(text: str, what: str) -> tuple:
 
 
 def profile_names(text: str, what: str) -> tuple:
-    """The words of @text, each a profile or policies of cmwq2."""
+    """The words of @text, each a profile or policies of cmwq2. Other words, none, or too many raise SetError."""
     words, most = tuple(text.replace(",", " ").split()), MOST_ENGINES - 2
     words = ALL_PROFILES if words == ("all",) else words
     allowed = (f"allowed: all, or 1 to {most} of {', '.join(ALL_PROFILES)} and of policies: "
@@ -86,7 +86,7 @@ def profile_names(text: str, what: str) -> tuple:
 
 
 def check_rounds(rounds: int, what: str) -> int:
-    """@rounds, if the module takes as many."""
+    """@rounds, if the module accepts that number; else SetError is raised."""
     if not 0 < rounds <= MOST_ROUNDS:
         raise SetError(f"{what}={rounds}: allowed: 1 to {MOST_ROUNDS}")
     return rounds
@@ -111,7 +111,7 @@ def _variants(workload: str, wanted: Wanted) -> Iterable[tuple]:
         yield "delayed", {"queue": "percpu", "in_flight": 64, "items": 640, "warmup": 64, "delay_ms": 10}
     elif workload == "block":
         for hook in ALL_HOOKS if full else HOOKS:
-            # With the timer every start of an item takes a tick.
+            # With the timer hook every start of an item takes a tick.
             yield f"block hook={hook}", {"hook": hook, "queue": "percpu", "in_flight": 16,
                                          "calls": 8 if hook == "timer" else 40}
     elif workload == "create":
@@ -132,7 +132,7 @@ def _variants(workload: str, wanted: Wanted) -> Iterable[tuple]:
             yield f"rescue behind {foreign}", {"queue": "percpu", "items": 1000, "foreign": foreign}
     else:
         for number in ALL_LOADS if full else LOADS:
-            # The short burns of the lowest two are all that was measured in 2010.
+            # For the lowest two loads only the short burns were measured in 2010.
             for long_burn in (0, 1) if full and number > 1 else (0,):
                 yield (f"perfwq wl{number}/{'LS'[not long_burn]}",
                        {"queue": "percpu", "load": number, "long_burn": long_burn, "job_ms": 300})
@@ -142,12 +142,12 @@ def engines(workload: str, profiles: Sequence[str]) -> str:
     """The list for config_engines."""
     more = {"roundtrip": ["floor"], "batch": ["floor"], "fanout": ["floor"], "perfwq": ["threads"]}
     cmwq2 = [f"cmwq2:{profile}" for profile in profiles]
-    # Nobody can keep the kernel's own pools from making workers.
+    # Only cmwq2 runs rescue: nothing can stop the kernel's own pools from creating workers.
     return ",".join(cmwq2 if workload == "rescue" else ["native", *cmwq2, *more.get(workload, [])])
 
 
 def _against_itself(wanted: Wanted) -> Iterable[tuple]:
-    # Short turns: it is the method that is looked at, not the engine.
+    # The turns are short because this tests the method of comparison, not the engine.
     items = max(1000 // wanted.slow, 200)
     for number in range(AA_RUNS):
         yield f"aa {number + 1}", {"workload": "roundtrip", "queue": "percpu", "items": items, "warmup": items // 10,
@@ -155,14 +155,14 @@ def _against_itself(wanted: Wanted) -> Iterable[tuple]:
 
 
 def _runs(workload: str, wanted: Wanted) -> Iterable[tuple]:
-    # The loads of 2010 take a second a turn, most of it until their items have come to rest.
+    # The loads of 2010 take a second per turn, most of it waiting until their items have come to rest.
     rounds = min(wanted.rounds, 10) if workload == "perfwq" and not wanted.full else wanted.rounds
     for title, settings in _variants(workload, wanted):
         yield title, {"workload": workload, **settings, "rounds": rounds, "engines": engines(workload, wanted.profiles)}
 
 
 def plans(wanted: Wanted) -> list:
-    """All runs, each with a seed of its own that the one seed makes, whatever else is in the set."""
+    """All runs. The seed of each is derived from the set's seed and the title, so it does not depend on other runs."""
     def seeded(title: str, settings: dict) -> dict:
         return {**settings, "seed": random.Random(f"{wanted.seed} {title}").randrange(1, 2**32)}
     return [Plan(title, seeded(title, settings), TURN[workload])
