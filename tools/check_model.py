@@ -51,7 +51,7 @@ LINE_ROWS = ROOT / "tools/model/line.toml"
 DOC = ROOT / "Documentation/model.rst"
 OUT = ROOT / "out/model"
 
-# The model has the bits of the engine.
+# The model uses the same bits as the engine.
 CLAIMS, WAKES = policies.numbers("claim"), policies.numbers("wake")
 POOLS = {"unbound": 0, "bound_tp": 1, "bound_pn": 2}
 ENQUEUERS = 2
@@ -59,21 +59,21 @@ ENQUEUERS = 2
 SAFE, UNSAFE, LIVELOCK, UNFINISHED = "safe", "unsafe", "livelock", "unfinished"
 EXPECTED = (SAFE, UNSAFE, LIVELOCK)
 
-# Those of line.pml that give slots back, by their numbers there.
+# The contexts of line.pml that give slots back, by their numbers in the model.
 CONTEXTS = [*(f"worker {worker} of pool {pool}" for pool in range(2) for worker in range(2)), "canceller"]
 
-# For one search. Deeper than any schedule: the model ends.
+# Limits of one search. The depth is larger than that of any schedule, because the model ends.
 DEPTH, MEGABYTES, SECONDS = 100000, 4000, 1200
 SAFETY = ["-DSAFETY", "-DNOCLAIM"]
 CC = ["gcc", "-O1", "-w", f"-DMEMLIM={MEGABYTES}"]
 
 
 class Wrong(cli.Error):
-    """What the user can act on."""
+    """An error that the user can act on."""
 
 
 def faults(text: str) -> Dict[str, str]:
-    """The faults that the model @text knows, and what they are."""
+    """The faults that the model @text knows, with their descriptions."""
     found = re.findall(r"^#define FAULT_(\w+)\s+0\s+/\* (.*) \*/$", text, re.MULTILINE)
     return {name.lower(): what for name, what in found}
 
@@ -81,8 +81,8 @@ def faults(text: str) -> Dict[str, str]:
 @dataclass(frozen=True, eq=False)
 class Model:
     """
-    A model in Promela: its files, its parameters with the values they may have (int: a number from 0 on), and the
-    columns of its table, a parameter and a width each, negative where it stands to the left.
+    A model in Promela: its files, its parameters with their allowed values (int: any integer), and the columns of
+    its table. A column is a parameter and a width, which is negative if the column is aligned to the left.
     """
 
     name: str
@@ -92,7 +92,7 @@ class Model:
     columns: Tuple[Tuple[str, int], ...]
 
     def allowed(self) -> Dict[str, object]:
-        """All parameters and their values."""
+        """All parameters and their allowed values."""
         return {**dict(self.parameters), "fault": {"none": "", **faults(self.source.read_text())}, "model": {self.name: 0}}
 
     def header(self) -> str:
@@ -114,7 +114,7 @@ MODELS = (KICK_MODEL, LINE_MODEL)
 
 @dataclass(frozen=True)
 class Row:
-    """One run of a model: parameters by name, and what must come out."""
+    """One run of a model: its parameters by name, and the expected verdict."""
 
     model: Model
     values: Tuple[Tuple[str, object], ...]
@@ -128,7 +128,7 @@ class Row:
         return name in dict(self.values)
 
     def defines(self) -> List[str]:
-        """For spin."""
+        """The -D options for spin."""
         found = []
         for name, values in self.model.parameters:
             named = values if isinstance(values, dict) and isinstance(self[name], str) else {}
@@ -210,7 +210,7 @@ def _order(values: object, rows: List[Row], key: str) -> list:
 
 
 def translate(trail: str, workers: int) -> List[str]:
-    """The schedule in what the checker says while it replays one: the model's own words, one step a line."""
+    """The schedule from the checker's output while it replays one: in the model's own words, one step a line."""
     holders = [f"enqueuer {n}" for n in range(ENQUEUERS)] + [f"worker {n}" for n in range(workers)] + ["irq_work"]
     names = {str(bits): name for name, bits in CLAIMS.items()}
     lines: List[str] = []
@@ -247,7 +247,7 @@ class Search:
 
     @staticmethod
     def parse(said: str) -> "Search":
-        """From what it printed."""
+        """Parse what the checker printed."""
         states, errors = re.search(r"(\d+|[\d.e+]+) states, stored", said), re.search(r"errors: (\d+)", said)
         if not states or not errors:
             raise Wrong(f"the checker: {(said.strip().splitlines() or ['nothing said'])[0]}")
@@ -257,7 +257,7 @@ class Search:
 
 @dataclass
 class Result:
-    """A row and what came out."""
+    """A row and the result of its run."""
 
     row: Row
     states: int
@@ -267,7 +267,7 @@ class Result:
     seconds: float
 
     def passed(self) -> bool:
-        """Whether it is what the table says."""
+        """Whether the verdict is the expected one."""
         return self.verdict == self.row.expect
 
     def __str__(self) -> str:
@@ -290,7 +290,7 @@ def _run(command: List[str], where: Path, limit: Optional[int] = None) -> str:
 
 
 class Checker:
-    """One row's checker, in a directory of its own."""
+    """The checker of one row, in a directory of its own."""
 
     def __init__(self, row: Row, where: Path):
         self.row, self.where = row, where
@@ -304,7 +304,7 @@ class Checker:
         return Search.parse(_run(["./pan", f"-m{DEPTH}", *options], self.where, SECONDS))
 
     def schedule(self) -> List[str]:
-        """The last search's violation."""
+        """The schedule of the violation that the last search found."""
         trail = next(self.where.glob("*.trail"))
         workers = int(str(self.row["workers"])) if self.row.has("workers") else 0
         return translate(_run(["./pan", "-r", trail.name], self.where), workers)
@@ -352,7 +352,7 @@ def _numbered(schedule: Sequence[str]) -> str:
 
 
 def write_into(doc: str, results: Sequence[Result]) -> str:
-    """The text @doc with what was printed in its places."""
+    """The text @doc with each printed block replaced by the new output."""
     def block(match: re.Match) -> str:
         what = match[1]
         name = what.partition("table of ")[2]
@@ -367,7 +367,7 @@ def write_into(doc: str, results: Sequence[Result]) -> str:
 
 
 def run(words: Sequence[str]) -> int:
-    """Run the rows of @words; the exit status."""
+    """Run the rows that @words select; returns the exit status."""
     write = "WRITE=1" in words
     words = [word for word in words if not word.startswith("WRITE=")]
     if write and words not in ([], ["--rows"]):
