@@ -16,6 +16,7 @@
 #include <linux/completion.h>
 #include <linux/delay.h>
 #include <linux/err.h>
+#include <linux/freezer.h>
 #include <linux/kthread.h>
 #include <linux/ktime.h>
 #include <linux/module.h>
@@ -442,30 +443,36 @@ static const struct kernel_param_ops status_ops = { .get = get_status };
 module_param_cb(status, &status_ops, NULL, 0444);
 MODULE_PARM_DESC(status, "by lane: items accepted, started, longest time without a start in ms, others' starts in it");
 
-#define DELAY_MS	100
-
 /*
- * The pm_test of older kernels waits by mdelay(). Its second is as wrong as the
- * boot-time estimate of the CPU's speed. Measures several times and takes the
- * shortest, which was interrupted least.
+ * The watcher: a freezable thread that tells how long it was frozen. How long the
+ * system stays frozen is not known otherwise: the pm_test of older kernels waits by
+ * mdelay(), which is as wrong as the boot-time estimate of the CPU's speed, and on
+ * an emulated CPU that speed changes with the load of the host.
  */
-static int get_second(char *buffer, const struct kernel_param *kp)
-{
-	s64 best = S64_MAX;
-	int i;
+static struct task_struct *watcher;
+static s64 stood;	/* X: READ_ONCE, written by @watcher alone; longest freeze in ns */
 
-	for (i = 0; i < 5; i++) {
+static int watcher_fn(void *unused)
+{
+	set_freezable();
+	while (!kthread_should_stop()) {
 		ktime_t begin = ktime_get();
 
-		mdelay(DELAY_MS);
-		best = min(best, ktime_to_ns(ktime_sub(ktime_get(), begin)));
+		try_to_freeze();
+		WRITE_ONCE(stood, max(stood, ktime_to_ns(ktime_sub(ktime_get(), begin))));
+		schedule_timeout_interruptible(1);
 	}
-	return scnprintf(buffer, PAGE_SIZE, "%lld\n", best / (DELAY_MS * NSEC_PER_USEC));
+	return 0;
 }
 
-static const struct kernel_param_ops second_ops = { .get = get_second };
-module_param_cb(second, &second_ops, NULL, 0444);
-MODULE_PARM_DESC(second, "milliseconds that mdelay(1000) takes by the clock of the status");
+static int get_stood(char *buffer, const struct kernel_param *kp)
+{
+	return scnprintf(buffer, PAGE_SIZE, "%lld\n", READ_ONCE(stood) / NSEC_PER_MSEC);
+}
+
+static const struct kernel_param_ops stood_ops = { .get = get_stood };
+module_param_cb(stood, &stood_ops, NULL, 0444);
+MODULE_PARM_DESC(stood, "longest time in ms that a freezable thread was frozen");
 
 static void destroy_lanes(void)
 {
@@ -515,12 +522,21 @@ static int __init freezer_init(void)
 	}
 	ret = create_lanes();
 	if (ret)
-		destroy_lanes();
+		goto destroy;
+	watcher = kthread_run(watcher_fn, NULL, "freezer_watcher");
+	ret = PTR_ERR_OR_ZERO(watcher);
+	if (ret)
+		goto destroy;
+	return 0;
+
+destroy:
+	destroy_lanes();
 	return ret;
 }
 
 static void __exit freezer_exit(void)
 {
+	kthread_stop(watcher);
 	stop_producer();
 	stop_canceller();
 	let_go();

@@ -14,11 +14,31 @@ FROZEN=1
 # How many items the queue that is not freezable must run meanwhile. It gets one item about every ms, on a slow machine
 # every ten.
 OTHERS=20
+# Milliseconds that the system must stay frozen, so that there is time for that.
+LONG=400
 
 freeze() { # freeze SECONDS: and thaw; the kernel's reason if it does not
 	echo "$1" > $DELAY
 	# This shell is not frozen, because it is the one that asks for it.
 	said=$(echo freeze 2>&1 > $POWER/state) && said= || said=${said##*: }
+}
+
+# Older kernels wait by mdelay(), and a second of it may be a tenth of one.
+freeze_until() { # freeze_until CONDITION: for longer and longer; the kernel's reason if it does not
+	local seconds=$FROZEN
+	freeze $seconds
+	while [ -z "$said" ] && ! "$1" && [ $seconds -lt 32 ]; do
+		seconds=$((seconds * 2))
+		freeze $seconds
+	done
+}
+
+stood_long() {
+	[ "$(cat $FREEZER/stood)" -ge $LONG ]
+}
+
+taken_back() {
+	[ "$(cat $FREEZER/cancel)" = 1 ]
 }
 
 status() { # status LANE: ACCEPTED STARTED GAP OTHERS
@@ -65,21 +85,23 @@ cycles() {
 
 stood_still() { # stood_still LANE: for all of the time, while the other one did not
 	set -- $(status "$1")
-	[ "$3" -ge $second ] && [ "$4" -ge $OTHERS ]
+	[ "$3" -ge $stood ] && [ "$4" -ge $OTHERS ]
 }
 
 frozen() {
-	local lane second=$(cat $FREEZER/second)
-	[ "$second" -lt 1000 ] || second=1000
-	# 5 percent less are allowed, because delays differ from each other.
-	second=$((second * 95 / 100))
+	local lane stood
 	echo 1 > $FREEZER/load
 	all_go_on || { not_ok "frozen_$1" "a queue does not go on"; return; }
-	freeze $FROZEN
+	# The longest freeze is judged.
+	freeze_until stood_long
 	[ -z "$said" ] || { not_ok "frozen_$1" "$said"; return; }
 	all_go_on || { not_ok "frozen_$1" "a queue does not go on after it"; return; }
+	# The control thread may be woken up to 10 percent later than the queues go on.
+	stood=$(cat $FREEZER/stood)
+	verify "stood_$1" "a freezable thread was frozen for $stood ms" stood_long
+	stood=$((stood * 90 / 100))
 	for lane in percpu unbound; do
-		verify "frozen_${lane}_$1" "accepted, started, longest pause, others' starts in it: $(status $lane)" \
+		verify "frozen_${lane}_$1" "accepted, started, longest pause, others' starts in it: $(status $lane); to be $stood ms" \
 			stood_still $lane
 	done
 	echo 0 > $FREEZER/load
@@ -107,8 +129,8 @@ cancelled() {
 	local runs=1
 	[ "$1" = cmwq2 ] || [ "$(cat $FREEZER/stays_in_line)" = N ] || runs=0
 	echo 1 > $FREEZER/cancel
-	freeze $FROZEN
-	verify "cancelled_$1" "no item was taken back; the freezer says: ${said:-nothing}" [ "$(cat $FREEZER/cancel)" = 1 ]
+	freeze_until taken_back
+	verify "cancelled_$1" "no item was taken back; the freezer says: ${said:-nothing}" taken_back
 	echo 0 > $FREEZER/cancel
 	verify "runs_after_cancel_$1" "whether it runs is known to be $runs" [ "$(cat $FREEZER/runs)" = $runs ]
 	freeze 0
