@@ -98,28 +98,63 @@ static struct cmwq2_worker *local_behind_head(struct cmwq2_pool *pool)
 	return found;
 }
 
-static void fn_on_cpu(struct tw_item *it)
+/* Sleep, and go idle, on the CPU that @val names. */
+static void fn_sleep_there(struct tw_item *it)
 {
-	it->cpu = raw_smp_processor_id();
+	struct pick_ctx *c = it->ctx;
+
+	set_cpus_allowed_ptr(current, cpumask_of(it->val));
+	tw_wait_for_test(it->gate);
+	set_cpus_allowed_ptr(current, c->pool->attrs->cpumask);
+}
+
+/*
+ * Two workers go idle, first the one of tw_cpu(1) and then that of tw_cpu(0), which is
+ * the head of the idle list then.
+ */
+static void two_go_idle(struct tw_env *e, struct pick_ctx *c)
+{
+	struct tw_item *there[2];
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		there[i] = tw_gated(e, tw_gate(e));
+		there[i]->fn = fn_sleep_there;
+		there[i]->ctx = c;
+		there[i]->val = tw_cpu(i);
+		tw_queue_on(tw_cpu(i), c->w, there[i]);
+		tw_wait_started(there[i], "an item that sleeps");
+	}
+	for (i = 1; i >= 0; i--) {
+		complete_all(there[i]->gate);
+		TW_POLL(e, READ_ONCE(c->pool->nr_idle) == READ_ONCE(c->pool->nr_workers) - i,
+			"the worker to go idle");
+	}
+}
+
+static void fn_note_pid(struct tw_item *it)
+{
 	it->pid = current->pid;
 }
 
 /*
  * An enqueue on a CPU takes the worker that slept there and not the head of the idle
- * list. The scheduler decides where workers sleep, so the test repeats this until
- * such a worker was behind the head five times.
+ * list. The scheduler may still move a worker before it sleeps, so the test repeats
+ * this until a local worker was behind the head five times.
  */
 static void enqueue_takes_local(struct kunit *test)
 {
-	struct cmwq2_worker *expected = NULL;
+	struct cmwq2_worker *expected;
 	int tries, seen = 0;
 	struct pick_ctx c;
 	struct tw_env *e = pick_env(test, "local", &c);
-	struct tw_item *it = tw_item(e, fn_on_cpu);
+	struct tw_item *it;
 	pid_t pid = 0;
 
-	for (tries = 0; tries < 1000 && seen < 5; tries++) {
-		tw_move(e, tw_cpu(tries));
+	for (tries = 0; tries < 200 && seen < 5; tries++) {
+		two_go_idle(e, &c);
+		it = tw_item(e, fn_note_pid);
+		tw_move(e, tw_cpu(1));
 		TW_POLL(e, tw_pool_idle(c.w, tw_cpu(0)), "the pool to come to rest");
 		local_irq_disable();
 		expected = local_behind_head(c.pool);
@@ -159,6 +194,7 @@ static void local_beside_culler(struct kunit *test)
 	struct pick_ctx c;
 	struct tw_env *e = pick_env(test, "local", &c);
 
+	tw_policy(e, "default_affinity_scope", "system");
 	tw_policy(e, "idle_timeout_ms", "1");
 	tw_load(e, TW_UNBOUND, 50);
 }
