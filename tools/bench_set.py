@@ -12,7 +12,6 @@ from bench_document import SetError
 # With 16 rounds an interval covers the true value in 97.9 % of cases, with 15 in 96.5 %.
 ROUNDS, MOST_ROUNDS = 16, 1000
 PROFILES = ("mainline-7.3", "v2-2026-06")
-ALL_PROFILES = policies.profiles()
 SCOPES, ALL_SCOPES = ("cpu", "cache", "system"), ("cpu", "smt", "cache", "cache_shard", "numa", "system")
 BATCHES, ALL_BATCHES = (1, 4, 16, 64, 256), (1, 2, 4, 8, 16, 32, 64, 128, 256)
 LOADS, ALL_LOADS = (2,), (0, 1, 2, 3, 4, 5)
@@ -74,11 +73,12 @@ def workload_names(text: str, what: str) -> tuple:
 def profile_names(text: str, what: str) -> tuple:
     """The words of @text, each a profile or policies of cmwq2. Other words, none, or too many raise SetError."""
     words, most = tuple(text.replace(",", " ").split()), MOST_ENGINES - 2
-    words = ALL_PROFILES if words == ("all",) else words
-    allowed = (f"allowed: all, or 1 to {most} of {', '.join(ALL_PROFILES)} and of policies: "
+    profiles = policies.profiles()
+    words = profiles if words == ("all",) else words
+    allowed = (f"allowed: all, or 1 to {most} of {', '.join(profiles)} and of policies: "
                f"{', '.join(policies.read())}=VALUE, several joined by +")
     for word in words:
-        if word not in ALL_PROFILES and not policies.is_setting(word):
+        if word not in profiles and not policies.is_setting(word):
             raise SetError(f"{what}={word}: {allowed}")
     if not 0 < len(words) <= most:
         raise SetError(f"{what} names {len(words)}; {allowed}")

@@ -12,6 +12,7 @@ if __name__ == "__main__":
 import re       # noqa: E402
 import sys      # noqa: E402
 from dataclasses import dataclass       # noqa: E402
+from functools import lru_cache     # noqa: E402
 from pathlib import Path        # noqa: E402
 from typing import Dict, List, Tuple        # noqa: E402
 
@@ -76,6 +77,7 @@ def _read(path: Path) -> Policy:
     return Policy(name, about[1], next(value.name for value in values if value.enumerator == default[1]), values)
 
 
+@lru_cache(maxsize=None)
 def read(tree: Path = ROOT) -> Dict[str, Policy]:
     """All policies of the engine in @tree, by name. A header that describes no policy raises cli.Error."""
     return {path.stem: _read(path) for path in sorted((tree / "src/policy").glob("*.h"))}
@@ -91,6 +93,7 @@ def numbers(policy: str) -> Dict[str, int]:
     return {value.name: value.number for value in read()[policy].values}
 
 
+@lru_cache(maxsize=None)
 def profiles(tree: Path = ROOT) -> Tuple[str, ...]:
     """The names of the engine's profiles, the default first."""
     text = (tree / "src/choices.c").read_text()

@@ -28,6 +28,7 @@ import bench_main
 import bench_report
 import bench_set
 import bench_summary
+import policies
 from bench_document import SetError
 from bench_set import Wanted, plans
 
@@ -109,7 +110,7 @@ class Plans(unittest.TestCase):
     def test_profiles(self) -> None:
         names = bench_set.profile_names
         self.assertEqual(names("mainline-7.3,claim=none+wake=locked", "X"), ("mainline-7.3", "claim=none+wake=locked"))
-        self.assertEqual(names("all", "X"), bench_set.ALL_PROFILES)
+        self.assertEqual(names("all", "X"), policies.profiles())
         for wrong in ("bogus", "", "mainline-7.3 bogus", "claim", "claim=", "claim=none+", "claim=bogus", "idle=5", "all bogus",
                       " ".join(["mainline-7.3"] * 7)):
             with self.assertRaisesRegex(SetError, "PROFILES.*allowed: all, or 1 to 6 of mainline-7.3"):

@@ -88,6 +88,19 @@ class Descriptions(unittest.TestCase):
                 policies.read(Path(place))
 
 
+class Copied(unittest.TestCase):
+    """The tools without the sources of the engine."""
+
+    def test_bench_starts(self) -> None:
+        """`tools/bench summary` needs no policies, and its one line says what it misses."""
+        with tempfile.TemporaryDirectory() as place:
+            shutil.copytree(ROOT / "tools", Path(place) / "tools", ignore=shutil.ignore_patterns("vm", "__pycache__"))
+            done = subprocess.run([sys.executable, "-B", Path(place) / "tools/bench", "summary", "missing.json"],
+                                  capture_output=True, text=True, check=False)
+        self.assertEqual((done.returncode, done.stdout, done.stderr.count("\n")), (cli.FAILED, "", 1), done.stderr)
+        self.assertIn("missing.json", done.stderr)
+
+
 class Tables(unittest.TestCase):
     """The tables in the documents."""
 

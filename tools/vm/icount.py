@@ -30,7 +30,7 @@ from common import (EXIT_FAILED, EXIT_PASSED, HERE, OUT, ROOT, Problem, aligned,
 sys.path.append(str(ROOT / "tools"))
 import bench_document   # noqa: E402
 import bench_report     # noqa: E402
-import bench_set        # noqa: E402
+import policies         # noqa: E402
 
 COMMITTED = HERE / "icount.json"
 REPORT = OUT / "icount" / "report.json"
@@ -90,7 +90,7 @@ def committed() -> tuple:
 
 def all_engines() -> list:
     """Return native, and cmwq2 with each profile. A test checks that the profiles are those that the engine has."""
-    return [NATIVE, *(f"cmwq2:{name}" for name in bench_set.ALL_PROFILES)]
+    return [NATIVE, *(f"cmwq2:{name}" for name in policies.profiles())]
 
 
 def _settings(queue: str, engines: list, items: int, warmup: int, rounds: int) -> str:

@@ -100,7 +100,7 @@ CASES = [
     _fault("shell suite", "uml", r"second", suites=["selftest_shell"]),
     _fault("truncated", "uml", r"its result is not whole", suites=["selftest_truncated"]),
     _fault("stray", "uml", r"selftest_stray .*not expected", suites=["selftest_shell"]),
-    # A suite that passes, but leaves something behind that shows when the modules are unloaded.
+    # The suite passes, but it leaves something behind. The harness notices that when it unloads the modules.
     Case("warn at rmmod", "uml", r"while the modules were unloaded after selftest_passing .*WARNING: .*selftest",
          EXIT_FAILED, "kunit", suites=["selftest_passing"], settings={
              "SUITES": "selftest_passing", "SHELL_SUITES": "", "KUNIT_MODULE": "selftest_kunit",

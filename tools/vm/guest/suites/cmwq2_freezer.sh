@@ -96,7 +96,7 @@ frozen() {
 	freeze_until stood_long
 	[ -z "$said" ] || { not_ok "frozen_$1" "$said"; return; }
 	all_go_on || { not_ok "frozen_$1" "a queue does not go on after it"; return; }
-	# The control thread may be woken up to 10 percent later than the queues go on.
+	# The thread that measures may be woken after the queues go on: 10 percent are allowed for that.
 	stood=$(cat $FREEZER/stood)
 	verify "stood_$1" "a freezable thread was frozen for $stood ms" stood_long
 	stood=$((stood * 90 / 100))
