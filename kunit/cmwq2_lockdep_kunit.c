@@ -140,7 +140,7 @@ static void item_holds_both(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, it->val, 7);
 }
 
-/* The item sleeps until the waiter does, so that the waiter has to wait. */
+/* The item goes on sleeping until the waiter sleeps as well, so that the waiter has to wait. */
 static void fn_wait(struct tw_thread *t)
 {
 	void (*wait)(struct tw_thread *t) = t->ctx;

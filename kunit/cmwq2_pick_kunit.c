@@ -45,32 +45,44 @@ static struct tw_env *pick_env(struct kunit *test, const char *value, struct pic
 	return e;
 }
 
+/* The worker that a kick from this CPU looks for, or NULL. Context: pool->lock held. */
+static struct cmwq2_worker *local_worker(struct cmwq2_pool *pool)
+{
+	struct cmwq2_worker *worker;
+	int looks = 0;
+
+	list_for_each_entry(worker, &pool->idle_list, entry) {
+		if (looks++ == CMWQ2_PICK_LOOKS)
+			return NULL;
+		if (task_cpu(worker->task) == raw_smp_processor_id())
+			return worker;
+	}
+	return NULL;
+}
+
+static struct cmwq2_worker *idle_head(struct cmwq2_pool *pool)
+{
+	return list_first_entry(&pool->idle_list, struct cmwq2_worker, entry);
+}
+
 /* cmwq2_pick_local() moves the right worker of the current idle list to its head. */
 static void local_comes_first(struct kunit *test)
 {
 	struct pick_ctx c;
-	struct cmwq2_worker *worker, *expected = NULL, *was, *first;
-	int looks = 0, cpu, idle, after;
+	struct cmwq2_worker *expected, *was, *first;
+	struct list_head *node;
+	int idle, after = 0;
 	bool here;
 
 	pick_env(test, "local", &c);
 	raw_spin_lock_irq(&c.pool->lock);
-	cpu = raw_smp_processor_id();
-	here = cpumask_test_cpu(cpu, c.pool->pod);
+	here = cpumask_test_cpu(raw_smp_processor_id(), c.pool->pod);
 	idle = c.pool->nr_idle;
-	was = list_first_entry(&c.pool->idle_list, struct cmwq2_worker, entry);
-	list_for_each_entry(worker, &c.pool->idle_list, entry) {
-		if (looks++ == CMWQ2_PICK_LOOKS)
-			break;
-		if (task_cpu(worker->task) == cpu) {
-			expected = worker;
-			break;
-		}
-	}
+	was = idle_head(c.pool);
+	expected = local_worker(c.pool);
 	cmwq2_pick_local(c.pool);
-	first = list_first_entry(&c.pool->idle_list, struct cmwq2_worker, entry);
-	after = 0;
-	list_for_each_entry(worker, &c.pool->idle_list, entry)
+	first = idle_head(c.pool);
+	list_for_each(node, &c.pool->idle_list)
 		after++;
 	raw_spin_unlock_irq(&c.pool->lock);
 	KUNIT_EXPECT_TRUE(test, here);
@@ -82,17 +94,11 @@ static void local_comes_first(struct kunit *test)
 /* The worker that the next kick from this CPU must take. NULL if that is the head anyway. */
 static struct cmwq2_worker *local_behind_head(struct cmwq2_pool *pool)
 {
-	struct cmwq2_worker *worker, *found = NULL;
-	int looks = 0;
+	struct cmwq2_worker *found;
 
 	raw_spin_lock(&pool->lock);
-	list_for_each_entry(worker, &pool->idle_list, entry) {
-		if (looks++ == CMWQ2_PICK_LOOKS || found)
-			break;
-		if (task_cpu(worker->task) == raw_smp_processor_id())
-			found = worker;
-	}
-	if (found && found == list_first_entry(&pool->idle_list, struct cmwq2_worker, entry))
+	found = local_worker(pool);
+	if (found == idle_head(pool))
 		found = NULL;
 	raw_spin_unlock(&pool->lock);
 	return found;

@@ -18,7 +18,7 @@
  * struct tw_starved - a starved pool
  * @plain: the queue without rescuer
  * @gate: opens its items
- * @blockers: its items; the last one finds no worker
+ * @blockers: items of the queue; no worker is left for the last one
  * @nr: number of @blockers
  * @cpu: CPU of the pool
  * @maydays: the pool's calls for rescue before it was starved

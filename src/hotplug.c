@@ -34,7 +34,7 @@ static void cmwq2_unbind_pool(struct cmwq2_pool *pool)
 	cmwq2_kick_pool_pick(pool, CMWQ2_KICK_OTHER, &wl);
 	cmwq2_unlock_irq_wake(pool, &wl);
 
-	/* Clear the mark before anything else: a marked thread holds up the CPU. */
+	/* Clear the mark first: the CPU cannot go down while a thread has it. */
 	list_for_each_entry(worker, &pool->workers, node) {
 		cmwq2_mark_percpu(worker->task, false);
 		set_cpus_allowed_ptr(worker->task, cmwq2_fallback_cpus());

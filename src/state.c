@@ -36,7 +36,10 @@ bool cmwq2_current_is_workqueue_rescuer(void)
 }
 EXPORT_SYMBOL_GPL(cmwq2_current_is_workqueue_rescuer);
 
-/* Queues of the old constructors have a rescuer, but do not promise to serve reclaim. */
+/*
+ * A queue from one of the legacy constructors has a rescuer, but is not meant to
+ * serve memory reclaim.
+ */
 static bool cmwq2_serves_reclaim(struct cmwq2_wq *wq)
 {
 	return (wq->flags & (CMWQ2_WQ_MEM_RECLAIM | CMWQ2_WQ_LEGACY)) == CMWQ2_WQ_MEM_RECLAIM;
