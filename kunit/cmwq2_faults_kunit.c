@@ -16,7 +16,7 @@
 #include <linux/sched.h>
 #include <linux/slab.h>
 
-#include "../src/internal.h"
+#include "../src/base/types.h"
 #include "check.h"
 
 /* More allocations than any call makes. */

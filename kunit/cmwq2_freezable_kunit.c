@@ -11,7 +11,7 @@
  */
 #include <linux/timer.h>
 
-#include "../src/internal.h"
+#include "../src/base/types.h"
 #include "check.h"
 
 static const struct freeze_kind {

@@ -10,7 +10,7 @@
 #include <linux/sched.h>
 #include <linux/timer.h>
 
-#include "../src/look.h"
+#include "../src/look/look.h"
 #include "hold.h"
 
 #define NR_SLEEPERS	160

@@ -5,8 +5,8 @@
 #include <linux/list.h>
 #include <linux/sched.h>
 
-#include "../src/internal.h"
-#include "../src/policy/pick.h"
+#include "../src/base/types.h"
+#include "../src/lab/policy/pick.h"
 #include "hold.h"
 #include "load.h"
 

@@ -5,7 +5,7 @@
  */
 #include <linux/string.h>
 
-#include "../src/internal.h"
+#include "../src/base/types.h"
 #include "load.h"
 
 #define MOST_VALUES	16

@@ -6,7 +6,7 @@
  */
 #include <linux/moduleparam.h>
 
-#include "../src/internal.h"
+#include "../src/base/types.h"
 #include "check.h"
 #include "starve.h"
 

@@ -3,7 +3,7 @@
  * The rescuer: when a pool cannot create workers, the items of queues with a
  * rescuer still run. tw_starve() brings a pool into this state.
  */
-#include "../src/internal.h"
+#include "../src/base/types.h"
 #include "check.h"
 #include "starve.h"
 

@@ -11,7 +11,7 @@
 #ifndef CMWQ2_KUNIT_HOLD_H
 #define CMWQ2_KUNIT_HOLD_H
 
-#include "../src/internal.h"
+#include "../src/base/types.h"
 #include "check.h"
 
 /* How many times each schedule is forced. */

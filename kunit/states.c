@@ -22,7 +22,7 @@
 
 #include <cmwq2/control.h>
 
-#include "../src/internal.h"
+#include "../src/base/types.h"
 
 #define NR_ITEMS	16
 #define SPIN_SECONDS	15

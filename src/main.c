@@ -11,7 +11,7 @@
 
 #include <cmwq2/version.h>
 
-#include "latency.h"
+#include "lab/latency.h"
 
 static char *cmwq2_hook_param = "auto";
 module_param_named(hook, cmwq2_hook_param, charp, 0444);

@@ -102,7 +102,7 @@ def engine_of(obj: Object) -> Engine:
     """Return the engine that a pool, worker, item, pwq or workqueue belongs to."""
     return CMWQ2 if "cmwq2" in obj.type_.type_name() else NATIVE
 
-# Flags of struct cmwq2_wq that src/internal.h defines as macros. Macros are not
+# Flags of struct cmwq2_wq that src/base/types.h defines as macros. Macros are not
 # in the debug info.
 WQ_INTERNAL_FLAGS = {15: "destroying", 16: "draining", 19: "deprecated"}
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""The policies that each pool has, read from their descriptions in src/policy/, for all tools and documents.
+"""The policies that each pool has, read from their descriptions in src/lab/policy/, for all tools and documents.
 
 policies.py [--write] [tree]: check, or renew, the tables in README.md and Documentation/policy-howto.rst.
 """
@@ -80,7 +80,7 @@ def _read(path: Path) -> Policy:
 @lru_cache(maxsize=None)
 def read(tree: Path = ROOT) -> Dict[str, Policy]:
     """All policies of the engine in @tree, by name. A header that describes no policy raises cli.Error."""
-    return {path.stem: _read(path) for path in sorted((tree / "src/policy").glob("*.h"))}
+    return {path.stem: _read(path) for path in sorted((tree / "src/lab/policy").glob("*.h"))}
 
 
 def names(policy: str) -> Tuple[str, ...]:
@@ -96,7 +96,7 @@ def numbers(policy: str) -> Dict[str, int]:
 @lru_cache(maxsize=None)
 def profiles(tree: Path = ROOT) -> Tuple[str, ...]:
     """The names of the engine's profiles, the default first."""
-    text = (tree / "src/choices.c").read_text()
+    text = (tree / "src/lab/choices.c").read_text()
     table = text[text.index("cmwq2_profiles[] = {"):]
     return tuple(re.findall(r'^\t\{ "(.*?)"', table[:table.index("};")], re.M))
 
@@ -146,7 +146,7 @@ def check(tree: Path, write: bool) -> bool:
             path.write_text(made(text, tree))
             print(f"{name} is written")
         else:
-            wrong.append(f"{name}: the table of policies is not what src/policy/ says: make parity WRITE=1")
+            wrong.append(f"{name}: the table of policies is not what src/lab/policy/ says: make parity WRITE=1")
     for line in wrong:
         print(line, file=sys.stderr)
     return not wrong

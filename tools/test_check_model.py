@@ -224,7 +224,7 @@ class Engine(unittest.TestCase):
 
     def test_bits(self) -> None:
         """Claims and wakes are what they are in the engine."""
-        header = "".join((ROOT / f"src/policy/{name}.h").read_text() for name in ("claim", "wake"))
+        header = "".join((ROOT / f"src/lab/policy/{name}.h").read_text() for name in ("claim", "wake"))
         bits = {name: 1 << int(bit) for name, bit in
                 re.findall(r"\b(CMWQ2_CLAIMS_\w+|CMWQ2_KICK_\w+)\s*=?\s*BIT\((\d+)\)", header)}
         for name, value in bits.items():

@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 WORDS = {"none", "enqueue", "process", "head", "local", "everywhere", "cursor", "restart", "locked", "deferred"}
 # Files that may name values of a policy outside of its header, and why.
 NAMED = {
-    "src/choices.c": "the profiles are sets of values",
+    "src/lab/choices.c": "the profiles are sets of values",
     "bench/rescue.c": "the workload compares the three ways to rescue",
     "tools/experiments.py": "each experiment asks about some values by name",
     "tools/vm/guest/bench.sh": "the workload rescue needs mainline's two ways",
@@ -31,7 +31,7 @@ def _files(pattern: str) -> list:
 
 
 def _is_test(name: str) -> bool:
-    return bool(re.match(r"kunit/|tools/test_|tools/model/|tools/vm/guest/suites/|tools/vm/.*units|src/policy/", name))
+    return bool(re.match(r"kunit/|tools/test_|tools/model/|tools/vm/guest/suites/|tools/vm/.*units|src/lab/policy/", name))
 
 
 def _places() -> dict:
@@ -63,7 +63,7 @@ class Descriptions(unittest.TestCase):
             self.assertIn(policy.default, policy.names())
             self.assertEqual(len({value.number for value in policy.values}), len(policy.values))
             self.assertEqual(len(policy.values), len(re.findall(
-                r"\bvalue\(\"", (ROOT / f"src/policy/{policy.name}.h").read_text())))
+                r"\bvalue\(\"", (ROOT / f"src/lab/policy/{policy.name}.h").read_text())))
 
     def test_settings(self) -> None:
         """A setting names a policy and one of its values."""
@@ -74,7 +74,7 @@ class Descriptions(unittest.TestCase):
 
     def test_profiles(self) -> None:
         """A profile sets only policies and values that exist."""
-        text = (ROOT / "src/choices.c").read_text()
+        text = (ROOT / "src/lab/choices.c").read_text()
         for name, settings in re.findall(r'^\t\{ "(.*?)",\t+"(.*?)" \}', text, re.M):
             self.assertIn(name, policies.profiles())
             self.assertTrue(not settings or policies.is_setting(settings.replace(" ", "+")), name)
@@ -82,8 +82,8 @@ class Descriptions(unittest.TestCase):
     def test_bad_header(self) -> None:
         """The error for a header that describes no policy names that header."""
         with tempfile.TemporaryDirectory() as place:
-            shutil.copytree(ROOT / "src/policy", Path(place) / "src/policy")
-            (Path(place) / "src/policy/new.h").write_text("enum cmwq2_new { CMWQ2_NEW_A };\n")
+            shutil.copytree(ROOT / "src/lab/policy", Path(place) / "src/lab/policy")
+            (Path(place) / "src/lab/policy/new.h").write_text("enum cmwq2_new { CMWQ2_NEW_A };\n")
             with self.assertRaisesRegex(cli.Error, "new.h: allowed: a header that defines cmwq2_new_about"):
                 policies.read(Path(place))
 
@@ -109,10 +109,10 @@ class Tables(unittest.TestCase):
         script = [sys.executable, "-B", ROOT / "tools/policies.py"]
         with tempfile.TemporaryDirectory() as place:
             tree = Path(place)
-            for name in ("src/policy", "src/choices.c", policies.README, policies.HOWTO):
+            for name in ("src/lab/policy", "src/lab/choices.c", policies.README, policies.HOWTO):
                 (tree / name).parent.mkdir(parents=True, exist_ok=True)
                 (shutil.copytree if (ROOT / name).is_dir() else shutil.copy)(ROOT / name, tree / name)
-            header = tree / "src/policy/claim.h"
+            header = tree / "src/lab/policy/claim.h"
             header.write_text(header.read_text().replace('value("none"', 'value("nobody"'))
             done = subprocess.run([*script, tree], capture_output=True, text=True, check=False)
             self.assertEqual(done.returncode, cli.FAILED)

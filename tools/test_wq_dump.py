@@ -499,7 +499,7 @@ class TestDiff(unittest.TestCase):
 
 
 class TestVerdict(unittest.TestCase):
-    """Each reason, from a dump that shows it, with the wording of src/verdict_text.c."""
+    """Each reason, from a dump that shows it, with the wording of src/look/verdict_text.c."""
 
     def told(self, min_ms=1000, **changes):
         return wq_verdict.verdicts(make_dump(**changes), min_ms)

@@ -6,7 +6,7 @@ that took items and does not start them, for each worker whose item a flush
 waits for, for each pwq that activates none of its inactive items, and for each
 expired timer of a delayed item on an offline CPU.
 
-The rules and the wording are those of src/verdict.c, with which the module
+The rules and the wording are those of src/look/verdict.c, with which the module
 reports stalls itself. The module judges each pool under its lock; here the
 picture may be inconsistent, unless the guest was stopped.
 """

@@ -99,7 +99,7 @@ static inline u64 cmwq2_task_ticks(struct task_struct *p)
  * and the scheduler's is_cpu_allowed() tests it. Neither function is exported.
  * The structure below is the beginning of struct kthread, and the constant is
  * the number of the bit. Both are the same in 6.1, 6.12, 7.2 and 7.3, but
- * private to kernel/kthread.c, so check them with each new version. src/home.c
+ * private to kernel/kthread.c, so check them with each new version. src/core/home.c
  * compares real threads before it relies on them.
  */
 struct cmwq2_kthread {

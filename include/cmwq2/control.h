@@ -300,7 +300,7 @@ enum cmwq2_latency_stage {
 #define CMWQ2_LATENCY_BUCKETS	40
 
 /**
- * struct cmwq2_latency - histograms of a queue or a pool, see src/latency.c
+ * struct cmwq2_latency - histograms of a queue or a pool, see src/lab/latency.c
  * @count: number of items by stage and time. Bucket 0 counts 0 ns, bucket i
  *	times of at least 2^(i-1) and less than 2^i ns, and the last bucket all
  *	longer times. Wraps.

@@ -152,7 +152,7 @@
 #define WORK_STRUCT_STATIC CMWQ2_WORK_STATIC
 #undef WORK_NR_COLORS
 #define WORK_NR_COLORS \
-	CMWQ2_SHIM_REFUSED("WORK_NR_COLORS: internal to flushing, in src/internal.h")
+	CMWQ2_SHIM_REFUSED("WORK_NR_COLORS: internal to flushing, in src/base/types.h")
 #undef WORK_CPU_UNBOUND
 #define WORK_CPU_UNBOUND CMWQ2_CPU_UNBOUND
 #undef WORK_BUSY_PENDING
@@ -161,7 +161,7 @@
 #define WORK_BUSY_RUNNING CMWQ2_WORK_BUSY_RUNNING
 #undef WORKER_DESC_LEN
 #define WORKER_DESC_LEN \
-	CMWQ2_SHIM_REFUSED("WORKER_DESC_LEN: internal to the engine, in src/internal.h; a longer description is cut off, as there")
+	CMWQ2_SHIM_REFUSED("WORKER_DESC_LEN: internal to the engine, in src/base/types.h; a longer description is cut off, as there")
 #undef WQ_AFFN_DFL
 #define WQ_AFFN_DFL CMWQ2_AFFN_DFL
 #undef WQ_AFFN_CPU
@@ -231,7 +231,7 @@
 	CMWQ2_SHIM_REFUSED("WORK_OFFQ_FLAG_MASK: the data word has a fixed layout here, no field of further flags")
 #undef WORK_OFFQ_DISABLE_MASK
 #define WORK_OFFQ_DISABLE_MASK \
-	CMWQ2_SHIM_REFUSED("WORK_OFFQ_DISABLE_MASK: internal to disabling, in src/work.h")
+	CMWQ2_SHIM_REFUSED("WORK_OFFQ_DISABLE_MASK: internal to disabling, in src/base/work.h")
 #undef WORK_OFFQ_POOL_NONE
 #define WORK_OFFQ_POOL_NONE \
 	CMWQ2_SHIM_REFUSED("WORK_OFFQ_POOL_NONE: shifted into its place already: CMWQ2_WORK_NO_POOL")
@@ -239,7 +239,7 @@
 #define WORK_STRUCT_NO_POOL CMWQ2_WORK_NO_POOL
 #undef WORK_STRUCT_PWQ_MASK
 #define WORK_STRUCT_PWQ_MASK \
-	CMWQ2_SHIM_REFUSED("WORK_STRUCT_PWQ_MASK: internal to the engine, in src/work.h")
+	CMWQ2_SHIM_REFUSED("WORK_STRUCT_PWQ_MASK: internal to the engine, in src/base/work.h")
 #undef WORK_DATA_INIT
 #define WORK_DATA_INIT(...) \
 	CMWQ2_SHIM_REFUSED("WORK_DATA_INIT: a part of CMWQ2_WORK_INITIALIZER()")
@@ -332,7 +332,7 @@
 #define destroy_delayed_work_on_stack cmwq2_destroy_delayed_work_on_stack
 #undef work_static
 #define work_static \
-	CMWQ2_SHIM_REFUSED("work_static: internal to debugobjects, in src/debugobj.c")
+	CMWQ2_SHIM_REFUSED("work_static: internal to debugobjects, in src/base/debugobj.c")
 #undef workqueue_softirq_action
 #define workqueue_softirq_action \
 	CMWQ2_SHIM_REFUSED("workqueue_softirq_action: called by the softirq core only; BH pools have a tasklet of their own")
@@ -517,10 +517,10 @@
 	CMWQ2_SHIM_REFUSED("WORK_OFFQ_FLAG_BASE: the data word has a fixed layout here, no field of further flags")
 #undef WORK_STRUCT_FLAG_MASK
 #define WORK_STRUCT_FLAG_MASK \
-	CMWQ2_SHIM_REFUSED("WORK_STRUCT_FLAG_MASK: internal to the engine, in src/work.h")
+	CMWQ2_SHIM_REFUSED("WORK_STRUCT_FLAG_MASK: internal to the engine, in src/base/work.h")
 #undef WORK_STRUCT_WQ_DATA_MASK
 #define WORK_STRUCT_WQ_DATA_MASK \
-	CMWQ2_SHIM_REFUSED("WORK_STRUCT_WQ_DATA_MASK: internal to the engine, in src/work.h")
+	CMWQ2_SHIM_REFUSED("WORK_STRUCT_WQ_DATA_MASK: internal to the engine, in src/base/work.h")
 #undef __WQ_ORDERED_EXPLICIT
 #define __WQ_ORDERED_EXPLICIT CMWQ2_WQ_ORDERED
 #undef WQ_MAX_UNBOUND_PER_CPU

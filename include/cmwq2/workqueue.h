@@ -84,7 +84,7 @@ enum cmwq2_work_bits {
  *	may free the item
  * @queued_jiffies: lower half of jiffies when the item was queued, from which
  *	tools compute its age; the kernel's work_struct has no such field
- * @ready_at: time stamp of src/latency.c: when the item became ready to run, 0
+ * @ready_at: time stamp of src/lab/latency.c: when the item became ready to run, 0
  *	unless it is measured
  * @lockdep_map: held while the function runs, and by a thread that waits for
  *	the function to return
@@ -441,7 +441,7 @@ bool cmwq2_current_is_workqueue_mem_reclaim(void);
 bool cmwq2_workqueue_congested(int cpu, struct cmwq2_wq *wq);
 unsigned int cmwq2_work_busy(struct cmwq2_work *work);
 
-/* The freezer; src/freeze.c says what calls these. */
+/* The freezer; src/place/freeze.c says what calls these. */
 
 void cmwq2_freeze_workqueues_begin(void);
 bool cmwq2_freeze_workqueues_busy(void);

@@ -2,8 +2,8 @@
 /*
  * One pool: how it kicks, wakes, idles and culls its workers.
  *
- * Follows src/kick.c, src/idle.c, src/worker.c, src/process.c, src/queue.c,
- * src/sched.c and src/policy.c. Documentation/model.rst says step by step what
+ * Follows src/core/kick.c, src/core/idle.c, src/core/worker.c, src/core/process.c, src/core/queue.c,
+ * src/core/sched.c and src/base/param.c. Documentation/model.rst says step by step what
  * stands for what, rows.toml beside this file which parameters are run and what
  * must come out.
  *
@@ -13,7 +13,7 @@
  * prints that when it replays a schedule. Lines with "##" name a violation.
  */
 
-/* Parameters, -D of spin. Claims and wake levels are the bits of src/internal.h. */
+/* Parameters, -D of spin. Claims and wake levels are the bits of src/base/types.h. */
 #define CLAIMS_LIST	1	/* moves to kicked_list */
 #define CLAIMS_FIRST	2	/* is the first to be picked again */
 #define CLAIMS_BUSY	4	/* is not idle any more, nor picked again */
@@ -183,7 +183,7 @@ inline list_del(l, x)
 }
 
 /*
- * src/kick.c
+ * src/core/kick.c
  */
 inline first_idle()
 {
@@ -289,7 +289,7 @@ inline wake_up(wl)
 }
 
 /*
- * src/idle.c. The ratio of idle to busy workers never holds culling back with so few of them.
+ * src/core/idle.c. The ratio of idle to busy workers never holds culling back with so few of them.
  */
 inline enter_idle(x)
 {
@@ -423,7 +423,7 @@ end:
 }
 
 /*
- * src/queue.c. Without the barrier the insertion can stay in a store buffer until the lock is dropped.
+ * src/core/queue.c. Without the barrier the insertion can stay in a store buffer until the lock is dropped.
  */
 proctype enqueuer(byte e)
 {
@@ -458,7 +458,7 @@ end:
 }
 
 /*
- * src/sched.c. There is no scan timer: what holds, holds without the safety net.
+ * src/core/sched.c. There is no scan timer: what holds, holds without the safety net.
  */
 proctype irq_work()
 {
@@ -537,7 +537,7 @@ inline block(x)
 }
 
 /*
- * src/worker.c and src/process.c
+ * src/core/worker.c and src/core/process.c
  */
 #define SLOT_FREE	(task[0] == GONE || task[1] == GONE || task[2] == GONE || task[WORKERS - 1] == GONE)
 
@@ -703,7 +703,7 @@ create:
 }
 
 /*
- * src/policy.c: the claim is switched under the lock, and cmwq2_unclaim_all() undoes what there is of the old one.
+ * src/base/param.c: the claim is switched under the lock, and cmwq2_unclaim_all() undoes what there is of the old one.
  */
 inline switch_claim(to)
 {

@@ -3,7 +3,7 @@
  * One unbound queue with two pools on one node: who gets a slot of max_active,
  * and who is woken for it.
  *
- * Follows src/active.c, src/cancel.c and src/queue.c. Documentation/model.rst
+ * Follows src/core/active.c, src/wait/cancel.c and src/core/queue.c. Documentation/model.rst
  * says step by step what stands for what, rows.toml beside this file which
  * parameters are run and what must come out. How a kick picks, wakes and culls
  * is modelled in kick.pml; here a kick is one step that wakes an idle worker.
@@ -221,7 +221,7 @@ inline dec_active(p, me)
 }
 
 /*
- * src/queue.c, src/active.c
+ * src/core/queue.c, src/core/active.c
  */
 proctype enqueuer(byte x)
 {
@@ -272,7 +272,7 @@ end:
 }
 
 /*
- * src/process.c: an item that still runs goes to the worker that runs it.
+ * src/core/process.c: an item that still runs goes to the worker that runs it.
  */
 proctype worker(byte p; byte w)
 {
@@ -347,7 +347,7 @@ serve:	/* with the lock */
 }
 
 /*
- * src/cancel.c
+ * src/wait/cancel.c
  */
 #define CAN_CANCEL(x)	(!locked[home[x]] && (state[x] == INACTIVE || state[x] == PENDING || state[x] == SCHEDULED))
 

@@ -39,9 +39,9 @@ DESCRIBED = {"COMPLEX_MACRO": "entries of a list, which whoever lists them puts 
              "TRAILING_SEMICOLON": "a declaration for each policy of the list"}
 # Types of messages ignored in one file only, or in all files of one folder.
 IGNORED_IN = {
-    "src/policy/": {"COMPLEX_MACRO": DESCRIBED["COMPLEX_MACRO"]},
-    "src/choices.c": DESCRIBED,
-    "src/internal.h": {"TRAILING_SEMICOLON": DESCRIBED["TRAILING_SEMICOLON"]},
+    "src/lab/policy/": {"COMPLEX_MACRO": DESCRIBED["COMPLEX_MACRO"]},
+    "src/lab/choices.c": DESCRIBED,
+    "src/base/types.h": {"TRAILING_SEMICOLON": DESCRIBED["TRAILING_SEMICOLON"]},
     "kunit/cmwq2_policies_kunit.c": DESCRIBED,
     "kunit/hold.h": DESCRIBED,
     COMPAT: {"LINUX_VERSION_CODE": "this is where it belongs, and the only place",
@@ -55,8 +55,8 @@ IGNORED_IN = {
     "bench/sysfs.c": {"COMPLEX_MACRO": "the same"},
     "kunit/hold.c": {**DESCRIBED, "YIELD": "the driver and who is driven share a CPU, and to take turns is what is wanted"},
     "kunit/cmwq2_misuse_kunit.c": {"NR_CPUS": "its neighbours are CPUs that cannot be, on any machine"},
-    "src/oops.c": {"PRINTK_WITHOUT_KERN_LEVEL": "the caller says at which"},
-    "src/stacks.c": {"PRINTK_WITHOUT_KERN_LEVEL": "the caller says at which"},
+    "src/look/oops.c": {"PRINTK_WITHOUT_KERN_LEVEL": "the caller says at which"},
+    "src/lab/stacks.c": {"PRINTK_WITHOUT_KERN_LEVEL": "the caller says at which"},
     "include/cmwq2/shim.h": {"COMPLEX_MACRO": "names of structs, not values",
                              "CAMELCASE": "_Pragma is the compiler's word",
                              "MACRO_ARG_UNUSED": "one of several is taken by its place",
@@ -226,9 +226,9 @@ def parity(tree: Path, _memory: _Memory) -> list:
 
 
 def policies(_tree: Path, _memory: _Memory) -> list:
-    """The tables of policies in the documents are what src/policy/ says."""
+    """The tables of policies in the documents are what src/lab/policy/ says."""
     status, said = _run([sys.executable, "-B", ROOT / "tools/policies.py"])
-    return [f"src/policy:1: {line}" for line in said.strip().splitlines()[-SHOWN:]] if status else []
+    return [f"src/lab/policy:1: {line}" for line in said.strip().splitlines()[-SHOWN:]] if status else []
 
 
 def _compile(target: kernel.Kernel) -> list:

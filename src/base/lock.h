@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Taking pool->lock, and measuring what it costs while the parameter lock_stat
+ * is Y. While it is N, this is the bare lock behind a static key.
+ *
+ * The time that the lock is held is measured from the lock to the unlock. Both
+ * sides check the key on their own: held_since is 0 if only the unlock saw it
+ * enabled.
+ */
+#ifndef CMWQ2_LOCK_H
+#define CMWQ2_LOCK_H
+
+#include <linux/irqflags.h>
+#include <linux/jump_label.h>
+#include <linux/spinlock.h>
+
+#include <cmwq2/ticks.h>
+
+#include "base/types.h"
+
+DECLARE_STATIC_KEY_FALSE(cmwq2_lock_stat_key);
+
+void cmwq2_lock_counted(struct cmwq2_pool *pool);
+bool cmwq2_trylock_counted(struct cmwq2_pool *pool);
+void cmwq2_unlock_counted(struct cmwq2_pool *pool);
+void __cmwq2_pick_counted(struct cmwq2_pool *pool, u64 begin);
+
+/* The time when something begins that is counted, or 0 if counting is off. */
+static inline u64 cmwq2_count_from(void)
+{
+	return static_branch_unlikely(&cmwq2_lock_stat_key) ? cmwq2_ticks() : 0;
+}
+
+/* Count the pick of a worker. @begin: cmwq2_count_from() before it. Context: pool->lock held. */
+static inline void cmwq2_pick_counted(struct cmwq2_pool *pool, u64 begin)
+{
+	if (unlikely(begin))
+		__cmwq2_pick_counted(pool, begin);
+}
+
+static inline void cmwq2_pool_lock(struct cmwq2_pool *pool)
+	__acquires(&pool->lock)
+{
+	if (static_branch_unlikely(&cmwq2_lock_stat_key))
+		cmwq2_lock_counted(pool);
+	else
+		raw_spin_lock(&pool->lock);
+}
+
+/* To look at a second pool: another CPU may lock the same two in the opposite order. */
+static inline bool cmwq2_pool_trylock(struct cmwq2_pool *pool)
+{
+	if (static_branch_unlikely(&cmwq2_lock_stat_key))
+		return cmwq2_trylock_counted(pool);
+	return raw_spin_trylock(&pool->lock);
+}
+
+static inline void cmwq2_pool_lock_irq(struct cmwq2_pool *pool)
+	__acquires(&pool->lock)
+{
+	local_irq_disable();
+	cmwq2_pool_lock(pool);
+}
+
+#define cmwq2_pool_lock_irqsave(pool, flags)	\
+	do {					\
+		local_irq_save(flags);		\
+		cmwq2_pool_lock(pool);		\
+	} while (0)
+
+/* Context: pool->lock held. */
+static inline void cmwq2_count_unlock(struct cmwq2_pool *pool)
+{
+	if (static_branch_unlikely(&cmwq2_lock_stat_key))
+		cmwq2_unlock_counted(pool);
+}
+
+static inline void cmwq2_pool_unlock(struct cmwq2_pool *pool)
+	__releases(&pool->lock)
+{
+	cmwq2_count_unlock(pool);
+	raw_spin_unlock(&pool->lock);
+}
+
+static inline void cmwq2_pool_unlock_irq(struct cmwq2_pool *pool)
+	__releases(&pool->lock)
+{
+	cmwq2_count_unlock(pool);
+	raw_spin_unlock_irq(&pool->lock);
+}
+
+static inline void cmwq2_pool_unlock_irqrestore(struct cmwq2_pool *pool, unsigned long flags)
+	__releases(&pool->lock)
+{
+	cmwq2_count_unlock(pool);
+	raw_spin_unlock_irqrestore(&pool->lock, flags);
+}
+
+#endif /* CMWQ2_LOCK_H */

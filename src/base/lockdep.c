@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The lockdep map of a queue from its creation to its end, and the annotation
+ * of waits. Only built with CONFIG_LOCKDEP; see lockdep.h.
+ */
+#include <linux/kernel.h>
+
+#include "base/lockdep.h"
+
+/**
+ * cmwq2_wq_map_init - give a queue its lockdep map
+ * @wq: queue that has no items yet
+ * @map: the user's map; NULL for a map and a class of the queue's own
+ *
+ * Context: process.
+ */
+void cmwq2_wq_map_init(struct cmwq2_wq *wq, struct lockdep_map *map)
+{
+	struct cmwq2_wq_map *m = &wq->map;
+
+	m->used = map ?: &m->own;
+	if (map)
+		return;
+	lockdep_register_key(&m->key);
+	snprintf(m->name, sizeof(m->name), "(cmwq2_wq)%s", wq->name);
+	lockdep_init_map(&m->own, m->name, &m->key, 0);
+}
+
+/**
+ * cmwq2_wq_map_exit - unregister a queue's lock class
+ * @wq: queue without pwqs, or one that never got a map
+ *
+ * Readers of lockdep's lists may still look at the name, so the queue's memory
+ * must outlive an RCU grace period from here on.
+ *
+ * Context: process, may sleep.
+ */
+void cmwq2_wq_map_exit(struct cmwq2_wq *wq)
+{
+	if (wq->map.used == &wq->map.own)
+		lockdep_unregister_key(&wq->map.key);
+}
+
+static void cmwq2_wait_map(struct lockdep_map *map, bool bh)
+{
+	/* The items take the map in softirq context. So must this, or lockdep finds it unsafe. */
+	if (bh)
+		local_bh_disable();
+	lock_map_acquire(map);
+	lock_map_release(map);
+	if (bh)
+		local_bh_enable();
+}
+
+/* Call it before waiting for all items of @wq. */
+void cmwq2_wait_map_wq(struct cmwq2_wq *wq)
+{
+	cmwq2_wait_map(wq->map.used, wq->flags & CMWQ2_WQ_BH);
+}
+
+/* Call it before waiting for @work, which is on @wq or runs there. */
+void cmwq2_wait_map_work(struct cmwq2_wq *wq, struct cmwq2_work *work)
+{
+	cmwq2_wait_map(&work->lockdep_map, wq->flags & CMWQ2_WQ_BH);
+}

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Idle workers: the stack they wait on, and how they are ended.
+ *
+ * The worker that became idle last is woken first, so that the others grow old
+ * at the far end of the list and can be culled. Only kthread_stop() proves that
+ * a thread has left the module's text. The reaper calls it, see helper.c.
+ * tools/model/kick.pml models enter, leave and cull: change both.
+ */
+#include <linux/jiffies.h>
+#include <linux/kthread.h>
+#include <linux/slab.h>
+#include <linux/timer.h>
+
+#include <trace/events/cmwq2.h>
+
+#include "lab/latency.h"
+
+/* A manager counts as idle here, because it works on no item. */
+static bool cmwq2_too_many_workers(struct cmwq2_pool *pool)
+{
+	int nr_idle = pool->nr_idle + !!(pool->flags & CMWQ2_POOL_MANAGED);
+
+	return cmwq2_too_many_idle(nr_idle, pool->nr_workers - nr_idle);
+}
+
+/* Context: pool->lock held; called by the worker itself, or before its first wakeup. */
+void cmwq2_worker_enter_idle(struct cmwq2_worker *worker)
+{
+	struct cmwq2_pool *pool = worker->pool;
+
+	list_add(&worker->entry, &pool->idle_list);
+	pool->idle_since_kick = true;
+	pool->nr_idle++;
+	worker->flags |= CMWQ2_WORKER_IDLE;
+	worker->last_active = jiffies;
+	cmwq2_latency_idle(worker);
+	trace_cmwq2_worker_idle(pool, worker);
+
+	if (!timer_pending(&pool->idle_timer) && cmwq2_too_many_workers(pool))
+		mod_timer(&pool->idle_timer, jiffies + cmwq2_idle_timeout());
+}
+
+/* Context: pool->lock held; called by the worker itself. */
+void cmwq2_worker_leave_idle(struct cmwq2_worker *worker)
+{
+	struct cmwq2_pool *pool = worker->pool;
+
+	/* With claim=leave_idle the kick has cleared the flag already. */
+	if (likely(worker->flags & CMWQ2_WORKER_IDLE)) {
+		worker->flags &= ~CMWQ2_WORKER_IDLE;
+		pool->nr_idle--;
+	}
+	if (pool->kicked == worker)
+		pool->kicked = NULL;
+	if (unlikely(worker->kicked))
+		worker->kicked = false;
+	list_del_init(&worker->entry);
+}
+
+/**
+ * cmwq2_worker_set_dying - mark an idle worker to exit, which cannot be undone
+ * @worker: idle worker
+ * @dying: list to put it on for cmwq2_unbind_dying()
+ *
+ * From here on the worker is on no list that a kick looks at. An earlier kick
+ * may have woken it already: it then finds DIE when it gets the lock.
+ *
+ * Context: cmwq2_attach_mutex and pool->lock held.
+ */
+void cmwq2_worker_set_dying(struct cmwq2_worker *worker, struct list_head *dying)
+{
+	struct cmwq2_pool *pool = worker->pool;
+
+	lockdep_assert_held(&pool->lock);
+	lockdep_assert_held(&cmwq2_attach_mutex);
+
+	pool->nr_workers--;
+	pool->nr_idle--;
+	if (pool->kicked == worker)
+		pool->kicked = NULL;
+	worker->flags |= CMWQ2_WORKER_DIE;
+	list_del_init(&worker->watch_node);
+	list_move(&worker->entry, dying);
+	list_del_init(&worker->node);
+}
+
+/**
+ * cmwq2_unbind_dying - let dying workers run outside their pool's CPUs
+ * @dying: list that cmwq2_worker_set_dying() filled
+ *
+ * Context: process; cmwq2_attach_mutex held, no pool locked.
+ */
+void cmwq2_unbind_dying(struct list_head *dying)
+{
+	struct cmwq2_worker *worker;
+
+	lockdep_assert_held(&cmwq2_attach_mutex);
+
+	list_for_each_entry(worker, dying, entry)
+		cmwq2_worker_leave_cpus(worker);
+}
+
+/* The worker that is idle for the longest time and not claimed, or NULL if all are claimed. */
+static struct cmwq2_worker *cmwq2_oldest_idle(struct cmwq2_pool *pool)
+{
+	struct cmwq2_worker *worker;
+
+	list_for_each_entry_reverse(worker, &pool->idle_list, entry)
+		if (!worker->kicked)
+			return worker;
+	return NULL;
+}
+
+/* The oldest idle worker if its time is up. Otherwise set the timer for it and return NULL. */
+static struct cmwq2_worker *cmwq2_next_victim(struct cmwq2_pool *pool)
+{
+	struct cmwq2_worker *worker;
+	unsigned long expires;
+
+	if (!cmwq2_too_many_workers(pool))
+		return NULL;
+	worker = cmwq2_oldest_idle(pool);
+	if (!worker)
+		return NULL;
+	if (CMWQ2_FAULT("cull_from_head"))
+		worker = list_first_entry(&pool->idle_list, struct cmwq2_worker, entry);
+	expires = worker->last_active + cmwq2_idle_timeout();
+	if (time_before(jiffies, expires)) {
+		mod_timer(&pool->idle_timer, expires);
+		return NULL;
+	}
+	return worker;
+}
+
+/*
+ * Marks the workers and leaves it to the reaper to wait for their threads. This
+ * runs in the helper thread and not on a workqueue, because the pool that
+ * serves that workqueue could be the one to cull.
+ */
+static void cmwq2_cull(struct kthread_work *work)
+{
+	struct cmwq2_pool *pool = container_of(work, struct cmwq2_pool, cull_work);
+	struct cmwq2_worker *worker;
+	LIST_HEAD(dying);
+
+	cmwq2_chore_begin(CMWQ2_THREAD_HELPER, "culls the workers of pool", pool->id);
+	mutex_lock(&cmwq2_attach_mutex);
+	cmwq2_pool_lock_irq(pool);
+	while ((worker = cmwq2_next_victim(pool))) {
+		trace_cmwq2_worker_cull(pool, worker);
+		cmwq2_worker_set_dying(worker, &dying);
+		pool->stat.culled++;
+	}
+	cmwq2_pool_unlock_irq(pool);
+	cmwq2_unbind_dying(&dying);
+	mutex_unlock(&cmwq2_attach_mutex);
+
+	if (!list_empty(&dying))
+		cmwq2_point(CMWQ2_POINT_CULLED, pool);
+	cmwq2_reap_later(&dying);
+	cmwq2_chore_end(CMWQ2_THREAD_HELPER);
+}
+
+/* Culling sleeps, so the timer hands it over to the helper thread. */
+static void cmwq2_idle_timeout_fn(struct timer_list *timer)
+{
+	struct cmwq2_pool *pool = container_of(timer, struct cmwq2_pool, idle_timer);
+
+	kthread_queue_work(cmwq2_helper, &pool->cull_work);
+}
+
+void cmwq2_idle_pool_init(struct cmwq2_pool *pool)
+{
+	/*
+	 * Not deferrable, unlike mainline's: on an idle CPU a short timeout
+	 * would last until something else wakes the CPU.
+	 */
+	timer_setup(&pool->idle_timer, cmwq2_idle_timeout_fn, 0);
+	kthread_init_work(&pool->cull_work, cmwq2_cull);
+}
+
+/**
+ * cmwq2_idle_rearm_all - let changed culling parameters take effect now
+ *
+ * Context: process, may sleep; cmwq2_pool_mutex held.
+ */
+void cmwq2_idle_rearm_all(void)
+{
+	struct cmwq2_pool *pool;
+	unsigned long id;
+
+	lockdep_assert_held(&cmwq2_pool_mutex);
+	xa_for_each(&cmwq2_pools, id, pool) {
+		/*
+		 * The timer is armed with the old timeout, and a worker that
+		 * becomes idle leaves an armed timer alone. So delete it; the
+		 * culler arms it again if needed.
+		 */
+		timer_delete(&pool->idle_timer);
+		kthread_queue_work(cmwq2_helper, &pool->cull_work);
+	}
+}

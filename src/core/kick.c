@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Kicking a pool: pick an idle worker, claim it, wake it.
+ *
+ * Picking and claiming happen under pool->lock. The wakeup takes the lock of a
+ * runqueue and may send an interrupt to another CPU. That is a lot to do with the
+ * pool's lock held. So if the wake policy says so, the task goes on the
+ * caller's wake list, and the caller wakes it after dropping the lock.
+ *
+ * No kick is lost between pick and wakeup. A worker that was picked but not woken
+ * yet takes pool->lock before it sleeps again, and looks at the worklist then.
+ * tools/model/kick.pml models pick, claim and wake: change both.
+ */
+#include <linux/cpumask.h>
+#include <linux/delay.h>
+#include <linux/jiffies.h>
+#include <linux/sched.h>
+
+#include <trace/events/cmwq2.h>
+
+#include "lab/latency.h"
+#include "lab/policy/pick.h"
+#include "base/work.h"
+
+/*
+ * The worker that became idle last is picked first. Kicks in a row pick the same
+ * worker, which runs all items that pile up until it starts. With a kicked list
+ * this picks the most recently kicked worker again, as if it had stayed on the
+ * idle list. If another worker has become idle since, that one is picked: its
+ * cache is warmer, and nothing keeps it from starting.
+ */
+static struct cmwq2_worker *cmwq2_first_idle(struct cmwq2_pool *pool)
+{
+	struct list_head *from = &pool->idle_list;
+
+	if (!(pool->policy.claim & CMWQ2_CLAIMS_BUSY) && !list_empty(&pool->kicked_list) &&
+	    (list_empty(from) || !pool->idle_since_kick || pool->policy.claim & CMWQ2_CLAIMS_FIRST))
+		from = &pool->kicked_list;
+	return list_first_entry_or_null(from, struct cmwq2_worker, entry);
+}
+
+/* The pwq of the first pending item, for statistics, or NULL. pool->lock held. */
+struct cmwq2_pwq *cmwq2_first_pwq(struct cmwq2_pool *pool)
+{
+	struct cmwq2_work *work = list_first_entry_or_null(&pool->worklist,
+							   struct cmwq2_work, entry);
+
+	/* A rescuer's cursor has no pwq. */
+	return work ? cmwq2_work_pwq(work) : NULL;
+}
+
+/*
+ * The scheduler may have moved a worker of a non-strict pool out of the pod. The
+ * worker is about to be woken, so it is cheap to bring it back now. This is best
+ * effort: a worker that has not left its CPU yet stays there.
+ */
+static void cmwq2_repatriate(struct cmwq2_pool *pool, struct task_struct *task)
+{
+#ifdef CONFIG_SMP
+	struct cmwq2_pwq *pwq;
+	unsigned int cpu;
+
+	if (pool->attrs->affn_strict ||
+	    cpumask_test_cpu(READ_ONCE(task->wake_cpu), pool->pod))
+		return;
+
+	cpu = cpumask_any_and_distribute(pool->pod, cpu_online_mask);
+	if (cpu >= nr_cpu_ids)
+		return;
+	WRITE_ONCE(task->wake_cpu, cpu);
+	pwq = cmwq2_first_pwq(pool);
+	if (pwq)
+		pwq->stat.repatriated++;
+#endif
+}
+
+/*
+ * Whether the worker was picked before and has not run since. Only a counter uses
+ * the answer, so this reads the pool's own cache lines: the worker's may be dirty
+ * on another CPU. It reads the worker only if the claim writes to it anyway.
+ */
+static bool cmwq2_is_kicked(struct cmwq2_pool *pool, struct cmwq2_worker *worker)
+{
+	return worker == pool->kicked || pool->kicked_list.next == &worker->entry ||
+	       (pool->policy.claim & CMWQ2_CLAIMS_FLAG && worker->kicked);
+}
+
+/* Reserve the worker, out of the culler's reach, until it runs. See policy/claim.h. */
+static void cmwq2_claim(struct cmwq2_pool *pool, struct cmwq2_worker *worker)
+{
+	if (!pool->policy.claim || CMWQ2_FAULT("claim_not_taken"))
+		return;
+	if (pool->policy.claim & CMWQ2_CLAIMS_FLAG)
+		worker->kicked = true;
+	if (pool->policy.claim & CMWQ2_CLAIMS_BUSY) {
+		worker->flags &= ~CMWQ2_WORKER_IDLE;
+		pool->nr_idle--;
+	}
+	if (pool->policy.claim & CMWQ2_CLAIMS_LIST) {
+		list_move(&worker->entry, &pool->kicked_list);
+		pool->idle_since_kick = false;
+	}
+}
+
+/**
+ * cmwq2_unclaim_all - make all kicked workers idle again
+ * @pool: pool
+ *
+ * The wakeups of these workers are not cancelled. Each leaves whichever list it is
+ * on when it runs.
+ *
+ * Context: pool->lock held.
+ */
+void cmwq2_unclaim_all(struct cmwq2_pool *pool)
+{
+	struct cmwq2_worker *worker;
+
+	lockdep_assert_held(&pool->lock);
+
+	list_for_each_entry(worker, &pool->kicked_list, entry) {
+		if (worker->flags & CMWQ2_WORKER_IDLE)
+			continue;
+		worker->flags |= CMWQ2_WORKER_IDLE;
+		pool->nr_idle++;
+	}
+	list_splice_init(&pool->kicked_list, &pool->idle_list);
+	list_for_each_entry(worker, &pool->idle_list, entry)
+		worker->kicked = false;
+}
+
+/* The number of claimed workers, for statistics; 0 with claim=none. pool->lock held. */
+unsigned int cmwq2_nr_kicked(struct cmwq2_pool *pool)
+{
+	struct cmwq2_worker *worker;
+	unsigned int nr = 0;
+
+	list_for_each_entry(worker, &pool->kicked_list, entry)
+		nr++;
+	list_for_each_entry(worker, &pool->idle_list, entry)
+		nr += worker->kicked;
+	return nr;
+}
+
+/*
+ * X: READ_ONCE, set under cmwq2_pool_mutex. Microseconds that are added to the cost
+ * of each wakeup. This is not a static key, because switching one takes
+ * cpus_read_lock(), which must not be taken with cmwq2_pool_mutex held.
+ */
+unsigned int cmwq2_wake_cost_us;
+
+static noinline void cmwq2_cost_more(void)
+{
+	udelay(READ_ONCE(cmwq2_wake_cost_us));
+}
+
+static void cmwq2_wake_task(struct task_struct *task)
+{
+	trace_cmwq2_wake(task);
+	cmwq2_latency_woken(task);
+	if (unlikely(READ_ONCE(cmwq2_wake_cost_us)))
+		cmwq2_cost_more();
+	wake_up_process(task);
+}
+
+/**
+ * cmwq2_wake_up - wake the tasks on a wake list
+ * @wl: wake list, empty afterwards
+ *
+ * Context: any; in the RCU read-side section that the caller entered before it
+ * dropped pool->lock, because the list holds no reference to the tasks.
+ */
+void cmwq2_wake_up(struct cmwq2_wake_list *wl)
+{
+	RCU_LOCKDEP_WARN(wl->nr && !rcu_read_lock_any_held(),
+			 "cmwq2: tasks on a wake list are woken outside of RCU");
+	while (wl->nr)
+		cmwq2_wake_task(wl->task[--wl->nr]);
+}
+
+/**
+ * cmwq2_wake - wake a task now or later, as the pool's wake policy says
+ * @pool: pool the task works for
+ * @who: where the wakeup comes from
+ * @wl: list for the task if it is to be woken after the lock is dropped
+ * @task: task
+ *
+ * Context: pool->lock held.
+ */
+void cmwq2_wake(struct cmwq2_pool *pool, enum cmwq2_kicker who, struct cmwq2_wake_list *wl,
+		struct task_struct *task)
+{
+	if (!(pool->policy.wake & who)) {
+		cmwq2_wake_task(task);
+		return;
+	}
+	if (wl->nr == ARRAY_SIZE(wl->task))
+		cmwq2_wake_up(wl);
+	wl->task[wl->nr++] = task;
+}
+
+/**
+ * cmwq2_unlock_irq_wake - drop pool->lock and wake the tasks on a wake list
+ * @pool: pool
+ * @wl: wake list, empty afterwards
+ *
+ * Context: pool->lock held with interrupts off.
+ */
+void cmwq2_unlock_irq_wake(struct cmwq2_pool *pool, struct cmwq2_wake_list *wl)
+	__releases(&pool->lock)
+{
+	if (!wl->nr) {
+		cmwq2_pool_unlock_irq(pool);
+		return;
+	}
+	/* A picked task must not be freed before it is woken. */
+	if (!CMWQ2_FAULT("wake_outside_rcu"))
+		rcu_read_lock();
+	cmwq2_pool_unlock_irq(pool);
+	cmwq2_point_picked(pool, wl);
+	cmwq2_wake_up(wl);
+	if (!CMWQ2_FAULT("wake_outside_rcu"))
+		rcu_read_unlock();
+}
+
+/* The rest of cmwq2_kick_pool_pick(): items are pending, and no worker is running. */
+bool __cmwq2_kick_pool_pick(struct cmwq2_pool *pool, enum cmwq2_kicker who,
+			    struct cmwq2_wake_list *wl)
+{
+	u64 begin = cmwq2_count_from();
+	struct cmwq2_worker *worker;
+
+	if (cmwq2_wants_local(pool, who))
+		cmwq2_pick_local(pool);
+	worker = cmwq2_first_idle(pool);
+	if (!worker)
+		return false;
+
+	pool->stat.kicks++;
+	cmwq2_latency_picked(worker, who == CMWQ2_KICK_ENQUEUE);
+	trace_cmwq2_kick(pool, worker);
+	if (pool->flags & CMWQ2_POOL_BH) {
+		cmwq2_bh_kick(pool);
+		return true;
+	}
+	if (cmwq2_is_kicked(pool, worker))
+		pool->stat.coalesced++;
+	if (worker != pool->kicked) {
+		pool->kicked = worker;
+		pool->kicked_at = jiffies;
+	}
+	cmwq2_repatriate(pool, worker->task);
+	cmwq2_claim(pool, worker);
+	cmwq2_pick_counted(pool, begin);
+	cmwq2_wake(pool, who, wl, worker->task);
+	return true;
+}

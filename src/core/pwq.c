@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * pwqs, a queue's stakes in pools: their references and their release.
+ *
+ * Every item on a list, every mayday and every CPU's slot in the queue holds a
+ * reference. The last reference is dropped with pool->lock held, so that the
+ * helper thread has to do the rest of the release.
+ */
+#include <linux/kthread.h>
+#include <linux/rculist.h>
+#include <linux/slab.h>
+
+#include "lab/latency.h"
+#include "base/work.h"
+
+static struct kmem_cache *cmwq2_pwq_cache;
+
+static void cmwq2_pwq_free_rcu(struct rcu_head *rcu)
+{
+	kmem_cache_free(cmwq2_pwq_cache, container_of(rcu, struct cmwq2_pwq, rcu));
+}
+
+static void cmwq2_pwq_release(struct kthread_work *kwork)
+{
+	struct cmwq2_pwq *pwq = container_of(kwork, struct cmwq2_pwq, release_work);
+	struct cmwq2_wq *wq = pwq->wq;
+	bool last = false;
+
+	cmwq2_chore_begin(CMWQ2_THREAD_HELPER, "releases a pwq of pool", pwq->pool->id);
+	/* The pwq left the node's line with its last inactive item. */
+	WARN_ON_ONCE(!list_empty(&pwq->pending_node));
+
+	mutex_lock(&wq->mutex);
+	/* A pwq that failed to be installed is on no list. */
+	if (!list_empty(&pwq->pwqs_node)) {
+		list_del_rcu(&pwq->pwqs_node);
+		cmwq2_latency_pwq_gone(pwq);
+		last = list_empty(&wq->pwqs);
+		if (!last && (wq->flags & CMWQ2_WQ_ORDERED))
+			cmwq2_unplug_oldest(wq);
+	}
+	mutex_unlock(&wq->mutex);
+
+	if (wq->flags & CMWQ2_WQ_UNBOUND) {
+		mutex_lock(&cmwq2_pool_mutex);
+		cmwq2_put_unbound_pool(pwq->pool);
+		mutex_unlock(&cmwq2_pool_mutex);
+	}
+	call_rcu(&pwq->rcu, cmwq2_pwq_free_rcu);
+	/* cmwq2_destroy_workqueue() has already let go of the queue. */
+	if (last)
+		cmwq2_wq_free(wq);
+	cmwq2_chore_end(CMWQ2_THREAD_HELPER);
+}
+
+/**
+ * cmwq2_pwq_alloc - make a pwq
+ * @wq: workqueue
+ * @pool: pool; an unbound pwq takes over the caller's reference to it
+ *
+ * Context: process, GFP_KERNEL.
+ * Return: pwq with one reference, not linked to @wq yet; or NULL.
+ */
+struct cmwq2_pwq *cmwq2_pwq_alloc(struct cmwq2_wq *wq, struct cmwq2_pool *pool)
+{
+	struct cmwq2_pwq *pwq;
+
+	pwq = kmem_cache_alloc_node(cmwq2_pwq_cache, GFP_KERNEL | __GFP_ZERO, pool->node);
+	if (!pwq)
+		return NULL;
+	WARN_ON_ONCE((unsigned long)pwq & (BIT(CMWQ2_WORK_QUEUED_SHIFT) - 1));
+
+	INIT_LIST_HEAD(&pwq->mayday_node);
+	INIT_LIST_HEAD(&pwq->pwqs_node);
+	INIT_LIST_HEAD(&pwq->pending_node);
+	INIT_LIST_HEAD(&pwq->inactive);
+	kthread_init_work(&pwq->release_work, cmwq2_pwq_release);
+	cmwq2_cursor_init(pwq);
+	pwq->wq = wq;
+	pwq->pool = pool;
+	pwq->refcnt = 1;
+	pwq->flush_color = -1;
+	return pwq;
+}
+
+/* Make a new pwq take part in flushes. A second call has no effect. wq->mutex held. */
+void cmwq2_pwq_link(struct cmwq2_pwq *pwq)
+{
+	lockdep_assert_held(&pwq->wq->mutex);
+
+	if (!list_empty(&pwq->pwqs_node))
+		return;
+	pwq->work_color = pwq->wq->work_color;
+	list_add_tail_rcu(&pwq->pwqs_node, &pwq->wq->pwqs);
+}
+
+/* Context: process; the caller holds a reference. */
+void cmwq2_pwq_get_unlocked(struct cmwq2_pwq *pwq)
+{
+	cmwq2_pool_lock_irq(pwq->pool);
+	cmwq2_pwq_get(pwq);
+	cmwq2_pool_unlock_irq(pwq->pool);
+}
+
+/* @pwq may be NULL. Context: process. */
+void cmwq2_pwq_put_unlocked(struct cmwq2_pwq *pwq)
+{
+	struct cmwq2_pool *pool;
+
+	if (!pwq)
+		return;
+	/* The pwq may be freed once the lock is dropped. RCU keeps the pool. */
+	rcu_read_lock();
+	pool = pwq->pool;
+	cmwq2_pool_lock_irq(pool);
+	cmwq2_pwq_put(pwq);
+	cmwq2_pool_unlock_irq(pool);
+	rcu_read_unlock();
+}
+
+/* The pwq that items queued on @cpu go to, or NULL. Context: RCU read-side section. */
+struct cmwq2_pwq *cmwq2_cpu_pwq(struct cmwq2_wq *wq, int cpu)
+{
+	if (!wq || cpu < 0 || cpu >= nr_cpu_ids || !cpu_possible(cpu))
+		return NULL;
+	return rcu_dereference(*per_cpu_ptr(wq->cpu_pwq, cpu));
+}
+
+int cmwq2_pwqs_init(void)
+{
+	cmwq2_pwq_cache = kmem_cache_create("cmwq2_pwq", sizeof(struct cmwq2_pwq),
+					    BIT(CMWQ2_WORK_QUEUED_SHIFT), 0, NULL);
+	return cmwq2_pwq_cache ? 0 : -ENOMEM;
+}
+
+/* Call it after rcu_barrier(). */
+void cmwq2_pwqs_exit(void)
+{
+	kmem_cache_destroy(cmwq2_pwq_cache);
+}

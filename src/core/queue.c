@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Enqueueing items.
+ */
+#include <linux/export.h>
+#include <linux/jiffies.h>
+#include <linux/kthread.h>
+#include <linux/topology.h>
+
+#include <trace/events/cmwq2.h>
+
+#include "lab/latency.h"
+#include "base/misuse.h"
+#include "lab/stacks.h"
+#include "base/work.h"
+
+/**
+ * cmwq2_insert_work - put an item on a list
+ * @pwq: pwq that the item is queued on; the item takes a reference to it
+ * @work: item, owned by the caller through PENDING
+ * @head: list to add to
+ * @flags: CMWQ2_WORK_* and color bits of the data word
+ *
+ * Context: pwq->pool->lock held.
+ */
+void cmwq2_insert_work(struct cmwq2_pwq *pwq, struct cmwq2_work *work,
+		       struct list_head *head, unsigned long flags)
+{
+	cmwq2_debug_activate(work);
+	work->queued_jiffies = jiffies;
+	work->ready_at = 0;
+	cmwq2_work_on_pwq(work, pwq, flags);
+	list_add_tail(&work->entry, head);
+	cmwq2_pwq_get(pwq);
+}
+
+/* A queue that is being drained accepts items only from its own items. */
+static bool cmwq2_is_chained(struct cmwq2_wq *wq)
+{
+	struct cmwq2_worker *worker = cmwq2_current_worker();
+
+	return worker && worker->current_pwq && worker->current_pwq->wq == wq;
+}
+
+#define CMWQ2_WQ_CLOSED	(CMWQ2_WQ_DRAINING | CMWQ2_WQ_DESTROYING)
+
+static bool cmwq2_refuse(struct cmwq2_wq *wq, struct cmwq2_work *work)
+{
+	unsigned int flags = READ_ONCE(wq->flags);
+	unsigned long data;
+
+	/* One test covers all the rare flags. */
+	if (likely(!(flags & (CMWQ2_WQ_CLOSED | CMWQ2_WQ_DEPRECATED))))
+		return false;
+	data = cmwq2_work_data(work);
+	if ((flags & CMWQ2_WQ_DEPRECATED) && cmwq2_warn_once(wq))
+		pr_warn("%s: deprecated, but %ps was queued on it: use cmwq2_system_%s_wq\n",
+			wq->name, work->func, flags & CMWQ2_WQ_UNBOUND ? "dfl" : "percpu");
+	if (!(flags & CMWQ2_WQ_CLOSED) || cmwq2_is_chained(wq))
+		return false;
+
+	atomic_long_inc(&wq->refused);
+	if (cmwq2_warn_once(wq))
+		pr_warn("%s: refused %ps: the workqueue is being drained or destroyed\n",
+			wq->name, work->func);
+	cmwq2_work_release_as_was(work, data);
+	return true;
+}
+
+/*
+ * Lock the pool that @work must go to and return the pwq. If an earlier run of
+ * the item for the same queue is still going on in another pool, the item goes
+ * there, so that the two runs cannot overlap. Items of an ordered queue never
+ * overlap anyway and must not leave the newest pwq.
+ */
+static struct cmwq2_pwq *cmwq2_lock_target(struct cmwq2_pwq *pwq, struct cmwq2_work *work)
+{
+	struct cmwq2_pool *last = cmwq2_work_other_pool(work, pwq->pool);
+	struct cmwq2_worker *busy;
+
+	if (CMWQ2_FAULT("other_pool_ignored"))
+		last = NULL;
+	if (last && !(pwq->wq->flags & CMWQ2_WQ_ORDERED)) {
+		cmwq2_pool_lock(last);
+		busy = cmwq2_find_executing(last, work);
+		if (busy && (busy->current_pwq->wq == pwq->wq ||
+			     CMWQ2_FAULT("other_queue_taken")))
+			return busy->current_pwq;
+		cmwq2_pool_unlock(last);
+	}
+	cmwq2_pool_lock(pwq->pool);
+	return pwq;
+}
+
+/*
+ * The same, beginning with the pwq that serves @cpu. An unbound pwq may be
+ * replaced while this waits for the lock. The replacement is published before
+ * the old pwq loses its last reference, so trying again makes progress.
+ */
+static struct cmwq2_pwq *cmwq2_lock_pwq(int cpu, struct cmwq2_wq *wq, struct cmwq2_work *work)
+{
+	struct cmwq2_pwq *pwq;
+
+	for (;;) {
+		int at = cpu;
+
+		if (cpu == CMWQ2_CPU_UNBOUND)
+			at = wq->flags & CMWQ2_WQ_UNBOUND ? cmwq2_select_cpu() :
+							    raw_smp_processor_id();
+		pwq = rcu_dereference_sched(*per_cpu_ptr(wq->cpu_pwq, at));
+		cmwq2_point(CMWQ2_POINT_TARGET, pwq->pool);
+		pwq = cmwq2_lock_target(pwq, work);
+		if (likely(pwq->refcnt) || CMWQ2_FAULT("dead_pwq_taken"))
+			return pwq;
+		cmwq2_pool_unlock(pwq->pool);
+		cpu_relax();
+	}
+}
+
+/*
+ * The item is counted in the current color before anyone can see it, so that a
+ * flush which starts later waits for it. If the pwq has inactive items, the new
+ * item goes behind them even when max_active would admit it.
+ */
+static void cmwq2_insert_and_pick(struct cmwq2_pwq *pwq, struct cmwq2_work *work,
+				  struct cmwq2_wake_list *wl)
+{
+	unsigned long flags = (unsigned long)pwq->work_color << CMWQ2_WORK_COLOR_SHIFT;
+	struct cmwq2_pool *pool = pwq->pool;
+
+	pwq->nr_in_flight[pwq->work_color]++;
+	if ((!list_empty(&pwq->inactive) && !CMWQ2_FAULT("inactive_jumped")) ||
+	    !cmwq2_pwq_try_activate(pwq)) {
+		cmwq2_insert_work(pwq, work, &pwq->inactive, flags | CMWQ2_WORK_INACTIVE);
+		cmwq2_latency_queued(pool, work);
+		return;
+	}
+
+	trace_cmwq2_activate_work(pwq, work);
+	if (list_empty(&pool->worklist))
+		pool->progress_at = jiffies;
+	cmwq2_insert_work(pwq, work, &pool->worklist, flags);
+	cmwq2_latency_queued(pool, work);
+	cmwq2_point(CMWQ2_POINT_INSERTED, pool);
+	cmwq2_sched_order_insert();
+	cmwq2_kick_pool_pick(pool, CMWQ2_KICK_ENQUEUE, wl);
+}
+
+/**
+ * cmwq2_queue_claimed - queue an item whose PENDING the caller holds
+ * @cpu: CPU or CMWQ2_CPU_UNBOUND
+ * @wq: workqueue
+ * @work: item, off the lists
+ *
+ * Context: any but NMI, interrupts off since PENDING was taken.
+ * Return: whether the item was queued. If the queue is being drained or an
+ * argument is invalid, it is not, and is idle again.
+ */
+bool cmwq2_queue_claimed(int cpu, struct cmwq2_wq *wq, struct cmwq2_work *work)
+{
+	struct cmwq2_pwq *pwq;
+	CMWQ2_DEFINE_WAKE_LIST(wl);
+
+	lockdep_assert_irqs_disabled();
+
+	if (unlikely(!cmwq2_can_queue(cpu, wq, work))) {
+		cmwq2_refuse_misuse(cpu, wq, work);
+		return false;
+	}
+	if (cmwq2_refuse(wq, work))
+		return false;
+
+	cmwq2_point(CMWQ2_POINT_QUEUE, NULL);
+	/* As interrupts are off, this is an RCU read-side section up to the end. */
+	pwq = cmwq2_lock_pwq(cpu, wq, work);
+	trace_cmwq2_queue_work(cpu, pwq, work);
+	cmwq2_insert_and_pick(pwq, work, &wl);
+	cmwq2_pool_unlock(pwq->pool);
+	cmwq2_point_picked(pwq->pool, &wl);
+	/* Up to here RCU keeps the picked task from being freed. */
+	cmwq2_wake_up(&wl);
+	return true;
+}
+
+/**
+ * cmwq2_work_take_enabled - take PENDING of an item that is not disabled
+ * @work: item
+ *
+ * Context: interrupts off.
+ * Return: false if the item is already pending or is disabled.
+ */
+bool cmwq2_work_take_enabled(struct cmwq2_work *work)
+{
+	unsigned long data;
+
+	if (!cmwq2_work_take(work))
+		return false;
+	cmwq2_keep_stack(work);
+	/* The owner of PENDING may read the depth, because it changes under PENDING only. */
+	data = cmwq2_work_data(work);
+	if (likely(!cmwq2_data_disable(data)))
+		return true;
+	cmwq2_work_release_as_was(work, data);
+	return false;
+}
+
+/**
+ * cmwq2_queue_work_on - queue an item on a CPU
+ * @cpu: CPU to run on, which the caller must keep from going offline for good;
+ *	or CMWQ2_CPU_UNBOUND for the local one. On an unbound queue the CPU
+ *	selects the pod that serves the item.
+ * @wq: workqueue
+ * @work: item
+ *
+ * If it returns false because the item was pending, the run that the item is
+ * pending for sees everything that the caller stored before.
+ *
+ * Context: any but NMI.
+ * Return: true if the item was queued. False if it was pending or is disabled,
+ * or if @wq is being drained. The kernel's own function does not tell the
+ * caller about a drain; this one does, and reports it once for each queue. Also
+ * false, with a WARN, if an argument is invalid: no queue, a CPU that cannot
+ * exist, or an item that was not initialised.
+ */
+bool cmwq2_queue_work_on(int cpu, struct cmwq2_wq *wq, struct cmwq2_work *work)
+{
+	unsigned long flags;
+	bool queued = false;
+
+	local_irq_save(flags);
+	if (cmwq2_work_take_enabled(work))
+		queued = cmwq2_queue_claimed(cpu, wq, work);
+	local_irq_restore(flags);
+	return queued;
+}
+EXPORT_SYMBOL_GPL(cmwq2_queue_work_on);
+
+/* An online CPU of @node, the local one if it belongs to @node; or "any". Interrupts off. */
+static int cmwq2_node_cpu(int node)
+{
+	int cpu = raw_smp_processor_id();
+
+	if (node < 0 || node >= nr_node_ids || !node_state(node, N_ONLINE))
+		return CMWQ2_CPU_UNBOUND;
+	if (cpu_to_node(cpu) == node)
+		return cpu;
+	cpu = cpumask_any_and(cpumask_of_node(node), cpu_online_mask);
+	return cpu < nr_cpu_ids ? cpu : CMWQ2_CPU_UNBOUND;
+}
+
+/**
+ * cmwq2_queue_work_node - queue an item near a NUMA node
+ * @node: node; one that is not online, or NUMA_NO_NODE, means anywhere
+ * @wq: unbound workqueue; a bound one warns once and runs the item on a CPU of
+ *	@node
+ * @work: item
+ *
+ * Context: any but NMI.
+ * Return: as cmwq2_queue_work_on().
+ */
+bool cmwq2_queue_work_node(int node, struct cmwq2_wq *wq, struct cmwq2_work *work)
+{
+	unsigned long flags;
+	bool queued = false;
+
+	WARN_ON_ONCE(wq && !(wq->flags & CMWQ2_WQ_UNBOUND));
+
+	local_irq_save(flags);
+	if (cmwq2_work_take_enabled(work))
+		queued = cmwq2_queue_claimed(cmwq2_node_cpu(node), wq, work);
+	local_irq_restore(flags);
+	return queued;
+}
+EXPORT_SYMBOL_GPL(cmwq2_queue_work_node);

@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Makes the creation of workers fail or stall on demand, as if memory were
+ * short. Then WQ_MEM_RECLAIM queues depend on their rescuers. For tests.
+ *
+ * fault_create=off|fail|stall[:all|:POOL[:SECONDS]] applies to existing pools
+ * and, with all, also to later ones. The setting is checked at each creation,
+ * so nothing has to be undone when the time is up.
+ *
+ * A failure affects everybody who creates a worker, as -ENOMEM. A stall affects
+ * managers only, because they hold no lock. The first worker of a pool is
+ * created under cmwq2_pool_mutex or while a CPU comes up; a stall there could
+ * not be called off.
+ */
+#include <linux/export.h>
+#include <linux/jiffies.h>
+#include <linux/kernel.h>
+#include <linux/moduleparam.h>
+#include <linux/sched.h>
+#include <linux/string.h>
+
+#include "base/types.h"
+
+#define CMWQ2_FAULT_MOST_SECONDS	86400
+/* How long a stall may last after the reason for it is gone. */
+#define CMWQ2_STALL_LOOK		(HZ / 10)
+
+static DEFINE_RAW_SPINLOCK(cmwq2_fault_lock);
+static bool cmwq2_fault_ready;				/* F: pools may be changed */
+static struct cmwq2_create_fault cmwq2_fault_all;	/* F: what new pools begin with */
+
+static const char *const cmwq2_create_names[CMWQ2_CREATE_NR] = {
+	[CMWQ2_CREATE_NORMAL]	= "off",
+	[CMWQ2_CREATE_FAILS]	= "fail",
+	[CMWQ2_CREATE_STALLS]	= "stall",
+};
+
+/* The fault that is in force now. Context: cmwq2_fault_lock held. */
+static enum cmwq2_create cmwq2_fault_now(const struct cmwq2_create_fault *fault)
+{
+	if (fault->until && time_after_eq(jiffies, fault->until))
+		return CMWQ2_CREATE_NORMAL;
+	return fault->how;
+}
+
+static bool cmwq2_fault_is(struct cmwq2_pool *pool, enum cmwq2_create how)
+{
+	unsigned long flags;
+	bool is;
+
+	raw_spin_lock_irqsave(&cmwq2_fault_lock, flags);
+	is = cmwq2_fault_now(&pool->create_fault) == how;
+	raw_spin_unlock_irqrestore(&cmwq2_fault_lock, flags);
+	return is;
+}
+
+bool cmwq2_fault_fails(struct cmwq2_pool *pool)
+{
+	return cmwq2_fault_is(pool, CMWQ2_CREATE_FAILS);
+}
+
+/**
+ * cmwq2_fault_stall - stall a manager that is about to create a worker
+ * @pool: its pool
+ *
+ * Sleeps as long as the pool's creation of workers stalls. It ends when the
+ * worker is not needed any more, so that a pool can go away meanwhile.
+ *
+ * Context: process, may sleep, no locks.
+ * Return: true if no worker is to be created.
+ */
+bool cmwq2_fault_stall(struct cmwq2_pool *pool)
+{
+	while (cmwq2_fault_is(pool, CMWQ2_CREATE_STALLS)) {
+		if (!cmwq2_need_to_create(pool))
+			return true;
+		schedule_timeout_idle(CMWQ2_STALL_LOOK);
+	}
+	return false;
+}
+
+/*
+ * @pool can be found in cmwq2_pools already. So a change for all pools either
+ * finds it, or has changed what it begins with.
+ */
+void cmwq2_fault_pool_init(struct cmwq2_pool *pool)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&cmwq2_fault_lock, flags);
+	pool->create_fault = cmwq2_fault_all;
+	raw_spin_unlock_irqrestore(&cmwq2_fault_lock, flags);
+}
+
+/* Context: cmwq2_fault_lock held. */
+static void cmwq2_fault_set_all(struct cmwq2_create_fault fault)
+{
+	struct cmwq2_pool *pool;
+	unsigned long id;
+
+	cmwq2_fault_all = fault;
+	rcu_read_lock();
+	xa_for_each(&cmwq2_pools, id, pool)
+		pool->create_fault = fault;
+	rcu_read_unlock();
+}
+
+/* A value of the parameter fault_create, parsed. */
+struct cmwq2_fault_wish {
+	struct cmwq2_create_fault	fault;
+	bool				all;
+	u32				pool;
+};
+
+static int cmwq2_fault_parse_seconds(const char *text, struct cmwq2_create_fault *fault)
+{
+	unsigned int seconds;
+
+	if (!text)
+		return 0;
+	if (fault->how == CMWQ2_CREATE_NORMAL || kstrtouint(text, 10, &seconds) ||
+	    !seconds || seconds > CMWQ2_FAULT_MOST_SECONDS)
+		return -EINVAL;
+	/* 0 stands for no end. */
+	fault->until = jiffies + seconds * HZ ?: 1;
+	return 0;
+}
+
+/* Splits @text in place. */
+static int cmwq2_fault_parse(char *text, struct cmwq2_fault_wish *wish)
+{
+	char *how = strsep(&text, ":"), *pool = strsep(&text, ":"), *seconds = strsep(&text, ":");
+	int i = match_string(cmwq2_create_names, CMWQ2_CREATE_NR, how);
+
+	if (i < 0 || text)
+		return -EINVAL;
+	*wish = (struct cmwq2_fault_wish) { .fault.how = i };
+	wish->all = !pool || !strcmp(pool, "all");
+	if (!wish->all && kstrtou32(pool, 10, &wish->pool))
+		return -EINVAL;
+	return cmwq2_fault_parse_seconds(seconds, &wish->fault);
+}
+
+/* Context: RCU read-side section, cmwq2_fault_lock held. */
+static int cmwq2_fault_apply(const struct cmwq2_fault_wish *wish)
+{
+	struct cmwq2_pool *pool;
+
+	if (wish->all) {
+		cmwq2_fault_set_all(wish->fault);
+		return 0;
+	}
+	pool = xa_load(&cmwq2_pools, wish->pool);
+	if (!pool || pool->bh)
+		return -EINVAL;
+	pool->create_fault = wish->fault;
+	return 0;
+}
+
+/**
+ * cmwq2_fault_create_set - make the creation of workers fail or stall
+ * @value: as written to the parameter fault_create
+ *
+ * Context: any but NMI.
+ * Return: 0 or -EINVAL with a message, nothing changed.
+ */
+int cmwq2_fault_create_set(const char *value)
+{
+	struct cmwq2_fault_wish wish;
+	char text[32];
+	unsigned long flags;
+	bool ready;
+	int ret = -EINVAL;
+
+	/* No valid value is that long. */
+	strscpy(text, value, sizeof(text));
+	text[strcspn(text, "\n")] = '\0';
+
+	rcu_read_lock();
+	raw_spin_lock_irqsave(&cmwq2_fault_lock, flags);
+	ready = cmwq2_fault_ready;
+	if (ready)
+		ret = cmwq2_fault_parse(text, &wish) ?: cmwq2_fault_apply(&wish);
+	raw_spin_unlock_irqrestore(&cmwq2_fault_lock, flags);
+	rcu_read_unlock();
+
+	if (!ready)
+		pr_err("fault_create=%*pE: allowed: only once the module is loaded\n",
+		       cmwq2_shown(value), value);
+	else if (ret)
+		pr_err("fault_create=%*pE: allowed: off, fail or stall; behind it :all or :POOL, the number of a pool with threads; behind fail and stall :SECONDS, 1 to %u\n",
+		       cmwq2_shown(value), value, CMWQ2_FAULT_MOST_SECONDS);
+	return ret;
+}
+EXPORT_SYMBOL_GPL(cmwq2_fault_create_set);
+
+/**
+ * cmwq2_fault_create - make the creation of workers of one pool fail or stall
+ * @wq: workqueue
+ * @cpu: CPU whose pool behind @wq is meant
+ * @how: what to do from now on, until it is changed again
+ *
+ * Context: any but NMI.
+ */
+void cmwq2_fault_create(struct cmwq2_wq *wq, int cpu, enum cmwq2_create how)
+{
+	struct cmwq2_pwq *pwq;
+	unsigned long flags;
+
+	rcu_read_lock();
+	pwq = cmwq2_cpu_pwq(wq, cpu);
+	if (pwq) {
+		raw_spin_lock_irqsave(&cmwq2_fault_lock, flags);
+		pwq->pool->create_fault = (struct cmwq2_create_fault) { .how = how };
+		raw_spin_unlock_irqrestore(&cmwq2_fault_lock, flags);
+	}
+	rcu_read_unlock();
+}
+EXPORT_SYMBOL_GPL(cmwq2_fault_create);
+
+/* Writes text such as "fail:all:7", with the seconds that are left. */
+static int cmwq2_fault_show(char *buffer, int len, const struct cmwq2_create_fault *fault,
+			    const char *pool)
+{
+	len += scnprintf(buffer + len, PAGE_SIZE - len, "%s%s:%s", len ? " " : "",
+			 cmwq2_create_names[cmwq2_fault_now(fault)], pool);
+	if (fault->until && cmwq2_fault_now(fault) != CMWQ2_CREATE_NORMAL)
+		len += scnprintf(buffer + len, PAGE_SIZE - len, ":%lu",
+				 DIV_ROUND_UP(fault->until - jiffies, HZ));
+	return len;
+}
+
+static bool cmwq2_fault_differs(const struct cmwq2_create_fault *a,
+				const struct cmwq2_create_fault *b)
+{
+	enum cmwq2_create how = cmwq2_fault_now(a);
+
+	return how != cmwq2_fault_now(b) ||
+	       (how != CMWQ2_CREATE_NORMAL && a->until != b->until);
+}
+
+/* Writes what is in force for all pools, then the pools that differ. */
+static int cmwq2_fault_get(char *buffer, const struct kernel_param *kp)
+{
+	struct cmwq2_pool *pool;
+	unsigned long id;
+	char text[12];
+	int len = 0;
+
+	rcu_read_lock();
+	raw_spin_lock_irq(&cmwq2_fault_lock);
+	if (cmwq2_fault_now(&cmwq2_fault_all) != CMWQ2_CREATE_NORMAL)
+		len = cmwq2_fault_show(buffer, len, &cmwq2_fault_all, "all");
+	xa_for_each(&cmwq2_pools, id, pool) {
+		if (!cmwq2_fault_differs(&pool->create_fault, &cmwq2_fault_all))
+			continue;
+		scnprintf(text, sizeof(text), "%u", pool->id);
+		len = cmwq2_fault_show(buffer, len, &pool->create_fault, text);
+	}
+	raw_spin_unlock_irq(&cmwq2_fault_lock);
+	rcu_read_unlock();
+	return len + scnprintf(buffer + len, PAGE_SIZE - len, len ? "\n" : "off\n");
+}
+
+static int cmwq2_fault_param_set(const char *value, const struct kernel_param *kp)
+{
+	return cmwq2_fault_create_set(value);
+}
+
+static const struct kernel_param_ops cmwq2_fault_param_ops = {
+	.set = cmwq2_fault_param_set,
+	.get = cmwq2_fault_get,
+};
+module_param_cb(fault_create, &cmwq2_fault_param_ops, NULL, 0644);
+MODULE_PARM_DESC(fault_create,
+		 "For tests: creation of workers is off (as usual), or will fail or stall[:all|:POOL[:SECONDS]]; not at load");
+
+void cmwq2_fault_init(void)
+{
+	raw_spin_lock_irq(&cmwq2_fault_lock);
+	cmwq2_fault_ready = true;
+	raw_spin_unlock_irq(&cmwq2_fault_lock);
+}
+
+/* End all stalls, because otherwise the queues would never become empty. */
+void cmwq2_fault_exit(void)
+{
+	raw_spin_lock_irq(&cmwq2_fault_lock);
+	cmwq2_fault_ready = false;
+	cmwq2_fault_set_all((struct cmwq2_create_fault) { .how = CMWQ2_CREATE_NORMAL });
+	raw_spin_unlock_irq(&cmwq2_fault_lock);
+}

@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Taking items back: cancel, disable, enable.
+ *
+ * Whoever cancels takes PENDING over from wherever the item is. Disabling
+ * raises a depth in the data word, and an item with a depth above 0 cannot be
+ * queued. A synchronous cancel disables the item for as long as it waits.
+ * tools/model/line.pml models which items a cancel makes runnable: change both.
+ */
+#include <linux/export.h>
+#include <linux/kernel.h>
+#include <linux/timer.h>
+
+#include "base/work.h"
+
+/* Take @work off the list it is on. Keeps PENDING. */
+static void cmwq2_unqueue(struct cmwq2_work *work, struct cmwq2_pwq *pwq,
+			  struct cmwq2_wake_list *wl)
+{
+	struct cmwq2_pool *pool = pwq->pool;
+	unsigned long data = cmwq2_work_data(work);
+	bool owed = false;
+
+	/*
+	 * Barriers that wait for an inactive item stand behind it, and nobody
+	 * would activate them once the item is gone: make them runnable.
+	 */
+	if (data & CMWQ2_WORK_INACTIVE)
+		owed = cmwq2_make_runnable(pool, work) && (data & CMWQ2_WORK_LINKED);
+	list_del_init(&work->entry);
+	if (list_empty(&pwq->inactive))
+		cmwq2_pwq_leave_line(pwq);
+	cmwq2_debug_deactivate(work);
+
+	/* Before the pwq may go away. INACTIVE stays in @data, because the item has no slot. */
+	cmwq2_work_off_queue(work, cmwq2_pool_bits(pool), 0);
+	owed |= cmwq2_pwq_dec_in_flight(pwq, data);
+	/* The canceller is no worker of the pool, and no worker need be awake. */
+	if (owed && !CMWQ2_FAULT("cancel_no_kick"))
+		cmwq2_kick_pool_pick(pool, CMWQ2_KICK_OTHER, wl);
+}
+
+/*
+ * Make one attempt. Returns 1 if the item was pending and 0 if it was idle; in
+ * both cases the caller owns it now. -EAGAIN: somebody is just moving the item.
+ */
+static int cmwq2_try_grab(struct cmwq2_work *work, bool delayed)
+{
+	CMWQ2_DEFINE_WAKE_LIST(wl);
+	struct cmwq2_pool *pool;
+	struct cmwq2_pwq *pwq;
+	int ret = -EAGAIN;
+
+	/* A timer that has not fired yet leaves PENDING to us. */
+	if (delayed && CMWQ2_FAULT("timer_left") &&
+	    timer_pending(&container_of(work, struct cmwq2_delayed_work, work)->timer))
+		return 1;
+	if (delayed && timer_delete(&container_of(work, struct cmwq2_delayed_work, work)->timer))
+		return 1;
+	if (cmwq2_work_take(work))
+		return 0;
+
+	rcu_read_lock();
+	pool = cmwq2_work_pool(work);
+	if (pool) {
+		cmwq2_pool_lock(pool);
+		/*
+		 * An item is put on, moved between and taken off a pwq's lists
+		 * under the lock of that pwq's pool. If it points to a pwq of
+		 * the pool we locked, it is queued there and stays there.
+		 */
+		pwq = cmwq2_work_pwq(work);
+		if (pwq && pwq->pool == pool) {
+			cmwq2_unqueue(work, pwq, &wl);
+			ret = 1;
+		}
+		cmwq2_pool_unlock(pool);
+		cmwq2_wake_up(&wl);
+	}
+	rcu_read_unlock();
+	return ret;
+}
+
+/**
+ * cmwq2_grab_pending - take PENDING of an item, wherever it is
+ * @work: item
+ * @delayed: whether it is part of a struct cmwq2_delayed_work
+ * @irqflags: interrupt state for the caller to restore when it lets the item go
+ *
+ * Whoever holds PENDING of an item that is on no list has interrupts off, so
+ * the wait is short.
+ *
+ * Context: any but NMI. Returns with interrupts off.
+ * Return: whether the item was pending.
+ */
+bool cmwq2_grab_pending(struct cmwq2_work *work, bool delayed, unsigned long *irqflags)
+{
+	int ret;
+
+	for (;;) {
+		local_irq_save(*irqflags);
+		ret = cmwq2_try_grab(work, delayed);
+		if (ret >= 0)
+			return ret;
+		local_irq_restore(*irqflags);
+		cmwq2_point(CMWQ2_POINT_GRAB_BUSY, NULL);
+		cpu_relax();
+	}
+}
+
+/* Grab the item, change its disable depth by @by, and let it go idle. Returns the new depth. */
+static int cmwq2_grab_and_release(struct cmwq2_work *work, bool delayed, int by, bool *pending)
+{
+	unsigned long data, flags;
+	int depth;
+
+	*pending = cmwq2_grab_pending(work, delayed, &flags);
+	cmwq2_point(CMWQ2_POINT_GRABBED, NULL);
+
+	data = cmwq2_work_data(work);
+	depth = cmwq2_data_disable(data) + by;
+	if (WARN_ONCE(depth < 0 || depth >= BIT(CMWQ2_WORK_DISABLE_BITS),
+		      "%ps: disable depth out of range\n", work->func))
+		depth -= by;
+	cmwq2_work_release(work, data & CMWQ2_WORK_POOL_MASK, depth);
+	local_irq_restore(flags);
+	return depth;
+}
+
+static bool cmwq2_cancel(struct cmwq2_work *work, bool delayed)
+{
+	bool pending;
+
+	cmwq2_grab_and_release(work, delayed, 0, &pending);
+	return pending;
+}
+
+static bool cmwq2_disable(struct cmwq2_work *work, bool delayed)
+{
+	bool pending;
+
+	cmwq2_grab_and_release(work, delayed, 1, &pending);
+	return pending;
+}
+
+/*
+ * Wait for a run of a disabled item. As nobody can queue the item, its word
+ * stays off-queue, and if the item is running, it is in the pool that the word
+ * names.
+ */
+static void cmwq2_wait_cancelled(struct cmwq2_work *work)
+{
+	if (cmwq2_data_is_bh(cmwq2_work_data(work)))
+		WARN_ON_ONCE(in_hardirq());
+	else
+		might_sleep();
+	if (!CMWQ2_FAULT("cancel_no_wait"))
+		cmwq2_wait_for_work(work, true);
+}
+
+static bool cmwq2_disable_sync(struct cmwq2_work *work, bool delayed)
+{
+	bool pending = cmwq2_disable(work, delayed);
+
+	cmwq2_wait_cancelled(work);
+	return pending;
+}
+
+/* This takes the item back, too: enabling an item too often cancels it, as in mainline. */
+static bool cmwq2_enable(struct cmwq2_work *work, bool delayed)
+{
+	bool pending;
+
+	return !cmwq2_grab_and_release(work, delayed, -1, &pending);
+}
+
+static bool cmwq2_cancel_sync(struct cmwq2_work *work, bool delayed)
+{
+	bool pending = cmwq2_disable_sync(work, delayed);
+
+	cmwq2_enable(work, delayed);
+	return pending;
+}
+
+/**
+ * cmwq2_cancel_work - cancel an item without waiting for a run of it
+ * @work: item
+ *
+ * Context: any but NMI.
+ * Return: whether it was pending.
+ */
+bool cmwq2_cancel_work(struct cmwq2_work *work)
+{
+	return cmwq2_cancel(work, false);
+}
+EXPORT_SYMBOL_GPL(cmwq2_cancel_work);
+
+/**
+ * cmwq2_cancel_work_sync - cancel an item and wait for a run of it
+ * @work: item, which must not be used if its function has freed it
+ *
+ * While it waits nobody can queue the item, not even the item itself.
+ * Afterwards the item is idle, unless somebody queued it again after the wait.
+ *
+ * Context: process, may sleep. If the item was last on a BH queue, it spins
+ * instead. Then softirq and atomic context with interrupts on are allowed, too,
+ * but not an item of that queue.
+ * Return: whether it was pending.
+ */
+bool cmwq2_cancel_work_sync(struct cmwq2_work *work)
+{
+	return cmwq2_cancel_sync(work, false);
+}
+EXPORT_SYMBOL_GPL(cmwq2_cancel_work_sync);
+
+/**
+ * cmwq2_cancel_delayed_work - as cmwq2_cancel_work(), for a delayed item
+ * @dwork: item
+ *
+ * Context: any but NMI.
+ * Return: whether it was pending, in its delay or queued.
+ */
+bool cmwq2_cancel_delayed_work(struct cmwq2_delayed_work *dwork)
+{
+	return cmwq2_cancel(&dwork->work, true);
+}
+EXPORT_SYMBOL_GPL(cmwq2_cancel_delayed_work);
+
+/**
+ * cmwq2_cancel_delayed_work_sync - as cmwq2_cancel_work_sync(), for a delayed item
+ * @dwork: item
+ *
+ * Context: as cmwq2_cancel_work_sync().
+ * Return: whether it was pending, in its delay or queued.
+ */
+bool cmwq2_cancel_delayed_work_sync(struct cmwq2_delayed_work *dwork)
+{
+	return cmwq2_cancel_sync(&dwork->work, true);
+}
+EXPORT_SYMBOL_GPL(cmwq2_cancel_delayed_work_sync);
+
+/**
+ * cmwq2_disable_work - cancel an item and refuse its queueing from now on
+ * @work: item
+ *
+ * Disabling nests up to 65535 deep.
+ *
+ * Context: any but NMI.
+ * Return: whether it was pending.
+ */
+bool cmwq2_disable_work(struct cmwq2_work *work)
+{
+	return cmwq2_disable(work, false);
+}
+EXPORT_SYMBOL_GPL(cmwq2_disable_work);
+
+/**
+ * cmwq2_disable_work_sync - as cmwq2_disable_work(), and wait for a run of it
+ * @work: item
+ *
+ * Context: as cmwq2_cancel_work_sync().
+ * Return: whether it was pending.
+ */
+bool cmwq2_disable_work_sync(struct cmwq2_work *work)
+{
+	return cmwq2_disable_sync(work, false);
+}
+EXPORT_SYMBOL_GPL(cmwq2_disable_work_sync);
+
+/**
+ * cmwq2_enable_work - undo one cmwq2_disable_work()
+ * @work: item
+ *
+ * Context: any but NMI.
+ * Return: whether the item can be queued again.
+ */
+bool cmwq2_enable_work(struct cmwq2_work *work)
+{
+	return cmwq2_enable(work, false);
+}
+EXPORT_SYMBOL_GPL(cmwq2_enable_work);
+
+/**
+ * cmwq2_disable_delayed_work - as cmwq2_disable_work(), for a delayed item
+ * @dwork: item
+ *
+ * Context: any but NMI.
+ * Return: whether it was pending, in its delay or queued.
+ */
+bool cmwq2_disable_delayed_work(struct cmwq2_delayed_work *dwork)
+{
+	return cmwq2_disable(&dwork->work, true);
+}
+EXPORT_SYMBOL_GPL(cmwq2_disable_delayed_work);
+
+/**
+ * cmwq2_disable_delayed_work_sync - as cmwq2_disable_work_sync(), for a delayed item
+ * @dwork: item
+ *
+ * Context: as cmwq2_cancel_work_sync().
+ * Return: whether it was pending, in its delay or queued.
+ */
+bool cmwq2_disable_delayed_work_sync(struct cmwq2_delayed_work *dwork)
+{
+	return cmwq2_disable_sync(&dwork->work, true);
+}
+EXPORT_SYMBOL_GPL(cmwq2_disable_delayed_work_sync);
+
+/**
+ * cmwq2_enable_delayed_work - undo one cmwq2_disable_delayed_work()
+ * @dwork: item
+ *
+ * Context: any but NMI.
+ * Return: whether the item can be queued again.
+ */
+bool cmwq2_enable_delayed_work(struct cmwq2_delayed_work *dwork)
+{
+	return cmwq2_enable(&dwork->work, true);
+}
+EXPORT_SYMBOL_GPL(cmwq2_enable_delayed_work);
