@@ -9,7 +9,7 @@
 #include <linux/sched.h>
 #include <linux/timer.h>
 
-#include "../src/base/types.h"
+#include "base/types.h"
 #include "check.h"
 
 KUNIT_ARRAY_PARAM_DESC(engine, tw_engines, name);

@@ -16,7 +16,6 @@
 #include <linux/sched.h>
 #include <linux/slab.h>
 
-#include "../src/base/types.h"
 #include "check.h"
 
 /* More allocations than any call makes. */

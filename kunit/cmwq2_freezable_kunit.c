@@ -11,7 +11,6 @@
  */
 #include <linux/timer.h>
 
-#include "../src/base/types.h"
 #include "check.h"
 
 static const struct freeze_kind {

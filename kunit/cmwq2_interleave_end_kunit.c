@@ -8,6 +8,7 @@
  */
 #include <linux/cpu.h>
 
+#include "base/helper.h"
 #include "hold.h"
 
 KUNIT_ARRAY_PARAM_DESC(kick, tw_kicks, name);

@@ -14,6 +14,7 @@
  * while its item waits. But the running worker is bound to take the item or to
  * kick for it.
  */
+#include "base/helper.h"
 #include "hold.h"
 
 KUNIT_ARRAY_PARAM_DESC(kick, tw_kicks, name);

@@ -11,6 +11,7 @@
 #include <linux/irqflags.h>
 #include <linux/timekeeping.h>
 
+#include "core/pool.h"
 #include "hold.h"
 #include "starve.h"
 

@@ -10,7 +10,12 @@
 #include <linux/sched.h>
 #include <linux/timer.h>
 
-#include "../src/look/look.h"
+#include "base/helper.h"
+#include "base/types.h"
+#include "core/active.h"
+#include "look/look.h"
+#include "place/attrs.h"
+#include "place/cpumask.h"
 #include "hold.h"
 
 #define NR_SLEEPERS	160

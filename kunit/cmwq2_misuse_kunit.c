@@ -9,7 +9,7 @@
  */
 #include <linux/limits.h>
 
-#include "../src/base/types.h"
+#include "base/types.h"
 #include "listen.h"
 
 KUNIT_ARRAY_PARAM_DESC(engine, tw_engines, name);

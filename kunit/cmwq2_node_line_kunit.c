@@ -6,7 +6,8 @@
  * The affinity scope "cpu" gives each CPU a pwq of its own, so that two of them
  * share one limit. Only for cmwq2 can a module set the scope.
  */
-#include "../src/base/types.h"
+#include "base/helper.h"
+#include "base/types.h"
 #include "check.h"
 
 static struct tw_wq *line_wq(struct tw_env *e, struct cmwq2_attrs *attrs)

@@ -16,6 +16,7 @@
 #include <linux/sched/isolation.h>
 #include <linux/timekeeping.h>
 
+#include "base/helper.h"
 #include "hold.h"
 
 KUNIT_ARRAY_PARAM_DESC(engine, tw_engines, name);

@@ -15,6 +15,7 @@
 #include <linux/preempt.h>
 #include <linux/sched.h>
 
+#include "base/registry.h"
 #include "hold.h"
 #include "starve.h"
 

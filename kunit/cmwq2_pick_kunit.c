@@ -5,8 +5,9 @@
 #include <linux/list.h>
 #include <linux/sched.h>
 
-#include "../src/base/types.h"
-#include "../src/lab/policy/pick.h"
+#include "base/types.h"
+#include "lab/policy/pick.h"
+#include "lab/policy/wake.h"
 #include "hold.h"
 #include "load.h"
 

@@ -7,6 +7,7 @@
 #include <linux/errno.h>
 #include <linux/timekeeping.h>
 
+#include "core/pool.h"
 #include "hold.h"
 
 static void fn_count(const struct cmwq2_point_hit *hit, void *arg)

@@ -5,7 +5,6 @@
  */
 #include <linux/string.h>
 
-#include "../src/base/types.h"
 #include "load.h"
 
 #define MOST_VALUES	16

@@ -6,7 +6,8 @@
  */
 #include <linux/moduleparam.h>
 
-#include "../src/base/types.h"
+#include "base/registry.h"
+#include "base/types.h"
 #include "check.h"
 #include "starve.h"
 

@@ -3,7 +3,8 @@
  * The rescuer: when a pool cannot create workers, the items of queues with a
  * rescuer still run. tw_starve() brings a pool into this state.
  */
-#include "../src/base/types.h"
+#include "base/registry.h"
+#include "base/types.h"
 #include "check.h"
 #include "starve.h"
 

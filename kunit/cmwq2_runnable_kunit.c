@@ -6,6 +6,8 @@
  * ends, a cancel, a raised limit or a thaw. In these tests no worker is awake
  * by chance: all workers of the pool are asleep before the slot is given.
  */
+#include "base/helper.h"
+#include "base/registry.h"
 #include "hold.h"
 
 KUNIT_ARRAY_PARAM_DESC(engine, tw_engines, name);

@@ -11,7 +11,7 @@
 #include <trace/events/error_report.h>
 #endif
 
-#include "../src/base/types.h"
+#include "base/types.h"
 #include "listen.h"
 
 static struct tw_env *env_listening(struct kunit *test)

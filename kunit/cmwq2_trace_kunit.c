@@ -12,7 +12,7 @@
 
 #include <trace/events/cmwq2.h>
 
-#include "../src/base/types.h"
+#include "base/types.h"
 #include "check.h"
 
 KUNIT_ARRAY_PARAM_DESC(engine, tw_engines, name);

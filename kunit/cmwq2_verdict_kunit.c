@@ -12,6 +12,7 @@
 #include <linux/preempt.h>
 #include <linux/string.h>
 
+#include "base/registry.h"
 #include "starve.h"
 #include "verdict.h"
 

@@ -3,7 +3,7 @@
  * The verdict on items that wait in a line or behind a running item, and the
  * number of workers that it looks at while it holds a lock.
  */
-#include "../src/look/look.h"
+#include "look/look.h"
 #include "verdict.h"
 
 /*

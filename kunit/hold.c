@@ -7,6 +7,9 @@
 #include <linux/sched.h>
 #include <linux/timekeeping.h>
 
+#include "base/helper.h"
+#include "base/registry.h"
+#include "core/scan.h"
 #include "hold.h"
 
 unsigned int interleave_rounds = 2;

@@ -11,7 +11,10 @@
 #ifndef CMWQ2_KUNIT_HOLD_H
 #define CMWQ2_KUNIT_HOLD_H
 
-#include "../src/base/types.h"
+#include "base/types.h"
+#include "lab/point.h"
+#include "lab/policy/claim.h"
+#include "lab/policy/wake.h"
 #include "check.h"
 
 /* How many times each schedule is forced. */

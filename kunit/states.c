@@ -22,7 +22,8 @@
 
 #include <cmwq2/control.h>
 
-#include "../src/base/types.h"
+#include "base/registry.h"
+#include "base/types.h"
 
 #define NR_ITEMS	16
 #define SPIN_SECONDS	15

@@ -9,9 +9,29 @@
 #include <linux/module.h>
 #include <linux/moduleparam.h>
 
+#include <cmwq2/control.h>
 #include <cmwq2/version.h>
 
-#include "lab/latency.h"
+#include "base/faults.h"
+#include "base/helper.h"
+#include "base/param.h"
+#include "core/hog.h"
+#include "core/pool.h"
+#include "core/pwq.h"
+#include "core/reap.h"
+#include "core/sched.h"
+#include "lab/starve.h"
+#include "look/debugfs.h"
+#include "look/histograms.h"
+#include "look/oops.h"
+#include "look/show.h"
+#include "look/watchdog.h"
+#include "place/cpumask.h"
+#include "place/freeze.h"
+#include "place/hotplug.h"
+#include "place/sysfs.h"
+#include "place/topology.h"
+#include "place/wq.h"
 
 static char *cmwq2_hook_param = "auto";
 module_param_named(hook, cmwq2_hook_param, charp, 0444);
@@ -29,9 +49,7 @@ static int __init cmwq2_init(void)
 {
 	int ret;
 
-	ret = cmwq2_cpumask_init();
-	if (ret)
-		return ret;
+	cmwq2_cpumask_init();
 	ret = cmwq2_topology_init();
 	if (ret)
 		return ret;
@@ -101,7 +119,7 @@ static void __exit cmwq2_exit(void)
 	cmwq2_latency_exit();
 	cmwq2_oops_exit();
 	cmwq2_sysfs_exit();
-	cmwq2_policy_close();
+	cmwq2_params_close();
 	/* Thaws frozen queues, because the queues below are waited for. */
 	cmwq2_freeze_exit();
 	/* Only the system queues are left: others hold a reference to the module. */
@@ -112,6 +130,7 @@ static void __exit cmwq2_exit(void)
 	cmwq2_hotplug_exit();
 	cmwq2_pools_exit();
 	cmwq2_helpers_stop();
+	WARN_ON(!cmwq2_reaped_all());
 	cmwq2_sched_exit();
 	cmwq2_free_rest();
 }

@@ -3,11 +3,16 @@
  * Reports a work function that returns in a changed context, and repairs that.
  */
 #include <linux/bottom_half.h>
+#include <linux/pid.h>
 #include <linux/printk.h>
+#include <linux/sched.h>
 #include <linux/sched/debug.h>
 
+#include <cmwq2/control.h>
+#include <cmwq2/workqueue.h>
+
 #include "base/context.h"
-#include "base/types.h"
+#include "base/health.h"
 
 /*
  * Let the worker go on as if nothing had been left behind: what ended with the

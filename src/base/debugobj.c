@@ -10,6 +10,9 @@
 #include <linux/debugobjects.h>
 #include <linux/export.h>
 
+#include <cmwq2/workqueue.h>
+
+#include "base/debugobj.h"
 #include "base/work.h"
 
 static const struct debug_obj_descr cmwq2_work_descr;

@@ -7,7 +7,10 @@
 #include <linux/export.h>
 #include <linux/kthread.h>
 
-#include "base/types.h"
+#include <cmwq2/control.h>
+
+#include "base/health.h"
+#include "base/helper.h"
 
 static atomic_long_t cmwq2_health_counts[CMWQ2_HEALTH_NR];
 static bool cmwq2_on_purpose;

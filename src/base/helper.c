@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The engine's own threads, and the destruction of workers and pools.
+ * The engine's own threads.
  *
  * There are three, so that none of them waits for what another one does:
  *
@@ -18,10 +18,8 @@
 #include <linux/export.h>
 #include <linux/jiffies.h>
 #include <linux/kthread.h>
-#include <linux/list.h>
-#include <linux/spinlock.h>
 
-#include "base/types.h"
+#include "base/helper.h"
 
 /* Exported for tests that put them on a CPU of their choice. */
 struct kthread_worker *cmwq2_helper;
@@ -41,10 +39,6 @@ static const struct {
 	[CMWQ2_THREAD_REAPER]	= { &cmwq2_reaper, "cw2/reaper" },
 	[CMWQ2_THREAD_REPORTER]	= { &cmwq2_reporter, "cw2/reporter" },
 };
-
-/* Workers that are marked as dying and not waited for yet, and the lock of the list. */
-static LIST_HEAD(cmwq2_dying);
-static DEFINE_SPINLOCK(cmwq2_dying_lock);
 
 /**
  * cmwq2_chore_begin - record what one of the engine's own threads begins to do
@@ -88,66 +82,6 @@ struct task_struct *cmwq2_chore(enum cmwq2_thread thread, struct cmwq2_chore *ch
 	return chore->what && worker ? worker->task : NULL;
 }
 EXPORT_SYMBOL_GPL(cmwq2_chore);
-
-static struct cmwq2_worker *cmwq2_next_dying(void)
-{
-	struct cmwq2_worker *worker;
-
-	spin_lock(&cmwq2_dying_lock);
-	worker = list_first_entry_or_null(&cmwq2_dying, struct cmwq2_worker, entry);
-	if (worker)
-		list_del_init(&worker->entry);
-	spin_unlock(&cmwq2_dying_lock);
-	return worker;
-}
-
-/**
- * cmwq2_reap_all - wait for all dying workers and free them
- *
- * Context: the reaper thread, no locks held.
- */
-void cmwq2_reap_all(void)
-{
-	struct cmwq2_worker *worker;
-
-	while ((worker = cmwq2_next_dying())) {
-		cmwq2_chore_begin(CMWQ2_THREAD_REAPER, "waits for the end of thread",
-				  task_pid_nr(worker->task));
-		cmwq2_worker_reap(worker);
-		cmwq2_chore_end(CMWQ2_THREAD_REAPER);
-	}
-}
-
-static void cmwq2_reap(struct kthread_work *work)
-{
-	cmwq2_reap_all();
-}
-
-static DEFINE_KTHREAD_WORK(cmwq2_reap_work, cmwq2_reap);
-
-/**
- * cmwq2_reap_later - hand dying workers over to the reaper
- * @dying: workers that cmwq2_unbind_dying() has allowed on other CPUs; empty
- *	afterwards
- *
- * All of them are woken here, so that none has to wait until the reaper is done
- * with those before it.
- *
- * Context: process, no pool locked.
- */
-void cmwq2_reap_later(struct list_head *dying)
-{
-	struct cmwq2_worker *worker;
-
-	if (list_empty(dying))
-		return;
-	list_for_each_entry(worker, dying, entry)
-		wake_up_process(worker->task);
-	spin_lock(&cmwq2_dying_lock);
-	list_splice_tail_init(dying, &cmwq2_dying);
-	spin_unlock(&cmwq2_dying_lock);
-	kthread_queue_work(cmwq2_reaper, &cmwq2_reap_work);
-}
 
 /**
  * cmwq2_helpers_flush - wait until the engine's own threads have no more to do
@@ -201,5 +135,4 @@ void cmwq2_helpers_stop(void)
 			kthread_destroy_worker(*cmwq2_threads[i].worker);
 		*cmwq2_threads[i].worker = NULL;
 	}
-	WARN_ON(!list_empty(&cmwq2_dying));
 }

@@ -19,6 +19,7 @@
 #include "base/types.h"
 
 DECLARE_STATIC_KEY_FALSE(cmwq2_lock_stat_key);
+extern u64 cmwq2_long_ticks;
 
 void cmwq2_lock_counted(struct cmwq2_pool *pool);
 bool cmwq2_trylock_counted(struct cmwq2_pool *pool);

@@ -5,7 +5,10 @@
  */
 #include <linux/kernel.h>
 
+#include <cmwq2/workqueue.h>
+
 #include "base/lockdep.h"
+#include "base/types.h"
 
 /**
  * cmwq2_wq_map_init - give a queue its lockdep map

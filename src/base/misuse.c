@@ -5,7 +5,13 @@
  */
 #include <linux/ratelimit.h>
 
+#include <cmwq2/control.h>
+#include <cmwq2/workqueue.h>
+
+#include "base/faults.h"
+#include "base/health.h"
 #include "base/misuse.h"
+#include "base/types.h"
 #include "base/work.h"
 
 /**

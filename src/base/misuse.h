@@ -8,6 +8,8 @@
 #include <linux/cpumask.h>
 #include <linux/list.h>
 
+#include <cmwq2/workqueue.h>
+
 #include "base/types.h"
 
 __printf(1, 2) __cold void cmwq2_misuse(const char *fmt, ...);

@@ -11,7 +11,11 @@
 #ifndef CMWQ2_WORK_H
 #define CMWQ2_WORK_H
 
+#include <cmwq2/workqueue.h>
+
 #include "base/debugobj.h"
+#include "base/faults.h"
+#include "base/registry.h"
 #include "base/types.h"
 
 static inline unsigned long cmwq2_work_data(struct cmwq2_work *work)

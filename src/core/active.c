@@ -14,10 +14,27 @@
 #include <linux/slab.h>
 #include <linux/topology.h>
 
+#include <cmwq2/control.h>
+#include <cmwq2/workqueue.h>
+
 #include <trace/events/cmwq2.h>
 
-#include "lab/latency.h"
+#include "base/cpus.h"
+#include "base/faults.h"
+#include "base/lock.h"
+#include "base/registry.h"
+#include "base/types.h"
+#include "base/wake_list.h"
 #include "base/work.h"
+#include "core/active.h"
+#include "core/kick.h"
+#include "core/process.h"
+#include "core/pwq.h"
+#include "lab/latency.h"
+#include "lab/point.h"
+#include "lab/policy/wake.h"
+
+bool cmwq2_freezing;	/* PL: freezable queues have a max_active of 0 */
 
 /* The node's counter that @pwq shares with other pwqs, or NULL for a bound queue. */
 struct cmwq2_nna *cmwq2_pwq_nna(struct cmwq2_pwq *pwq)
@@ -231,6 +248,24 @@ static bool __must_check cmwq2_pwq_dec_active(struct cmwq2_pwq *pwq)
 }
 
 /**
+ * cmwq2_color_done - account for the last item of a watched color
+ * @pwq: pwq that the item was in
+ *
+ * The first flusher cannot leave before the count is zero, so its pointer may
+ * be used without the queue's mutex.
+ *
+ * Context: pwq->pool->lock held.
+ */
+static void cmwq2_color_done(struct cmwq2_pwq *pwq)
+{
+	struct cmwq2_wq *wq = pwq->wq;
+
+	pwq->flush_color = -1;
+	if (atomic_dec_and_test(&wq->nr_pwqs_to_flush))
+		complete(&wq->first_flusher->done);
+}
+
+/**
  * cmwq2_pwq_dec_in_flight - account for an item that is done or was cancelled
  * @pwq: the item's pwq
  * @data: the item's data word as it was on the queue
@@ -252,7 +287,7 @@ bool cmwq2_pwq_dec_in_flight(struct cmwq2_pwq *pwq, unsigned long data)
 
 	if ((!--pwq->nr_in_flight[color] || CMWQ2_FAULT("color_done_early")) &&
 	    pwq->flush_color == color)
-		cmwq2_flush_color_done(pwq);
+		cmwq2_color_done(pwq);
 	if (!CMWQ2_FAULT("pwq_leaked"))
 		cmwq2_pwq_put(pwq);
 	return owed;

@@ -19,7 +19,18 @@
 #include <linux/slab.h>
 #include <linux/smp.h>
 
-#include "base/work.h"
+#include <cmwq2/workqueue.h>
+
+#include "base/lock.h"
+#include "base/registry.h"
+#include "base/types.h"
+#include "core/bh.h"
+#include "core/idle.h"
+#include "core/kick.h"
+#include "core/pool.h"
+#include "core/process.h"
+#include "core/worker.h"
+#include "lab/policy/wake.h"
 
 /* As in mainline: after this much time, or this many items, others get a turn. */
 #define CMWQ2_BH_JIFFIES	msecs_to_jiffies(2)

@@ -20,7 +20,16 @@
 #include <linux/spinlock.h>
 #include <linux/time64.h>
 
+#include <cmwq2/control.h>
+#include <cmwq2/workqueue.h>
+
+#include "base/health.h"
+#include "base/helper.h"
+#include "base/param.h"
+#include "base/registry.h"
 #include "base/types.h"
+#include "core/hog.h"
+#include "core/worker.h"
 
 #define CMWQ2_HOG_FUNCS		128
 
@@ -39,8 +48,8 @@ static int cmwq2_nr_hogs;
 static DEFINE_HASHTABLE(cmwq2_hog_hash, 6);
 
 /* X: READ_ONCE, set under cmwq2_pool_mutex. UINT_MAX: not set at load. */
-unsigned int cmwq2_hog_thresh_us = UINT_MAX;
-unsigned int cmwq2_hog_warn_thresh = 4;
+static unsigned int cmwq2_hog_thresh_us = UINT_MAX;
+static unsigned int cmwq2_hog_warn_thresh = 4;
 /* cmwq2_hog_thresh_us in the unit of the comparison; S64_MAX: never. */
 static s64 cmwq2_hog_thresh_ns __read_mostly = S64_MAX;
 
@@ -169,7 +178,7 @@ void cmwq2_hog_end(struct cmwq2_worker *worker)
 }
 
 /* The parameter cpu_intensive_thresh_us was changed. */
-void cmwq2_hog_changed(void)
+static void cmwq2_hog_changed(void)
 {
 	unsigned int us = READ_ONCE(cmwq2_hog_thresh_us);
 
@@ -196,3 +205,11 @@ void cmwq2_hog_init(void)
 	cmwq2_hog_changed();
 	mutex_unlock(&cmwq2_pool_mutex);
 }
+
+CMWQ2_PARAM(cpu_intensive_thresh_us, number,
+	    "Microseconds of CPU time after which an item holds back others no more, 0: never (default 10000, more on slow machines)",
+	    .number = &cmwq2_hog_thresh_us, .min = 0, .max = 1000000000,
+	    .changed = cmwq2_hog_changed);
+CMWQ2_PARAM(cpu_intensive_warning_thresh, number,
+	    "Times a function may exceed that before it is reported, 0: not at all (default 4)",
+	    .number = &cmwq2_hog_warn_thresh, .min = 0, .max = 1000000);

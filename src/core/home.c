@@ -24,7 +24,16 @@
 #include <linux/ratelimit.h>
 #include <linux/sched.h>
 
+#include <cmwq2/control.h>
+
+#include "base/cpus.h"
+#include "base/faults.h"
+#include "base/health.h"
+#include "base/helper.h"
+#include "base/lock.h"
+#include "base/registry.h"
 #include "base/types.h"
+#include "core/home.h"
 
 static bool cmwq2_percpu_threads = true;
 module_param_named(percpu_threads, cmwq2_percpu_threads, bool, 0444);

@@ -4,7 +4,7 @@
  *
  * The worker that became idle last is woken first, so that the others grow old
  * at the far end of the list and can be culled. Only kthread_stop() proves that
- * a thread has left the module's text. The reaper calls it, see helper.c.
+ * a thread has left the module's text. The reaper calls it, see reap.c.
  * tools/model/kick.pml models enter, leave and cull: change both.
  */
 #include <linux/jiffies.h>
@@ -12,9 +12,42 @@
 #include <linux/slab.h>
 #include <linux/timer.h>
 
+#include <cmwq2/control.h>
+
 #include <trace/events/cmwq2.h>
 
+#include "base/faults.h"
+#include "base/helper.h"
+#include "base/lock.h"
+#include "base/param.h"
+#include "base/registry.h"
+#include "base/types.h"
+#include "core/idle.h"
+#include "core/reap.h"
+#include "core/worker.h"
 #include "lab/latency.h"
+#include "lab/point.h"
+
+/* X: READ_ONCE, set under cmwq2_pool_mutex. Which idle workers are culled, and when. */
+static unsigned int cmwq2_idle_timeout_ms = 300 * MSEC_PER_SEC;
+static unsigned int cmwq2_cull_ratio = 4;
+static unsigned int cmwq2_min_idle = 2;
+
+static unsigned long cmwq2_idle_timeout(void)
+{
+	return msecs_to_jiffies(READ_ONCE(cmwq2_idle_timeout_ms));
+}
+
+/*
+ * Whether idle workers may be culled: more than min_idle workers are idle, and there
+ * is at least one of these extra workers for every cull_ratio busy ones.
+ */
+static bool cmwq2_too_many_idle(int nr_idle, int nr_busy)
+{
+	int extra = nr_idle - (int)READ_ONCE(cmwq2_min_idle) + CMWQ2_FAULT("cull_below_min");
+
+	return extra > 0 && extra * (int)READ_ONCE(cmwq2_cull_ratio) >= nr_busy;
+}
 
 /* A manager counts as idle here, because it works on no item. */
 static bool cmwq2_too_many_workers(struct cmwq2_pool *pool)
@@ -185,7 +218,7 @@ void cmwq2_idle_pool_init(struct cmwq2_pool *pool)
  *
  * Context: process, may sleep; cmwq2_pool_mutex held.
  */
-void cmwq2_idle_rearm_all(void)
+static void cmwq2_idle_rearm_all(void)
 {
 	struct cmwq2_pool *pool;
 	unsigned long id;
@@ -201,3 +234,16 @@ void cmwq2_idle_rearm_all(void)
 		kthread_queue_work(cmwq2_helper, &pool->cull_work);
 	}
 }
+
+CMWQ2_PARAM(idle_timeout_ms, number,
+	    "Milliseconds after which an idle worker may be culled (default 300000)",
+	    .number = &cmwq2_idle_timeout_ms, .min = 0, .max = 86400000,
+	    .changed = cmwq2_idle_rearm_all);
+CMWQ2_PARAM(cull_ratio, number,
+	    "Busy workers for each idle one over min_idle that is kept (default 4)",
+	    .number = &cmwq2_cull_ratio, .min = 1, .max = 1000,
+	    .changed = cmwq2_idle_rearm_all);
+/* With fewer than two, a worker that begins to work would leave no idle worker. */
+CMWQ2_PARAM(min_idle, number, "Idle workers that are always kept (default 2)",
+	    .number = &cmwq2_min_idle, .min = 2, .max = 1000,
+	    .changed = cmwq2_idle_rearm_all);

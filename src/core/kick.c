@@ -16,28 +16,23 @@
 #include <linux/jiffies.h>
 #include <linux/sched.h>
 
+#include <cmwq2/workqueue.h>
+
 #include <trace/events/cmwq2.h>
 
-#include "lab/latency.h"
-#include "lab/policy/pick.h"
+#include "base/faults.h"
+#include "base/lock.h"
+#include "base/param.h"
+#include "base/types.h"
+#include "base/wake_list.h"
 #include "base/work.h"
-
-/*
- * The worker that became idle last is picked first. Kicks in a row pick the same
- * worker, which runs all items that pile up until it starts. With a kicked list
- * this picks the most recently kicked worker again, as if it had stayed on the
- * idle list. If another worker has become idle since, that one is picked: its
- * cache is warmer, and nothing keeps it from starting.
- */
-static struct cmwq2_worker *cmwq2_first_idle(struct cmwq2_pool *pool)
-{
-	struct list_head *from = &pool->idle_list;
-
-	if (!(pool->policy.claim & CMWQ2_CLAIMS_BUSY) && !list_empty(&pool->kicked_list) &&
-	    (list_empty(from) || !pool->idle_since_kick || pool->policy.claim & CMWQ2_CLAIMS_FIRST))
-		from = &pool->kicked_list;
-	return list_first_entry_or_null(from, struct cmwq2_worker, entry);
-}
+#include "core/bh.h"
+#include "core/kick.h"
+#include "lab/latency.h"
+#include "lab/point.h"
+#include "lab/policy/claim.h"
+#include "lab/policy/pick.h"
+#include "lab/policy/wake.h"
 
 /* The pwq of the first pending item, for statistics, or NULL. pool->lock held. */
 struct cmwq2_pwq *cmwq2_first_pwq(struct cmwq2_pool *pool)
@@ -75,78 +70,15 @@ static void cmwq2_repatriate(struct cmwq2_pool *pool, struct task_struct *task)
 }
 
 /*
- * Whether the worker was picked before and has not run since. Only a counter uses
- * the answer, so this reads the pool's own cache lines: the worker's may be dirty
- * on another CPU. It reads the worker only if the claim writes to it anyway.
- */
-static bool cmwq2_is_kicked(struct cmwq2_pool *pool, struct cmwq2_worker *worker)
-{
-	return worker == pool->kicked || pool->kicked_list.next == &worker->entry ||
-	       (pool->policy.claim & CMWQ2_CLAIMS_FLAG && worker->kicked);
-}
-
-/* Reserve the worker, out of the culler's reach, until it runs. See policy/claim.h. */
-static void cmwq2_claim(struct cmwq2_pool *pool, struct cmwq2_worker *worker)
-{
-	if (!pool->policy.claim || CMWQ2_FAULT("claim_not_taken"))
-		return;
-	if (pool->policy.claim & CMWQ2_CLAIMS_FLAG)
-		worker->kicked = true;
-	if (pool->policy.claim & CMWQ2_CLAIMS_BUSY) {
-		worker->flags &= ~CMWQ2_WORKER_IDLE;
-		pool->nr_idle--;
-	}
-	if (pool->policy.claim & CMWQ2_CLAIMS_LIST) {
-		list_move(&worker->entry, &pool->kicked_list);
-		pool->idle_since_kick = false;
-	}
-}
-
-/**
- * cmwq2_unclaim_all - make all kicked workers idle again
- * @pool: pool
- *
- * The wakeups of these workers are not cancelled. Each leaves whichever list it is
- * on when it runs.
- *
- * Context: pool->lock held.
- */
-void cmwq2_unclaim_all(struct cmwq2_pool *pool)
-{
-	struct cmwq2_worker *worker;
-
-	lockdep_assert_held(&pool->lock);
-
-	list_for_each_entry(worker, &pool->kicked_list, entry) {
-		if (worker->flags & CMWQ2_WORKER_IDLE)
-			continue;
-		worker->flags |= CMWQ2_WORKER_IDLE;
-		pool->nr_idle++;
-	}
-	list_splice_init(&pool->kicked_list, &pool->idle_list);
-	list_for_each_entry(worker, &pool->idle_list, entry)
-		worker->kicked = false;
-}
-
-/* The number of claimed workers, for statistics; 0 with claim=none. pool->lock held. */
-unsigned int cmwq2_nr_kicked(struct cmwq2_pool *pool)
-{
-	struct cmwq2_worker *worker;
-	unsigned int nr = 0;
-
-	list_for_each_entry(worker, &pool->kicked_list, entry)
-		nr++;
-	list_for_each_entry(worker, &pool->idle_list, entry)
-		nr += worker->kicked;
-	return nr;
-}
-
-/*
  * X: READ_ONCE, set under cmwq2_pool_mutex. Microseconds that are added to the cost
  * of each wakeup. This is not a static key, because switching one takes
  * cpus_read_lock(), which must not be taken with cmwq2_pool_mutex held.
  */
-unsigned int cmwq2_wake_cost_us;
+static unsigned int cmwq2_wake_cost_us;
+
+CMWQ2_PARAM(wake_cost_us, number,
+	    "Microseconds to spin at each wakeup, to see what dear wakeups do (default 0)",
+	    .number = &cmwq2_wake_cost_us, .min = 0, .max = 1000);
 
 static noinline void cmwq2_cost_more(void)
 {

@@ -10,11 +10,23 @@
 #include <linux/slab.h>
 #include <linux/topology.h>
 
-#include "lab/latency.h"
+#include <cmwq2/workqueue.h>
 
-/* Guards the pools and the list of workqueues. The outermost lock, see internal.h. */
-DEFINE_MUTEX(cmwq2_pool_mutex);
-DEFINE_XARRAY_ALLOC(cmwq2_pools);
+#include "base/attrs_value.h"
+#include "base/faults.h"
+#include "base/helper.h"
+#include "base/registry.h"
+#include "base/types.h"
+#include "core/bh.h"
+#include "core/idle.h"
+#include "core/pool.h"
+#include "core/reap.h"
+#include "core/rescuer.h"
+#include "core/sched.h"
+#include "core/worker.h"
+#include "lab/choices.h"
+#include "lab/latency.h"
+#include "lab/starve.h"
 
 static DEFINE_HASHTABLE(cmwq2_unbound_pools, 6);	/* PL */
 static struct cmwq2_pool **cmwq2_cpu_pools;		/* I: see cmwq2_cpu_pool_slot() */

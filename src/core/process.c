@@ -8,12 +8,32 @@
 #include <linux/jiffies.h>
 #include <linux/sched.h>
 
+#include <cmwq2/control.h>
+#include <cmwq2/workqueue.h>
+
 #include <trace/events/cmwq2.h>
 
 #include "base/context.h"
-#include "lab/latency.h"
+#include "base/debugobj.h"
+#include "base/faults.h"
+#include "base/lock.h"
 #include "base/lockdep.h"
+#include "base/types.h"
+#include "base/wake_list.h"
 #include "base/work.h"
+#include "core/active.h"
+#include "core/hog.h"
+#include "core/home.h"
+#include "core/idle.h"
+#include "core/kick.h"
+#include "core/process.h"
+#include "core/rescuer.h"
+#include "core/scan.h"
+#include "core/sched.h"
+#include "core/worker.h"
+#include "lab/latency.h"
+#include "lab/point.h"
+#include "lab/policy/wake.h"
 
 /* The hash is keyed by the item's address, which may be reused: compare the function, too. */
 struct cmwq2_worker *cmwq2_find_executing(struct cmwq2_pool *pool, struct cmwq2_work *work)

@@ -10,14 +10,46 @@
 #include <linux/rculist.h>
 #include <linux/slab.h>
 
+#include <cmwq2/workqueue.h>
+
+#include "base/helper.h"
+#include "base/lock.h"
+#include "base/lockdep.h"
+#include "base/registry.h"
+#include "base/types.h"
+#include "core/active.h"
+#include "core/pool.h"
+#include "core/pwq.h"
+#include "core/rescuer.h"
 #include "lab/latency.h"
-#include "base/work.h"
 
 static struct kmem_cache *cmwq2_pwq_cache;
 
 static void cmwq2_pwq_free_rcu(struct rcu_head *rcu)
 {
 	kmem_cache_free(cmwq2_pwq_cache, container_of(rcu, struct cmwq2_pwq, rcu));
+}
+
+/* Free a queue that nothing points to any more. */
+void cmwq2_wq_free_now(struct cmwq2_wq *wq)
+{
+	cmwq2_nna_free(wq);
+	cmwq2_free_workqueue_attrs(wq->attrs);
+	free_percpu(wq->cpu_pwq);
+	kfree(wq->latency);
+	kfree(wq);
+}
+
+static void cmwq2_wq_free_rcu(struct rcu_head *rcu)
+{
+	cmwq2_wq_free_now(container_of(rcu, struct cmwq2_wq, rcu));
+}
+
+/* The last pwq is gone. Queueing may still look at the queue under RCU. */
+static void cmwq2_wq_free(struct cmwq2_wq *wq)
+{
+	cmwq2_wq_map_exit(wq);
+	call_rcu(&wq->rcu, cmwq2_wq_free_rcu);
 }
 
 static void cmwq2_pwq_release(struct kthread_work *kwork)
@@ -116,14 +148,6 @@ void cmwq2_pwq_put_unlocked(struct cmwq2_pwq *pwq)
 	cmwq2_pwq_put(pwq);
 	cmwq2_pool_unlock_irq(pool);
 	rcu_read_unlock();
-}
-
-/* The pwq that items queued on @cpu go to, or NULL. Context: RCU read-side section. */
-struct cmwq2_pwq *cmwq2_cpu_pwq(struct cmwq2_wq *wq, int cpu)
-{
-	if (!wq || cpu < 0 || cpu >= nr_cpu_ids || !cpu_possible(cpu))
-		return NULL;
-	return rcu_dereference(*per_cpu_ptr(wq->cpu_pwq, cpu));
 }
 
 int cmwq2_pwqs_init(void)

@@ -7,12 +7,36 @@
 #include <linux/kthread.h>
 #include <linux/topology.h>
 
+#include <cmwq2/control.h>
+#include <cmwq2/workqueue.h>
+
 #include <trace/events/cmwq2.h>
 
-#include "lab/latency.h"
+#include "base/cpus.h"
+#include "base/debugobj.h"
+#include "base/faults.h"
+#include "base/lock.h"
 #include "base/misuse.h"
-#include "lab/stacks.h"
+#include "base/types.h"
+#include "base/wake_list.h"
 #include "base/work.h"
+#include "core/active.h"
+#include "core/kick.h"
+#include "core/process.h"
+#include "core/pwq.h"
+#include "core/queue.h"
+#include "core/sched.h"
+#include "core/worker.h"
+#include "lab/latency.h"
+#include "lab/point.h"
+#include "lab/policy/wake.h"
+#include "lab/stacks.h"
+
+/* Whether this is the first warning about the queue. Printing each would flood the log. */
+static bool cmwq2_warn_once(struct cmwq2_wq *wq)
+{
+	return !atomic_xchg(&wq->warned, 1);
+}
 
 /**
  * cmwq2_insert_work - put an item on a list

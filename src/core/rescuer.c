@@ -23,11 +23,26 @@
 #include <linux/sched.h>
 #include <linux/slab.h>
 
+#include <cmwq2/control.h>
+#include <cmwq2/workqueue.h>
+
 #include <trace/events/cmwq2.h>
 
+#include "base/cpus.h"
+#include "base/faults.h"
+#include "base/lock.h"
+#include "base/registry.h"
+#include "base/types.h"
+#include "base/wake_list.h"
 #include "base/work.h"
-
-DEFINE_RAW_SPINLOCK(cmwq2_mayday_lock);
+#include "core/kick.h"
+#include "core/process.h"
+#include "core/pwq.h"
+#include "core/rescuer.h"
+#include "core/worker.h"
+#include "lab/point.h"
+#include "lab/policy/rescue.h"
+#include "lab/policy/wake.h"
 
 /* Never called: cmwq2_assign_work() removes cursors. */
 void cmwq2_cursor_func(struct cmwq2_work *work)

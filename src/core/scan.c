@@ -24,7 +24,15 @@
 #include <linux/sched/isolation.h>
 #include <linux/timer.h>
 
+#include "base/faults.h"
+#include "base/lock.h"
 #include "base/types.h"
+#include "base/wake_list.h"
+#include "core/hog.h"
+#include "core/kick.h"
+#include "core/scan.h"
+#include "core/sched.h"
+#include "lab/policy/wake.h"
 
 /* How many workers one scan looks at. */
 #define CMWQ2_SCAN_LOOKS	32

@@ -29,7 +29,18 @@
 #include <trace/events/sched.h>
 #endif
 
+#include <cmwq2/control.h>
+
+#include "base/faults.h"
+#include "base/lock.h"
 #include "base/types.h"
+#include "base/wake_list.h"
+#include "core/kick.h"
+#include "core/scan.h"
+#include "core/sched.h"
+#include "core/worker.h"
+#include "lab/point.h"
+#include "lab/policy/wake.h"
 
 struct cmwq2_hook {
 	const char	*name;

@@ -14,16 +14,29 @@
 #include <linux/sched.h>
 #include <linux/slab.h>
 
+#include <cmwq2/control.h>
+
 #include <trace/events/cmwq2.h>
 
+#include "base/cpus.h"
+#include "base/faults.h"
+#include "base/lock.h"
+#include "base/registry.h"
 #include "base/types.h"
-
-/*
- * Guards which threads belong to which pool; see the list of locks in
- * internal.h. Exported for tests that make a rescuer wait for it.
- */
-struct mutex cmwq2_attach_mutex = __MUTEX_INITIALIZER(cmwq2_attach_mutex);
-EXPORT_SYMBOL_GPL(cmwq2_attach_mutex);
+#include "base/wake_list.h"
+#include "core/bh.h"
+#include "core/home.h"
+#include "core/idle.h"
+#include "core/kick.h"
+#include "core/process.h"
+#include "core/reap.h"
+#include "core/rescuer.h"
+#include "core/sched.h"
+#include "core/worker.h"
+#include "lab/point.h"
+#include "lab/policy/claim.h"
+#include "lab/policy/wake.h"
+#include "lab/starve.h"
 
 /* The reaper waits here for a pool's manager to finish. There is at most one waiter. */
 static struct rcuwait cmwq2_manager_wait = __RCUWAIT_INITIALIZER(cmwq2_manager_wait);
@@ -264,11 +277,6 @@ void cmwq2_worker_reap(struct cmwq2_worker *worker)
 	cmwq2_kthread_stop_put(worker->task);
 	/* A late waker may still write to it, see cmwq2_latency_woken(). */
 	kfree_rcu(worker, rcu);
-}
-
-bool cmwq2_need_to_create(struct cmwq2_pool *pool)
-{
-	return cmwq2_need_more_worker(pool) && !pool->nr_idle;
 }
 
 static struct cmwq2_worker *cmwq2_manager_create(struct cmwq2_pool *pool)

@@ -14,8 +14,11 @@
 #include <linux/seq_file.h>
 #include <linux/string.h>
 
-#include "base/types.h"
+#include "base/lock.h"
 #include "base/param.h"
+#include "base/registry.h"
+#include "base/types.h"
+#include "lab/choices.h"
 
 #define CMWQ2_MOST_VALUES	16
 
@@ -228,33 +231,33 @@ static void cmwq2_change_pools(const struct cmwq2_pool_policy *policy)
 		cmwq2_change_pool(pool, &cmwq2_policy);
 }
 
-static int cmwq2_set_choice(struct cmwq2_policy *policy, const char *value)
+static int cmwq2_set_choice(struct cmwq2_param *param, const char *value)
 {
 	struct cmwq2_pool_policy changed = cmwq2_policy;
-	int ret = cmwq2_parse_value(&cmwq2_decisions[policy->choice], value, &changed);
+	int ret = cmwq2_parse_value(&cmwq2_decisions[param->choice], value, &changed);
 
 	if (!ret)
 		cmwq2_change_pools(&changed);
 	return ret;
 }
 
-static const char *cmwq2_get_choice(struct cmwq2_policy *policy)
+static const char *cmwq2_get_choice(struct cmwq2_param *param)
 {
-	return cmwq2_value_name(&cmwq2_decisions[policy->choice], &cmwq2_policy);
+	return cmwq2_value_name(&cmwq2_decisions[param->choice], &cmwq2_policy);
 }
 
 /* If one setting is wrong, nothing changes. Policies that are not named stay as they are. */
-static int cmwq2_set_settings(struct cmwq2_policy *policy, const char *value)
+static int cmwq2_set_settings(struct cmwq2_param *param, const char *value)
 {
 	struct cmwq2_pool_policy changed = cmwq2_policy;
-	int ret = cmwq2_parse_settings(policy->name, value, &changed);
+	int ret = cmwq2_parse_settings(param->name, value, &changed);
 
 	if (!ret)
 		cmwq2_change_pools(&changed);
 	return ret;
 }
 
-static const char *cmwq2_get_settings(struct cmwq2_policy *policy)
+static const char *cmwq2_get_settings(struct cmwq2_param *param)
 {
 	static char text[CMWQ2_SETTINGS_LEN];
 
@@ -271,7 +274,7 @@ static struct cmwq2_pool_policy cmwq2_profile_policy(const struct cmwq2_profile 
 	return policy;
 }
 
-static int cmwq2_set_profile(struct cmwq2_policy *policy, const char *value)
+static int cmwq2_set_profile(struct cmwq2_param *param, const char *value)
 {
 	const char *names[ARRAY_SIZE(cmwq2_profiles)];
 	struct cmwq2_pool_policy changed;
@@ -285,10 +288,10 @@ static int cmwq2_set_profile(struct cmwq2_policy *policy, const char *value)
 		cmwq2_change_pools(&changed);
 		return 0;
 	}
-	return cmwq2_refuse_name(policy->name, value, names, ARRAY_SIZE(names));
+	return cmwq2_refuse_name(param->name, value, names, ARRAY_SIZE(names));
 }
 
-static const char *cmwq2_get_profile(struct cmwq2_policy *policy)
+static const char *cmwq2_get_profile(struct cmwq2_param *param)
 {
 	int i;
 
@@ -302,7 +305,7 @@ static const char *cmwq2_get_profile(struct cmwq2_policy *policy)
 }
 
 /* Set one policy of one pool: "POOL POLICY=VALUE". */
-static int cmwq2_set_pool(struct cmwq2_policy *policy, const char *value)
+static int cmwq2_set_pool(struct cmwq2_param *param, const char *value)
 {
 	struct cmwq2_pool_policy changed;
 	char text[64], *setting = text, *id;
@@ -315,19 +318,19 @@ static int cmwq2_set_pool(struct cmwq2_policy *policy, const char *value)
 	pool = !kstrtouint(id, 10, &nr) ? xa_load(&cmwq2_pools, nr) : NULL;
 	if (!setting || !pool) {
 		pr_err("%s=%*pE: allowed: number of a pool, space, POLICY=VALUE\n",
-		       policy->name, cmwq2_shown(value), value);
+		       param->name, cmwq2_shown(value), value);
 		return -EINVAL;
 	}
 	/* Needs no pool->lock: cmwq2_pool_mutex is held, and policies change only with it. */
 	changed = pool->policy;
-	ret = cmwq2_parse_setting(policy->name, setting, &changed);
+	ret = cmwq2_parse_setting(param->name, setting, &changed);
 	if (!ret)
 		cmwq2_change_pool(pool, &changed);
 	return ret;
 }
 
 /* Print one line for each pool whose policies differ from the common ones. */
-static const char *cmwq2_get_pool(struct cmwq2_policy *policy)
+static const char *cmwq2_get_pool(struct cmwq2_param *param)
 {
 	static char text[CMWQ2_POOLS_LEN];
 	struct cmwq2_pool *pool;
@@ -369,16 +372,16 @@ void cmwq2_policies_seq(struct seq_file *m)
 	}
 }
 
-CMWQ2_POLICY(profile, profile,
+CMWQ2_PARAM(profile, profile,
 	     "Set of policies: mainline-7.3 (default), mainline-6.12, v2-2026-06, v2-as-posted");
-CMWQ2_POLICY(policies, settings,
+CMWQ2_PARAM(policies, settings,
 	     "All policies that each pool has, as POLICY=VALUE with spaces between them; write some or all");
-CMWQ2_POLICY(pool_policy, pool,
+CMWQ2_PARAM(pool_policy, pool,
 	     "Write \"POOL POLICY=VALUE\" to set a policy in one pool; read: pools that differ from the rest");
 
 /* A module parameter for each policy. */
 #define CMWQ2_CHOICE(_name)							\
-	CMWQ2_POLICY(_name, choice,						\
+	CMWQ2_PARAM(_name, choice,						\
 		     cmwq2_##_name##_about ":" cmwq2_##_name##_values(CMWQ2_VALUE_NAME), \
 		     .choice = CMWQ2_DECISION_##_name);
 CMWQ2_POLICIES(CMWQ2_CHOICE)

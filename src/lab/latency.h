@@ -21,10 +21,9 @@ void __cmwq2_latency_end(struct cmwq2_worker *worker);
 
 void cmwq2_latency_pool_init(struct cmwq2_pool *pool);
 void cmwq2_latency_pwq_gone(struct cmwq2_pwq *pwq);
-void cmwq2_latency_init(void);
-void cmwq2_latency_exit(void);
-struct seq_file;
-void cmwq2_latency_show(struct seq_file *m);
+extern bool cmwq2_latency_tables;
+void cmwq2_latency_new_period(void);
+void cmwq2_latency_add(struct cmwq2_latency *sum, const struct cmwq2_latency *latency);
 
 /* @work was put on a list, active or not. Not for barriers. Context: pool->lock held. */
 static inline void cmwq2_latency_queued(struct cmwq2_pool *pool, struct cmwq2_work *work)

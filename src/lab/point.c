@@ -12,7 +12,10 @@
 #include <linux/mutex.h>
 #include <linux/sched.h>
 
+#include <cmwq2/control.h>
+
 #include "base/types.h"
+#include "lab/point.h"
 
 DEFINE_STATIC_KEY_FALSE(cmwq2_points_on);
 

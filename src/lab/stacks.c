@@ -20,6 +20,10 @@
 #include <linux/stacktrace.h>
 #include <linux/string.h>
 
+#include <cmwq2/control.h>
+#include <cmwq2/workqueue.h>
+
+#include "base/param.h"
 #include "lab/stacks.h"
 
 #define CMWQ2_STACK_BITS	9
@@ -225,27 +229,14 @@ int cmwq2_keep_stacks(bool on)
 }
 EXPORT_SYMBOL_GPL(cmwq2_keep_stacks);
 
-static int cmwq2_keep_stacks_set(const char *value, const struct kernel_param *kp)
+static bool cmwq2_stacks_are_wanted(void)
 {
-	bool on;
-	int ret = cmwq2_parse_flag("keep_stacks", value, &on);
-
-	if (ret)
-		return ret;
-	ret = cmwq2_keep_stacks(on);
-	if (ret)
-		pr_err("keep_stacks=%d: cannot be, error %d\n", on, ret);
-	return ret;
+	return cmwq2_stacks_wanted;
 }
 
-static const struct kernel_param_ops cmwq2_keep_stacks_ops = {
-	.set = cmwq2_keep_stacks_set,
-	.get = param_get_bool,
-};
-
-module_param_cb(keep_stacks, &cmwq2_keep_stacks_ops, &cmwq2_stacks_wanted, 0644);
-MODULE_PARM_DESC(keep_stacks,
-		 "For debugging: keep a backtrace of each item's last queueing for the reports of oopses, warnings and KASAN (default N)");
+CMWQ2_SWITCH(keep_stacks,
+	     "For debugging: keep a backtrace of each item's last queueing for the reports of oopses, warnings and KASAN (default N)",
+	     cmwq2_keep_stacks, cmwq2_stacks_are_wanted);
 
 /* Without memory no backtraces are kept, but the module loads all the same. */
 void cmwq2_stacks_init(void)

@@ -19,9 +19,16 @@
 #include <linux/sched.h>
 #include <linux/string.h>
 
+#include <cmwq2/control.h>
+
+#include "base/param.h"
+#include "base/registry.h"
 #include "base/types.h"
+#include "lab/starve.h"
 
 #define CMWQ2_FAULT_MOST_SECONDS	86400
+/* What the parameter shows must fit in a page, with a newline. */
+#define CMWQ2_FAULT_TEXT		(PAGE_SIZE - 8)
 /* How long a stall may last after the reason for it is gone. */
 #define CMWQ2_STALL_LOOK		(HZ / 10)
 
@@ -222,10 +229,10 @@ EXPORT_SYMBOL_GPL(cmwq2_fault_create);
 static int cmwq2_fault_show(char *buffer, int len, const struct cmwq2_create_fault *fault,
 			    const char *pool)
 {
-	len += scnprintf(buffer + len, PAGE_SIZE - len, "%s%s:%s", len ? " " : "",
+	len += scnprintf(buffer + len, CMWQ2_FAULT_TEXT - len, "%s%s:%s", len ? " " : "",
 			 cmwq2_create_names[cmwq2_fault_now(fault)], pool);
 	if (fault->until && cmwq2_fault_now(fault) != CMWQ2_CREATE_NORMAL)
-		len += scnprintf(buffer + len, PAGE_SIZE - len, ":%lu",
+		len += scnprintf(buffer + len, CMWQ2_FAULT_TEXT - len, ":%lu",
 				 DIV_ROUND_UP(fault->until - jiffies, HZ));
 	return len;
 }
@@ -240,8 +247,9 @@ static bool cmwq2_fault_differs(const struct cmwq2_create_fault *a,
 }
 
 /* Writes what is in force for all pools, then the pools that differ. */
-static int cmwq2_fault_get(char *buffer, const struct kernel_param *kp)
+static const char *cmwq2_get_fault_create(struct cmwq2_param *param)
 {
+	static char buffer[CMWQ2_FAULT_TEXT];	/* PL */
 	struct cmwq2_pool *pool;
 	unsigned long id;
 	char text[12];
@@ -259,21 +267,16 @@ static int cmwq2_fault_get(char *buffer, const struct kernel_param *kp)
 	}
 	raw_spin_unlock_irq(&cmwq2_fault_lock);
 	rcu_read_unlock();
-	return len + scnprintf(buffer + len, PAGE_SIZE - len, len ? "\n" : "off\n");
+	return len ? buffer : "off";
 }
 
-static int cmwq2_fault_param_set(const char *value, const struct kernel_param *kp)
+static int cmwq2_set_fault_create(struct cmwq2_param *param, const char *value)
 {
 	return cmwq2_fault_create_set(value);
 }
 
-static const struct kernel_param_ops cmwq2_fault_param_ops = {
-	.set = cmwq2_fault_param_set,
-	.get = cmwq2_fault_get,
-};
-module_param_cb(fault_create, &cmwq2_fault_param_ops, NULL, 0644);
-MODULE_PARM_DESC(fault_create,
-		 "For tests: creation of workers is off (as usual), or will fail or stall[:all|:POOL[:SECONDS]]; not at load");
+CMWQ2_PARAM(fault_create, fault_create,
+	    "For tests: creation of workers is off (as usual), or will fail or stall[:all|:POOL[:SECONDS]]; not at load");
 
 void cmwq2_fault_init(void)
 {

@@ -9,10 +9,18 @@
 #include <linux/string.h>
 #include <linux/uaccess.h>
 
-#include "lab/latency.h"
-#include "lab/stacks.h"
+#include <cmwq2/control.h>
 
-struct dentry *cmwq2_debugfs;
+#include "base/health.h"
+#include "base/param.h"
+#include "lab/choices.h"
+#include "lab/stacks.h"
+#include "look/debugfs.h"
+#include "look/histograms.h"
+#include "look/lockstat.h"
+#include "look/show.h"
+
+static struct dentry *cmwq2_debugfs;	/* I */
 
 /* The same text as cmwq2_show_all_workqueues(). */
 static int cmwq2_dump_show(struct seq_file *m, void *unused)

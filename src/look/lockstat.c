@@ -26,9 +26,14 @@
 #include <linux/timekeeping.h>
 #include <linux/xarray.h>
 
-#include "base/types.h"
+#include <cmwq2/control.h>
+#include <cmwq2/ticks.h>
 
-DEFINE_STATIC_KEY_FALSE(cmwq2_lock_stat_key);
+#include "base/lock.h"
+#include "base/param.h"
+#include "base/registry.h"
+#include "base/types.h"
+#include "look/lockstat.h"
 
 /*
  * Protects the key and the ratio. It is not cmwq2_pool_mutex, because that is
@@ -41,70 +46,6 @@ static DEFINE_MUTEX(cmwq2_lock_stat_mutex);
 
 /* X: READ_ONCE, set before the key. Ticks in a millisecond; 0: nothing was counted yet. */
 static u64 cmwq2_ticks_per_ms;
-/* X: likewise. About CMWQ2_LONG_NS, in ticks. */
-static u64 cmwq2_long_ticks;
-
-static u64 cmwq2_ticks_since(u64 begin)
-{
-	return cmwq2_ticks_between(begin, cmwq2_ticks());
-}
-
-/* Take pool->lock and count it. A wait is measured only if the lock was not free. */
-void cmwq2_lock_counted(struct cmwq2_pool *pool)
-	__acquires(&pool->lock)
-{
-	struct cmwq2_lock_counters *c = &pool->lock_stat;
-	u64 begin, waited;
-
-	if (!raw_spin_trylock(&pool->lock)) {
-		begin = cmwq2_ticks();
-		raw_spin_lock(&pool->lock);
-		waited = cmwq2_ticks_since(begin);
-		c->contended++;
-		c->wait += waited;
-		c->wait_max = max(c->wait_max, waited);
-	}
-	c->acquired++;
-	c->held_since = cmwq2_ticks();
-}
-
-bool cmwq2_trylock_counted(struct cmwq2_pool *pool)
-{
-	if (!raw_spin_trylock(&pool->lock))
-		return false;
-	pool->lock_stat.acquired++;
-	pool->lock_stat.held_since = cmwq2_ticks();
-	return true;
-}
-
-/* Call it before pool->lock is dropped. */
-void cmwq2_unlock_counted(struct cmwq2_pool *pool)
-{
-	struct cmwq2_lock_counters *c = &pool->lock_stat;
-	u64 held;
-
-	if (!c->held_since)
-		return;
-	held = cmwq2_ticks_since(c->held_since);
-	c->held_since = 0;
-	c->held += held;
-	c->held_max = max(c->held_max, held);
-	if (unlikely(held > READ_ONCE(cmwq2_long_ticks))) {
-		c->long_holds++;
-		c->long_held += held;
-	}
-}
-
-/* See cmwq2_pick_counted(). */
-void __cmwq2_pick_counted(struct cmwq2_pool *pool, u64 begin)
-{
-	u64 took = cmwq2_ticks_since(begin);
-
-	if (unlikely(took > READ_ONCE(cmwq2_long_ticks)))
-		return;
-	pool->lock_stat.picks++;
-	pool->lock_stat.pick += took;
-}
 
 static void cmwq2_lock_stat_clear(struct cmwq2_pool *pool)
 {
@@ -297,25 +238,16 @@ const struct file_operations cmwq2_lock_stat_fops = {
 	.release	= single_release,
 };
 
-static int cmwq2_lock_stat_param_set(const char *value, const struct kernel_param *kp)
+static int cmwq2_lock_stat_turn(bool on)
 {
-	bool on;
-	int ret = cmwq2_parse_flag("lock_stat", value, &on);
-
-	if (!ret)
-		cmwq2_lock_stat_set(on);
-	return ret;
+	cmwq2_lock_stat_set(on);
+	return 0;
 }
 
-static int cmwq2_lock_stat_param_get(char *buffer, const struct kernel_param *kp)
+static bool cmwq2_lock_stat_is_on(void)
 {
-	return sprintf(buffer, "%c\n", static_key_enabled(&cmwq2_lock_stat_key) ? 'Y' : 'N');
+	return static_key_enabled(&cmwq2_lock_stat_key);
 }
 
-static const struct kernel_param_ops cmwq2_lock_stat_ops = {
-	.set = cmwq2_lock_stat_param_set,
-	.get = cmwq2_lock_stat_param_get,
-};
-
-module_param_cb(lock_stat, &cmwq2_lock_stat_ops, NULL, 0644);
-MODULE_PARM_DESC(lock_stat, "Count what pool->lock costs, see debugfs cmwq2/lock_stat (default N)");
+CMWQ2_SWITCH(lock_stat, "Count what pool->lock costs, see debugfs cmwq2/lock_stat (default N)",
+	     cmwq2_lock_stat_turn, cmwq2_lock_stat_is_on);

@@ -12,8 +12,15 @@
 #include <linux/jiffies.h>
 #include <linux/string.h>
 
-#include "look/look.h"
+#include <cmwq2/workqueue.h>
+
+#include "base/faults.h"
+#include "base/lock.h"
+#include "base/types.h"
 #include "base/work.h"
+#include "core/rescuer.h"
+#include "look/look.h"
+#include "wait/barrier.h"
 
 /* How many entries are looked at while the lock is held once. */
 #define CMWQ2_LOOK_ITEMS	250

@@ -5,6 +5,8 @@
 #ifndef CMWQ2_LOOK_H
 #define CMWQ2_LOOK_H
 
+#include <cmwq2/workqueue.h>
+
 #include "base/types.h"
 
 #define CMWQ2_LOOK_RUNS		32	/* runs of items noted for a list */

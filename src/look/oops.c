@@ -25,7 +25,14 @@
 #include <trace/events/error_report.h>
 #endif
 
+#include <cmwq2/control.h>
+#include <cmwq2/workqueue.h>
+
+#include "base/types.h"
+#include "core/bh.h"
+#include "core/worker.h"
 #include "lab/stacks.h"
+#include "look/oops.h"
 
 static void cmwq2_peek_name(struct cmwq2_worker *worker, char *name)
 {

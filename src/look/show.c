@@ -19,10 +19,17 @@
 #include <linux/string.h>
 #include <linux/sysrq.h>
 
-#include "look/look.h"
+#include <cmwq2/control.h>
+#include <cmwq2/workqueue.h>
+
+#include "base/health.h"
 #include "base/misuse.h"
+#include "base/registry.h"
+#include "base/types.h"
+#include "core/worker.h"
+#include "look/look.h"
 #include "look/show.h"
-#include "base/work.h"
+#include "look/verdict.h"
 
 #define CMWQ2_PORTION		4096
 #define CMWQ2_SHOW_BUSY		32	/* busy workers of a pwq that are listed */

@@ -25,9 +25,13 @@ struct cmwq2_out {
 __printf(2, 3) void cmwq2_write(struct cmwq2_out *out, const char *fmt, ...);
 void cmwq2_flush_out(struct cmwq2_out *out);
 
-/* verdict.c */
 struct cmwq2_pool;
-void cmwq2_out_stalls(struct cmwq2_out *out, unsigned int min_ms);
-void cmwq2_out_verdict(struct cmwq2_out *out, struct cmwq2_pool *pool);
+struct seq_file;
+
+void cmwq2_show_seq(struct seq_file *m);
+void cmwq2_stalls_seq(struct seq_file *m);
+void cmwq2_show_pool(struct cmwq2_pool *pool);
+void cmwq2_sysrq_init(void);
+void cmwq2_sysrq_exit(void);
 
 #endif /* CMWQ2_SHOW_H */

@@ -4,8 +4,17 @@
  */
 #include <linux/export.h>
 
+#include <cmwq2/control.h>
+#include <cmwq2/workqueue.h>
+
+#include "base/lock.h"
 #include "base/misuse.h"
+#include "base/registry.h"
+#include "base/types.h"
 #include "base/work.h"
+#include "core/process.h"
+#include "core/worker.h"
+#include "lab/policy/claim.h"
 
 /**
  * cmwq2_current_work - the item that the caller runs in

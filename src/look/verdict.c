@@ -22,6 +22,15 @@
 #include <linux/sched.h>
 #include <linux/topology.h>
 
+#include <cmwq2/workqueue.h>
+
+#include "base/lock.h"
+#include "base/registry.h"
+#include "base/types.h"
+#include "base/work.h"
+#include "core/rescuer.h"
+#include "look/look.h"
+#include "look/show.h"
 #include "look/verdict.h"
 
 /* The number of workers that run items, without rescuers. Context: pool->lock held. */

@@ -11,9 +11,12 @@
 
 #include <linux/jiffies.h>
 
+#include <cmwq2/workqueue.h>
+
+#include "base/types.h"
+#include "base/work.h"
 #include "look/look.h"
 #include "look/show.h"
-#include "base/work.h"
 
 #define CMWQ2_SEEN		4	/* workers that a paragraph names */
 
@@ -92,6 +95,11 @@ static inline unsigned int cmwq2_age_ms(struct cmwq2_work *work)
 {
 	return cmwq2_ms_since(cmwq2_work_queued_at(work));
 }
+
+/* verdict.c */
+struct cmwq2_work *cmwq2_first_item(struct cmwq2_pool *pool);
+void cmwq2_out_stalls(struct cmwq2_out *out, unsigned int min_ms);
+void cmwq2_out_verdict(struct cmwq2_out *out, struct cmwq2_pool *pool);
 
 /* verdict_text.c */
 void cmwq2_see(struct cmwq2_verdict *v, struct cmwq2_worker *worker, enum cmwq2_role role);

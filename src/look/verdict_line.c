@@ -7,7 +7,16 @@
 #include <linux/rculist.h>
 #include <linux/sched.h>
 
+#include <cmwq2/workqueue.h>
+
+#include "base/helper.h"
+#include "base/lock.h"
+#include "base/types.h"
+#include "core/active.h"
+#include "look/look.h"
+#include "look/show.h"
 #include "look/verdict.h"
+#include "wait/barrier.h"
 
 /* How many items behind a running one are looked at. */
 #define CMWQ2_TAKEN_LOOKS	64

@@ -6,6 +6,11 @@
 #include <linux/sched.h>
 #include <linux/string.h>
 
+#include <cmwq2/workqueue.h>
+
+#include "base/types.h"
+#include "base/work.h"
+#include "look/show.h"
 #include "look/verdict.h"
 
 static const char *const cmwq2_why_names[] = {

@@ -19,15 +19,27 @@
 #include <linux/sched/debug.h>
 #include <linux/timer.h>
 
+#include <cmwq2/control.h>
+#include <cmwq2/workqueue.h>
+
+#include "base/faults.h"
+#include "base/health.h"
+#include "base/helper.h"
+#include "base/lock.h"
+#include "base/param.h"
+#include "base/registry.h"
 #include "base/types.h"
+#include "look/show.h"
+#include "look/verdict.h"
+#include "look/watchdog.h"
 
 #define CMWQ2_WATCHDOG_TASKS	8	/* running tasks that are reported for a pool */
 #define CMWQ2_WATCHDOG_LOOKS	64	/* busy workers that are searched for them */
 
 /* X: READ_ONCE, set under cmwq2_pool_mutex. */
-unsigned int cmwq2_watchdog_thresh = 30;
-unsigned int cmwq2_panic_on_stall;
-unsigned int cmwq2_panic_on_stall_time;
+static unsigned int cmwq2_watchdog_thresh = 30;
+static unsigned int cmwq2_panic_on_stall;
+static unsigned int cmwq2_panic_on_stall_time;
 
 /* X: jiffies when cmwq2_wq_watchdog_touch() last excused any CPU, and each of them. */
 static unsigned long cmwq2_touched;
@@ -232,7 +244,7 @@ static void cmwq2_watchdog_report(struct kthread_work *work)
 }
 
 /* The parameter watchdog_thresh was changed. Context: process, cmwq2_pool_mutex held. */
-void cmwq2_watchdog_changed(void)
+static void cmwq2_watchdog_changed(void)
 {
 	unsigned long thresh = READ_ONCE(cmwq2_watchdog_thresh) * HZ;
 
@@ -275,3 +287,14 @@ void cmwq2_watchdog_exit(void)
 	timer_shutdown_sync(&cmwq2_watchdog_timer);
 	mutex_unlock(&cmwq2_pool_mutex);
 }
+
+CMWQ2_PARAM(watchdog_thresh, number,
+	    "Seconds after which a pool that takes none of its items is reported, 0: never (default 30)",
+	    .number = &cmwq2_watchdog_thresh, .min = 0, .max = 86400,
+	    .changed = cmwq2_watchdog_changed);
+CMWQ2_PARAM(panic_on_stall, number,
+	    "Number of stalls that makes the kernel panic, 0: none (default 0)",
+	    .number = &cmwq2_panic_on_stall, .min = 0, .max = 1000000);
+CMWQ2_PARAM(panic_on_stall_time, number,
+	    "Seconds of a stall that make the kernel panic, 0: none (default 0)",
+	    .number = &cmwq2_panic_on_stall_time, .min = 0, .max = 86400);

@@ -19,76 +19,21 @@
 #include <linux/sched.h>
 #include <linux/sched/isolation.h>
 
+#include <cmwq2/control.h>
+#include <cmwq2/workqueue.h>
+
+#include "base/cpus.h"
+#include "base/param.h"
+#include "base/registry.h"
 #include "base/types.h"
+#include "lab/point.h"
+#include "place/attrs.h"
+#include "place/cpumask.h"
+#include "place/wq.h"
 
-static char *cmwq2_unbound_cpus_param;
-module_param_named(unbound_cpus, cmwq2_unbound_cpus_param, charp, 0444);
-MODULE_PARM_DESC(unbound_cpus, "CPUs for unbound workqueues, a list like 0-3,8 (default all); fixed once loaded");
-
-/*
- * Written under cmwq2_pool_mutex. The effective mask and the online mask are
- * also read without it, where an old value does no harm.
- */
+/* PL. The effective mask and the online mask are in base/cpus.c. */
 static struct cpumask cmwq2_requested_mask;
-static struct cpumask cmwq2_effective_mask;
 static struct cpumask cmwq2_isolated_mask;
-static struct cpumask cmwq2_online_mask;
-
-bool cmwq2_force_rr_cpu;	/* X: READ_ONCE */
-/* I: whether WQ_POWER_EFFICIENT means WQ_UNBOUND; tests change it. */
-bool cmwq2_power_efficient = IS_ENABLED(CONFIG_WQ_POWER_EFFICIENT_DEFAULT);
-static DEFINE_PER_CPU(int, cmwq2_rr_cpu_last);
-
-const struct cpumask *cmwq2_unbound_cpus(void)
-{
-	return &cmwq2_effective_mask;
-}
-
-/* CPUs whose online callback has run and whose offline callback has not. */
-const struct cpumask *cmwq2_online_cpus(void)
-{
-	return &cmwq2_online_mask;
-}
-
-/**
- * cmwq2_fallback_cpus - CPUs for threads that have none of their own
- *
- * Such threads are rescuers between two rescues, and workers whose CPU is down.
- *
- * Context: cmwq2_attach_mutex held. A change of the mask goes over all such
- * threads under the mutex, so it comes either before or after.
- * Return: CPUs, at least one of which is active.
- */
-const struct cpumask *cmwq2_fallback_cpus(void)
-{
-	return cpumask_intersects(&cmwq2_effective_mask, cpu_active_mask) ?
-	       &cmwq2_effective_mask : cpu_possible_mask;
-}
-
-/**
- * cmwq2_select_cpu - the CPU that an unbound queue's item counts as queued from
- *
- * Context: interrupts off.
- * Return: the local CPU if unbound queues may use it, else one of those that
- * they may use, in turn; with debug_force_rr_cpu always the latter.
- */
-int cmwq2_select_cpu(void)
-{
-	int cpu = raw_smp_processor_id(), next;
-
-	if (likely(!READ_ONCE(cmwq2_force_rr_cpu)) &&
-	    likely(cpumask_test_cpu(cpu, &cmwq2_effective_mask)))
-		return cpu;
-
-	next = cpumask_next_and(__this_cpu_read(cmwq2_rr_cpu_last), &cmwq2_effective_mask,
-				cpu_online_mask);
-	if (next >= nr_cpu_ids)
-		next = cpumask_first_and(&cmwq2_effective_mask, cpu_online_mask);
-	if (unlikely(next >= nr_cpu_ids))
-		return cpu;
-	__this_cpu_write(cmwq2_rr_cpu_last, next);
-	return next;
-}
 
 static void cmwq2_set_affinity(struct cmwq2_pool *pool, const struct cpumask *cpus)
 {
@@ -294,21 +239,41 @@ static void cmwq2_find_isolated(void)
 	rcu_read_unlock();
 }
 
+static struct cpumask cmwq2_given_mask;	/* PL: unbound_cpus=, if cmwq2_mask_given */
+static bool cmwq2_mask_given;
+
+static int cmwq2_set_cpus(struct cmwq2_param *param, const char *value)
+{
+	if (cpulist_parse(value, &cmwq2_given_mask)) {
+		pr_err("%s=%*pE: allowed: a list of CPUs such as 0-3,8\n", param->name,
+		       cmwq2_shown(value), value);
+		return -EINVAL;
+	}
+	cmwq2_mask_given = true;
+	return 0;
+}
+
+static const char *cmwq2_get_cpus(struct cmwq2_param *param)
+{
+	static char text[256];	/* PL */
+
+	if (!cmwq2_mask_given)
+		return "all";
+	scnprintf(text, sizeof(text), "%*pbl", cpumask_pr_args(&cmwq2_given_mask));
+	return text;
+}
+
+CMWQ2_PARAM_MODE(0444, unbound_cpus, cpus,
+		 "CPUs for unbound workqueues, a list like 0-3,8 (default all); fixed once loaded");
+
 /**
  * cmwq2_cpumask_init - set the masks from isolation and unbound_cpus=
  *
  * Context: process, before anything else of the module.
- * Return: 0 or -EINVAL with a message.
  */
-int cmwq2_cpumask_init(void)
+void cmwq2_cpumask_init(void)
 {
-	static struct cpumask cpus, housekeeping;	/* only one load at a time */
-
-	if (cmwq2_unbound_cpus_param && cpulist_parse(cmwq2_unbound_cpus_param, &cpus)) {
-		pr_err("unbound_cpus=%*pE: allowed: a list of CPUs such as 0-3,8\n",
-		       cmwq2_shown(cmwq2_unbound_cpus_param), cmwq2_unbound_cpus_param);
-		return -EINVAL;
-	}
+	static struct cpumask housekeeping;	/* only one load at a time */
 
 	/* With nohz_full work is kept off CPUs, and then the kernel's own queues do this, too. */
 	if (housekeeping_enabled(HK_TYPE_TICK))
@@ -319,9 +284,8 @@ int cmwq2_cpumask_init(void)
 	cmwq2_find_isolated();
 	cpumask_andnot(&housekeeping, cpu_possible_mask, &cmwq2_isolated_mask);
 	cmwq2_restrict("housekeeping", &housekeeping);
-	if (cmwq2_unbound_cpus_param)
-		cmwq2_restrict("unbound_cpus", &cpus);
+	if (cmwq2_mask_given)
+		cmwq2_restrict("unbound_cpus", &cmwq2_given_mask);
 	cpumask_copy(&cmwq2_requested_mask, &cmwq2_effective_mask);
 	mutex_unlock(&cmwq2_pool_mutex);
-	return 0;
 }

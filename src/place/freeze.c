@@ -16,9 +16,12 @@
 #include <linux/kthread.h>
 #include <linux/sched.h>
 
-#include "base/types.h"
+#include <cmwq2/workqueue.h>
 
-bool cmwq2_freezing;
+#include "base/registry.h"
+#include "base/types.h"
+#include "core/active.h"
+#include "place/freeze.h"
 
 static void cmwq2_set_freezing(bool freezing)
 {

@@ -15,7 +15,23 @@
 #include <linux/cpuhotplug.h>
 #include <linux/sched.h>
 
+#include <cmwq2/control.h>
+
+#include "base/cpus.h"
+#include "base/faults.h"
+#include "base/lock.h"
+#include "base/registry.h"
 #include "base/types.h"
+#include "base/wake_list.h"
+#include "core/home.h"
+#include "core/kick.h"
+#include "core/pool.h"
+#include "core/worker.h"
+#include "lab/point.h"
+#include "lab/policy/wake.h"
+#include "lab/starve.h"
+#include "place/cpumask.h"
+#include "place/hotplug.h"
 
 static int cmwq2_cpuhp_state;
 

@@ -17,7 +17,17 @@
 #include <linux/slab.h>
 #include <linux/sysfs.h>
 
+#include <cmwq2/control.h>
+#include <cmwq2/workqueue.h>
+
+#include "base/attrs_value.h"
 #include "base/misuse.h"
+#include "base/param.h"
+#include "base/registry.h"
+#include "base/types.h"
+#include "place/attrs.h"
+#include "place/sysfs.h"
+#include "place/topology.h"
 
 /**
  * struct cmwq2_device - a queue's directory

@@ -13,7 +13,12 @@
 #include <linux/string.h>
 #include <linux/topology.h>
 
-#include "base/types.h"
+#include <cmwq2/workqueue.h>
+
+#include "base/param.h"
+#include "base/registry.h"
+#include "place/attrs.h"
+#include "place/topology.h"
 
 static const char *const cmwq2_affn_names[CMWQ2_AFFN_NR] = {
 	[CMWQ2_AFFN_DFL]		= "default",
@@ -32,6 +37,17 @@ struct cmwq2_pods {
 };
 
 static struct cmwq2_pods *cmwq2_pods[CMWQ2_AFFN_NR];	/* PL */
+
+/* PL. The affinity scope of unbound queues that have none of their own. */
+static unsigned int cmwq2_dfl_affn_scope = CMWQ2_AFFN_CACHE_SHARD;
+/* PL. How many cores of a last-level cache share a pool, as near as they can be divided. */
+static unsigned int cmwq2_shard_size = 8;
+
+enum cmwq2_affn_scope cmwq2_default_affn_scope(void)
+{
+	lockdep_assert_held(&cmwq2_pool_mutex);
+	return cmwq2_dfl_affn_scope;
+}
 
 const char *cmwq2_affn_name(enum cmwq2_affn_scope scope)
 {
@@ -218,7 +234,7 @@ int cmwq2_topology_init(void)
 	mutex_lock(&cmwq2_pool_mutex);
 	/* The order matters: shards are made of caches and cores. */
 	for (scope = CMWQ2_AFFN_CPU; scope < CMWQ2_AFFN_NR; scope++) {
-		cmwq2_pods[scope] = cmwq2_pods_new(scope, cmwq2_cache_shard_size());
+		cmwq2_pods[scope] = cmwq2_pods_new(scope, cmwq2_shard_size);
 		if (!cmwq2_pods[scope])
 			ret = -ENOMEM;
 		if (ret)
@@ -241,3 +257,33 @@ void cmwq2_topology_exit(void)
 	}
 	mutex_unlock(&cmwq2_pool_mutex);
 }
+
+static int cmwq2_set_scope(struct cmwq2_param *param, const char *value)
+{
+	unsigned int old = cmwq2_dfl_affn_scope;
+	int scope = cmwq2_parse_affn_scope(value), ret;
+
+	if (scope < 0)
+		return scope;
+	if (scope == CMWQ2_AFFN_DFL) {
+		pr_err("%s=default: allowed: a scope of its own\n", param->name);
+		return -EINVAL;
+	}
+	cmwq2_dfl_affn_scope = scope;
+	ret = cmwq2_rebuild_queues();
+	if (ret)
+		cmwq2_dfl_affn_scope = old;
+	return ret;
+}
+
+static const char *cmwq2_get_scope(struct cmwq2_param *param)
+{
+	return cmwq2_affn_name(cmwq2_dfl_affn_scope);
+}
+
+CMWQ2_PARAM(default_affinity_scope, scope,
+	    "Scope of unbound workqueues: cpu, smt, cache, cache_shard (default), numa, system");
+CMWQ2_PARAM(cache_shard_size, number,
+	    "Cores of a last-level cache that share a pool in scope cache_shard (default 8)",
+	    .number = &cmwq2_shard_size, .min = 1, .max = 8192,
+	    .changing = cmwq2_set_cache_shard_size);

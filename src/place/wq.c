@@ -12,12 +12,31 @@
 #include <linux/slab.h>
 #include <linux/stdarg.h>
 
+#include <cmwq2/control.h>
+#include <cmwq2/workqueue.h>
+
+#include "base/faults.h"
+#include "base/health.h"
+#include "base/helper.h"
 #include "base/lockdep.h"
 #include "base/misuse.h"
-#include "base/work.h"
+#include "base/param.h"
+#include "base/registry.h"
+#include "base/types.h"
+#include "core/active.h"
+#include "core/pool.h"
+#include "core/pwq.h"
+#include "core/rescuer.h"
+#include "lab/point.h"
+#include "place/attrs.h"
+#include "place/sysfs.h"
+#include "place/wq.h"
+#include "wait/flush.h"
 
-LIST_HEAD(cmwq2_workqueues);
 static u64 cmwq2_last_seq;	/* PL */
+
+/* I: whether WQ_POWER_EFFICIENT means WQ_UNBOUND; tests change it. */
+bool cmwq2_power_efficient = IS_ENABLED(CONFIG_WQ_POWER_EFFICIENT_DEFAULT);
 
 struct cmwq2_wq *cmwq2_system_wq;
 EXPORT_SYMBOL_GPL(cmwq2_system_wq);
@@ -43,12 +62,6 @@ struct cmwq2_wq *cmwq2_system_bh_wq;
 EXPORT_SYMBOL_GPL(cmwq2_system_bh_wq);
 struct cmwq2_wq *cmwq2_system_bh_highpri_wq;
 EXPORT_SYMBOL_GPL(cmwq2_system_bh_highpri_wq);
-
-/* Whether this is the first warning about the queue. Printing each would flood the log. */
-bool cmwq2_warn_once(struct cmwq2_wq *wq)
-{
-	return !atomic_xchg(&wq->warned, 1);
-}
 
 static int cmwq2_check_name(const char *name)
 {
@@ -114,27 +127,6 @@ static int cmwq2_check_max_active(const char *name, unsigned int flags, int max_
 		return 0;
 	pr_err("%s: max_active %d: allowed: 1 to %d\n", name, max_active, most);
 	return -EINVAL;
-}
-
-static void cmwq2_wq_free_now(struct cmwq2_wq *wq)
-{
-	cmwq2_nna_free(wq);
-	cmwq2_free_workqueue_attrs(wq->attrs);
-	free_percpu(wq->cpu_pwq);
-	kfree(wq->latency);
-	kfree(wq);
-}
-
-static void cmwq2_wq_free_rcu(struct rcu_head *rcu)
-{
-	cmwq2_wq_free_now(container_of(rcu, struct cmwq2_wq, rcu));
-}
-
-/* The last pwq is gone. Queueing may still look at the queue under RCU. */
-void cmwq2_wq_free(struct cmwq2_wq *wq)
-{
-	cmwq2_wq_map_exit(wq);
-	call_rcu(&wq->rcu, cmwq2_wq_free_rcu);
 }
 
 static struct cmwq2_wq *cmwq2_wq_new(const char *name, unsigned int flags, int max_active)
@@ -577,3 +569,7 @@ void cmwq2_system_wqs_exit(void)
 		*cmwq2_system_wqs[i].wq = NULL;
 	}
 }
+
+CMWQ2_PARAM_MODE(0444, power_efficient, flag,
+		  "Whether power-efficient workqueues are unbound; fixed once loaded",
+		  .flag = &cmwq2_power_efficient);

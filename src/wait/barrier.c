@@ -6,9 +6,19 @@
 #include <linux/export.h>
 #include <linux/sched.h>
 
+#include <cmwq2/workqueue.h>
+
+#include "base/faults.h"
+#include "base/lock.h"
 #include "base/lockdep.h"
 #include "base/misuse.h"
+#include "base/types.h"
 #include "base/work.h"
+#include "core/bh.h"
+#include "core/process.h"
+#include "core/queue.h"
+#include "wait/barrier.h"
+#include "wait/flush.h"
 
 /**
  * struct cmwq2_barrier - an item that wakes the task on whose stack it is

@@ -11,7 +11,22 @@
 #include <linux/kernel.h>
 #include <linux/timer.h>
 
+#include <cmwq2/control.h>
+#include <cmwq2/workqueue.h>
+
+#include "base/debugobj.h"
+#include "base/faults.h"
+#include "base/lock.h"
+#include "base/types.h"
+#include "base/wake_list.h"
 #include "base/work.h"
+#include "core/active.h"
+#include "core/kick.h"
+#include "core/process.h"
+#include "lab/point.h"
+#include "lab/policy/wake.h"
+#include "wait/barrier.h"
+#include "wait/cancel.h"
 
 /* Take @work off the list it is on. Keeps PENDING. */
 static void cmwq2_unqueue(struct cmwq2_work *work, struct cmwq2_pwq *pwq,

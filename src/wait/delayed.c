@@ -9,9 +9,15 @@
 #include <linux/smp.h>
 #include <linux/timer.h>
 
+#include <cmwq2/workqueue.h>
+
+#include "base/faults.h"
 #include "base/misuse.h"
-#include "lab/stacks.h"
+#include "base/types.h"
 #include "base/work.h"
+#include "core/queue.h"
+#include "lab/stacks.h"
+#include "wait/cancel.h"
 
 /**
  * cmwq2_delayed_work_timer_fn - queue a delayed item when its timer fires

@@ -18,9 +18,17 @@
 #include <linux/jiffies.h>
 #include <linux/mutex.h>
 
+#include <cmwq2/control.h>
+#include <cmwq2/workqueue.h>
+
+#include "base/faults.h"
+#include "base/lock.h"
 #include "base/lockdep.h"
 #include "base/misuse.h"
-#include "base/work.h"
+#include "base/types.h"
+#include "core/worker.h"
+#include "lab/point.h"
+#include "wait/flush.h"
 
 static int cmwq2_next_color(int color)
 {
@@ -76,24 +84,6 @@ static bool cmwq2_color_pwqs(struct cmwq2_wq *wq, int watch, int paint)
 		cmwq2_pool_unlock_irq(locked);
 
 	return watch >= 0 && !atomic_dec_and_test(&wq->nr_pwqs_to_flush);
-}
-
-/**
- * cmwq2_flush_color_done - account for the last item of a watched color
- * @pwq: pwq that the item was in
- *
- * The first flusher cannot leave before the count is zero, so its pointer may
- * be used without the queue's mutex.
- *
- * Context: pwq->pool->lock held.
- */
-void cmwq2_flush_color_done(struct cmwq2_pwq *pwq)
-{
-	struct cmwq2_wq *wq = pwq->wq;
-
-	pwq->flush_color = -1;
-	if (atomic_dec_and_test(&wq->nr_pwqs_to_flush))
-		complete(&wq->first_flusher->done);
 }
 
 /*

@@ -7,6 +7,8 @@
 #include <linux/percpu.h>
 #include <linux/preempt.h>
 
+#include <cmwq2/workqueue.h>
+
 #include "base/misuse.h"
 
 static void cmwq2_start_on(unsigned int cpu, struct cmwq2_work *item, cmwq2_work_func_t func)

@@ -7,9 +7,13 @@
 #include <linux/export.h>
 #include <linux/rcupdate.h>
 
+#include <cmwq2/workqueue.h>
+
 #include "base/misuse.h"
-#include "lab/stacks.h"
+#include "base/types.h"
 #include "base/work.h"
+#include "core/queue.h"
+#include "lab/stacks.h"
 
 static void cmwq2_rcu_work_due(struct rcu_head *rcu)
 {

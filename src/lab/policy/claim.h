@@ -4,7 +4,7 @@
  *
  * Without a claim a picked worker stays idle until it runs. Until then another kick
  * may pick it again, and the culler may end it. A claim marks the worker, so that
- * kicks and the culler see that it was picked. kick.c claims a worker;
+ * kicks and the culler see that it was picked. core/kick.c claims a worker;
  * cmwq2_worker_leave_idle() and cmwq2_unclaim_all() undo a claim.
  *
  * Sources: mainline (none), the series of 2026-06 (kicked_list), the same series as
@@ -14,6 +14,11 @@
 #define CMWQ2_POLICY_CLAIM_H
 
 #include <linux/bits.h>
+#include <linux/list.h>
+#include <linux/lockdep.h>
+
+#include "base/types.h"
+#include "base/faults.h"
 
 /* What a claim does to a picked worker. The claims differ only in these bits. */
 #define CMWQ2_CLAIMS_LIST	BIT(0)	/* moves to pool->kicked_list */
@@ -42,5 +47,89 @@ enum cmwq2_claim {
 	      "the same list, and it is no idle worker any more")		\
 	value("kicked_flag", CMWQ2_CLAIM_KICKED_FLAG,				\
 	      "it stays on the idle list with a flag that the culler respects")
+
+/*
+ * The worker that became idle last is picked first. Kicks in a row pick the same
+ * worker, which runs all items that pile up until it starts. With a kicked list
+ * this picks the most recently kicked worker again, as if it had stayed on the
+ * idle list. If another worker has become idle since, that one is picked: its
+ * cache is warmer, and nothing keeps it from starting.
+ */
+static inline struct cmwq2_worker *cmwq2_first_idle(struct cmwq2_pool *pool)
+{
+	struct list_head *from = &pool->idle_list;
+
+	if (!(pool->policy.claim & CMWQ2_CLAIMS_BUSY) && !list_empty(&pool->kicked_list) &&
+	    (list_empty(from) || !pool->idle_since_kick || pool->policy.claim & CMWQ2_CLAIMS_FIRST))
+		from = &pool->kicked_list;
+	return list_first_entry_or_null(from, struct cmwq2_worker, entry);
+}
+
+/*
+ * Whether the worker was picked before and has not run since. Only a counter uses
+ * the answer, so this reads the pool's own cache lines: the worker's may be dirty
+ * on another CPU. It reads the worker only if the claim writes to it anyway.
+ */
+static inline bool cmwq2_is_kicked(struct cmwq2_pool *pool, struct cmwq2_worker *worker)
+{
+	return worker == pool->kicked || pool->kicked_list.next == &worker->entry ||
+	       (pool->policy.claim & CMWQ2_CLAIMS_FLAG && worker->kicked);
+}
+
+/* Reserve the worker, out of the culler's reach, until it runs. */
+static inline void cmwq2_claim(struct cmwq2_pool *pool, struct cmwq2_worker *worker)
+{
+	if (!pool->policy.claim || CMWQ2_FAULT("claim_not_taken"))
+		return;
+	if (pool->policy.claim & CMWQ2_CLAIMS_FLAG)
+		worker->kicked = true;
+	if (pool->policy.claim & CMWQ2_CLAIMS_BUSY) {
+		worker->flags &= ~CMWQ2_WORKER_IDLE;
+		pool->nr_idle--;
+	}
+	if (pool->policy.claim & CMWQ2_CLAIMS_LIST) {
+		list_move(&worker->entry, &pool->kicked_list);
+		pool->idle_since_kick = false;
+	}
+}
+
+/**
+ * cmwq2_unclaim_all - make all kicked workers idle again
+ * @pool: pool
+ *
+ * The wakeups of these workers are not cancelled. Each leaves whichever list it is
+ * on when it runs.
+ *
+ * Context: pool->lock held.
+ */
+static inline void cmwq2_unclaim_all(struct cmwq2_pool *pool)
+{
+	struct cmwq2_worker *worker;
+
+	lockdep_assert_held(&pool->lock);
+
+	list_for_each_entry(worker, &pool->kicked_list, entry) {
+		if (worker->flags & CMWQ2_WORKER_IDLE)
+			continue;
+		worker->flags |= CMWQ2_WORKER_IDLE;
+		pool->nr_idle++;
+	}
+	list_splice_init(&pool->kicked_list, &pool->idle_list);
+	list_for_each_entry(worker, &pool->idle_list, entry)
+		worker->kicked = false;
+}
+
+/* The number of claimed workers, for statistics; 0 with claim=none. pool->lock held. */
+static inline unsigned int cmwq2_nr_kicked(struct cmwq2_pool *pool)
+{
+	struct cmwq2_worker *worker;
+	unsigned int nr = 0;
+
+	list_for_each_entry(worker, &pool->kicked_list, entry)
+		nr++;
+	list_for_each_entry(worker, &pool->idle_list, entry)
+		nr += worker->kicked;
+	return nr;
+}
 
 #endif /* CMWQ2_POLICY_CLAIM_H */

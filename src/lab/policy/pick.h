@@ -22,6 +22,7 @@
 #include <linux/smp.h>
 
 #include "base/types.h"
+#include "lab/policy/wake.h"
 
 enum cmwq2_pick {
 	CMWQ2_PICK_HEAD,

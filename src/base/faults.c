@@ -9,7 +9,8 @@
 #include <linux/module.h>
 #include <linux/moduleparam.h>
 
-#include "base/types.h"
+#include "base/faults.h"
+#include "base/param.h"
 
 static const struct {
 	const char	*name;

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The CPUs that unbound queues may use, and those that are online. place/cpumask.c and
+ * place/hotplug.c change them.
+ */
+#include <linux/cpumask.h>
+#include <linux/percpu.h>
+#include <linux/smp.h>
+
+#include "base/cpus.h"
+#include "base/param.h"
+
+/* Written under cmwq2_pool_mutex, and read without it where an old value does no harm. */
+struct cpumask cmwq2_effective_mask;
+struct cpumask cmwq2_online_mask;
+
+static bool cmwq2_force_rr_cpu;	/* X: READ_ONCE */
+static DEFINE_PER_CPU(int, cmwq2_rr_cpu_last);
+
+const struct cpumask *cmwq2_unbound_cpus(void)
+{
+	return &cmwq2_effective_mask;
+}
+
+/* CPUs whose online callback has run and whose offline callback has not. */
+const struct cpumask *cmwq2_online_cpus(void)
+{
+	return &cmwq2_online_mask;
+}
+
+/**
+ * cmwq2_fallback_cpus - CPUs for threads that have none of their own
+ *
+ * Such threads are rescuers between two rescues, and workers whose CPU is down.
+ *
+ * Context: cmwq2_attach_mutex held. A change of the mask goes over all such
+ * threads under the mutex, so it comes either before or after.
+ * Return: CPUs, at least one of which is active.
+ */
+const struct cpumask *cmwq2_fallback_cpus(void)
+{
+	return cpumask_intersects(&cmwq2_effective_mask, cpu_active_mask) ?
+	       &cmwq2_effective_mask : cpu_possible_mask;
+}
+
+/**
+ * cmwq2_select_cpu - the CPU that an unbound queue's item counts as queued from
+ *
+ * Context: interrupts off.
+ * Return: the local CPU if unbound queues may use it, else one of those that
+ * they may use, in turn; with debug_force_rr_cpu always the latter.
+ */
+int cmwq2_select_cpu(void)
+{
+	int cpu = raw_smp_processor_id(), next;
+
+	if (likely(!READ_ONCE(cmwq2_force_rr_cpu)) &&
+	    likely(cpumask_test_cpu(cpu, &cmwq2_effective_mask)))
+		return cpu;
+
+	next = cpumask_next_and(__this_cpu_read(cmwq2_rr_cpu_last), &cmwq2_effective_mask,
+				cpu_online_mask);
+	if (next >= nr_cpu_ids)
+		next = cpumask_first_and(&cmwq2_effective_mask, cpu_online_mask);
+	if (unlikely(next >= nr_cpu_ids))
+		return cpu;
+	__this_cpu_write(cmwq2_rr_cpu_last, next);
+	return next;
+}
+
+CMWQ2_PARAM(debug_force_rr_cpu, flag,
+	    "Queue items of unbound workqueues from all CPUs in turn (default N)",
+	    .flag = &cmwq2_force_rr_cpu);

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The CPUs that unbound queues may use, and those that are online.
+ */
+#ifndef CMWQ2_CPUS_H
+#define CMWQ2_CPUS_H
+
+#include <linux/cpumask.h>
+
+extern struct cpumask cmwq2_effective_mask;
+extern struct cpumask cmwq2_online_mask;
+
+const struct cpumask *cmwq2_unbound_cpus(void);
+const struct cpumask *cmwq2_online_cpus(void);
+const struct cpumask *cmwq2_fallback_cpus(void);
+int cmwq2_select_cpu(void);
+
+#endif /* CMWQ2_CPUS_H */

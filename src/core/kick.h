@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Kicking a pool: pick an idle worker, claim it, wake it.
+ */
+#ifndef CMWQ2_KICK_H
+#define CMWQ2_KICK_H
+
+#include <linux/lockdep.h>
+
+#include "base/types.h"
+#include "base/wake_list.h"
+#include "core/scan.h"
+#include "lab/policy/wake.h"
+
+bool __cmwq2_kick_pool_pick(struct cmwq2_pool *pool, enum cmwq2_kicker who,
+			    struct cmwq2_wake_list *wl);
+struct cmwq2_pwq *cmwq2_first_pwq(struct cmwq2_pool *pool);
+void cmwq2_wake(struct cmwq2_pool *pool, enum cmwq2_kicker who, struct cmwq2_wake_list *wl,
+		struct task_struct *task);
+void cmwq2_wake_up(struct cmwq2_wake_list *wl);
+void cmwq2_unlock_irq_wake(struct cmwq2_pool *pool, struct cmwq2_wake_list *wl);
+
+/**
+ * cmwq2_kick_pool_pick - pick and claim a worker if the pool needs one
+ * @pool: pool
+ * @who: where the kick comes from
+ * @wl: list that receives the worker's task; the caller wakes it by
+ *	cmwq2_wake_up() after it has dropped the lock. The list stays as it is if
+ *	the pool's policy wakes at once for @who, or if the pool is a BH pool,
+ *	which has no task
+ *
+ * Context: pool->lock held.
+ * Return: whether a worker was picked. False is not an error: nothing is
+ * pending; or a worker is running, which the scan timer then watches; or no
+ * worker is idle, and the pool's manager is creating one.
+ *
+ * Source: kick_pool_pick() as posted on 2026-06-03 and merged for v7.3.
+ */
+static inline bool cmwq2_kick_pool_pick(struct cmwq2_pool *pool, enum cmwq2_kicker who,
+					struct cmwq2_wake_list *wl)
+{
+	lockdep_assert_held(&pool->lock);
+
+	/* These checks are inline, because a busy pool makes them twice for each item. */
+	if (list_empty(&pool->worklist))
+		return false;
+	if (!atomic_read(&pool->nr_running))
+		return __cmwq2_kick_pool_pick(pool, who, wl);
+	cmwq2_sched_arm_scan(pool);
+	return false;
+}
+
+#endif /* CMWQ2_KICK_H */

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The end of workers.
+ */
+#ifndef CMWQ2_REAP_H
+#define CMWQ2_REAP_H
+
+#include <linux/list.h>
+
+void cmwq2_reap_later(struct list_head *dying);
+void cmwq2_reap_all(void);
+bool cmwq2_reaped_all(void);
+
+#endif /* CMWQ2_REAP_H */

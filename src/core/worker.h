@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Workers: how they are created and ended, and the manager.
+ */
+#ifndef CMWQ2_WORKER_H
+#define CMWQ2_WORKER_H
+
+#include "base/types.h"
+
+void cmwq2_worker_init(struct cmwq2_worker *worker);
+struct cmwq2_worker *cmwq2_worker_alloc(int node);
+struct cmwq2_worker *cmwq2_worker_create(struct cmwq2_pool *pool);
+void cmwq2_worker_attach(struct cmwq2_worker *worker, struct cmwq2_pool *pool);
+void cmwq2_worker_detach(struct cmwq2_worker *worker);
+void cmwq2_worker_reap(struct cmwq2_worker *worker);
+void cmwq2_worker_leave_cpus(struct cmwq2_worker *worker);
+bool cmwq2_worker_set_flags(struct cmwq2_worker *worker, unsigned int flags);
+void cmwq2_worker_clr_flags(struct cmwq2_worker *worker, unsigned int flags);
+bool cmwq2_is_worker_fn(struct task_struct *task);
+struct cmwq2_worker *cmwq2_task_worker(struct task_struct *task);
+struct cmwq2_worker *cmwq2_current_worker(void);
+bool cmwq2_manage(struct cmwq2_worker *worker);
+void cmwq2_pool_stop_workers(struct cmwq2_pool *pool);
+
+#endif /* CMWQ2_WORKER_H */

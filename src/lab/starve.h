@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Makes the creation of workers fail or stall, for tests.
+ */
+#ifndef CMWQ2_STARVE_H
+#define CMWQ2_STARVE_H
+
+void cmwq2_fault_init(void);
+void cmwq2_fault_exit(void);
+void cmwq2_fault_pool_init(struct cmwq2_pool *pool);
+bool cmwq2_fault_fails(struct cmwq2_pool *pool);
+bool cmwq2_fault_stall(struct cmwq2_pool *pool);
+
+#endif /* CMWQ2_STARVE_H */
