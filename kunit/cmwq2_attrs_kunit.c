@@ -12,6 +12,7 @@
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
 
+#include "base/types.h"
 #include "check.h"
 #include "listen.h"
 
@@ -376,6 +377,40 @@ static void queues_come_and_go(struct kunit *test)
 	}
 }
 
+/* How many pwqs the queue has, with those that wait for their release. */
+static int count_pwqs(struct cmwq2_wq *wq)
+{
+	struct cmwq2_pwq *pwq;
+	int nr = 0;
+
+	mutex_lock(&wq->mutex);
+	list_for_each_entry(pwq, &wq->pwqs, pwqs_node)
+		nr++;
+	mutex_unlock(&wq->mutex);
+	return nr;
+}
+
+/* Making pwqs is faster than releasing them. Whoever makes one after another has to wait. */
+static void pwqs_are_released_in_time(struct kunit *test)
+{
+	struct tw_env *e = tw_env_cmwq2(test);
+	struct cmwq2_attrs *attrs = cmwq2_alloc_workqueue_attrs();
+	struct tw_wq *w = tw_alloc(e, TW_UNBOUND, 0);
+	int i, most = 0, failed = 0;
+
+	KUNIT_ASSERT_NOT_NULL(test, attrs);
+	for (i = 0; i < 8000; i++) {
+		attrs->nice = i % 2;
+		failed += cmwq2_apply_workqueue_attrs(w->wq, attrs) != 0;
+		if (i % 100 == 0)
+			most = max(most, count_pwqs(w->wq));
+		cond_resched();
+	}
+	cmwq2_free_workqueue_attrs(attrs);
+	KUNIT_EXPECT_EQ(test, failed, 0);
+	KUNIT_EXPECT_LT(test, most, 1500);
+}
+
 static struct kunit_case attrs_cases[] = {
 	KUNIT_CASE(alloc_refuses_bad_input),
 	KUNIT_CASE(alloc_accepts_good_input),
@@ -389,6 +424,7 @@ static struct kunit_case attrs_cases[] = {
 	KUNIT_CASE_PARAM(highpri_is_nicer, engine_gen_params),
 	KUNIT_CASE(nice_and_cpumask_are_kept),
 	KUNIT_CASE(attrs_change_under_load),
+	KUNIT_CASE_SLOW(pwqs_are_released_in_time),
 	KUNIT_CASE(errors_keep_their_code),
 	KUNIT_CASE(system_queues_work),
 	KUNIT_CASE_PARAM(queues_come_and_go, engine_gen_params),

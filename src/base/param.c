@@ -109,6 +109,8 @@ static int cmwq2_param_store(struct cmwq2_param *param, const char *value)
 	/* A switch has locks of its own, and knows whether the module is being unloaded. */
 	if (param->turn)
 		return param->set(param, value);
+	if (param->before)
+		param->before();
 	mutex_lock(&cmwq2_pool_mutex);
 	ret = cmwq2_param_store_locked(param, value);
 	mutex_unlock(&cmwq2_pool_mutex);

@@ -24,6 +24,7 @@
  * @min: lowest number allowed
  * @max: highest number allowed
  * @flag: the value, if it is a flag
+ * @before: called before @set, without cmwq2_pool_mutex; or NULL
  * @changing: called before a number is set, which does not happen if this returns an
  *	error; cmwq2_pool_mutex held
  * @changed: called after a number was set; cmwq2_pool_mutex held; there may be no
@@ -42,6 +43,7 @@ struct cmwq2_param {
 	unsigned int		min;
 	unsigned int		max;
 	bool			*flag;
+	void			(*before)(void);
 	int			(*changing)(unsigned int n);
 	void			(*changed)(void);
 	int			(*turn)(bool on);

@@ -6,7 +6,11 @@
  * reference. The last reference is dropped with pool->lock held, so that the
  * helper thread has to do the rest of the release.
  */
+#include <linux/atomic.h>
+#include <linux/cpumask.h>
+#include <linux/kernel.h>
 #include <linux/kthread.h>
+#include <linux/minmax.h>
 #include <linux/rculist.h>
 #include <linux/slab.h>
 
@@ -24,6 +28,11 @@
 #include "lab/latency.h"
 
 static struct kmem_cache *cmwq2_pwq_cache;
+
+/* So many pwqs may wait for their release before those who make new ones wait as well. */
+#define CMWQ2_MOST_UNUSED	max(1024U, 4 * nr_cpu_ids)
+
+static atomic_t cmwq2_nr_unused;	/* X: pwqs that the helper has still to release */
 
 static void cmwq2_pwq_free_rcu(struct rcu_head *rcu)
 {
@@ -79,6 +88,7 @@ static void cmwq2_pwq_release(struct kthread_work *kwork)
 		mutex_unlock(&cmwq2_pool_mutex);
 	}
 	call_rcu(&pwq->rcu, cmwq2_pwq_free_rcu);
+	atomic_dec(&cmwq2_nr_unused);
 	/* cmwq2_destroy_workqueue() has already let go of the queue. */
 	if (last)
 		cmwq2_wq_free(wq);
@@ -113,6 +123,30 @@ struct cmwq2_pwq *cmwq2_pwq_alloc(struct cmwq2_wq *wq, struct cmwq2_pool *pool)
 	pwq->refcnt = 1;
 	pwq->flush_color = -1;
 	return pwq;
+}
+
+/* The last reference to @pwq is gone. Context: pwq->pool->lock held. */
+void cmwq2_pwq_unused(struct cmwq2_pwq *pwq)
+{
+	atomic_inc(&cmwq2_nr_unused);
+	kthread_queue_work(cmwq2_helper, &pwq->release_work);
+}
+
+/**
+ * cmwq2_pwqs_throttle - let the helper catch up with the release of pwqs
+ *
+ * A release takes more locks than the making of a pwq. So if queues are made and
+ * destroyed, or their attributes changed, without a pause, the helper falls behind and
+ * pwqs fill the memory. Whoever does that calls this function, and waits once there are
+ * too many of them.
+ *
+ * Context: process, may sleep; none of the engine's locks held, which the helper needs.
+ */
+void cmwq2_pwqs_throttle(void)
+{
+	might_sleep();
+	if (unlikely(atomic_read(&cmwq2_nr_unused) > CMWQ2_MOST_UNUSED))
+		kthread_flush_worker(cmwq2_helper);
 }
 
 /* Make a new pwq take part in flushes. A second call has no effect. wq->mutex held. */

@@ -5,10 +5,8 @@
 #ifndef CMWQ2_PWQ_H
 #define CMWQ2_PWQ_H
 
-#include <linux/kthread.h>
 #include <linux/lockdep.h>
 
-#include "base/helper.h"
 #include "base/types.h"
 
 int cmwq2_pwqs_init(void);
@@ -17,6 +15,8 @@ struct cmwq2_pwq *cmwq2_pwq_alloc(struct cmwq2_wq *wq, struct cmwq2_pool *pool);
 void cmwq2_wq_free_now(struct cmwq2_wq *wq);
 void cmwq2_pwq_link(struct cmwq2_pwq *pwq);
 void cmwq2_pwq_get_unlocked(struct cmwq2_pwq *pwq);
+void cmwq2_pwq_unused(struct cmwq2_pwq *pwq);
+void cmwq2_pwqs_throttle(void);
 
 /* Context: pwq->pool->lock held, and a reference. */
 static inline void cmwq2_pwq_get(struct cmwq2_pwq *pwq)
@@ -30,7 +30,7 @@ static inline void cmwq2_pwq_put(struct cmwq2_pwq *pwq)
 {
 	lockdep_assert_held(&pwq->pool->lock);
 	if (unlikely(!--pwq->refcnt))
-		kthread_queue_work(cmwq2_helper, &pwq->release_work);
+		cmwq2_pwq_unused(pwq);
 }
 
 void cmwq2_pwq_put_unlocked(struct cmwq2_pwq *pwq);

@@ -427,6 +427,7 @@ int cmwq2_apply_workqueue_attrs(struct cmwq2_wq *wq, const struct cmwq2_attrs *a
 
 	if (cmwq2_is_missing(wq) || cmwq2_is_missing(attrs))
 		return -EINVAL;
+	cmwq2_pwqs_throttle();
 	mutex_lock(&cmwq2_pool_mutex);
 	ret = cmwq2_apply_attrs_locked(wq, attrs);
 	mutex_unlock(&cmwq2_pool_mutex);

@@ -26,6 +26,7 @@
 #include "base/param.h"
 #include "base/registry.h"
 #include "base/types.h"
+#include "core/pwq.h"
 #include "lab/point.h"
 #include "place/attrs.h"
 #include "place/cpumask.h"
@@ -107,6 +108,7 @@ int cmwq2_set_unbound_cpumask(const struct cpumask *cpus)
 		       cpumask_pr_args(cpu_possible_mask));
 		return -EINVAL;
 	}
+	cmwq2_pwqs_throttle();
 	mutex_lock(&cmwq2_pool_mutex);
 	cpumask_and(&wanted, cpus, cpu_possible_mask);
 	ret = cmwq2_set_effective(&wanted);
@@ -133,6 +135,7 @@ int cmwq2_workqueue_unbound_housekeeping_update(const struct cpumask *hk)
 	static struct cpumask wanted;	/* PL */
 	int ret;
 
+	cmwq2_pwqs_throttle();
 	mutex_lock(&cmwq2_pool_mutex);
 	if (!cpumask_and(&wanted, &cmwq2_requested_mask, hk))
 		cpumask_copy(&wanted, &cmwq2_requested_mask);

@@ -25,6 +25,7 @@
 #include "base/param.h"
 #include "base/registry.h"
 #include "base/types.h"
+#include "core/pwq.h"
 #include "place/attrs.h"
 #include "place/sysfs.h"
 #include "place/topology.h"
@@ -115,6 +116,7 @@ static ssize_t cmwq2_attr_store(struct device *dev, struct device_attribute *att
 
 	if (!attrs)
 		return -ENOMEM;
+	cmwq2_pwqs_throttle();
 	/* Hold it all the time, or two writers would undo each other's change. */
 	mutex_lock(&cmwq2_pool_mutex);
 	cmwq2_attrs_copy(attrs, wq->attrs);

@@ -17,6 +17,7 @@
 
 #include "base/param.h"
 #include "base/registry.h"
+#include "core/pwq.h"
 #include "place/attrs.h"
 #include "place/topology.h"
 
@@ -282,8 +283,9 @@ static const char *cmwq2_get_scope(struct cmwq2_param *param)
 }
 
 CMWQ2_PARAM(default_affinity_scope, scope,
-	    "Scope of unbound workqueues: cpu, smt, cache, cache_shard (default), numa, system");
+	    "Scope of unbound workqueues: cpu, smt, cache, cache_shard (default), numa, system",
+	    .before = cmwq2_pwqs_throttle);
 CMWQ2_PARAM(cache_shard_size, number,
 	    "Cores of a last-level cache that share a pool in scope cache_shard (default 8)",
 	    .number = &cmwq2_shard_size, .min = 1, .max = 8192,
-	    .changing = cmwq2_set_cache_shard_size);
+	    .changing = cmwq2_set_cache_shard_size, .before = cmwq2_pwqs_throttle);

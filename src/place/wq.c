@@ -430,6 +430,7 @@ void cmwq2_destroy_workqueue(struct cmwq2_wq *wq)
 	if (!wq)
 		return;
 	cmwq2_wq_destroy(wq);
+	cmwq2_pwqs_throttle();
 	module_put(THIS_MODULE);
 }
 EXPORT_SYMBOL_GPL(cmwq2_destroy_workqueue);
