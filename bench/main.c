@@ -7,7 +7,7 @@
 
 #include <cmwq2/version.h>
 
-#include "bench.h"
+#include "base/types.h"
 
 const char * const bench_queue_names[BENCH_QUEUE_NR] = {
 	[BENCH_QUEUE_PERCPU]	= "percpu",

@@ -92,8 +92,8 @@ class Plans(unittest.TestCase):
     def test_settings_are_those_of_the_module(self) -> None:
         """The module has every file that is written to."""
         sources = ROOT / "bench"
-        numbers = (sources / "bench.h").read_text()
-        files = (sources / "sysfs.c").read_text()
+        numbers = (sources / "base/types.h").read_text()
+        files = (sources / "control/config.c").read_text()
         for plan in plans(Wanted(bench_set.WORKLOADS, full=True)):
             for key in plan.settings:
                 self.assertTrue(key == "hook" or f"config_{key}_store" in files or f"\t{key}," in numbers, key)
@@ -117,7 +117,7 @@ class Plans(unittest.TestCase):
                 names(wrong, "PROFILES")
 
     def test_rounds(self) -> None:
-        self.assertIn(f"BENCH_MAX_ROUNDS\t{bench_set.MOST_ROUNDS}U", (ROOT / "bench/bench.h").read_text())
+        self.assertIn(f"BENCH_MAX_ROUNDS\t{bench_set.MOST_ROUNDS}U", (ROOT / "bench/base/types.h").read_text())
         self.assertEqual(bench_set.check_rounds(1000, "X"), 1000)
         for wrong in (0, 1001):
             with self.assertRaisesRegex(SetError, f"ROUNDS={wrong}: allowed: 1 to 1000"):
@@ -274,7 +274,7 @@ class Summary(Command):
         self.assertEqual({line.count("|") for line in out.splitlines() if line.startswith("|")}, {6})
 
     def test_figures_are_those_of_the_module(self) -> None:
-        sources = "".join(path.read_text() for path in (ROOT / "bench").glob("*.[ch]"))
+        sources = "".join(path.read_text() for path in sorted((ROOT / "bench").rglob("*.[ch]")))
         names = set(re.findall(r'"(\w+)"', sources))
         quantiles = re.findall(r'of "(\w+)"', re.search("define BENCH_QUANTILES.*", sources)[0])
         names |= {prefix + quantile for prefix in re.findall(r'BENCH_QUANTILES\("(\w*)"\)', sources)

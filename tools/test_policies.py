@@ -18,7 +18,7 @@ WORDS = {"none", "enqueue", "process", "head", "local", "everywhere", "cursor", 
 # Files that may name values of a policy outside of its header, and why.
 NAMED = {
     "src/lab/choices.c": "the profiles are sets of values",
-    "bench/rescue.c": "the workload compares the three ways to rescue",
+    "bench/workload/rescue.c": "the workload compares the three ways to rescue",
     "tools/experiments.py": "each experiment asks about some values by name",
     "tools/vm/guest/bench.sh": "the workload rescue needs mainline's two ways",
 }

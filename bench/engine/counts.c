@@ -8,7 +8,7 @@
 #include <linux/kernel.h>
 #include <linux/string.h>
 
-#include "bench.h"
+#include "base/types.h"
 
 static const struct bench_count {
 	const char	*name;

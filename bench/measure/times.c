@@ -6,7 +6,7 @@
 #include <linux/mm.h>
 #include <linux/slab.h>
 
-#include "bench.h"
+#include "base/types.h"
 
 /**
  * bench_times_setup - make room for the times of a turn

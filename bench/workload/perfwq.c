@@ -19,7 +19,7 @@
 #include <linux/slab.h>
 #include <linux/timer.h>
 
-#include "bench.h"
+#include "base/types.h"
 
 #define BENCH_PERFWQ_MAX_WQS	26
 /* After each slice the job checks whether the run is to stop. */

@@ -11,7 +11,7 @@
 #include <linux/sched.h>
 #include <linux/slab.h>
 
-#include "bench.h"
+#include "base/types.h"
 
 /**
  * bench_gate_init - prepare a gate

@@ -18,7 +18,7 @@
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 
-#include "bench.h"
+#include "base/types.h"
 
 /* How often the run's thread checks whether the run is to end. */
 #define BENCH_LOOK	(HZ / 10)

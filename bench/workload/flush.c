@@ -9,7 +9,7 @@
  */
 #include <linux/completion.h>
 
-#include "bench.h"
+#include "base/types.h"
 
 enum bench_flush_value {
 	BENCH_CALL_NS,

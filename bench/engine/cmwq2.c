@@ -6,7 +6,7 @@
 #include <linux/kernel.h>
 #include <linux/string.h>
 
-#include "bench.h"
+#include "base/types.h"
 
 static void bench_cmwq2_fn(struct cmwq2_work *work)
 {

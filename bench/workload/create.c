@@ -16,7 +16,7 @@
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 
-#include "bench.h"
+#include "base/types.h"
 
 /* After so many reads in a row without a decrease the figure is BENCH_NONE. */
 #define BENCH_GONE_READS	8

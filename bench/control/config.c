@@ -16,7 +16,7 @@
 #include <linux/string.h>
 #include <linux/sysfs.h>
 
-#include "bench.h"
+#include "base/types.h"
 
 /*
  * Protects all variables below. It is not held during a run; a bench_current that

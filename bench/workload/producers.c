@@ -9,7 +9,7 @@
 #include <linux/slab.h>
 #include <linux/topology.h>
 
-#include "bench.h"
+#include "base/types.h"
 
 static bool bench_turn_started(struct bench_producer *p)
 {

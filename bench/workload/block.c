@@ -10,7 +10,7 @@
 #include <linux/slab.h>
 #include <linux/smp.h>
 
-#include "bench.h"
+#include "base/types.h"
 
 static const char * const bench_block_figures[] = { BENCH_QUANTILES("") };
 

@@ -12,7 +12,7 @@
 #include <linux/string.h>
 #include <linux/utsname.h>
 
-#include "bench.h"
+#include "base/types.h"
 
 /**
  * struct bench_text - text that is formatted twice, first to learn its length

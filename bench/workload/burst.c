@@ -10,7 +10,7 @@
 #include <linux/math64.h>
 #include <linux/sched.h>
 
-#include "bench.h"
+#include "base/types.h"
 
 /* Limited, because the whole burst is queued with interrupts off. */
 #define BENCH_MAX_BURST		1024U

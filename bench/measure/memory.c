@@ -24,7 +24,7 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 
-#include "bench.h"
+#include "base/types.h"
 
 #define BENCH_MEMINFO		"/proc/meminfo"
 #define BENCH_MEMINFO_SIZE	8192

@@ -11,7 +11,7 @@
 #include <linux/path.h>
 #include <linux/string.h>
 
-#include "bench.h"
+#include "base/types.h"
 
 static void bench_native_fn(struct work_struct *work)
 {

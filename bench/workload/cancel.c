@@ -9,7 +9,7 @@
 #include <linux/preempt.h>
 #include <linux/smp.h>
 
-#include "bench.h"
+#include "base/types.h"
 
 enum bench_cancel_value {
 	BENCH_CANCEL_IDLE,

@@ -7,7 +7,7 @@
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
 
-#include "bench.h"
+#include "base/types.h"
 
 /**
  * bench_count_tasks - look at all threads

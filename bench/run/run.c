@@ -12,7 +12,7 @@
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 
-#include "bench.h"
+#include "base/types.h"
 
 /**
  * bench_fail - give up the run from inside a turn

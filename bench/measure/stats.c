@@ -12,7 +12,7 @@
 #include <linux/sort.h>
 #include <linux/string.h>
 
-#include "bench.h"
+#include "base/types.h"
 
 #define BENCH_CLOCK_READS	1000
 #define BENCH_CLOCK_TRIES	16

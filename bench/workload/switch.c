@@ -9,7 +9,7 @@
 #include <linux/minmax.h>
 #include <linux/slab.h>
 
-#include "bench.h"
+#include "base/types.h"
 
 /* Rate and quantiles of round trips, each of which is two switches. */
 static const char * const bench_switch_figures[] = { "rate", BENCH_QUANTILES("") };

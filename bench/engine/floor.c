@@ -11,7 +11,7 @@
 #include <linux/sched.h>
 #include <linux/string.h>
 
-#include "bench.h"
+#include "base/types.h"
 
 static int bench_floor_thread(void *data)
 {

@@ -13,7 +13,7 @@
 #include <linux/spinlock.h>
 #include <linux/string.h>
 
-#include "bench.h"
+#include "base/types.h"
 
 /**
  * struct bench_thread - one of a queue's threads

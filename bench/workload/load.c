@@ -11,7 +11,7 @@
 #include <linux/math64.h>
 #include <linux/minmax.h>
 
-#include "bench.h"
+#include "base/types.h"
 
 /* The quantiles are in the order of enum bench_quantile, and of enum bench_stage. */
 static const char * const bench_load_figures[] = { "rate", BENCH_STAGES, "span_ns" };
