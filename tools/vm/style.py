@@ -247,7 +247,7 @@ def _compile(target: kernel.Kernel) -> list:
             match = FOUND.match(line)
             if match and (work / match[1]).is_file() and re.search(r": (warning|error|fatal error):", line):
                 found.append(line)
-                for path in (work / match[1]).parent.glob("*.o"):
+                for path in work.rglob("*.o"):
                     path.unlink()
         if "not available or not up to date" in said:
             found.append(f"{shown(log)}:1: the kernel's makefile refuses sparse")
