@@ -26,13 +26,15 @@
 #include <cmwq2/ticks.h>
 #include <cmwq2/workqueue.h>
 
+struct attribute_group;
+struct bin_attribute;
+struct mutex;
 struct task_struct;
 struct bench_meminfo;
 struct bench_run;
 struct bench_threads;
 struct bench_workload;
 
-#define BENCH_FORMAT_VERSION	3
 #define BENCH_MAX_SLOTS		8
 #define BENCH_NAME_LEN		64
 #define BENCH_MAX_ITEMS		1000000U
@@ -589,13 +591,8 @@ static inline bool bench_stopped(const struct bench_run *run)
 	return READ_ONCE(run->stop) || signal_pending(current);
 }
 
-/* main.c */
+/* numbers.c */
 extern const char * const bench_queue_names[BENCH_QUEUE_NR];
-const struct bench_engine *bench_find_engine(const char *name, const char **profile);
-const struct bench_workload *bench_find_workload(const char *name);
-void bench_workload_names(char *buf, size_t size);
-
-/* sysfs.c */
 struct bench_number {
 	const char	*name;
 	size_t		offset;
@@ -604,7 +601,28 @@ struct bench_number {
 };
 
 extern const struct bench_number bench_numbers[BENCH_NR_NUMBERS];
+u32 *bench_number_value(struct bench_config *cfg, enum bench_number_id id);
 u32 bench_number(const struct bench_config *cfg, enum bench_number_id id);
+
+/* state.c: what the files share */
+extern struct mutex bench_lock;
+extern struct bench_config bench_config;
+extern struct bench_run *bench_current;
+int bench_lock_idle(void);
+
+/* defaults.c */
+void bench_default_engines(struct bench_config *cfg);
+void bench_default_config(struct bench_config *cfg);
+
+/* config.c */
+extern const struct attribute_group bench_config_group;
+
+/* runs.c */
+extern const struct attribute_group bench_run_group;
+extern const struct bin_attribute bench_result_attr;
+void bench_drop_result(void);
+
+/* sysfs.c */
 int bench_sysfs_init(void);
 void bench_sysfs_exit(void);
 
@@ -612,6 +630,13 @@ void bench_sysfs_exit(void);
 int bench_run_setup(struct bench_run *run);
 int bench_run_rounds(struct bench_run *run);
 void bench_run_teardown(struct bench_run *run);
+
+/* slots.c */
+int bench_setup_slots(struct bench_run *run);
+void bench_teardown_slots(struct bench_run *run);
+s64 *bench_held(struct bench_run *run, const struct bench_slot *slot);
+
+/* turn.c */
 void bench_abort(struct bench_run *run);
 void bench_fail(struct bench_run *run, const char *failure);
 void bench_wait(struct bench_slot *slot, struct completion *done);
@@ -640,6 +665,10 @@ extern const struct bench_workload bench_burst;
 extern const struct bench_workload bench_switch;
 extern const struct bench_workload bench_perfwq;
 extern const struct bench_workload bench_rescue;
+const struct bench_workload *bench_find_workload(const char *name);
+void bench_workload_names(char *buf, size_t size);
+
+/* job.c */
 void bench_complete_job(struct bench_item *item);
 void bench_timed_job(struct bench_item *item);
 
@@ -717,22 +746,43 @@ void bench_times_add(struct bench_run *run, unsigned int kind, u32 ticks);
 void bench_times_item(struct bench_run *run, u64 queued, u64 started, u64 ended);
 void bench_times_figures(struct bench_run *run, struct bench_sample *sample);
 
-/* stats.c */
+/* clock.c */
 int bench_measure_clock(struct bench_run *run);
+u32 bench_ticks_to_ns(const struct bench_run *run, u32 ticks);
 u64 bench_cost_ns(const struct bench_run *run, u64 ticks);
 void bench_burn(u32 rounds);
 u32 bench_burn_rounds(const struct bench_run *run, u64 ns);
+
+/* stats.c */
 void bench_quantiles(struct bench_run *run, u32 * const *parts, unsigned int nr_parts, u32 nr,
 		     u64 out[BENCH_NR_QUANTILES]);
 void bench_spread(u64 *values, unsigned int nr, struct bench_spread *out);
 u64 bench_ratio(u64 value, u64 reference);
 
-/* result.c */
-struct bench_text;
+/**
+ * struct bench_text - text that is formatted twice, first to learn its length
+ * @buf: the buffer, or NULL in the first pass
+ * @len: number of characters so far
+ * @size: size of @buf
+ * @lines: number of complete lines so far
+ */
+struct bench_text {
+	char		*buf;
+	size_t		len;
+	size_t		size;
+	unsigned int	lines;
+};
 
-int bench_format_result(const struct bench_run *run, char **text, size_t *len);
+__printf(2, 3)
+void bench_add(struct bench_text *text, const char *fmt, ...);
+__printf(2, 3)
+void bench_line(struct bench_text *text, const char *fmt, ...);
+void bench_end_line(struct bench_text *text);
 void bench_add_value(struct bench_text *text, const char *key, const char *suffix, u64 value);
 void bench_add_ratio(struct bench_text *text, const char *key, const char *suffix, u64 ratio);
+
+/* result.c */
+int bench_format_result(const struct bench_run *run, char **text, size_t *len);
 
 /* counts.c: what cmwq2's pools count */
 void bench_count(const struct bench_slot *slot, struct bench_pool_counts *sum);
@@ -740,11 +790,12 @@ void bench_counts_sub(struct bench_pool_counts *counts, const struct bench_pool_
 void bench_format_counts(struct bench_text *text, const struct bench_pool_counts *counts);
 void bench_format_totals(struct bench_text *text, const struct bench_slot *slot);
 
-/* engine_*.c */
+/* the engines */
 extern const struct bench_engine bench_native;
 extern const struct bench_engine bench_cmwq2;
 extern const struct bench_engine bench_floor;
 extern const struct bench_engine bench_mt;
+const struct bench_engine *bench_find_engine(const char *name, const char **profile);
 int bench_cmwq2_check_profile(const char *profile);
 
 #endif /* CMWQ2_BENCH_H */

@@ -52,6 +52,7 @@ IGNORED_IN = {
                                      "PARENTHESIS_ALIGNMENT": "the same"},
     "kunit/cmwq2_misbehave_kunit.c": {"LOCKDEP": "the lock is left behind on purpose"},
     "bench/base/types.h": {"COMPLEX_MACRO": "entries of a list, which whoever lists them puts into braces"},
+    "bench/base/numbers.c": {"COMPLEX_MACRO": "the same"},
     "bench/control/config.c": {"COMPLEX_MACRO": "the same"},
     "kunit/hold.c": {**DESCRIBED, "YIELD": "the driver and who is driven share a CPU, and to take turns is what is wanted"},
     "kunit/cmwq2_misuse_kunit.c": {"NR_CPUS": "its neighbours are CPUs that cannot be, on any machine"},
