@@ -3,11 +3,10 @@
  * The module's init and exit.
  */
 #include <linux/module.h>
-#include <linux/string.h>
 
 #include <cmwq2/version.h>
 
-#include "base/types.h"
+#include "control/sysfs.h"
 
 static int __init bench_init(void)
 {

@@ -6,6 +6,7 @@
 #include <linux/stddef.h>
 #include <linux/types.h>
 
+#include "base/numbers.h"
 #include "base/types.h"
 
 const char * const bench_queue_names[BENCH_QUEUE_NR] = {

@@ -8,6 +8,7 @@
 #include <linux/stdarg.h>
 #include <linux/types.h>
 
+#include "base/text.h"
 #include "base/types.h"
 
 static __printf(2, 0)

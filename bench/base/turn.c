@@ -8,6 +8,7 @@
 #include <linux/cpumask.h>
 #include <linux/printk.h>
 
+#include "base/turn.h"
 #include "base/types.h"
 
 /**

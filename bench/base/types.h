@@ -1,36 +1,31 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * cmwq2_bench: the same workload on several workqueue engines, in the same boot.
+ * The types of cmwq2_bench, which runs the same workload on several workqueue
+ * engines in the same boot.
  *
  * A run has rounds. In each round every engine of the list has one turn, in an
  * order that is shuffled anew, so that a drift of the machine hits all of them
  * alike and the figures of one round can be compared pair by pair.
  */
-#ifndef CMWQ2_BENCH_H
-#define CMWQ2_BENCH_H
+#ifndef CMWQ2_BENCH_TYPES_H
+#define CMWQ2_BENCH_TYPES_H
 
 #include <linux/atomic.h>
 #include <linux/bits.h>
 #include <linux/cache.h>
 #include <linux/completion.h>
+#include <linux/limits.h>
 #include <linux/list.h>
-#include <linux/minmax.h>
-#include <linux/sched/signal.h>
-#include <linux/timekeeping.h>
 #include <linux/timer.h>
 #include <linux/types.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 
-#include <cmwq2/control.h>
-#include <cmwq2/ticks.h>
 #include <cmwq2/workqueue.h>
 
-struct attribute_group;
-struct bin_attribute;
-struct mutex;
 struct task_struct;
 struct bench_meminfo;
+struct bench_producer;
 struct bench_run;
 struct bench_threads;
 struct bench_workload;
@@ -48,9 +43,6 @@ struct bench_workload;
 #define BENCH_MAX_BURN_NS	1000000U
 #define BENCH_MAX_JOB_MS	60000U
 #define BENCH_MAX_FIGURES	32
-
-/* A wait that lasts longer than this is reported: an item may have been lost. */
-#define BENCH_STALL		(60 * HZ)
 
 /* Ratios are integers in units of 1/BENCH_RATIO_ONE. */
 #define BENCH_RATIO_ONE		10000U
@@ -411,30 +403,6 @@ struct bench_workload {
 	void	(*teardown)(struct bench_run *run);
 };
 
-/**
- * struct bench_producer - a thread that queues
- * @run: the run it belongs to
- * @index: its number
- * @cpu: the CPU it is bound to
- * @task: the thread
- * @next: index of its next item
- * @round: the last round it took part in
- * @begin: clock before the first timed item
- * @end: clock after the last timed item was done
- * @queued: number of items queued in this round, including the untimed ones
- */
-struct bench_producer {
-	struct bench_run	*run;
-	unsigned int		index;
-	int			cpu;
-	struct task_struct	*task;
-	unsigned int		next;
-	unsigned int		round;
-	u64			begin;
-	u64			end;
-	u64			queued;
-} ____cacheline_aligned;
-
 /* The times of each timed item, in ticks since it was queued. */
 enum bench_stage {
 	BENCH_CALL,		/* until the call returned */
@@ -537,265 +505,4 @@ struct bench_run {
 	struct completion	turn_over;
 };
 
-/**
- * struct bench_spread - distribution of the values of several rounds
- * @min: smallest
- * @q1: first quartile
- * @median: median
- * @q3: third quartile
- * @p95: smallest value that at least 95 % of the values do not exceed
- * @max: largest
- * @mad: median absolute deviation: median of the distances to the median
- */
-struct bench_spread {
-	u64	min;
-	u64	q1;
-	u64	median;
-	u64	q3;
-	u64	p95;
-	u64	max;
-	u64	mad;
-};
-
-/*
- * The clock that times whole turns, in ns. ktime_get_ns() is no choice because it
- * spins while the timekeeper is updated, and local_clock() because it advances
- * in steps of a jiffy in UML.
- */
-static inline u64 bench_clock(void)
-{
-	return ktime_get_mono_fast_ns();
-}
-
-/* A single enqueue call is timed with cmwq2_ticks(); its caller is bound to a CPU. */
-static inline u32 bench_ticks_between(u64 begin, u64 end)
-{
-	return min_t(u64, cmwq2_ticks_between(begin, end), U32_MAX);
-}
-
-/* Subtract the cost of reading the clock from the distance between two reads. */
-static inline u32 bench_less_clock(const struct bench_run *run, u32 ticks)
-{
-	return ticks > run->cost_ticks ? ticks - run->cost_ticks : 0;
-}
-
-/* The time that a call took, without the cost of reading the clock. */
-static inline u32 bench_call_ticks(const struct bench_run *run, u64 begin, u64 end)
-{
-	return bench_less_clock(run, bench_ticks_between(begin, end));
-}
-
-/* Whether a signal came, the user asked to end the run, or something failed. */
-static inline bool bench_stopped(const struct bench_run *run)
-{
-	return READ_ONCE(run->stop) || signal_pending(current);
-}
-
-/* numbers.c */
-extern const char * const bench_queue_names[BENCH_QUEUE_NR];
-struct bench_number {
-	const char	*name;
-	size_t		offset;
-	u32		min;
-	u32		max;
-};
-
-extern const struct bench_number bench_numbers[BENCH_NR_NUMBERS];
-u32 *bench_number_value(struct bench_config *cfg, enum bench_number_id id);
-u32 bench_number(const struct bench_config *cfg, enum bench_number_id id);
-
-/* state.c: what the files share */
-extern struct mutex bench_lock;
-extern struct bench_config bench_config;
-extern struct bench_run *bench_current;
-int bench_lock_idle(void);
-
-/* defaults.c */
-void bench_default_engines(struct bench_config *cfg);
-void bench_default_config(struct bench_config *cfg);
-
-/* config.c */
-extern const struct attribute_group bench_config_group;
-
-/* runs.c */
-extern const struct attribute_group bench_run_group;
-extern const struct bin_attribute bench_result_attr;
-void bench_drop_result(void);
-
-/* sysfs.c */
-int bench_sysfs_init(void);
-void bench_sysfs_exit(void);
-
-/* run.c */
-int bench_run_setup(struct bench_run *run);
-int bench_run_rounds(struct bench_run *run);
-void bench_run_teardown(struct bench_run *run);
-
-/* slots.c */
-int bench_setup_slots(struct bench_run *run);
-void bench_teardown_slots(struct bench_run *run);
-s64 *bench_held(struct bench_run *run, const struct bench_slot *slot);
-
-/* turn.c */
-void bench_abort(struct bench_run *run);
-void bench_fail(struct bench_run *run, const char *failure);
-void bench_wait(struct bench_slot *slot, struct completion *done);
-int bench_nth_cpu(unsigned int nth);
-
-/* producers.c: threads that queue, for the workloads that measure under load */
-int bench_producers_start(struct bench_run *run);
-void bench_producers_stop(struct bench_run *run);
-int bench_producers_turn(struct bench_run *run, struct bench_slot *slot,
-			 void (*part)(struct bench_producer *p));
-
-/*
- * The workloads. Most have a file of their name; roundtrip, batch, fanout and
- * delayed are in load.c, and drain is in flush.c.
- */
-extern const struct bench_workload bench_roundtrip;
-extern const struct bench_workload bench_batch;
-extern const struct bench_workload bench_fanout;
-extern const struct bench_workload bench_delayed;
-extern const struct bench_workload bench_create;
-extern const struct bench_workload bench_flush;
-extern const struct bench_workload bench_drain;
-extern const struct bench_workload bench_cancel;
-extern const struct bench_workload bench_block;
-extern const struct bench_workload bench_burst;
-extern const struct bench_workload bench_switch;
-extern const struct bench_workload bench_perfwq;
-extern const struct bench_workload bench_rescue;
-const struct bench_workload *bench_find_workload(const char *name);
-void bench_workload_names(char *buf, size_t size);
-
-/* job.c */
-void bench_complete_job(struct bench_item *item);
-void bench_timed_job(struct bench_item *item);
-
-/**
- * struct bench_gate - holds items until it opens, and counts them
- * @open: completed when the held items may go on
- * @held: completed when as many items as expected are waiting
- * @to_hold: number of items that are expected to wait and do not yet
- * @left: number of items that have not run
- * @last: clock when the last item ran
- * @done: completed when the last item has run
- */
-struct bench_gate {
-	struct completion	open;
-	struct completion	held;
-	atomic_t		to_hold;
-	atomic_t		left;
-	u64			last;
-	struct completion	done;
-};
-
-/* A workload that times calls has the medians of each value as figures, then these. */
-#define BENCH_CALL_STATS	3
-
-/**
- * struct bench_calls - for workloads that time calls with items held in flight
- * @gate: what holds the items
- * @values: the values of a turn: all calls of one value, then those of the next
- */
-struct bench_calls {
-	struct bench_gate	gate;
-	u64			values[];
-};
-
-/* gate.c: items that wait until they are let go */
-void bench_gate_init(struct bench_gate *gate);
-void bench_gate_job(struct bench_item *item);
-void bench_hold_items(struct bench_run *run, struct bench_slot *slot, struct bench_gate *gate);
-u32 bench_calls_items(const struct bench_config *cfg);
-int bench_calls_setup(struct bench_run *run);
-void bench_calls_teardown(struct bench_run *run);
-void bench_calls_add(struct bench_run *run, unsigned int which, u32 nth, u64 value);
-int bench_calls_turn(struct bench_run *run, struct bench_slot *slot, struct bench_sample *sample,
-		     void (*once)(struct bench_run *run, struct bench_slot *slot, u32 nth),
-		     u32 queued);
-
-/* tasks.c: what all threads of the machine have done, and which are workers */
-struct bench_tasks {
-	u64	runtime;
-	u64	sleeps;
-	u32	workers;
-	u32	new_workers;
-};
-
-void bench_count_tasks(const struct bench_engine *engine, u64 since, struct bench_tasks *tasks);
-
-/* memory.c: memory that the kernel has allocated */
-struct bench_memory {
-	u64	slab;
-	u64	stack;
-	u64	percpu;
-};
-
-struct bench_meminfo *bench_memory_open(void);
-void bench_memory_close(struct bench_meminfo *meminfo);
-int bench_memory_read(struct bench_meminfo *meminfo, struct bench_memory *memory);
-int bench_memory_total(struct bench_run *run, u64 *bytes);
-void bench_memory_settle(void);
-
-/* times.c: times that a turn adds one by one */
-int bench_times_setup(struct bench_run *run);
-void bench_times_teardown(struct bench_run *run);
-void bench_times_reset(struct bench_run *run);
-void bench_times_add(struct bench_run *run, unsigned int kind, u32 ticks);
-void bench_times_item(struct bench_run *run, u64 queued, u64 started, u64 ended);
-void bench_times_figures(struct bench_run *run, struct bench_sample *sample);
-
-/* clock.c */
-int bench_measure_clock(struct bench_run *run);
-u32 bench_ticks_to_ns(const struct bench_run *run, u32 ticks);
-u64 bench_cost_ns(const struct bench_run *run, u64 ticks);
-void bench_burn(u32 rounds);
-u32 bench_burn_rounds(const struct bench_run *run, u64 ns);
-
-/* stats.c */
-void bench_quantiles(struct bench_run *run, u32 * const *parts, unsigned int nr_parts, u32 nr,
-		     u64 out[BENCH_NR_QUANTILES]);
-void bench_spread(u64 *values, unsigned int nr, struct bench_spread *out);
-u64 bench_ratio(u64 value, u64 reference);
-
-/**
- * struct bench_text - text that is formatted twice, first to learn its length
- * @buf: the buffer, or NULL in the first pass
- * @len: number of characters so far
- * @size: size of @buf
- * @lines: number of complete lines so far
- */
-struct bench_text {
-	char		*buf;
-	size_t		len;
-	size_t		size;
-	unsigned int	lines;
-};
-
-__printf(2, 3)
-void bench_add(struct bench_text *text, const char *fmt, ...);
-__printf(2, 3)
-void bench_line(struct bench_text *text, const char *fmt, ...);
-void bench_end_line(struct bench_text *text);
-void bench_add_value(struct bench_text *text, const char *key, const char *suffix, u64 value);
-void bench_add_ratio(struct bench_text *text, const char *key, const char *suffix, u64 ratio);
-
-/* result.c */
-int bench_format_result(const struct bench_run *run, char **text, size_t *len);
-
-/* counts.c: what cmwq2's pools count */
-void bench_count(const struct bench_slot *slot, struct bench_pool_counts *sum);
-void bench_counts_sub(struct bench_pool_counts *counts, const struct bench_pool_counts *before);
-void bench_format_counts(struct bench_text *text, const struct bench_pool_counts *counts);
-void bench_format_totals(struct bench_text *text, const struct bench_slot *slot);
-
-/* the engines */
-extern const struct bench_engine bench_native;
-extern const struct bench_engine bench_cmwq2;
-extern const struct bench_engine bench_floor;
-extern const struct bench_engine bench_mt;
-const struct bench_engine *bench_find_engine(const char *name, const char **profile);
-int bench_cmwq2_check_profile(const char *profile);
-
-#endif /* CMWQ2_BENCH_H */
+#endif /* CMWQ2_BENCH_TYPES_H */

@@ -3,20 +3,25 @@
  * The files config_* in /sys/kernel/cmwq2_bench/, which say what the next run
  * does.
  */
+#include <linux/compiler.h>
 #include <linux/cpumask.h>
-#include <linux/err.h>
+#include <linux/errno.h>
 #include <linux/kernel.h>
 #include <linux/kobject.h>
-#include <linux/kthread.h>
-#include <linux/math64.h>
-#include <linux/mm.h>
-#include <linux/module.h>
 #include <linux/mutex.h>
+#include <linux/printk.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/sysfs.h>
+#include <linux/types.h>
 
+#include "base/numbers.h"
 #include "base/types.h"
+#include "control/config.h"
+#include "control/defaults.h"
+#include "control/state.h"
+#include "engine/engine.h"
+#include "workload/workload.h"
 
 static const char * const bench_scopes[] = {
 	"cpu", "smt", "cache", "cache_shard", "numa", "system",

@@ -7,6 +7,9 @@
 #include <linux/string.h>
 
 #include "base/types.h"
+#include "control/defaults.h"
+#include "engine/engine.h"
+#include "workload/workload.h"
 
 /**
  * bench_default_engines - choose the engines as if the user had named none

@@ -20,7 +20,13 @@
 #include <linux/time64.h>
 #include <linux/types.h>
 
+#include "base/turn.h"
 #include "base/types.h"
+#include "control/defaults.h"
+#include "control/runs.h"
+#include "control/state.h"
+#include "measure/clock.h"
+#include "run/run.h"
 
 /* Error of the last run that was started without waiting for its end, or 0. */
 static int bench_error;

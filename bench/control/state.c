@@ -6,6 +6,7 @@
 #include <linux/mutex.h>
 
 #include "base/types.h"
+#include "control/state.h"
 
 /*
  * Protects the variables below and the result in runs.c. It is not held during a

@@ -6,7 +6,11 @@
 #include <linux/kobject.h>
 #include <linux/sysfs.h>
 
-#include "base/types.h"
+#include "control/config.h"
+#include "control/defaults.h"
+#include "control/runs.h"
+#include "control/state.h"
+#include "control/sysfs.h"
 
 static struct kobject *bench_kobj;
 

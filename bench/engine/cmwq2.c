@@ -3,10 +3,19 @@
  * Engine "cmwq2": runs the items on cmwq2. It uses the policies of the profile
  * that the list of engines names, or the current policies if it names none.
  */
+#include <linux/errno.h>
 #include <linux/kernel.h>
+#include <linux/printk.h>
+#include <linux/sched.h>
 #include <linux/string.h>
+#include <linux/types.h>
+
+#include <cmwq2/control.h>
+#include <cmwq2/workqueue.h>
 
 #include "base/types.h"
+#include "engine/counts.h"
+#include "engine/engine.h"
 
 static void bench_cmwq2_fn(struct cmwq2_work *work)
 {

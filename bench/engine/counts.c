@@ -5,10 +5,17 @@
  */
 #include <linux/build_bug.h>
 #include <linux/cpumask.h>
-#include <linux/kernel.h>
+#include <linux/minmax.h>
+#include <linux/stddef.h>
 #include <linux/string.h>
+#include <linux/types.h>
 
+#include <cmwq2/control.h>
+
+#include "base/text.h"
 #include "base/types.h"
+#include "engine/counts.h"
+#include "measure/stats.h"
 
 static const struct bench_count {
 	const char	*name;

@@ -7,6 +7,7 @@
 #include <linux/types.h>
 
 #include "base/types.h"
+#include "engine/engine.h"
 
 static const struct bench_engine * const bench_engines[] = {
 	&bench_native,

@@ -6,12 +6,16 @@
  * A thread is placed like the worker it stands for: bound to the producer's
  * CPU if the queue is percpu, not bound at all if it is unbound.
  */
+#include <linux/compiler.h>
 #include <linux/err.h>
 #include <linux/kthread.h>
 #include <linux/sched.h>
 #include <linux/string.h>
+#include <linux/types.h>
+#include <asm/barrier.h>
 
 #include "base/types.h"
+#include "engine/engine.h"
 
 static int bench_floor_thread(void *data)
 {

@@ -2,16 +2,23 @@
 /*
  * Engine "native": the kernel's own workqueue.
  */
+#include <linux/completion.h>
 #include <linux/cred.h>
 #include <linux/err.h>
+#include <linux/errno.h>
 #include <linux/fs.h>
 #include <linux/kernel.h>
 #include <linux/kthread.h>
 #include <linux/namei.h>
 #include <linux/path.h>
+#include <linux/printk.h>
+#include <linux/sched.h>
 #include <linux/string.h>
+#include <linux/types.h>
+#include <linux/workqueue.h>
 
 #include "base/types.h"
+#include "engine/engine.h"
 
 static void bench_native_fn(struct work_struct *work)
 {

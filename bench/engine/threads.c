@@ -5,15 +5,26 @@
  * one. Workqueues were like that before 2010: a blocked item delays all items
  * behind it.
  */
+#include <linux/bitops.h>
 #include <linux/cpumask.h>
 #include <linux/err.h>
+#include <linux/errno.h>
+#include <linux/jiffies.h>
+#include <linux/kernel.h>
 #include <linux/kthread.h>
+#include <linux/list.h>
+#include <linux/overflow.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
+#include <linux/smp.h>
 #include <linux/spinlock.h>
 #include <linux/string.h>
+#include <linux/timer.h>
+#include <linux/types.h>
 
+#include "base/turn.h"
 #include "base/types.h"
+#include "engine/engine.h"
 
 /**
  * struct bench_thread - one of a queue's threads

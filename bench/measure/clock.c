@@ -18,6 +18,7 @@
 #include <cmwq2/ticks.h>
 
 #include "base/types.h"
+#include "measure/clock.h"
 
 #define BENCH_CLOCK_READS	1000
 #define BENCH_CLOCK_TRIES	16

@@ -10,21 +10,29 @@
  * whose queue is being created or whose turn it is, because no other engine is
  * active at that time.
  */
+#include <linux/atomic.h>
+#include <linux/cpumask.h>
 #include <linux/cred.h>
 #include <linux/err.h>
+#include <linux/errno.h>
 #include <linux/fs.h>
 #include <linux/kernel.h>
 #include <linux/kthread.h>
+#include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/mmzone.h>
 #include <linux/namei.h>
 #include <linux/path.h>
 #include <linux/percpu.h>
+#include <linux/printk.h>
 #include <linux/rcupdate.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/string.h>
+#include <linux/types.h>
 
 #include "base/types.h"
+#include "measure/memory.h"
 
 #define BENCH_MEMINFO		"/proc/meminfo"
 #define BENCH_MEMINFO_SIZE	8192

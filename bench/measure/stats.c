@@ -3,16 +3,17 @@
  * Computes figures from samples, with integers only. Each result is rounded to
  * the nearest.
  */
-#include <linux/compiler.h>
-#include <linux/delay.h>
+#include <linux/kernel.h>
+#include <linux/limits.h>
 #include <linux/math64.h>
-#include <linux/minmax.h>
 #include <linux/sched.h>
-#include <linux/slab.h>
 #include <linux/sort.h>
 #include <linux/string.h>
+#include <linux/types.h>
 
 #include "base/types.h"
+#include "measure/clock.h"
+#include "measure/stats.h"
 
 static int bench_cmp_u64(const void *a, const void *b)
 {

@@ -3,11 +3,16 @@
  * The threads of the machine: how long they have run, and which belong to an
  * engine.
  */
+#include <linux/compiler.h>
 #include <linux/rcupdate.h>
+#include <linux/sched.h>
 #include <linux/sched/signal.h>
-#include <linux/sched/task.h>
+#include <linux/types.h>
+
+#include <cmwq2/control.h>
 
 #include "base/types.h"
+#include "measure/tasks.h"
 
 /**
  * bench_count_tasks - look at all threads

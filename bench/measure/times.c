@@ -2,11 +2,17 @@
 /*
  * Times that a turn adds one by one, from any thread, and their quantiles.
  */
+#include <linux/atomic.h>
+#include <linux/errno.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
+#include <linux/types.h>
 
 #include "base/types.h"
+#include "measure/clock.h"
+#include "measure/stats.h"
+#include "measure/times.h"
 
 /**
  * bench_times_setup - make room for the times of a turn

@@ -4,15 +4,27 @@
  * tools/bench_report.py reads it. A change of the format needs a new
  * BENCH_FORMAT_VERSION, unless it only adds keys.
  */
+#include <linux/bits.h>
 #include <linux/cpumask.h>
+#include <linux/errno.h>
+#include <linux/kernel.h>
 #include <linux/math64.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
-#include <linux/stdarg.h>
-#include <linux/string.h>
+#include <linux/time64.h>
+#include <linux/types.h>
 #include <linux/utsname.h>
 
+#include <cmwq2/control.h>
+#include <cmwq2/ticks.h>
+
+#include "base/numbers.h"
+#include "base/text.h"
 #include "base/types.h"
+#include "engine/counts.h"
+#include "engine/engine.h"
+#include "measure/stats.h"
+#include "run/result.h"
 
 #define BENCH_FORMAT_VERSION	3
 

@@ -2,17 +2,30 @@
 /*
  * One run: its setup, its rounds, the turns of a round, and its end.
  */
-#include <linux/cpumask.h>
+#include <linux/compiler.h>
+#include <linux/completion.h>
 #include <linux/err.h>
+#include <linux/errno.h>
 #include <linux/math64.h>
 #include <linux/minmax.h>
-#include <linux/mm.h>
 #include <linux/prandom.h>
+#include <linux/printk.h>
 #include <linux/random.h>
-#include <linux/sched/signal.h>
-#include <linux/slab.h>
+#include <linux/string.h>
+#include <linux/timekeeping.h>
+#include <linux/types.h>
+#include <linux/wait.h>
 
+#include "base/turn.h"
 #include "base/types.h"
+#include "engine/engine.h"
+#include "measure/clock.h"
+#include "measure/memory.h"
+#include "measure/tasks.h"
+#include "measure/times.h"
+#include "run/result.h"
+#include "run/run.h"
+#include "run/slots.h"
 
 /*
  * The growth from @before to @after for every @items items. BENCH_NONE if no

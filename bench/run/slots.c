@@ -11,7 +11,11 @@
 #include <linux/slab.h>
 #include <linux/types.h>
 
+#include "base/turn.h"
 #include "base/types.h"
+#include "engine/engine.h"
+#include "measure/memory.h"
+#include "run/slots.h"
 
 static void bench_free_slot(struct bench_slot *slot)
 {

@@ -4,13 +4,26 @@
  * sleeps, the engine has to start the next. The time runs from right before an
  * item goes to sleep to the first instruction of the next item.
  */
+#include <linux/atomic.h>
+#include <linux/bits.h>
+#include <linux/compiler.h>
 #include <linux/completion.h>
+#include <linux/errno.h>
+#include <linux/kernel.h>
 #include <linux/mm.h>
-#include <linux/preempt.h>
+#include <linux/printk.h>
 #include <linux/slab.h>
 #include <linux/smp.h>
+#include <linux/types.h>
 
+#include <cmwq2/ticks.h>
+
+#include "base/numbers.h"
+#include "base/turn.h"
 #include "base/types.h"
+#include "measure/clock.h"
+#include "measure/stats.h"
+#include "workload/workload.h"
 
 static const char * const bench_block_figures[] = { BENCH_QUANTILES("") };
 

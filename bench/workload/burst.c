@@ -6,11 +6,23 @@
  * On a percpu queue the kicked worker cannot run before the last item is
  * queued. On other queues the workers of other CPUs run meanwhile.
  */
+#include <linux/bits.h>
+#include <linux/errno.h>
 #include <linux/irqflags.h>
+#include <linux/kernel.h>
 #include <linux/math64.h>
+#include <linux/printk.h>
 #include <linux/sched.h>
+#include <linux/types.h>
 
+#include <cmwq2/ticks.h>
+
+#include "base/turn.h"
 #include "base/types.h"
+#include "measure/clock.h"
+#include "measure/times.h"
+#include "workload/job.h"
+#include "workload/workload.h"
 
 /* Limited, because the whole burst is queued with interrupts off. */
 #define BENCH_MAX_BURST		1024U

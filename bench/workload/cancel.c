@@ -4,12 +4,26 @@
  * that the item can be in. A turn's figures are the median, the 95th percentile
  * and the maximum over its calls.
  */
+#include <linux/atomic.h>
+#include <linux/bits.h>
+#include <linux/build_bug.h>
+#include <linux/completion.h>
+#include <linux/errno.h>
 #include <linux/jiffies.h>
+#include <linux/kernel.h>
 #include <linux/math64.h>
 #include <linux/preempt.h>
+#include <linux/printk.h>
 #include <linux/smp.h>
+#include <linux/types.h>
 
+#include <cmwq2/ticks.h>
+
+#include "base/turn.h"
 #include "base/types.h"
+#include "measure/clock.h"
+#include "workload/gate.h"
+#include "workload/workload.h"
 
 enum bench_cancel_value {
 	BENCH_CANCEL_IDLE,

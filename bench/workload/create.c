@@ -7,16 +7,35 @@
  * figure is the difference. The first half fills holes in slabs and in per-CPU
  * chunks, which could hide as much memory as a thousand queues take.
  */
+#include <linux/bits.h>
 #include <linux/build_bug.h>
+#include <linux/completion.h>
+#include <linux/cpumask.h>
+#include <linux/errno.h>
+#include <linux/kernel.h>
 #include <linux/math64.h>
+#include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/overflow.h>
+#include <linux/printk.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
+#include <linux/string.h>
+#include <linux/thread_info.h>
+#include <linux/types.h>
 
+#include <cmwq2/ticks.h>
+
+#include "base/turn.h"
 #include "base/types.h"
+#include "measure/clock.h"
+#include "measure/memory.h"
+#include "measure/times.h"
+#include "workload/job.h"
+#include "workload/workload.h"
 
 /* After so many reads in a row without a decrease the figure is BENCH_NONE. */
 #define BENCH_GONE_READS	8

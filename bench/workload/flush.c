@@ -7,9 +7,20 @@
  * the first one waits at a gate. The gate is opened right before the call. For
  * comparison, each turn also times the same items with nobody flushing.
  */
+#include <linux/atomic.h>
+#include <linux/bits.h>
+#include <linux/build_bug.h>
 #include <linux/completion.h>
+#include <linux/errno.h>
+#include <linux/kernel.h>
+#include <linux/printk.h>
+#include <linux/types.h>
 
+#include "base/turn.h"
 #include "base/types.h"
+#include "measure/clock.h"
+#include "workload/gate.h"
+#include "workload/workload.h"
 
 enum bench_flush_value {
 	BENCH_CALL_NS,

@@ -3,15 +3,23 @@
  * Items that are held in flight until their gate opens, and turns that consist
  * of calls with such items in flight.
  */
+#include <linux/atomic.h>
 #include <linux/completion.h>
 #include <linux/cpumask.h>
+#include <linux/errno.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/overflow.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
+#include <linux/string.h>
+#include <linux/types.h>
 
+#include "base/turn.h"
 #include "base/types.h"
+#include "measure/clock.h"
+#include "measure/stats.h"
+#include "workload/gate.h"
 
 /**
  * bench_gate_init - prepare a gate

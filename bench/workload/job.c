@@ -7,6 +7,8 @@
 #include <cmwq2/ticks.h>
 
 #include "base/types.h"
+#include "measure/clock.h"
+#include "workload/job.h"
 
 /**
  * bench_complete_job - complete @done of an item, which someone waits for

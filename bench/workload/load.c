@@ -7,11 +7,29 @@
  * fanout	one producer: queue in_flight items, wait for all of them
  * delayed	like batch, but each item is queued with a delay
  */
+#include <linux/atomic.h>
+#include <linux/bits.h>
+#include <linux/compiler.h>
+#include <linux/completion.h>
+#include <linux/errno.h>
 #include <linux/jiffies.h>
+#include <linux/kernel.h>
+#include <linux/limits.h>
 #include <linux/math64.h>
 #include <linux/minmax.h>
+#include <linux/printk.h>
+#include <linux/time64.h>
+#include <linux/types.h>
 
+#include <cmwq2/ticks.h>
+
+#include "base/turn.h"
 #include "base/types.h"
+#include "measure/clock.h"
+#include "measure/stats.h"
+#include "workload/job.h"
+#include "workload/producers.h"
+#include "workload/workload.h"
 
 /* The quantiles are in the order of enum bench_quantile, and of enum bench_stage. */
 static const char * const bench_load_figures[] = { "rate", BENCH_STAGES, "span_ns" };

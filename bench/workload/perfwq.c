@@ -8,18 +8,41 @@
  * itself again after a delay. Sleep and delay are evenly distributed between
  * zero and twice their mean. The job is a thread on each CPU.
  */
+#include <linux/atomic.h>
+#include <linux/bits.h>
+#include <linux/compiler.h>
+#include <linux/completion.h>
+#include <linux/cpumask.h>
 #include <linux/delay.h>
 #include <linux/err.h>
+#include <linux/errno.h>
 #include <linux/irqflags.h>
 #include <linux/jiffies.h>
+#include <linux/kernel.h>
 #include <linux/kthread.h>
 #include <linux/math64.h>
+#include <linux/minmax.h>
+#include <linux/overflow.h>
 #include <linux/prandom.h>
+#include <linux/printk.h>
 #include <linux/sched.h>
+#include <linux/sched/signal.h>
+#include <linux/sched/task.h>
 #include <linux/slab.h>
+#include <linux/string.h>
+#include <linux/time64.h>
 #include <linux/timer.h>
+#include <linux/types.h>
 
+#include <cmwq2/ticks.h>
+
+#include "base/turn.h"
 #include "base/types.h"
+#include "measure/clock.h"
+#include "measure/memory.h"
+#include "measure/tasks.h"
+#include "measure/times.h"
+#include "workload/workload.h"
 
 #define BENCH_PERFWQ_MAX_WQS	26
 /* After each slice the job checks whether the run is to stop. */

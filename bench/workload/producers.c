@@ -3,13 +3,25 @@
  * Threads that queue items, for the workloads that measure under load. They
  * start together, and each keeps up its load until the last one has measured.
  */
+#include <linux/atomic.h>
+#include <linux/compiler.h>
+#include <linux/completion.h>
 #include <linux/err.h>
+#include <linux/errno.h>
 #include <linux/kthread.h>
 #include <linux/mm.h>
+#include <linux/printk.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
+#include <linux/smp.h>
 #include <linux/topology.h>
+#include <linux/types.h>
+#include <linux/wait.h>
+#include <asm/barrier.h>
 
+#include "base/turn.h"
 #include "base/types.h"
+#include "workload/producers.h"
 
 static bool bench_turn_started(struct bench_producer *p)
 {

@@ -9,16 +9,33 @@
  * rescuer, which nobody runs in that time. The kernel's own workqueue cannot be
  * brought into this state, so this workload is for cmwq2 alone.
  */
+#include <linux/atomic.h>
+#include <linux/bits.h>
 #include <linux/completion.h>
 #include <linux/cpumask.h>
+#include <linux/errno.h>
+#include <linux/jiffies.h>
+#include <linux/kernel.h>
 #include <linux/math64.h>
+#include <linux/minmax.h>
 #include <linux/mm.h>
-#include <linux/overflow.h>
+#include <linux/printk.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
+#include <linux/types.h>
 
+#include <cmwq2/control.h>
+#include <cmwq2/ticks.h>
+#include <cmwq2/workqueue.h>
+
+#include "base/numbers.h"
+#include "base/turn.h"
 #include "base/types.h"
+#include "measure/clock.h"
+#include "measure/times.h"
+#include "workload/workload.h"
 
 /* How often the run's thread checks whether the run is to end. */
 #define BENCH_LOOK	(HZ / 10)

@@ -4,12 +4,27 @@
  * hand over to each other. For engine cmwq2 the module's scheduler hook is
  * installed and idle; for engine native it is removed.
  */
+#include <linux/bits.h>
+#include <linux/compiler.h>
 #include <linux/completion.h>
+#include <linux/errno.h>
+#include <linux/kernel.h>
 #include <linux/math64.h>
 #include <linux/minmax.h>
 #include <linux/slab.h>
+#include <linux/time64.h>
+#include <linux/types.h>
 
+#include <cmwq2/control.h>
+#include <cmwq2/ticks.h>
+
+#include "base/turn.h"
 #include "base/types.h"
+#include "measure/clock.h"
+#include "measure/stats.h"
+#include "workload/job.h"
+#include "workload/producers.h"
+#include "workload/workload.h"
 
 /* Rate and quantiles of round trips, each of which is two switches. */
 static const char * const bench_switch_figures[] = { "rate", BENCH_QUANTILES("") };

@@ -8,6 +8,7 @@
 #include <linux/types.h>
 
 #include "base/types.h"
+#include "workload/workload.h"
 
 /* The first one is the default. */
 static const struct bench_workload * const bench_workloads[] = {
