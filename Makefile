@@ -36,7 +36,7 @@ $(VERBS):
 ## make check-harness [SUITE=glob]
 ##             every way to fail, fed to the harness; 4 minutes
 ## make check-faults [FAULT=glob]
-##             the engine with each fault of src/lab/faults.c in turn, which a test must notice;
+##             the engine with each fault of src/base/faults.c in turn, which a test must notice;
 ##             10 minutes; make modules FAULTS=1 builds such an engine, insmod it with fault=name
 ## make check-compat
 ##             the modules built for and loaded into Debian's own 6.1, 6.12 and 7.2 kernels; there

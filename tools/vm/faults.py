@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""`make check-faults`: runs the engine with one fault of src/lab/faults.c at a time, and the tests that must notice it."""
+"""`make check-faults`: runs the engine with one fault of src/base/faults.c at a time, and the tests that must notice it."""
 
 import fnmatch
 import re
@@ -112,7 +112,7 @@ CAUGHT_BY = {
 
 
 def listed(text: str) -> dict:
-    """Return the descriptions of the faults by their names, from @text, the content of src/lab/faults.c."""
+    """Return the descriptions of the faults by their names, from @text, the content of src/base/faults.c."""
     return dict(re.findall(r'^\t\{ "(\w+)",\s+"(.*?)" \},$', text, re.MULTILINE))
 
 
