@@ -132,15 +132,10 @@ static struct cmwq2_worker *cmwq2_picked(struct cmwq2_pool *pool)
 
 static void cmwq2_judge_bh(struct cmwq2_verdict *v, struct cmwq2_pool *pool)
 {
+	v->facts |= CMWQ2_FACT_BH;
 	cmwq2_see_running(v, pool);
-	if (v->nr) {
-		v->why = CMWQ2_WHY_HOG;
-	} else if (cmwq2_is_offline(pool)) {
-		v->why = CMWQ2_WHY_OFFLINE;
-	} else {
-		v->why = CMWQ2_WHY_SOFTIRQ;
-		v->detail = "its CPU has not come to its softirqs: somebody keeps them off";
-	}
+	if (v->nr)
+		v->facts |= CMWQ2_FACT_BUSY;
 }
 
 /* A worker counts as running, so no other one was kicked. */
@@ -149,7 +144,7 @@ static void cmwq2_judge_running(struct cmwq2_verdict *v, struct cmwq2_pool *pool
 	struct cmwq2_worker *worker;
 	int looks = 0;
 
-	v->why = CMWQ2_WHY_HOG;
+	v->facts |= CMWQ2_FACT_COUNTED;
 	/* One or two are counted; the others are those that the next scan takes off. */
 	list_for_each_entry(worker, &pool->watched, watch_node) {
 		if (++looks > CMWQ2_PICKED_LOOKS)
@@ -157,14 +152,9 @@ static void cmwq2_judge_running(struct cmwq2_verdict *v, struct cmwq2_pool *pool
 		if (!READ_ONCE(worker->counted))
 			continue;
 		cmwq2_see(v, worker, CMWQ2_ROLE_RUNS);
-		if (cmwq2_task_blocked(worker->task)) {
-			v->why = CMWQ2_WHY_LOST;
-			v->detail = "a worker sleeps and still counts as running";
-		}
-	}
-	if (!v->nr) {
-		v->why = CMWQ2_WHY_LOST;
-		v->detail = "a worker counts as running, and none is";
+		v->facts |= CMWQ2_FACT_SEEN;
+		if (cmwq2_task_blocked(worker->task))
+			v->facts |= CMWQ2_FACT_ASLEEP;
 	}
 }
 
@@ -181,18 +171,16 @@ static void cmwq2_judge_blocked(struct cmwq2_verdict *v, struct cmwq2_pool *pool
 {
 	struct cmwq2_worker *rescuer = pwq ? READ_ONCE(pwq->wq->rescuer) : NULL;
 
-	v->why = cmwq2_manager_is_stuck(pool) ? CMWQ2_WHY_MANAGER : CMWQ2_WHY_NO_WORKER;
-	if (pool->manager)
+	v->facts |= CMWQ2_FACT_NO_IDLE;
+	if (pool->manager) {
+		v->facts |= CMWQ2_FACT_MANAGER;
+		if (cmwq2_manager_is_stuck(pool))
+			v->facts |= CMWQ2_FACT_STUCK;
 		cmwq2_see(v, pool->manager, CMWQ2_ROLE_CREATES);
-	else if (cmwq2_is_offline(pool))
-		v->why = CMWQ2_WHY_OFFLINE;
-	else
-		v->why = CMWQ2_WHY_LOST;
-	if (v->why == CMWQ2_WHY_LOST)
-		v->detail = "no worker is idle, and none is about to create one";
-	if (pool->manager && rescuer && READ_ONCE(rescuer->current_func)) {
-		v->why = CMWQ2_WHY_RESCUER;
-		cmwq2_see(v, rescuer, CMWQ2_ROLE_RUNS);
+		if (rescuer && READ_ONCE(rescuer->current_func)) {
+			v->facts |= CMWQ2_FACT_RESCUER_BUSY;
+			cmwq2_see(v, rescuer, CMWQ2_ROLE_RUNS);
+		}
 	}
 	cmwq2_see_running(v, pool);
 }
@@ -205,19 +193,15 @@ static int cmwq2_judge_idle(struct cmwq2_verdict *v, struct cmwq2_pool *pool)
 {
 	struct cmwq2_worker *picked = cmwq2_picked(pool);
 
-	v->why = cmwq2_is_offline(pool) ? CMWQ2_WHY_OFFLINE : CMWQ2_WHY_NOT_RUN;
-	if (!picked) {
-		v->why = cmwq2_is_offline(pool) ? CMWQ2_WHY_OFFLINE : CMWQ2_WHY_LOST;
-		v->detail = "workers are idle, and none was picked";
+	v->facts |= CMWQ2_FACT_IDLE;
+	if (!picked)
 		return -1;
-	}
+	v->facts |= CMWQ2_FACT_PICKED;
 	cmwq2_see(v, picked, CMWQ2_ROLE_PICKED);
-	if (cmwq2_task_blocked(picked->task)) {
-		v->detail = "it has not been woken";
-		return -1;
-	}
-	v->detail = "no item of this engine has its CPU: something else keeps it";
-	return task_cpu(picked->task);
+	if (!cmwq2_task_blocked(picked->task))
+		return task_cpu(picked->task);
+	v->facts |= CMWQ2_FACT_NOT_WOKEN;
+	return -1;
 }
 
 /* Note the item that runs on the CPU which the picked worker waits for. Context: no lock held. */
@@ -228,8 +212,7 @@ static void cmwq2_judge_cpu(struct cmwq2_verdict *v, int cpu)
 	cmwq2_see_on_cpu(&hog, cpu);
 	if (!hog.nr)
 		return;
-	v->why = CMWQ2_WHY_HOG;
-	v->detail = NULL;
+	v->facts |= CMWQ2_FACT_CPU_TAKEN;
 	v->seen[1] = v->seen[0];
 	v->seen[0] = hog.seen[0];
 	v->nr = 2;
@@ -273,6 +256,8 @@ static bool cmwq2_judge(struct cmwq2_verdict *v, struct cmwq2_pool *pool, unsign
 	if (!first || v->stuck < min_ms)
 		return false;
 	cmwq2_note_item(v, pool, first);
+	if (cmwq2_is_offline(pool))
+		v->facts |= CMWQ2_FACT_OFFLINE;
 	if (pool->flags & CMWQ2_POOL_BH)
 		cmwq2_judge_bh(v, pool);
 	else if (atomic_read(&pool->nr_running))

@@ -16,26 +16,10 @@
 #include "base/types.h"
 #include "base/work.h"
 #include "look/look.h"
+#include "look/rules.h"
 #include "look/show.h"
 
 #define CMWQ2_SEEN		4	/* workers that a paragraph names */
-
-enum cmwq2_why {
-	CMWQ2_WHY_HOG,		/* an item keeps the CPU to itself */
-	CMWQ2_WHY_NO_WORKER,	/* all workers are blocked and no other can be created */
-	CMWQ2_WHY_MANAGER,	/* the same, and the worker creating one is stuck */
-	CMWQ2_WHY_RESCUER,	/* all workers are blocked, and the rescuer is busy as well */
-	CMWQ2_WHY_NOT_RUN,	/* a worker was picked and has not run */
-	CMWQ2_WHY_OFFLINE,	/* the CPU is offline, or never was online */
-	CMWQ2_WHY_SOFTIRQ,	/* BH: the CPU has not come to run its softirqs */
-	CMWQ2_WHY_BEHIND,	/* taken by a worker that still runs something else */
-	CMWQ2_WHY_AWAITED,	/* a thread waits for an item that does not end */
-	CMWQ2_WHY_THROTTLED,	/* max_active is used up */
-	CMWQ2_WHY_NODE,		/* the NUMA node's share of max_active is used up */
-	CMWQ2_WHY_FROZEN,
-	CMWQ2_WHY_PLUGGED,	/* ordered: items queued under older attributes come first */
-	CMWQ2_WHY_LOST,		/* none of these: must never happen */
-};
 
 enum cmwq2_role {
 	CMWQ2_ROLE_RUNS,
@@ -59,8 +43,9 @@ struct cmwq2_seen {
 
 /**
  * struct cmwq2_verdict - what was found
- * @why: the reason
- * @detail: further explanation, or NULL
+ * @facts: what was found: bits of enum cmwq2_fact
+ * @why: the reason, which cmwq2_conclude() sets
+ * @detail: further explanation, or NULL; likewise
  * @pool: pool where the item waits
  * @func: function of the waiting or, with CMWQ2_WHY_AWAITED, the running item
  * @queue: name of the item's queue
@@ -72,6 +57,7 @@ struct cmwq2_seen {
  * @seen: the first of them
  */
 struct cmwq2_verdict {
+	unsigned int		facts;
 	enum cmwq2_why		why;
 	const char		*detail;
 	struct cmwq2_pool	*pool;
@@ -104,7 +90,7 @@ void cmwq2_out_verdict(struct cmwq2_out *out, struct cmwq2_pool *pool);
 /* verdict_text.c */
 void cmwq2_see(struct cmwq2_verdict *v, struct cmwq2_worker *worker, enum cmwq2_role role);
 void cmwq2_note_item(struct cmwq2_verdict *v, struct cmwq2_pool *pool, struct cmwq2_work *work);
-void cmwq2_write_verdict(struct cmwq2_out *out, const struct cmwq2_verdict *v);
+void cmwq2_write_verdict(struct cmwq2_out *out, struct cmwq2_verdict *v);
 
 /* verdict_line.c */
 void cmwq2_verdict_of_helpers(struct cmwq2_out *out, unsigned int min_ms);

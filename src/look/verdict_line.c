@@ -84,11 +84,9 @@ static bool cmwq2_judge_taken(struct cmwq2_taken *taken, struct cmwq2_worker *wo
 	if (!first || cmwq2_age_ms(first) < taken->min_ms)
 		return false;
 	cmwq2_note_item(v, worker->pool, first);
-	v->why = CMWQ2_WHY_BEHIND;
+	v->facts = CMWQ2_FACT_TAKEN;
 	if (first == worker->current_work)
-		v->detail = "it was queued again while it ran, and still does";
-	else
-		v->detail = "a worker has taken it, and still runs another one";
+		v->facts |= CMWQ2_FACT_AGAIN;
 	return true;
 }
 
@@ -104,7 +102,7 @@ static bool cmwq2_judge_awaited(struct cmwq2_taken *taken, struct cmwq2_worker *
 	if (!barrier || cmwq2_age_ms(barrier) < taken->min_ms)
 		return false;
 	cmwq2_note_item(v, worker->pool, barrier);
-	v->why = CMWQ2_WHY_AWAITED;
+	v->facts = CMWQ2_FACT_WAITER;
 	v->func = worker->current_func;
 	v->waiter = task_pid_nr(cmwq2_barrier_waiter(barrier));
 	return true;
@@ -251,19 +249,15 @@ static struct cmwq2_work *cmwq2_first_inactive(struct cmwq2_verdict *v, struct c
 
 static void cmwq2_judge_line(struct cmwq2_verdict *v, struct cmwq2_pwq *pwq, bool slot)
 {
-	if (!READ_ONCE(pwq->wq->max_active)) {
-		v->why = CMWQ2_WHY_FROZEN;
-	} else if (READ_ONCE(pwq->plugged)) {
-		v->why = CMWQ2_WHY_PLUGGED;
-	} else if (slot) {
-		v->why = CMWQ2_WHY_LOST;
-		v->detail = "max_active has a free slot, and nobody was let in";
-	} else if (cmwq2_node_has_less(pwq)) {
-		v->why = CMWQ2_WHY_NODE;
-		v->detail = "other nodes have the rest of its max_active";
-	} else {
-		v->why = CMWQ2_WHY_THROTTLED;
-	}
+	v->facts = CMWQ2_FACT_INACTIVE;
+	if (READ_ONCE(pwq->wq->max_active))
+		v->facts |= CMWQ2_FACT_THAWED;
+	if (!READ_ONCE(pwq->plugged))
+		v->facts |= CMWQ2_FACT_UNPLUGGED;
+	if (slot)
+		v->facts |= CMWQ2_FACT_SLOT;
+	if (cmwq2_node_has_less(pwq))
+		v->facts |= CMWQ2_FACT_NODE_LESS;
 }
 
 /**

@@ -3,6 +3,7 @@
  * The verdict's text: notes on the workers to blame, and how they are written.
  */
 #include <linux/cpumask.h>
+#include <linux/kernel.h>
 #include <linux/sched.h>
 #include <linux/string.h>
 
@@ -10,25 +11,41 @@
 
 #include "base/types.h"
 #include "base/work.h"
+#include "look/rules.h"
 #include "look/show.h"
 #include "look/verdict.h"
 
-static const char *const cmwq2_why_names[] = {
-	[CMWQ2_WHY_HOG]		= "hog",
-	[CMWQ2_WHY_NO_WORKER]	= "no-worker",
-	[CMWQ2_WHY_MANAGER]	= "manager-stuck",
-	[CMWQ2_WHY_RESCUER]	= "rescuer-busy",
-	[CMWQ2_WHY_NOT_RUN]	= "not-run",
-	[CMWQ2_WHY_OFFLINE]	= "cpu-offline",
-	[CMWQ2_WHY_SOFTIRQ]	= "softirq",
-	[CMWQ2_WHY_BEHIND]	= "behind",
-	[CMWQ2_WHY_AWAITED]	= "awaited",
-	[CMWQ2_WHY_THROTTLED]	= "throttled",
-	[CMWQ2_WHY_NODE]	= "node-full",
-	[CMWQ2_WHY_FROZEN]	= "frozen",
-	[CMWQ2_WHY_PLUGGED]	= "plugged",
-	[CMWQ2_WHY_LOST]	= "lost-kick",
+#define CMWQ2_REASON_WORD(_name, _word, _means)	[CMWQ2_WHY_##_name] = _word,
+static const char *const cmwq2_why_names[] = { CMWQ2_REASONS(CMWQ2_REASON_WORD) };
+
+struct cmwq2_rule {
+	enum cmwq2_why	why;
+	const char	*detail;
+	unsigned int	facts;
 };
+
+/* The facts of a rule, of which there are at most four. */
+#define CMWQ2_FACTS_OF(a, b, c, d, ...)		(CMWQ2_F(a) | CMWQ2_F(b) | CMWQ2_F(c) | CMWQ2_F(d))
+#define CMWQ2_F(name)				CMWQ2_FACT_##name
+#define CMWQ2_FACT_				0
+#define CMWQ2_RULE(_why, _detail, ...)						\
+	{ CMWQ2_WHY_##_why, _detail, CMWQ2_FACTS_OF(__VA_ARGS__, , , ,) },
+static const struct cmwq2_rule cmwq2_rules[] = { CMWQ2_RULES(CMWQ2_RULE) };
+
+/* Set the reason and its detail from the facts. The first rule that applies gives them. */
+static void cmwq2_conclude(struct cmwq2_verdict *v)
+{
+	int i;
+
+	v->why = CMWQ2_WHY_LOST;
+	for (i = 0; i < ARRAY_SIZE(cmwq2_rules); i++) {
+		if ((v->facts & cmwq2_rules[i].facts) != cmwq2_rules[i].facts)
+			continue;
+		v->why = cmwq2_rules[i].why;
+		v->detail = cmwq2_rules[i].detail;
+		return;
+	}
+}
 
 static bool cmwq2_was_seen(const struct cmwq2_verdict *v, pid_t pid)
 {
@@ -136,16 +153,17 @@ void cmwq2_note_item(struct cmwq2_verdict *v, struct cmwq2_pool *pool, struct cm
 }
 
 /**
- * cmwq2_write_verdict - write a verdict as a paragraph
+ * cmwq2_write_verdict - conclude why an item waits, and write it as a paragraph
  * @out: where to write
- * @v: verdict
+ * @v: verdict with all of its facts
  *
  * Context: RCU read-side section, which keeps the pool; no lock held.
  */
-void cmwq2_write_verdict(struct cmwq2_out *out, const struct cmwq2_verdict *v)
+void cmwq2_write_verdict(struct cmwq2_out *out, struct cmwq2_verdict *v)
 {
 	int i;
 
+	cmwq2_conclude(v);
 	cmwq2_write(out, "stall: %s: pool %u, CPUs %*pbl: %ps of queue %s ",
 		    cmwq2_why_names[v->why], v->pool->id,
 		    cpumask_pr_args(v->pool->attrs->cpumask), v->func, v->queue);
