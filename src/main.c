@@ -45,6 +45,16 @@ static void cmwq2_free_rest(void)
 	cmwq2_topology_exit();
 }
 
+/* What looks at the engine cannot fail. */
+static void cmwq2_look_begin(void)
+{
+	cmwq2_oops_init();
+	cmwq2_latency_init();
+	cmwq2_watchdog_init();
+	cmwq2_sysrq_init();
+	cmwq2_debugfs_init();
+}
+
 static int __init cmwq2_init(void)
 {
 	int ret;
@@ -78,11 +88,7 @@ static int __init cmwq2_init(void)
 	ret = cmwq2_sysfs_init();
 	if (ret)
 		goto err_wqs;
-	cmwq2_oops_init();
-	cmwq2_latency_init();
-	cmwq2_watchdog_init();
-	cmwq2_sysrq_init();
-	cmwq2_debugfs_init();
+	cmwq2_look_begin();
 	cmwq2_fault_init();
 
 	pr_info("loaded: hook %s\n", cmwq2_hook_name());
