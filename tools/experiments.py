@@ -4,7 +4,7 @@
 An experiment is a list of runs of cmwq2_bench in one boot, or a KUnit suite. tools/vm/experiment.py boots the guests.
 This module says what they run. Its judge for each experiment makes a table and a conclusion from the results.
 Figures are compared round by round, within one boot: a ratio is the median over the rounds, with the 95 % interval that
-bench_stats.py computes for all figures of this project. It is called a difference only if the interval excludes 1.
+benchmark/stats.py computes for all figures of this project. It is called a difference only if the interval excludes 1.
 """
 
 import math
@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Callable, Iterable, Optional, Sequence
 
-import bench_stats
 import cli
 import policies
 import tables
+from benchmark import stats
 
 CLAIMS, WAKES = policies.names("claim"), policies.names("wake")
 QUEUES = ("percpu", "unbound")
@@ -49,10 +49,10 @@ class Spread:
     def verdict(self, more: str, less: str) -> str:
         """What a ratio says: @more, @less, no difference seen, or too few rounds."""
         if not self.enough:
-            return bench_stats.UNKNOWN
+            return stats.UNKNOWN
         if self.low > 1:
             return more
-        return less if self.high < 1 else bench_stats.NONE_SEEN
+        return less if self.high < 1 else stats.NONE_SEEN
 
 
 def spread(values: Sequence[float]) -> Spread:
@@ -60,7 +60,7 @@ def spread(values: Sequence[float]) -> Spread:
     if not values:
         raise ExperimentError("no values to compare")
     middle = statistics.median(values)
-    interval = bench_stats.median_interval(values)
+    interval = stats.median_interval(values)
     return Spread(middle, *interval) if interval else Spread(middle, min(values), max(values), False)
 
 

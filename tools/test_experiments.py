@@ -12,15 +12,15 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-import bench_stats
 import experiments
+from benchmark import stats
 from experiments import CLAIMS, COSTS_US, EXPERIMENTS, PENDING, QUEUES, RESCUES, ExperimentError, Finding, spread
 
 ROOT = Path(__file__).resolve().parents[1]
 
 
 def document(engines: dict, rounds: int = 9, **header: object) -> dict:
-    """Return a document like those of bench_report.parse(). @engines has the figures of a round by engine, or a
+    """Return a document like those of results.parse(). @engines has the figures of a round by engine, or a
     function that returns them for a round."""
     names = list(engines)
     records = []
@@ -55,8 +55,8 @@ class Statistics(unittest.TestCase):
         source = random.Random(7)
         for count in (6, 15, 25, 41):
             values = sorted(1 + source.lognormvariate(-3, 1) for _ in range(count))
-            found, rank = spread(values), bench_stats.exact_rank(count)
-            self.assertEqual((found.low, found.high), bench_stats.median_interval(values))
+            found, rank = spread(values), stats.exact_rank(count)
+            self.assertEqual((found.low, found.high), stats.median_interval(values))
             self.assertLessEqual(found.low, values[rank])
             self.assertGreaterEqual(found.high, values[-1 - rank])
 

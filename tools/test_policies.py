@@ -31,7 +31,7 @@ def _files(pattern: str) -> list:
 
 
 def _is_test(name: str) -> bool:
-    return bool(re.match(r"kunit/|tools/test_|tools/model/|tools/vm/guest/suites/|tools/vm/.*units|src/lab/policy/", name))
+    return bool(re.match(r"kunit/|tools/(.*/)?test_|tools/model/|tools/vm/guest/suites/|tools/vm/.*units|src/lab/policy/", name))
 
 
 def _places() -> dict:

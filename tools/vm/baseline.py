@@ -21,11 +21,11 @@ from common import (EXIT_FAILED, EXIT_PASSED, OUT, ROOT, Problem, aligned, count
                     write_atomically)
 
 sys.path.append(str(ROOT / "tools"))
-import bench_document   # noqa: E402
-import bench_host       # noqa: E402
-import bench_report     # noqa: E402
-import bench_set        # noqa: E402
-import bench_stats      # noqa: E402
+from benchmark import documents as bench_document     # noqa: E402
+from benchmark import host as bench_host     # noqa: E402
+from benchmark import results as bench_report     # noqa: E402
+from benchmark import sets as bench_set     # noqa: E402
+from benchmark import stats as bench_stats     # noqa: E402
 
 SCHEMA = 1
 # Our figures may differ by this much, up or down.

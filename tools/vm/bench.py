@@ -18,12 +18,12 @@ from common import (EXIT_PASSED, OUT, ROOT, Problem, count_knob, lock, need_spac
                     write_atomically)
 
 sys.path.append(str(ROOT / "tools"))
-import bench_document   # noqa: E402
-import bench_file       # noqa: E402
-import bench_host       # noqa: E402
-import bench_report     # noqa: E402
-import bench_set        # noqa: E402
-import bench_summary    # noqa: E402
+from benchmark import documents as bench_document     # noqa: E402
+from benchmark import files as bench_file     # noqa: E402
+from benchmark import host as bench_host     # noqa: E402
+from benchmark import results as bench_report     # noqa: E402
+from benchmark import sets as bench_set     # noqa: E402
+from benchmark import summary as bench_summary     # noqa: E402
 
 PINS = Path(__file__).resolve().parent / "requirements-bench.txt"
 HOST = "host"

@@ -15,7 +15,7 @@ from kernel import Kernel
 TOOLS = ROOT / "tools"
 # The archive's name in the guest's /modules, where the modules are, too.
 ARCHIVE = "host.tar"
-IMPORTED = """import bench_main, sys
+IMPORTED = """import sys; from benchmark import main
 print(*{module.__file__ for module in sys.modules.values() if getattr(module, '__file__', None)})"""
 
 
@@ -36,8 +36,8 @@ def _archive(path: Path) -> Path:
     with tarfile.open(path, "w", dereference=True) as archive:
         for each in sorted(found):
             archive.add(each, str(each))
-        for each in (TOOLS / "bench", TOOLS / "cli.py", TOOLS / "tables.py", *TOOLS.glob("bench_*.py")):
-            archive.add(each, f"/host/tools/{each.name}")
+        for each in (TOOLS / "bench", *(each for each in imported if TOOLS in each.parents)):
+            archive.add(each, f"/host/tools/{each.relative_to(TOOLS)}")
     return path
 
 

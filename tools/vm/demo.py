@@ -13,7 +13,7 @@ import modules
 from common import EXIT_PASSED, OUT, ROOT, Problem, say, shown, took, write_atomically
 
 sys.path.append(str(ROOT / "tools"))
-import bench_report     # noqa: E402
+from benchmark import results as bench_report     # noqa: E402
 
 REPORT = OUT / "demo" / "report.json"
 # This measures for about ten seconds on two CPUs.

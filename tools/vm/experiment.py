@@ -18,7 +18,7 @@ import suites
 from common import EXIT_FAILED, EXIT_PASSED, HERE, OUT, ROOT, Problem, say, shown, took, write_atomically
 
 sys.path.append(str(ROOT / "tools"))
-import bench_report     # noqa: E402
+from benchmark import results as bench_report     # noqa: E402
 import experiments      # noqa: E402
 from experiments import EXPERIMENTS, ExperimentError, Finding       # noqa: E402
 

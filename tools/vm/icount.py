@@ -28,8 +28,8 @@ from common import (EXIT_FAILED, EXIT_PASSED, HERE, OUT, ROOT, Problem, aligned,
                     took, write_atomically)
 
 sys.path.append(str(ROOT / "tools"))
-import bench_document   # noqa: E402
-import bench_report     # noqa: E402
+from benchmark import documents as bench_document     # noqa: E402
+from benchmark import results as bench_report     # noqa: E402
 import policies         # noqa: E402
 
 COMMITTED = HERE / "icount.json"

@@ -15,7 +15,7 @@ import guest
 from common import ROOT, Problem, aligned, say
 
 sys.path.append(str(ROOT / "tools"))
-import bench_report     # noqa: E402
+from benchmark import results as bench_report     # noqa: E402
 
 SERIES = "7.2"
 QUEUES = ("percpu", "unbound")

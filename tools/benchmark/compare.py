@@ -3,11 +3,9 @@
 
 from typing import Iterable
 
-import bench_document
-import bench_report
-import bench_stats
 import tables
-from bench_document import SetError
+from benchmark import documents, results, stats
+from benchmark.documents import SetError
 
 # This fraction of the comparisons of an engine with itself may be called a difference.
 MOST_FALSE = 0.05
@@ -21,9 +19,9 @@ def aligned(rows: list) -> list:
 
 
 def _common(one: dict, other: dict) -> Iterable[tuple]:
-    keyed = {bench_document.run_key(run): run for run in other["runs"]}
+    keyed = {documents.run_key(run): run for run in other["runs"]}
     for run in one["runs"]:
-        match = keyed.get(bench_document.run_key(run))
+        match = keyed.get(documents.run_key(run))
         if match is not None:
             yield run, match
 
@@ -35,8 +33,8 @@ def comparison_rows(one: dict, other: dict) -> list:
         there = match["header"]
         for engine in (name for name in dict.fromkeys(run["header"]["engines"]) if name in there["engines"]):
             for figure in (name for name in run["header"]["figures"] if name in there["figures"]):
-                found = bench_stats.unpaired(bench_document.values_of(match, engine, figure),
-                                             bench_document.values_of(run, engine, figure))
+                found = stats.unpaired(documents.values_of(match, engine, figure),
+                                             documents.values_of(run, engine, figure))
                 if found:
                     rows.append((run["title"], engine, figure, found))
     return rows
@@ -59,13 +57,13 @@ def compare(one: dict, other: dict, every: bool) -> str:
     rows = comparison_rows(one, other)
     if not rows:
         raise SetError("the two reports have no figure in common")
-    different = [row for row in rows if row[3].verdict == bench_stats.DIFFERENCE]
+    different = [row for row in rows if row[3].verdict == stats.DIFFERENCE]
     lines = [f"{name}: {text}" for name, found in (("A", one), ("B", other))
-             for text in (bench_document.where_text(found), *bench_document.cautions(found))]
+             for text in (documents.where_text(found), *documents.cautions(found))]
     shown = rows if every else different
     if shown:
         lines += aligned([("run", "engine", "figure", "B/A [95 %]"), *((*row[:3], str(row[3])) for row in shown)])
-    unknown = sum(row[3].verdict == bench_stats.UNKNOWN for row in rows)
+    unknown = sum(row[3].verdict == stats.UNKNOWN for row in rows)
     lines += _left_out(one, other)
     same = len(rows) - len(different) - unknown
     lines.append(f"{len(rows)} figures compared: {len(different)} differ, {same} with no difference seen, "
@@ -82,12 +80,12 @@ def against_itself(document: dict) -> list:
         names = run["header"]["engines"]
         for first in (first for first in range(0, len(names) - 1, 2) if names[first] == names[first + 1]):
             for figure in run["header"]["figures"]:
-                found = bench_stats.paired(bench_report.values_of(run["rounds"], first + 1, figure),
-                                           bench_report.values_of(run["rounds"], first, figure))
-                if found and found.verdict != bench_stats.UNKNOWN:
+                found = stats.paired(results.values_of(run["rounds"], first + 1, figure),
+                                           results.values_of(run["rounds"], first, figure))
+                if found and found.verdict != stats.UNKNOWN:
                     count = counts.setdefault(figure, [0, 0])
                     count[0] += 1
-                    count[1] += found.verdict == bench_stats.DIFFERENCE
+                    count[1] += found.verdict == stats.DIFFERENCE
     return [(figure, all_of, false) for figure, (all_of, false) in counts.items()]
 
 
@@ -95,7 +93,7 @@ def _ratios(document: dict) -> dict:
     """Return every ratio that has an interval, by its origin. The order tells runs with the same settings apart."""
     found: dict = {}
     for run in document["runs"]:
-        names, key = run["header"]["engines"], bench_document.run_key(run)
+        names, key = run["header"]["engines"], documents.run_key(run)
         for each in run["compared"]:
             if each["low"] is not None:
                 place = (key, each["engine"], names[each["engine"]], each["figure"])
@@ -105,7 +103,7 @@ def _ratios(document: dict) -> dict:
 
 def not_the_same_set(one: dict, other: dict) -> list:
     """Return reasons why two reports are not of the same set run twice, or [] if they are."""
-    return bench_document.obstacles(one, other) + [f"{key} {one[key]} and {other[key]}" for key in ("seed", "kernel")
+    return documents.obstacles(one, other) + [f"{key} {one[key]} and {other[key]}" for key in ("seed", "kernel")
                                                    if one[key] != other[key]]
 
 
@@ -125,7 +123,7 @@ def _overlap(one: dict, other: dict) -> bool:
 
 
 def _ratio_text(each: dict) -> str:
-    return str(bench_stats.Comparison(each["ratio"], each["low"], each["high"])) if each else "-"
+    return str(stats.Comparison(each["ratio"], each["low"], each["high"])) if each else "-"
 
 
 def agree(one: dict, other: dict) -> tuple:

@@ -10,10 +10,10 @@ import tempfile
 import unittest
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import bench_report
-from bench_report import ResultError, parse, table
+from benchmark import results
+from benchmark.results import ResultError, parse, table
 
 HEADER = """\
 cmwq2_bench=3
@@ -301,7 +301,7 @@ class Main(unittest.TestCase):
             path = self.directory / "result"
             path.write_text(text, encoding="utf-8")
             with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-                status = bench_report.main([str(path), *(word.format(dir=directory) for word in arguments)])
+                status = results.main([str(path), *(word.format(dir=directory) for word in arguments)])
             written = self.directory / "out.json"
             self.written = json.loads(written.read_text(encoding="utf-8")) if written.exists() else None
         return status, out.getvalue(), err.getvalue()
@@ -327,7 +327,7 @@ class Main(unittest.TestCase):
     def test_missing_file(self) -> None:
         err = io.StringIO()
         with contextlib.redirect_stderr(err):
-            self.assertEqual(bench_report.main(["/nonexistent/result"]), 1)
+            self.assertEqual(results.main(["/nonexistent/result"]), 1)
         self.assertEqual(err.getvalue(), "bench_report.py: /nonexistent/result: No such file or directory\n")
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Iterable, Sequence
 
 import policies
-from bench_document import SetError
+from benchmark.documents import SetError
 
 # With 16 rounds an interval covers the true value in 97.9 % of cases, with 15 in 96.5 %.
 ROUNDS, MOST_ROUNDS = 16, 1000

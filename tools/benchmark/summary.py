@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0
 """Formats a set of benchmarks as text: all its tables, or one line for each run and each important figure."""
 
-import bench_document
-import bench_report
+from benchmark import documents, results
 
 
 def cautions(document: dict) -> list:
     """Return the warnings that a reader must know before trusting any figure."""
-    found = bench_report.heading(document["runs"][0])[2:] if document["runs"] else []
-    return found + bench_document.cautions(document)
+    found = results.heading(document["runs"][0])[2:] if document["runs"] else []
+    return found + documents.cautions(document)
 
 
 def not_run(document: dict) -> list:
@@ -18,9 +17,9 @@ def not_run(document: dict) -> list:
 
 def tables(document: dict) -> str:
     """Return the tables of all runs for a terminal."""
-    parts = [f"== {run['title']}\n{bench_report.table(run)}" for run in document["runs"]]
+    parts = [f"== {run['title']}\n{results.table(run)}" for run in document["runs"]]
     parts += [f"== {text}" for text in not_run(document)]
-    return "\n\n".join(parts + bench_document.cautions(document))
+    return "\n\n".join(parts + documents.cautions(document))
 
 
 def _number(value: object) -> str:
@@ -36,7 +35,7 @@ def rows(document: dict) -> list:
         listed = run["header"]["engines"]
         if "native" not in listed:
             continue
-        for figure in bench_report.summary_of(run["header"]):
+        for figure in results.summary_of(run["header"]):
             cells = [_cell(run, listed.index(name), figure) if name in listed else "" for name in others]
             found.append((run["title"], figure, _number(run["engines"][listed.index("native")][figure]), *cells))
     return found
@@ -44,9 +43,9 @@ def rows(document: dict) -> list:
 
 def _cell(run: dict, engine: int, figure: str) -> str:
     """Return an engine's ratio to native, or the value itself for a figure that has no ratio."""
-    if figure in bench_report.COUNTS:
+    if figure in results.COUNTS:
         return _number(run["engines"][engine][figure])
-    return bench_report.ratio(run, engine, figure).rstrip()
+    return results.ratio(run, engine, figure).rstrip()
 
 
 def summary(document: dict) -> str:
@@ -58,5 +57,5 @@ def summary(document: dict) -> str:
     rounds = sorted({run["header"]["rounds"] for run in document["runs"]})
     marks = (f"Medians over {' or '.join(map(str, rounds))} rounds; ratios are taken in each round, with an interval "
              "of 95 %. A star is a difference: the interval excludes 1. No star: no difference seen.")
-    return "\n".join([f"{bench_document.where_text(document)}.", *cautions(document), marks, "", *lines,
+    return "\n".join([f"{documents.where_text(document)}.", *cautions(document), marks, "", *lines,
                       *([""] if document["missing"] else []), *not_run(document)])

@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Tests of bench_stats.py."""
+"""Tests of stats.py."""
 
 import random
 import sys
 import unittest
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import bench_stats
-from bench_stats import DIFFERENCE, FEWEST, NONE_SEEN, UNKNOWN, exact_rank, median_interval, paired, unpaired
+from benchmark import stats
+from benchmark.stats import DIFFERENCE, FEWEST, NONE_SEEN, UNKNOWN, exact_rank, median_interval, paired, unpaired
 
 COMPARISONS = 300
 
@@ -79,7 +79,7 @@ class AgainstItself(unittest.TestCase):
         self.assertEqual(unpaired(values, references).verdict, NONE_SEEN)
 
     def test_seed_is_fixed(self) -> None:
-        self.assertEqual(bench_stats.SEED, 20100615)
+        self.assertEqual(stats.SEED, 20100615)
 
 
 if __name__ == "__main__":

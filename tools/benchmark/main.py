@@ -10,33 +10,28 @@ import signal
 from pathlib import Path
 from typing import NoReturn, Optional, Sequence
 
-import bench_compare
-import bench_document
-import bench_file
-import bench_host
-import bench_set
-import bench_summary
 import cli
-from bench_document import SetError
+from benchmark import compare, documents, files, host, sets, summary
+from benchmark.documents import SetError
 
 # The maximum size of a report of the full set.
 REPORT_BYTES = 16 << 20
 
 
 def _compare(options: argparse.Namespace) -> int:
-    one, other = _two(options, bench_document.obstacles)
-    print(bench_compare.compare(one, other, options.all))
+    one, other = _two(options, documents.obstacles)
+    print(compare.compare(one, other, options.all))
     return 0
 
 
 def _agree(options: argparse.Namespace) -> int:
-    text, enough = bench_compare.agree(*_two(options, bench_compare.not_the_same_set))
+    text, enough = compare.agree(*_two(options, compare.not_the_same_set))
     print(text)
     return int(not enough)
 
 
 def _two(options: argparse.Namespace, obstacles: object) -> tuple:
-    one, other = bench_document.read(options.a), bench_document.read(options.b)
+    one, other = documents.read(options.a), documents.read(options.b)
     against = obstacles(one, other)         # type: ignore
     if against and not options.force:
         raise SetError(f"not comparable (--force does it all the same): {'; '.join(against)}")
@@ -44,45 +39,45 @@ def _two(options: argparse.Namespace, obstacles: object) -> tuple:
 
 
 def _table(options: argparse.Namespace) -> int:
-    print(bench_summary.tables(bench_document.read(options.report)))
+    print(summary.tables(documents.read(options.report)))
     return 0
 
 
 def _summary(options: argparse.Namespace) -> int:
-    print(bench_summary.summary(bench_document.read(options.report)))
+    print(summary.summary(documents.read(options.report)))
     return 0
 
 
 def _page(options: argparse.Namespace) -> int:
-    import bench_page
-    print(bench_page.write(bench_document.read(options.report), options.out or options.report.parent))
+    from benchmark import page
+    print(page.write(documents.read(options.report), options.out or options.report.parent))
     return 0
 
 
 def _aa(options: argparse.Namespace) -> int:
-    rows = bench_compare.against_itself(bench_document.read(options.report))
+    rows = compare.against_itself(documents.read(options.report))
     if not rows:
         raise SetError(f"{options.report}: no engine is in a list twice on end, with rounds enough for an interval")
     for figure, count, false in rows:
         print(f"{figure:14} {false} of {count} called a difference")
-    return int(any(false > bench_compare.MOST_FALSE * count for figure, count, false in rows if figure == "rate"))
+    return int(any(false > compare.MOST_FALSE * count for figure, count, false in rows if figure == "rate"))
 
 
 def _run(options: argparse.Namespace) -> int:
-    wanted = bench_set.Wanted(bench_set.workload_names(options.workload, "--workload"),
-                              bench_set.profile_names(options.profiles, "--profiles"),
-                              bench_set.check_rounds(options.rounds, "--rounds"), options.seed, options.full)
+    wanted = sets.Wanted(sets.workload_names(options.workload, "--workload"),
+                              sets.profile_names(options.profiles, "--profiles"),
+                              sets.check_rounds(options.rounds, "--rounds"), options.seed, options.full)
     # A full disk must be noticed now and not after an hour.
-    bench_file.check_room(options.out, REPORT_BYTES)
+    files.check_room(options.out, REPORT_BYTES)
     # The modules are unloaded also after a hangup or when the machine shuts down.
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) == signal.SIG_DFL:
             signal.signal(number, signal.default_int_handler)
     options.out.unlink(missing_ok=True)
-    document = bench_host.run(bench_set.plans(wanted), wanted.seed, bench_host.Host(options.sysfs, options.modules),
-                              bench_host.busy())
-    print(bench_summary.tables(document), flush=True)
-    bench_file.write(options.out, json.dumps(document, indent=1) + "\n")
+    document = host.run(sets.plans(wanted), wanted.seed, host.Host(options.sysfs, options.modules),
+                              host.busy())
+    print(summary.tables(document), flush=True)
+    files.write(options.out, json.dumps(document, indent=1) + "\n")
     return 0
 
 
@@ -106,13 +101,13 @@ def _run_command(commands: argparse._SubParsersAction) -> None:
     what = "a set on this machine, as root"
     one = commands.add_parser("run", help=what, description=what)
     one.add_argument("--modules", type=Path, metavar="DIR", help="load src/cmwq2.ko and bench/cmwq2_bench.ko of it")
-    one.add_argument("--workload", default=" ".join(bench_set.DEFAULT), metavar="LIST")
-    one.add_argument("--profiles", default=" ".join(bench_set.PROFILES), metavar="LIST")
-    one.add_argument("--rounds", type=_count, default=bench_set.ROUNDS)
+    one.add_argument("--workload", default=" ".join(sets.DEFAULT), metavar="LIST")
+    one.add_argument("--profiles", default=" ".join(sets.PROFILES), metavar="LIST")
+    one.add_argument("--rounds", type=_count, default=sets.ROUNDS)
     one.add_argument("--seed", type=_count, default=1)
     one.add_argument("--full", action="store_true")
     one.add_argument("--out", type=Path, default=Path("bench-report.json"), metavar="REPORT.json")
-    one.add_argument("--sysfs", type=Path, default=bench_host.SYSFS, help=argparse.SUPPRESS)
+    one.add_argument("--sysfs", type=Path, default=host.SYSFS, help=argparse.SUPPRESS)
     one.set_defaults(do=_run)
 
 

@@ -18,21 +18,14 @@ import unittest
 from pathlib import Path
 from unittest import mock
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import bench_compare
-import bench_document
-import bench_file
-import bench_host
-import bench_main
-import bench_report
-import bench_set
-import bench_summary
 import policies
-from bench_document import SetError
-from bench_set import Wanted, plans
+from benchmark import compare, documents, files, host, main, results, sets, summary
+from benchmark.documents import SetError
+from benchmark.sets import Wanted, plans
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 FIGURES = ("rate", "p50_ns", "p90_ns", "p95_ns", "p99_ns", "max_ns", "cpu_ns", "workers")
 
 
@@ -50,7 +43,7 @@ def result(rates: dict, rounds: int = 16, seed: int = 1, **changed: object) -> s
     lines += [f"engines={','.join(names)}", f"figures={','.join(FIGURES)}"]
     for index, name in enumerate(names):
         lines.append(f"engine={index} name={name} " + " ".join(
-            f"{figure}{suffix}=500" for figure in FIGURES for suffix in bench_report.SPREAD))
+            f"{figure}{suffix}=500" for figure in FIGURES for suffix in results.SPREAD))
     for number in range(rounds):
         for index, rate in enumerate(rates.values()):
             lines.append(f"round={number} engine={index} position={index} rate={int(source.gauss(rate, rate / 50))} "
@@ -60,9 +53,9 @@ def result(rates: dict, rounds: int = 16, seed: int = 1, **changed: object) -> s
 
 def report(rates: dict, seed: int = 1, runs: int = 1, **changed: object) -> dict:
     where = {"vehicle": "uml", "accelerator": "native", "host": "a CPU", "kernel": "7.3.4", "config": "abc"}
-    documents = [{"title": f"roundtrip {number}", **bench_report.parse(result(rates, seed=seed + number, **changed))}
-                 for number in range(runs)]
-    return bench_document.document(where, seed, documents, [])
+    parsed = [{"title": f"roundtrip {number}", **results.parse(result(rates, seed=seed + number, **changed))}
+              for number in range(runs)]
+    return documents.document(where, seed, parsed, [])
 
 
 USUAL = {"native": 200000, "cmwq2": 200000}
@@ -80,8 +73,8 @@ class Plans(unittest.TestCase):
                          [plan for plan in plans(Wanted(seed=5)) if plan.title.startswith("block")])
 
     def test_all_workloads(self) -> None:
-        found = plans(Wanted(bench_set.WORKLOADS, full=True))
-        self.assertEqual({plan.settings["workload"] for plan in found}, set(bench_set.WORKLOADS))
+        found = plans(Wanted(sets.WORKLOADS, full=True))
+        self.assertEqual({plan.settings["workload"] for plan in found}, set(sets.WORKLOADS))
         self.assertEqual({plan.settings["load"] for plan in found if "load" in plan.settings}, set(range(6)))
         self.assertEqual(len({plan.title for plan in found}), len(found))
         for plan in found:
@@ -93,22 +86,22 @@ class Plans(unittest.TestCase):
         """The module has every file that is written to."""
         sources = ROOT / "bench"
         numbers = (sources / "base/types.h").read_text()
-        files = (sources / "control/config.c").read_text()
-        for plan in plans(Wanted(bench_set.WORKLOADS, full=True)):
+        sysfs = (sources / "control/config.c").read_text()
+        for plan in plans(Wanted(sets.WORKLOADS, full=True)):
             for key in plan.settings:
-                self.assertTrue(key == "hook" or f"config_{key}_store" in files or f"\t{key}," in numbers, key)
+                self.assertTrue(key == "hook" or f"config_{key}_store" in sysfs or f"\t{key}," in numbers, key)
 
     def test_names(self) -> None:
-        names = bench_set.workload_names
+        names = sets.workload_names
         self.assertEqual(names("batch, block", "X"), ("batch", "block"))
-        self.assertEqual(names("all", "X"), bench_set.WORKLOADS)
+        self.assertEqual(names("all", "X"), sets.WORKLOADS)
         self.assertEqual(names("aa", "X"), ("aa",))
         for wrong in ("bogus", "", ",", "batch bogus", "batch aa", "all batch"):
             with self.assertRaisesRegex(SetError, "WORKLOAD=.*allowed: all, roundtrip"):
                 names(wrong, "WORKLOAD")
 
     def test_profiles(self) -> None:
-        names = bench_set.profile_names
+        names = sets.profile_names
         self.assertEqual(names("mainline-7.3,claim=none+wake=locked", "X"), ("mainline-7.3", "claim=none+wake=locked"))
         self.assertEqual(names("all", "X"), policies.profiles())
         for wrong in ("bogus", "", "mainline-7.3 bogus", "claim", "claim=", "claim=none+", "claim=bogus", "idle=5", "all bogus",
@@ -117,11 +110,11 @@ class Plans(unittest.TestCase):
                 names(wrong, "PROFILES")
 
     def test_rounds(self) -> None:
-        self.assertIn(f"BENCH_MAX_ROUNDS\t{bench_set.MOST_ROUNDS}U", (ROOT / "bench/base/types.h").read_text())
-        self.assertEqual(bench_set.check_rounds(1000, "X"), 1000)
+        self.assertIn(f"BENCH_MAX_ROUNDS\t{sets.MOST_ROUNDS}U", (ROOT / "bench/base/types.h").read_text())
+        self.assertEqual(sets.check_rounds(1000, "X"), 1000)
         for wrong in (0, 1001):
             with self.assertRaisesRegex(SetError, f"ROUNDS={wrong}: allowed: 1 to 1000"):
-                bench_set.check_rounds(wrong, "ROUNDS")
+                sets.check_rounds(wrong, "ROUNDS")
 
     def test_against_itself(self) -> None:
         found = plans(Wanted(("aa",), seed=3))
@@ -130,7 +123,7 @@ class Plans(unittest.TestCase):
 
     def test_minutes(self) -> None:
         """The sets take no longer than documented, with reserve for a slower machine."""
-        for wanted, minutes in ((Wanted(), 10), (Wanted(bench_set.WORKLOADS, full=True), 60), (Wanted(("aa",)), 10)):
+        for wanted, minutes in ((Wanted(), 10), (Wanted(sets.WORKLOADS, full=True), 60), (Wanted(("aa",)), 10)):
             self.assertLess(sum(plan.seconds for plan in plans(wanted)), minutes * 60 * 0.6)
 
 
@@ -149,7 +142,7 @@ class Command(unittest.TestCase):
         out, err = io.StringIO(), io.StringIO()
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             try:
-                status = bench_main.main(arguments)
+                status = main.main(arguments)
             except SystemExit as end:
                 status = end.code
         return status, out.getvalue(), err.getvalue()
@@ -187,12 +180,12 @@ class Compare(Command):
     def test_config(self) -> None:
         """Two configurations of the same kernel cannot be compared. Those of different kernels always differ."""
         one, other = report(USUAL), {**report(USUAL), "config": "def"}
-        self.assertIn("config abc and def", " ".join(bench_document.obstacles(one, other)))
-        self.assertEqual(bench_document.obstacles(one, {**other, "kernel": "7.4"}), [])
+        self.assertIn("config abc and def", " ".join(documents.obstacles(one, other)))
+        self.assertEqual(documents.obstacles(one, {**other, "kernel": "7.4"}), [])
 
     def test_other_settings(self) -> None:
         one, other = report(USUAL), report(USUAL, items=100)
-        self.assertIn("no run with the same", " ".join(bench_document.obstacles(one, other)))
+        self.assertIn("no run with the same", " ".join(documents.obstacles(one, other)))
         self.fails("no figure in common", "compare", self.file("a.json", one), self.file("b.json", other), "--force")
 
 
@@ -231,7 +224,7 @@ class Agree(Command):
 
     def test_rule(self) -> None:
         def overlap(*numbers: float) -> bool:
-            return bench_compare._overlap(*({"low": low, "high": high} for low, high in (numbers[:2], numbers[2:])))
+            return compare._overlap(*({"low": low, "high": high} for low, high in (numbers[:2], numbers[2:])))
         self.assertTrue(overlap(1, 2, 2, 3) and overlap(2, 3, 1, 2) and overlap(1, 9, 2, 3) and overlap(2, 3, 1, 9))
         self.assertFalse(overlap(1, 2, 2.1, 3) or overlap(2.1, 3, 1, 2))
 
@@ -261,8 +254,8 @@ class Summary(Command):
     def test_counts(self) -> None:
         """Native's threads serve other queues, too, so a figure of threads is shown as a number and not as a ratio."""
         document = report(USUAL)
-        with mock.patch.object(bench_report, "summary_of", return_value=("workers",)):
-            rows = bench_summary.rows(document)
+        with mock.patch.object(results, "summary_of", return_value=("workers",)):
+            rows = summary.rows(document)
         self.assertEqual(rows[1:], [("roundtrip 0", "workers", "500", "500")])
         self.assertNotIn("workers", [each["figure"] for each in document["runs"][0]["compared"]])
 
@@ -280,9 +273,9 @@ class Summary(Command):
         names |= {prefix + quantile for prefix in re.findall(r'BENCH_QUANTILES\("(\w*)"\)', sources)
                   for quantile in quantiles}
         self.assertEqual(len(quantiles), 5)
-        for name, known in bench_report.WORKLOADS.items():
+        for name, known in results.WORKLOADS.items():
             self.assertTrue(known.summary, name)
-            self.assertLessEqual({*known.summary, *known.columns, *known.later, *bench_report.COUNTS}, names)
+            self.assertLessEqual({*known.summary, *known.columns, *known.later, *results.COUNTS}, names)
 
 
 class BadFiles(Command):
@@ -364,19 +357,19 @@ class FullDisk(Command):
 
     def test_write(self) -> None:
         path = self.directory / "report.json"
-        bench_file.write(path, "before")
+        files.write(path, "before")
         full = OSError(errno.ENOSPC, "No space left on device", "a name of its own")
-        with mock.patch.object(bench_file.os, "replace", side_effect=full):
+        with mock.patch.object(files.os, "replace", side_effect=full):
             with self.assertRaises(OSError) as caught:
-                bench_file.write(path, "after")
+                files.write(path, "after")
         self.assertEqual(caught.exception.filename, str(path))
         self.assertEqual(path.read_text(), "before")
         self.assertEqual([each.name for each in self.directory.iterdir()], ["report.json"])
 
     def test_limit(self) -> None:
         """A write that is only partly possible leaves no file."""
-        script = "import resource, bench_file, pathlib\nresource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n" \
-                 "bench_file.write(pathlib.Path('report.json'), 'x' * 5000)"
+        script = "import pathlib, resource; from benchmark import files\nresource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n" \
+                 "files.write(pathlib.Path('report.json'), 'x' * 5000)"
         run = subprocess.run([sys.executable, "-B", "-c", script], check=False, cwd=self.directory, capture_output=True,
                              text=True, env={**os.environ, "PYTHONPATH": str(ROOT / "tools")})
         self.assertIn("report.json", run.stderr)
@@ -427,7 +420,7 @@ class Host(Command):
         self.out = self.directory / "out.json"
 
     def machine(self, text: str, *more: str, workload: str = "create") -> list:
-        for plan in plans(Wanted(bench_set.WORKLOADS)):
+        for plan in plans(Wanted(sets.WORKLOADS)):
             for key in plan.settings:
                 (self.directory / f"config_{key}").touch()
         for name in ("run", "reset"):
@@ -445,11 +438,11 @@ class Host(Command):
                 if data == f"{text}\n".encode():
                     raise error
             return real(handle, data)
-        return mock.patch.object(bench_host.os, "write", side_effect=write)
+        return mock.patch.object(host.os, "write", side_effect=write)
 
     def modules(self) -> list:
         """Make a directory that --modules accepts."""
-        for name in bench_host.MODULES:
+        for name in host.MODULES:
             (self.directory / name).parent.mkdir()
             (self.directory / name).touch()
         return ["--modules", str(self.directory)]
@@ -462,14 +455,14 @@ class Host(Command):
             self.done.append(" ".join(command).replace(f"{self.directory}/", ""))
             if fails and fails in self.done[-1]:
                 raise SetError(f"{command[0]} failed")
-        return mock.patch.object(bench_host.Host, "_do", side_effect=do)
+        return mock.patch.object(host.Host, "_do", side_effect=do)
 
     def test_run(self) -> None:
         status, out, err = self.run_main(*self.machine(result(USUAL)))
         self.assertEqual((status, err), (0, ""))
         self.assertIn("== create", out)
         self.assertEqual((self.directory / "run").read_text(), "1\n")
-        document = bench_document.read(self.out)
+        document = documents.read(self.out)
         self.assertEqual((document["vehicle"], document["runs"][0]["config"]), ("host", document["config"]))
 
     def test_no_result(self) -> None:
@@ -500,7 +493,7 @@ class Host(Command):
             status, out, _ = self.run_main(*self.machine(result(USUAL), workload="create flush"))
         self.assertEqual(status, 0)
         self.assertRegex(out, r"flush unbound: not run: .*config_workload: flush: Invalid argument: the kernel's log")
-        self.assertEqual([each["title"] for each in bench_document.read(self.out)["missing"]], ["flush unbound"])
+        self.assertEqual([each["title"] for each in documents.read(self.out)["missing"]], ["flush unbound"])
 
     def test_busy(self) -> None:
         with self.refusing({"1": OSError(errno.EBUSY, "Device or resource busy")}):
@@ -510,7 +503,7 @@ class Host(Command):
         """After an abort, the runs made so far are not written as a set."""
         modules = self.modules()
         aborted = OSError(errno.ECANCELED, "Operation canceled")
-        with self.commands(), mock.patch.object(bench_host.os, "geteuid", return_value=0), \
+        with self.commands(), mock.patch.object(host.os, "geteuid", return_value=0), \
                 self.refusing({"flush": aborted}):
             self.fails("the run was aborted", *self.machine(result(USUAL), *modules, workload="create flush"))
         self.assertFalse(self.out.exists())
@@ -518,7 +511,7 @@ class Host(Command):
 
     def test_interrupted(self) -> None:
         modules = self.modules()
-        with self.commands(), mock.patch.object(bench_host.os, "geteuid", return_value=0), \
+        with self.commands(), mock.patch.object(host.os, "geteuid", return_value=0), \
                 self.refusing({"create": KeyboardInterrupt()}):
             self.assertEqual(self.run_main(*self.machine(result(USUAL), *modules))[::2], (130, ""))
         self.assertFalse(self.out.exists())
@@ -527,17 +520,17 @@ class Host(Command):
 
     def test_half_loaded(self) -> None:
         modules = self.modules()
-        with self.commands("cmwq2_bench.ko"), mock.patch.object(bench_host.os, "geteuid", return_value=0):
+        with self.commands("cmwq2_bench.ko"), mock.patch.object(host.os, "geteuid", return_value=0):
             self.fails("insmod failed", *self.machine(result(USUAL), *modules))
         self.assertEqual(self.done[-1], "rmmod cmwq2")
 
     def test_modules(self) -> None:
         self.fails("src/cmwq2.ko: not there; make modules", *self.machine(result(USUAL), "--modules", "/nonexistent"))
         modules = self.modules()
-        with mock.patch.object(bench_host.os, "geteuid", return_value=1000):
+        with mock.patch.object(host.os, "geteuid", return_value=1000):
             self.fails("only root can load modules", *self.machine(result(USUAL), *modules))
         (self.directory / "cmwq2").mkdir()
-        with mock.patch.object(bench_host, "LOADED", self.directory):
+        with mock.patch.object(host, "LOADED", self.directory):
             self.fails("cmwq2 is loaded already: rmmod it", *self.machine(result(USUAL), *modules))
 
     def test_hook_of_what_is_loaded(self) -> None:
@@ -546,9 +539,9 @@ class Host(Command):
         self.assertIn("block hook=pn: not run: hook=pn needs cmwq2 to be loaded anew", out)
 
     def test_conditions(self) -> None:
-        with mock.patch.object(bench_host, "_read", return_value={"powersave", "1"}), \
-                mock.patch.object(bench_host.os, "getloadavg", return_value=(3.0, 0, 0)):
-            said = "; ".join(bench_host.busy() + bench_host.conditions("CONFIG_KASAN=y\nCONFIG_DEBUG_OBJECTS=n\n"))
+        with mock.patch.object(host, "_read", return_value={"powersave", "1"}), \
+                mock.patch.object(host.os, "getloadavg", return_value=(3.0, 0, 0)):
+            said = "; ".join(host.busy() + host.conditions("CONFIG_KASAN=y\nCONFIG_DEBUG_OBJECTS=n\n"))
         for text in ("the load of the machine was 3.0", "powersave, not performance", "above their nominal frequency",
                      "built with KASAN"):
             self.assertIn(text, said)
@@ -557,13 +550,13 @@ class Host(Command):
 class Progress(unittest.TestCase):
     def setUp(self) -> None:
         self.now = 100.0
-        clock = mock.patch.object(bench_host.time, "monotonic", side_effect=lambda: self.now)
+        clock = mock.patch.object(host.time, "monotonic", side_effect=lambda: self.now)
         clock.start()
         self.addCleanup(clock.stop)
         self.sink = io.StringIO()
-        self.plans = [bench_set.Plan(f"run {number}", {"workload": "batch", "engines": "native", "rounds": 10}, 0.3)
+        self.plans = [sets.Plan(f"run {number}", {"workload": "batch", "engines": "native", "rounds": 10}, 0.3)
                       for number in range(4)]
-        self.teller = bench_host.Teller(self.plans, self.sink)
+        self.teller = host.Teller(self.plans, self.sink)
 
     def test_left(self) -> None:
         """All four runs are alike, and half of the second took as long as half of the first."""
@@ -598,7 +591,7 @@ class Progress(unittest.TestCase):
 @unittest.skipUnless(importlib.util.find_spec("matplotlib"), "matplotlib is not installed")
 class Page(Command):
     def test_ticks(self) -> None:
-        from bench_page import ratio_ticks
+        from benchmark.page import ratio_ticks
         self.assertEqual(ratio_ticks(0.95, 1.05), [0.96, 0.98, 1, 1.02, 1.04])
         self.assertEqual(ratio_ticks(0.7, 2.41), [0.8, 1, 1.2, 1.4, 1.6, 1.8, 2, 2.2, 2.4])
         self.assertEqual(ratio_ticks(0.1, 40), [0.125, 0.25, 0.5, 1, 2, 4, 8, 16, 32])

@@ -9,7 +9,7 @@ It has these keys:
   cpus         number of CPUs online where the set ran
   seed         the seeds of the runs were derived from it
   conditions   a list of sentences about conditions that reduce the value of the figures
-  runs         a list of the documents that bench_report.parse() makes of the results, each with a title
+  runs         a list of the documents that results.parse() makes of the results, each with a title
   missing      a list of runs that could not be made, each with title and reason
 """
 
@@ -19,8 +19,8 @@ import os
 from pathlib import Path
 from typing import Any, Optional, Sequence
 
-import bench_report
 import cli
+from benchmark import results
 
 SCHEMA, SCHEMA_VERSION = "cmwq2-bench-set", 1
 
@@ -99,8 +99,8 @@ def _check_run(run: Any, where: str) -> None:
     try:
         if len(run["engines"]) != len(run["header"]["engines"]):
             raise SetError(f"{where} does not hold what its list of engines says")
-        bench_report.check_rounds(run["header"], run["rounds"])
-    except bench_report.ResultError as error:
+        results.check_rounds(run["header"], run["rounds"])
+    except results.ResultError as error:
         raise SetError(f"{where}: {error}") from None
     except (KeyError, TypeError) as error:
         raise SetError(f"{where} is damaged: {type(error).__name__} {error}") from None
@@ -132,7 +132,7 @@ def obstacles(one: dict, other: dict) -> list:
 
 def values_of(run: dict, engine: str, figure: str) -> list:
     """Return the values of a figure round by round, for the first engine of that name."""
-    return bench_report.values_of(run["rounds"], run["header"]["engines"].index(engine), figure)
+    return results.values_of(run["rounds"], run["header"]["engines"].index(engine), figure)
 
 
 def cautions(found: dict) -> list:

@@ -7,11 +7,7 @@ import math
 from pathlib import Path
 from typing import Any, Iterable
 
-import bench_document
-import bench_file
-import bench_report
-import bench_stats
-import bench_summary
+from benchmark import documents, files, results, stats, summary
 
 STYLE = """body { font: 15px/1.5 sans-serif; max-width: 75em; margin: 2em auto; padding: 0 1em; color: #222 }
 table { border-collapse: collapse; font-size: 13px } td, th { padding: 2px 9px; text-align: right; white-space: nowrap }
@@ -185,7 +181,7 @@ def _ratio_plots(runs: list, engines: list) -> Iterable:
                                    "The enqueue call's 95th percentile, by scope (left is better)")
     yield "throughput", _ratio_plot([(run, "rate") for run in loads], engines,
                                     "Items per second with several in flight (right is better)")
-    yield "times", _ratio_plot([(run, figure) for run in rest for figure in bench_report.summary_of(run["header"])],
+    yield "times", _ratio_plot([(run, figure) for run in rest for figure in results.summary_of(run["header"])],
                                engines, "Times and what is taken (left is better)")
 
 
@@ -223,8 +219,8 @@ def _table(run: dict) -> str:
             value, found = _median(run, index, figure), ratios.get((index, figure))
             text = "-" if value is None else f"{value:,}"
             if found:
-                comparison = bench_stats.Comparison(found["ratio"], found["low"], found["high"])
-                kind = "difference" if found["verdict"] == bench_stats.DIFFERENCE else "none"
+                comparison = stats.Comparison(found["ratio"], found["low"], found["high"])
+                kind = "difference" if found["verdict"] == stats.DIFFERENCE else "none"
                 text += f' <span class="{kind}">{comparison}</span>'
             cells.append(text)
         lines.append("<tr><td>" + "<td>".join(cells))
@@ -247,9 +243,9 @@ def _plot_part(name: str, image: str) -> str:
 
 def _run_part(run: dict) -> str:
     header = run["header"]
-    policies = [f"{record['name']}: {bench_report.policies_of(record)}" for record in run["engines"]
-                if bench_report.policies_of(record)]
-    what = f"{bench_report.heading(run)[1]}; {header['rounds']} rounds, seed {header['seed']}"
+    policies = [f"{record['name']}: {results.policies_of(record)}" for record in run["engines"]
+                if results.policies_of(record)]
+    what = f"{results.heading(run)[1]}; {header['rounds']} rounds, seed {header['seed']}"
     return (f"<h2 id=\"{_run_anchor(run)}\">{html.escape(run['title'])}</h2><p>{html.escape(what)}<br>"
             f"<small>{html.escape('; '.join(policies))}</small></p><div class=\"wide\">{_table(run)}</div>")
 
@@ -260,9 +256,9 @@ def page(document: dict, images: dict) -> str:
     parts = ["<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" "
              f"content=\"width=device-width\"><title>cmwq2 bench: {html.escape(document['vehicle'])}</title>"
              f"<style>{STYLE}</style>",
-             f"<h1>cmwq2 bench</h1><p>{html.escape(bench_document.where_text(document))}</p>"]
+             f"<h1>cmwq2 bench</h1><p>{html.escape(documents.where_text(document))}</p>"]
     parts += [f'<p class="caution">{html.escape(text)}</p>' for text in
-              (*bench_summary.cautions(document), *bench_summary.not_run(document))]
+              (*summary.cautions(document), *summary.not_run(document))]
     parts.append("<p>Ratios are to the kernel's own workqueue, taken in each round, with an interval of 95 % of their "
                  "median. Bold and with a star is a difference: the interval excludes 1. Else: no difference seen.</p>")
     links = [f'<a href="#{_run_anchor(run)}">{html.escape(run["title"])}</a>' for run in runs]
@@ -279,7 +275,7 @@ def _save(figure: Any, directory: Path, name: str) -> str:
         buffer = io.BytesIO()
         figure.savefig(buffer, format=kind, **more)
         kinds[kind] = buffer.getvalue()
-        bench_file.write(directory / f"{name}.{kind}", kinds[kind])
+        files.write(directory / f"{name}.{kind}", kinds[kind])
     # The SVG element becomes part of the page, so the header of an SVG file is left out.
     return kinds["svg"][kinds["svg"].index(b"<svg"):].decode()
 
@@ -293,5 +289,5 @@ def write(document: dict, directory: Path) -> Path:
     for name, figure in plots(document):
         images[name] = _save(figure, directory / "plots", name)
         plt.close(figure)
-    bench_file.write(path, page(document, images))
+    files.write(path, page(document, images))
     return path

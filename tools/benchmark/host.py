@@ -11,10 +11,9 @@ import time
 from pathlib import Path
 from typing import Callable, List, Optional, TextIO
 
-import bench_document
-import bench_report
-from bench_document import SetError
-from bench_set import Plan
+from benchmark import documents, results
+from benchmark.documents import SetError
+from benchmark.sets import Plan
 
 SYSFS = Path("/sys/kernel/cmwq2_bench")
 LOADED = Path("/sys/module")
@@ -230,14 +229,14 @@ def conditions(config: Optional[str]) -> list:
 def _running_config() -> Optional[str]:
     release = os.uname().release
     places = (Path("/proc/config.gz"), Path(f"/boot/config-{release}"), Path(f"/lib/modules/{release}/config"))
-    return next((text for text in map(bench_document.config_text, places) if text is not None), None)
+    return next((text for text in map(documents.config_text, places) if text is not None), None)
 
 
 def _one(plan: Plan, host: Host, tell: Callable[[str], None], config: Optional[str]) -> dict:
     settings = dict(plan.settings)
     try:
         host.load(settings.pop("hook", "auto"))
-        return {"title": plan.title, **bench_report.parse(host.run(settings, tell), "host", None, config)}
+        return {"title": plan.title, **results.parse(host.run(settings, tell), "host", None, config)}
     finally:
         host.unload()
 
@@ -247,8 +246,8 @@ def run(plans: list, seed: int, host: Host, load: List[str], sink: TextIO = sys.
     If a run cannot be made, the others are still made. An abort ends the set."""
     host.check()
     config, runs, missing, teller = _running_config(), [], [], Teller(plans, sink)
-    where = {"vehicle": "host", "accelerator": None, "host": bench_document.host_cpu(), "kernel": os.uname().release,
-             "config": bench_document.config_hash(config)}
+    where = {"vehicle": "host", "accelerator": None, "host": documents.host_cpu(), "kernel": os.uname().release,
+             "config": documents.config_hash(config)}
     cautions = load + conditions(config)
     try:
         for number, plan in enumerate(plans):
@@ -257,10 +256,10 @@ def run(plans: list, seed: int, host: Host, load: List[str], sink: TextIO = sys.
                 runs.append(_one(plan, host, teller.tell, where["config"]))
             except Aborted:
                 raise
-            except (SetError, bench_report.ResultError) as error:
+            except (SetError, results.ResultError) as error:
                 missing.append({"title": plan.title, "reason": str(error)})
     finally:
         teller.close()
     if not runs:
         raise SetError(f"no run could be made: {missing[0]['reason']}")
-    return bench_document.document(where, seed, runs, missing, cautions)
+    return documents.document(where, seed, runs, missing, cautions)
