@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Tests of cli.py, script.py and tables.py, and of the behaviour that every command has from them."""
+"""Tests of cli.py, tables.py and wq/script.py, and of the behaviour that every command has from them."""
 
 import argparse
 import io
@@ -19,8 +19,8 @@ from pathlib import Path
 TOOLS = Path(__file__).resolve().parent
 sys.path.insert(0, str(TOOLS))
 import cli  # noqa: E402
-import script  # noqa: E402
 import tables  # noqa: E402
+from wq import script  # noqa: E402
 
 # Every command, and arguments with which it can start its work without a kernel, a guest or root.
 COMMANDS = {"wq_dump.py": ("--read", "{dump}"), "wq_monitor.py": None, "bench": ("summary", "{dump}"),
@@ -104,7 +104,7 @@ class TestRun(unittest.TestCase):
     def start(self, body, how="cli.run('x.py', work)", **options):
         code = (f"import sys; sys.path.insert(0, {str(TOOLS)!r})\n"
                 "import cli; cli.guard_imports()\n"
-                "import argparse, time, script\n"
+                "import argparse, time; from wq import script\n"
                 f"def work():\n    {body}\n{how}")
         return start([sys.executable, "-c", code], **options)
 

@@ -50,8 +50,9 @@ class Quoted(unittest.TestCase):
     LINE = re.compile(r"^ +(wq_dump\.py|wq_monitor\.py): (.*)$", re.MULTILINE)
 
     def test_errors(self) -> None:
-        source = "\n".join((ROOT / "tools" / name).read_text() for name in (
-            "cmwq2.py", "script.py", "cli.py", "wq_dump.py", "wq_monitor.py"))
+        tools = ROOT / "tools"
+        source = "\n".join(path.read_text() for path in (tools / "cmwq2.py", tools / "cli.py", *tools.glob("wq/*.py"))
+                           if not path.name.startswith("test"))
         # Join string literals that continue over several lines of the source.
         source = re.sub(r'"\s*f?"', "", source)
         found = self.LINE.findall((ROOT / "Documentation/inspection.rst").read_text())

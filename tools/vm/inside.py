@@ -13,12 +13,14 @@ from common import OUT, ROOT, fresh_directory, output_of
 
 # The guest's directory for the virtual environment's site-packages.
 SITE = "/harness/site"
-TOOLS = ("wq_dump.py", "cli.py", "cmwq2.py", "script.py", "tables.py", "wq_collect.py", "wq_verdict.py", "latency.py")
+TOOLS = [ROOT / "tools" / name for name in ("wq_dump.py", "cli.py", "cmwq2.py", "tables.py")]
+TOOLS += (ROOT / "tools/wq").glob("*.py")
 # A script that drgn runs on its own process. It lists the modules that are loaded then, with all helpers.
 LIST = f"""
 import sys
 sys.path.insert(0, {str(ROOT / 'tools')!r})
-import drgn.helpers.linux, wq_dump
+import drgn.helpers.linux
+from wq import dump
 print(*{{m.__file__ for m in list(sys.modules.values()) if getattr(m, "__file__", None)}}, sep="\\n")
 """
 
@@ -64,11 +66,11 @@ class Inside:
         listed = output_of(["sh", "-c", 'exec "$0" --quiet --no-default-symbols -p $$ "$1"', venv / "bin/drgn",
                             home / "list.py"], env={"PYTHONDONTWRITEBYTECODE": "1"}).split("\n")
         loaded = sorted(Path(line) for line in listed if line.startswith("/") and Path(line).parent not in
-                        (home, ROOT / "tools"))
+                        (home, ROOT / "tools", ROOT / "tools/wq"))
         site = next(path.parent for path in loaded if path.name.startswith("_drgn."))
         self.settings = {"PYTHON": f"env PYTHONPATH={SITE} {python}",
                          "SYMBOLS": "-s /harness/vmlinux -s /harness/cmwq2.ko"}
-        self.files = {f"/harness/tools/{name}": ROOT / "tools" / name for name in TOOLS}
+        self.files = {f"/harness/{path.relative_to(ROOT)}": path for path in TOOLS}
         self.files.update({"/harness/vmlinux": vmlinux, "/harness/cmwq2.ko": module, "/harness/drgn": home / "drgn",
                            "/harness/nobody": home / "nobody", "/harness/looks.py": home / "looks.py"})
         for program in [python, *(path for path in loaded if path.suffix == ".so")]:

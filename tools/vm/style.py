@@ -165,7 +165,7 @@ def old_python(_tree: Path, _memory: _Memory) -> list:
 
 def python_files() -> list:
     """Return all Python files in the repository, including those without the suffix .py."""
-    found = sorted([*(ROOT / "tools").glob("*"), *HERE.glob("*"), *(ROOT / "tools/shim").glob("*")])
+    found = sorted((ROOT / "tools").rglob("*"))
     return [str(path.relative_to(ROOT)) for path in found if path.is_file() and (
         path.suffix == ".py" or re.match(rb"#!.*\b(python3|drgn)\b", path.read_bytes()[:100]))]
 

@@ -3,7 +3,7 @@
 """
 Tests of wq_monitor.py and latency.py that need neither drgn nor a kernel.
 
-Run ``python3 tools/test_wq_monitor.py``. tools/vm/monitor.py tests what needs a kernel.
+Run ``python3 tools/wq/test_monitor.py``. tools/vm/monitor.py tests what needs a kernel.
 """
 
 import argparse
@@ -17,10 +17,9 @@ import unittest
 from contextlib import redirect_stdout
 from unittest import mock
 
-TOOLS = os.path.dirname(os.path.abspath(__file__))
+TOOLS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, TOOLS)
-import latency  # noqa: E402
-import wq_monitor as monitor  # noqa: E402
+from wq import latency, monitor  # noqa: E402
 
 SCRIPT = os.path.join(TOOLS, "wq_monitor.py")
 
@@ -64,9 +63,9 @@ class TestEnds(unittest.TestCase):
 
     def run_with(self, body, **kwargs):
         code = (f"import sys; sys.path.insert(0, {TOOLS!r}); sys.argv = ['x']\n"
-                "import time, wq_monitor\n"
-                f"def run(args):\n    {body}\n"
-                "wq_monitor.run = run\nwq_monitor.main()")
+                "import time; from wq import monitor\n"
+                f"def run(args, scope):\n    {body}\n"
+                "monitor.run = run\nmonitor.main({})")
         return subprocess.Popen(
             [sys.executable, "-c", code], stderr=subprocess.PIPE, universal_newlines=True,
             # A background job ignores SIGINT, and its child processes inherit this.
@@ -79,7 +78,7 @@ class TestEnds(unittest.TestCase):
     def test_closed_pipe_is_quiet(self):
         reader, writer = os.pipe()
         os.close(reader)
-        process = self.run_with("wq_monitor.cli.emit('x' * 1000000)", stdout=writer)
+        process = self.run_with("monitor.cli.emit('x' * 1000000)", stdout=writer)
         os.close(writer)
         self.assert_ends(process, 141, "")
 
@@ -276,12 +275,11 @@ class TestShow(unittest.TestCase):
 class TestRun(unittest.TestCase):
     def run_json(self, *argv):
         looks = iter([look(n, [queue("a", n)]) for n in range(9)])
-        with mock.patch.multiple(monitor, prog=object(), create=True), \
-             mock.patch.object(monitor.cmwq2, "check_program"), \
+        with mock.patch.object(monitor.cmwq2, "check_program"), \
              mock.patch.object(monitor.cmwq2, "is_dump_file", lambda prog: False), \
              mock.patch.object(monitor, "collect", lambda prog, args: next(looks)), \
              mock.patch.object(monitor.time, "sleep"), redirect_stdout(io.StringIO()) as out:
-            monitor.run(monitor.parse_args(list(argv)))
+            monitor.run(monitor.parse_args(list(argv)), {"prog": object()})
         return [json.loads(line) for line in out.getvalue().splitlines()]
 
     def test_count(self):
@@ -298,17 +296,16 @@ class TestRun(unittest.TestCase):
     def test_dump_file_that_is_not_whole(self):
         for is_file, gaps, refuses in ((True, ["pools: x"], True), (True, [], False),
                                        (False, ["pools: x"], False)):
-            with mock.patch.multiple(monitor, prog=object(), create=True), \
-                 mock.patch.object(monitor.cmwq2, "check_program"), \
+            with mock.patch.object(monitor.cmwq2, "check_program"), \
                  mock.patch.object(monitor.cmwq2, "is_dump_file", lambda prog: is_file), \
                  mock.patch.object(monitor, "collect", lambda *_: {**look(0), "gaps": gaps}), \
                  mock.patch.object(monitor.time, "sleep"), redirect_stdout(io.StringIO()):
                 args = monitor.parse_args(["-n", "1"])
                 if refuses:
                     with self.assertRaisesRegex(monitor.cmwq2.Cmwq2Error, "whole.* pools: x"):
-                        monitor.run(args)
+                        monitor.run(args, {"prog": object()})
                 else:
-                    monitor.run(args)
+                    monitor.run(args, {"prog": object()})
 
 
 class TestLatency(unittest.TestCase):

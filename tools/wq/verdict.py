@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """
-Finds out why items wait, from what wq_collect.py collected. It gives one
+Finds out why items wait, from what collect.py collected. It gives one
 paragraph for each pool that takes no item off its worklist, for each worker
 that took items and does not start them, for each worker whose item a flush
 waits for, for each pwq that activates none of its inactive items, and for each

@@ -3,7 +3,7 @@
 """
 Tests of wq_dump.py and cmwq2.py that need neither drgn nor a kernel.
 
-Run ``python3 tools/test_wq_dump.py``. ``check_dump.py`` tests what needs a kernel,
+Run ``python3 tools/wq/test_dump.py``. ``check_dump.py`` tests what needs a kernel,
 by judging a dump of a guest.
 """
 
@@ -20,17 +20,14 @@ import unittest
 from contextlib import redirect_stderr
 from unittest import mock
 
-TOOLS = os.path.dirname(os.path.abspath(__file__))
+TOOLS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, TOOLS)
-import check_dump  # noqa: E402
 import cli  # noqa: E402
 import cmwq2  # noqa: E402
-import wq_collect  # noqa: E402
-import wq_dump  # noqa: E402
-import wq_verdict  # noqa: E402
+from wq import check, collect, dump as wq_dump, verdict  # noqa: E402
 
 SCRIPT = os.path.join(TOOLS, "wq_dump.py")
-INTERNAL_H = os.path.join(TOOLS, "..", "src", "internal.h")
+INTERNAL_H = os.path.join(TOOLS, "..", "src", "base", "types.h")
 
 
 def run_script(*args, **kwargs):
@@ -102,9 +99,9 @@ class TestFailures(unittest.TestCase):
     def run_with(self, body, **kwargs):
         code = (
             f"import sys; sys.path.insert(0, {TOOLS!r}); sys.argv = ['x']\n"
-            "import cmwq2, os, signal, time, wq_dump\n"
-            f"def run(args):\n    {body}\n"
-            "wq_dump.run = run\nwq_dump.main()"
+            "import cmwq2, os, signal, time; from wq import dump\n"
+            f"def run(args, scope):\n    {body}\n"
+            "dump.run = run\ndump.main({})"
         )
         return subprocess.Popen(
             [sys.executable, "-c", code], stderr=subprocess.PIPE, universal_newlines=True,
@@ -387,7 +384,7 @@ class TestShow(unittest.TestCase):
         self.assertRegex(text, r"\n +3 +0 +- +- +- +- +busy +12 ms "
                                r"+bench_func \[bench_mod\] +bench +unbound +-\n")
         self.assertNotIn(str(2**31 - 1), text)
-        self.assertEqual(check_dump.problems(dump, "bench", paused=True), [])
+        self.assertEqual(check.problems(dump, "bench", paused=True), [])
 
     def test_uncertain_count(self):
         pool = make_pool(worklist={**make_list(2), "complete": False})
@@ -502,7 +499,7 @@ class TestVerdict(unittest.TestCase):
     """Each reason, from a dump that shows it, with the wording of src/look/verdict_text.c."""
 
     def told(self, min_ms=1000, **changes):
-        return wq_verdict.verdicts(make_dump(**changes), min_ms)
+        return verdict.verdicts(make_dump(**changes), min_ms)
 
     def pool(self, **changes):
         return make_pool(**{"progress_ms": 5000, "nr_running": 0, "kicked": [],
@@ -646,9 +643,9 @@ class TestVerdict(unittest.TestCase):
         self.assertEqual(self.told(pools=[], workqueues=[], delayed=[item]), [])
 
     def test_reasons_are_those_of_the_module(self):
-        with open(os.path.join(TOOLS, "..", "src", "verdict_text.c")) as source:
+        with open(os.path.join(TOOLS, "..", "src", "look", "verdict_text.c")) as source:
             names = re.findall(r'\[CMWQ2_WHY_\w+\]\s*= "([\w-]+)"', source.read())
-        self.assertEqual(sorted(names), sorted(wq_verdict.REASONS))
+        self.assertEqual(sorted(names), sorted(verdict.REASONS))
         self.assertIn("\n  lost-kick ", wq_dump.EPILOG)
         for name in names:
             self.assertIn(f"\n  {name} ", wq_dump.EPILOG)
@@ -818,12 +815,12 @@ class TestLatency(unittest.TestCase):
             return {key: value for key, value in tables.items()
                     if not (pattern or numbers) or key in [f"pool {n}" for n in numbers or []]}
 
-        with mock.patch.object(wq_dump, "kernel", lambda: None), \
+        with mock.patch.object(wq_dump, "kernel", lambda scope: None), \
              mock.patch.object(cmwq2, "for_each_pool", lambda prog: pools), \
              mock.patch.object(cmwq2, "for_each_workqueue", lambda prog: ["q"]), \
              mock.patch.object(cmwq2, "wq_name", lambda wq: wq), \
              mock.patch.object(wq_dump.latency, "collect", collect):
-            return wq_dump.run(wq_dump.parse_args(["--latency", *argv]))[0]
+            return wq_dump.run(wq_dump.parse_args(["--latency", *argv]), {})[0]
 
     def test_not_there(self):
         for argv, word in ((["--pool", "99"], "there is no pool 99; there are 0, 4"),
@@ -840,11 +837,11 @@ class TestLatency(unittest.TestCase):
 
 class TestSchema(unittest.TestCase):
     def setUp(self):
-        with open(check_dump.SCHEMA_FILE) as file:
+        with open(check.SCHEMA_FILE) as file:
             self.schema = json.load(file)
 
     def mismatches(self, dump):
-        return check_dump.mismatches(dump, self.schema, self.schema, "dump")
+        return check.mismatches(dump, self.schema, self.schema, "dump")
 
     def test_good(self):
         self.assertEqual(self.mismatches(make_dump()), [])
@@ -858,15 +855,15 @@ class TestSchema(unittest.TestCase):
                 done = run_script("--read", file.name, "--json", *option)
                 found = json.loads(done.stdout)
                 self.assertTrue(found.get("stalls", found.get("still_pending")))
-                self.assertEqual(check_dump.mismatches(
+                self.assertEqual(check.mismatches(
                     found, self.schema["$defs"][form], self.schema, form), [])
 
     def test_reasons(self):
         stall = self.schema["$defs"]["stalls"]["properties"]["stalls"]["items"]
-        self.assertEqual(stall["properties"]["why"]["enum"], list(wq_verdict.REASONS))
+        self.assertEqual(stall["properties"]["why"]["enum"], list(verdict.REASONS))
 
     def test_version(self):
-        self.assertEqual(self.schema["properties"]["schema"]["enum"], [wq_collect.SCHEMA])
+        self.assertEqual(self.schema["properties"]["schema"]["enum"], [collect.SCHEMA])
 
     def test_bad(self):
         for change, word in (({"hz": "1000"}, "dump.hz: str"), ({"extra": 1}, "extra"),
@@ -880,10 +877,10 @@ class TestSchema(unittest.TestCase):
 
 
 class TestCheckDump(unittest.TestCase):
-    """check_dump.py with good and bad dumps."""
+    """check.py with good and bad dumps."""
 
     def problems(self, dump, queue="bench"):
-        return check_dump.problems(dump, queue, paused=True)
+        return check.problems(dump, queue, paused=True)
 
     def test_good(self):
         self.assertEqual(self.problems(make_dump()), [])
@@ -939,7 +936,7 @@ class TestCheckDump(unittest.TestCase):
 
     def test_text(self):
         for dump in (make_dump(), self.wide()):
-            self.assertEqual(check_dump.text_problems(dump, wq_dump.show(dump)), [])
+            self.assertEqual(check.text_problems(dump, wq_dump.show(dump)), [])
 
     def test_bad_text(self):
         dump = self.wide()
@@ -951,9 +948,9 @@ class TestCheckDump(unittest.TestCase):
                          ("\nper-cpu   ", "\nper-cpu  "),
                          ("Workqueue CPU -> pool", "CPUs"), ("\nq  ", "\nr  ")):
             self.assertIn(old, text)
-            self.assertTrue(check_dump.text_problems(dump, text.replace(old, new)), (old, new))
+            self.assertTrue(check.text_problems(dump, text.replace(old, new)), (old, new))
         dump["workqueues"].pop()
-        self.assertTrue(check_dump.text_problems(dump, text))
+        self.assertTrue(check.text_problems(dump, text))
 
     def test_command(self):
         path = os.path.join(TOOLS, "check_dump.py")
