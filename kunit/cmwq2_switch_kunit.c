@@ -145,7 +145,7 @@ static void switch_load(struct kunit *test,
 		tw_join(t[i], "a producer");
 		lane_end(test, l[i], &ran);
 	}
-	/* Read by tools/experiments.py. */
+	/* Read by tools/checks/experiments.py. */
 	kunit_info(test, "switches=%d items=%lu\n", switch_times, ran);
 }
 

@@ -19,7 +19,7 @@ WORDS = {"none", "enqueue", "process", "head", "local", "everywhere", "cursor", 
 NAMED = {
     "src/lab/choices.c": "the profiles are sets of values",
     "bench/workload/rescue.c": "the workload compares the three ways to rescue",
-    "tools/experiments.py": "each experiment asks about some values by name",
+    "tools/checks/experiments.py": "each experiment asks about some values by name",
     "tools/vm/guest/bench.sh": "the workload rescue needs mainline's two ways",
 }
 

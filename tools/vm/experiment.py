@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""`make experiment NAME=…` and `make experiments`: boots what tools/experiments.py describes, prints its conclusions,
+"""`make experiment NAME=…` and `make experiments`: boots what checks/experiments.py describes, prints its conclusions,
 and writes out/experiments/NAME.json and NAME.rst."""
 
 import fnmatch
@@ -19,8 +19,8 @@ from common import EXIT_FAILED, EXIT_PASSED, HERE, OUT, ROOT, Problem, say, show
 
 sys.path.append(str(ROOT / "tools"))
 from benchmark import results as bench_report     # noqa: E402
-import experiments      # noqa: E402
-from experiments import EXPERIMENTS, ExperimentError, Finding       # noqa: E402
+from checks import experiments      # noqa: E402
+from checks.experiments import EXPERIMENTS, ExperimentError, Finding       # noqa: E402
 
 RESULTS = OUT / "experiments"
 DOCUMENT = ROOT / "Documentation/experiments.rst"

@@ -32,7 +32,7 @@ ARGUMENTS = {
     "write_text": {"newline": "3.10"}, "NamedTemporaryFile": {"delete_on_close": "3.12"},
 }
 # Names from MODULES and NAMES that are allowed, by file, because the file means something else or has a fallback.
-FINE = {"tools/toml_reader.py": {"tomllib"}, "tools/check_model.py": {"tomllib"}, "tools/parity.py": {"tomllib"}}
+FINE = {f"tools/{name}.py": {"tomllib"} for name in ("toml_reader", "checks/model", "checks/parity")}
 
 
 def _called(node: ast.Call) -> str:

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Tests of parity.py. Run ``python3 tools/test_parity.py``; no kernel is needed."""
+"""Tests of parity.py. Run ``python3 tools/checks/test_parity.py``; no kernel is needed."""
 
 import contextlib
 import io
@@ -10,10 +10,10 @@ import tempfile
 import unittest
 from pathlib import Path
 
-TOOLS = os.path.dirname(os.path.abspath(__file__))
+TOOLS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, TOOLS)
-import parity  # noqa: E402
-from parity import CONSTANT, FIELD, FUNCTION, MACRO, PARAMETER, QUEUE, SYSFS, TRACEPOINT, TYPE, Name  # noqa: E402
+from checks import parity  # noqa: E402
+from checks.parity import CONSTANT, FIELD, FUNCTION, MACRO, PARAMETER, QUEUE, SYSFS, TRACEPOINT, TYPE, Name  # noqa: E402
 
 HEADER = """
 #ifndef _LINUX_X_H

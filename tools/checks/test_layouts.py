@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Tests of layouts.py. Run ``python3 tools/test_layouts.py``; no kernel is needed."""
+"""Tests of layouts.py. Run ``python3 tools/checks/test_layouts.py``; no kernel is needed."""
 
 import contextlib
 import io
@@ -13,9 +13,9 @@ import unittest
 from collections import defaultdict
 from pathlib import Path
 
-TOOLS = os.path.dirname(os.path.abspath(__file__))
+TOOLS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, TOOLS)
-import layouts  # noqa: E402
+from checks import layouts  # noqa: E402
 
 # A driver's header, and a main file and another file, which include it either behind the line of the shim or not.
 COMMON = """

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Tests of check_model.py, and tests that the model and the engine use the same names. Spin is not needed."""
+"""Tests of model.py, and tests that the model and the engine use the same names. Spin is not needed."""
 
 import contextlib
 import io
@@ -13,10 +13,10 @@ import unittest
 from pathlib import Path
 from unittest import mock
 
-TOOLS = Path(__file__).resolve().parent
+TOOLS = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(TOOLS))
-import check_model  # noqa: E402
-from check_model import CLAIMS, ENQUEUERS, MODEL, POOLS, ROOT, ROWS, WAKES, Result, Search, Wrong  # noqa: E402
+from checks import model as check_model  # noqa: E402
+from checks.model import CLAIMS, ENQUEUERS, MODEL, POOLS, ROOT, ROWS, WAKES, Result, Search, Wrong  # noqa: E402
 
 TEXT = MODEL.read_text()
 LINE_TEXT = check_model.LINE.read_text()

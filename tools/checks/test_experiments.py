@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Tests of experiments.py: run with python3 -m unittest discover -s tools."""
+"""Tests of experiments.py: run with python3 tools/checks/test_experiments.py."""
 
 import json
 import random
@@ -10,13 +10,13 @@ import tempfile
 import unittest
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import experiments
 from benchmark import stats
-from experiments import CLAIMS, COSTS_US, EXPERIMENTS, PENDING, QUEUES, RESCUES, ExperimentError, Finding, spread
+from checks import experiments
+from checks.experiments import CLAIMS, COSTS_US, EXPERIMENTS, PENDING, QUEUES, RESCUES, ExperimentError, Finding, spread
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def document(engines: dict, rounds: int = 9, **header: object) -> dict:
