@@ -126,7 +126,7 @@ class TestRun(unittest.TestCase):
     def test_trouble(self):
         form = "this is not the form of dump or kernel that this script is for: "
         for body, text in (
-                ("raise script.cmwq2.Cmwq2Error('not loaded')", "not loaded"),
+                ("raise script.Cmwq2Error('not loaded')", "not loaded"),
                 ("raise cli.Error('two\\nlines')", "two lines"),
                 ("raise cli.Error('a\\x1b[31mb')", "a\\x1b[31mb"),
                 ("raise AttributeError('no\\nlock')", form + "AttributeError: no lock"),
@@ -134,8 +134,8 @@ class TestRun(unittest.TestCase):
                 ("raise RecursionError", "RecursionError:"),
                 ("raise SystemExit('said so')", "said so"),
                 ("raise ArithmeticError('odd')", "ArithmeticError: odd"),
-                # Without drgn, cmwq2.FaultError is OSError, so another error stands in for it.
-                ("script.cmwq2.FaultError = ArithmeticError; raise ArithmeticError('at 0')",
+                # Without drgn, FaultError is OSError, so another error stands in for it.
+                ("script.FaultError = ArithmeticError; raise ArithmeticError('at 0')",
                  "memory of the kernel is missing, is this dump whole? at 0"),
                 ("raise ProcessLookupError(3, 'No such process')",
                  "the guest is gone, look again when another one runs: [Errno 3] No such process"),

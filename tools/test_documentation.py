@@ -3,6 +3,8 @@
 """Tests of the documents: their syntax where docutils is strict, and that commands print the lines that are quoted."""
 
 import re
+import subprocess
+import sys
 import unittest
 from pathlib import Path
 from typing import Iterator, List
@@ -51,7 +53,7 @@ class Quoted(unittest.TestCase):
 
     def test_errors(self) -> None:
         tools = ROOT / "tools"
-        source = "\n".join(path.read_text() for path in (tools / "cmwq2.py", tools / "cli.py", *tools.glob("wq/*.py"))
+        source = "\n".join(path.read_text() for path in (tools / "cli.py", *tools.glob("wq/*.py"))
                            if not path.name.startswith("test"))
         # Join string literals that continue over several lines of the source.
         source = re.sub(r'"\s*f?"', "", source)
@@ -69,6 +71,21 @@ class Quoted(unittest.TestCase):
         code = re.search(r"^PASSED, .* = (.*)$", (ROOT / "tools/cli.py").read_text(), re.MULTILINE)
         assert code
         self.assertEqual(numbers, code[1].split(", "))
+
+
+class Session(unittest.TestCase):
+    """What a document shows of a drgn session."""
+
+    def test_names(self) -> None:
+        """cmwq2.py has the functions that the document names, without drgn as well."""
+        text = (ROOT / "Documentation/inspection.rst").read_text().partition("In a drgn session\n=")[2]
+        named = set(re.findall(r"``(for_each_\w+)``", text))
+        named |= {name for names in re.findall(r">>> from cmwq2 import (.*)", text) for name in names.split(", ")}
+        self.assertGreater(len(named), 10)
+        code = f"import cmwq2, latency; assert set({sorted(named)!r}) <= set(cmwq2.__all__) <= set(dir(cmwq2)); latency.show"
+        done = subprocess.run([sys.executable, "-B", "-c", code], cwd=ROOT / "tools", capture_output=True, text=True,
+                              check=False)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
 
 
 if __name__ == "__main__":

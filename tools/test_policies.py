@@ -31,7 +31,8 @@ def _files(pattern: str) -> list:
 
 
 def _is_test(name: str) -> bool:
-    return bool(re.match(r"kunit/|tools/(.*/)?test_|tools/model/|tools/vm/guest/suites/|tools/vm/.*units|src/lab/policy/", name))
+    return bool(re.match(r"kunit/|tools/(.*/)?test(_|ing\.py$)|tools/model/|tools/vm/guest/suites/|tools/vm/.*units|"
+                         r"src/lab/policy/", name))
 
 
 def _places() -> dict:

@@ -2,7 +2,6 @@
 """The runs of a set of benchmarks: their configuration, and how long they take."""
 
 import random
-import re
 from dataclasses import dataclass
 from typing import Iterable, Sequence
 

@@ -21,7 +21,7 @@ import re
 import sys
 import textwrap
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Dict, Iterator, List, NoReturn, Optional, Tuple
 

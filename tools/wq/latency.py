@@ -14,7 +14,10 @@ from __future__ import annotations
 from fnmatch import fnmatchcase
 from typing import Any, Collection, Dict, Iterable, List, Optional
 
-import cmwq2
+from wq.drgn_names import FaultError
+from wq.engine import Cmwq2Error, Gaps
+from wq.names import wq_name
+from wq.walks import for_each_pool, for_each_pwq, for_each_workqueue
 
 Counts = List[int]
 Table = Dict[str, Counts]
@@ -41,7 +44,7 @@ def read(pointers: Iterable[Any], names: List[str]) -> Table:
             continue
         try:
             rows = pointer.count.read_().value_()
-        except cmwq2.FaultError:
+        except FaultError:
             continue
         for name, row in zip(names, rows):
             sums[name] = [a + b for a, b in zip(sums.get(name, [0] * len(row)), row)]
@@ -49,7 +52,7 @@ def read(pointers: Iterable[Any], names: List[str]) -> Table:
 
 
 def collect(prog: Any, pattern: Optional[str] = None, numbers: Optional[Collection[int]] = None,
-            gaps: cmwq2.Gaps = None) -> Dict[str, Table]:
+            gaps: Gaps = None) -> Dict[str, Table]:
     """
     Return the tables with a count above 0, by "pool N" and "workqueue NAME".
 
@@ -59,16 +62,16 @@ def collect(prog: Any, pattern: Optional[str] = None, numbers: Optional[Collecti
     try:
         names = stages(prog)
     except LookupError:
-        raise cmwq2.Cmwq2Error("this module keeps no latency histograms") from None
+        raise Cmwq2Error("this module keeps no latency histograms") from None
     found = {}
-    for pool in () if pattern else cmwq2.for_each_pool(prog, gaps):
+    for pool in () if pattern else for_each_pool(prog, gaps):
         if not numbers or pool.id.value_() in numbers:
             found[f"pool {pool.id.value_()}"] = read([pool.latency], names)
-    for wq in () if numbers else cmwq2.for_each_workqueue(prog, gaps):
-        name = cmwq2.wq_name(wq)
+    for wq in () if numbers else for_each_workqueue(prog, gaps):
+        name = wq_name(wq)
         if pattern and not fnmatchcase(name, pattern):
             continue
-        pwqs = cmwq2.for_each_pwq(wq, gaps)
+        pwqs = for_each_pwq(wq, gaps)
         key = f"workqueue {name}"
         while key in found:
             key += "'"      # several workqueues may have the same name

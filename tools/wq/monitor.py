@@ -12,9 +12,15 @@ from fnmatch import fnmatchcase
 from typing import Any, Dict, Iterable, List, NoReturn, Optional, Tuple
 
 import cli
-import cmwq2
 import tables
 from wq import script
+from wq.drgn_names import FaultError
+from wq.engine import CMWQ2, NATIVE, Cmwq2Error, Engine, note_gap
+from wq.lists import entry_addresses
+from wq.memory import Layout
+from wq.names import wq_name
+from wq.program import check_program, is_dump_file
+from wq.walks import for_each_pool, for_each_workqueue
 
 # Increased by one whenever a field of the JSON is renamed, removed or changes its meaning.
 SCHEMA = 1
@@ -88,7 +94,7 @@ def native_counters(prog: Any) -> List[str]:
     try:
         type_ = prog.type("enum pool_workqueue_stats")
     except LookupError:
-        raise cmwq2.Cmwq2Error("this kernel does not count what its own workqueues do;"
+        raise Cmwq2Error("this kernel does not count what its own workqueues do;"
                                " Linux 6.5 and newer do") from None
     prefix = "PWQ_STAT_"
     names = {e.value: e.name[len(prefix):].lower()
@@ -105,18 +111,18 @@ class Reader:
     :param engine: the engine whose counters are read
     """
 
-    def __init__(self, prog: Any, engine: cmwq2.Engine = cmwq2.CMWQ2) -> None:
+    def __init__(self, prog: Any, engine: Engine = CMWQ2) -> None:
         self.engine = engine
         pwq, pool = prog.type(engine.pwq), prog.type(engine.pool)
         lock = [name for name in counters(pool, "lock_stat") if name in ("acquired", "contended")]
         # The kernel's own pwqs have an array of counters, and its pools have none.
-        array = native_counters(prog) if engine is cmwq2.NATIVE else []
+        array = native_counters(prog) if engine is NATIVE else []
         self.of_pwq = array or counters(pwq, "stat")
         self.of_pool = counters(pool, "stat") + [f"lock_{name}" for name in lock]
-        self.pwq = cmwq2.Layout(prog, engine.pwq, {
+        self.pwq = Layout(prog, engine.pwq, {
             "pool": "pool", "flight": "nr_in_flight",
             **({"stats": "stats"} if array else {name: f"stat.{name}" for name in self.of_pwq})})
-        self.pool = cmwq2.Layout(prog, engine.pool, {
+        self.pool = Layout(prog, engine.pool, {
             "id": "id", "cpu": "cpu", "nr_workers": "nr_workers", "nr_idle": "nr_idle",
             "nr_running": "nr_running" if array else "nr_running.counter",
             **{name: f"stat.{name}" for name in counters(pool, "stat")},
@@ -126,15 +132,15 @@ class Reader:
 
     def read_queue(self, wq: Any, gaps: List[str]) -> Record:
         """Return a workqueue's counters, summed over its pwqs, and add them to its pools' sums."""
-        name = cmwq2.wq_name(wq)
-        ours = self.engine is cmwq2.CMWQ2
+        name = wq_name(wq)
+        ours = self.engine is CMWQ2
         whole = {"in_flight": 0, "total": {"refused": wq.refused.counter.value_()} if ours else {}}
-        for address in cmwq2.entry_addresses(wq.pwqs, self.engine.pwq, "pwqs_node",
+        for address in entry_addresses(wq.pwqs, self.engine.pwq, "pwqs_node",
                                              f"workqueue {name}: pwqs", gaps):
             try:
                 found = self.pwq.read(address)
-            except cmwq2.FaultError:
-                cmwq2.note_gap(gaps, f"workqueue {name}: a pwq went away")
+            except FaultError:
+                note_gap(gaps, f"workqueue {name}: a pwq went away")
                 continue
             counts = {key: found[key] for key in self.of_pwq} if ours else \
                 dict(zip(self.of_pwq, found["stats"]))
@@ -164,18 +170,18 @@ def gather(read_one: Any, objects: Iterable[Any], gaps: List[str]) -> List[Recor
     for obj in objects:
         try:
             found.append(read_one(obj, gaps))
-        except cmwq2.FaultError:
-            cmwq2.note_gap(gaps, f"something at {hex(obj)} went away")
+        except FaultError:
+            note_gap(gaps, f"something at {hex(obj)} went away")
     return found
 
 
 def collect(prog: Any, args: argparse.Namespace) -> Record:
     """Return all counters at roughly one point in time."""
     gaps: List[str] = []
-    engine = cmwq2.NATIVE if args.native else cmwq2.CMWQ2
-    queues = (wq for wq in cmwq2.for_each_workqueue(prog, gaps, engine)
-              if any(fnmatchcase(cmwq2.wq_name(wq), glob) for glob in args.queue or ["*"]))
-    pools = (pool for pool in cmwq2.for_each_pool(prog, gaps, engine)
+    engine = NATIVE if args.native else CMWQ2
+    queues = (wq for wq in for_each_workqueue(prog, gaps, engine)
+              if any(fnmatchcase(wq_name(wq), glob) for glob in args.queue or ["*"]))
+    pools = (pool for pool in for_each_pool(prog, gaps, engine)
              if not args.pool or pool.id.value_() in args.pool)
     reader = Reader(prog, engine)
     return {
@@ -358,7 +364,7 @@ def show(now: Record, every: bool = False, top: int = 0,
     lines += block(titles_of(QUEUE_TITLES, seconds), widths,
                    [queue_row(q, seconds, widths[0]) for q in busiest(queues, "started")],
                    nr_queues)
-    busy = "kicks" if now["engine"] == cmwq2.CMWQ2.name else "started"
+    busy = "kicks" if now["engine"] == CMWQ2.name else "started"
     lines += ["", *block(titles_of(POOL_TITLES, seconds), POOL_WIDTHS,
                          [pool_row(p, seconds) for p in busiest(pools, busy)], nr_pools)]
     if now["gaps"]:
@@ -428,10 +434,10 @@ def present(now: Record, args: argparse.Namespace) -> None:
 def run(args: argparse.Namespace, scope: Record) -> None:
     """Look again and again, until the count is reached if there is one."""
     prog = script.program(scope)
-    cmwq2.check_program(prog, cmwq2.NATIVE if args.native else cmwq2.CMWQ2)
+    check_program(prog, NATIVE if args.native else CMWQ2)
     old = collect(prog, args)
-    if old["gaps"] and cmwq2.is_dump_file(prog):
-        raise cmwq2.Cmwq2Error(f"memory is missing, is this dump whole? {old['gaps'][0]}")
+    if old["gaps"] and is_dump_file(prog):
+        raise Cmwq2Error(f"memory is missing, is this dump whole? {old['gaps'][0]}")
     if args.interval == 0 and not args.json:
         old = {**old, **{kind: [{**one, "delta": one["total"]} for one in old[kind]]
                          for kind in ("workqueues", "pools")}}

@@ -9,7 +9,8 @@ import sys
 from typing import Any, Callable, Dict, NoReturn
 
 import cli
-import cmwq2
+from wq.drgn_names import FaultError
+from wq.engine import Cmwq2Error
 
 
 def program(scope: Dict[str, Any]) -> Any:
@@ -21,20 +22,20 @@ def program(scope: Dict[str, Any]) -> Any:
         return scope["prog"]
     drgn = shutil.which("drgn")
     if not drgn or scope.get("__name__") != "__main__":
-        raise cmwq2.Cmwq2Error("no kernel to look at: drgn has to run this, see --help")
+        raise Cmwq2Error("no kernel to look at: drgn has to run this, see --help")
     os.execv(drgn, [drgn, *sys.argv])
 
 
 def explain(error: Exception) -> str:
     """Return one line about an error that occurred while drgn looked at a kernel."""
-    if isinstance(error, cmwq2.Cmwq2Error):
+    if isinstance(error, Cmwq2Error):
         return str(error)
     if isinstance(error, PermissionError):
         return f"no permission, this takes root: {error}"
     if isinstance(error, (ProcessLookupError, ConnectionError)):
         # drgn's --qemu gets this when the process whose memory it reads has ended.
         return f"the guest is gone, look again when another one runs: {error}"
-    if isinstance(error, cmwq2.FaultError):
+    if isinstance(error, FaultError):
         return f"memory of the kernel is missing, is this dump whole? {error}"
     if isinstance(error, (AttributeError, LookupError, TypeError)):
         return ("this is not the form of dump or kernel that this script is for: "

@@ -275,8 +275,8 @@ class TestShow(unittest.TestCase):
 class TestRun(unittest.TestCase):
     def run_json(self, *argv):
         looks = iter([look(n, [queue("a", n)]) for n in range(9)])
-        with mock.patch.object(monitor.cmwq2, "check_program"), \
-             mock.patch.object(monitor.cmwq2, "is_dump_file", lambda prog: False), \
+        with mock.patch.object(monitor, "check_program"), \
+             mock.patch.object(monitor, "is_dump_file", lambda prog: False), \
              mock.patch.object(monitor, "collect", lambda prog, args: next(looks)), \
              mock.patch.object(monitor.time, "sleep"), redirect_stdout(io.StringIO()) as out:
             monitor.run(monitor.parse_args(list(argv)), {"prog": object()})
@@ -296,13 +296,13 @@ class TestRun(unittest.TestCase):
     def test_dump_file_that_is_not_whole(self):
         for is_file, gaps, refuses in ((True, ["pools: x"], True), (True, [], False),
                                        (False, ["pools: x"], False)):
-            with mock.patch.object(monitor.cmwq2, "check_program"), \
-                 mock.patch.object(monitor.cmwq2, "is_dump_file", lambda prog: is_file), \
+            with mock.patch.object(monitor, "check_program"), \
+                 mock.patch.object(monitor, "is_dump_file", lambda prog: is_file), \
                  mock.patch.object(monitor, "collect", lambda *_: {**look(0), "gaps": gaps}), \
                  mock.patch.object(monitor.time, "sleep"), redirect_stdout(io.StringIO()):
                 args = monitor.parse_args(["-n", "1"])
                 if refuses:
-                    with self.assertRaisesRegex(monitor.cmwq2.Cmwq2Error, "whole.* pools: x"):
+                    with self.assertRaisesRegex(monitor.Cmwq2Error, "whole.* pools: x"):
                         monitor.run(args, {"prog": object()})
                 else:
                     monitor.run(args, {"prog": object()})

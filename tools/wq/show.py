@@ -1,0 +1,283 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Shows a dump as text: one section of tables for each part of it."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, Iterable, List, Optional, Tuple
+
+import tables
+from wq import verdict
+
+STALL_MS = 1000
+
+
+def format_ms(ms: Optional[int]) -> str:
+    """Return a time in milliseconds as text for a column: 7 ms, 1.250 s, 125 s."""
+    if ms is None:
+        return "-"
+    if ms < 1000:
+        return f"{ms} ms"
+    return f"{ms / 1000:.3f} s" if ms < 100000 else f"{ms // 1000} s"
+
+
+def table(titles: str, rows: Iterable[Iterable[Any]]) -> List[str]:
+    """
+    Align rows under their titles. A column whose title starts with ">" is
+    aligned to the right.
+    """
+    return table_of(titles.split(), rows)
+
+
+def table_of(columns: List[str], rows: Iterable[Iterable[Any]]) -> List[str]:
+    """Like :func:`table`, but take a list of titles, which may contain spaces."""
+    return tables.table(columns, rows)
+
+
+def section(title: str, lines: List[str]) -> List[str]:
+    return [title, "=" * len(title), *lines, ""]
+
+
+def show(dump: Dict[str, Any]) -> str:
+    """Return a dump as text."""
+    head = f"{dump['engine']} on {dump['kernel']}, jiffies {dump['jiffies']}, HZ {dump['hz']}"
+    lines = [head, ""]
+    stalled = show_stalls(dump, STALL_MS)
+    if stalled:
+        lines += section("Stalls", stalled)
+    lines += section("Affinity scopes", show_scopes(dump["scopes"]))
+    lines += section("Pools", show_pools(dump["pools"]))
+    if any(pool["counters"] for pool in dump["pools"]):
+        lines += section("Pool counters", show_counters(dump["pools"]))
+    lines += section("Worker lists", show_worker_lists(dump["pools"]))
+    lines += section("Workers", show_workers(dump["pools"]))
+    lines += section("Pending items", show_items(dump))
+    lines += section("Delayed items", show_delayed(dump["delayed"]))
+    lines += section("Workqueues", show_wqs(dump["workqueues"]))
+    lines += section("Unbound workqueue node_nr/max_active", show_nodes(dump["workqueues"]))
+    lines += section("Workqueue CPU -> pool", show_cpu_pools(dump["workqueues"]))
+    lines += section("Rescuers", show_rescuers(dump))
+    lines += section("Flushers", show_flushers(dump["workqueues"]))
+    if dump["gaps"]:
+        lines += section("Not seen, because it changed meanwhile", dump["gaps"])
+    return "\n".join(lines)
+
+
+def show_stalls(dump: Dict[str, Any], min_ms: int) -> List[str]:
+    return [line for one in verdict.verdicts(dump, min_ms) for line in one.lines()]
+
+
+def show_scopes(scopes: List[Dict[str, Any]]) -> List[str]:
+    rows = []
+    for scope in scopes:
+        name = scope["name"] + ("+" if scope["default"] else "")
+        for number, pod in enumerate(scope["pods"]):
+            rows.append([name, number, pod["cpus"], pod["node"]])
+    return table("scope >pod cpus >node", rows)
+
+
+def show_pools(pools: List[Dict[str, Any]]) -> List[str]:
+    names = sorted({name for pool in pools for name in pool["policies"]})
+    titles = (
+        f">pool cpus >nice >node flags {' '.join(names)} >running >idle >kicked"
+        " >pending >stalled >manager"
+    )
+    return table(titles, (pool_row(pool, names) for pool in pools))
+
+
+def pool_row(pool: Dict[str, Any], names: List[str]) -> List[Any]:
+    pending = pool["worklist"]["count"]
+    sure = "" if pool["worklist"]["complete"] else "~"
+    return [
+        pool["id"],
+        (pool["cpus"] or "") + (" offline" if pool["online"] is False else ""),
+        pool["nice"],
+        pool["node"] if pool["node"] >= 0 else None,
+        pool["flags"],
+        *map(pool["policies"].get, names),
+        pool["nr_running"],
+        f"{pool['nr_idle']}/{pool['nr_workers']}",
+        unknown(pool["nr_kicked"]),
+        f"{sure}{pending}",
+        format_ms(pool["progress_ms"] if pending else None),
+        pool["manager_pid"],
+    ]
+
+
+def unknown(value: Any) -> Any:
+    return "?" if value is None else value
+
+
+def show_counters(pools: List[Dict[str, Any]]) -> List[str]:
+    titles = ">pool >created >culled >kicks >coalesced >cm >scan >maydays >stalls"
+    names = "created culled kicks coalesced cm_wakeups scan_wakeups maydays stalls".split()
+    return table(titles, ([p["id"], *map(p["counters"].get, names)] for p in pools))
+
+
+def show_worker_lists(pools: List[Dict[str, Any]]) -> List[str]:
+    def few(pids: List[Optional[int]]) -> str:
+        shown = ["bh" if pid is None else str(pid) for pid in pids[:16]]
+        return " ".join(shown + ([f"and {len(pids) - 16} more"] if len(pids) > 16 else []))
+
+    return table(">pool kicked idle busy",
+                 ([p["id"], few(p["kicked"]), few(p["idle"]), few(p["busy"])] for p in pools))
+
+
+def show_workers(pools: List[Dict[str, Any]]) -> List[str]:
+    titles = ">pool >id >pid S R >cpu state >for function queue flags thread"
+    workers = [(p["id"], w) for p in pools for w in p["workers"]]
+    lines = table(titles, ([pool, *worker_row(w)] for pool, w in workers))
+    for _, worker in workers:
+        if worker["stack"]:
+            lines += ["", f"{worker['comm']}[{worker['pid']}] is in"]
+            lines += [f"  {frame}" for frame in worker["stack"]]
+    return lines
+
+
+def worker_row(worker: Dict[str, Any]) -> List[Any]:
+    flags = [flag for flag in worker["flags"] if flag not in ("idle", "die")]
+    return [
+        "rescuer" if worker["rescuer"] else worker["id"],
+        worker["pid"],
+        worker["task_state"],
+        "+" if worker["counted"] else None,
+        worker["cpu"],
+        worker["state"],
+        "?" if worker["for_ms"] is None and worker["state"] == "busy"
+        else format_ms(worker["for_ms"]),
+        func_text(worker),
+        worker["queue"],
+        flags,
+        (worker["comm"] or "") + (f" \"{worker['desc']}\"" if worker["desc"] else ""),
+    ]
+
+
+def func_text(thing: Dict[str, Any]) -> Optional[str]:
+    return f"{thing['func']} [{thing['module']}]" if thing["module"] else thing["func"]
+
+
+def item_lists(dump: Dict[str, Any]) -> Iterable[Tuple[Any, str, Dict[str, Any]]]:
+    """Iterate over the lists of pending items: pool number, which list it is, the list."""
+    for pool in dump["pools"]:
+        for worker in pool["workers"]:
+            yield pool["id"], "scheduled", worker["scheduled"]
+        yield pool["id"], "worklist", pool["worklist"]
+    for wq in dump["workqueues"]:
+        for pwq in wq["pwqs"]:
+            yield pwq["pool"], "inactive", pwq["inactive"]
+
+
+def show_items(dump: Dict[str, Any]) -> List[str]:
+    rows = []
+    more = []
+    for pool, where, listed in item_lists(dump):
+        for item in listed["items"]:
+            kind = item["kind"] + (",linked" if item["linked"] else "")
+            age = "?" if item["age_ms"] is None and item["kind"] == "item" else (
+                format_ms(item["age_ms"]))
+            rows.append([pool, where, age, func_text(item), item["queue"], kind])
+        if listed["omitted"]:
+            more.append(f"pool {pool} {where}: {listed['omitted']} more, see --items")
+    return table(">pool where >age function queue kind", rows) + more
+
+
+def show_delayed(items: Optional[List[Dict[str, Any]]]) -> List[str]:
+    if items is None:
+        return ["unknown: no debug info of the kernel's timers"]
+    rows = []
+    for item in items:
+        cpu = f"{item['cpu']} offline" if item["offline"] else item["cpu"]
+        due = ("-" if item["due_ms"] < 0 else "") + format_ms(abs(item["due_ms"]))
+        rows.append([due, cpu, item["target_cpu"], func_text(item), item["queue"]])
+    return table(">due >cpu >for function queue", rows)
+
+
+def show_wqs(wqs: List[Dict[str, Any]]) -> List[str]:
+    titles = (
+        "workqueue flags scope >min_active >max_active >active >inactive >inflight"
+        " >started >completed >rescued >refused"
+    )
+    return table(titles, map(wq_row, wqs))
+
+
+def wq_row(wq: Dict[str, Any]) -> List[Any]:
+    unbound = "unbound" in wq["flags"]
+    names = ("started", "completed", "rescued", "refused")
+    return [
+        wq["name"],
+        wq["flags"],
+        show_scope(wq["attrs"]),
+        wq["min_active"] if unbound else None,
+        wq["max_active"] if "bh" not in wq["flags"] else None,
+        wq["nr_active"],
+        wq["nr_inactive"],
+        wq["nr_in_flight"],
+        *map(wq["counters"].get, names),
+    ]
+
+
+def show_nodes(wqs: List[Dict[str, Any]]) -> List[str]:
+    """Return a table with one column per node, each wide enough for 2048/2048."""
+    unbound = [wq for wq in wqs if wq["nodes"]]
+    nodes = sorted({node["node"] for wq in unbound for node in wq["nodes"]
+                    if node["node"] is not None})
+    titles = ["workqueue", "min", "max", *(f"NODE {node}" for node in nodes), "NO NODE"]
+    rows = []
+    for wq in unbound:
+        by_node = {node["node"]: f"{node['nr']:4}/{node['max']:4}" for node in wq["nodes"]}
+        rows.append([wq["name"], wq["min_active"], wq["max_active"],
+                     *map(by_node.get, [*nodes, None])])
+    return table_of([titles[0], *(">" + title for title in titles[1:])], rows)
+
+
+def show_scope(attrs: Optional[Dict[str, Any]]) -> Optional[str]:
+    if attrs is None:
+        return None
+    return (attrs["affn_scope"] or "?") + (",strict" if attrs["affn_strict"] else "")
+
+
+def show_cpu_pools(wqs: List[Dict[str, Any]]) -> List[str]:
+    numbers = sorted({int(cpu) for wq in wqs for cpu in wq["cpu_pools"]})
+    titles = " ".join(["workqueue", *(f">{cpu}" for cpu in numbers), ">dfl"])
+    return table(
+        titles,
+        (
+            [wq["name"], *(wq["cpu_pools"].get(str(n)) for n in numbers), wq["dfl_pool"]]
+            for wq in wqs
+        ),
+    )
+
+
+def show_rescuers(dump: Dict[str, Any]) -> List[str]:
+    cursors: Dict[str, List[str]] = {}
+    for pool in dump["pools"]:
+        for cursor in pool["worklist"]["cursors"]:
+            place = f"{pool['id']}: {cursor['index']}, {cursor['behind']} behind"
+            cursors.setdefault(cursor["queue"], []).append(place)
+    rows = []
+    for wq in dump["workqueues"]:
+        rescuer = wq["rescuer"]
+        if rescuer or wq["mayday_pools"]:
+            counts = wq["counters"]
+            rows.append([
+                wq["name"], *rescuer_row(rescuer or {}), wq["mayday_pools"],
+                "; ".join(cursors.get(wq["name"], [])), counts.get("mayday"),
+                counts.get("rescued"), unknown(counts.get("batches")),
+                unknown(counts.get("relapses")),
+            ])
+    return table("workqueue >pid cpus S state >pool >for function maydays cursor >calls"
+                 " >rescued >batches >relapses", rows)
+
+
+def rescuer_row(rescuer: Dict[str, Any]) -> List[Any]:
+    names = ("pid", "allowed", "task_state", "state", "pool")
+    return [
+        *map(rescuer.get, names),
+        format_ms(rescuer.get("for_ms")),
+        rescuer.get("func"),
+    ]
+
+
+def show_flushers(wqs: List[Dict[str, Any]]) -> List[str]:
+    return table("workqueue role >color >pid thread",
+                 ([wq["name"], f["role"], f["color"], f["pid"], f["comm"]]
+                  for wq in wqs for f in wq["flushers"]))
