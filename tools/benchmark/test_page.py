@@ -1,0 +1,43 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""Tests of page.py, which needs matplotlib."""
+
+import importlib.util
+import re
+import sys
+import unittest
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmark.testing import USUAL, Command, report
+
+
+@unittest.skipUnless(importlib.util.find_spec("matplotlib"), "matplotlib is not installed")
+class Page(Command):
+    def test_ticks(self) -> None:
+        from benchmark.page import ratio_ticks
+        self.assertEqual(ratio_ticks(0.95, 1.05), [0.96, 0.98, 1, 1.02, 1.04])
+        self.assertEqual(ratio_ticks(0.7, 2.41), [0.8, 1, 1.2, 1.4, 1.6, 1.8, 2, 2.2, 2.4])
+        self.assertEqual(ratio_ticks(0.1, 40), [0.125, 0.25, 0.5, 1, 2, 4, 8, 16, 32])
+        self.assertEqual(ratio_ticks(0.0009, 20), [0.001, 0.01, 0.1, 1, 10])
+        for low, high in ((0.001, 1.1), (0.9, 5000), (1e-5, 1e5), (0.3, 1.05)):
+            found = ratio_ticks(low, high)
+            self.assertIn(1, found)
+            self.assertTrue(2 <= len(found) <= 11 and low <= found[0] and found[-1] <= high, found)
+
+    def test_page(self) -> None:
+        status, out, err = self.run_main("page", self.file("a.json", report(USUAL)))
+        self.assertEqual(status, 0, err)
+        text = Path(out.strip()).read_text()
+        # Nothing is loaded from the URLs that name XML namespaces.
+        rest = re.sub(r'xmlns(:xlink)?="http://www.w3.org/\d+/\w+"', "", text)
+        self.assertNotRegex(rest, r"https?:|src=|@import|url\((?!#)")
+        self.assertEqual(set(re.findall(r' href="([^#][^"]*)"', text)),
+                         {f"plots/{path.name}" for path in (self.directory / "plots").iterdir()})
+        self.assertIn("<svg", text)
+        self.assertTrue(list((self.directory / "plots").glob("*.png")))
+
+
+if __name__ == "__main__":
+    unittest.main()
