@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0
 """Finds structures that two files of a driver lay out differently: see checks/layouts.py."""
 
-import sys
-
-from checks import layouts
+import cli
 
 if __name__ == "__main__":
-    sys.exit(layouts.main(sys.argv[1:]))
+    cli.guard_imports()
+    from checks import layouts
+    layouts.program()

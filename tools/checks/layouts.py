@@ -14,17 +14,18 @@ definition and the same members. So structures that share only their name are no
 reported.
 
 Exit status: 0: every structure has one layout; 1: some have more, with one line each;
-2: wrong usage, or no debug information.
+2: wrong usage, or no debug information; the rest as in ``cli.py``.
 """
 
-import argparse
 import re
 import subprocess
 import sys
 from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Dict, Iterable, Iterator, List, Optional, Set, Tuple
+from typing import Dict, Iterable, Iterator, List, NoReturn, Optional, Sequence, Set, Tuple
+
+import cli
 
 # The lines that readelf prints for an entry and for its attributes.
 ENTRY = re.compile(r" *<([0-9a-f]+)><[0-9a-f]+>: Abbrev Number: \d+ \(DW_TAG_(\w+)\)")
@@ -153,8 +154,8 @@ def shown(files: Set[str]) -> str:
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
-def main(argv: List[str]) -> int:
-    parser = argparse.ArgumentParser(prog="layouts.py", description=__doc__.split("\n\n")[0].strip())
+def _command(argv: Optional[Sequence[str]]) -> bool:
+    parser = cli.Parser(prog="layouts.py", description=__doc__.split("\n\n")[0].strip())
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="object or module with debug information")
     args = parser.parse_args(argv)
     layouts: Layouts = defaultdict(lambda: defaultdict(set))
@@ -162,11 +163,22 @@ def main(argv: List[str]) -> int:
         for path in args.files:
             read_file(path, layouts)
     except Wrong as error:
+        # Not status 1, which says that a structure has several layouts.
         print(f"layouts: {error}", file=sys.stderr)
-        return 2
+        raise SystemExit(cli.USAGE) from None
     wrong = [described(which, found) for which, found in sorted(layouts.items()) if len(found) > 1]
     for line in wrong:
         print(line)
     print(f"{len(args.files)} files, {len(layouts)} structures, {len(wrong)} with more than one layout")
-    return int(bool(wrong))
+    return not wrong
+
+
+def main(argv: Optional[Sequence[str]] = None) -> int:
+    """Run the command and return its exit status."""
+    return cli.status("layouts.py", lambda: _command(argv))
+
+
+def program() -> NoReturn:
+    """Run the command and exit with its status."""
+    cli.run("layouts.py", lambda: _command(None))
 
