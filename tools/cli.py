@@ -25,6 +25,9 @@ escapes (``\\x1b``), and so are characters that the terminal's encoding lacks.
 With CMWQ2_TRACEBACK=1 a failure prints a traceback instead of one line.
 """
 
+# A Python that is too old must be able to read this file, which says so. So it has old forms of types and texts.
+# ruff: noqa: I001, UP006, UP031, UP035
+
 import os
 import signal
 import sys

@@ -20,7 +20,14 @@ In a drgn session::
 from wq.clock import Clock, hz_from_tick, jiffies_between, kernel_hz
 from wq.engine import CMWQ2, NATIVE, Cmwq2Error, Engine, Gaps, engine_of, note_gap
 from wq.flags import (
-    NATIVE_FLAGS, WQ_INTERNAL_FLAGS, flag_bits, flag_names, native_flag_bits, pool_flags, worker_flags, wq_flags,
+    NATIVE_FLAGS,
+    WQ_INTERNAL_FLAGS,
+    flag_bits,
+    flag_names,
+    native_flag_bits,
+    pool_flags,
+    worker_flags,
+    wq_flags,
 )
 from wq.lists import WALK_LIMIT, WALK_TRIES, entry_addresses, list_entries, walk_ring
 from wq.memory import Layout, Work, read_works, read_works_at, stamp_bits, stamp_member
@@ -28,9 +35,20 @@ from wq.names import constant, enum_name, func_module, func_name, read_int, wq_n
 from wq.program import NEEDED, NEEDED_OURS, check_program, is_dump_file
 from wq.state import DataWord, is_kicked, work_color, work_data, work_kind, work_pwq, worker_state
 from wq.walks import (
-    completion_waiter, for_each_delayed_work, for_each_flusher, for_each_idle_worker, for_each_inactive_work,
-    for_each_kicked_worker, for_each_mayday_pwq, for_each_pending_work, for_each_pool, for_each_pwq,
-    for_each_scheduled_work, for_each_worker, for_each_workqueue, wq_cpu_pwq,
+    completion_waiter,
+    for_each_delayed_work,
+    for_each_flusher,
+    for_each_idle_worker,
+    for_each_inactive_work,
+    for_each_kicked_worker,
+    for_each_mayday_pwq,
+    for_each_pending_work,
+    for_each_pool,
+    for_each_pwq,
+    for_each_scheduled_work,
+    for_each_worker,
+    for_each_workqueue,
+    wq_cpu_pwq,
 )
 
 __all__ = [

@@ -9,12 +9,11 @@ import cli
 
 if __name__ == "__main__":
     cli.guard_imports()
-import re       # noqa: E402
-import sys      # noqa: E402
-from dataclasses import dataclass       # noqa: E402
-from functools import lru_cache     # noqa: E402
-from pathlib import Path        # noqa: E402
-from typing import Dict, List, Tuple        # noqa: E402
+import re  # noqa: E402
+import sys  # noqa: E402
+from dataclasses import dataclass  # noqa: E402
+from functools import cache  # noqa: E402
+from pathlib import Path  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
 README, HOWTO = "README.md", "Documentation/policy-howto.rst"
@@ -41,14 +40,14 @@ class Policy:
     name: str
     about: str
     default: str
-    values: Tuple[Value, ...]
+    values: tuple[Value, ...]
 
-    def names(self) -> Tuple[str, ...]:
+    def names(self) -> tuple[str, ...]:
         """The names of its values."""
         return tuple(value.name for value in self.values)
 
 
-def _numbers(text: str) -> Dict[str, int]:
+def _numbers(text: str) -> dict[str, int]:
     """The values of the enumerators and BIT() macros in a header, by name."""
     found = {name: 1 << int(bit) for name, bit in re.findall(r"\b(CMWQ2_\w+)\s*=?\s*BIT\((\d+)\)", text)}
     for body in re.findall(r"\benum \w+ \{(.*?)\n\};", re.sub(r"/\*.*?\*/", "", text, flags=re.S), re.S):
@@ -77,24 +76,24 @@ def _read(path: Path) -> Policy:
     return Policy(name, about[1], next(value.name for value in values if value.enumerator == default[1]), values)
 
 
-@lru_cache(maxsize=None)
-def read(tree: Path = ROOT) -> Dict[str, Policy]:
+@cache
+def read(tree: Path = ROOT) -> dict[str, Policy]:
     """All policies of the engine in @tree, by name. A header that describes no policy raises cli.Error."""
     return {path.stem: _read(path) for path in sorted((tree / "src/lab/policy").glob("*.h"))}
 
 
-def names(policy: str) -> Tuple[str, ...]:
+def names(policy: str) -> tuple[str, ...]:
     """The names of the values of @policy."""
     return read()[policy].names()
 
 
-def numbers(policy: str) -> Dict[str, int]:
+def numbers(policy: str) -> dict[str, int]:
     """The values of @policy as the engine stores them, by name."""
     return {value.name: value.number for value in read()[policy].values}
 
 
-@lru_cache(maxsize=None)
-def profiles(tree: Path = ROOT) -> Tuple[str, ...]:
+@cache
+def profiles(tree: Path = ROOT) -> tuple[str, ...]:
     """The names of the engine's profiles, the default first."""
     text = (tree / "src/lab/choices.c").read_text()
     table = text[text.index("cmwq2_profiles[] = {"):]
@@ -123,7 +122,7 @@ def readme(text: str, tree: Path = ROOT) -> str:
 
 def howto(text: str, tree: Path = ROOT) -> str:
     """@text with the list of all values between its marks."""
-    lines: List[str] = []
+    lines: list[str] = []
     for policy in read(tree).values():
         lines += [f"``{policy.name}``", f"    {policy.about}.", ""]
         for value in policy.values:

@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import shutil
 import sys
-from typing import Any, Iterable, List, Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import cli
 
@@ -47,7 +48,7 @@ class _Column:
         """Return how narrow the column may become. Right-aligned columns hold numbers, which are not cut."""
         return self.whole if self.right else min(self.whole, max(NARROWEST, len(self.title)))
 
-    def lines(self) -> List[str]:
+    def lines(self) -> list[str]:
         """Return all cells, cut and aligned."""
         cells = [shorten(each, self.width) for each in (self.title, *self.cells)]
         return [each.rjust(self.width) if self.right else each.ljust(self.width) for each in cells]
@@ -67,14 +68,14 @@ def _narrow(columns: Sequence[_Column], width: int) -> bool:
     return True
 
 
-def _blocks(columns: Sequence[_Column], width: int) -> Iterable[List[_Column]]:
+def _blocks(columns: Sequence[_Column], width: int) -> Iterable[list[_Column]]:
     """Split the columns into blocks. All columns are one block if they fit when texts are cut. Otherwise each block has
     as many uncut columns as fit, and begins with the first column, which names the row."""
     if _narrow(columns, width):
         yield list(columns)
         return
-    for column in columns:
-        column.width = column.whole
+    for each in columns:
+        each.width = each.whole
     first, *rest = columns
     block = [first]
     for column in [*rest, None]:
@@ -88,7 +89,7 @@ def _blocks(columns: Sequence[_Column], width: int) -> Iterable[List[_Column]]:
             block.append(column)
 
 
-def table(titles: Sequence[str], rows: Iterable[Iterable[Any]], width: int = -1) -> List[str]:
+def table(titles: Sequence[str], rows: Iterable[Iterable[Any]], width: int = -1) -> list[str]:
     """
     Return the lines of a table.
 
@@ -101,13 +102,13 @@ def table(titles: Sequence[str], rows: Iterable[Iterable[Any]], width: int = -1)
     blocks: Iterable[Sequence[_Column]] = [columns]
     if width and _width(columns) > width:
         blocks = _blocks(columns, width)
-    lines: List[str] = []
+    lines: list[str] = []
     for block in blocks:
         lines += [""] if lines else []
         lines += ["  ".join(line).rstrip() for line in zip(*(column.lines() for column in block))]
     return lines
 
 
-def numbers(first: str, *titles: str) -> List[str]:
+def numbers(first: str, *titles: str) -> list[str]:
     """Return the titles of a table of numbers. The first column names the rows."""
     return [first, *(f">{title}" for title in titles)]

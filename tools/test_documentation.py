@@ -6,8 +6,8 @@ import re
 import subprocess
 import sys
 import unittest
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Iterator, List
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = sorted((ROOT / "Documentation").glob("*.rst"))
@@ -15,12 +15,12 @@ RULE = re.compile(r"^ *=+(?: +=+)+$")
 SPAN = re.compile(r"^ *-+(?: +-+)+$")
 
 
-def margins(rule: str) -> List[int]:
+def margins(rule: str) -> list[int]:
     """Return the positions of the spaces between the columns of a simple table."""
     return [place for place in range(len(rule) - len(rule.lstrip()), len(rule)) if rule[place] == " "]
 
 
-def malformed(lines: List[str]) -> Iterator[str]:
+def malformed(lines: list[str]) -> Iterator[str]:
     """Return rows of simple tables whose text crosses into the next column, and titles longer than their underline."""
     rule = ""
     for number, line in enumerate(lines, 1):
@@ -82,7 +82,8 @@ class Session(unittest.TestCase):
         named = set(re.findall(r"``(for_each_\w+)``", text))
         named |= {name for names in re.findall(r">>> from cmwq2 import (.*)", text) for name in names.split(", ")}
         self.assertGreater(len(named), 10)
-        code = f"import cmwq2, latency; assert set({sorted(named)!r}) <= set(cmwq2.__all__) <= set(dir(cmwq2)); latency.show"
+        code = ("import cmwq2, latency\n"
+                f"assert set({sorted(named)!r}) <= set(cmwq2.__all__) <= set(dir(cmwq2)); latency.show")
         done = subprocess.run([sys.executable, "-B", "-c", code], cwd=ROOT / "tools", capture_output=True, text=True,
                               check=False)
         self.assertEqual((done.returncode, done.stderr), (0, ""))

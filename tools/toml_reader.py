@@ -5,7 +5,7 @@ files use: sections, lists of sections, and one value per line, written as in JS
 import json
 import re
 from types import SimpleNamespace
-from typing import Any, Dict, List
+from typing import Any
 
 
 class Malformed(ValueError):
@@ -24,9 +24,9 @@ def _value(text: str, where: str) -> Any:
     return value
 
 
-def loads(text: str) -> Dict[str, Any]:
+def loads(text: str) -> dict[str, Any]:
     """Return the tables in @text. Raises Malformed."""
-    top: Dict[str, Any] = {}
+    top: dict[str, Any] = {}
     table = top
     for number, line in enumerate(text.splitlines(), 1):
         where, line = f"line {number}", line.strip()
@@ -37,7 +37,7 @@ def loads(text: str) -> Dict[str, Any]:
         if section and len(section[1]) == len(section[3]):
             table = {}
             if section[1] == "[[":
-                group: List[Dict[str, Any]] = top.setdefault(section[2], [])
+                group: list[dict[str, Any]] = top.setdefault(section[2], [])
                 group.append(table)
             elif section[2] in top:
                 raise Malformed(f"{where}: [{section[2]}] is there twice")
@@ -55,6 +55,6 @@ def loads(text: str) -> Dict[str, Any]:
 
 tomllib: Any = SimpleNamespace(loads=loads, TOMLDecodeError=Malformed)
 try:
-    import tomllib      # type: ignore  # noqa: F811
+    import tomllib  # type: ignore  # noqa: F401, F811
 except ModuleNotFoundError:
     pass

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """Compares reports: of two kernels, of the same set run twice, or of an engine with itself."""
 
-from typing import Iterable
+from collections.abc import Iterable
 
 import tables
 from benchmark import documents, results, stats

@@ -16,8 +16,9 @@ It has these keys:
 import gzip
 import hashlib
 import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Optional, Sequence
+from typing import Any, Optional
 
 import cli
 from benchmark import results

@@ -4,8 +4,9 @@
 import contextlib
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Iterator, Union
+from typing import Union
 
 
 def write(path: Path, content: Union[str, bytes]) -> None:

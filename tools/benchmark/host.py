@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import Callable, List, Optional, TextIO
+from typing import Callable, Optional, TextIO
 
 from benchmark import documents, results
 from benchmark.documents import SetError
@@ -61,7 +61,7 @@ class Host:
 
     def __init__(self, sysfs: Path, modules: Optional[Path]):
         self.sysfs, self.modules = sysfs, modules
-        self.loaded: List[str] = []
+        self.loaded: list[str] = []
 
     def check(self) -> None:
         """Raise SetError unless the benchmark can run."""
@@ -81,10 +81,10 @@ class Host:
         """Load both modules, unless no directory of modules was given."""
         if not self.modules and hook != "auto":
             raise SetError(f"hook={hook} needs cmwq2 to be loaded anew: --modules DIR does that")
-        for name in MODULES if self.modules else ():
-            more = [f"hook={hook}"] if name.endswith("/cmwq2.ko") else []
-            self._do("insmod", str(self.modules / name), *more)
-            self.loaded.append(Path(name).stem)
+        for path in [self.modules / name for name in MODULES] if self.modules else ():
+            more = [f"hook={hook}"] if path.name == "cmwq2.ko" else []
+            self._do("insmod", str(path), *more)
+            self.loaded.append(path.stem)
 
     def unload(self) -> None:
         """Unload the modules that load() has loaded."""
@@ -124,7 +124,7 @@ class Host:
             finally:
                 os.close(handle)
         except OSError as error:
-            why = REASONS.get(error.errno) or log.last()
+            why = REASONS.get(error.errno or 0) or log.last()
             kind = Aborted if error.errno == errno.ECANCELED else SetError
             raise kind(f"{path}: {value}: {error.strerror}: {why}") from None
         finally:
@@ -241,7 +241,7 @@ def _one(plan: Plan, host: Host, tell: Callable[[str], None], config: Optional[s
         host.unload()
 
 
-def run(plans: list, seed: int, host: Host, load: List[str], sink: TextIO = sys.stderr) -> dict:
+def run(plans: list, seed: int, host: Host, load: list[str], sink: TextIO = sys.stderr) -> dict:
     """Run a set on this machine and return its document. @load is what busy() returned before anything was done here.
     If a run cannot be made, the others are still made. An abort ends the set."""
     host.check()

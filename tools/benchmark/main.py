@@ -7,8 +7,9 @@ differences."""
 import argparse
 import json
 import signal
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn, Optional, Sequence
+from typing import NoReturn, Optional
 
 import cli
 from benchmark import compare, documents, files, host, sets, summary

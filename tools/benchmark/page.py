@@ -4,8 +4,9 @@
 import html
 import io
 import math
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Iterable
+from typing import Any
 
 from benchmark import documents, files, results, stats, summary
 

@@ -7,7 +7,8 @@ Documentation/bench.rst describes the text. The JSON document has these keys:
   vehicle    where the guest ran; accelerator, what executed it; config, a hash of the kernel's configuration: as
              the caller said, or null
   header     the run: workload, kernel, cpus, queue, scope, rounds, seed, hook, clock; settings, the names of the
-             numbers that count, each of which has a key of its own; and figures, the names of what the workload measures
+             numbers that count, each of which has a key of its own; and figures, the names of what the workload
+             measures
   engines    a list in the order of the run's list of engines; each has index, name, and for each figure the median
              over the rounds, its spread, and the ratios to the native engine and to the floor as median, q1 and q3
   rounds     a list of the single figures, one for each round and engine
@@ -21,9 +22,10 @@ Numbers are numbers, a ratio that does not exist is null.
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NoReturn, Optional, Sequence
+from typing import Any, NoReturn, Optional
 
 import cli
 import tables

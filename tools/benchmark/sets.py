@@ -2,8 +2,8 @@
 """The runs of a set of benchmarks: their configuration, and how long they take."""
 
 import random
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Iterable, Sequence
 
 import policies
 from benchmark.documents import SetError
@@ -15,8 +15,8 @@ SCOPES, ALL_SCOPES = ("cpu", "cache", "system"), ("cpu", "smt", "cache", "cache_
 BATCHES, ALL_BATCHES = (1, 4, 16, 64, 256), (1, 2, 4, 8, 16, 32, 64, 128, 256)
 LOADS, ALL_LOADS = (2,), (0, 1, 2, 3, 4, 5)
 HOOKS, ALL_HOOKS = ("auto",), ("auto", "pn", "timer")
-WORKLOADS = ("roundtrip", "batch", "fanout", "delayed", "block", "create", "flush", "drain", "cancel", "burst", "switch",
-             "rescue", "perfwq")
+WORKLOADS = ("roundtrip", "batch", "fanout", "delayed", "block", "create", "flush", "drain", "cancel", "burst",
+             "switch", "rescue", "perfwq")
 DEFAULT = ("roundtrip", "batch", "fanout", "delayed", "block", "create", "flush", "cancel", "perfwq")
 # Compares an engine with itself: neighbours in the list form four pairs a run.
 AA, AA_RUNS = "aa", 25

@@ -12,8 +12,9 @@ import math
 import operator
 import random
 import statistics
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Optional, Sequence
+from typing import Optional
 
 LEVEL = 0.95
 RESAMPLES = 2000
@@ -45,7 +46,7 @@ class Comparison:
         return f"{self.ratio:.3f} [{self.low:.3f}..{self.high:.3f}]{'*' if self.verdict == DIFFERENCE else ' '}"
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _resamples(count: int, seed: int) -> tuple:
     """Return RESAMPLES functions that each draw @count values with replacement. They are the same for all figures of a
     run."""
@@ -65,7 +66,7 @@ def _middle(ordered: Sequence[float]) -> tuple:
     return ordered[cut], ordered[len(ordered) - 1 - cut]
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def exact_rank(count: int) -> Optional[int]:
     """Return how many of @count values at either end are outside of the narrowest exact interval, or None if there is
     no such interval."""

@@ -111,7 +111,8 @@ class FullDisk(Command):
 
     def test_limit(self) -> None:
         """A write that is only partly possible leaves no file."""
-        script = "import pathlib, resource; from benchmark import files\nresource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n" \
+        script = "import pathlib, resource; from benchmark import files\n" \
+                 "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n" \
                  "files.write(pathlib.Path('report.json'), 'x' * 5000)"
         run = subprocess.run([sys.executable, "-B", "-c", script], check=False, cwd=self.directory, capture_output=True,
                              text=True, env={**os.environ, "PYTHONPATH": str(ROOT / "tools")})

@@ -83,7 +83,8 @@ def other(workload: str, settings: str, figures: dict[str, str]) -> str:
     header = header[:header.index("figures=")] + f"figures={','.join(figures)}\n"
     names = ("native", "cmwq2:mainline-7.3")
     engines = "".join(f"engine={i} name={name} "
-                      + " ".join(figure(key, value, "-" if value == "-" else "1.1250") for key, value in figures.items())
+                      + " ".join(figure(key, value, "-" if value == "-" else "1.1250")
+                                 for key, value in figures.items())
                       + "\n" for i, name in enumerate(names))
     rounds = "".join(f"round=0 engine={i} position={i} "
                      + " ".join(f"{key}={value}" for key, value in figures.items()) + " queued=9\n" for i in range(2))
@@ -233,7 +234,8 @@ class Table(unittest.TestCase):
 
     def test_unknown_workload(self) -> None:
         lines = table(parse(other("later", "", {"some_ns": "5", "none_ns": "-"}))).splitlines()
-        self.assertEqual(lines[-4].split(), ["engine", "some_ns", "/native", "[95", "%]", "none_ns", "/native", "[95", "%]"])
+        self.assertEqual(lines[-4].split(),
+                         ["engine", "some_ns", "/native", "[95", "%]", "none_ns", "/native", "[95", "%]"])
         self.assertEqual(lines[-2].split(), ["cmwq2:mainline-7.3", "5", "1.000", "[-]", "-", "-"])
 
     def test_policies(self) -> None:

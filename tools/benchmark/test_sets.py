@@ -59,8 +59,8 @@ class Plans(unittest.TestCase):
         names = sets.profile_names
         self.assertEqual(names("mainline-7.3,claim=none+wake=locked", "X"), ("mainline-7.3", "claim=none+wake=locked"))
         self.assertEqual(names("all", "X"), policies.profiles())
-        for wrong in ("bogus", "", "mainline-7.3 bogus", "claim", "claim=", "claim=none+", "claim=bogus", "idle=5", "all bogus",
-                      " ".join(["mainline-7.3"] * 7)):
+        for wrong in ("bogus", "", "mainline-7.3 bogus", "claim", "claim=", "claim=none+", "claim=bogus", "idle=5",
+                      "all bogus", " ".join(["mainline-7.3"] * 7)):
             with self.assertRaisesRegex(SetError, "PROFILES.*allowed: all, or 1 to 6 of mainline-7.3"):
                 names(wrong, "PROFILES")
 

@@ -8,13 +8,14 @@ import random
 import tempfile
 import unittest
 from pathlib import Path
+from typing import Any
 
 from benchmark import documents, main, results
 
 FIGURES = ("rate", "p50_ns", "p90_ns", "p95_ns", "p99_ns", "max_ns", "cpu_ns", "workers")
 
 
-def result(rates: dict, rounds: int = 16, seed: int = 1, **changed: object) -> str:
+def result(rates: dict, rounds: int = 16, seed: int = 1, **changed: Any) -> str:
     """Return the text of a roundtrip's result. @rates has the approximate rate of each engine. To name an engine twice,
     append # and a number."""
     source = random.Random(seed)
@@ -36,7 +37,7 @@ def result(rates: dict, rounds: int = 16, seed: int = 1, **changed: object) -> s
     return "\n".join([*lines, f"end={len(lines)}"]) + "\n"
 
 
-def report(rates: dict, seed: int = 1, runs: int = 1, **changed: object) -> dict:
+def report(rates: dict, seed: int = 1, runs: int = 1, **changed: Any) -> dict:
     where = {"vehicle": "uml", "accelerator": "native", "host": "a CPU", "kernel": "7.3.4", "config": "abc"}
     parsed = [{"title": f"roundtrip {number}", **results.parse(result(rates, seed=seed + number, **changed))}
               for number in range(runs)]
@@ -61,7 +62,7 @@ class Command(unittest.TestCase):
         out, err = io.StringIO(), io.StringIO()
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             try:
-                status = main.main(arguments)
+                status: Any = main.main(arguments)
             except SystemExit as end:
                 status = end.code
         return status, out.getvalue(), err.getvalue()

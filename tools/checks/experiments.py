@@ -10,9 +10,10 @@ benchmark/stats.py computes for all figures of this project. It is called a diff
 import math
 import re
 import statistics
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Callable, Iterable, Optional, Sequence
+from typing import Any, Callable, Optional
 
 import cli
 import policies
@@ -192,7 +193,9 @@ def claims_steps() -> list:
 
 def judge_coalescing(steps: dict) -> Finding:
     """Workers woken by N back-to-back enqueues."""
-    rows, most, started = [], {}, {}
+    most: dict = {}
+    started: dict = {}
+    rows = []
     for queue in QUEUES:
         for count in BURSTS:
             document = steps[f"{queue}-{count}"]
@@ -276,7 +279,8 @@ def judge_rescuer(steps: dict) -> Finding:
                  for count in (PENDING[0], PENDING[-1]))
     return Finding(("rescue", *(f"N={count} ms" for count in PENDING), "power of N"), rows,
                    f"Time grows with N to the power of: {said} (1 is linear, 2 quadratic). With {PENDING[-1]} items of "
-                   f"others ahead instead of {PENDING[0]}, {OWN} items under cursor take {many / few:.2f} times as long.",
+                   f"others ahead instead of {PENDING[0]}, {OWN} items under cursor take {many / few:.2f} times as "
+                   "long.",
                    {**powers, "ahead": many / few})
 
 
@@ -354,7 +358,7 @@ class Model:
 
 
 def models_of(text: str) -> list:
-    """The rows of out/model/report.txt, whose first line names the columns; the schedules follow after an empty line."""
+    """The rows of out/model/report.txt. Its first line names the columns; the schedules follow after an empty line."""
     names, *lines = text.split("\n\n")[0].splitlines() or [""]
     models = []
     for line in lines:
@@ -373,8 +377,9 @@ def tally_of(texts: Iterable[str]) -> dict:
     for text in texts:
         for case, passed in cases_of(text):
             kind = "unbound" if "unbound" in case else "bound"
-            done, bad = tally.get((*claim_and_wake(case), kind), (0, 0))
-            tally[(*claim_and_wake(case), kind)] = (done + 1, bad + (not passed))
+            key = (*claim_and_wake(case), kind)
+            done, bad = tally.get(key, (0, 0))
+            tally[key] = (done + 1, bad + (not passed))
     return tally
 
 
@@ -397,11 +402,11 @@ def _what_the_model_says(models: list) -> str:
     sound = [model for model in models if model.fault == "none"]
     real = [model for model in sound if model.min_idle >= 2 and not model.strict]
     fewer = [model for model in sound if model.min_idle < 2 and not model.strict]
-    return (f"of {len(real)} models that leave two idle workers {sum(not model.safe for model in real)} lose or starve an item, of "
-            f"{len(fewer)} that leave fewer {sum(not model.safe for model in fewer)}. The kicked worker itself can be "
-            f"reaped, its item going to another, under: {_listed(model for model in sound if model.strict)}. If culling "
-            f"were from the head, an item would be lost under: "
-            f"{_listed(model for model in models if model.fault == 'cull_head')}")
+    return (f"of {len(real)} models that leave two idle workers {sum(not model.safe for model in real)} lose or "
+            f"starve an item, of {len(fewer)} that leave fewer {sum(not model.safe for model in fewer)}. The kicked "
+            "worker itself can be reaped, its item going to another, under: "
+            f"{_listed(model for model in sound if model.strict)}. If culling were from the head, an item would be "
+            f"lost under: {_listed(model for model in models if model.fault == 'cull_head')}")
 
 
 def judge_kick_vs_cull(results: dict) -> Finding:

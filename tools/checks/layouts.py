@@ -21,9 +21,10 @@ import re
 import subprocess
 import sys
 from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Dict, Iterable, Iterator, List, NoReturn, Optional, Sequence, Set, Tuple
+from typing import NoReturn, Optional
 
 import cli
 
@@ -45,7 +46,7 @@ class Entry:
 
     depth: int
     tag: str
-    attributes: Dict[str, str] = field(default_factory=dict)
+    attributes: dict[str, str] = field(default_factory=dict)
 
     def number(self, name: str) -> int:
         """Return the value of an attribute, -1 if it is missing or not a plain number."""
@@ -57,9 +58,9 @@ class Entry:
 
 
 # The identity of a structure: name, line, names of members. Its layout: size in bytes, offsets of members in bits.
-Which = Tuple[str, int, Tuple[str, ...]]
-Layout = Tuple[int, Tuple[int, ...]]
-Layouts = Dict[Which, Dict[Layout, Set[str]]]
+Which = tuple[str, int, tuple[str, ...]]
+Layout = tuple[int, tuple[int, ...]]
+Layouts = dict[Which, dict[Layout, set[str]]]
 
 
 def entries(lines: Iterable[str]) -> Iterator[Entry]:
@@ -84,7 +85,7 @@ def name_of(entry: Entry) -> str:
     return entry.attributes.get("name", "").removeprefix("cmwq2_")
 
 
-def add(layouts: Layouts, struct: Entry, members: List[Entry], where: str) -> None:
+def add(layouts: Layouts, struct: Entry, members: list[Entry], where: str) -> None:
     """Record a structure, unless it has no name or is only declared."""
     size, name = struct.number("byte_size"), struct.attributes.get("name")
     if size < 0 or not name:
@@ -99,7 +100,7 @@ def read(lines: Iterable[str], layouts: Layouts, path: str) -> bool:
     """Record all structures of a file. Return whether it has debug information."""
     where, seen = path, False
     struct: Optional[Entry] = None
-    members: List[Entry] = []
+    members: list[Entry] = []
     for entry in entries(lines):
         seen = True
         if struct and entry.depth <= struct.depth:
@@ -140,7 +141,7 @@ def first_difference(which: Which, one: Layout, other: Layout) -> str:
     return ""
 
 
-def described(which: Which, found: Dict[Layout, Set[str]]) -> str:
+def described(which: Which, found: dict[Layout, set[str]]) -> str:
     """Return one line about a structure with more than one layout."""
     kinds = sorted(found.items())
     sizes = "; ".join(f"{layout[0]} bytes in {shown(files)}" for layout, files in kinds)
@@ -148,7 +149,7 @@ def described(which: Which, found: Dict[Layout, Set[str]]) -> str:
     return f"struct {which[0]} (line {which[1]} of its file): {sizes}{difference}"
 
 
-def shown(files: Set[str]) -> str:
+def shown(files: set[str]) -> str:
     """Return the names of at most three files, and how many more there are."""
     names = sorted(files)
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

@@ -30,10 +30,11 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Dict, List, NoReturn, Optional, Sequence, Tuple
+from typing import Any, NoReturn, Optional
 
 import cli
 import policies
@@ -68,7 +69,7 @@ class Wrong(cli.Error):
     """An error that the user can act on."""
 
 
-def faults(text: str) -> Dict[str, str]:
+def faults(text: str) -> dict[str, str]:
     """The faults that the model @text knows, with their descriptions."""
     found = re.findall(r"^#define FAULT_(\w+)\s+0\s+/\* (.*) \*/$", text, re.MULTILINE)
     return {name.lower(): what for name, what in found}
@@ -84,12 +85,13 @@ class Model:
     name: str
     source: Path
     rows: Path
-    parameters: Tuple[Tuple[str, object], ...]
-    columns: Tuple[Tuple[str, int], ...]
+    parameters: tuple[tuple[str, Any], ...]
+    columns: tuple[tuple[str, int], ...]
 
-    def allowed(self) -> Dict[str, object]:
+    def allowed(self) -> dict[str, Any]:
         """All parameters and their allowed values."""
-        return {**dict(self.parameters), "fault": {"none": "", **faults(self.source.read_text())}, "model": {self.name: 0}}
+        return {**dict(self.parameters), "fault": {"none": "", **faults(self.source.read_text())},
+                "model": {self.name: 0}}
 
     def header(self) -> str:
         """The first line of its table."""
@@ -100,8 +102,8 @@ class Model:
 KICK_MODEL = Model("kick", MODEL, ROWS,
                    (("claim", CLAIMS), ("wake", WAKES), ("pool", POOLS), ("min_idle", int), ("workers", {3: 0, 4: 0}),
                     ("timeouts", int), ("switches", int), ("strict", {0: 0, 1: 0}), ("pick", policies.numbers("pick"))),
-                   (("pool", -9), ("claim", -13), ("wake", -11), ("pick", -6), ("min_idle", 8), ("workers", 8), ("timeouts", 9),
-                    ("switches", 9), ("strict", 7)))
+                   (("pool", -9), ("claim", -13), ("wake", -11), ("pick", -6), ("min_idle", 8), ("workers", 8),
+                    ("timeouts", 9), ("switches", 9), ("strict", 7)))
 LINE_MODEL = Model("line", LINE, LINE_ROWS,
                    (("limit", int), ("raised", int), ("cancels", int), ("items", {3: 0, 4: 0})),
                    (("limit", 5), ("raised", 7), ("cancels", 8), ("items", 6)))
@@ -113,7 +115,7 @@ class Row:
     """One run of a model: its parameters by name, and the expected verdict."""
 
     model: Model
-    values: Tuple[Tuple[str, object], ...]
+    values: tuple[tuple[str, Any], ...]
     expect: str
 
     def __getitem__(self, name: str) -> object:
@@ -123,7 +125,7 @@ class Row:
         """Whether its model has such a parameter."""
         return name in dict(self.values)
 
-    def defines(self) -> List[str]:
+    def defines(self) -> list[str]:
         """The -D options for spin."""
         found = []
         for name, values in self.model.parameters:
@@ -138,7 +140,7 @@ class Row:
         return f"{columns}  {self['fault']:17}"
 
 
-def read_rows(table: str, model: Model = KICK_MODEL) -> List[Row]:
+def read_rows(table: str, model: Model = KICK_MODEL) -> list[Row]:
     """The rows of the file's text @table for @model."""
     known, parsed, rows = model.allowed(), tomllib.loads(table), []
     for group in parsed["rows"]:
@@ -161,7 +163,7 @@ def read_rows(table: str, model: Model = KICK_MODEL) -> List[Row]:
     return rows
 
 
-def all_rows() -> List[Row]:
+def all_rows() -> list[Row]:
     """The rows of all models."""
     return [row for model in MODELS for row in read_rows(model.rows.read_text(), model)]
 
@@ -170,9 +172,9 @@ def _listed(values: object) -> str:
     return "a number" if values is int else ", ".join(str(value) for value in values)      # type: ignore
 
 
-def _known(rows: List[Row]) -> Dict[str, object]:
+def _known(rows: list[Row]) -> dict[str, Any]:
     """The parameters of all models of @rows, and their values."""
-    known: Dict[str, object] = {}
+    known: dict[str, Any] = {}
     for model in dict.fromkeys(row.model for row in rows):
         for name, values in model.allowed().items():
             old = known.get(name)
@@ -180,7 +182,7 @@ def _known(rows: List[Row]) -> Dict[str, object]:
     return {**{name: values for name, values in known.items() if name != "model"}, "model": known["model"]}
 
 
-def select(rows: List[Row], words: Sequence[str]) -> List[Row]:
+def select(rows: list[Row], words: Sequence[str]) -> list[Row]:
     """Those of @rows that have all values of @words, NAME=VALUE each."""
     known = _known(rows)
     for word in words:
@@ -201,15 +203,15 @@ def select(rows: List[Row], words: Sequence[str]) -> List[Row]:
     return rows
 
 
-def _order(values: object, rows: List[Row], key: str) -> list:
+def _order(values: object, rows: list[Row], key: str) -> list:
     return sorted({row[key] for row in rows if row.has(key)}) if values is int else list(values)      # type: ignore
 
 
-def translate(trail: str, workers: int) -> List[str]:
+def translate(trail: str, workers: int) -> list[str]:
     """The schedule from the checker's output while it replays one: in the model's own words, one step a line."""
     holders = [f"enqueuer {n}" for n in range(ENQUEUERS)] + [f"worker {n}" for n in range(workers)] + ["irq_work"]
     names = {str(bits): name for name, bits in CLAIMS.items()}
-    lines: List[str] = []
+    lines: list[str] = []
     who = ""
     for line in trail.splitlines():
         if line.startswith(("spin: trail ends", "#processes")):
@@ -226,7 +228,8 @@ def translate(trail: str, workers: int) -> List[str]:
             who = line[:-1]
         elif re.match(r"  [a-z]", line) and who:
             lines.append(f"{who}: {line.strip()}")
-        elif re.match(r"(enqueuer|worker) \d+( of pool \d+)?: |(culler|clock|policy|pool|canceller|limit|judge): ", line):
+        elif re.match(r"(enqueuer|worker) \d+( of pool \d+)?: |"
+                      r"(culler|clock|policy|pool|canceller|limit|judge): ", line):
             who = line.partition(":")[0]
             lines.append(re.sub(r"switched from (\d+) to (\d+)",
                                 lambda m: f"switched from {names[m[1]]} to {names[m[2]]}", line.rstrip()))
@@ -259,7 +262,7 @@ class Result:
     states: int
     verdict: str
     words: str
-    schedule: List[str]
+    schedule: list[str]
     seconds: float
 
     def passed(self) -> bool:
@@ -271,7 +274,7 @@ class Result:
         return f"{'PASS' if self.passed() else 'FAIL':6}{self.row}{self.states:10}{self.seconds:8.1f}  {verdict}"
 
 
-def _run(command: List[str], where: Path, limit: Optional[int] = None) -> str:
+def _run(command: list[str], where: Path, limit: Optional[int] = None) -> str:
     try:
         done = subprocess.run(command, cwd=where, text=True, errors="replace", check=False, timeout=limit,
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
@@ -294,12 +297,12 @@ class Checker:
         if not (where / "pan.c").exists():
             raise Wrong(f"spin: {([line for line in said.splitlines() if 'Error' in line] or ['failed'])[0]}")
 
-    def search(self, flags: List[str], options: List[str]) -> Search:
+    def search(self, flags: list[str], options: list[str]) -> Search:
         """One search of a checker compiled with @flags and run with @options."""
         _run([*CC, *flags, "-o", "pan", "pan.c"], self.where)
         return Search.parse(_run(["./pan", f"-m{DEPTH}", *options], self.where, SECONDS))
 
-    def schedule(self) -> List[str]:
+    def schedule(self) -> list[str]:
         """The schedule of the violation that the last search found."""
         trail = next(self.where.glob("*.trail"))
         workers = int(str(self.row["workers"])) if self.row.has("workers") else 0
@@ -377,7 +380,7 @@ def run(words: Sequence[str]) -> int:
         if not shutil.which(tool):
             raise Wrong(f"{tool} is missing: it is in the package of that name")
     OUT.mkdir(parents=True, exist_ok=True)
-    results: List[Result] = []
+    results: list[Result] = []
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         for result in pool.map(check, rows):
             if not results or results[-1].row.model != result.row.model:

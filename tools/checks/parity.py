@@ -21,9 +21,10 @@ import re
 import sys
 import textwrap
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Dict, Iterator, List, NoReturn, Optional, Tuple
+from typing import NoReturn, Optional
 
 import cli
 from toml_reader import tomllib
@@ -72,7 +73,7 @@ class Name:
         return prefix.get(self.kind, "") + self.name
 
 
-Names = Dict[str, Name]
+Names = dict[str, Name]
 
 
 def without_comments(text: str) -> str:
@@ -80,7 +81,7 @@ def without_comments(text: str) -> str:
     return text.replace("\\\n", " ")
 
 
-def declarations(text: str) -> Iterator[Tuple[str, str]]:
+def declarations(text: str) -> Iterator[tuple[str, str]]:
     """
     Yield the declarations of a header without its preprocessor lines.
 
@@ -134,7 +135,7 @@ def declared(head: str, body: str) -> Iterator[Name]:
         yield Name(QUEUE, re.findall(r"\w+", head)[-1])
 
 
-def members(body: str) -> List[str]:
+def members(body: str) -> list[str]:
     """Return the names of a struct's fields."""
     body = re.sub(r"\(\s*\*\s*(\w+)\s*\)\s*\([^()]*\)", r" \1", body)
     body = re.sub(r"\[[^]]*\]", "", body)
@@ -183,7 +184,7 @@ CONSTRUCTS = (
 )
 
 
-def constructs(text: str) -> List[Tuple[str, str]]:
+def constructs(text: str) -> list[tuple[str, str]]:
     """Return what makes parameters, sysfs files and tracepoints in @text: CONSTRUCTS, and macros in @text that use
     them."""
     found = list(CONSTRUCTS)
@@ -289,9 +290,9 @@ TWIN = re.compile(r"_*(cmwq2|CMWQ2)_\w+(\.\w+)?$")
 class Table:
     """The content of parity.toml."""
 
-    names: Dict[str, str]       # of SERIES
-    older: Dict[str, str]       # of older kernels only
-    elsewhere: Dict[str, str]   # names of other headers that the shim has to refuse
+    names: dict[str, str]       # of SERIES
+    older: dict[str, str]       # of older kernels only
+    elsewhere: dict[str, str]   # names of other headers that the shim has to refuse
 
     def get(self, key: str) -> str:
         return self.names.get(key) or self.older.get(key) or ""
@@ -352,9 +353,9 @@ def judged(name: Name, said: str, rule: str, ours: Ours) -> Row:
     return Row(name, twin=rule)
 
 
-def compare(kernel: Kernel, ours: Ours, table: Table) -> List[Row]:
+def compare(kernel: Kernel, ours: Ours, table: Table) -> list[Row]:
     """Return a row for every name of the kernel."""
-    rows: Dict[str, Row] = {}
+    rows: dict[str, Row] = {}
     for name in sorted(kernel.names.values(), key=lambda one: KINDS.index(one.kind)):
         struct = rows.get(name.name.split(".")[0])
         said = table.get(name.key)
@@ -369,7 +370,7 @@ def bare_key(key: str) -> str:
     return key.partition(":")[2] or key
 
 
-def stale(kernel: Kernel, table: Table) -> List[str]:
+def stale(kernel: Kernel, table: Table) -> list[str]:
     """Return complaints about entries of the table whose name the kernel lacks, or has although it should not."""
     return [f"{key}: in {TABLE}, but the kernel has no such name" for key in table.names if key not in kernel.names] + \
         [f"{key}: in {TABLE} as of older kernels, but this one has it" for key in table.older if key in kernel.names]
@@ -378,14 +379,14 @@ def stale(kernel: Kernel, table: Table) -> List[str]:
 TAG = re.compile(r"\bstruct\s+(?:work_struct|delayed_work|rcu_work|execute_work|workqueue_struct|workqueue_attrs)\b")
 
 
-def other_headers(tree: Path) -> Dict[str, str]:
+def other_headers(tree: Path) -> dict[str, str]:
     """Return the kernel's headers, except those of its workqueue, without comments, by their paths below include/."""
     top = tree / "include"
     return {str(path.relative_to(top)): without_comments(path.read_text(errors="replace"))
             for path in sorted(top.rglob("*.h")) if str(path.relative_to(tree)) not in HEADERS}
 
 
-def unwatched(headers: Dict[str, str], shim_text: str) -> List[str]:
+def unwatched(headers: dict[str, str], shim_text: str) -> list[str]:
     """Return headers that name work items or queues, but are in a directory that the shim does not know as one of the
     kernel's."""
     known = set(re.findall(r'CMWQ2_SHIM_IN\("(\w+)"\)', shim_text))
@@ -393,7 +394,7 @@ def unwatched(headers: Dict[str, str], shim_text: str) -> List[str]:
             for name, text in headers.items() if name.split("/")[0] not in known and TAG.search(text)]
 
 
-def expanding(headers: Dict[str, str], names: Names, table: Table) -> List[str]:
+def expanding(headers: dict[str, str], names: Names, table: Table) -> list[str]:
     """
     Return macros of other headers that initialise an item or make a queue with one of the kernel's macros, or with
     another such macro. Behind the shim they would expand to our macros, so the shim has to refuse them. Names that
@@ -402,7 +403,7 @@ def expanding(headers: Dict[str, str], names: Names, table: Table) -> List[str]:
     macros = [(header, *macro) for header, text in headers.items()
               for macro in re.findall(r"^[ \t]*#[ \t]*define[ \t]+(\w+)(?:\([^)]*\))?(.*)$", text, re.MULTILINE)]
     found = {name.name for name in names.values() if name.kind == MACRO and name.call}
-    where: Dict[str, str] = {}
+    where: dict[str, str] = {}
     while True:
         more = {name: header for header, name, body in macros
                 if name not in found and found & set(re.findall(r"\w+", body))}
@@ -415,12 +416,12 @@ def expanding(headers: Dict[str, str], names: Names, table: Table) -> List[str]:
             for name, header in sorted(where.items()) if not name.startswith("_") and name not in refused]
 
 
-def shown(row: Row) -> Tuple[str, str]:
+def shown(row: Row) -> tuple[str, str]:
     """Return the two columns of a row."""
     return row.of.name, bare_key(row.twin) or row.reason
 
 
-def print_rows(rows: List[Row]) -> None:
+def print_rows(rows: list[Row]) -> None:
     for kind in KINDS:
         of_kind = [row for row in rows if row.of.kind == kind]
         if of_kind:
@@ -431,9 +432,9 @@ def print_rows(rows: List[Row]) -> None:
                 print(f"  {name:{width}}  {text if row.twin else f'- {text}' if row.reason else '!'}")
 
 
-def rst(rows: List[Row]) -> str:
+def rst(rows: list[Row]) -> str:
     """Return the table for Documentation/api.rst."""
-    lines: List[str] = []
+    lines: list[str] = []
     for kind in KINDS:
         of_kind = [row for row in rows if row.of.kind == kind and not row.wrong]
         if not of_kind:
@@ -450,7 +451,7 @@ def rst(rows: List[Row]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def definition(name: str, value: str, of: Optional[Name]) -> List[str]:
+def definition(name: str, value: str, of: Optional[Name]) -> list[str]:
     """Return the lines with which the shim maps @name to its twin, or refuses it with the reason."""
     call = "(...)" if of and of.call else ""
     # A name that is a function or an enumerator in one version may be a macro in another.
@@ -462,9 +463,9 @@ def definition(name: str, value: str, of: Optional[Name]) -> List[str]:
     return lines + [f"#define {name}{call} {value}"]
 
 
-def shim(rows: List[Row], table: Table) -> str:
+def shim(rows: list[Row], table: Table) -> str:
     """Return the definitions for shim.h, for names of the kernel's header, of older kernels and of other headers."""
-    lines: List[str] = []
+    lines: list[str] = []
     for kind in (TYPE, CONSTANT, MACRO, FUNCTION, QUEUE):
         lines += ["", f"/* {kind} */"]
         for row in rows:
@@ -491,7 +492,7 @@ def with_generated(text: str, content: str, path: str) -> str:
     return text[:begin.end()] + content + "\n" + text[end.start():]
 
 
-def update(rows: List[Row], table: Table, write: bool) -> List[str]:
+def update(rows: list[Row], table: Table, write: bool) -> list[str]:
     """Compare the generated parts of files with the table, or write them. Return what is out of date."""
     wrong = []
     for name, content in ((API, rst(rows)), (SHIM, shim(rows, table))):
@@ -508,7 +509,7 @@ def update(rows: List[Row], table: Table, write: bool) -> List[str]:
     return wrong
 
 
-def _command(argv: Optional[List[str]]) -> bool:
+def _command(argv: Optional[list[str]]) -> bool:
     parser = cli.Parser(prog="parity.py", description=__doc__.split("\n\n")[0].strip())
     parser.add_argument("--write", action="store_true", help=f"bring {API} and {SHIM} up to date")
     parser.add_argument("kernel", type=Path, metavar="KERNEL", help="source tree, build directory or headers package")
@@ -532,7 +533,7 @@ def _command(argv: Optional[List[str]]) -> bool:
     return not wrong
 
 
-def main(argv: Optional[List[str]] = None) -> int:
+def main(argv: Optional[list[str]] = None) -> int:
     """Run the command and return its exit status."""
     return cli.status("parity.py", lambda: _command(argv))
 

@@ -187,7 +187,7 @@ PASS  unbound  kicked_list  deferred          2       3      any        0      0
 
 unbound none deferred 0 3 1 0 0 none
     1  W1: sleeps
-"""
+"""     # noqa: E501
 
 
 class Suites(unittest.TestCase):
@@ -214,8 +214,8 @@ class Suites(unittest.TestCase):
 
     def test_models(self) -> None:
         models = experiments.models_of(MODELS)
-        self.assertEqual([model.claim for model in models], ["none", "kicked_list", "none", "none", "kicked_list", "none",
-                                                             "kicked_list"])
+        self.assertEqual([model.claim for model in models],
+                         ["none", "kicked_list", "none", "none", "kicked_list", "none", "kicked_list"])
         self.assertEqual(models[1], experiments.Model(True, "bound_pn", "kicked_list", "deferred", 2, False, "none", 5,
                                                       True))
         self.assertEqual([model.safe for model in models], [True, True, False, False, True, False, True])
@@ -229,7 +229,8 @@ class Suites(unittest.TestCase):
         self.assertTrue(finding.failed)
         self.assertIn(("none", "locked", "0 of 2", "-", 1, 1234567, 0, "yes"), finding.rows)
         self.assertIn(("kicked_list", "deferred", "-", "1 of 1", 1, 5, 0, "no"), finding.rows)
-        self.assertIn("of 2 models that leave two idle workers 0 lose or starve an item, of 1 that leave fewer 1", finding.conclusion)
+        self.assertIn("of 2 models that leave two idle workers 0 lose or starve an item, of 1 that leave fewer 1",
+                      finding.conclusion)
         self.assertIn("its item going to another, under: none locked. If", finding.conclusion)
         self.assertIn("would be lost under: none deferred.", finding.conclusion)
 

@@ -110,7 +110,8 @@ class TestCompiled(unittest.TestCase):
 
     def test_both_formats(self):
         for version in ("4", "5"):
-            one, other = self.compile("main", f"-gdwarf-{version}"), self.compile("other", f"-gdwarf-{version}", "-DMOVED")
+            one = self.compile("main", f"-gdwarf-{version}")
+            other = self.compile("other", f"-gdwarf-{version}", "-DMOVED")
             self.assertEqual(run(one, other)[0], 1)
             self.assertEqual(run(one, one)[0], 0)
 

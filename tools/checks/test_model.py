@@ -131,7 +131,8 @@ class Printed(unittest.TestCase):
     def test_written(self) -> None:
         """Each block is replaced, and replacing it again changes nothing. Each block in the documentation has a row."""
         results = [Result(row, 1, row.expect, "w", ["step"], 0) for row in rows()]
-        doc = "a\n\n.. printed: table of kick\n\n::\n\n    old\n\n    older\n\nb\n\n.. printed: FAULT=cull_head\n\n::\n\nc\n"
+        doc = "a\n\n.. printed: table of kick\n\n::\n\n    old\n\n    older\n\nb\n\n" \
+              ".. printed: FAULT=cull_head\n\n::\n\nc\n"
         once = check_model.write_into(doc, results)
         self.assertNotIn("old", once)
         self.assertIn("::\n\n      1  step\n\nc\n", once)
@@ -247,7 +248,8 @@ class Engine(unittest.TestCase):
 
     def test_each_names_the_other(self) -> None:
         """Model and sources refer to each other, so that nobody changes only one of them."""
-        for model, text, names in (("kick", TEXT, ("kick", "idle", "worker")), ("line", LINE_TEXT, ("active", "cancel"))):
+        for model, text, names in (("kick", TEXT, ("kick", "idle", "worker")),
+                                   ("line", LINE_TEXT, ("active", "cancel"))):
             for name in names:
                 source = next((ROOT / "src").rglob(f"{name}.c"))
                 self.assertIn(f"tools/model/{model}.pml", source.read_text())

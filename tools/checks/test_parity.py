@@ -201,14 +201,16 @@ class TestOtherHeaders(unittest.TestCase):
         self.assertNotIn("work_struct", found["linux/x.h"])
 
     def test_unwatched(self):
-        headers = {"linux/a.h": "struct work_struct w;", "new/a.h": "struct  delayed_work w;", "new/b.h": "int work_struct;"}
+        headers = {"linux/a.h": "struct work_struct w;", "new/a.h": "struct  delayed_work w;",
+                   "new/b.h": "int work_struct;"}
         found = parity.unwatched(headers, 'CMWQ2_SHIM_IN("linux") || CMWQ2_SHIM_IN("net")')
         self.assertEqual(len(found), 1)
         self.assertIn("include/new/a.h", found[0])
 
     def test_expanding(self):
         kernel = names(Name(MACRO, "INIT_X", call=True), Name(MACRO, "X_MASK"), Name(FUNCTION, "run_x"))
-        headers = {"a.h": "#define __MADE(n) { INIT_X(n.x) }\n#define MAKE(n) struct y n = __MADE(n)\n#define ODD INIT_X",
+        headers = {"a.h": "#define __MADE(n) { INIT_X(n.x) }\n#define MAKE(n) struct y n = __MADE(n)\n"
+                          "#define ODD INIT_X",
                    "b.h": "#define MAKE_STATIC(n) static MAKE(n)\n#define MASK X_MASK\n#define RUN(n) run_x(n)\n"}
         found = parity.expanding(headers, kernel, table())
         self.assertEqual([line.split()[0] for line in found], ["MAKE", "MAKE_STATIC", "ODD"])
@@ -218,8 +220,10 @@ class TestOtherHeaders(unittest.TestCase):
 
 class TestOutput(unittest.TestCase):
     def test_shim(self):
-        rows = [parity.Row(Name(TYPE, "x", aggregate=True), twin="cmwq2_x"), parity.Row(Name(TYPE, "tag"), reason="why"),
-                parity.Row(Name(MACRO, "RUN", call=True), twin="CMWQ2_RUN"), parity.Row(Name(MACRO, "END"), reason="why")]
+        rows = [parity.Row(Name(TYPE, "x", aggregate=True), twin="cmwq2_x"),
+                parity.Row(Name(TYPE, "tag"), reason="why"),
+                parity.Row(Name(MACRO, "RUN", call=True), twin="CMWQ2_RUN"),
+                parity.Row(Name(MACRO, "END"), reason="why")]
         text = parity.shim(rows, table(None, {"old": "cmwq2_x"}, {"other()": "because"}))
         for line in ("#define x CMWQ2_SHIM_TAG cmwq2_x\n",
                      "#undef RUN\n#define RUN(...) CMWQ2_RUN(__VA_ARGS__)\n",
@@ -229,7 +233,8 @@ class TestOutput(unittest.TestCase):
         self.assertNotIn("tag", text)
 
     def test_rst(self):
-        rows = [parity.Row(Name(FUNCTION, "run"), twin="cmwq2_run"), parity.Row(Name(FUNCTION, "end"), reason="why " * 30),
+        rows = [parity.Row(Name(FUNCTION, "run"), twin="cmwq2_run"),
+                parity.Row(Name(FUNCTION, "end"), reason="why " * 30),
                 parity.Row(Name(FUNCTION, "lost"), wrong="lost")]
         text = parity.rst(rows)
         self.assertIn("``run``  ``cmwq2_run``\n", text)

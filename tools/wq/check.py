@@ -12,7 +12,7 @@ import os
 import re
 import sys
 from fnmatch import fnmatchcase
-from typing import Any, Dict, List, NoReturn
+from typing import Any, NoReturn
 
 import cli
 
@@ -21,7 +21,7 @@ SCHEMA_FILE = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__fil
 MAX_AGE_MS = 3600 * 1000  # no guest runs that long
 
 
-def problems(dump: Dict[str, Any], queue: str, paused: bool) -> List[str]:
+def problems(dump: dict[str, Any], queue: str, paused: bool) -> list[str]:
     """
     Return what is wrong with a dump.
 
@@ -53,7 +53,7 @@ TYPES = {"object": dict, "array": list, "string": str, "integer": int, "boolean"
          "null": type(None)}
 
 
-def mismatches(value: Any, schema: Dict[str, Any], root: Dict[str, Any], where: str) -> List[str]:
+def mismatches(value: Any, schema: dict[str, Any], root: dict[str, Any], where: str) -> list[str]:
     """
     Return where a value violates a JSON schema. Only those features of JSON schemas
     that our schema uses are supported.
@@ -74,8 +74,8 @@ def mismatches(value: Any, schema: Dict[str, Any], root: Dict[str, Any], where: 
     return []
 
 
-def _object_mismatches(value: Dict[str, Any], schema: Dict[str, Any], root: Dict[str, Any],
-                       where: str) -> List[str]:
+def _object_mismatches(value: dict[str, Any], schema: dict[str, Any], root: dict[str, Any],
+                       where: str) -> list[str]:
     known, others = schema.get("properties", {}), schema.get("additionalProperties", True)
     found = [f"{where}: no {name}" for name in schema.get("required", []) if name not in value]
     for name, one in value.items():
@@ -88,7 +88,7 @@ def _object_mismatches(value: Dict[str, Any], schema: Dict[str, Any], root: Dict
     return found
 
 
-def pool_problems(pool: Dict[str, Any], paused: bool) -> List[str]:
+def pool_problems(pool: dict[str, Any], paused: bool) -> list[str]:
     name = f"pool {pool['id']}"
     found = []
     own = [w for w in pool["workers"] if not w["rescuer"] and "die" not in w["flags"]]
@@ -107,14 +107,14 @@ def pool_problems(pool: Dict[str, Any], paused: bool) -> List[str]:
     return found
 
 
-def all_items(dump: Dict[str, Any]) -> List[Dict[str, Any]]:
+def all_items(dump: dict[str, Any]) -> list[dict[str, Any]]:
     lists = [pool["worklist"] for pool in dump["pools"]]
     lists += [w["scheduled"] for pool in dump["pools"] for w in pool["workers"]]
     lists += [pwq["inactive"] for wq in dump["workqueues"] for pwq in wq["pwqs"]]
     return [item for one in lists for item in one["items"]]
 
 
-def item_problems(item: Dict[str, Any]) -> List[str]:
+def item_problems(item: dict[str, Any]) -> list[str]:
     where = f"item {item['address']} ({item['func']})"
     found = []
     if not item["func"]:
@@ -124,7 +124,7 @@ def item_problems(item: Dict[str, Any]) -> List[str]:
     return found
 
 
-def queue_problems(dump: Dict[str, Any], queue: str) -> List[str]:
+def queue_problems(dump: dict[str, Any], queue: str) -> list[str]:
     names = {wq["name"] for wq in dump["workqueues"] if fnmatchcase(wq["name"], queue)}
     if not names:
         return [f"no queue {queue}"]
@@ -133,15 +133,15 @@ def queue_problems(dump: Dict[str, Any], queue: str) -> List[str]:
     return [] if pending or running else [f"queue {queue}: nothing in flight"]
 
 
-def text_problems(dump: Dict[str, Any], text: str) -> List[str]:
+def text_problems(dump: dict[str, Any], text: str) -> list[str]:
     """
     Return what is wrong with those tables of workqueues in a dump's text that grow
     with the machine. Each cell must end where its title ends, and agree with the JSON
     of the same dump.
     """
     cpus = [str(cpu) for cpu in dump["cpus"]["possible"]]
-    rows = {wq["name"]: [*(cell(wq["cpu_pools"].get(cpu)) for cpu in cpus), cell(wq["dfl_pool"])]
-            for wq in dump["workqueues"]}
+    rows: dict = {wq["name"]: [*(cell(wq["cpu_pools"].get(cpu)) for cpu in cpus), cell(wq["dfl_pool"])]
+                  for wq in dump["workqueues"]}
     found = table_problems(text, "Workqueue CPU -> pool", [*cpus, "dfl"], rows)
     unbound = [wq for wq in dump["workqueues"] if wq["nodes"]]
     nodes = sorted({node["node"] for wq in unbound for node in wq["nodes"]} - {None})
@@ -158,8 +158,8 @@ def cell(value: Any) -> str:
     return "-" if value is None else str(value)
 
 
-def table_problems(text: str, name: str, titles: List[str],
-                   rows: Dict[str, List[str]]) -> List[str]:
+def table_problems(text: str, name: str, titles: list[str],
+                   rows: dict[str, list[str]]) -> list[str]:
     """
     Return what is wrong with a table.
 

@@ -4,14 +4,15 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable
 from fnmatch import fnmatchcase
-from typing import Any, Dict, Iterable, List, Optional
+from typing import Any
 
 import cli
 from wq.show import item_lists
 
 
-def matches(name: Optional[str], globs: Optional[List[str]]) -> bool:
+def matches(name: str | None, globs: list[str] | None) -> bool:
     """Return whether a name matches one of an option's patterns, or the option was not given."""
     return not globs or any(fnmatchcase(name or "", glob) for glob in globs)
 
@@ -32,13 +33,13 @@ def must_be_there(args: argparse.Namespace, pools: Iterable[int], queues: Iterab
             raise cli.Error(f"no workqueue has a name like {glob}")
 
 
-def check_choice(dump: Dict[str, Any], args: argparse.Namespace) -> None:
+def check_choice(dump: dict[str, Any], args: argparse.Namespace) -> None:
     """Like :func:`must_be_there`, for the pools and queues of a dump."""
     must_be_there(args, (pool["id"] for pool in dump["pools"]),
                   (wq["name"] for wq in dump["workqueues"]))
 
 
-def choose(dump: Dict[str, Any], args: argparse.Namespace) -> Dict[str, Any]:
+def choose(dump: dict[str, Any], args: argparse.Namespace) -> dict[str, Any]:
     """Remove from a dump everything that the options do not ask for."""
     if args.pool:
         dump["pools"] = [p for p in dump["pools"] if p["id"] in args.pool]
@@ -54,9 +55,9 @@ def choose(dump: Dict[str, Any], args: argparse.Namespace) -> Dict[str, Any]:
     return dump
 
 
-def choose_items(dump: Dict[str, Any], args: argparse.Namespace) -> None:
+def choose_items(dump: dict[str, Any], args: argparse.Namespace) -> None:
     """Keep only matching items and workers, and remove pools that have nothing left to show."""
-    def wanted(thing: Dict[str, Any], age: Optional[int]) -> bool:
+    def wanted(thing: dict[str, Any], age: int | None) -> bool:
         return (
             matches(thing["queue"], args.queue)
             and matches(thing["func"], args.func)
@@ -76,7 +77,7 @@ def choose_items(dump: Dict[str, Any], args: argparse.Namespace) -> None:
         dump["delayed"] = [i for i in dump["delayed"] if wanted(i, max(0, -i["due_ms"]))]
 
 
-def keep_oldest(dump: Dict[str, Any], count: int) -> None:
+def keep_oldest(dump: dict[str, Any], count: int) -> None:
     ages = [(i["age_ms"], i["address"]) for _, _, one in item_lists(dump) for i in one["items"]
             if i["age_ms"] is not None]
     kept = {address for _, address in sorted(ages, reverse=True)[:count]}
@@ -84,7 +85,7 @@ def keep_oldest(dump: Dict[str, Any], count: int) -> None:
         listed["items"] = [i for i in listed["items"] if i["address"] in kept]
 
 
-def limit_items(dump: Dict[str, Any], limit: int) -> None:
+def limit_items(dump: dict[str, Any], limit: int) -> None:
     for _, _, listed in item_lists(dump):
         if limit and len(listed["items"]) > limit:
             listed["omitted"] += len(listed["items"]) - limit

@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-from typing import Optional
-
 from wq.drgn_names import Program, get_kconfig
 from wq.engine import Cmwq2Error
 
@@ -47,7 +45,7 @@ def kernel_hz(prog: Program) -> int:
 class Clock:
     """Computes the age of time stamps that are in jiffies."""
 
-    def __init__(self, prog: Program, hz: Optional[int] = None) -> None:
+    def __init__(self, prog: Program, hz: int | None = None) -> None:
         self.prog = prog
         self.hz = hz or kernel_hz(prog)
         self.bits = 8 * prog.type("unsigned long").size

@@ -10,7 +10,7 @@ up for it.
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Optional
+from typing import Any
 
 from wq.context import Context, cpu_list, gather
 from wq.drgn_names import FaultError
@@ -25,8 +25,8 @@ from wq.walks import for_each_pool, for_each_workqueue
 SCHEMA = 2
 
 
-def collect(prog: Any, engine: Engine = CMWQ2, hz: Optional[int] = None,
-            max_items: int = 20, stacks: bool = False, brief: bool = False) -> Dict[str, Any]:
+def collect(prog: Any, engine: Engine = CMWQ2, hz: int | None = None,
+            max_items: int = 20, stacks: bool = False, brief: bool = False) -> dict[str, Any]:
     """
     Return the state of the engine.
 
@@ -55,14 +55,14 @@ def collect(prog: Any, engine: Engine = CMWQ2, hz: Optional[int] = None,
     }
 
 
-def collect_scopes(ctx: Context) -> List[Dict[str, Any]]:
+def collect_scopes(ctx: Context) -> list[dict[str, Any]]:
     try:
         return _our_scopes(ctx) if ctx.engine is CMWQ2 else _native_scopes(ctx)
     except (LookupError, FaultError):
         return []  # this kernel has no affinity scopes
 
 
-def _our_scopes(ctx: Context) -> List[Dict[str, Any]]:
+def _our_scopes(ctx: Context) -> list[dict[str, Any]]:
     found = []
     name = "cmwq2_dfl_affn_scope"
     default = ctx.prog[name].value_() if name in ctx.prog else None
@@ -79,7 +79,7 @@ def _our_scopes(ctx: Context) -> List[Dict[str, Any]]:
     return found
 
 
-def _native_scopes(ctx: Context) -> List[Dict[str, Any]]:
+def _native_scopes(ctx: Context) -> list[dict[str, Any]]:
     found = []
     default = ctx.prog["wq_affn_dfl"].value_()
     for value, pods in enumerate(ctx.prog["wq_pod_types"]):

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple
+from collections.abc import Iterable
+from typing import Any, Callable
 
 from wq.clock import Clock
 from wq.drgn_names import FaultError, Object, TypeKind, offsetof
@@ -25,13 +26,13 @@ BRIEF = 8  # list entries read in brief mode: an item and the cursors that may p
 class Context:
     """The state that every collecting function needs."""
 
-    def __init__(self, prog: Any, engine: Engine, hz: Optional[int], max_items: int,
+    def __init__(self, prog: Any, engine: Engine, hz: int | None, max_items: int,
                  stacks: bool, brief: bool) -> None:
         self.prog, self.engine = prog, engine
         self.clock = Clock(prog, hz)
         self.max_items, self.stacks = max_items, stacks
         self.first = BRIEF if brief else 0
-        self.gaps: List[str] = []
+        self.gaps: list[str] = []
         self.word = DataWord(prog, engine)
         self.online = _online_cpus(prog)
         self.cpus = _possible_cpus(prog)
@@ -45,9 +46,9 @@ class Context:
         self.cursor_offset = 0
         if "cursor_next" in self.pwq_layout.names:
             self.cursor_offset = offsetof(prog.type(engine.pwq), "mayday_cursor.entry")
-        self._pool_ids: Dict[int, int] = {}
+        self._pool_ids: dict[int, int] = {}
         self.stamp_bits = stamp_bits(prog) if engine is CMWQ2 else 0
-        self._queues: Dict[int, Tuple[Optional[str], Optional[int]]] = {}
+        self._queues: dict[int, tuple[str | None, int | None]] = {}
 
     def pwq(self, address: int) -> Any:
         """Return a pwq as a drgn object."""
@@ -64,7 +65,7 @@ class Context:
         """Tell queue_of() the queue and pool of a pwq, so that it need not read them again."""
         self._queues[pwq] = queue, pool
 
-    def queue_of(self, pwq: int) -> Tuple[Optional[str], Optional[int]]:
+    def queue_of(self, pwq: int) -> tuple[str | None, int | None]:
         """Return the name of a pwq's workqueue and the number of its pool."""
         if not pwq:
             return None, None
@@ -77,19 +78,19 @@ class Context:
         return self._queues[pwq]
 
 
-def _online_cpus(prog: Any) -> List[int]:
+def _online_cpus(prog: Any) -> list[int]:
     from drgn.helpers.linux.cpumask import for_each_online_cpu
 
     return list(for_each_online_cpu(prog))
 
 
-def _possible_cpus(prog: Any) -> List[int]:
+def _possible_cpus(prog: Any) -> list[int]:
     from drgn.helpers.linux.cpumask import for_each_possible_cpu
 
     return list(for_each_possible_cpu(prog))
 
 
-def _item_kinds(prog: Any, engine: Engine) -> Dict[int, str]:
+def _item_kinds(prog: Any, engine: Engine) -> dict[int, str]:
     kinds = {}
     for name, kind in engine.kinds.items():
         try:
@@ -99,7 +100,7 @@ def _item_kinds(prog: Any, engine: Engine) -> Dict[int, str]:
     return kinds
 
 
-def _stat_paths(prog: Any, engine: Engine) -> Dict[str, str]:
+def _stat_paths(prog: Any, engine: Engine) -> dict[str, str]:
     """Return the paths of a pwq's counters. A native pwq has one array, indexed by an enum."""
     type_ = prog.type(engine.pwq)
     if engine is CMWQ2:
@@ -108,7 +109,7 @@ def _stat_paths(prog: Any, engine: Engine) -> Dict[str, str]:
     return {"stats": "stats"}
 
 
-def gather(ctx: Context, collect_one: Callable, objects: Iterable[Any]) -> List[Any]:
+def gather(ctx: Context, collect_one: Callable, objects: Iterable[Any]) -> list[Any]:
     """Collect each object. If an object's memory cannot be read, record a gap instead."""
     found = []
     for obj in objects:
@@ -129,7 +130,7 @@ def maybe(obj: Any, *names: str) -> Any:
     return None
 
 
-def maybe_int(obj: Any, *names: str) -> Optional[int]:
+def maybe_int(obj: Any, *names: str) -> int | None:
     """Like :func:`maybe`, but return the member's value as a number."""
     member = maybe(obj, *names)
     if member is None:
@@ -138,24 +139,24 @@ def maybe_int(obj: Any, *names: str) -> Optional[int]:
     return value["counter"] if isinstance(value, dict) else value  # an atomic_t
 
 
-def ms(ctx: Context, stamp: Optional[int]) -> Optional[int]:
+def ms(ctx: Context, stamp: int | None) -> int | None:
     return None if stamp is None else ctx.clock.ms_since(stamp)
 
 
-def members(struct: Any) -> Dict[str, int]:
+def members(struct: Any) -> dict[str, int]:
     """Return the numbers in a struct by member name."""
     return {m.name: struct.member_(m.name).value_() for m in struct.type_.members}
 
 
-def total(counters: List[Dict[str, int]]) -> Dict[str, int]:
-    sums: Dict[str, int] = {}
+def total(counters: list[dict[str, int]]) -> dict[str, int]:
+    sums: dict[str, int] = {}
     for one in counters:
         for name, value in one.items():
             sums[name] = sums.get(name, 0) + value
     return sums
 
 
-def cpu_list(mask: Any) -> Optional[str]:
+def cpu_list(mask: Any) -> str | None:
     """
     Return the CPUs of a cpumask as text. The mask may be a struct cpumask or a
     cpumask_var_t, which is a pointer or an array of one element.

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict
+from typing import Any
 
 import cli
 from wq.clock import jiffies_between
@@ -11,7 +11,7 @@ from wq.collect import SCHEMA
 from wq.show import format_ms, item_lists, section, table
 
 
-def check_comparable(old: Dict[str, Any], new: Dict[str, Any]) -> None:
+def check_comparable(old: dict[str, Any], new: dict[str, Any]) -> None:
     """Raise an error unless both dumps are of one engine and one boot, and old is the older one."""
     for key in ("engine", "kernel", "hz"):
         if old[key] != new[key]:
@@ -25,9 +25,9 @@ def check_comparable(old: Dict[str, Any], new: Dict[str, Any]) -> None:
                         "or the module was loaded anew in between")
 
 
-def diff(old: Dict[str, Any], new: Dict[str, Any]) -> Dict[str, Any]:
+def diff(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
     """Return what changed between two dumps of one boot."""
-    def changed(before: Dict[str, int], after: Dict[str, int]) -> Dict[str, int]:
+    def changed(before: dict[str, int], after: dict[str, int]) -> dict[str, int]:
         return {n: after[n] - before.get(n, 0) for n in after if after[n] != before.get(n, 0)}
 
     pools = {p["address"]: p for p in old["pools"]}
@@ -59,8 +59,8 @@ def diff(old: Dict[str, Any], new: Dict[str, Any]) -> Dict[str, Any]:
     }
 
 
-def show_diff(found: Dict[str, Any]) -> str:
-    def counters(one: Dict[str, Any]) -> str:
+def show_diff(found: dict[str, Any]) -> str:
+    def counters(one: dict[str, Any]) -> str:
         return " ".join(f"{name} {value:+}" for name, value in one["counters"].items())
 
     lines = [f"after {format_ms(found['passed_ms'])}", ""]

@@ -11,8 +11,7 @@ __all__ = [
     "get_kconfig", "idr_for_each", "load_module_kallsyms", "offsetof", "per_cpu_ptr", "sizeof", "xa_for_each"]
 
 try:
-    from drgn import (
-        FaultError, Object, PlatformFlags, Program, ProgramFlags, TypeKind, container_of, offsetof, sizeof)
+    from drgn import FaultError, Object, PlatformFlags, Program, ProgramFlags, TypeKind, container_of, offsetof, sizeof
     from drgn.helpers.linux.idr import idr_for_each
     from drgn.helpers.linux.kallsyms import load_module_kallsyms
     from drgn.helpers.linux.kconfig import get_kconfig

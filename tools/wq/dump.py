@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from typing import Any, Callable, Dict, List, NoReturn, Optional, Tuple
+from typing import Any, Callable, NoReturn
 
 import cli
 from wq import collect, latency, script, verdict
@@ -104,7 +104,7 @@ On a terminal, tables are as wide as it is; in a pipe or a file nothing is cut.
 """
 
 
-def sizes(prog: Any) -> Tuple[str, bool]:
+def sizes(prog: Any) -> tuple[str, bool]:
     """Compare the sizes of both engines' pools. The flag says whether cmwq2's is small enough."""
     ours = prog.type("struct cmwq2_pool").size
     theirs = prog.type("struct worker_pool").size
@@ -183,7 +183,7 @@ def check_options(parser: argparse.ArgumentParser, args: argparse.Namespace) -> 
         parser.error("argument --diff: only one of two dumps can come from standard input")
 
 
-def parse_args(argv: Optional[List[str]] = None) -> argparse.Namespace:
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = cli.Parser(prog="wq_dump.py", description=DESCRIPTION, epilog=EPILOG)
     add_options(parser)
     args = parser.parse_args(argv)
@@ -192,7 +192,7 @@ def parse_args(argv: Optional[List[str]] = None) -> argparse.Namespace:
     return args
 
 
-def load(path: str) -> Dict[str, Any]:
+def load(path: str) -> dict[str, Any]:
     """Read a dump that --json wrote earlier."""
     dump = cli.read_json(path, "a dump by --json")
     if not isinstance(dump, dict) or dump.get("schema") != SCHEMA:
@@ -202,14 +202,14 @@ def load(path: str) -> Dict[str, Any]:
     return dump
 
 
-def kernel(scope: Dict[str, Any], native: bool = False) -> Any:
+def kernel(scope: dict[str, Any], native: bool = False) -> Any:
     """Return the kernel that drgn put into @scope. Raises Cmwq2Error if the engine cannot be inspected there."""
     prog = script.program(scope)
     check_program(prog, NATIVE if native else CMWQ2)
     return prog
 
 
-def take(args: argparse.Namespace, scope: Dict[str, Any]) -> Dict[str, Any]:
+def take(args: argparse.Namespace, scope: dict[str, Any]) -> dict[str, Any]:
     """Return a dump, from a file or from a kernel, as the options say."""
     if args.read:
         return load(args.read)
@@ -220,7 +220,7 @@ def take(args: argparse.Namespace, scope: Dict[str, Any]) -> Dict[str, Any]:
     return collect.collect(prog, engine, args.hz, limit, args.stack, brief=args.stalls)
 
 
-def show_latency(args: argparse.Namespace, scope: Dict[str, Any]) -> str:
+def show_latency(args: argparse.Namespace, scope: dict[str, Any]) -> str:
     """Return the histograms as text or JSON. Raises cli.Error if a pool or queue does not exist."""
     prog = kernel(scope)
     wanted = argparse.Namespace(pool=args.pool, queue=[args.latency] if args.latency else [])
@@ -230,7 +230,7 @@ def show_latency(args: argparse.Namespace, scope: Dict[str, Any]) -> str:
     return printed(found, latency.show_tables, args.json)
 
 
-def run(args: argparse.Namespace, scope: Dict[str, Any]) -> Tuple[str, bool]:
+def run(args: argparse.Namespace, scope: dict[str, Any]) -> tuple[str, bool]:
     """Return the text to print, and whether all is well."""
     if args.sizes:
         return sizes(kernel(scope))
@@ -249,7 +249,7 @@ def run(args: argparse.Namespace, scope: Dict[str, Any]) -> Tuple[str, bool]:
     return printed(dump, show, args.json), True
 
 
-def stalls(dump: Dict[str, Any], args: argparse.Namespace) -> str:
+def stalls(dump: dict[str, Any], args: argparse.Namespace) -> str:
     found = verdict.verdicts(dump, STALL_MS if args.age is None else args.age)
     found = [v for v in found if matches(v.first["queue"], args.queue)
              and matches(v.first["func"], args.func) and (not args.pool or v.pool in args.pool)]
@@ -261,11 +261,11 @@ def stalls(dump: Dict[str, Any], args: argparse.Namespace) -> str:
     return "".join(f"{line}\n" for v in found for line in v.lines())
 
 
-def printed(found: Dict[str, Any], as_text: Callable, as_json: bool) -> str:
+def printed(found: dict[str, Any], as_text: Callable, as_json: bool) -> str:
     return json.dumps(found, indent=2) + "\n" if as_json else as_text(found)
 
 
-def main(scope: Dict[str, Any]) -> NoReturn:
+def main(scope: dict[str, Any]) -> NoReturn:
     """Run the command and exit. @scope has the globals of the script, where drgn puts the kernel."""
     def work() -> bool:
         text, good = run(parse_args(), scope)

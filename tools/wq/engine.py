@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import Dict, List, Optional
+from typing import Optional
 
 from wq.drgn_names import Object
 
 logger = logging.getLogger("cmwq2")
-Gaps = Optional[List[str]]
+Gaps = Optional[list[str]]
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Engine:
     delayed: str
     wqs: str  # the list of all workqueues
     delayed_fn: str
-    kinds: Dict[str, str]  # functions of entries that are not real items
+    kinds: dict[str, str]  # functions of entries that are not real items
 
 
 CMWQ2 = Engine(

@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-from typing import Dict, List
-
 from wq.drgn_names import Object, Program
 from wq.engine import CMWQ2, engine_of
 from wq.names import constant
@@ -27,7 +25,7 @@ def flag_bits(prog: Program, type_name: str, prefix: str) -> dict:
     }
 
 
-def flag_names(value: int, bits: dict) -> List[str]:
+def flag_names(value: int, bits: dict) -> list[str]:
     """Return the names of the bits set in a value; "bitN" for a bit without a name."""
     return [
         bits.get(bit, f"bit{bit}")
@@ -46,7 +44,7 @@ NATIVE_FLAGS = {
 }
 
 
-def native_flag_bits(prog: Program, *prefixes: str) -> Dict[int, str]:
+def native_flag_bits(prog: Program, *prefixes: str) -> dict[int, str]:
     """Return the kernel's own flags with these prefixes: bit number to name in lower case."""
     bits = {}
     for prefix in prefixes:
@@ -59,7 +57,7 @@ def native_flag_bits(prog: Program, *prefixes: str) -> Dict[int, str]:
     return bits
 
 
-def _flags(obj: Object, ours: str, prefix: str, *native: str) -> List[str]:
+def _flags(obj: Object, ours: str, prefix: str, *native: str) -> list[str]:
     prog = obj.prog_
     key = f"cmwq2_flags_{engine_of(obj).name}_{prefix}"
     if key not in prog.cache:
@@ -73,7 +71,7 @@ def _flags(obj: Object, ours: str, prefix: str, *native: str) -> List[str]:
     return flag_names(obj.flags.value_(), prog.cache[key])
 
 
-def pool_flags(pool: Object) -> List[str]:
+def pool_flags(pool: Object) -> list[str]:
     """
     Return the names of a pool's flags.
 
@@ -82,7 +80,7 @@ def pool_flags(pool: Object) -> List[str]:
     return _flags(pool, "enum cmwq2_pool_flags", "CMWQ2_POOL_", "POOL_")
 
 
-def worker_flags(worker: Object) -> List[str]:
+def worker_flags(worker: Object) -> list[str]:
     """
     Return the names of a worker's flags.
 
@@ -91,7 +89,7 @@ def worker_flags(worker: Object) -> List[str]:
     return _flags(worker, "enum cmwq2_worker_flags", "CMWQ2_WORKER_", "WORKER_")
 
 
-def wq_flags(wq: Object) -> List[str]:
+def wq_flags(wq: Object) -> list[str]:
     """
     Return the names of a workqueue's flags.
 

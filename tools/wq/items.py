@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Optional
+from typing import Any
 
 from wq.clock import jiffies_between
 from wq.context import Context
@@ -14,14 +14,14 @@ from wq.names import func_module, func_name, wq_name
 from wq.walks import for_each_delayed_work
 
 
-def collect_items(ctx: Context, head: Any, what: str) -> Dict[str, Any]:
+def collect_items(ctx: Context, head: Any, what: str) -> dict[str, Any]:
     """Return the items of a list and their number, which excludes barriers and cursors."""
     known = len(ctx.gaps)
     works = read_works(head, ctx.engine, what, ctx.gaps, ctx.first)
     return describe_items(ctx, works, len(ctx.gaps) == known)
 
 
-def describe_items(ctx: Context, works: List[Work], complete: bool) -> Dict[str, Any]:
+def describe_items(ctx: Context, works: list[Work], complete: bool) -> dict[str, Any]:
     shown = works[: ctx.max_items] if ctx.max_items else works
     items = [describe_item(ctx, work) for work in shown]
     kinds = ctx.kinds
@@ -39,17 +39,17 @@ def describe_items(ctx: Context, works: List[Work], complete: bool) -> Dict[str,
     }
 
 
-def describe_item(ctx: Context, work: Work) -> Dict[str, Any]:
+def describe_item(ctx: Context, work: Work) -> dict[str, Any]:
     kind = ctx.kinds.get(work.func, "item")
     pwq = ctx.word.pwq(work.address, work.data, kind)
-    known = work.queued_at is not None and kind != "cursor" and ctx.stamp_bits
+    known = kind != "cursor" and ctx.stamp_bits
     return {
         "address": hex(work.address),
         "kind": kind,
         "func": func_name(ctx.prog, work.func),
         "module": func_module(ctx.prog, work.func),
         "queue": ctx.queue_of(pwq)[0],
-        "age_ms": age_ms(ctx, work.queued_at) if known else None,
+        "age_ms": age_ms(ctx, work.queued_at) if known and work.queued_at is not None else None,
         "color": ctx.word.color(work.data) if pwq and kind == "item" else None,
         "linked": ctx.word.linked(work.data),
     }
@@ -61,7 +61,7 @@ def age_ms(ctx: Context, stamp: int) -> int:
     return jiffies_between(stamp, now, ctx.stamp_bits) * 1000 // ctx.clock.hz
 
 
-def collect_delayed(ctx: Context) -> Optional[List[Dict[str, Any]]]:
+def collect_delayed(ctx: Context) -> list[dict[str, Any]] | None:
     """Return the delayed items whose timer is pending, or None if the timers cannot be found."""
     found = []
     try:
@@ -76,7 +76,7 @@ def collect_delayed(ctx: Context) -> Optional[List[Dict[str, Any]]]:
     return sorted(found, key=lambda item: item["due_ms"])
 
 
-def describe_delayed(ctx: Context, cpu: int, dwork: Any) -> Dict[str, Any]:
+def describe_delayed(ctx: Context, cpu: int, dwork: Any) -> dict[str, Any]:
     func = dwork.work.func.value_()
     bits = ctx.clock.bits
     left = dwork.timer.expires.value_() - ctx.clock.now() & (1 << bits) - 1

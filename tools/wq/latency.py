@@ -11,16 +11,17 @@ In a drgn session::
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from fnmatch import fnmatchcase
-from typing import Any, Collection, Dict, Iterable, List, Optional
+from typing import Any
 
 from wq.drgn_names import FaultError
 from wq.engine import Cmwq2Error, Gaps
 from wq.names import wq_name
 from wq.walks import for_each_pool, for_each_pwq, for_each_workqueue
 
-Counts = List[int]
-Table = Dict[str, Counts]
+Counts = list[int]
+Table = dict[str, Counts]
 
 WIDTH = 40
 UNITS = ((10**9, "s"), (10**6, "ms"), (10**3, "us"))
@@ -28,7 +29,7 @@ UNITS = ((10**9, "s"), (10**6, "ms"), (10**3, "us"))
 OFF = "no item was counted: echo Y > /sys/module/cmwq2/parameters/latency, and let items run"
 
 
-def stages(prog: Any) -> List[str]:
+def stages(prog: Any) -> list[str]:
     """Return the names of the stages in the order of their enum."""
     prefix = "CMWQ2_LATENCY_"
     names = {e.value: e.name[len(prefix):].lower()
@@ -36,7 +37,7 @@ def stages(prog: Any) -> List[str]:
     return [names[i] for i in sorted(names) if names[i] != "nr"]
 
 
-def read(pointers: Iterable[Any], names: List[str]) -> Table:
+def read(pointers: Iterable[Any], names: list[str]) -> Table:
     """Return the sum of the tables of some ``struct cmwq2_latency *``, each of which may be NULL."""
     sums: Table = {}
     for pointer in pointers:
@@ -51,8 +52,8 @@ def read(pointers: Iterable[Any], names: List[str]) -> Table:
     return {name: row for name, row in sums.items() if any(row)}
 
 
-def collect(prog: Any, pattern: Optional[str] = None, numbers: Optional[Collection[int]] = None,
-            gaps: Gaps = None) -> Dict[str, Table]:
+def collect(prog: Any, pattern: str | None = None, numbers: Collection[int] | None = None,
+            gaps: Gaps = None) -> dict[str, Table]:
     """
     Return the tables with a count above 0, by "pool N" and "workqueue NAME".
 
@@ -108,7 +109,7 @@ def below(bucket: int, buckets: int) -> str:
     return "<" + format_ns(1 << bucket)
 
 
-def show_stage(name: str, counts: Counts) -> List[str]:
+def show_stage(name: str, counts: Counts) -> list[str]:
     """Return a line of numbers for a stage, and a bar for each bucket from the first used one to the last."""
     size = len(counts)
     points = "  ".join(f"p{p} {below(percentile(counts, p), size)}" for p in (50, 90, 99))
@@ -121,9 +122,9 @@ def show_stage(name: str, counts: Counts) -> List[str]:
     return lines
 
 
-def show_tables(tables: Dict[str, Table]) -> str:
+def show_tables(tables: dict[str, Table]) -> str:
     """Return all tables as text of at most 80 columns."""
-    lines: List[str] = []
+    lines: list[str] = []
     for key, table in tables.items():
         lines.append(key)
         for name, counts in table.items():
@@ -132,6 +133,6 @@ def show_tables(tables: Dict[str, Table]) -> str:
     return "\n".join(lines or [OFF, ""])
 
 
-def show(prog: Any, pattern: Optional[str] = None) -> str:
+def show(prog: Any, pattern: str | None = None) -> str:
     """Return the histograms of a kernel as text. For the pattern see collect()."""
     return show_tables(collect(prog, pattern))

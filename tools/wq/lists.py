@@ -11,7 +11,8 @@ caller passes as ``gaps``, or logs a warning if the caller passes none.
 from __future__ import annotations
 
 import struct
-from typing import Callable, Iterator, List, Optional, Set, Tuple
+from collections.abc import Iterator
+from typing import Callable
 
 from wq.drgn_names import FaultError, Object, PlatformFlags, Program, offsetof
 from wq.engine import Gaps, note_gap
@@ -23,8 +24,8 @@ WALK_TRIES = 5
 
 
 def walk_ring(
-    read_node: Callable[[int], Optional[Tuple[int, int]]], head: int, limit: int
-) -> Tuple[List[int], Optional[str]]:
+    read_node: Callable[[int], tuple[int, int] | None], head: int, limit: int
+) -> tuple[list[int], str | None]:
     """
     Walk a circular list that may change during the walk.
 
@@ -34,8 +35,8 @@ def walk_ring(
     :param limit: maximum number of nodes to visit
     :returns: the nodes' addresses, and why the walk ended early, if it did
     """
-    nodes: List[int] = []
-    seen: Set[int] = {head}
+    nodes: list[int] = []
+    seen: set[int] = {head}
     prev, links = head, read_node(head)
     while links is not None:
         node = links[0]
@@ -56,8 +57,8 @@ def walk_ring(
 
 
 def _front_moved(
-    read_node: Callable[[int], Optional[Tuple[int, int]]], head: int, nodes: List[int]
-) -> Optional[str]:
+    read_node: Callable[[int], tuple[int, int] | None], head: int, nodes: list[int]
+) -> str | None:
     """
     Return a gap if the front of the list changed during the walk. Entries that
     moved from the front to the back and overtook the walk make it end early,
@@ -69,7 +70,7 @@ def _front_moved(
     return None
 
 
-def read_list_head(prog: Program, address: int) -> Optional[Tuple[int, int]]:
+def read_list_head(prog: Program, address: int) -> tuple[int, int] | None:
     form = _pair_format(prog)
     try:
         return form.unpack(prog.read(address, form.size))  # type: ignore[return-value]
@@ -88,11 +89,11 @@ def _pair_format(prog: Program) -> struct.Struct:
 
 
 def walk(
-    read_node: Callable[[int], Optional[Tuple[int, int]]], head: int, what: str, gaps: Gaps
-) -> List[int]:
+    read_node: Callable[[int], tuple[int, int] | None], head: int, what: str, gaps: Gaps
+) -> list[int]:
     """Walk a list until one walk is complete; if none is, return the longest one."""
-    best: List[int] = []
-    best_gap: Optional[str] = None
+    best: list[int] = []
+    best_gap: str | None = None
     for _ in range(WALK_TRIES):
         nodes, gap = walk_ring(read_node, head, WALK_LIMIT)
         if gap is None or best_gap is None or len(nodes) > len(best):
@@ -124,12 +125,12 @@ def list_entries(
 
 def entry_addresses(
     head: Object, type_name: str, member: str, what: str, gaps: Gaps = None
-) -> List[int]:
+) -> list[int]:
     """Like :func:`list_entries`, but return only the addresses, which is faster."""
     prog = head.prog_
     offset = offsetof(prog.type(type_name), member)
 
-    def read_node(address: int) -> Optional[Tuple[int, int]]:
+    def read_node(address: int) -> tuple[int, int] | None:
         return read_list_head(prog, address)
 
     nodes = walk(read_node, head.address_, what, gaps)

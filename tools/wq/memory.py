@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import struct
-from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+from typing import Any, NamedTuple
 
 from wq.drgn_names import FaultError, Object, PlatformFlags, Program, TypeKind, offsetof, sizeof
 from wq.engine import CMWQ2, Engine, Gaps, note_gap
@@ -21,7 +21,7 @@ class Layout:
         returns it; members that this kernel's struct lacks are left out
     """
 
-    def __init__(self, prog: Program, type_name: str, paths: Dict[str, str]) -> None:
+    def __init__(self, prog: Program, type_name: str, paths: dict[str, str]) -> None:
         self.prog = prog
         type_ = prog.type(type_name)
         self.size = sizeof(type_)
@@ -35,7 +35,7 @@ class Layout:
                 self.fields.append((name, struct.Struct(order + code), offsetof(type_, path)))
         self.names = {name for name, _, _ in self.fields}
 
-    def read(self, address: int) -> Dict[str, Any]:
+    def read(self, address: int) -> dict[str, Any]:
         """Return the members of the object at an address. Raises FaultError if it is unreadable."""
         data = self.prog.read(address, self.size)
         return {
@@ -77,12 +77,12 @@ class Work(NamedTuple):
     address: int
     data: int
     func: int
-    queued_at: Optional[int]
+    queued_at: int | None
 
 
 def read_works(
     head: Object, engine: Engine, what: str, gaps: Gaps = None, first: int = 0
-) -> List[Work]:
+) -> list[Work]:
     """
     Return the items on a list, in list order, as :class:`Work` tuples. This is
     faster than :func:`list_entries`.
@@ -97,13 +97,13 @@ def read_works(
 
 def read_works_at(
     prog: Program, head: int, engine: Engine, what: str, gaps: Gaps = None, first: int = 0
-) -> List[Work]:
+) -> list[Work]:
     """Like :func:`read_works`, but take the address of the list's head."""
     layout = _work_layout(prog, engine)
     entry = layout.entry
-    works: Dict[int, Work] = {}
+    works: dict[int, Work] = {}
 
-    def read_node(address: int) -> Optional[Tuple[int, int]]:
+    def read_node(address: int) -> tuple[int, int] | None:
         if address == head:
             return read_list_head(prog, head)
         try:
@@ -124,7 +124,7 @@ def read_works_at(
     return [works[address] for address in nodes]
 
 
-def stamp_member(prog: Program) -> Optional[str]:
+def stamp_member(prog: Program) -> str | None:
     """
     Return the member of struct cmwq2_work that holds the jiffies at which the item
     was queued, or their lower half; None if it has no such member.

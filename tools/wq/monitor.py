@@ -8,8 +8,9 @@ import json
 import shutil
 import sys
 import time
+from collections.abc import Iterable
 from fnmatch import fnmatchcase
-from typing import Any, Dict, Iterable, List, NoReturn, Optional, Tuple
+from typing import Any, NoReturn
 
 import cli
 import tables
@@ -72,30 +73,30 @@ line before; "seconds" is the time between them. The first line has no delta. Wh
 is counted for queues a pool has as well, of the items that it ran.
 """
 
-Record = Dict[str, Any]
+Record = dict[str, Any]
 
 
 # Collecting: the only part that needs drgn.
 
 
-def add(sums: Dict[str, int], more: Dict[str, int]) -> None:
+def add(sums: dict[str, int], more: dict[str, int]) -> None:
     """Add the numbers in @more to those of the same name in @sums."""
     for name, value in more.items():
         sums[name] = sums.get(name, 0) + value
 
 
-def counters(type_: Any, member: str) -> List[str]:
+def counters(type_: Any, member: str) -> list[str]:
     """Return the names of the numbers in a nested struct, or [] if there is no such member."""
     return [m.name for m in type_.member(member).type.members] if type_.has_member(member) else []
 
 
-def native_counters(prog: Any) -> List[str]:
+def native_counters(prog: Any) -> list[str]:
     """Return the names of the native workqueue counters, in the order of their array in a pwq."""
     try:
         type_ = prog.type("enum pool_workqueue_stats")
     except LookupError:
         raise Cmwq2Error("this kernel does not count what its own workqueues do;"
-                               " Linux 6.5 and newer do") from None
+                         " Linux 6.5 and newer do") from None
     prefix = "PWQ_STAT_"
     names = {e.value: e.name[len(prefix):].lower()
              for e in type_.enumerators
@@ -128,15 +129,15 @@ class Reader:
             **{name: f"stat.{name}" for name in counters(pool, "stat")},
             **{f"lock_{name}": f"lock_stat.{name}" for name in lock}})
         # Sums of the item counters of each pool, by the pool's address.
-        self.items: Dict[int, Record] = {}
+        self.items: dict[int, Record] = {}
 
-    def read_queue(self, wq: Any, gaps: List[str]) -> Record:
+    def read_queue(self, wq: Any, gaps: list[str]) -> Record:
         """Return a workqueue's counters, summed over its pwqs, and add them to its pools' sums."""
         name = wq_name(wq)
         ours = self.engine is CMWQ2
-        whole = {"in_flight": 0, "total": {"refused": wq.refused.counter.value_()} if ours else {}}
+        whole: Record = {"in_flight": 0, "total": {"refused": wq.refused.counter.value_()} if ours else {}}
         for address in entry_addresses(wq.pwqs, self.engine.pwq, "pwqs_node",
-                                             f"workqueue {name}: pwqs", gaps):
+                                       f"workqueue {name}: pwqs", gaps):
             try:
                 found = self.pwq.read(address)
             except FaultError:
@@ -153,7 +154,7 @@ class Reader:
         """Return the sums over those of a pool's pwqs that were read so far."""
         return self.items.setdefault(pool, {"in_flight": 0, "total": dict.fromkeys(self.of_pwq, 0)})
 
-    def read_pool(self, pool: Any, _gaps: List[str]) -> Record:
+    def read_pool(self, pool: Any, _gaps: list[str]) -> Record:
         """Return a pool's counters, with those of its lock if this module has them."""
         found = self.pool.read(pool.value_())
         items = self.items_of(pool.value_())
@@ -164,7 +165,7 @@ class Reader:
         }
 
 
-def gather(read_one: Any, objects: Iterable[Any], gaps: List[str]) -> List[Record]:
+def gather(read_one: Any, objects: Iterable[Any], gaps: list[str]) -> list[Record]:
     """Read each object. If an object's memory cannot be read, record a gap instead."""
     found = []
     for obj in objects:
@@ -177,7 +178,7 @@ def gather(read_one: Any, objects: Iterable[Any], gaps: List[str]) -> List[Recor
 
 def collect(prog: Any, args: argparse.Namespace) -> Record:
     """Return all counters at roughly one point in time."""
-    gaps: List[str] = []
+    gaps: list[str] = []
     engine = NATIVE if args.native else CMWQ2
     queues = (wq for wq in for_each_workqueue(prog, gaps, engine)
               if any(fnmatchcase(wq_name(wq), glob) for glob in args.queue or ["*"]))
@@ -198,7 +199,7 @@ def collect(prog: Any, args: argparse.Namespace) -> Record:
 # Comparing and showing: everything below works on what was collected.
 
 
-def delta(old: Dict[str, int], new: Dict[str, int]) -> Dict[str, int]:
+def delta(old: dict[str, int], new: dict[str, int]) -> dict[str, int]:
     """
     Return how much each counter grew. A counter that is lower than before gives 0: a pwq
     was released and its share is gone from the sum, or counting was reset.
@@ -208,10 +209,10 @@ def delta(old: Dict[str, int], new: Dict[str, int]) -> Dict[str, int]:
 
 def compare(old: Record, new: Record) -> Record:
     """Return @new with a delta in each record. If @old lacks the record, its delta is its total."""
-    def known(records: List[Record], *keys: str) -> Dict[Any, Record]:
+    def known(records: list[Record], *keys: str) -> dict[Any, Record]:
         return {tuple(record[key] for key in keys): record for record in records}
 
-    def each(kind: str, *keys: str) -> List[Record]:
+    def each(kind: str, *keys: str) -> list[Record]:
         before = known(old[kind], *keys)
         done = []
         for record in new[kind]:
@@ -223,7 +224,7 @@ def compare(old: Record, new: Record) -> Record:
             "workqueues": each("workqueues", "name", "address"), "pools": each("pools", "id")}
 
 
-def number(value: Optional[float]) -> str:
+def number(value: float | None) -> str:
     """Return a number in at most 5 characters: 0, 7, 1234, 56.7k, 8.9M; "-" if it is not known."""
     if value is None:
         return "-"
@@ -235,7 +236,7 @@ def number(value: Optional[float]) -> str:
     return f"{value:.0f}" if value >= 99.95 or value == int(value) else f"{value:.1f}"
 
 
-def percent(part: Optional[float], whole: Optional[float]) -> Optional[float]:
+def percent(part: float | None, whole: float | None) -> float | None:
     """Return a part in percent, or None if the whole is 0 or either was not counted."""
     if part is None or not whole:
         return None
@@ -249,7 +250,7 @@ def line(cells: Iterable[str], widths: Iterable[int]) -> str:
     return text.rstrip()
 
 
-def titles_of(titles: List[str], seconds: Optional[float]) -> List[str]:
+def titles_of(titles: list[str], seconds: float | None) -> list[str]:
     """Return the titles of the columns. Without an interval the columns are sums, so "/s" is dropped."""
     if seconds is not None:
         return titles
@@ -263,17 +264,17 @@ POOL_WIDTHS = (4, 5, 10, 8, 6, 8, 6, 6, 6, 7, 7, 6)
 assert max(sum(QUEUE_WIDTHS), sum(POOL_WIDTHS)) <= COLUMNS
 
 
-def rate(count: Optional[float], seconds: Optional[float]) -> str:
+def rate(count: float | None, seconds: float | None) -> str:
     """Return a count per second, or the count itself if there was no interval."""
     return number(None if count is None else count / (seconds or 1))
 
 
-def cpu_time(microseconds: Optional[float], seconds: Optional[float]) -> str:
+def cpu_time(microseconds: float | None, seconds: float | None) -> str:
     """Return CPU time in percent of one CPU, or in seconds if there was no interval."""
     return rate(None if microseconds is None else microseconds / (1e4 if seconds else 1e6), seconds)
 
 
-def queue_row(queue: Record, seconds: Optional[float], name_width: int) -> List[str]:
+def queue_row(queue: Record, seconds: float | None, name_width: int) -> list[str]:
     """Return the cells of a workqueue's row."""
     added = queue["delta"].get
     return [
@@ -287,7 +288,7 @@ def queue_row(queue: Record, seconds: Optional[float], name_width: int) -> List[
     ]
 
 
-def pool_row(pool: Record, seconds: Optional[float]) -> List[str]:
+def pool_row(pool: Record, seconds: float | None) -> list[str]:
     """Return the cells of a pool's row."""
     added = pool["delta"].get
     return [
@@ -319,27 +320,27 @@ def pool_is_quiet(pool: Record) -> bool:
         value for name, value in pool["delta"].items() if not name.startswith("lock_"))
 
 
-def busiest(records: List[Record], key: str) -> List[Record]:
+def busiest(records: list[Record], key: str) -> list[Record]:
     """Sort records by how much a counter grew, largest first."""
     return sorted(records, key=lambda record: -record["delta"].get(key, 0))
 
 
-def rows_for(nr_queues: int, nr_pools: int, lines: int) -> Tuple[int, int]:
+def rows_for(nr_queues: int, nr_pools: int, lines: int) -> tuple[int, int]:
     """Return how many queues and how many pools fit on a terminal with this many lines."""
     room = max(lines - 10, 2)    # 10 lines for titles, "and N more" and gaps
     pools = min(nr_pools, max(room // 2, room - nr_queues))
     return min(nr_queues, room - pools), pools
 
 
-def block(titles: List[str], widths: Iterable[int], rows: List[List[str]],
-          first: int) -> List[str]:
+def block(titles: list[str], widths: Iterable[int], rows: list[list[str]],
+          first: int) -> list[str]:
     """Return a table of the @first rows, and a line that says how many are left out."""
     lines = [line(each, widths) for each in (titles, *rows[:first])]
     return lines + ([f"and {len(rows) - first} more"] if len(rows) > first else [])
 
 
 def show(now: Record, every: bool = False, top: int = 0,
-         size: Tuple[int, int] = (COLUMNS, 0)) -> str:
+         size: tuple[int, int] = (COLUMNS, 0)) -> str:
     """
     Return one screen of text.
 
@@ -356,8 +357,8 @@ def show(now: Record, every: bool = False, top: int = 0,
                                        size[1])
     lines = [f"{now['engine']} on {now['kernel']}, "
              f"{time.strftime('%H:%M:%S', time.localtime(now['time']))}, "
-             f"{'sums' if seconds is None else f'{seconds:.1f} s'}: {len(queues)} of {len(now['workqueues'])} workqueues, "
-             f"{len(pools)} of {len(now['pools'])} pools", ""]
+             f"{'sums' if seconds is None else f'{seconds:.1f} s'}: "
+             f"{len(queues)} of {len(now['workqueues'])} workqueues, {len(pools)} of {len(now['pools'])} pools", ""]
     # Extra columns of a wide terminal widen the names.
     more = max(0, min(columns - COLUMNS, NAME - QUEUE_WIDTHS[0]))
     widths = (QUEUE_WIDTHS[0] + more, *QUEUE_WIDTHS[1:])
@@ -386,7 +387,7 @@ def interval(text: str) -> float:
     return seconds
 
 
-def parse_args(argv: Optional[List[str]] = None) -> argparse.Namespace:
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Parse the options. If they are wrong, argparse exits with status 2."""
     parser = cli.Parser(prog="wq_monitor.py", description=DESCRIPTION, epilog=EPILOG)
     parser.add_argument("every", nargs="?", type=interval, metavar="INTERVAL",

@@ -3,12 +3,10 @@
 
 from __future__ import annotations
 
-from typing import Optional
-
 from wq.drgn_names import FaultError, Object, Program, load_module_kallsyms
 
 
-def read_int(obj: Object, member: str) -> Optional[int]:
+def read_int(obj: Object, member: str) -> int | None:
     """
     Return a number or pointer in a struct that may have been freed, or
     ``None`` if its memory cannot be read.
@@ -41,7 +39,7 @@ def func_name(prog: Program, address: int) -> str:
     return names[address]
 
 
-def func_module(prog: Program, address: int) -> Optional[str]:
+def func_module(prog: Program, address: int) -> str | None:
     """Return the name of the module that contains an address, None for the kernel itself."""
     modules = prog.cache.setdefault("cmwq2_modules", {})
     if address not in modules:
@@ -49,7 +47,7 @@ def func_module(prog: Program, address: int) -> Optional[str]:
     return modules[address]
 
 
-def _find_module_of(prog: Program, address: int) -> Optional[str]:
+def _find_module_of(prog: Program, address: int) -> str | None:
     from drgn.helpers.linux.module import address_to_module
 
     try:
@@ -59,7 +57,7 @@ def _find_module_of(prog: Program, address: int) -> Optional[str]:
     return module.name.string_().decode() if module else None
 
 
-def _find_symbol(prog: Program, address: int) -> Optional[str]:
+def _find_symbol(prog: Program, address: int) -> str | None:
     while True:
         try:
             return prog.symbol(address).name

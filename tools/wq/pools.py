@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Iterable, List, Optional
+from collections.abc import Iterable
+from typing import Any
 
 from wq.context import Context, cpu_list, gather, maybe, maybe_int, members, ms
 from wq.drgn_names import FaultError
@@ -15,7 +16,7 @@ from wq.state import worker_state
 from wq.walks import for_each_idle_worker, for_each_kicked_worker, for_each_worker
 
 
-def collect_pool(ctx: Context, pool: Any) -> Dict[str, Any]:
+def collect_pool(ctx: Context, pool: Any) -> dict[str, Any]:
     ours = ctx.engine is CMWQ2
     kicked = list(for_each_kicked_worker(pool, ctx.gaps)) if ours else []
     claimed = {w.value_() for w in kicked}
@@ -55,12 +56,12 @@ def collect_pool(ctx: Context, pool: Any) -> Dict[str, Any]:
     }
 
 
-def pids(ctx: Context, workers: Iterable[Any]) -> List[Optional[int]]:
+def pids(ctx: Context, workers: Iterable[Any]) -> list[int | None]:
     """Return the pids of a list of workers, in the list's order."""
     return gather(ctx, lambda _ctx, w: task_pid(w), workers)
 
 
-def pool_cpus(pool: Any, cpu: int) -> Optional[str]:
+def pool_cpus(pool: Any, cpu: int) -> str | None:
     """Return the CPUs whose items this pool serves."""
     pod = maybe(pool, "pod")
     if pod is not None:
@@ -71,7 +72,7 @@ def pool_cpus(pool: Any, cpu: int) -> Optional[str]:
     return cpu_list(mask) if mask is not None else None
 
 
-def policies(pool: Any) -> Dict[str, str]:
+def policies(pool: Any) -> dict[str, str]:
     """Return a pool's policies by the names of the members of struct cmwq2_pool_policy."""
     policy = pool.policy
     return {m.name: policy_name(pool.prog_, m.name, policy.member_(m.name).value_())
@@ -82,11 +83,11 @@ def policy_name(prog: Any, name: str, value: int) -> str:
     return enum_name(prog, f"enum cmwq2_{name}", f"CMWQ2_{name.upper()}_", value)
 
 
-def task_pid(worker: Any) -> Optional[int]:
+def task_pid(worker: Any) -> int | None:
     return worker.task.pid.value_() if worker.task else None
 
 
-def collect_worker(ctx: Context, worker: Any, claimed: set) -> Dict[str, Any]:
+def collect_worker(ctx: Context, worker: Any, claimed: set) -> dict[str, Any]:
     state = worker_state(worker, claimed)
     func = worker.current_func.value_() if state == "busy" else 0
     if state == "busy" and not func:
@@ -120,7 +121,7 @@ def collect_worker(ctx: Context, worker: Any, claimed: set) -> Dict[str, Any]:
     }
 
 
-def collect_task(ctx: Context, task: Any, state: str) -> Dict[str, Any]:
+def collect_task(ctx: Context, task: Any, state: str) -> dict[str, Any]:
     """Describe a worker's thread. All values are None for a bh pool's worker, which has no thread."""
     names = ("pid", "comm", "task_state", "cpu", "on_cpu", "blocked", "allowed", "stack")
     if not task:
@@ -139,7 +140,7 @@ def collect_task(ctx: Context, task: Any, state: str) -> Dict[str, Any]:
     }
 
 
-def stack(ctx: Context, task: Any) -> List[str]:
+def stack(ctx: Context, task: Any) -> list[str]:
     """Return the functions on a thread's stack, innermost first."""
     try:
         return [frame.name or hex(frame.pc) for frame in ctx.prog.stack_trace(task)]
@@ -147,7 +148,7 @@ def stack(ctx: Context, task: Any) -> List[str]:
         return [f"({error})"]
 
 
-def collect_creating(ctx: Context, creating: Any) -> Dict[str, int]:
+def collect_creating(ctx: Context, creating: Any) -> dict[str, int]:
     """Return a manager's attempts to create a worker: the age of the last one, failures, error."""
     return {"tried_ms": ctx.clock.ms_since(creating.at.value_()),
             "failed": creating.failed.value_(), "error": creating.error.value_()}

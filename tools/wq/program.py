@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-from typing import Optional
-
 from wq.drgn_names import Program, ProgramFlags, TypeKind, find_module
 from wq.engine import CMWQ2, Cmwq2Error, Engine
 
@@ -57,7 +55,7 @@ NEEDED_OURS = {"worker": "kicked started_at counted",
                "pool": "kicked kicked_at kicked_list progress_at stat policy creating"}
 
 
-def _missing(prog: Program, engine: Engine) -> Optional[str]:
+def _missing(prog: Program, engine: Engine) -> str | None:
     """Return the first needed type or member that is missing, or None."""
     for kind, members in NEEDED.items():
         name = getattr(engine, kind)

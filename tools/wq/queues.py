@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Tuple
+from typing import Any
 
 from wq.context import NATIVE_STATS, Context, cpu_list, gather, maybe, maybe_int, total
 from wq.drgn_names import FaultError, per_cpu_ptr
@@ -17,13 +17,13 @@ from wq.pools import collect_worker
 from wq.walks import completion_waiter, for_each_flusher, for_each_mayday_pwq
 
 
-def collect_wq(ctx: Context, wq: Any) -> Dict[str, Any]:
+def collect_wq(ctx: Context, wq: Any) -> dict[str, Any]:
     flags = wq_flags(wq)
     unbound = "unbound" in flags
     ours = ctx.engine is CMWQ2
     name = wq_name(wq)
     addresses = entry_addresses(wq.pwqs, ctx.engine.pwq, "pwqs_node",
-                                      f"workqueue {name}: pwqs", ctx.gaps)
+                                f"workqueue {name}: pwqs", ctx.gaps)
     pwqs = []
     for address in addresses:
         try:
@@ -62,7 +62,7 @@ def collect_wq(ctx: Context, wq: Any) -> Dict[str, Any]:
     }
 
 
-def is_busy(pwq: Dict[str, Any]) -> bool:
+def is_busy(pwq: dict[str, Any]) -> bool:
     """Return whether a pwq has anything to show. A queue has one for each CPU, most of them idle."""
     return bool(pwq["nr_active"] or pwq["nr_in_flight"] or pwq["inactive"]["items"]
                 or pwq["plugged"] or pwq["mayday"] or pwq["cursor"])
@@ -71,7 +71,7 @@ def is_busy(pwq: Dict[str, Any]) -> bool:
 EMPTY = {"count": 0, "complete": True, "items": [], "omitted": 0, "cursors": []}
 
 
-def collect_pwq(ctx: Context, address: int, queue: str) -> Dict[str, Any]:
+def collect_pwq(ctx: Context, address: int, queue: str) -> dict[str, Any]:
     raw = ctx.pwq_layout.read(address)
     pool = ctx.pool_id(raw["pool"])
     ctx.know_pwq(address, queue, pool)
@@ -91,17 +91,17 @@ def collect_pwq(ctx: Context, address: int, queue: str) -> Dict[str, Any]:
     }
 
 
-def collect_inactive(ctx: Context, address: int, raw: Dict[str, Any]) -> Dict[str, Any]:
+def collect_inactive(ctx: Context, address: int, raw: dict[str, Any]) -> dict[str, Any]:
     head = address + ctx.inactive_offset
     if raw["inactive_next"] == head:
         return EMPTY
     known = len(ctx.gaps)
     works = read_works_at(ctx.prog, head, ctx.engine,
-                                f"pwq at {hex(address)}: inactive items", ctx.gaps, ctx.first)
+                          f"pwq at {hex(address)}: inactive items", ctx.gaps, ctx.first)
     return describe_items(ctx, works, len(ctx.gaps) == known)
 
 
-def pwq_counters(ctx: Context, raw: Dict[str, Any]) -> Dict[str, int]:
+def pwq_counters(ctx: Context, raw: dict[str, Any]) -> dict[str, int]:
     if ctx.engine is CMWQ2:
         return {path[len("stat."):]: raw[path] for path in ctx.stats}
     if "stats" not in raw:
@@ -112,7 +112,7 @@ def pwq_counters(ctx: Context, raw: Dict[str, Any]) -> Dict[str, int]:
             if e.name.startswith(prefix)}
 
 
-def cpu_pwq_addresses(ctx: Context, wq: Any) -> Dict[int, int]:
+def cpu_pwq_addresses(ctx: Context, wq: Any) -> dict[int, int]:
     """Return the address of the pwq that serves items queued on each CPU."""
     pointers = maybe(wq, "cpu_pwq")
     prog = ctx.prog
@@ -132,14 +132,14 @@ def cpu_pwq_addresses(ctx: Context, wq: Any) -> Dict[int, int]:
     return {}
 
 
-def per_cpu_offsets(ctx: Context) -> Dict[int, int]:
+def per_cpu_offsets(ctx: Context) -> dict[int, int]:
     if "cmwq2_per_cpu" not in ctx.prog.cache:
         offsets = ctx.prog["__per_cpu_offset"]
         ctx.prog.cache["cmwq2_per_cpu"] = {cpu: offsets[cpu].value_() for cpu in ctx.cpus}
     return ctx.prog.cache["cmwq2_per_cpu"]
 
 
-def collect_attrs(attrs: Any) -> Dict[str, Any]:
+def collect_attrs(attrs: Any) -> dict[str, Any]:
     scope = maybe(attrs, "affn_scope")
     ours = "cmwq2" in attrs.type_.type_name()
     kind, prefix = ("enum cmwq2_affn_scope", "CMWQ2_AFFN_") if ours else (
@@ -157,7 +157,7 @@ def collect_attrs(attrs: Any) -> Dict[str, Any]:
     }
 
 
-def collect_nodes(ctx: Context, wq: Any) -> List[Dict[str, Any]]:
+def collect_nodes(ctx: Context, wq: Any) -> list[dict[str, Any]]:
     """Return active items and their limit for each NUMA node, and last for items of no node."""
     counts = maybe(wq, "nna", "node_nr_active")
     if counts is None or (ctx.engine is CMWQ2 and not counts):
@@ -173,7 +173,7 @@ def collect_nodes(ctx: Context, wq: Any) -> List[Dict[str, Any]]:
     return found
 
 
-def collect_rescuer(ctx: Context, rescuer: Any) -> Dict[str, Any]:
+def collect_rescuer(ctx: Context, rescuer: Any) -> dict[str, Any]:
     found = collect_worker(ctx, rescuer, set())
     pool = rescuer.pool
     if found["state"] != "busy":
@@ -182,8 +182,8 @@ def collect_rescuer(ctx: Context, rescuer: Any) -> Dict[str, Any]:
     return found
 
 
-def collect_flushers(ctx: Context, wq: Any) -> List[Dict[str, Any]]:
-    def describe(_ctx: Context, found: Tuple[str, Any]) -> Dict[str, Any]:
+def collect_flushers(ctx: Context, wq: Any) -> list[dict[str, Any]]:
+    def describe(_ctx: Context, found: tuple[str, Any]) -> dict[str, Any]:
         role, flusher = found
         task = completion_waiter(flusher.done)
         color = maybe_int(flusher, "color", "flush_color")

@@ -6,14 +6,14 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from typing import Any, Callable, Dict, NoReturn
+from typing import Any, Callable, NoReturn
 
 import cli
 from wq.drgn_names import FaultError
 from wq.engine import Cmwq2Error
 
 
-def program(scope: Dict[str, Any]) -> Any:
+def program(scope: dict[str, Any]) -> Any:
     """
     Return the kernel that drgn put among the globals of the script it runs. If the script was started without drgn,
     by its own name, replace the process by drgn running the script.

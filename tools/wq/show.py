@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Iterable, List, Optional, Tuple
+from collections.abc import Iterable
+from typing import Any
 
 import tables
 from wq import verdict
@@ -11,7 +12,7 @@ from wq import verdict
 STALL_MS = 1000
 
 
-def format_ms(ms: Optional[int]) -> str:
+def format_ms(ms: int | None) -> str:
     """Return a time in milliseconds as text for a column: 7 ms, 1.250 s, 125 s."""
     if ms is None:
         return "-"
@@ -20,7 +21,7 @@ def format_ms(ms: Optional[int]) -> str:
     return f"{ms / 1000:.3f} s" if ms < 100000 else f"{ms // 1000} s"
 
 
-def table(titles: str, rows: Iterable[Iterable[Any]]) -> List[str]:
+def table(titles: str, rows: Iterable[Iterable[Any]]) -> list[str]:
     """
     Align rows under their titles. A column whose title starts with ">" is
     aligned to the right.
@@ -28,16 +29,16 @@ def table(titles: str, rows: Iterable[Iterable[Any]]) -> List[str]:
     return table_of(titles.split(), rows)
 
 
-def table_of(columns: List[str], rows: Iterable[Iterable[Any]]) -> List[str]:
+def table_of(columns: list[str], rows: Iterable[Iterable[Any]]) -> list[str]:
     """Like :func:`table`, but take a list of titles, which may contain spaces."""
     return tables.table(columns, rows)
 
 
-def section(title: str, lines: List[str]) -> List[str]:
+def section(title: str, lines: list[str]) -> list[str]:
     return [title, "=" * len(title), *lines, ""]
 
 
-def show(dump: Dict[str, Any]) -> str:
+def show(dump: dict[str, Any]) -> str:
     """Return a dump as text."""
     head = f"{dump['engine']} on {dump['kernel']}, jiffies {dump['jiffies']}, HZ {dump['hz']}"
     lines = [head, ""]
@@ -62,11 +63,11 @@ def show(dump: Dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def show_stalls(dump: Dict[str, Any], min_ms: int) -> List[str]:
+def show_stalls(dump: dict[str, Any], min_ms: int) -> list[str]:
     return [line for one in verdict.verdicts(dump, min_ms) for line in one.lines()]
 
 
-def show_scopes(scopes: List[Dict[str, Any]]) -> List[str]:
+def show_scopes(scopes: list[dict[str, Any]]) -> list[str]:
     rows = []
     for scope in scopes:
         name = scope["name"] + ("+" if scope["default"] else "")
@@ -75,7 +76,7 @@ def show_scopes(scopes: List[Dict[str, Any]]) -> List[str]:
     return table("scope >pod cpus >node", rows)
 
 
-def show_pools(pools: List[Dict[str, Any]]) -> List[str]:
+def show_pools(pools: list[dict[str, Any]]) -> list[str]:
     names = sorted({name for pool in pools for name in pool["policies"]})
     titles = (
         f">pool cpus >nice >node flags {' '.join(names)} >running >idle >kicked"
@@ -84,7 +85,7 @@ def show_pools(pools: List[Dict[str, Any]]) -> List[str]:
     return table(titles, (pool_row(pool, names) for pool in pools))
 
 
-def pool_row(pool: Dict[str, Any], names: List[str]) -> List[Any]:
+def pool_row(pool: dict[str, Any], names: list[str]) -> list[Any]:
     pending = pool["worklist"]["count"]
     sure = "" if pool["worklist"]["complete"] else "~"
     return [
@@ -107,14 +108,14 @@ def unknown(value: Any) -> Any:
     return "?" if value is None else value
 
 
-def show_counters(pools: List[Dict[str, Any]]) -> List[str]:
+def show_counters(pools: list[dict[str, Any]]) -> list[str]:
     titles = ">pool >created >culled >kicks >coalesced >cm >scan >maydays >stalls"
     names = "created culled kicks coalesced cm_wakeups scan_wakeups maydays stalls".split()
     return table(titles, ([p["id"], *map(p["counters"].get, names)] for p in pools))
 
 
-def show_worker_lists(pools: List[Dict[str, Any]]) -> List[str]:
-    def few(pids: List[Optional[int]]) -> str:
+def show_worker_lists(pools: list[dict[str, Any]]) -> list[str]:
+    def few(pids: list[int | None]) -> str:
         shown = ["bh" if pid is None else str(pid) for pid in pids[:16]]
         return " ".join(shown + ([f"and {len(pids) - 16} more"] if len(pids) > 16 else []))
 
@@ -122,7 +123,7 @@ def show_worker_lists(pools: List[Dict[str, Any]]) -> List[str]:
                  ([p["id"], few(p["kicked"]), few(p["idle"]), few(p["busy"])] for p in pools))
 
 
-def show_workers(pools: List[Dict[str, Any]]) -> List[str]:
+def show_workers(pools: list[dict[str, Any]]) -> list[str]:
     titles = ">pool >id >pid S R >cpu state >for function queue flags thread"
     workers = [(p["id"], w) for p in pools for w in p["workers"]]
     lines = table(titles, ([pool, *worker_row(w)] for pool, w in workers))
@@ -133,7 +134,7 @@ def show_workers(pools: List[Dict[str, Any]]) -> List[str]:
     return lines
 
 
-def worker_row(worker: Dict[str, Any]) -> List[Any]:
+def worker_row(worker: dict[str, Any]) -> list[Any]:
     flags = [flag for flag in worker["flags"] if flag not in ("idle", "die")]
     return [
         "rescuer" if worker["rescuer"] else worker["id"],
@@ -151,11 +152,11 @@ def worker_row(worker: Dict[str, Any]) -> List[Any]:
     ]
 
 
-def func_text(thing: Dict[str, Any]) -> Optional[str]:
+def func_text(thing: dict[str, Any]) -> str | None:
     return f"{thing['func']} [{thing['module']}]" if thing["module"] else thing["func"]
 
 
-def item_lists(dump: Dict[str, Any]) -> Iterable[Tuple[Any, str, Dict[str, Any]]]:
+def item_lists(dump: dict[str, Any]) -> Iterable[tuple[Any, str, dict[str, Any]]]:
     """Iterate over the lists of pending items: pool number, which list it is, the list."""
     for pool in dump["pools"]:
         for worker in pool["workers"]:
@@ -166,7 +167,7 @@ def item_lists(dump: Dict[str, Any]) -> Iterable[Tuple[Any, str, Dict[str, Any]]
             yield pwq["pool"], "inactive", pwq["inactive"]
 
 
-def show_items(dump: Dict[str, Any]) -> List[str]:
+def show_items(dump: dict[str, Any]) -> list[str]:
     rows = []
     more = []
     for pool, where, listed in item_lists(dump):
@@ -180,7 +181,7 @@ def show_items(dump: Dict[str, Any]) -> List[str]:
     return table(">pool where >age function queue kind", rows) + more
 
 
-def show_delayed(items: Optional[List[Dict[str, Any]]]) -> List[str]:
+def show_delayed(items: list[dict[str, Any]] | None) -> list[str]:
     if items is None:
         return ["unknown: no debug info of the kernel's timers"]
     rows = []
@@ -191,7 +192,7 @@ def show_delayed(items: Optional[List[Dict[str, Any]]]) -> List[str]:
     return table(">due >cpu >for function queue", rows)
 
 
-def show_wqs(wqs: List[Dict[str, Any]]) -> List[str]:
+def show_wqs(wqs: list[dict[str, Any]]) -> list[str]:
     titles = (
         "workqueue flags scope >min_active >max_active >active >inactive >inflight"
         " >started >completed >rescued >refused"
@@ -199,7 +200,7 @@ def show_wqs(wqs: List[Dict[str, Any]]) -> List[str]:
     return table(titles, map(wq_row, wqs))
 
 
-def wq_row(wq: Dict[str, Any]) -> List[Any]:
+def wq_row(wq: dict[str, Any]) -> list[Any]:
     unbound = "unbound" in wq["flags"]
     names = ("started", "completed", "rescued", "refused")
     return [
@@ -215,7 +216,7 @@ def wq_row(wq: Dict[str, Any]) -> List[Any]:
     ]
 
 
-def show_nodes(wqs: List[Dict[str, Any]]) -> List[str]:
+def show_nodes(wqs: list[dict[str, Any]]) -> list[str]:
     """Return a table with one column per node, each wide enough for 2048/2048."""
     unbound = [wq for wq in wqs if wq["nodes"]]
     nodes = sorted({node["node"] for wq in unbound for node in wq["nodes"]
@@ -229,13 +230,13 @@ def show_nodes(wqs: List[Dict[str, Any]]) -> List[str]:
     return table_of([titles[0], *(">" + title for title in titles[1:])], rows)
 
 
-def show_scope(attrs: Optional[Dict[str, Any]]) -> Optional[str]:
+def show_scope(attrs: dict[str, Any] | None) -> str | None:
     if attrs is None:
         return None
     return (attrs["affn_scope"] or "?") + (",strict" if attrs["affn_strict"] else "")
 
 
-def show_cpu_pools(wqs: List[Dict[str, Any]]) -> List[str]:
+def show_cpu_pools(wqs: list[dict[str, Any]]) -> list[str]:
     numbers = sorted({int(cpu) for wq in wqs for cpu in wq["cpu_pools"]})
     titles = " ".join(["workqueue", *(f">{cpu}" for cpu in numbers), ">dfl"])
     return table(
@@ -247,8 +248,8 @@ def show_cpu_pools(wqs: List[Dict[str, Any]]) -> List[str]:
     )
 
 
-def show_rescuers(dump: Dict[str, Any]) -> List[str]:
-    cursors: Dict[str, List[str]] = {}
+def show_rescuers(dump: dict[str, Any]) -> list[str]:
+    cursors: dict[str, list[str]] = {}
     for pool in dump["pools"]:
         for cursor in pool["worklist"]["cursors"]:
             place = f"{pool['id']}: {cursor['index']}, {cursor['behind']} behind"
@@ -268,7 +269,7 @@ def show_rescuers(dump: Dict[str, Any]) -> List[str]:
                  " >rescued >batches >relapses", rows)
 
 
-def rescuer_row(rescuer: Dict[str, Any]) -> List[Any]:
+def rescuer_row(rescuer: dict[str, Any]) -> list[Any]:
     names = ("pid", "allowed", "task_state", "state", "pool")
     return [
         *map(rescuer.get, names),
@@ -277,7 +278,7 @@ def rescuer_row(rescuer: Dict[str, Any]) -> List[Any]:
     ]
 
 
-def show_flushers(wqs: List[Dict[str, Any]]) -> List[str]:
+def show_flushers(wqs: list[dict[str, Any]]) -> list[str]:
     return table("workqueue role >color >pid thread",
                  ([wq["name"], f["role"], f["color"], f["pid"], f["comm"]]
                   for wq in wqs for f in wq["flushers"]))

@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-from typing import Optional, Set
-
 from wq.drgn_names import Object, Program, offsetof, sizeof
 from wq.engine import CMWQ2, Engine, engine_of
 from wq.flags import worker_flags
@@ -12,7 +10,7 @@ from wq.names import constant, func_name
 from wq.walks import for_each_kicked_worker
 
 
-def worker_state(worker: Object, kicked: Optional[Set[int]] = None) -> str:
+def worker_state(worker: Object, kicked: set[int] | None = None) -> str:
     """
     Return what a worker is doing: ``busy`` (runs an item), ``manager``
     (creates workers for its pool), ``kicked`` (idle, picked, not awake yet),
@@ -36,7 +34,7 @@ def worker_state(worker: Object, kicked: Optional[Set[int]] = None) -> str:
     return "manager" if pool and pool.manager == worker else "awake"
 
 
-def is_kicked(worker: Object, pool: Object, kicked: Optional[Set[int]] = None) -> bool:
+def is_kicked(worker: Object, pool: Object, kicked: set[int] | None = None) -> bool:
     """
     Return whether a worker was picked and is not awake yet. The worker must not be busy.
 

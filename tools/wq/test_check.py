@@ -142,7 +142,7 @@ class TestCheckDump(unittest.TestCase):
                 dump.flush()
                 done = subprocess.run(
                     [sys.executable, path, "--queue", "bench", dump.name],
-                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60)
+                    capture_output=True, timeout=60)
             self.assertEqual(done.returncode, status, text)
             self.assertNotIn(b"Traceback", done.stderr)
 

@@ -25,8 +25,8 @@ SCRIPT = os.path.join(TOOLS, "wq_monitor.py")
 
 
 def run_script(*args):
-    return subprocess.run([sys.executable, SCRIPT, *args], stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, universal_newlines=True, timeout=60)
+    return subprocess.run([sys.executable, SCRIPT, *args], capture_output=True,
+                          text=True, timeout=60)
 
 
 class TestCommandLine(unittest.TestCase):

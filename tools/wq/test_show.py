@@ -63,7 +63,7 @@ class TestShow(unittest.TestCase):
         text = show(dump)
         self.assertRegex(text, r"\n +3 +0 +0 +0 +bh ")
         self.assertRegex(text, r"\n +3 +0 +- +- +- +- +busy +12 ms "
-                               r"+bench_func \[bench_mod\] +bench +unbound +-\n")
+                         r"+bench_func \[bench_mod\] +bench +unbound +-\n")
         self.assertNotIn(str(2**31 - 1), text)
         self.assertEqual(check.problems(dump, "bench", paused=True), [])
 

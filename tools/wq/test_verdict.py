@@ -11,7 +11,14 @@ TOOLS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, TOOLS)
 from wq import dump, verdict  # noqa: E402
 from wq.testing import (  # noqa: E402
-    make_dump, make_idle, make_item, make_kicked, make_list, make_pool, make_pwq, make_worker,
+    make_dump,
+    make_idle,
+    make_item,
+    make_kicked,
+    make_list,
+    make_pool,
+    make_pwq,
+    make_worker,
     make_wq,
 )
 

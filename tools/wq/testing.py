@@ -16,7 +16,7 @@ def run_script(*args, **kwargs):
     return subprocess.run(
         [sys.executable, SCRIPT, *args],
         stderr=subprocess.PIPE,
-        universal_newlines=True,
+        text=True,
         timeout=60,
         **kwargs,
     )

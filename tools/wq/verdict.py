@@ -13,7 +13,7 @@ picture may be inconsistent, unless the guest was stopped.
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, NamedTuple, Optional
+from typing import Any, NamedTuple
 
 SEEN = 4  # workers named in a paragraph
 # A manager that fails to create a worker tries again sooner than this. One whose last
@@ -43,14 +43,14 @@ class Verdict(NamedTuple):
     """One paragraph: which item waits, why, and which workers are to blame."""
 
     why: str
-    pool: Optional[int]
-    first: Dict[str, Any]
+    pool: int | None
+    first: dict[str, Any]
     stuck_ms: int
     head: str
-    detail: Optional[str]
-    seen: List[str]
+    detail: str | None
+    seen: list[str]
 
-    def lines(self) -> List[str]:
+    def lines(self) -> list[str]:
         """Return the paragraph as lines of text."""
         lines = [self.head]
         lines += [f"  {self.detail}"] if self.detail else []
@@ -59,14 +59,14 @@ class Verdict(NamedTuple):
             lines.append(f"  and {len(self.seen) - SEEN} more")
         return lines
 
-    def as_json(self) -> Dict[str, Any]:
+    def as_json(self) -> dict[str, Any]:
         """Return the paragraph in the form that JSON output has."""
         return {"why": self.why, "pool": self.pool, "queue": self.first["queue"],
                 "func": self.first["func"], "age_ms": self.first["age_ms"],
                 "stuck_ms": self.stuck_ms, "detail": self.detail, "seen": self.seen}
 
 
-def verdicts(dump: Dict[str, Any], min_ms: int) -> List[Verdict]:
+def verdicts(dump: dict[str, Any], min_ms: int) -> list[Verdict]:
     """Return a verdict on each group of items that has waited for at least min_ms."""
     pools = {pool["id"]: pool for pool in dump["pools"]}
     # The kernel's own workqueues may share a name. One with a rescuer wins.
@@ -82,29 +82,29 @@ def verdicts(dump: Dict[str, Any], min_ms: int) -> List[Verdict]:
     return [verdict for verdict in found if verdict]
 
 
-def _func(thing: Dict[str, Any]) -> str:
+def _func(thing: dict[str, Any]) -> str:
     """Return a function's name with its module, in the form the kernel prints it."""
     return f"{thing['func']} [{thing['module']}]" if thing.get("module") else thing["func"]
 
 
-def _verdict(why: str, pool: Dict[str, Any], first: Dict[str, Any], stuck: int,
-             seen: List[str], detail: Optional[str] = None) -> Verdict:
+def _verdict(why: str, pool: dict[str, Any], first: dict[str, Any], stuck: int,
+             seen: list[str], detail: str | None = None) -> Verdict:
     age = "?" if first["age_ms"] is None else first["age_ms"]
     head = (f"stall: {why}: pool {pool['id']}, CPUs {pool['allowed']}: {_func(first)} of queue"
             f" {first['queue'] or '?'} waits for {age} ms, none taken for {stuck} ms")
     return Verdict(why, pool["id"], first, stuck, head, detail, seen)
 
 
-def _name(worker: Dict[str, Any]) -> str:
+def _name(worker: dict[str, Any]) -> str:
     return f"{worker['comm'] or 'bh'}[{worker['pid'] or 0}]"
 
 
-def _where(worker: Dict[str, Any], pool: Optional[Dict[str, Any]] = None) -> str:
+def _where(worker: dict[str, Any], pool: dict[str, Any] | None = None) -> str:
     cpu = worker["cpu"] if worker["pid"] else (pool or {}).get("cpu")
     return f"state {worker['task_state'] or 'R'} on CPU {cpu}"
 
 
-def _runs(worker: Dict[str, Any], pool: Optional[Dict[str, Any]] = None) -> str:
+def _runs(worker: dict[str, Any], pool: dict[str, Any] | None = None) -> str:
     what = "is between two items"
     if worker["func"]:
         since = "?" if worker["for_ms"] is None else worker["for_ms"]
@@ -112,22 +112,22 @@ def _runs(worker: Dict[str, Any], pool: Optional[Dict[str, Any]] = None) -> str:
     return f"{_name(worker)} {what}, {_where(worker, pool)}{_stack(worker)}"
 
 
-def _stack(worker: Dict[str, Any]) -> str:
+def _stack(worker: dict[str, Any]) -> str:
     """Return a worker's stack as a line of its own, or "" without --stack."""
     return "\n    in " + " < ".join(worker["stack"][:12]) if worker["stack"] else ""
 
 
-def _picked_line(worker: Dict[str, Any]) -> str:
+def _picked_line(worker: dict[str, Any]) -> str:
     since = "?" if worker["for_ms"] is None else worker["for_ms"]
     return f"{_name(worker)} was picked {since} ms ago and has not run, {_where(worker)}"
 
 
-def _busy(pool: Dict[str, Any]) -> List[Dict[str, Any]]:
+def _busy(pool: dict[str, Any]) -> list[dict[str, Any]]:
     return [w for w in pool["workers"] if w["state"] == "busy"]
 
 
-def _of_pool(pool: Dict[str, Any], pools: Dict[int, Any], wqs: Dict[str, Any],
-             min_ms: int) -> Optional[Verdict]:
+def _of_pool(pool: dict[str, Any], pools: dict[int, Any], wqs: dict[str, Any],
+             min_ms: int) -> Verdict | None:
     items = [item for item in pool["worklist"]["items"] if item["kind"] != "cursor"]
     stuck = pool["progress_ms"]
     if not items or stuck is None or stuck < min_ms:
@@ -142,7 +142,7 @@ def _of_pool(pool: Dict[str, Any], pools: Dict[int, Any], wqs: Dict[str, Any],
     return _judge_idle(pool, first, stuck, pools)
 
 
-def _judge_bh(pool: Dict[str, Any], first: Dict[str, Any], stuck: int) -> Verdict:
+def _judge_bh(pool: dict[str, Any], first: dict[str, Any], stuck: int) -> Verdict:
     busy = _busy(pool)
     if busy:
         return _verdict("hog", pool, first, stuck, [_runs(w, pool) for w in busy])
@@ -152,7 +152,7 @@ def _judge_bh(pool: Dict[str, Any], first: Dict[str, Any], stuck: int) -> Verdic
                     "its CPU has not come to its softirqs: somebody keeps them off")
 
 
-def _judge_running(pool: Dict[str, Any], first: Dict[str, Any], stuck: int) -> Verdict:
+def _judge_running(pool: dict[str, Any], first: dict[str, Any], stuck: int) -> Verdict:
     # The kernel does not record which of its own workers count as running.
     busy = [w for w in _busy(pool) if w["counted"] or (w["counted"] is None and not w["blocked"])]
     seen = [_runs(w) for w in busy]
@@ -165,12 +165,14 @@ def _judge_running(pool: Dict[str, Any], first: Dict[str, Any], stuck: int) -> V
     return _verdict("hog", pool, first, stuck, seen)
 
 
-def _manager_is_stuck(pool: Dict[str, Any]) -> bool:
+def _manager_is_stuck(pool: dict[str, Any]) -> bool:
     creating = pool.get("creating")
-    return bool(creating) and (not creating["failed"] or creating["tried_ms"] > STUCK_MS)
+    if not creating:
+        return False
+    return not creating["failed"] or creating["tried_ms"] > STUCK_MS
 
 
-def _creates(pool: Dict[str, Any]) -> str:
+def _creates(pool: dict[str, Any]) -> str:
     creating = pool.get("creating")
     if not creating:
         return "is to create a worker"
@@ -180,8 +182,8 @@ def _creates(pool: Dict[str, Any]) -> str:
             f" {creating['failed']} in vain, last with {creating['error']}")
 
 
-def _judge_blocked(pool: Dict[str, Any], first: Dict[str, Any], stuck: int,
-                   wq: Optional[Dict[str, Any]]) -> Verdict:
+def _judge_blocked(pool: dict[str, Any], first: dict[str, Any], stuck: int,
+                   wq: dict[str, Any] | None) -> Verdict:
     seen, why, detail = [], "no-worker", None
     if pool["manager_pid"] is not None:
         managers = (w for w in pool["workers"] if w["pid"] == pool["manager_pid"])
@@ -199,15 +201,15 @@ def _judge_blocked(pool: Dict[str, Any], first: Dict[str, Any], stuck: int,
     return _verdict(why, pool, first, stuck, seen, detail)
 
 
-def _picked(pool: Dict[str, Any]) -> Optional[Dict[str, Any]]:
+def _picked(pool: dict[str, Any]) -> dict[str, Any] | None:
     """Return the worker that was picked last and has not run yet, or None."""
     by_pid = {w["pid"]: w for w in pool["workers"] if w["state"] == "kicked"}
     order = [pool["last_kicked_pid"], *pool["kicked"], *pool["idle"]]
     return next((by_pid[pid] for pid in order if pid in by_pid), None)
 
 
-def _judge_idle(pool: Dict[str, Any], first: Dict[str, Any], stuck: int,
-                pools: Dict[int, Any]) -> Verdict:
+def _judge_idle(pool: dict[str, Any], first: dict[str, Any], stuck: int,
+                pools: dict[int, Any]) -> Verdict:
     offline = pool["online"] is False
     picked = _picked(pool)
     if not picked:
@@ -226,7 +228,7 @@ def _judge_idle(pool: Dict[str, Any], first: Dict[str, Any], stuck: int,
     return _verdict("cpu-offline" if offline else "not-run", pool, first, stuck, [line], detail)
 
 
-def _of_taken(worker: Dict[str, Any], pool: Dict[str, Any], min_ms: int) -> Optional[Verdict]:
+def _of_taken(worker: dict[str, Any], pool: dict[str, Any], min_ms: int) -> Verdict | None:
     items = [item for item in worker["scheduled"]["items"] if item["kind"] == "item"]
     stuck = worker["for_ms"]
     if not items or stuck is None or items[0]["age_ms"] is None:
@@ -240,7 +242,7 @@ def _of_taken(worker: Dict[str, Any], pool: Dict[str, Any], min_ms: int) -> Opti
     return _verdict("behind", pool, first, stuck, [_runs(worker, pool)], detail)
 
 
-def _of_awaited(worker: Dict[str, Any], pool: Dict[str, Any], min_ms: int) -> Optional[Verdict]:
+def _of_awaited(worker: dict[str, Any], pool: dict[str, Any], min_ms: int) -> Verdict | None:
     """
     Judge a worker whose item a thread flushes or cancels. Returns None for the kernel's own
     workers, because native barriers have no age.
@@ -258,8 +260,8 @@ def _of_awaited(worker: Dict[str, Any], pool: Dict[str, Any], min_ms: int) -> Op
     return Verdict("awaited", pool["id"], waits, stuck, head, None, [_runs(worker, pool)])
 
 
-def _of_pwq(pwq: Dict[str, Any], wq: Dict[str, Any], pools: Dict[int, Any],
-            min_ms: int) -> Optional[Verdict]:
+def _of_pwq(pwq: dict[str, Any], wq: dict[str, Any], pools: dict[int, Any],
+            min_ms: int) -> Verdict | None:
     items = pwq["inactive"]["items"]
     pool = pools.get(pwq["pool"])
     if not items or pool is None or items[0]["age_ms"] is None or items[0]["age_ms"] < min_ms:
@@ -288,12 +290,12 @@ def _of_pwq(pwq: Dict[str, Any], wq: Dict[str, Any], pools: Dict[int, Any],
     return _verdict(why, pool, items[0], stuck, [_runs(w) for w in holders], detail)
 
 
-def _node(pool: Optional[Dict[str, Any]]) -> Optional[int]:
+def _node(pool: dict[str, Any] | None) -> int | None:
     return pool["node"] if pool and pool["node"] >= 0 else None
 
 
-def _shares_limit(pwq: Dict[str, Any], other: Dict[str, Any], wq: Dict[str, Any],
-                  pools: Dict[int, Any]) -> bool:
+def _shares_limit(pwq: dict[str, Any], other: dict[str, Any], wq: dict[str, Any],
+                  pools: dict[int, Any]) -> bool:
     """Return whether active items of the other pwq use up the limit that this pwq waits for."""
     if other["address"] == pwq["address"] or pwq["plugged"]:
         return True
@@ -301,19 +303,19 @@ def _shares_limit(pwq: Dict[str, Any], other: Dict[str, Any], wq: Dict[str, Any]
         _node(pools.get(other["pool"])) == _node(pools.get(pwq["pool"])))
 
 
-def _has_slot(pwq: Dict[str, Any], wq: Dict[str, Any], pool: Dict[str, Any]) -> bool:
+def _has_slot(pwq: dict[str, Any], wq: dict[str, Any], pool: dict[str, Any]) -> bool:
     for node in wq["nodes"]:
         if node["node"] == _node(pool):
             return node["nr"] < node["max"]
     return pwq["nr_active"] < wq["max_active"]
 
 
-def _node_has_less(wq: Dict[str, Any], pool: Dict[str, Any]) -> bool:
+def _node_has_less(wq: dict[str, Any], pool: dict[str, Any]) -> bool:
     return any(node["node"] == _node(pool) and node["max"] < wq["max_active"]
                for node in wq["nodes"])
 
 
-def _of_timer(item: Dict[str, Any], min_ms: int) -> Optional[Verdict]:
+def _of_timer(item: dict[str, Any], min_ms: int) -> Verdict | None:
     """
     Judge a delayed item whose delay is over while its timer is on an offline CPU, where timers
     do not run. The module itself has no list of such items.

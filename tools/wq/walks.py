@@ -3,10 +3,18 @@
 
 from __future__ import annotations
 
-from typing import Iterator, Optional, Set, Tuple
+from collections.abc import Iterator
+from typing import Any
 
 from wq.drgn_names import (
-    FaultError, Object, PlatformFlags, Program, container_of, idr_for_each, per_cpu_ptr, sizeof,
+    FaultError,
+    Object,
+    PlatformFlags,
+    Program,
+    container_of,
+    idr_for_each,
+    per_cpu_ptr,
+    sizeof,
     xa_for_each,
 )
 from wq.engine import CMWQ2, Engine, Gaps, engine_of, note_gap
@@ -21,7 +29,7 @@ def for_each_pool(prog: Program, gaps: Gaps = None, engine: Engine = CMWQ2) -> I
     :returns: iterator of ``struct cmwq2_pool *`` objects, or of ``struct
         worker_pool *`` for ``NATIVE``
     """
-    found = []
+    found: list[tuple[int, int]] = []
     if engine is CMWQ2:
         entries = xa_for_each(prog["cmwq2_pools"].address_of_())
     else:
@@ -155,7 +163,7 @@ def for_each_inactive_work(pwq: Object, gaps: Gaps = None) -> Iterator[Object]:
     yield from list_entries(head, engine.work, "entry", what, gaps)
 
 
-def for_each_flusher(wq: Object, gaps: Gaps = None) -> Iterator[Tuple[str, Object]]:
+def for_each_flusher(wq: Object, gaps: Gaps = None) -> Iterator[tuple[str, Object]]:
     """
     Iterate over the threads that wait for a workqueue to be flushed. The first
     flusher advances the colors; overflow flushers found no free color.
@@ -178,7 +186,7 @@ def for_each_flusher(wq: Object, gaps: Gaps = None) -> Iterator[Tuple[str, Objec
             yield role, flusher
 
 
-def completion_waiter(done: Object) -> Optional[Object]:
+def completion_waiter(done: Object) -> Object | None:
     """
     Return the first thread that waits for a completion, or None.
 
@@ -196,7 +204,7 @@ def completion_waiter(done: Object) -> Optional[Object]:
 
 def for_each_delayed_work(
     prog: Program, gaps: Gaps = None, engine: Engine = CMWQ2
-) -> Iterator[Tuple[int, Object]]:
+) -> Iterator[tuple[int, Object]]:
     """
     Iterate over the delayed items whose timer is pending, on the timer wheels
     of all possible CPUs, including CPUs that are offline.
@@ -222,9 +230,9 @@ def _wheel_timers(prog: Program, base: Object, what: str, gaps: Gaps) -> Iterato
     """Iterate over one wheel's ``struct timer_list *``. All slots are read in one piece."""
     vectors = base.vectors
     word = 8 if prog.platform.flags & PlatformFlags.IS_64_BIT else 4
-    order = "little" if prog.platform.flags & PlatformFlags.IS_LITTLE_ENDIAN else "big"
+    order: Any = "little" if prog.platform.flags & PlatformFlags.IS_LITTLE_ENDIAN else "big"
     data = prog.read(vectors.address_, sizeof(vectors))
-    seen: Set[int] = set()
+    seen: set[int] = set()
     for start in range(0, len(data), word):
         node = int.from_bytes(data[start : start + word], order)
         while node and node not in seen and len(seen) < WALK_LIMIT:
