@@ -76,6 +76,11 @@ def _read(path: Path) -> Policy:
     return Policy(name, about[1], next(value.name for value in values if value.enumerator == default[1]), values)
 
 
+def has_sources(tree: Path = ROOT) -> bool:
+    """Whether @tree has the sources of the engine, from which all this is read."""
+    return (tree / "src/lab/choices.c").exists()
+
+
 @cache
 def read(tree: Path = ROOT) -> dict[str, Policy]:
     """All policies of the engine in @tree, by name. A header that describes no policy raises cli.Error."""

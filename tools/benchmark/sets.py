@@ -70,15 +70,21 @@ def workload_names(text: str, what: str) -> tuple:
 
 
 def profile_names(text: str, what: str) -> tuple:
-    """The words of @text, each a profile or policies of cmwq2. Other words, none, or too many raise SetError."""
+    """The words of @text, each a profile or policies of cmwq2. Other words, none, or too many raise SetError. A copy of
+    the tools without the sources of the engine does not know the names; the module refuses those that it does not have.
+    """
     words, most = tuple(text.replace(",", " ").split()), MOST_ENGINES - 2
-    profiles = policies.profiles()
-    words = profiles if words == ("all",) else words
-    allowed = (f"allowed: all, or 1 to {most} of {', '.join(profiles)} and of policies: "
-               f"{', '.join(policies.read())}=VALUE, several joined by +")
-    for word in words:
-        if word not in profiles and not policies.is_setting(word):
-            raise SetError(f"{what}={word}: {allowed}")
+    if policies.has_sources():
+        profiles = policies.profiles()
+        words = profiles if words == ("all",) else words
+        allowed = (f"allowed: all, or 1 to {most} of {', '.join(profiles)} and of policies: "
+                   f"{', '.join(policies.read())}=VALUE, several joined by +")
+        wrong = [word for word in words if word not in profiles and not policies.is_setting(word)]
+    else:
+        allowed = f"allowed: 1 to {most} profiles or policies; all needs the sources of the engine"
+        wrong = [word for word in words if word == "all"]
+    if wrong:
+        raise SetError(f"{what}={wrong[0]}: {allowed}")
     if not 0 < len(words) <= most:
         raise SetError(f"{what} names {len(words)}; {allowed}")
     return words

@@ -5,6 +5,7 @@
 import sys
 import unittest
 from pathlib import Path
+from unittest import mock
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -63,6 +64,15 @@ class Plans(unittest.TestCase):
                       "all bogus", " ".join(["mainline-7.3"] * 7)):
             with self.assertRaisesRegex(SetError, "PROFILES.*allowed: all, or 1 to 6 of mainline-7.3"):
                 names(wrong, "PROFILES")
+
+    def test_profiles_without_the_sources(self) -> None:
+        """A copy of the tools leaves it to the module which names there are."""
+        names = sets.profile_names
+        with mock.patch.object(policies, "has_sources", lambda: False):
+            self.assertEqual(names("mainline-7.3, claim=new", "X"), ("mainline-7.3", "claim=new"))
+            for wrong in ("", "all", "all bogus", " ".join(["mainline-7.3"] * 7)):
+                with self.assertRaisesRegex(SetError, "X.*allowed: 1 to 6 profiles or policies; all needs"):
+                    names(wrong, "X")
 
     def test_rounds(self) -> None:
         self.assertIn(f"BENCH_MAX_ROUNDS\t{sets.MOST_ROUNDS}U", (ROOT / "bench/base/types.h").read_text())

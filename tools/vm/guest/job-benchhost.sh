@@ -81,7 +81,8 @@ whole_set && ok whole_set || not_ok whole_set "$(tail -n 3 /tmp/err)"
 rm -f $REPORT
 event round whole_set
 refused unknown_policy '*config_engines*Invalid argument*bogus*' --workload create --profiles claim=bogus
-refused unknown_profile '*--profiles=bogus: allowed*' --profiles bogus
+refused unknown_profile '*config_engines*Invalid argument*bogus*' --workload create --profiles bogus
+refused all_profiles '*--profiles=all: allowed*' --profiles all
 load cmwq2
 run --workload create
 status=$?
