@@ -277,7 +277,7 @@ def read_ours(root: Path = ROOT) -> Ours:
     api = [root / "include/cmwq2/workqueue.h"]
     api += [root / "include" / name for name in re.findall(r"#include <(cmwq2/\w+\.h)>", api[0].read_text())]
     names = header_names("\n".join(path.read_text() for path in api))
-    sources = sorted((root / "src").glob("*.[ch]")) + sorted((root / "include").rglob("*.h"))
+    sources = sorted((root / "src").rglob("*.[ch]")) + sorted((root / "include").rglob("*.h"))
     text = "\n".join(path.read_text() for path in sources)
     names.update(construct_names(text))
     return Ours(names, set(re.findall(r"\bEXPORT_(?:TRACEPOINT_)?SYMBOL(?:_GPL)?\((\w+)\)", text)))
