@@ -3,7 +3,7 @@
  * Every way to initialise an item, and debugobjects, which track items.
  *
  * With CONFIG_DEBUG_OBJECTS_WORK a right use must cause no report; the harness
- * (tools/vm/misbehave.py) tests the reports. The engine marks static items with
+ * (tools/vm/verbs/misbehave.py) tests the reports. The engine marks static items with
  * a bit in the data word, which must survive every other value of that word.
  */
 #include <linux/slab.h>

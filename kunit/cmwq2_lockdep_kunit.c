@@ -4,7 +4,7 @@
  * that waits acquires them.
  *
  * A complaint switches lockdep off, so these tests cause none. The harness
- * (tools/vm/misbehave.py) tests what a complaint looks like. A task's
+ * (tools/vm/verbs/misbehave.py) tests what a complaint looks like. A task's
  * task_struct lists the maps that it holds. A probe on lockdep's own tracepoint
  * sees those that it acquires and releases at once.
  */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Known states for tools that inspect the engine: one state for each kind of
- * trouble, and a damaged one. tools/vm/states.py has the guest build them and
+ * trouble, and a damaged one. tools/vm/looks/states.py has the guest build them and
  * checks what the tools say.
  *
  * A state begins when its name is written to the parameter "state", and ends with

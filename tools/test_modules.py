@@ -11,8 +11,8 @@ from unittest import mock
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tools/vm"))
-import modules      # noqa: E402
-from common import Problem      # noqa: E402
+from build import modules      # noqa: E402
+from base.common import Problem      # noqa: E402
 
 
 class Kdir(unittest.TestCase):

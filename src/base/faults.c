@@ -2,7 +2,7 @@
 /*
  * The list of faults, and the parameter that chooses one; only in a build with
  * FAULTS=1. A name is used in one CMWQ2_FAULT(), or in several that break the
- * same promise. It is also in tools/vm/faults.py, which knows the test that
+ * same promise. It is also in tools/vm/verbs/faults.py, which knows the test that
  * notices it.
  */
 #include <linux/kernel.h>

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """The experiments of Documentation/experiments.rst: what each runs, and what its numbers say.
 
-An experiment is a list of runs of cmwq2_bench in one boot, or a KUnit suite. tools/vm/experiment.py boots the guests.
-This module says what they run. Its judge for each experiment makes a table and a conclusion from the results.
+An experiment is a list of runs of cmwq2_bench in one boot, or a KUnit suite. tools/vm/verbs/experiment.py boots the
+guests. This module says what they run. Its judge for each experiment makes a table and a conclusion from the results.
 Figures are compared round by round, within one boot: a ratio is the median over the rounds, with the 95 % interval that
 benchmark/stats.py computes for all figures of this project. It is called a difference only if the interval excludes 1.
 """

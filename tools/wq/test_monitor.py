@@ -3,7 +3,7 @@
 """
 Tests of wq_monitor.py and latency.py that need neither drgn nor a kernel.
 
-Run ``python3 tools/wq/test_monitor.py``. tools/vm/monitor.py tests what needs a kernel.
+Run ``python3 tools/wq/test_monitor.py``. tools/vm/looks/monitor.py tests what needs a kernel.
 """
 
 import argparse

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Gets packages from Debian archives other than the system's, with a private apt state. The system's own sources do not
+change."""
+
+import re
+import shutil
+from pathlib import Path
+
+from base.common import CACHE, Problem, output_of
+
+MIRROR = "http://deb.debian.org/debian"
+KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
+
+
+def inherited() -> list:
+    """Return the options of the system's apt for the network and for stale mirrors, as NAME=VALUE. We use them too."""
+    wanted = ("Acquire::Check-Valid-Until", "Acquire::http::Proxy", "Acquire::https::Proxy", "Acquire::ForceIPv4")
+    options = []
+    for line in output_of(["apt-config", "dump"]).splitlines():
+        match = re.match(r'([\w:-]+) "(.*)";$', line)
+        if match and match[1].lower() in (name.lower() for name in wanted) and match[2]:
+            options.append(f"{match[1]}={match[2]}")
+    return options
+
+
+class Archive:
+    """One or more suites of the Debian archive."""
+
+    def __init__(self, name: str, *suites: str):
+        self.name, self.suites = name, suites
+        self.home = CACHE / "apt" / name
+        self._updated = False
+
+    def _options(self) -> list:
+        home = self.home
+        settings = {
+            "Dir::State": home / "state", "Dir::State::status": home / "state/status", "Dir::Cache": home / "cache",
+            "Dir::Etc::SourceList": home / "sources.list", "Dir::Etc::SourceParts": "/dev/null",
+            "Dir::Etc::Preferences": "/dev/null", "Dir::Etc::PreferencesParts": "/dev/null",
+            # Without this, root's apt downloads as user _apt, which cannot write below a home directory.
+            "APT::Sandbox::User": "root", "APT::Architecture": "amd64", "APT::Architectures": "amd64",
+        }
+        return [word for key, value in settings.items() for word in ("-o", f"{key}={value}")] + [
+            word for option in inherited() for word in ("-o", option)]
+
+    def sources(self) -> list:
+        """Return the lines of a sources.list for these suites."""
+        return [f"deb [signed-by={KEYRING}] {MIRROR} {suite} main" for suite in self.suites]
+
+    def update(self) -> None:
+        """Fetch the package lists, once per run."""
+        if self._updated:
+            return
+        for part in ("state/lists/partial", "cache/archives/partial"):
+            (self.home / part).mkdir(parents=True, exist_ok=True)
+        (self.home / "state/status").touch()
+        (self.home / "sources.list").write_text("".join(f"{line}\n" for line in self.sources()))
+        try:
+            output_of(["apt-get", *self._options(), "-q", "-o", "APT::Update::Error-Mode=any", "update"])
+        except Problem as problem:
+            raise Problem(f"no package lists of {', '.join(self.suites)} from {MIRROR}: no network, or a proxy that "
+                          f"apt does not know? ({str(problem).rsplit(': ', maxsplit=1)[-1]})") from None
+        self._updated = True
+
+    def newest(self, package: str) -> str:
+        """Return the newest version of @package in these suites, or ''."""
+        self.update()
+        versions = [line.split("|")[1].strip()
+                    for line in output_of(["apt-cache", *self._options(), "madison", package]).splitlines()]
+        return versions[0] if versions else ""
+
+    def names(self, pattern: str) -> list:
+        """Return the package names that match the regular expression @pattern."""
+        self.update()
+        found = output_of(["apt-cache", *self._options(), "pkgnames"]).split()
+        return sorted(name for name in found if re.fullmatch(pattern, name))
+
+    def download(self, package: str, version: str, into: Path) -> Path:
+        """Download a .deb into the directory @into and return its path."""
+        self.update()
+        into.mkdir(parents=True, exist_ok=True)
+        output_of(["apt-get", *self._options(), "-q", "download", f"{package}={version}"], cwd=into)
+        found = sorted(into.glob(f"{package}_*.deb"))
+        if not found:
+            raise Problem(f"{package} {version} was not downloaded from {MIRROR}")
+        return found[-1]
+
+
+def unpack(deb: Path, into: Path) -> None:
+    """Unpack the files of @deb into the directory @into, without installing the package."""
+    shutil.rmtree(into, ignore_errors=True)
+    into.mkdir(parents=True)
+    output_of(["dpkg-deb", "-x", deb, into])

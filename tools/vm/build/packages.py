@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Installs what a verb needs and the system lacks: Debian packages and the Python environment."""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from base.common import HERE, OUT, Problem, lock, need_space, output_of, run_logged, say, took, write_atomically
+
+# The packages by group; a verb asks for groups. A package counts as installed if its command exists, or its file if it
+# has no command. This is quicker than asking dpkg, and also right if the user installed it some other way.
+GROUPS = {
+    "build": {
+        "gcc": "gcc", "make": "make", "ld": "binutils", "flex": "flex", "bison": "bison", "bc": "bc",
+        "/usr/include/gelf.h": "libelf-dev", "/usr/include/stdlib.h": "libc6-dev",
+    },
+    "source": {"apt-get": "apt", "dpkg-deb": "dpkg", "tar": "tar", "xz": "xz-utils",
+               "/usr/share/keyrings/debian-archive-keyring.gpg": "debian-archive-keyring"},
+    "guest": {"/bin/busybox": "busybox-static"},
+    "x86": {"qemu-system-x86_64": "qemu-system-x86"},
+    "python": {"/usr/share/doc/python3-venv": "python3-venv"},
+    # Every Debian has perl-base, but checkpatch needs the full package, which prove is part of.
+    "style": {"prove": "perl", "sparse": "sparse"},
+    "chroot": {"mmdebstrap": "mmdebstrap"},
+    "model": {"spin": "spin", "gcc": "gcc", "/usr/include/stdlib.h": "libc6-dev"},
+}
+
+
+def _present(probe: str) -> bool:
+    if probe.startswith("/"):
+        return Path(probe).exists()
+    # This searches only PATH, which may lack the sbin directories. None of the commands is in one of those.
+    return shutil.which(probe) is not None
+
+
+def missing(*groups: str) -> list:
+    """Return the Debian names of the packages that @groups need and the system lacks."""
+    return sorted({package for group in groups for probe, package in GROUPS[group].items() if not _present(probe)})
+
+
+def require(*groups: str, quiet: bool = False) -> None:
+    """Install the missing packages of @groups. Raises Problem with their names if this process cannot install packages.
+    @quiet: do not print the end of the log after a failure."""
+    names = missing(*groups)
+    if not names:
+        return
+    if not Path("/etc/debian_version").exists() or not shutil.which("apt-get"):
+        raise Problem(f"missing packages (Debian names): {' '.join(names)}")
+    prefix = [] if os.geteuid() == 0 else ["sudo", "-n"]
+    if prefix and (not shutil.which("sudo") or subprocess.run([*prefix, "true"], capture_output=True).returncode):
+        raise Problem(f"missing packages, and neither root nor sudo to install them: apt-get install {' '.join(names)}")
+    _install(prefix, names, quiet)
+    left = missing(*groups)
+    if left:
+        raise Problem(f"still missing after the installation: {' '.join(left)}")
+
+
+def _install(prefix: list, names: list, quiet: bool) -> None:
+    start, log = time.monotonic(), OUT / "log" / "packages.log"
+    say(f"  installing Debian packages: {' '.join(names)}")
+    env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    command = [*prefix, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get"]
+    install = [*command, "install", "-y", "-q", "--no-install-recommends", *names]
+    with lock("packages"):
+        # The package lists may be missing (a fresh container) or outdated, so they are always updated.
+        run_logged([*command, "-q", "update"], log, env=env, quiet=quiet)
+        run_logged(install, log, env=env, quiet=quiet)
+    say(f"  installed in {took(start)}")
+
+
+def python_environment() -> Path:
+    """Return the path of the virtual environment with the pinned packages. It is made if needed."""
+    pins = (HERE / "requirements.txt").read_text()
+    venv = OUT / "venv"
+    with lock("venv", OUT):
+        if stands(venv, pins) and (venv / "bin/drgn").exists():
+            return venv
+        need_space(OUT, 0.5)
+        start, log = time.monotonic(), OUT / "log" / "venv.log"
+        say(f"  Python packages into {venv.name}: {' '.join(line for line in pins.split() if '==' in line)}")
+        make_environment(venv, HERE / "requirements.txt", log)
+        output_of([venv / "bin/drgn", "--version"])
+        write_atomically(venv / "ready", standing(venv, pins))
+        say(f"  Python packages ready in {took(start)}")
+    return venv
+
+
+def standing(venv: Path, pins: str) -> str:
+    """Return the stamp of a good @venv: its packages, its Python, and its path, because its commands begin with that
+    path."""
+    return f"{pins}\n{sys.version}\n{venv}\n"
+
+
+def stands(venv: Path, pins: str) -> bool:
+    """Return whether @venv was made in this place, by this Python, with the packages @pins."""
+    stamp = venv / "ready"
+    return stamp.exists() and stamp.read_text() == standing(venv, pins)
+
+
+def make_environment(venv: Path, requirements: Path, log: Path) -> None:
+    """Make a new virtual environment @venv with the packages that the file @requirements pins."""
+    shutil.rmtree(venv, ignore_errors=True)
+    if not _venv_works():
+        require("python")
+    run_logged([sys.executable, "-m", "venv", venv], log)
+    run_logged([venv / "bin/python", "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "-q",
+                "--only-binary=:all:", "-r", requirements], log)
+
+
+def _venv_works() -> bool:
+    """Return whether this Python can make virtual environments. Without python3-venv, Debian's python3 has the module
+    venv, but not ensurepip, which venv needs."""
+    return subprocess.run([sys.executable, "-c", "import venv, ensurepip"], capture_output=True).returncode == 0

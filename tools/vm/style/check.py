@@ -1,0 +1,343 @@
+# SPDX-License-Identifier: GPL-2.0
+"""`make style`: checks that need no guest. They use the kernel's own tools (checkpatch, kernel-doc, sparse, the
+compiler with W=1) and the Python tests. A file that was found clean is not checked again until it changes."""
+
+import fnmatch
+import hashlib
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Callable, Iterable
+
+from base import alive
+from build import kernel
+from machines import ktap
+from build import modules
+from build import packages
+from style import python
+from verbs import suites
+from base.common import HERE, OUT, ROOT, jobs, lock, say, shown, write_atomically
+
+CLEAN = OUT / "style" / "clean.json"
+COMPAT = "include/cmwq2/compat.h"
+REFUSED = "tools/shim/refused.c"
+
+# Types of messages of checkpatch that this project ignores, and why.
+IGNORED = {
+    "FILE_PATH_CHANGES": "there is no MAINTAINERS file out of the tree",
+    "CONSTANT_COMPARISON": "it takes LINUX_VERSION_CODE for a constant; so does the compiler, in #if",
+    "MACRO_ARG_REUSE": "initializers name their argument in every member, as the kernel's own do",
+}
+DESCRIBED = {"COMPLEX_MACRO": "entries of a list, which whoever lists them puts into braces",
+             "MACRO_ARG_UNUSED": "each list takes one of the arguments",
+             "TRAILING_SEMICOLON": "a declaration for each policy of the list"}
+# Types of messages ignored in one file only, or in all files of one folder.
+IGNORED_IN = {
+    "src/lab/policy/": {"COMPLEX_MACRO": DESCRIBED["COMPLEX_MACRO"]},
+    "src/lab/choices.c": DESCRIBED,
+    "src/base/types.h": {"TRAILING_SEMICOLON": DESCRIBED["TRAILING_SEMICOLON"]},
+    "kunit/cmwq2_policies_kunit.c": DESCRIBED,
+    "kunit/hold.h": DESCRIBED,
+    COMPAT: {"LINUX_VERSION_CODE": "this is where it belongs, and the only place",
+             "CONST_STRUCT": "older kernels want it without const",
+             "MACRO_ARG_UNUSED": "other kernels use it",
+             "MACRO_ARG_PRECEDENCE": "a member's name cannot be in parentheses"},
+    "include/trace/events/cmwq2.h": {"OPEN_ENDED_LINE": "the form of all such headers",
+                                     "PARENTHESIS_ALIGNMENT": "the same"},
+    "kunit/cmwq2_misbehave_kunit.c": {"LOCKDEP": "the lock is left behind on purpose"},
+    "bench/base/types.h": {"COMPLEX_MACRO": "entries of a list, which whoever lists them puts into braces"},
+    "bench/base/numbers.c": {"COMPLEX_MACRO": "the same"},
+    "bench/control/config.c": {"COMPLEX_MACRO": "the same"},
+    "kunit/hold.c": {**DESCRIBED, "YIELD": "the driver and who is driven share a CPU, and to take turns is what is wanted"},
+    "kunit/cmwq2_misuse_kunit.c": {"NR_CPUS": "its neighbours are CPUs that cannot be, on any machine"},
+    "src/look/oops.c": {"PRINTK_WITHOUT_KERN_LEVEL": "the caller says at which"},
+    "src/lab/stacks.c": {"PRINTK_WITHOUT_KERN_LEVEL": "the caller says at which"},
+    "include/cmwq2/shim.h": {"COMPLEX_MACRO": "names of structs, not values",
+                             "CAMELCASE": "_Pragma is the compiler's word",
+                             "MACRO_ARG_UNUSED": "one of several is taken by its place",
+                             "LONG_LINE": "a reason is one line in tools/parity.toml, too"},
+    "tools/vm/selftest/selftest.c": {"AVOID_BUG": "the harness has to notice one",
+                                     "VOLATILE": "the compiler shall not see through the faults",
+                                     "MSLEEP": "the fault is that it sleeps, not for how long"},
+    "tools/vm/machines/holdcount.c": {"AVOID_EXTERNS": "QEMU's, whose header there is none of",
+                             "CAMELCASE": "<inttypes.h> has it"},
+    "tools/vm/guest/pingpong.c": {"PREFER_DEFINED_ATTRIBUTE_MACRO": "user space has no __noreturn"},
+}
+# Sparse 0.6.4 does not know __typeof_unqual__. It does not take __builtin_strlen() of a string for a constant, which
+# MODULE_LICENSE() and the like need.
+SPARSE = "sparse -D__typeof_unqual__=__typeof__ '-D__builtin_strlen(s)=(sizeof(s)-1)'"
+# How many findings are printed at most. The log has all of them.
+SHOWN = 20
+# All of these tools report a finding as "FILE:LINE: what". No other lines count as findings.
+FOUND = re.compile(r"^(?:\w+: )?(\S+?):(\d+)(?::\d+)?:? .+")
+
+
+def sources() -> list:
+    """Return all C files in the repository, by their paths in it."""
+    tops = [*modules.SOURCES, "tools"]
+    return sorted(str(path.relative_to(ROOT)) for top in tops for path in (ROOT / top).rglob("*.[ch]")
+                  if not path.name.endswith(".mod.c"))
+
+
+def _of_modules(names: Iterable[str]) -> list:
+    return [name for name in names if name.split("/")[0] in modules.SOURCES]
+
+
+class _Memory:
+    """Remembers which contents were found clean, and by which check."""
+
+    def __init__(self) -> None:
+        try:
+            self.known = set(json.loads(CLEAN.read_text()))
+        except (OSError, ValueError):
+            self.known = set()
+        self.used: set = set()
+
+    def findings(self, check: Callable[[], list], *content: object) -> list:
+        """Return what @check finds, or nothing if it found nothing the last time in the same @content."""
+        text = "\0".join(str(part) for part in content)
+        key = hashlib.sha256((Path(__file__).read_text() + text).encode()).hexdigest()[:24]
+        if key in self.known:
+            self.used.add(key)
+            return []
+        found = check()
+        if not found:
+            self.used.add(key)
+        return found
+
+    def save(self) -> None:
+        """Store what is known to be clean and was asked for in this run. Forget everything else."""
+        write_atomically(CLEAN, json.dumps(sorted(self.used)) + "\n")
+
+
+def _run(command: list, cwd: Path = ROOT, env: dict = {}) -> tuple:
+    done = alive.run(command, cwd=cwd, text=True, errors="replace", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                     stderr=subprocess.STDOUT, env={**os.environ, **env})
+    return done.returncode, done.stdout
+
+
+def _checkpatch(tree: Path, name: str) -> list:
+    ignored = ",".join([*IGNORED, *IGNORED_IN.get(name, {}), *IGNORED_IN.get(f"{Path(name).parent}/", {})])
+    status, said = _run(["perl", tree / "scripts/checkpatch.pl", "--no-tree", "--strict", "--terse", "--quiet",
+                         "--show-types", "--no-summary", "--max-line-length=100", f"--ignore={ignored}", "-f", name])
+    found = [line for line in said.splitlines() if FOUND.match(line)]
+    return found or ([said] if status else [])
+
+
+def checkpatch(tree: Path, memory: _Memory) -> list:
+    """Run checkpatch on each file."""
+    def one(name: str) -> list:
+        return memory.findings(lambda: _checkpatch(tree, name), "checkpatch", tree.name, name,
+                               (ROOT / name).read_text())
+    with ThreadPoolExecutor(jobs()) as pool:
+        return [line for found in pool.map(one, sources()) for line in found]
+
+
+def kernel_doc(tree: Path, memory: _Memory) -> list:
+    """Check that all comments beginning with two stars are valid and complete kernel-doc."""
+    names = _of_modules(sources())
+
+    def check() -> list:
+        status, said = _run([sys.executable, "-B", tree / "scripts/kernel-doc", "-none", "-Wall", "-Werror", *names])
+        # kernel-doc reports some findings twice.
+        found = list(dict.fromkeys(line for line in said.splitlines() if FOUND.match(line)))
+        return found or ([said] if status else [])
+    return memory.findings(check, "kernel-doc", tree.name, *(f"{name}\0{(ROOT / name).read_text()}" for name in names))
+
+
+def versions(_tree: Path, _memory: _Memory) -> list:
+    """Check that only one file tests for kernel versions."""
+    word = re.compile(r"\bLINUX_VERSION_CODE\b|\bKERNEL_VERSION\b")
+    return [f"{name}:{number}: {line.strip()}" for name in _of_modules(sources()) if name != COMPAT
+            for number, line in enumerate((ROOT / name).read_text().splitlines(), 1) if word.search(line)]
+
+
+def old_python(_tree: Path, _memory: _Memory) -> list:
+    """Check that the tools run with the Python of Debian 11."""
+    return [line for name in python_files() for line in python.findings(name, (ROOT / name).read_text())]
+
+
+def python_files() -> list:
+    """Return all Python files in the repository, including those without the suffix .py."""
+    found = sorted((ROOT / "tools").rglob("*"))
+    return [str(path.relative_to(ROOT)) for path in found if path.is_file() and (
+        path.suffix == ".py" or re.match(rb"#!.*\b(python3|drgn)\b", path.read_bytes()[:100]))]
+
+
+def missing_in_table(document: str, names: Iterable[str], table: str) -> list:
+    """Check that @table, the text of a table in @document, lists exactly @names. An entry may be a glob, which stands
+    for several files."""
+    there = [name.strip("`,") for line in table.splitlines()
+             if (match := re.match(r"(\S.*?)(?:  |$)", line)) and not line.startswith("==")
+             for name in match[1].split()]
+    names = sorted(names)
+    found = [f"{document}:1: the table of files lacks {name}" for name in names
+             if not any(fnmatch.fnmatchcase(name, each) for each in there)]
+    return found + [f"{document}:1: the table of files has {each}, which is not there" for each in there
+                    if not fnmatch.filter(names, each)]
+
+
+def table_after(text: str, words: str) -> str:
+    """Return the rows of the first table after the line @words, or ''."""
+    match = re.search(rf"^{re.escape(words)}$.*?^==+ .*?$\n(.*?)^==+ ", text, re.MULTILINE | re.DOTALL)
+    return match[1] if match else ""
+
+
+def tables(_tree: Path, _memory: _Memory) -> list:
+    """Check that the documents' tables of files list every file."""
+    tops = [path for path in HERE.iterdir() if path.name != "__pycache__" and not path.name.startswith(".")]
+    packages_of = [path for path in tops if any(path.glob("*.py"))]
+    of_harness = [f"{path.name}/" if path.is_dir() else path.name for path in tops if path not in packages_of]
+    of_harness += [f"{top.name}/{path.name}" for top in packages_of for path in top.iterdir() if path.is_file()]
+    of_engine = [f"{path.name}/" if path.is_dir() else path.name for path in (ROOT / "src").iterdir()
+                 if path.is_dir() or path.suffix in (".c", ".h") and not path.name.endswith(".mod.c")]
+    found = []
+    for document, words, names in (("Documentation/harness.rst", "Files", of_harness),
+                                   ("Documentation/design.rst", "``src/``, from the outside in:", of_engine)):
+        found += missing_in_table(document, names, table_after((ROOT / document).read_text(), words))
+    return found
+
+
+def python_tests(_tree: Path, memory: _Memory) -> list:
+    """Run all test_*.py below tools/, which need neither drgn nor a guest."""
+    tools = sorted((ROOT / "tools").rglob("*.py"))
+
+    def check() -> list:
+        found = []
+        for test in (path for path in tools if path.name.startswith("test_")):
+            status, said = _run([sys.executable, "-B", test], env={"PYTHONDONTWRITEBYTECODE": "1"})
+            if status:
+                found.append(f"{shown(test)}:1: {(said.strip().splitlines() or ['no reason given'])[-1]}\n{said}")
+        return found
+    # The tests also read sources that they compare with each other.
+    others = [path for where, glob in (("tools/model", "*"), ("Documentation", "*.rst"))
+              for path in sorted((ROOT / where).glob(glob))]
+    names = [shown(path) for path in (*tools, *others)] + sources()
+    return memory.findings(check, "python", *(f"{name}\0{(ROOT / name).read_text()}" for name in names))
+
+
+def parity(tree: Path, _memory: _Memory) -> list:
+    """Check that every public name of the kernel's workqueue has a twin or a reason for having none."""
+    status, said = _run([sys.executable, "-B", ROOT / "tools/parity.py", tree])
+    return [f"tools/parity.toml:1: {line}" for line in said.strip().splitlines()[-SHOWN:]] if status else []
+
+
+def policies(_tree: Path, _memory: _Memory) -> list:
+    """The tables of policies in the documents are what src/lab/policy/ says."""
+    status, said = _run([sys.executable, "-B", ROOT / "tools/policies.py"])
+    return [f"src/lab/policy:1: {line}" for line in said.strip().splitlines()[-SHOWN:]] if status else []
+
+
+def _compile(target: kernel.Kernel) -> list:
+    """Compile all sources once with sparse, in a directory of its own. Files with warnings are compiled again the next
+    time."""
+    work, log = OUT / "modules" / "style", OUT / "log" / "style.log"
+    with lock("modules-style", OUT):
+        modules.for_this_kernel(work, target.build)
+        modules.mirror(modules.tree(), work)
+        status, said = _run(["make", "-C", target.build, f"M={work}", f"-j{jobs()}",
+                             f"ARCH={modules.arch_of(target.build)}", "W=1", "C=1", f"CHECK={SPARSE}", "modules"])
+        write_atomically(log, said)
+        found = []
+        for line in said.splitlines():
+            line = line.replace(f"{work}/", "")
+            match = FOUND.match(line)
+            if match and (work / match[1]).is_file() and re.search(r": (warning|error|fatal error):", line):
+                found.append(line)
+                for path in work.rglob("*.o"):
+                    path.unlink()
+        if "not available or not up to date" in said:
+            found.append(f"{shown(log)}:1: the kernel's makefile refuses sparse")
+        return found or ([f"{shown(log)}:1: the build fails"] if status else [])
+
+
+def _compiled(target: kernel.Kernel) -> Callable:
+    def compiler(_tree: Path, memory: _Memory) -> list:
+        files = [path for origin, _ in modules.tree() for path in ([origin] if origin.is_file() else origin.rglob("*"))]
+        content = [f"{shown(path)}\0{path.read_text()}" for path in sorted(files)
+                   if path.suffix in (".c", ".h") and not path.name.endswith(".mod.c") or path.name == "Kbuild"]
+        return memory.findings(lambda: _compile(target), "compiler", target.build, *content)
+    return compiler
+
+
+def _refused(target: kernel.Kernel) -> list:
+    """Compile each case that the shim must refuse, with the compiler flags of a module."""
+    work, source = OUT / "modules" / "style", ROOT / REFUSED
+    saved = work / "kunit/.consumer_moved.o.cmd"
+    if not saved.exists():
+        found = _compile(target)
+        if found:
+            return found
+    modules.mirror(modules.tree(), work)
+    flags = re.match(r"(?:saved)?cmd_\S+ := (.*?) -c -o ", saved.read_text())
+    if not flags:
+        return [f"{REFUSED}:1: the flags of the compiler are not where they were"]
+    command = [word for word in shlex.split(flags[1]) if not word.startswith("-Wp,-MMD")] + ["-fsyntax-only"]
+
+    def one(case: tuple) -> list:
+        number, name, wanted = case
+        status, said = _run([*command, f"-D{name}", source], cwd=work)
+        # People read the first error.
+        error = (re.findall(r".*\b(?:error|warning):.*", said) or ["nothing"])[0]
+        if not name.startswith("CASE"):
+            return [f"{REFUSED}:{number}: {name} has to compile without a warning: {error}"] \
+                if status or error != "nothing" else []
+        if not status:
+            return [f"{REFUSED}:{number}: {name} compiles"]
+        return [] if re.search(wanted, error) else [f"{REFUSED}:{number}: {name}: not for this reason: {error}"]
+
+    lines = enumerate(source.read_text().splitlines(), 1)
+    matches = [(number, re.match(r"#ifdef ((?:CASE|FINE)_\w+)\t/\* (.*) \*/", line)) for number, line in lines]
+    cases = [(number, match[1], match[2]) for number, match in matches if match]
+    with ThreadPoolExecutor(jobs()) as pool:
+        found = [line for lines in pool.map(one, [(1, "NO_CASE", ""), *cases]) for line in lines]
+    return found if cases else [f"{REFUSED}:1: no cases"]
+
+
+def _refusals(target: kernel.Kernel) -> Callable:
+    def refusals(_tree: Path, memory: _Memory) -> list:
+        content = [path.read_text() for path in (*sorted((ROOT / "include").rglob("*.h")), *sorted((ROOT / REFUSED).parent.glob("refused.*")))]
+        return memory.findings(lambda: _refused(target), "refusals", target.build, *content)
+    return refusals
+
+
+def checks(target: kernel.Kernel) -> dict:
+    """Return all checks by the names of their lines."""
+    return {"checkpatch": checkpatch, "kernel-doc": kernel_doc, "versions": versions, "tables": tables,
+            "old Python": old_python, "tests of tools": python_tests,
+            "parity": parity, "policies": policies, "sparse, W=1": _compiled(target), "shim refuses": _refusals(target)}
+
+
+def host_rows(target: kernel.Kernel) -> list:
+    """Run each check and return a row for it. Findings are printed as they come."""
+    packages.require("style")
+    rows, memory = [], _Memory()
+    for name, check in checks(target).items():
+        start = time.monotonic()
+        with alive.doing(lambda name=name: f"style: {name}"):     # type: ignore
+            found = check(target.source.tree, memory)
+        for line in found[:SHOWN]:
+            say(f"  {line}")
+        log = OUT / "style" / (re.sub(r"\W+", "-", name) + ".txt")
+        write_atomically(log, "".join(f"{line}\n" for line in found))
+        count = ktap.Count(passed=int(not found), failed=int(bool(found)),
+                           failures=[f"{len(found)} findings"] if found else [])
+        rows.append(suites.Row("host", f"style {name}", count, time.monotonic() - start, shown(log)))
+        say(rows[-1].line())
+    memory.save()
+    return rows
+
+
+def style(name: str) -> int:
+    """Run `make style` against the kernel of vehicle @name, and return the exit status."""
+    start = time.monotonic()
+    target = kernel.provide(kernel.vehicle(name))
+    total = suites.Total(host_rows(target))
+    say(f"against Linux {target.release} as built for {name}")
+    return suites.finish(total, start)

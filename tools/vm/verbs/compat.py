@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: GPL-2.0
+"""`make check-compat`: tests the modules on Debian's own kernels. They are built with the compiler of the kernel's
+suite, and then loaded, used and unloaded on that kernel."""
+
+import os
+import re
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from build import apt
+from machines import guest
+from build import modules
+from build import packages
+from looks import tracers
+from base.common import (CACHE, EXIT_FAILED, EXIT_LOST, EXIT_PASSED, OUT, Problem, Progress, jobs, lock, need_space,
+                         run_logged, say, shown, took, write_atomically)
+from build.kernel import Vehicle
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """A kernel series of Debian and the suites it comes from."""
+
+    series: str
+    suites: tuple
+    bench: str = "items=2000 rounds=3"      # short, because the question is only whether it works at all
+    lines: tuple = tracers.QUICK            # names of lines in the documentation that are run
+
+
+DISTRIBUTIONS = (
+    # The workqueues of 6.1 have no affinity scopes, so there is nothing to compare an unbound queue with.
+    Distribution("6.1", ("bookworm",), "queue=percpu items=2000 rounds=3"),
+    Distribution("6.12", ("trixie",)),
+    Distribution("7.2", ("trixie", "trixie-backports"), lines=tuple(tracers.LINES)),
+)
+LIMIT = 40
+# Packages needed besides the headers and their dependencies. With W=1 the kernel checks comments with a script in
+# perl or python.
+TOOLS = "make,gcc,perl,python3"
+
+
+@dataclass(frozen=True)
+class DebianKernel:
+    """The parts of a kernel that guest.boot() needs."""
+
+    vehicle: Vehicle
+    image: Path
+    release: str
+
+
+def _number(release: str) -> list:
+    return [int(digits) for digits in re.findall(r"\d+", release)]
+
+
+def _release(archive: apt.Archive, series: str) -> str:
+    """Return the newest kernel release of @series that has both headers and an image."""
+    pattern = rf"{re.escape(series)}\.[\w.+-]*amd64"
+    headers, images = (
+        {name[len(prefix):] for name in archive.names(prefix + pattern)}
+        for prefix in ("linux-headers-", "linux-image-"))
+    found = [name for name in headers & images if not re.search(r"-(rt|cloud)-", name)]
+    if not found:
+        raise Problem(f"Debian's {', '.join(archive.suites)} has no kernel {series}")
+    return max(found, key=_number)
+
+
+def _provide(which: Distribution) -> tuple:
+    """Return the chroot to build in and the kernel to boot. Like the source, they are downloaded only once."""
+    home = CACHE / "chroots" / which.series
+    with lock(f"chroot-{which.series}"):
+        stamp = home / "ready"
+        if not stamp.exists() or not stamp.read_text().endswith(f" {TOOLS}\n"):
+            _make(which, home)
+        release = stamp.read_text().split()[0]
+    vehicle = Vehicle(f"v{which.series}", "x86_64", (), (), "", 0, 0, 2)
+    return home / "root", DebianKernel(vehicle, _image(home), release)
+
+
+def provide(series: str) -> tuple:
+    """Return the kernel of @series and the modules built for it."""
+    root, target = _provide(next(which for which in DISTRIBUTIONS if which.series == series))
+    return target, _build(root, target.release)
+
+
+def _image(home: Path) -> Path:
+    found = sorted((home / "image").rglob("vmlinuz*"))
+    if not found:
+        raise Problem(f"{shown(home)}: the package has no vmlinuz in it")
+    return found[0]
+
+
+def _make(which: Distribution, home: Path) -> None:
+    need_space(CACHE, 2)
+    shutil.rmtree(home, ignore_errors=True)
+    archive = apt.Archive(f"compat-{which.series}", *which.suites)
+    release = _release(archive, which.series)
+    with Progress(f"Debian's {release}: its compiler and headers in a chroot, its image beside") as progress:
+        # Newer kernels of Debian have the image in a separate package.
+        image = f"linux-binary-{release}" if archive.newest(f"linux-binary-{release}") else f"linux-image-{release}"
+        apt.unpack(archive.download(image, archive.newest(image), home / "deb"), home / "image")
+        inherited = (word.split("=", 1) for word in apt.inherited())
+        options = [f"--aptopt={name} \"{value}\"" for name, value in inherited]
+        log = OUT / "log" / f"chroot-{which.series}.log"
+        run_logged(["mmdebstrap", "--variant=essential", f"--include={TOOLS},linux-headers-{release}", *options,
+                    which.suites[0], home / "root", *archive.sources()], log)
+        _image(home)
+        shutil.rmtree(home / "deb")
+        write_atomically(home / "ready", f"{release} {TOOLS}\n")
+        progress.finish("ready")
+
+
+def _build(root: Path, release: str) -> list:
+    """Build the modules with warnings as errors, and return them."""
+    work = root / "build"
+    log = OUT / "log" / f"compat-{release}.log"
+    log.unlink(missing_ok=True)
+    modules.mirror(modules.tree(), work)
+    # objtool needs /proc. It is mounted in a private mount namespace, which ends with the build.
+    script = 'mount -t proc proc "$1/proc" && root=$1 && shift && exec chroot "$root" "$@"'
+    run_logged(["unshare", "--mount", "sh", "-c", script, "sh", root, "make", "-C", f"/lib/modules/{release}/build",
+                "M=/build", f"-j{jobs()}", "W=1", "KCFLAGS=-Werror", "modules"], log)
+    return sorted(work.rglob("*.ko"))
+
+
+def _try(which: Distribution) -> int:
+    start = time.monotonic()
+    root, target = _provide(which)
+    try:
+        files = _build(root, target.release)
+    except Problem as problem:
+        say(f"FAIL  {target.release:28} {took(start):>8}  the build: {problem}")
+        return EXIT_FAILED
+    run = guest.run_job(target, "bench", f"compat-{which.series}", files, {"BENCH_CONFIG": which.bench}, limit=LIMIT)
+    outcome = run.outcome
+    said = f"built with W=1, loaded, benchmarked, unloaded ({' '.join(path.name for path in files)})"
+    word, text = ("PASS", said) if outcome.passed else ("FAIL", str(outcome))
+    say(f"{word}  {target.release:28} {took(start):>8}  {text}")
+    if not outcome.passed:
+        say(f"      log: {shown(run.console)}")
+        return outcome.status
+    return _try_lines(which, target, files)
+
+
+def _try_lines(which: Distribution, target: DebianKernel, files: list) -> int:
+    start = time.monotonic()
+    try:
+        tracers.check(target, which.series, files, which.lines)
+    except Problem as problem:
+        say(f"FAIL  {target.release:28} {took(start):>8}  {problem}")
+        return problem.status
+    say(f"PASS  {target.release:28} {took(start):>8}  lines of the documentation: {', '.join(which.lines)}")
+    return EXIT_PASSED
+
+
+def check() -> int:
+    """Test all of DISTRIBUTIONS, and return the exit status."""
+    if os.geteuid() != 0:
+        raise Problem("check-compat needs root: it builds in chroots")
+    packages.require("chroot", "source", "x86", "guest")
+    statuses = [_try(which) for which in DISTRIBUTIONS]
+    passed = statuses.count(EXIT_PASSED)
+    say(f"{passed} passed, {len(statuses) - passed} failed")
+    return EXIT_LOST if EXIT_LOST in statuses else EXIT_FAILED if EXIT_FAILED in statuses else EXIT_PASSED

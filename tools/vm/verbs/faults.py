@@ -1,0 +1,274 @@
+# SPDX-License-Identifier: GPL-2.0
+"""`make check-faults`: runs the engine with one fault of src/base/faults.c at a time, and the tests that must notice it."""
+
+import fnmatch
+import re
+import time
+from dataclasses import dataclass, field, replace
+from typing import Optional
+
+from machines import guest
+from build import kernel
+from build import modules
+from verbs import suites
+from machines import verdict
+from base.common import EXIT_FAILED, EXIT_LOST, EXIT_PASSED, ROOT, Problem, say, shown, took
+
+SOURCES = ROOT / "src"
+LIST = SOURCES / "faults.c"
+# Wall clock seconds on UML: for booting and for each test, and how many are left once a test has failed. If the guest
+# hangs after that, the fault has been noticed all the same.
+LIMIT, REST = 30, 4
+# How long a test waits for an event. With most faults an event does not come.
+TIMEOUT_MS = 3000
+NO_FAULT, UNKNOWN = "none", "no_such_fault"
+
+
+@dataclass(frozen=True)
+class Catcher:
+    """The tests that must notice a fault: SUITE, or SUITE.GLOB for the matching cases of a KUnit suite."""
+
+    who: str
+    vehicle: str = "uml"
+    settings: dict = field(default_factory=dict)
+    boot: tuple = ()    # for the kernel command line
+
+    @property
+    def suite(self) -> str:
+        """The name of the suite."""
+        return self.who.partition(".")[0]
+
+    @property
+    def cases(self) -> str:
+        """A glob over the names of the suite's cases, or '' for all of them."""
+        return self.who.partition(".")[2]
+
+    def exists(self) -> bool:
+        """Return whether the suite exists and has a matching case."""
+        if self.suite in suites.shell_suites():
+            return not self.cases
+        if self.suite not in suites.kunit_suites():
+            return False
+        text = (ROOT / "kunit" / f"{self.suite}_kunit.c").read_text()
+        return bool(fnmatch.filter(re.findall(r"^\tKUNIT_CASE\w*\((\w+)", text, re.MULTILINE), self.cases or "*"))
+
+
+CAUGHT_BY = {
+    "cull_from_head": Catcher("cmwq2_idle.cull_takes_the_oldest"),
+    "cull_below_min": Catcher("cmwq2_idle.cull_stops_at_two"),
+    "claim_not_taken": Catcher("cmwq2_kick.kick_back_to_back"),
+    "chain_wake_dropped": Catcher("cmwq2_concurrency.intensive_pair_starts_together"),
+    "no_recheck": Catcher("cmwq2_kick.worker_looks_before_it_sleeps"),
+    "manager_missing": Catcher("cmwq2_idle.workers_are_made_on_demand"),
+    "running_twice": Catcher("cmwq2_reentrancy.running_item_waits_for_itself"),
+    "other_pool_ignored": Catcher("cmwq2_reentrancy.running_item_waits_for_itself"),
+    "other_queue_taken": Catcher("cmwq2_reentrancy.other_queue_does_not_wait"),
+    "hook_not_resumed": Catcher("cmwq2_concurrency.hook_is_paused_once"),
+    "pending_kept": Catcher("cmwq2_queue.queue_running_item_runs_again"),
+    "pending_ignored": Catcher("cmwq2_queue.queue_pending_item_is_refused"),
+    "inactive_jumped": Catcher("cmwq2_max_active.new_item_stands_in_line"),
+    "stays_in_line": Catcher("cmwq2_runnable.raised_limit*"),
+    "cancel_no_kick": Catcher("cmwq2_runnable.slot_of_*"),
+    "inactive_lost": Catcher("cmwq2_flush.flush_waits_for_inactive"),
+    "max_active_exceeded": Catcher("cmwq2_max_active.percpu_limit"),
+    "node_max_exceeded": Catcher("cmwq2_max_active.unbound_limit"),
+    "block_not_counted": Catcher("cmwq2_concurrency.every_block_is_seen"),
+    "watched_for_ever": Catcher("cmwq2_locktime.scan_looks_at_few"),
+    "block_counted_twice": Catcher("cmwq2_concurrency.sleeper_lets_next_start"),
+    "limits_looked_for_in_vain": Catcher("cmwq2_locktime.limits_take_no_lock_in_vain"),
+    "dump_in_one_hold": Catcher("cmwq2_locktime.dump_looks_at_few_at_once"),
+    "color_done_early": Catcher("cmwq2_flush.flush_wq_waits*"),
+    "color_not_painted": Catcher("cmwq2_flush.flush_wq_ignores_later_item"),
+    "flusher_forgotten": Catcher("cmwq2_flush.flush_wq_more_than_colors"),
+    "barrier_first": Catcher("cmwq2_flush.flush_waits_for_sleeper"),
+    "barrier_unlinked": Catcher("cmwq2_flush.flush_waits_for_sleeper"),
+    "not_plugged": Catcher("cmwq2_ordered.ordered_attrs_wait_for_old_items"),
+    "drain_once": Catcher("cmwq2_drain.drain_waits_for_sleeping_chain"),
+    "cancel_no_wait": Catcher("cmwq2_cancel.cancel_sync_waits_for_running"),
+    "refused_kept_pending": Catcher("cmwq2_misuse.broken_entry_is_not_queued"),
+    "timer_left": Catcher("cmwq2_delayed.cancel_before_expiry"),
+    "mod_keeps_cpu": Catcher("cmwq2_delayed.mod_moves_to_cpu"),
+    "depth_lost": Catcher("cmwq2_cancel.disable_nests"),
+    "freeze_ignored": Catcher("cmwq2_freezable.nothing_starts"),
+    "cursor_stalls": Catcher("cmwq2_watchdog.cursor_is_no_stall"),
+    "mayday_lost": Catcher("cmwq2_rescuer.rescue_percpu"),
+    "mayday_unreferenced": Catcher("cmwq2_rescuer.rescue_leaves_nothing_behind"),
+    "rescuer_no_kick": Catcher("cmwq2_rescuer.rescuer_leaves_with_a_kick"),
+    "wake_outside_rcu": Catcher("cmwq2_rescuer.rescuers_woken_at_once", "debug"),
+    "cursor_left": Catcher("cmwq2_rescuer.rescue_leaves_nothing_behind"),
+    "queue_not_kept": Catcher("cmwq2_interleave_end.queue_outlives_its_references", "debug"),
+    "dead_pwq_taken": Catcher("cmwq2_interleave_end.queue_on_replaced_pwq"),
+    "pwq_leaked": Catcher("cmwq2_queue.queue_runs_item_once"),
+    "dying_stay": Catcher("cmwq2_owncpu.*_beside_owned_cpu"),
+    "pool_ended_locked": Catcher("cmwq2_owncpu.others_go_on_while_a_pool_ends"),
+    "timer_not_kept_away": Catcher("cmwq2_owncpu.delayed_timer_keeps_off", "x86", {}, ("nohz_full=1",)),
+    "unload_hastily": Catcher("cmwq2_owned", "x86"),
+    "mayday_timer_left": Catcher("cmwq2_owncpu.mayday_timer_ends"),
+    "mask_not_restored": Catcher("cmwq2_percpu.called_off", "x86"),
+    "offline_cpus_forgotten": Catcher("cmwq2_percpu_states", "x86", {"PARTS": "away"}),
+    "bound_too_early": Catcher("cmwq2_percpu_states", "x86", {"PARTS": "away"}),
+    "rebind_forgotten": Catcher("cmwq2_hotplug", "x86", {"HOOKS": "tp", "CYCLES": 2, "HOTPLUG_ITEMS": 1000}),
+}
+
+
+def listed(text: str) -> dict:
+    """Return the descriptions of the faults by their names, from @text, the content of src/base/faults.c."""
+    return dict(re.findall(r'^\t\{ "(\w+)",\s+"(.*?)" \},$', text, re.MULTILINE))
+
+
+def sites() -> set:
+    """Return the names of the faults that the engine's sources test for."""
+    text = "".join(path.read_text() for path in sorted(SOURCES.glob("*.[ch]")))
+    return set(re.findall(r'CMWQ2_FAULT\("(\w+)"\)', text))
+
+
+def check_table(table: dict, known: dict, used: set) -> None:
+    """Raise Problem unless @table agrees with the engine's list @known, with the faults @used in its sources, and with
+    the existing tests."""
+    wrong = [f"{name} is not in {shown(LIST)}" for name in [*table, *sorted(used)] if name not in known]
+    wrong += [f"{name} stands nowhere in the engine" for name in known if name not in used]
+    wrong += [f"{name} has no suite to catch it" for name in known if name not in table]
+    wrong += [f"{name}: there is no {catcher.who}" for name, catcher in table.items() if not catcher.exists()]
+    for catcher in table.values():
+        kernel.vehicle(catcher.vehicle)
+    if wrong:
+        raise Problem(f"the faults and who catches them: {'; '.join(wrong)}")
+
+
+def chosen(pattern: str) -> dict:
+    """Return the part of the table that FAULT= asks for."""
+    names = fnmatch.filter(CAUGHT_BY, pattern)
+    if not names:
+        raise Problem(f"FAULT={pattern} matches no fault; allowed: a glob over {', '.join(CAUGHT_BY)}")
+    return {name: CAUGHT_BY[name] for name in names}
+
+
+# Trouble that shows only that a suite had no result. A misspelt name causes the same, so it does not count.
+SILENCE = re.compile(r"has no result|zero tests|did not run|its result cannot be parsed|not expected")
+
+
+def noticed(outcome: verdict.Outcome, rows: list, began: bool, console: str) -> tuple:
+    """Return whether a fault was caught, and by what or why not. The arguments describe the run: the outcome of the
+    guest, the rows of its suites, whether one of them @began, and the kernel's @console."""
+    if outcome.status == EXIT_LOST or not began or outcome.cause.startswith("insmod"):
+        return False, f"no suite could look: {outcome}"
+    first = _first_failure(console)
+    failed = [f"{_suite(row)}.{first or ', '.join(row.count.failures[:3])}" for row in rows if row.count.failures]
+    stuck = [f"{_suite(row)}.{first}" if first else f"{row.suite} hung{_behind(console)}"
+             for row in rows if row.count.trouble.startswith("did not end")]
+    machine = [] if outcome.passed or stuck and "hang: " in outcome.cause else [outcome.cause]
+    caught = failed + stuck + machine
+    if caught:
+        return True, "; ".join(caught)
+    silent = [f"{row.suite} {row.count.trouble}" for row in rows if SILENCE.search(row.count.trouble)]
+    silent += [f"{row.suite} was skipped" for row in rows if row.count.skipped and row.count.skipped == row.count.total]
+    return False, "; ".join(["not caught", *silent])
+
+
+def _suite(row: suites.Row) -> str:
+    return row.suite.partition(".")[0]
+
+
+def _first_failure(console: str) -> str:
+    """Return the first case of KUnit that failed and its message, or ''."""
+    bad = re.search(r"# (\w+): (?:ASSERTION|EXPECTATION) FAILED at (\S+)\n((?:.*\n){0,6})", console)
+    if not bad:
+        return ""
+    late = re.search(r"timed out waiting for .*", bad[3])
+    said = late[0] if late else re.sub(r"^.*?\] +", "", bad[3].partition("\n")[0])
+    return f"{bad[1]} at {bad[2]}: {said[:80].strip()}"
+
+
+def _behind(console: str) -> str:
+    """Return after which case the console has no more cases."""
+    ended = re.findall(r"\] +ok \d+ (\w+)", console)
+    return f" behind {ended[-1]}" if ended else " in its first case"
+
+
+def _boot(target: kernel.Kernel, files: list, name: str, catchers: list, rest: Optional[float] = None) -> tuple:
+    """Run the tests of @catchers with fault @name. Return the run and the names of the tests."""
+    wanted = sorted({each.who for each in catchers})
+    shell = [who for who in wanted if who in suites.shell_suites()]
+    settings = {**suites.settings([who for who in wanted if who not in shell], shell, f"fault={name}"),
+                "KUNIT_PARAMETERS": f"timeout_ms={TIMEOUT_MS} {suites.STRESS}", "PULSE": 1}
+    for each in catchers:
+        settings.update(each.settings)
+    boot = tuple(parameter for each in catchers for parameter in each.boot)
+    target = replace(target, vehicle=replace(target.vehicle, parameters=(*target.vehicle.parameters, *boot)))
+    run = guest.run_job(target, "kunit", f"fault-{target.vehicle.name}-{name}", files, settings, limit=LIMIT, rest=rest)
+    return run, wanted
+
+
+class _Report:
+    """Prints rows as they come, counts them, and keeps the exit status."""
+
+    def __init__(self) -> None:
+        self.status, self.passed, self.failed = EXIT_PASSED, 0, 0
+
+    def row(self, good: bool, vehicle: str, name: str, seconds: float, text: str, log: str = "") -> None:
+        """Print one line, and the log to look at if it is not @good."""
+        self.passed, self.failed = self.passed + good, self.failed + (not good)
+        say(f"{'PASS' if good else 'FAIL'}  {vehicle:5}  {name:22} {seconds:5.1f}s  {text}".rstrip())
+        if not good:
+            self.status = max(self.status, EXIT_FAILED)
+            if log:
+                say(f"      log: {log}")
+
+
+def _plain(report: _Report, target: kernel.Kernel, faulty: list, known: dict) -> None:
+    """Check that a module built without fault injection has no names of faults in it."""
+    def names_in(files: list) -> list:
+        content = next(path for path in files if path.name == "cmwq2.ko").read_bytes()
+        return [name for name in known if name.encode() in content]
+    there, here = names_in(faulty), names_in(modules.build(target))
+    good = len(there) == len(known) and not here
+    report.row(good, target.vehicle.name, "(plain build)", 0, "none of the names is in cmwq2.ko" if good else
+               f"with the option it knows {len(there)} of {len(known)}, without it {', '.join(here) or 'none'}")
+
+
+def _unknown(report: _Report, target: kernel.Kernel, files: list, known: dict) -> None:
+    run, _ = _boot(target, files, UNKNOWN, [Catcher("cmwq2_checkers")])
+    said = re.search(r'fault="?no_such_fault"?: allowed: none, (.*)', run.console.read_text(errors="replace"))
+    good = (run.outcome.cause == f"insmod cmwq2 fault={UNKNOWN} failed: Invalid argument"
+            and said is not None and said[1].strip().split(", ") == list(known))
+    report.row(good, target.vehicle.name, "(unknown name)", run.seconds,
+               "refused with EINVAL, the names are listed" if good else str(run.outcome), shown(run.console))
+
+
+def _control(report: _Report, target: kernel.Kernel, files: list, table: dict) -> None:
+    """Run the same modules and tests with the same limits, but without a fault. They must pass; otherwise every fault
+    would count as caught."""
+    run, names = _boot(target, files, NO_FAULT, list(table.values()))
+    failed = [str(row) for row in suites.rows_of(run, names) if row.failed]
+    report.row(not failed, target.vehicle.name, "(no fault)", run.seconds,
+               "; ".join(failed) or f"{len(names)} tests pass", shown(run.console))
+
+
+def _fault(report: _Report, target: kernel.Kernel, files: list, name: str, catcher: Catcher) -> None:
+    run, names = _boot(target, files, name, [catcher], REST)
+    began = any(words[:1] == ["start"] and words[1] in names for words in run.events)
+    good, text = noticed(run.outcome, suites.rows_of(run, names), began, run.console.read_text(errors="replace"))
+    report.row(good, target.vehicle.name, name, run.seconds, text, shown(run.console))
+    if run.outcome.status == EXIT_LOST:
+        report.status = EXIT_LOST
+
+
+def check(pattern: str) -> int:
+    """Run each fault that matches @pattern with the tests that must catch it, and return the exit status."""
+    start, known, report = time.monotonic(), listed(LIST.read_text()), _Report()
+    check_table(CAUGHT_BY, known, sites())
+    table = chosen(pattern)
+    for vehicle in dict.fromkeys(catcher.vehicle for catcher in table.values()):
+        here = {name: catcher for name, catcher in table.items() if catcher.vehicle == vehicle}
+        target = kernel.provide(kernel.vehicle(vehicle))
+        files = modules.build_faults(target)
+        if not report.passed + report.failed:
+            _plain(report, target, files, known)
+            _unknown(report, target, files, known)
+        _control(report, target, files, here)
+        for name, catcher in here.items():
+            say(f"      {known[name]}:")
+            _fault(report, target, files, name, catcher)
+    say(f"\n{len(table)} faults in {took(start)}")
+    say(f"{report.passed} passed, {report.failed} failed")
+    return report.status

@@ -1,0 +1,385 @@
+# SPDX-License-Identifier: GPL-2.0
+"""`make icount`, and a row of `make check`: counts the instructions of queueing, and compares them with committed
+figures.
+
+QEMU counts them: under -icount the guest's clocks advance by one nanosecond per instruction, so that the load of this
+machine does not matter and a figure repeats to a fraction of a percent. The guest has one CPU, so the figures leave out
+what several CPUs cost each other, and also the cost of cache misses and mispredicted branches."""
+
+import dataclasses
+import json
+import os
+import re
+import statistics
+import sys
+import time
+from pathlib import Path
+from typing import Optional
+
+from machines import accel
+from verbs import baseline
+from verbs import cost
+from machines import guest
+from build import kernel
+from machines import ktap
+from build import modules
+from build import packages
+from base.common import (EXIT_FAILED, EXIT_PASSED, HERE, OUT, ROOT, Problem, aligned, output_of, run_logged, say,
+                         shown, took, write_atomically)
+
+sys.path.append(str(ROOT / "tools"))
+from benchmark import documents as bench_document     # noqa: E402
+from benchmark import results as bench_report     # noqa: E402
+import policies         # noqa: E402
+
+COMMITTED = HERE / "icount.json"
+REPORT = OUT / "icount" / "report.json"
+SCHEMA = 1
+# A figure may have grown by this much.
+TOLERANCE_PERCENT = 3.0
+# The rounds of one boot may differ by this much. If they differ by more, their median means nothing.
+AGREE_PERCENT = 1.0
+# Our native roundtrip may differ by this much from that of the kernel's own benchmark.
+OWN_PERCENT = 3.0
+ITEMS, WARMUP, ROUNDS = 2000, 200, 3
+QUEUES = ("percpu", "unbound")
+NATIVE = "native"
+# This profile wakes workers with the lock held. The scheduler's part of a wakeup varies by a tenth from boot to boot,
+# so this profile's figure of instructions with the lock held is shown, but not compared.
+WAKES_LOCKED = "cmwq2:mainline-6.12"
+# The kernel's own benchmark creates and ends its threads within the time that it measures. With this many items that
+# is a small part of it.
+OWN_ITEMS = 10 * ITEMS
+FIGURES = {"enqueue": "the call, with its wakeup", "item": "all of an item, until its producer goes on",
+           "lock": "of an item, with pool->lock held"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Subject:
+    """The build that figures belong to. Figures of different builds cannot be compared."""
+
+    kernel: str
+    compiler: str
+    config: str
+
+    def __str__(self) -> str:
+        return f"Linux {self.kernel} ({self.config}), {self.compiler}"
+
+
+def subject(target: kernel.Kernel) -> Subject:
+    """Return the subject of a built kernel."""
+    config = (target.build / ".config").read_text(encoding="utf-8")
+    found = re.search(r'^CONFIG_CC_VERSION_TEXT="(.*)"$', config, re.MULTILINE)
+    return Subject(target.release, found.group(1) if found else "-", bench_document.config_hash(config) or "-")
+
+
+def committed() -> tuple:
+    """Return the subject of the committed figures, and the figures by queue, engine and name."""
+    try:
+        text = COMMITTED.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None, {}
+    try:
+        document = json.loads(text)
+        if document["schema"] != SCHEMA:
+            raise Problem(f"{shown(COMMITTED)}: schema {document['schema']}, this program knows {SCHEMA}")
+        return Subject(**document["subject"]), document["instructions"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise Problem(f"{shown(COMMITTED)} cannot be read: {error!r}") from None
+
+
+def all_engines() -> list:
+    """Return native, and cmwq2 with each profile. A test checks that the profiles are those that the engine has."""
+    return [NATIVE, *(f"cmwq2:{name}" for name in policies.profiles())]
+
+
+def _settings(queue: str, engines: list, items: int, warmup: int, rounds: int) -> str:
+    return (f"workload=roundtrip scope=system producers=1 items={items} warmup={warmup} rounds={rounds} seed=1 "
+            f"queue={queue} engines={','.join(engines)}")
+
+
+def measured(run: guest.Run) -> tuple:
+    """Return the figures by queue, engine and name, and what is wrong with them."""
+    figures: dict = {}
+    wrong = []
+    for number, queue in enumerate(QUEUES):
+        try:
+            document = bench_report.parse((run.results / "bench" / str(number)).read_text(), "x86", "tcg")
+        except bench_report.ResultError as error:
+            raise Problem(f"run {number}: {error}") from None
+        turns: dict = {}
+        for record in document["rounds"]:
+            name = document["header"]["engines"][record["engine"]]
+            for figure, value in (("enqueue", record["p50_ns"]), ("item", record["span_ns"] / ITEMS)):
+                turns.setdefault((name, figure), []).append(value)
+        for (name, figure), values in turns.items():
+            figures.setdefault(queue, {}).setdefault(name, {})[figure] = round(statistics.median(values), 1)
+            if max(values) > min(values) * (1 + AGREE_PERCENT / 100):
+                wrong.append(f"{queue} {name} {figure}: the rounds differ by more than {AGREE_PERCENT:g} %: "
+                             f"{min(values):.1f} to {max(values):.1f}")
+    return figures, wrong
+
+
+@dataclasses.dataclass(frozen=True)
+class Change:
+    """A figure that has changed."""
+
+    name: str
+    before: Optional[float]
+    now: Optional[float]
+
+    @property
+    def percent(self) -> float:
+        """The increase in percent, negative if the figure is lower than before."""
+        assert self.before and self.now
+        return 100 * (self.now / self.before - 1)
+
+    @property
+    def worse(self) -> bool:
+        """Whether it is a regression, or a value is missing on either side."""
+        return not self.before or not self.now or self.percent > TOLERANCE_PERCENT
+
+    def __str__(self) -> str:
+        if not self.before:
+            return f"{self.name}: {self.now} instructions, none committed"
+        if not self.now:
+            return f"{self.name}: {self.before} instructions committed, none counted"
+        return f"{self.name}: {self.now} instructions, {self.before} committed: {self.percent:+.1f} %"
+
+
+def changes(before: dict, now: dict) -> tuple:
+    """Return how many figures there are, and those that have changed by more than is tolerated, up or down."""
+    def flat(figures: dict) -> dict:
+        return {f"{queue} {name} {figure}": value for queue, engines in figures.items()
+                for name, values in engines.items() for figure, value in values.items()
+                if (name, figure) != (WAKES_LOCKED, "lock")}
+    one, other = flat(before), flat(now)
+    names = list(other) + [name for name in one if name not in other]
+    found = [Change(name, one.get(name), other.get(name)) for name in names]
+    return len(found), [each for each in found if each.worse or each.percent < -TOLERANCE_PERCENT]
+
+
+@dataclasses.dataclass(frozen=True)
+class Own:
+    """Instructions of an item and of a call, of native's roundtrip in cmwq2_bench and in lib/test_workqueue."""
+
+    item: float
+    call: float
+    own_item: float
+    own_call: float
+
+    @property
+    def percent(self) -> float:
+        """How many percent more instructions an item takes in our benchmark."""
+        return 100 * (self.item / self.own_item - 1)
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the difference is within OWN_PERCENT."""
+        return abs(self.percent) <= OWN_PERCENT
+
+    def __str__(self) -> str:
+        return (f"native roundtrip: {self.item:.1f} instructions an item with cmwq2_bench, {self.own_item:.1f} with "
+                f"lib/test_workqueue: {self.percent:+.1f} %; the call {self.call:.1f} and {self.own_call:.1f}")
+
+
+def parse_own(text: str) -> tuple:
+    """Return nanoseconds of an item and of a call from the output of lib/test_workqueue, which has a line per scope."""
+    scopes = [each for each in baseline.parse_own(text).values() if each["rate"]]
+    if not scopes:
+        raise Problem("lib/test_workqueue has said nothing of its results")
+    return statistics.median(1e9 / each["rate"] for each in scopes), statistics.median(each["call"] for each in scopes)
+
+
+# The numbers of items of two runs. Both include the setup, so the difference is the cost of 600 items alone.
+HOLD_ITEMS = (300, 900)
+PLUGIN = HERE / "machines/holdcount.c"
+# The function that marks the border between two runs: the guest calls sync there.
+MARK = "__x64_sys_sync"
+OWNERS = {NATIVE: "kernel"}
+
+
+def plugin_missing() -> str:
+    """Return why this QEMU cannot count instructions with a lock held, or '' if it can."""
+    said = output_of(["qemu-system-x86_64", "--version"])
+    found = re.search(r"version ([0-9]+)\.", said)
+    if not found or int(found.group(1)) not in (7, 8):
+        return f"QEMU {found.group(1) if found else '?'} takes other plugins than ours, which is for 7 and 8"
+    return ""
+
+
+def _plugin(target: kernel.Kernel, output: Path) -> list:
+    """Build the plugin for this host, and return QEMU's arguments for it."""
+    library, log = OUT / "icount" / "holdcount.so", OUT / "log" / "holdcount.log"
+    library.parent.mkdir(parents=True, exist_ok=True)
+    log.unlink(missing_ok=True)
+    run_logged(["gcc", "-shared", "-fPIC", "-O2", "-Wall", "-Wextra", "-Wno-unused-parameter", "-Werror", "-o", library,
+                PLUGIN], log)
+    symbols = {name: int(at, 16) for at, _, name in
+               (line.split() for line in (target.build / "System.map").read_text().splitlines())}
+    text = [line.split() for line in output_of(["nm", target.build / "kernel/workqueue.o"]).splitlines()]
+    offsets = {words[2]: int(words[0], 16) for words in text if len(words) == 3 and words[1] in "tT"}
+    size = re.search(r"^\.text +([0-9]+)", output_of(["size", "-A", target.build / "kernel/workqueue.o"]), re.MULTILINE)
+    assert size
+    start = symbols["queue_work_on"] - offsets["queue_work_on"]
+    places = [f"from={start:x}", f"to={start + int(size.group(1)):x}", f"mark={symbols[MARK]:x}", f"output={output}"]
+    places += [f"lock={at:x}" for name, at in symbols.items() if re.match(r"_raw_spin_(try)?lock", name)]
+    places += [f"unlock={at:x}" for name, at in symbols.items() if re.match(r"_raw_spin_unlock", name)]
+    return ["-plugin", ",".join([f"file={library}", *places])]
+
+
+def holds(text: str, names: list) -> dict:
+    """Return the instructions of an item with a lock held, by queue and engine. @text is the plugin's output, with one
+    line at the beginning of each run and one at the end of the last."""
+    counted = []
+    for line in text.splitlines():
+        words = line.split()
+        counted.append({owner: int(instructions) for owner, _, instructions in zip(*[iter(words)] * 3)})
+    runs = [(queue, name, items) for queue in QUEUES for name in names for items in HOLD_ITEMS]
+    # There may be more marks, because powering off calls sync, too.
+    if len(counted) <= len(runs):
+        raise Problem(f"the plugin has seen {len(counted)} marks, {len(runs) + 1} were made")
+    sums: dict = {}
+    for number, (queue, name, items) in enumerate(runs):
+        owner = OWNERS.get(name, "module")
+        sums[queue, name, items] = counted[number + 1][owner] - counted[number][owner]
+    few, many = HOLD_ITEMS
+    found: dict = {}
+    for queue, name, _ in runs:
+        found.setdefault(queue, {})[name] = round((sums[queue, name, many] - sums[queue, name, few]) / (many - few), 1)
+    return found
+
+
+class Counted:
+    """Two boots under -icount. Afterwards the members figures, wrong and own have the results."""
+
+    def __init__(self, target: kernel.Kernel, files: list, parameters: str = ""):
+        vehicle = dataclasses.replace(target.vehicle, parameters=(*target.vehicle.parameters, *cost.PARAMETERS))
+        self.target = dataclasses.replace(target, vehicle=vehicle)
+        self.benchmark = target.build / kernel.BENCHMARK
+        self.files = [path for path in files if path.name in ("cmwq2.ko", "cmwq2_bench.ko")]
+        self.parameters = parameters
+        self.figures: dict = {}
+        self.wrong: list = []
+        self.own: Optional[Own] = None
+        self.no_holds = plugin_missing()
+        self.run: Optional[guest.Run] = None
+
+    def boot(self) -> None:
+        """Boot twice and set the results. Raises Problem if there are no figures."""
+        own = [self.benchmark] if self.benchmark.exists() else []
+        runs = [_settings(queue, all_engines(), ITEMS, WARMUP, ROUNDS) for queue in QUEUES]
+        run = self._guest("icount-x86", self.files + own, runs, [])
+        self.figures, self.wrong = measured(run)
+        self._add_holds()
+        if own:
+            native = self.figures["unbound"][NATIVE]
+            self.own = Own(native["item"], native["enqueue"], *parse_own((run.results / "own").read_text()))
+
+    def _guest(self, name: str, files: list, runs: list, extra: list) -> guest.Run:
+        run = self.run = guest.Run(
+            self.target, "icount", guest.home(name), files, limit=60, cpus=1, extra=[*cost.ICOUNT, *extra],
+            settings={"ICOUNT_RUNS": ";".join(runs), "ICOUNT_OWN": f"nr_threads=1 wq_items={OWN_ITEMS}",
+                      "ICOUNT_PARAMETERS": self.parameters})
+        guest.boot(run, accel.TCG_SINGLE)
+        guest.must_pass(run)
+        return run
+
+    def _add_holds(self) -> None:
+        """Count instructions with a lock held. The plugin for this is slow, so there are only few items."""
+        if self.no_holds:
+            return
+        output = OUT / "icount" / "holds"
+        output.unlink(missing_ok=True)
+        runs = [_settings(queue, [name], items, WARMUP, 1)
+                for queue in QUEUES for name in all_engines() for items in HOLD_ITEMS]
+        self._guest("icount-x86-holds", self.files, runs, _plugin(self.target, output))
+        for queue, engines in holds(output.read_text(), all_engines()).items():
+            for name, instructions in engines.items():
+                self.figures[queue][name]["lock"] = instructions
+
+
+def table(figures: dict) -> str:
+    """Return @figures as a table for people."""
+    lines = [("queue", "engine", "enqueue", "/native", "item", "/native", "lock")]
+    for queue, engines in figures.items():
+        for name, values in engines.items():
+            cells = [queue, name]
+            for figure in ("enqueue", "item"):
+                cells += [f"{values[figure]:.1f}", f"{values[figure] / engines[NATIVE][figure]:.3f}"]
+            lines.append((*cells, f"{values['lock']:.1f}" if "lock" in values else "-"))
+    return aligned(lines, 2)
+
+
+def not_compared(one: Optional[Subject], other: Subject) -> str:
+    """Return why committed figures of subject @one cannot be compared with those of @other, or '' if they can."""
+    if one == other:
+        return ""
+    return f"figures are for {one}, this is {other}: not compared" if one else f"{shown(COMMITTED)} has no figures"
+
+
+def write(whose: Subject, figures: dict) -> None:
+    """Write the committed figures, which later ones are compared with."""
+    write_atomically(COMMITTED, json.dumps({
+        "schema": SCHEMA, "subject": dataclasses.asdict(whose), "instructions": figures}, indent=1) + "\n")
+
+
+def _without_holds(figures: dict) -> dict:
+    return {queue: {name: {figure: value for figure, value in values.items() if figure != "lock"}
+                    for name, values in engines.items()} for queue, engines in figures.items()}
+
+
+def judge(counted: Counted) -> tuple:
+    """Return passed and failed comparisons for `make check`, and further lines to print."""
+    count, more = ktap.Count(), []
+    failures = list(counted.wrong)
+    whose, before = committed()
+    if counted.no_holds:
+        count.skipped, count.reasons = 1, [counted.no_holds]
+        before = _without_holds(before)
+    reason = not_compared(whose, subject(counted.target))
+    if reason:
+        count.skipped += 1
+        count.reasons.append(reason)
+    else:
+        number, changed = changes(before, counted.figures)
+        count.passed = sum(not each.worse for each in changed) + number - len(changed)
+        failures += [str(each) for each in changed if each.worse]
+        more += [f"less: {each}" for each in changed if not each.worse]
+        more += ["make icount WRITE=1 renews the figures"] if changed else []
+    if counted.own:
+        count.passed += counted.own.agrees
+        failures += [] if counted.own.agrees else [str(counted.own)]
+    count.failed, count.failures = len(failures), failures
+    return count, more
+
+
+def icount() -> int:
+    """Count instructions, print them, and compare them with the committed figures, which WRITE=1 replaces first. Return
+    the exit status."""
+    start = time.monotonic()
+    REPORT.unlink(missing_ok=True)
+    packages.require("build", "guest", "x86")
+    target = kernel.provide(kernel.vehicle("x86"))
+    counted = Counted(target, modules.build(target), os.environ.get("PARAMETERS", ""))
+    counted.boot()
+    this = subject(target)
+    say(f"\nInstructions, median of {ROUNDS} rounds x {ITEMS} items, one in flight, 1 CPU\n{this}, QEMU "
+        f"{accel.TCG_SINGLE}, {' '.join(cost.ICOUNT)}\n" + "\n".join(f"{key}: {text}" for key, text in FIGURES.items()))
+    say(f"\n{table(counted.figures)}\n")
+    if counted.own:
+        say(f"{counted.own}\n")
+    write_atomically(REPORT, json.dumps({
+        "schema": SCHEMA, "subject": dataclasses.asdict(this), "instructions": counted.figures,
+        "own": dataclasses.asdict(counted.own) if counted.own else None, "wrong": counted.wrong}, indent=1) + "\n")
+    if os.environ.get("WRITE", "0") not in ("", "0"):
+        if counted.wrong:
+            raise Problem(f"{shown(COMMITTED)} stays as it is: {counted.wrong[0]}")
+        write(this, counted.figures)
+        say(f"{shown(COMMITTED)} is written")
+    count, more = judge(counted)
+    for kind, lines in (("FAIL", count.failures), ("SKIP", count.reasons), ("     ", more)):
+        for line in lines:
+            say(f"{kind}  {line}")
+    say(f"{count.passed} of {count.total} within {TOLERANCE_PERCENT:g} %; {shown(REPORT)}, {took(start)}")
+    return EXIT_FAILED if count.failed else EXIT_PASSED

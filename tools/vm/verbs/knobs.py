@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The knobs: which verb has which, and their allowed values. A knob that would be ignored is refused before anything is
+done. Otherwise a user who misspells one would get the default, and notice it only a quarter of an hour later."""
+
+import difflib
+import os
+import re
+from typing import Dict, Iterable, List, Mapping
+
+from build import source
+from base.common import ROOT, Problem
+
+# The knobs that every verb has.
+EVERYWHERE = {"V", "CMWQ2_CACHE"}
+_KERNEL = {"KERNEL", "KERNEL_SRC"}
+_MODEL = {"CLAIM", "WAKE", "POOL", "MIN_IDLE", "WORKERS", "TIMEOUTS", "SWITCHES", "STRICT", "PICK", "FAULT", "MODEL", "LIMIT",
+          "RAISED", "CANCELS"}
+_EXPERIMENT = {"VM", "WRITE", "ROUNDS", "ITEMS", "KERNEL_SRC"}
+
+VERBS: Dict[str, set] = {
+    "modules": {"KDIR", "W", "FAULTS", "CC"},
+    "check": {"VM", "SUITE", "MACHINES", *_KERNEL},
+    "check-harness": {"VM", "SUITE", *_KERNEL},
+    "check-faults": {"FAULT", "KERNEL_SRC"},
+    "check-compat": set(),
+    "style": {"VM", "KERNEL_SRC"},
+    "parity": {"KDIR", "WRITE", *_KERNEL},
+    "model": {*_MODEL, "WRITE"},
+    "bench": {"VM", "WORKLOAD", "PROFILES", "ROUNDS", "SEED", "FULL", "KDIR", "CC", *_KERNEL},
+    "cost": {"ROUNDS", *_KERNEL},
+    "icount": {"PARAMETERS", "WRITE", "KERNEL_SRC"},
+    "baseline": {"VM", "ROUNDS", "ITEMS", "PRODUCERS", *_KERNEL},
+    "soak": {"ITEMS", "ROUNDS", "SCHEDULES", "KICKS", "SWITCHINGS", "PRESSURE", "ALARM", "CYCLES", "FREEZES", "VM",
+             "SUITE", "MACHINES", *_KERNEL},
+    "experiment": {"NAME", *_EXPERIMENT},
+    "experiments": _EXPERIMENT,
+    "dump": {"KERNEL_SRC"},
+    "demo": {"KERNEL_SRC"},
+    "shell": {"VM", *_KERNEL},
+    "kernels": {"VM", *_KERNEL},
+    "clean": set(),
+    "distclean": set(),
+}
+COUNTS = {"MACHINES", "ITEMS", "ROUNDS", "SCHEDULES", "KICKS", "SWITCHINGS", "PRESSURE", "ALARM", "CYCLES", "FREEZES",
+          "PRODUCERS", "SEED"}
+YES_OR_NO = {"WRITE", "FULL", "FAULTS"}
+# Names that other programs use in the environment, too. It is no mistake to have them there.
+COMMON = {"V", "W", "CC", "NAME", "FULL", "SEED", "POOL", "WORKERS", "MACHINES", "MODEL", "LIMIT"}
+
+
+def known() -> set:
+    """Return the names of all knobs."""
+    return EVERYWHERE.union(*VERBS.values())
+
+
+def of_make(flags: str) -> List[str]:
+    """Return the names of the variables on make's command line. Make passes them on in MAKEFLAGS, after two dashes and
+    with a backslash before each character that would end a word."""
+    _, dashes, tail = f" {flags}".partition(" -- ")
+    words = re.findall(r"(?:\\.|[^\s\\])+", tail) if dashes else []
+    return [match[1] for match in (re.match(r"([^\s:+?!=]+)[:+?!]*=", word) for word in words) if match]
+
+
+def _like(name: str, names: Iterable[str]) -> str:
+    near = difflib.get_close_matches(name.upper(), sorted(names), 1)
+    return f"; did you mean {near[0]}=?" if near else ""
+
+
+def check_names(verb: str, goals: Iterable[str], asked: Iterable[str]) -> None:
+    """Raise Problem if a name in @asked is not a knob, or if neither @verb nor any of make's @goals has it."""
+    taken = EVERYWHERE.union(*(VERBS.get(goal, set()) for goal in {verb, *goals}))
+    for name in asked:
+        if name not in known():
+            raise Problem(f"{name}= is not known{_like(name, known())} (make help lists them)")
+        if name not in taken:
+            raise Problem(f"make {verb} has no {name}=; it has {', '.join(sorted(VERBS[verb] | EVERYWHERE))}")
+
+
+def ignored(verb: str, environment: Mapping[str, str]) -> List[str]:
+    """Return the knobs in the @environment that @verb does not have. They are no error, but worth a message."""
+    return sorted(name for name in known() - VERBS[verb] - EVERYWHERE - COMMON if environment.get(name))
+
+
+def parameters() -> set:
+    """Return the names of cmwq2's module parameters, read from its sources."""
+    text = "".join(path.read_text() for path in sorted((ROOT / "src").glob("*.[ch]")))
+    return set(re.findall(r"^(?:module_param\w*|CMWQ2_POLICY|CMWQ2_POLICY_MODE)\((?:0\d+, )?(\w+),", text,
+                          re.MULTILINE))
+
+
+def check_values(verb: str, environment: Mapping[str, str]) -> None:
+    """Raise Problem if a knob of @verb has a value that is not allowed."""
+    mine = {name: environment[name] for name in VERBS[verb] | EVERYWHERE if environment.get(name)}
+    for name, text in mine.items():
+        if name in COUNTS and (not re.fullmatch(r"[0-9]+", text) or not 0 < int(text) < 2**31):
+            raise Problem(f"{name}={text} is no count; allowed: 1 to {2**31 - 1}")
+        if name in YES_OR_NO and text not in ("0", "1"):
+            raise Problem(f"{name}={text} is not known; allowed: 0, 1")
+    if not re.fullmatch("[1-3ce]*", mine.get("W", "")):
+        raise Problem(f"W={mine['W']} is not known; allowed: 1, 2, 3 or several of them, as for the kernel")
+    if "KERNEL" in mine or "KERNEL_SRC" in mine:
+        source.series()
+    for word in mine.get("PARAMETERS", "").split():
+        name, equals, _ = word.partition("=")
+        if not equals or name not in parameters():
+            raise Problem(f"PARAMETERS={mine['PARAMETERS']}: {word} is no NAME=VALUE of cmwq2; allowed names: "
+                          f"{', '.join(sorted(parameters()))}")
+
+
+# Characters in a directory's name that make, a shell or the kernel's Kbuild would interpret.
+UNSAFE = re.compile(r"[^\w/.+@=~-]")
+
+
+def check_places(places: Mapping[str, os.PathLike]) -> None:
+    """Raise Problem if a kernel cannot be built in or from a directory. @places: directories by the user's name."""
+    for name, path in places.items():
+        found = UNSAFE.search(str(path))
+        if found:
+            raise Problem(f"{name}{path}: nothing can be built there, because the kernel's makefiles do not go with "
+                          f"'{found[0]}' in a path; move it, or put it where the path has none")
+
+
+def check_writable(name: str, path: str) -> None:
+    """Raise Problem if a directory cannot be created or written."""
+    try:
+        os.makedirs(path, exist_ok=True)
+        if not os.access(path, os.W_OK | os.X_OK):
+            raise PermissionError(13, "Permission denied", path)
+    except OSError as error:
+        raise Problem(f"{name}{path}: no directory that can be written: {error.strerror}") from None

@@ -1,0 +1,435 @@
+# SPDX-License-Identifier: GPL-2.0
+"""`make check`: runs every suite on every vehicle, and prints one line for each."""
+
+import fnmatch
+import json
+import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any, Callable
+
+from machines import guest
+from build import kernel
+from machines import ktap
+from build import modules
+from build import sample
+from build import source
+from base.common import (EXIT_FAILED, EXIT_LOST, EXIT_PASSED, HERE, OUT, ROOT, WIDTH, Problem, count_knob, say,
+                         shortened, shown, spelled, took, write_atomically)
+
+SUMMARY = OUT / "check"
+# The time that each suite took, to help make the whole run faster.
+TIMES = OUT / "check-times.json"
+ORDER = ("uml", "x86", "debug")
+# Wall clock seconds that booting may take, and then each suite, on UML.
+LIMIT = 120
+# How many guests run at the same time.
+MACHINES = 3
+# How many guests share the suites of a vehicle, for KUnit and for shell suites. This is for vehicles where a single
+# guest would still run long after all other vehicles had ended.
+DEALT = {"debug": (2, 1)}
+# About how many seconds a suite takes on the debug variant, to share the suites evenly. Wrong figures only make the
+# whole run take longer.
+SECONDS = 6
+LONG = {"cmwq2_bench": 60, "cmwq2_bench_runs": 30, "cmwq2_create_fault": 30, "cmwq2_faults": 40, "cmwq2_flush": 25,
+        "cmwq2_freezable": 30, "cmwq2_interleave": 35, "cmwq2_interleave_end": 30, "cmwq2_interleave_kick": 25,
+        "cmwq2_interleave_races": 20, "cmwq2_kick": 35, "cmwq2_load": 40, "cmwq2_max_active": 20, "cmwq2_pressure": 45,
+        "cmwq2_sysfs": 40, "cmwq2_watchdog": 40}
+# The debug variant takes ten times as long to load a module; `make soak` loads it often enough.
+ROUNDS = {"debug": 1}
+# Fewer items than the stress suite's default, which would take a third of the whole time on UML.
+STRESS = "stress_items=5000"
+KUNIT_MODULE = "cmwq2_kunit"
+KUNIT_NEEDS = "cmwq2"
+
+
+@dataclass(frozen=True)
+class Again:
+    """A second pass of some suites on a vehicle, with other parameters of cmwq2 or of the kernel."""
+
+    vehicle: str
+    name: str
+    suites: tuple
+    parameters: str = ""    # module parameters of cmwq2
+    boot: tuple = ()        # for the kernel command line
+
+    def of(self, target: kernel.Kernel) -> kernel.Kernel:
+        """Return @target with the name and the kernel parameters of this pass."""
+        return replace(target, vehicle=replace(target.vehicle, name=f"{self.vehicle}/{self.name}",
+                                               parameters=(*target.vehicle.parameters, *self.boot)))
+
+
+# Suites that may fail with another hook than the best one (only x86 has preempt notifiers), and suites that may fail
+# with CPUs that the kernel keeps free of work and timers.
+AGAIN = (Again("x86", "pn", ("cmwq2_concurrency", "cmwq2_hog", "cmwq2_interleave_races", "cmwq2_kick",
+                              "cmwq2_queue"), "hook=pn"),
+         Again("uml", "timer", ("cmwq2_hog", "cmwq2_queue", "cmwq2_rescuer"), "hook=timer"),
+         Again("x86", "isolated", ("cmwq2_cpumask", "cmwq2_delayed", "cmwq2_idle", "cmwq2_ordered", "cmwq2_owncpu"),
+               boot=("nohz_full=1", "isolcpus=nohz,domain,1")))
+# The suite name of a row about the guest as a whole.
+MACHINE = "(the machine)"
+# Checks that are not suites in a guest: style of the sources, looks into a guest from outside, counts of instructions.
+STYLE, DUMP, MONITOR, STATES, WIDE, ICOUNT = "style", "wq_dump", "wq_monitor", "wq_states", "wq_wide", "icount"
+LOOKS = (DUMP, MONITOR, STATES, WIDE, ICOUNT)
+# About how long a look and a second pass take, which decides the order in which guests start.
+LOOK_SECONDS, AGAIN_SECONDS = 60, 30
+
+
+# How many reasons of a failure are printed at the end, and how many characters of each. The logs have everything.
+REASONS, LONGEST = 12, 400
+# How many of a vehicle's longest suites are named at the end.
+SLOWEST = 3
+
+
+@dataclass
+class Row:
+    """The result of one suite on one vehicle."""
+
+    vehicle: str
+    suite: str
+    count: ktap.Count
+    seconds: float = 0
+    log: str = ""
+    reasons: list = field(default_factory=list)     # everything that went wrong; the row shows the first of it
+
+    @property
+    def failed(self) -> bool:
+        """Whether anything went wrong."""
+        return bool(self.count.failed or self.count.trouble)
+
+    def _notes(self) -> list:
+        notes = [f"{self.count.skipped} skipped"] if self.count.skipped else []
+        notes += [self.count.trouble] if self.count.trouble else []
+        return notes + ([", ".join(self.count.failures)] if self.count.failures else [])
+
+    def __str__(self) -> str:
+        word = "FAIL" if self.failed else "SKIP" if self.count.skipped == self.count.total else "PASS"
+        cases = f"{self.count.passed}/{self.count.total}"
+        return (f"{word}  {self.vehicle:9}  {self.suite:24} {cases:>7} {self.seconds:6.1f}s  "
+                f"{'; '.join(self._notes())}").rstrip()
+
+    def line(self) -> str:
+        """Return the row cut to a readable width. If it failed, the list of failures at the end has all of it."""
+        return cut(str(self))
+
+    def told(self) -> str:
+        """Return the row with one line for each thing that went wrong, and the names of the logs."""
+        trouble = self.reasons or ([self.count.trouble] if self.count.trouble else [])
+        failures = [*trouble, *self.count.failures]
+        lines = [shortened(text, LONGEST) for text in failures[:REASONS]]
+        lines += [f"and {len(failures) - REASONS} more"] if len(failures) > REASONS else []
+        return "\n".join([self.line(), *(f"      {text}" for text in lines), f"      log: {self.log}"])
+
+
+@dataclass
+class Total:
+    """The results of all vehicles."""
+
+    rows: list = field(default_factory=list)
+    lost: bool = False
+    boots: list = field(default_factory=list)       # (vehicle, seconds) of each
+
+    def add(self, row: Row) -> None:
+        """Print and count a row."""
+        self.rows.append(row)
+        say(row.line())
+
+    def status(self) -> int:
+        """Return the exit status. A lost guest takes precedence over failed cases, as it makes the rest doubtful."""
+        if self.lost:
+            return EXIT_LOST
+        return EXIT_FAILED if any(row.failed for row in self.rows) else EXIT_PASSED
+
+    def summary(self) -> str:
+        """Return the last line. A suite with trouble but without a failed case counts as one failed case."""
+        passed = sum(row.count.passed for row in self.rows)
+        failed = sum(row.count.failed or (1 if row.count.trouble else 0) for row in self.rows)
+        return f"{passed} passed, {failed} failed, {sum(row.count.skipped for row in self.rows)} skipped"
+
+
+def kunit_suites() -> list:
+    """Return the suites that must exist: one for each file, by the naming rule of KUnit."""
+    return sorted(path.name[:-len("_kunit.c")] for path in (ROOT / "kunit").glob("cmwq2_*_kunit.c"))
+
+
+def shell_suites() -> list:
+    """Return the names of the suites written in sh."""
+    return sorted(path.stem for path in (HERE / "guest/suites").glob("*.sh"))
+
+
+def seconds_of(names: list) -> int:
+    """Return about how many seconds the suites @names take on the debug variant."""
+    return sum(LONG.get(name, SECONDS) for name in names)
+
+
+def dealt(names: list, machines: int) -> list:
+    """Split @names into at most @machines parts that take about the same time. Each part is sorted by name."""
+    parts: list = [[] for _ in range(machines)]
+    for name in sorted(names, key=lambda name: -seconds_of([name])):
+        min(parts, key=seconds_of).append(name)
+    return [sorted(part) for part in parts if part]
+
+
+def _selected(names: list, pattern: str) -> list:
+    return [name for name in names if fnmatch.fnmatchcase(name, pattern)]
+
+
+def check(vehicles: list, pattern: str) -> int:
+    """Run all suites that match @pattern on @vehicles, and return the exit status."""
+    start = time.monotonic()
+    SUMMARY.unlink(missing_ok=True)
+    kunit, shell = _selected(kunit_suites(), pattern), _selected(shell_suites(), pattern)
+    style, looks = fnmatch.fnmatchcase(STYLE, pattern), _selected(LOOKS, pattern)
+    if not any((kunit, shell, style, looks)):
+        raise Problem(f"SUITE={pattern} matches no suite; allowed: a glob over "
+                      f"{', '.join(kunit_suites() + shell_suites() + [STYLE, *LOOKS])}")
+    kernels = [kernel.provide(kernel.vehicle(name)) for name in vehicles]
+    built = [modules.build(each) + (sample.build(each) if sample.SUITE in shell else []) for each in kernels]
+    total = Total()
+    if style and source.series() != source.NEWEST:
+        _not_here(total, "host", STYLE, f"the sources are in the style of {source.NEWEST}, whose tools look at them")
+    elif style:
+        _check_style(kernels, total)
+
+    def again_of(each: kernel.Kernel, files: list) -> None:
+        for again in AGAIN:
+            if again.vehicle == each.vehicle.name:
+                _check_vehicle(again.of(each), files, [name for name in kunit if name in again.suites], [], total,
+                               again.parameters)
+
+    jobs = []
+    for each, files in zip(kernels, built):
+        # Shell suites run in guests of their own: one must not unload a module while another suite tests it.
+        many = DEALT.get(each.vehicle.name, (1, 1))
+        share = each.vehicle.slow / kernel.VEHICLES["debug"].slow
+        for number, part in enumerate(dealt(kunit, many[0])):
+            jobs.append((seconds_of(part) * share,
+                         partial(_check_vehicle, each, files, part, [], total, name=_of_number("", number))))
+        for number, part in enumerate(dealt(shell, many[1])):
+            jobs.append((seconds_of(part) * share,
+                         partial(_check_vehicle, each, files, [], part, total, name=_of_number("-shell", number))))
+        jobs.append((AGAIN_SECONDS, partial(again_of, each, files)))
+        jobs += [(LOOK_SECONDS, partial(_look_at, name, each, files, total))
+                 for name in (looks if each.vehicle.arch == "x86_64" else [])]
+    # The longest jobs start first, so that none of them is left for the end.
+    side_by_side([job for _, job in sorted(jobs, key=lambda each: -each[0])])
+    if not total.rows:
+        raise Problem(f"SUITE={pattern} does not run on VM={','.join(vehicles)}; allowed: x86 for {', '.join(LOOKS)}")
+    # For callers that run this through make, which has only one exit status for all failures.
+    write_atomically(SUMMARY, f"{total.status()} {total.summary()}\n")
+    write_atomically(TIMES, json.dumps({
+        "seconds": time.monotonic() - start, "boots": total.boots,
+        "suites": [{"vehicle": row.vehicle, "suite": row.suite, "seconds": row.seconds} for row in total.rows]},
+        indent=1) + "\n")
+    return finish(total, start)
+
+
+def _of_number(name: str, number: int) -> str:
+    return f"{name}-{chr(ord('a') + number)}" if number else name
+
+
+def side_by_side(jobs: list) -> None:
+    """Run @jobs, MACHINES= at a time, because tests wait more than they compute. An interrupt ends all guests."""
+    with ThreadPoolExecutor(count_knob("MACHINES", MACHINES)) as pool:
+        try:
+            for each in [pool.submit(job) for job in jobs]:
+                each.result()
+        except BaseException:
+            guest.stop.set()
+            raise
+
+
+def _not_here(total: Total, vehicle: str, suite: str, reason: str) -> None:
+    total.add(Row(vehicle, suite, ktap.Count(skipped=1, reasons=[reason])))
+
+
+def _check_style(kernels: list, total: Total) -> None:
+    """Check the style against the x86 kernel if there is one, because it compiles all of the sources."""
+    from style import check as style
+    best = [each for each in kernels if each.vehicle.arch == "x86_64"] or kernels
+    try:
+        total.rows += style.host_rows(best[0])
+    except Problem as problem:
+        total.add(Row("host", STYLE, ktap.Count(failed=1, trouble=str(problem))))
+
+
+def look(target: kernel.Kernel, total: Total, name: str, made: Callable, passed: int = 1) -> None:
+    """Look from outside at the guest that @made returns. If nothing is wrong, this counts as @passed passed cases,
+    otherwise as one failed case. An error becomes a row, so that the other looks and suites still run."""
+    start, count, reasons, guest_of = time.monotonic(), ktap.Count(), [], None
+    try:
+        guest_of = made()
+        guest_of.boot()
+        count.passed = passed
+    except Problem as problem:
+        count.failed, count.trouble, reasons = 1, str(problem), problem.reasons
+        total.lost = total.lost or problem.status == EXIT_LOST
+    except (OSError, ValueError, LookupError, subprocess.SubprocessError) as error:
+        count.failed, count.trouble = 1, repr(error)
+    _add_look(total, Row(target.vehicle.name, name, count, time.monotonic() - start, reasons=reasons), guest_of)
+
+
+def _add_look(total: Total, row: Row, guest_of: Any) -> None:
+    run = guest_of.run if guest_of else None
+    row.log = shown(run.home) if run else ""
+    total.boots.append((row.vehicle, row.seconds))
+    total.add(row)
+
+
+def _count(target: kernel.Kernel, files: list, total: Total) -> None:
+    """Count instructions and compare them with the committed figures and with the kernel's own benchmark."""
+    from verbs import icount
+    start, count, more = time.monotonic(), ktap.Count(), []
+    counted = icount.Counted(target, files)
+    try:
+        counted.boot()
+        count, more = icount.judge(counted)
+    except Problem as problem:
+        count.failed, count.trouble = 1, str(problem)
+        total.lost = total.lost or problem.status == EXIT_LOST
+    _add_look(total, Row(target.vehicle.name, ICOUNT, count, time.monotonic() - start), counted)
+    for line in more:
+        say(f"      {line}")
+
+
+def _look_at(name: str, target: kernel.Kernel, files: list, total: Total) -> None:
+    """Run one of LOOKS: a dump whose parts must agree; the monitor and the histograms; each kind of stall; many CPUs,
+    queues and items; counts of instructions."""
+    from looks import dump
+    from looks import monitor
+    from looks import states
+    from looks import wide
+    if name == DUMP:
+        look(target, total, name, lambda: dump.BusyGuest(target, files))
+    elif name == MONITOR:
+        look(target, total, name, lambda: monitor.MonitoredGuest(target, files))
+    elif name == STATES:
+        look(target, total, name, lambda: states.States(target, files), len(states.STATES))
+    elif name == WIDE:
+        look(target, total, name, lambda: wide.Wide(target, files), len(wide.WIDE_STATES))
+    elif target.vehicle.name == "x86" and source.series() == source.NEWEST:
+        _count(target, files, total)
+    else:
+        _not_here(total, target.vehicle.name, name, f"figures are of x86 and {source.NEWEST} alone")
+
+
+def settings(kunit: list, shell: list, parameters: str = "") -> dict:
+    """Return the settings of job-kunit.sh. @parameters are module parameters of cmwq2."""
+    return {"SUITES": " ".join(kunit), "SHELL_SUITES": " ".join(shell), "NEEDS_PARAMETERS": parameters,
+            "KUNIT_MODULE": KUNIT_MODULE, "KUNIT_NEEDS": KUNIT_NEEDS}
+
+
+def add_rows(total: Total, run: guest.Run, expected: list) -> None:
+    """Print and count the results of the suites of @run."""
+    total.boots.append((run.kernel.vehicle.name, run.seconds))
+    for row in rows_of(run, expected):
+        total.add(row)
+    total.lost = total.lost or run.outcome.status == EXIT_LOST
+
+
+def finish(total: Total, start: float) -> int:
+    """Print why cases were skipped, the times, all failures again and the last line. Return the exit status."""
+    _say_skipped(total)
+    _say_times(total)
+    _repeat_failures(total)
+    say(f"\n{len(total.rows)} suites in {took(start)}")
+    say(total.summary())
+    return total.status()
+
+
+def _check_vehicle(target: kernel.Kernel, files: list, kunit: list, shell: list, total: Total,
+                   parameters: str = "", name: str = "") -> None:
+    """Boot @target for all suites. If one of them brings the guest down, boot it again for the rest."""
+    left, boots = kunit + shell, 0
+    while left:
+        boots += 1
+        home = f"check-{target.vehicle.name.replace('/', '-')}{name}" + (f"-{boots}" if boots > 1 else "")
+        run = guest.run_job(target, "kunit", home, files, limit=LIMIT, settings={
+            **settings([suite for suite in kunit if suite in left], [suite for suite in shell if suite in left],
+                       parameters),
+            "KUNIT_PARAMETERS": STRESS, "ROUNDS": ROUNDS.get(target.vehicle.name, 5)})
+        begun = [suite for suite in left if ["start", suite] in run.events]
+        rest = [suite for suite in left if suite not in begun]
+        # A guest that does not reach the first suite would not get further in another boot.
+        again = bool(begun and rest and not run.outcome.passed)
+        add_rows(total, run, begun if again else left)
+        left = rest if again else []
+
+
+def rows_of(run: guest.Run, expected: list) -> list:
+    """Return a row for each expected suite, for each unexpected one, and for a failure of the guest as a whole."""
+    name = run.kernel.vehicle.name
+    counts = ktap.parse_all(run.kernel.source.tree, sorted((run.results / "ktap").glob("*")))
+    seconds = {words[1]: int(words[2]) / 1000 for words in run.events if words[0] == "end"}
+    rows = []
+    for suite in expected:
+        count = counts.pop(suite, None) or ktap.Count(trouble=_why_missing(run, suite))
+        rows.append(Row(name, suite, count, seconds.get(suite, 0), shown(run.home / "results/ktap" / suite)))
+    # Any other suite that has reported was not asked for, so something has the wrong name.
+    for suite, count in counts.items():
+        count.trouble = count.trouble or "not expected: is its file named after the suite?"
+        rows.append(Row(name, suite, count, 0, shown(run.home / "results/ktap" / suite)))
+    if not run.outcome.passed:
+        rows.append(Row(name, MACHINE, ktap.Count(trouble=str(run.outcome)), run.seconds))
+    for row in rows:
+        row.log = f"{row.log} {shown(run.console)}".strip()
+    return rows
+
+
+def _why_missing(run: guest.Run, suite: str) -> str:
+    started = [words[1] for words in run.events if words[0] == "start"]
+    if suite not in started:
+        return f"did not run: {run.outcome}" if not run.outcome.passed else "did not run"
+    ended = [words[1] for words in run.events if words[0] == "end"]
+    return "has no result" if suite in ended else f"did not end: {run.outcome}"
+
+
+def times(total: Total) -> list:
+    """Return how long each vehicle was busy over all its boots, and its longest suites. Boots run side by side, so the
+    sums exceed the elapsed time. Booting and the final checks of the kernel take the time that no suite took."""
+    rows = []
+    for vehicle in dict.fromkeys([name for name, _ in total.boots] + [row.vehicle for row in total.rows]):
+        mine = [row for row in total.rows if row.vehicle == vehicle and row.suite != MACHINE]
+        boots = [seconds for name, seconds in total.boots if name == vehicle]
+        suites = sum(row.seconds for row in mine)
+        longest = sorted(mine, key=lambda row: -row.seconds)[:SLOWEST]
+        rows.append((vehicle, str(len(boots)), spelled(sum(boots) or suites), spelled(suites),
+                     ", ".join(f"{row.suite} {row.seconds:.0f} s" for row in longest if row.seconds >= 1)))
+    return rows
+
+
+def _say_times(total: Total) -> None:
+    if not total.rows:
+        return
+    rows = [("", "boots", "in all", "suites", "longest"), *times(total)]
+    widths = [max(len(row[at]) for row in rows) for at in range(4)]
+    say("\nTime:")
+    for row in rows:
+        cells = [f"{row[0]:{widths[0]}}", *(f"{row[at]:>{widths[at]}}" for at in range(1, 4)), row[4]]
+        say(cut("  " + "  ".join(cells)))
+
+
+def cut(line: str) -> str:
+    """Return @line cut to WIDTH characters. Spaces between columns are kept."""
+    return line.rstrip() if len(line) <= WIDTH else line[:WIDTH - 3].rstrip() + "..."
+
+
+def _say_skipped(total: Total) -> None:
+    rows: dict = {}
+    for row in total.rows:
+        for reason in row.count.reasons:
+            rows.setdefault((row.suite, reason), []).append(row.vehicle)
+    if rows:
+        say("\nSkipped cases:")
+    for (suite, reason), vehicles in rows.items():
+        say(f"  {suite:24} {reason} ({', '.join(vehicles)})")
+
+
+def _repeat_failures(total: Total) -> None:
+    failed = [row for row in total.rows if row.failed]
+    if failed:
+        say("\nFailures:")
+    for row in failed:
+        say(row.told())
