@@ -4,7 +4,7 @@
 # The knobs, which the verbs read from the environment.
 export KDIR KERNEL KERNEL_SRC VM SUITE NAME PARAMETERS ITEMS ROUNDS CYCLES FREEZES SCHEDULES KICKS SWITCHINGS PRESSURE ALARM V MACHINES W WRITE CMWQ2_CACHE
 export WORKLOAD PROFILES PRODUCERS SEED FULL
-export CLAIM WAKE POOL MIN_IDLE WORKERS TIMEOUTS SWITCHES STRICT FAULT FAULTS MODEL LIMIT RAISED CANCELS
+export CLAIM WAKE PICK POOL MIN_IDLE WORKERS TIMEOUTS SWITCHES STRICT FAULT FAULTS MODEL LIMIT RAISED CANCELS
 ifneq ($(origin CC),default)
 export CC
 endif
@@ -76,7 +76,8 @@ $(VERBS):
 ##             questions that the mails argue about, answered by running something: kick-vs-cull,
 ##             claims, coalescing, rescuer, wakeup-cost, switching; all of them 15 minutes warm;
 ##             WRITE=1 puts what they print into Documentation/experiments.rst
-## make model [MODEL=kick|line] [CLAIM=c] [WAKE=w] [POOL=p] [MIN_IDLE=n] [FAULT=f] [WRITE=1]
+## make model [MODEL=kick|line] [CLAIM=c] [WAKE=w] [PICK=p] [POOL=p] [MIN_IDLE=n] [FAULT=f]
+##           [WRITE=1]
 ##             a model of a pool's kicks, wakeups and culling, and one of the slots of max_active that
 ##             pools share, checked in all schedules under every policy and with faults put back in;
 ##             4 minutes; WRITE=1 puts what came out into model.rst
