@@ -16,13 +16,10 @@ from pathlib import Path
 from typing import Callable, Iterable
 
 from base import alive
-from build import kernel
-from machines import ktap
-from build import modules
-from build import packages
-from style import python
-from verbs import suites
 from base.common import HERE, OUT, ROOT, jobs, lock, say, shown, write_atomically
+from build import kernel, modules, packages
+from machines import ktap, results
+from style import python
 
 CLEAN = OUT / "style" / "clean.json"
 COMPAT = "include/cmwq2/compat.h"
@@ -328,7 +325,7 @@ def host_rows(target: kernel.Kernel) -> list:
         write_atomically(log, "".join(f"{line}\n" for line in found))
         count = ktap.Count(passed=int(not found), failed=int(bool(found)),
                            failures=[f"{len(found)} findings"] if found else [])
-        rows.append(suites.Row("host", f"style {name}", count, time.monotonic() - start, shown(log)))
+        rows.append(results.Row("host", f"style {name}", count, time.monotonic() - start, shown(log)))
         say(rows[-1].line())
     memory.save()
     return rows
@@ -338,6 +335,6 @@ def style(name: str) -> int:
     """Run `make style` against the kernel of vehicle @name, and return the exit status."""
     start = time.monotonic()
     target = kernel.provide(kernel.vehicle(name))
-    total = suites.Total(host_rows(target))
+    total = results.Total(host_rows(target))
     say(f"against Linux {target.release} as built for {name}")
-    return suites.finish(total, start)
+    return results.finish(total, start)

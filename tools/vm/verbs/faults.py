@@ -7,12 +7,10 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import Optional
 
-from machines import guest
-from build import kernel
-from build import modules
-from verbs import suites
-from machines import verdict
 from base.common import EXIT_FAILED, EXIT_LOST, EXIT_PASSED, ROOT, Problem, say, shown, took
+from build import kernel, modules
+from machines import guest, results, verdict
+from verbs import suites
 
 SOURCES = ROOT / "src"
 LIST = SOURCES / "faults.c"
@@ -118,7 +116,7 @@ def listed(text: str) -> dict:
 
 def sites() -> set:
     """Return the names of the faults that the engine's sources test for."""
-    text = "".join(path.read_text() for path in sorted(SOURCES.glob("*.[ch]")))
+    text = "".join(path.read_text() for path in sorted(SOURCES.rglob("*.[ch]")))
     return set(re.findall(r'CMWQ2_FAULT\("(\w+)"\)', text))
 
 
@@ -165,7 +163,7 @@ def noticed(outcome: verdict.Outcome, rows: list, began: bool, console: str) -> 
     return False, "; ".join(["not caught", *silent])
 
 
-def _suite(row: suites.Row) -> str:
+def _suite(row: results.Row) -> str:
     return row.suite.partition(".")[0]
 
 
@@ -239,7 +237,7 @@ def _control(report: _Report, target: kernel.Kernel, files: list, table: dict) -
     """Run the same modules and tests with the same limits, but without a fault. They must pass; otherwise every fault
     would count as caught."""
     run, names = _boot(target, files, NO_FAULT, list(table.values()))
-    failed = [str(row) for row in suites.rows_of(run, names) if row.failed]
+    failed = [str(row) for row in results.rows_of(run, names) if row.failed]
     report.row(not failed, target.vehicle.name, "(no fault)", run.seconds,
                "; ".join(failed) or f"{len(names)} tests pass", shown(run.console))
 
@@ -247,7 +245,7 @@ def _control(report: _Report, target: kernel.Kernel, files: list, table: dict) -
 def _fault(report: _Report, target: kernel.Kernel, files: list, name: str, catcher: Catcher) -> None:
     run, names = _boot(target, files, name, [catcher], REST)
     began = any(words[:1] == ["start"] and words[1] in names for words in run.events)
-    good, text = noticed(run.outcome, suites.rows_of(run, names), began, run.console.read_text(errors="replace"))
+    good, text = noticed(run.outcome, results.rows_of(run, names), began, run.console.read_text(errors="replace"))
     report.row(good, target.vehicle.name, name, run.seconds, text, shown(run.console))
     if run.outcome.status == EXIT_LOST:
         report.status = EXIT_LOST

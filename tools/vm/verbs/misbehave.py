@@ -7,15 +7,10 @@ import time
 from dataclasses import dataclass, field
 from typing import Callable, Optional
 
-from verbs import benchhost
-from machines import guest
-from build import kernel
-from build import modules
-from verbs import newcomer
-from verbs import shell
-from verbs import suites
-from verbs import units
 from base.common import EXIT_FAILED, EXIT_LOST, EXIT_PASSED, OUT, Problem, say, shown, took, write_atomically
+from build import kernel, modules
+from machines import guest, results
+from verbs import benchhost, newcomer, shell, units
 
 
 @dataclass
@@ -143,7 +138,7 @@ def check(vehicles: list, pattern: str) -> int:
         failed += bool(wrong)
         word = "FAIL" if wrong else "PASS"
         line = f"{word}  {case.vehicle:5}  {case.name:16} {took(start):>7}  {wrong or _said(case, run)}"
-        say(line if wrong else suites.cut(line))
+        say(line if wrong else results.cut(line))
         if wrong:
             say(f"      log: {shown(run.console)}")
     return _end(len(checks) + len(cases), failed)
@@ -171,13 +166,13 @@ def _said(case: Case, run: guest.Run) -> str:
         return "; ".join([str(run.outcome), *ended, *greeting])
     if case.suites is None:
         return str(run.outcome)
-    return "; ".join(str(row) for row in suites.rows_of(run, case.suites))
+    return "; ".join(str(row) for row in results.rows_of(run, case.suites))
 
 
 def _status(case: Case, run: guest.Run) -> int:
     if case.suites is None or not run.outcome.passed:
         return run.outcome.status
-    return suites.Total(suites.rows_of(run, case.suites)).status()
+    return results.Total(results.rows_of(run, case.suites)).status()
 
 
 def _wrong(case: Case, run: guest.Run) -> str:

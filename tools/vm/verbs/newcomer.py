@@ -17,20 +17,13 @@ from pathlib import Path
 from typing import Callable, Iterator, Sequence
 
 from base import alive
-from looks import dump
-from machines import guest
-from machines import initramfs
-from machines import inside
-from build import kernel
-from verbs import knobs
-from machines import ktap
-from build import modules
-from build import packages
-from style import python
-from style import check as style
-from verbs import suites
-from machines import verdict
 from base.common import EXIT_FAILED, EXIT_LOST, HERE, ROOT, WIDTH, Problem
+from build import kernel, modules, packages
+from looks import dump
+from machines import guest, initramfs, inside, ktap, results, verdict
+from style import check as style
+from style import python
+from verbs import knobs, suites
 from verbs.units import _expect
 
 # Seconds to wait for an event that other load on the machine may delay.
@@ -215,16 +208,16 @@ def failed_look() -> None:
     for error, status in ((Problem("; ".join(reasons), EXIT_FAILED, reasons), EXIT_FAILED), (Problem("x"), EXIT_FAILED),
                           (Problem("without a verdict", EXIT_LOST), EXIT_LOST), (OSError(2, "y", "z"), EXIT_FAILED),
                           (subprocess.TimeoutExpired("drgn", 120), EXIT_FAILED), (KeyError("k"), EXIT_FAILED)):
-        total = suites.Total()
+        total = results.Total()
         said = _quiet(lambda: suites.look(target, total, "wq_states", lambda: _Look(error), 9))
         _expect((said.count("\n"), max(map(len, said.splitlines())) <= WIDTH), (1, True))
         _expect((total.status(), total.summary()), (status, "0 passed, 1 failed, 0 skipped"))
         told = total.rows[0].told().splitlines()
-        _expect((len(told) <= suites.REASONS + 3, max(map(len, told)) <= suites.LONGEST + 6), (True, True))
+        _expect((len(told) <= results.REASONS + 3, max(map(len, told)) <= results.LONGEST + 6), (True, True))
 
     def not_made() -> _Look:
         raise Problem("no Python packages")
-    total = suites.Total()
+    total = results.Total()
     _quiet(lambda: suites.look(target, total, "wq_states", not_made))
     _expect((total.status(), total.rows[0].count.failed), (EXIT_FAILED, 1))
     with _directory() as home:
@@ -239,13 +232,13 @@ def failed_look() -> None:
 
 def how_long_it_took() -> None:
     """The summary lists all vehicles with their boots and longest suites, in lines of a readable width."""
-    rows = [suites.Row("uml", f"cmwq2_{'x' * number}", ktap.Count(passed=1), number) for number in range(30)]
-    total = suites.Total([*rows, suites.Row("host", "style", ktap.Count(passed=1), 100)], False, [("uml", 500.0)])
-    (uml, host) = suites.times(total)
+    rows = [results.Row("uml", f"cmwq2_{'x' * number}", ktap.Count(passed=1), number) for number in range(30)]
+    total = results.Total([*rows, results.Row("host", "style", ktap.Count(passed=1), 100)], False, [("uml", 500.0)])
+    (uml, host) = results.times(total)
     _expect(uml[:4], ("uml", "1", "8 min 20 s", "7 min 15 s"))
     _expect(uml[4].startswith(f"{rows[29].suite} 29 s, {rows[28].suite} 28 s"), True)
     _expect(host, ("host", "0", "1 min 40 s", "1 min 40 s", "style 100 s"))
-    said = _quiet(lambda: suites.finish(total, time.monotonic()))
+    said = _quiet(lambda: results.finish(total, time.monotonic()))
     _expect(max(map(len, said.splitlines())) <= WIDTH, True)
 
 

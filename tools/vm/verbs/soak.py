@@ -12,11 +12,10 @@ import time
 from functools import partial
 from typing import Callable, Iterator
 
-from machines import guest
-from build import kernel
-from build import modules
-from verbs import suites
 from base.common import ROOT, Problem, count_knob, say, took
+from build import kernel, modules
+from machines import guest, results
+from verbs import suites
 
 # Items per second that even the slowest kind of queue reaches on the slowest vehicle. A run that is slower than this
 # counts as hung. The suite itself notices much sooner if nothing makes progress.
@@ -152,7 +151,7 @@ def _target(name: str, limit: int) -> kernel.Kernel:
     return dataclasses.replace(built, vehicle=vehicle)
 
 
-def _soak(part: Part, name: str, total: suites.Total) -> None:
+def _soak(part: Part, name: str, total: results.Total) -> None:
     times = part.wanted()
     limit = part.limit(times)
     target = _target(name, limit)
@@ -165,13 +164,13 @@ def _soak(part: Part, name: str, total: suites.Total) -> None:
                         **part.settings(times)})
     with watch.looking(run):
         guest.boot(run)
-    suites.add_rows(total, run, [part.name])
+    results.add_rows(total, run, [part.name])
 
 
 def soak(names: list, pattern: str) -> int:
     """Run those of PARTS that match @pattern, on the vehicles @names or else on each part's own vehicle. Return the
     exit status."""
-    start, total = time.monotonic(), suites.Total()
+    start, total = time.monotonic(), results.Total()
     chosen = [part for part in PARTS if fnmatch.fnmatchcase(part.suite, pattern)]
     if not chosen:
         raise Problem(f"SUITE={pattern} matches no suite; allowed: a glob over "
@@ -184,4 +183,4 @@ def soak(names: list, pattern: str) -> int:
     for vehicle in {name for _, name in plan}:
         modules.build(kernel.provide(kernel.vehicle(vehicle)))
     suites.side_by_side([partial(_soak, part, name, total) for part, name in plan])
-    return suites.finish(total, start)
+    return results.finish(total, start)

@@ -6,18 +6,23 @@ import json
 import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Callable
 
-from machines import guest
-from build import kernel
-from machines import ktap
-from build import modules
-from build import sample
-from build import source
-from base.common import (EXIT_FAILED, EXIT_LOST, EXIT_PASSED, HERE, OUT, ROOT, WIDTH, Problem, count_knob, say,
-                         shortened, shown, spelled, took, write_atomically)
+from base.common import (
+    EXIT_LOST,
+    HERE,
+    OUT,
+    ROOT,
+    Problem,
+    count_knob,
+    say,
+    shown,
+    write_atomically,
+)
+from build import kernel, modules, sample, source
+from machines import guest, ktap, results
 
 SUMMARY = OUT / "check"
 # The time that each suite took, to help make the whole run faster.
@@ -68,85 +73,11 @@ AGAIN = (Again("x86", "pn", ("cmwq2_concurrency", "cmwq2_hog", "cmwq2_interleave
          Again("uml", "timer", ("cmwq2_hog", "cmwq2_queue", "cmwq2_rescuer"), "hook=timer"),
          Again("x86", "isolated", ("cmwq2_cpumask", "cmwq2_delayed", "cmwq2_idle", "cmwq2_ordered", "cmwq2_owncpu"),
                boot=("nohz_full=1", "isolcpus=nohz,domain,1")))
-# The suite name of a row about the guest as a whole.
-MACHINE = "(the machine)"
 # Checks that are not suites in a guest: style of the sources, looks into a guest from outside, counts of instructions.
 STYLE, DUMP, MONITOR, STATES, WIDE, ICOUNT = "style", "wq_dump", "wq_monitor", "wq_states", "wq_wide", "icount"
 LOOKS = (DUMP, MONITOR, STATES, WIDE, ICOUNT)
 # About how long a look and a second pass take, which decides the order in which guests start.
 LOOK_SECONDS, AGAIN_SECONDS = 60, 30
-
-
-# How many reasons of a failure are printed at the end, and how many characters of each. The logs have everything.
-REASONS, LONGEST = 12, 400
-# How many of a vehicle's longest suites are named at the end.
-SLOWEST = 3
-
-
-@dataclass
-class Row:
-    """The result of one suite on one vehicle."""
-
-    vehicle: str
-    suite: str
-    count: ktap.Count
-    seconds: float = 0
-    log: str = ""
-    reasons: list = field(default_factory=list)     # everything that went wrong; the row shows the first of it
-
-    @property
-    def failed(self) -> bool:
-        """Whether anything went wrong."""
-        return bool(self.count.failed or self.count.trouble)
-
-    def _notes(self) -> list:
-        notes = [f"{self.count.skipped} skipped"] if self.count.skipped else []
-        notes += [self.count.trouble] if self.count.trouble else []
-        return notes + ([", ".join(self.count.failures)] if self.count.failures else [])
-
-    def __str__(self) -> str:
-        word = "FAIL" if self.failed else "SKIP" if self.count.skipped == self.count.total else "PASS"
-        cases = f"{self.count.passed}/{self.count.total}"
-        return (f"{word}  {self.vehicle:9}  {self.suite:24} {cases:>7} {self.seconds:6.1f}s  "
-                f"{'; '.join(self._notes())}").rstrip()
-
-    def line(self) -> str:
-        """Return the row cut to a readable width. If it failed, the list of failures at the end has all of it."""
-        return cut(str(self))
-
-    def told(self) -> str:
-        """Return the row with one line for each thing that went wrong, and the names of the logs."""
-        trouble = self.reasons or ([self.count.trouble] if self.count.trouble else [])
-        failures = [*trouble, *self.count.failures]
-        lines = [shortened(text, LONGEST) for text in failures[:REASONS]]
-        lines += [f"and {len(failures) - REASONS} more"] if len(failures) > REASONS else []
-        return "\n".join([self.line(), *(f"      {text}" for text in lines), f"      log: {self.log}"])
-
-
-@dataclass
-class Total:
-    """The results of all vehicles."""
-
-    rows: list = field(default_factory=list)
-    lost: bool = False
-    boots: list = field(default_factory=list)       # (vehicle, seconds) of each
-
-    def add(self, row: Row) -> None:
-        """Print and count a row."""
-        self.rows.append(row)
-        say(row.line())
-
-    def status(self) -> int:
-        """Return the exit status. A lost guest takes precedence over failed cases, as it makes the rest doubtful."""
-        if self.lost:
-            return EXIT_LOST
-        return EXIT_FAILED if any(row.failed for row in self.rows) else EXIT_PASSED
-
-    def summary(self) -> str:
-        """Return the last line. A suite with trouble but without a failed case counts as one failed case."""
-        passed = sum(row.count.passed for row in self.rows)
-        failed = sum(row.count.failed or (1 if row.count.trouble else 0) for row in self.rows)
-        return f"{passed} passed, {failed} failed, {sum(row.count.skipped for row in self.rows)} skipped"
 
 
 def kunit_suites() -> list:
@@ -187,7 +118,7 @@ def check(vehicles: list, pattern: str) -> int:
                       f"{', '.join(kunit_suites() + shell_suites() + [STYLE, *LOOKS])}")
     kernels = [kernel.provide(kernel.vehicle(name)) for name in vehicles]
     built = [modules.build(each) + (sample.build(each) if sample.SUITE in shell else []) for each in kernels]
-    total = Total()
+    total = results.Total()
     if style and source.series() != source.NEWEST:
         _not_here(total, "host", STYLE, f"the sources are in the style of {source.NEWEST}, whose tools look at them")
     elif style:
@@ -223,7 +154,7 @@ def check(vehicles: list, pattern: str) -> int:
         "seconds": time.monotonic() - start, "boots": total.boots,
         "suites": [{"vehicle": row.vehicle, "suite": row.suite, "seconds": row.seconds} for row in total.rows]},
         indent=1) + "\n")
-    return finish(total, start)
+    return results.finish(total, start)
 
 
 def _of_number(name: str, number: int) -> str:
@@ -241,21 +172,21 @@ def side_by_side(jobs: list) -> None:
             raise
 
 
-def _not_here(total: Total, vehicle: str, suite: str, reason: str) -> None:
-    total.add(Row(vehicle, suite, ktap.Count(skipped=1, reasons=[reason])))
+def _not_here(total: results.Total, vehicle: str, suite: str, reason: str) -> None:
+    total.add(results.Row(vehicle, suite, ktap.Count(skipped=1, reasons=[reason])))
 
 
-def _check_style(kernels: list, total: Total) -> None:
+def _check_style(kernels: list, total: results.Total) -> None:
     """Check the style against the x86 kernel if there is one, because it compiles all of the sources."""
     from style import check as style
     best = [each for each in kernels if each.vehicle.arch == "x86_64"] or kernels
     try:
         total.rows += style.host_rows(best[0])
     except Problem as problem:
-        total.add(Row("host", STYLE, ktap.Count(failed=1, trouble=str(problem))))
+        total.add(results.Row("host", STYLE, ktap.Count(failed=1, trouble=str(problem))))
 
 
-def look(target: kernel.Kernel, total: Total, name: str, made: Callable, passed: int = 1) -> None:
+def look(target: kernel.Kernel, total: results.Total, name: str, made: Callable, passed: int = 1) -> None:
     """Look from outside at the guest that @made returns. If nothing is wrong, this counts as @passed passed cases,
     otherwise as one failed case. An error becomes a row, so that the other looks and suites still run."""
     start, count, reasons, guest_of = time.monotonic(), ktap.Count(), [], None
@@ -268,17 +199,17 @@ def look(target: kernel.Kernel, total: Total, name: str, made: Callable, passed:
         total.lost = total.lost or problem.status == EXIT_LOST
     except (OSError, ValueError, LookupError, subprocess.SubprocessError) as error:
         count.failed, count.trouble = 1, repr(error)
-    _add_look(total, Row(target.vehicle.name, name, count, time.monotonic() - start, reasons=reasons), guest_of)
+    _add_look(total, results.Row(target.vehicle.name, name, count, time.monotonic() - start, reasons=reasons), guest_of)
 
 
-def _add_look(total: Total, row: Row, guest_of: Any) -> None:
+def _add_look(total: results.Total, row: results.Row, guest_of: Any) -> None:
     run = guest_of.run if guest_of else None
     row.log = shown(run.home) if run else ""
     total.boots.append((row.vehicle, row.seconds))
     total.add(row)
 
 
-def _count(target: kernel.Kernel, files: list, total: Total) -> None:
+def _count(target: kernel.Kernel, files: list, total: results.Total) -> None:
     """Count instructions and compare them with the committed figures and with the kernel's own benchmark."""
     from verbs import icount
     start, count, more = time.monotonic(), ktap.Count(), []
@@ -289,18 +220,15 @@ def _count(target: kernel.Kernel, files: list, total: Total) -> None:
     except Problem as problem:
         count.failed, count.trouble = 1, str(problem)
         total.lost = total.lost or problem.status == EXIT_LOST
-    _add_look(total, Row(target.vehicle.name, ICOUNT, count, time.monotonic() - start), counted)
+    _add_look(total, results.Row(target.vehicle.name, ICOUNT, count, time.monotonic() - start), counted)
     for line in more:
         say(f"      {line}")
 
 
-def _look_at(name: str, target: kernel.Kernel, files: list, total: Total) -> None:
+def _look_at(name: str, target: kernel.Kernel, files: list, total: results.Total) -> None:
     """Run one of LOOKS: a dump whose parts must agree; the monitor and the histograms; each kind of stall; many CPUs,
     queues and items; counts of instructions."""
-    from looks import dump
-    from looks import monitor
-    from looks import states
-    from looks import wide
+    from looks import dump, monitor, states, wide
     if name == DUMP:
         look(target, total, name, lambda: dump.BusyGuest(target, files))
     elif name == MONITOR:
@@ -321,25 +249,7 @@ def settings(kunit: list, shell: list, parameters: str = "") -> dict:
             "KUNIT_MODULE": KUNIT_MODULE, "KUNIT_NEEDS": KUNIT_NEEDS}
 
 
-def add_rows(total: Total, run: guest.Run, expected: list) -> None:
-    """Print and count the results of the suites of @run."""
-    total.boots.append((run.kernel.vehicle.name, run.seconds))
-    for row in rows_of(run, expected):
-        total.add(row)
-    total.lost = total.lost or run.outcome.status == EXIT_LOST
-
-
-def finish(total: Total, start: float) -> int:
-    """Print why cases were skipped, the times, all failures again and the last line. Return the exit status."""
-    _say_skipped(total)
-    _say_times(total)
-    _repeat_failures(total)
-    say(f"\n{len(total.rows)} suites in {took(start)}")
-    say(total.summary())
-    return total.status()
-
-
-def _check_vehicle(target: kernel.Kernel, files: list, kunit: list, shell: list, total: Total,
+def _check_vehicle(target: kernel.Kernel, files: list, kunit: list, shell: list, total: results.Total,
                    parameters: str = "", name: str = "") -> None:
     """Boot @target for all suites. If one of them brings the guest down, boot it again for the rest."""
     left, boots = kunit + shell, 0
@@ -354,82 +264,7 @@ def _check_vehicle(target: kernel.Kernel, files: list, kunit: list, shell: list,
         rest = [suite for suite in left if suite not in begun]
         # A guest that does not reach the first suite would not get further in another boot.
         again = bool(begun and rest and not run.outcome.passed)
-        add_rows(total, run, begun if again else left)
+        results.add_rows(total, run, begun if again else left)
         left = rest if again else []
 
 
-def rows_of(run: guest.Run, expected: list) -> list:
-    """Return a row for each expected suite, for each unexpected one, and for a failure of the guest as a whole."""
-    name = run.kernel.vehicle.name
-    counts = ktap.parse_all(run.kernel.source.tree, sorted((run.results / "ktap").glob("*")))
-    seconds = {words[1]: int(words[2]) / 1000 for words in run.events if words[0] == "end"}
-    rows = []
-    for suite in expected:
-        count = counts.pop(suite, None) or ktap.Count(trouble=_why_missing(run, suite))
-        rows.append(Row(name, suite, count, seconds.get(suite, 0), shown(run.home / "results/ktap" / suite)))
-    # Any other suite that has reported was not asked for, so something has the wrong name.
-    for suite, count in counts.items():
-        count.trouble = count.trouble or "not expected: is its file named after the suite?"
-        rows.append(Row(name, suite, count, 0, shown(run.home / "results/ktap" / suite)))
-    if not run.outcome.passed:
-        rows.append(Row(name, MACHINE, ktap.Count(trouble=str(run.outcome)), run.seconds))
-    for row in rows:
-        row.log = f"{row.log} {shown(run.console)}".strip()
-    return rows
-
-
-def _why_missing(run: guest.Run, suite: str) -> str:
-    started = [words[1] for words in run.events if words[0] == "start"]
-    if suite not in started:
-        return f"did not run: {run.outcome}" if not run.outcome.passed else "did not run"
-    ended = [words[1] for words in run.events if words[0] == "end"]
-    return "has no result" if suite in ended else f"did not end: {run.outcome}"
-
-
-def times(total: Total) -> list:
-    """Return how long each vehicle was busy over all its boots, and its longest suites. Boots run side by side, so the
-    sums exceed the elapsed time. Booting and the final checks of the kernel take the time that no suite took."""
-    rows = []
-    for vehicle in dict.fromkeys([name for name, _ in total.boots] + [row.vehicle for row in total.rows]):
-        mine = [row for row in total.rows if row.vehicle == vehicle and row.suite != MACHINE]
-        boots = [seconds for name, seconds in total.boots if name == vehicle]
-        suites = sum(row.seconds for row in mine)
-        longest = sorted(mine, key=lambda row: -row.seconds)[:SLOWEST]
-        rows.append((vehicle, str(len(boots)), spelled(sum(boots) or suites), spelled(suites),
-                     ", ".join(f"{row.suite} {row.seconds:.0f} s" for row in longest if row.seconds >= 1)))
-    return rows
-
-
-def _say_times(total: Total) -> None:
-    if not total.rows:
-        return
-    rows = [("", "boots", "in all", "suites", "longest"), *times(total)]
-    widths = [max(len(row[at]) for row in rows) for at in range(4)]
-    say("\nTime:")
-    for row in rows:
-        cells = [f"{row[0]:{widths[0]}}", *(f"{row[at]:>{widths[at]}}" for at in range(1, 4)), row[4]]
-        say(cut("  " + "  ".join(cells)))
-
-
-def cut(line: str) -> str:
-    """Return @line cut to WIDTH characters. Spaces between columns are kept."""
-    return line.rstrip() if len(line) <= WIDTH else line[:WIDTH - 3].rstrip() + "..."
-
-
-def _say_skipped(total: Total) -> None:
-    rows: dict = {}
-    for row in total.rows:
-        for reason in row.count.reasons:
-            rows.setdefault((row.suite, reason), []).append(row.vehicle)
-    if rows:
-        say("\nSkipped cases:")
-    for (suite, reason), vehicles in rows.items():
-        say(f"  {suite:24} {reason} ({', '.join(vehicles)})")
-
-
-def _repeat_failures(total: Total) -> None:
-    failed = [row for row in total.rows if row.failed]
-    if failed:
-        say("\nFailures:")
-    for row in failed:
-        say(row.told())

@@ -14,23 +14,12 @@ import time
 from pathlib import Path
 from typing import Callable, Iterator
 
-from machines import accel
-from verbs import baseline
-from verbs import bench
-from verbs import cost
-from verbs import faults
-from machines import guest
-from verbs import icount
-from build import kernel
-from machines import ktap
-from build import modules
-from build import source
-from style import check as style
-from verbs import suites
-from verbs import switches
-from looks import tracers
-from machines import verdict
 from base.common import EXIT_FAILED, EXIT_LOST, EXIT_PASSED, HERE, ROOT, Problem, count_knob, write_atomically
+from build import kernel, modules, source
+from looks import tracers
+from machines import accel, guest, ktap, results, verdict
+from style import check as style
+from verbs import baseline, bench, cost, faults, icount, suites, switches
 
 KNOWN_COMPLAINT = """\
    1.000 [    0.680000] WARNING: suspicious RCU usage
@@ -405,7 +394,7 @@ def caught_faults() -> None:
     well, broken = verdict.Outcome(EXIT_PASSED, ""), verdict.Outcome(EXIT_FAILED, "hang: a, ended after 9 s")
 
     def noticed(outcome: verdict.Outcome, began: bool = True, console: str = "", **count: object) -> tuple:
-        row = suites.Row("uml", "a", ktap.Count(**count))       # type: ignore
+        row = results.Row("uml", "a", ktap.Count(**count))       # type: ignore
         return faults.noticed(outcome, [row], began, console)
     _expect(noticed(well, passed=1), (False, "not caught"))
     _expect(noticed(well, skipped=1), (False, "not caught; a was skipped"))
