@@ -9,8 +9,7 @@ import unittest
 from pathlib import Path
 from unittest import mock
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "tools/vm"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from build import modules      # noqa: E402
 from base.common import Problem      # noqa: E402
 
