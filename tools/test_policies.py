@@ -31,7 +31,7 @@ def _files(pattern: str) -> list:
 
 
 def _is_test(name: str) -> bool:
-    return bool(re.match(r"kunit/|tools/(.*/)?test(_|ing\.py$)|tools/model/|tools/vm/guest/suites/|tools/vm/.*units|"
+    return bool(re.match(r"kunit/|tools/(.*/)?test(_|ing\.py$)|tools/model/|tools/vm/guest/suites/|"
                          r"src/lab/policy/", name))
 
 

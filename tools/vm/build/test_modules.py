@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Tests of what `make modules` refuses, which need no kernel."""
+"""Tests of modules.py: what `make modules` refuses, and the copies of the sources that it builds."""
 
 import os
 import sys
@@ -10,8 +10,9 @@ from pathlib import Path
 from unittest import mock
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from build import modules      # noqa: E402
-from base.common import Problem      # noqa: E402
+from base.common import Problem
+from base.testing import Case, directory
+from build import modules, packages
 
 
 class Kdir(unittest.TestCase):
@@ -42,6 +43,47 @@ class Kdir(unittest.TestCase):
             with self.assertRaisesRegex(Problem, words) as caught:
                 self.check(configured, arch)
             self.assertNotIn("\n", str(caught.exception))
+
+
+class Copies(Case):
+    def test_mirrored_sources(self) -> None:
+        """Changed files are copied, unchanged ones are left alone, copies of removed files are removed, objects
+        stay."""
+        with directory() as home:
+            origin, copy = home / "src", home / "copy"
+            origin.mkdir()
+            (origin / "a.c").write_text("1")
+            (origin / "b.c").write_text("1")
+            modules.mirror([(origin, "src")], copy)
+            stamp = (copy / "src/a.c").stat().st_mtime_ns
+            (copy / "src/a.o").write_text("object")
+            (copy / "src/b.ko").write_text("object")
+            (origin / "b.c").unlink()
+            modules.mirror([(origin, "src")], copy)
+            self.assertEqual((copy / "src/a.c").stat().st_mtime_ns, stamp)
+            self.assertEqual(sorted(path.name for path in (copy / "src").iterdir()), ["a.c", "a.o"])
+
+    def test_moved_tree(self) -> None:
+        """Objects and commands that were made in another place are made again. A build that makes no module is an
+        error."""
+        with directory() as home:
+            work, moved = home / "work", home / "moved"
+            modules.for_this_kernel(work, home)
+            (work / "a.o").write_text("")
+            modules.for_this_kernel(work, home)
+            self.assertEqual((work / "a.o").exists(), True)
+            work.rename(moved)
+            modules.for_this_kernel(moved, home)
+            self.assertEqual((moved / "a.o").exists(), False)
+            self.refused(lambda: modules.made(moved, home / "log"), "has made no module", "log")
+            (moved / "a.ko").write_text("")
+            self.assertEqual(modules.made(moved, home / "log"), [moved / "a.ko"])
+            venv, other = home / "venv", home / "venv2"
+            venv.mkdir()
+            (venv / "ready").write_text(packages.standing(venv, "x==1"))
+            self.assertEqual((packages.stands(venv, "x==1"), packages.stands(venv, "x==2")), (True, False))
+            venv.rename(other)
+            self.assertFalse(packages.stands(other, "x==1"))
 
 
 if __name__ == "__main__":

@@ -46,7 +46,8 @@ def native_problems(text: str) -> list:
     """Return what is wrong with a look at the native workqueues, which must show a queue and a pool of every kernel."""
     lines = text.splitlines()
     found = [] if lines[0].startswith("native on ") else [f"not the kernel's own: {lines[0]}"]
-    found += [f"no line of {word} in it" for word in ("events ", "0 ") if not any(line.startswith(word) for line in lines)]
+    found += [f"no line of {word} in it" for word in ("events ", "0 ")
+              if not any(line.startswith(word) for line in lines)]
     return found + [f"too wide: {line}" for line in lines if len(line) > 80]
 
 

@@ -116,5 +116,6 @@ def ended(run: guest.Run, where: list, symbols: list) -> list:
 
 def _end(what: str, done: subprocess.CompletedProcess, status: int) -> list:
     """Return what is wrong unless the script ended with @status and an empty stderr."""
-    return [f"{what}: status {done.returncode}, {done.stderr[-200:]}"] if (done.returncode, done.stderr) != (status, "") \
-        else []
+    if (done.returncode, done.stderr) == (status, ""):
+        return []
+    return [f"{what}: status {done.returncode}, {done.stderr[-200:]}"]

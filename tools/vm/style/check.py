@@ -19,7 +19,7 @@ from base import alive
 from base.common import HERE, OUT, ROOT, jobs, lock, say, shown, write_atomically
 from build import kernel, modules, packages
 from machines import ktap, results
-from style import python
+from style import python, tests
 
 CLEAN = OUT / "style" / "clean.json"
 COMPAT = "include/cmwq2/compat.h"
@@ -51,7 +51,7 @@ IGNORED_IN = {
     "bench/base/types.h": {"COMPLEX_MACRO": "entries of a list, which whoever lists them puts into braces"},
     "bench/base/numbers.c": {"COMPLEX_MACRO": "the same"},
     "bench/control/config.c": {"COMPLEX_MACRO": "the same"},
-    "kunit/hold.c": {**DESCRIBED, "YIELD": "the driver and who is driven share a CPU, and to take turns is what is wanted"},
+    "kunit/hold.c": {**DESCRIBED, "YIELD": "the driver and the driven thread share a CPU and have to take turns"},
     "kunit/cmwq2_misuse_kunit.c": {"NR_CPUS": "its neighbours are CPUs that cannot be, on any machine"},
     "src/look/oops.c": {"PRINTK_WITHOUT_KERN_LEVEL": "the caller says at which"},
     "src/lab/stacks.c": {"PRINTK_WITHOUT_KERN_LEVEL": "the caller says at which"},
@@ -191,7 +191,8 @@ def tables(_tree: Path, _memory: _Memory) -> list:
     tops = [path for path in HERE.iterdir() if path.name != "__pycache__" and not path.name.startswith(".")]
     packages_of = [path for path in tops if any(path.glob("*.py"))]
     of_harness = [f"{path.name}/" if path.is_dir() else path.name for path in tops if path not in packages_of]
-    of_harness += [f"{top.name}/{path.name}" for top in packages_of for path in top.iterdir() if path.is_file()]
+    of_harness += [f"{top.name}/{path.name}" for top in packages_of for path in top.iterdir() if path.is_file()
+                   and not path.name.startswith(("__init__", "test_"))]
     of_engine = [f"{path.name}/" if path.is_dir() else path.name for path in (ROOT / "src").iterdir()
                  if path.is_dir() or path.suffix in (".c", ".h") and not path.name.endswith(".mod.c")]
     found = []
@@ -202,20 +203,19 @@ def tables(_tree: Path, _memory: _Memory) -> list:
 
 
 def python_tests(_tree: Path, memory: _Memory) -> list:
-    """Run all test_*.py below tools/, which need neither drgn nor a guest."""
-    tools = sorted((ROOT / "tools").rglob("*.py"))
-
+    """Run all Python tests, which need neither drgn nor a guest."""
     def check() -> list:
         found = []
-        for test in (path for path in tools if path.name.startswith("test_")):
+        for test in tests.files():
             status, said = _run([sys.executable, "-B", test], env={"PYTHONDONTWRITEBYTECODE": "1"})
             if status:
                 found.append(f"{shown(test)}:1: {(said.strip().splitlines() or ['no reason given'])[-1]}\n{said}")
         return found
-    # The tests also read sources that they compare with each other.
-    others = [path for where, glob in (("tools/model", "*"), ("Documentation", "*.rst"))
-              for path in sorted((ROOT / where).glob(glob))]
-    names = [shown(path) for path in (*tools, *others)] + sources()
+    # Tests also compare sources, documents and tools with each other.
+    tops = [path for top in ("Documentation", "tools") for path in (ROOT / top).rglob("*")]
+    read = [path for path in (*sorted(tops), ROOT / "Makefile", ROOT / "README.md") if path.is_file()
+            and "__pycache__" not in path.parts]
+    names = [shown(path) for path in read] + _of_modules(sources())
     return memory.findings(check, "python", *(f"{name}\0{(ROOT / name).read_text()}" for name in names))
 
 
@@ -299,7 +299,8 @@ def _refused(target: kernel.Kernel) -> list:
 
 def _refusals(target: kernel.Kernel) -> Callable:
     def refusals(_tree: Path, memory: _Memory) -> list:
-        content = [path.read_text() for path in (*sorted((ROOT / "include").rglob("*.h")), *sorted((ROOT / REFUSED).parent.glob("refused.*")))]
+        paths = [*sorted((ROOT / "include").rglob("*.h")), *sorted((ROOT / REFUSED).parent.glob("refused.*"))]
+        content = [path.read_text() for path in paths]
         return memory.findings(lambda: _refused(target), "refusals", target.build, *content)
     return refusals
 

@@ -13,8 +13,8 @@ from base.common import ROOT, Problem
 # The knobs that every verb has.
 EVERYWHERE = {"V", "CMWQ2_CACHE"}
 _KERNEL = {"KERNEL", "KERNEL_SRC"}
-_MODEL = {"CLAIM", "WAKE", "POOL", "MIN_IDLE", "WORKERS", "TIMEOUTS", "SWITCHES", "STRICT", "PICK", "FAULT", "MODEL", "LIMIT",
-          "RAISED", "CANCELS"}
+_MODEL = {"CLAIM", "WAKE", "POOL", "MIN_IDLE", "WORKERS", "TIMEOUTS", "SWITCHES", "STRICT", "PICK", "FAULT", "MODEL",
+          "LIMIT", "RAISED", "CANCELS"}
 _EXPERIMENT = {"VM", "WRITE", "ROUNDS", "ITEMS", "KERNEL_SRC"}
 
 VERBS: Dict[str, set] = {

@@ -10,7 +10,8 @@ from typing import Callable, Optional
 from base.common import EXIT_FAILED, EXIT_LOST, EXIT_PASSED, OUT, Problem, say, shown, took, write_atomically
 from build import kernel, modules
 from machines import guest, results
-from verbs import benchhost, newcomer, shell, units
+from style import tests
+from verbs import benchhost, shell
 
 
 @dataclass
@@ -116,15 +117,15 @@ CASES = [
 def check(vehicles: list, pattern: str) -> int:
     """Run the cases on @vehicles whose name matches @pattern, and return the exit status."""
     cases = [case for case in CASES if case.vehicle in vehicles and fnmatch.fnmatchcase(case.name, pattern)]
-    checks = [each for each in (*units.CHECKS, *newcomer.CHECKS) if fnmatch.fnmatchcase(each.__name__, pattern)]
+    checks = {name: case for name, case in tests.of_harness().items() if fnmatch.fnmatchcase(name, pattern)}
     if not cases and not checks:
         raise Problem(f"SUITE={pattern} matches no case; allowed: a glob over "
                       f"{', '.join(sorted({case.name for case in CASES}))}")
     failed = 0
-    for each in checks:
-        wrong = units.check(each)
+    for name, test in checks.items():
+        wrong = tests.trouble(test)
         failed += bool(wrong)
-        say(f"{'FAIL' if wrong else 'PASS'}  host   {each.__name__:24} {wrong}".rstrip())
+        say(f"{'FAIL' if wrong else 'PASS'}  host   {name:24} {wrong}".rstrip())
     if not cases:
         return _end(len(checks), failed)
     kernels = {name: kernel.provide(kernel.vehicle(name)) for name in vehicles}

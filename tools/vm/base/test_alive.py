@@ -1,0 +1,82 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""Tests of alive.py: what a silent verb reports, and that no process is left behind."""
+
+import contextlib
+import io
+import signal
+import subprocess
+import sys
+import unittest
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from base import alive
+from base.common import HERE, ROOT, WIDTH
+from base.testing import Case, directory, happens
+
+# Starts a process with a child, like a UML guest, and prints their pids. OWN then runs for ever.
+OWN = """
+import sys, time
+sys.path.insert(0, {here!r})
+from base import alive
+{first}
+with alive.started(["/bin/sh", "-c", "sleep 1000 & echo $$ $!; wait"]) as process:
+    process.wait()
+"""
+
+
+def _gone(number: int) -> bool:
+    try:
+        state = Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return True
+    return state == "Z"
+
+
+class Processes(Case):
+    def test_told_meanwhile(self) -> None:
+        """A silent verb reports what runs, each step once. It reports nothing if something else is printed or nothing
+        runs."""
+        sink, names = io.StringIO(), [f"vehicle {number}: cmwq2_something" for number in range(9)] * 2
+        with contextlib.redirect_stdout(sink), contextlib.ExitStack() as stack:
+            for name in names:
+                stack.enter_context(alive.doing(lambda name=name: name))      # type: ignore
+            stack.enter_context(alive.telling(0.05))
+            happens(lambda: "vehicle 8" in sink.getvalue(), "a line of progress")
+        lines = sink.getvalue().splitlines()
+        first = lines[:next(number for number, line in enumerate(lines) if "vehicle 8" in line) + 1]
+        self.assertEqual([sum(name in line for line in first) for name in names], [1] * len(names))
+        self.assertTrue(max(map(len, lines)) <= WIDTH)
+        self.assertEqual(alive._doing, [])
+        self.assertIn("with alive.telling():", (HERE / "vm").read_text())
+
+    def test_nothing_is_left(self) -> None:
+        """When a verb ends, its processes end, too: after SIGKILL, SIGTERM, SIGHUP or SIGINT, or if make above it is
+        killed."""
+        # make runs a simple command like this itself. For any other line there would be a shell between it and the
+        # verb.
+        self.assertIn("\n\t@tools/vm/vm $@\n", (ROOT / "Makefile").read_text())
+        with directory() as home:
+            script, makefile = home / "own.py", home / "Makefile"
+            makefile.write_text(f"all:\n\t@{sys.executable} -B {script}\n")
+            own = [sys.executable, "-B", script]
+            for first, command, number in (("", own, signal.SIGKILL), ("alive.end_in_order()", own, signal.SIGTERM),
+                                           ("alive.end_in_order()", own, signal.SIGHUP), ("", own, signal.SIGINT),
+                                           ("alive.end_with_parent(); alive.end_in_order()",
+                                            ["make", "-f", makefile], signal.SIGKILL)):
+                script.write_text(OWN.format(here=str(HERE), first=first))
+                process = subprocess.Popen([str(word) for word in command], text=True, stdout=subprocess.PIPE,
+                                           stderr=subprocess.DEVNULL)
+                assert process.stdout
+                started = [int(word) for word in process.stdout.readline().split()]
+                self.assertEqual((first, len(started)), (first, 2))
+                process.send_signal(number)
+                for each in started:
+                    happens(lambda: _gone(each), f"{first or 'own'}: process {each} after signal {number}")
+                process.stdout.close()
+                process.wait()
+
+
+if __name__ == "__main__":
+    unittest.main()

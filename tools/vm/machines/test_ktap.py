@@ -1,0 +1,33 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""Tests of ktap.py: the results of KUnit."""
+
+import sys
+import unittest
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from base.testing import Case
+from machines import ktap
+
+
+class Counts(Case):
+    def test_skipped_cases(self) -> None:
+        """Each reason for a skipped case is reported once, and only for cases that were skipped."""
+        self.assertEqual(ktap.reasons_of("    ok 1 a # SKIP no CPU\n        ok 2 b # SKIP no CPU\nok 3 c\n# SKIP d\n"),
+                         ["no CPU"])
+
+    def test_named_with_its_case(self) -> None:
+        """A parameter's failure is reported with the name of its case, because "cmwq2" alone says nothing."""
+        def case(name: str, status: str) -> dict:
+            return {"name": name, "status": status}
+        count = ktap.Count()
+        ktap.walk({"name": "suite", "test_cases": [case("plain", "FAIL"), case("", "FAIL")], "sub_groups": [
+            {"name": "runs_once", "test_cases": [case("native", "PASS"), case("cmwq2", "FAIL")],
+             "sub_groups": []}]}, count)
+        self.assertEqual(count.passed, 1)
+        self.assertEqual(count.failures, ["plain", "(a case that did not report)", "runs_once(cmwq2)"])
+
+
+if __name__ == "__main__":
+    unittest.main()
