@@ -5,42 +5,13 @@ done. Otherwise a user who misspells one would get the default, and notice it on
 import difflib
 import os
 import re
-from typing import Dict, Iterable, List, Mapping
+from typing import Iterable, List, Mapping
 
-from build import source
 from base.common import ROOT, Problem
+from build import source
 
-# The knobs that every verb has.
-EVERYWHERE = {"V", "CMWQ2_CACHE"}
-_KERNEL = {"KERNEL", "KERNEL_SRC"}
-_MODEL = {"CLAIM", "WAKE", "POOL", "MIN_IDLE", "WORKERS", "TIMEOUTS", "SWITCHES", "STRICT", "PICK", "FAULT", "MODEL",
-          "LIMIT", "RAISED", "CANCELS"}
-_EXPERIMENT = {"VM", "WRITE", "ROUNDS", "ITEMS", "KERNEL_SRC"}
+from verbs.options import EVERYWHERE, VERBS
 
-VERBS: Dict[str, set] = {
-    "modules": {"KDIR", "W", "FAULTS", "CC"},
-    "check": {"VM", "SUITE", "MACHINES", *_KERNEL},
-    "check-harness": {"VM", "SUITE", *_KERNEL},
-    "check-faults": {"FAULT", "KERNEL_SRC"},
-    "check-compat": set(),
-    "style": {"VM", "KERNEL_SRC"},
-    "parity": {"KDIR", "WRITE", *_KERNEL},
-    "model": {*_MODEL, "WRITE"},
-    "bench": {"VM", "WORKLOAD", "PROFILES", "ROUNDS", "SEED", "FULL", "KDIR", "CC", *_KERNEL},
-    "cost": {"ROUNDS", *_KERNEL},
-    "icount": {"PARAMETERS", "WRITE", "KERNEL_SRC"},
-    "baseline": {"VM", "ROUNDS", "ITEMS", "PRODUCERS", *_KERNEL},
-    "soak": {"ITEMS", "ROUNDS", "SCHEDULES", "KICKS", "SWITCHINGS", "PRESSURE", "ALARM", "CYCLES", "FREEZES", "VM",
-             "SUITE", "MACHINES", *_KERNEL},
-    "experiment": {"NAME", *_EXPERIMENT},
-    "experiments": _EXPERIMENT,
-    "dump": {"KERNEL_SRC"},
-    "demo": {"KERNEL_SRC"},
-    "shell": {"VM", *_KERNEL},
-    "kernels": {"VM", *_KERNEL},
-    "clean": set(),
-    "distclean": set(),
-}
 COUNTS = {"MACHINES", "ITEMS", "ROUNDS", "SCHEDULES", "KICKS", "SWITCHINGS", "PRESSURE", "ALARM", "CYCLES", "FREEZES",
           "PRODUCERS", "SEED"}
 YES_OR_NO = {"WRITE", "FULL", "FAULTS"}

@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The command line of tools/vm/vm: its verbs, and the options of each. An option stands for the knob of the same name,
+which make passes in the environment: `vm check --vm uml` is `make check VM=uml`.
+
+Other modules read the cache's place from the environment when they are imported, so this one must not import any of
+them."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import Any, Dict, NoReturn, Sequence, Tuple
+
+# What a knob is, with the word that stands for its value in the help. A knob without such a word is a switch.
+KNOBS: Dict[str, Tuple[str, str]] = {
+    "ALARM": ("S", "seconds of torture in which the watchdog must find nothing"),
+    "CANCELS": ("N", "how many items the model cancels at most"),
+    "CC": ("GCC", "the compiler"),
+    "CLAIM": ("C", "only this way to claim a worker"),
+    "CMWQ2_CACHE": ("DIR", "where sources and kernels are kept (default: out/)"),
+    "CYCLES": ("N", "how often a CPU goes and comes"),
+    "FAULT": ("NAME", "only this fault; for check-faults a glob"),
+    "FAULTS": ("", "an engine that contains the faults of check-faults"),
+    "FREEZES": ("N", "how often the system freezes"),
+    "FULL": ("", "more rounds, for publication"),
+    "ITEMS": ("N", "how many items"),
+    "KDIR": ("DIR", "a kernel's build directory (default: of the running kernel)"),
+    "KERNEL": ("S", "a series of kernels: 6.1, 6.12, 7.2 or 7.3 (the default)"),
+    "KERNEL_SRC": ("DIR", "a kernel source tree instead of Debian's newest"),
+    "KICKS": ("N", "how often a load runs under each claim and wake"),
+    "LIMIT": ("N", "the model's max_active at the start"),
+    "MACHINES": ("N", "how many guests run at a time (default: 3)"),
+    "MIN_IDLE": ("N", "how many idle workers the model keeps"),
+    "MODEL": ("M", "kick or line"),
+    "NAME": ("NAME", "the experiment"),
+    "PARAMETERS": ("LIST", "parameters of cmwq2: 'wake_cost_us=1 hook=timer'"),
+    "PICK": ("P", "only this way to pick a worker"),
+    "POOL": ("P", "only this kind of pool"),
+    "PRESSURE": ("S", "seconds without new workers"),
+    "PRODUCERS": ("N", "how many threads queue items"),
+    "PROFILES": ("LIST", "which profiles (default: all)"),
+    "RAISED": ("N", "to what the model raises max_active, at any time"),
+    "ROUNDS": ("N", "how many rounds"),
+    "SCHEDULES": ("N", "how often each forced schedule runs"),
+    "SEED": ("N", "the seed of the order of runs"),
+    "STRICT": ("N", "1: the model must not reap a kicked worker while items are pending"),
+    "SUITE": ("GLOB", "only suites or cases with such a name"),
+    "SWITCHES": ("N", "how often the model switches the claim"),
+    "SWITCHINGS": ("N", "how often policies are switched"),
+    "TIMEOUTS": ("N", "how often the model's idle timeout passes (default: at any time)"),
+    "V": ("", "show the commands and all they say"),
+    "VM": ("V", "vehicles: uml, x86, debug or x86-debug, several with commas where a verb allows it"),
+    "W": ("N", "the kernel's level of warnings"),
+    "WAKE": ("W", "only this way to wake a worker"),
+    "WORKERS": ("N", "how many workers the model has"),
+    "WORKLOAD": ("LIST", "which workloads, all or aa"),
+    "WRITE": ("", "write what came out into the committed files"),
+}
+# The knobs that every verb has.
+EVERYWHERE = {"V", "CMWQ2_CACHE"}
+_KERNEL = {"KERNEL", "KERNEL_SRC"}
+_MODEL = {"CLAIM", "WAKE", "POOL", "MIN_IDLE", "WORKERS", "TIMEOUTS", "SWITCHES", "STRICT", "PICK", "FAULT", "MODEL",
+          "LIMIT", "RAISED", "CANCELS"}
+_EXPERIMENT = {"VM", "WRITE", "ROUNDS", "ITEMS", "KERNEL_SRC"}
+
+VERBS: Dict[str, set] = {
+    "modules": {"KDIR", "W", "FAULTS", "CC"},
+    "check": {"VM", "SUITE", "MACHINES", *_KERNEL},
+    "check-harness": {"VM", "SUITE", *_KERNEL},
+    "check-faults": {"FAULT", "KERNEL_SRC"},
+    "check-compat": set(),
+    "style": {"VM", "KERNEL_SRC"},
+    "parity": {"KDIR", "WRITE", *_KERNEL},
+    "model": {*_MODEL, "WRITE"},
+    "bench": {"VM", "WORKLOAD", "PROFILES", "ROUNDS", "SEED", "FULL", "KDIR", "CC", *_KERNEL},
+    "cost": {"ROUNDS", *_KERNEL},
+    "icount": {"PARAMETERS", "WRITE", "KERNEL_SRC"},
+    "baseline": {"VM", "ROUNDS", "ITEMS", "PRODUCERS", *_KERNEL},
+    "soak": {"ITEMS", "ROUNDS", "SCHEDULES", "KICKS", "SWITCHINGS", "PRESSURE", "ALARM", "CYCLES", "FREEZES", "VM",
+             "SUITE", "MACHINES", *_KERNEL},
+    "experiment": {"NAME", *_EXPERIMENT},
+    "experiments": _EXPERIMENT,
+    "dump": {"KERNEL_SRC"},
+    "demo": {"KERNEL_SRC"},
+    "shell": {"VM", *_KERNEL},
+    "kernels": {"VM", *_KERNEL},
+    "clean": set(),
+    "distclean": set(),
+}
+WHAT: Dict[str, str] = {
+    "modules": "build the modules beside their sources",
+    "check": "run all suites on all vehicles",
+    "check-harness": "feed the harness every way to fail",
+    "check-faults": "run the engine with one fault at a time, which a test must notice",
+    "check-compat": "build for Debian's own kernels, and run there",
+    "style": "check the style of the sources, and run the Python tests",
+    "parity": "compare with every public name of the kernel's workqueue",
+    "model": "search all schedules of the model",
+    "bench": "run a set of benchmarks, and report it",
+    "cost": "count instructions that an idle cmwq2 adds to a switch of tasks",
+    "icount": "count instructions of queueing, and compare them with committed figures",
+    "baseline": "compare the native benchmark with the kernel's own",
+    "soak": "run for hours: many items, loads, CPUs gone and come, freezes",
+    "experiment": "answer one question of the mails by running something",
+    "experiments": "answer all of them",
+    "dump": "look into a busy guest from outside",
+    "demo": "show the table of the benchmark, then a dump",
+    "shell": "open a console in a guest",
+    "kernels": "build the kernels, and say where they are",
+    "clean": "remove what was built here, but keep the kernels",
+    "distclean": "remove everything that is not source",
+}
+STATUS = "Exit status: 0 passed, 1 failed or refused, 2 the machine was lost, 130 interrupted."
+MORE = "make VERB takes the same options as variables, VM=uml for --vm uml. make help describes each verb.\n"
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line, with the status of everything that a verb refuses."""
+
+    def error(self, message: str) -> NoReturn:
+        """Report the error and exit."""
+        self.exit(1, f"cmwq2: {message}; see {self.prog} --help\n")
+
+
+class _Version(argparse.Action):
+    """Shows the version. It is read only when it is asked for."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> NoReturn:
+        sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+        import cli
+        print(f"{parser.prog} of cmwq2 {cli.version()}")
+        parser.exit()
+
+
+def of_model() -> Sequence[str]:
+    """Return the knobs that check_model.py takes."""
+    return sorted(VERBS["model"])
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line. The default of an option is its variable in the environment."""
+    top = _Parser(prog="vm", description="The harness of cmwq2.", epilog=f"{MORE}\n{STATUS}", allow_abbrev=False,
+                  formatter_class=argparse.RawDescriptionHelpFormatter)
+    top.add_argument("--version", action=_Version, nargs=0, help="show the version of cmwq2 and exit")
+    verbs = top.add_subparsers(dest="verb", metavar="VERB", required=True, parser_class=_Parser)
+    for verb, names in VERBS.items():
+        each = verbs.add_parser(verb, help=WHAT[verb], description=f"{WHAT[verb].capitalize()}.", epilog=STATUS,
+                                allow_abbrev=False)
+        for name in sorted(names | EVERYWHERE):
+            word, text = KNOBS[name]
+            flags = [f"--{name.lower().replace('_', '-')}"] if name != "V" else ["-v", "--verbose"]
+            more: dict = {"metavar": word} if word else {"action": "store_const", "const": "1"}
+            each.add_argument(*flags, dest=name.lower(), help=text, default=os.environ.get(name) or "", **more)
+    return top
+
+
+def parse(words: Sequence[str]) -> argparse.Namespace:
+    """Parse the command line. Put what it says into the environment, too, for all that a verb calls or starts."""
+    given = parser().parse_args(words)
+    for name in VERBS[given.verb] | EVERYWHERE:
+        value = getattr(given, name.lower())
+        if value:
+            os.environ[name] = value
+    return given

@@ -1,0 +1,237 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Runs a verb: checks what was given, imports what the verb needs, and reports in one line what cannot be done."""
+
+import os
+import shutil
+import subprocess
+import sys
+from argparse import Namespace
+from pathlib import Path
+from typing import Callable, Dict, Mapping
+
+from base import alive
+from base.common import CACHE, EXIT_PASSED, OUT, ROOT, Problem, say
+from build import kernel
+
+from verbs import knobs, options
+
+
+def _vehicles(given: Namespace) -> list:
+    from build import source
+
+    from verbs import suites
+    usual = suites.ORDER if source.series() == source.NEWEST else ("x86",)
+    names = given.vm.split(",") if given.vm else list(usual)
+    for name in names:
+        kernel.vehicle(name)
+    return names
+
+
+def _yes(text: str) -> bool:
+    return text not in ("", "0")
+
+
+def _list(given: Namespace) -> list:
+    return given.vm.split(",") if given.vm else []
+
+
+def modules(given: Namespace) -> int:
+    """Build the modules for KDIR."""
+    from build import modules as builder
+    kdir = Path(given.kdir or f"/lib/modules/{os.uname().release}/build")
+    builder.build_in_place(kdir, given.cc or "gcc", given.w, _yes(given.faults))
+    return EXIT_PASSED
+
+
+def check(given: Namespace) -> int:
+    """All suites on all vehicles, or those of SUITE and VM."""
+    from verbs import suites
+    return suites.check(_vehicles(given), given.suite or "*")
+
+
+def check_harness(given: Namespace) -> int:
+    """Every way to fail, fed to the harness."""
+    from verbs import misbehave
+    return misbehave.check(_vehicles(given), given.suite or "*")
+
+
+def check_faults(given: Namespace) -> int:
+    """The engine with one fault at a time, and the suites that must notice it."""
+    from verbs import faults
+    return faults.check(given.fault or "*")
+
+
+def check_compat(given: Namespace) -> int:
+    """Debian's own kernels."""
+    from verbs import compat
+    return compat.check()
+
+
+def shell(given: Namespace) -> int:
+    """A console in a guest."""
+    from verbs import shell as console
+    return console.shell(given.vm or "uml")
+
+
+def dump(given: Namespace) -> int:
+    """wq_dump.py from outside a busy guest."""
+    from looks import dump as looker
+    return looker.dump()
+
+
+def demo(given: Namespace) -> int:
+    """The benchmark table, then a dump."""
+    from verbs import demo as show
+    return show.demo()
+
+
+def bench(given: Namespace) -> int:
+    """A set of benchmarks: report, tables, plots, page."""
+    from verbs import bench as laboratory
+    return laboratory.bench(given.vm or "uml")
+
+
+def cost(given: Namespace) -> int:
+    """Instructions an idle cmwq2 adds to a switch of tasks."""
+    from verbs import cost as counter
+    return counter.cost()
+
+
+def icount(given: Namespace) -> int:
+    """Instructions of queueing, held against committed figures."""
+    from verbs import icount as counter
+    return counter.icount()
+
+
+def baseline(given: Namespace) -> int:
+    """Native's roundtrip beside the kernel's own benchmark of it."""
+    from verbs import baseline as beside
+    return beside.baseline(given.vm or "uml")
+
+
+def soak(given: Namespace) -> int:
+    """Many items, loads, CPUs gone and come, freezes."""
+    from verbs import soak as patience
+    return patience.soak(_list(given), given.suite or "*")
+
+
+def style(given: Namespace) -> int:
+    """What the kernel's tools say of the sources."""
+    from style import check as critic
+    return critic.style(given.vm or "x86")
+
+
+def experiment(given: Namespace) -> int:
+    """One question of the mails, answered by running something."""
+    from verbs import experiment as lab
+    return lab.experiment([given.name], _list(given), _yes(given.write))
+
+
+def experiments(given: Namespace) -> int:
+    """All of them."""
+    from verbs import experiment as lab
+    return lab.experiment(list(lab.EXPERIMENTS), _list(given), _yes(given.write))
+
+
+def parity(given: Namespace) -> int:
+    """Every public name of the kernel's workqueue and its twin here, or why there is none. The tables of policies."""
+    from build import source
+    tree = given.kdir or source.provide().tree
+    write = ["--write"] if _yes(given.write) else []
+    of_policies = alive.run([sys.executable, "-B", ROOT / "tools/policies.py", *write]).returncode
+    return alive.run([sys.executable, "-B", ROOT / "tools/parity.py", *write, tree]).returncode or of_policies
+
+
+def model(given: Namespace) -> int:
+    """The model of a pool's kicks, checked in all schedules."""
+    from build import packages
+    values = {name: getattr(given, name.lower()) for name in options.of_model()}
+    checker = [sys.executable, "-B", ROOT / "tools/check_model.py",
+               *(f"{name}={value}" for name, value in values.items() if value)]
+    # A wrong value is reported before anything is installed.
+    wrong = alive.run([*checker, "--rows"], stdout=subprocess.DEVNULL).returncode
+    if wrong:
+        return wrong
+    try:
+        packages.require("model", quiet=True)
+    except Problem as problem:
+        raise Problem(f"spin is missing and cannot be installed: {problem}") from None
+    with alive.doing(lambda: "spin is searching the schedules of the next row"):
+        return alive.run(checker).returncode
+
+
+def kernels(given: Namespace) -> int:
+    """Build the kernels of VM and say where they are."""
+    for name in _vehicles(given):
+        built = kernel.provide(kernel.vehicle(name))
+        say(f"  {name}: Linux {built.release} in {built.build}")
+    return EXIT_PASSED
+
+
+def clean(given: Namespace) -> int:
+    """Remove what was built from this tree, keep the kernels."""
+    for name in ("modules", "run", "log", "demo", "bench", "cost", "icount", "baseline", "style", "experiments",
+                 "model", "tmp"):
+        shutil.rmtree(OUT / name, ignore_errors=True)
+    for pattern in ("*.o", "*.ko", "*.mod", "*.mod.c", "*.a", ".*.cmd", "modules.order", "Module.symvers",
+                    ".module-common.o"):
+        built = [path for top in ("src", "kunit", "bench") for path in (ROOT / top).rglob(pattern)]
+        for path in (*ROOT.glob(pattern), *built):
+            path.unlink()
+    return EXIT_PASSED
+
+
+def distclean(given: Namespace) -> int:
+    """Remove everything that is not source."""
+    clean(given)
+    shutil.rmtree(OUT, ignore_errors=True)
+    return EXIT_PASSED
+
+
+VERBS: Dict[str, Callable[[Namespace], int]] = {
+    "modules": modules, "check": check, "check-harness": check_harness, "check-faults": check_faults,
+    "check-compat": check_compat, "style": style, "parity": parity, "model": model, "bench": bench, "cost": cost,
+    "icount": icount, "baseline": baseline, "soak": soak, "experiment": experiment, "experiments": experiments,
+    "dump": dump, "demo": demo, "shell": shell, "kernels": kernels, "clean": clean, "distclean": distclean,
+}
+
+
+def _check(given: Namespace) -> None:
+    """Raise Problem if a value or a place cannot be used. Print which knobs of the environment are not."""
+    verb = given.verb
+    knobs.check_values(verb, os.environ)
+    places = {"the checkout is in ": ROOT, "CMWQ2_CACHE=": CACHE}
+    places.update({f"{name}=": Path(os.environ[name]) for name in ("KERNEL_SRC", "KDIR") if os.environ.get(name)})
+    knobs.check_places(places)
+    knobs.check_writable("CMWQ2_CACHE=" if CACHE != OUT else "", str(CACHE))
+    knobs.check_writable("", str(OUT))
+    ignored = knobs.ignored(verb, os.environ)
+    if ignored:
+        say(f"  make {verb} does not use {', '.join(f'{name}={os.environ[name]}' for name in ignored)} of the "
+            "environment")
+
+
+def _one_line(text: object, status: int) -> int:
+    print(f"cmwq2: {text}", file=sys.stderr)
+    return status
+
+
+def run(given: Namespace, make: Mapping[str, str]) -> int:
+    """Run one verb and return the exit status. Whatever the user can act on is one line. @make has the variables of the
+    make that has called this."""
+    try:
+        knobs.check_names(given.verb, make["GOALS"].split(), knobs.of_make(make["MAKEFLAGS"]))
+        if given.verb not in ("clean", "distclean"):
+            _check(given)
+        return VERBS[given.verb](given)
+    except Problem as problem:
+        return _one_line(problem, problem.status)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        # An error of the system is reported in one line. Unexpected errors of other types keep their traceback.
+        if os.environ.get("CMWQ2_TRACEBACK"):
+            raise
+        return _one_line(f"{error.filename or OUT}: {error.strerror or error}", 1)
+    except KeyboardInterrupt:
+        return _one_line("interrupted", 130)
