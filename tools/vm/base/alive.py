@@ -124,7 +124,7 @@ def end_with_parent() -> None:
     """Make this process end when its parent, make, ends. Otherwise it would survive a SIGKILL to make."""
     parent = os.getppid()
     with contextlib.suppress(OSError, AttributeError, ImportError):
-        import ctypes   # not every Python is built with it
+        import ctypes  # not every Python is built with it
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
         if os.getppid() != parent:
             os.kill(os.getpid(), signal.SIGTERM)

@@ -9,10 +9,24 @@ import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from build import packages
-from build import source
-from base.common import (CACHE, HERE, OUT, Problem, Progress, fresh_directory, jobs, lock, need_space, output_of,
-                         run_logged, say, shown, write_atomically)
+from base.common import (
+    CACHE,
+    HERE,
+    OUT,
+    Problem,
+    Progress,
+    fresh_directory,
+    jobs,
+    lock,
+    need_space,
+    output_of,
+    run_logged,
+    say,
+    shown,
+    write_atomically,
+)
+
+from build import packages, source
 
 CONFIG = HERE / "config"
 # The kernel's own benchmark of its workqueues. No other module of the kernel is built for x86.

@@ -8,8 +8,9 @@ import sys
 from pathlib import Path
 from typing import Iterable, Optional
 
-from build import source
 from base.common import HERE, OUT, ROOT, Problem, Progress, jobs, lock, log_tail, run_logged, say, shown
+
+from build import source
 from build.kernel import Kernel
 
 SOURCES = ("Kbuild", "include", "src", "kunit", "bench")

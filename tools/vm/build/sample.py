@@ -10,8 +10,9 @@ import subprocess
 import time
 from pathlib import Path
 
-from build import modules
 from base.common import OUT, ROOT, Problem, fresh_directory, lock, say, shown, took
+
+from build import modules
 from build.kernel import Kernel
 
 SUITE = "cmwq2_sample"

@@ -12,11 +12,9 @@ from pathlib import Path
 from typing import Iterator, Optional
 
 from base import alive
-from machines import guest
-from build import kernel
-from build import modules
-from build import packages
 from base.common import EXIT_FAILED, EXIT_PASSED, ROOT, Problem, say, shortened, shown, took, write_atomically
+from build import kernel, modules, packages
+from machines import guest
 
 SCRIPT = ROOT / "tools/wq_dump.py"
 CHECKER = ROOT / "tools/check_dump.py"

@@ -4,12 +4,11 @@
 import json
 from typing import Optional
 
-from looks import dump
-from machines import guest
-from build import kernel
-from build import packages
-from build import source
 from base.common import ROOT, Problem
+from build import kernel, packages, source
+from machines import guest
+
+from looks import dump
 
 SCRIPT = ROOT / "tools/wq_monitor.py"
 # The maximum number of rounds. The guest ends the run when all looks are done.

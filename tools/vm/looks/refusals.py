@@ -9,10 +9,10 @@ import subprocess
 from pathlib import Path
 from typing import Iterable
 
-from looks import dump
-from machines import guest
-from looks import monitor
 from base.common import output_of
+from machines import guest
+
+from looks import dump, monitor
 
 SCRIPTS = (dump.SCRIPT, monitor.SCRIPT)
 # A member that both scripts need, and one that no version of the module has.

@@ -6,12 +6,11 @@ import json
 import re
 from pathlib import Path
 
-from looks import dump
-from machines import guest
-from machines import inside
-from build import kernel
-from looks import refusals
 from base.common import Problem
+from build import kernel
+from machines import guest, inside
+
+from looks import dump, refusals
 
 BARE = "bare"
 STATES = ("standing", "hog", "not-run", "softirq", "lost-kick", "cpu-offline", "damaged")

@@ -6,11 +6,9 @@ import re
 import shutil
 from pathlib import Path
 
-from machines import accel
-from build import apt
-from machines import guest
-from machines import initramfs
 from base.common import CACHE, OUT, Problem, Progress, lock, need_space, output_of, run_logged, shown, write_atomically
+from build import apt
+from machines import accel, guest, initramfs
 
 SUITE = "trixie"
 PACKAGES = "bpftrace,linux-perf,trace-cmd"

@@ -6,11 +6,10 @@ have pools, and every queue has pwqs for them."""
 import json
 from dataclasses import replace
 
-from looks import dump
-from machines import guest
 from build import kernel
-from looks import refusals
-from looks import states
+from machines import guest
+
+from looks import dump, refusals, states
 from looks.monitor import SCRIPT as MONITOR
 
 CPUS, HALF = 64, 32

@@ -60,6 +60,6 @@ def _probe(kernel: "Kernel", host: str) -> bool:
 
 
 def _boots(kernel: "Kernel") -> bool:
-    from machines import guest      # imported here, because guest imports this module
+    from machines import guest  # imported here, because guest imports this module
     run = guest.Run(kernel, "probe", fresh_directory(OUT / "run" / "kvm-probe"), limit=PROBE_SECONDS)
     return guest.boot(run, "kvm").passed

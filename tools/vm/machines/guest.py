@@ -15,14 +15,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Callable, Iterable, Mapping, Optional
 
-from machines import accel
 from base import alive
-from machines import initramfs
-from machines import leaks
-from build import packages
-from machines import verdict
 from base.common import EXIT_LOST, OUT, Problem, fresh_directory, shown, write_atomically
+from build import packages
 from build.kernel import Kernel
+
+from machines import accel, initramfs, leaks, verdict
 
 # The lines that KUnit and shell suites print when a test has ended, and when one has failed.
 TEST_ENDED = re.compile(rb"\] +(?:not )?ok \d")

@@ -8,8 +8,8 @@ import py_compile
 import re
 from pathlib import Path
 
-from build import packages
 from base.common import OUT, ROOT, fresh_directory, output_of
+from build import packages
 
 # The guest's directory for the virtual environment's site-packages.
 SITE = "/harness/site"

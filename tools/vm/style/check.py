@@ -19,6 +19,7 @@ from base import alive
 from base.common import HERE, OUT, ROOT, jobs, lock, say, shown, write_atomically
 from build import kernel, modules, packages
 from machines import ktap, results
+
 from style import python, tests
 
 CLEAN = OUT / "style" / "clean.json"

@@ -12,20 +12,29 @@ import sys
 import time
 from pathlib import Path
 
-from machines import accel
-from machines import guest
-from build import kernel
-from build import modules
-from build import packages
-from base.common import (EXIT_FAILED, EXIT_PASSED, OUT, ROOT, Problem, aligned, count_knob, need_space, say, shown,
-                         took, write_atomically)
+from base.common import (
+    EXIT_FAILED,
+    EXIT_PASSED,
+    OUT,
+    ROOT,
+    Problem,
+    aligned,
+    count_knob,
+    need_space,
+    say,
+    shown,
+    took,
+    write_atomically,
+)
+from build import kernel, modules, packages
+from machines import accel, guest
 
 sys.path.append(str(ROOT / "tools"))
-from benchmark import documents as bench_document     # noqa: E402
-from benchmark import host as bench_host     # noqa: E402
-from benchmark import results as bench_report     # noqa: E402
-from benchmark import sets as bench_set     # noqa: E402
-from benchmark import stats as bench_stats     # noqa: E402
+from benchmark import documents as bench_document  # noqa: E402
+from benchmark import host as bench_host  # noqa: E402
+from benchmark import results as bench_report  # noqa: E402
+from benchmark import sets as bench_set  # noqa: E402
+from benchmark import stats as bench_stats  # noqa: E402
 
 SCHEMA = 1
 # Our figures may differ by this much, up or down.

@@ -9,21 +9,31 @@ import sys
 import time
 from pathlib import Path
 
-from machines import accel
-from machines import guest
-from build import kernel
-from build import modules
-from build import packages
-from base.common import (EXIT_PASSED, HERE, OUT, ROOT, Problem, count_knob, lock, need_space, run_logged, say, shown,
-                         took, write_atomically)
+from base.common import (
+    EXIT_PASSED,
+    HERE,
+    OUT,
+    ROOT,
+    Problem,
+    count_knob,
+    lock,
+    need_space,
+    run_logged,
+    say,
+    shown,
+    took,
+    write_atomically,
+)
+from build import kernel, modules, packages
+from machines import accel, guest
 
 sys.path.append(str(ROOT / "tools"))
-from benchmark import documents as bench_document     # noqa: E402
-from benchmark import files as bench_file     # noqa: E402
-from benchmark import host as bench_host     # noqa: E402
-from benchmark import results as bench_report     # noqa: E402
-from benchmark import sets as bench_set     # noqa: E402
-from benchmark import summary as bench_summary     # noqa: E402
+from benchmark import documents as bench_document  # noqa: E402
+from benchmark import files as bench_file  # noqa: E402
+from benchmark import host as bench_host  # noqa: E402
+from benchmark import results as bench_report  # noqa: E402
+from benchmark import sets as bench_set  # noqa: E402
+from benchmark import summary as bench_summary  # noqa: E402
 
 PINS = HERE / "requirements-bench.txt"
 HOST = "host"

@@ -8,8 +8,8 @@ import tarfile
 from pathlib import Path
 from typing import Iterable
 
-from build import modules
 from base.common import OUT, ROOT, output_of
+from build import modules
 from build.kernel import Kernel
 
 TOOLS = ROOT / "tools"

@@ -9,14 +9,27 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from build import apt
-from machines import guest
-from build import modules
-from build import packages
-from looks import tracers
-from base.common import (CACHE, EXIT_FAILED, EXIT_LOST, EXIT_PASSED, OUT, Problem, Progress, jobs, lock, need_space,
-                         run_logged, say, shown, took, write_atomically)
+from base.common import (
+    CACHE,
+    EXIT_FAILED,
+    EXIT_LOST,
+    EXIT_PASSED,
+    OUT,
+    Problem,
+    Progress,
+    jobs,
+    lock,
+    need_space,
+    run_logged,
+    say,
+    shown,
+    took,
+    write_atomically,
+)
+from build import apt, modules, packages
 from build.kernel import Vehicle
+from looks import tracers
+from machines import guest
 
 
 @dataclass(frozen=True)

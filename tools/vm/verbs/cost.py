@@ -9,14 +9,24 @@ import statistics
 import time
 from pathlib import Path
 
-from machines import accel
-from machines import guest
-from build import kernel
-from build import modules
-from build import packages
+from base.common import (
+    EXIT_FAILED,
+    EXIT_PASSED,
+    HERE,
+    OUT,
+    Problem,
+    aligned,
+    count_knob,
+    run_logged,
+    say,
+    shown,
+    took,
+    write_atomically,
+)
+from build import kernel, modules, packages
+from machines import accel, guest
+
 from verbs import switches
-from base.common import (EXIT_FAILED, EXIT_PASSED, HERE, OUT, Problem, aligned, count_knob, run_logged, say, shown,
-                         took, write_atomically)
 
 REPORT = OUT / "cost" / "report.json"
 SOURCE = HERE / "guest/pingpong.c"

@@ -5,15 +5,13 @@ import json
 import sys
 import time
 
-from machines import accel
-from looks import dump
-from machines import guest
-from build import kernel
-from build import modules
 from base.common import EXIT_PASSED, OUT, ROOT, Problem, say, shown, took, write_atomically
+from build import kernel, modules
+from looks import dump
+from machines import accel, guest
 
 sys.path.append(str(ROOT / "tools"))
-from benchmark import results as bench_report     # noqa: E402
+from benchmark import results as bench_report  # noqa: E402
 
 REPORT = OUT / "demo" / "report.json"
 # This measures for about ten seconds on two CPUs.

@@ -10,17 +10,16 @@ import sys
 import time
 from pathlib import Path
 
-from machines import accel
-from machines import guest
-from build import kernel
-from build import modules
-from verbs import suites
 from base.common import EXIT_FAILED, EXIT_PASSED, HERE, OUT, ROOT, Problem, say, shown, took, write_atomically
+from build import kernel, modules
+from machines import accel, guest
+
+from verbs import suites
 
 sys.path.append(str(ROOT / "tools"))
-from benchmark import results as bench_report     # noqa: E402
-from checks import experiments      # noqa: E402
-from checks.experiments import EXPERIMENTS, ExperimentError, Finding       # noqa: E402
+from benchmark import results as bench_report  # noqa: E402
+from checks import experiments   # noqa: E402
+from checks.experiments import EXPERIMENTS, ExperimentError, Finding    # noqa: E402
 
 RESULTS = OUT / "experiments"
 DOCUMENT = ROOT / "Documentation/experiments.rst"

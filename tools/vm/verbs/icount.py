@@ -16,21 +16,30 @@ import time
 from pathlib import Path
 from typing import Optional
 
-from machines import accel
-from verbs import baseline
-from verbs import cost
-from machines import guest
-from build import kernel
-from machines import ktap
-from build import modules
-from build import packages
-from base.common import (EXIT_FAILED, EXIT_PASSED, HERE, OUT, ROOT, Problem, aligned, output_of, run_logged, say,
-                         shown, took, write_atomically)
+from base.common import (
+    EXIT_FAILED,
+    EXIT_PASSED,
+    HERE,
+    OUT,
+    ROOT,
+    Problem,
+    aligned,
+    output_of,
+    run_logged,
+    say,
+    shown,
+    took,
+    write_atomically,
+)
+from build import kernel, modules, packages
+from machines import accel, guest, ktap
+
+from verbs import baseline, cost
 
 sys.path.append(str(ROOT / "tools"))
-from benchmark import documents as bench_document     # noqa: E402
-from benchmark import results as bench_report     # noqa: E402
-import policies         # noqa: E402
+from benchmark import documents as bench_document  # noqa: E402
+from benchmark import results as bench_report  # noqa: E402
+import policies      # noqa: E402
 
 COMMITTED = HERE / "icount.json"
 REPORT = OUT / "icount" / "report.json"

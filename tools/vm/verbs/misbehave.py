@@ -11,6 +11,7 @@ from base.common import EXIT_FAILED, EXIT_LOST, EXIT_PASSED, OUT, Problem, say, 
 from build import kernel, modules
 from machines import guest, results
 from style import tests
+
 from verbs import benchhost, shell
 
 

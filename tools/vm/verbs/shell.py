@@ -6,12 +6,10 @@ import sys
 from pathlib import Path
 from typing import Optional
 
-from machines import accel
 from base import alive
-from machines import guest
-from build import kernel
-from build import modules
 from base.common import EXIT_FAILED, EXIT_LOST, EXIT_PASSED, Problem, say
+from build import kernel, modules
+from machines import accel, guest
 
 # The guest's path of the commands that did not come from a terminal.
 COMMANDS = "/harness/commands"

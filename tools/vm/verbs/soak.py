@@ -15,6 +15,7 @@ from typing import Callable, Iterator
 from base.common import ROOT, Problem, count_knob, say, took
 from build import kernel, modules
 from machines import guest, results
+
 from verbs import suites
 
 # Items per second that even the slowest kind of queue reaches on the slowest vehicle. A run that is slower than this

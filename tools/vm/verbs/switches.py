@@ -9,13 +9,13 @@ import sys
 from dataclasses import dataclass, replace
 from typing import Optional
 
-from machines import accel
-from verbs import compat
-from machines import guest
 from base.common import ROOT, Problem, aligned, say
+from machines import accel, guest
+
+from verbs import compat
 
 sys.path.append(str(ROOT / "tools"))
-from benchmark import results as bench_report     # noqa: E402
+from benchmark import results as bench_report  # noqa: E402
 
 SERIES = "7.2"
 QUEUES = ("percpu", "unbound")

@@ -16,6 +16,7 @@ from base import alive
 from base.common import ROOT, WIDTH, count_knob
 from base.testing import PATIENCE, Case, directory
 from build import kernel, modules
+
 from verbs import knobs, suites
 
 
