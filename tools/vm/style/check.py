@@ -20,7 +20,7 @@ from base.common import HERE, OUT, ROOT, jobs, lock, say, shown, write_atomicall
 from build import kernel, modules, packages
 from machines import ktap, results
 
-from style import python, tests
+from style import arrows, lengths, python, tests
 
 CLEAN = OUT / "style" / "clean.json"
 COMPAT = "include/cmwq2/compat.h"
@@ -220,6 +220,17 @@ def python_tests(_tree: Path, memory: _Memory) -> list:
     return memory.findings(check, "python", *(f"{name}\0{(ROOT / name).read_text()}" for name in names))
 
 
+def too_long(_tree: Path, _memory: _Memory) -> list:
+    """Check that no file and no function is too long."""
+    names = [*_of_modules(sources()), *python_files()]
+    return lengths.findings((name, (ROOT / name).read_text()) for name in names)
+
+
+def upwards(_tree: Path, _memory: _Memory) -> list:
+    """Check that no include and no import points against the order of the folders."""
+    return arrows.in_engine() + arrows.in_harness()
+
+
 def parity(tree: Path, _memory: _Memory) -> list:
     """Check that every public name of the kernel's workqueue has a twin or a reason for having none."""
     status, said = _run([sys.executable, "-B", ROOT / "tools/parity.py", tree])
@@ -309,7 +320,7 @@ def _refusals(target: kernel.Kernel) -> Callable:
 def checks(target: kernel.Kernel) -> dict:
     """Return all checks by the names of their lines."""
     return {"checkpatch": checkpatch, "kernel-doc": kernel_doc, "versions": versions, "tables": tables,
-            "old Python": old_python, "tests of tools": python_tests,
+            "lengths": too_long, "arrows": upwards, "old Python": old_python, "tests of tools": python_tests,
             "parity": parity, "policies": policies, "sparse, W=1": _compiled(target), "shim refuses": _refusals(target)}
 
 

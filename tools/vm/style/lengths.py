@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Finds files and functions that are too long to be read at once. A comment or a docstring inside a function counts."""
+
+import ast
+import re
+from typing import Dict, Iterable, Iterator, List, Mapping, Tuple
+
+FILE, FUNCTION = 600, 60
+TO_BE_SPLIT = "to be split"
+# Files and functions that may be longer, with the reason. A function is named as FILE:FUNCTION.
+LONGER: Dict[str, str] = {
+    "bench/bench.h": TO_BE_SPLIT,
+    "kunit/cmwq2_api_kunit.c": TO_BE_SPLIT,
+    "kunit/cmwq2_bh_kunit.c": TO_BE_SPLIT,
+    "kunit/cmwq2_faults_kunit.c": TO_BE_SPLIT,
+    "kunit/cmwq2_interleave_kunit.c:cull_behind_runner": TO_BE_SPLIT,
+    "kunit/cmwq2_interleave_races_kunit.c": TO_BE_SPLIT,
+    "kunit/cmwq2_pressure_kunit.c": TO_BE_SPLIT,
+    "kunit/cmwq2_trace_kunit.c": TO_BE_SPLIT,
+    "kunit/engine.c": TO_BE_SPLIT,
+    "src/internal.h": TO_BE_SPLIT,
+    "src/main.c:cmwq2_init": TO_BE_SPLIT,
+    "tools/cmwq2.py": TO_BE_SPLIT,
+    "tools/test_bench.py": TO_BE_SPLIT,
+    "tools/test_wq_dump.py": TO_BE_SPLIT,
+    "tools/wq_collect.py": TO_BE_SPLIT,
+    "tools/wq_dump.py": TO_BE_SPLIT,
+}
+
+
+def _name(lines: List[str], opening: int) -> Tuple[int, str]:
+    """Return the first line and the name of the C function whose body is opened by a brace in line @opening."""
+    first = opening
+    while first > 0 and lines[first - 1].strip() and not re.search(r"[;}]$|\*/$|^#", lines[first - 1]):
+        first -= 1
+    match = re.search(r"(\w+)\(", " ".join(lines[first:opening]))
+    return first, match[1] if match else "?"
+
+
+def of_c(text: str) -> Iterator[Tuple[str, int, int]]:
+    """Return (name, first line, number of lines) of the functions in C code in the kernel's style, in which the braces
+    of a function, and no others, are alone in the first column."""
+    lines, opening = text.splitlines(), -1
+    for number, line in enumerate(lines):
+        if line == "{":
+            opening = number
+        elif line == "}" and opening >= 0:
+            first, name = _name(lines, opening)
+            yield name, first + 1, number - first + 1
+            opening = -1
+
+
+def of_python(text: str) -> Iterator[Tuple[str, int, int]]:
+    """Return (name, first line, number of lines) of the functions in Python code."""
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            yield node.name, node.lineno, (node.end_lineno or node.lineno) - node.lineno + 1
+
+
+def _too_long(name: str, text: str) -> Iterator[Tuple[str, int, str]]:
+    """Return (name, line, what) of everything in file @name that is too long."""
+    length = len(text.splitlines())
+    if length > FILE:
+        yield name, 1, f"{length} lines, at most {FILE}"
+    for function, line, lines in of_c(text) if name.endswith((".c", ".h")) else of_python(text):
+        if lines > FUNCTION:
+            yield f"{name}:{function}", line, f"{function}() has {lines} lines, at most {FUNCTION}"
+
+
+def findings(files: Iterable[Tuple[str, str]], longer: Mapping[str, str] = LONGER) -> List[str]:
+    """Return a line for everything in @files, pairs of a name and a text, that is too long and not in @longer. An entry
+    of @longer that nothing needs is a finding as well."""
+    found = [each for name, text in files for each in _too_long(name, text)]
+    lines = [f"{what.partition(':')[0]}:{line}: {why}" for what, line, why in found if what not in longer]
+    unneeded = sorted(set(longer) - {what for what, _, _ in found})
+    return lines + [f"{what.partition(':')[0]}:1: lengths.LONGER has {what}, which is not too long" for what in unneeded]
