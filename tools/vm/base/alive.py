@@ -10,7 +10,8 @@ import signal
 import subprocess
 import threading
 import time
-from typing import Any, Callable, Iterator, List, Optional, Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any, Callable, Optional
 
 # After this many seconds without output a verb reports what it is doing.
 SILENCE = 30.0
@@ -141,7 +142,7 @@ def end_in_order() -> None:
 
 
 _said = time.monotonic()
-_doing: List[Callable[[], str]] = []
+_doing: list[Callable[[], str]] = []
 
 
 def say(text: str) -> None:
@@ -166,7 +167,7 @@ def silent() -> float:
     return time.monotonic() - _said
 
 
-def _lines(start: float) -> List[str]:
+def _lines(start: float) -> list[str]:
     """Return what runs, each step once, in lines of at most about WIDTH characters."""
     seconds = int(time.monotonic() - start)
     head, lines = f"  {seconds // 60}:{seconds % 60:02d} ", []

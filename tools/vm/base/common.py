@@ -9,8 +9,9 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Callable, Iterator, Optional, Sequence
+from typing import Any, Callable, Optional
 
 from base import alive
 from base.alive import say
@@ -121,7 +122,7 @@ def log_tail(log: Path, lines: int = 15) -> str:
     return "\n".join(log.read_text(errors="replace").splitlines()[-lines:])
 
 
-def output_of(command: Sequence[object], **options: object) -> str:
+def output_of(command: Sequence[object], **options: Any) -> str:
     """Run a command that must succeed, and return its standard output."""
     argv = [str(word) for word in command]
     try:

@@ -7,8 +7,9 @@ import os
 import tempfile
 import time
 import unittest
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Callable, Iterator
+from typing import Callable
 
 from base.common import Problem
 

@@ -25,7 +25,6 @@ from base.common import (
     shown,
     write_atomically,
 )
-
 from build import packages, source
 
 CONFIG = HERE / "config"

@@ -5,11 +5,11 @@ import os
 import re
 import shutil
 import sys
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Iterable, Optional
+from typing import Optional
 
 from base.common import HERE, OUT, ROOT, Problem, Progress, jobs, lock, log_tail, run_logged, say, shown
-
 from build import source
 from build.kernel import Kernel
 

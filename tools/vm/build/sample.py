@@ -11,7 +11,6 @@ import time
 from pathlib import Path
 
 from base.common import OUT, ROOT, Problem, fresh_directory, lock, say, shown, took
-
 from build import modules
 from build.kernel import Kernel
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from base.common import CACHE, Problem, Progress, lock, need_space, output_of
-
 from build.apt import Archive, unpack
 
 # The Debian suites that may have each series. The order does not matter, because the highest version wins.

@@ -12,7 +12,6 @@ from unittest import mock
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from base.common import Problem
 from base.testing import Case, directory
-
 from build import modules, packages
 
 

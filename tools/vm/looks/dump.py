@@ -8,8 +8,9 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Iterator, Optional
+from typing import Optional
 
 from base import alive
 from base.common import EXIT_FAILED, EXIT_PASSED, ROOT, Problem, say, shortened, shown, took, write_atomically
@@ -135,7 +136,8 @@ class BusyGuest:
 
     def __init__(self, target: kernel.Kernel, files: list):
         self.kernel, self.files = target, files
-        self.text, self.data, self.problem, self.live = "", {}, "", ""
+        self.text, self.problem, self.live = "", "", ""
+        self.data: dict = {}
         self.seconds = 0.0
         self.run: Optional[guest.Run] = None
 

@@ -2,13 +2,13 @@
 """Tests wq_monitor.py and the latency histograms, which look from outside at an x86 guest that keeps running."""
 
 import json
+from pathlib import Path
 from typing import Optional
 
 from base.common import ROOT, Problem
 from build import kernel, packages, source
-from machines import guest
-
 from looks import dump
+from machines import guest
 
 SCRIPT = ROOT / "tools/wq_monitor.py"
 # The maximum number of rounds. The guest ends the run when all looks are done.
@@ -74,7 +74,7 @@ class MonitoredGuest:
         self.problem: Optional[Problem] = Problem("it was never busy")
         self.run: Optional[guest.Run] = None
 
-    def _drgn(self, script: object, *arguments: str) -> str:
+    def _drgn(self, script: Path, *arguments: str) -> str:
         assert self.run
         symbols = [self.kernel.symbols, *(path for path in self.files if path.name == "cmwq2.ko")]
         return dump.drgn(self.run, symbols, script, *arguments)

@@ -6,13 +6,12 @@ they must print no line at all."""
 import os
 import re
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Iterable
 
 from base.common import output_of
-from machines import guest
-
 from looks import dump, monitor
+from machines import guest
 
 SCRIPTS = (dump.SCRIPT, monitor.SCRIPT)
 # A member that both scripts need, and one that no version of the module has.

@@ -8,9 +8,8 @@ from pathlib import Path
 
 from base.common import Problem
 from build import kernel
-from machines import guest, inside
-
 from looks import dump, refusals
+from machines import guest, inside
 
 BARE = "bare"
 STATES = ("standing", "hog", "not-run", "softirq", "lost-kick", "cpu-offline", "damaged")
@@ -47,8 +46,11 @@ def compare(state: str, who: str, text: str) -> list:
 class States:
     """A guest that goes through all states, and the looks at each of them."""
 
-    name, states, inside = "states", STATES, INSIDE
-    cpus, more = guest.CPUS, ()     # more: further arguments for QEMU
+    name = "states"
+    states: tuple = STATES
+    inside: tuple = INSIDE
+    cpus = guest.CPUS
+    more: tuple = ()        # further arguments for QEMU
 
     def __init__(self, target: kernel.Kernel, files: list):
         self.kernel, self.files = target, files

@@ -7,10 +7,9 @@ import json
 from dataclasses import replace
 
 from build import kernel
-from machines import guest
-
 from looks import dump, refusals, states
 from looks.monitor import SCRIPT as MONITOR
+from machines import guest
 
 CPUS, HALF = 64, 32
 NODES = [word for node, first in ((0, 0), (1, HALF)) for word in (
@@ -20,7 +19,7 @@ WIDE_STATES = ("standing", "crowd")
 # Limits for a look at a crowd of 1000 queues and 100000 items: seconds for a dump, for a verdict and for a sample of
 # wq_monitor.py, and megabytes. The seconds are CPU time of the process, because the host may be busy.
 LIMITS = {"dump": 10, "stalls": 3, "sample": 3, "megabytes": 500}
-LOOKS = {"dump": [dump.SCRIPT], "stalls": [dump.SCRIPT, "--stalls"]}
+LOOKS: dict = {"dump": [dump.SCRIPT], "stalls": [dump.SCRIPT, "--stalls"]}
 # Numbers of samples of two runs. The difference of their times is the cost of the samples without the start.
 FEW, SAMPLES = 1, 4
 TIME = """

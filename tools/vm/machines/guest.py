@@ -11,15 +11,15 @@ import subprocess
 import tarfile
 import threading
 import time
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Callable, Iterable, Mapping, Optional
+from typing import Callable, Optional
 
 from base import alive
 from base.common import EXIT_LOST, OUT, Problem, fresh_directory, shown, write_atomically
 from build import packages
 from build.kernel import Kernel
-
 from machines import accel, initramfs, leaks, verdict
 
 # The lines that KUnit and shell suites print when a test has ended, and when one has failed.

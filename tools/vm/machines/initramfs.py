@@ -3,8 +3,8 @@
 the device node in it needs neither root nor a tool."""
 
 import stat
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Iterable, Mapping
 
 from base.common import HERE, ROOT, Problem, output_of
 

@@ -5,8 +5,8 @@ kernel no longer knows the names of their functions."""
 import bisect
 import re
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Iterable, Iterator
 
 from base.common import output_of
 

@@ -4,7 +4,6 @@
 from dataclasses import dataclass, field
 
 from base.common import EXIT_FAILED, EXIT_LOST, EXIT_PASSED, WIDTH, say, shortened, shown, spelled, took
-
 from machines import guest, ktap
 
 # The suite name of a row about the guest as a whole.

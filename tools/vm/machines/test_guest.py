@@ -11,7 +11,6 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from base.testing import Case, directory
-
 from machines import guest, initramfs, inside
 
 

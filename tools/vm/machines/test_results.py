@@ -10,7 +10,6 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from base.common import WIDTH
 from base.testing import Case, quiet
-
 from machines import ktap, results
 
 

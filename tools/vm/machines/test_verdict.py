@@ -9,7 +9,6 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from base.common import EXIT_FAILED, EXIT_LOST, EXIT_PASSED
 from base.testing import Case, directory
-
 from machines import verdict
 
 KNOWN_COMPLAINT = """\

@@ -4,8 +4,9 @@ it, so that one can read the code from the bottom up, and no two folders need ea
 
 import ast
 import re
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Dict, Iterator, List, Mapping, NamedTuple, Sequence, Set, Tuple
+from typing import NamedTuple
 
 from base.common import HERE, ROOT
 
@@ -13,8 +14,8 @@ from base.common import HERE, ROOT
 ENGINE = ("base", "lab", "core", "wait", "place", "look")
 HARNESS = ("base", "build", "machines", "looks", "style", "verbs")
 # Arrows that must point upwards, as "FILE -> FILE" without the top, with the reason.
-UPWARDS_IN_ENGINE: Dict[str, str] = {}
-UPWARDS_IN_HARNESS: Dict[str, str] = {}
+UPWARDS_IN_ENGINE: dict[str, str] = {}
+UPWARDS_IN_HARNESS: dict[str, str] = {}
 
 
 class Arrow(NamedTuple):
@@ -50,7 +51,7 @@ def of_imports(top: Path, order: Sequence[str] = HARNESS) -> Iterator[Arrow]:
     """Return the arrows between the packages @order in @top: which module of these a module imports."""
     for path in sorted(each for folder in order for each in (top / folder).rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
-            names: List[str] = []
+            names: list[str] = []
             if isinstance(node, ast.ImportFrom) and node.module:
                 names = [node.module] if "." in node.module else [f"{node.module}.{each.name}" for each in node.names]
             elif isinstance(node, ast.Import):
@@ -60,11 +61,11 @@ def of_imports(top: Path, order: Sequence[str] = HARNESS) -> Iterator[Arrow]:
                     yield Arrow(str(path.relative_to(top)), node.lineno, f"{name.replace('.', '/')}.py")  # type: ignore
 
 
-def _circle(edges: Mapping[str, Set[str]]) -> List[str]:
+def _circle(edges: Mapping[str, set[str]]) -> list[str]:
     """Return the nodes of a circle in @edges, the first of them again at the end, or []."""
-    done: Set[str] = set()
+    done: set[str] = set()
 
-    def search(node: str, way: Tuple[str, ...]) -> List[str]:
+    def search(node: str, way: tuple[str, ...]) -> list[str]:
         if node in way:
             return [*way[way.index(node):], node]
         if node in done:
@@ -78,7 +79,7 @@ def _circle(edges: Mapping[str, Set[str]]) -> List[str]:
     return next((found for found in (search(node, ()) for node in sorted(edges)) if found), [])
 
 
-def findings(top: str, arrows: Sequence[Arrow], order: Sequence[str], upwards: Mapping[str, str]) -> List[str]:
+def findings(top: str, arrows: Sequence[Arrow], order: Sequence[str], upwards: Mapping[str, str]) -> list[str]:
     """Return a line for each of @arrows that points upwards and is not in @upwards, for each entry of @upwards that no
     arrow needs, and for a circle of folders. A file in no folder is above all of them."""
     rank = {folder: number for number, folder in enumerate((*order, ""))}
@@ -87,7 +88,7 @@ def findings(top: str, arrows: Sequence[Arrow], order: Sequence[str], upwards: M
              for arrow in up if str(arrow) not in upwards]
     found += [f"{top}/{entry.partition(' ')[0]}:1: there is no longer an arrow upwards {entry}"
               for entry in upwards if entry not in map(str, up)]
-    edges: Dict[str, Set[str]] = {}
+    edges: dict[str, set[str]] = {}
     for arrow in arrows:
         if _folder(arrow.used) != _folder(arrow.file) and _folder(arrow.file):
             edges.setdefault(_folder(arrow.file), set()).add(_folder(arrow.used))
@@ -95,14 +96,14 @@ def findings(top: str, arrows: Sequence[Arrow], order: Sequence[str], upwards: M
     return found + ([f"{top}:1: a circle of folders: {' -> '.join(circle)}"] if circle else [])
 
 
-def unknown(top: Path, order: Sequence[str], pattern: str) -> List[str]:
+def unknown(top: Path, order: Sequence[str], pattern: str) -> list[str]:
     """Return a line for each folder of @top that has files like @pattern and is not in @order."""
     folders = {path.relative_to(top).parts[0] for path in top.rglob(pattern) if len(path.relative_to(top).parts) > 1}
     return [f"{top.name}/{folder}:1: arrows.py has no place for this folder in the order" for folder in
             sorted(folders - set(order))]
 
 
-def in_engine(top: Path = ROOT / "src", upwards: Mapping[str, str] = UPWARDS_IN_ENGINE) -> List[str]:
+def in_engine(top: Path = ROOT / "src", upwards: Mapping[str, str] = UPWARDS_IN_ENGINE) -> list[str]:
     """Return what is wrong among the folders of src/."""
     if not any((top / folder).is_dir() for folder in ENGINE):
         return []       # In a tree without these folders there is no order to keep.
@@ -110,7 +111,7 @@ def in_engine(top: Path = ROOT / "src", upwards: Mapping[str, str] = UPWARDS_IN_
     return wrong or findings(top.name, list(of_includes(top)), ENGINE, upwards)
 
 
-def in_harness(top: Path = HERE, upwards: Mapping[str, str] = UPWARDS_IN_HARNESS) -> List[str]:
+def in_harness(top: Path = HERE, upwards: Mapping[str, str] = UPWARDS_IN_HARNESS) -> list[str]:
     """Return what is wrong among the packages of tools/vm/."""
     wrong = unknown(top, HARNESS, "*.py")
     return wrong or findings("tools/vm", list(of_imports(top)), HARNESS, upwards)

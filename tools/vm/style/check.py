@@ -11,15 +11,15 @@ import shlex
 import subprocess
 import sys
 import time
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Callable, Iterable
+from typing import Callable, Optional
 
 from base import alive
 from base.common import HERE, OUT, ROOT, jobs, lock, say, shown, write_atomically
 from build import kernel, modules, packages
 from machines import ktap, results
-
 from style import arrows, lengths, python, tests
 
 CLEAN = OUT / "style" / "clean.json"
@@ -114,9 +114,9 @@ class _Memory:
         write_atomically(CLEAN, json.dumps(sorted(self.used)) + "\n")
 
 
-def _run(command: list, cwd: Path = ROOT, env: dict = {}) -> tuple:
+def _run(command: list, cwd: Path = ROOT, env: Optional[Mapping[str, str]] = None) -> tuple:
     done = alive.run(command, cwd=cwd, text=True, errors="replace", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                     stderr=subprocess.STDOUT, env={**os.environ, **env})
+                     stderr=subprocess.STDOUT, env={**os.environ, **(env or {})})
     return done.returncode, done.stdout
 
 

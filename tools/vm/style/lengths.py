@@ -3,12 +3,12 @@
 
 import ast
 import re
-from typing import Dict, Iterable, Iterator, List, Mapping, Tuple
+from collections.abc import Iterable, Iterator, Mapping
 
 FILE, FUNCTION = 600, 60
 TO_BE_SPLIT = "to be split"
 # Files and functions that may be longer, with the reason. A function is named as FILE:FUNCTION.
-LONGER: Dict[str, str] = {
+LONGER: dict[str, str] = {
     "bench/bench.h": TO_BE_SPLIT,
     "kunit/cmwq2_api_kunit.c": TO_BE_SPLIT,
     "kunit/cmwq2_bh_kunit.c": TO_BE_SPLIT,
@@ -28,7 +28,7 @@ LONGER: Dict[str, str] = {
 }
 
 
-def _name(lines: List[str], opening: int) -> Tuple[int, str]:
+def _name(lines: list[str], opening: int) -> tuple[int, str]:
     """Return the first line and the name of the C function whose body is opened by a brace in line @opening."""
     first = opening
     while first > 0 and lines[first - 1].strip() and not re.search(r"[;}]$|\*/$|^#", lines[first - 1]):
@@ -37,7 +37,7 @@ def _name(lines: List[str], opening: int) -> Tuple[int, str]:
     return first, match[1] if match else "?"
 
 
-def of_c(text: str) -> Iterator[Tuple[str, int, int]]:
+def of_c(text: str) -> Iterator[tuple[str, int, int]]:
     """Return (name, first line, number of lines) of the functions in C code in the kernel's style, in which the braces
     of a function, and no others, are alone in the first column."""
     lines, opening = text.splitlines(), -1
@@ -50,14 +50,14 @@ def of_c(text: str) -> Iterator[Tuple[str, int, int]]:
             opening = -1
 
 
-def of_python(text: str) -> Iterator[Tuple[str, int, int]]:
+def of_python(text: str) -> Iterator[tuple[str, int, int]]:
     """Return (name, first line, number of lines) of the functions in Python code."""
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             yield node.name, node.lineno, (node.end_lineno or node.lineno) - node.lineno + 1
 
 
-def _too_long(name: str, text: str) -> Iterator[Tuple[str, int, str]]:
+def _too_long(name: str, text: str) -> Iterator[tuple[str, int, str]]:
     """Return (name, line, what) of everything in file @name that is too long."""
     length = len(text.splitlines())
     if length > FILE:
@@ -67,10 +67,11 @@ def _too_long(name: str, text: str) -> Iterator[Tuple[str, int, str]]:
             yield f"{name}:{function}", line, f"{function}() has {lines} lines, at most {FUNCTION}"
 
 
-def findings(files: Iterable[Tuple[str, str]], longer: Mapping[str, str] = LONGER) -> List[str]:
+def findings(files: Iterable[tuple[str, str]], longer: Mapping[str, str] = LONGER) -> list[str]:
     """Return a line for everything in @files, pairs of a name and a text, that is too long and not in @longer. An entry
     of @longer that nothing needs is a finding as well."""
     found = [each for name, text in files for each in _too_long(name, text)]
     lines = [f"{what.partition(':')[0]}:{line}: {why}" for what, line, why in found if what not in longer]
     unneeded = sorted(set(longer) - {what for what, _, _ in found})
-    return lines + [f"{what.partition(':')[0]}:1: lengths.LONGER has {what}, which is not too long" for what in unneeded]
+    return lines + [f"{what.partition(':')[0]}:1: lengths.LONGER has {what}, which is not too long"
+                    for what in unneeded]

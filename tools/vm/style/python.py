@@ -2,7 +2,7 @@
 """Finds what Python 3.9 lacks in the tools by reading their syntax trees, so that no old Python is needed."""
 
 import ast
-from typing import Iterator, List, Tuple
+from collections.abc import Iterator
 
 OLDEST = (3, 9)
 
@@ -51,7 +51,7 @@ def _unions(tree: ast.Module) -> Iterator[ast.AST]:
                         if isinstance(each, ast.BinOp) and isinstance(each.op, ast.BitOr))
 
 
-def _newer(tree: ast.Module) -> Iterator[Tuple[int, str, str]]:
+def _newer(tree: ast.Module) -> Iterator[tuple[int, str, str]]:
     """Return (line, what, since) for everything that is newer than OLDEST."""
     for node in ast.walk(tree):
         line = getattr(node, "lineno", 0)
@@ -69,7 +69,7 @@ def _newer(tree: ast.Module) -> Iterator[Tuple[int, str, str]]:
     yield from ((node.lineno, "a type X | Y", "3.10") for node in _unions(tree))   # type: ignore
 
 
-def findings(name: str, text: str) -> List[str]:
+def findings(name: str, text: str) -> list[str]:
     """Return one line for everything in @text, the content of file @name, that OLDEST lacks."""
     try:
         tree = ast.parse(text, name, feature_version=OLDEST)

@@ -10,7 +10,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from base.testing import Case, directory
 from style import arrows
 
-GOOD = {"main.c": '#include "look/look.h"\n#include "top.h"\n', "top.h": "", "base/types.h": "#include <linux/list.h>\n",
+GOOD = {"main.c": '#include "look/look.h"\n#include "top.h"\n', "top.h": "",
+        "base/types.h": "#include <linux/list.h>\n",
         "base/lock.h": '#include "types.h"\n', "lab/policy/pick.h": '#include "base/types.h"\n',
         "lab/choices.c": '#include "lab/policy/pick.h"\n#include "made_by_kbuild.h"\n',
         "core/kick.h": '#include "lab/policy/pick.h"\n', "core/kick.c": '#include "core/kick.h"\n',

@@ -10,7 +10,6 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from base.common import HERE, ROOT
 from base.testing import Case
-
 from style import check, python
 
 

@@ -3,19 +3,18 @@
 
 import unittest
 from pathlib import Path
-from typing import Dict, List
 
 from base.common import HERE, ROOT
 
 
-def files() -> List[Path]:
+def files() -> list[Path]:
     """Return the files with tests. Each can be run by its path."""
     return sorted((ROOT / "tools").rglob("test_*.py"))
 
 
-def of_harness() -> Dict[str, unittest.TestCase]:
+def of_harness() -> dict[str, unittest.TestCase]:
     """Return the tests of the harness by their names without test_."""
-    found: Dict[str, unittest.TestCase] = {}
+    found: dict[str, unittest.TestCase] = {}
     left: list = [unittest.TestLoader().discover(str(HERE), "test_*.py", str(HERE))]
     while left:
         each = left.pop()

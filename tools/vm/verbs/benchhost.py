@@ -5,8 +5,8 @@ import re
 import subprocess
 import sys
 import tarfile
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Iterable
 
 from base.common import OUT, ROOT, output_of
 from build import modules

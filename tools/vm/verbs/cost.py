@@ -25,7 +25,6 @@ from base.common import (
 )
 from build import kernel, modules, packages
 from machines import accel, guest
-
 from verbs import switches
 
 REPORT = OUT / "cost" / "report.json"

@@ -13,7 +13,6 @@ from pathlib import Path
 from base.common import EXIT_FAILED, EXIT_PASSED, HERE, OUT, ROOT, Problem, say, shown, took, write_atomically
 from build import kernel, modules
 from machines import accel, guest
-
 from verbs import suites
 
 sys.path.append(str(ROOT / "tools"))

@@ -10,7 +10,6 @@ from typing import Optional
 from base.common import EXIT_FAILED, EXIT_LOST, EXIT_PASSED, ROOT, Problem, say, shown, took
 from build import kernel, modules
 from machines import guest, results, verdict
-
 from verbs import suites
 
 SOURCES = ROOT / "src"

@@ -33,7 +33,6 @@ from base.common import (
 )
 from build import kernel, modules, packages
 from machines import accel, guest, ktap
-
 from verbs import baseline, cost
 
 sys.path.append(str(ROOT / "tools"))

@@ -5,11 +5,10 @@ done. Otherwise a user who misspells one would get the default, and notice it on
 import difflib
 import os
 import re
-from typing import Iterable, List, Mapping
+from collections.abc import Iterable, Mapping
 
 from base.common import ROOT, Problem
 from build import source
-
 from verbs.options import EVERYWHERE, VERBS
 
 COUNTS = {"MACHINES", "ITEMS", "ROUNDS", "SCHEDULES", "KICKS", "SWITCHINGS", "PRESSURE", "ALARM", "CYCLES", "FREEZES",
@@ -24,7 +23,7 @@ def known() -> set:
     return EVERYWHERE.union(*VERBS.values())
 
 
-def of_make(flags: str) -> List[str]:
+def of_make(flags: str) -> list[str]:
     """Return the names of the variables on make's command line. Make passes them on in MAKEFLAGS, after two dashes and
     with a backslash before each character that would end a word."""
     _, dashes, tail = f" {flags}".partition(" -- ")
@@ -47,7 +46,7 @@ def check_names(verb: str, goals: Iterable[str], asked: Iterable[str]) -> None:
             raise Problem(f"make {verb} has no {name}=; it has {', '.join(sorted(VERBS[verb] | EVERYWHERE))}")
 
 
-def ignored(verb: str, environment: Mapping[str, str]) -> List[str]:
+def ignored(verb: str, environment: Mapping[str, str]) -> list[str]:
     """Return the knobs in the @environment that @verb does not have. They are no error, but worth a message."""
     return sorted(name for name in known() - VERBS[verb] - EVERYWHERE - COMMON if environment.get(name))
 

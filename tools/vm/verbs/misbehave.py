@@ -11,7 +11,6 @@ from base.common import EXIT_FAILED, EXIT_LOST, EXIT_PASSED, OUT, Problem, say, 
 from build import kernel, modules
 from machines import guest, results
 from style import tests
-
 from verbs import benchhost, shell
 
 

@@ -8,11 +8,12 @@ them."""
 import argparse
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Dict, NoReturn, Sequence, Tuple
+from typing import Any, NoReturn
 
 # What a knob is, with the word that stands for its value in the help. A knob without such a word is a switch.
-KNOBS: Dict[str, Tuple[str, str]] = {
+KNOBS: dict[str, tuple[str, str]] = {
     "ALARM": ("S", "seconds of torture in which the watchdog must find nothing"),
     "CANCELS": ("N", "how many items the model cancels at most"),
     "CC": ("GCC", "the compiler"),
@@ -63,7 +64,7 @@ _MODEL = {"CLAIM", "WAKE", "POOL", "MIN_IDLE", "WORKERS", "TIMEOUTS", "SWITCHES"
           "LIMIT", "RAISED", "CANCELS"}
 _EXPERIMENT = {"VM", "WRITE", "ROUNDS", "ITEMS", "KERNEL_SRC"}
 
-VERBS: Dict[str, set] = {
+VERBS: dict[str, set] = {
     "modules": {"KDIR", "W", "FAULTS", "CC"},
     "check": {"VM", "SUITE", "MACHINES", *_KERNEL},
     "check-harness": {"VM", "SUITE", *_KERNEL},
@@ -87,7 +88,7 @@ VERBS: Dict[str, set] = {
     "clean": set(),
     "distclean": set(),
 }
-WHAT: Dict[str, str] = {
+WHAT: dict[str, str] = {
     "modules": "build the modules beside their sources",
     "check": "run all suites on all vehicles",
     "check-harness": "feed the harness every way to fail",

@@ -6,19 +6,18 @@ import shutil
 import subprocess
 import sys
 from argparse import Namespace
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Callable, Dict, Mapping
+from typing import Callable
 
 from base import alive
 from base.common import CACHE, EXIT_PASSED, OUT, ROOT, Problem, say
 from build import kernel
-
 from verbs import knobs, options
 
 
 def _vehicles(given: Namespace) -> list:
     from build import source
-
     from verbs import suites
     usual = suites.ORDER if source.series() == source.NEWEST else ("x86",)
     names = given.vm.split(",") if given.vm else list(usual)
@@ -188,7 +187,7 @@ def distclean(given: Namespace) -> int:
     return EXIT_PASSED
 
 
-VERBS: Dict[str, Callable[[Namespace], int]] = {
+VERBS: dict[str, Callable[[Namespace], int]] = {
     "modules": modules, "check": check, "check-harness": check_harness, "check-faults": check_faults,
     "check-compat": check_compat, "style": style, "parity": parity, "model": model, "bench": bench, "cost": cost,
     "icount": icount, "baseline": baseline, "soak": soak, "experiment": experiment, "experiments": experiments,

@@ -9,13 +9,13 @@ import fnmatch
 import re
 import threading
 import time
+from collections.abc import Iterator
 from functools import partial
-from typing import Callable, Iterator
+from typing import Callable
 
 from base.common import ROOT, Problem, count_knob, say, took
 from build import kernel, modules
 from machines import guest, results
-
 from verbs import suites
 
 # Items per second that even the slowest kind of queue reaches on the slowest vehicle. A run that is slower than this

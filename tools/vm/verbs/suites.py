@@ -5,6 +5,7 @@ import fnmatch
 import json
 import subprocess
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -103,7 +104,7 @@ def dealt(names: list, machines: int) -> list:
     return [sorted(part) for part in parts if part]
 
 
-def _selected(names: list, pattern: str) -> list:
+def _selected(names: Sequence[str], pattern: str) -> list:
     return [name for name in names if fnmatch.fnmatchcase(name, pattern)]
 
 

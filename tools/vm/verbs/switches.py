@@ -11,7 +11,6 @@ from typing import Optional
 
 from base.common import ROOT, Problem, aligned, say
 from machines import accel, guest
-
 from verbs import compat
 
 sys.path.append(str(ROOT / "tools"))
@@ -45,7 +44,7 @@ ROUNDS = 3
 
 def steps() -> dict:
     """Return the runs by name. The first run of each queue does not count, because the guest is still settling."""
-    found = {f"warm-{queue}": (queue, None, f"warm-{queue} {LOAD} queue={queue}") for queue in QUEUES}
+    found: dict = {f"warm-{queue}": (queue, None, f"warm-{queue} {LOAD} queue={queue}") for queue in QUEUES}
     for queue in QUEUES:
         for number in range(ROUNDS):
             for place, switch in enumerate(ORDER):

@@ -10,7 +10,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from base.common import EXIT_FAILED, EXIT_LOST, EXIT_PASSED
 from base.testing import Case
 from machines import ktap, results, verdict
-
 from verbs import faults
 
 

@@ -14,7 +14,6 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from base.common import HERE, WIDTH
 from base.testing import Case, environment
-
 from verbs import options, run
 
 

@@ -13,7 +13,6 @@ from base.testing import Case, directory, quiet
 from build import kernel
 from looks import dump
 from machines import guest, results, verdict
-
 from verbs import suites
 
 
