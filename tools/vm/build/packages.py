@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from base.common import HERE, OUT, Problem, lock, need_space, output_of, run_logged, say, took, write_atomically
@@ -71,21 +72,35 @@ def _install(prefix: list, names: list, quiet: bool) -> None:
     say(f"  installed in {took(start)}")
 
 
-def python_environment() -> Path:
-    """Return the path of the virtual environment with the pinned packages. It is made if needed."""
-    pins = (HERE / "requirements.txt").read_text()
-    venv = OUT / "venv"
-    with lock("venv", OUT):
-        if stands(venv, pins) and (venv / "bin/drgn").exists():
+def environment(name: str, requirements: str, commands: Sequence[str] = (), quiet: bool = False) -> Path:
+    """
+    Return the path of a virtual environment with pinned packages. It is made if needed.
+
+    Each purpose has an environment of its own, so that one works without the packages of another.
+
+    :param name: the name of its directory
+    :param requirements: the file that pins the packages
+    :param commands: commands of the packages, which must run
+    :param quiet: do not print the end of the log after a failure
+    """
+    pins, venv = (HERE / requirements).read_text(), OUT / name
+    with lock(name, OUT):
+        if stands(venv, pins) and all((venv / "bin" / command).exists() for command in commands):
             return venv
         need_space(OUT, 0.5)
-        start, log = time.monotonic(), OUT / "log" / "venv.log"
-        say(f"  Python packages into {venv.name}: {' '.join(line for line in pins.split() if '==' in line)}")
-        make_environment(venv, HERE / "requirements.txt", log)
-        output_of([venv / "bin/drgn", "--version"])
+        start, log = time.monotonic(), OUT / "log" / f"{name}.log"
+        say(f"  Python packages into {name}: {', '.join(line for line in pins.splitlines() if '==' in line)}")
+        make_environment(venv, HERE / requirements, log, quiet)
+        for command in commands:
+            output_of([venv / "bin" / command, "--version"])
         write_atomically(venv / "ready", standing(venv, pins))
         say(f"  Python packages ready in {took(start)}")
     return venv
+
+
+def python_environment() -> Path:
+    """Return the path of the virtual environment with drgn."""
+    return environment("venv", "requirements.txt", ("drgn",))
 
 
 def standing(venv: Path, pins: str) -> str:
@@ -100,14 +115,14 @@ def stands(venv: Path, pins: str) -> bool:
     return stamp.exists() and stamp.read_text() == standing(venv, pins)
 
 
-def make_environment(venv: Path, requirements: Path, log: Path) -> None:
+def make_environment(venv: Path, requirements: Path, log: Path, quiet: bool = False) -> None:
     """Make a new virtual environment @venv with the packages that the file @requirements pins."""
     shutil.rmtree(venv, ignore_errors=True)
     if not _venv_works():
         require("python")
-    run_logged([sys.executable, "-m", "venv", venv], log)
+    run_logged([sys.executable, "-m", "venv", venv], log, quiet=quiet)
     run_logged([venv / "bin/python", "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "-q",
-                "--only-binary=:all:", "-r", requirements], log)
+                "--only-binary=:all:", "-r", requirements], log, quiet=quiet)
 
 
 def _venv_works() -> bool:

@@ -11,7 +11,7 @@ import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Callable, Optional
@@ -20,7 +20,7 @@ from base import alive
 from base.common import HERE, OUT, ROOT, jobs, lock, say, shown, write_atomically
 from build import kernel, modules, packages
 from machines import ktap, results
-from style import arrows, lengths, python, tests
+from style import arrows, lengths, linters, python, tests
 
 CLEAN = OUT / "style" / "clean.json"
 COMPAT = "include/cmwq2/compat.h"
@@ -159,6 +159,15 @@ def versions(_tree: Path, _memory: _Memory) -> list:
 def old_python(_tree: Path, _memory: _Memory) -> list:
     """Check that the tools run with the Python of Debian 11."""
     return [line for name in python_files() for line in python.findings(name, (ROOT / name).read_text())]
+
+
+def _python(check: Callable[[Sequence[str]], list]) -> Callable:
+    def checker(_tree: Path, memory: _Memory) -> list:
+        names = python_files()
+        content = [f"{name}\0{(ROOT / name).read_text()}" for name in names]
+        return memory.findings(lambda: check(names), check.__name__, linters.CONFIGURATION.read_text(),
+                               linters.PINS.read_text(), sys.version, *content)
+    return checker
 
 
 def python_files() -> list:
@@ -320,7 +329,8 @@ def _refusals(target: kernel.Kernel) -> Callable:
 def checks(target: kernel.Kernel) -> dict:
     """Return all checks by the names of their lines."""
     return {"checkpatch": checkpatch, "kernel-doc": kernel_doc, "versions": versions, "tables": tables,
-            "lengths": too_long, "arrows": upwards, "old Python": old_python, "tests of tools": python_tests,
+            "lengths": too_long, "arrows": upwards, "old Python": old_python,
+            "ruff": _python(linters.ruff), "mypy": _python(linters.mypy), "tests of tools": python_tests,
             "parity": parity, "policies": policies, "sparse, W=1": _compiled(target), "shim refuses": _refusals(target)}
 
 

@@ -11,18 +11,15 @@ from pathlib import Path
 
 from base.common import (
     EXIT_PASSED,
-    HERE,
     OUT,
     ROOT,
     Problem,
     count_knob,
-    lock,
     need_space,
     run_logged,
     say,
     shown,
     took,
-    write_atomically,
 )
 from build import kernel, modules, packages
 from machines import accel, guest
@@ -35,25 +32,11 @@ from benchmark import results as bench_report  # noqa: E402
 from benchmark import sets as bench_set  # noqa: E402
 from benchmark import summary as bench_summary  # noqa: E402
 
-PINS = HERE / "requirements-bench.txt"
 HOST = "host"
 # Seconds that a run on UML may be silent.
 LIMIT = 120
 # Emulated CPUs get one part in this many of the work, to take about as long as UML takes for all of it.
 TCG_SLOWER = 5
-
-
-def _environment() -> Path:
-    """Return a Python environment with the packages for the plots. It is separate from the one with drgn, so that
-    either works without the other."""
-    pins, venv = PINS.read_text(), OUT / "venv-bench"
-    with lock("venv-bench", OUT):
-        if not packages.stands(venv, pins):
-            need_space(OUT, 0.5)
-            say(f"  Python packages into {venv.name}: {pins.splitlines()[-1]}")
-            packages.make_environment(venv, PINS, OUT / "log" / "venv-bench.log")
-            write_atomically(venv / "ready", packages.standing(venv, pins))
-    return venv / "bin/python"
 
 
 def _wanted(slow: int) -> bench_set.Wanted:
@@ -177,6 +160,7 @@ def bench(name: str) -> int:
     bench_file.write(report, json.dumps(document, indent=1) + "\n")
     log = OUT / "log" / "bench-page.log"
     log.unlink(missing_ok=True)
-    run_logged([_environment(), *_tool("page", report)], log)
+    plots = packages.environment("venv-bench", "requirements-bench.txt")
+    run_logged([plots / "bin/python", *_tool("page", report)], log)
     say(f"\n{shown(report)}, {shown(home / 'report.html')}, {took(start)}")
     return subprocess.run([sys.executable, *_tool("aa", report)], check=False).returncode if aa else EXIT_PASSED
