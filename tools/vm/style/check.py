@@ -96,11 +96,14 @@ class _Memory:
         except (OSError, ValueError):
             self.known = set()
         self.used: set = set()
+        # If a check changes, nothing is known to be clean any more.
+        self.checks = "".join(path.read_text() for path in sorted(Path(__file__).parent.glob("*.py"))
+                              if not path.name.startswith("test_"))
 
     def findings(self, check: Callable[[], list], *content: object) -> list:
         """Return what @check finds, or nothing if it found nothing the last time in the same @content."""
         text = "\0".join(str(part) for part in content)
-        key = hashlib.sha256((Path(__file__).read_text() + text).encode()).hexdigest()[:24]
+        key = hashlib.sha256((self.checks + text).encode()).hexdigest()[:24]
         if key in self.known:
             self.used.add(key)
             return []
@@ -212,15 +215,16 @@ def tables(_tree: Path, _memory: _Memory) -> list:
     return found
 
 
+def _test(path: Path) -> list:
+    status, said = _run([sys.executable, "-B", path], env={"PYTHONDONTWRITEBYTECODE": "1"})
+    return [f"{shown(path)}:1: {(said.strip().splitlines() or ['no reason given'])[-1]}\n{said}"] if status else []
+
+
 def python_tests(_tree: Path, memory: _Memory) -> list:
     """Run all Python tests, which need neither drgn nor a guest."""
     def check() -> list:
-        found = []
-        for test in tests.files():
-            status, said = _run([sys.executable, "-B", test], env={"PYTHONDONTWRITEBYTECODE": "1"})
-            if status:
-                found.append(f"{shown(test)}:1: {(said.strip().splitlines() or ['no reason given'])[-1]}\n{said}")
-        return found
+        with ThreadPoolExecutor(jobs()) as pool:
+            return [line for found in pool.map(_test, tests.files()) for line in found]
     # Tests also compare sources, documents and tools with each other.
     tops = [path for top in ("Documentation", "tools") for path in (ROOT / top).rglob("*")]
     read = [path for path in (*sorted(tops), ROOT / "Makefile", ROOT / "README.md") if path.is_file()
