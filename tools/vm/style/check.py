@@ -199,6 +199,13 @@ def table_after(text: str, words: str) -> str:
     return match[1] if match else ""
 
 
+def _in_table(path: Path) -> str:
+    """Return how the table in design.rst names a file of src/: by its name, or by its folder unless that is one of the
+    folders that have an order."""
+    folder = path.parent
+    return path.name if folder.name in (*arrows.ENGINE, "src") else f"{folder.name}/"
+
+
 def tables(_tree: Path, _memory: _Memory) -> list:
     """Check that the documents' tables of files list every file."""
     tops = [path for path in HERE.iterdir() if path.name != "__pycache__" and not path.name.startswith(".")]
@@ -206,8 +213,8 @@ def tables(_tree: Path, _memory: _Memory) -> list:
     of_harness = [f"{path.name}/" if path.is_dir() else path.name for path in tops if path not in packages_of]
     of_harness += [f"{top.name}/{path.name}" for top in packages_of for path in top.iterdir() if path.is_file()
                    and not path.name.startswith(("__init__", "test_"))]
-    of_engine = [f"{path.name}/" if path.is_dir() else path.name for path in (ROOT / "src").iterdir()
-                 if path.is_dir() or path.suffix in (".c", ".h") and not path.name.endswith(".mod.c")]
+    of_engine = list(dict.fromkeys(_in_table(path) for path in (ROOT / "src").rglob("*.[ch]")
+                                   if not path.name.endswith(".mod.c")))
     found = []
     for document, words, names in (("Documentation/harness.rst", "Files", of_harness),
                                    ("Documentation/design.rst", "``src/``, from the outside in:", of_engine)):

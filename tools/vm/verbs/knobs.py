@@ -54,7 +54,7 @@ def ignored(verb: str, environment: Mapping[str, str]) -> list[str]:
 def parameters() -> set:
     """Return the names of cmwq2's module parameters, read from its sources."""
     text = "".join(path.read_text() for path in sorted((ROOT / "src").rglob("*.[ch]")))
-    return set(re.findall(r"^(?:module_param\w*|CMWQ2_POLICY|CMWQ2_POLICY_MODE)\((?:0\d+, )?(\w+),", text,
+    return set(re.findall(r"^(?:module_param\w*|CMWQ2_(?:PARAM|POLICY|SWITCH)(?:_MODE)?)\((?:0\d+, )?(\w+),", text,
                           re.MULTILINE))
 
 
