@@ -57,6 +57,7 @@ class Checks(Case):
         self.assertEqual(check.missing_in_table("doc", ["a.py", "b/", "c.c", "r-1.txt", "r.txt"], table), [])
         self.assertEqual(len(check.missing_in_table("doc", ["a.py", "b/", "c.c", "r.txt", "new.py"], table)), 1)
         self.assertEqual(len(check.missing_in_table("doc", ["a.py", "b/", "r.txt"], table)), 1)
+        self.assertEqual(check.missing_in_table("doc", ["a.py", "b/", "r.txt"], table, ["c.c", "c.h"]), [])
         self.assertEqual(check.tables(ROOT, None), [])      # type: ignore
 
 

@@ -13,7 +13,7 @@ from machines import guest, results, verdict
 from verbs import suites
 
 SOURCES = ROOT / "src"
-LIST = SOURCES / "faults.c"
+LIST = next(SOURCES.rglob("faults.c"))
 # Wall clock seconds on UML: for booting and for each test, and how many are left once a test has failed. If the guest
 # hangs after that, the fault has been noticed all the same.
 LIMIT, REST = 30, 4
