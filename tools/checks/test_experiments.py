@@ -256,7 +256,7 @@ class Steps(unittest.TestCase):
                 self.assertLessEqual(engines[1].count(",") + 1, 8)
 
     def test_suites_exist(self) -> None:
-        self.assertTrue((ROOT / f"kunit/{EXPERIMENTS['switching'].suites}_kunit.c").exists())
+        self.assertTrue((ROOT / f"kunit/suites/{EXPERIMENTS['switching'].suites}_kunit.c").exists())
 
 
 class Written(unittest.TestCase):

@@ -40,20 +40,21 @@ IGNORED_IN = {
     "src/lab/policy/": {"COMPLEX_MACRO": DESCRIBED["COMPLEX_MACRO"]},
     "src/lab/choices.c": DESCRIBED,
     "src/base/types.h": {"TRAILING_SEMICOLON": DESCRIBED["TRAILING_SEMICOLON"]},
-    "kunit/cmwq2_policies_kunit.c": DESCRIBED,
-    "kunit/hold.h": DESCRIBED,
+    "kunit/suites/cmwq2_policies_kunit.c": DESCRIBED,
+    "kunit/lib/hold.h": DESCRIBED,
     COMPAT: {"LINUX_VERSION_CODE": "this is where it belongs, and the only place",
              "CONST_STRUCT": "older kernels want it without const",
              "MACRO_ARG_UNUSED": "other kernels use it",
              "MACRO_ARG_PRECEDENCE": "a member's name cannot be in parentheses"},
     "include/trace/events/cmwq2.h": {"OPEN_ENDED_LINE": "the form of all such headers",
                                      "PARENTHESIS_ALIGNMENT": "the same"},
-    "kunit/cmwq2_misbehave_kunit.c": {"LOCKDEP": "the lock is left behind on purpose"},
+    "kunit/suites/cmwq2_misbehave_kunit.c": {"LOCKDEP": "the lock is left behind on purpose"},
     "bench/base/types.h": {"COMPLEX_MACRO": "entries of a list, which whoever lists them puts into braces"},
     "bench/base/numbers.c": {"COMPLEX_MACRO": "the same"},
     "bench/control/config.c": {"COMPLEX_MACRO": "the same"},
-    "kunit/hold.c": {**DESCRIBED, "YIELD": "the driver and the driven thread share a CPU and have to take turns"},
-    "kunit/cmwq2_misuse_kunit.c": {"NR_CPUS": "its neighbours are CPUs that cannot be, on any machine"},
+    "kunit/lib/hold.c": {**DESCRIBED,
+                         "YIELD": "the driver and the driven thread share a CPU and have to take turns"},
+    "kunit/suites/cmwq2_misuse_kunit.c": {"NR_CPUS": "its neighbours are CPUs that cannot be, on any machine"},
     "src/look/oops.c": {"PRINTK_WITHOUT_KERN_LEVEL": "the caller says at which"},
     "src/lab/stacks.c": {"PRINTK_WITHOUT_KERN_LEVEL": "the caller says at which"},
     "include/cmwq2/shim.h": {"COMPLEX_MACRO": "names of structs, not values",
@@ -300,7 +301,7 @@ def _compiled(target: kernel.Kernel) -> Callable:
 def _refused(target: kernel.Kernel) -> list:
     """Compile each case that the shim must refuse, with the compiler flags of a module."""
     work, source = OUT / "modules" / "style", ROOT / REFUSED
-    saved = work / "kunit/.consumer_moved.o.cmd"
+    saved = work / "kunit/lib/.consumer_moved.o.cmd"
     if not saved.exists():
         found = _compile(target)
         if found:

@@ -47,7 +47,7 @@ class Catcher:
             return not self.cases
         if self.suite not in suites.kunit_suites():
             return False
-        text = (ROOT / "kunit" / f"{self.suite}_kunit.c").read_text()
+        text = (ROOT / "kunit/suites" / f"{self.suite}_kunit.c").read_text()
         return bool(fnmatch.filter(re.findall(r"^\tKUNIT_CASE\w*\((\w+)", text, re.MULTILINE), self.cases or "*"))
 
 

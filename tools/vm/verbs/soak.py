@@ -54,7 +54,7 @@ class Part:
 
 def _cases(suite: str) -> list:
     """Return the cases of a suite that takes hours. Each case becomes a part, so that several guests share them."""
-    return CASES.findall((ROOT / "kunit" / f"{suite}_kunit.c").read_text())
+    return CASES.findall((ROOT / "kunit/suites" / f"{suite}_kunit.c").read_text())
 
 
 def _forced(suite: str, case: str = "") -> Part:

@@ -83,7 +83,7 @@ LOOK_SECONDS, AGAIN_SECONDS = 60, 30
 
 def kunit_suites() -> list:
     """Return the suites that must exist: one for each file, by the naming rule of KUnit."""
-    return sorted(path.name[:-len("_kunit.c")] for path in (ROOT / "kunit").glob("cmwq2_*_kunit.c"))
+    return sorted(path.name[:-len("_kunit.c")] for path in (ROOT / "kunit/suites").glob("cmwq2_*_kunit.c"))
 
 
 def shell_suites() -> list:
