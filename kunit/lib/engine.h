@@ -112,6 +112,7 @@ struct tw_engine {
 
 enum { TW_NATIVE, TW_CMWQ2, TW_NR_ENGINES };
 
+extern const struct tw_ops tw_native_ops, tw_cmwq2_ops;
 extern const struct tw_engine tw_engines[TW_NR_ENGINES];
 
 /**
