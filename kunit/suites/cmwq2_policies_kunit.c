@@ -7,15 +7,22 @@
 
 #include "load.h"
 
-#define MOST_VALUES	16
 #define ROUNDS		20
 
+/* The names of each policy's values, with NULL at the end. */
 #define NAME_OF(_name, _value, _about)	_name,
-#define POLICY_ROW(_name)		{ #_name, { cmwq2_##_name##_values(NAME_OF) } },
+#define NAMES_OF(_name)								\
+	static const char *const _name##_names[] = {				\
+		cmwq2_##_name##_values(NAME_OF)					\
+		NULL								\
+	};
+CMWQ2_POLICIES(NAMES_OF)
+
+#define POLICY_ROW(_name)		{ #_name, _name##_names },
 
 static const struct policy {
-	const char	*name;
-	const char	*values[MOST_VALUES];
+	const char		*name;
+	const char *const	*values;
 } policies[] = { CMWQ2_POLICIES(POLICY_ROW) };
 
 KUNIT_ARRAY_PARAM_DESC(policy, policies, name);
@@ -27,7 +34,7 @@ static void load_under_each_value(struct kunit *test)
 	struct tw_env *e = tw_env_cmwq2(test);
 	int i;
 
-	for (i = 0; i < MOST_VALUES && policy->values[i]; i++) {
+	for (i = 0; policy->values[i]; i++) {
 		tw_policy(e, policy->name, policy->values[i]);
 		KUNIT_EXPECT_STREQ(test, cmwq2_policy_get(policy->name), policy->values[i]);
 		tw_load(e, TW_PERCPU, ROUNDS);
@@ -51,7 +58,7 @@ static void each_value_has_three_ways(struct kunit *test)
 	char setting[64];
 
 	tw_policy(e, "profile", "mainline-7.3");
-	for (i = 0; i < MOST_VALUES && policy->values[i]; i++) {
+	for (i = 0; policy->values[i]; i++) {
 		scnprintf(setting, sizeof(setting), "%s=%s", policy->name, policy->values[i]);
 		tw_policy(e, "policies", setting);
 		KUNIT_EXPECT_STREQ(test, cmwq2_policy_get(policy->name), policy->values[i]);
