@@ -315,7 +315,7 @@ static void every_block_is_seen(struct kunit *test)
 		return;
 
 	after = tw_stats(w, cpu);
-	kunit_info(test, "hook %s: %lu wakeups by it, %lu by the safety timer",
+	kunit_info(test, "hook %s: %lu wakeups by it, %lu by the scan timer",
 		   cmwq2_hook_name(), after.cm_wakeups - before.cm_wakeups,
 		   after.scan_wakeups - before.scan_wakeups);
 	if (strcmp(cmwq2_hook_name(), "timer")) {

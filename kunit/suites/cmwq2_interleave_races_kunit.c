@@ -3,7 +3,7 @@
  * Forced races of the scheduler hook, of CPU hotplug, of flushes, cancels and
  * rescues. R and a number refer to the races in Documentation/design.rst.
  *
- * The safety timer would hide a lost kick. It is off where possible. Elsewhere
+ * The scan timer would hide a lost kick. It is off where possible. Elsewhere
  * the pool's counters tell where a kick came from.
  */
 #include <linux/cpu.h>

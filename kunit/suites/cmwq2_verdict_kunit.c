@@ -372,7 +372,7 @@ static void lost_kick_is_named(struct kunit *test)
 	expect_told(c, "lost-kick");
 	expect_in(c, "a worker counts as running, and none is");
 	atomic_dec(&pool->nr_running);
-	/* The safety timer finds the item. */
+	/* The scan timer finds the item. */
 	tw_wait_done(it, "the item that nobody was kicked for");
 	tw_flush_wq(c->w);
 	expect_quiet(e);
