@@ -2,126 +2,19 @@
 /*
  * Every allocation of every function fails once.
  *
- * The kernel can be told to let the n-th slab allocation of a task fail. A call
- * is made with n = 1, 2, ... until it ends before the fault comes: that call
- * must succeed. Each call before must either fail cleanly or succeed all the
- * same. The rest is checked from outside: kmemleak finds a leak, rmmod a
- * reference too many.
+ * A call that meets a failed allocation must either fail cleanly or succeed all
+ * the same: see faulty.h. The rest is checked from outside: kmemleak finds a
+ * leak, rmmod a reference too many.
  *
  * Two kinds of allocation are not reached: per-CPU memory, which has no
  * injector, and those of kthreadd, which is another thread. tw_starve()
  * imitates the creation of a worker that fails there.
  */
 #include <linux/device.h>
-#include <linux/sched.h>
 #include <linux/slab.h>
 
 #include "check.h"
-
-/* More allocations than any call makes. */
-#define MOST_FAULTS	1000
-
-struct faulty;
-
-/**
- * struct faulty - a call whose allocations are to fail
- * @e: of the test
- * @flags: of the queue that the call is about
- * @call: returns 0 or a negative error
- * @undo: called after a call that succeeded, may be NULL
- * @check: called after each call with @call's result, may be NULL
- * @w: for these functions
- * @it: likewise
- * @attrs: likewise
- * @dev: likewise
- * @wq: likewise
- * @ids: likewise
- * @nice: likewise
- */
-struct faulty {
-	struct tw_env		*e;
-	unsigned int		flags;
-	int			(*call)(struct faulty *f);
-	void			(*undo)(struct faulty *f);
-	void			(*check)(struct faulty *f, int ret);
-	struct tw_wq		*w;
-	struct tw_item		*it;
-	struct cmwq2_attrs	*attrs;
-	struct device		*dev;
-	void			*wq;
-	int			*ids;
-	int			nice;
-};
-
-#ifdef CONFIG_FAILSLAB
-static void fail_nth(unsigned int n)
-{
-	WRITE_ONCE(current->fail_nth, n);
-}
-
-/* Returns whether the fault has come, and switches faults off. */
-static bool fail_nth_over(void)
-{
-	bool came = !READ_ONCE(current->fail_nth);
-
-	WRITE_ONCE(current->fail_nth, 0);
-	return came;
-}
-#else
-static void fail_nth(unsigned int n)
-{
-}
-
-static bool fail_nth_over(void)
-{
-	return true;
-}
-#endif
-
-static struct faulty *faulty(struct kunit *test, const struct tw_engine *engine)
-{
-	struct tw_env *e = tw_env_init(test, engine);
-	struct faulty *f = tw_zalloc(e, sizeof(*f));
-	void *memory;
-
-	if (!IS_ENABLED(CONFIG_FAILSLAB))
-		kunit_skip(test, "needs a kernel with CONFIG_FAILSLAB");
-	fail_nth(1);
-	memory = kmalloc(64, GFP_KERNEL);
-	fail_nth_over();
-	kfree(memory);
-	if (memory)
-		kunit_skip(test, "needs N in the ignore-gfp-wait of failslab in debugfs");
-	f->e = e;
-	return f;
-}
-
-/* Calls with each n. Returns how many of the calls failed. */
-static int fail_each(struct faulty *f)
-{
-	struct kunit *test = f->e->test;
-	int ret, failures = 0;
-	unsigned int n;
-	bool came;
-
-	for (n = 1; n < MOST_FAULTS; n++) {
-		fail_nth(n);
-		ret = f->call(f);
-		came = fail_nth_over();
-		failures += !!ret;
-		KUNIT_EXPECT_TRUE_MSG(test, !ret || (came && ret == -ENOMEM),
-				      "error %d with allocation %u failing", ret, n);
-		if (f->check)
-			f->check(f, ret);
-		if (!ret && f->undo)
-			f->undo(f);
-		if (!came)
-			break;
-	}
-	KUNIT_EXPECT_LT(test, n, MOST_FAULTS);
-	kunit_info(test, "%u allocations, of which %d are needed\n", n - 1, failures);
-	return failures;
-}
+#include "faulty.h"
 
 static void expect_runs_one(struct tw_env *e, void *wq)
 {
@@ -159,7 +52,7 @@ KUNIT_ARRAY_PARAM_DESC(kind, fault_kinds, name);
 static struct faulty *faulty_kind(struct kunit *test, const struct tw_engine *engine)
 {
 	const struct fault_kind *kind = test->param_value;
-	struct faulty *f = faulty(test, engine);
+	struct faulty *f = tw_faulty(test, engine);
 
 	f->e->bh = kind->flags & TW_BH;
 	return f;
@@ -186,7 +79,7 @@ static void alloc_fails(struct kunit *test, const struct tw_engine *engine)
 
 	f->call = call_alloc;
 	f->undo = undo_alloc;
-	KUNIT_EXPECT_GT(test, fail_each(f), 0);
+	KUNIT_EXPECT_GT(test, tw_fail_each(f), 0);
 }
 
 static void alloc_fails_native(struct kunit *test)
@@ -219,7 +112,7 @@ static void destroy_needs_nothing(struct kunit *test)
 	f->call = call_destroy;
 	f->check = check_destroy;
 	check_destroy(f, 0);
-	KUNIT_EXPECT_EQ(test, fail_each(f), 0);
+	KUNIT_EXPECT_EQ(test, tw_fail_each(f), 0);
 	f->e->ops->destroy(f->wq);
 }
 
@@ -258,7 +151,7 @@ static void devm_alloc_fails(struct kunit *test, const struct tw_engine *engine)
 	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, device_gone, f->dev), 0);
 	f->call = call_devm_alloc;
 	f->check = check_devm_alloc;
-	KUNIT_EXPECT_GT(test, fail_each(f), 0);
+	KUNIT_EXPECT_GT(test, tw_fail_each(f), 0);
 }
 
 static void devm_alloc_fails_native(struct kunit *test)
@@ -286,13 +179,13 @@ static int call_alloc_lockdep_map(struct faulty *f)
 
 static void alloc_lockdep_map_fails(struct kunit *test)
 {
-	struct faulty *f = faulty(test, &tw_engines[TW_CMWQ2]);
+	struct faulty *f = tw_faulty(test, &tw_engines[TW_CMWQ2]);
 
 	if (!IS_ENABLED(CONFIG_LOCKDEP))
 		kunit_skip(test, "needs a kernel with CONFIG_LOCKDEP");
 	f->call = call_alloc_lockdep_map;
 	f->undo = undo_alloc;
-	KUNIT_EXPECT_GT(test, fail_each(f), 0);
+	KUNIT_EXPECT_GT(test, tw_fail_each(f), 0);
 }
 
 static int call_sysfs_register(struct faulty *f)
@@ -314,13 +207,13 @@ static void check_sysfs_register(struct faulty *f, int ret)
 
 static void sysfs_register_fails(struct kunit *test)
 {
-	struct faulty *f = faulty(test, &tw_engines[TW_CMWQ2]);
+	struct faulty *f = tw_faulty(test, &tw_engines[TW_CMWQ2]);
 
 	f->w = tw_alloc(f->e, TW_UNBOUND, 0);
 	f->call = call_sysfs_register;
 	f->undo = undo_sysfs_register;
 	f->check = check_sysfs_register;
-	KUNIT_EXPECT_GT(test, fail_each(f), 0);
+	KUNIT_EXPECT_GT(test, tw_fail_each(f), 0);
 }
 
 static int call_alloc_attrs(struct faulty *f)
@@ -336,11 +229,11 @@ static void undo_alloc_attrs(struct faulty *f)
 
 static void alloc_attrs_fails(struct kunit *test)
 {
-	struct faulty *f = faulty(test, &tw_engines[TW_CMWQ2]);
+	struct faulty *f = tw_faulty(test, &tw_engines[TW_CMWQ2]);
 
 	f->call = call_alloc_attrs;
 	f->undo = undo_alloc_attrs;
-	KUNIT_EXPECT_GT(test, fail_each(f), 0);
+	KUNIT_EXPECT_GT(test, tw_fail_each(f), 0);
 }
 
 #define OLD_NICE	19
@@ -393,7 +286,7 @@ static void check_apply_attrs(struct faulty *f, int ret)
 
 static void apply_attrs_with_scope(struct kunit *test, enum cmwq2_affn_scope scope)
 {
-	struct faulty *f = faulty(test, &tw_engines[TW_CMWQ2]);
+	struct faulty *f = tw_faulty(test, &tw_engines[TW_CMWQ2]);
 	struct tw_item *running;
 
 	/* Without a rescuer, which would run items at a nice level of its own. */
@@ -412,7 +305,7 @@ static void apply_attrs_with_scope(struct kunit *test, enum cmwq2_affn_scope sco
 	f->undo = undo_apply_attrs;
 	f->check = check_apply_attrs;
 	/* More failures than pwqs: one for each CPU and one default. So pools were created. */
-	KUNIT_EXPECT_GT(test, fail_each(f), (int)num_possible_cpus() + 5);
+	KUNIT_EXPECT_GT(test, tw_fail_each(f), (int)num_possible_cpus() + 5);
 	complete_all(running->gate);
 	tw_flush_wq(f->w);
 	KUNIT_EXPECT_EQ(test, atomic_read(&running->runs), 1);
@@ -511,7 +404,7 @@ static void check_scope(struct faulty *f, int ret)
 
 static struct faulty *faulty_for_all(struct kunit *test)
 {
-	struct faulty *f = faulty(test, &tw_engines[TW_CMWQ2]);
+	struct faulty *f = tw_faulty(test, &tw_engines[TW_CMWQ2]);
 
 	if (num_online_cpus() < 2)
 		kunit_skip(test, "needs two CPUs");
@@ -534,7 +427,7 @@ static void fails_for_all(struct kunit *test, int (*call)(struct faulty *f),
 	f->call = call;
 	f->undo = undo;
 	f->check = check;
-	KUNIT_EXPECT_GT(test, fail_each(f), 0);
+	KUNIT_EXPECT_GT(test, tw_fail_each(f), 0);
 }
 
 static void set_cpumask_fails(struct kunit *test)
@@ -573,11 +466,11 @@ static void check_each_cpu(struct faulty *f, int ret)
 /* The memory is per CPU, so most likely none of the faults hits this call. */
 static void each_cpu_all_or_none(struct kunit *test)
 {
-	struct faulty *f = faulty(test, &tw_engines[TW_CMWQ2]);
+	struct faulty *f = tw_faulty(test, &tw_engines[TW_CMWQ2]);
 
 	f->call = call_each_cpu;
 	f->check = check_each_cpu;
-	fail_each(f);
+	tw_fail_each(f);
 }
 
 static int call_what_cannot_fail(struct faulty *f)
@@ -602,7 +495,7 @@ static int call_what_cannot_fail(struct faulty *f)
 
 static void using_needs_nothing(struct kunit *test)
 {
-	struct faulty *f = faulty(test, &tw_engines[TW_CMWQ2]);
+	struct faulty *f = tw_faulty(test, &tw_engines[TW_CMWQ2]);
 	static const unsigned int kinds[] = { TW_PERCPU, TW_UNBOUND | TW_FREEZABLE };
 	int i;
 
@@ -610,7 +503,7 @@ static void using_needs_nothing(struct kunit *test)
 	f->call = call_what_cannot_fail;
 	for (i = 0; i < ARRAY_SIZE(kinds); i++) {
 		f->wq = tw_alloc(f->e, kinds[i], 0)->wq;
-		KUNIT_EXPECT_EQ(test, fail_each(f), 0);
+		KUNIT_EXPECT_EQ(test, tw_fail_each(f), 0);
 	}
 }
 
@@ -626,7 +519,7 @@ static int call_policies(struct faulty *f)
 
 static void policies_need_nothing(struct kunit *test)
 {
-	struct faulty *f = faulty(test, &tw_engines[TW_CMWQ2]);
+	struct faulty *f = tw_faulty(test, &tw_engines[TW_CMWQ2]);
 	static const char *const policies[] = {
 		"claim", "wake", "idle_timeout_ms", "cull_ratio", "min_idle",
 	};
@@ -636,7 +529,7 @@ static void policies_need_nothing(struct kunit *test)
 	for (i = 0; i < ARRAY_SIZE(policies); i++)
 		tw_policy(f->e, policies[i], cmwq2_policy_get(policies[i]));
 	f->call = call_policies;
-	KUNIT_EXPECT_EQ(test, fail_each(f), 0);
+	KUNIT_EXPECT_EQ(test, tw_fail_each(f), 0);
 }
 
 static struct kunit_case faults_cases[] = {
