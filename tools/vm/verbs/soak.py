@@ -68,7 +68,7 @@ PARTS = (
          lambda items: {"KUNIT_PARAMETERS": f"stress_items={items} timeout_ms=120000"},
          lambda items: 600 + items // ITEMS_PER_SECOND),
     *(_forced(suite, case) for suite in ("cmwq2_interleave", "cmwq2_interleave_end") for case in _cases(suite)),
-    *(_forced(suite) for suite in ("cmwq2_interleave_kick", "cmwq2_interleave_races")),
+    *(_forced(suite) for suite in ("cmwq2_interleave_kick", "cmwq2_interleave_races", "cmwq2_interleave_wait")),
     _forced("cmwq2_runnable", "slot_comes_back_to_own_pool"),
     Part("cmwq2_kick", "debug", "KICKS", 1000, "rounds of a load under each claim and wake",
          lambda times: {"KUNIT_PARAMETERS": f"kick_rounds={times} timeout_ms=60000"}, lambda times: 600 + times),
