@@ -6,51 +6,17 @@
  * softirqs and tasks from running until the test releases it. So the test and
  * its threads are tied to the first CPU. The threads are created before the
  * item spins, because kthreadd may need the other CPU for that. Items that must
- * be pending together are queued with softirqs disabled. A synchronous cancel
- * must not sleep, so it is also called from contexts in which a debug kernel
- * would report a sleep.
+ * be pending together are queued with softirqs disabled.
  */
 #include <linux/bottom_half.h>
 #include <linux/cpu.h>
-#include <linux/delay.h>
-#include <linux/preempt.h>
 #include <linux/sched.h>
 #include <linux/smp.h>
-#include <linux/timer.h>
 
+#include "bh.h"
 #include "check.h"
 
 KUNIT_ARRAY_PARAM_DESC(engine, tw_engines, name);
-
-#define BH	(TW_PERCPU | TW_BH)
-#define BH_HI	(BH | TW_HIGHPRI)
-
-static struct tw_env *bh_env(struct kunit *test)
-{
-	const struct tw_engine *engine = test->param_value;
-	struct tw_env *e;
-
-	if (!CMWQ2_HAVE_NATIVE_BH && engine == &tw_engines[TW_NATIVE])
-		kunit_skip(test, "this kernel's workqueue has no WQ_BH");
-	e = tw_env(test);
-	e->bh = true;
-	return e;
-}
-
-static struct tw_env *bh_env_cmwq2(struct kunit *test)
-{
-	struct tw_env *e = tw_env_cmwq2(test);
-
-	e->bh = true;
-	return e;
-}
-
-static void bh_two_cpus(struct kunit *test)
-{
-	if (num_online_cpus() < 2)
-		kunit_skip(test, "needs two CPUs");
-	KUNIT_ASSERT_EQ(test, set_cpus_allowed_ptr(current, cpumask_of(tw_cpu(0))), 0);
-}
 
 /* Queues on the CPU that the caller is on. Returns that CPU. */
 static int bh_queue_here(struct tw_wq *w, struct tw_item *it)
@@ -78,12 +44,6 @@ static void bh_start_spinning(struct tw_wq *w, struct tw_item *it)
 	tw_wait_started(it, "the item that spins");
 }
 
-static void fn_softirq(struct tw_item *it)
-{
-	it->val = in_serving_softirq() && !in_hardirq() && !irqs_disabled();
-	it->finished = 1;
-}
-
 static void bh_in_softirq(struct kunit *test)
 {
 	struct tw_env *e = bh_env(test);
@@ -92,7 +52,7 @@ static void bh_in_softirq(struct kunit *test)
 
 	for (i = 0; i < ARRAY_SIZE(flags); i++) {
 		struct tw_wq *w = tw_alloc(e, flags[i], 0);
-		struct tw_item *it = tw_item(e, fn_softirq);
+		struct tw_item *it = tw_item(e, bh_fn_softirq);
 
 		cpu = bh_queue_here(w, it);
 		tw_wait_done(it, "the item");
@@ -114,7 +74,7 @@ static void bh_system_wqs(struct kunit *test)
 	}
 #endif
 	for (i = 0; i < ARRAY_SIZE(wqs); i++) {
-		struct tw_item *it = tw_item(e, fn_softirq);
+		struct tw_item *it = tw_item(e, bh_fn_softirq);
 
 		KUNIT_EXPECT_TRUE(test, e->ops->queue_on(TW_ANY_CPU, wqs[i], it));
 		tw_wait_done(it, "the item");
@@ -177,7 +137,7 @@ static void bh_other_cpu(struct kunit *test)
 {
 	struct tw_env *e = bh_env(test);
 	struct tw_wq *w[2] = { tw_alloc(e, BH, 0), tw_alloc(e, BH_HI, 0) };
-	struct tw_item *it = tw_item(e, fn_softirq);
+	struct tw_item *it = tw_item(e, bh_fn_softirq);
 	int i, cpu;
 
 	bh_two_cpus(test);
@@ -311,259 +271,6 @@ static void bh_flush_waits(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, behind->finished, 1);
 }
 
-static void bh_cancel_pending(struct kunit *test)
-{
-	struct tw_env *e = bh_env(test);
-	struct tw_wq *w = tw_alloc(e, BH, 0);
-	struct tw_item *it[3];
-	bool taken, again;
-	int i;
-
-	for (i = 0; i < 3; i++)
-		it[i] = tw_item(e, tw_fn_nop);
-	local_bh_disable();
-	for (i = 0; i < 3; i++)
-		tw_queue(w, it[i]);
-	taken = tw_cancel(it[1]);
-	again = tw_cancel(it[1]);
-	local_bh_enable();
-	KUNIT_EXPECT_TRUE(test, taken);
-	KUNIT_EXPECT_FALSE(test, again);
-	tw_flush_wq(w);
-	KUNIT_EXPECT_EQ(test, atomic_read(&it[0]->runs), 1);
-	KUNIT_EXPECT_EQ(test, atomic_read(&it[1]->runs), 0);
-	KUNIT_EXPECT_EQ(test, atomic_read(&it[2]->runs), 1);
-}
-
-/*
- * Where a synchronous cancellation is called from. Spinning with interrupts
- * off, or in a hard interrupt, is not allowed.
- */
-enum bh_from { BH_TASK, BH_PREEMPT_OFF, BH_BH_OFF, BH_TIMER, BH_NR_FROM };
-
-struct bh_call {
-	struct timer_list	timer;
-	struct completion	done;
-	struct tw_item		*it;
-	bool			(*fn)(struct tw_item *it);
-	bool			ret;
-};
-
-static void bh_call_timer(struct timer_list *timer)
-{
-	struct bh_call *call = container_of(timer, struct bh_call, timer);
-
-	call->ret = call->fn(call->it);
-	complete(&call->done);
-}
-
-static bool bh_call_from(enum bh_from from, struct tw_item *it, bool (*fn)(struct tw_item *it))
-{
-	struct bh_call *call = tw_zalloc(it->env, sizeof(*call));
-
-	call->it = it;
-	call->fn = fn;
-	switch (from) {
-	case BH_PREEMPT_OFF:
-		preempt_disable();
-		call->ret = fn(it);
-		preempt_enable();
-		break;
-	case BH_BH_OFF:
-		local_bh_disable();
-		call->ret = fn(it);
-		local_bh_enable();
-		break;
-	case BH_TIMER:
-		init_completion(&call->done);
-		timer_setup(&call->timer, bh_call_timer, TIMER_PINNED);
-		mod_timer(&call->timer, jiffies + 1);
-		wait_for_completion(&call->done);
-		timer_delete_sync(&call->timer);
-		break;
-	default:
-		call->ret = fn(it);
-	}
-	return call->ret;
-}
-
-/*
- * Queues itself until that is refused. Then a cancel_sync has disabled the item
- * and is about to wait.
- */
-static void fn_until_disabled(struct tw_item *it)
-{
-	unsigned long end = jiffies + tw_timeout();
-
-	while (tw_pending(it) || tw_queue(it->ctx, it)) {
-		if (READ_ONCE(it->env->closing) || time_after(jiffies, end))
-			break;
-		cpu_relax();
-	}
-	/* Gives a cancel that does not wait the time to be caught. */
-	mdelay(1);
-	it->finished = 1;
-}
-
-static void bh_cancel_sync_spins(struct kunit *test)
-{
-	struct tw_env *e = bh_env(test);
-	struct tw_wq *w[2] = { tw_alloc(e, BH, 0), tw_alloc(e, BH_HI, 0) };
-	int i;
-
-	bh_two_cpus(test);
-	for (i = 0; i < 4 * BH_NR_FROM; i++) {
-		struct tw_item *it = tw_item(e, fn_until_disabled);
-
-		it->ctx = w[i / BH_NR_FROM % 2];
-		tw_queue_on(tw_cpu(1), it->ctx, it);
-		tw_wait_started(it, "the item");
-		bh_call_from(i % BH_NR_FROM, it, e->ops->cancel_sync);
-		KUNIT_EXPECT_EQ_MSG(test, it->finished, 1, "round %d", i);
-		KUNIT_EXPECT_EQ(test, atomic_read(&it->runs), 1);
-		KUNIT_EXPECT_FALSE(test, tw_pending(it));
-
-		/* The item can be queued again. */
-		it->fn = tw_fn_nop;
-		KUNIT_EXPECT_TRUE(test, tw_queue(it->ctx, it));
-		tw_flush(it);
-	}
-}
-
-static void bh_disable_sync_spins(struct kunit *test)
-{
-	struct tw_env *e = bh_env(test);
-	struct tw_wq *w = tw_alloc(e, BH, 0);
-	int i;
-
-	bh_two_cpus(test);
-	for (i = 0; i < BH_NR_FROM; i++) {
-		struct tw_item *it = tw_item(e, fn_until_disabled);
-
-		it->ctx = w;
-		tw_queue_on(tw_cpu(1), w, it);
-		tw_wait_started(it, "the item");
-		bh_call_from(i, it, e->ops->disable_sync);
-		KUNIT_EXPECT_EQ(test, it->finished, 1);
-		KUNIT_EXPECT_FALSE(test, tw_queue(w, it));
-		it->fn = tw_fn_nop;
-		KUNIT_EXPECT_TRUE(test, e->ops->enable(it));
-		KUNIT_EXPECT_TRUE(test, tw_queue(w, it));
-		tw_flush(it);
-		KUNIT_EXPECT_EQ(test, atomic_read(&it->runs), 2);
-	}
-}
-
-/* The mark that the item was on a BH queue survives every operation on the item. */
-static void bh_cancel_sync_idle(struct kunit *test)
-{
-	struct tw_env *e = bh_env(test);
-	struct tw_wq *w = tw_alloc(e, BH, 0);
-	struct tw_item *it = tw_item(e, tw_fn_nop);
-	bool taken;
-	int i;
-
-	tw_queue(w, it);
-	tw_flush_wq(w);
-	tw_cancel(it);
-	e->ops->disable(it);
-	tw_queue(w, it);
-	e->ops->enable(it);
-	for (i = 0; i < BH_NR_FROM; i++)
-		KUNIT_EXPECT_FALSE(test, bh_call_from(i, it, e->ops->cancel_sync));
-
-	/* An item that never ran has the mark, too. */
-	it = tw_item(e, tw_fn_nop);
-	local_bh_disable();
-	tw_queue(w, it);
-	taken = tw_cancel_sync(it);
-	local_bh_enable();
-	KUNIT_EXPECT_TRUE(test, taken);
-	tw_flush_wq(w);
-	KUNIT_EXPECT_EQ(test, atomic_read(&it->runs), 0);
-}
-
-static bool bh_remembered(struct tw_item *it)
-{
-	return atomic_long_read(&it->cmwq2.data) & CMWQ2_WORK_OFFQ_BH;
-}
-
-static void bh_data_word(struct kunit *test)
-{
-	struct tw_env *e = bh_env_cmwq2(test);
-	struct tw_wq *bh = tw_alloc(e, BH, 0);
-	struct tw_item *it = tw_item(e, tw_fn_nop);
-
-	KUNIT_EXPECT_FALSE(test, bh_remembered(it));
-	tw_queue(bh, it);
-	tw_flush_wq(bh);
-	KUNIT_EXPECT_TRUE(test, bh_remembered(it));
-	e->ops->disable(it);
-	KUNIT_EXPECT_FALSE(test, tw_queue(bh, it));
-	KUNIT_EXPECT_TRUE(test, bh_remembered(it));
-	e->ops->enable(it);
-	tw_cancel(it);
-	KUNIT_EXPECT_TRUE(test, bh_remembered(it));
-	KUNIT_EXPECT_EQ(test, atomic_read(&it->runs), 1);
-}
-
-static bool cancel_sync_atomic(struct tw_item *it)
-{
-	bool taken;
-
-	preempt_disable();
-	taken = tw_cancel_sync(it);
-	preempt_enable();
-	return taken;
-}
-
-static void bh_cancel_races_with_queue(struct kunit *test)
-{
-	struct tw_env *e = bh_env(test);
-	struct tw_wq *w = tw_alloc(e, BH, 0);
-	struct tw_item *it = tw_item(e, tw_fn_nop);
-
-	/* From here on the item is marked, so it may be cancelled in atomic context. */
-	tw_queue(w, it);
-	tw_flush_wq(w);
-	atomic_set(&it->runs, 0);
-	tw_hammer(w, it, 5000, cancel_sync_atomic);
-}
-
-static bool bh_cancel_delayed_sync(struct tw_item *it)
-{
-	return it->env->ops->cancel_delayed_sync(it);
-}
-
-static void bh_delayed(struct kunit *test)
-{
-	struct tw_env *e = bh_env(test);
-	struct tw_wq *w = tw_alloc(e, BH, 0);
-	struct tw_item *it = tw_delayed(e, fn_softirq);
-	int i;
-
-	for (i = 0; i < 3; i++) {
-		it->val = 0;
-		KUNIT_EXPECT_TRUE(test, tw_queue_delayed(w, it, i));
-		tw_wait_done(it, "the delayed item");
-		KUNIT_EXPECT_EQ(test, it->val, 1);
-		tw_flush_wq(w);
-	}
-	tw_queue_delayed(w, it, TW_NEVER);
-	KUNIT_EXPECT_TRUE(test, tw_mod_delayed(w, it, 1));
-	tw_wait_done(it, "the delayed item with a new delay");
-	tw_flush_wq(w);
-	tw_queue_delayed(w, it, TW_NEVER);
-	/* The item may have run too fast for the waits above, so flush it. */
-	e->ops->flush_delayed(it);
-	KUNIT_EXPECT_EQ(test, atomic_read(&it->runs), 5);
-	for (i = 0; i < BH_NR_FROM; i++) {
-		tw_queue_delayed(w, it, TW_NEVER);
-		KUNIT_EXPECT_TRUE(test, bh_call_from(i, it, bh_cancel_delayed_sync));
-	}
-	KUNIT_EXPECT_EQ(test, atomic_read(&it->runs), 5);
-}
-
 static void bh_drain_waits(struct kunit *test)
 {
 	struct tw_env *e = bh_env(test);
@@ -605,7 +312,7 @@ static void bh_offline_cpu(struct kunit *test)
 {
 	struct tw_env *e = bh_env_cmwq2(test);
 	struct tw_wq *w[2] = { tw_alloc(e, BH, 0), tw_alloc(e, BH_HI, 0) };
-	struct tw_item *it[2] = { tw_item(e, fn_softirq), tw_item(e, fn_softirq) };
+	struct tw_item *it[2] = { tw_item(e, bh_fn_softirq), tw_item(e, bh_fn_softirq) };
 	int i, cpu;
 
 	if (!IS_ENABLED(CONFIG_HOTPLUG_CPU))
@@ -744,13 +451,6 @@ static struct kunit_case bh_cases[] = {
 	KUNIT_CASE_PARAM(bh_lets_others_run, engine_gen_params),
 	KUNIT_CASE_PARAM(bh_does_not_overlap, engine_gen_params),
 	KUNIT_CASE_PARAM(bh_flush_waits, engine_gen_params),
-	KUNIT_CASE_PARAM(bh_cancel_pending, engine_gen_params),
-	KUNIT_CASE_PARAM(bh_cancel_sync_spins, engine_gen_params),
-	KUNIT_CASE_PARAM(bh_disable_sync_spins, engine_gen_params),
-	KUNIT_CASE_PARAM(bh_cancel_sync_idle, engine_gen_params),
-	KUNIT_CASE(bh_data_word),
-	KUNIT_CASE_PARAM(bh_cancel_races_with_queue, engine_gen_params),
-	KUNIT_CASE_PARAM(bh_delayed, engine_gen_params),
 	KUNIT_CASE_PARAM(bh_drain_waits, engine_gen_params),
 	KUNIT_CASE_PARAM(bh_destroy_waits, engine_gen_params),
 	KUNIT_CASE(bh_offline_cpu),
