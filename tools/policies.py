@@ -139,18 +139,20 @@ def howto(text: str, tree: Path = ROOT) -> str:
 
 
 def check(tree: Path, write: bool) -> bool:
-    """Compare the tables with the headers, or with @write update them; returns whether all match the headers."""
+    """Compare the tables made from headers with these, or with @write update them; returns whether all match the headers."""
+    from checks import rules
     wrong = []
-    for name, made in ((README, readme), (HOWTO, howto)):
+    for name, made in ((README, readme), (HOWTO, howto), (rules.MADE, lambda _text, where: rules.made(where))):
         path = tree / name
-        text = path.read_text()
+        text = path.read_text() if path.exists() else ""
         if made(text, tree) == text:
             continue
         if write:
             path.write_text(made(text, tree))
             print(f"{name} is written")
         else:
-            wrong.append(f"{name}: the table of policies is not what src/lab/policy/ says: make parity WRITE=1")
+            source = rules.SOURCE if name == rules.MADE else "src/lab/policy/"
+            wrong.append(f"{name}: the table is not what {source} says: make parity WRITE=1")
     for line in wrong:
         print(line, file=sys.stderr)
     return not wrong

@@ -46,7 +46,7 @@ class Summary(Command):
         self.assertEqual({line.count("|") for line in out.splitlines() if line.startswith("|")}, {6})
 
     def test_figures_are_those_of_the_module(self) -> None:
-        sources = "".join(path.read_text() for path in (ROOT / "bench").glob("*.[ch]"))
+        sources = "".join(path.read_text() for path in sorted((ROOT / "bench").rglob("*.[ch]")))
         names = set(re.findall(r'"(\w+)"', sources))
         quantiles = re.findall(r'of "(\w+)"', re.search("define BENCH_QUANTILES.*", sources)[0])
         names |= {prefix + quantile for prefix in re.findall(r'BENCH_QUANTILES\("(\w*)"\)', sources)

@@ -8,7 +8,7 @@ import json
 from typing import Any, Callable, NoReturn
 
 import cli
-from wq import collect, latency, script, verdict
+from wq import collect, latency, rules, script, verdict
 from wq.choose import check_choice, choose, matches, must_be_there
 from wq.collect import SCHEMA
 from wq.diff import check_comparable, diff, show_diff
@@ -30,26 +30,13 @@ Show what cmwq2's pools, workers, items and workqueues are doing.
   drgn --qemu QMP_SOCKET -s vmlinux -s cmwq2.ko tools/wq_dump.py --json
   tools/wq_dump.py --read dump.json --stalls    (what --json wrote; needs no drgn)
 """
-EPILOG = """\
+_REASONS = "".join(f"  {word:<13} {means}\n" for word, means in rules.REASONS.items())
+EPILOG = f"""\
 A column without anything to say shows "-", one that this kernel does not know "?".
 Times are as fine as a jiffy.
 
 Stalls (--stalls; nothing is printed if all is well)
-  hog           an item keeps the CPU to itself
-  no-worker     all workers are blocked and no other can be made
-  manager-stuck the same, and the worker that creates another is stuck
-  rescuer-busy  all are blocked, and the rescuer of the first item's queue as well
-  not-run       a worker was picked and has not run
-  cpu-offline   the CPU is down, or never was up
-  softirq       bh: the CPU has not come to its softirqs
-  behind        taken by a worker that still runs something else, or the same item
-  awaited       a thread waits for an item that runs on and on
-  throttled     max_active lets no more in; those that hold it are named
-  node-full     as throttled, but the NUMA node's share of max_active is used up
-  frozen        the queue is frozen
-  plugged       ordered queue: items under older attributes come first
-  lost-kick     none of these, which should never be
-Affinity scopes
+{_REASONS}Affinity scopes
   the CPUs that share an unbound pool, by scope; +: the default
 Pools
   cpus      CPUs whose items come here: one for a per-CPU pool
@@ -64,7 +51,7 @@ Pools
 Pool counters
   kicks     times a worker was picked; coalesced: one that was picked already
   cm        kicks because the last running worker blocked or hogged its CPU
-  scan      kicks by the safety timer; maydays: calls for rescuers
+  scan      kicks by the scan timer; maydays: calls for rescuers
   stalls    times the watchdog found that items waited and none was taken
 Worker lists
   pids of kicked workers, of idle ones in the order they are picked, and of busy

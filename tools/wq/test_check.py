@@ -11,7 +11,7 @@ import unittest
 
 TOOLS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, TOOLS)
-from wq import check, collect, verdict  # noqa: E402
+from wq import check, collect, rules  # noqa: E402
 from wq.show import show  # noqa: E402
 from wq.testing import make_dump, make_item, make_list, make_pool, make_worker, make_wq, run_script  # noqa: E402
 
@@ -41,7 +41,7 @@ class TestSchema(unittest.TestCase):
 
     def test_reasons(self):
         stall = self.schema["$defs"]["stalls"]["properties"]["stalls"]["items"]
-        self.assertEqual(stall["properties"]["why"]["enum"], list(verdict.REASONS))
+        self.assertEqual(stall["properties"]["why"]["enum"], list(rules.REASONS))
 
     def test_version(self):
         self.assertEqual(self.schema["properties"]["schema"]["enum"], [collect.SCHEMA])

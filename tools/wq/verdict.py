@@ -6,7 +6,7 @@ that took items and does not start them, for each worker whose item a flush
 waits for, for each pwq that activates none of its inactive items, and for each
 expired timer of a delayed item on an offline CPU.
 
-The rules and the wording are those of src/look/verdict.c, with which the module
+The rules are in rules.py and are those of src/look/verdict.c, with which the module
 reports stalls itself. The module judges each pool under its lock; here the
 picture may be inconsistent, unless the guest was stopped.
 """
@@ -15,29 +15,12 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from wq.rules import RULES
+
 SEEN = 4  # workers named in a paragraph
 # A manager that fails to create a worker tries again sooner than this. One whose last
 # attempt is older is stuck.
 STUCK_MS = 2000
-
-# What each reason means, by the word that the first line of a paragraph has for it.
-REASONS = {
-    "hog": "an item keeps the CPU to itself",
-    "no-worker": "all workers are blocked and no other can be made",
-    "manager-stuck": "the same, and who makes one does not come back from it",
-    "rescuer-busy": "all are blocked, and the rescuer of the first item's queue is busy as well",
-    "not-run": "a worker was picked and has not run",
-    "cpu-offline": "the CPU is down, or never was up",
-    "softirq": "BH: the CPU has not come to its softirqs",
-    "behind": "taken by a worker that still runs something else",
-    "awaited": "a thread waits for an item that runs on and on",
-    "throttled": "max_active lets no more in",
-    "node-full": "the share of it that the NUMA node has lets no more in",
-    "frozen": "the queue is frozen",
-    "plugged": "ordered queue: items that were queued under older attributes come first",
-    "lost-kick": "none of these: should never be",
-}
-
 
 class Verdict(NamedTuple):
     """One paragraph: which item waits, why, and which workers are to blame."""
@@ -87,8 +70,16 @@ def _func(thing: dict[str, Any]) -> str:
     return f"{thing['func']} [{thing['module']}]" if thing.get("module") else thing["func"]
 
 
-def _verdict(why: str, pool: dict[str, Any], first: dict[str, Any], stuck: int,
-             seen: list[str], detail: str | None = None) -> Verdict:
+def conclude(facts: set[str]) -> tuple[str, str | None]:
+    """Return the reason and the detail of the first rule all of whose facts are in @facts."""
+    return next(((why, detail) for why, detail, needed in RULES if needed <= facts), ("lost-kick", None))
+
+
+def _verdict(facts: set[str], pool: dict[str, Any], first: dict[str, Any], stuck: int,
+             seen: list[str]) -> Verdict:
+    if pool["online"] is False:
+        facts.add("OFFLINE")
+    why, detail = conclude(facts)
     age = "?" if first["age_ms"] is None else first["age_ms"]
     head = (f"stall: {why}: pool {pool['id']}, CPUs {pool['allowed']}: {_func(first)} of queue"
             f" {first['queue'] or '?'} waits for {age} ms, none taken for {stuck} ms")
@@ -144,25 +135,18 @@ def _of_pool(pool: dict[str, Any], pools: dict[int, Any], wqs: dict[str, Any],
 
 def _judge_bh(pool: dict[str, Any], first: dict[str, Any], stuck: int) -> Verdict:
     busy = _busy(pool)
-    if busy:
-        return _verdict("hog", pool, first, stuck, [_runs(w, pool) for w in busy])
-    if pool["online"] is False:
-        return _verdict("cpu-offline", pool, first, stuck, [])
-    return _verdict("softirq", pool, first, stuck, [],
-                    "its CPU has not come to its softirqs: somebody keeps them off")
+    return _verdict({"BH", "BUSY"} if busy else {"BH"}, pool, first, stuck, [_runs(w, pool) for w in busy])
 
 
 def _judge_running(pool: dict[str, Any], first: dict[str, Any], stuck: int) -> Verdict:
     # The kernel does not record which of its own workers count as running.
     busy = [w for w in _busy(pool) if w["counted"] or (w["counted"] is None and not w["blocked"])]
-    seen = [_runs(w) for w in busy]
-    if not busy:
-        return _verdict("lost-kick", pool, first, stuck, seen,
-                        "a worker counts as running, and none is")
+    facts = {"COUNTED"}
+    if busy:
+        facts.add("SEEN")
     if any(w["blocked"] for w in busy):
-        return _verdict("lost-kick", pool, first, stuck, seen,
-                        "a worker sleeps and still counts as running")
-    return _verdict("hog", pool, first, stuck, seen)
+        facts.add("ASLEEP")
+    return _verdict(facts, pool, first, stuck, [_runs(w) for w in busy])
 
 
 def _manager_is_stuck(pool: dict[str, Any]) -> bool:
@@ -184,21 +168,19 @@ def _creates(pool: dict[str, Any]) -> str:
 
 def _judge_blocked(pool: dict[str, Any], first: dict[str, Any], stuck: int,
                    wq: dict[str, Any] | None) -> Verdict:
-    seen, why, detail = [], "no-worker", None
+    seen, facts = [], {"NO_IDLE"}
+    rescuer = (wq or {}).get("rescuer")
     if pool["manager_pid"] is not None:
+        facts.add("MANAGER")
         managers = (w for w in pool["workers"] if w["pid"] == pool["manager_pid"])
         seen += [f"{_name(w)} {_creates(pool)}, {_where(w)}{_stack(w)}" for w in managers]
-        why = "manager-stuck" if _manager_is_stuck(pool) else why
-    elif pool["online"] is False:
-        why = "cpu-offline"
-    else:
-        why, detail = "lost-kick", "no worker is idle, and none is about to create one"
-    rescuer = (wq or {}).get("rescuer")
-    if pool["manager_pid"] is not None and rescuer and rescuer["func"]:
-        why = "rescuer-busy"
-        seen.append(_runs(rescuer))
+        if _manager_is_stuck(pool):
+            facts.add("STUCK")
+        if rescuer and rescuer["func"]:
+            facts.add("RESCUER_BUSY")
+            seen.append(_runs(rescuer))
     seen += [_runs(w) for w in _busy(pool) if not rescuer or w["pid"] != rescuer["pid"]]
-    return _verdict(why, pool, first, stuck, seen, detail)
+    return _verdict(facts, pool, first, stuck, seen)
 
 
 def _picked(pool: dict[str, Any]) -> dict[str, Any] | None:
@@ -210,22 +192,19 @@ def _picked(pool: dict[str, Any]) -> dict[str, Any] | None:
 
 def _judge_idle(pool: dict[str, Any], first: dict[str, Any], stuck: int,
                 pools: dict[int, Any]) -> Verdict:
-    offline = pool["online"] is False
+    # The kernel does not record whether one of its own workers was picked.
     picked = _picked(pool)
     if not picked:
-        # The kernel does not record whether one of its own workers was picked.
-        why = "cpu-offline" if offline else "lost-kick"
-        return _verdict(why, pool, first, stuck, [], "workers are idle, and none was picked")
+        return _verdict({"IDLE"}, pool, first, stuck, [])
     line = _picked_line(picked)
-    if not picked["blocked"]:
-        on_cpu = [(w, p) for p in pools.values() for w in _busy(p)
-                  if (w["on_cpu"] and w["cpu"] == picked["cpu"])
-                  or (w["pid"] is None and p["cpu"] == picked["cpu"])]
-        if on_cpu:
-            return _verdict("hog", pool, first, stuck, [_runs(*on_cpu[0]), line])
-    detail = "it has not been woken" if picked["blocked"] else (
-        "no item of this engine has its CPU: something else keeps it")
-    return _verdict("cpu-offline" if offline else "not-run", pool, first, stuck, [line], detail)
+    if picked["blocked"]:
+        return _verdict({"IDLE", "PICKED", "NOT_WOKEN"}, pool, first, stuck, [line])
+    on_cpu = [(w, p) for p in pools.values() for w in _busy(p)
+              if (w["on_cpu"] and w["cpu"] == picked["cpu"])
+              or (w["pid"] is None and p["cpu"] == picked["cpu"])]
+    if on_cpu:
+        return _verdict({"IDLE", "PICKED", "CPU_TAKEN"}, pool, first, stuck, [_runs(*on_cpu[0]), line])
+    return _verdict({"IDLE", "PICKED"}, pool, first, stuck, [line])
 
 
 def _of_taken(worker: dict[str, Any], pool: dict[str, Any], min_ms: int) -> Verdict | None:
@@ -236,10 +215,8 @@ def _of_taken(worker: dict[str, Any], pool: dict[str, Any], min_ms: int) -> Verd
     first = items[0]
     if min(stuck, first["age_ms"]) < min_ms:
         return None
-    detail = "a worker has taken it, and still runs another one"
-    if first["address"] == worker["work"]:
-        detail = "it was queued again while it ran, and still does"
-    return _verdict("behind", pool, first, stuck, [_runs(worker, pool)], detail)
+    facts = {"TAKEN", "AGAIN"} if first["address"] == worker["work"] else {"TAKEN"}
+    return _verdict(facts, pool, first, stuck, [_runs(worker, pool)])
 
 
 def _of_awaited(worker: dict[str, Any], pool: dict[str, Any], min_ms: int) -> Verdict | None:
@@ -257,7 +234,8 @@ def _of_awaited(worker: dict[str, Any], pool: dict[str, Any], min_ms: int) -> Ve
     head = (f"stall: awaited: pool {pool['id']}, CPUs {pool['allowed']}: {_func(worker)} of queue"
             f" {worker['queue']} runs for {stuck} ms, a thread waits for it for {first['age_ms']} ms")
     waits = {"queue": worker["queue"], "func": worker["func"], "age_ms": first["age_ms"]}
-    return Verdict("awaited", pool["id"], waits, stuck, head, None, [_runs(worker, pool)])
+    why, detail = conclude({"WAITER"})
+    return Verdict(why, pool["id"], waits, stuck, head, detail, [_runs(worker, pool)])
 
 
 def _of_pwq(pwq: dict[str, Any], wq: dict[str, Any], pools: dict[int, Any],
@@ -278,16 +256,11 @@ def _of_pwq(pwq: dict[str, Any], wq: dict[str, Any], pools: dict[int, Any],
     stuck = min([items[0]["age_ms"], *(age for age in ages if age is not None)])
     if stuck < min_ms:
         return None
-    why, detail = "throttled", None
-    if not wq["max_active"]:
-        why = "frozen"
-    elif pwq["plugged"]:
-        why = "plugged"
-    elif _has_slot(pwq, wq, pool):
-        why, detail = "lost-kick", "max_active has a free slot, and nobody was let in"
-    elif _node_has_less(wq, pool):
-        why, detail = "node-full", "other nodes have the rest of its max_active"
-    return _verdict(why, pool, items[0], stuck, [_runs(w) for w in holders], detail)
+    facts = {"INACTIVE"}
+    facts.update(name for name, holds in (
+        ("THAWED", wq["max_active"]), ("UNPLUGGED", not pwq["plugged"]),
+        ("SLOT", _has_slot(pwq, wq, pool)), ("NODE_LESS", _node_has_less(wq, pool))) if holds)
+    return _verdict(facts, pool, items[0], stuck, [_runs(w) for w in holders])
 
 
 def _node(pool: dict[str, Any] | None) -> int | None:
@@ -326,5 +299,5 @@ def _of_timer(item: dict[str, Any], min_ms: int) -> Verdict | None:
     head = (f"stall: cpu-offline: timer of CPU {item['cpu']}: {_func(item)} of queue"
             f" {item['queue'] or '?'} is due for {late} ms and is not queued")
     first = {"queue": item["queue"], "func": item["func"], "age_ms": None}
-    return Verdict("cpu-offline", None, first, late, head,
-                   "its CPU is offline, and its timers stand still", [])
+    why, detail = conclude({"TIMER", "OFFLINE"})
+    return Verdict(why, None, first, late, head, detail, [])

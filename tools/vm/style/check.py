@@ -221,8 +221,8 @@ def tables(_tree: Path, _memory: _Memory) -> list:
                              table_after((ROOT / "Documentation/harness.rst").read_text(), "Files"))
     return found + missing_in_table(
         "Documentation/design.rst", {_in_table(path) for path in of_engine if path not in beside},
-        table_after((ROOT / "Documentation/design.rst").read_text(), "``src/``, from the outside in:"),
-        [path.name for path in beside])
+        table_after((ROOT / "Documentation/design.rst").read_text(), "The files of ``src/``, the lowest folder first:"),
+        [path.name for path in beside] + [f"{folder}/" for folder in arrows.ENGINE])
 
 
 def _test(path: Path) -> list:
