@@ -107,7 +107,7 @@ class Tables(unittest.TestCase):
 
     def test_are_up_to_date(self) -> None:
         """The check of `make style` passes; it notices a changed header, and --write updates the tables."""
-        script = [sys.executable, "-B", ROOT / "tools/policies.py"]
+        script: list = [sys.executable, "-B", ROOT / "tools/policies.py"]
         with tempfile.TemporaryDirectory() as place:
             tree = Path(place)
             for name in ("src/lab/policy", "src/lab/choices.c", policies.README, policies.HOWTO):

@@ -8,6 +8,7 @@ import os
 import sys
 import unittest
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -35,7 +36,7 @@ class Host(Command):
         (self.directory / "result").write_text(text)
         return ["run", "--sysfs", str(self.directory), "--workload", workload, "--out", str(self.out), *more]
 
-    def refusing(self, refused: dict) -> object:
+    def refusing(self, refused: dict) -> Any:
         """Make writes fail, depending on what is written."""
         real = os.write
 
@@ -53,7 +54,7 @@ class Host(Command):
             (self.directory / name).touch()
         return ["--modules", str(self.directory)]
 
-    def commands(self, fails: str = "") -> object:
+    def commands(self, fails: str = "") -> Any:
         """Replace insmod and rmmod by a function that only records the calls."""
         self.done: list = []
 

@@ -76,9 +76,9 @@ GOOD = finish(HEADER + ENGINES + ROUNDS)
 def other(workload: str, settings: str, figures: dict[str, str]) -> str:
     """Return a result of a workload other than roundtrip, with one round."""
     header = HEADER.replace("workload=roundtrip", f"workload={workload}").replace("rounds=2", "rounds=1")
-    names = ",".join(line.partition("=")[0] for line in settings.splitlines())
+    taken = ",".join(line.partition("=")[0] for line in settings.splitlines())
     header = header.replace("producers=2\nitems=20000\nwarmup=2000\nsettings=producers,items,warmup\n",
-                            settings + (f"settings={names}\n" if names else "settings=cpus\n"))
+                            settings + (f"settings={taken}\n" if taken else "settings=cpus\n"))
     header = header.replace("scope=system", "scope=-")
     header = header[:header.index("figures=")] + f"figures={','.join(figures)}\n"
     names = ("native", "cmwq2:mainline-7.3")

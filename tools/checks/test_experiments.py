@@ -56,6 +56,7 @@ class Statistics(unittest.TestCase):
         for count in (6, 15, 25, 41):
             values = sorted(1 + source.lognormvariate(-3, 1) for _ in range(count))
             found, rank = spread(values), stats.exact_rank(count)
+            assert rank is not None
             self.assertEqual((found.low, found.high), stats.median_interval(values))
             self.assertLessEqual(found.low, values[rank])
             self.assertGreaterEqual(found.high, values[-1 - rank])
@@ -91,7 +92,7 @@ COUNTED = {"rate": 1000, "woken": 50, "queued": 100, "created": 1, "lock_held_ns
 
 
 class Claims(unittest.TestCase):
-    def steps(self, **flag: object) -> dict:
+    def steps(self, **flag: int) -> dict:
         engines = {experiments.claim_engine(claim): dict(COUNTED) for claim in CLAIMS}
         engines[experiments.claim_engine("kicked_flag")].update(flag)
         return {f"{queue}{counted}": document(engines) for queue in QUEUES for counted in ("", "-counted")}

@@ -71,7 +71,7 @@ def run(*arguments):
 
 class TestReading(unittest.TestCase):
     def test_versions_of_readelf(self):
-        found = defaultdict(lambda: defaultdict(set))
+        found: defaultdict = defaultdict(lambda: defaultdict(set))
         for text in READELF:
             self.assertTrue(layouts.read(text.splitlines(), found, "x.ko"))
         self.assertEqual(list(found), [("device", 3, ("id",))])

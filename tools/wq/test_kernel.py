@@ -115,7 +115,7 @@ class TestTypes(unittest.TestCase):
         with open(TYPES_H) as header:
             text = header.read()
         for kind in ("pool", "worker", "pwq", "wq"):
-            body = re.search(rf"^struct cmwq2_{kind} {{\n(.*?)^}};?", text, re.S | re.M).group(1)
+            body, = re.findall(rf"^struct cmwq2_{kind} {{\n(.*?)^}};?", text, re.S | re.M)
             for member in f"{NEEDED[kind]} {NEEDED_OURS.get(kind, '')}".split():
                 self.assertRegex(body, rf"\b{member}\b", f"struct cmwq2_{kind}")
 

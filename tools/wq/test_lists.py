@@ -33,31 +33,31 @@ class TestWalkRing(unittest.TestCase):
     def test_beyond_the_limit(self):
         nodes, gap = walk_ring(ring(*range(1, 9)).get, 1, 3)
         self.assertEqual(nodes, [2, 3, 4])
-        self.assertIn("3 entries", gap)
+        self.assertIn("3 entries", gap or "")
 
     def test_unreadable(self):
         memory = ring(1, 2, 3)
         del memory[3]
         nodes, gap = walk_ring(memory.get, 1, 9)
         self.assertEqual(nodes, [2])
-        self.assertIn("cannot be read", gap)
+        self.assertIn("cannot be read", gap or "")
 
     def test_unreadable_head(self):
-        nodes, gap = walk_ring({}.get, 1, 9)
+        nodes, gap = walk_ring(lambda node: None, 1, 9)
         self.assertEqual(nodes, [])
-        self.assertIn("cannot be read", gap)
+        self.assertIn("cannot be read", gap or "")
 
     def test_entry_moved_to_another_list(self):
         memory = {**ring(1, 2, 3, 4), **ring(10, 3, 11)}
         nodes, gap = walk_ring(memory.get, 1, 9)
         self.assertEqual(nodes, [2])
-        self.assertIn("changed", gap)
+        self.assertIn("changed", gap or "")
 
     def test_entry_initialised(self):
         memory = {**ring(1, 2, 3), **ring(2)}
         nodes, gap = walk_ring(memory.get, 1, 9)
         self.assertEqual(nodes, [])
-        self.assertIn("changed", gap)
+        self.assertIn("changed", gap or "")
 
     def test_overtaken(self):
         """The walk visits entry 2, and then 2 moves to the back of the list."""
@@ -65,13 +65,13 @@ class TestWalkRing(unittest.TestCase):
         memories = [before, {**after, 2: (1, 1)}, after]
         nodes, gap = walk_ring(lambda a: memories.pop(0)[a], 1, 9)
         self.assertEqual(nodes, [2])
-        self.assertIn("changed", gap)
+        self.assertIn("changed", gap or "")
 
     def test_loop(self):
         memory = {1: (2, 3), 2: (3, 1), 3: (2, 2)}
         nodes, gap = walk_ring(memory.get, 1, 99)
         self.assertEqual(nodes, [2, 3])
-        self.assertIn("loops", gap)
+        self.assertIn("loops", gap or "")
 
     def test_entry_removed_and_added_behind_the_walk(self):
         reads = []

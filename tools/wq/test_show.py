@@ -100,7 +100,7 @@ class TestColumns(unittest.TestCase):
         cells = lines[0].split()
         self.assertEqual(cells[1:-1], [str(cpu) for cpu in range(64)])
         for cpu in (0, 9, 10, 63):
-            end = re.search(rf"\b{cpu}\b", lines[0]).end()
+            end = [match.end() for match in re.finditer(rf"\b{cpu}\b", lines[0])][0]
             self.assertRegex(lines[1][:end], rf"\b{4 * cpu}$")
 
 

@@ -20,11 +20,6 @@ LONGER: dict[str, str] = {
     "kunit/engine.c": TO_BE_SPLIT,
     "src/internal.h": TO_BE_SPLIT,
     "src/main.c:cmwq2_init": TO_BE_SPLIT,
-    "tools/cmwq2.py": TO_BE_SPLIT,
-    "tools/test_bench.py": TO_BE_SPLIT,
-    "tools/test_wq_dump.py": TO_BE_SPLIT,
-    "tools/wq_collect.py": TO_BE_SPLIT,
-    "tools/wq_dump.py": TO_BE_SPLIT,
 }
 
 

@@ -13,8 +13,6 @@ from build import packages
 TOOLS = ROOT / "tools"
 CONFIGURATION = TOOLS / "pyproject.toml"
 PINS = HERE / "requirements-style.txt"
-# mypy reports errors in these only. The types of the other tools have to be corrected first.
-TYPED = "tools/vm/"
 
 
 def _run(command: str, arguments: Sequence[object]) -> list[str]:
@@ -39,6 +37,5 @@ def ruff(names: Sequence[str]) -> list[str]:
 
 
 def mypy(names: Sequence[str]) -> list[str]:
-    """Return what mypy finds in those of the files @names whose types are checked."""
-    typed = [name for name in names if name.startswith(TYPED)]
-    return _run("mypy", ["--cache-dir", OUT / "style/mypy", "--no-error-summary", *_of_tools(typed)])
+    """Return what mypy finds in the files @names."""
+    return _run("mypy", ["--cache-dir", OUT / "style/mypy", "--no-error-summary", *_of_tools(names)])

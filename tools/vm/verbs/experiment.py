@@ -17,8 +17,8 @@ from verbs import suites
 
 sys.path.append(str(ROOT / "tools"))
 from benchmark import results as bench_report  # noqa: E402
-from checks import experiments   # noqa: E402
-from checks.experiments import EXPERIMENTS, ExperimentError, Finding    # noqa: E402
+from checks import experiments  # noqa: E402
+from checks.experiments import EXPERIMENTS, ExperimentError, Finding  # noqa: E402
 
 RESULTS = OUT / "experiments"
 DOCUMENT = ROOT / "Documentation/experiments.rst"

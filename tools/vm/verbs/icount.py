@@ -36,9 +36,9 @@ from machines import accel, guest, ktap
 from verbs import baseline, cost
 
 sys.path.append(str(ROOT / "tools"))
+import policies  # noqa: E402
 from benchmark import documents as bench_document  # noqa: E402
 from benchmark import results as bench_report  # noqa: E402
-import policies      # noqa: E402
 
 COMMITTED = HERE / "icount.json"
 REPORT = OUT / "icount" / "report.json"
