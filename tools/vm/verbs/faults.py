@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""`make check-faults`: runs the engine with one fault of src/base/faults.c at a time, and the tests that must notice it."""
+"""`make check-faults`: runs the engine with one fault of src/base/faults.c at a time, and its tests."""
 
 import fnmatch
 import re
