@@ -137,9 +137,19 @@ static bool manager_stalls(struct cmwq2_pool *pool)
 static void stall_ends_with_need(struct kunit *test)
 {
 	struct tw_env *e = tw_env_cmwq2(test);
-	struct tw_starved *c = tw_starve(e, TW_UNBOUND);
-	struct tw_item *last = c->blockers[c->nr - 1];
-	unsigned long created = tw_stats(c->plain, c->cpu).created;
+	struct tw_wq *w = tw_alloc(e, TW_UNBOUND, 0);
+	struct tw_item *first = tw_item(e, tw_fn_nop), *last;
+	struct tw_starved *c;
+	unsigned long created;
+
+	/* Whoever runs an item leaves another worker idle. So the pool has two from now on. */
+	tw_queue_on(tw_cpu(1), w, first);
+	tw_wait_done(first, "the first item of the pool");
+	tw_flush_wq(w);
+	c = tw_starve(e, TW_UNBOUND);
+	KUNIT_ASSERT_GE(test, c->nr, 2);
+	last = c->blockers[c->nr - 1];
+	created = tw_stats(c->plain, c->cpu).created;
 
 	cmwq2_fault_create(c->plain->wq, c->cpu, CMWQ2_CREATE_STALLS);
 	TW_POLL(e, manager_stalls(tw_pwq(c->plain, c->cpu)->pool), "the manager to stall");
