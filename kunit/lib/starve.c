@@ -34,19 +34,30 @@ struct tw_starved *tw_starve_on(struct tw_env *e, unsigned int flags, int cpu)
 	return c;
 }
 
-/* The last item still waits. With the fault lifted it gets a worker. */
-void tw_feed(struct tw_starved *c)
+/* Until now the last item has waited. */
+void tw_lift(struct tw_starved *c)
 {
-	struct tw_env *e = c->plain->env;
-	struct kunit *test = e->test;
-	struct tw_item *last = c->blockers[c->nr - 1];
+	struct kunit *test = c->plain->env->test;
 
-	KUNIT_EXPECT_EQ(test, atomic_read(&last->runs), 0);
+	KUNIT_EXPECT_EQ(test, atomic_read(&c->blockers[c->nr - 1]->runs), 0);
 	KUNIT_EXPECT_EQ(test, tw_wq_stats(c->plain).rescued, 0);
 	cmwq2_fault_create(c->plain->wq, c->cpu, CMWQ2_CREATE_NORMAL);
-	tw_wait_started(last, "the item without rescuer, after the fault was lifted");
+}
+
+void tw_fed(struct tw_starved *c)
+{
+	struct tw_env *e = c->plain->env;
+
+	tw_wait_started(c->blockers[c->nr - 1],
+			"the item without rescuer, after the fault was lifted");
 	complete_all(c->gate);
 	tw_flush_wq(c->plain);
-	KUNIT_EXPECT_TRUE(test, tw_item_ran_once_each(c->blockers, c->nr));
+	KUNIT_EXPECT_TRUE(e->test, tw_item_ran_once_each(c->blockers, c->nr));
 	TW_POLL(e, tw_pool_idle(c->plain, c->cpu), "the pool to come to rest");
+}
+
+void tw_feed(struct tw_starved *c)
+{
+	tw_lift(c);
+	tw_fed(c);
 }

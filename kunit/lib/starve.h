@@ -34,6 +34,13 @@ struct tw_starved {
 
 struct tw_starved *tw_starve(struct tw_env *e, unsigned int flags);
 struct tw_starved *tw_starve_on(struct tw_env *e, unsigned int flags, int cpu);
+
+/*
+ * The end of starvation: the fault is lifted, then the item that waited for it
+ * gets a worker. tw_feed() does both.
+ */
+void tw_lift(struct tw_starved *c);
+void tw_fed(struct tw_starved *c);
 void tw_feed(struct tw_starved *c);
 
 #endif /* CMWQ2_KUNIT_STARVE_H */

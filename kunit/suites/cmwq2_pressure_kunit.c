@@ -80,9 +80,11 @@ static void pressure(struct kunit *test, const char *how)
 			tw_expect_no_cursor(e, p[i].w[j], p[i].starved->cpu);
 		}
 	}
-	/* tw_feed() lifts the fault of one pool after the other. */
+	/* The pauses after the last failure pass at the same time. */
 	for (i = 0; i < nr; i++)
-		tw_feed(p[i].starved);
+		tw_lift(p[i].starved);
+	for (i = 0; i < nr; i++)
+		tw_fed(p[i].starved);
 	kunit_info(test, "%d rounds in %u s\n", rounds, pressure_seconds);
 }
 
