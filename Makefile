@@ -36,8 +36,9 @@ $(VERBS):
 ## make check-harness [SUITE=glob]
 ##             every way to fail, fed to the harness; 4 minutes
 ## make check-faults [FAULT=glob]
-##             the engine with each fault of src/base/faults.c in turn, which a test must notice;
-##             10 minutes; make modules FAULTS=1 builds such an engine, insmod it with fault=name
+##             the engine with each fault of tools/vm/faults/ in turn, which a test must notice;
+##             10 minutes; make modules FAULTS=1 builds such an engine in out/, insmod it with
+##             fault=name
 ## make check-compat
 ##             the modules built for and loaded into Debian's own 6.1, 6.12 and 7.2 kernels; there
 ##             the lines with bpftrace, perf and trace-cmd of the documentation; 15 minutes
@@ -101,6 +102,6 @@ $(VERBS):
 ## It takes Python 3.9 or newer and GNU make. All but modules install what is missing with apt-get on
 ## Debian (root or sudo), and print it elsewhere:
 ## gcc make binutils flex bison bc libelf-dev busybox-static xz-utils qemu-system-x86 python3-venv
-## mmdebstrap perl sparse spin.
+## mmdebstrap patch perl sparse spin.
 ## Everything else is kept under out/. Exit status of tools/vm/vm VERB: 0 passed, 1 failed, 2 the
 ## machine was lost; make itself says 2 for both of the latter.

@@ -12,7 +12,6 @@
 #include <cmwq2/control.h>
 #include <cmwq2/version.h>
 
-#include "base/faults.h"
 #include "base/helper.h"
 #include "base/param.h"
 #include "core/hog.h"
@@ -89,7 +88,7 @@ static int __init cmwq2_init(void)
 	if (ret)
 		goto err_wqs;
 	cmwq2_look_begin();
-	cmwq2_fault_init();
+	cmwq2_starve_init();
 
 	pr_info("loaded: hook %s\n", cmwq2_hook_name());
 	return 0;
@@ -121,7 +120,7 @@ static void __exit cmwq2_exit(void)
 	cmwq2_debugfs_exit();
 	cmwq2_sysrq_exit();
 	cmwq2_watchdog_exit();
-	cmwq2_fault_exit();
+	cmwq2_starve_exit();
 	cmwq2_latency_exit();
 	cmwq2_oops_exit();
 	cmwq2_sysfs_exit();
@@ -131,8 +130,7 @@ static void __exit cmwq2_exit(void)
 	/* Only the system queues are left: others hold a reference to the module. */
 	cmwq2_system_wqs_exit();
 	/* Wait for their pwqs and pools, and for those of queues that were destroyed before. */
-	if (!CMWQ2_FAULT("unload_hastily"))
-		cmwq2_helpers_flush();
+	cmwq2_helpers_flush();
 	cmwq2_hotplug_exit();
 	cmwq2_pools_exit();
 	cmwq2_helpers_stop();

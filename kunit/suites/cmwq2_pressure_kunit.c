@@ -209,12 +209,12 @@ static void fault_refuses_nonsense(struct kunit *test)
 		KUNIT_EXPECT_EQ_MSG(test, cmwq2_fault_create_set(bad[i]), -EINVAL, "%s", bad[i]);
 	scnprintf(value, sizeof(value), "fail:%d", tw_stats(bh, tw_cpu(0)).id);
 	KUNIT_EXPECT_EQ(test, cmwq2_fault_create_set(value), -EINVAL);
-	KUNIT_EXPECT_EQ(test, pool->create_fault.how, CMWQ2_CREATE_STALLS);
-	KUNIT_EXPECT_EQ(test, pool->create_fault.until, 0);
+	KUNIT_EXPECT_EQ(test, pool->starvation.how, CMWQ2_CREATE_STALLS);
+	KUNIT_EXPECT_EQ(test, pool->starvation.until, 0);
 
 	scnprintf(value, sizeof(value), "off:%d\n", pool->id);
 	KUNIT_EXPECT_EQ(test, cmwq2_fault_create_set(value), 0);
-	KUNIT_EXPECT_EQ(test, pool->create_fault.how, CMWQ2_CREATE_NORMAL);
+	KUNIT_EXPECT_EQ(test, pool->starvation.how, CMWQ2_CREATE_NORMAL);
 }
 
 static struct kunit_case pressure_cases[] = {

@@ -8,7 +8,6 @@
 #include <cmwq2/control.h>
 #include <cmwq2/workqueue.h>
 
-#include "base/faults.h"
 #include "base/health.h"
 #include "base/misuse.h"
 #include "base/types.h"
@@ -64,8 +63,7 @@ void cmwq2_refuse_misuse(int cpu, struct cmwq2_wq *wq, struct cmwq2_work *work)
 	bool listed = !list_empty(&work->entry);
 
 	/* Before the report: whoever reads it and cancels the item must not wait for us. */
-	if (!CMWQ2_FAULT("refused_kept_pending"))
-		cmwq2_work_release_as_was(work, data);
+	cmwq2_work_release_as_was(work, data);
 	if (!wq)
 		cmwq2_misuse("%ps is queued on no workqueue: wq is NULL", func);
 	else if (!func)

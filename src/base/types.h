@@ -33,7 +33,7 @@
  *   nna->lock		pwqs that wait for a node's max_active
  *   cmwq2_mayday_lock	maydays: requests for a rescuer
  *
- * When cmwq2_fault_lock is taken, cmwq2_pool_mutex may be held, but no other of
+ * When cmwq2_starve_lock is taken, cmwq2_pool_mutex may be held, but no other of
  * these locks.
  *
  * The comment of a field begins with letters that say what protects it:
@@ -53,7 +53,7 @@
  *   PWR PW, or RCU to read
  *   N   nna->lock
  *   MD  cmwq2_mayday_lock
- *   F   cmwq2_fault_lock
+ *   F   cmwq2_starve_lock
  *   X   atomic, see the comment at the field
  */
 
@@ -98,7 +98,7 @@ struct cmwq2_pool_policy {
 };
 
 /* How the creation of workers is made to fail, for tests. */
-struct cmwq2_create_fault {
+struct cmwq2_starvation {
 	enum cmwq2_create	how;		/* F */
 	unsigned long		until;		/* F: jiffies of the end, or 0: no end */
 };
@@ -133,7 +133,7 @@ struct cmwq2_pool {
 	unsigned long		progress_at;	/* L: jiffies an item last left @worklist */
 	unsigned long		stall_told;	/* L: jiffies when a stall was last found */
 	unsigned int		stall_ms;	/* L: its length in ms when found, 0: reported */
-	struct cmwq2_create_fault create_fault;	/* F */
+	struct cmwq2_starvation starvation;	/* F */
 
 	u32			id;		/* I: index in cmwq2_pools */
 	int			cpu;		/* I: or -1 */

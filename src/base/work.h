@@ -14,7 +14,6 @@
 #include <cmwq2/workqueue.h>
 
 #include "base/debugobj.h"
-#include "base/faults.h"
 #include "base/registry.h"
 #include "base/types.h"
 
@@ -123,8 +122,6 @@ static inline unsigned long cmwq2_work_queued_at(const struct cmwq2_work *work)
 /* Take PENDING. Fully ordered, even when it fails, see cmwq2_work_release(). */
 static inline bool cmwq2_work_take(struct cmwq2_work *work)
 {
-	if (CMWQ2_FAULT("pending_ignored"))
-		return true;
 	return !test_and_set_bit(CMWQ2_WORK_PENDING_BIT,
 				 (unsigned long *)&work->data.counter);
 }
@@ -177,8 +174,7 @@ static inline void cmwq2_work_release(struct cmwq2_work *work, unsigned long poo
 /* Give PENDING up and keep the rest of the off-queue word @data as it was. */
 static inline void cmwq2_work_release_as_was(struct cmwq2_work *work, unsigned long data)
 {
-	cmwq2_work_release(work, data & CMWQ2_WORK_POOL_MASK,
-			   CMWQ2_FAULT("depth_lost") ? 0 : cmwq2_data_disable(data));
+	cmwq2_work_release(work, data & CMWQ2_WORK_POOL_MASK, cmwq2_data_disable(data));
 }
 
 #endif /* CMWQ2_WORK_H */

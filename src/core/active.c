@@ -20,7 +20,6 @@
 #include <trace/events/cmwq2.h>
 
 #include "base/cpus.h"
-#include "base/faults.h"
 #include "base/lock.h"
 #include "base/registry.h"
 #include "base/types.h"
@@ -51,7 +50,7 @@ static bool cmwq2_nna_take(struct cmwq2_nna *nna)
 	int nr = atomic_read(&nna->nr);
 
 	do {
-		if (nr >= READ_ONCE(nna->max) + CMWQ2_FAULT("node_max_exceeded"))
+		if (nr >= READ_ONCE(nna->max))
 			return false;
 	} while (!atomic_try_cmpxchg_relaxed(&nna->nr, &nr, nr + 1));
 	return true;
@@ -96,7 +95,7 @@ void cmwq2_pwq_leave_line(struct cmwq2_pwq *pwq)
 
 	lockdep_assert_held(&pwq->pool->lock);
 
-	if (list_empty(&pwq->pending_node) || CMWQ2_FAULT("stays_in_line"))
+	if (list_empty(&pwq->pending_node))
 		return;
 	raw_spin_lock(&nna->lock);
 	list_del_init(&pwq->pending_node);
@@ -119,8 +118,7 @@ bool cmwq2_pwq_try_activate(struct cmwq2_pwq *pwq)
 	lockdep_assert_held(&pwq->pool->lock);
 
 	if (!nna) {
-		if (pwq->nr_active >= READ_ONCE(pwq->wq->max_active) +
-				      CMWQ2_FAULT("max_active_exceeded"))
+		if (pwq->nr_active >= READ_ONCE(pwq->wq->max_active))
 			return false;
 	} else {
 		if (unlikely(pwq->plugged))
@@ -238,8 +236,6 @@ static bool __must_check cmwq2_pwq_dec_active(struct cmwq2_pwq *pwq)
 	struct cmwq2_nna *nna = cmwq2_pwq_nna(pwq);
 
 	pwq->nr_active--;
-	if (CMWQ2_FAULT("inactive_lost"))
-		return false;
 	if (!nna)
 		return cmwq2_try_activate_first(pwq);
 	/* Pairs with the barrier in cmwq2_nna_take_or_wait(). */
@@ -285,11 +281,9 @@ bool cmwq2_pwq_dec_in_flight(struct cmwq2_pwq *pwq, unsigned long data)
 	if (!(data & CMWQ2_WORK_INACTIVE))
 		owed = cmwq2_pwq_dec_active(pwq);
 
-	if ((!--pwq->nr_in_flight[color] || CMWQ2_FAULT("color_done_early")) &&
-	    pwq->flush_color == color)
+	if (!--pwq->nr_in_flight[color] && pwq->flush_color == color)
 		cmwq2_color_done(pwq);
-	if (!CMWQ2_FAULT("pwq_leaked"))
-		cmwq2_pwq_put(pwq);
+	cmwq2_pwq_put(pwq);
 	return owed;
 }
 
@@ -417,8 +411,7 @@ static bool cmwq2_nna_update_max(struct cmwq2_wq *wq)
  */
 void cmwq2_adjust_max_active(struct cmwq2_wq *wq)
 {
-	bool frozen = cmwq2_freezing && (wq->flags & CMWQ2_WQ_FREEZABLE) &&
-		      !CMWQ2_FAULT("freeze_ignored");
+	bool frozen = cmwq2_freezing && (wq->flags & CMWQ2_WQ_FREEZABLE);
 	int max_active = frozen ? 0 : wq->saved_max_active;
 	bool started, higher = max_active > wq->max_active;
 	struct cmwq2_pwq *pwq;
@@ -430,7 +423,7 @@ void cmwq2_adjust_max_active(struct cmwq2_wq *wq)
 	wq->min_active = frozen ? 0 : wq->saved_min_active;
 	if (wq->nna)
 		higher = cmwq2_nna_update_max(wq);
-	if ((!higher || list_empty(&wq->list)) && !CMWQ2_FAULT("limits_looked_for_in_vain"))
+	if (!higher || list_empty(&wq->list))
 		return;
 	do {
 		started = false;

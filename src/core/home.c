@@ -27,7 +27,6 @@
 #include <cmwq2/control.h>
 
 #include "base/cpus.h"
-#include "base/faults.h"
 #include "base/health.h"
 #include "base/helper.h"
 #include "base/lock.h"
@@ -60,8 +59,7 @@ void cmwq2_home_probe(void)
 {
 	int state;
 
-	if (!IS_ENABLED(CONFIG_HOTPLUG_CPU) || !cmwq2_percpu_threads ||
-	    CMWQ2_FAULT("mask_not_restored"))
+	if (!IS_ENABLED(CONFIG_HOTPLUG_CPU) || !cmwq2_percpu_threads)
 		return;
 	cmwq2_marks_threads = cmwq2_kthread_looks_unmarked(cmwq2_helper->task);
 	state = cpuhp_setup_state(CPUHP_AP_ONLINE_DYN, "cmwq2:probe", cmwq2_home_look, NULL);
@@ -118,7 +116,7 @@ void cmwq2_go_home(struct cmwq2_worker *worker)
 	struct cmwq2_pool *pool = worker->pool;
 	bool unbound;
 
-	if (!cmwq2_home_is_up(pool) || CMWQ2_FAULT("mask_not_restored"))
+	if (!cmwq2_home_is_up(pool))
 		return;
 	set_cpus_allowed_ptr(current, pool->attrs->cpumask);
 	if (pool->cpu < 0)

@@ -16,7 +16,6 @@
 
 #include <trace/events/cmwq2.h>
 
-#include "base/faults.h"
 #include "base/helper.h"
 #include "base/lock.h"
 #include "base/param.h"
@@ -44,7 +43,7 @@ static unsigned long cmwq2_idle_timeout(void)
  */
 static bool cmwq2_too_many_idle(int nr_idle, int nr_busy)
 {
-	int extra = nr_idle - (int)READ_ONCE(cmwq2_min_idle) + CMWQ2_FAULT("cull_below_min");
+	int extra = nr_idle - (int)READ_ONCE(cmwq2_min_idle);
 
 	return extra > 0 && extra * (int)READ_ONCE(cmwq2_cull_ratio) >= nr_busy;
 }
@@ -156,8 +155,6 @@ static struct cmwq2_worker *cmwq2_next_victim(struct cmwq2_pool *pool)
 	worker = cmwq2_oldest_idle(pool);
 	if (!worker)
 		return NULL;
-	if (CMWQ2_FAULT("cull_from_head"))
-		worker = list_first_entry(&pool->idle_list, struct cmwq2_worker, entry);
 	expires = worker->last_active + cmwq2_idle_timeout();
 	if (time_before(jiffies, expires)) {
 		mod_timer(&pool->idle_timer, expires);

@@ -20,7 +20,6 @@
 
 #include <trace/events/cmwq2.h>
 
-#include "base/faults.h"
 #include "base/lock.h"
 #include "base/param.h"
 #include "base/types.h"
@@ -145,13 +144,11 @@ void cmwq2_unlock_irq_wake(struct cmwq2_pool *pool, struct cmwq2_wake_list *wl)
 		return;
 	}
 	/* A picked task must not be freed before it is woken. */
-	if (!CMWQ2_FAULT("wake_outside_rcu"))
-		rcu_read_lock();
+	rcu_read_lock();
 	cmwq2_pool_unlock_irq(pool);
 	cmwq2_point_picked(pool, wl);
 	cmwq2_wake_up(wl);
-	if (!CMWQ2_FAULT("wake_outside_rcu"))
-		rcu_read_unlock();
+	rcu_read_unlock();
 }
 
 /* The rest of cmwq2_kick_pool_pick(): items are pending, and no worker is running. */

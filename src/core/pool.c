@@ -13,7 +13,6 @@
 #include <cmwq2/workqueue.h>
 
 #include "base/attrs_value.h"
-#include "base/faults.h"
 #include "base/helper.h"
 #include "base/registry.h"
 #include "base/types.h"
@@ -124,7 +123,7 @@ static struct cmwq2_pool *cmwq2_pool_new(const struct cmwq2_attrs *attrs,
 	ret = xa_alloc(&cmwq2_pools, &pool->id, pool, xa_limit_31b, GFP_KERNEL);
 	if (ret)
 		goto err;
-	cmwq2_fault_pool_init(pool);
+	cmwq2_starve_pool_init(pool);
 	return pool;
 
 err:
@@ -169,10 +168,7 @@ static void cmwq2_pool_destroy(struct cmwq2_pool *pool)
 	lockdep_assert_held(&cmwq2_pool_mutex);
 
 	xa_erase(&cmwq2_pools, pool->id);
-	if (CMWQ2_FAULT("pool_ended_locked"))
-		cmwq2_pool_end(&pool->end_work);
-	else
-		kthread_queue_work(cmwq2_reaper, &pool->end_work);
+	kthread_queue_work(cmwq2_reaper, &pool->end_work);
 }
 
 static u32 cmwq2_hash_cpus(const struct cpumask *cpus, u32 hash)

@@ -15,7 +15,6 @@
 
 #include "base/context.h"
 #include "base/debugobj.h"
-#include "base/faults.h"
 #include "base/lock.h"
 #include "base/lockdep.h"
 #include "base/types.h"
@@ -137,7 +136,7 @@ bool cmwq2_assign_work(struct cmwq2_work *work, struct cmwq2_worker *worker,
 		return false;
 	}
 
-	busy = CMWQ2_FAULT("running_twice") ? NULL : cmwq2_find_executing(pool, work);
+	busy = cmwq2_find_executing(pool, work);
 	cmwq2_move_linked(work, busy ? &busy->scheduled : &worker->scheduled, next);
 	return !busy;
 }
@@ -201,10 +200,7 @@ static void cmwq2_process_one(struct cmwq2_worker *worker, struct cmwq2_work *wo
 	 */
 	cmwq2_kick_pool_pick(pool, CMWQ2_KICK_PROCESS, &wl);
 	/* The last access to the item: the function may free it. */
-	if (!CMWQ2_FAULT("pending_kept"))
-		cmwq2_work_release(work, cmwq2_pool_bits(pool), 0);
-	if (CMWQ2_FAULT("chain_wake_dropped"))
-		wl.nr = 0;
+	cmwq2_work_release(work, cmwq2_pool_bits(pool), 0);
 
 	cmwq2_unlock_irq_wake(pool, &wl);
 
@@ -221,8 +217,6 @@ static void cmwq2_process_one(struct cmwq2_worker *worker, struct cmwq2_work *wo
 	cmwq2_latency_start(worker);
 	worker->current_func(work);
 	trace_cmwq2_execute_end(worker, work);
-	if (CMWQ2_FAULT("pending_kept"))
-		cmwq2_work_release(work, cmwq2_pool_bits(pool), 0);
 	cmwq2_run_map_release(&map, pwq->wq);
 	cmwq2_check_context(context, worker->current_func);
 	if (unlikely(cmwq2_is_away(worker)))
@@ -272,14 +266,14 @@ static void cmwq2_serve(struct cmwq2_worker *worker)
 	struct cmwq2_pool *pool = worker->pool;
 
 	while (cmwq2_need_more_worker(pool)) {
-		if (!pool->nr_idle && !CMWQ2_FAULT("manager_missing") && cmwq2_manage(worker))
+		if (!pool->nr_idle && cmwq2_manage(worker))
 			continue;
 
 		cmwq2_worker_clr_flags(worker, CMWQ2_WORKER_PREP);
 		do {
 			if (cmwq2_assign_work(cmwq2_first_work(pool), worker, NULL))
 				cmwq2_process_scheduled(worker);
-		} while (!CMWQ2_FAULT("no_recheck") && cmwq2_keep_working(pool));
+		} while (cmwq2_keep_working(pool));
 		cmwq2_point(CMWQ2_POINT_STOPS, pool);
 		/*
 		 * Another worker may have blocked since keep_working() counted
@@ -288,8 +282,6 @@ static void cmwq2_serve(struct cmwq2_worker *worker)
 		 * was the last one, and the loop's condition holds again.
 		 */
 		cmwq2_worker_set_flags(worker, CMWQ2_WORKER_PREP);
-		if (CMWQ2_FAULT("no_recheck"))
-			break;
 	}
 	/* A running worker takes these. The scan is there in case the hook misses its block. */
 	if (!list_empty(&pool->worklist))

@@ -14,7 +14,6 @@
 
 #include "base/cpus.h"
 #include "base/debugobj.h"
-#include "base/faults.h"
 #include "base/lock.h"
 #include "base/misuse.h"
 #include "base/types.h"
@@ -102,13 +101,10 @@ static struct cmwq2_pwq *cmwq2_lock_target(struct cmwq2_pwq *pwq, struct cmwq2_w
 	struct cmwq2_pool *last = cmwq2_work_other_pool(work, pwq->pool);
 	struct cmwq2_worker *busy;
 
-	if (CMWQ2_FAULT("other_pool_ignored"))
-		last = NULL;
 	if (last && !(pwq->wq->flags & CMWQ2_WQ_ORDERED)) {
 		cmwq2_pool_lock(last);
 		busy = cmwq2_find_executing(last, work);
-		if (busy && (busy->current_pwq->wq == pwq->wq ||
-			     CMWQ2_FAULT("other_queue_taken")))
+		if (busy && busy->current_pwq->wq == pwq->wq)
 			return busy->current_pwq;
 		cmwq2_pool_unlock(last);
 	}
@@ -134,7 +130,7 @@ static struct cmwq2_pwq *cmwq2_lock_pwq(int cpu, struct cmwq2_wq *wq, struct cmw
 		pwq = rcu_dereference_sched(*per_cpu_ptr(wq->cpu_pwq, at));
 		cmwq2_point(CMWQ2_POINT_TARGET, pwq->pool);
 		pwq = cmwq2_lock_target(pwq, work);
-		if (likely(pwq->refcnt) || CMWQ2_FAULT("dead_pwq_taken"))
+		if (likely(pwq->refcnt))
 			return pwq;
 		cmwq2_pool_unlock(pwq->pool);
 		cpu_relax();
@@ -153,8 +149,7 @@ static void cmwq2_insert_and_pick(struct cmwq2_pwq *pwq, struct cmwq2_work *work
 	struct cmwq2_pool *pool = pwq->pool;
 
 	pwq->nr_in_flight[pwq->work_color]++;
-	if ((!list_empty(&pwq->inactive) && !CMWQ2_FAULT("inactive_jumped")) ||
-	    !cmwq2_pwq_try_activate(pwq)) {
+	if (!list_empty(&pwq->inactive) || !cmwq2_pwq_try_activate(pwq)) {
 		cmwq2_insert_work(pwq, work, &pwq->inactive, flags | CMWQ2_WORK_INACTIVE);
 		cmwq2_latency_queued(pool, work);
 		return;

@@ -29,7 +29,6 @@
 #include <trace/events/cmwq2.h>
 
 #include "base/cpus.h"
-#include "base/faults.h"
 #include "base/lock.h"
 #include "base/registry.h"
 #include "base/types.h"
@@ -65,14 +64,13 @@ static bool cmwq2_send_mayday(struct cmwq2_pwq *pwq, struct cmwq2_wake_list *wl)
 
 	lockdep_assert_held(&cmwq2_mayday_lock);
 
-	if (!wq->rescuer || !list_empty(&pwq->mayday_node) || CMWQ2_FAULT("mayday_lost"))
+	if (!wq->rescuer || !list_empty(&pwq->mayday_node))
 		return false;
 	pwq->pool->stat.maydays++;
 	pwq->stat.mayday++;
 	trace_cmwq2_mayday(pwq);
 	list_add_tail(&pwq->mayday_node, &wq->maydays);
-	if (!CMWQ2_FAULT("mayday_unreferenced"))
-		cmwq2_pwq_get(pwq);
+	cmwq2_pwq_get(pwq);
 	cmwq2_wake(pwq->pool, CMWQ2_KICK_OTHER, wl, wq->rescuer->task);
 	return true;
 }
@@ -210,11 +208,10 @@ static void cmwq2_rescue(struct cmwq2_worker *rescuer, struct cmwq2_pwq *pwq)
 	 * The cursor may stay only while a mayday keeps a reference to the pwq.
 	 * The timer may have sent one meanwhile, without cmwq2_take_turns().
 	 */
-	if (list_empty_careful(&pwq->mayday_node) && !CMWQ2_FAULT("cursor_left"))
+	if (list_empty_careful(&pwq->mayday_node))
 		list_del_init(&pwq->mayday_cursor.entry);
 	/* Workers left items to this thread, which never counts as running: kick for the rest. */
-	if (!CMWQ2_FAULT("rescuer_no_kick"))
-		cmwq2_kick_pool_pick(pool, CMWQ2_KICK_OTHER, &wl);
+	cmwq2_kick_pool_pick(pool, CMWQ2_KICK_OTHER, &wl);
 	cmwq2_unlock_irq_wake(pool, &wl);
 
 	cmwq2_worker_detach(rescuer);

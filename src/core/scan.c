@@ -24,7 +24,6 @@
 #include <linux/sched/isolation.h>
 #include <linux/timer.h>
 
-#include "base/faults.h"
 #include "base/lock.h"
 #include "base/types.h"
 #include "base/wake_list.h"
@@ -53,7 +52,7 @@ void cmwq2_scan_watch(struct cmwq2_worker *worker)
 
 	lockdep_assert_held(&pool->lock);
 
-	for (i = 0; i < CMWQ2_SCAN_PRUNES && !CMWQ2_FAULT("watched_for_ever"); i++) {
+	for (i = 0; i < CMWQ2_SCAN_PRUNES; i++) {
 		other = list_first_entry_or_null(&pool->watched, struct cmwq2_worker, watch_node);
 		if (!other)
 			break;
@@ -92,11 +91,10 @@ static void cmwq2_scan_counted(struct cmwq2_worker *worker, struct cmwq2_found *
 static void cmwq2_scan(struct cmwq2_pool *pool, struct cmwq2_found *found)
 {
 	struct cmwq2_worker *worker, *first = NULL;
-	bool all = CMWQ2_FAULT("watched_for_ever");
 	int looks = 0;
 
 	pool->stat.scans++;
-	while (all || looks < CMWQ2_SCAN_LOOKS) {
+	while (looks < CMWQ2_SCAN_LOOKS) {
 		worker = list_first_entry_or_null(&pool->watched, struct cmwq2_worker, watch_node);
 		if (!worker || worker == first)
 			break;
@@ -110,10 +108,8 @@ static void cmwq2_scan(struct cmwq2_pool *pool, struct cmwq2_found *found)
 			 */
 			smp_rmb();
 			found->leaving |= cmwq2_task_on_cpu(worker->task);
-			if (!all) {
-				list_del_init(&worker->watch_node);
-				continue;
-			}
+			list_del_init(&worker->watch_node);
+			continue;
 		}
 		/* The round is over when the first worker that stays comes up again. */
 		list_move_tail(&worker->watch_node, &pool->watched);

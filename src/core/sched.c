@@ -31,7 +31,6 @@
 
 #include <cmwq2/control.h>
 
-#include "base/faults.h"
 #include "base/lock.h"
 #include "base/types.h"
 #include "base/wake_list.h"
@@ -88,8 +87,6 @@ static bool cmwq2_uncount_lockless(struct cmwq2_worker *worker)
 {
 	if (!xchg(&worker->counted, 0))
 		return false;
-	if (CMWQ2_FAULT("block_counted_twice"))
-		atomic_dec(&worker->pool->nr_running);
 	return atomic_dec_and_test(&worker->pool->nr_running);
 }
 
@@ -114,7 +111,7 @@ bool cmwq2_worker_uncount(struct cmwq2_worker *worker)
 	if (!worker->counted)
 		return false;
 	WRITE_ONCE(worker->counted, 0);
-	nr = atomic_read(&pool->nr_running) - 1 - CMWQ2_FAULT("block_counted_twice");
+	nr = atomic_read(&pool->nr_running) - 1;
 	atomic_set(&pool->nr_running, nr);
 	return !nr;
 }
@@ -223,7 +220,7 @@ static void cmwq2_tp_entry(void *data, bool preempt)
 		return;
 	/* A waiter for an RT spinlock resumes soon; mainline ignores it, too. */
 	state = READ_ONCE(current->__state);
-	if (!preempt && state && !(state & TASK_RTLOCK_WAIT) && !CMWQ2_FAULT("block_not_counted"))
+	if (!preempt && state && !(state & TASK_RTLOCK_WAIT))
 		cmwq2_tp_block();
 }
 
@@ -442,7 +439,7 @@ int cmwq2_hook_resume(void)
 
 	if (cmwq2_hook_registered)
 		return 0;
-	ret = CMWQ2_FAULT("hook_not_resumed") ? -ENOMEM : cmwq2_hook->init();
+	ret = cmwq2_hook->init();
 	cmwq2_hook_registered = !ret;
 	return ret;
 }

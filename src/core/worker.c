@@ -19,7 +19,6 @@
 #include <trace/events/cmwq2.h>
 
 #include "base/cpus.h"
-#include "base/faults.h"
 #include "base/lock.h"
 #include "base/registry.h"
 #include "base/types.h"
@@ -228,7 +227,7 @@ struct cmwq2_worker *cmwq2_worker_create(struct cmwq2_pool *pool)
 	struct task_struct *task;
 	int ret;
 
-	if (cmwq2_fault_fails(pool))
+	if (cmwq2_starve_fails(pool))
 		return ERR_PTR(-ENOMEM);
 
 	worker = cmwq2_worker_alloc(pool->node);
@@ -285,7 +284,7 @@ static struct cmwq2_worker *cmwq2_manager_create(struct cmwq2_pool *pool)
 	struct cmwq2_worker *worker;
 
 	WRITE_ONCE(creating->at, jiffies);
-	worker = cmwq2_fault_stall(pool) ? ERR_PTR(-EAGAIN) : cmwq2_worker_create(pool);
+	worker = cmwq2_starve_stall(pool) ? ERR_PTR(-EAGAIN) : cmwq2_worker_create(pool);
 	if (IS_ERR(worker)) {
 		WRITE_ONCE(creating->error, PTR_ERR(worker));
 		WRITE_ONCE(creating->failed, creating->failed + 1);
@@ -305,8 +304,7 @@ static void cmwq2_create_until_idle(struct cmwq2_pool *pool)
 			if (!cmwq2_need_to_create(pool))
 				break;
 		}
-		if (!CMWQ2_FAULT("mayday_timer_left"))
-			timer_delete_sync(&pool->mayday_timer);
+		timer_delete_sync(&pool->mayday_timer);
 		cmwq2_pool_lock_irq(pool);
 		/* The new worker may have been put to work before we got the lock. */
 	} while (cmwq2_need_to_create(pool));
@@ -359,8 +357,7 @@ void cmwq2_worker_leave_cpus(struct cmwq2_worker *worker)
 
 	/* Hotplug does not unbind it any more, and it may exit on any CPU it is allowed on. */
 	cmwq2_mark_percpu(worker->task, false);
-	if (!CMWQ2_FAULT("dying_stay"))
-		set_cpus_allowed_ptr(worker->task, cmwq2_fallback_cpus());
+	set_cpus_allowed_ptr(worker->task, cmwq2_fallback_cpus());
 }
 
 /* Without this a manager could not finish while another task keeps the CPUs to itself. */

@@ -26,15 +26,15 @@
 #include "base/types.h"
 #include "lab/starve.h"
 
-#define CMWQ2_FAULT_MOST_SECONDS	86400
+#define CMWQ2_STARVE_MOST_SECONDS	86400
 /* What the parameter shows must fit in a page, with a newline. */
-#define CMWQ2_FAULT_TEXT		(PAGE_SIZE - 8)
+#define CMWQ2_STARVE_TEXT		(PAGE_SIZE - 8)
 /* How long a stall may last after the reason for it is gone. */
 #define CMWQ2_STALL_LOOK		(HZ / 10)
 
-static DEFINE_RAW_SPINLOCK(cmwq2_fault_lock);
-static bool cmwq2_fault_ready;				/* F: pools may be changed */
-static struct cmwq2_create_fault cmwq2_fault_all;	/* F: what new pools begin with */
+static DEFINE_RAW_SPINLOCK(cmwq2_starve_lock);
+static bool cmwq2_starve_ready;				/* F: pools may be changed */
+static struct cmwq2_starvation cmwq2_starve_all;	/* F: what new pools begin with */
 
 static const char *const cmwq2_create_names[CMWQ2_CREATE_NR] = {
 	[CMWQ2_CREATE_NORMAL]	= "off",
@@ -42,32 +42,32 @@ static const char *const cmwq2_create_names[CMWQ2_CREATE_NR] = {
 	[CMWQ2_CREATE_STALLS]	= "stall",
 };
 
-/* The fault that is in force now. Context: cmwq2_fault_lock held. */
-static enum cmwq2_create cmwq2_fault_now(const struct cmwq2_create_fault *fault)
+/* The fault that is in force now. Context: cmwq2_starve_lock held. */
+static enum cmwq2_create cmwq2_starve_now(const struct cmwq2_starvation *fault)
 {
 	if (fault->until && time_after_eq(jiffies, fault->until))
 		return CMWQ2_CREATE_NORMAL;
 	return fault->how;
 }
 
-static bool cmwq2_fault_is(struct cmwq2_pool *pool, enum cmwq2_create how)
+static bool cmwq2_starve_is(struct cmwq2_pool *pool, enum cmwq2_create how)
 {
 	unsigned long flags;
 	bool is;
 
-	raw_spin_lock_irqsave(&cmwq2_fault_lock, flags);
-	is = cmwq2_fault_now(&pool->create_fault) == how;
-	raw_spin_unlock_irqrestore(&cmwq2_fault_lock, flags);
+	raw_spin_lock_irqsave(&cmwq2_starve_lock, flags);
+	is = cmwq2_starve_now(&pool->starvation) == how;
+	raw_spin_unlock_irqrestore(&cmwq2_starve_lock, flags);
 	return is;
 }
 
-bool cmwq2_fault_fails(struct cmwq2_pool *pool)
+bool cmwq2_starve_fails(struct cmwq2_pool *pool)
 {
-	return cmwq2_fault_is(pool, CMWQ2_CREATE_FAILS);
+	return cmwq2_starve_is(pool, CMWQ2_CREATE_FAILS);
 }
 
 /**
- * cmwq2_fault_stall - stall a manager that is about to create a worker
+ * cmwq2_starve_stall - stall a manager that is about to create a worker
  * @pool: its pool
  *
  * Sleeps as long as the pool's creation of workers stalls. It ends when the
@@ -76,9 +76,9 @@ bool cmwq2_fault_fails(struct cmwq2_pool *pool)
  * Context: process, may sleep, no locks.
  * Return: true if no worker is to be created.
  */
-bool cmwq2_fault_stall(struct cmwq2_pool *pool)
+bool cmwq2_starve_stall(struct cmwq2_pool *pool)
 {
-	while (cmwq2_fault_is(pool, CMWQ2_CREATE_STALLS)) {
+	while (cmwq2_starve_is(pool, CMWQ2_CREATE_STALLS)) {
 		if (!cmwq2_need_to_create(pool))
 			return true;
 		schedule_timeout_idle(CMWQ2_STALL_LOOK);
@@ -90,43 +90,43 @@ bool cmwq2_fault_stall(struct cmwq2_pool *pool)
  * @pool can be found in cmwq2_pools already. So a change for all pools either
  * finds it, or has changed what it begins with.
  */
-void cmwq2_fault_pool_init(struct cmwq2_pool *pool)
+void cmwq2_starve_pool_init(struct cmwq2_pool *pool)
 {
 	unsigned long flags;
 
-	raw_spin_lock_irqsave(&cmwq2_fault_lock, flags);
-	pool->create_fault = cmwq2_fault_all;
-	raw_spin_unlock_irqrestore(&cmwq2_fault_lock, flags);
+	raw_spin_lock_irqsave(&cmwq2_starve_lock, flags);
+	pool->starvation = cmwq2_starve_all;
+	raw_spin_unlock_irqrestore(&cmwq2_starve_lock, flags);
 }
 
-/* Context: cmwq2_fault_lock held. */
-static void cmwq2_fault_set_all(struct cmwq2_create_fault fault)
+/* Context: cmwq2_starve_lock held. */
+static void cmwq2_starve_set_all(struct cmwq2_starvation fault)
 {
 	struct cmwq2_pool *pool;
 	unsigned long id;
 
-	cmwq2_fault_all = fault;
+	cmwq2_starve_all = fault;
 	rcu_read_lock();
 	xa_for_each(&cmwq2_pools, id, pool)
-		pool->create_fault = fault;
+		pool->starvation = fault;
 	rcu_read_unlock();
 }
 
 /* A value of the parameter fault_create, parsed. */
-struct cmwq2_fault_wish {
-	struct cmwq2_create_fault	fault;
+struct cmwq2_starve_wish {
+	struct cmwq2_starvation	fault;
 	bool				all;
 	u32				pool;
 };
 
-static int cmwq2_fault_parse_seconds(const char *text, struct cmwq2_create_fault *fault)
+static int cmwq2_starve_parse_seconds(const char *text, struct cmwq2_starvation *fault)
 {
 	unsigned int seconds;
 
 	if (!text)
 		return 0;
 	if (fault->how == CMWQ2_CREATE_NORMAL || kstrtouint(text, 10, &seconds) ||
-	    !seconds || seconds > CMWQ2_FAULT_MOST_SECONDS)
+	    !seconds || seconds > CMWQ2_STARVE_MOST_SECONDS)
 		return -EINVAL;
 	/* 0 stands for no end. */
 	fault->until = jiffies + seconds * HZ ?: 1;
@@ -134,33 +134,33 @@ static int cmwq2_fault_parse_seconds(const char *text, struct cmwq2_create_fault
 }
 
 /* Splits @text in place. */
-static int cmwq2_fault_parse(char *text, struct cmwq2_fault_wish *wish)
+static int cmwq2_starve_parse(char *text, struct cmwq2_starve_wish *wish)
 {
 	char *how = strsep(&text, ":"), *pool = strsep(&text, ":"), *seconds = strsep(&text, ":");
 	int i = match_string(cmwq2_create_names, CMWQ2_CREATE_NR, how);
 
 	if (i < 0 || text)
 		return -EINVAL;
-	*wish = (struct cmwq2_fault_wish) { .fault.how = i };
+	*wish = (struct cmwq2_starve_wish) { .fault.how = i };
 	wish->all = !pool || !strcmp(pool, "all");
 	if (!wish->all && kstrtou32(pool, 10, &wish->pool))
 		return -EINVAL;
-	return cmwq2_fault_parse_seconds(seconds, &wish->fault);
+	return cmwq2_starve_parse_seconds(seconds, &wish->fault);
 }
 
-/* Context: RCU read-side section, cmwq2_fault_lock held. */
-static int cmwq2_fault_apply(const struct cmwq2_fault_wish *wish)
+/* Context: RCU read-side section, cmwq2_starve_lock held. */
+static int cmwq2_starve_apply(const struct cmwq2_starve_wish *wish)
 {
 	struct cmwq2_pool *pool;
 
 	if (wish->all) {
-		cmwq2_fault_set_all(wish->fault);
+		cmwq2_starve_set_all(wish->fault);
 		return 0;
 	}
 	pool = xa_load(&cmwq2_pools, wish->pool);
 	if (!pool || pool->bh)
 		return -EINVAL;
-	pool->create_fault = wish->fault;
+	pool->starvation = wish->fault;
 	return 0;
 }
 
@@ -173,7 +173,7 @@ static int cmwq2_fault_apply(const struct cmwq2_fault_wish *wish)
  */
 int cmwq2_fault_create_set(const char *value)
 {
-	struct cmwq2_fault_wish wish;
+	struct cmwq2_starve_wish wish;
 	char text[32];
 	unsigned long flags;
 	bool ready;
@@ -184,11 +184,11 @@ int cmwq2_fault_create_set(const char *value)
 	text[strcspn(text, "\n")] = '\0';
 
 	rcu_read_lock();
-	raw_spin_lock_irqsave(&cmwq2_fault_lock, flags);
-	ready = cmwq2_fault_ready;
+	raw_spin_lock_irqsave(&cmwq2_starve_lock, flags);
+	ready = cmwq2_starve_ready;
 	if (ready)
-		ret = cmwq2_fault_parse(text, &wish) ?: cmwq2_fault_apply(&wish);
-	raw_spin_unlock_irqrestore(&cmwq2_fault_lock, flags);
+		ret = cmwq2_starve_parse(text, &wish) ?: cmwq2_starve_apply(&wish);
+	raw_spin_unlock_irqrestore(&cmwq2_starve_lock, flags);
 	rcu_read_unlock();
 
 	if (!ready)
@@ -196,7 +196,7 @@ int cmwq2_fault_create_set(const char *value)
 		       cmwq2_shown(value), value);
 	else if (ret)
 		pr_err("fault_create=%*pE: allowed: off, fail or stall; behind it :all or :POOL, the number of a pool with threads; behind fail and stall :SECONDS, 1 to %u\n",
-		       cmwq2_shown(value), value, CMWQ2_FAULT_MOST_SECONDS);
+		       cmwq2_shown(value), value, CMWQ2_STARVE_MOST_SECONDS);
 	return ret;
 }
 EXPORT_SYMBOL_GPL(cmwq2_fault_create_set);
@@ -217,55 +217,55 @@ void cmwq2_fault_create(struct cmwq2_wq *wq, int cpu, enum cmwq2_create how)
 	rcu_read_lock();
 	pwq = cmwq2_cpu_pwq(wq, cpu);
 	if (pwq) {
-		raw_spin_lock_irqsave(&cmwq2_fault_lock, flags);
-		pwq->pool->create_fault = (struct cmwq2_create_fault) { .how = how };
-		raw_spin_unlock_irqrestore(&cmwq2_fault_lock, flags);
+		raw_spin_lock_irqsave(&cmwq2_starve_lock, flags);
+		pwq->pool->starvation = (struct cmwq2_starvation) { .how = how };
+		raw_spin_unlock_irqrestore(&cmwq2_starve_lock, flags);
 	}
 	rcu_read_unlock();
 }
 EXPORT_SYMBOL_GPL(cmwq2_fault_create);
 
 /* Writes text such as "fail:all:7", with the seconds that are left. */
-static int cmwq2_fault_show(char *buffer, int len, const struct cmwq2_create_fault *fault,
+static int cmwq2_starve_show(char *buffer, int len, const struct cmwq2_starvation *fault,
 			    const char *pool)
 {
-	len += scnprintf(buffer + len, CMWQ2_FAULT_TEXT - len, "%s%s:%s", len ? " " : "",
-			 cmwq2_create_names[cmwq2_fault_now(fault)], pool);
-	if (fault->until && cmwq2_fault_now(fault) != CMWQ2_CREATE_NORMAL)
-		len += scnprintf(buffer + len, CMWQ2_FAULT_TEXT - len, ":%lu",
+	len += scnprintf(buffer + len, CMWQ2_STARVE_TEXT - len, "%s%s:%s", len ? " " : "",
+			 cmwq2_create_names[cmwq2_starve_now(fault)], pool);
+	if (fault->until && cmwq2_starve_now(fault) != CMWQ2_CREATE_NORMAL)
+		len += scnprintf(buffer + len, CMWQ2_STARVE_TEXT - len, ":%lu",
 				 DIV_ROUND_UP(fault->until - jiffies, HZ));
 	return len;
 }
 
-static bool cmwq2_fault_differs(const struct cmwq2_create_fault *a,
-				const struct cmwq2_create_fault *b)
+static bool cmwq2_starve_differs(const struct cmwq2_starvation *a,
+				const struct cmwq2_starvation *b)
 {
-	enum cmwq2_create how = cmwq2_fault_now(a);
+	enum cmwq2_create how = cmwq2_starve_now(a);
 
-	return how != cmwq2_fault_now(b) ||
+	return how != cmwq2_starve_now(b) ||
 	       (how != CMWQ2_CREATE_NORMAL && a->until != b->until);
 }
 
 /* Writes what is in force for all pools, then the pools that differ. */
 static const char *cmwq2_get_fault_create(struct cmwq2_param *param)
 {
-	static char buffer[CMWQ2_FAULT_TEXT];	/* PL */
+	static char buffer[CMWQ2_STARVE_TEXT];	/* PL */
 	struct cmwq2_pool *pool;
 	unsigned long id;
 	char text[12];
 	int len = 0;
 
 	rcu_read_lock();
-	raw_spin_lock_irq(&cmwq2_fault_lock);
-	if (cmwq2_fault_now(&cmwq2_fault_all) != CMWQ2_CREATE_NORMAL)
-		len = cmwq2_fault_show(buffer, len, &cmwq2_fault_all, "all");
+	raw_spin_lock_irq(&cmwq2_starve_lock);
+	if (cmwq2_starve_now(&cmwq2_starve_all) != CMWQ2_CREATE_NORMAL)
+		len = cmwq2_starve_show(buffer, len, &cmwq2_starve_all, "all");
 	xa_for_each(&cmwq2_pools, id, pool) {
-		if (!cmwq2_fault_differs(&pool->create_fault, &cmwq2_fault_all))
+		if (!cmwq2_starve_differs(&pool->starvation, &cmwq2_starve_all))
 			continue;
 		scnprintf(text, sizeof(text), "%u", pool->id);
-		len = cmwq2_fault_show(buffer, len, &pool->create_fault, text);
+		len = cmwq2_starve_show(buffer, len, &pool->starvation, text);
 	}
-	raw_spin_unlock_irq(&cmwq2_fault_lock);
+	raw_spin_unlock_irq(&cmwq2_starve_lock);
 	rcu_read_unlock();
 	return len ? buffer : "off";
 }
@@ -278,18 +278,18 @@ static int cmwq2_set_fault_create(struct cmwq2_param *param, const char *value)
 CMWQ2_PARAM(fault_create, fault_create,
 	    "For tests: creation of workers is off (as usual), or will fail or stall[:all|:POOL[:SECONDS]]; not at load");
 
-void cmwq2_fault_init(void)
+void cmwq2_starve_init(void)
 {
-	raw_spin_lock_irq(&cmwq2_fault_lock);
-	cmwq2_fault_ready = true;
-	raw_spin_unlock_irq(&cmwq2_fault_lock);
+	raw_spin_lock_irq(&cmwq2_starve_lock);
+	cmwq2_starve_ready = true;
+	raw_spin_unlock_irq(&cmwq2_starve_lock);
 }
 
 /* End all stalls, because otherwise the queues would never become empty. */
-void cmwq2_fault_exit(void)
+void cmwq2_starve_exit(void)
 {
-	raw_spin_lock_irq(&cmwq2_fault_lock);
-	cmwq2_fault_ready = false;
-	cmwq2_fault_set_all((struct cmwq2_create_fault) { .how = CMWQ2_CREATE_NORMAL });
-	raw_spin_unlock_irq(&cmwq2_fault_lock);
+	raw_spin_lock_irq(&cmwq2_starve_lock);
+	cmwq2_starve_ready = false;
+	cmwq2_starve_set_all((struct cmwq2_starvation) { .how = CMWQ2_CREATE_NORMAL });
+	raw_spin_unlock_irq(&cmwq2_starve_lock);
 }

@@ -5,10 +5,10 @@
 #ifndef CMWQ2_STARVE_H
 #define CMWQ2_STARVE_H
 
-void cmwq2_fault_init(void);
-void cmwq2_fault_exit(void);
-void cmwq2_fault_pool_init(struct cmwq2_pool *pool);
-bool cmwq2_fault_fails(struct cmwq2_pool *pool);
-bool cmwq2_fault_stall(struct cmwq2_pool *pool);
+void cmwq2_starve_init(void);
+void cmwq2_starve_exit(void);
+void cmwq2_starve_pool_init(struct cmwq2_pool *pool);
+bool cmwq2_starve_fails(struct cmwq2_pool *pool);
+bool cmwq2_starve_stall(struct cmwq2_pool *pool);
 
 #endif /* CMWQ2_STARVE_H */

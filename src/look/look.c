@@ -14,7 +14,6 @@
 
 #include <cmwq2/workqueue.h>
 
-#include "base/faults.h"
 #include "base/lock.h"
 #include "base/types.h"
 #include "base/work.h"
@@ -32,7 +31,7 @@ EXPORT_SYMBOL_GPL(cmwq2_look_most);
 
 static int cmwq2_look_limit(int limit)
 {
-	return CMWQ2_FAULT("dump_in_one_hold") ? INT_MAX : limit;
+	return limit;
 }
 
 static void cmwq2_look_note(unsigned int looks)

@@ -22,7 +22,6 @@
 #include <cmwq2/control.h>
 #include <cmwq2/workqueue.h>
 
-#include "base/faults.h"
 #include "base/health.h"
 #include "base/helper.h"
 #include "base/lock.h"
@@ -103,8 +102,7 @@ static bool cmwq2_pool_is_stalled(struct cmwq2_pool *pool, unsigned long thresh)
 	cmwq2_pool_lock_irqsave(pool, flags);
 	since = cmwq2_later(since, cmwq2_later(pool->progress_at, pool->stall_told));
 	/* A rescuer's cursor that is left over is no item and waits for nothing. */
-	if (time_after(jiffies, since + thresh) && (cmwq2_first_item(pool) ||
-						    CMWQ2_FAULT("cursor_stalls"))) {
+	if (time_after(jiffies, since + thresh) && cmwq2_first_item(pool)) {
 		pool->stat.stalls++;
 		pool->stall_told = jiffies;
 		pool->stall_ms = jiffies_to_msecs(jiffies - pool->progress_at);

@@ -13,7 +13,6 @@
 
 #include "base/attrs_value.h"
 #include "base/cpus.h"
-#include "base/faults.h"
 #include "base/misuse.h"
 #include "base/registry.h"
 #include "base/types.h"
@@ -202,7 +201,7 @@ static void cmwq2_set_install(struct cmwq2_pwq_set *set)
 	mutex_lock(&wq->mutex);
 	old = rcu_dereference_protected(wq->dfl_pwq, lockdep_is_held(&wq->mutex));
 	if ((wq->flags & CMWQ2_WQ_ORDERED) && set->dfl != old && !list_empty(&wq->pwqs))
-		set->dfl->plugged = !CMWQ2_FAULT("not_plugged");
+		set->dfl->plugged = true;
 	cmwq2_pwq_link(set->dfl);
 	rcu_assign_pointer(wq->dfl_pwq, set->dfl);
 	set->dfl = old;

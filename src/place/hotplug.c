@@ -18,7 +18,6 @@
 #include <cmwq2/control.h>
 
 #include "base/cpus.h"
-#include "base/faults.h"
 #include "base/lock.h"
 #include "base/registry.h"
 #include "base/types.h"
@@ -94,7 +93,7 @@ static void cmwq2_rebind_pools(unsigned int cpu)
  */
 static int cmwq2_first_worker(struct cmwq2_pool *pool)
 {
-	if (pool->nr_workers && !cmwq2_fault_fails(pool))
+	if (pool->nr_workers && !cmwq2_starve_fails(pool))
 		return 0;
 	return PTR_ERR_OR_ZERO(cmwq2_worker_create(pool));
 }
@@ -115,13 +114,10 @@ static int cmwq2_cpu_online(unsigned int cpu)
 {
 	int ret;
 
-	if (CMWQ2_FAULT("bound_too_early"))
-		cmwq2_rebind_pools(cpu);
 	ret = cmwq2_first_workers(cpu);
 	if (ret)
 		return ret;
-	if (!CMWQ2_FAULT("rebind_forgotten"))
-		cmwq2_rebind_pools(cpu);
+	cmwq2_rebind_pools(cpu);
 	cmwq2_unbound_online(cpu);
 	return 0;
 }
@@ -146,7 +142,7 @@ static int cmwq2_offline_cpus_init(void)
 
 	cpus_read_lock();
 	for_each_present_cpu(cpu) {
-		ret = CMWQ2_FAULT("offline_cpus_forgotten") ? 0 : cmwq2_first_workers(cpu);
+		ret = cmwq2_first_workers(cpu);
 		if (ret)
 			break;
 	}

@@ -15,7 +15,6 @@
 #include <cmwq2/control.h>
 #include <cmwq2/workqueue.h>
 
-#include "base/faults.h"
 #include "base/health.h"
 #include "base/helper.h"
 #include "base/lockdep.h"
@@ -168,8 +167,7 @@ static void cmwq2_put_pwqs(struct cmwq2_wq *wq)
 	struct cmwq2_pwq *pwq;
 	int cpu;
 
-	if (!CMWQ2_FAULT("queue_not_kept"))
-		rcu_read_lock();
+	rcu_read_lock();
 	for_each_possible_cpu(cpu) {
 		struct cmwq2_pwq __rcu **slot = per_cpu_ptr(wq->cpu_pwq, cpu);
 
@@ -181,8 +179,7 @@ static void cmwq2_put_pwqs(struct cmwq2_wq *wq)
 	pwq = rcu_dereference_protected(wq->dfl_pwq, true);
 	RCU_INIT_POINTER(wq->dfl_pwq, NULL);
 	cmwq2_pwq_put_unlocked(pwq);
-	if (!CMWQ2_FAULT("queue_not_kept"))
-		rcu_read_unlock();
+	rcu_read_unlock();
 }
 
 static int cmwq2_link_cpu_pwqs(struct cmwq2_wq *wq)

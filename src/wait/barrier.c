@@ -8,7 +8,6 @@
 
 #include <cmwq2/workqueue.h>
 
-#include "base/faults.h"
 #include "base/lock.h"
 #include "base/lockdep.h"
 #include "base/misuse.h"
@@ -81,12 +80,11 @@ static void cmwq2_insert_barrier(struct cmwq2_pwq *pwq, struct cmwq2_barrier *ba
 	} else {
 		unsigned long data = cmwq2_work_data(target);
 
-		before = CMWQ2_FAULT("barrier_first") ? &target->entry : target->entry.next;
+		before = target->entry.next;
 		color = cmwq2_data_color(data);
 		/* The order in the chain is: target, this barrier, earlier barriers. */
 		flags |= data & CMWQ2_WORK_LINKED;
-		if (!CMWQ2_FAULT("barrier_first") && !CMWQ2_FAULT("barrier_unlinked"))
-			atomic_long_or(CMWQ2_WORK_LINKED, &target->data);
+		atomic_long_or(CMWQ2_WORK_LINKED, &target->data);
 	}
 	pwq->nr_in_flight[color]++;
 	flags |= (unsigned long)color << CMWQ2_WORK_COLOR_SHIFT;

@@ -15,7 +15,6 @@
 #include <cmwq2/workqueue.h>
 
 #include "base/debugobj.h"
-#include "base/faults.h"
 #include "base/lock.h"
 #include "base/types.h"
 #include "base/wake_list.h"
@@ -51,7 +50,7 @@ static void cmwq2_unqueue(struct cmwq2_work *work, struct cmwq2_pwq *pwq,
 	cmwq2_work_off_queue(work, cmwq2_pool_bits(pool), 0);
 	owed |= cmwq2_pwq_dec_in_flight(pwq, data);
 	/* The canceller is no worker of the pool, and no worker need be awake. */
-	if (owed && !CMWQ2_FAULT("cancel_no_kick"))
+	if (owed)
 		cmwq2_kick_pool_pick(pool, CMWQ2_KICK_OTHER, wl);
 }
 
@@ -67,9 +66,6 @@ static int cmwq2_try_grab(struct cmwq2_work *work, bool delayed)
 	int ret = -EAGAIN;
 
 	/* A timer that has not fired yet leaves PENDING to us. */
-	if (delayed && CMWQ2_FAULT("timer_left") &&
-	    timer_pending(&container_of(work, struct cmwq2_delayed_work, work)->timer))
-		return 1;
 	if (delayed && timer_delete(&container_of(work, struct cmwq2_delayed_work, work)->timer))
 		return 1;
 	if (cmwq2_work_take(work))
@@ -169,8 +165,7 @@ static void cmwq2_wait_cancelled(struct cmwq2_work *work)
 		WARN_ON_ONCE(in_hardirq());
 	else
 		might_sleep();
-	if (!CMWQ2_FAULT("cancel_no_wait"))
-		cmwq2_wait_for_work(work, true);
+	cmwq2_wait_for_work(work, true);
 }
 
 static bool cmwq2_disable_sync(struct cmwq2_work *work, bool delayed)

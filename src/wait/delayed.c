@@ -11,7 +11,6 @@
 
 #include <cmwq2/workqueue.h>
 
-#include "base/faults.h"
 #include "base/misuse.h"
 #include "base/types.h"
 #include "base/work.h"
@@ -78,7 +77,7 @@ static int cmwq2_timer_cpu(int cpu)
 {
 	int here = smp_processor_id();
 
-	if (likely(housekeeping_cpu(cpu, HK_TYPE_TIMER)) || CMWQ2_FAULT("timer_not_kept_away"))
+	if (likely(housekeeping_cpu(cpu, HK_TYPE_TIMER)))
 		return cpu;
 	return housekeeping_cpu(here, HK_TYPE_TIMER) ? here : housekeeping_any_cpu(HK_TYPE_TIMER);
 }
@@ -161,8 +160,7 @@ bool cmwq2_mod_delayed_work_on(int cpu, struct cmwq2_wq *wq,
 	if (cmwq2_data_disable(data))
 		cmwq2_work_release_as_was(&dwork->work, data);
 	else
-		cmwq2_start_delay(pending && CMWQ2_FAULT("mod_keeps_cpu") ? dwork->cpu : cpu,
-				  wq, dwork, delay);
+		cmwq2_start_delay(cpu, wq, dwork, delay);
 	local_irq_restore(flags);
 	return pending;
 }

@@ -21,7 +21,6 @@
 #include <cmwq2/control.h>
 #include <cmwq2/workqueue.h>
 
-#include "base/faults.h"
 #include "base/lock.h"
 #include "base/lockdep.h"
 #include "base/misuse.h"
@@ -77,7 +76,7 @@ static bool cmwq2_color_pwqs(struct cmwq2_wq *wq, int watch, int paint)
 		}
 		if (watch >= 0)
 			cmwq2_pwq_watch(pwq, watch);
-		if (paint >= 0 && !CMWQ2_FAULT("color_not_painted"))
+		if (paint >= 0)
 			pwq->work_color = paint;
 	}
 	if (locked)
@@ -154,8 +153,7 @@ static void cmwq2_release_flushers(struct cmwq2_wq *wq)
 		if (flusher->color != wq->flush_color)
 			break;
 		list_del_init(&flusher->list);
-		if (!CMWQ2_FAULT("flusher_forgotten"))
-			complete(&flusher->done);
+		complete(&flusher->done);
 	}
 }
 
@@ -289,7 +287,7 @@ void cmwq2_drain_workqueue(struct cmwq2_wq *wq)
 	cmwq2_set_draining(wq, 1);
 	for (;;) {
 		__cmwq2_flush_workqueue(wq);
-		if (cmwq2_wq_is_empty(wq) || CMWQ2_FAULT("drain_once"))
+		if (cmwq2_wq_is_empty(wq))
 			break;
 		if (++rounds == 10 || (rounds % 100 == 0 && rounds <= 1000))
 			pr_warn("%s: not empty after %u rounds of draining\n",

@@ -18,7 +18,6 @@
 #include <linux/lockdep.h>
 
 #include "base/types.h"
-#include "base/faults.h"
 
 /* What a claim does to a picked worker. The claims differ only in these bits. */
 #define CMWQ2_CLAIMS_LIST	BIT(0)	/* moves to pool->kicked_list */
@@ -79,7 +78,7 @@ static inline bool cmwq2_is_kicked(struct cmwq2_pool *pool, struct cmwq2_worker 
 /* Reserve the worker, out of the culler's reach, until it runs. */
 static inline void cmwq2_claim(struct cmwq2_pool *pool, struct cmwq2_worker *worker)
 {
-	if (!pool->policy.claim || CMWQ2_FAULT("claim_not_taken"))
+	if (!pool->policy.claim)
 		return;
 	if (pool->policy.claim & CMWQ2_CLAIMS_FLAG)
 		worker->kicked = true;

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Optional
 
 from base.common import HERE, OUT, ROOT, Problem, Progress, jobs, lock, log_tail, run_logged, say, shown
-from build import source
+from build import faulty, source
 from build.kernel import Kernel
 
 SOURCES = ("Kbuild", "include", "src", "kunit", "bench")
@@ -18,8 +18,6 @@ SELFTEST = HERE / "selftest"
 # The architectures that cmwq2 is built and tested for: the option by which a kernel is recognized, and its ARCH=.
 ARCHITECTURES = {"CONFIG_UML": "um", "CONFIG_X86_64": "x86_64"}
 SAME_ARCHITECTURE = {"x86_64": "x86"}
-# The argument that makes src/Kbuild build an engine with fault injection.
-FAULTS = ["CMWQ2_FAULTS=1"]
 
 
 def check_kdir(kdir: Path) -> None:
@@ -49,29 +47,34 @@ def arch_of(kdir: Path) -> str:
 
 
 def build_in_place(kdir: Path, compiler: str, warnings: str, faults: bool = False) -> None:
-    """Run `make modules`: build beside the sources, as every out-of-tree module is built."""
+    """Run `make modules`: build beside the sources, as every out-of-tree module is built. With @faults build in a copy,
+    because the sources are patched."""
     check_kdir(kdir)
     if not shutil.which(compiler):
         raise Problem(f"CC={compiler}: no such compiler in PATH; allowed: the compiler {shown(kdir)} was built with, "
                       "as a rule gcc")
+    options = [f"CC={compiler}"] if compiler != "gcc" else []
+    options += [f"W={warnings}"] if warnings else []
+    if faults:
+        with faulty.engine() as engine:
+            built = _build(kdir, "faults", tree(engine), options=options)
+        say(f"{shown(next(path for path in built if path.name == 'cmwq2.ko'))}: insmod it with fault=NAME")
+        return
     log = OUT / "log" / "modules.log"
     log.unlink(missing_ok=True)
     for path in (ROOT / "src").glob("*.ko"):
         path.unlink()
     # The objects go beside the user's sources, but the log goes below out/, which may not exist yet.
-    command = ["make", "-C", kdir, f"M={ROOT}", f"-j{jobs()}", f"ARCH={arch_of(kdir)}"]
-    command += [f"CC={compiler}"] if compiler != "gcc" else []
-    command += [f"W={warnings}"] if warnings else []
-    command += FAULTS if faults else []
+    command = ["make", "-C", kdir, f"M={ROOT}", f"-j{jobs()}", f"ARCH={arch_of(kdir)}", *options]
     with Progress(f"modules for {kdir}", unit=" files") as progress:
         _make(command + ["modules"], log, ROOT, progress)
         made(ROOT / "src", log)
         progress.finish("built")
 
 
-def tree() -> list:
-    """Return the sources of a build, for mirror()."""
-    return [(ROOT / name, name) for name in SOURCES]
+def tree(engine: Path = ROOT / "src") -> list:
+    """Return the sources of a build with those of the @engine, for mirror()."""
+    return [(engine if name == "src" else ROOT / name, name) for name in SOURCES]
 
 
 def build(kernel: Kernel) -> list:
@@ -81,8 +84,9 @@ def build(kernel: Kernel) -> list:
 
 
 def build_faults(kernel: Kernel) -> list:
-    """Like build(), with an engine that has fault injection; see faults.py."""
-    return _build(kernel.build, f"{kernel.vehicle.name}-faults", tree(), options=FAULTS)
+    """Like build(), with an engine that has all faults, each of which the parameter fault= chooses; see faults.py."""
+    with faulty.engine() as engine:
+        return _build(kernel.build, f"{kernel.vehicle.name}-faults", tree(engine))
 
 
 def build_selftest(kernel: Kernel) -> list:

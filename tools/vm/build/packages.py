@@ -26,6 +26,7 @@ GROUPS = {
     # Every Debian has perl-base, but checkpatch needs the full package, which prove is part of.
     "style": {"prove": "perl", "sparse": "sparse"},
     "chroot": {"mmdebstrap": "mmdebstrap"},
+    "faults": {"patch": "patch"},
     "model": {"spin": "spin", "gcc": "gcc", "/usr/include/stdlib.h": "libc6-dev"},
 }
 

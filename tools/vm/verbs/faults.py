@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""`make check-faults`: runs the engine with one fault of src/base/faults.c at a time, and its tests."""
+"""`make check-faults`: runs the engine with one fault of tools/vm/faults/ at a time, and its tests."""
 
 import fnmatch
 import re
@@ -8,12 +8,10 @@ from dataclasses import dataclass, field, replace
 from typing import Optional
 
 from base.common import EXIT_FAILED, EXIT_LOST, EXIT_PASSED, ROOT, Problem, say, shown, took
-from build import kernel, modules
+from build import faulty, kernel, modules
 from machines import guest, results, verdict
 from verbs import suites
 
-SOURCES = ROOT / "src"
-LIST = next(SOURCES.rglob("faults.c"))
 # Wall clock seconds on UML: for booting and for each test, and how many are left once a test has failed. If the guest
 # hangs after that, the fault has been noticed all the same.
 LIMIT, REST = 30, 4
@@ -109,22 +107,20 @@ CAUGHT_BY = {
 }
 
 
-def listed(text: str) -> dict:
-    """Return the descriptions of the faults by their names, from @text, the content of src/base/faults.c."""
-    return dict(re.findall(r'^\t\{ "(\w+)",\s+"(.*?)" \},$', text, re.MULTILINE))
-
-
-def sites() -> set:
-    """Return the names of the faults that the engine's sources test for."""
-    text = "".join(path.read_text() for path in sorted(SOURCES.rglob("*.[ch]")))
-    return set(re.findall(r'CMWQ2_FAULT\("(\w+)"\)', text))
+def sites() -> set[str]:
+    """Return the names of the faults that the patches test for. A patch may test for its own fault only."""
+    found = set()
+    for name in faulty.listed():
+        used = set(re.findall(r'^\+.*?CMWQ2_FAULT\("(\w+)"\)', (faulty.FAULTS / f"{name}.patch").read_text(), re.MULTILINE))
+        found |= used if used == {name} else {f"{name}.patch, which tests for {', '.join(sorted(used)) or 'no fault'},"}
+    return found
 
 
 def check_table(table: dict, known: dict, used: set) -> None:
-    """Raise Problem unless @table agrees with the engine's list @known, with the faults @used in its sources, and with
-    the existing tests."""
-    wrong = [f"{name} is not in {shown(LIST)}" for name in [*table, *sorted(used)] if name not in known]
-    wrong += [f"{name} stands nowhere in the engine" for name in known if name not in used]
+    """Raise Problem unless @table agrees with the list @known, with the faults @used in the patches, and with the
+    existing tests."""
+    wrong = [f"{name} is not in {shown(faulty.FAULTS)}/series" for name in [*table, *sorted(used)] if name not in known]
+    wrong += [f"{name} stands in no patch" for name in known if name not in used]
     wrong += [f"{name} has no suite to catch it" for name in known if name not in table]
     wrong += [f"{name}: there is no {catcher.who}" for name, catcher in table.items() if not catcher.exists()]
     for catcher in table.values():
@@ -253,7 +249,7 @@ def _fault(report: _Report, target: kernel.Kernel, files: list, name: str, catch
 
 def check(pattern: str) -> int:
     """Run each fault that matches @pattern with the tests that must catch it, and return the exit status."""
-    start, known, report = time.monotonic(), listed(LIST.read_text()), _Report()
+    start, known, report = time.monotonic(), faulty.listed(), _Report()
     check_table(CAUGHT_BY, known, sites())
     table = chosen(pattern)
     for vehicle in dict.fromkeys(catcher.vehicle for catcher in table.values()):

@@ -2,13 +2,16 @@
 # SPDX-License-Identifier: GPL-2.0
 """Tests of faults.py: the table of faults, and what counts as caught."""
 
+import shutil
 import sys
+import tempfile
 import unittest
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from base.common import EXIT_FAILED, EXIT_LOST, EXIT_PASSED
+from base.common import EXIT_FAILED, EXIT_LOST, EXIT_PASSED, ROOT
 from base.testing import Case
+from build import faulty
 from machines import ktap, results, verdict
 from verbs import faults
 
@@ -16,9 +19,7 @@ from verbs import faults
 class Faults(Case):
     def test_table_of_faults(self) -> None:
         """Every fault of the engine has tests that exist, and the table has no other faults."""
-        known = faults.listed('static x[] = {\n\t{ "one", "what" },\n\t{ "two",\n\t  "more" },\n};\n'
-                              '\t{ .x = "three" },\n')
-        self.assertEqual(known, {"one": "what", "two": "more"})
+        known = {"one": "what", "two": "more"}
         there, used = faults.Catcher("cmwq2_flush"), {"one", "two"}
         faults.check_table({"one": there, "two": there}, known, used)
         for two, words in (("cmwq2_flash", "two: there is no cmwq2_flash"),
@@ -29,11 +30,22 @@ class Faults(Case):
                      "three is not in")
         self.refused(lambda: faults.check_table({"one": there, "two": there}, known, {"one", "two", "four"}),
                      "four is not in")
-        self.refused(lambda: faults.check_table({"one": there, "two": there}, known, {"one"}), "two stands nowhere")
+        self.refused(lambda: faults.check_table({"one": there, "two": there}, known, {"one"}), "two stands in no patch")
         self.refused(lambda: faults.check_table({"one": faults.Catcher("cmwq2_flush", "arm")}, known, used), "VM=arm")
-        faults.check_table(faults.CAUGHT_BY, faults.listed(faults.LIST.read_text()), faults.sites())
+        faults.check_table(faults.CAUGHT_BY, faulty.listed(), faults.sites())
         self.assertEqual(list(faults.chosen("cull_from_head")), ["cull_from_head"])
         self.refused(lambda: faults.chosen("no_such_fault"), "FAULT=no_such_fault", "allowed", "cull_from_head")
+
+    def test_faults_apply(self) -> None:
+        """Every patch applies to the engine as it is. One that does not is named."""
+        with faulty.engine() as engine:
+            text = "".join(path.read_text() for path in engine.rglob("*.[ch]"))
+            for name in faulty.listed():
+                self.assertIn(f'CMWQ2_FAULT("{name}")', text)
+        with tempfile.TemporaryDirectory() as directory:
+            shutil.copytree(ROOT / "src", Path(directory) / "src")
+            (Path(directory) / "src/core/idle.c").write_text("int nothing;\n")
+            self.refused(lambda: faulty.put_in(Path(directory)), "cull_from_head.patch does not apply", "harness.rst")
 
     def test_caught_faults(self) -> None:
         """A fault counts as caught only if a suite ran and failed, and not if anything else went wrong."""
