@@ -139,10 +139,11 @@ def howto(text: str, tree: Path = ROOT) -> str:
 
 
 def check(tree: Path, write: bool) -> bool:
-    """Compare the tables made from headers with these, or with @write update them; returns whether all match the headers."""
+    """Compare the tables with the headers, or with @write update them. Return whether all match the headers."""
     from checks import rules
     wrong = []
-    for name, made in ((README, readme), (HOWTO, howto), (rules.MADE, lambda _text, where: rules.made(where))):
+    tables = ((README, readme), (HOWTO, howto), (rules.MADE, lambda _text, where: rules.made(where)))
+    for name, made in tables:
         path = tree / name
         text = path.read_text() if path.exists() else ""
         if made(text, tree) == text:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import cli
 import policies
+from checks import rules
 
 ROOT = Path(__file__).resolve().parent.parent
 # Values that are also English words and occur everywhere.
@@ -110,7 +111,8 @@ class Tables(unittest.TestCase):
         script: list = [sys.executable, "-B", ROOT / "tools/policies.py"]
         with tempfile.TemporaryDirectory() as place:
             tree = Path(place)
-            for name in ("src/lab/policy", "src/lab/choices.c", policies.README, policies.HOWTO):
+            for name in ("src/lab/policy", "src/lab/choices.c", rules.SOURCE, rules.MADE, policies.README,
+                         policies.HOWTO):
                 (tree / name).parent.mkdir(parents=True, exist_ok=True)
                 (shutil.copytree if (ROOT / name).is_dir() else shutil.copy)(ROOT / name, tree / name)
             header = tree / "src/lab/policy/claim.h"

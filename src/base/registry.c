@@ -15,7 +15,7 @@
 #include "base/registry.h"
 #include "base/types.h"
 
-DEFINE_MUTEX(cmwq2_pool_mutex);
+DEFINE_MUTEX(cmwq2_pool_mutex);	/* guards PL and PR */
 DEFINE_XARRAY_ALLOC(cmwq2_pools);
 LIST_HEAD(cmwq2_workqueues);
 DEFINE_RAW_SPINLOCK(cmwq2_mayday_lock);

@@ -373,11 +373,11 @@ void cmwq2_policies_seq(struct seq_file *m)
 }
 
 CMWQ2_PARAM(profile, profile,
-	     "Set of policies: mainline-7.3 (default), mainline-6.12, v2-2026-06, v2-as-posted");
+	    "Set of policies: mainline-7.3 (default), mainline-6.12, v2-2026-06, v2-as-posted");
 CMWQ2_PARAM(policies, settings,
-	     "All policies that each pool has, as POLICY=VALUE with spaces between them; write some or all");
+	    "All policies that each pool has, as POLICY=VALUE with spaces between them; write some or all");
 CMWQ2_PARAM(pool_policy, pool,
-	     "Write \"POOL POLICY=VALUE\" to set a policy in one pool; read: pools that differ from the rest");
+	    "Write \"POOL POLICY=VALUE\" to set a policy in one pool; read: pools that differ from the rest");
 
 /* A module parameter for each policy. */
 #define CMWQ2_CHOICE(_name)							\

@@ -227,7 +227,7 @@ EXPORT_SYMBOL_GPL(cmwq2_fault_create);
 
 /* Writes text such as "fail:all:7", with the seconds that are left. */
 static int cmwq2_starve_show(char *buffer, int len, const struct cmwq2_starvation *fault,
-			    const char *pool)
+			     const char *pool)
 {
 	len += scnprintf(buffer + len, CMWQ2_STARVE_TEXT - len, "%s%s:%s", len ? " " : "",
 			 cmwq2_create_names[cmwq2_starve_now(fault)], pool);
@@ -238,7 +238,7 @@ static int cmwq2_starve_show(char *buffer, int len, const struct cmwq2_starvatio
 }
 
 static bool cmwq2_starve_differs(const struct cmwq2_starvation *a,
-				const struct cmwq2_starvation *b)
+				 const struct cmwq2_starvation *b)
 {
 	enum cmwq2_create how = cmwq2_starve_now(a);
 

@@ -569,5 +569,5 @@ void cmwq2_system_wqs_exit(void)
 }
 
 CMWQ2_PARAM_MODE(0444, power_efficient, flag,
-		  "Whether power-efficient workqueues are unbound; fixed once loaded",
-		  .flag = &cmwq2_power_efficient);
+		 "Whether power-efficient workqueues are unbound; fixed once loaded",
+		 .flag = &cmwq2_power_efficient);

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The rules by which the verdict concludes why items wait: reads them from src/look/rules.h, and makes tools/wq/rules.py
-of them, so that the module and the tools that look from outside conclude the same."""
+"""The rules by which the verdict concludes why items wait. They are read from src/look/rules.h, and tools/wq/rules.py
+is made of them, so that the module and the tools that look from outside conclude the same."""
 
 import re
 from pathlib import Path
@@ -12,8 +12,6 @@ HEAD = '''\
 """The rules by which the verdict concludes why items wait. Written by make parity WRITE=1 from {source}."""
 
 from __future__ import annotations
-
-from typing import FrozenSet, Optional, Tuple
 
 '''
 
@@ -45,8 +43,8 @@ def made(tree: Path) -> str:
     lines += [f'    "{word}": "{means}",' for word, means in reasons.values()]
     lines += ["}", "# What each fact says.", "FACTS = {"]
     lines += [f'    "{name}": "{means}",' for name, means in facts.items()]
-    lines += ["}", "# The reason, a detail for the paragraph, and the facts that must all hold. The first rule that applies",
-              "# gives both.", "RULES: Tuple[Tuple[str, Optional[str], FrozenSet[str]], ...] = ("]
+    lines += ["}", "# The reason, a detail for the paragraph, and the facts that must all hold. The first rule that",
+              "# applies gives both.", "RULES: tuple[tuple[str, str | None, frozenset[str]], ...] = ("]
     for why, detail, names in rules:
         said = f'"{detail}"' if detail else "None"
         needed = ", ".join(f'"{name}"' for name in names)

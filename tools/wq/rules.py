@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-from typing import FrozenSet, Optional, Tuple
-
 # What each reason means, by the word that the first line of a paragraph has for it.
 REASONS = {
     "hog": "an item keeps the CPU to itself",
@@ -48,9 +46,9 @@ FACTS = {
     "NODE_LESS": "the node's share is smaller than max_active",
     "TIMER": "the delay is over, and the timer has not run",
 }
-# The reason, a detail for the paragraph, and the facts that must all hold. The first rule that applies
-# gives both.
-RULES: Tuple[Tuple[str, Optional[str], FrozenSet[str]], ...] = (
+# The reason, a detail for the paragraph, and the facts that must all hold. The first rule that
+# applies gives both.
+RULES: tuple[tuple[str, str | None, frozenset[str]], ...] = (
     ("hog", None,
      frozenset(["BH", "BUSY"])),
     ("cpu-offline", None,

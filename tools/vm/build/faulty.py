@@ -44,6 +44,7 @@ def engine() -> Iterator[Path]:
     packages.require("faults")
     with tempfile.TemporaryDirectory(prefix="cmwq2-faults-") as directory:
         top = Path(directory)
-        shutil.copytree(ROOT / "src", top / "src", ignore=shutil.ignore_patterns(".*", "*.o", "*.ko", "*.mod", "*.mod.c"))
+        shutil.copytree(ROOT / "src", top / "src",
+                        ignore=shutil.ignore_patterns(".*", "*.o", "*.ko", "*.mod", "*.mod.c"))
         put_in(top)
         yield top / "src"

@@ -109,9 +109,10 @@ CAUGHT_BY = {
 
 def sites() -> set[str]:
     """Return the names of the faults that the patches test for. A patch may test for its own fault only."""
-    found = set()
+    found: set[str] = set()
     for name in faulty.listed():
-        used = set(re.findall(r'^\+.*?CMWQ2_FAULT\("(\w+)"\)', (faulty.FAULTS / f"{name}.patch").read_text(), re.MULTILINE))
+        patch = (faulty.FAULTS / f"{name}.patch").read_text()
+        used = set(re.findall(r'^\+.*?CMWQ2_FAULT\("(\w+)"\)', patch, re.MULTILINE))
         found |= used if used == {name} else {f"{name}.patch, which tests for {', '.join(sorted(used)) or 'no fault'},"}
     return found
 
