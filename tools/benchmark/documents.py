@@ -4,6 +4,7 @@
 It has these keys:
 
   schema       "cmwq2-bench-set", and schema_version
+  version      of the cmwq2 whose tools made it, or "unknown"
   vehicle      uml, x86 or host; accelerator: what executed the guest; host: the CPU of the physical machine
   kernel       its release; config: a hash of its configuration, or null
   cpus         number of CPUs online where the set ran
@@ -38,7 +39,7 @@ class SetError(cli.Error):
 
 def document(where: dict, seed: int, runs: list, missing: list, conditions: Sequence[str] = ()) -> dict:
     """Return the document of a set. @where has vehicle, accelerator, host, kernel and config."""
-    return {"schema": SCHEMA, "schema_version": SCHEMA_VERSION, **where,
+    return {"schema": SCHEMA, "schema_version": SCHEMA_VERSION, "version": cli.version(), **where,
             "cpus": runs[0]["header"]["cpus"] if runs else None, "seed": seed, "conditions": list(conditions),
             "runs": runs, "missing": missing}
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import cli
 from wq.context import Context, cpu_list, gather
 from wq.drgn_names import FaultError
 from wq.engine import CMWQ2, Engine
@@ -42,6 +43,7 @@ def collect(prog: Any, engine: Engine = CMWQ2, hz: int | None = None,
     wqs = gather(ctx, collect_wq, for_each_workqueue(prog, ctx.gaps, engine))
     return {
         "schema": SCHEMA,
+        "version": cli.version(),
         "engine": engine.name,
         "kernel": prog["init_uts_ns"].name.release.string_().decode(),
         "hz": ctx.clock.hz,

@@ -3,6 +3,7 @@
 
 import fnmatch
 import json
+import os
 import subprocess
 import time
 from collections.abc import Sequence
@@ -78,7 +79,7 @@ AGAIN = (Again("x86", "pn", ("cmwq2_concurrency", "cmwq2_hog", "cmwq2_interleave
 STYLE, DUMP, MONITOR, STATES, WIDE, ICOUNT = "style", "wq_dump", "wq_monitor", "wq_states", "wq_wide", "icount"
 LOOKS = (DUMP, MONITOR, STATES, WIDE, ICOUNT)
 # About how long a look and a second pass take, which decides the order in which guests start.
-LOOK_SECONDS, AGAIN_SECONDS = 60, 30
+LOOK_SECONDS, AGAIN_SECONDS, STYLE_SECONDS = 60, 30, 100
 
 
 def kunit_suites() -> list:
@@ -122,8 +123,6 @@ def check(vehicles: list, pattern: str) -> int:
     total = results.Total()
     if style and source.series() != source.NEWEST:
         _not_here(total, "host", STYLE, f"the sources are in the style of {source.NEWEST}, whose tools look at them")
-    elif style:
-        _check_style(kernels, total)
 
     def again_of(each: kernel.Kernel, files: list) -> None:
         for again in AGAIN:
@@ -145,6 +144,8 @@ def check(vehicles: list, pattern: str) -> int:
         jobs.append((AGAIN_SECONDS, partial(again_of, each, files)))
         jobs += [(LOOK_SECONDS, partial(_look_at, name, each, files, total))
                  for name in (looks if each.vehicle.arch == "x86_64" else [])]
+    if style and source.series() == source.NEWEST:
+        jobs.append((STYLE_SECONDS, partial(_check_style, kernels, total)))
     # The longest jobs start first, so that none of them is left for the end.
     side_by_side([job for _, job in sorted(jobs, key=lambda each: -each[0])])
     if not total.rows:
@@ -180,6 +181,8 @@ def _not_here(total: results.Total, vehicle: str, suite: str, reason: str) -> No
 def _check_style(kernels: list, total: results.Total) -> None:
     """Check the style against the x86 kernel if there is one, because it compiles all of the sources."""
     from style import check as style
+    # This thread and what it starts take the time that the guests leave.
+    os.nice(19)
     best = [each for each in kernels if each.vehicle.arch == "x86_64"] or kernels
     try:
         total.rows += style.host_rows(best[0])
