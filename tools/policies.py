@@ -35,10 +35,12 @@ class Value:
 
 @dataclass(frozen=True)
 class Policy:
-    """One policy: its name, what it decides, the name of its default, and its values in the order of the header."""
+    """One policy: its name, what it decides, which combinations are unsafe, the name of its default, and its values in
+    the order of the header."""
 
     name: str
     about: str
+    unsafe: str
     default: str
     values: tuple[Value, ...]
 
@@ -66,14 +68,16 @@ def _numbers(text: str) -> dict[str, int]:
 def _read(path: Path) -> Policy:
     name, text = path.stem, path.read_text()
     about = re.search(rf"#define cmwq2_{name}_about\s+{STRING}", text)
+    unsafe = re.search(rf"#define cmwq2_{name}_unsafe\s+{STRING}", text)
     default = re.search(rf"#define cmwq2_{name}_default\s+(\w+)", text)
     body = re.search(rf"#define cmwq2_{name}_values\(value\)((?:.*\\\n)*.*)", text)
-    if not (about and default and body):
-        raise cli.Error(f"{path}: allowed: a header that defines cmwq2_{name}_about, _default and _values")
+    if not (about and unsafe and default and body):
+        raise cli.Error(f"{path}: allowed: a header that defines cmwq2_{name}_about, _unsafe, _default and _values")
     numbers = _numbers(text)
     values = tuple(Value(value, enumerator, numbers[enumerator], said) for value, enumerator, said in
                    re.findall(rf"value\({STRING},\s*(\w+),[\s\\]*{STRING}\)", body[1]))
-    return Policy(name, about[1], next(value.name for value in values if value.enumerator == default[1]), values)
+    usual = next(value.name for value in values if value.enumerator == default[1])
+    return Policy(name, about[1], unsafe[1], usual, values)
 
 
 def has_sources(tree: Path = ROOT) -> bool:
@@ -133,7 +137,7 @@ def howto(text: str, tree: Path = ROOT) -> str:
         for value in policy.values:
             default = " (default)" if value.name == policy.default else ""
             lines.append(f"    * ``{value.name}``{default}: {value.about}")
-        lines.append("")
+        lines += ["", f"    Unsafe combinations: {policy.unsafe}.", ""]
     head, _, rest = text.partition(BEGIN)
     return head + BEGIN + "\n" + "\n".join(lines) + "\n" + END + rest.partition(END)[2]
 

@@ -47,6 +47,7 @@ CMWQ2_POLICIES(CMWQ2_FEW_VALUES)
  * @name: its name
  * @about: what it decides, in one line
  * @choices: its values; an entry without a name ends the array
+ * @unsafe: with which values of other policies or parameters an item can be lost
  * @changing: called with a pool's lock held before the pool gets another value;
  *	or NULL
  * @member: offset of its member in struct cmwq2_pool_policy
@@ -54,6 +55,7 @@ CMWQ2_POLICIES(CMWQ2_FEW_VALUES)
 struct cmwq2_decision {
 	const char			*name;
 	const char			*about;
+	const char			*unsafe;
 	const struct cmwq2_choice	*choices;
 	void				(*changing)(struct cmwq2_pool *pool);
 	size_t				member;
@@ -63,6 +65,7 @@ struct cmwq2_decision {
 	{									\
 		.name = #_name,							\
 		.about = cmwq2_##_name##_about,					\
+		.unsafe = cmwq2_##_name##_unsafe,				\
 		.choices = cmwq2_##_name##_choices,				\
 		.changing = cmwq2_##_name##_changing,				\
 		.member = offsetof(struct cmwq2_pool_policy, _name),		\
@@ -352,7 +355,8 @@ static const char *cmwq2_get_pool(struct cmwq2_param *param)
  * @m: file
  *
  * There is one line for each value: the policy, the value, "default" or "-", a
- * colon, what the policy decides, and what the value means.
+ * colon, what the policy decides, and what the value means. A last line for each
+ * policy says which combinations are unsafe.
  *
  * Context: process, may sleep.
  */
@@ -369,6 +373,7 @@ void cmwq2_policies_seq(struct seq_file *m)
 			seq_printf(m, "%s %s %s %s: %s\n", decision->name, choice->name,
 				   choice->value == *cmwq2_value_in(decision, &defaults) ?
 				   "default" : "-", decision->about, choice->about);
+		seq_printf(m, "%s: unsafe combinations: %s\n", decision->name, decision->unsafe);
 	}
 }
 

@@ -32,6 +32,7 @@ enum cmwq2_wake {
 #define cmwq2_wake_about	"Which kicks wake the worker after the pool's lock was dropped"
 #define cmwq2_wake_default	CMWQ2_WAKE_DEFERRED
 #define cmwq2_wake_changing	NULL
+#define cmwq2_wake_unsafe	"none"
 #define cmwq2_wake_values(value)						\
 	value("locked", CMWQ2_WAKE_LOCKED, "none: all wake with the lock held")	\
 	value("enqueue", CMWQ2_WAKE_ENQUEUE, "those of an enqueue")		\
