@@ -26,6 +26,12 @@ with alive.started(["/bin/sh", "-c", "sleep 1000 & echo $$ $!; wait"]) as proces
 """
 
 
+def _heed_signals() -> None:
+    """Let the signals end the process. nohup leaves SIGHUP ignored, and a job in the background SIGINT."""
+    for number in (signal.SIGHUP, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
+
+
 def _gone(number: int) -> bool:
     try:
         state = Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0]
@@ -67,7 +73,7 @@ class Processes(Case):
                                             ["make", "-f", makefile], signal.SIGKILL)):
                 script.write_text(OWN.format(here=str(HERE), first=first))
                 process = subprocess.Popen([str(word) for word in command], text=True, stdout=subprocess.PIPE,
-                                           stderr=subprocess.DEVNULL)
+                                           stderr=subprocess.DEVNULL, preexec_fn=_heed_signals)
                 assert process.stdout
                 started = [int(word) for word in process.stdout.readline().split()]
                 self.assertEqual((first, len(started)), (first, 2))
