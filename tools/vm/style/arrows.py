@@ -10,8 +10,9 @@ from typing import NamedTuple
 
 from base.common import HERE, ROOT
 
-# The folders of src/ and the packages of tools/vm/, the lowest first. A folder within a folder counts with that.
+# The folders of src/ and bench/ and the packages of tools/vm/, the lowest first. A folder within a folder counts with that.
 ENGINE = ("base", "lab", "core", "wait", "place", "look")
+BENCH = ("base", "measure", "engine", "workload", "run", "control")
 HARNESS = ("base", "build", "machines", "looks", "style", "verbs")
 # Arrows that must point upwards, as "FILE -> FILE" without the top, with the reason.
 UPWARDS_IN_ENGINE: dict[str, str] = {}
@@ -103,12 +104,15 @@ def unknown(top: Path, order: Sequence[str], pattern: str) -> list[str]:
             sorted(folders - set(order))]
 
 
-def in_engine(top: Path = ROOT / "src", upwards: Mapping[str, str] = UPWARDS_IN_ENGINE) -> list[str]:
-    """Return what is wrong among the folders of src/."""
-    if not any((top / folder).is_dir() for folder in ENGINE):
-        return []       # In a tree without these folders there is no order to keep.
-    wrong = unknown(top, ENGINE, "*.[ch]")
-    return wrong or findings(top.name, list(of_includes(top)), ENGINE, upwards)
+def in_engine(top: Path = ROOT / "src", upwards: Mapping[str, str] = UPWARDS_IN_ENGINE,
+              order: Sequence[str] = ENGINE) -> list[str]:
+    """Return what is wrong among the folders of src/, or of another @top with its @order."""
+    return unknown(top, order, "*.[ch]") or findings(top.name, list(of_includes(top)), order, upwards)
+
+
+def in_bench() -> list[str]:
+    """Return what is wrong among the folders of bench/."""
+    return in_engine(ROOT / "bench", {}, BENCH)
 
 
 def in_harness(top: Path = HERE, upwards: Mapping[str, str] = UPWARDS_IN_HARNESS) -> list[str]:

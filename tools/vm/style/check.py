@@ -255,7 +255,7 @@ def too_long(_tree: Path, _memory: _Memory) -> list:
 
 def upwards(_tree: Path, _memory: _Memory) -> list:
     """Check that no include and no import points against the order of the folders."""
-    return arrows.in_engine() + arrows.in_harness()
+    return arrows.in_engine() + arrows.in_bench() + arrows.in_harness()
 
 
 def parity(tree: Path, _memory: _Memory) -> list:
