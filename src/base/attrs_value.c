@@ -47,8 +47,8 @@ EXPORT_SYMBOL_GPL(cmwq2_free_workqueue_attrs);
 
 void cmwq2_attrs_copy(struct cmwq2_attrs *to, const struct cmwq2_attrs *from)
 {
+	to->affn_strict = from->affn_strict;
+	to->affn_scope = from->affn_scope;
 	to->nice = from->nice;
 	cpumask_copy(to->cpumask, from->cpumask);
-	to->affn_scope = from->affn_scope;
-	to->affn_strict = from->affn_strict;
 }
