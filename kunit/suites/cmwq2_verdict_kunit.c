@@ -161,12 +161,12 @@ static void no_worker(struct kunit *test, unsigned int flags)
 	struct tw_starved *s = tw_starve(e, flags);
 
 	expect_told(c, "manager-stuck");
-	expect_in(c, "is to create a worker, has tried for ");
+	expect_in(c, "is the manager, has been creating a worker for ");
 	if (s->nr > 1)
 		expect_one_of(c, s->blockers, s->nr - 1, "runs cmwq2_fn");
 	tw_fault_create(s->plain, s->cpu, CMWQ2_CREATE_FAILS);
 	TW_POLL(e, told(c, "no-worker"), "a try to fail");
-	expect_in(c, "is to create a worker, tried ");
+	expect_in(c, "is the manager, last tried to create a worker ");
 	expect_in(c, " in vain, last with -12, state ");
 	tw_feed(s);
 	expect_quiet(e);
@@ -209,7 +209,7 @@ static void busy_rescuer_is_named(struct kunit *test)
 	tw_queue_on(s->cpu, c->w, it);
 	expect_told(c, "rescuer-busy");
 	expect_who(c, sleeper->pid, "runs cmwq2_fn");
-	expect_in(c, "is to create a worker, ");
+	expect_in(c, "is the manager, ");
 	complete_all(sleeper->gate);
 	tw_wait_done(it, "the next rescue");
 	rescued_is_quiet(c, s);
@@ -370,7 +370,7 @@ static void lost_kick_is_named(struct kunit *test)
 	atomic_inc(&pool->nr_running);
 	tw_queue_on(c->cpu, c->w, it);
 	expect_told(c, "lost-kick");
-	expect_in(c, "a worker counts as running, and none is");
+	expect_in(c, "nr_running is not 0, but no worker runs");
 	atomic_dec(&pool->nr_running);
 	/* The scan timer finds the item. */
 	tw_wait_done(it, "the item that nobody was kicked for");

@@ -5,7 +5,7 @@
  * runs while a thread waits for it, and for each pwq that activates none of its
  * inactive items.
  *
- *   stall: hog: pool 2, CPUs 1: first_fn of queue one waits for 1300 ms, none taken for 1250 ms
+ *   stall: hog: pool 2, CPUs 1: first_fn of queue one waits for 1300 ms, no item taken for 1250 ms
  *     cw2/1:0[54] runs other_fn of queue two for 1400 ms, state R on CPU 1
  *
  * The word after "stall:" is the reason, see cmwq2_why_names[]. The lines below

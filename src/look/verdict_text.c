@@ -113,10 +113,11 @@ void cmwq2_see(struct cmwq2_verdict *v, struct cmwq2_worker *worker, enum cmwq2_
 static void cmwq2_write_creates(struct cmwq2_out *out, const struct cmwq2_seen *seen)
 {
 	if (seen->failed)
-		cmwq2_write(out, "is to create a worker, tried %u ms ago, %d in vain, last with %d",
+		cmwq2_write(out, "is the manager, last tried to create a worker %u ms ago, failed %d times, last error %d",
 			    seen->ms, seen->failed, seen->error);
 	else
-		cmwq2_write(out, "is to create a worker, has tried for %u ms", seen->ms);
+		cmwq2_write(out, "is the manager, has been creating a worker for %u ms",
+			    seen->ms);
 }
 
 static void cmwq2_write_seen(struct cmwq2_out *out, const struct cmwq2_seen *seen)
@@ -171,7 +172,7 @@ void cmwq2_write_verdict(struct cmwq2_out *out, struct cmwq2_verdict *v)
 		cmwq2_write(out, "runs for %u ms, a thread waits for it for %u ms\n", v->stuck,
 			    v->age);
 	else
-		cmwq2_write(out, "waits for %u ms, none taken for %u ms\n", v->age, v->stuck);
+		cmwq2_write(out, "waits for %u ms, no item taken for %u ms\n", v->age, v->stuck);
 	if (v->detail)
 		cmwq2_write(out, "  %s\n", v->detail);
 	if (v->waiter)

@@ -39,7 +39,7 @@ class TestVerdict(unittest.TestCase):
         found = self.told(pools=[self.pool(**changes)], workqueues=[quiet])
         self.assertEqual([verdict.why for verdict in found], [why])
         self.assertIn(f"stall: {why}: pool 0, CPUs 0: bench_func of queue bench waits for "
-                      "1234 ms, none taken for 5000 ms", found[0].lines()[0])
+                      "1234 ms, no item taken for 5000 ms", found[0].lines()[0])
         return "\n".join(found[0].lines())
 
     def test_all_is_well(self):
@@ -76,17 +76,17 @@ class TestVerdict(unittest.TestCase):
                            workers=[make_worker(), make_idle(state="manager", flags=["prep"])])
 
     def test_no_worker(self):
-        self.assertIn("cw2/0:1[78] is to create a worker, tried 700 ms ago, 2 in vain, "
-                      "last with -12, state S on CPU 0", self.creating("no-worker", 700, 2))
+        self.assertIn("cw2/0:1[78] is the manager, last tried to create a worker 700 ms ago, failed 2 times, "
+                      "last error -12, state S on CPU 0", self.creating("no-worker", 700, 2))
 
     def test_no_worker_natively(self):
         text = self.expect("no-worker", nr_idle=0, manager_pid=78,
                            workers=[make_worker(), make_idle(state="manager", flags=["prep"])])
-        self.assertIn("cw2/0:1[78] is to create a worker, state S on CPU 0", text)
+        self.assertIn("cw2/0:1[78] is the manager, state S on CPU 0", text)
 
     def test_manager_is_stuck(self):
         text = self.creating("manager-stuck", 5000, 0)
-        self.assertIn("is to create a worker, has tried for 5000 ms, state S", text)
+        self.assertIn("is the manager, has been creating a worker for 5000 ms, state S", text)
         self.creating("manager-stuck", 5000, 1)
 
     def taken(self, **changes):
@@ -99,12 +99,12 @@ class TestVerdict(unittest.TestCase):
     def test_behind_itself(self):
         lines = self.taken(address="0x99")[0].lines()
         self.assertIn("stall: behind: pool 0, CPUs 0: again of queue bench waits for 3000 ms, "
-                      "none taken for 4000 ms", lines[0])
+                      "no item taken for 4000 ms", lines[0])
         self.assertIn("queued again while it ran", lines[1])
         self.assertIn("runs bench_func", lines[2])
 
     def test_behind_another(self):
-        self.assertIn("still runs another one", self.taken()[0].lines()[1])
+        self.assertIn("still runs the previous one", self.taken()[0].lines()[1])
         self.assertEqual([verdict.why for verdict in self.taken(kind="barrier")], ["awaited"])
 
     def test_awaited(self):
@@ -121,9 +121,9 @@ class TestVerdict(unittest.TestCase):
 
     def test_not_run(self):
         text = self.expect("not-run", workers=[make_kicked(for_ms=7)])
-        self.assertIn("something else keeps it", text)
+        self.assertIn("something else does", text)
         text = self.expect("not-run", workers=[make_kicked(blocked=True)])
-        self.assertIn("it has not been woken", text)
+        self.assertIn("the picked worker has not been woken", text)
 
     def test_claimed_workers_are_not_idle(self):
         self.expect("not-run", nr_idle=0, kicked=[78], idle=[], workers=[make_kicked(flags=[])])
@@ -133,10 +133,10 @@ class TestVerdict(unittest.TestCase):
         self.expect("cpu-offline", online=False, nr_idle=0, idle=[], workers=[])
 
     def test_lost_kick(self):
-        self.assertIn("none was picked", self.expect("lost-kick"))
-        self.assertIn("none is", self.expect("lost-kick", nr_running=1))
+        self.assertIn("but none was picked", self.expect("lost-kick"))
+        self.assertIn("no worker runs", self.expect("lost-kick", nr_running=1))
         self.assertIn("sleeps", self.expect("lost-kick", nr_running=1, workers=[make_worker()]))
-        self.assertIn("none is about", self.expect("lost-kick", nr_idle=0, idle=[],
+        self.assertIn("none is creating", self.expect("lost-kick", nr_idle=0, idle=[],
                                                    workers=[make_worker()]))
 
     def throttled(self, holder_ms=5000, **changes):

@@ -82,7 +82,7 @@ def _verdict(facts: set[str], pool: dict[str, Any], first: dict[str, Any], stuck
     why, detail = conclude(facts)
     age = "?" if first["age_ms"] is None else first["age_ms"]
     head = (f"stall: {why}: pool {pool['id']}, CPUs {pool['allowed']}: {_func(first)} of queue"
-            f" {first['queue'] or '?'} waits for {age} ms, none taken for {stuck} ms")
+            f" {first['queue'] or '?'} waits for {age} ms, no item taken for {stuck} ms")
     return Verdict(why, pool["id"], first, stuck, head, detail, seen)
 
 
@@ -159,11 +159,11 @@ def _manager_is_stuck(pool: dict[str, Any]) -> bool:
 def _creates(pool: dict[str, Any]) -> str:
     creating = pool.get("creating")
     if not creating:
-        return "is to create a worker"
+        return "is the manager"
     if not creating["failed"]:
-        return f"is to create a worker, has tried for {creating['tried_ms']} ms"
-    return (f"is to create a worker, tried {creating['tried_ms']} ms ago,"
-            f" {creating['failed']} in vain, last with {creating['error']}")
+        return f"is the manager, has been creating a worker for {creating['tried_ms']} ms"
+    return (f"is the manager, last tried to create a worker {creating['tried_ms']} ms ago,"
+            f" failed {creating['failed']} times, last error {creating['error']}")
 
 
 def _judge_blocked(pool: dict[str, Any], first: dict[str, Any], stuck: int,
