@@ -313,7 +313,7 @@ static void thread_fail(struct tw_thread *t)
 		attrs->nice = i % 2 ? 13 : 17;
 		t->val = cmwq2_apply_workqueue_attrs(t->wq->wq, attrs);
 	}
-	for (i = 0; i < 30 && !tw_heard("cmwq2_told: cannot be made, error"); i++) {
+	for (i = 0; i < 30 && !tw_heard("cmwq2_told: cannot be created, error"); i++) {
 		wq = cmwq2_alloc_workqueue("cmwq2_told", CMWQ2_WQ_PERCPU | CMWQ2_WQ_MEM_RECLAIM, 0);
 		cmwq2_destroy_workqueue(wq);
 	}
@@ -333,8 +333,8 @@ static void errors_keep_their_code(struct kunit *test)
 	tw_thread_start(t);
 	tw_join(t, "a caller with a fatal signal");
 	KUNIT_EXPECT_EQ(test, t->val, -EINTR);
-	KUNIT_EXPECT_EQ(test, tw_heard("cmwq2_told: cannot be made, error"), 1);
-	KUNIT_EXPECT_EQ(test, tw_heard("cmwq2_told: cannot be made, error -4\n"), 1);
+	KUNIT_EXPECT_EQ(test, tw_heard("cmwq2_told: cannot be created, error"), 1);
+	KUNIT_EXPECT_EQ(test, tw_heard("cmwq2_told: cannot be created, error -4\n"), 1);
 	/* The queue has not changed. */
 	KUNIT_EXPECT_TRUE(test, tw_queue(w, it));
 	tw_wait_done(it, "an item of a queue whose attributes could not be changed");

@@ -67,7 +67,7 @@ void cmwq2_refuse_misuse(int cpu, struct cmwq2_wq *wq, struct cmwq2_work *work)
 	if (!wq)
 		cmwq2_misuse("%ps is queued on no workqueue: wq is NULL", func);
 	else if (!func)
-		cmwq2_misuse("%s: an item without a function is queued, was it initialised?",
+		cmwq2_misuse("%s: an item without a function is queued: was it initialised?",
 			     wq->name);
 	else if (listed)
 		cmwq2_misuse("%s: %ps is queued, but its item is on a list or was not initialised",

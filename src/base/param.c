@@ -84,7 +84,7 @@ int cmwq2_set_switch(struct cmwq2_param *param, const char *value)
 		return ret;
 	ret = param->turn(on);
 	if (ret)
-		pr_err("%s=%c: error %d, it stays as it was\n", param->name, on ? 'Y' : 'N', ret);
+		pr_err("%s=%c: error %d, the old value stays\n", param->name, on ? 'Y' : 'N', ret);
 	return ret;
 }
 

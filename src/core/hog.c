@@ -119,7 +119,7 @@ static void cmwq2_hog_report(struct kthread_work *work)
 		if (!due)
 			continue;
 		cmwq2_health_add(CMWQ2_HEALTH_HOG_REPORTS);
-		pr_warn("%ps: %lu times more than %u us of CPU time without a sleep; in a WQ_UNBOUND queue it would hold up nobody\n",
+		pr_warn("%ps: %lu times more than %u us of CPU time without a sleep; in a WQ_UNBOUND queue it would delay no other item\n",
 			cmwq2_hogs[i].func, due, READ_ONCE(cmwq2_hog_thresh_us));
 	}
 }
@@ -207,9 +207,9 @@ void cmwq2_hog_init(void)
 }
 
 CMWQ2_PARAM(cpu_intensive_thresh_us, number,
-	    "Microseconds of CPU time after which an item holds back others no more, 0: never (default 10000, more on slow machines)",
+	    "Microseconds of CPU time after which an item no longer blocks others, 0: never (default 10000, more on slow machines)",
 	    .number = &cmwq2_hog_thresh_us, .min = 0, .max = 1000000000,
 	    .changed = cmwq2_hog_changed);
 CMWQ2_PARAM(cpu_intensive_warning_thresh, number,
-	    "Times a function may exceed that before it is reported, 0: not at all (default 4)",
+	    "How often a function may exceed cpu_intensive_thresh_us before it is reported, 0: never report (default 4)",
 	    .number = &cmwq2_hog_warn_thresh, .min = 0, .max = 1000000);

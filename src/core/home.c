@@ -37,7 +37,7 @@
 static bool cmwq2_percpu_threads = true;
 module_param_named(percpu_threads, cmwq2_percpu_threads, bool, 0444);
 MODULE_PARM_DESC(percpu_threads,
-		 "mark the workers of a CPU's pools as per-CPU threads, as the kernel does (default Y); N leaves them to be pushed off a CPU that begins to go down");
+		 "Mark the workers of CPUs' pools as per-CPU threads, as the kernel does, so that they stay when their CPU begins to go down (default Y); fixed once loaded");
 
 /* I: set by cmwq2_home_probe(), before there is a worker. */
 static bool cmwq2_marks_threads;
@@ -68,7 +68,7 @@ void cmwq2_home_probe(void)
 	else
 		cpuhp_remove_state_nocalls(state);
 	if (!cmwq2_marks_threads)
-		pr_notice("threads cannot be marked as per-CPU: items may run on another CPU while theirs goes down\n");
+		pr_notice("threads cannot be marked as per-CPU: items may run on another CPU while their own goes down\n");
 }
 
 /**

@@ -237,7 +237,7 @@ CMWQ2_PARAM(idle_timeout_ms, number,
 	    .number = &cmwq2_idle_timeout_ms, .min = 0, .max = 86400000,
 	    .changed = cmwq2_idle_rearm_all);
 CMWQ2_PARAM(cull_ratio, number,
-	    "Busy workers for each idle one over min_idle that is kept (default 4)",
+	    "Number of busy workers for which one idle worker above min_idle is kept (default 4)",
 	    .number = &cmwq2_cull_ratio, .min = 1, .max = 1000,
 	    .changed = cmwq2_idle_rearm_all);
 /* With fewer than two, a worker that begins to work would leave no idle worker. */

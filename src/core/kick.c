@@ -76,7 +76,7 @@ static void cmwq2_repatriate(struct cmwq2_pool *pool, struct task_struct *task)
 static unsigned int cmwq2_wake_cost_us;
 
 CMWQ2_PARAM(wake_cost_us, number,
-	    "Microseconds to spin at each wakeup, to see what dear wakeups do (default 0)",
+	    "Microseconds to spin at each wakeup, to simulate expensive wakeups (default 0)",
 	    .number = &cmwq2_wake_cost_us, .min = 0, .max = 1000);
 
 static noinline void cmwq2_cost_more(void)

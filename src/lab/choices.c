@@ -320,7 +320,7 @@ static int cmwq2_set_pool(struct cmwq2_param *param, const char *value)
 	id = strsep(&setting, " ");
 	pool = !kstrtouint(id, 10, &nr) ? xa_load(&cmwq2_pools, nr) : NULL;
 	if (!setting || !pool) {
-		pr_err("%s=%*pE: allowed: number of a pool, space, POLICY=VALUE\n",
+		pr_err("%s=%*pE: allowed: POOL POLICY=VALUE, where POOL is the number of a pool\n",
 		       param->name, cmwq2_shown(value), value);
 		return -EINVAL;
 	}
@@ -380,9 +380,9 @@ void cmwq2_policies_seq(struct seq_file *m)
 CMWQ2_PARAM(profile, profile,
 	    "Set of policies: mainline-7.3 (default), mainline-6.12, v2-2026-06, v2-as-posted");
 CMWQ2_PARAM(policies, settings,
-	    "All policies that each pool has, as POLICY=VALUE with spaces between them; write some or all");
+	    "All policies that each pool has, as POLICY=VALUE separated by spaces; write some or all of them");
 CMWQ2_PARAM(pool_policy, pool,
-	    "Write \"POOL POLICY=VALUE\" to set a policy in one pool; read: pools that differ from the rest");
+	    "Write \"POOL POLICY=VALUE\" to set a policy in one pool; reading lists the pools that differ from the others");
 
 /* A module parameter for each policy. */
 #define CMWQ2_CHOICE(_name)							\

@@ -99,13 +99,13 @@ int cmwq2_point_set(enum cmwq2_point point, cmwq2_point_fn fn, void *arg)
 	if (!slot)
 		return -EINVAL;
 	if (!fn) {
-		pr_err("point %d: no function: allowed: one to be called\n", point);
+		pr_err("point %d: the function is NULL: allowed: a function to call\n", point);
 		return -EINVAL;
 	}
 
 	mutex_lock(&cmwq2_point_mutex);
 	if (slot->fn) {
-		pr_err("point %d: is set already: allowed: one function at a time\n", point);
+		pr_err("point %d: has a function already: allowed: one function at a time\n", point);
 		ret = -EBUSY;
 	} else {
 		slot->arg = arg;

@@ -150,7 +150,7 @@ void cmwq2_print_stacks_near(const char *log_lvl, unsigned long address,
 		if (!cmwq2_stack_get(slot, &stack) || stack.work == except ||
 		    abs((long)(address - (unsigned long)stack.work)) >= CMWQ2_STACK_NEAR)
 			continue;
-		printk("%sNear it, at %ld bytes, is or was an item of %ps\n", log_lvl,
+		printk("%sNearby, %ld bytes from it, is or was an item of %ps\n", log_lvl,
 		       (long)((unsigned long)stack.work - address), stack.func);
 		cmwq2_print_entries(log_lvl, &stack);
 	}
@@ -235,7 +235,7 @@ static bool cmwq2_stacks_are_wanted(void)
 }
 
 CMWQ2_SWITCH(keep_stacks,
-	     "For debugging: keep a backtrace of each item's last queueing for the reports of oopses, warnings and KASAN (default N)",
+	     "For debugging: keep a backtrace of where each item was last queued, for oopses, warnings and KASAN (default N)",
 	     cmwq2_keep_stacks, cmwq2_stacks_are_wanted);
 
 /* Without memory no backtraces are kept, but the module loads all the same. */
@@ -244,7 +244,7 @@ void cmwq2_stacks_init(void)
 	mutex_lock(&cmwq2_stacks_mutex);
 	cmwq2_stacks_usable = true;
 	if (cmwq2_stacks_wanted && cmwq2_stacks_start()) {
-		pr_warn("keep_stacks=Y: no memory, none are kept\n");
+		pr_warn("keep_stacks=Y: no memory, so no backtraces are kept\n");
 		cmwq2_stacks_wanted = false;
 	}
 	mutex_unlock(&cmwq2_stacks_mutex);

@@ -192,10 +192,10 @@ int cmwq2_fault_create_set(const char *value)
 	rcu_read_unlock();
 
 	if (!ready)
-		pr_err("fault_create=%*pE: allowed: only once the module is loaded\n",
+		pr_err("fault_create=%*pE: allowed: only after the module is loaded\n",
 		       cmwq2_shown(value), value);
 	else if (ret)
-		pr_err("fault_create=%*pE: allowed: off, fail or stall; behind it :all or :POOL, the number of a pool with threads; behind fail and stall :SECONDS, 1 to %u\n",
+		pr_err("fault_create=%*pE: allowed: off[:POOL], fail[:POOL[:SECONDS]] or stall[:POOL[:SECONDS]]; POOL is all or the number of a pool with threads, SECONDS is 1 to %u\n",
 		       cmwq2_shown(value), value, CMWQ2_STARVE_MOST_SECONDS);
 	return ret;
 }
@@ -276,7 +276,7 @@ static int cmwq2_set_fault_create(struct cmwq2_param *param, const char *value)
 }
 
 CMWQ2_PARAM(fault_create, fault_create,
-	    "For tests: creation of workers is off (as usual), or will fail or stall[:all|:POOL[:SECONDS]]; not at load");
+	    "For tests: make the creation of workers fail[:POOL[:SECONDS]] or stall[:POOL[:SECONDS]], or off[:POOL] (default); POOL may be all; not at load");
 
 void cmwq2_starve_init(void)
 {

@@ -300,5 +300,5 @@ static bool cmwq2_latency_is_on(void)
 	return cmwq2_latency_wanted;
 }
 
-CMWQ2_SWITCH(latency, "Keep histograms of where items' time goes (default N)",
+CMWQ2_SWITCH(latency, "Keep histograms of how long items wait and run (default N)",
 	     cmwq2_latency_set, cmwq2_latency_is_on);

@@ -148,7 +148,7 @@ static void cmwq2_watchdog_timeout(struct timer_list *timer)
 	} else if (cmwq2_find_stalls(thresh) &&
 		   !kthread_queue_work(cmwq2_reporter, &cmwq2_watchdog_work)) {
 		/* The report was requested long ago and has not begun. */
-		pr_err("%s: a workqueue stall cannot be reported, the reporter thread is stuck as well\n",
+		pr_err("%s: a workqueue stall cannot be reported: the reporter thread is stuck as well\n",
 		       cmwq2_bug());
 	}
 	cmwq2_watchdog_arm(thresh);
@@ -209,7 +209,7 @@ static unsigned int cmwq2_report_pool(struct cmwq2_pool *pool)
 	       cmwq2_bug(), pool->id, seconds);
 	cmwq2_show_pool(pool);
 	if (!nr)
-		pr_info("pool %u: none of its busy workers runs\n", pool->id);
+		pr_info("pool %u: none of its busy workers is running\n", pool->id);
 	for (i = 0; i < nr; i++) {
 		pr_info("pool %u: %s[%d] runs\n", pool->id, tasks[i]->comm, tasks[i]->pid);
 		if (CMWQ2_CAN_SHOW_RUNNING)
@@ -291,8 +291,8 @@ CMWQ2_PARAM(watchdog_thresh, number,
 	    .number = &cmwq2_watchdog_thresh, .min = 0, .max = 86400,
 	    .changed = cmwq2_watchdog_changed);
 CMWQ2_PARAM(panic_on_stall, number,
-	    "Number of stalls that makes the kernel panic, 0: none (default 0)",
+	    "Number of stalls after which the kernel panics, 0: never (default 0)",
 	    .number = &cmwq2_panic_on_stall, .min = 0, .max = 1000000);
 CMWQ2_PARAM(panic_on_stall_time, number,
-	    "Seconds of a stall that make the kernel panic, 0: none (default 0)",
+	    "Seconds of one stall after which the kernel panics, 0: never (default 0)",
 	    .number = &cmwq2_panic_on_stall_time, .min = 0, .max = 86400);

@@ -174,7 +174,7 @@ static void cmwq2_online_changed(unsigned int cpu)
 	int ret = cmwq2_update_pods(cpu);
 
 	if (ret)
-		pr_warn("CPU %u: unbound workqueues cannot be adapted to it, error %d\n",
+		pr_warn("CPU %u came or went: unbound workqueues cannot be updated, error %d\n",
 			cpu, ret);
 }
 
@@ -219,7 +219,7 @@ EXPORT_SYMBOL_GPL(cmwq2_unbound_offline);
 static void cmwq2_restrict(const char *why, const struct cpumask *cpus)
 {
 	if (!cpumask_intersects(&cmwq2_effective_mask, cpus))
-		pr_warn("%s %*pbl leaves no CPU of %*pbl for unbound workqueues, ignored\n",
+		pr_warn("%s %*pbl is ignored: it leaves no CPU of %*pbl for unbound workqueues\n",
 			why, cpumask_pr_args(cpus), cpumask_pr_args(&cmwq2_effective_mask));
 	else
 		cpumask_and(&cmwq2_effective_mask, &cmwq2_effective_mask, cpus);

@@ -326,7 +326,7 @@ int cmwq2_workqueue_sysfs_register(struct cmwq2_wq *wq)
 	if (cmwq2_is_missing(wq))
 		return -EINVAL;
 	if (wq->device) {
-		pr_err("%s: is in sysfs already\n", wq->name);
+		pr_err("%s: is already in sysfs\n", wq->name);
 		return -EEXIST;
 	}
 	device = kzalloc(sizeof(*device), GFP_KERNEL);
@@ -342,7 +342,7 @@ int cmwq2_workqueue_sysfs_register(struct cmwq2_wq *wq)
 	}
 	ret = device_register(&device->dev);
 	if (ret) {
-		pr_err("%s: cannot be shown in sysfs, error %d\n", wq->name, ret);
+		pr_err("%s: cannot be added to sysfs, error %d\n", wq->name, ret);
 		put_device(&device->dev);
 		return ret;
 	}

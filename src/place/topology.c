@@ -267,7 +267,7 @@ static int cmwq2_set_scope(struct cmwq2_param *param, const char *value)
 	if (scope < 0)
 		return scope;
 	if (scope == CMWQ2_AFFN_DFL) {
-		pr_err("%s=default: allowed: a scope of its own\n", param->name);
+		pr_err("%s=default: allowed: any scope other than default\n", param->name);
 		return -EINVAL;
 	}
 	cmwq2_dfl_affn_scope = scope;

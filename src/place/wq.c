@@ -84,7 +84,7 @@ static int cmwq2_check_flags(const char *name, unsigned int flags)
 		return -EINVAL;
 	}
 	if ((flags & CMWQ2_WQ_PERCPU) && (flags & CMWQ2_WQ_UNBOUND)) {
-		pr_err("%s: flags %#x: allowed: one of WQ_PERCPU and WQ_UNBOUND\n",
+		pr_err("%s: flags %#x: allowed: WQ_PERCPU or WQ_UNBOUND, not both\n",
 		       name, flags);
 		return -EINVAL;
 	}
@@ -102,7 +102,7 @@ static int cmwq2_check_flags(const char *name, unsigned int flags)
  */
 static void cmwq2_tell_neither(const char *name)
 {
-	static const char text[] = "neither WQ_PERCPU nor WQ_UNBOUND, WQ_PERCPU is taken";
+	static const char text[] = "neither WQ_PERCPU nor WQ_UNBOUND is set, WQ_PERCPU is used";
 
 	cmwq2_health_add(CMWQ2_HEALTH_MISUSES);
 	if (cmwq2_is_on_purpose())
@@ -239,7 +239,7 @@ static struct cmwq2_wq *cmwq2_wq_create(const char *name, unsigned int flags, in
 		flags = (flags & ~CMWQ2_WQ_PERCPU) | CMWQ2_WQ_UNBOUND;
 	wq = cmwq2_wq_new(name, flags, max_active);
 	if (!wq) {
-		pr_err("%s: cannot be made, error %d\n", name, -ENOMEM);
+		pr_err("%s: cannot be created, error %d\n", name, -ENOMEM);
 		return ERR_PTR(-ENOMEM);
 	}
 	/* In one critical section: a change of all queues is either over or finds this one. */
@@ -256,7 +256,7 @@ static struct cmwq2_wq *cmwq2_wq_create(const char *name, unsigned int flags, in
 	}
 	mutex_unlock(&cmwq2_pool_mutex);
 	if (ret) {
-		pr_err("%s: cannot be made, error %d\n", name, ret);
+		pr_err("%s: cannot be created, error %d\n", name, ret);
 		cmwq2_wq_abort(wq);
 		return ERR_PTR(ret);
 	}
@@ -273,7 +273,7 @@ static __printf(1, 0) struct cmwq2_wq *cmwq2_wq_alloc(const char *fmt, unsigned 
 	if (cmwq2_check_name(fmt))
 		return NULL;
 	if (vsnprintf(name, sizeof(name), fmt, args) >= sizeof(name))
-		pr_warn_once("workqueue name is cut to \"%s\"\n", name);
+		pr_warn_once("workqueue name is truncated to \"%s\"\n", name);
 
 	if (!(flags & CMWQ2_WQ_BH))
 		max_active = max_active ?: CMWQ2_DFL_ACTIVE;
@@ -401,7 +401,7 @@ static void cmwq2_wq_destroy(struct cmwq2_wq *wq)
 
 	cmwq2_drain_workqueue(wq);
 	/* Only a bug of the engine or of the user leaves items behind. */
-	if (WARN(!cmwq2_wq_is_empty(wq), "%s: items left in a workqueue that was drained\n",
+	if (WARN(!cmwq2_wq_is_empty(wq), "%s: the workqueue was drained, but still has items\n",
 		 wq->name))
 		return;
 
@@ -448,11 +448,11 @@ int cmwq2_workqueue_set_max_active(struct cmwq2_wq *wq, int max_active)
 	if (cmwq2_is_missing(wq))
 		return -EINVAL;
 	if (wq->flags & CMWQ2_WQ_ORDERED) {
-		pr_err("%s: max_active %d: an ordered workqueue has 1\n", wq->name, max_active);
+		pr_err("%s: max_active %d: allowed: 1, as the workqueue is ordered\n", wq->name, max_active);
 		return -EINVAL;
 	}
 	if (wq->flags & CMWQ2_WQ_BH) {
-		pr_err("%s: max_active %d: a BH workqueue has none\n", wq->name, max_active);
+		pr_err("%s: max_active %d: a BH workqueue has no max_active\n", wq->name, max_active);
 		return -EINVAL;
 	}
 	if (cmwq2_check_max_active(wq->name, wq->flags, max_active))
@@ -490,7 +490,7 @@ int cmwq2_workqueue_set_min_active(struct cmwq2_wq *wq, int min_active)
 	if (cmwq2_is_missing(wq))
 		return -EINVAL;
 	if ((wq->flags & (CMWQ2_WQ_UNBOUND | CMWQ2_WQ_ORDERED)) != CMWQ2_WQ_UNBOUND) {
-		pr_err("%s: min_active %d: only unbound, not ordered workqueues have one\n",
+		pr_err("%s: min_active %d: only unbound workqueues that are not ordered have a min_active\n",
 		       wq->name, min_active);
 		return -EINVAL;
 	}

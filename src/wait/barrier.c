@@ -157,7 +157,7 @@ bool cmwq2_wait_for_work(struct cmwq2_work *work, bool cancelled)
 	struct cmwq2_barrier barrier;
 
 	if (unlikely(!work->func)) {
-		cmwq2_misuse("an item without a function is waited for, was it initialised?");
+		cmwq2_misuse("a thread waits for an item without a function: was it initialised?");
 		return false;
 	}
 	if (!cmwq2_start_wait(work, &barrier, cancelled))

@@ -50,7 +50,7 @@ static bool cmwq2_can_delay(int cpu, struct cmwq2_wq *wq, struct cmwq2_delayed_w
 		   !timer_pending(&dwork->timer)))
 		return true;
 	cmwq2_work_release_as_was(&dwork->work, data);
-	cmwq2_misuse("%s: %ps is to wait, but its timer was not initialised or is in use",
+	cmwq2_misuse("%s: %ps is queued with a delay, but its timer was not initialised or is in use",
 		     wq->name, dwork->work.func);
 	return false;
 }
@@ -67,7 +67,7 @@ static bool cmwq2_can_time(int cpu, struct cmwq2_delayed_work *dwork)
 		return false;
 	if (likely(cpu_online(cpu)))
 		return true;
-	pr_warn_ratelimited("%s: %ps is queued with a delay on CPU %d, which is offline: another CPU keeps the time\n",
+	pr_warn_ratelimited("%s: %ps is queued with a delay on CPU %d, which is offline: the timer runs on another CPU\n",
 			    dwork->wq->name, dwork->work.func, cpu);
 	return false;
 }
