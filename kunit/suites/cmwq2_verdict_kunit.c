@@ -167,7 +167,7 @@ static void no_worker(struct kunit *test, unsigned int flags)
 	tw_fault_create(s->plain, s->cpu, CMWQ2_CREATE_FAILS);
 	TW_POLL(e, told(c, "no-worker"), "a try to fail");
 	expect_in(c, "is the manager, last tried to create a worker ");
-	expect_in(c, " in vain, last with -12, state ");
+	expect_in(c, " times, last error -12, state ");
 	tw_feed(s);
 	expect_quiet(e);
 }
@@ -281,7 +281,7 @@ static void item_behind_itself_is_named(struct kunit *test)
 	tw_queue_on(c->cpu, c->w, it);
 	expect_told(c, "behind");
 	expect_who(c, it->pid, "runs cmwq2_fn");
-	expect_in(c, "it was queued again while it ran");
+	expect_in(c, "the item was queued again while it ran");
 	complete_all(it->gate);
 	tw_flush_wq(c->w);
 	expect_quiet(e);
@@ -306,7 +306,7 @@ static void item_behind_another_is_named(struct kunit *test)
 	tw_wait_started(sleeper, "the rescue of an item that sleeps");
 	expect_told(c, "behind");
 	expect_who(c, sleeper->pid, "runs cmwq2_fn");
-	expect_in(c, "a worker has taken it");
+	expect_in(c, "a worker has taken the item");
 	complete_all(sleeper->gate);
 	tw_wait_done(it, "the item behind it");
 	rescued_is_quiet(c, s);

@@ -40,11 +40,11 @@ enum cmwq2_claim {
 #define cmwq2_claim_values(value)						\
 	value("none", CMWQ2_CLAIM_NONE, "it is not reserved, as in mainline")	\
 	value("kicked_list", CMWQ2_CLAIM_KICKED_LIST,				\
-	      "it moves to a list of its own, out of the culler's reach")	\
+	      "it moves to a list that the culler does not look at")		\
 	value("kicked_first", CMWQ2_CLAIM_KICKED_FIRST,				\
-	      "the same, and the next kick takes it again")			\
+	      "as kicked_list, and the next kick picks the same worker again")	\
 	value("leave_idle", CMWQ2_CLAIM_LEAVE_IDLE,				\
-	      "the same list, and it is no idle worker any more")		\
+	      "it moves to the same list, and no longer counts as idle")	\
 	value("kicked_flag", CMWQ2_CLAIM_KICKED_FLAG,				\
 	      "it stays on the idle list with a flag that the culler respects")
 

@@ -15,15 +15,15 @@ enum cmwq2_rescue {
 	CMWQ2_RESCUE_RESTART,
 };
 
-#define cmwq2_rescue_about	"What a rescuer takes at a time when a pool has no worker"
+#define cmwq2_rescue_about	"What a rescuer takes at a time from a pool without a free worker"
 #define cmwq2_rescue_default	CMWQ2_RESCUE_CURSOR
 #define cmwq2_rescue_changing	NULL
 #define cmwq2_rescue_unsafe	"none"
 #define cmwq2_rescue_values(value)						\
 	value("cursor", CMWQ2_RESCUE_CURSOR,					\
-	      "one item, and a cursor marks where to look for the next, as in mainline") \
+	      "one item, and a cursor marks where it looks for the next one, as in mainline") \
 	value("slurp", CMWQ2_RESCUE_SLURP, "all items of its queue, then it runs them") \
 	value("restart", CMWQ2_RESCUE_RESTART,					\
-	      "one item, and it looks for the next from the head of the worklist")
+	      "one item, and it looks for the next one from the head of the worklist")
 
 #endif /* CMWQ2_POLICY_RESCUE_H */

@@ -29,16 +29,16 @@ enum cmwq2_wake {
 	CMWQ2_WAKE_EVERYWHERE	= CMWQ2_WAKE_DEFERRED | CMWQ2_KICK_OTHER,
 };
 
-#define cmwq2_wake_about	"Which kicks wake the worker after the pool's lock was dropped"
+#define cmwq2_wake_about	"Which kicks wake the worker only after the pool's lock is dropped"
 #define cmwq2_wake_default	CMWQ2_WAKE_DEFERRED
 #define cmwq2_wake_changing	NULL
 #define cmwq2_wake_unsafe	"none"
 #define cmwq2_wake_values(value)						\
-	value("locked", CMWQ2_WAKE_LOCKED, "none: all wake with the lock held")	\
-	value("enqueue", CMWQ2_WAKE_ENQUEUE, "those of an enqueue")		\
-	value("process", CMWQ2_WAKE_PROCESS, "those of a worker that begins an item") \
+	value("locked", CMWQ2_WAKE_LOCKED, "no kicks: all wake the worker with the lock held")	\
+	value("enqueue", CMWQ2_WAKE_ENQUEUE, "the kicks of an enqueue")		\
+	value("process", CMWQ2_WAKE_PROCESS, "the kicks of a worker that begins an item") \
 	value("deferred", CMWQ2_WAKE_DEFERRED,					\
-	      "those of an enqueue and of a worker that begins an item, as in mainline") \
-	value("everywhere", CMWQ2_WAKE_EVERYWHERE, "all of them")
+	      "the kicks of an enqueue and of a worker that begins an item, as in mainline") \
+	value("everywhere", CMWQ2_WAKE_EVERYWHERE, "all kicks")
 
 #endif /* CMWQ2_POLICY_WAKE_H */
