@@ -194,7 +194,7 @@ static int bench_parse_engines(char *list, struct bench_config *cfg)
 		if (!*name)
 			continue;
 		if (cfg->nr_engines == BENCH_MAX_SLOTS) {
-			pr_err("config_engines: '%s' is one too many, %u are allowed\n",
+			pr_err("config_engines: '%s' is one engine too many: at most %u are allowed\n",
 			       name, BENCH_MAX_SLOTS);
 			return -EINVAL;
 		}
@@ -209,7 +209,7 @@ static int bench_parse_engines(char *list, struct bench_config *cfg)
 	}
 	if (cfg->nr_engines)
 		return 0;
-	pr_err("config_engines: '' names no engine, 1 to %u of native, cmwq2, cmwq2:PROFILE, floor, threads are allowed\n",
+	pr_err("config_engines: '' names no engine: 1 to %u of native, cmwq2, cmwq2:PROFILE, floor, threads are allowed\n",
 	       BENCH_MAX_SLOTS);
 	return -EINVAL;
 }

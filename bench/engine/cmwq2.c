@@ -95,7 +95,7 @@ static void bench_cmwq2_get_policies(char *policies)
 static void bench_cmwq2_set_policies(const char *policies)
 {
 	if (cmwq2_policy_set("policies", policies))
-		pr_warn("cmwq2: %s cannot be restored\n", policies);
+		pr_warn("cmwq2: the policies %s cannot be restored\n", policies);
 }
 
 /*

@@ -76,7 +76,7 @@ static int bench_native_scope_thread(void *data)
 	struct file *file = dentry_open(&request->path, O_RDWR, current_cred());
 
 	if (IS_ERR(file)) {
-		pr_err("native: the scope's file cannot be opened (%ld)\n", PTR_ERR(file));
+		pr_err("native: the sysfs file of the scope cannot be opened (%ld)\n", PTR_ERR(file));
 		request->ret = PTR_ERR(file);
 	} else {
 		request->ret = bench_native_write_scope(file, request->scope);
@@ -101,7 +101,7 @@ static int bench_native_set_scope(const char *queue, const char *scope)
 	snprintf(name, sizeof(name), "/sys/devices/virtual/workqueue/%s/affinity_scope", queue);
 	request.ret = kern_path(name, 0, &request.path);
 	if (request.ret) {
-		pr_err("native: no %s (%d): is /sys mounted, and does this kernel have scopes (6.6 and later do)?\n",
+		pr_err("native: there is no %s (%d): is /sys mounted, and does this kernel have scopes (6.6 and later do)?\n",
 		       name, request.ret);
 		return request.ret;
 	}

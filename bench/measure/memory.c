@@ -131,7 +131,7 @@ struct bench_meminfo *bench_memory_open(void)
 		return ERR_PTR(-ENOMEM);
 	ret = kern_path(BENCH_MEMINFO, 0, &meminfo->path);
 	if (ret) {
-		pr_err("no " BENCH_MEMINFO " (%d): is /proc mounted?\n", ret);
+		pr_err("there is no " BENCH_MEMINFO " (%d): is /proc mounted?\n", ret);
 		goto free;
 	}
 	kthread_init_work(&meminfo->work, bench_meminfo_fn);

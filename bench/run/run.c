@@ -178,13 +178,13 @@ static int bench_check(const struct bench_config *cfg)
 	for (i = 0; i < cfg->nr_engines; i++) {
 		engine = bench_find_engine(cfg->engines[i], &profile);
 		if (cfg->workload->only_cmwq2 && engine && !engine->is_cmwq2) {
-			pr_err("engine '%s': workload %s takes cmwq2, cmwq2:PROFILE: %s\n",
+			pr_err("engine '%s': workload %s needs cmwq2 or cmwq2:PROFILE: %s\n",
 			       cfg->engines[i], cfg->workload->name, cfg->workload->only_cmwq2);
 			return -EINVAL;
 		}
 		if (!engine || !(cfg->workload->needs & ~engine->can))
 			continue;
-		pr_err("engine '%s' cannot do what workload %s needs; native, cmwq2, cmwq2:PROFILE can\n",
+		pr_err("engine '%s' cannot run workload %s; native, cmwq2, cmwq2:PROFILE can\n",
 		       cfg->engines[i], cfg->workload->name);
 		return -EINVAL;
 	}

@@ -80,12 +80,12 @@ static u32 bench_block_items(const struct bench_config *cfg)
 static int bench_block_check(const struct bench_config *cfg)
 {
 	if (cfg->queue != BENCH_QUEUE_PERCPU) {
-		pr_err("config_queue %s: workload block takes percpu\n",
+		pr_err("config_queue %s: workload block needs percpu\n",
 		       bench_queue_names[cfg->queue]);
 		return -EINVAL;
 	}
 	if (cfg->in_flight < 2 || cfg->in_flight > BENCH_MAX_BATCH) {
-		pr_err("config_in_flight %u: workload block takes 2 to %u\n",
+		pr_err("config_in_flight %u: workload block needs 2 to %u\n",
 		       cfg->in_flight, BENCH_MAX_BATCH);
 		return -EINVAL;
 	}

@@ -46,11 +46,11 @@ static_assert(ARRAY_SIZE(bench_cancel_figures) == BENCH_CALL_STATS * BENCH_NR_CA
 static int bench_cancel_check(const struct bench_config *cfg)
 {
 	if (cfg->queue == BENCH_QUEUE_PERCPU) {
-		pr_err("config_queue percpu: workload cancel takes unbound, ordered\n");
+		pr_err("config_queue percpu: workload cancel needs unbound or ordered\n");
 		return -EINVAL;
 	}
 	if (cfg->in_flight < 2) {
-		pr_err("config_in_flight %u: workload cancel takes 2 to %u\n",
+		pr_err("config_in_flight %u: workload cancel needs 2 to %u\n",
 		       cfg->in_flight, BENCH_MAX_IN_FLIGHT);
 		return -EINVAL;
 	}

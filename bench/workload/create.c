@@ -116,13 +116,13 @@ static int bench_create_check(const struct bench_config *cfg)
 				bench_queue_size(cfg));
 
 	if (IS_ENABLED(CONFIG_LOCKDEP) && cfg->queues > BENCH_LOCKDEP_QUEUES) {
-		pr_err("config_queues %u is above %u, which is what lockdep has room for\n",
+		pr_err("config_queues %u is above %u, the most that lockdep has room for\n",
 		       cfg->queues, BENCH_LOCKDEP_QUEUES);
 		return -EINVAL;
 	}
 	if (cfg->queues <= allowed)
 		return 0;
-	pr_err("config_queues %u is above %llu, which is what half of the free memory has room for\n",
+	pr_err("config_queues %u is above %llu, the most that half of the free memory has room for\n",
 	       cfg->queues, allowed);
 	return -EINVAL;
 }
@@ -174,7 +174,7 @@ static int bench_create_one(struct bench_create *turn)
 	if (ret) {
 		if (signal_pending(current))
 			return -EINTR;
-		pr_err("engine '%s': queue %u of %u cannot be made (%d)\n", slot->name,
+		pr_err("engine '%s': queue %u of %u cannot be created (%d)\n", slot->name,
 		       turn->nr + 1, slot->cfg->queues, ret);
 		return ret;
 	}

@@ -187,7 +187,7 @@ static int bench_load_check(const struct bench_config *cfg)
 		return -EINVAL;
 	}
 	if (cfg->in_flight > BENCH_MAX_BATCH) {
-		pr_err("config_in_flight %u is above %u, the most that workload %s takes\n",
+		pr_err("config_in_flight %u is above %u, the most that workload %s allows\n",
 		       cfg->in_flight, BENCH_MAX_BATCH, cfg->workload->name);
 		return -EINVAL;
 	}

@@ -335,7 +335,7 @@ static int bench_job(struct bench_perfwq *perfwq, u64 *ns, u32 *peak)
 	}
 	*ns = div_u64(sum, perfwq->nr_hogs);
 	if (ret)
-		pr_err("workload perfwq: the job's threads cannot be made (%d)\n", ret);
+		pr_err("workload perfwq: the job's threads cannot be created (%d)\n", ret);
 	return ret;
 }
 

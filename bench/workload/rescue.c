@@ -184,13 +184,13 @@ static int bench_rescue_check(const struct bench_config *cfg)
 	u64 allowed = (u64)max(si_mem_available(), 0L) / 2 * PAGE_SIZE;
 
 	if (cfg->queue != BENCH_QUEUE_PERCPU) {
-		pr_err("config_queue '%s': workload rescue takes percpu\n",
+		pr_err("config_queue '%s': workload rescue needs percpu\n",
 		       bench_queue_names[cfg->queue]);
 		return -EINVAL;
 	}
 	if (bench_rescue_size(cfg) <= allowed)
 		return 0;
-	pr_err("config_items %u and config_foreign %u take %llu kB, above the %llu kB that are half of the free memory\n",
+	pr_err("config_items %u and config_foreign %u need %llu kB, but half of the free memory is %llu kB\n",
 	       cfg->items, cfg->foreign, bench_rescue_size(cfg) / SZ_1K, allowed / SZ_1K);
 	return -EINVAL;
 }
@@ -300,7 +300,7 @@ static int bench_rescue_wait(struct bench_rescue *r, bool (*is)(struct bench_res
 
 	while (!is(r)) {
 		if (time_after(jiffies, end)) {
-			pr_err("the pool of CPU %d cannot be brought to have no worker: is it used by others?\n",
+			pr_err("the pool of CPU %d does not reach the state that rescue needs: do others use it?\n",
 			       r->cpu);
 			return -EBUSY;
 		}

@@ -12,7 +12,7 @@
 
 static unsigned int timeout_ms = 20000;
 module_param(timeout_ms, uint, 0644);
-MODULE_PARM_DESC(timeout_ms, "how long a test waits for an event before it fails");
+MODULE_PARM_DESC(timeout_ms, "milliseconds that a test waits for an event before it fails");
 
 struct tw_gate {
 	struct list_head	node;
@@ -422,7 +422,7 @@ void tw_policy(struct tw_env *env, const char *policy, const char *value)
 	strscpy(p->value, old, sizeof(p->value));
 	list_add(&p->node, &env->policies);
 	KUNIT_ASSERT_EQ_MSG(env->test, cmwq2_policy_set(policy, value), 0,
-			    "%s=%s refused", policy, value);
+			    "%s=%s was refused", policy, value);
 }
 
 /* cmwq2 must refuse each value with -EINVAL and keep the old one. */
@@ -434,7 +434,7 @@ void tw_policy_refuses(struct tw_env *env, const char *policy, const char *const
 	strscpy(before, cmwq2_policy_get(policy), sizeof(before));
 	for (i = 0; i < nr; i++) {
 		KUNIT_EXPECT_EQ_MSG(env->test, cmwq2_policy_set(policy, bad[i]), -EINVAL,
-				    "%s=%s was taken", policy, bad[i]);
+				    "%s=%s was accepted", policy, bad[i]);
 		KUNIT_EXPECT_STREQ(env->test, cmwq2_policy_get(policy), before);
 	}
 }

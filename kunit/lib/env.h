@@ -200,7 +200,7 @@ static inline bool tw_known_fault(struct tw_env *env, bool known)
 static inline void tw_expect_known(struct tw_env *env, bool known, bool happened, const char *what)
 {
 	KUNIT_EXPECT_EQ_MSG(env->test, happened, !known, known ?
-			    "repaired in this kernel, correct compat.h: %s" :
+			    "this kernel no longer has the fault that compat.h says: %s" :
 			    "timed out waiting for %s", what);
 }
 

@@ -48,7 +48,7 @@ struct faulty *tw_faulty(struct kunit *test, const struct tw_engine *engine)
 	fail_nth_over();
 	kfree(memory);
 	if (memory)
-		kunit_skip(test, "needs N in the ignore-gfp-wait of failslab in debugfs");
+		kunit_skip(test, "needs N in the file ignore-gfp-wait of failslab in debugfs");
 	f->e = e;
 	return f;
 }

@@ -233,7 +233,7 @@ void tw_let_go(struct tw_hold *h)
 
 	KUNIT_ASSERT_TRUE_MSG(h->env->test, held, "point %d: %s", h->point,
 			      atomic_read(&h->state) == TW_HOLD_LATE ? "held too long" :
-								       "nobody was held");
+								       "no context reached it");
 }
 
 static void thread_hand(struct tw_thread *t)
@@ -258,7 +258,7 @@ bool tw_hand_done(struct tw_stage *s)
 
 void tw_hand_wait(struct tw_stage *s)
 {
-	TW_SOON(s->env, tw_hand_done(s), "the hand to be done");
+	TW_SOON(s->env, tw_hand_done(s), "the helper thread to be done");
 }
 
 void tw_hand_does(struct tw_stage *s, void (*fn)(void *arg), void *arg)
@@ -363,7 +363,7 @@ struct tw_stage *tw_stage(struct kunit *test, unsigned int flags, bool unbound, 
 	int i;
 
 	if (num_online_cpus() < 2)
-		kunit_skip(test, "one CPU: nobody is left to drive what is held");
+		kunit_skip(test, "with one CPU nothing can run while a context is held");
 	s->env = e;
 	s->unbound = unbound;
 	s->hand_cpu = tw_cpu(!cpu);
@@ -531,7 +531,7 @@ struct tw_kick *tw_kick_env(struct kunit *test, unsigned int flags, int cpu)
 
 	if (m->window == TW_PICKED && !m->enqueue)
 		kunit_skip(test,
-			   "a queueing's kick wakes under the lock: nobody comes between pick and wakeup");
+			   "an enqueue wakes the worker under the lock: nothing comes between pick and wakeup");
 	s = tw_stage(test, flags, m->unbound, cpu);
 	k = tw_zalloc(s->env, sizeof(*k));
 	k->s = s;

@@ -59,7 +59,7 @@ void tw_listen(struct tw_env *env)
 	if (listening)
 		return;
 	if (!IS_ENABLED(CONFIG_TRACEPOINTS))
-		kunit_skip(env->test, "without tracepoints nobody hears what is printed");
+		kunit_skip(env->test, "without tracepoints the test cannot listen to the log");
 	for_each_kernel_tracepoint(look_for_console, NULL);
 	KUNIT_ASSERT_NOT_NULL(env->test, console);
 	KUNIT_ASSERT_EQ(env->test, tracepoint_probe_register(console, on_console, NULL), 0);

@@ -308,7 +308,7 @@ static int set_load(const char *val, const struct kernel_param *kp)
 
 static const struct kernel_param_ops load_ops = { .set = set_load };
 module_param_cb(load, &load_ops, NULL, 0200);
-MODULE_PARM_DESC(load, "1 queues items without end and forgets the gaps, 0 ends that and waits for all of them");
+MODULE_PARM_DESC(load, "write 1 to queue items without end and clear the gaps, 0 to stop and to wait for all items");
 
 static void let_go(void)
 {
@@ -342,7 +342,7 @@ static int set_hold(const char *val, const struct kernel_param *kp)
 
 static const struct kernel_param_ops hold_ops = { .set = set_hold };
 module_param_cb(hold, &hold_ops, NULL, 0200);
-MODULE_PARM_DESC(hold, "1 keeps a freezable item running, 0 lets it end");
+MODULE_PARM_DESC(hold, "write 1 to keep a freezable item running, 0 to let it end");
 
 /* True if the item of the quiet queue runs within @timeout jiffies. */
 static bool quiet_runs(unsigned long timeout)
@@ -400,7 +400,7 @@ static int get_cancel(char *buffer, const struct kernel_param *kp)
 
 static const struct kernel_param_ops cancel_ops = { .set = set_cancel, .get = get_cancel };
 module_param_cb(cancel, &cancel_ops, NULL, 0600);
-MODULE_PARM_DESC(cancel, "1 takes back an item that is enqueued while the system is frozen; read: whether it did");
+MODULE_PARM_DESC(cancel, "write 1 to cancel an item that is enqueued while the system is frozen; read: whether it was cancelled");
 
 static int get_runs(char *buffer, const struct kernel_param *kp)
 {
@@ -416,11 +416,11 @@ static int get_runs(char *buffer, const struct kernel_param *kp)
 
 static const struct kernel_param_ops runs_ops = { .get = get_runs };
 module_param_cb(runs, &runs_ops, NULL, 0400);
-MODULE_PARM_DESC(runs, "whether an item enqueued now on that item's queue runs within 5 s");
+MODULE_PARM_DESC(runs, "whether an item that is enqueued now on the queue of the cancelled item runs within 5 s");
 
 static bool stays_in_line = CMWQ2_NATIVE_STAYS_IN_LINE;
 module_param(stays_in_line, bool, 0444);
-MODULE_PARM_DESC(stays_in_line, "the kernel's own queue is known to be dead after that");
+MODULE_PARM_DESC(stays_in_line, "whether the kernel's own queue is known to run no more items after such a cancel");
 
 static int get_status(char *buffer, const struct kernel_param *kp)
 {
@@ -441,7 +441,7 @@ static int get_status(char *buffer, const struct kernel_param *kp)
 
 static const struct kernel_param_ops status_ops = { .get = get_status };
 module_param_cb(status, &status_ops, NULL, 0444);
-MODULE_PARM_DESC(status, "by lane: items accepted, started, longest time without a start in ms, others' starts in it");
+MODULE_PARM_DESC(status, "for each lane: items accepted; items started; longest time without a start, in ms; starts of the queue that is not freezable in that time");
 
 /*
  * The watcher: a freezable thread that tells how long it was frozen. How long the

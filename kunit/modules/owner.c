@@ -84,7 +84,7 @@ static const struct kernel_param_ops owner_ops = {
 	.get = owner_get,
 };
 module_param_cb(cpu, &owner_ops, NULL, 0644);
-MODULE_PARM_DESC(cpu, "the CPU to own for 15 s at most, -1 for none");
+MODULE_PARM_DESC(cpu, "the CPU to occupy for 15 s at most, -1 for none");
 
 static int __init owner_init(void)
 {
@@ -101,4 +101,4 @@ static void __exit owner_exit(void)
 module_init(owner_init);
 module_exit(owner_exit);
 MODULE_LICENSE("GPL");
-MODULE_DESCRIPTION("Keeps a CPU to itself, for tests");
+MODULE_DESCRIPTION("Occupies a CPU, for tests");

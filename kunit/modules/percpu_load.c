@@ -65,7 +65,7 @@ MODULE_PARM_DESC(engine, "native or cmwq2");
 
 static unsigned int cpu = 1;
 module_param(cpu, uint, 0444);
-MODULE_PARM_DESC(cpu, "where the items are queued");
+MODULE_PARM_DESC(cpu, "the CPU that the items are queued on");
 
 /* A new number each time the CPU becomes settled; 0 while it is not. */
 static unsigned int settled;
@@ -205,7 +205,7 @@ static int set_settled(const char *val, const struct kernel_param *kp)
 
 static const struct kernel_param_ops settled_ops = { .set = set_settled };
 module_param_cb(settled, &settled_ops, NULL, 0200);
-MODULE_PARM_DESC(settled, "0 before the CPU is asked to change, which also forgets who was elsewhere; 1 when it is online");
+MODULE_PARM_DESC(settled, "write 0 before the CPU is asked to change, which also clears the third count of status; write 1 when it is online");
 
 static int get_status(char *buffer, const struct kernel_param *kp)
 {
@@ -221,7 +221,7 @@ static int get_status(char *buffer, const struct kernel_param *kp)
 
 static const struct kernel_param_ops status_ops = { .get = get_status };
 module_param_cb(status, &status_ops, NULL, 0444);
-MODULE_PARM_DESC(status, "by lane: starts, strays, looks elsewhere since the last change");
+MODULE_PARM_DESC(status, "for each lane: starts; checks that found the item on a wrong CPU while the CPU was settled; all such checks since the last change");
 
 static void lanes_end(void)
 {
@@ -276,5 +276,5 @@ static void __exit percpu_load_exit(void)
 
 module_init(percpu_load_init);
 module_exit(percpu_load_exit);
-MODULE_DESCRIPTION("Items without end on one CPU, on workqueues of either engine");
+MODULE_DESCRIPTION("Items that run on one CPU without end, on workqueues of either engine");
 MODULE_LICENSE("GPL");

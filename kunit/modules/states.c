@@ -444,10 +444,10 @@ static void st_damaged_end(void)
 /* Very many queues and items, for tools to get through. */
 static unsigned int st_crowd_queues = 1000;
 module_param_named(queues, st_crowd_queues, uint, 0400);
-MODULE_PARM_DESC(queues, "how many queues the state crowd has (default 1000)");
+MODULE_PARM_DESC(queues, "how many queues the state \"crowd\" has (default 1000)");
 static unsigned int st_crowd_items = 100000;
 module_param_named(items, st_crowd_items, uint, 0400);
-MODULE_PARM_DESC(items, "how many items wait in the state crowd (default 100000)");
+MODULE_PARM_DESC(items, "how many items wait in the state \"crowd\" (default 100000)");
 
 static struct cmwq2_wq **st_crowd;
 static struct cmwq2_work *st_crowd_works;
@@ -526,7 +526,7 @@ static int st_store(const char *val, const struct kernel_param *kp)
 static const struct kernel_param_ops st_ops = { .set = st_store };
 
 module_param_cb(state, &st_ops, NULL, 0200);
-MODULE_PARM_DESC(state, "standing, hog, not-run, softirq, lost-kick, cpu-offline, damaged, crowd, none");
+MODULE_PARM_DESC(state, "the state to make: standing, hog, not-run, softirq, lost-kick, cpu-offline, damaged, crowd, none");
 
 static int __init st_init(void)
 {

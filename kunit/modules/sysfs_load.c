@@ -82,7 +82,7 @@ module_param(items_lost, long, 0444);
 MODULE_PARM_DESC(items_lost, "items that did not run as often as they were queued; -1 while it runs");
 static long items_disordered = -1;
 module_param(items_disordered, long, 0444);
-MODULE_PARM_DESC(items_disordered, "items of ordered queues that came out of turn; -1 while it runs");
+MODULE_PARM_DESC(items_disordered, "items of ordered queues that ran out of order; -1 while it runs");
 static long items_ran = -1;
 module_param(items_ran, long, 0444);
 MODULE_PARM_DESC(items_ran, "items that ran; -1 while it runs");
@@ -196,7 +196,7 @@ static int load_run_set(const char *value, const struct kernel_param *kp)
 	bool on;
 
 	if (kstrtobool(value, &on) || on) {
-		pr_err("run: allowed: N, once it is loaded\n");
+		pr_err("run: allowed: N, after the module is loaded\n");
 		return -EINVAL;
 	}
 	load_end();

@@ -22,7 +22,7 @@ MODULE_PARM_DESC(alarm_seconds, "seconds of torture for each threshold in the su
 
 static unsigned int alarm_thresh = 3;
 module_param(alarm_thresh, uint, 0444);
-MODULE_PARM_DESC(alarm_thresh, "watchdog_thresh of its short case, in seconds");
+MODULE_PARM_DESC(alarm_thresh, "watchdog_thresh of the short case of the suite cmwq2_alarm, in seconds");
 
 #define NR_ITEMS	24
 #define BURN_MS		20
@@ -293,10 +293,10 @@ static void no_false_alarm(struct kunit *test)
 	WRITE_ONCE(t->stop, true);
 	for (i = 0; i < NR_LANES; i++)
 		tw_join(threads[i], "a producer");
-	KUNIT_EXPECT_NE_MSG(test, found, 0, "the stall that was put in was not found");
+	KUNIT_EXPECT_NE_MSG(test, found, 0, "the deliberate stall was not found");
 	/* The item left the worklist a little before its function began. */
 	KUNIT_EXPECT_GE_MSG(test, found + HZ / 2, thresh * HZ, "found too early");
-	kunit_info(test, "%u s at %u s: %ld items, %lu stalls, %lu pauses; one put in: found after %u ms\n",
+	kunit_info(test, "%u s at %u s: %ld items, %lu stalls, %lu pauses; the deliberate stall was found after %u ms\n",
 		   alarm_seconds, thresh, atomic_long_read(&t->runs), stalls, pauses,
 		   jiffies_to_msecs(found));
 }

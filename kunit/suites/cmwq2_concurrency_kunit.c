@@ -205,7 +205,7 @@ static void burner_holds_next(struct kunit *test)
 		conclusive++;
 		KUNIT_EXPECT_FALSE(test, c->saw_next);
 	}
-	KUNIT_EXPECT_EQ_MSG(test, conclusive, 20, "too few attempts that say something");
+	KUNIT_EXPECT_EQ_MSG(test, conclusive, 20, "too few attempts were conclusive");
 }
 
 static void burner_lets_next(struct kunit *test, unsigned int flags, unsigned int next)
@@ -351,9 +351,9 @@ static void insert_meets_block(struct kunit *test)
 	unsigned long end;
 
 	if (num_online_cpus() < 2)
-		kunit_skip(test, "nobody queues while the item goes to sleep");
+		kunit_skip(test, "with one CPU no item is queued while another one goes to sleep");
 	if (!strcmp(cmwq2_hook_name(), "timer"))
-		kunit_skip(test, "without a hook nobody sees the item go to sleep");
+		kunit_skip(test, "hook=timer does not notice that the item goes to sleep");
 	KUNIT_ASSERT_EQ(test, set_cpus_allowed_ptr(current, cpumask_of(tw_cpu(0))), 0);
 	a->gate = tw_gate(e);
 	before = tw_stats(w, cpu);

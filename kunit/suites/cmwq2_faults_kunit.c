@@ -143,9 +143,9 @@ static void devm_alloc_fails(struct kunit *test, const struct tw_engine *engine)
 
 	tw_need(f->e, devm_alloc);
 	if (kind->legacy >= 0)
-		kunit_skip(test, "there are no legacy queues of a device");
+		kunit_skip(test, "devm_alloc_workqueue() makes no legacy queues");
 	if (kind->flags & TW_SYSFS)
-		kunit_skip(test, "several queues of one name");
+		kunit_skip(test, "several queues of one name cannot be in sysfs");
 	f->dev = root_device_register("cmwq2_kunit");
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, f->dev);
 	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, device_gone, f->dev), 0);

@@ -349,7 +349,7 @@ static void limit_changes_while_frozen(struct kunit *test)
 	struct tw_item *items[8];
 
 	if (kind->flags & TW_ORDERED)
-		kunit_skip(test, "an ordered queue has no other limit");
+		kunit_skip(test, "max_active of an ordered queue cannot be changed");
 	cmwq2_freeze_workqueues_begin();
 	queue_gated(w, items, ARRAY_SIZE(items));
 	KUNIT_EXPECT_EQ(test, e->ops->set_max_active(w->wq, 4), 0);

@@ -248,7 +248,7 @@ static void short_item_is_no_hog(struct kunit *test)
 		conclusive++;
 		KUNIT_EXPECT_EQ(test, nr_hogs(w), before);
 	}
-	KUNIT_EXPECT_EQ_MSG(test, conclusive, 50, "too few attempts that say something");
+	KUNIT_EXPECT_EQ_MSG(test, conclusive, 50, "too few attempts were conclusive");
 }
 
 /* Only CPU time without a sleep in between counts. */
@@ -259,7 +259,7 @@ static void sleeper_is_no_hog(struct kunit *test)
 	int tries, conclusive = 0;
 
 	if (!strcmp(cmwq2_hook_name(), "timer"))
-		kunit_skip(test, "without a hook a sleep that holds up nobody is not seen");
+		kunit_skip(test, "hook=timer does not notice a sleep that delays no other item");
 	tw_policy(e, "cpu_intensive_thresh_us", BURST_THRESH_US);
 	for (tries = 0; tries < 30 && conclusive < 3; tries++) {
 		struct hog_ctx *c = tw_zalloc(e, sizeof(*c));
@@ -276,7 +276,7 @@ static void sleeper_is_no_hog(struct kunit *test)
 		conclusive++;
 		KUNIT_EXPECT_EQ(test, nr_hogs(w), before);
 	}
-	KUNIT_EXPECT_EQ_MSG(test, conclusive, 3, "too few attempts that say something");
+	KUNIT_EXPECT_EQ_MSG(test, conclusive, 3, "too few attempts were conclusive");
 }
 
 static void hog_nobody_waits_for(struct kunit *test, unsigned int flags, int expected)

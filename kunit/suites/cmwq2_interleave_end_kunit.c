@@ -189,9 +189,9 @@ static void kick_against_hotplug(struct kunit *test)
 	if (!IS_ENABLED(CONFIG_HOTPLUG_CPU) || IS_ENABLED(CONFIG_UML))
 		kunit_skip(test, "no CPU can be taken offline here");
 	if (m->unbound)
-		kunit_skip(test, "an unbound pool does not go with a CPU");
+		kunit_skip(test, "an unbound pool stays when a CPU goes offline");
 	if (m->window == TW_PICKED)
-		kunit_skip(test, "no CPU goes while another one has interrupts off");
+		kunit_skip(test, "no CPU can go offline while another one has interrupts off");
 	k = tw_kick_env(test, 0, 1);
 	s = k->s;
 	unbind = tw_hold(s->env, CMWQ2_POINT_UNBIND, s->pool);

@@ -57,7 +57,7 @@ static void kick_for_nothing(struct kunit *test)
 		tw_at_rest(s);
 		KUNIT_ASSERT_EQ(test, READ_ONCE(s->pool->nr_workers), 3);
 		tw_queue_on(s->cpu, s->w, after);
-		tw_wait_done(after, "an item after the kick for nothing");
+		tw_wait_done(after, "an item after the kick that found no item");
 		tw_flush(after);
 	}
 	KUNIT_EXPECT_EQ(test, atomic_read(&k->it->runs), 0);

@@ -200,7 +200,7 @@ static void cull_steals(struct kunit *test)
 		tw_at_rest(s);
 		/* No later item waits for a worker that is gone. */
 		tw_queue_on(s->cpu, s->w, after);
-		tw_wait_done(after, "an item after the kick for nothing");
+		tw_wait_done(after, "an item after the kick that found no item");
 	}
 }
 

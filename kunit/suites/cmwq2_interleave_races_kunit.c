@@ -32,7 +32,7 @@ static struct tw_stage *hook_stage(struct kunit *test)
 	struct tw_stage *s = tw_stage(test, 0, false, 1);
 
 	if (hook_is("timer"))
-		kunit_skip(test, "hook=timer: nothing tells of a worker that sleeps");
+		kunit_skip(test, "hook=timer does not notice that a worker sleeps");
 	return s;
 }
 
@@ -117,7 +117,7 @@ static void runner_ends(struct runner *r)
 
 static void done_once_more(struct tw_stage *s, struct tw_item *it, int runs)
 {
-	tw_wait_done(it, "the item that somebody was to be kicked for");
+	tw_wait_done(it, "the item for which a kick was due");
 	tw_flush(it);
 	KUNIT_ASSERT_EQ(s->env->test, atomic_read(&it->runs), runs);
 }
@@ -233,7 +233,7 @@ static void r3_runs_again_before_irq(struct kunit *test)
 	unsigned int i;
 
 	if (!hook_is("pn"))
-		kunit_skip(test, "hook=tp kicks with the lock held: there is no interrupt between");
+		kunit_skip(test, "hook=tp kicks with the lock held and needs no irq_work");
 	for (i = 0; i < s->rounds; i++) {
 		tw_make_idle(s, 3);
 		runner_start(s, r);
@@ -293,7 +293,7 @@ static void r16_stops_while_other_blocks(struct kunit *test)
 		blocks->current_is = stray->task;
 		tw_arm(stops);
 		WRITE_ONCE(home->end, true);
-		tw_wait_held(stops, "one of two to stop");
+		tw_wait_held(stops, "one of the two runners to stop");
 		tw_arm(blocks);
 		WRITE_ONCE(stray->sleeps, 2);
 		done_once_more(s, it, i + 1);

@@ -69,7 +69,7 @@ static void scan_looks_at_few(struct kunit *test)
 	struct completion *gate;
 
 	if (num_online_cpus() < 2)
-		kunit_skip(test, "the CPU that is kept busy must not be the only one");
+		kunit_skip(test, "needs a second CPU beside the one that is kept busy");
 	tw_policy(e, "cpu_intensive_thresh_us", "0");
 	gate = sleepers(e, w, cpu, NR_SLEEPERS);
 	TW_POLL(e, !tw_stats(w, cpu).nr_running, "the items to sleep");
@@ -144,16 +144,16 @@ static void limits_take_no_lock_in_vain(struct kunit *test)
 
 	before = times_locked(w, cpu);
 	made = tw_alloc(e, TW_PERCPU | TW_HIGHPRI, 0);
-	KUNIT_EXPECT_EQ_MSG(test, times_locked(w, cpu), before, "a queue was made");
+	KUNIT_EXPECT_EQ_MSG(test, times_locked(w, cpu), before, "creating a queue took the lock");
 	KUNIT_EXPECT_EQ(test, cmwq2_workqueue_set_max_active(made->wq, 4), 0);
 	KUNIT_EXPECT_EQ(test, cmwq2_workqueue_set_max_active(made->wq, 4), 0);
-	KUNIT_EXPECT_EQ_MSG(test, times_locked(w, cpu), before, "a limit fell, or stayed");
+	KUNIT_EXPECT_EQ_MSG(test, times_locked(w, cpu), before, "lowering or keeping a limit took the lock");
 	cmwq2_freeze_workqueues_begin();
 	cmwq2_thaw_workqueues();
-	KUNIT_EXPECT_EQ_MSG(test, times_locked(w, cpu), before, "other queues were frozen");
+	KUNIT_EXPECT_EQ_MSG(test, times_locked(w, cpu), before, "freezing other queues took the lock");
 	/* The control. */
 	KUNIT_EXPECT_EQ(test, cmwq2_workqueue_set_max_active(made->wq, 8), 0);
-	KUNIT_EXPECT_GT_MSG(test, times_locked(w, cpu), before, "a limit rose");
+	KUNIT_EXPECT_GT_MSG(test, times_locked(w, cpu), before, "raising a limit did not take the lock");
 }
 
 /* The module's own function, with made-up nodes: a KUnit machine may have only one. */
@@ -359,7 +359,7 @@ static void hold_times_by_workers(struct kunit *test)
 	int i = 0;
 
 	if (num_online_cpus() < 2)
-		kunit_skip(test, "the CPU that is kept busy must not be the only one");
+		kunit_skip(test, "needs a second CPU beside the one that is kept busy");
 	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, counting_off, NULL), 0);
 	tw_policy(e, "cpu_intensive_thresh_us", "0");
 	tw_policy(e, "watchdog_thresh", "0");
@@ -411,7 +411,7 @@ static void hold_times_by_queues(struct kunit *test)
 		from = ktime_get_ns();
 		cmwq2_unbound_offline(tw_cpu(1));
 		cpu_is_back(NULL);
-		kunit_info(test, "%4d queues: a CPU goes and comes back in %llu us\n", nr,
+		kunit_info(test, "%4d queues: a CPU goes offline and online again in %llu us\n", nr,
 			   (ktime_get_ns() - from) / NSEC_PER_USEC);
 	}
 	complete_all(gate);

@@ -143,7 +143,7 @@ static void limit_is_per_node(struct kunit *test)
 	int cpu, i;
 
 	if (num_online_nodes() > 1)
-		kunit_skip(test, "the limit is divided between nodes");
+		kunit_skip(test, "max_active is divided between the NUMA nodes");
 
 	for (i = 0; i < ARRAY_SIZE(items); i++) {
 		items[i] = active_item(e, c, i);

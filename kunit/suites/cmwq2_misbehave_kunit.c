@@ -149,21 +149,21 @@ static void bh_off_twice_is_found(struct kunit *test)
 static void preemption_off_is_found(struct kunit *test)
 {
 	if (!IS_ENABLED(CONFIG_PREEMPT_COUNT))
-		kunit_skip(test, "this kernel does not count it");
+		kunit_skip(test, "this kernel does not count disabled preemption");
 	leak(test, fn_leak_preempt, 1);
 }
 
 static void rcu_is_found(struct kunit *test)
 {
 	if (!IS_ENABLED(CONFIG_PREEMPT_RCU))
-		kunit_skip(test, "this kernel does not count it");
+		kunit_skip(test, "this kernel does not count RCU read-side sections");
 	leak(test, fn_leak_rcu, 1);
 }
 
 static void all_at_once_is_found(struct kunit *test)
 {
 	if (!IS_ENABLED(CONFIG_PREEMPT_RCU))
-		kunit_skip(test, "this kernel does not count all of it");
+		kunit_skip(test, "this kernel does not count RCU read-side sections");
 	leak(test, fn_leak_all, 1);
 }
 
@@ -199,7 +199,7 @@ static void lock_is_found(struct kunit *test)
 	unsigned long before = nr_leaks();
 
 	if (!IS_ENABLED(CONFIG_LOCKDEP))
-		kunit_skip(test, "without lockdep a lock that is held is not known");
+		kunit_skip(test, "without lockdep the engine does not know that a lock is held");
 	tw_on_purpose(e);
 	/* Printing takes long, and the worker must not count as a hog meanwhile. */
 	tw_policy(e, "cpu_intensive_thresh_us", "0");

@@ -103,7 +103,7 @@ static void zeroed_item_is_not_queued(struct kunit *test)
 	} else {
 		KUNIT_EXPECT_EQ(test, complaints(e, queue_raw, it), 1);
 	}
-	KUNIT_EXPECT_EQ_MSG(test, tw_pending(it), known, "repaired in this kernel?");
+	KUNIT_EXPECT_EQ_MSG(test, tw_pending(it), known, "does this kernel differ from what compat.h says?");
 }
 
 static struct tw_thread *start_canceller(struct tw_env *e, struct tw_item *it)

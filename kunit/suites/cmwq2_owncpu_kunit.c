@@ -186,7 +186,7 @@ static struct tw_env *owned_env(struct kunit *test, const struct tw_engine *engi
 	struct tw_env *e;
 
 	if (num_online_cpus() < 2 || !cpu_online(0) || !cpu_online(1))
-		kunit_skip(test, "CPUs 0 and 1 are not there");
+		kunit_skip(test, "needs CPUs 0 and 1");
 	e = tw_env_init(test, engine);
 	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, all_cpus_again, e), 0);
 	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, move_back, NULL), 0);
@@ -281,9 +281,9 @@ static void alloc_beside_owned_cpu(struct kunit *test)
 	o = own(e, 1);
 	leave_cpu1(e, t);
 	beside = most_alloc_ns(e);
-	kunit_info(test, "%s: a queue is made in at most %llu us, beside a CPU that is owned in %llu us\n",
+	kunit_info(test, "%s: creating a queue takes at most %llu us, and %llu us while a CPU is owned\n",
 		   e->engine->name, before / NSEC_PER_USEC, beside / NSEC_PER_USEC);
-	KUNIT_EXPECT_TRUE_MSG(test, is_owned(o), "the owner of CPU 1 was waited for");
+	KUNIT_EXPECT_TRUE_MSG(test, is_owned(o), "the creation of a queue waited for the owner of CPU 1");
 	/* The queue itself has left the CPU as well. */
 	tw_queue(u, it);
 	tw_wait_done(it, "an item that may not run on the CPU that is owned");
@@ -372,7 +372,7 @@ static void cull_beside_owned_cpu(struct kunit *test)
 	unplug(p);
 	KUNIT_EXPECT_TRUE_MSG(test, is_owned(o), "an ordered queue waited for the owner of CPU 1");
 	cmwq2_helpers_flush();
-	KUNIT_EXPECT_TRUE_MSG(test, is_owned(o), "workers ended on a CPU that is owned");
+	KUNIT_EXPECT_TRUE_MSG(test, is_owned(o), "the end of workers waited for the owner of CPU 1");
 	disown(o);
 }
 
@@ -439,7 +439,7 @@ static void others_go_on_while_a_pool_ends(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, chore.id, id);
 	expect_reaper_is_told(e, id);
 	KUNIT_EXPECT_EQ_MSG(test, atomic_read(&stop->state), TW_HOLD_HELD,
-			    "others waited for a pool to end");
+			    "other operations waited for the pool to end");
 	tw_let_go(stop);
 	cmwq2_helpers_flush();
 	KUNIT_EXPECT_NULL(test, cmwq2_chore(CMWQ2_THREAD_REAPER, &chore));

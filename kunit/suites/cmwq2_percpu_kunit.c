@@ -492,7 +492,7 @@ static void stray_is_told(struct kunit *test)
 	unsigned long strays;
 
 	if (num_online_cpus() < 2)
-		kunit_skip(test, "one CPU: there is nowhere else to run");
+		kunit_skip(test, "with one CPU an item has nowhere else to run");
 	tw_on_purpose(e);
 	p->kind = &plain_kind;
 	p->cpu = tw_cpu(1);

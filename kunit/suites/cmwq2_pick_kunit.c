@@ -176,7 +176,7 @@ static void enqueue_takes_local(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, it->pid, pid);
 		seen++;
 	}
-	KUNIT_EXPECT_EQ_MSG(test, seen, 5, "no worker slept here behind the head");
+	KUNIT_EXPECT_EQ_MSG(test, seen, 5, "too few rounds with a local worker behind the head");
 }
 
 /* Only a kick of an enqueue wants a local worker, and only in an unbound pool. */

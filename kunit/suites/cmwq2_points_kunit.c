@@ -112,7 +112,7 @@ static void held_until_let_go(struct kunit *test)
 		h->current_is = at->hand ? s->hand->thread->task : tw_first_idle(s)->task;
 		tw_arm(h);
 		tw_hand_queues(s, it);
-		tw_wait_held(h, "somebody to reach the point");
+		tw_wait_held(h, "a context to reach the point");
 		KUNIT_EXPECT_EQ(test, h->cpu, at->hand ? s->hand_cpu : s->cpu);
 		if (!at->hand)
 			tw_hand_wait(s);
@@ -164,7 +164,7 @@ static void not_reached_is_told(struct kunit *test)
 	tw_arm(rescue);
 	tw_arm(other);
 	tw_hand_queues(s, it);
-	tw_wait_done(it, "an item that nobody holds up");
+	tw_wait_done(it, "an item that no point holds");
 	KUNIT_EXPECT_FALSE(test, tw_caught(rescue));
 	KUNIT_EXPECT_FALSE(test, tw_caught(other));
 	KUNIT_EXPECT_EQ(test, atomic_read(&other->state), TW_HOLD_ARMED);
@@ -227,7 +227,7 @@ static void clear_waits_for_who_is_inside(struct kunit *test)
 	/* After the point is cleared, nobody is held. */
 	tw_arm(c->h);
 	tw_queue_on(s->cpu, s->w, it);
-	tw_wait_done(it, "an item that nobody holds up");
+	tw_wait_done(it, "an item that no point holds");
 	KUNIT_EXPECT_FALSE(test, tw_caught(c->h));
 }
 

@@ -14,7 +14,7 @@
 
 static unsigned int pressure_seconds = 1;
 module_param(pressure_seconds, uint, 0644);
-MODULE_PARM_DESC(pressure_seconds, "how long no pool can make a worker in the pressure suite");
+MODULE_PARM_DESC(pressure_seconds, "seconds for which no pool can create a worker in the pressure suite");
 
 KUNIT_ARRAY_PARAM(rescue, tw_rescues, tw_rescue_desc);
 

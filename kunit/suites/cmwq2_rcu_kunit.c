@@ -54,7 +54,7 @@ static struct reader *start_reader(struct tw_env *e)
 static void stop_reader(struct reader *r)
 {
 	WRITE_ONCE(r->leave, true);
-	tw_join(r->thread, "the reader to leave");
+	tw_join(r->thread, "the RCU reader to leave its section");
 }
 
 static void fn_note_reader(struct tw_item *it)
@@ -131,7 +131,7 @@ static void never_beside_reader(struct kunit *test)
 		KUNIT_EXPECT_TRUE(test, e->ops->queue_rcu(w->wq, it));
 		KUNIT_EXPECT_TRUE(test, e->ops->flush_rcu(it));
 		KUNIT_EXPECT_EQ(test, it->val, 0);
-		tw_join(t, "the one who ends the reader");
+		tw_join(t, "the thread that ends the RCU reader");
 		stop_reader(r);
 	}
 	KUNIT_EXPECT_EQ(test, atomic_read(&it->runs), 20);
@@ -194,7 +194,7 @@ static void flush_with_rcu(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, completion_done(&t->done));
 	KUNIT_EXPECT_EQ(test, atomic_read(&it->runs), 0);
 	stop_reader(r);
-	tw_join(t, "the flush of an item that RCU had");
+	tw_join(t, "the flush of an item that waited for a grace period");
 	KUNIT_EXPECT_TRUE(test, t->ret);
 	KUNIT_EXPECT_EQ(test, t->val, 1);
 	KUNIT_EXPECT_EQ(test, it->val, 0);

@@ -140,7 +140,7 @@ static struct tw_env *env_keeping(struct kunit *test)
 	struct tw_env *e = env_listening(test);
 
 	if (!can_trace())
-		kunit_skip(test, "this kernel knows no reliable backtraces");
+		kunit_skip(test, "this kernel has no reliable backtraces");
 	KUNIT_ASSERT_EQ(test, cmwq2_keep_stacks(true), 0);
 	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, no_stacks, NULL), 0);
 	return e;

@@ -165,7 +165,7 @@ static void no_worker(struct kunit *test, unsigned int flags)
 	if (s->nr > 1)
 		expect_one_of(c, s->blockers, s->nr - 1, "runs cmwq2_fn");
 	tw_fault_create(s->plain, s->cpu, CMWQ2_CREATE_FAILS);
-	TW_POLL(e, told(c, "no-worker"), "a try to fail");
+	TW_POLL(e, told(c, "no-worker"), "an attempt to fail");
 	expect_in(c, "is the manager, last tried to create a worker ");
 	expect_in(c, " times, last error -12, state ");
 	tw_feed(s);
@@ -373,7 +373,7 @@ static void lost_kick_is_named(struct kunit *test)
 	expect_in(c, "nr_running is not 0, but no worker runs");
 	atomic_dec(&pool->nr_running);
 	/* The scan timer finds the item. */
-	tw_wait_done(it, "the item that nobody was kicked for");
+	tw_wait_done(it, "the item for which no worker was kicked");
 	tw_flush_wq(c->w);
 	expect_quiet(e);
 }
@@ -412,9 +412,9 @@ static void offline_cpu_is_named(struct kunit *test)
 	unsigned long cpu = c->cpu;
 
 	if (num_online_cpus() != 2 || cpu == tw_cpu(0))
-		kunit_skip(test, "needs two CPUs, of which one is left");
+		kunit_skip(test, "needs exactly two CPUs, of which one can go offline");
 	if (remove_cpu(cpu))
-		kunit_skip(test, "this CPU cannot go");
+		kunit_skip(test, "this CPU cannot be taken offline");
 	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, cpu_up_again, (void *)cpu), 0);
 	keep_from_outside(c, tw_cpu(0), thread_keep_cpu);
 	expect_in(c, "stall: cpu-offline: pool ");
@@ -423,7 +423,7 @@ static void offline_cpu_is_named(struct kunit *test)
 #else
 static void offline_cpu_is_named(struct kunit *test)
 {
-	kunit_skip(test, "CPUs of this kernel do not go");
+	kunit_skip(test, "this kernel cannot take CPUs offline");
 }
 #endif
 

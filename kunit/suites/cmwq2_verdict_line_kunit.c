@@ -27,7 +27,7 @@ static void moving_line(struct kunit *test, int slots)
 	for (i = 0; i < slots; i++)
 		tw_wait_started(items[i], "the first items of the line");
 	for (i = 0; i < 5; i++) {
-		TW_POLL(e, told(c, "throttled"), "the line to be old");
+		TW_POLL(e, told(c, "throttled"), "the inactive items to be old");
 		began = jiffies;
 		complete_all(items[i]->gate);
 		tw_wait_started(items[i + slots], "the next item of the line");
@@ -41,7 +41,7 @@ static void moving_line(struct kunit *test, int slots)
 	for (; i < slots + 5; i++)
 		complete_all(items[i]->gate);
 	tw_flush_wq(c->w);
-	KUNIT_EXPECT_TRUE_MSG(test, judged, "the machine is too slow to tell");
+	KUNIT_EXPECT_TRUE_MSG(test, judged, "the machine is too slow for this test");
 }
 
 static void moving_line_is_no_stall(struct kunit *test)

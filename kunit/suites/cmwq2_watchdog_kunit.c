@@ -220,7 +220,7 @@ static void cursor_is_no_stall(struct kunit *test)
 	left = list_is_singular(&pwq->pool->worklist);
 	list_del_init(&pwq->mayday_cursor.entry);
 	raw_spin_unlock_irq(&pwq->pool->lock);
-	KUNIT_EXPECT_TRUE_MSG(test, left, "somebody took the cursor out");
+	KUNIT_EXPECT_TRUE_MSG(test, left, "the cursor was taken off the worklist");
 	KUNIT_EXPECT_EQ(test, pool_stalls(w, tw_cpu(0)), 0);
 }
 
@@ -271,7 +271,7 @@ static void busy_pool_is_no_stall(struct kunit *test)
 		if (c->gap < HZ)
 			break;
 	}
-	KUNIT_ASSERT_LT_MSG(test, c->gap, HZ, "the machine is too slow to tell");
+	KUNIT_ASSERT_LT_MSG(test, c->gap, HZ, "the machine is too slow for this test");
 	KUNIT_EXPECT_EQ(test, pool_stalls(c->w, tw_cpu(1)), before);
 }
 
@@ -302,7 +302,7 @@ static void touch_excuses(struct kunit *test)
 		if (c->gap < HZ)
 			break;
 	}
-	KUNIT_ASSERT_LT_MSG(test, c->gap, HZ, "the machine is too slow to tell");
+	KUNIT_ASSERT_LT_MSG(test, c->gap, HZ, "the machine is too slow for this test");
 	KUNIT_EXPECT_EQ(test, c->stalls, 0);
 }
 
