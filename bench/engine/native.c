@@ -76,7 +76,8 @@ static int bench_native_scope_thread(void *data)
 	struct file *file = dentry_open(&request->path, O_RDWR, current_cred());
 
 	if (IS_ERR(file)) {
-		pr_err("native: the sysfs file of the scope cannot be opened (%ld)\n", PTR_ERR(file));
+		pr_err("native: the sysfs file of the scope cannot be opened (%ld)\n",
+		       PTR_ERR(file));
 		request->ret = PTR_ERR(file);
 	} else {
 		request->ret = bench_native_write_scope(file, request->scope);

@@ -38,7 +38,8 @@ static int bench_burst_check(const struct bench_config *cfg)
 {
 	if (cfg->in_flight <= BENCH_MAX_BURST)
 		return 0;
-	pr_err("config_in_flight %u: workload burst needs 1 to %u\n", cfg->in_flight, BENCH_MAX_BURST);
+	pr_err("config_in_flight %u: workload burst needs 1 to %u\n", cfg->in_flight,
+	       BENCH_MAX_BURST);
 	return -EINVAL;
 }
 

@@ -168,8 +168,8 @@ static void cull_takes_the_oldest(struct kunit *test)
 	wait_culled(e, w, cpu, 3);
 	occupy(e, w, cpu, left, ARRAY_SIZE(left));
 	KUNIT_EXPECT_TRUE_MSG(test, left[0]->pid == last->pid || left[1]->pid == last->pid,
-			      "worker %d became idle last, but workers %d and %d were kept", last->pid, left[0]->pid,
-			      left[1]->pid);
+			      "worker %d became idle last, but workers %d and %d were kept",
+			      last->pid, left[0]->pid, left[1]->pid);
 	release(left, 0, ARRAY_SIZE(left));
 }
 

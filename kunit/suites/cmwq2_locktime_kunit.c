@@ -147,13 +147,16 @@ static void limits_take_no_lock_in_vain(struct kunit *test)
 	KUNIT_EXPECT_EQ_MSG(test, times_locked(w, cpu), before, "creating a queue took the lock");
 	KUNIT_EXPECT_EQ(test, cmwq2_workqueue_set_max_active(made->wq, 4), 0);
 	KUNIT_EXPECT_EQ(test, cmwq2_workqueue_set_max_active(made->wq, 4), 0);
-	KUNIT_EXPECT_EQ_MSG(test, times_locked(w, cpu), before, "lowering or keeping a limit took the lock");
+	KUNIT_EXPECT_EQ_MSG(test, times_locked(w, cpu), before,
+			    "lowering or keeping a limit took the lock");
 	cmwq2_freeze_workqueues_begin();
 	cmwq2_thaw_workqueues();
-	KUNIT_EXPECT_EQ_MSG(test, times_locked(w, cpu), before, "freezing other queues took the lock");
+	KUNIT_EXPECT_EQ_MSG(test, times_locked(w, cpu), before,
+			    "freezing other queues took the lock");
 	/* The control. */
 	KUNIT_EXPECT_EQ(test, cmwq2_workqueue_set_max_active(made->wq, 8), 0);
-	KUNIT_EXPECT_GT_MSG(test, times_locked(w, cpu), before, "raising a limit did not take the lock");
+	KUNIT_EXPECT_GT_MSG(test, times_locked(w, cpu), before,
+			    "raising a limit did not take the lock");
 }
 
 /* The module's own function, with made-up nodes: a KUnit machine may have only one. */

@@ -103,7 +103,8 @@ static void zeroed_item_is_not_queued(struct kunit *test)
 	} else {
 		KUNIT_EXPECT_EQ(test, complaints(e, queue_raw, it), 1);
 	}
-	KUNIT_EXPECT_EQ_MSG(test, tw_pending(it), known, "does this kernel differ from what compat.h says?");
+	KUNIT_EXPECT_EQ_MSG(test, tw_pending(it), known,
+			    "does this kernel differ from what compat.h says?");
 }
 
 static struct tw_thread *start_canceller(struct tw_env *e, struct tw_item *it)
@@ -365,7 +366,8 @@ static const struct refusal {
 	{ CMWQ2_WQ_PERCPU, 0, "", "allowed: a name of 1 to" },
 	{ CMWQ2_WQ_PERCPU | BIT(31), 0, "x", "allowed: any of" },
 	{ CMWQ2_WQ_PERCPU | CMWQ2_WQ_DESTROYING, 0, "x", "allowed: any of" },
-	{ CMWQ2_WQ_PERCPU | CMWQ2_WQ_UNBOUND, 0, "x", "allowed: WQ_PERCPU or WQ_UNBOUND, not both" },
+	{ CMWQ2_WQ_PERCPU | CMWQ2_WQ_UNBOUND, 0, "x",
+	  "allowed: WQ_PERCPU or WQ_UNBOUND, not both" },
 	{ CMWQ2_WQ_PERCPU | CMWQ2_WQ_ORDERED, 1, "x", "an ordered workqueue must be WQ_UNBOUND" },
 	{ CMWQ2_WQ_UNBOUND | CMWQ2_WQ_ORDERED, 2, "x", "max_active 2: allowed: 1 to 1" },
 	{ CMWQ2_WQ_BH | CMWQ2_WQ_UNBOUND, 0, "x", "allowed with WQ_BH" },

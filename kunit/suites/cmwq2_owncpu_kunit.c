@@ -283,7 +283,8 @@ static void alloc_beside_owned_cpu(struct kunit *test)
 	beside = most_alloc_ns(e);
 	kunit_info(test, "%s: creating a queue takes at most %llu us, and %llu us while a CPU is owned\n",
 		   e->engine->name, before / NSEC_PER_USEC, beside / NSEC_PER_USEC);
-	KUNIT_EXPECT_TRUE_MSG(test, is_owned(o), "the creation of a queue waited for the owner of CPU 1");
+	KUNIT_EXPECT_TRUE_MSG(test, is_owned(o),
+			      "the creation of a queue waited for the owner of CPU 1");
 	/* The queue itself has left the CPU as well. */
 	tw_queue(u, it);
 	tw_wait_done(it, "an item that may not run on the CPU that is owned");
@@ -372,7 +373,8 @@ static void cull_beside_owned_cpu(struct kunit *test)
 	unplug(p);
 	KUNIT_EXPECT_TRUE_MSG(test, is_owned(o), "an ordered queue waited for the owner of CPU 1");
 	cmwq2_helpers_flush();
-	KUNIT_EXPECT_TRUE_MSG(test, is_owned(o), "the end of workers waited for the owner of CPU 1");
+	KUNIT_EXPECT_TRUE_MSG(test, is_owned(o),
+			      "the end of workers waited for the owner of CPU 1");
 	disown(o);
 }
 

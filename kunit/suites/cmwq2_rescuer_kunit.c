@@ -300,7 +300,8 @@ static void rescuer_leaves_with_a_kick(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic_read(&next->runs), 0);
 	complete_all(first->gate);
 	ran = wait_for_completion_timeout(&next->done, tw_timeout());
-	KUNIT_EXPECT_TRUE_MSG(test, ran, "the rescuer left an item to a pool whose workers all sleep");
+	KUNIT_EXPECT_TRUE_MSG(test, ran,
+			      "the rescuer left an item to a pool whose workers all sleep");
 	KUNIT_EXPECT_EQ(test, tw_wq_stats(w).rescued, 1);
 	/* A stuck item must run before the queue is drained. */
 	mod_timer(&pool->scan_timer, jiffies + 1);

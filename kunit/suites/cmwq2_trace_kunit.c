@@ -172,7 +172,8 @@ static void life_of_workers(struct kunit *test)
 		for (at = i; (at = tr_next(at, TR_DIE, NULL, before.id)) >= 0; at++)
 			if (tr_log.event[at].pid == tr_log.event[i].pid)
 				break;
-		KUNIT_EXPECT_GE_MSG(test, at, 0, "worker %d was culled, but there is no event of its end",
+		KUNIT_EXPECT_GE_MSG(test, at, 0,
+				    "worker %d was culled, but there is no event of its end",
 				    tr_log.event[i].worker);
 	}
 }

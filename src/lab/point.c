@@ -105,7 +105,7 @@ int cmwq2_point_set(enum cmwq2_point point, cmwq2_point_fn fn, void *arg)
 
 	mutex_lock(&cmwq2_point_mutex);
 	if (slot->fn) {
-		pr_err("point %d: has a function already: allowed: one function at a time\n", point);
+		pr_err("point %d: has a function already: allowed: one at a time\n", point);
 		ret = -EBUSY;
 	} else {
 		slot->arg = arg;

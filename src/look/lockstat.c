@@ -249,5 +249,6 @@ static bool cmwq2_lock_stat_is_on(void)
 	return static_key_enabled(&cmwq2_lock_stat_key);
 }
 
-CMWQ2_SWITCH(lock_stat, "Count how often and how long pool->lock is held and waited for, see debugfs cmwq2/lock_stat (default N)",
+CMWQ2_SWITCH(lock_stat,
+	     "Count how often and how long pool->lock is held and waited for, see debugfs cmwq2/lock_stat (default N)",
 	     cmwq2_lock_stat_turn, cmwq2_lock_stat_is_on);

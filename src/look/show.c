@@ -533,7 +533,8 @@ void cmwq2_sysrq_init(void)
 		return;
 	cmwq2_sysrq_registered = !register_sysrq_key(CMWQ2_SYSRQ_LETTER, &cmwq2_sysrq_op);
 	if (!cmwq2_sysrq_registered)
-		pr_warn("sysrq key %c is already in use, so it does not show cmwq2\n", CMWQ2_SYSRQ_LETTER);
+		pr_warn("sysrq key %c is already in use, so it does not show cmwq2\n",
+			CMWQ2_SYSRQ_LETTER);
 }
 
 /* Waits for a dump that is under way. */

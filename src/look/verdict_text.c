@@ -113,7 +113,8 @@ void cmwq2_see(struct cmwq2_verdict *v, struct cmwq2_worker *worker, enum cmwq2_
 static void cmwq2_write_creates(struct cmwq2_out *out, const struct cmwq2_seen *seen)
 {
 	if (seen->failed)
-		cmwq2_write(out, "is the manager, last tried to create a worker %u ms ago, failed %d times, last error %d",
+		cmwq2_write(out,
+			    "is the manager, last tried to create a worker %u ms ago, failed %d times, last error %d",
 			    seen->ms, seen->failed, seen->error);
 	else
 		cmwq2_write(out, "is the manager, has been creating a worker for %u ms",

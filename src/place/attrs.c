@@ -389,8 +389,9 @@ static int cmwq2_check_attrs(struct cmwq2_wq *wq, const struct cmwq2_attrs *attr
 		return -EINVAL;
 	}
 	if (!cpumask_intersects(attrs->cpumask, cpu_possible_mask)) {
-		pr_err("%s: cpumask %*pbl: allowed: a mask with at least one CPU of %*pbl\n", wq->name,
-		       cpumask_pr_args(attrs->cpumask), cpumask_pr_args(cpu_possible_mask));
+		pr_err("%s: cpumask %*pbl: allowed: a mask with at least one CPU of %*pbl\n",
+		       wq->name, cpumask_pr_args(attrs->cpumask),
+		       cpumask_pr_args(cpu_possible_mask));
 		return -EINVAL;
 	}
 	return 0;

@@ -448,11 +448,13 @@ int cmwq2_workqueue_set_max_active(struct cmwq2_wq *wq, int max_active)
 	if (cmwq2_is_missing(wq))
 		return -EINVAL;
 	if (wq->flags & CMWQ2_WQ_ORDERED) {
-		pr_err("%s: max_active %d: allowed: 1, as the workqueue is ordered\n", wq->name, max_active);
+		pr_err("%s: max_active %d: allowed: 1, as the workqueue is ordered\n", wq->name,
+		       max_active);
 		return -EINVAL;
 	}
 	if (wq->flags & CMWQ2_WQ_BH) {
-		pr_err("%s: max_active %d: a BH workqueue has no max_active\n", wq->name, max_active);
+		pr_err("%s: max_active %d: a BH workqueue has no max_active\n", wq->name,
+		       max_active);
 		return -EINVAL;
 	}
 	if (cmwq2_check_max_active(wq->name, wq->flags, max_active))
