@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What engines and workloads need from the run: to wait for an item, to learn
- * that the turn is to end early, and to end the run. And the online CPUs in turn.
+ * What engines and workloads need from the run: they wait for an item, learn that
+ * the turn must end early, or end the run. Also a way to use the online CPUs in turn.
  */
 #ifndef CMWQ2_BENCH_TURN_H
 #define CMWQ2_BENCH_TURN_H

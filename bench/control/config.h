@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The files that say what the next run does.
+ * The files with which the user configures the next run.
  */
 #ifndef CMWQ2_BENCH_CONFIG_H
 #define CMWQ2_BENCH_CONFIG_H

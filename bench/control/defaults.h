@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The configuration that the module begins with.
+ * The configuration after the module is loaded.
  */
 #ifndef CMWQ2_BENCH_DEFAULTS_H
 #define CMWQ2_BENCH_DEFAULTS_H

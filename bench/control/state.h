@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the files share: the configuration, the run in progress, and their lock.
+ * What the sysfs files share: the configuration, the run in progress, and the lock of both.
  */
 #ifndef CMWQ2_BENCH_STATE_H
 #define CMWQ2_BENCH_STATE_H

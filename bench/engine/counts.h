@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What cmwq2's pools count, and how a result shows it.
+ * The counters of cmwq2's pools, and how they are written into a result.
  */
 #ifndef CMWQ2_BENCH_COUNTS_H
 #define CMWQ2_BENCH_COUNTS_H

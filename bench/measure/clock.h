@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The clocks of a run: one in ns that times whole turns, and one in ticks that
- * times single calls and items. And a loop that uses CPU time.
+ * The clocks of a run: one in ns for whole turns, and one in ticks for single calls
+ * and items. Also a loop that uses CPU time.
  */
 #ifndef CMWQ2_BENCH_CLOCK_H
 #define CMWQ2_BENCH_CLOCK_H
@@ -16,7 +16,7 @@
 #include "base/types.h"
 
 /*
- * The clock that times whole turns, in ns. ktime_get_ns() is no choice because it
+ * The clock that times whole turns, in ns. ktime_get_ns() cannot be used because it
  * spins while the timekeeper is updated, and local_clock() because it advances
  * in steps of a jiffy in UML.
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What all threads of the machine have done, and which of them are workers.
+ * The threads of the machine: how long they have run, and which of them are workers.
  */
 #ifndef CMWQ2_BENCH_TASKS_H
 #define CMWQ2_BENCH_TASKS_H

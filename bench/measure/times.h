@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Times that a turn adds one by one. At its end they become the figures of their
- * quantiles.
+ * The times of single calls or items. A turn adds them one by one. At the end of the
+ * turn their quantiles are computed.
  */
 #ifndef CMWQ2_BENCH_TIMES_H
 #define CMWQ2_BENCH_TIMES_H

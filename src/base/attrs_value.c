@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Attributes of unbound queues and pools as values: allocated, copied, freed.
+ * Allocating, copying and freeing the attributes of unbound queues and pools.
  */
 #include <linux/cpumask.h>
 #include <linux/export.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Attributes of unbound queues and pools as values.
+ * Copying the attributes of unbound queues and pools.
  */
 #ifndef CMWQ2_ATTRS_VALUE_H
 #define CMWQ2_ATTRS_VALUE_H

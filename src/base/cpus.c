@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The CPUs that unbound queues may use, and those that are online. place/cpumask.c and
- * place/hotplug.c change them.
+ * The CPUs that unbound queues may use, and the CPUs that are online. place/cpumask.c and
+ * place/hotplug.c change these masks.
  */
 #include <linux/cpumask.h>
 #include <linux/percpu.h>
@@ -10,7 +10,10 @@
 #include "base/cpus.h"
 #include "base/param.h"
 
-/* Written under cmwq2_pool_mutex, and read without it where an old value does no harm. */
+/*
+ * Both masks are written under cmwq2_pool_mutex. They are read without it where an old
+ * value does no harm.
+ */
 struct cpumask cmwq2_effective_mask;
 struct cpumask cmwq2_online_mask;
 
@@ -22,19 +25,19 @@ const struct cpumask *cmwq2_unbound_cpus(void)
 	return &cmwq2_effective_mask;
 }
 
-/* CPUs whose online callback has run and whose offline callback has not. */
+/* The CPUs whose online callback has run, and whose offline callback has not run since. */
 const struct cpumask *cmwq2_online_cpus(void)
 {
 	return &cmwq2_online_mask;
 }
 
 /**
- * cmwq2_fallback_cpus - CPUs for threads that have none of their own
+ * cmwq2_fallback_cpus - CPUs for threads that belong to no CPU at the moment
  *
  * Such threads are rescuers between two rescues, and workers whose CPU is down.
  *
- * Context: cmwq2_attach_mutex held. A change of the mask goes over all such
- * threads under the mutex, so it comes either before or after.
+ * Context: cmwq2_attach_mutex held. Whoever changes the mask updates all such threads
+ * under the same mutex, so no thread misses the change.
  * Return: CPUs, at least one of which is active.
  */
 const struct cpumask *cmwq2_fallback_cpus(void)
@@ -47,8 +50,8 @@ const struct cpumask *cmwq2_fallback_cpus(void)
  * cmwq2_select_cpu - the CPU that an unbound queue's item counts as queued from
  *
  * Context: interrupts off.
- * Return: the local CPU if unbound queues may use it, else one of those that
- * they may use, in turn; with debug_force_rr_cpu always the latter.
+ * Return: the local CPU if unbound queues may use it, else one of the CPUs that they
+ * may use, in turn. With debug_force_rr_cpu always one of these, in turn.
  */
 int cmwq2_select_cpu(void)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The CPUs that unbound queues may use, and those that are online.
+ * The CPUs that unbound queues may use, and the CPUs that are online.
  */
 #ifndef CMWQ2_CPUS_H
 #define CMWQ2_CPUS_H

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Taking pool->lock and counting what it costs. Only whoever has switched the counting
- * on gets here; see lock.h. look/lockstat.c switches it and shows what was counted.
+ * Taking pool->lock and measuring how long it is held and waited for. lock.h calls these
+ * functions only while the parameter lock_stat is Y. look/lockstat.c switches the
+ * measurement on and shows the counters.
  */
 #include <linux/compiler.h>
 #include <linux/jump_label.h>
@@ -15,7 +16,10 @@
 
 DEFINE_STATIC_KEY_FALSE(cmwq2_lock_stat_key);
 
-/* X: READ_ONCE, set before the key. A hold of more ticks than that is counted separately. */
+/*
+ * X: READ_ONCE, set before the key is enabled. A hold of more ticks than this is counted
+ * separately.
+ */
 u64 cmwq2_long_ticks;
 
 static u64 cmwq2_ticks_since(u64 begin)
@@ -51,7 +55,7 @@ bool cmwq2_trylock_counted(struct cmwq2_pool *pool)
 	return true;
 }
 
-/* Call it before pool->lock is dropped. */
+/* Must be called before pool->lock is dropped. */
 void cmwq2_unlock_counted(struct cmwq2_pool *pool)
 {
 	struct cmwq2_lock_counters *c = &pool->lock_stat;

@@ -3,9 +3,9 @@
  * Taking pool->lock, and measuring what it costs while the parameter lock_stat
  * is Y. While it is N, this is the bare lock behind a static key.
  *
- * The time that the lock is held is measured from the lock to the unlock. Both
- * sides check the key on their own: held_since is 0 if only the unlock saw it
- * enabled.
+ * The hold time is measured from the lock to the unlock. Each of the two checks the key
+ * on its own. If the key was enabled in between, held_since is 0, and the unlock counts
+ * nothing.
  */
 #ifndef CMWQ2_LOCK_H
 #define CMWQ2_LOCK_H
@@ -26,13 +26,16 @@ bool cmwq2_trylock_counted(struct cmwq2_pool *pool);
 void cmwq2_unlock_counted(struct cmwq2_pool *pool);
 void __cmwq2_pick_counted(struct cmwq2_pool *pool, u64 begin);
 
-/* The time when something begins that is counted, or 0 if counting is off. */
+/* The time now, at which a measured section begins, or 0 if lock_stat is N. */
 static inline u64 cmwq2_count_from(void)
 {
 	return static_branch_unlikely(&cmwq2_lock_stat_key) ? cmwq2_ticks() : 0;
 }
 
-/* Count the pick of a worker. @begin: cmwq2_count_from() before it. Context: pool->lock held. */
+/*
+ * Count the pick of a worker. @begin is what cmwq2_count_from() returned before the pick.
+ * Context: pool->lock held.
+ */
 static inline void cmwq2_pick_counted(struct cmwq2_pool *pool, u64 begin)
 {
 	if (unlikely(begin))
@@ -48,7 +51,10 @@ static inline void cmwq2_pool_lock(struct cmwq2_pool *pool)
 		raw_spin_lock(&pool->lock);
 }
 
-/* To look at a second pool: another CPU may lock the same two in the opposite order. */
+/*
+ * For a second pool, while the lock of the first one is held: another CPU may lock the
+ * same two pools in the opposite order.
+ */
 static inline bool cmwq2_pool_trylock(struct cmwq2_pool *pool)
 {
 	if (static_branch_unlikely(&cmwq2_lock_stat_key))

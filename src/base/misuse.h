@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Invalid arguments.
+ * Reports of callers that misuse the API.
  */
 #ifndef CMWQ2_MISUSE_H
 #define CMWQ2_MISUSE_H

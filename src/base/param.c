@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Parameters that can be switched while the module runs: the mechanism, and the
- * kinds that several files use. Each is a module parameter, and other modules can
- * set it by cmwq2_policy_set().
+ * Parameters that can be switched while the module runs: the mechanism, and the kinds of
+ * parameters that several files use. Each is a module parameter. Other modules can set it
+ * by cmwq2_policy_set().
  */
 #include <linux/export.h>
 #include <linux/kernel.h>
@@ -16,7 +16,7 @@
 #include "base/param.h"
 #include "base/registry.h"
 
-/* PL. The module is being unloaded, and its parameters must not change any more. */
+/* PL. True while the module is being unloaded: its parameters must not change any more. */
 static bool cmwq2_params_closed;
 
 /* Parse a number and check its range. Returns 0, or -EINVAL with a message. */
@@ -106,7 +106,7 @@ static int cmwq2_param_store(struct cmwq2_param *param, const char *value)
 {
 	int ret;
 
-	/* A switch has locks of its own, and knows whether the module is being unloaded. */
+	/* A switch takes its own locks, and checks itself whether the module is being unloaded. */
 	if (param->turn)
 		return param->set(param, value);
 	if (param->before)
@@ -117,7 +117,10 @@ static int cmwq2_param_store(struct cmwq2_param *param, const char *value)
 	return ret;
 }
 
-/* Refuse all later changes, before the pools are destroyed. Context: process, may sleep. */
+/*
+ * Refuse all changes from now on. Called before the pools are destroyed.
+ * Context: process, may sleep.
+ */
 void cmwq2_params_close(void)
 {
 	mutex_lock(&cmwq2_pool_mutex);
@@ -126,9 +129,9 @@ void cmwq2_params_close(void)
 }
 
 /*
- * The kernel calls this before the module's init for parameters given at load, when
- * no pool exists yet, and possibly after the module's exit, when none is left. Both
- * times cmwq2_pools is empty.
+ * For parameters given at load, the kernel calls this before the module's init, when no
+ * pool exists yet. It can also call this after the module's exit, when no pool is left.
+ * Both times cmwq2_pools is empty.
  */
 static int cmwq2_param_set(const char *value, const struct kernel_param *kp)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * One mechanism for all module parameters that can change while items are in
- * flight. A parameter stands in the file that uses its value. CMWQ2_PARAM() defines
- * a struct cmwq2_param for it. The kind KIND of a parameter selects the functions
- * cmwq2_set_KIND() and cmwq2_get_KIND().
+ * The mechanism for all module parameters that can change while items are in flight.
+ * CMWQ2_PARAM() defines a parameter, in the file that uses its value. Each parameter has
+ * a struct cmwq2_param. Its kind KIND selects the functions cmwq2_set_KIND() and
+ * cmwq2_get_KIND().
  */
 #ifndef CMWQ2_PARAM_H
 #define CMWQ2_PARAM_H
@@ -16,17 +16,17 @@
 /**
  * struct cmwq2_param - one parameter
  * @name: its name
- * @set: checks a value and lets it take effect; cmwq2_pool_mutex held, but not for
- *	a switch
- * @get: returns the value as text; likewise
+ * @set: checks a value and lets it take effect; called with cmwq2_pool_mutex held,
+ *	except for a switch
+ * @get: returns the value as text; called with cmwq2_pool_mutex held
  * @choice: index of the policy, if it is one that each pool has
  * @number: the value, if it is a number
  * @min: lowest number allowed
  * @max: highest number allowed
  * @flag: the value, if it is a flag
  * @before: called before @set, without cmwq2_pool_mutex; or NULL
- * @changing: called before a number is set, which does not happen if this returns an
- *	error; cmwq2_pool_mutex held
+ * @changing: called before a number is set; if it returns an error, the number stays;
+ *	cmwq2_pool_mutex held
  * @changed: called after a number was set; cmwq2_pool_mutex held; there may be no
  *	pool yet, or none any more
  * @turn: turns a switch on or off; no lock held, because a static key takes
@@ -62,9 +62,8 @@ int cmwq2_set_switch(struct cmwq2_param *param, const char *value);
 const char *cmwq2_get_switch(struct cmwq2_param *param);
 
 /*
- * How many characters of a value from outside a message prints, with "%*pE". It
- * prints the first line only, cut short so that the message has room for the list
- * of allowed values.
+ * How many characters of a value from user space a message prints, with "%*pE": the
+ * first line, cut so that the message has room for the list of allowed values.
  */
 static inline int cmwq2_shown(const char *value)
 {
@@ -74,7 +73,7 @@ static inline int cmwq2_shown(const char *value)
 #define CMWQ2_PARAM(_name, _kind, _desc, ...)					\
 	CMWQ2_PARAM_MODE(0644, _name, _kind, _desc, __VA_ARGS__)
 
-/* A switch is on or off like a flag. Turning it does more than store a value, and may fail. */
+/* A switch is on or off, like a flag. But turning it does more than store a value, and can fail. */
 #define CMWQ2_SWITCH(_name, _desc, _turn, _is_on)				\
 	CMWQ2_PARAM(_name, switch, _desc, .turn = _turn, .is_on = _is_on)
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Tasks that are picked under pool->lock and woken after it is dropped.
+ * A wake list: tasks that are picked under pool->lock and woken after the lock is dropped.
  */
 #ifndef CMWQ2_WAKE_LIST_H
 #define CMWQ2_WAKE_LIST_H
@@ -18,7 +18,7 @@ struct cmwq2_wake_list {
 	struct task_struct	*task[2];
 };
 
-/* An initializer would clear the array of tasks, too, on each enqueue. */
+/* An initializer would also clear the array of tasks, on each enqueue, for nothing. */
 static inline struct cmwq2_wake_list cmwq2_no_wakeups(void)
 {
 	struct cmwq2_wake_list wl;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Items that keep a CPU to themselves.
+ * Hogs: items that use a CPU for long without a sleep.
  */
 #ifndef CMWQ2_HOG_H
 #define CMWQ2_HOG_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Keeps workers on their pool's CPUs.
+ * Keeping workers on the CPUs of their pool.
  */
 #ifndef CMWQ2_HOME_H
 #define CMWQ2_HOME_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Idle workers, and how they are ended.
+ * Idle workers, and how they are culled.
  */
 #ifndef CMWQ2_IDLE_H
 #define CMWQ2_IDLE_H

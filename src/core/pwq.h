@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * References to pwqs, queues' stakes in pools, and their release.
+ * References to pwqs, and how a pwq is released. A pwq connects a queue to a pool.
  */
 #ifndef CMWQ2_PWQ_H
 #define CMWQ2_PWQ_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Queueing an item now.
+ * Queueing an item without a delay.
  */
 #ifndef CMWQ2_QUEUE_H
 #define CMWQ2_QUEUE_H

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The end of workers: the reaper thread waits for those that are dying.
+ * The reaper thread, which waits for dying workers and frees them.
  *
- * It is the only one of the engine's own threads that waits for other threads, and may
- * have to for as long as another task keeps a CPU to itself. It holds no lock meanwhile.
+ * A dying worker must run once more before its thread ends. It cannot do that while
+ * another task occupies its CPU, so the wait can last long. Therefore a thread of its own
+ * waits, and holds no lock meanwhile. No other of the engine's own threads waits for
+ * another thread.
  */
 #include <linux/kthread.h>
 #include <linux/list.h>
@@ -15,7 +17,7 @@
 #include "core/reap.h"
 #include "core/worker.h"
 
-/* Workers that are marked as dying and not waited for yet, and the lock of the list. */
+/* The workers that are marked as dying and that the reaper has not taken yet, and their lock. */
 static LIST_HEAD(cmwq2_dying);
 static DEFINE_SPINLOCK(cmwq2_dying_lock);
 
@@ -60,8 +62,8 @@ static DEFINE_KTHREAD_WORK(cmwq2_reap_work, cmwq2_reap);
  * @dying: workers that cmwq2_unbind_dying() has allowed on other CPUs; empty
  *	afterwards
  *
- * All of them are woken here, so that none has to wait until the reaper is done
- * with those before it.
+ * All of them are woken here, so that no worker waits until the reaper is done with the
+ * workers before it.
  *
  * Context: process, no pool locked.
  */
@@ -79,7 +81,7 @@ void cmwq2_reap_later(struct list_head *dying)
 	kthread_queue_work(cmwq2_reaper, &cmwq2_reap_work);
 }
 
-/* Whether the reaper has waited for all workers that were handed over to it. */
+/* Whether the reaper has taken all workers that were handed over to it. */
 bool cmwq2_reaped_all(void)
 {
 	return list_empty(&cmwq2_dying);

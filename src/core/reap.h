@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The end of workers.
+ * The reaper thread, which waits for dying workers and frees them.
  */
 #ifndef CMWQ2_REAP_H
 #define CMWQ2_REAP_H

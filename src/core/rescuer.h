@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The rescuer: progress when no worker can be created.
+ * The rescuer, which runs items when no worker can be created.
  */
 #ifndef CMWQ2_RESCUER_H
 #define CMWQ2_RESCUER_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The scan timer: workers that the hook missed, and hogs.
+ * The scan timer, which finds hogs and blocked workers that the scheduler hook missed.
  */
 #ifndef CMWQ2_SCAN_H
 #define CMWQ2_SCAN_H

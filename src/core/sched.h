@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The scheduler hook: which workers are running.
+ * The scheduler hook, which tells the engine when a worker blocks and runs again.
  */
 #ifndef CMWQ2_SCHED_H
 #define CMWQ2_SCHED_H

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Points at which tests hold a context. A point that is not in use is a patched-out jump.
+ * Points at which a test can hold a thread or an interrupt. A point that is not in use is
+ * a patched-out jump.
  */
 #ifndef CMWQ2_POINT_H
 #define CMWQ2_POINT_H

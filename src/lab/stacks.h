@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Who queued an item: a backtrace of its last queueing, if keep_stacks is on.
+ * Backtraces that show who last queued an item, kept while keep_stacks is Y.
  */
 #ifndef CMWQ2_STACKS_H
 #define CMWQ2_STACKS_H

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The histograms of where the time of items goes: switching them on, reading them and
- * showing them. lab/latency.c does the counting.
+ * The histograms of how long items wait and run: switching them on, reading them and
+ * showing them. lab/latency.c counts.
  */
 #include <linux/export.h>
 #include <linux/jump_label.h>
@@ -21,13 +21,13 @@
 #include "look/histograms.h"
 
 /*
- * Held while switching. Outermost, because switching a static key takes
- * cpus_read_lock(), which must not be taken with cmwq2_pool_mutex held.
+ * Held while the histograms are switched. It is the outermost lock, because switching a
+ * static key takes cpus_read_lock(), which must not be taken under cmwq2_pool_mutex.
  */
 static DEFINE_MUTEX(cmwq2_latency_mutex);
 
-static bool cmwq2_latency_wanted;	/* cmwq2_latency_mutex: the choice, also without pools */
-static bool cmwq2_latency_usable;	/* cmwq2_latency_mutex: there are pools */
+static bool cmwq2_latency_wanted;	/* cmwq2_latency_mutex: the user's choice */
+static bool cmwq2_latency_usable;	/* cmwq2_latency_mutex: pools exist */
 
 /* Give tables to the existing pools. A pool without a table counts nothing. */
 static int cmwq2_latency_pools(void)
@@ -84,12 +84,11 @@ static int cmwq2_latency_on(void)
  * cmwq2_latency_set - switch the histograms on or off
  * @on: whether to switch them on
  *
- * What was counted stays. Items that are already queued are not measured.
- * Before the module has pools, and when they are gone, the choice is only
- * recorded.
+ * The counters keep their values. Items that are already queued are not measured.
+ * Before the pools exist, and after they are gone, this only records the choice.
  *
  * Context: process, may sleep, no lock of the engine.
- * Return: 0, or -ENOMEM and they stay off.
+ * Return: 0, or -ENOMEM, and then the histograms stay off.
  */
 int cmwq2_latency_set(bool on)
 {
@@ -122,9 +121,9 @@ static void cmwq2_latency_clear(struct cmwq2_pool *pool, struct cmwq2_latency **
 }
 
 /**
- * cmwq2_latency_reset - forget everything that was counted
+ * cmwq2_latency_reset - clear all histograms
  *
- * If measuring is off the memory is freed as well.
+ * If the histograms are off, this also frees their memory.
  *
  * Context: process, may sleep, no lock of the engine.
  */
@@ -188,7 +187,7 @@ EXPORT_SYMBOL_GPL(cmwq2_wq_latency);
  * cmwq2_pool_latency - histograms of the pool that serves a queue on a CPU
  * @wq: workqueue
  * @cpu: CPU
- * @sum: filled in; covers all queues that use the pool or used it
+ * @sum: filled in; it covers all queues that use the pool or have used it
  *
  * Context: any but NMI.
  * Return: the pool's number, or -EINVAL for a CPU that does not exist.
@@ -276,7 +275,7 @@ void cmwq2_latency_show(struct seq_file *m)
 	kfree(sum);
 }
 
-/* Call it when the pools exist. After a failure it stays off, and the parameter says so. */
+/* Called when the pools exist. On failure the histograms stay off, and the parameter reads N. */
 void cmwq2_latency_init(void)
 {
 	mutex_lock(&cmwq2_latency_mutex);
@@ -286,7 +285,7 @@ void cmwq2_latency_init(void)
 	mutex_unlock(&cmwq2_latency_mutex);
 }
 
-/* Call it before the pools are destroyed. */
+/* Called before the pools are destroyed. */
 void cmwq2_latency_exit(void)
 {
 	mutex_lock(&cmwq2_latency_mutex);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The histograms of where the time of items goes.
+ * The histograms of how long items wait and run.
  */
 #ifndef CMWQ2_HISTOGRAMS_H
 #define CMWQ2_HISTOGRAMS_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What pool->lock costs.
+ * Measuring how long pool->lock is held and waited for.
  */
 #ifndef CMWQ2_LOCKSTAT_H
 #define CMWQ2_LOCKSTAT_H

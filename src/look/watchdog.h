@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The watchdog: it reports pools that have items and take none of them.
+ * The watchdog, which reports pools that have pending items and take none of them.
  */
 #ifndef CMWQ2_WATCHDOG_H
 #define CMWQ2_WATCHDOG_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Exchanging a queue's pwqs, for new attributes or other CPUs.
+ * Replacing the pwqs of a queue when its attributes or CPUs change.
  */
 #ifndef CMWQ2_ATTRS_H
 #define CMWQ2_ATTRS_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Freezable queues, which stand still while the system sleeps.
+ * Freezable queues, which start no items while the system is frozen.
  */
 #ifndef CMWQ2_FREEZE_H
 #define CMWQ2_FREEZE_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * CPUs that come and go.
+ * CPU hotplug.
  */
 #ifndef CMWQ2_HOTPLUG_H
 #define CMWQ2_HOTPLUG_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Waiting for one item.
+ * Waiting for one item, by a barrier that runs after it.
  */
 #ifndef CMWQ2_BARRIER_H
 #define CMWQ2_BARRIER_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Taking items back.
+ * Cancelling and disabling items.
  */
 #ifndef CMWQ2_CANCEL_H
 #define CMWQ2_CANCEL_H

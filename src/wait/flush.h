@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Waiting for a queue.
+ * Flushing and draining a queue.
  */
 #ifndef CMWQ2_FLUSH_H
 #define CMWQ2_FLUSH_H
