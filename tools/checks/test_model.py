@@ -45,8 +45,8 @@ wake list 5:
 policy: claim is switched from 3 to 8 (unclaim_all)
 <<<<<START OF CYCLE>>>>>
 irq_work:
-  picks nobody: none is idle (kick_pool_pick)
-## stranded: done 0, 1 pending, everybody sleeps
+  picks no worker: none is idle (kick_pool_pick)
+## stranded: done 0, 1 pending, all workers sleep
 pan:1: assertion violated 0 (at depth 26)
 spin: trail ends after 26 steps
 #processes 8:
@@ -65,8 +65,8 @@ worker 0: wakes worker 1 (wake_up_process)
 irq_work: wakes worker 2, which is awake (wake_up_process)
 policy: claim is switched from kicked_first to kicked_flag (unclaim_all)
 from here on again and again:
-irq_work: picks nobody: none is idle (kick_pool_pick)
-VIOLATION: stranded: done 0, 1 pending, everybody sleeps
+irq_work: picks no worker: none is idle (kick_pool_pick)
+VIOLATION: stranded: done 0, 1 pending, all workers sleep
 """
 
 

@@ -1,29 +1,30 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * One pool: how it kicks, wakes, idles and culls its workers.
+ * One pool: how it kicks and wakes workers, how they become idle, and how they are culled.
  *
- * Follows src/core/kick.c, src/core/idle.c, src/core/worker.c, src/core/process.c, src/core/queue.c,
- * src/core/sched.c and src/base/param.c. Documentation/model.rst says step by step what
- * stands for what, rows.toml beside this file which parameters are run and what
- * must come out.
+ * The model follows src/core/kick.c, src/core/idle.c, src/core/worker.c, src/core/process.c,
+ * src/core/queue.c, src/core/sched.c and src/base/param.c. Documentation/model.rst says which
+ * step of the model stands for which code. rows.toml lists the runs and their expected
+ * results.
  *
- * A critical section of pool->lock is one atomic step, except where something
- * without the lock can come in between: then `locked` is held from step to step.
- * Every step says what it does in the engine's words, with printf(): the checker
- * prints that when it replays a schedule. Lines with "##" name a violation.
+ * A critical section of pool->lock is one atomic step, unless a context without the lock
+ * can run in between. Then the section has several steps, and `locked` stays true
+ * throughout. Every step prints what it does, with the names of the engine's functions.
+ * The checker shows these lines when it replays a schedule. A line that begins with "##"
+ * names a violation.
  */
 
-/* Parameters, -D of spin. Claims and wake levels are the bits of src/base/types.h. */
-#define CLAIMS_LIST	1	/* moves to kicked_list */
-#define CLAIMS_FIRST	2	/* is the first to be picked again */
-#define CLAIMS_BUSY	4	/* is not idle any more, nor picked again */
-#define CLAIMS_FLAG	8	/* gets worker->kicked, stays where it is */
+/* The parameters, set by -D of spin. The bits of claims and wake levels are those of src/base/types.h. */
+#define CLAIMS_LIST	1	/* the kicked worker moves to kicked_list */
+#define CLAIMS_FIRST	2	/* the next kick picks it again */
+#define CLAIMS_BUSY	4	/* it no longer counts as idle, and is not picked again */
+#define CLAIMS_FLAG	8	/* it gets worker->kicked, and stays on idle_list */
 #define KICK_ENQUEUE	1
 #define KICK_PROCESS	2
 #define KICK_OTHER	4
-#define UNBOUND		0	/* pools: workers are not counted */
-#define BOUND_TP	1	/* counted, a block is told with pool->lock taken */
-#define BOUND_PN	2	/* counted, a block is told without it, then irq_work */
+#define UNBOUND		0	/* the pool is unbound: running workers are not counted */
+#define BOUND_TP	1	/* they are counted; the hook for a block takes pool->lock */
+#define BOUND_PN	2	/* they are counted; the hook has no lock, and kicks by irq_work */
 #ifndef CLAIM
 #define CLAIM		0
 #endif
@@ -37,69 +38,69 @@
 #define MIN_IDLE	2
 #endif
 #ifndef WORKERS
-#define WORKERS		3	/* as many as memory allows the pool */
+#define WORKERS		3	/* the most that the pool can have */
 #endif
 #ifndef ITEMS
 #define ITEMS		3
 #endif
 #define ENQUEUERS	2
 /*
- * 0: any idle worker may be old enough to be culled whenever the culler looks. Else the idle timeout passes so many
- * times at most, and whoever became idle after that is too young.
+ * 0: any idle worker may be old enough whenever the culler looks. Otherwise the idle timeout passes at most this many
+ * times, and a worker that becomes idle after the last time is never old enough.
  */
 #ifndef TIMEOUTS
 #define TIMEOUTS	0
 #endif
-/* With SWITCHES the claim is switched that often, to any claim at any time. */
+/* How often the claim is switched, to any claim and at any time. */
 #ifndef SWITCHES
 #define SWITCHES	0
 #endif
-/* With PICK an enqueue may take any idle worker: the one that slept on its CPU, wherever that is. */
+/* 1: a kick of an enqueue may pick any idle worker, because any of them may have slept on its CPU. */
 #ifndef PICK
 #define PICK		0
 #endif
-/* Whether it is a violation to reap a kicked worker while items are pending, even though somebody else will look. */
+/* 1: it is a violation to reap a kicked worker while an item is pending, even if another worker will take the item. */
 #ifndef STRICT
 #define STRICT		0
 #endif
 
-/* Faults put back in: at most one is defined as 1. */
+/* Deliberate faults. At most one of them is defined as 1. */
 #ifndef FAULT_NO_RECHECK
-#define FAULT_NO_RECHECK	0	/* sleeps after an item, whatever is pending */
+#define FAULT_NO_RECHECK	0	/* a worker sleeps after an item even if others are pending */
 #endif
 #ifndef FAULT_SLEEP_UNLOCKED
-#define FAULT_SLEEP_UNLOCKED	0	/* sets its task state after it dropped the lock */
+#define FAULT_SLEEP_UNLOCKED	0	/* a worker sets its task state after it drops the lock */
 #endif
 #ifndef FAULT_CULL_HEAD
-#define FAULT_CULL_HEAD		0	/* culls from the end that is kicked from */
+#define FAULT_CULL_HEAD		0	/* culling begins at the end from which kicks pick */
 #endif
 #ifndef FAULT_CULL_TWICE
-#define FAULT_CULL_TWICE	0	/* leaves a dying worker on its list */
+#define FAULT_CULL_TWICE	0	/* a dying worker stays on its list */
 #endif
 #ifndef FAULT_WAKE_DROPPED
-#define FAULT_WAKE_DROPPED	0	/* the enqueuer forgets its wake list */
+#define FAULT_WAKE_DROPPED	0	/* an enqueuer does not wake the worker on its wake list */
 #endif
 #ifndef FAULT_NO_UNCOUNT
-#define FAULT_NO_UNCOUNT	0	/* a block does not count down */
+#define FAULT_NO_UNCOUNT	0	/* a block does not decrement nr_running */
 #endif
 #ifndef FAULT_CLAIM_DROPPED
-#define FAULT_CLAIM_DROPPED	0	/* a switch puts kicked workers where the culler looks */
+#define FAULT_CLAIM_DROPPED	0	/* a switch of the claim puts kicked workers at the tail */
 #endif
 #ifndef FAULT_NO_MANAGER
-#define FAULT_NO_MANAGER	0	/* the last idle worker works */
+#define FAULT_NO_MANAGER	0	/* the last idle worker does not become the manager */
 #endif
 #ifndef FAULT_NO_BARRIER
 #define FAULT_NO_BARRIER	0	/* no smp_mb() in cmwq2_sched_order_insert() */
 #endif
 #ifndef FAULT_LOOK_FIRST
-#define FAULT_LOOK_FIRST	0	/* the hook reads worklist, then counts down */
+#define FAULT_LOOK_FIRST	0	/* the hook reads worklist before it decrements nr_running */
 #endif
 #ifndef FAULT_NO_SECOND_LOOK
-#define FAULT_NO_SECOND_LOOK	0	/* PREP is set and worklist not looked at again */
+#define FAULT_NO_SECOND_LOOK	0	/* a worker that stops does not look at worklist again */
 #endif
 
 #define NOBODY		WORKERS
-/* Who holds a wake list: enqueuers first, then workers, then the irq_work. */
+/* The wake lists: first those of the enqueuers, then of the workers, then of the irq_work. */
 #define ENQUEUER(e)	(e)
 #define WORKER(w)	(ENQUEUERS + (w))
 #define IRQ_WORK	(ENQUEUERS + WORKERS)
@@ -112,11 +113,11 @@ typedef list {
 	byte w[WORKERS];	/* [0] is the head */
 };
 
-/* struct cmwq2_pool. Items are numbered in the order of worklist: it holds those from taken to queued - 1. */
+/* struct cmwq2_pool. Items are numbered in the order of the worklist, which holds the items taken to queued - 1. */
 bool locked;
 byte claim = CLAIM;
 byte queued, taken;
-byte visible;			/* queued, as those see it who do not have the lock */
+byte visible;			/* the value of queued that a context without the lock sees */
 byte nr_running, nr_idle;
 list idle_list, kicked_list;
 bool idle_since_kick, managed, irq_pending;
@@ -131,12 +132,12 @@ bool old[WORKERS];		/* last_active is an idle timeout ago */
 
 byte wake_list[WAKE_LISTS] = NOBODY;
 
-/* What the verdict is made of: items done, a bit each; workers picked that have not looked yet. */
+/* For the judge: a bit for each item that is done; which workers were picked and have not looked at worklist since. */
 byte done;
 bool owes_look[WORKERS];
 #define ALL_DONE	(done == (1 << ITEMS) - 1)
 
-/* Only used within a step, so no part of the state. */
+/* Used only within a step, so they are no part of the state. */
 hidden byte i, j, pick, near;
 
 #define PENDING		(queued != taken)
@@ -162,7 +163,7 @@ inline list_add_tail(l, x)
 	l.n++;
 }
 
-/* Does nothing if it is not on the list. */
+/* Does nothing if x is not on the list. */
 inline list_del(l, x)
 {
 	j = 0;
@@ -198,7 +199,7 @@ inline first_idle()
 	fi
 }
 
-/* cmwq2_pick_local(): which worker slept on which CPU is not modelled, so it may be any of them, or none. */
+/* cmwq2_pick_local(). The model has no CPUs, so the local worker may be any idle worker, or none. */
 inline pick_local(who)
 {
 	if
@@ -237,7 +238,7 @@ inline do_claim(x)
 	fi
 }
 
-/* A task that blocks in an item goes on waiting: for it the wakeup is spurious. */
+/* A task that blocks in an item stays blocked, because such code must tolerate spurious wakeups. */
 inline wake_task(x)
 {
 	if
@@ -259,12 +260,12 @@ inline kick_pool_pick(who, wl)
 {
 	if
 	:: !PENDING -> skip
-	:: PENDING && nr_running > 0 -> printf("  picks nobody: a worker runs (kick_pool_pick)\n")
+	:: PENDING && nr_running > 0 -> printf("  picks no worker: one is running (kick_pool_pick)\n")
 	:: else ->
 		pick_local(who);
 		first_idle();
 		if
-		:: pick == NOBODY -> printf("  picks nobody: none is idle (kick_pool_pick)\n")
+		:: pick == NOBODY -> printf("  picks no worker: none is idle (kick_pool_pick)\n")
 		:: else ->
 			printf("  picks worker %d (kick_pool_pick)\n", pick);
 			do_claim(pick);
@@ -274,7 +275,7 @@ inline kick_pool_pick(who, wl)
 	fi
 }
 
-/* After the lock was dropped. Nobody is on the list if the worker ended meanwhile: RCU keeps its task. */
+/* Runs after the lock was dropped. A worker that has ended since is not on the list. In the engine RCU keeps its task. */
 inline wake_up(wl)
 {
 	if
@@ -289,7 +290,7 @@ inline wake_up(wl)
 }
 
 /*
- * src/core/idle.c. The ratio of idle to busy workers never holds culling back with so few of them.
+ * src/core/idle.c. With so few workers, the ratio of idle to busy workers never prevents culling.
  */
 inline enter_idle(x)
 {
@@ -336,7 +337,7 @@ inline oldest_idle()
 	}
 }
 
-/* Whether there is one, said once more: a guard cannot loop. */
+/* Whether oldest_idle() would find a worker. This is written out because a guard cannot loop. */
 #define ON_IDLE(at)	(idle_list.n > at && CULLABLE(idle_list.w[at]))
 #if WORKERS == 3
 #define HAS_OLDEST	(ON_IDLE(0) || ON_IDLE(1) || ON_IDLE(2))
@@ -346,7 +347,7 @@ inline oldest_idle()
 #error "WORKERS: 3 or 4"
 #endif
 
-/* Whether somebody besides the victim x is on the way to look at worklist: awake, or about to be woken. */
+/* Checks that a worker other than x will look at worklist: it is awake, or is about to be woken. */
 inline check_others_look(x)
 {
 	j = irq_pending;
@@ -358,7 +359,7 @@ inline check_others_look(x)
 	}
 	if
 	:: PENDING && !j ->
-		printf("## reaps worker %d: item %d is pending and nobody else will look\n", x, taken);
+		printf("## reaps worker %d: item %d is pending and nothing else will look at it\n", x, taken);
 		assert(false)
 	:: else
 	fi
@@ -376,7 +377,7 @@ inline set_dying(x)
 	fi;
 	if
 	:: STRICT && PENDING && owes_look[x] ->
-		printf("## reaps worker %d, which was picked and has not looked: item %d is pending\n", x, taken);
+		printf("## reaps worker %d, which was picked but has not looked at the worklist: item %d is pending\n", x, taken);
 		assert(false)
 	:: else
 	fi;
@@ -389,7 +390,7 @@ inline set_dying(x)
 #endif
 }
 
-/* kthread_stop() wakes whom the culler has marked, sooner or later: such a worker needs no other wakeup. */
+/* A worker that the culler has marked needs no other wakeup, because kthread_stop() wakes it at some time. */
 proctype culler()
 {
 end:
@@ -403,7 +404,7 @@ end:
 	od
 }
 
-/* Time. */
+/* The idle timeout. */
 proctype clock()
 {
 	byte n;
@@ -423,7 +424,7 @@ end:
 }
 
 /*
- * src/core/queue.c. Without the barrier the insertion can stay in a store buffer until the lock is dropped.
+ * src/core/queue.c. Without the barrier, other CPUs may not see the insertion before the lock is dropped.
  */
 proctype enqueuer(byte e)
 {
@@ -458,7 +459,7 @@ end:
 }
 
 /*
- * src/core/sched.c. There is no scan timer: what holds, holds without the safety net.
+ * src/core/sched.c. The scan timer is not modelled, so the results hold without this safety net.
  */
 proctype irq_work()
 {
@@ -475,8 +476,9 @@ end:
 }
 
 /*
- * One item, any but the last, may wait for the last one, as if it flushed it. In a bound pool, where it matters, all
- * others may sleep for a while. Only one waits: with each worker in such an item the pool would need more memory.
+ * One item, any but the last, may wait for the last item, as a flush does. Only one item waits, because the pool cannot
+ * create more workers than WORKERS. In a bound pool all other items may sleep for a while, because the pool counts its
+ * running workers.
  */
 #define MAY_BLOCK(x)	((x) == waiting_item || BOUND)
 #define MAY_GO_ON(x)	((x) != waiting_item || (done & (1 << (ITEMS - 1))))
@@ -491,7 +493,7 @@ inline uncount(x)
 	nr_running = nr_running - BOUND
 }
 
-/* The sleep of an item, up to where the task is off its CPU. */
+/* An item goes to sleep: the steps until the task is off its CPU. */
 inline block(x)
 {
 #if POOL == UNBOUND
@@ -541,7 +543,7 @@ inline block(x)
  */
 #define SLOT_FREE	(task[0] == GONE || task[1] == GONE || task[2] == GONE || task[WORKERS - 1] == GONE)
 
-/* cmwq2_worker_create(): the new one is idle, and woken as if it had been kicked. */
+/* cmwq2_worker_create(). The new worker is idle, and is woken as by a kick. */
 inline create_worker(x)
 {
 	pick = NOBODY;
@@ -557,7 +559,7 @@ inline create_worker(x)
 	wake(KICK_OTHER, WORKER(x), pick)
 }
 
-/* Out of the thread function. A wakeup that is still to come finds the old task, not the next worker's. */
+/* The thread ends. A wakeup that comes later goes to this task, and not to that of the next worker. */
 inline end_thread(x)
 {
 	printf("worker %d: finds DIE and ends (worker_thread)\n", x);
@@ -582,7 +584,7 @@ proctype worker(byte w)
 	bool look;
 #endif
 
-end:	/* in schedule(), not started, or ended */
+end:	/* the task is in schedule(), has not started, or has ended */
 	atomic {
 		if
 		:: d_step { !locked && dying[w] -> end_thread(w) }
@@ -642,7 +644,7 @@ take:		/* with the lock: assign_work(), begin_work() */
 		:: else
 		fi
 	}
-	/* Between these three another one's block may count down without the lock. */
+	/* These are three steps, because another worker's block may count down in between, without the lock. */
 	d_step {
 		printf("worker %d: stops, %d pending, %d others running (serve)\n", w, queued - taken, nr_running - BOUND);
 		uncount(w)
@@ -695,7 +697,7 @@ create:
 		:: else
 		fi;
 		d_step {
-			printf("worker %d: is the manager no more (manage)\n", w);
+			printf("worker %d: is no longer the manager (manage)\n", w);
 			managed = false
 		}
 		goto serve
@@ -703,7 +705,7 @@ create:
 }
 
 /*
- * src/base/param.c: the claim is switched under the lock, and cmwq2_unclaim_all() undoes what there is of the old one.
+ * src/base/param.c. The claim is switched under the lock, and cmwq2_unclaim_all() undoes the claims of the old policy.
  */
 inline switch_claim(to)
 {
@@ -748,14 +750,14 @@ end:
 }
 
 /*
- * When nothing can happen any more, nothing may be left to do.
+ * When no process can go on, all items must be done.
  */
 proctype judge()
 {
 	timeout;
 	d_step {
 		if
-		:: !ALL_DONE -> printf("## stranded: done %d, %d pending, everybody sleeps\n", done, queued - taken); assert(false)
+		:: !ALL_DONE -> printf("## stranded: done %d, %d pending, all workers sleep\n", done, queued - taken); assert(false)
 		:: else
 		fi;
 		if
@@ -766,7 +768,7 @@ proctype judge()
 		fi;
 		for (i : 0 .. WORKERS - 1) {
 			if
-			:: owes_look[i] -> printf("## lost kick: worker %d was picked and never looked\n", i); assert(false)
+			:: owes_look[i] -> printf("## lost kick: worker %d was picked, but never looked at the worklist\n", i); assert(false)
 			:: else
 			fi
 		}
@@ -818,8 +820,8 @@ init
 }
 
 /*
- * What must not be: that it goes on for ever before all items are done. The end of the claim is only there for the
- * search to go on after that, so that one search sees both this and every violation.
+ * The forbidden behaviour: the schedule goes on for ever, and an item is never done. The loop at the end lets the
+ * search go on after all items are done, so that one search finds both this and every violation.
  */
 never {
 accept_waiting:

@@ -1,65 +1,65 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * One unbound queue with two pools on one node: who gets a slot of max_active,
- * and who is woken for it.
+ * One unbound queue with two pools on one node: which pwq gets a slot of max_active,
+ * and which worker is kicked for it.
  *
- * Follows src/core/active.c, src/wait/cancel.c and src/core/queue.c. Documentation/model.rst
- * says step by step what stands for what, rows.toml beside this file which
- * parameters are run and what must come out. How a kick picks, wakes and culls
- * is modelled in kick.pml; here a kick is one step that wakes an idle worker.
+ * The model follows src/core/active.c, src/wait/cancel.c and src/core/queue.c.
+ * Documentation/model.rst says which step of the model stands for which code. line.toml
+ * lists the runs and their expected results. Here a kick is one step that wakes an idle
+ * worker. kick.pml models kicks and culling in detail.
  *
- * A critical section of pool->lock is one atomic step, except where a context
- * without that lock can come in between: then `locked` is held from step to
- * step. A critical section of nna->lock is one step.
- * Every step says what it does in the engine's words, with printf(): the checker
- * prints that when it replays a schedule. Lines with "##" name a violation.
+ * A critical section of pool->lock is one atomic step, unless a context without the lock
+ * can run in between. Then the section has several steps, and `locked` stays true
+ * throughout. A critical section of nna->lock is one step. Every step prints what it does,
+ * with the names of the engine's functions. The checker shows these lines when it replays
+ * a schedule. A line that begins with "##" names a violation.
  */
 
 #ifndef LIMIT
-#define LIMIT		2	/* max_active from the start; 0 as if frozen */
+#define LIMIT		2	/* max_active at the start; 0 is a frozen queue */
 #endif
 #ifndef RAISED
-#define RAISED		2	/* what it is raised to at any time */
+#define RAISED		2	/* at some time max_active is raised to this */
 #endif
 #ifndef CANCELS
-#define CANCELS		1	/* how many items are cancelled at most */
+#define CANCELS		1	/* at most this many items are cancelled */
 #endif
 
 #ifndef ITEMS
 #define ITEMS		4	/* 3 or 4 */
 #endif
 
-/* Faults put back in: at most one is defined as 1. */
+/* Deliberate faults. At most one of them is defined as 1. */
 #ifndef FAULT_CANCEL_NO_KICK
-#define FAULT_CANCEL_NO_KICK	0	/* a cancel kicks nobody for who gets the slot */
+#define FAULT_CANCEL_NO_KICK	0	/* a cancel does not kick the pool whose item gets the slot */
 #endif
 #ifndef FAULT_CHANGED_NO_KICK
-#define FAULT_CHANGED_NO_KICK	0	/* a cancel that changed pools does not kick its own */
+#define FAULT_CHANGED_NO_KICK	0	/* a cancel that has locked another pool does not kick its own */
 #endif
 #ifndef FAULT_STAYS_IN_LINE
-#define FAULT_STAYS_IN_LINE	0	/* a pwq stays in line without inactive items */
+#define FAULT_STAYS_IN_LINE	0	/* a pwq without inactive items stays in the line */
 #endif
 #ifndef FAULT_FILL_NO_KICK
-#define FAULT_FILL_NO_KICK	0	/* a raised limit activates items and kicks nobody */
+#define FAULT_FILL_NO_KICK	0	/* a raised limit activates items, but kicks no worker */
 #endif
 #ifndef FAULT_NO_CHAIN
 #define FAULT_NO_CHAIN		0	/* a worker that takes an item does not kick the next one */
 #endif
 #ifndef FAULT_NO_SECOND_TAKE
-#define FAULT_NO_SECOND_TAKE	0	/* gets in line without a second look for a slot */
+#define FAULT_NO_SECOND_TAKE	0	/* a pwq in the line does not look again for a free slot */
 #endif
 #ifndef FAULT_LINE_FIRST
-#define FAULT_LINE_FIRST	0	/* looks at the line, then gives the slot back */
+#define FAULT_LINE_FIRST	0	/* the line is read before the slot is given back */
 #endif
 
 #define POOLS		2
-#define WORKERS		2	/* of each pool: one may be busy for long */
+#define WORKERS		2	/* of each pool: one of them may be busy for long */
 #define NOBODY		ITEMS
 #define LAST		(ITEMS - 1)
-/* Item 1 is item 0 enqueued again: if 0 runs, 1 waits at its worker. */
+/* Item 1 is item 0 queued again. While item 0 runs, its worker gets item 1. */
 #define RERUN		1
 
-/* NEW: not enqueued yet. SCHEDULED: at the worker that runs the same item. */
+/* NEW: not queued yet. SCHEDULED: handed to the worker that still runs the same item. */
 mtype = { NEW, INACTIVE, PENDING, SCHEDULED, RUNS, DONE, CANCELLED };
 mtype = { ASLEEP, AWAKE };
 
@@ -68,7 +68,7 @@ typedef list {
 	byte x[ITEMS];		/* [0] is the head */
 };
 
-/* The pools, and the queue's pwq of each. */
+/* The pools, and the pwq that the queue has in each of them. */
 bool locked[POOLS];
 list worklist[POOLS];
 list inactive[POOLS];
@@ -78,15 +78,15 @@ mtype task[POOLS * WORKERS] = ASLEEP;
 /* struct cmwq2_nna. */
 byte max = LIMIT;
 byte nr;
-list line;			/* of pools, one for each pwq */
+list line;			/* the pwqs that wait for a slot, by the numbers of their pools */
 bool in_line[POOLS];
 
 mtype state[ITEMS] = NEW;
 byte home[ITEMS];		/* the pool that serves the item */
-bool gated[ITEMS];		/* its function waits until the judge has looked */
+bool gated[ITEMS];		/* its function does not return before the gates are open */
 bool gates_open;
 
-/* Only used within a step, so no part of the state. */
+/* Used only within a step, so they are no part of the state. */
 hidden byte i, j, head;
 
 #define CAN_END(x)	(gates_open || !gated[x])
@@ -97,7 +97,7 @@ inline push(l, y)
 	l.n++
 }
 
-/* Does nothing if it is not on the list. */
+/* Does nothing if y is not on the list. */
 inline del(l, y)
 {
 	j = 0;
@@ -117,7 +117,7 @@ inline del(l, y)
 	fi
 }
 
-/* With the lock of @p. Who is busy looks at worklist afterwards and need not be woken. */
+/* Needs the lock of @p. A busy worker looks at worklist after its item, so it need not be woken. */
 inline kick(p)
 {
 	if
@@ -140,7 +140,7 @@ inline leave_line(p)
 	fi
 }
 
-/* The slot is taken: the first inactive item goes to the worklist. */
+/* The first inactive item goes to the worklist. The caller has taken a slot for it. */
 inline activate_first(p)
 {
 	head = inactive[p].x[0];
@@ -151,9 +151,9 @@ inline activate_first(p)
 }
 
 /*
- * cmwq2_pwq_dec_active() with the lock of @p: gives a slot back, and passes it on. @at is the pool that is locked
- * meanwhile. Afterwards @owed says whether @p is owed a kick. Others print between its steps, so each says whose it is:
- * a worker's number, or that of the canceller.
+ * cmwq2_pwq_dec_active(), with the lock of @p: gives a slot back, and activates the next item in the line. @at is the
+ * pool that is locked at the moment. Afterwards @owed says whether @p must be kicked. Other contexts can print lines
+ * between its steps, so each step prints the number of its context: a worker or the canceller.
  */
 #define CANCELLER	(POOLS * WORKERS)
 #define SAY_WHO(me)	printf("context %d:\n", me)
@@ -183,7 +183,7 @@ inline dec_active(p, me)
 		:: inactive[at].n == 0 ->
 			if
 			:: !FAULT_STAYS_IN_LINE ->
-				printf("## in line: pool %d has no inactive item\n", at); assert(false)
+				printf("## in the line: pool %d has no inactive item\n", at); assert(false)
 			:: else
 			fi;
 			del(line, at);
@@ -241,7 +241,7 @@ end:
 	if
 	:: !got && inactive[home[x]].n == 0 && !in_line[home[x]] ->
 		d_step {
-			printf("enqueuer %d: gets in line (nna_take_or_wait)\n", x);
+			printf("enqueuer %d: puts its pwq in the line (nna_take_or_wait)\n", x);
 			push(line, home[x]);
 			in_line[home[x]] = true
 		}
@@ -272,7 +272,7 @@ end:
 }
 
 /*
- * src/core/process.c: an item that still runs goes to the worker that runs it.
+ * src/core/process.c. An item that was queued again while it runs goes to the worker that runs it.
  */
 proctype worker(byte p; byte w)
 {
@@ -319,7 +319,7 @@ serve:	/* with the lock */
 	   }
 	:: d_step {
 		x == NOBODY && worklist[p].n == 0 ->
-		printf("worker %d of pool %d: goes idle (worker_enter_idle)\n", w, p);
+		printf("worker %d of pool %d: becomes idle (worker_enter_idle)\n", w, p);
 		task[WORKER(p, w)] = ASLEEP;
 		locked[p] = false
 	   }
@@ -332,7 +332,7 @@ serve:	/* with the lock */
 		state[x] = DONE;
 		printf("worker %d of pool %d: has run item %d\n", w, p, x)
 	}
-	/* The kick that is owed is repaid by the look at worklist. */
+	/* No kick is needed: this worker looks at worklist next. */
 	dec_active(p, WORKER(p, w));
 	d_step {
 		if
@@ -370,7 +370,7 @@ end:
 			n++;
 			locked[home[x]] = true;
 			had_slot = state[x] != INACTIVE;
-			printf("canceller: takes item %d of pool %d back (unqueue)\n", x, home[x]);
+			printf("canceller: cancels item %d of pool %d (unqueue)\n", x, home[x]);
 			del(worklist[home[x]], x);
 			del(inactive[home[x]], x);
 			state[x] = CANCELLED;
@@ -398,7 +398,7 @@ end:
 }
 
 /*
- * cmwq2_adjust_max_active(), which a thaw ends in as well.
+ * cmwq2_adjust_max_active(), which a thaw calls as well.
  */
 inline fill_one(p)
 {
@@ -438,8 +438,8 @@ end:
 }
 
 /*
- * When nothing can happen any more: nobody waits while there is a slot and a worker. Then gated items may end, and
- * when nothing can happen again all items are done.
+ * When no process can go on, no item may wait while a slot and a worker are free. Then the gates open and the gated
+ * items end. When no process can go on again, all items must be done.
  */
 inline judge_pool(p)
 {
@@ -481,7 +481,8 @@ proctype judge()
 			fi
 		}
 		if
-		:: nr != 0 || line.n != 0 -> printf("## leak: %d slots, %d in line\n", nr, line.n); assert(false)
+		:: nr != 0 || line.n != 0 ->
+			printf("## leak: %d slots are taken, %d pwqs are in the line\n", nr, line.n); assert(false)
 		:: else
 		fi
 	}
@@ -491,7 +492,7 @@ init
 {
 	byte n;
 
-	/* Where items go, but for the rerun, which is the first item's; and which of them takes long. */
+	/* Choose the pools of items 2 and LAST, and the gated item. Items 0 and 1 are in pool 0. */
 	select(n : 0 .. 1);
 	home[2] = n;
 	select(n : 0 .. 1);
@@ -521,8 +522,8 @@ init
 }
 
 /*
- * What must not be: that it goes on for ever before all items are done. The end of the claim is only there for the
- * search to go on after that, so that one search sees both this and every violation.
+ * The forbidden behaviour: the schedule goes on for ever, and an item is never done. The loop at the end lets the
+ * search go on after all items are done, so that one search finds both this and every violation.
  */
 #define OVER(x)		(state[x] == DONE || state[x] == CANCELLED)
 #define ALL_OVER	(OVER(0) && OVER(1) && OVER(2) && OVER(LAST))
