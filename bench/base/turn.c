@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What engines and workloads need from the run: to wait for an item, and to end
- * the run. And the online CPUs in turn, which they all number alike.
+ * What engines and workloads need from the run: they wait for an item, or end the run.
+ * Also a way to use the online CPUs in turn, so that all of them number the CPUs in the
+ * same way.
  */
 #include <linux/compiler.h>
 #include <linux/completion.h>

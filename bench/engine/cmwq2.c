@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Engine "cmwq2": runs the items on cmwq2. It uses the policies of the profile
- * that the list of engines names, or the current policies if it names none.
+ * Engine "cmwq2": runs the items on cmwq2. If the list of engines names a profile, the
+ * engine uses the policies of that profile, else the current policies.
  */
 #include <linux/errno.h>
 #include <linux/kernel.h>

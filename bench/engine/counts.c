@@ -42,7 +42,7 @@ static const struct bench_count {
 	[BENCH_COUNT_PICK]	= BENCH_LOCK_COUNT("pick_ns", pick_ns),
 };
 
-/* The engine has counters of both types, which are read as u64. */
+/* The engine's counters are unsigned long or u64. Both are read as u64. */
 static_assert(sizeof(unsigned long) == sizeof(u64));
 
 static void bench_count_pool(struct bench_pool_counts *sum, const struct cmwq2_pool_stats *pool,
@@ -156,7 +156,7 @@ void bench_format_totals(struct bench_text *text, const struct bench_slot *slot)
 	bench_format_share(text, "kicks_per_item", value[BENCH_COUNT_KICKS], queued);
 	bench_format_share(text, "wakeups_per_item", value[BENCH_COUNT_WOKEN], queued);
 	if (value[BENCH_COUNT_ACQUIRED]) {
-		/* Without the long ones, each of which was rounded by itself. */
+		/* Without the long holds, each of which was rounded on its own. */
 		u64 held = value[BENCH_COUNT_HELD];
 
 		bench_format_share(text, "lock_contended_share", value[BENCH_COUNT_CONTENDED],

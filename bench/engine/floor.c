@@ -36,7 +36,10 @@ static int bench_floor_thread(void *data)
 			continue;
 		}
 		__set_current_state(TASK_RUNNING);
-		/* Before the job: after it the producer posts again. */
+		/*
+		 * Must come before the job, because the producer posts the next item
+		 * when the job is done.
+		 */
 		WRITE_ONCE(item->floor.posted, false);
 		item->job(item);
 	}

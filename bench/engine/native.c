@@ -88,10 +88,10 @@ static int bench_native_scope_thread(void *data)
 }
 
 /*
- * The kernel exports no function that sets a queue's scope, but the queue has
- * a file for it. The path is looked up here, because a kernel thread may not
- * see /sys. A thread opens the file for writing, because the caller is already
- * inside a write to sysfs, and these do not nest.
+ * The kernel exports no function that sets a queue's scope, but the queue has a file
+ * for it. The path is looked up here, because a kernel thread may not see /sys. Another
+ * thread opens the file for writing, because the caller is already inside a write to
+ * sysfs, and such writes do not nest.
  */
 static int bench_native_set_scope(const char *queue, const char *scope)
 {

@@ -71,7 +71,7 @@ static int bench_thread_fn(void *data)
 		struct bench_item *item = bench_thread_next(thread);
 
 		if (item) {
-			/* Before the job, because the job may queue the item again. */
+			/* Must come before the job, because the job may queue the item again. */
 			clear_bit_unlock(0, &item->threads.pending);
 			item->job(item);
 			cond_resched();

@@ -60,10 +60,10 @@ static u64 bench_node_state(enum node_stat_item item)
 /**
  * struct bench_meminfo - the reader of /proc/meminfo
  *
- * The kernel reports per-CPU memory nowhere else. A thread reads the file,
- * because the run is inside a write to sysfs and these do not nest. There is a
- * single thread with a single open file, because the memory of either is freed
- * much later and would be counted until then.
+ * The kernel reports per-CPU memory nowhere else. Another thread reads the file,
+ * because the run is inside a write to sysfs and must not use another file there. There
+ * is one thread and one open file for the whole run, because the memory of a closed
+ * file or an ended thread is freed much later and would be counted until then.
  *
  * @worker: the thread
  * @work: makes it read
@@ -213,9 +213,9 @@ int bench_memory_total(struct bench_run *run, u64 *bytes)
 /**
  * bench_memory_settle - wait until destroyed queues are freed
  *
- * It waits as well as code outside the engine can. An engine frees a queue in
- * steps, and this waits for each step that is a grace period. One more wait
- * gives the thread in between its time.
+ * Code outside the engine cannot wait for exactly this. An engine frees a queue in
+ * steps, and this waits for each step that is a grace period. Between two of these a
+ * thread of the engine runs, so this waits for one more grace period.
  *
  * Context: process.
  */

@@ -53,7 +53,7 @@ static void bench_common_figures(struct bench_slot *slot, struct bench_sample *s
 	figure[BENCH_SLEEPS] = bench_by_item(sample, before->sleeps, after.sleeps, 1000);
 }
 
-/* Does the turn, and takes the common figures around it. */
+/* Runs the turn, and measures the common figures before and after it. */
 static int bench_observed_turn(struct bench_run *run, struct bench_slot *slot,
 			       struct bench_sample *sample)
 {
@@ -71,10 +71,10 @@ static int bench_observed_turn(struct bench_run *run, struct bench_slot *slot,
 }
 
 /*
- * As bench_observed_turn(), and takes the memory by which the engine grows. The
- * account (bench_held()) has what the engine kept from earlier turns, above all
- * its workers. It may be negative, if others free more than the engine
- * allocates.
+ * As bench_observed_turn(), and also measures by how much the engine's memory grows.
+ * The account (bench_held()) has the memory that the engine kept from earlier turns,
+ * above all for its workers. The account can be negative, if other code frees more than
+ * the engine allocates.
  */
 static int bench_weighed_turn(struct bench_run *run, struct bench_slot *slot,
 			      struct bench_sample *sample)

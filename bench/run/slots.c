@@ -46,7 +46,7 @@ static void bench_init_items(struct bench_slot *slot)
 	for (i = 0; i < slot->nr_items; i++) {
 		struct bench_item *item = &slot->items[i];
 
-		/* With producers, the items are dealt out to them in turn. */
+		/* If the workload has producers, the items are given to them in turn. */
 		item->cpu = bench_nth_cpu(cfg->workload->has_producers ? i % cfg->producers : i);
 		item->job = cfg->workload->job;
 		init_completion(&item->done);
@@ -60,9 +60,8 @@ static void bench_init_items(struct bench_slot *slot)
  * @run: the run
  * @slot: an entry of the engine
  *
- * Entries of the same engine share its pools, and nobody can tell for which
- * entry a worker was created. So they share one account: that of the first
- * entry.
+ * Entries of the same engine share its pools, and it is not known for which entry a
+ * worker was created. So they share one account: that of the first entry.
  *
  * Return: the account, in bytes.
  */

@@ -243,9 +243,10 @@ static u64 bench_use_all(struct bench_run *run, struct bench_create *turn)
 }
 
 /*
- * Engines free a queue after destroy has returned, in steps that nobody outside
- * can wait for. So look until memory no longer falls. That counts only when
- * half of the growth is gone: some of it stays in the allocator's caches.
+ * Engines free a queue after destroy has returned, in steps for which no code outside
+ * the engine can wait. So this reads the memory until it no longer falls. The end is
+ * accepted only when half of the growth is gone, because some memory stays in the
+ * allocator's caches.
  */
 static u64 bench_wait_gone(struct bench_run *run, struct bench_create *turn, u64 begin)
 {

@@ -3,9 +3,9 @@
  * The workloads "flush" and "drain": the time of flush_workqueue() and
  * drain_workqueue() with items in flight.
  *
- * All items are held while they are queued: the queue admits one at a time, and
- * the first one waits at a gate. The gate is opened right before the call. For
- * comparison, each turn also times the same items with nobody flushing.
+ * All items are held while they are queued: the queue admits one at a time, and the
+ * first one waits at a gate. The gate is opened right before the call. For comparison,
+ * each turn also times the same items without a flush.
  */
 #include <linux/atomic.h>
 #include <linux/bits.h>

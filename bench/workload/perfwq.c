@@ -48,7 +48,7 @@
 /* After each slice the job checks whether the run is to stop. */
 #define BENCH_JOB_SLICE_NS	(500 * NSEC_PER_USEC)
 #define BENCH_PEAK_MS		20
-/* Only the first so many times of each kind are kept in a turn. */
+/* In a turn only this many times of each kind are kept: the first ones. */
 #define BENCH_PERFWQ_TIMES	65536U
 
 /* Burns are in us, sleep and delay in ms. */
@@ -63,7 +63,7 @@ static const struct bench_kind bench_short = { 50, 1, 1, 10 };
 static const struct bench_kind bench_medium = { 50, 2, 10, 50 };
 static const struct bench_kind bench_long = { 50, 4, 100, 250 };
 
-/* @wqs queues, each with so many items of each kind. */
+/* @wqs queues, each of which has this many items of each kind. */
 struct bench_group {
 	u8	wqs;
 	u8	nr_short;
@@ -174,10 +174,9 @@ static void bench_due_fn(struct timer_list *timer)
 }
 
 /*
- * An engine does not report when a delay is over and the item is queued. A
- * second timer, set in the same tick, reports it. With interrupts off neither
- * can expire before both are set. That delays nothing: setting a timer wakes up
- * nobody.
+ * An engine does not report when a delay is over and the item is queued. A second
+ * timer, set in the same tick, reports it. With interrupts off neither can expire
+ * before both are set. That delays nothing, because setting a timer wakes no thread.
  */
 static bool bench_perfwq_delay(struct bench_recurring *recurring, struct bench_item *item,
 			       unsigned long delay)
@@ -281,7 +280,7 @@ static int bench_hog_create(struct bench_perfwq *perfwq, unsigned int i)
 	if (IS_ERR(task))
 		return PTR_ERR(task);
 	kthread_bind(task, bench_nth_cpu(i));
-	/* The thread ends by itself, but is still looked at afterwards. */
+	/* The thread ends by itself, but its task_struct is still read afterwards. */
 	get_task_struct(task);
 	hog->task = task;
 	return 0;

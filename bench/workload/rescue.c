@@ -3,11 +3,11 @@
  * The workload "rescue": how long a rescuer takes to run the items of its queue
  * when the pool cannot create workers and items of other queues are ahead.
  *
- * A fault makes the creation of workers stall. All existing workers but one
- * sleep in items, and the last one is the manager, which gets no further.
- * Ahead of the items to rescue, the worklist has items of queues without a
- * rescuer, which nobody runs in that time. The kernel's own workqueue cannot be
- * brought into this state, so this workload is for cmwq2 alone.
+ * A fault makes the creation of workers stall. All existing workers but one sleep in
+ * items, and the last one is the manager, which gets no further. Ahead of the items to
+ * rescue, the worklist has items of queues without a rescuer. These do not run during
+ * that time. The kernel's own workqueue cannot be brought into this state, so this
+ * workload is for cmwq2 alone.
  */
 #include <linux/atomic.h>
 #include <linux/bits.h>
@@ -124,7 +124,7 @@ static struct bench_rescue *bench_rescue_of(struct cmwq2_work *work)
 	return bench_rescue_item_of(work)->r;
 }
 
-/* In steps, so that the hung-task detector does not report it. */
+/* The wait has steps, so that the hung-task detector does not report it. */
 static void bench_rescue_sleep(struct completion *until)
 {
 	while (!wait_for_completion_timeout(until, BENCH_STALL))
@@ -142,7 +142,10 @@ static void bench_first_fn(struct cmwq2_work *work)
 
 	complete(&r->held);
 	bench_rescue_sleep(&r->go);
-	/* Not when @go is completed: the wakeup takes as long as a thousand items. */
+	/*
+	 * The time is taken here and not when @go is completed, because the wakeup
+	 * takes as long as a thousand items.
+	 */
 	r->begin = bench_clock();
 }
 
@@ -237,7 +240,7 @@ static int bench_rescue_setup(struct bench_run *run)
 	run->priv = r;
 	if (!r)
 		return -ENOMEM;
-	/* Not the first CPU, where the machine does the rest of its work. */
+	/* Not the first CPU, because the other work of the machine runs there. */
 	r->cpu = cpumask_next(cpumask_first(cpu_online_mask), cpu_online_mask);
 	if (r->cpu >= nr_cpu_ids)
 		r->cpu = cpumask_first(cpu_online_mask);
@@ -377,9 +380,8 @@ static void bench_rescue_collect(struct bench_run *run, struct bench_rescue *r)
 }
 
 /*
- * Times from the end of the rescuer's first item. If the run is to end, workers
- * run the remaining items. The wait has a timeout, because an abort wakes up
- * nobody.
+ * Times from the end of the rescuer's first item. If the run is to end, workers run the
+ * remaining items. The wait has a timeout, because an abort does not wake this thread.
  */
 static int bench_rescue_time(struct bench_run *run, struct bench_slot *slot,
 			     struct bench_rescue *r, u64 *ns)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The workload "switch": two threads on one CPU that do not use any workqueue
- * hand over to each other. For engine cmwq2 the module's scheduler hook is
- * installed and idle; for engine native it is removed.
+ * The workload "switch": two threads on one CPU that do not use any workqueue hand over
+ * to each other. With the engine cmwq2 the module's scheduler hook is installed, but
+ * has nothing to do. With the engine native the hook is removed.
  */
 #include <linux/bits.h>
 #include <linux/compiler.h>

@@ -14,7 +14,7 @@
 struct tw_env *bh_env(struct kunit *test);
 struct tw_env *bh_env_cmwq2(struct kunit *test);
 
-/* Ties the test to the first CPU, and skips it where there is no other. */
+/* Binds the test to the first CPU. Skips the test if there is no other CPU. */
 void bh_two_cpus(struct kunit *test);
 
 /* An item that sets @val to 1 if it runs in softirq context. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The checkers. Each returns its verdict instead of failing the test, so that
- * cmwq2_checkers_kunit.c can feed it bad data and see it complain. tw_hammer()
+ * cmwq2_checkers_kunit.c can give it bad data and check that it complains. tw_hammer()
  * is a load whose result they judge.
  */
 #ifndef CMWQ2_KUNIT_CHECK_H

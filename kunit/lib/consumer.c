@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * An ordinary driver. It uses the kernel's workqueue by the kernel's names, and
- * knows nothing of cmwq2 except the one #include that moves it there.
+ * An ordinary driver. It uses the kernel's names of the workqueue. Only one #include
+ * mentions cmwq2: the one that moves the driver to cmwq2.
  */
 #include <linux/rcupdate.h>
 #include <linux/slab.h>

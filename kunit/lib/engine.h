@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * One vector of operations over the two engines.
+ * One set of operations for both engines.
  *
- * A behavioural test is written once against struct tw_ops and runs on the
- * kernel's own workqueue and on cmwq2. If the kernel's own workqueue fails a
- * test, the test is wrong: the native run is the test of the tests.
+ * A behavioural test is written once against struct tw_ops and runs on the kernel's own
+ * workqueue and on cmwq2. If the kernel's own workqueue fails a test, the test is
+ * wrong. So the native run tests the tests.
  */
 #ifndef CMWQ2_KUNIT_ENGINE_H
 #define CMWQ2_KUNIT_ENGINE_H
@@ -57,7 +57,7 @@ enum tw_system {
 /* Longer than any test may last; for timers that must not expire. */
 #define TW_NEVER	(3600UL * HZ)
 
-/* What an older kernel's own workqueue lacks is NULL, see tw_need(). */
+/* An operation that the workqueue of an older kernel does not have is NULL, see tw_need(). */
 struct tw_ops {
 	void *(*alloc)(const char *name, unsigned int flags, int max_active);
 	void *(*devm_alloc)(struct device *dev, const char *name, unsigned int flags,

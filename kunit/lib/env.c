@@ -24,7 +24,7 @@ struct tw_memory {
 	long			data[];
 };
 
-/* All that a pool has are shown in one line. */
+/* The policies of a pool are shown in one line. */
 #define TW_POLICY_LEN	256
 
 struct tw_policy {
@@ -51,7 +51,7 @@ unsigned int tw_pause(unsigned int us)
 	return us;
 }
 
-/* The online CPU number @n, counting on from the first after the last. */
+/* The online CPU number @n. After the last CPU the count goes on at the first. */
 int tw_cpu(int n)
 {
 	int cpu;
@@ -89,8 +89,8 @@ void tw_fn_nop(struct tw_item *it)
 }
 
 /*
- * An item waits here for its test. It waits longer than the test waits for
- * anything, so that an engine which does nothing until the item gives up fails.
+ * An item waits here for its test. The wait is longer than any wait of the test. So if
+ * an engine makes no progress until the item gives up, the test fails.
  */
 void tw_wait_for_test(struct completion *gate)
 {
@@ -130,7 +130,10 @@ static void tw_env_release(void *data)
 	list_for_each_entry(it, &env->items, node)
 		if (it->delayed)
 			env->ops->cancel_delayed_sync(it);
-	/* RCU callbacks that have not run yet queue their items now. They are drained below. */
+	/*
+	 * This waits until the pending RCU callbacks have queued their items. These are
+	 * drained below.
+	 */
 	if (env->uses_rcu)
 		rcu_barrier();
 	list_for_each_entry(w, &env->wqs, node)

@@ -159,7 +159,7 @@ static inline bool tw_cancel_sync(struct tw_item *it)
 			      !!wait_for_completion_timeout(completion, tw_timeout()), \
 			      "timed out waiting for %s", what)
 
-/* For states that no event announces. */
+/* For states that the test can only poll for. */
 #define TW_POLL(env, cond, what)						\
 	do {									\
 		unsigned long _end = jiffies + tw_timeout();			\
@@ -206,11 +206,10 @@ static inline void tw_expect_known(struct tw_env *env, bool known, bool happened
 
 /*
  * As TW_POLL(), for events that the kernel's own workqueue is known to miss.
- * @fault is a CMWQ2_NATIVE_* of compat.h. On a kernel with that fault the
- * native run fails if @cond becomes true, so that we notice a kernel which
- * repairs it. The value says whether @cond became true. If it is false, the
- * test must free the stuck items before it ends, because the cleanup drains the
- * queues.
+ * @fault is a CMWQ2_NATIVE_* of compat.h. On a kernel with that fault the native run
+ * fails if @cond becomes true, so that a kernel which has repaired the fault is
+ * noticed. The value says whether @cond became true. If it is false, the test must free
+ * the stuck items before it ends, because the cleanup drains the queues.
  */
 #define TW_POLL_KNOWN(env, fault, cond, what)					\
 ({										\

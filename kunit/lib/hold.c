@@ -196,7 +196,7 @@ void tw_arm(struct tw_hold *h)
 	KUNIT_ASSERT_TRUE_MSG(h->env->test, was != TW_HOLD_HELD && was != TW_HOLD_LATE,
 			      "point %d: armed in state %d", h->point, was);
 	reinit_completion(&h->go);
-	/* Release: a context that is caught sees the reinitialised completion. */
+	/* Release order, so that a context that is caught sees the reinitialised completion. */
 	atomic_set_release(&h->state, TW_HOLD_ARMED);
 }
 
@@ -398,7 +398,10 @@ struct tw_stage *tw_stage(struct kunit *test, unsigned int flags, bool unbound, 
 	return s;
 }
 
-/* Whether all workers sleep in the main loop: none is about to, and none has been woken. */
+/*
+ * Whether all workers sleep in the main loop. A worker that is about to sleep, or that
+ * has been woken, does not count as asleep.
+ */
 bool tw_all_asleep(struct cmwq2_pool *pool)
 {
 	struct cmwq2_worker *worker;

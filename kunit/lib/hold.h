@@ -3,10 +3,10 @@
  * Forced schedules: a test holds one context at a point of the engine while
  * another context runs past it.
  *
- * The test's own thread is the driver: it decides what runs when. It shares a CPU
- * with the pool and the engine's helper threads. The hand is a thread on another
- * CPU. It does whatever must be held with interrupts off. Each hold has a time
- * limit: a context that is not released in time goes on, and the test fails.
+ * The test's own thread is the driver: it decides what runs when. It shares a CPU with
+ * the pool and the engine's helper threads. The hand is a thread on another CPU. It
+ * makes the calls that must be held with interrupts off. Each hold has a time limit: a
+ * context that is not released in time goes on, and the test fails.
  */
 #ifndef CMWQ2_KUNIT_HOLD_H
 #define CMWQ2_KUNIT_HOLD_H

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Records what printk() prints, through its tracepoint "console", as the kernel's
- * own tests of its reports do. This neither loses nor removes what others print. The
- * tracepoint is looked up by name, because Linux 6.1 does not export it.
+ * Records what printk() prints, through its tracepoint "console", as the kernel's own
+ * tests of its reports do. The log itself stays as it is. The tracepoint is looked up
+ * by name, because Linux 6.1 does not export it.
  */
 #include <linux/spinlock.h>
 #include <linux/string.h>

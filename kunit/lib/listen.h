@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Records what is printed to the log. Only tests of the text itself use this:
- * the others learn from counters whether something happened.
+ * Records what is printed to the log. Only tests of the printed text use this. Other
+ * tests read counters to learn whether something happened.
  */
 #ifndef CMWQ2_KUNIT_LISTEN_H
 #define CMWQ2_KUNIT_LISTEN_H

@@ -2,12 +2,12 @@
 /*
  * A pool on which only rescuers can run anything.
  *
- * A fault makes the pool's creation of workers stall. A stall ends soon after
- * the fault is lifted; the pause after a failed creation would last longer.
- * Sleeping items of a queue without rescuer take all workers but one, which
- * becomes the manager and gets no further. One more item of that queue must
- * wait: it is the control for every item that a rescuer must run. The kernel's
- * own workqueue has no such fault switch, so these tests are for cmwq2 alone.
+ * A fault makes the pool's creation of workers stall. A stall is used because it ends
+ * soon after the fault is lifted. The pause after a failed creation would last longer.
+ * Sleeping items of a queue without rescuer take all workers but one, which becomes the
+ * manager and gets no further. One more item of that queue must wait: it is the control
+ * for every item that a rescuer must run. The kernel's own workqueue has no such fault
+ * switch, so these tests are for cmwq2 alone.
  */
 #ifndef CMWQ2_KUNIT_STARVE_H
 #define CMWQ2_KUNIT_STARVE_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Shared by the suites of the verdict: asking for it, and looking for words in
- * it.
+ * Functions of the suites of the verdict: they ask for the verdict and look for words
+ * in it.
  */
 #ifndef CMWQ2_KUNIT_VERDICT_H
 #define CMWQ2_KUNIT_VERDICT_H
@@ -46,7 +46,7 @@ static inline bool told(struct verdict_ctx *c, const char *why)
 	return strstr(c->text, what) && strstr(c->text, "of queue cmwq2_kunit waits for ");
 }
 
-/* No verdict before the threshold is reached, and then the right one. */
+/* There must be no verdict before the threshold is reached, and then the expected one. */
 static inline void expect_told(struct verdict_ctx *c, const char *why)
 {
 	struct tw_env *e = c->w->env;

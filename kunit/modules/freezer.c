@@ -3,12 +3,12 @@
  * A load for the freezer, watched by tools/vm/guest/suites/cmwq2_freezer.sh.
  *
  * A kernel thread, which the freezer leaves alone, keeps queueing items on two
- * freezable queues and on one that is not freezable, all of one engine. Each
- * lane counts the items it accepted and ran. It also keeps the longest time in
- * which none of its items started, and how many items of the queue that is not
- * freezable started meanwhile. Together they show a queue that stood still
- * while another one went on. An item that started while the system was frozen
- * would cut that time in two.
+ * freezable queues and on one that is not freezable, all of one engine. Each lane
+ * counts the items it accepted and ran. It also keeps the longest time in which none of
+ * its items started, and how many items of the queue that is not freezable started
+ * meanwhile. Together they show a queue that stood still while another one went on. If
+ * an item started while the system was frozen, there would be two shorter times instead
+ * of this one.
  *
  * Another thread cancels an item that was queued while the system was frozen.
  * After that its queue must work as if the item had never been queued.

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A SCHED_FIFO task that keeps a CPU to itself, for suites that are shell
- * scripts. This module does not use cmwq2, so that cmwq2 can be unloaded
- * meanwhile.
+ * A SCHED_FIFO task that occupies a CPU, for suites that are shell scripts. This module
+ * does not use cmwq2, so that cmwq2 can be unloaded meanwhile.
  */
 #include <linux/cpumask.h>
 #include <linux/err.h>

@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Keeps items running on one CPU, while
- * tools/vm/guest/suites/cmwq2_percpu_states.sh takes that CPU down, calls that
- * off, and brings the CPU back.
+ * Keeps items running on one CPU, while tools/vm/guest/suites/cmwq2_percpu_states.sh
+ * takes that CPU down, lets that fail half way, and brings the CPU back.
  *
- * Each lane is an item that queues itself again to the CPU, on a queue of the
- * chosen engine. Lanes differ in what the item does: it ends at once, it
- * sleeps, or it keeps the CPU. At its start, while it runs and at its end an
- * item checks that it is on the CPU and that its thread may run nowhere else.
- * The suite says when the CPU is settled: from when the suite learns that it is
- * online until it asks for the next change. A stray is an item that is
- * elsewhere although the CPU has been settled ever since the item started.
+ * Each lane is an item that queues itself again to the CPU, on a queue of the chosen
+ * engine. Lanes differ in what the item does: it ends at once, it sleeps, or it keeps
+ * the CPU. At its start, while it runs and at its end an item checks that it is on the
+ * CPU and that its thread may run nowhere else. The suite says when the CPU is settled:
+ * from the time when the suite knows that the CPU is online until it asks for the next
+ * change. A stray is an item that is on a wrong CPU although the CPU has been settled
+ * since the item started.
  */
 #include <linux/cpumask.h>
 #include <linux/delay.h>

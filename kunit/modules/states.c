@@ -55,7 +55,7 @@ static void st_sleep(struct cmwq2_work *work)
 	wait_for_completion(&st_gate);
 }
 
-/* Spins until the end of the state, but no longer than a machine can stand. */
+/* Spins until the end of the state, but not so long that the kernel complains. */
 static void st_spin(void)
 {
 	unsigned long end = jiffies + SPIN_SECONDS * HZ;
@@ -112,7 +112,7 @@ static struct cmwq2_pool *st_pool(struct st_queue *q)
 	return pool;
 }
 
-/* All workers but the manager sleep, and no more can be created. */
+/* All workers except the manager sleep, and no more workers can be created. */
 static void st_starve(struct st_queue *q, enum cmwq2_create how)
 {
 	struct cmwq2_pool_stats st;
@@ -134,7 +134,7 @@ static void st_feed(struct st_queue *q)
 
 static struct st_queue st_throttled[2], st_node, st_frozen, st_plugged, st_behind, st_far;
 static struct st_queue st_awaited;
-/* These need workers that cannot be created. */
+/* The items of these states need workers, and these cannot be created. */
 static struct st_queue st_no_worker, st_manager, st_rescuer;
 static struct cmwq2_delayed_work st_delayed;
 static struct task_struct *st_flusher;
@@ -268,7 +268,7 @@ static void st_standing_end(void)
 	st_free(&st_far);
 }
 
-/* One queue, and something that keeps its CPU. */
+/* One queue, and a task or an item that occupies its CPU. */
 
 static struct st_queue st_one;
 static struct task_struct *st_keeper;
@@ -441,7 +441,7 @@ static void st_damaged_end(void)
 	st_free(&st_hurt_pool);
 }
 
-/* Very many queues and items, for tools to get through. */
+/* Very many queues and items, with which the tools must be fast enough. */
 static unsigned int st_crowd_queues = 1000;
 module_param_named(queues, st_crowd_queues, uint, 0400);
 MODULE_PARM_DESC(queues, "how many queues the state \"crowd\" has (default 1000)");

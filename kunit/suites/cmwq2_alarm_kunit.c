@@ -4,11 +4,10 @@
  * under a torture load. Then a test stalls a pool under the same load, which it
  * must find.
  *
- * The load has everything that could look like a stall and is none: items that
- * burn their CPU for longer than a hog may, that sleep or queue themselves,
- * more items than max_active admits, frozen queues, workers that cannot be
- * created for a while, and policies that switch. The suite cmwq2_stress checks
- * what happens to the items.
+ * The load has everything that could look like a stall but is not one: items that burn
+ * their CPU for longer than a hog may, that sleep or queue themselves, more items than
+ * max_active admits, frozen queues, workers that cannot be created for a while, and
+ * policies that switch. The suite cmwq2_stress checks what happens to the items.
  */
 #include <linux/jiffies.h>
 #include <linux/moduleparam.h>
@@ -187,7 +186,7 @@ struct put_in {
 	unsigned long	found;		/* jiffies, or 0 */
 };
 
-/* Keeps its pool's CPU and does not count as a hog, until the watchdog finds it. */
+/* Occupies its pool's CPU until the watchdog finds it. It does not count as a hog. */
 static void fn_put_in(struct tw_item *it)
 {
 	struct put_in *p = it->ctx;
@@ -263,7 +262,7 @@ static void no_false_alarm(struct kunit *test)
 	unsigned long end, found;
 	int i, step;
 
-	/* Set once here, so that the end of the test restores the old policies. */
+	/* The policies are set once here, so that the end of the test restores the old ones. */
 	tw_policy(e, "profile", "mainline-7.3");
 	tw_thaw_at_end(test);
 	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, fault_off, NULL), 0);
@@ -284,7 +283,7 @@ static void no_false_alarm(struct kunit *test)
 	stalls = cmwq2_health(CMWQ2_HEALTH_STALLS) - stalls;
 	pauses = cmwq2_health(CMWQ2_HEALTH_PAUSES) - pauses;
 	KUNIT_EXPECT_EQ(test, stalls, 0);
-	/* A watchdog that excuses pauses all the time finds nothing. */
+	/* If the watchdog saw a pause all the time, it would find nothing. */
 	KUNIT_EXPECT_LE_MSG(test, pauses * thresh, alarm_seconds,
 			    "the machine stood still %lu times", pauses);
 

@@ -38,7 +38,7 @@ static void devm_queue_goes_with_device(struct kunit *test)
 		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, dev);
 		t->ctx = dev;
 		w.wq = e->ops->devm_alloc(dev, "cmwq2_kunit", kinds[i], 1);
-		/* A failed assertion must not leave the device behind. */
+		/* The device must be removed even if an assertion fails. */
 		if (!w.wq || !tw_queue(&w, it) || !tw_queue(&w, behind))
 			KUNIT_FAIL(test, "no queue of kind %#x with two items", kinds[i]);
 		tw_thread_start(t);

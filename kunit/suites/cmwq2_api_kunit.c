@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The rest of the API: functions that are made of other functions. Other ways
- * to create a queue are in cmwq2_alloc_kunit.c.
+ * The rest of the API: functions that call other functions of the API. Other ways to
+ * create a queue are in cmwq2_alloc_kunit.c.
  */
 #include <linux/cpumask.h>
 #include <linux/nodemask.h>
@@ -135,7 +135,7 @@ static void disable_running(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic_read(&it->runs), 2);
 }
 
-/* The plain and the delayed calls count one and the same disable depth. */
+/* The calls for plain and for delayed items count the same disable depth. */
 static void disable_delayed_and_plain_nest(struct kunit *test)
 {
 	struct tw_env *e = tw_env(test);
@@ -235,7 +235,10 @@ static void call_on_each_cpu(struct kunit *test)
 	}
 }
 
-/* A call site of its own: lockdep must not take the inner item for the outer one. */
+/*
+ * This has a call site of its own, so that lockdep does not take the inner item for the
+ * outer one.
+ */
 static long call_deeper(void *arg)
 {
 	struct tw_env *e = arg;

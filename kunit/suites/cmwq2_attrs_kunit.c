@@ -296,9 +296,8 @@ static void attrs_change_under_load(struct kunit *test)
 }
 
 /*
- * A caller with a fatal signal does not wait for a new thread, so that no
- * worker can be created. Now and then the thread exists before the caller would
- * wait for it.
+ * A caller with a fatal signal does not wait for a new thread, so it can create no
+ * worker. But now and then the thread exists before the caller would wait for it.
  */
 static void thread_fail(struct tw_thread *t)
 {
@@ -320,7 +319,7 @@ static void thread_fail(struct tw_thread *t)
 	flush_signals(current);
 }
 
-/* The code must be right: a caller that sees -ENOMEM looks for missing memory. */
+/* The error must not be -ENOMEM, because no memory is missing. */
 static void errors_keep_their_code(struct kunit *test)
 {
 	struct tw_env *e = tw_env_cmwq2(test);
@@ -377,7 +376,7 @@ static void queues_come_and_go(struct kunit *test)
 	}
 }
 
-/* How many pwqs the queue has, with those that wait for their release. */
+/* How many pwqs the queue has, including those that wait for their release. */
 static int count_pwqs(struct cmwq2_wq *wq)
 {
 	struct cmwq2_pwq *pwq;
@@ -390,7 +389,10 @@ static int count_pwqs(struct cmwq2_wq *wq)
 	return nr;
 }
 
-/* Making pwqs is faster than releasing them. Whoever makes one after another has to wait. */
+/*
+ * Creating pwqs is faster than releasing them. A caller that creates many, one after
+ * another, has to wait.
+ */
 static void pwqs_are_released_in_time(struct kunit *test)
 {
 	struct tw_env *e = tw_env_cmwq2(test);

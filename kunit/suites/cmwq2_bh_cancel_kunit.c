@@ -106,7 +106,7 @@ static void fn_until_disabled(struct tw_item *it)
 			break;
 		cpu_relax();
 	}
-	/* Gives a cancel that does not wait the time to be caught. */
+	/* This gives a cancel that wrongly does not wait the time to return. */
 	mdelay(1);
 	it->finished = 1;
 }

@@ -307,7 +307,10 @@ static void bh_destroy_waits(struct kunit *test)
 	}
 }
 
-/* cmwq2 only: the kernel's own warns, and runs the item only when the CPU is back. */
+/*
+ * cmwq2 only: the kernel's own workqueue warns, and runs the item only when the CPU is
+ * online again.
+ */
 static void bh_offline_cpu(struct kunit *test)
 {
 	struct tw_env *e = bh_env_cmwq2(test);
@@ -322,7 +325,7 @@ static void bh_offline_cpu(struct kunit *test)
 #ifdef CONFIG_HOTPLUG_CPU
 	KUNIT_ASSERT_EQ(test, remove_cpu(cpu), 0);
 	for (i = 0; i < 2; i++) {
-		/* No assertion may leave the CPU offline. */
+		/* The CPU must come online again even if an assertion fails. */
 		tw_queue_on(cpu, w[i], it[i]);
 		KUNIT_EXPECT_NE(test, wait_for_completion_timeout(&it[i]->done, tw_timeout()), 0);
 	}
@@ -363,9 +366,9 @@ static void fn_chain(struct tw_item *it)
 }
 
 /*
- * The kernel's own refuses what BH items queue on a draining queue, with a
- * warning, because it looks for a worker thread. cmwq2 keeps the promise of
- * both drain_workqueue() and BH queues.
+ * When a BH item queues on a draining queue, the kernel's own workqueue refuses that
+ * with a warning, because it looks for a worker thread. cmwq2 accepts it, as
+ * drain_workqueue() promises.
  */
 static void bh_drain_lets_chains(struct kunit *test)
 {
@@ -397,7 +400,7 @@ static void fn_current(struct tw_item *it)
 	it->val = it->env->ops->current_item() ? 1 : 2;
 }
 
-/* current_work() tells what the current task works on, which is not the BH item. */
+/* current_work() returns the item that the current task runs, and that is not the BH item. */
 static void bh_is_no_current_work(struct kunit *test)
 {
 	struct tw_env *e = bh_env(test);

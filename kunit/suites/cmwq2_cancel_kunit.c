@@ -73,7 +73,7 @@ static void cancel_inactive(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, atomic_read(&it->runs), 0);
 		KUNIT_EXPECT_EQ(test, atomic_read(&behind->runs), 1);
 
-		/* The slots of max_active are counted right: the item runs. */
+		/* If the slots of max_active are counted correctly, the item runs. */
 		KUNIT_EXPECT_TRUE(test, tw_queue_on(cpu, w, it));
 		tw_wait_done(it, "the item after its cancellation");
 	}

@@ -2,9 +2,9 @@
 /*
  * The controls that must fail.
  *
- * The other suites trust a few checkers: order, overlap, the gauge, the ledger,
- * the bounded wait. If a checker never complained, all these suites would pass.
- * Here each checker gets one fault at a time and has to see it.
+ * The other suites trust a few checkers: order, overlap, the gauge, the ledger, the
+ * bounded wait. If a checker never complained, all these suites would pass. Here each
+ * checker gets one fault at a time and must report it.
  */
 #include "check.h"
 
@@ -123,7 +123,7 @@ static void ledger_catches_loss_and_second_run(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, tw_ledger_balanced(&l, 8));
 }
 
-/* Nobody queues the item, so neither of its events may seem to happen. */
+/* The item is never queued, so neither of its events may seem to happen. */
 static void wait_catches_item_that_never_runs(struct kunit *test)
 {
 	struct tw_env *e = tw_env_cmwq2(test);

@@ -3,13 +3,13 @@
  * Concurrency management of a CPU's pool: an item that sleeps lets the next
  * one start, an item that burns does not.
  *
- * The burning item queues the next one itself and wakes a thread bound to the
- * same CPU. Then it calls schedule() again and again, runnable all the while,
- * until that thread has run. So if anybody had woken the next item's worker, it
- * would have run. The kernel counts an item as a hog after 10 ms. If the
- * burning lasted almost that long, because the machine was busy elsewhere, the
- * attempt is inconclusive and is repeated. The controls run the same procedure
- * on queues whose items must not hold back others, and see them start.
+ * The burning item queues the next one itself and wakes a thread bound to the same CPU.
+ * Then it calls schedule() again and again, runnable all the while, until that thread
+ * has run. So if the next item's worker had been woken, it would have run. The kernel
+ * counts an item as a hog after 10 ms. If the burning lasted almost that long, because
+ * the machine was busy elsewhere, the attempt is inconclusive and is repeated. The
+ * controls run the same procedure on queues whose items must not hold back others, and
+ * see them start.
  */
 #include <linux/cpumask.h>
 #include <linux/delay.h>
@@ -259,11 +259,10 @@ static void start_pair(struct tw_env *e, struct tw_wq *w)
 }
 
 /*
- * Both items are queued before a worker can run, so that one worker may have
- * been woken for the two. It is not counted as running. So it must pass on the
- * second item before it sleeps in the first, because nothing does so when it
- * blocks. This is repeated, because a newly created worker looks for items by
- * itself.
+ * Both items are queued before a worker can run, so that one worker may have been woken
+ * for the two. It is not counted as running, so the hook does not kick when it blocks.
+ * Therefore it must kick another worker for the second item before it sleeps in the
+ * first. This is repeated, because a newly created worker looks for items by itself.
  */
 static void intensive_pair_starts_together(struct kunit *test)
 {
@@ -321,7 +320,7 @@ static void every_block_is_seen(struct kunit *test)
 	if (strcmp(cmwq2_hook_name(), "timer")) {
 		KUNIT_EXPECT_EQ(test, after.scan_wakeups, before.scan_wakeups);
 		KUNIT_EXPECT_EQ(test, after.scan_lost, before.scan_lost);
-		/* The rest were taken by a worker that was about to become idle. */
+		/* The other items were taken by a worker that was about to become idle. */
 		KUNIT_EXPECT_GE(test, after.cm_wakeups - before.cm_wakeups, NR_BLOCKS / 2);
 	}
 }
@@ -335,11 +334,10 @@ static void fn_sleep(struct tw_item *it)
 }
 
 /*
- * An item is queued from another CPU at about the time at which the running one
- * goes to sleep, a little later each time. Either the queueing sees that no
- * worker is running, or the sleeper sees the item. If each leaves the kick to
- * the other, the scan timer makes up for it within a jiffy, and only its
- * counter shows it.
+ * An item is queued from another CPU at about the time at which the running one goes to
+ * sleep, a little later each time. Either the enqueue sees that no worker is running,
+ * or the worker that goes to sleep sees the item. If both leave the kick to the other
+ * one, the scan timer kicks within a jiffy, and only its counter shows the error.
  */
 static void insert_meets_block(struct kunit *test)
 {
@@ -460,7 +458,10 @@ static void running_count_returns_to_nothing(struct kunit *test)
 		TW_POLL(e, tw_pool_idle(w, cpu), "all workers idle and none counted");
 }
 
-/* A second pause or resume, or a needless one, must not unregister what is not there. */
+/*
+ * A second pause or resume, or one that is not needed, must not unregister a hook that
+ * is not registered.
+ */
 static void hook_is_paused_once(struct kunit *test)
 {
 	struct tw_env *e = tw_env_cmwq2(test);

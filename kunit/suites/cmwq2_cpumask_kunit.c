@@ -137,7 +137,7 @@ static void mask_refuses_nothing(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, tw_stats(w, tw_cpu(0)).id, id);
 }
 
-/* The queue remembers the CPUs that it was asked for, and returns to them. */
+/* The queue remembers the requested CPUs, and returns to them. */
 static void disjoint_attrs_fall_back(struct kunit *test)
 {
 	struct tw_env *e = mask_env(test);

@@ -2,9 +2,9 @@
 /*
  * Every way to initialise an item, and debugobjects, which track items.
  *
- * With CONFIG_DEBUG_OBJECTS_WORK a right use must cause no report; the harness
- * (tools/vm/verbs/misbehave.py) tests the reports. The engine marks static items with
- * a bit in the data word, which must survive every other value of that word.
+ * With CONFIG_DEBUG_OBJECTS_WORK correct use must cause no report. The harness
+ * (tools/vm/verbs/misbehave.py) tests the reports. The engine marks static items with a
+ * bit in the data word, which must survive every other value of that word.
  */
 #include <linux/slab.h>
 
@@ -87,7 +87,7 @@ static void static_items(struct kunit *test)
 	struct tw_env *e = tw_env_cmwq2(test);
 	int i;
 
-	/* Twice: debugobjects know a static item only after its first use. */
+	/* This is done twice, because debugobjects know a static item only after its first use. */
 	for (i = 0; i < 2; i++) {
 		all_states(e, &static_work, true);
 		all_delays(e, &static_delayed, true);

@@ -97,7 +97,7 @@ static void mod_extends(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, e->ops->cancel_delayed_sync(it));
 }
 
-/* The last queueing decides where the item runs, not the one that it replaces. */
+/* The last call decides where the item runs, not the queueing that it replaces. */
 static void mod_moves_to_cpu(struct kunit *test)
 {
 	static const unsigned long delays[] = { 1, 0 };

@@ -3,8 +3,8 @@
  * Draining and destroying: items may requeue themselves until they stop by
  * themselves, and queueings from outside are refused.
  *
- * The native engine answers those with a WARN, so that half is for cmwq2 alone:
- * such an item is refused, counted, and not left pending.
+ * The native engine warns of such a queueing, so these cases are for cmwq2 alone: the
+ * item is refused, the refusal is counted, and the item is not left pending.
  */
 #include "check.h"
 
@@ -73,7 +73,10 @@ static void fn_gate_and_queue(struct tw_item *it)
 	tw_queue(it->ctx, (struct tw_item *)it->val);
 }
 
-/* However long an item sleeps, the drain waits for what it queues then. */
+/*
+ * The drain waits for an item that sleeps, however long, and for the items that it
+ * queues afterwards.
+ */
 static void drain_waits_for_sleeping_chain(struct kunit *test)
 {
 	struct tw_env *e = tw_env(test);

@@ -2,13 +2,13 @@
 /*
  * Every allocation of every function fails once.
  *
- * A call that meets a failed allocation must either fail cleanly or succeed all
- * the same: see faulty.h. The rest is checked from outside: kmemleak finds a
- * leak, rmmod a reference too many.
+ * A call that meets a failed allocation must either fail cleanly or succeed all the
+ * same: see faulty.h. Other tools check the rest: kmemleak finds a leak, and rmmod
+ * finds a reference that was not dropped.
  *
- * Two kinds of allocation are not reached: per-CPU memory, which has no
- * injector, and those of kthreadd, which is another thread. tw_starve()
- * imitates the creation of a worker that fails there.
+ * Two kinds of allocation cannot be made to fail this way: per-CPU memory, for which
+ * the kernel has no fault injection, and the allocations of kthreadd, which is another
+ * thread. For these, tw_starve() makes the creation of a worker fail.
  */
 #include <linux/device.h>
 #include <linux/slab.h>
@@ -269,7 +269,10 @@ static void undo_apply_attrs(struct faulty *f)
 	note_pools(f);
 }
 
-/* After a failure the old pools and their nice level, else new pools on every CPU. */
+/*
+ * After a failure there must be the old pools with their nice level, else new pools on
+ * every CPU.
+ */
 static void check_apply_attrs(struct faulty *f, int ret)
 {
 	struct kunit *test = f->e->test;
@@ -289,7 +292,7 @@ static void apply_attrs_with_scope(struct kunit *test, enum cmwq2_affn_scope sco
 	struct faulty *f = tw_faulty(test, &tw_engines[TW_CMWQ2]);
 	struct tw_item *running;
 
-	/* Without a rescuer, which would run items at a nice level of its own. */
+	/* The queue has no rescuer, which would run items at its own nice level. */
 	f->w = tw_alloc(f->e, TW_UNBOUND, 0);
 	f->it = tw_item(f->e, fn_note_nice);
 	f->ids = tw_zalloc(f->e, nr_cpu_ids * sizeof(*f->ids));
@@ -525,7 +528,10 @@ static void policies_need_nothing(struct kunit *test)
 	};
 	int i;
 
-	/* Set to their present values, so that the environment restores them at the end. */
+	/*
+	 * They are set to their present values, so that the environment restores them
+	 * at the end.
+	 */
 	for (i = 0; i < ARRAY_SIZE(policies); i++)
 		tw_policy(f->e, policies[i], cmwq2_policy_get(policies[i]));
 	f->call = call_policies;

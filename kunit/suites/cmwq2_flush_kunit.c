@@ -68,8 +68,8 @@ static void flush_waits_for_inactive(struct kunit *test)
 }
 
 /*
- * The flush queues a barrier behind the item. The barrier must not start beside
- * the item, even when there are slots for both.
+ * The flush queues a barrier behind the item. The barrier must not start while the item
+ * runs, even if there are slots for both.
  */
 static void flush_waits_for_sleeper(struct kunit *test)
 {

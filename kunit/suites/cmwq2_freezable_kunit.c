@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Freezable queues stand still: nothing starts from freeze to thaw, a running
- * item makes the freezer wait, and nothing is lost or overtaken.
+ * Freezable queues: no item starts from freeze to thaw, a running item makes the
+ * freezer wait, and no item is lost or overtaken.
  *
  * The tests call the functions that the freezer uses directly. The kernel does
  * not export its own, so these tests are for cmwq2 alone. A probe shows that a
@@ -393,7 +393,7 @@ static void twice_is_once(struct kunit *test)
 	struct tw_wq *w = freezable(e, 0);
 	struct tw_item *it = tw_item(e, tw_fn_nop);
 
-	/* A thaw with nothing to thaw has no effect. */
+	/* A thaw without a frozen queue has no effect. */
 	cmwq2_thaw_workqueues();
 	tw_queue(w, it);
 	tw_wait_done(it, "an item after a thaw without a freeze");
@@ -474,7 +474,7 @@ static void freezing_under_load(struct kunit *test)
 		rounds++;
 	} while (!READ_ONCE(t->ret));
 	tw_join(t, "the thread that freezes and thaws");
-	/* When the freezer found nothing busy, nothing was in flight. */
+	/* When the freezer found no busy queue, no item was in flight. */
 	KUNIT_EXPECT_EQ(test, t->val, 0);
 	for (i = 0; i < ARRAY_SIZE(items); i++) {
 		KUNIT_EXPECT_EQ(test, atomic_read(&items[i]->runs), rounds);

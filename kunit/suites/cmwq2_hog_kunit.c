@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Hogs, that is, items that keep a CPU to themselves. After a while other items may
- * start beside a hog, and each hog is counted and reported.
+ * Hogs, that is, items that use a CPU for long without a sleep. After a while other
+ * items may start beside a hog, and each hog is counted and reported.
  *
  * A burning item calls schedule() all the time and stays runnable, so that a
  * worker that was woken behind it gets to run. An item's CPU time is never more
@@ -180,7 +180,7 @@ static void hog_lets_next_start(struct kunit *test)
 		TW_POLL(e, tw_pool_idle(w, tw_cpu(1)), "the pool to come to rest");
 }
 
-/* The queues share the CPU's pool, so one queue's hog must not hold up the other. */
+/* The queues share the CPU's pool. The hog of one queue must not delay the other queue. */
 static void hog_lets_other_queue_start(struct kunit *test)
 {
 	struct tw_env *e = finder_env(test);

@@ -3,11 +3,10 @@
  * Idle workers are created on demand, kept for a while, and culled down to a
  * floor.
  *
- * The kernel shows nothing of this to a module, so these tests are for cmwq2
- * alone and use the pool's counters. A short idle timeout provokes culling. The
- * number of workers left is checked only after the culler has looked again: the
- * test creates one more worker, and its end shows that the culler came by once
- * more.
+ * The kernel shows nothing of this to a module, so these tests are for cmwq2 alone and
+ * use the pool's counters. A short idle timeout provokes culling. The number of
+ * remaining workers is checked only after the culler has looked once more. To know
+ * that, the test creates one more worker and waits until it is culled.
  */
 #include "hold.h"
 
@@ -247,7 +246,10 @@ static void last_idle_works_first(struct kunit *test)
 	occupy(e, w, cpu, items, ARRAY_SIZE(items));
 	release(items, 0, ARRAY_SIZE(items));
 	for (i = 0; i < 20; i++) {
-		/* A worker that was woken for nothing goes to the head when it gets to run. */
+		/*
+		 * A worker that was woken but finds no item goes to the head of the
+		 * list when it runs.
+		 */
 		TW_POLL(e, tw_pool_idle(w, cpu) && tw_all_asleep(tw_pool_of(w, cpu)),
 			"the pool to be at rest");
 		tw_queue_on(cpu, w, it);

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Races of a kick against the end of its queue and pool, a CPU that goes
- * offline, and the freezer, under each claim and wake and in either kind of
- * pool. Also races of the end of queues and pwqs against those who still look
- * at them. The interleavings are forced; see hold.h for the two windows of a
- * kick.
+ * Races of a kick against the end of its queue and pool, a CPU that goes offline, and
+ * the freezer, under each claim and wake and in either kind of pool. Also races of the
+ * end of queues and pwqs against contexts that still read them. The interleavings are
+ * forced; see hold.h for the two windows of a kick.
  */
 #include <linux/cpu.h>
 
@@ -93,9 +92,9 @@ static void fn_note_nice(struct tw_item *it)
 }
 
 /*
- * A queueing has read which pwq to use, but not yet locked its pool. Meanwhile
- * that pwq is replaced and loses its last reference, and its pool ends with it.
- * The queueing must look again.
+ * An enqueue has read which pwq to use, but has not locked its pool yet. Meanwhile that
+ * pwq is replaced and loses its last reference, and its pool ends with it. The enqueue
+ * must look for the pwq again.
  */
 static void queue_on_replaced_pwq(struct kunit *test)
 {
@@ -130,8 +129,8 @@ static void queue_on_replaced_pwq(struct kunit *test)
 }
 
 /*
- * The freezer comes between the kick and the worker. For the freezer the item
- * has started, so it waits for that item. Later items wait for the thaw.
+ * The freezer runs between the kick and the first look of the worker. To the freezer
+ * the item counts as started, so it waits for that item. Later items wait for the thaw.
  */
 static void kick_against_freeze(struct kunit *test)
 {
@@ -173,10 +172,10 @@ static void bring_back(void *cpu)
 }
 
 /*
- * The CPU goes offline between the wakeup and the worker's first run. The
- * worker runs either before the pool is told, or after all is over. The other
- * window is out of reach: taking a CPU down needs the help of all other CPUs,
- * and a CPU with interrupts off gives none.
+ * The CPU goes offline between the wakeup and the worker's first run. The worker runs
+ * either before the engine unbinds the pool, or after the CPU is offline. The other
+ * window cannot be tested: a CPU can only go offline when all other CPUs take part, and
+ * a CPU with interrupts off does not.
  */
 static void kick_against_hotplug(struct kunit *test)
 {

@@ -25,7 +25,7 @@ static void kick_twice(struct kunit *test)
 		tw_make_idle(s, 3);
 		before = tw_stats(s->w, s->cpu);
 		tw_kick_and_hold(k);
-		/* No worker gets to the items, not even the second kick's target. */
+		/* No worker can take the items, not even the one that the second kick picked. */
 		preempt_disable();
 		tw_queue_on(s->cpu, s->w, second);
 		after = tw_stats(s->w, s->cpu);

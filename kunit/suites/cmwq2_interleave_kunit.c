@@ -20,8 +20,8 @@
 KUNIT_ARRAY_PARAM_DESC(kick, tw_kicks, name);
 
 /*
- * The culler comes when there are more idle workers than it must leave. The
- * kicked worker stays, if only because it is at the head of the idle list.
+ * The culler runs when there are more idle workers than it must leave. The kicked
+ * worker stays, because it is at the head of the idle list or because of its claim.
  */
 static void cull_direct(struct kunit *test)
 {
@@ -66,7 +66,7 @@ static void fn_gate_and_spin(struct tw_item *it)
 
 	tw_wait_for_test(it->gate);
 	WRITE_ONCE(it->finished, 1);
-	/* Runs until it is told to sleep. For the hook it is running all the time. */
+	/* Runs until the test tells it to sleep. To the hook it is running all the time. */
 	while (!READ_ONCE(it->val) && time_before(jiffies, end))
 		tw_yield();
 	tw_wait_for_test(it->ctx);
@@ -139,9 +139,9 @@ static void cull_behind_runner(struct kunit *test)
 			 READ_ONCE(s->pool->stat.scan_wakeups);
 
 		/*
-		 * Not even the held kick is needed: the runner's sleep is
-		 * enough. If that kick goes again to the worker that another
-		 * kick has picked, the runner's end is enough.
+		 * The item runs even without the held kick, because the hook kicks when
+		 * the runner sleeps. If that kick picks a worker that another kick has
+		 * picked already, the item runs when the runner ends.
 		 */
 		WRITE_ONCE(runner->val, 1);
 		if (tw_mode(s->env)->claim->again) {
@@ -198,7 +198,7 @@ static void cull_steals(struct kunit *test)
 		tw_kick_arrives(k);
 		cmwq2_helpers_flush();
 		tw_at_rest(s);
-		/* No later item waits for a worker that is gone. */
+		/* No later item may wait for a worker that has ended. */
 		tw_queue_on(s->cpu, s->w, after);
 		tw_wait_done(after, "an item after the kick that found no item");
 	}

@@ -3,8 +3,8 @@
  * Forced races of the scheduler hook and of CPU hotplug. R and a number refer to
  * the races in Documentation/design.rst.
  *
- * The scan timer would hide a lost kick. It is off where possible. Elsewhere
- * the pool's counters tell where a kick came from.
+ * The scan timer would hide a lost kick. It is off where possible. Where it cannot be
+ * off, the pool's counters show where a kick came from.
  */
 #include <linux/cpu.h>
 #include <linux/cpuhotplug.h>
@@ -164,9 +164,9 @@ static void r2_insert_then_block(struct kunit *test)
 }
 
 /*
- * Queues as soon as the hold has caught its task, which may have a runqueue
- * locked. The scheduler of this CPU wants that lock now and then. With
- * interrupts off it gets no chance to wait for it.
+ * Queues as soon as the hold has caught its task, which may have a runqueue locked. The
+ * scheduler of this CPU takes that lock now and then, and would wait for the held task.
+ * With interrupts off it does not run.
  */
 static void queue_when_held(struct tw_stage *s, struct tw_hold *h, struct tw_item *it)
 {
@@ -182,8 +182,8 @@ static void queue_when_held(struct tw_stage *s, struct tw_hold *h, struct tw_ite
 }
 
 /*
- * R2 the other way round: nr_running is decremented, and the item comes before
- * the runner has kicked anybody.
+ * R2 in the opposite order: the runner has decremented nr_running, and the item is
+ * queued before the runner has kicked a worker.
  */
 static void r2_block_then_insert(struct kunit *test)
 {
@@ -383,7 +383,7 @@ static void r9_called_off(struct kunit *test)
 		complete_all(sleeper->gate);
 		tw_flush(sleeper);
 
-		/* Nobody has told the engine that the CPU stays online. */
+		/* No callback has told the engine that the CPU stays online. */
 		tw_at_rest(s);
 		tw_queue_on(s->cpu, s->w, it);
 		done_once_more(s, it, ++runs);

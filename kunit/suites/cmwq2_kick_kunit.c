@@ -157,9 +157,9 @@ static void fn_hop(struct tw_item *it)
 }
 
 /*
- * An item that is enqueued while a worker is running is left to that worker, which
- * must look at the worklist again before it sleeps. If it did not, the scan timer
- * would kick for each item.
+ * If an item is enqueued while a worker is running, no worker is kicked. The running
+ * worker must look at the worklist again before it sleeps. If it did not, the scan
+ * timer would have to kick for each item.
  */
 static void worker_looks_before_it_sleeps(struct kunit *test)
 {

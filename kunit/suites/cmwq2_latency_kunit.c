@@ -272,7 +272,7 @@ static void known_wait_for_worker_is_counted(struct kunit *test)
 	tw_queue_on(tw_cpu(0), c->w, it);
 	tw_wait_done(c->behind, "the item that waits");
 	sum = latency_of(c->w);
-	/* Its worker may have been picked at the moment when the first item ended. */
+	/* The worker of this item may have been picked when the first item ended. */
 	most = max(highest(sum, CMWQ2_LATENCY_TAKEN), highest(sum, CMWQ2_LATENCY_PICK));
 	KUNIT_EXPECT_GE(test, most, bucket_of_at_least(c->ns));
 	expect_counts(c->w, 0, 2);

@@ -3,10 +3,10 @@
  * Lockdep maps: a running item holds its own map and its queue's, and a task
  * that waits acquires them.
  *
- * A complaint switches lockdep off, so these tests cause none. The harness
- * (tools/vm/verbs/misbehave.py) tests what a complaint looks like. A task's
- * task_struct lists the maps that it holds. A probe on lockdep's own tracepoint
- * sees those that it acquires and releases at once.
+ * A report switches lockdep off, so these tests must not cause one. The harness
+ * (tools/vm/verbs/misbehave.py) tests the reports. A task's task_struct lists the maps
+ * that it holds. A probe on lockdep's own tracepoint sees those that it acquires and
+ * releases at once.
  */
 #include <linux/debug_locks.h>
 #include <linux/lockdep.h>

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The counters of pool->lock, and those that tell which kicks woke a worker.
+ * The counters of pool->lock, and the counters that show which kicks woke a worker.
  *
- * A probe on a tracepoint that is called with the lock held keeps the lock from
- * outside. So it is known who waits for it, and for how long at least.
+ * A probe on a tracepoint that is called with the lock held prolongs the hold. So the
+ * test knows which CPU waits for the lock, and for how long at least.
  */
 #include <linux/delay.h>
 #include <linux/errno.h>
@@ -161,7 +161,7 @@ static void thread_want(struct tw_thread *t)
 	local_irq_restore(flags);
 }
 
-/* Once makes a CPU want the lock while the probe holds it on the other CPU. */
+/* Makes a CPU wait once for the lock while the probe on the other CPU holds it. */
 static void collide(struct tw_env *e, struct holder *h, struct tw_item *other)
 {
 	struct tw_thread *holder = tw_thread(e, tw_cpu(1), thread_hold, NULL, NULL, h);

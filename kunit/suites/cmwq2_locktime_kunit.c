@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The work done under a raw lock does not grow with the number of workers,
- * queues, pools or CPUs. The tests count steps and measure no time: a busy
- * machine must not make a case fail, and a fast one must not hide a loop.
+ * The work done under a raw lock does not grow with the number of workers, queues,
+ * pools or CPUs. The tests count steps and measure no time: a busy machine must not let
+ * a case fail, and a fast one must not hide a long loop.
  */
 #include <linux/cpumask.h>
 #include <linux/ktime.h>
@@ -126,7 +126,7 @@ static void counting_off(void *unused)
 	cmwq2_lock_stat_set(false);
 }
 
-/* Inactive items are looked for where a higher limit can admit one, and nowhere else. */
+/* The engine looks for inactive items only in queues where a higher limit can admit one. */
 static void limits_take_no_lock_in_vain(struct kunit *test)
 {
 	struct tw_env *e = tw_env_cmwq2(test);

@@ -391,7 +391,7 @@ struct jump_ctx {
 	bool		queued;
 };
 
-/* Holds up the thread that raises the limit, which has the lock of the first CPU's pool. */
+/* Delays the thread that raises the limit, while it holds the lock of the first CPU's pool. */
 static void on_activate(void *data, struct cmwq2_pwq *pwq, struct cmwq2_work *work)
 {
 	struct jump_ctx *j = data;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Work functions that return in another state than they were called in: each is
- * reported once, and the worker goes on. The control does the same and undoes
- * it.
+ * Work functions that return in another context than that in which they were called:
+ * each is reported once, and the worker goes on. A control does the same, but restores
+ * the context before it returns.
  *
  * The kernel's own workqueue reports these as a bug of the kernel, and does not
  * restore a preempt count.

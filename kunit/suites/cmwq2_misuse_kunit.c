@@ -3,9 +3,8 @@
  * Calls with invalid arguments: each is refused, leaves nothing behind, and is
  * reported in one line that names what is wrong.
  *
- * The kernel's own workqueue warns of some of these calls and handles others
- * worse. It takes part where it warns, on kernels whose KUnit can expect a
- * warning.
+ * The kernel's own workqueue warns of some of these calls, and can crash or hang after
+ * others. It is tested where it warns, on kernels whose KUnit can expect a warning.
  */
 #include <linux/limits.h>
 
@@ -31,7 +30,10 @@ static struct tw_env *env_misused(struct kunit *test)
 	return e;
 }
 
-/* Since @before there were @times misuses, each reported in one line that has @about in it. */
+/*
+ * Expects that since @before there were @times misuses, each of them reported in one
+ * line that contains @about.
+ */
 static void expect_told(struct kunit *test, unsigned long before, int times, const char *about)
 {
 	KUNIT_EXPECT_EQ_MSG(test, nr_misuses() - before, times, "%s", about);
@@ -115,7 +117,7 @@ static struct tw_thread *start_canceller(struct tw_env *e, struct tw_item *it)
 	return t;
 }
 
-/* cmwq2 only: the kernel's own spins here for ever, which no test may do. */
+/* cmwq2 only: here the kernel's own workqueue spins for ever. */
 static void refused_item_can_be_cancelled(struct kunit *test)
 {
 	struct tw_env *e = env_misused(test);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The line of a NUMA node: unbound queues count max_active by node, and those
- * pwqs of a queue that have inactive items wait in line for a free slot.
+ * The line of a NUMA node. Unbound queues count max_active for each node. The pwqs of a
+ * queue that have inactive items wait in a line for a free slot.
  *
  * The affinity scope "cpu" gives each CPU a pwq of its own, so that two of them
  * share one limit. Only for cmwq2 can a module set the scope.

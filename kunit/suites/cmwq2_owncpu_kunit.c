@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * CPUs that another task owns: nothing may wait for such a CPU, except items
- * that have to run there.
+ * CPUs that another task occupies all the time (owns). The engine may not wait for such
+ * a CPU, except with items that have to run there.
  *
  * The owner is a SCHED_FIFO task. The kernel grants other tasks a twentieth of
  * its CPU, which the test switches off. The owner ends by itself before the
@@ -31,7 +31,7 @@ KUNIT_ARRAY_PARAM_DESC(engine, tw_engines, name);
 #define NATIVE		"/sys/devices/virtual/workqueue/"
 
 /**
- * struct owner - a task that keeps a CPU to itself
+ * struct owner - a task that occupies a CPU all the time
  * @owns: completed when it owns the CPU
  * @stop: tells it to end
  * @late: it ended by itself, because nobody told it to in time
@@ -82,7 +82,7 @@ static void leave_to_others(int cpu, unsigned int ns)
 	scnprintf(command, sizeof(command),
 		  "echo %u > /sys/kernel/debug/sched/fair_server/cpu%d/runtime 2>/dev/null",
 		  ns, cpu);
-	/* A kernel without this file leaves them less anyway. */
+	/* A kernel without this file leaves other tasks less time anyway. */
 	shell(command);
 }
 
@@ -408,9 +408,9 @@ static void expect_reaper_is_told(struct tw_env *e, u32 id)
 }
 
 /*
- * The end of a pool may take any time. The reaper is held where it waits for a
- * pool's workers. It holds no lock that others need there, and nobody waits for
- * it. The report can name what it is doing.
+ * The end of a pool may take any time. The reaper is held where it waits for a pool's
+ * workers. Meanwhile it holds no lock that others need, and no other thread waits for
+ * it. The report names what it is doing.
  */
 static void others_go_on_while_a_pool_ends(struct kunit *test)
 {
@@ -447,7 +447,10 @@ static void others_go_on_while_a_pool_ends(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, cmwq2_chore(CMWQ2_THREAD_REAPER, &chore));
 }
 
-/* With nohz_full= or isolcpus=nohz other CPUs handle the timers, whichever CPU queues. */
+/*
+ * With nohz_full= or isolcpus=nohz other CPUs handle the timers, on whichever CPU an
+ * item is queued.
+ */
 static void thread_queue_delayed(struct tw_thread *t)
 {
 	tw_queue_delayed(t->wq, t->it, TW_NEVER);

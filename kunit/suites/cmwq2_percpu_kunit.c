@@ -51,8 +51,8 @@ static const struct percpu_kind stay_kinds[] = {
 KUNIT_ARRAY_PARAM_DESC(stay, stay_kinds, name);
 
 /*
- * Without the kernel's own BH items, which wait for a CPU that is offline, and
- * without a rescuer's pool, which must not change.
+ * This leaves out the kernel's own BH items, which wait until an offline CPU is back,
+ * and a rescuer's pool, which must not change.
  */
 static const struct percpu_kind down_kinds[] = {
 	{ "native_idle", TW_NATIVE, TW_PERCPU, LOAD_NONE },
@@ -332,9 +332,9 @@ static void called_off(struct kunit *test)
 }
 
 /*
- * The CPU goes offline and comes back. Items run on the CPU until the engine is
- * told that it goes, and again once it was told that it is back. In between
- * they run elsewhere, and every item runs.
+ * The CPU goes offline and comes back. Items run on the CPU until the engine's callback
+ * for going offline, and again after its callback for coming online. In between they
+ * run on other CPUs. Every item runs.
  */
 static void down_and_up(struct kunit *test)
 {
@@ -464,7 +464,7 @@ static void strict_worker_returns(struct kunit *test)
 	tw_flush_wq(p->w);
 }
 
-/* As before, but the CPU stays online, and nobody tells the engine. */
+/* As before, but the CPU stays online, and no callback tells the engine. */
 static void strict_called_off(struct kunit *test)
 {
 	struct percpu *p = strict_on_cpu(test);

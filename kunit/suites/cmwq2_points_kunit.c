@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The test points themselves, and the holds from which forced schedules are
- * built. A held task stands still. A hold whose point is not reached, or which
- * is not released, fails the test. Nobody calls a function that was removed.
+ * The test points themselves, and the holds from which forced schedules are built. A
+ * held task makes no progress. If the point of a hold is not reached, or the hold is
+ * not released, the test fails. A function that was removed from a point is not called
+ * any more.
  */
 #include <linux/errno.h>
 #include <linux/timekeeping.h>
@@ -23,7 +24,7 @@ static void clear_all(void *unused)
 		cmwq2_point_clear(i);
 }
 
-/* A test that fails half way leaves no function installed. */
+/* A function must be removed even if the test fails half way. */
 static struct tw_env *points_env(struct kunit *test)
 {
 	struct tw_env *e = tw_env_cmwq2(test);
@@ -184,7 +185,7 @@ static void passing_is_noted(struct kunit *test)
 	tw_arm(woken);
 	tw_hand_queues(s, it);
 	tw_wait_held(woken, "the worker to be woken");
-	/* The hand was not held on: it has gone on by itself. */
+	/* The hand was not held for ever: it went on by itself. */
 	tw_hand_wait(s);
 	KUNIT_EXPECT_TRUE(test, tw_caught(queue));
 	tw_let_go(woken);
@@ -224,7 +225,7 @@ static void clear_waits_for_who_is_inside(struct kunit *test)
 	tw_hand_wait(s);
 	KUNIT_EXPECT_TRUE(test, c->cleared);
 	tw_wait_done(it, "the item");
-	/* After the point is cleared, nobody is held. */
+	/* After the point is cleared, no context is held. */
 	tw_arm(c->h);
 	tw_queue_on(s->cpu, s->w, it);
 	tw_wait_done(it, "an item that no point holds");

@@ -135,7 +135,10 @@ static bool manager_stalls(struct cmwq2_pool *pool)
 	return stalls;
 }
 
-/* A stalled manager gives up when no worker is needed, so that nobody waits for it. */
+/*
+ * A stalled manager gives up when no worker is needed any more, so that no thread has
+ * to wait for it.
+ */
 static void stall_ends_with_need(struct kunit *test)
 {
 	struct tw_env *e = tw_env_cmwq2(test);
@@ -144,7 +147,10 @@ static void stall_ends_with_need(struct kunit *test)
 	struct tw_starved *c;
 	unsigned long created;
 
-	/* Whoever runs an item leaves another worker idle. So the pool has two from now on. */
+	/*
+	 * A worker that runs an item needs another one that is idle. So the pool has
+	 * two workers from now on.
+	 */
 	tw_queue_on(tw_cpu(1), w, first);
 	tw_wait_done(first, "the first item of the pool");
 	tw_flush_wq(w);

@@ -102,7 +102,7 @@ static void waits_for_reader(struct kunit *test)
 	}
 }
 
-/* The time at which the reader leaves is random. The item must come later in any case. */
+/* The reader leaves at a random time. The item must run after that in any case. */
 static void thread_leave_soon(struct tw_thread *t)
 {
 	struct reader *r = t->ctx;

@@ -47,7 +47,7 @@ static void running_item_waits_for_itself(struct kunit *test)
 
 	KUNIT_EXPECT_EQ(test, it->cpu, tw_cpu(0));
 
-	/* When the item does not run, it goes where it is queued. */
+	/* If the item is not running, it goes to the CPU on which it is queued. */
 	tw_queue_on(tw_cpu(1), w, it);
 	tw_flush_wq(w);
 	KUNIT_EXPECT_EQ(test, it->cpu, tw_cpu(1));
@@ -95,7 +95,10 @@ static void other_queue_does_not_wait(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, it->finished, 1);
 }
 
-/* Several items of one function that sleep at once must not be taken for one item. */
+/*
+ * Several items with the same function sleep at once. The engine must not take them for
+ * one item.
+ */
 static void others_are_not_held(struct kunit *test)
 {
 	struct tw_env *e = tw_env(test);

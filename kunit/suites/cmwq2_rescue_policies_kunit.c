@@ -85,9 +85,9 @@ static void several_queues(struct kunit *test)
 }
 
 /*
- * The pool gets workers again while the rescuer sleeps in the first of several
- * items, all of which were there when the rescuer came. With rescue=slurp the
- * others wait for that item; else they run.
+ * The pool gets workers again while the rescuer sleeps in the first of several items,
+ * all of which were there when the rescuer came. With rescue=slurp the other items wait
+ * for that item. With the other policies they run.
  */
 static void blocker_and_relief(struct kunit *test)
 {
@@ -202,8 +202,8 @@ static void relapse(struct kunit *test)
 }
 
 /*
- * The relapse is within one visit: while the rescuer sleeps in an item, workers
- * come, run what is on the worklist and are all blocked again.
+ * The pool is starved again during one visit of the rescuer: while the rescuer sleeps
+ * in an item, workers are created, run the items on the worklist, and all block again.
  */
 static void relapse_in_a_visit(struct kunit *test)
 {

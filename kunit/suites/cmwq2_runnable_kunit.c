@@ -87,9 +87,9 @@ static bool slot_goes_on(struct tw_env *e, unsigned int flags,
 }
 
 /*
- * The kernel's own pools have other users, whose items wake a worker that then
- * finds the forgotten item. The highpri pools have few. Where the fault is
- * known, it must show in one of several tries.
+ * The kernel's own pools have other users, whose items wake a worker that then finds
+ * the forgotten item. The highpri pools have few such users. On a kernel that is known
+ * to have the fault, it must appear in one of several tries.
  */
 #define TRIES	8
 

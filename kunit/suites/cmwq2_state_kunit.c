@@ -161,11 +161,14 @@ static void irq_probe_fires(struct timer_list *timer)
 	p->current_item = ops->current_item();
 	p->mem_reclaim = ops->mem_reclaim && ops->mem_reclaim();
 	p->on_worker = current == p->worker;
-	/* Comes last: then the item may return. Pairs with the load in fn_be_interrupted(). */
+	/*
+	 * This comes last, because then the item may return. Pairs with the load in
+	 * fn_be_interrupted().
+	 */
 	smp_store_release(&p->done, true);
 }
 
-/* Keeps its CPU until an interrupt on that CPU has done its queries. */
+/* Occupies its CPU until an interrupt on that CPU has done its queries. */
 static void fn_be_interrupted(struct tw_item *it)
 {
 	unsigned long end = jiffies + tw_timeout();

@@ -55,7 +55,10 @@ static const struct stress_kind stress_kinds[] = {
 	{ "cmwq2_reclaim", CMWQ2, TW_PERCPU | TW_MEM_RECLAIM, 0 },
 	{ "native_unbound_reclaim", NATIVE, TW_UNBOUND | TW_MEM_RECLAIM, 0 },
 	{ "cmwq2_unbound_reclaim", CMWQ2, TW_UNBOUND | TW_MEM_RECLAIM, 0 },
-	/* Not the kernel's own, which warns when an item is queued to an offline CPU. */
+	/*
+	 * The kernel's own workqueue is left out, because it warns when an item is
+	 * queued on an offline CPU.
+	 */
 	{ "cmwq2_bh", CMWQ2, TW_PERCPU | TW_BH, 0 },
 	{ "cmwq2_bh_highpri", CMWQ2, TW_PERCPU | TW_BH | TW_HIGHPRI, 0 },
 	{ "cmwq2_scope_cpu", CMWQ2, TW_UNBOUND, 0, CMWQ2_AFFN_CPU },
@@ -180,7 +183,7 @@ static void stress_mix(struct kunit *test)
 	struct tw_thread **t = tw_zalloc(e, nr * sizeof(*t));
 	long queued = 0, cancelled = 0;
 
-	/* The kernel's own is not under test here, so a part of the items will do. */
+	/* The kernel's own workqueue is not under test here, so fewer items are enough. */
 	s->target = kind->engine == &tw_engines[TW_NATIVE] ? stress_items / 8 : stress_items;
 	s->w = tw_alloc(e, kind->flags, kind->max_active);
 	e->bh = kind->flags & TW_BH;

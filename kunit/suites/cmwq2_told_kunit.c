@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Additions to the kernel's reports of errors in an item: the line that tools
- * look for, and the backtrace of the queueing.
+ * What the engine adds to the kernel's reports of errors in an item: the line that
+ * tools look for, and the backtrace of where the item was queued.
  *
  * The tests cannot cause such reports, which would fail a run. But the reports'
  * tracepoint is exported, and firing it has the same effect as KASAN or a WARN.
@@ -78,7 +78,7 @@ static void report_names_the_item(struct kunit *test)
 		report_names_item_of(e, kinds[i]);
 }
 
-/* A BH item has no worker thread, so the kernel prints no such line for its own. */
+/* A BH item has no worker thread, so the kernel prints no such line for its own BH items. */
 static void report_names_the_bh_item(struct kunit *test)
 {
 	struct tw_env *e = env_listening(test);
@@ -87,7 +87,10 @@ static void report_names_the_bh_item(struct kunit *test)
 	report_names_item_of(e, TW_BH);
 }
 
-/* The line has the kernel's format, so compare with its line for an item of its own. */
+/*
+ * The line has the kernel's format. So this compares it with the kernel's line for one
+ * of its own items.
+ */
 static void fn_dump_stack(struct tw_item *it)
 {
 	dump_stack();

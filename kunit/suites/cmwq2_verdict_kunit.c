@@ -3,8 +3,8 @@
  * The verdict: a test causes each kind of trouble, and the verdict must name it
  * and the culprit. Without trouble there must be no verdict.
  *
- * The task that keeps a CPU asks for the verdict itself, with preemption off.
- * So nothing else runs on that CPU, and the result does not depend on timing.
+ * The task that occupies a CPU asks for the verdict itself, with preemption off. So no
+ * other task runs on that CPU, and the result does not depend on timing.
  */
 #include <linux/bottom_half.h>
 #include <linux/cpu.h>
@@ -153,7 +153,7 @@ static void held_softirqs_are_named(struct kunit *test)
 	expect_quiet(e);
 }
 
-/* The worker that creates another one is stuck in that; later, each attempt fails. */
+/* The manager is stuck while it creates a worker. Later each attempt fails. */
 static void no_worker(struct kunit *test, unsigned int flags)
 {
 	struct tw_env *e = tw_env_cmwq2(test);

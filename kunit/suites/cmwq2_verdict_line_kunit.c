@@ -7,9 +7,9 @@
 #include "verdict.h"
 
 /*
- * There are old items in a long line, but one of those ahead of them ends and
- * another one starts. All items that hold slots count, not only those that
- * would be named.
+ * Old items wait in a long line, but an item that holds a slot ends and another one
+ * starts, so this is no stall. The engine must look at all items that hold slots, not
+ * only at those that it would name.
  */
 static void moving_line(struct kunit *test, int slots)
 {
@@ -32,7 +32,7 @@ static void moving_line(struct kunit *test, int slots)
 		complete_all(items[i]->gate);
 		tw_wait_started(items[i + slots], "the next item of the line");
 		cmwq2_stalls(MIN_MS, c->text, TEXT_SIZE);
-		/* If too much time has passed, it has become a real stall meanwhile. */
+		/* If too much time has passed, this has become a real stall. */
 		if (time_after(jiffies, began + msecs_to_jiffies(MIN_MS) - 1))
 			continue;
 		KUNIT_EXPECT_STREQ(test, c->text, "");

@@ -3,11 +3,11 @@
  * The watchdog finds, counts and reports a pool that takes none of its items
  * for a threshold, and reports nothing else.
  *
- * The kernel reports its own pools only in the log, so these tests are for
- * cmwq2 alone. A test stalls a pool by an item that burns its CPU without
- * counting as a hog, with another item behind it. All of the engine's clocks
- * are jiffies, and so are the tests'. A slow machine could stall a pool by
- * itself. A test that this could spoil checks for it and repeats.
+ * The kernel reports its own pools only in the log, so these tests are for cmwq2 alone.
+ * A test stalls a pool by an item that burns its CPU without counting as a hog, with
+ * another item behind it. All of the engine's clocks are jiffies, and so are the
+ * tests'. A slow machine can stall a pool without any help. A test that this could make
+ * fail checks for it and repeats.
  */
 #include <linux/jiffies.h>
 
@@ -324,7 +324,7 @@ static void touch_takes_any_cpu_number(struct kunit *test)
 	cmwq2_wq_watchdog_touch(INT_MAX);
 }
 
-/* As if the machine had stood still, again and again. */
+/* This is as if the machine had stopped, again and again. */
 static void stand_still(struct stall_ctx *c)
 {
 	cmwq2_fault_watchdog_late(10 * MSEC_PER_SEC);
@@ -377,7 +377,7 @@ static unsigned long nr_panics(void)
 	return cmwq2_health(CMWQ2_HEALTH_PANICS);
 }
 
-/* First with a bound that is not reached, then with one that is. */
+/* First with a limit that is not reached, then with one that is reached. */
 static void panic_at(struct kunit *test, const char *policy, const char *far, int stalls)
 {
 	struct tw_env *e = watch_env(test);

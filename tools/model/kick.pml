@@ -275,7 +275,7 @@ inline kick_pool_pick(who, wl)
 	fi
 }
 
-/* Runs after the lock was dropped. A worker that has ended since is not on the list. In the engine RCU keeps its task. */
+/* Runs after the lock was dropped. A worker that has ended is not on the list. In the engine RCU keeps its task. */
 inline wake_up(wl)
 {
 	if
