@@ -281,7 +281,7 @@ static void impossible_cpu(struct tw_env *e, struct tw_wq *w)
 		KUNIT_EXPECT_FALSE(test, e->ops->queue_delayed_on(cpus[i], w->wq, it, 0));
 		KUNIT_EXPECT_FALSE(test, e->ops->queue_delayed_on(cpus[i], w->wq, it, 1));
 		KUNIT_EXPECT_FALSE(test, e->ops->mod_delayed_on(cpus[i], w->wq, it, 1));
-		expect_told(test, before, 4, "which this machine cannot have");
+		expect_told(test, before, 4, "which is not a possible CPU");
 		KUNIT_EXPECT_FALSE(test, tw_pending(it));
 		KUNIT_EXPECT_FALSE(test, e->ops->congested(cpus[i], w->wq));
 	}

@@ -73,6 +73,6 @@ void cmwq2_refuse_misuse(int cpu, struct cmwq2_wq *wq, struct cmwq2_work *work)
 		cmwq2_misuse("%s: %ps is queued, but its item is on a list or was not initialised",
 			     wq->name, func);
 	else
-		cmwq2_misuse("%s: %ps is queued on CPU %d, which this machine cannot have",
+		cmwq2_misuse("%s: %ps is queued on CPU %d, which is not a possible CPU",
 			     wq->name, func, cpu);
 }

@@ -103,7 +103,7 @@ static void cmwq2_wake_task(struct task_struct *task)
 void cmwq2_wake_up(struct cmwq2_wake_list *wl)
 {
 	RCU_LOCKDEP_WARN(wl->nr && !rcu_read_lock_any_held(),
-			 "cmwq2: tasks on a wake list are woken outside of RCU");
+			 "cmwq2: tasks on a wake list are woken outside of an RCU read-side section");
 	while (wl->nr)
 		cmwq2_wake_task(wl->task[--wl->nr]);
 }

@@ -186,7 +186,7 @@ static int cmwq2_parse_settings(const char *what, const char *settings,
 	int ret = 0;
 
 	if (strscpy(text, settings, sizeof(text)) < 0) {
-		pr_err("%s=%*pE: allowed: less than %zu characters\n", what,
+		pr_err("%s=%*pE: allowed: fewer than %zu characters\n", what,
 		       cmwq2_shown(settings), settings, sizeof(text));
 		return -EINVAL;
 	}

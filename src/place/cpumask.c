@@ -174,7 +174,7 @@ static void cmwq2_online_changed(unsigned int cpu)
 	int ret = cmwq2_update_pods(cpu);
 
 	if (ret)
-		pr_warn("CPU %u came or went: unbound workqueues cannot be updated, error %d\n",
+		pr_warn("CPU %u went online or offline: unbound workqueues cannot be updated, error %d\n",
 			cpu, ret);
 }
 
