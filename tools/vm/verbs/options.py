@@ -12,50 +12,50 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-# What a knob is, with the word that stands for its value in the help. A knob without such a word is a switch.
+# For each knob the word that stands for its value in the help, and its description. A knob without a word is a switch.
 KNOBS: dict[str, tuple[str, str]] = {
-    "ALARM": ("S", "seconds of torture in which the watchdog must find nothing"),
-    "CANCELS": ("N", "how many items the model cancels at most"),
+    "ALARM": ("S", "seconds of heavy load in which the watchdog must not report a stall"),
+    "CANCELS": ("N", "how many items the model may cancel"),
     "CC": ("GCC", "the compiler"),
-    "CLAIM": ("C", "only this way to claim a worker"),
+    "CLAIM": ("C", "only this value of the policy claim"),
     "CMWQ2_CACHE": ("DIR", "where sources and kernels are kept (default: out/)"),
-    "CYCLES": ("N", "how often a CPU goes and comes"),
-    "FAULT": ("NAME", "only this fault; for check-faults a glob"),
-    "FAULTS": ("", "an engine that contains the faults of check-faults"),
-    "FREEZES": ("N", "how often the system freezes"),
-    "FULL": ("", "more rounds, for publication"),
+    "CYCLES": ("N", "how often a CPU goes offline and online"),
+    "FAULT": ("NAME", "only this fault; check-faults takes a glob"),
+    "FAULTS": ("", "build an engine that contains the faults of check-faults"),
+    "FREEZES": ("N", "how often the system is frozen"),
+    "FULL": ("", "run more rounds, for figures that are published"),
     "ITEMS": ("N", "how many items"),
     "KDIR": ("DIR", "a kernel's build directory (default: of the running kernel)"),
-    "KERNEL": ("S", "a series of kernels: 6.1, 6.12, 7.2 or 7.3 (the default)"),
+    "KERNEL": ("S", "series of the kernel: 6.1, 6.12, 7.2 or 7.3 (the default)"),
     "KERNEL_SRC": ("DIR", "a kernel source tree instead of Debian's newest"),
-    "KICKS": ("N", "how often a load runs under each claim and wake"),
+    "KICKS": ("N", "how often a load runs under each value of claim and wake"),
     "LIMIT": ("N", "the model's max_active at the start"),
     "MACHINES": ("N", "how many guests run at a time (default: 3)"),
     "MIN_IDLE": ("N", "how many idle workers the model keeps"),
-    "MODEL": ("M", "kick or line"),
-    "NAME": ("NAME", "the experiment"),
-    "PARAMETERS": ("LIST", "parameters of cmwq2: 'wake_cost_us=1 hook=timer'"),
-    "PICK": ("P", "only this way to pick a worker"),
+    "MODEL": ("M", "the model: kick or line"),
+    "NAME": ("NAME", "name of the experiment"),
+    "PARAMETERS": ("LIST", "parameters of cmwq2, such as 'wake_cost_us=1 hook=timer'"),
+    "PICK": ("P", "only this value of the policy pick"),
     "POOL": ("P", "only this kind of pool"),
-    "PRESSURE": ("S", "seconds without new workers"),
+    "PRESSURE": ("S", "seconds in which no worker can be created"),
     "PRODUCERS": ("N", "how many threads queue items"),
-    "PROFILES": ("LIST", "which profiles (default: all)"),
-    "RAISED": ("N", "to what the model raises max_active, at any time"),
+    "PROFILES": ("LIST", "profiles or policies (default: all profiles)"),
+    "RAISED": ("N", "the value to which the model raises max_active, at any time"),
     "ROUNDS": ("N", "how many rounds"),
     "SCHEDULES": ("N", "how often each forced schedule runs"),
-    "SEED": ("N", "the seed of the order of runs"),
+    "SEED": ("N", "seed for the random order of runs"),
     "STRICT": ("N", "1: the model must not reap a kicked worker while items are pending"),
-    "SUITE": ("GLOB", "only suites or cases with such a name"),
-    "SWITCHES": ("N", "how often the model switches the claim"),
+    "SUITE": ("GLOB", "only suites or cases whose name matches"),
+    "SWITCHES": ("N", "how often the model switches the policy claim"),
     "SWITCHINGS": ("N", "how often policies are switched"),
     "TIMEOUTS": ("N", "how often the model's idle timeout passes (default: at any time)"),
-    "V": ("", "show the commands and all they say"),
+    "V": ("", "show the commands and all of their output"),
     "VM": ("V", "vehicles: uml, x86, debug or x86-debug, several with commas where a verb allows it"),
-    "W": ("N", "the kernel's level of warnings"),
-    "WAKE": ("W", "only this way to wake a worker"),
+    "W": ("N", "level of compiler warnings: 1, 2, 3 or several of them"),
+    "WAKE": ("W", "only this value of the policy wake"),
     "WORKERS": ("N", "how many workers the model has"),
-    "WORKLOAD": ("LIST", "which workloads, all or aa"),
-    "WRITE": ("", "write what came out into the committed files"),
+    "WORKLOAD": ("LIST", "workloads, or all, or aa (native against itself)"),
+    "WRITE": ("", "write the results into the committed files"),
 }
 # The knobs that every verb has.
 EVERYWHERE = {"V", "CMWQ2_CACHE"}
@@ -91,32 +91,32 @@ VERBS: dict[str, set] = {
 WHAT: dict[str, str] = {
     "modules": "build the modules beside their sources",
     "check": "run all suites on all vehicles",
-    "check-harness": "feed the harness every way to fail",
-    "check-faults": "run the engine with one fault at a time, which a test must notice",
-    "check-compat": "build for Debian's own kernels, and run there",
+    "check-harness": "make guests fail in every known way, and check that the harness reports it",
+    "check-faults": "put one fault at a time into the engine, and check that a test detects it",
+    "check-compat": "build the modules for Debian's own kernels, and run them there",
     "style": "check the style of the sources, and run the Python tests",
-    "parity": "compare with every public name of the kernel's workqueue",
-    "model": "search all schedules of the model",
-    "bench": "run a set of benchmarks, and report it",
-    "cost": "count instructions that an idle cmwq2 adds to a switch of tasks",
-    "icount": "count instructions of queueing, and compare them with committed figures",
-    "baseline": "compare the native benchmark with the kernel's own",
-    "soak": "run for hours: many items, loads, CPUs gone and come, freezes",
-    "experiment": "answer one question of the mails by running something",
-    "experiments": "answer all of them",
-    "dump": "look into a busy guest from outside",
-    "demo": "show the table of the benchmark, then a dump",
+    "parity": "list each public name of the kernel's workqueue with its counterpart in cmwq2",
+    "model": "search all schedules of the models",
+    "bench": "run a set of benchmarks, and write a report",
+    "cost": "count the instructions that an idle cmwq2 adds to a task switch",
+    "icount": "count the instructions of queueing, and compare them with committed figures",
+    "baseline": "compare native's figures from cmwq2_bench with those from lib/test_workqueue",
+    "soak": "run long tests for hours: many items, module loads, CPU hotplug and freezes",
+    "experiment": "test one claim made on the mailing list by experiment",
+    "experiments": "run all experiments",
+    "dump": "show a dump of a busy guest, taken from outside",
+    "demo": "show a benchmark table, then a dump of a busy guest",
     "shell": "open a console in a guest",
-    "kernels": "build the kernels, and say where they are",
+    "kernels": "build the kernels, and print where they are",
     "clean": "remove what was built here, but keep the kernels",
     "distclean": "remove everything that is not source",
 }
-STATUS = "Exit status: 0 passed, 1 failed or refused, 2 the machine was lost, 130 interrupted."
-MORE = "make VERB takes the same options as variables, VM=uml for --vm uml. make help describes each verb.\n"
+STATUS = "Exit status: 0 passed, 1 failed or refused, 2 the guest was lost, 130 interrupted."
+MORE = "make VERB takes the same options as variables: VM=uml means --vm uml. make help describes each verb.\n"
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser whose errors are one line, with the status of everything that a verb refuses."""
+    """A parser that reports an error in one line and exits with status 1, as verbs do when they refuse a value."""
 
     def error(self, message: str) -> NoReturn:
         """Report the error and exit."""
@@ -134,7 +134,7 @@ class _Version(argparse.Action):
 
 
 def of_model() -> Sequence[str]:
-    """Return the knobs that check_model.py takes."""
+    """Return the sorted names of the knobs that check_model.py takes."""
     return sorted(VERBS["model"])
 
 

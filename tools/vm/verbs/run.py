@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Runs a verb: checks what was given, imports what the verb needs, and reports in one line what cannot be done."""
+"""Runs a verb: checks its knobs, imports what the verb needs, and reports an error in one line."""
 
 import os
 import shutil
@@ -35,7 +35,7 @@ def _list(given: Namespace) -> list:
 
 
 def modules(given: Namespace) -> int:
-    """Build the modules for KDIR."""
+    """Build the modules for the kernel in KDIR, by default the running one. Return the exit status, as all verbs do."""
     from build import modules as builder
     kdir = Path(given.kdir or f"/lib/modules/{os.uname().release}/build")
     builder.build_in_place(kdir, given.cc or "gcc", given.w, _yes(given.faults))
@@ -43,97 +43,97 @@ def modules(given: Namespace) -> int:
 
 
 def check(given: Namespace) -> int:
-    """All suites on all vehicles, or those of SUITE and VM."""
+    """Run all suites on all vehicles, or those that SUITE and VM select. Return the exit status."""
     from verbs import suites
     return suites.check(_vehicles(given), given.suite or "*")
 
 
 def check_harness(given: Namespace) -> int:
-    """Every way to fail, fed to the harness."""
+    """Make guests fail in every known way, and check that the harness reports it. Return the exit status."""
     from verbs import misbehave
     return misbehave.check(_vehicles(given), given.suite or "*")
 
 
 def check_faults(given: Namespace) -> int:
-    """The engine with one fault at a time, and the suites that must notice it."""
+    """Run the tests on the engine with one fault at a time. Return the exit status."""
     from verbs import faults
     return faults.check(given.fault or "*")
 
 
 def check_compat(given: Namespace) -> int:
-    """Debian's own kernels."""
+    """Build and test the modules for Debian's own kernels. Return the exit status."""
     from verbs import compat
     return compat.check()
 
 
 def shell(given: Namespace) -> int:
-    """A console in a guest."""
+    """Open a console in a guest. Return the exit status."""
     from verbs import shell as console
     return console.shell(given.vm or "uml")
 
 
 def dump(given: Namespace) -> int:
-    """wq_dump.py from outside a busy guest."""
+    """Run wq_dump.py from outside on a busy guest. Return the exit status."""
     from looks import dump as looker
     return looker.dump()
 
 
 def demo(given: Namespace) -> int:
-    """The benchmark table, then a dump."""
+    """Show a benchmark table, then a dump. Return the exit status."""
     from verbs import demo as show
     return show.demo()
 
 
 def bench(given: Namespace) -> int:
-    """A set of benchmarks: report, tables, plots, page."""
+    """Run a set of benchmarks, and write report, tables, plots and page. Return the exit status."""
     from verbs import bench as laboratory
     return laboratory.bench(given.vm or "uml")
 
 
 def cost(given: Namespace) -> int:
-    """Instructions an idle cmwq2 adds to a switch of tasks."""
+    """Count the instructions that an idle cmwq2 adds to a task switch. Return the exit status."""
     from verbs import cost as counter
     return counter.cost()
 
 
 def icount(given: Namespace) -> int:
-    """Instructions of queueing, held against committed figures."""
+    """Count the instructions of queueing, and compare them with committed figures. Return the exit status."""
     from verbs import icount as counter
     return counter.icount()
 
 
 def baseline(given: Namespace) -> int:
-    """Native's roundtrip beside the kernel's own benchmark of it."""
+    """Compare native's roundtrip in cmwq2_bench and in lib/test_workqueue. Return the exit status."""
     from verbs import baseline as beside
     return beside.baseline(given.vm or "uml")
 
 
 def soak(given: Namespace) -> int:
-    """Many items, loads, CPUs gone and come, freezes."""
+    """Run the long tests. Return the exit status."""
     from verbs import soak as patience
     return patience.soak(_list(given), given.suite or "*")
 
 
 def style(given: Namespace) -> int:
-    """What the kernel's tools say of the sources."""
+    """Check the sources with the kernel's tools, and run the Python tests. Return the exit status."""
     from style import check as critic
     return critic.style(given.vm or "x86")
 
 
 def experiment(given: Namespace) -> int:
-    """One question of the mails, answered by running something."""
+    """Run the experiment that NAME selects. Return the exit status."""
     from verbs import experiment as lab
     return lab.experiment([given.name], _list(given), _yes(given.write))
 
 
 def experiments(given: Namespace) -> int:
-    """All of them."""
+    """Run all experiments. Return the exit status."""
     from verbs import experiment as lab
     return lab.experiment(list(lab.EXPERIMENTS), _list(given), _yes(given.write))
 
 
 def parity(given: Namespace) -> int:
-    """Every public name of the kernel's workqueue and its twin here, or why there is none. The tables of policies."""
+    """Compare the kernel's public names with cmwq2's, and check the tables of policies. Return the exit status."""
     from build import source
     tree = given.kdir or source.provide().tree
     write = ["--write"] if _yes(given.write) else []
@@ -142,7 +142,7 @@ def parity(given: Namespace) -> int:
 
 
 def model(given: Namespace) -> int:
-    """The model of a pool's kicks, checked in all schedules."""
+    """Search all schedules of the models with spin. Return the exit status."""
     from build import packages
     values = {name: getattr(given, name.lower()) for name in options.of_model()}
     checker = [sys.executable, "-B", ROOT / "tools/check_model.py",
@@ -160,7 +160,7 @@ def model(given: Namespace) -> int:
 
 
 def kernels(given: Namespace) -> int:
-    """Build the kernels of VM and say where they are."""
+    """Build the kernels that VM selects, and print where they are. Return the exit status."""
     for name in _vehicles(given):
         built = kernel.provide(kernel.vehicle(name))
         say(f"  {name}: Linux {built.release} in {built.build}")
@@ -168,7 +168,7 @@ def kernels(given: Namespace) -> int:
 
 
 def clean(given: Namespace) -> int:
-    """Remove what was built from this tree, keep the kernels."""
+    """Remove what was built from this tree, but keep the kernels. Return the exit status."""
     for name in ("modules", "run", "log", "demo", "bench", "cost", "icount", "baseline", "style", "experiments",
                  "model", "tmp"):
         shutil.rmtree(OUT / name, ignore_errors=True)
@@ -181,7 +181,7 @@ def clean(given: Namespace) -> int:
 
 
 def distclean(given: Namespace) -> int:
-    """Remove everything that is not source."""
+    """Remove everything that is not source. Return the exit status."""
     clean(given)
     shutil.rmtree(OUT, ignore_errors=True)
     return EXIT_PASSED
@@ -196,7 +196,7 @@ VERBS: dict[str, Callable[[Namespace], int]] = {
 
 
 def _check(given: Namespace) -> None:
-    """Raise Problem if a value or a place cannot be used. Print which knobs of the environment are not."""
+    """Raise Problem if a value or a directory cannot be used. Print the knobs in the environment that the verb ignores."""
     verb = given.verb
     knobs.check_values(verb, os.environ)
     places = {"the checkout is in ": ROOT, "CMWQ2_CACHE=": CACHE}
@@ -206,7 +206,7 @@ def _check(given: Namespace) -> None:
     knobs.check_writable("", str(OUT))
     ignored = knobs.ignored(verb, os.environ)
     if ignored:
-        say(f"  make {verb} does not use {', '.join(f'{name}={os.environ[name]}' for name in ignored)} of the "
+        say(f"  make {verb} does not use {', '.join(f'{name}={os.environ[name]}' for name in ignored)} from the "
             "environment")
 
 
@@ -216,8 +216,8 @@ def _one_line(text: object, status: int) -> int:
 
 
 def run(given: Namespace, make: Mapping[str, str]) -> int:
-    """Run one verb and return the exit status. Whatever the user can act on is one line. @make has the variables of the
-    make that has called this."""
+    """Run one verb and return the exit status. An error that the user can fix is reported in one line. @make has the
+    variables GOALS and MAKEFLAGS of the make that has called this."""
     try:
         knobs.check_names(given.verb, make["GOALS"].split(), knobs.of_make(make["MAKEFLAGS"]))
         if given.verb not in ("clean", "distclean"):
