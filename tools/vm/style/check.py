@@ -28,13 +28,13 @@ REFUSED = "tools/shim/refused.c"
 
 # Types of messages of checkpatch that this project ignores, and why.
 IGNORED = {
-    "FILE_PATH_CHANGES": "there is no MAINTAINERS file out of the tree",
-    "CONSTANT_COMPARISON": "it takes LINUX_VERSION_CODE for a constant; so does the compiler, in #if",
-    "MACRO_ARG_REUSE": "initializers name their argument in every member, as the kernel's own do",
+    "FILE_PATH_CHANGES": "this project is out of tree and has no MAINTAINERS file",
+    "CONSTANT_COMPARISON": "checkpatch reports that a constant is compared, but in #if LINUX_VERSION_CODE is one",
+    "MACRO_ARG_REUSE": "a macro that initializes a structure uses its argument in several members",
 }
-DESCRIBED = {"COMPLEX_MACRO": "entries of a list, which whoever lists them puts into braces",
-             "MACRO_ARG_UNUSED": "each list takes one of the arguments",
-             "TRAILING_SEMICOLON": "a declaration for each policy of the list"}
+DESCRIBED = {"COMPLEX_MACRO": "the macro is a list of entries, and the code that uses the list adds the braces",
+             "MACRO_ARG_UNUSED": "each use of the list needs only some of the arguments",
+             "TRAILING_SEMICOLON": "the macro makes a whole declaration for each policy of the list"}
 # Types of messages ignored in one file only, or in all files of one folder.
 IGNORED_IN = {
     "src/lab/policy/": {"COMPLEX_MACRO": DESCRIBED["COMPLEX_MACRO"]},
@@ -46,34 +46,34 @@ IGNORED_IN = {
     "src/base/types.h": {"TRAILING_SEMICOLON": DESCRIBED["TRAILING_SEMICOLON"]},
     "kunit/suites/cmwq2_policies_kunit.c": DESCRIBED,
     "kunit/lib/hold.h": DESCRIBED,
-    COMPAT: {"LINUX_VERSION_CODE": "this is where it belongs, and the only place",
-             "CONST_STRUCT": "older kernels want it without const",
-             "MACRO_ARG_UNUSED": "other kernels use it",
-             "MACRO_ARG_PRECEDENCE": "a member's name cannot be in parentheses"},
-    "include/trace/events/cmwq2.h": {"OPEN_ENDED_LINE": "the form of all such headers",
-                                     "PARENTHESIS_ALIGNMENT": "the same"},
-    "kunit/suites/cmwq2_misbehave_kunit.c": {"LOCKDEP": "the lock is left behind on purpose"},
-    "bench/base/types.h": {"COMPLEX_MACRO": "entries of a list, which whoever lists them puts into braces"},
-    "bench/base/numbers.c": {"COMPLEX_MACRO": "the same"},
-    "bench/control/config.c": {"COMPLEX_MACRO": "the same"},
+    COMPAT: {"LINUX_VERSION_CODE": "this file is the only one that may test for kernel versions",
+             "CONST_STRUCT": "older kernels need this structure without const",
+             "MACRO_ARG_UNUSED": "the definition for other kernels uses the argument",
+             "MACRO_ARG_PRECEDENCE": "the argument is the name of a member, which cannot be in parentheses"},
+    "include/trace/events/cmwq2.h": {"OPEN_ENDED_LINE": "all headers of tracepoints have this form",
+                                     "PARENTHESIS_ALIGNMENT": "all headers of tracepoints have this form"},
+    "kunit/suites/cmwq2_misbehave_kunit.c": {"LOCKDEP": "the test leaves a lock held on purpose"},
+    "bench/base/types.h": {"COMPLEX_MACRO": DESCRIBED["COMPLEX_MACRO"]},
+    "bench/base/numbers.c": {"COMPLEX_MACRO": DESCRIBED["COMPLEX_MACRO"]},
+    "bench/control/config.c": {"COMPLEX_MACRO": DESCRIBED["COMPLEX_MACRO"]},
     "kunit/lib/hold.c": {**DESCRIBED,
-                         "YIELD": "the driver and the driven thread share a CPU and have to take turns"},
-    "kunit/suites/cmwq2_misuse_kunit.c": {"NR_CPUS": "its neighbours are CPUs that cannot be, on any machine"},
-    "src/look/oops.c": {"PRINTK_WITHOUT_KERN_LEVEL": "the caller says at which"},
-    "src/lab/stacks.c": {"PRINTK_WITHOUT_KERN_LEVEL": "the caller says at which"},
-    "include/cmwq2/shim.h": {"COMPLEX_MACRO": "names of structs, not values",
-                             "CAMELCASE": "_Pragma is the compiler's word",
-                             "MACRO_ARG_UNUSED": "one of several is taken by its place",
-                             "LONG_LINE": "a reason is one line in tools/parity.toml, too"},
-    "tools/vm/selftest/selftest.c": {"AVOID_BUG": "the harness has to notice one",
-                                     "VOLATILE": "the compiler shall not see through the faults",
-                                     "MSLEEP": "the fault is that it sleeps, not for how long"},
-    "tools/vm/machines/holdcount.c": {"AVOID_EXTERNS": "QEMU's, whose header there is none of",
-                             "CAMELCASE": "<inttypes.h> has it"},
-    "tools/vm/guest/pingpong.c": {"PREFER_DEFINED_ATTRIBUTE_MACRO": "user space has no __noreturn"},
+                         "YIELD": "the two threads share a CPU, and each has to let the other run"},
+    "kunit/suites/cmwq2_misuse_kunit.c": {"NR_CPUS": "the test uses CPU numbers that are invalid on every machine"},
+    "src/look/oops.c": {"PRINTK_WITHOUT_KERN_LEVEL": "the caller passes the level"},
+    "src/lab/stacks.c": {"PRINTK_WITHOUT_KERN_LEVEL": "the caller passes the level"},
+    "include/cmwq2/shim.h": {"COMPLEX_MACRO": "the macros stand for names of structures, not for values",
+                             "CAMELCASE": "the compiler defines the name _Pragma",
+                             "MACRO_ARG_UNUSED": "the macro selects one argument by position",
+                             "LONG_LINE": "each reason is one generated line, as in tools/parity.toml"},
+    "tools/vm/selftest/selftest.c": {"AVOID_BUG": "the module calls BUG() on purpose, and the harness has to report it",
+                                     "VOLATILE": "the compiler must not optimize the faults away",
+                                     "MSLEEP": "the fault is that the code sleeps; the time does not matter"},
+    "tools/vm/machines/holdcount.c": {"AVOID_EXTERNS": "they are QEMU's, and Debian lacks the header",
+                             "CAMELCASE": "the name comes from <inttypes.h>"},
+    "tools/vm/guest/pingpong.c": {"PREFER_DEFINED_ATTRIBUTE_MACRO": "__noreturn does not exist in user space"},
 }
-# Sparse 0.6.4 does not know __typeof_unqual__. It does not take __builtin_strlen() of a string for a constant, which
-# MODULE_LICENSE() and the like need.
+# Sparse 0.6.4 does not know __typeof_unqual__. MODULE_LICENSE() and similar macros need __builtin_strlen() of a string
+# to be a constant, which it is not for sparse.
 SPARSE = "sparse -D__typeof_unqual__=__typeof__ '-D__builtin_strlen(s)=(sizeof(s)-1)'"
 # How many findings are printed at most. The log has all of them.
 SHOWN = 20
@@ -101,7 +101,7 @@ class _Memory:
         except (OSError, ValueError):
             self.known = set()
         self.used: set = set()
-        # If a check changes, nothing is known to be clean any more.
+        # If the code of a check changes, all files are checked again.
         self.checks = "".join(path.read_text() for path in sorted(Path(__file__).parent.glob("*.py"))
                               if not path.name.startswith("test_"))
 
@@ -194,7 +194,7 @@ def missing_in_table(document: str, names: Iterable[str], table: str, optional: 
     names = sorted(names)
     found = [f"{document}:1: the table of files lacks {name}" for name in names
              if not any(fnmatch.fnmatchcase(name, each) for each in there)]
-    return found + [f"{document}:1: the table of files has {each}, which is not there" for each in there
+    return found + [f"{document}:1: the table of files has {each}, which does not exist" for each in there
                     if not fnmatch.filter([*names, *optional], each)]
 
 
@@ -265,7 +265,7 @@ def parity(tree: Path, _memory: _Memory) -> list:
 
 
 def policies(_tree: Path, _memory: _Memory) -> list:
-    """The tables of policies in the documents are what src/lab/policy/ says."""
+    """Check that the tables of policies in the documents agree with src/lab/policy/."""
     status, said = _run([sys.executable, "-B", ROOT / "tools/policies.py"])
     return [f"src/lab/policy:1: {line}" for line in said.strip().splitlines()[-SHOWN:]] if status else []
 
@@ -289,8 +289,8 @@ def _compile(target: kernel.Kernel) -> list:
                 for path in work.rglob("*.o"):
                     path.unlink()
         if "not available or not up to date" in said:
-            found.append(f"{shown(log)}:1: the kernel's makefile refuses sparse")
-        return found or ([f"{shown(log)}:1: the build fails"] if status else [])
+            found.append(f"{shown(log)}:1: the kernel's makefile does not accept this sparse")
+        return found or ([f"{shown(log)}:1: the build failed; the log has the errors"] if status else [])
 
 
 def _compiled(target: kernel.Kernel) -> Callable:
@@ -313,20 +313,20 @@ def _refused(target: kernel.Kernel) -> list:
     modules.mirror(modules.tree(), work)
     flags = re.match(r"(?:saved)?cmd_\S+ := (.*?) -c -o ", saved.read_text())
     if not flags:
-        return [f"{REFUSED}:1: the flags of the compiler are not where they were"]
+        return [f"{REFUSED}:1: the compiler flags were not found in a .cmd file of the build"]
     command = [word for word in shlex.split(flags[1]) if not word.startswith("-Wp,-MMD")] + ["-fsyntax-only"]
 
     def one(case: tuple) -> list:
         number, name, wanted = case
         status, said = _run([*command, f"-D{name}", source], cwd=work)
-        # People read the first error.
+        # Only the first error counts, because people read that one first.
         error = (re.findall(r".*\b(?:error|warning):.*", said) or ["nothing"])[0]
         if not name.startswith("CASE"):
-            return [f"{REFUSED}:{number}: {name} has to compile without a warning: {error}"] \
+            return [f"{REFUSED}:{number}: {name} must compile without a warning, but: {error}"] \
                 if status or error != "nothing" else []
         if not status:
             return [f"{REFUSED}:{number}: {name} compiles"]
-        return [] if re.search(wanted, error) else [f"{REFUSED}:{number}: {name}: not for this reason: {error}"]
+        return [] if re.search(wanted, error) else [f"{REFUSED}:{number}: {name}: not the expected error: {error}"]
 
     lines = enumerate(source.read_text().splitlines(), 1)
     matches = [(number, re.match(r"#ifdef ((?:CASE|FINE)_\w+)\t/\* (.*) \*/", line)) for number, line in lines]

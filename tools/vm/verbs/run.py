@@ -196,7 +196,7 @@ VERBS: dict[str, Callable[[Namespace], int]] = {
 
 
 def _check(given: Namespace) -> None:
-    """Raise Problem if a value or a directory cannot be used. Print the knobs in the environment that the verb ignores."""
+    """Raise Problem if a value or a directory cannot be used. Print knobs in the environment that the verb ignores."""
     verb = given.verb
     knobs.check_values(verb, os.environ)
     places = {"the checkout is in ": ROOT, "CMWQ2_CACHE=": CACHE}
