@@ -62,7 +62,7 @@ from typing import Any, Callable, Iterator, NoReturn, Optional, TextIO, Tuple   
 
 VERSION_HEADER = Path(__file__).resolve().parent.parent / "include/cmwq2/version.h"
 STATUS = """\
-Exit status: 0 done, 1 failed or not as it should be, 2 wrong usage,
+Exit status: 0 done, 1 failed or a check did not pass, 2 wrong usage,
 130 interrupted, 141 the reader of the output went away.
 """
 
@@ -79,16 +79,16 @@ class ReaderGone(Exception):
 
 
 def positive(text: str) -> int:
-    """Parse an argument that is a number of at least 1."""
+    """Return the number in the argument @text. Raises ArgumentTypeError if it is not a number of at least 1."""
     if not (text.isascii() and text.isdigit()) or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"not a positive number: {text}")
+        raise argparse.ArgumentTypeError(f"{text} is not a number; allowed: 1 or more")
     return int(text)
 
 
 def natural(text: str) -> int:
-    """Parse an argument that is a number of at least 0."""
+    """Return the number in the argument @text. Raises ArgumentTypeError if it is not a number of at least 0."""
     if not (text.isascii() and text.isdigit()):
-        raise argparse.ArgumentTypeError(f"not a number: {text}")
+        raise argparse.ArgumentTypeError(f"{text} is not a number; allowed: 0 or more")
     return int(text)
 
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """The policies that each pool has, read from their descriptions in src/lab/policy/, for all tools and documents.
 
-policies.py [--write] [tree]: check, or renew, the tables in README.md and Documentation/policy-howto.rst.
+policies.py [--write] [tree] checks the tables in README.md and Documentation/policy-howto.rst, or updates them.
 """
 
 import cli
@@ -45,7 +45,7 @@ class Policy:
     values: tuple[Value, ...]
 
     def names(self) -> tuple[str, ...]:
-        """The names of its values."""
+        """Return the names of the values, in the order of the header."""
         return tuple(value.name for value in self.values)
 
 
@@ -72,7 +72,7 @@ def _read(path: Path) -> Policy:
     default = re.search(rf"#define cmwq2_{name}_default\s+(\w+)", text)
     body = re.search(rf"#define cmwq2_{name}_values\(value\)((?:.*\\\n)*.*)", text)
     if not (about and unsafe and default and body):
-        raise cli.Error(f"{path}: allowed: a header that defines cmwq2_{name}_about, _unsafe, _default and _values")
+        raise cli.Error(f"{path}: this header must define cmwq2_{name}_about, _unsafe, _default and _values")
     numbers = _numbers(text)
     values = tuple(Value(value, enumerator, numbers[enumerator], said) for value, enumerator, said in
                    re.findall(rf"value\({STRING},\s*(\w+),[\s\\]*{STRING}\)", body[1]))
@@ -81,36 +81,36 @@ def _read(path: Path) -> Policy:
 
 
 def has_sources(tree: Path = ROOT) -> bool:
-    """Whether @tree has the sources of the engine, from which all this is read."""
+    """Return whether @tree has the sources of the engine, which describe the policies."""
     return (tree / "src/lab/choices.c").exists()
 
 
 @cache
 def read(tree: Path = ROOT) -> dict[str, Policy]:
-    """All policies of the engine in @tree, by name. A header that describes no policy raises cli.Error."""
+    """Return all policies of the engine in @tree by name. Raises cli.Error if a header describes no policy."""
     return {path.stem: _read(path) for path in sorted((tree / "src/lab/policy").glob("*.h"))}
 
 
 def names(policy: str) -> tuple[str, ...]:
-    """The names of the values of @policy."""
+    """Return the names of the values of @policy."""
     return read()[policy].names()
 
 
 def numbers(policy: str) -> dict[str, int]:
-    """The values of @policy as the engine stores them, by name."""
+    """Return the numbers that stand for the values of @policy in the engine, by the names of the values."""
     return {value.name: value.number for value in read()[policy].values}
 
 
 @cache
 def profiles(tree: Path = ROOT) -> tuple[str, ...]:
-    """The names of the engine's profiles, the default first."""
+    """Return the names of the engine's profiles, the default first."""
     text = (tree / "src/lab/choices.c").read_text()
     table = text[text.index("cmwq2_profiles[] = {"):]
     return tuple(re.findall(r'^\t\{ "(.*?)"', table[:table.index("};")], re.M))
 
 
 def is_setting(word: str) -> bool:
-    """Whether @word is POLICY=VALUE, or several joined by "+", with policies and values that exist."""
+    """Return whether @word is POLICY=VALUE, or several joined by "+", with policies and values that exist."""
     known = read()
     settings = [setting.partition("=") for setting in word.split("+")]
     return all(name in known and value in known[name].names() for name, _, value in settings)
@@ -122,7 +122,7 @@ def _readme_row(policy: Policy) -> str:
 
 
 def readme(text: str, tree: Path = ROOT) -> str:
-    """@text with the rows of all policies inserted after the row of the profiles."""
+    """Return @text, the README, with a row for each policy after the row of the profiles."""
     known = read(tree)
     for name in known:
         text = re.sub(rf"^\| `{name}` \|.*\n", "", text, flags=re.M)
@@ -130,7 +130,7 @@ def readme(text: str, tree: Path = ROOT) -> str:
 
 
 def howto(text: str, tree: Path = ROOT) -> str:
-    """@text with the list of all values between its marks."""
+    """Return @text, the document policy-howto.rst, with the list of all values between its marks."""
     lines: list[str] = []
     for policy in read(tree).values():
         lines += [f"``{policy.name}``", f"    {policy.about}.", ""]
@@ -143,7 +143,7 @@ def howto(text: str, tree: Path = ROOT) -> str:
 
 
 def check(tree: Path, write: bool) -> bool:
-    """Compare the tables with the headers, or with @write update them. Return whether all match the headers."""
+    """Check that the tables in @tree agree with the headers, or @write them anew. Return whether all agree."""
     from checks import rules
     wrong = []
     tables = ((README, readme), (HOWTO, howto), (rules.MADE, lambda _text, where: rules.made(where)))
@@ -157,17 +157,17 @@ def check(tree: Path, write: bool) -> bool:
             print(f"{name} is written")
         else:
             source = rules.SOURCE if name == rules.MADE else "src/lab/policy/"
-            wrong.append(f"{name}: the table is not what {source} says: make parity WRITE=1")
+            wrong.append(f"{name}: the table does not agree with {source}; make parity WRITE=1 updates it")
     for line in wrong:
         print(line, file=sys.stderr)
     return not wrong
 
 
 def main() -> bool:
-    """Parse the command line and check or write the tables; returns whether they are correct."""
+    """Parse the command line, and check or write the tables. Return whether they agree with the headers."""
     parser = cli.Parser(prog="policies.py", description=__doc__.split("\n\n")[0])
-    parser.add_argument("--write", action="store_true", help="renew the tables")
-    parser.add_argument("tree", nargs="?", type=Path, default=ROOT, help="a checkout (default: this one)")
+    parser.add_argument("--write", action="store_true", help="update the tables instead of checking them")
+    parser.add_argument("tree", nargs="?", type=Path, default=ROOT, help="top directory of a checkout (default: this)")
     options = parser.parse_args()
     return check(options.tree, options.write)
 

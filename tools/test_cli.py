@@ -138,11 +138,11 @@ class TestRun(unittest.TestCase):
                 ("script.FaultError = ArithmeticError; raise ArithmeticError('at 0')",
                  "memory of the kernel is missing, is this dump whole? at 0"),
                 ("raise ProcessLookupError(3, 'No such process')",
-                 "the guest is gone, look again when another one runs: [Errno 3] No such process"),
+                 "the guest has ended; run this again when a guest runs: [Errno 3] No such process"),
                 ("raise BrokenPipeError(32, 'Broken pipe')",
-                 "the guest is gone, look again when another one runs: [Errno 32] Broken pipe"),
+                 "the guest has ended; run this again when a guest runs: [Errno 32] Broken pipe"),
                 ("raise PermissionError(13, 'Permission denied', '/proc/kcore')",
-                 "no permission, this takes root: [Errno 13] Permission denied: '/proc/kcore'")):
+                 "no permission; this needs root: [Errno 13] Permission denied: '/proc/kcore'")):
             self.assert_ends(self.start(body, "script.run('x.py', work)"), 1, text)
 
     def test_explain(self):

@@ -86,7 +86,7 @@ class Descriptions(unittest.TestCase):
         with tempfile.TemporaryDirectory() as place:
             shutil.copytree(ROOT / "src/lab/policy", Path(place) / "src/lab/policy")
             (Path(place) / "src/lab/policy/new.h").write_text("enum cmwq2_new { CMWQ2_NEW_A };\n")
-            with self.assertRaisesRegex(cli.Error, "new.h: allowed: a header that defines cmwq2_new_about"):
+            with self.assertRaisesRegex(cli.Error, "new.h: this header must define cmwq2_new_about"):
                 policies.read(Path(place))
 
 

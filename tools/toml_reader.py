@@ -17,10 +17,10 @@ def _value(text: str, where: str) -> Any:
     try:
         value, end = (literal[1], literal.end()) if literal else json.JSONDecoder().raw_decode(text)
     except ValueError:
-        raise Malformed(f"{where}: no value: {text}") from None
+        raise Malformed(f"{where}: this is not a value: {text}") from None
     rest = text[end:].strip()
     if rest and not rest.startswith("#"):
-        raise Malformed(f"{where}: behind the value: {rest}")
+        raise Malformed(f"{where}: there is text after the value: {rest}")
     return value
 
 
@@ -40,16 +40,16 @@ def loads(text: str) -> dict[str, Any]:
                 group: list[dict[str, Any]] = top.setdefault(section[2], [])
                 group.append(table)
             elif section[2] in top:
-                raise Malformed(f"{where}: [{section[2]}] is there twice")
+                raise Malformed(f"{where}: the section [{section[2]}] exists already")
             else:
                 top[section[2]] = table
         elif pair:
             key = json.loads(pair[1]) if pair[1].startswith('"') else pair[1]
             if key in table:
-                raise Malformed(f"{where}: {key} is there twice")
+                raise Malformed(f"{where}: the key {key} exists already")
             table[key] = _value(pair[2], where)
         else:
-            raise Malformed(f"{where}: neither a section nor NAME = VALUE: {line}")
+            raise Malformed(f"{where}: this is neither a section nor NAME = VALUE: {line}")
     return top
 
 

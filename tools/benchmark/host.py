@@ -20,7 +20,7 @@ LOADED = Path("/sys/module")
 MODULES = ("src/cmwq2.ko", "bench/cmwq2_bench.ko")
 # Options for debugging whose cost is part of every figure.
 DEBUGGING = ("PROVE_LOCKING", "KASAN", "KCSAN", "DEBUG_OBJECTS", "DEBUG_KMEMLEAK", "DEBUG_PREEMPT", "LOCK_STAT")
-REASONS = {errno.EBUSY: "a run is on already", errno.ECANCELED: "the run was aborted"}
+REASONS = {errno.EBUSY: "another run is in progress", errno.ECANCELED: "the run was aborted"}
 
 
 class Aborted(SetError):
@@ -71,7 +71,7 @@ class Host:
             return
         for name in MODULES:
             if not (self.modules / name).is_file():
-                raise SetError(f"{self.modules / name}: not there; make modules builds it")
+                raise SetError(f"{self.modules / name}: this file does not exist; make modules builds it")
             if (LOADED / Path(name).stem).is_dir():
                 raise SetError(f"{Path(name).stem} is loaded already: rmmod it, or leave out --modules to run that one")
         if os.geteuid() != 0:
@@ -80,7 +80,7 @@ class Host:
     def load(self, hook: str) -> None:
         """Load both modules, unless no directory of modules was given."""
         if not self.modules and hook != "auto":
-            raise SetError(f"hook={hook} needs cmwq2 to be loaded anew: --modules DIR does that")
+            raise SetError(f"hook={hook} needs cmwq2 to be loaded again, which --modules DIR does")
         for path in [self.modules / name for name in MODULES] if self.modules else ():
             more = [f"hook={hook}"] if path.name == "cmwq2.ko" else []
             self._do("insmod", str(path), *more)

@@ -35,7 +35,7 @@ def _two(options: argparse.Namespace, obstacles: object) -> tuple:
     one, other = documents.read(options.a), documents.read(options.b)
     against = obstacles(one, other)         # type: ignore
     if against and not options.force:
-        raise SetError(f"not comparable (--force does it all the same): {'; '.join(against)}")
+        raise SetError(f"the reports cannot be compared (--force compares them nevertheless): {'; '.join(against)}")
     return one, other
 
 
@@ -58,7 +58,8 @@ def _page(options: argparse.Namespace) -> int:
 def _aa(options: argparse.Namespace) -> int:
     rows = compare.against_itself(documents.read(options.report))
     if not rows:
-        raise SetError(f"{options.report}: no engine is in a list twice on end, with rounds enough for an interval")
+        raise SetError(f"{options.report}: no list of engines has the same engine twice in a row with "
+                       "enough rounds for an interval")
     for figure, count, false in rows:
         print(f"{figure:14} {false} of {count} called a difference")
     return int(any(false > compare.MOST_FALSE * count for figure, count, false in rows if figure == "rate"))
@@ -93,15 +94,16 @@ def _pair_command(commands: argparse._SubParsersAction, name: str, what: str, do
     one = commands.add_parser(name, help=what, description=what)
     one.add_argument("a", type=Path, metavar="A.json")
     one.add_argument("b", type=Path, metavar="B.json")
-    one.add_argument("--force", action="store_true", help="also what is not comparable")
+    one.add_argument("--force", action="store_true", help="compare the reports even if they are not comparable")
     one.set_defaults(do=do)
     return one
 
 
 def _run_command(commands: argparse._SubParsersAction) -> None:
-    what = "a set on this machine, as root"
+    what = "run a set of benchmarks on this machine (as root)"
     one = commands.add_parser("run", help=what, description=what)
-    one.add_argument("--modules", type=Path, metavar="DIR", help="load src/cmwq2.ko and bench/cmwq2_bench.ko of it")
+    one.add_argument("--modules", type=Path, metavar="DIR",
+                     help="load src/cmwq2.ko and bench/cmwq2_bench.ko from DIR for each run")
     one.add_argument("--workload", default=" ".join(sets.DEFAULT), metavar="LIST")
     one.add_argument("--profiles", default=" ".join(sets.PROFILES), metavar="LIST")
     one.add_argument("--rounds", type=_count, default=sets.ROUNDS)
@@ -116,21 +118,21 @@ def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     top = cli.Parser(prog="bench", description="Benchmarks of cmwq2: see Documentation/bench.rst.")
     commands = top.add_subparsers(required=True, metavar="COMMAND")
-    one = _pair_command(commands, "compare", "figures of two reports, of two kernels for instance", _compare)
-    one.add_argument("--all", action="store_true", help="also what does not differ")
-    _pair_command(commands, "agree", "of a set done twice, how many ratios have intervals that overlap", _agree)
+    one = _pair_command(commands, "compare", "compare the figures of two reports, for example of two kernels", _compare)
+    one.add_argument("--all", action="store_true", help="also show figures that do not differ")
+    _pair_command(commands, "agree", "count the ratios whose intervals overlap in two reports of the same set", _agree)
     _report_command(commands, "table", "a report's tables", _table)
-    _report_command(commands, "summary", "a report as one table in Markdown", _summary)
-    one = _report_command(commands, "page", "a report's page and plots; needs matplotlib", _page)
-    one.add_argument("--out", type=Path, metavar="DIR", help="where to, beside the report if not given")
-    _report_command(commands, "aa", "how often an engine against itself is called a difference", _aa)
+    _report_command(commands, "summary", "print a report as one table in Markdown", _summary)
+    one = _report_command(commands, "page", "make the page and plots of a report; needs matplotlib", _page)
+    one.add_argument("--out", type=Path, metavar="DIR", help="directory of the output (default: that of the report)")
+    _report_command(commands, "aa", "count how often a comparison of an engine with itself is called a difference", _aa)
     _run_command(commands)
     return top
 
 
 def _count(text: str) -> int:
     if not text.isdigit() or not 0 < int(text) < 2**32:
-        raise argparse.ArgumentTypeError(f"{text} is no count; allowed: 1 to {2**32 - 1}")
+        raise argparse.ArgumentTypeError(f"{text} is not a count; allowed: 1 to {2**32 - 1}")
     return int(text)
 
 

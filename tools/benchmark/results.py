@@ -168,7 +168,7 @@ def figure_in(fields: dict[str, str], key: str, where: str) -> None:
 def whole_lines(text: str) -> list[str]:
     """The lines before the end mark, which must be present and correct."""
     if not text.strip():
-        raise ResultError("the result is empty: nothing has run, or the run was interrupted")
+        raise ResultError("the result is empty, because no benchmark has run, or the run was interrupted")
     lines = text.split("\n")
     if not lines[0].startswith("cmwq2_bench="):
         raise ResultError("this is no result of cmwq2_bench")

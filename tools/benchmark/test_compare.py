@@ -27,7 +27,7 @@ class Compare(Command):
     def test_refused(self) -> None:
         for key, value in (("vehicle", "x86"), ("accelerator", "kvm"), ("host", "another"), ("cpus", 8)):
             other = {**report(USUAL), key: value}
-            self.fails(f"not comparable (--force does it all the same): {key}", "compare",
+            self.fails(f"the reports cannot be compared (--force compares them nevertheless): {key}", "compare",
                        self.file("a.json", report(USUAL)), self.file("b.json", other))
             self.assertEqual(self.compare(report(USUAL), other, "--force")[0], 0)
 
@@ -104,7 +104,7 @@ class AgainstItself(Command):
         self.assertIn("1 of 1 called a difference", out)
 
     def test_none(self) -> None:
-        self.fails("no engine is in a list twice on end", "aa", self.file("a.json", report(USUAL)))
+        self.fails("no list of engines has the same engine twice in a row", "aa", self.file("a.json", report(USUAL)))
 
 
 if __name__ == "__main__":

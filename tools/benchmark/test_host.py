@@ -104,7 +104,7 @@ class Host(Command):
 
     def test_busy(self) -> None:
         with self.refusing({"1": OSError(errno.EBUSY, "Device or resource busy")}):
-            self.fails("Device or resource busy: a run is on already", *self.machine(result(USUAL)))
+            self.fails("Device or resource busy: another run is in progress", *self.machine(result(USUAL)))
 
     def test_aborted(self) -> None:
         """After an abort, the runs made so far are not written as a set."""
@@ -132,7 +132,7 @@ class Host(Command):
         self.assertEqual(self.done[-1], "rmmod cmwq2")
 
     def test_modules(self) -> None:
-        self.fails("src/cmwq2.ko: not there; make modules", *self.machine(result(USUAL), "--modules", "/nonexistent"))
+        self.fails("src/cmwq2.ko: this file does not exist", *self.machine(result(USUAL), "--modules", "/nonexistent"))
         modules = self.modules()
         with mock.patch.object(host.os, "geteuid", return_value=1000):
             self.fails("only root can load modules", *self.machine(result(USUAL), *modules))
@@ -143,7 +143,7 @@ class Host(Command):
     def test_hook_of_what_is_loaded(self) -> None:
         status, out, _ = self.run_main(*self.machine(result(USUAL), "--full", workload="block"))
         self.assertEqual(status, 0)
-        self.assertIn("block hook=pn: not run: hook=pn needs cmwq2 to be loaded anew", out)
+        self.assertIn("block hook=pn: not run: hook=pn needs cmwq2 to be loaded again", out)
 
     def test_conditions(self) -> None:
         with mock.patch.object(host, "_read", return_value={"powersave", "1"}), \

@@ -462,7 +462,7 @@ def replace_block(text: str, name: str, new: str) -> str:
     pattern = re.compile(rf"^\.\. {re.escape(name)}: from here .*?^\.\. {re.escape(name)}: to here\n",
                          re.MULTILINE | re.DOTALL)
     if len(pattern.findall(text)) != 1:
-        raise ExperimentError(f"the document has no place for {name}, or several")
+        raise ExperimentError(f"the document must have exactly one place for {name}")
     return pattern.sub(lambda _: new, text)
 
 

@@ -281,7 +281,7 @@ def _run(command: list[str], where: Path, limit: Optional[int] = None) -> str:
     except FileNotFoundError:
         raise Wrong(f"{command[0]} is missing: it is in the package of that name") from None
     except subprocess.TimeoutExpired:
-        raise Wrong(f"not finished after {limit} s: {' '.join(command)}") from None
+        raise Wrong(f"the command did not end within {limit} s: {' '.join(command)}") from None
     if done.returncode and command[0] in ("spin", "gcc"):
         error = [line for line in done.stdout.splitlines() if "rror" in line] or [done.stdout.strip() or "failed"]
         raise Wrong(f"{command[0]}: {error[0]}")
@@ -370,7 +370,7 @@ def run(words: Sequence[str]) -> int:
     write = "WRITE=1" in words
     words = [word for word in words if not word.startswith("WRITE=")]
     if write and words not in ([], ["--rows"]):
-        raise Wrong("WRITE=1 is for all rows: without any other value")
+        raise Wrong("WRITE=1 needs the results of all rows; allowed: WRITE=1 without other values")
     only_rows = "--rows" in words
     rows = select(all_rows(), [word for word in words if word != "--rows"])
     if only_rows:
@@ -401,7 +401,7 @@ def _command(words: Sequence[str]) -> bool:
     """The command; --help prints how it is used."""
     parser = cli.Parser(prog="check_model.py", usage="%(prog)s [NAME=VALUE ...]", description=(__doc__ or "").strip())
     parser.add_argument("words", nargs="*", metavar="NAME=VALUE", help="only the models with this value")
-    parser.add_argument("--rows", action="store_true", help="only say whether there are such models")
+    parser.add_argument("--rows", action="store_true", help="only list the models and do not run them")
     args = parser.parse_args(words)
     return not run([*args.words, *(["--rows"] if args.rows else [])])
 

@@ -511,7 +511,7 @@ def update(rows: list[Row], table: Table, write: bool) -> list[str]:
 
 def _command(argv: Optional[list[str]]) -> bool:
     parser = cli.Parser(prog="parity.py", description=__doc__.split("\n\n")[0].strip())
-    parser.add_argument("--write", action="store_true", help=f"bring {API} and {SHIM} up to date")
+    parser.add_argument("--write", action="store_true", help=f"update {API} and {SHIM}")
     parser.add_argument("kernel", type=Path, metavar="KERNEL", help="source tree, build directory or headers package")
     args = parser.parse_args(argv)
     kernel, table = read_kernel(args.kernel), read_table()
@@ -527,7 +527,7 @@ def _command(argv: Optional[list[str]]) -> bool:
           f"a twin, {sum(bool(row.reason) and not row.wrong for row in rows)} with a reason why not, "
           f"{len(wrong)} problems")
     if not kernel.whole:
-        print(f"Only the header was compared: no {ENGINE} there, so no parameters and sysfs files")
+        print(f"Only the header was compared, as the tree has no {ENGINE}: parameters and sysfs files are left out")
     for line in wrong:
         print(f"parity.py: {line}", file=sys.stderr)
     return not wrong

@@ -143,7 +143,7 @@ class Printed(unittest.TestCase):
 
     def test_only_all(self) -> None:
         """WRITE=1 is refused for a selection of rows."""
-        with self.assertRaisesRegex(Wrong, "WRITE=1 is for all rows"):
+        with self.assertRaisesRegex(Wrong, "WRITE=1 needs the results of all rows"):
             check_model.run(["WRITE=1", "FAULT=cull_head"])
 
 

@@ -95,7 +95,7 @@ def pool_problems(pool: dict[str, Any], paused: bool) -> list[str]:
     idle = [w for w in own if "idle" in w["flags"]]
     for worker in pool["workers"]:
         if worker["state"] == "busy" and not worker["func"]:
-            found.append(f"{name}: a busy worker without a function")
+            found.append(f"{name}: a busy worker has no function")
     if not paused:
         return found
     # A new worker is attached to the pool a moment before it is counted.
@@ -127,10 +127,10 @@ def item_problems(item: dict[str, Any]) -> list[str]:
 def queue_problems(dump: dict[str, Any], queue: str) -> list[str]:
     names = {wq["name"] for wq in dump["workqueues"] if fnmatchcase(wq["name"], queue)}
     if not names:
-        return [f"no queue {queue}"]
+        return [f"no queue has a name like {queue}"]
     pending = any(item["queue"] in names for item in all_items(dump))
     running = any(w["queue"] in names for p in dump["pools"] for w in p["workers"])
-    return [] if pending or running else [f"queue {queue}: nothing in flight"]
+    return [] if pending or running else [f"queue {queue}: no items are in flight"]
 
 
 def text_problems(dump: dict[str, Any], text: str) -> list[str]:
@@ -192,8 +192,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--queue", default="", help="pattern of a queue that must have items in flight")
     parser.add_argument("--live", action="store_true", help="the guest was not paused")
     parser.add_argument("--text", type=argparse.FileType("r"),
-                        help="the same dump as text, to be judged as well")
-    parser.add_argument("file", metavar="FILE", help="what --json wrote, - for standard input")
+                        help="the same dump as text, which is checked, too")
+    parser.add_argument("file", metavar="FILE", help="the output of wq_dump.py --json; - for standard input")
     return parser.parse_args()
 
 

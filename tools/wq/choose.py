@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Leaves of a dump what the options of wq_dump.py ask for."""
+"""Reduces a dump to the parts that the options of wq_dump.py select."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def check_choice(dump: dict[str, Any], args: argparse.Namespace) -> None:
 
 
 def choose(dump: dict[str, Any], args: argparse.Namespace) -> dict[str, Any]:
-    """Remove from a dump everything that the options do not ask for."""
+    """Remove from a dump everything that the options do not select. Return the dump."""
     if args.pool:
         dump["pools"] = [p for p in dump["pools"] if p["id"] in args.pool]
         for wq in dump["workqueues"]:

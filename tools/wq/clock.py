@@ -39,7 +39,7 @@ def kernel_hz(prog: Program) -> int:
     try:
         return int(get_kconfig(prog)["CONFIG_HZ"])
     except LookupError:
-        raise Cmwq2Error("cannot tell HZ of this kernel, give --hz") from None
+        raise Cmwq2Error("HZ of this kernel cannot be found out; give it with --hz") from None
 
 
 class Clock:

@@ -15,7 +15,7 @@ def check_comparable(old: dict[str, Any], new: dict[str, Any]) -> None:
     """Raise an error unless both dumps are of one engine and one boot, and old is the older one."""
     for key in ("engine", "kernel", "hz"):
         if old[key] != new[key]:
-            raise cli.Error(f"these dumps have nothing to do with each other: {key} {old[key]} and {new[key]}")
+            raise cli.Error(f"the dumps cannot be compared: {key} is {old[key]} in one and {new[key]} in the other")
     if old["jiffies"] > new["jiffies"]:
         raise cli.Error("the dump given to --diff is the newer one: give it the older one, "
                         "or these dumps are of two boots")

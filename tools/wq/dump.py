@@ -165,7 +165,7 @@ def check_options(parser: argparse.ArgumentParser, args: argparse.Namespace) -> 
         parser.error("argument --latency: with a GLOB not allowed with --pool")
     for name in OF_A_KERNEL:
         if args.read and name in given:
-            parser.error(f"argument --{name}: not allowed with --read, the dump has what it has")
+            parser.error(f"argument --{name}: not allowed with --read, which reads a dump that was taken before")
     if args.read == "-" and args.diff == "-":
         parser.error("argument --diff: only one of two dumps can come from standard input")
 

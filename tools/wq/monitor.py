@@ -383,7 +383,7 @@ def interval(text: str) -> float:
     except ValueError:
         seconds = -1
     if seconds != 0 and not 0.01 <= seconds <= 86400:
-        raise argparse.ArgumentTypeError(f"not 0 and not 0.01 to 86400 seconds: {text}")
+        raise argparse.ArgumentTypeError(f"{text} is not an interval; allowed: 0, or 0.01 to 86400 seconds")
     return seconds
 
 

@@ -31,10 +31,10 @@ def explain(error: Exception) -> str:
     if isinstance(error, Cmwq2Error):
         return str(error)
     if isinstance(error, PermissionError):
-        return f"no permission, this takes root: {error}"
+        return f"no permission; this needs root: {error}"
     if isinstance(error, (ProcessLookupError, ConnectionError)):
         # drgn's --qemu gets this when the process whose memory it reads has ended.
-        return f"the guest is gone, look again when another one runs: {error}"
+        return f"the guest has ended; run this again when a guest runs: {error}"
     if isinstance(error, FaultError):
         return f"memory of the kernel is missing, is this dump whole? {error}"
     if isinstance(error, (AttributeError, LookupError, TypeError)):

@@ -76,7 +76,7 @@ class TestCheckDump(unittest.TestCase):
     def test_bad(self):
         bad = {
             "schema": make_dump(schema=collect.SCHEMA + 1),
-            "queue other": make_dump(),
+            "a name like other": make_dump(),
             "no pool": make_dump(pools=[]),
             "workers": make_dump(pools=[make_pool(nr_workers=3)]),
             "idle": make_dump(pools=[make_pool(nr_idle=2)]),
@@ -85,11 +85,11 @@ class TestCheckDump(unittest.TestCase):
                 **make_list(0), "items": [make_item(age_ms=10**9)]})]),
             "function": make_dump(pools=[make_pool(
                 nr_workers=1, nr_idle=0, workers=[make_worker(func=None)])]),
-            "nothing in flight": make_dump(pools=[make_pool(
+            "no items are in flight": make_dump(pools=[make_pool(
                 nr_workers=0, nr_idle=0, nr_kicked=0, nr_running=0, workers=[],
                 worklist=make_list(0))]),
         }
-        bad["nothing in flight"]["workqueues"][0]["pwqs"][0]["inactive"] = make_list(0)
+        bad["no items are in flight"]["workqueues"][0]["pwqs"][0]["inactive"] = make_list(0)
         for what, dump in bad.items():
             found = self.problems(dump, "other" if "other" in what else "bench")
             self.assertTrue(any(what in problem for problem in found), (what, found))

@@ -184,8 +184,9 @@ class TestRead(unittest.TestCase):
     def test_diff_of_what_has_nothing_in_common(self):
         good = make_dump(jiffies=5000)
         moved = make_wq(address="0x21")
-        for old, word in (({"engine": "native"}, "engine native and cmwq2"), ({"hz": 250}, "hz 250 and"),
-                          ({"kernel": "6.1"}, "kernel 6.1 and"), ({"jiffies": 6000}, "is the newer one"),
+        for old, word in (({"engine": "native"}, "engine is native in one and cmwq2 in the other"),
+                          ({"hz": 250}, "hz is 250 in one and"),
+                          ({"kernel": "6.1"}, "kernel is 6.1 in one and"), ({"jiffies": 6000}, "is the newer one"),
                           ({"workqueues": [moved]}, "no workqueue in common")):
             with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
                 file.write(json.dumps(make_dump(**old)))

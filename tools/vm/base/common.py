@@ -74,7 +74,7 @@ def count_knob(name: str, default: int) -> int:
     """Return the value of a knob that holds a count. Raises Problem if it is not a count."""
     text = os.environ.get(name) or str(default)
     if not text.isdigit() or not 0 < int(text) < 2**31:
-        raise Problem(f"{name}={text} is no count; allowed: 1 to {2**31 - 1}")
+        raise Problem(f"{name}={text} is not a count; allowed: 1 to {2**31 - 1}")
     return int(text)
 
 

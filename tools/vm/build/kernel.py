@@ -231,7 +231,7 @@ def _build(target: Vehicle, tree: source.Source, build: Path, fragment: str) -> 
         run_logged([*make, f"KCONFIG_ALLCONFIG={build}/fragment", "allnoconfig"], log)
         lost = check_config(fragment, (build / ".config").read_text())
         if lost:
-            raise Problem(f"{target.name} kernel: Kconfig dropped {', '.join(lost)} "
+            raise Problem(f"{target.name} kernel: Kconfig did not accept {', '.join(lost)} "
                           f"(fragments: {', '.join(f'{name}.config' for name in target.fragments)})")
         run_logged([*make, f"-j{jobs()}", *target.targets], log,
                    on_line=lambda line: progress.step() if line.startswith("  CC ") else None)

@@ -24,11 +24,11 @@ def check_kdir(kdir: Path) -> None:
     """Raise Problem if no module can be built against @kdir. This is checked before anything is written."""
     for part in ("Makefile", "include/config/auto.conf"):
         if not (kdir / part).is_file():
-            raise Problem(f"KDIR={kdir} is no kernel build tree (it has no {part}); allowed: a directory a kernel "
+            raise Problem(f"KDIR={kdir} is not a kernel build tree (it has no {part}); allowed: a directory a kernel "
                           "was built in, or the build directory of an installed headers package")
     arch = arch_of(kdir)
     if arch not in ARCHITECTURES.values():
-        raise Problem(f"KDIR={kdir} is a kernel for {arch}, for which cmwq2 was never built; allowed: "
+        raise Problem(f"KDIR={kdir} is a kernel for {arch}, which cmwq2 does not support; allowed: "
                       f"{', '.join(ARCHITECTURES.values())}")
     wanted = os.environ.get("ARCH") or arch
     if wanted not in (arch, SAME_ARCHITECTURE.get(arch)):
@@ -105,7 +105,7 @@ def _build(kdir: Path, name: str, sources: list, strict: bool = False, options: 
         warnings = _make(["make", "-C", kdir, f"M={work}", f"-j{jobs()}", f"ARCH={arch_of(kdir)}",
                           *(["W=1", "KCFLAGS=-Werror"] if strict else []), *options, "modules"], log, work, progress)
         if strict and warnings:
-            raise Problem(f"the modules for {name} build with {warnings} warnings (log: {shown(log)})")
+            raise Problem(f"the build of the modules for {name} printed {warnings} warnings (log: {shown(log)})")
         built = made(work, log)
         said = ", with W=1 and without a warning" if strict else ""
         progress.finish(f"{len(built)} modules{said}")
@@ -116,7 +116,7 @@ def made(work: Path, log: Path) -> list:
     """Return the modules that a build has left in @work. Raises Problem if there are none, although it succeeded."""
     built = sorted(work.rglob("*.ko"))
     if not built:
-        raise Problem(f"the build has ended well but has made no module in {shown(work)} (log: {shown(log)})")
+        raise Problem(f"the build succeeded, but there is no module in {shown(work)} (log: {shown(log)})")
     return built
 
 

@@ -53,7 +53,7 @@ def run(name: str, work: Path, target: Kernel, engine: Path) -> str:
              and not re.search("(compiler|pahole version) differs", line)]
     if done.returncode or wrong:
         raise Problem(f"the commands of {name} in {shown(API)}, run in {shown(work)}: status {done.returncode}: "
-                      f"{(wrong or done.stdout.strip().splitlines() or ['they say nothing'])[-1]}")
+                      f"{(wrong or done.stdout.strip().splitlines() or ['they printed nothing'])[-1]}")
     return done.stdout
 
 
@@ -63,10 +63,10 @@ def check_text() -> None:
         printed = "\n".join(block(f".. shown: tools/shim/sample/{name}"))
         for part in printed.split("\n\n"):
             if part not in (SAMPLE / name).read_text():
-                raise Problem(f"{shown(API)} prints what is not in {shown(SAMPLE / name)}: {shlex.quote(part)}")
+                raise Problem(f"{shown(API)} has text that is not in {shown(SAMPLE / name)}: {shlex.quote(part)}")
     for line in re.findall(r"^    (.*\$\(CMWQ2\).*)$", README.read_text(), re.MULTILINE):
         if line not in (SAMPLE / "Kbuild").read_text().splitlines():
-            raise Problem(f"{shown(README)} prints what is not in {shown(SAMPLE / 'Kbuild')}: {shlex.quote(line)}")
+            raise Problem(f"{shown(README)} has a line that is not in {shown(SAMPLE / 'Kbuild')}: {shlex.quote(line)}")
 
 
 def check_prelude(work: Path, target: Kernel, engine: Path) -> None:
@@ -94,7 +94,7 @@ def half_moved(work: Path, target: Kernel, engine: Path) -> None:
         if "struct mailbox (line" not in log:
             raise Problem(f"tools/layouts.py does not name struct mailbox: {problem}") from None
         return
-    raise Problem("a driver of which one file has moved builds, and tools/layouts.py has nothing to say")
+    raise Problem("tools/layouts.py reports nothing on a driver of which only one file was moved")
 
 
 def engine_directory(target: Kernel) -> Path:

@@ -41,7 +41,7 @@ def series() -> str:
     if name not in SERIES:
         raise Problem(f"KERNEL={name} is not known; allowed: {', '.join(SERIES)}")
     if name != NEWEST and given():
-        raise Problem(f"KERNEL={name} and KERNEL_SRC={given()} exclude each other: the tree says which kernel it is")
+        raise Problem(f"KERNEL={name} and KERNEL_SRC={given()} cannot be combined, as the tree has a version")
     return name
 
 
@@ -53,9 +53,9 @@ def provide() -> Source:
 def _users(tree: Path) -> Source:
     tree = tree.expanduser().resolve()
     if not (tree / "Kbuild").is_file() or not (tree / "scripts/Kconfig.include").is_file():
-        raise Problem(f"KERNEL_SRC={tree} is no Linux source tree (no scripts/Kconfig.include in it)")
+        raise Problem(f"KERNEL_SRC={tree} is not a Linux source tree, because it has no scripts/Kconfig.include")
     if (tree / ".config").exists() or (tree / "include/config").exists():
-        raise Problem(f"KERNEL_SRC={tree} has been built in; it must be clean to build beside it: make mrproper there")
+        raise Problem(f"KERNEL_SRC={tree} contains a build, but must be clean; run make mrproper there")
     return Source(tree, "mine" + str(tree).replace("/", "-"), True)
 
 

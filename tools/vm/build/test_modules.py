@@ -75,7 +75,7 @@ class Copies(Case):
             work.rename(moved)
             modules.for_this_kernel(moved, home)
             self.assertEqual((moved / "a.o").exists(), False)
-            self.refused(lambda: modules.made(moved, home / "log"), "has made no module", "log")
+            self.refused(lambda: modules.made(moved, home / "log"), "there is no module", "log")
             (moved / "a.ko").write_text("")
             self.assertEqual(modules.made(moved, home / "log"), [moved / "a.ko"])
             venv, other = home / "venv", home / "venv2"

@@ -28,7 +28,7 @@ event() { # event WORD...: tell the host something now
 ask() { # ask WORD...: tell the host something, and go on when it has seen to it
 	local answer
 	event "$@"
-	read -r -t 600 answer && [ "$answer" = "$*" ] || complain "the host did not see to: $*"
+	read -r -t 600 answer && [ "$answer" = "$*" ] || complain "the host did not answer: $*"
 }
 
 # Results are sent as soon as they exist, so that a later panic does not lose them.

@@ -56,7 +56,7 @@ class Monitor:
                 raise Problem(f"QEMU refuses {name}: {answer['error'].get('desc')}")
             if "return" in answer:
                 return
-        raise Problem(f"QEMU went away during {name}")
+        raise Problem(f"QEMU ended during the command {name}")
 
     def close(self) -> None:
         """Close the connection, so that others can use the monitor."""
@@ -196,7 +196,7 @@ class BusyGuest:
             raise Problem(f"the busy guest: {self.run.outcome} (log: {shown(self.run.console)})",
                           self.run.outcome.status)
         if not self.data:
-            raise Problem(f"no dump of the busy guest: {self.problem or 'it was never busy'}")
+            raise Problem(f"no dump of the busy guest: {self.problem or 'it never had items in flight'}")
 
 
 # The load of the guest: enough rounds to outlast a look, but few enough for an emulated CPU.

@@ -71,7 +71,7 @@ class MonitoredGuest:
 
     def __init__(self, target: kernel.Kernel, files: list):
         self.kernel, self.files = target, files
-        self.problem: Optional[Problem] = Problem("it was never busy")
+        self.problem: Optional[Problem] = Problem("it never had items in flight")
         self.run: Optional[guest.Run] = None
 
     def _drgn(self, script: Path, *arguments: str) -> str:

@@ -91,7 +91,7 @@ class States:
                 core = self._core(monitor)
                 self._save(f"{state}/core-stalls", core)
                 if told(core) != told(stalls):
-                    self.problems.append(f"{state}: from a dump file it says another thing")
+                    self.problems.append(f"{state}: the verdict from a dump file differs from that of the guest")
         self.problems += compare(state, "wq_dump.py", stalls)
         self._judge(state, self.run.home / state / "dump.json", *(["--live"] if state == "damaged" else []))
         self._judge(state, self.run.home / state / "native.json", "--live")

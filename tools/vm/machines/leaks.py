@@ -58,7 +58,7 @@ def allocators(results: Path, modules: Iterable[Path]) -> str:
     names."""
     report = results / "kmemleak"
     if not report.exists():
-        return "nobody knows: the report is missing"
+        return "unknown functions, because the report is missing"
     text = _named(report.read_text(), _module_symbols(results / "sections", modules))
     report.write_text(text)
     guilty: Counter = Counter()

@@ -106,8 +106,8 @@ def judge(vehicle: str, reported: str, console: str, hang: Optional[str], status
     if reported == "PASSED" and status == 0:
         return Outcome(EXIT_PASSED, "", [])
     if reported == "PASSED":
-        return Outcome(EXIT_LOST, f"the machine reported and then ended with status {status}", said)
-    return Outcome(EXIT_LOST, f"the machine ended with status {status} and without a verdict", said)
+        return Outcome(EXIT_LOST, f"the guest reported success and then ended with status {status}", said)
+    return Outcome(EXIT_LOST, f"the guest ended with status {status} and without a verdict", said)
 
 
 def read_reported(channel: Path) -> str:

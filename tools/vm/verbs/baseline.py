@@ -75,7 +75,7 @@ def figures(results: Path, rounds: int) -> dict:
             raise Problem(f"round {number}: {error}") from None
         for scope in SCOPES:
             if not all(own.get(scope, {}).values()) or scope not in own:
-                raise Problem(f"round {number}: lib/test_workqueue has said nothing of scope {scope}")
+                raise Problem(f"round {number}: lib/test_workqueue has printed no result of scope {scope}")
             for figure in FIGURES:
                 found[scope][figure]["ours"].append(ours[scope][figure])
                 found[scope][figure]["own"].append(own[scope][figure])

@@ -94,7 +94,7 @@ def run_or_reason(run: guest.Run, number: int, title: str, where: dict) -> tuple
     except FileNotFoundError:
         failed = path.with_suffix(".failed")
         said = failed.read_text().strip().splitlines() if failed.exists() else []
-        return None, said[-1] if said else "no word of it"
+        return None, said[-1] if said else "the log does not mention the run"
     except bench_report.ResultError as error:
         return None, str(error)
 
@@ -113,7 +113,7 @@ def _on_host(_name: str, load: list) -> dict:
     """Run the benchmarks on this machine, with modules that are loaded only for the time of the runs."""
     wanted = _wanted(1)
     if os.geteuid() != 0:
-        raise Problem("VM=host loads modules into the running kernel, which only root can do")
+        raise Problem("VM=host needs root, because it loads modules into the running kernel")
     modules.build_in_place(Path(os.environ.get("KDIR") or f"/lib/modules/{os.uname().release}/build"),
                            os.environ.get("CC") or "gcc", "")
     try:

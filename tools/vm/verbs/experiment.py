@@ -137,7 +137,7 @@ def experiment(names: list, vehicles: list, write: bool) -> int:
     start, bad = time.monotonic(), []
     for name in names:
         if name not in EXPERIMENTS:
-            raise Problem(f"NAME={name} is no experiment; allowed: {', '.join(EXPERIMENTS)}")
+            raise Problem(f"NAME={name} is not an experiment; allowed: {', '.join(EXPERIMENTS)}")
     for each in vehicles:
         kernel.vehicle(each)
     for name in names:
@@ -156,5 +156,5 @@ def experiment(names: list, vehicles: list, write: bool) -> int:
             _write(name)
     if len(names) > 1:
         say(f"\n{len(names) - len(bad)} of {len(names)} experiments in {took(start)}"
-            + (f"; not as they should be: {', '.join(bad)}" if bad else ""))
+            + (f"; with unexpected results: {', '.join(bad)}" if bad else ""))
     return EXIT_FAILED if bad else EXIT_PASSED

@@ -121,13 +121,13 @@ def check_table(table: dict, known: dict, used: set) -> None:
     """Raise Problem unless @table agrees with the list @known, with the faults @used in the patches, and with the
     existing tests."""
     wrong = [f"{name} is not in {shown(faulty.FAULTS)}/series" for name in [*table, *sorted(used)] if name not in known]
-    wrong += [f"{name} stands in no patch" for name in known if name not in used]
-    wrong += [f"{name} has no suite to catch it" for name in known if name not in table]
+    wrong += [f"{name} has no patch that tests for it" for name in known if name not in used]
+    wrong += [f"{name} has no suite that must detect it" for name in known if name not in table]
     wrong += [f"{name}: there is no {catcher.who}" for name, catcher in table.items() if not catcher.exists()]
     for catcher in table.values():
         kernel.vehicle(catcher.vehicle)
     if wrong:
-        raise Problem(f"the faults and who catches them: {'; '.join(wrong)}")
+        raise Problem(f"the table of faults and their tests is wrong: {'; '.join(wrong)}")
 
 
 def chosen(pattern: str) -> dict:
@@ -146,7 +146,7 @@ def noticed(outcome: verdict.Outcome, rows: list, began: bool, console: str) -> 
     """Return whether a fault was caught, and by what or why not. The arguments describe the run: the outcome of the
     guest, the rows of its suites, whether one of them @began, and the kernel's @console."""
     if outcome.status == EXIT_LOST or not began or outcome.cause.startswith("insmod"):
-        return False, f"no suite could look: {outcome}"
+        return False, f"no suite could run: {outcome}"
     first = _first_failure(console)
     failed = [f"{_suite(row)}.{first or ', '.join(row.count.failures[:3])}" for row in rows if row.count.failures]
     stuck = [f"{_suite(row)}.{first}" if first else f"{row.suite} hung{_behind(console)}"
@@ -175,9 +175,9 @@ def _first_failure(console: str) -> str:
 
 
 def _behind(console: str) -> str:
-    """Return after which case the console has no more cases."""
+    """Return text that names the last case that ended on the console."""
     ended = re.findall(r"\] +ok \d+ (\w+)", console)
-    return f" behind {ended[-1]}" if ended else " in its first case"
+    return f" after {ended[-1]}" if ended else " in its first case"
 
 
 def _boot(target: kernel.Kernel, files: list, name: str, catchers: list, rest: Optional[float] = None) -> tuple:
@@ -217,7 +217,7 @@ def _plain(report: _Report, target: kernel.Kernel, faulty: list, known: dict) ->
         return [name for name in known if name.encode() in content]
     there, here = names_in(faulty), names_in(modules.build(target))
     good = len(there) == len(known) and not here
-    report.row(good, target.vehicle.name, "(plain build)", 0, "none of the names is in cmwq2.ko" if good else
+    report.row(good, target.vehicle.name, "(plain build)", 0, "cmwq2.ko contains no name of a fault" if good else
                f"with the option it knows {len(there)} of {len(known)}, without it {', '.join(here) or 'none'}")
 
 

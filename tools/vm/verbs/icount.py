@@ -195,7 +195,7 @@ def parse_own(text: str) -> tuple:
     """Return nanoseconds of an item and of a call from the output of lib/test_workqueue, which has a line per scope."""
     scopes = [each for each in baseline.parse_own(text).values() if each["rate"]]
     if not scopes:
-        raise Problem("lib/test_workqueue has said nothing of its results")
+        raise Problem("lib/test_workqueue has printed no results")
     return statistics.median(1e9 / each["rate"] for each in scopes), statistics.median(each["call"] for each in scopes)
 
 

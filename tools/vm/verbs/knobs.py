@@ -47,7 +47,7 @@ def check_names(verb: str, goals: Iterable[str], asked: Iterable[str]) -> None:
 
 
 def ignored(verb: str, environment: Mapping[str, str]) -> list[str]:
-    """Return the knobs in the @environment that @verb does not have. They are no error, but worth a message."""
+    """Return the knobs in the @environment that @verb does not have. This is no error, but the user is told of it."""
     return sorted(name for name in known() - VERBS[verb] - EVERYWHERE - COMMON if environment.get(name))
 
 
@@ -63,7 +63,7 @@ def check_values(verb: str, environment: Mapping[str, str]) -> None:
     mine = {name: environment[name] for name in VERBS[verb] | EVERYWHERE if environment.get(name)}
     for name, text in mine.items():
         if name in COUNTS and (not re.fullmatch(r"[0-9]+", text) or not 0 < int(text) < 2**31):
-            raise Problem(f"{name}={text} is no count; allowed: 1 to {2**31 - 1}")
+            raise Problem(f"{name}={text} is not a count; allowed: 1 to {2**31 - 1}")
         if name in YES_OR_NO and text not in ("0", "1"):
             raise Problem(f"{name}={text} is not known; allowed: 0, 1")
     if not re.fullmatch("[1-3ce]*", mine.get("W", "")):
@@ -73,7 +73,7 @@ def check_values(verb: str, environment: Mapping[str, str]) -> None:
     for word in mine.get("PARAMETERS", "").split():
         name, equals, _ = word.partition("=")
         if not equals or name not in parameters():
-            raise Problem(f"PARAMETERS={mine['PARAMETERS']}: {word} is no NAME=VALUE of cmwq2; allowed names: "
+            raise Problem(f"PARAMETERS={mine['PARAMETERS']}: {word} sets no parameter; allowed: NAME=VALUE, NAME one of "
                           f"{', '.join(sorted(parameters()))}")
 
 
@@ -86,8 +86,8 @@ def check_places(places: Mapping[str, os.PathLike]) -> None:
     for name, path in places.items():
         found = UNSAFE.search(str(path))
         if found:
-            raise Problem(f"{name}{path}: nothing can be built there, because the kernel's makefiles do not go with "
-                          f"'{found[0]}' in a path; move it, or put it where the path has none")
+            raise Problem(f"{name}{path}: nothing can be built there, because the kernel's makefiles do not support "
+                          f"'{found[0]}' in a path; allowed: a path without it")
 
 
 def check_writable(name: str, path: str) -> None:
@@ -97,4 +97,4 @@ def check_writable(name: str, path: str) -> None:
         if not os.access(path, os.W_OK | os.X_OK):
             raise PermissionError(13, "Permission denied", path)
     except OSError as error:
-        raise Problem(f"{name}{path}: no directory that can be written: {error.strerror}") from None
+        raise Problem(f"{name}{path}: this directory cannot be created or written: {error.strerror}") from None

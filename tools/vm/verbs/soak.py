@@ -80,11 +80,11 @@ PARTS = (
          lambda seconds: {"KUNIT_PARAMETERS": f"pressure_seconds={seconds} timeout_ms={120000 + 1000 * seconds}"},
          lambda seconds: 900 + 10 * seconds),
     Part("cmwq2_alarm", "debug", "ALARM", 900,
-         "seconds of torture for each of two thresholds of the watchdog, which must find nothing",
+         "seconds of heavy load for each of two thresholds of the watchdog, which must not report a stall",
          lambda seconds: {"KUNIT_PARAMETERS": f"alarm_seconds={seconds} alarm_thresh=5 timeout_ms=120000"},
          lambda seconds: 600 + 3 * seconds),
     # Only the hook that auto takes. Few items, so that the load often begins and ends.
-    Part("cmwq2_hotplug", "x86-debug", "CYCLES", 500, "times a CPU goes and comes under load",
+    Part("cmwq2_hotplug", "x86-debug", "CYCLES", 500, "times a CPU goes offline and online under load",
          lambda cycles: {"CYCLES": cycles, "HOOKS": "tp", "HOTPLUG_ITEMS": 1000}, lambda _: 120),
     Part("cmwq2_freezer", "x86-debug", "FREEZES", 100, "times frozen and thawed under load, with either engine",
          lambda freezes: {"FREEZES": freezes}, lambda _: 120),

@@ -122,7 +122,7 @@ def check(vehicles: list, pattern: str) -> int:
     built = [modules.build(each) + (sample.build(each) if sample.SUITE in shell else []) for each in kernels]
     total = results.Total()
     if style and source.series() != source.NEWEST:
-        _not_here(total, "host", STYLE, f"the sources are in the style of {source.NEWEST}, whose tools look at them")
+        _not_here(total, "host", STYLE, f"the style is checked only with the tools of {source.NEWEST}")
 
     def again_of(each: kernel.Kernel, files: list) -> None:
         for again in AGAIN:
@@ -244,7 +244,7 @@ def _look_at(name: str, target: kernel.Kernel, files: list, total: results.Total
     elif target.vehicle.name == "x86" and source.series() == source.NEWEST:
         _count(target, files, total)
     else:
-        _not_here(total, target.vehicle.name, name, f"figures are of x86 and {source.NEWEST} alone")
+        _not_here(total, target.vehicle.name, name, f"there are figures only for x86 and {source.NEWEST}")
 
 
 def settings(kunit: list, shell: list, parameters: str = "") -> dict:

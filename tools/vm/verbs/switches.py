@@ -102,7 +102,7 @@ def table(rows: list) -> str:
 def measure(icount: list, parameters: tuple, series: str = SERIES) -> tuple:
     """Measure, and return the rows and the kernel's release. Return no rows if this user is not root."""
     if os.geteuid() != 0:
-        say("\nWhat measuring costs is left out: it takes root, for a chroot with the headers of Debian's kernel")
+        say("\nThe cost of measuring is left out: it needs root, for a chroot with the headers of Debian's kernel")
         return [], ""
     target, files = compat.provide(series)
     target = replace(target, vehicle=replace(target.vehicle, parameters=parameters))

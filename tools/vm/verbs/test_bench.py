@@ -35,7 +35,7 @@ class Bench(Case):
             where = {"vehicle": "uml", "accelerator": "native", "config": "abc"}
             self.refused(lambda: bench.results(run, plans, where), "no run could be made", "cut", "truncated")
             self.assertEqual([bench.run_or_reason(run, number, plans[number].title, where) for number in (1, 2)],
-                             [(None, "the last one"), (None, "no word of it")])
+                             [(None, "the last one"), (None, "the log does not mention the run")])
 
     def test_reports_of_bench(self) -> None:
         """The last report is kept, and the directory of the next report is empty."""

@@ -30,7 +30,7 @@ class Faults(Case):
                      "three is not in")
         self.refused(lambda: faults.check_table({"one": there, "two": there}, known, {"one", "two", "four"}),
                      "four is not in")
-        self.refused(lambda: faults.check_table({"one": there, "two": there}, known, {"one"}), "two stands in no patch")
+        self.refused(lambda: faults.check_table({"one": there, "two": there}, known, {"one"}), "two has no patch")
         self.refused(lambda: faults.check_table({"one": faults.Catcher("cmwq2_flush", "arm")}, known, used), "VM=arm")
         faults.check_table(faults.CAUGHT_BY, faulty.listed(), faults.sites())
         self.assertEqual(list(faults.chosen("cull_from_head")), ["cull_from_head"])
@@ -67,7 +67,7 @@ class Faults(Case):
         self.assertEqual(noticed(verdict.Outcome(EXIT_FAILED, "rmmod a failed: busy"), passed=1),
                          (True, "rmmod a failed: busy"))
         hung = "1.0 [ 1.0]         ok 1 b\n"
-        self.assertEqual(noticed(broken, console=hung, trouble="did not end: x"), (True, "a hung behind b"))
+        self.assertEqual(noticed(broken, console=hung, trouble="did not end: x"), (True, "a hung after b"))
         failed = "1.0 [ 1.0]     # c: ASSERTION FAILED at d.c:1\n1.0 [ 1.0] timed out waiting for e\n"
         self.assertEqual(noticed(broken, console=hung + failed, trouble="did not end: x"),
                          (True, "a.c at d.c:1: timed out waiting for e"))
