@@ -3,7 +3,7 @@
 
 BENCH=/sys/kernel/cmwq2_bench
 
-set_bench() { # set_bench NAME=VALUE...: $refused is what was not accepted
+set_bench() { # set_bench NAME=VALUE...: on failure $refused is the setting that was refused
 	for refused; do
 		echo "${refused#*=}" > "$BENCH/config_${refused%%=*}" || return
 	done
@@ -13,7 +13,7 @@ configure_bench() { # configure_bench NAME=VALUE...
 	set_bench "$@" || { complain "bench: $refused was refused"; return 1; }
 }
 
-each_run() { # each_run RUNS COMMAND: COMMAND NUMBER SETTING... for each of RUNS, which semicolons tell apart
+each_run() { # each_run RUNS COMMAND: calls COMMAND NUMBER SETTING... for each of RUNS, which semicolons separate
 	local number=0 settings IFS=';'
 	for settings in $1; do
 		IFS=' '
@@ -31,7 +31,7 @@ run_bench() { # run_bench [RESULT]
 
 # The kernel's own benchmark of its workqueues runs when it is loaded, writes its results only to the log, and does not
 # stay loaded.
-kernels_own() { # kernels_own PARAMETER...: a line for each scope
+kernels_own() { # kernels_own PARAMETER...: prints a line for each scope
 	dmesg -c > /dev/null
 	insmod /modules/test_workqueue.ko "$@" 2> /tmp/says
 	dmesg | sed -n 's/.*test_workqueue:   *//p'
@@ -50,7 +50,7 @@ queues_of() { # queues_of WORKLOAD
 	esac
 }
 
-engines_of() { # engines_of WORKLOAD: creation of workers can be made to fail in cmwq2 alone
+engines_of() { # engines_of WORKLOAD: rescue needs creation of workers to fail, which only cmwq2 can simulate
 	case $1 in
 	rescue) echo cmwq2,cmwq2:rescue=slurp ;;
 	*) echo native,cmwq2 ;;
@@ -61,7 +61,7 @@ default() {
 	echo 1 > $BENCH/reset
 }
 
-says() { # says FILE VALUE: the reason a write fails with, or "accepted"
+says() { # says FILE VALUE: prints the error of a write, or "accepted"
 	local said
 	said=$(echo "$2" 2>&1 > "$BENCH/$1") && said=accepted
 	echo "${said##*: }"

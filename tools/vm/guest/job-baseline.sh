@@ -5,7 +5,7 @@
 . /harness/lib.sh
 . /harness/bench.sh
 
-ours() { # ours ROUND: in the order in which the other one has them
+ours() { # ours ROUND: runs the scopes in the order of lib/test_workqueue
 	local scope
 	for scope in $SCOPES; do
 		configure_bench scope="$scope" && run_bench "ours/$1.$scope" || return 1

@@ -10,7 +10,7 @@ bench() { # bench ARGUMENT...
 	"$PYTHON" -B -S /host/tools/bench "$@"
 }
 
-run() { # run ARGUMENT...: a set on this machine
+run() { # run ARGUMENT...: runs a set of benchmarks on this machine
 	bench run --modules /host --out $REPORT "$@" > /tmp/out 2> /tmp/err
 }
 
@@ -18,7 +18,7 @@ nothing_left() {
 	! loaded cmwq2 && ! loaded cmwq2_bench && [ ! -e $REPORT ]
 }
 
-says_line() { # says_line STATUS GLOB: of the last run, which left nothing but this
+says_line() { # says_line STATUS GLOB: the last run printed one line like GLOB and left nothing else
 	[ $status = "$1" ] && [ "$(wc -l < /tmp/err)" = 1 ] || return 1
 	case $(cat /tmp/err) in
 	$2) nothing_left ;;
@@ -26,11 +26,11 @@ says_line() { # says_line STATUS GLOB: of the last run, which left nothing but t
 	esac
 }
 
-says_nothing() { # says_nothing STATUS: the same, and no line at all
+says_nothing() { # says_nothing STATUS: the last run printed no error and left nothing
 	[ $status = "$1" ] && [ ! -s /tmp/err ] && nothing_left
 }
 
-refused() { # refused NAME GLOB ARGUMENT...: no run, and the reason
+refused() { # refused NAME GLOB ARGUMENT...: the run is refused with a line like GLOB
 	local name=$1 glob=$2
 	shift 2
 	run "$@"
@@ -38,12 +38,12 @@ refused() { # refused NAME GLOB ARGUMENT...: no run, and the reason
 	verify "$name" "status $status: $(cat /tmp/err)" says_line 1 "$glob"
 }
 
-whole_set() { # two kinds of runs, one of which this kernel may lack, and another module for each
+whole_set() { # two workloads; block also runs with other hooks, for which the module is loaded again
 	run --workload "create block" --rounds 2 --full && ! loaded cmwq2 && ! loaded cmwq2_bench &&
 		bench table $REPORT > /tmp/table && grep -q '^== create' /tmp/table && grep -q '^== block hook=timer' /tmp/table
 }
 
-ended_by() { # ended_by COMMAND...: the status of a long set that COMMAND puts an end to once it is on
+ended_by() { # ended_by COMMAND...: starts a long set, ends it with COMMAND, and puts its status into $status
 	local tries=600
 	# Started directly and not by bench(): the signal would go to that function's subshell instead of to Python.
 	"$PYTHON" -B -S /host/tools/bench run --modules /host --out $REPORT --workload roundtrip --rounds 1000 \

@@ -6,7 +6,7 @@
 . /harness/bench.sh
 
 # The host takes an event for a sign of life. A run that makes no progress sends none.
-tell_progress() { # tell_progress NUMBER: until killed
+tell_progress() { # tell_progress NUMBER: reports the progress of the run until it is killed
 	local said turns before=
 	while sleep 2; do
 		said=$(cat $BENCH/progress)
@@ -17,11 +17,11 @@ tell_progress() { # tell_progress NUMBER: until killed
 	done
 }
 
-why_not() { # why_not NUMBER: nobody could do this run, and this is why
+why_not() { # why_not NUMBER: saves the reason why this run was impossible, from /tmp/says and the kernel's log
 	{ cat /tmp/says; dmesg | sed -nE 's/.*cmwq2(_bench)?: //p'; } | save "bench/$1.failed"
 }
 
-has_hook() { # has_hook NAME: a kernel without it is no reason to complain
+has_hook() { # has_hook NAME: whether this kernel supports the hook
 	[ "$1" = auto ] || { insmod /modules/cmwq2.ko hook="$1" && rmmod cmwq2; }
 }
 

@@ -4,7 +4,7 @@
 . /harness/settings
 . /harness/lib.sh
 
-ms() { # milliseconds since boot
+ms() { # prints the milliseconds since boot
 	local up
 	read -r up _ < /proc/uptime
 	echo $((${up%.*} * 1000 + 10 * 1${up#*.} - 1000))

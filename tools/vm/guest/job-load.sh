@@ -4,7 +4,7 @@
 . /harness/lib.sh
 . /harness/bench.sh
 
-measuring() { # whether the run has come as far as its producers
+measuring() { # whether the producers of the run have started
 	grep -qs '^bench_producer' /proc/[0-9]*/comm
 }
 

@@ -10,13 +10,13 @@ DIR=/sys/kernel/debug/cmwq2
 DUMP=/harness/tools/wq_dump.py
 CPU=/sys/devices/system/cpu/cpu1/online
 
-look_inside() { # look_inside STATE: what drgn sees and says in here, of this kernel while it runs
+look_inside() { # look_inside STATE: saves the output of drgn, which runs in this guest and looks at its kernel
 	$DRGN $SYMBOLS /harness/looks.py /tmp --stalls --json 2> /tmp/error || complain "$1: drgn in here: $(tail -n 1 /tmp/error)"
 	save "inside/$1.stalls" < /tmp/--stalls
 	save "inside/$1.json" < /tmp/--json
 }
 
-refused() { # refused NAME COMMAND...: how a tool ends that cannot look
+refused() { # refused NAME COMMAND...: saves the output and status of a tool that must refuse
 	local name=$1 status
 	shift
 	"$@" > /tmp/out 2> /tmp/error
@@ -24,7 +24,7 @@ refused() { # refused NAME COMMAND...: how a tool ends that cannot look
 	{ echo $status; cat /tmp/out; echo stderr:; cat /tmp/error; } | save "inside/refused/$name"
 }
 
-show() { # show STATE: build it, let it grow old, have everybody say what is wrong
+show() { # show STATE: creates the state, waits until it counts as a stall, and collects all verdicts
 	[ "$1" != cpu-offline ] || echo 0 > $CPU
 	echo "$1" > $STATE || complain "state $1 cannot be built"
 	sleep 2

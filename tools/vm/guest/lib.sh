@@ -2,9 +2,9 @@
 # Functions that /init and the jobs share. File descriptor 8 is the channel for results (a tar stream), 9 the one for
 # events and the verdict.
 
-# --- causes of failure: all are kept, and the first one is reported
+# --- causes of failure: all are saved, and the first one is reported
 
-complain() { # complain TEXT: the run has failed, and why
+complain() { # complain TEXT: the run fails for this reason
 	echo "$*" >> /results/causes
 	echo "harness: $*" > /dev/kmsg
 }
@@ -21,11 +21,11 @@ open_channels() {
 	exec 8> "$RESULTS_TTY" 9> "$VERDICT_TTY"
 }
 
-event() { # event WORD...: tell the host something now
+event() { # event WORD...: send an event to the host
 	echo "EVENT $*" >&9
 }
 
-ask() { # ask WORD...: tell the host something, and go on when it has seen to it
+ask() { # ask WORD...: send an event to the host, and wait until the host answers
 	local answer
 	event "$@"
 	read -r -t 600 answer && [ "$answer" = "$*" ] || complain "the host did not answer: $*"
@@ -82,7 +82,7 @@ loaded() { # loaded NAME
 
 # --- results
 
-save() { # save NAME: standard input becomes /results/NAME, on its way to the host at once
+save() { # save NAME: write standard input to /results/NAME, and send it to the host at once
 	mkdir -p "$(dirname "/results/$1")"
 	cat > "/results/$1"
 	send "$1"
@@ -90,7 +90,7 @@ save() { # save NAME: standard input becomes /results/NAME, on its way to the ho
 
 # --- documentation
 
-documented() { # documented NAME: the commands of the block behind ".. run: NAME" in monitoring.rst, ready for eval
+documented() { # documented NAME: prints the commands after ".. run: NAME" in monitoring.rst, for eval
 	awk -v name="$1" '
 		$0 == ".. run: " name { on = 1; next }
 		!on || /^(::)?$/ { next }
@@ -112,11 +112,11 @@ documented() { # documented NAME: the commands of the block behind ".. run: NAME
 
 FILTER_GLOB=/sys/module/kunit/parameters/filter_glob
 
-run_kunit() { # run_kunit SUITE [PARAM=VALUE...]: load KUNIT_MODULE, which runs it; SUITE.GLOB is some of its cases
+run_kunit() { # run_kunit SUITE[.GLOB] [PARAM=VALUE...]: load KUNIT_MODULE, which runs the suite, or the cases like GLOB
 	local suite=$1
 	shift
 	if [ -e $FILTER_GLOB ]; then
-		printf %s "$suite" > $FILTER_GLOB	# a newline would become part of it
+		printf %s "$suite" > $FILTER_GLOB	# a newline would become part of the glob
 	else
 		dmesg -c > /dev/null
 		set -- suite="$suite" "$@"
@@ -124,7 +124,7 @@ run_kunit() { # run_kunit SUITE [PARAM=VALUE...]: load KUNIT_MODULE, which runs 
 	load "$KUNIT_MODULE" "$@"
 }
 
-kunit_results() { # kunit_results SUITE: KTAP of its last run, nothing if there was none
+kunit_results() { # kunit_results SUITE: prints the KTAP of the last run, or nothing if it has not run
 	if [ -e $FILTER_GLOB ]; then
 		cat "/sys/kernel/debug/kunit/${1%%.*}/results" 2>/dev/null
 	else

@@ -53,11 +53,11 @@ flaws() {
 	}' $BENCH/result | tr '\n' ';'
 }
 
-has_scopes() { # of the kernel's own queues this one is always there, and in sysfs
+has_scopes() { # whether the kernel's own queues have affinity scopes; this one always exists in sysfs
 	[ -e /sys/devices/virtual/workqueue/writeback/affinity_scope ]
 }
 
-more_for() { # its items of 2010 sleep for up to 200 ms and stay away for up to 500
+more_for() { # more_for WORKLOAD: makes perfwq short, whose items sleep for up to 200 ms
 	[ "$1" != perfwq ] || echo rounds=1 long_burn=1
 }
 
@@ -85,7 +85,7 @@ whole_rescue() { # whole_rescue ITEMS FOREIGN
 	verify "$name" "$wrong" [ -z "$wrong" ]
 }
 
-refused() { # refused NAME VALUE...: each is EINVAL, and the setting stays as it was
+refused() { # refused NAME VALUE...: each write fails with EINVAL and does not change the setting
 	local name=$1 before value said
 	shift
 	before=$(cat "$BENCH/config_$name")
@@ -97,7 +97,7 @@ refused() { # refused NAME VALUE...: each is EINVAL, and the setting stays as it
 	ok "refused_$name"
 }
 
-no_run() { # no_run NAME SETTING...: settings that are right by themselves, but not together
+no_run() { # no_run NAME SETTING...: each setting is valid, but the combination is refused
 	local name=$1 said
 	shift
 	default

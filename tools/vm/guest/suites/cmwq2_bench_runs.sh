@@ -20,7 +20,7 @@ endless() { # endless WORKLOAD
 		queues=300 in_flight=100 calls=1000
 }
 
-start_endless() { # start_endless WORKLOAD [NAME=VALUE...]: its process is in $pid; fails if it does not start
+start_endless() { # start_endless WORKLOAD [NAME=VALUE...]: sets $pid to its process; fails if the run does not start
 	local end=$(($(uptime_s) + 60))
 	endless "$1" || return 1
 	shift
@@ -78,7 +78,7 @@ not_unloaded() {
 	verify not_unloaded "$said" [ -z "$said" ]
 }
 
-idle_again() { # a run that nobody waits for has ended
+idle_again() { # whether a run in the background has ended
 	local end=$(($(uptime_s) + 60))
 	while grep -q running $BENCH/progress; do
 		[ "$(uptime_s)" -lt $end ] || return 1
@@ -138,7 +138,7 @@ cpu_lost() {
 	verify cpu_lost "$said" [ "$said" = "status=failed reason=producer-lost-its-cpu" ]
 }
 
-order() { # order SEED: in which the engines had their turns
+order() { # order SEED: prints the order in which the engines had their turns
 	configure_bench seed="$1" && echo 1 > $BENCH/run || return 1
 	sed -n 's/^round=\([0-9]*\) engine=\([0-9]*\) position=\([0-9]*\) .*/\1:\2:\3/p' $BENCH/result | tr '\n' ' '
 }

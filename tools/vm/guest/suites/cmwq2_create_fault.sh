@@ -12,13 +12,13 @@ is() { # is TEXT
 	[ "$(cat $FAULT)" = "$1" ]
 }
 
-shows() { # shows NAME VALUE TEXT: once it is off and written, it is told like this
+shows() { # shows NAME VALUE TEXT: after VALUE is written, the parameter reads as TEXT
 	echo off > $FAULT
 	echo "$2" > $FAULT 2>/dev/null
 	verify "shows_$1" "'$2' is shown as '$(cat $FAULT)'" is "$3"
 }
 
-refused() { # refused NAME VALUE: EINVAL, one line that names value and what is allowed, nothing changed
+refused() { # refused NAME VALUE: fails with EINVAL, logs one line with VALUE and what is allowed, changes nothing
 	local said
 	echo off > $FAULT
 	echo fail:0 > $FAULT
@@ -29,7 +29,7 @@ refused() { # refused NAME VALUE: EINVAL, one line that names value and what is 
 	verify "refused_$1" "it changed to '$(cat $FAULT)'" is fail:0
 }
 
-ends() { # a second later nothing is left of it, in whatever way it was asked for
+ends() { # a fault that lasts one second is off after that time
 	echo stall:0:1 > $FAULT
 	sleep 1.2
 	is off
@@ -43,7 +43,7 @@ cpu_goes_and_comes() {
 
 # Makes the manager of a system queue's pool stall. Only the module's parameter keeps it stalled. The run has few items,
 # so that they are quickly allocated even on a kernel that checks each allocation, but a very large number of rounds.
-stalls() { # a run of the benchmark in a starved pool, left in the middle
+stalls() { # starts a benchmark whose pool cannot create workers, and kills it in the middle
 	load cmwq2_bench
 	configure_bench workload=rescue queue=percpu items=10000 foreign=0 rounds=1000 || return
 	sh -c "echo 1 > $BENCH/run" 2>/dev/null &

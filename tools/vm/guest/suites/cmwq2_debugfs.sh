@@ -8,11 +8,11 @@
 DIR=/sys/kernel/debug/cmwq2
 KEY=W
 
-count() { # count NAME: a line of the health file
+count() { # count NAME: prints one counter of the health file
 	sed -n "s/^$1 //p" $DIR/health
 }
 
-reads() { # reads FILE: as a whole, twice, and writes are refused
+reads() { # reads FILE: it can be read completely, twice, and writes are refused
 	cat "$DIR/$1" > /tmp/first && cat "$DIR/$1" > /tmp/second && ! (echo x > "$DIR/$1") 2>/dev/null
 }
 
@@ -61,7 +61,7 @@ open_file_keeps_module() {
 # The counters of pool->lock are off until they are switched on. Invalid values are refused.
 LOCK_STAT=/sys/module/cmwq2/parameters/lock_stat
 
-acquired() { # of all pools
+acquired() { # prints how often the locks of all pools were taken
 	sed -n 's/^lock_stat=. acquired=\([0-9]*\) .*/\1/p' $DIR/lock_stat
 }
 

@@ -17,14 +17,14 @@ OTHERS=20
 # Milliseconds that the system must stay frozen, so that there is time for that.
 LONG=400
 
-freeze() { # freeze SECONDS: and thaw; the kernel's reason if it does not
+freeze() { # freeze SECONDS: freezes and thaws the system; prints the kernel's reason if that fails
 	echo "$1" > $DELAY
-	# This shell is not frozen, because it is the one that asks for it.
+	# The kernel does not freeze this shell, because this shell requested the freeze.
 	said=$(echo freeze 2>&1 > $POWER/state) && said= || said=${said##*: }
 }
 
-# Older kernels wait by mdelay(), and a second of it may be a tenth of one.
-freeze_until() { # freeze_until CONDITION: for longer and longer; the kernel's reason if it does not
+# Older kernels wait with mdelay(), whose second may last only a tenth of a second.
+freeze_until() { # freeze_until CONDITION: freezes longer and longer; prints the kernel's reason if that fails
 	local seconds=$FROZEN
 	freeze $seconds
 	while [ -z "$said" ] && ! "$1" && [ $seconds -lt 32 ]; do
@@ -41,7 +41,7 @@ taken_back() {
 	[ "$(cat $FREEZER/cancel)" = 1 ]
 }
 
-status() { # status LANE: ACCEPTED STARTED GAP OTHERS
+status() { # status LANE: prints ACCEPTED STARTED GAP OTHERS
 	sed -n "s/^$1 //p" $FREEZER/status
 }
 
@@ -50,7 +50,7 @@ started() {
 	echo "$2"
 }
 
-goes_on() { # goes_on LANE: whether its items start; 20 s are enough to tell
+goes_on() { # goes_on LANE: whether its items start within 20 s
 	local before=$(started "$1") tries=200
 	while [ $tries -gt 0 ]; do
 		[ "$(started "$1")" -le "$before" ] || return 0
@@ -64,7 +64,7 @@ all_go_on() {
 	goes_on percpu && goes_on unbound && goes_on other
 }
 
-lost() { # the lanes that have not run what they accepted
+lost() { # prints the lanes that have not run all items that they accepted
 	local lane accepted started rest
 	while read -r lane accepted started rest; do
 		[ "$accepted" = "$started" ] || echo "$lane accepted $accepted, started $started;"
@@ -83,7 +83,7 @@ cycles() {
 	ok "cycles_$1"
 }
 
-stood_still() { # stood_still LANE: for all of the time, while the other one did not
+stood_still() { # stood_still LANE: whether it started no item for $stood ms, while the other lane started some
 	set -- $(status "$1")
 	[ "$3" -ge $stood ] && [ "$4" -ge $OTHERS ]
 }

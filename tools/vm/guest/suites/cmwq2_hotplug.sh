@@ -9,7 +9,7 @@ HOOKS=${HOOKS:-tp pn timer}
 ITEMS=${HOTPLUG_ITEMS:-10000}	# on each kind of queue, each time
 CPU=/sys/devices/system/cpu/cpu1/online
 
-wanted() { # wanted 0|1: whether the CPU is where it should be
+wanted() { # wanted 0|1: whether the CPU is offline (0) or online (1) as wanted
 	[ "$(cat $CPU)" = "$1" ]
 }
 
@@ -25,7 +25,7 @@ cycles() {
 	ok "cycles_$1"
 }
 
-stress() { # until told to end, and once at least; what fails is found in /tmp/stress
+stress() { # runs the stress suite at least once, until told to end; /tmp/stress gets its failures
 	echo "did not run" > /tmp/stress
 	while
 		run_kunit cmwq2_stress timeout_ms=120000 stress_items="$ITEMS" || return
@@ -39,7 +39,7 @@ stress_passed() {
 	grep -q '^ok 1 cmwq2_stress' /tmp/stress
 }
 
-at_home() { # whether all workers of CPU 1, and there are some, may run there only
+at_home() { # whether CPU 1 has workers, and all of them may run only there
 	local comm found=1
 	for comm in /proc/[0-9]*/comm; do
 		grep -qs '^cw2/1:' "$comm" || continue
@@ -71,7 +71,7 @@ under_load() { # under_load HOOK
 UNBOUND=/sys/devices/virtual/cmwq2/load_unbound
 LOAD=/sys/module/cmwq2_sysfs_load/parameters
 
-allowed_on() { # allowed_on CPUS: whether a thread of an unbound pool may run on these and no others
+allowed_on() { # allowed_on CPUS: whether a thread of an unbound pool may run on exactly these CPUs
 	local comm
 	for comm in /proc/[0-9]*/comm; do
 		grep -qs '^cw2/u[0-9]*:' "$comm" && grep -qs "^Cpus_allowed_list:.$1\$" "${comm%comm}status" && return

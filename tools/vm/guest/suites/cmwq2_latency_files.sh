@@ -15,14 +15,14 @@ work() { # work QUEUE
 		echo 1 > $BENCH/run && grep -q '^status=ok' $BENCH/result
 }
 
-items() { # items STAGE: how many of all pools
+items() { # items STAGE: prints the number of items of all pools
 	awk -v stage="$1" '
 		/^pool/ { pool = 1 } /^workqueue/ { pool = 0 }
 		pool && $1 == stage { for (i = 2; i <= NF; i++) { split($i, pair, ":"); sum += pair[2] } }
 		END { print sum + 0 }' $FILE
 }
 
-something() { # in the file, whose size is always 0
+something() { # whether the file has text; its size is always 0
 	grep -q . $FILE
 }
 
@@ -37,7 +37,7 @@ off_is_empty() {
 	return $status
 }
 
-counts() { # counts QUEUE: every item in the end, each taken in one of two ways
+counts() { # counts QUEUE: every item is counted as done, and once in one of the two ways to be taken
 	echo reset > $FILE
 	work "$1" && [ "$(items end)" -ge $ITEMS ] &&
 		[ $(($(items start) + $(items taken))) = "$(items end)" ]
@@ -46,7 +46,7 @@ counts() { # counts QUEUE: every item in the end, each taken in one of two ways
 	return $status
 }
 
-says() { # says FILE VALUE: the reason a write fails with, or "accepted"
+says() { # says FILE VALUE: prints the error of a write, or "accepted"
 	local said
 	said=$(echo "$2" 2>&1 > "$1") && said=accepted
 	echo "${said##*: }"
@@ -73,14 +73,14 @@ trace() {
 	echo 4096 > $TRACING/buffer_size_kb
 	echo 1 > $TRACING/tracing_on
 	as_documented trace		# in User-Mode Linux the clock "local" steps by a jiffy
-	cp $TRACING/trace /tmp/trace	# with the module there, for the names of its functions
+	cp $TRACING/trace /tmp/trace	# while the module is loaded, so that its functions have names
 	unload cmwq2_bench
 	echo local > $TRACING/trace_clock
 	echo 1408 > $TRACING/buffer_size_kb
 	echo > $TRACING/trace
 }
 
-one_liner() { # one_liner NAME WANTED: its sum over the trace, which must be of all items
+one_liner() { # one_liner NAME WANTED: the command's sum over the trace must count all items
 	local out=$(cd /tmp && as_documented "$1") sum
 	sum=$(echo "$out" | sed 's/^[^:]*: //; s/^pool=[0-9]* //' | awk '{ sum += $1 } END { print sum + 0 }')
 	echo "$out" | save "oneliners/$1"

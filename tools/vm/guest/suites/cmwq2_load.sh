@@ -7,7 +7,7 @@
 
 ROUNDS=${ROUNDS:-5}
 
-# Prints what is left of the module, or nothing.
+# Prints what the module has left behind, or nothing.
 leftovers() {
 	local file
 	grep -lE '^(cw2/|cmwq2)' /proc/[0-9]*/comm 2>/dev/null | while read -r file; do
@@ -20,7 +20,7 @@ leftovers() {
 	grep -o '^cmwq2 .*' /proc/modules
 }
 
-insmod_says() { # insmod_says NAME [PARAM=VALUE...]: the reason it fails with, or "loaded"
+insmod_says() { # insmod_says NAME [PARAM=VALUE...]: prints the error of insmod, or "loaded"
 	local name=$1 said
 	shift
 	said=$(insmod "/modules/$name.ko" "$@" 2>&1) && said=loaded
@@ -91,7 +91,7 @@ refused_later() { # refused_later PARAMETER
 	fi
 }
 
-best_hook() { # of those this kernel can have
+best_hook() { # prints the best hook that this kernel supports
 	if grep -q ' __traceiter_sched_entry_tp$' /proc/kallsyms; then
 		echo tp
 	elif grep -q ' preempt_notifier_register$' /proc/kallsyms; then

@@ -18,7 +18,7 @@ pid_of() { # pid_of NAME
 	return 1
 }
 
-waits_in() { # waits_in PID FUNCTION: within half a minute; whether that is seen
+waits_in() { # waits_in PID FUNCTION: whether the process waits in FUNCTION within half a minute
 	local looks=0
 	while [ -d "/proc/$1" ] && [ "$looks" -lt 300 ]; do
 		grep -q "$2" "/proc/$1/stack" && return

@@ -12,7 +12,7 @@ LOAD=/sys/module/cmwq2_percpu_load/parameters
 HEALTH=/sys/kernel/debug/cmwq2/health
 ONLINE=$(sed -n 's/^ *\([0-9]*\): online$/\1/p' $STATES 2>/dev/null)
 
-change() { # change 0|1: the CPU's being online; whether the kernel did it, and its reason in $said
+change() { # change 0|1: takes the CPU offline or online; whether that succeeded, with the error in $said
 	echo 0 > $LOAD/settled
 	said=$(echo "$1" 2>&1 > $CPU/online) && said= || { said=${said##*: }; return 1; }
 }
@@ -21,7 +21,7 @@ starts() {
 	cut -d ' ' -f 1,2 $LOAD/status
 }
 
-all_go_on() { # whether the items of each lane start, twice more; 20 s are enough to tell
+all_go_on() { # whether each lane starts two more items within 20 s
 	local before=$(starts) lane count tries=1000
 	while [ $tries -gt 0 ]; do
 		for lane in $before; do
@@ -37,15 +37,15 @@ all_go_on() { # whether the items of each lane start, twice more; 20 s are enoug
 	return 1
 }
 
-strays() { # the lanes whose items were elsewhere while the CPU was settled
+strays() { # prints the lanes whose items ran on other CPUs while the CPU was settled
 	awk '$3 { printf "%s (%s times) ", $1, $3 }' $LOAD/status
 }
 
-elsewhere() { # the lanes whose items were elsewhere since the last change
+elsewhere() { # prints the lanes whose items ran on other CPUs since the last change
 	awk '$4 { printf "%s (%s times) ", $1, $4 }' $LOAD/status
 }
 
-at_home() { # whether the items are where they belong from now on; the reason in $said
+at_home() { # whether the items run on their CPU from now on; if not, the reason is in $said
 	echo 1 > $LOAD/settled
 	all_go_on || { said="some items do not go on: $(cat $LOAD/status)"; return 1; }
 	said=$(strays)
@@ -65,7 +65,7 @@ states() {
 	echo -1 > $CPU/hotplug/fail
 }
 
-refused() { # refused 0|1 STATE: whether a change in which that state objects is called off
+refused() { # refused 0|1 STATE: whether a change is rolled back if STATE fails in it
 	echo "$2" 2>/dev/null > $CPU/hotplug/fail || return
 	if change "$1"; then
 		# The state has no callback in this direction, so it did not fail.
@@ -74,7 +74,7 @@ refused() { # refused 0|1 STATE: whether a change in which that state objects is
 	fi
 }
 
-called_off() { # called_off LABEL QUIET: each step of the way down objects; if asked before QUIET, nothing may move
+called_off() { # called_off LABEL QUIET: each step down fails in turn; if it comes before QUIET, no item may move
 	local state tried=
 	for state in $(states); do
 		refused 0 "$state" || { change 1; continue; }
@@ -108,7 +108,7 @@ failed_up() { # failed_up LABEL
 	verify "failed_up_$1" "no state can be made to fail" [ -n "$tried" ]
 }
 
-healthy() { # healthy LABEL: what the engine itself found
+healthy() { # healthy LABEL: whether the engine has counted no strays
 	verify "health_$1" "$(grep strays $HEALTH)" grep -qx 'strays 0' $HEALTH
 }
 

@@ -33,7 +33,7 @@ rmmod_fails() { # rmmod_fails NAME
 	! rmmod "$1" 2>/dev/null
 }
 
-ran_by() { # ran_by DRIVER PREFIX: the thread's name
+ran_by() { # ran_by DRIVER PREFIX: whether the name of the driver's thread begins with PREFIX
 	case $(parameter "$1" by) in
 	"$2"*) return 0 ;;
 	*) return 1 ;;

@@ -14,7 +14,7 @@ WRITES=1000
 grep -q 'User Mode Linux' /proc/cpuinfo && WRITES=10000
 [ "${ROUNDS:-5}" -ge 5 ] || WRITES=300
 
-value_of() { # value_of FILE: its first line, without a fork, in $value
+value_of() { # value_of FILE: reads its first line into $value without a fork
 	value=
 	IFS= read -r value < "$1" 2>/dev/null
 }
@@ -41,7 +41,7 @@ unlike() { # unlike CASE
 	skip "$1" "this kernel's own queues have other files, limits and scopes than those of 7.3"
 }
 
-listing() { # listing DIRECTORY: the files and what may be done with them
+listing() { # listing DIRECTORY: prints the files and their modes
 	(cd "$1" && for file in *; do [ -f "$file" ] && stat -c '%n %a' "$file"; done)
 }
 
@@ -65,7 +65,7 @@ same_values() { # same_values NAME KIND
 	verify "$1_$2" "$differ" [ -z "$differ" ]
 }
 
-good() { # good KIND FILE VALUE...: both engines take each and show the same afterwards
+good() { # good KIND FILE VALUE...: both engines accept each value and show the same afterwards
 	local kind=$1 file=$2 each ours why=
 	shift 2
 	for each; do
@@ -83,7 +83,7 @@ good() { # good KIND FILE VALUE...: both engines take each and show the same aft
 }
 
 # No number here overflows, because the kernel's files accept such a number truncated to an int.
-bad() { # bad KIND FILE VALUE...: neither engine takes any, with the same error
+bad() { # bad KIND FILE VALUE...: both engines refuse each value with the same error
 	local kind=$1 file=$2 each ours why=
 	shift 2
 	for each; do
@@ -96,7 +96,7 @@ bad() { # bad KIND FILE VALUE...: neither engine takes any, with the same error
 	verify "bad_${kind}_$file" "$why" [ -z "$why" ]
 }
 
-global_mask() { # global_mask: written here and read in all three files, of both engines
+global_mask() { # global_mask: a mask that is written to one file is shown in all three files, for both engines
 	local each base file ours all why=
 	like_native || { unlike global_cpumask; return; }
 	value_of $NATIVE/cpumask
@@ -120,7 +120,7 @@ global_mask() { # global_mask: written here and read in all three files, of both
 CHANGES=500
 [ "${ROUNDS:-5}" -ge 5 ] || CHANGES=100
 
-change() { # change FILE FIRST SECOND: write them in turn, and read each back
+change() { # change FILE FIRST SECOND: writes both values alternately, and reads each back
 	local n=0 each
 	while [ $n -lt $CHANGES ]; do
 		for each in $2 $3; do
@@ -165,7 +165,7 @@ numbers() {
 	printf '%s\n' 1x 0x 1.5 '1 2' 99999999999999999999 -99999999999999999999 +-1 1e3 -2147483649 18446744073709551616
 }
 
-wrong_for() { # wrong_for FILE: one value on each line
+wrong_for() { # wrong_for FILE: prints invalid values, one on each line
 	case $1 in
 	*/run | */reset | */abort) words | grep -v '^[yYtT1oO]'; return ;;
 	*/cpumask) printf '%s\n' 0 00 g 8000000000000000 "$F" -1 1,x ;;
@@ -202,7 +202,7 @@ right_error() { # right_error FILE ERROR
 	esac
 }
 
-writable() { # the files of cmwq2 that can be written
+writable() { # prints the files of cmwq2 that can be written
 	local file
 	for file in $OURS/cpumask $OURS/load_*/* /sys/module/cmwq2/parameters/* /sys/module/cmwq2_bench/parameters/* \
 		/sys/kernel/cmwq2_bench/*; do
@@ -266,7 +266,7 @@ fail_on() {
 	echo 1 > /proc/self/make-it-fail
 }
 
-fail_off() { # the file may not be opened for want of memory
+fail_off() { # switches failures off; opening the file may fail, too, so this tries until it succeeds
 	until { echo 0 > /proc/self/make-it-fail; } 2> /dev/null; do :; done
 }
 
