@@ -38,6 +38,7 @@ def result(rates: dict, rounds: int = 16, seed: int = 1, **changed: Any) -> str:
 
 
 def report(rates: dict, seed: int = 1, runs: int = 1, **changed: Any) -> dict:
+    """Return the report of a set with @runs runs of roundtrip. @rates is as in result()."""
     where = {"vehicle": "uml", "accelerator": "native", "host": "a CPU", "kernel": "7.3.4", "config": "abc"}
     parsed = [{"title": f"roundtrip {number}", **results.parse(result(rates, seed=seed + number, **changed))}
               for number in range(runs)]
@@ -48,17 +49,22 @@ USUAL = {"native": 200000, "cmwq2": 200000}
 
 
 class Command(unittest.TestCase):
+    """A test case that runs commands of tools/bench on files in a directory of its own."""
+
     def setUp(self) -> None:
+        """Make the directory."""
         directory = tempfile.TemporaryDirectory()
         self.addCleanup(directory.cleanup)
         self.directory = Path(directory.name)
 
     def file(self, name: str, document: object) -> str:
+        """Write @document, text or an object to store as JSON, to file @name in the directory. Return its path."""
         path = self.directory / name
         path.write_text(document if isinstance(document, str) else json.dumps(document), encoding="utf-8")
         return str(path)
 
     def run_main(self, *arguments: str) -> tuple:
+        """Run tools/bench with @arguments. Return the exit status, standard output and standard error."""
         out, err = io.StringIO(), io.StringIO()
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             try:
@@ -68,6 +74,7 @@ class Command(unittest.TestCase):
         return status, out.getvalue(), err.getvalue()
 
     def fails(self, why: str, *arguments: str) -> None:
+        """Check that the command fails with one line that contains @why, and prints nothing else."""
         status, out, err = self.run_main(*arguments)
         self.assertEqual((status, out), (1, ""), err)
         self.assertEqual(err.count("\n"), 1, err)
@@ -75,4 +82,5 @@ class Command(unittest.TestCase):
         self.assertIn(why, err)
 
     def compare(self, one: dict, other: dict, *options: str) -> tuple:
+        """Run `tools/bench compare` on two reports. Return the same as run_main()."""
         return self.run_main("compare", self.file("a.json", one), self.file("b.json", other), *options)

@@ -77,6 +77,7 @@ Names = dict[str, Name]
 
 
 def without_comments(text: str) -> str:
+    """Return @text, C code, with its comments removed and continued lines joined."""
     text = re.sub(r"/\*.*?\*/|//[^\n]*", " ", text, flags=re.DOTALL)
     return text.replace("\\\n", " ")
 
@@ -295,6 +296,7 @@ class Table:
     elsewhere: dict[str, str]   # names of other headers that the shim has to refuse
 
     def get(self, key: str) -> str:
+        """Return the entry for @key, a twin or a reason, or "" if there is none."""
         return self.names.get(key) or self.older.get(key) or ""
 
 
@@ -422,6 +424,7 @@ def shown(row: Row) -> tuple[str, str]:
 
 
 def print_rows(rows: list[Row]) -> None:
+    """Print the table for the terminal, by kind of name. A name with neither a twin nor a reason is marked with "!"."""
     for kind in KINDS:
         of_kind = [row for row in rows if row.of.kind == kind]
         if of_kind:

@@ -89,6 +89,7 @@ def _object_mismatches(value: dict[str, Any], schema: dict[str, Any], root: dict
 
 
 def pool_problems(pool: dict[str, Any], paused: bool) -> list[str]:
+    """Return what is wrong with a pool of a dump, one text for each problem. The counts must agree if @paused."""
     name = f"pool {pool['id']}"
     found = []
     own = [w for w in pool["workers"] if not w["rescuer"] and "die" not in w["flags"]]
@@ -108,6 +109,7 @@ def pool_problems(pool: dict[str, Any], paused: bool) -> list[str]:
 
 
 def all_items(dump: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the items on all lists of a dump, except delayed items."""
     lists = [pool["worklist"] for pool in dump["pools"]]
     lists += [w["scheduled"] for pool in dump["pools"] for w in pool["workers"]]
     lists += [pwq["inactive"] for wq in dump["workqueues"] for pwq in wq["pwqs"]]
@@ -115,6 +117,7 @@ def all_items(dump: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def item_problems(item: dict[str, Any]) -> list[str]:
+    """Return what is wrong with an item of a dump, one text for each problem."""
     where = f"item {item['address']} ({item['func']})"
     found = []
     if not item["func"]:
@@ -125,6 +128,7 @@ def item_problems(item: dict[str, Any]) -> list[str]:
 
 
 def queue_problems(dump: dict[str, Any], queue: str) -> list[str]:
+    """Return what is wrong unless a workqueue whose name matches @queue has items in flight."""
     names = {wq["name"] for wq in dump["workqueues"] if fnmatchcase(wq["name"], queue)}
     if not names:
         return [f"no queue has a name like {queue}"]
@@ -155,6 +159,7 @@ def text_problems(dump: dict[str, Any], text: str) -> list[str]:
 
 
 def cell(value: Any) -> str:
+    """Return a value as it is shown in a table of a dump, "-" for None."""
     return "-" if value is None else str(value)
 
 
@@ -188,6 +193,7 @@ def table_problems(text: str, name: str, titles: list[str],
 
 
 def parse_args() -> argparse.Namespace:
+    """Parse the command line. If it is wrong, exit with status 2."""
     parser = cli.Parser(prog="check_dump.py", description="Judge a dump by wq_dump.py --json.")
     parser.add_argument("--queue", default="", help="pattern of a queue that must have items in flight")
     parser.add_argument("--live", action="store_true", help="the guest was not paused")

@@ -78,6 +78,7 @@ def choose_items(dump: dict[str, Any], args: argparse.Namespace) -> None:
 
 
 def keep_oldest(dump: dict[str, Any], count: int) -> None:
+    """Keep only the @count oldest items of a dump."""
     ages = [(i["age_ms"], i["address"]) for _, _, one in item_lists(dump) for i in one["items"]
             if i["age_ms"] is not None]
     kept = {address for _, address in sorted(ages, reverse=True)[:count]}
@@ -86,6 +87,7 @@ def keep_oldest(dump: dict[str, Any], count: int) -> None:
 
 
 def limit_items(dump: dict[str, Any], limit: int) -> None:
+    """Keep at most @limit items of each list, 0: all. The number of the others is added to the list's "omitted"."""
     for _, _, listed in item_lists(dump):
         if limit and len(listed["items"]) > limit:
             listed["omitted"] += len(listed["items"]) - limit

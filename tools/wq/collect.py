@@ -58,6 +58,7 @@ def collect(prog: Any, engine: Engine = CMWQ2, hz: int | None = None,
 
 
 def collect_scopes(ctx: Context) -> list[dict[str, Any]]:
+    """Return the affinity scopes with their pods, or [] if this kernel has none."""
     try:
         return _our_scopes(ctx) if ctx.engine is CMWQ2 else _native_scopes(ctx)
     except (LookupError, FaultError):

@@ -140,6 +140,7 @@ def maybe_int(obj: Any, *names: str) -> int | None:
 
 
 def ms(ctx: Context, stamp: int | None) -> int | None:
+    """Return the age of a stamp in jiffies, in milliseconds, or None if there is no stamp."""
     return None if stamp is None else ctx.clock.ms_since(stamp)
 
 
@@ -149,6 +150,7 @@ def members(struct: Any) -> dict[str, int]:
 
 
 def total(counters: list[dict[str, int]]) -> dict[str, int]:
+    """Return the sums of counters of the same name."""
     sums: dict[str, int] = {}
     for one in counters:
         for name, value in one.items():

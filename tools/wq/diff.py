@@ -17,7 +17,7 @@ def check_comparable(old: dict[str, Any], new: dict[str, Any]) -> None:
         if old[key] != new[key]:
             raise cli.Error(f"the dumps cannot be compared: {key} is {old[key]} in one and {new[key]} in the other")
     if old["jiffies"] > new["jiffies"]:
-        raise cli.Error("the dump given to --diff is the newer one: give it the older one, "
+        raise cli.Error("the dump given to --diff is the newer one; give it the older one, "
                         "or these dumps are of two boots")
     addresses = [{wq["address"] for wq in dump["workqueues"]} for dump in (old, new)]
     if all(addresses) and not addresses[0] & addresses[1]:
@@ -60,6 +60,7 @@ def diff(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
 
 
 def show_diff(found: dict[str, Any]) -> str:
+    """Return the result of diff() as text."""
     def counters(one: dict[str, Any]) -> str:
         return " ".join(f"{name} {value:+}" for name, value in one["counters"].items())
 

@@ -113,43 +113,44 @@ OF_A_KERNEL = ("native", "stack", "hz")
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command to @parser."""
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--stalls", action="store_true",
-                      help="only say why items wait that do so for --age ms (default: 1000)")
+                      help="only say why items wait that have waited for at least --age ms (default: 1000)")
     form.add_argument("--diff", metavar="OLD.json",
-                      help="what changed since an earlier --json of the same boot")
+                      help="show what changed since a dump that --json wrote earlier in the same boot")
     form.add_argument(
         "--sizes",
         action="store_true",
-        help="compare the size of a pool with that of the kernel's own and fail"
-        f" when it is more than {MAX_SIZE_RATIO} times as large",
+        help="compare the size of a pool with that of the kernel's own pools, and fail"
+        f" if it is more than {MAX_SIZE_RATIO} times as large",
     )
     form.add_argument("--latency", nargs="?", const="", metavar="GLOB",
-                      help="show cmwq2's latency histograms, or those of these workqueues, or of"
-                      " --pool; in JSON by bucket i: less than 2^i ns")
+                      help="show cmwq2's latency histograms, of all or of these workqueues, or of"
+                      " --pool; in JSON bucket i counts times of less than 2^i ns")
     parser.add_argument("-j", "--json", action="store_true",
                         help="print JSON, whose form is in wq_dump.schema.json")
-    parser.add_argument("--native", action="store_true", help="the kernel's own workqueues")
+    parser.add_argument("--native", action="store_true", help="show the kernel's own workqueues")
     parser.add_argument("--stack", action="store_true",
-                        help="with the stacks of busy workers, also in --stalls")
+                        help="also show the stacks of busy workers, with --stalls, too")
     parser.add_argument("--queue", action="append", metavar="GLOB",
                         help="only these workqueues and their items; may be given several times")
     parser.add_argument("--func", action="append", metavar="GLOB",
-                        help="only items and workers of these functions; also several times")
+                        help="only items and workers of these functions; may be given several times")
     parser.add_argument("--pool", action="append", type=cli.natural, metavar="N",
                         help="only this pool; may be given several times")
     parser.add_argument("--age", type=cli.natural, metavar="MS",
-                        help="only items that wait, and workers that are busy, for so long")
+                        help="only items that have waited, and workers that have been busy, for this time")
     parser.add_argument("--top", type=cli.positive, metavar="N", help="only the N oldest items")
     parser.add_argument("--items", type=cli.natural, metavar="N",
                         help="describe this many items of each list, 0: all"
                         f" (default: {ITEMS})")
     parser.add_argument("--read", metavar="FILE",
-                        help="look at what --json wrote instead of at a kernel; -: stdin")
+                        help="show a dump that --json wrote instead of looking at a kernel; -: stdin")
     parser.add_argument(
         "--hz",
         type=cli.positive,
-        help="the kernel's CONFIG_HZ, where it cannot be found out",
+        help="the kernel's CONFIG_HZ, if the script cannot find it out",
     )
 
 
@@ -171,6 +172,7 @@ def check_options(parser: argparse.ArgumentParser, args: argparse.Namespace) -> 
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Parse the command line, by default that of the process. If it is wrong, exit with status 2."""
     parser = cli.Parser(prog="wq_dump.py", description=DESCRIPTION, epilog=EPILOG)
     add_options(parser)
     args = parser.parse_args(argv)
@@ -237,6 +239,7 @@ def run(args: argparse.Namespace, scope: dict[str, Any]) -> tuple[str, bool]:
 
 
 def stalls(dump: dict[str, Any], args: argparse.Namespace) -> str:
+    """Return the verdicts on items that have waited for too long, as text or JSON as the options say."""
     found = verdict.verdicts(dump, STALL_MS if args.age is None else args.age)
     found = [v for v in found if matches(v.first["queue"], args.queue)
              and matches(v.first["func"], args.func) and (not args.pool or v.pool in args.pool)]
@@ -249,6 +252,7 @@ def stalls(dump: dict[str, Any], args: argparse.Namespace) -> str:
 
 
 def printed(found: dict[str, Any], as_text: Callable, as_json: bool) -> str:
+    """Return @found as JSON, or as the text that @as_text makes of it."""
     return json.dumps(found, indent=2) + "\n" if as_json else as_text(found)
 
 

@@ -22,6 +22,7 @@ def collect_items(ctx: Context, head: Any, what: str) -> dict[str, Any]:
 
 
 def describe_items(ctx: Context, works: list[Work], complete: bool) -> dict[str, Any]:
+    """Return @works as a list in the form that a dump has. @complete: the whole list was read."""
     shown = works[: ctx.max_items] if ctx.max_items else works
     items = [describe_item(ctx, work) for work in shown]
     kinds = ctx.kinds
@@ -40,6 +41,7 @@ def describe_items(ctx: Context, works: list[Work], complete: bool) -> dict[str,
 
 
 def describe_item(ctx: Context, work: Work) -> dict[str, Any]:
+    """Return an item in the form that a dump has. A value that is not known is None."""
     kind = ctx.kinds.get(work.func, "item")
     pwq = ctx.word.pwq(work.address, work.data, kind)
     known = kind != "cursor" and ctx.stamp_bits
@@ -77,6 +79,7 @@ def collect_delayed(ctx: Context) -> list[dict[str, Any]] | None:
 
 
 def describe_delayed(ctx: Context, cpu: int, dwork: Any) -> dict[str, Any]:
+    """Return a delayed item whose timer is pending on @cpu. Its due_ms is negative if its delay is over."""
     func = dwork.work.func.value_()
     bits = ctx.clock.bits
     left = dwork.timer.expires.value_() - ctx.clock.now() & (1 << bits) - 1

@@ -71,6 +71,7 @@ def _front_moved(
 
 
 def read_list_head(prog: Program, address: int) -> tuple[int, int] | None:
+    """Return the pointers next and prev of a struct list_head, or None if it cannot be read."""
     form = _pair_format(prog)
     try:
         return form.unpack(prog.read(address, form.size))  # type: ignore[return-value]

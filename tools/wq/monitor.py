@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Show what cmwq2's workqueues and pools do, or the kernel's own, again and again."""
+"""Show repeatedly what cmwq2's workqueues and pools do, or the kernel's own."""
 
 from __future__ import annotations
 
@@ -172,7 +172,7 @@ def gather(read_one: Any, objects: Iterable[Any], gaps: list[str]) -> list[Recor
         try:
             found.append(read_one(obj, gaps))
         except FaultError:
-            note_gap(gaps, f"something at {hex(obj)} went away")
+            note_gap(gaps, f"the structure at {hex(obj)} was freed during the look")
     return found
 
 
@@ -397,7 +397,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("-i", "--interval", type=interval, metavar="SECONDS",
                         help=f"time between two looks, 0: look once (default: {INTERVAL:g})")
     parser.add_argument("-n", "--count", type=cli.positive, metavar="N",
-                        help="end after so many intervals")
+                        help="end after this many intervals")
     parser.add_argument("--native", action="store_true", help="the kernel's own workqueues")
     parser.add_argument("-q", "--queue", action="append", metavar="GLOB",
                         help="only workqueues of this name; may be given several times")
@@ -406,7 +406,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("-t", "--top", type=cli.positive, default=0, metavar="N",
                         help="only the busiest N workqueues and pools; not in JSON")
     parser.add_argument("-a", "--all", action="store_true",
-                        help="also those that did nothing; JSON has them anyway")
+                        help="also show those that did nothing; JSON always has them")
     parser.add_argument("-j", "--json", action="store_true", help="print a line of JSON each time")
     args = parser.parse_args(argv)
     for name, value in (("interval", args.every), ("count", args.times)):

@@ -17,6 +17,7 @@ from wq.walks import for_each_idle_worker, for_each_kicked_worker, for_each_work
 
 
 def collect_pool(ctx: Context, pool: Any) -> dict[str, Any]:
+    """Return a pool with its workers and its worklist in the form that a dump has."""
     ours = ctx.engine is CMWQ2
     kicked = list(for_each_kicked_worker(pool, ctx.gaps)) if ours else []
     claimed = {w.value_() for w in kicked}
@@ -80,14 +81,17 @@ def policies(pool: Any) -> dict[str, str]:
 
 
 def policy_name(prog: Any, name: str, value: int) -> str:
+    """Return the name of a value of the policy @name."""
     return enum_name(prog, f"enum cmwq2_{name}", f"CMWQ2_{name.upper()}_", value)
 
 
 def task_pid(worker: Any) -> int | None:
+    """Return the pid of a worker's thread, or None if it has no thread."""
     return worker.task.pid.value_() if worker.task else None
 
 
 def collect_worker(ctx: Context, worker: Any, claimed: set) -> dict[str, Any]:
+    """Return a worker in the form that a dump has. @claimed: addresses of the workers on the pool's kicked list."""
     state = worker_state(worker, claimed)
     func = worker.current_func.value_() if state == "busy" else 0
     if state == "busy" and not func:
@@ -155,12 +159,14 @@ def collect_creating(ctx: Context, creating: Any) -> dict[str, int]:
 
 
 def task_state(task: Any) -> str:
+    """Return the letter that ps shows for the state of a thread."""
     from drgn.helpers.linux.sched import task_state_to_char
 
     return task_state_to_char(task)
 
 
 def task_cpu(task: Any) -> int:
+    """Return the CPU on which a thread runs or ran last."""
     from drgn.helpers.linux.sched import task_cpu as helper
 
     return helper(task)

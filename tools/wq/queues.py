@@ -18,6 +18,7 @@ from wq.walks import completion_waiter, for_each_flusher, for_each_mayday_pwq
 
 
 def collect_wq(ctx: Context, wq: Any) -> dict[str, Any]:
+    """Return a workqueue in the form that a dump has. It lists only pwqs that have something to show."""
     flags = wq_flags(wq)
     unbound = "unbound" in flags
     ours = ctx.engine is CMWQ2
@@ -72,6 +73,7 @@ EMPTY = {"count": 0, "complete": True, "items": [], "omitted": 0, "cursors": []}
 
 
 def collect_pwq(ctx: Context, address: int, queue: str) -> dict[str, Any]:
+    """Return the pwq at @address of the workqueue named @queue. Raises FaultError if it cannot be read."""
     raw = ctx.pwq_layout.read(address)
     pool = ctx.pool_id(raw["pool"])
     ctx.know_pwq(address, queue, pool)
@@ -92,6 +94,7 @@ def collect_pwq(ctx: Context, address: int, queue: str) -> dict[str, Any]:
 
 
 def collect_inactive(ctx: Context, address: int, raw: dict[str, Any]) -> dict[str, Any]:
+    """Return the inactive items of the pwq at @address, whose members are @raw."""
     head = address + ctx.inactive_offset
     if raw["inactive_next"] == head:
         return EMPTY
@@ -102,6 +105,7 @@ def collect_inactive(ctx: Context, address: int, raw: dict[str, Any]) -> dict[st
 
 
 def pwq_counters(ctx: Context, raw: dict[str, Any]) -> dict[str, int]:
+    """Return the counters of a pwq by name, or {} if this kernel has none."""
     if ctx.engine is CMWQ2:
         return {path[len("stat."):]: raw[path] for path in ctx.stats}
     if "stats" not in raw:
@@ -133,6 +137,7 @@ def cpu_pwq_addresses(ctx: Context, wq: Any) -> dict[int, int]:
 
 
 def per_cpu_offsets(ctx: Context) -> dict[int, int]:
+    """Return the offset of each CPU's per-CPU memory. It is read only once."""
     if "cmwq2_per_cpu" not in ctx.prog.cache:
         offsets = ctx.prog["__per_cpu_offset"]
         ctx.prog.cache["cmwq2_per_cpu"] = {cpu: offsets[cpu].value_() for cpu in ctx.cpus}
@@ -140,6 +145,7 @@ def per_cpu_offsets(ctx: Context) -> dict[int, int]:
 
 
 def collect_attrs(attrs: Any) -> dict[str, Any]:
+    """Return the attributes of an unbound workqueue. A value that this kernel lacks is None."""
     scope = maybe(attrs, "affn_scope")
     ours = "cmwq2" in attrs.type_.type_name()
     kind, prefix = ("enum cmwq2_affn_scope", "CMWQ2_AFFN_") if ours else (
@@ -174,6 +180,7 @@ def collect_nodes(ctx: Context, wq: Any) -> list[dict[str, Any]]:
 
 
 def collect_rescuer(ctx: Context, rescuer: Any) -> dict[str, Any]:
+    """Return a rescuer like a worker. Its pool is the one that it helps, or None."""
     found = collect_worker(ctx, rescuer, set())
     pool = rescuer.pool
     if found["state"] != "busy":
@@ -183,6 +190,7 @@ def collect_rescuer(ctx: Context, rescuer: Any) -> dict[str, Any]:
 
 
 def collect_flushers(ctx: Context, wq: Any) -> list[dict[str, Any]]:
+    """Return the threads that wait for a flush of a workqueue."""
     def describe(_ctx: Context, found: tuple[str, Any]) -> dict[str, Any]:
         role, flusher = found
         task = completion_waiter(flusher.done)

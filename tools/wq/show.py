@@ -23,8 +23,8 @@ def format_ms(ms: int | None) -> str:
 
 def table(titles: str, rows: Iterable[Iterable[Any]]) -> list[str]:
     """
-    Align rows under their titles. A column whose title starts with ">" is
-    aligned to the right.
+    Return the lines of a table with these rows. @titles are separated by spaces. A column whose
+    title starts with ">" is aligned to the right.
     """
     return table_of(titles.split(), rows)
 
@@ -35,6 +35,7 @@ def table_of(columns: list[str], rows: Iterable[Iterable[Any]]) -> list[str]:
 
 
 def section(title: str, lines: list[str]) -> list[str]:
+    """Return the lines of a section: its title, @lines, and an empty line."""
     return [title, "=" * len(title), *lines, ""]
 
 
@@ -64,10 +65,12 @@ def show(dump: dict[str, Any]) -> str:
 
 
 def show_stalls(dump: dict[str, Any], min_ms: int) -> list[str]:
+    """Return the verdicts on items that have waited for at least @min_ms, as lines."""
     return [line for one in verdict.verdicts(dump, min_ms) for line in one.lines()]
 
 
 def show_scopes(scopes: list[dict[str, Any]]) -> list[str]:
+    """Return the table of affinity scopes and their pods."""
     rows = []
     for scope in scopes:
         name = scope["name"] + ("+" if scope["default"] else "")
@@ -77,6 +80,7 @@ def show_scopes(scopes: list[dict[str, Any]]) -> list[str]:
 
 
 def show_pools(pools: list[dict[str, Any]]) -> list[str]:
+    """Return the table of pools."""
     names = sorted({name for pool in pools for name in pool["policies"]})
     titles = (
         f">pool cpus >nice >node flags {' '.join(names)} >running >idle >kicked"
@@ -86,6 +90,7 @@ def show_pools(pools: list[dict[str, Any]]) -> list[str]:
 
 
 def pool_row(pool: dict[str, Any], names: list[str]) -> list[Any]:
+    """Return a pool's row. @names are the policies that have a column."""
     pending = pool["worklist"]["count"]
     sure = "" if pool["worklist"]["complete"] else "~"
     return [
@@ -105,16 +110,19 @@ def pool_row(pool: dict[str, Any], names: list[str]) -> list[Any]:
 
 
 def unknown(value: Any) -> Any:
+    """Return @value, or "?" for None, which means that this kernel does not record it."""
     return "?" if value is None else value
 
 
 def show_counters(pools: list[dict[str, Any]]) -> list[str]:
+    """Return the table of the pools' counters."""
     titles = ">pool >created >culled >kicks >coalesced >cm >scan >maydays >stalls"
     names = "created culled kicks coalesced cm_wakeups scan_wakeups maydays stalls".split()
     return table(titles, ([p["id"], *map(p["counters"].get, names)] for p in pools))
 
 
 def show_worker_lists(pools: list[dict[str, Any]]) -> list[str]:
+    """Return the table of the pids on each pool's lists of workers."""
     def few(pids: list[int | None]) -> str:
         shown = ["bh" if pid is None else str(pid) for pid in pids[:16]]
         return " ".join(shown + ([f"and {len(pids) - 16} more"] if len(pids) > 16 else []))
@@ -124,6 +132,7 @@ def show_worker_lists(pools: list[dict[str, Any]]) -> list[str]:
 
 
 def show_workers(pools: list[dict[str, Any]]) -> list[str]:
+    """Return the table of workers."""
     titles = ">pool >id >pid S R >cpu state >for function queue flags thread"
     workers = [(p["id"], w) for p in pools for w in p["workers"]]
     lines = table(titles, ([pool, *worker_row(w)] for pool, w in workers))
@@ -135,6 +144,7 @@ def show_workers(pools: list[dict[str, Any]]) -> list[str]:
 
 
 def worker_row(worker: dict[str, Any]) -> list[Any]:
+    """Return a worker's row without the number of its pool. A rescuer has the word in place of its number."""
     flags = [flag for flag in worker["flags"] if flag not in ("idle", "die")]
     return [
         "rescuer" if worker["rescuer"] else worker["id"],
@@ -153,6 +163,7 @@ def worker_row(worker: dict[str, Any]) -> list[Any]:
 
 
 def func_text(thing: dict[str, Any]) -> str | None:
+    """Return the function of an item or worker with its module, or None if it has no function."""
     return f"{thing['func']} [{thing['module']}]" if thing["module"] else thing["func"]
 
 
@@ -168,6 +179,7 @@ def item_lists(dump: dict[str, Any]) -> Iterable[tuple[Any, str, dict[str, Any]]
 
 
 def show_items(dump: dict[str, Any]) -> list[str]:
+    """Return the table of pending items, and a line for each list that has more items than are shown."""
     rows = []
     more = []
     for pool, where, listed in item_lists(dump):
@@ -182,6 +194,7 @@ def show_items(dump: dict[str, Any]) -> list[str]:
 
 
 def show_delayed(items: list[dict[str, Any]] | None) -> list[str]:
+    """Return the table of delayed items, or one line if they are not known."""
     if items is None:
         return ["unknown: no debug info of the kernel's timers"]
     rows = []
@@ -193,6 +206,7 @@ def show_delayed(items: list[dict[str, Any]] | None) -> list[str]:
 
 
 def show_wqs(wqs: list[dict[str, Any]]) -> list[str]:
+    """Return the table of workqueues."""
     titles = (
         "workqueue flags scope >min_active >max_active >active >inactive >inflight"
         " >started >completed >rescued >refused"
@@ -201,6 +215,7 @@ def show_wqs(wqs: list[dict[str, Any]]) -> list[str]:
 
 
 def wq_row(wq: dict[str, Any]) -> list[Any]:
+    """Return a workqueue's row."""
     unbound = "unbound" in wq["flags"]
     names = ("started", "completed", "rescued", "refused")
     return [
@@ -231,12 +246,14 @@ def show_nodes(wqs: list[dict[str, Any]]) -> list[str]:
 
 
 def show_scope(attrs: dict[str, Any] | None) -> str | None:
+    """Return the affinity scope in a workqueue's attributes as text, or None if it has no attributes."""
     if attrs is None:
         return None
     return (attrs["affn_scope"] or "?") + (",strict" if attrs["affn_strict"] else "")
 
 
 def show_cpu_pools(wqs: list[dict[str, Any]]) -> list[str]:
+    """Return the table of the pools that serve each workqueue, by CPU."""
     numbers = sorted({int(cpu) for wq in wqs for cpu in wq["cpu_pools"]})
     titles = " ".join(["workqueue", *(f">{cpu}" for cpu in numbers), ">dfl"])
     return table(
@@ -249,6 +266,7 @@ def show_cpu_pools(wqs: list[dict[str, Any]]) -> list[str]:
 
 
 def show_rescuers(dump: dict[str, Any]) -> list[str]:
+    """Return the table of rescuers."""
     cursors: dict[str, list[str]] = {}
     for pool in dump["pools"]:
         for cursor in pool["worklist"]["cursors"]:
@@ -270,6 +288,7 @@ def show_rescuers(dump: dict[str, Any]) -> list[str]:
 
 
 def rescuer_row(rescuer: dict[str, Any]) -> list[Any]:
+    """Return a rescuer's cells from its pid to its function."""
     names = ("pid", "allowed", "task_state", "state", "pool")
     return [
         *map(rescuer.get, names),
@@ -279,6 +298,7 @@ def rescuer_row(rescuer: dict[str, Any]) -> list[Any]:
 
 
 def show_flushers(wqs: list[dict[str, Any]]) -> list[str]:
+    """Return the table of flushers."""
     return table("workqueue role >color >pid thread",
                  ([wq["name"], f["role"], f["color"], f["pid"], f["comm"]]
                   for wq in wqs for f in wq["flushers"]))

@@ -23,6 +23,7 @@ def run_script(*args, **kwargs):
 
 
 def make_worker(**changes):
+    """Return a busy worker of a dump. @changes replace its values."""
     return {
         "id": 0, "address": "0x30", "pid": 77, "comm": "cw2/0:0", "task_state": "S",
         "cpu": 0, "on_cpu": False, "blocked": True, "allowed": "0", "stack": None,
@@ -33,6 +34,7 @@ def make_worker(**changes):
 
 
 def make_idle(**changes):
+    """Return an idle worker of a dump. @changes replace its values."""
     return make_worker(**{
         "id": 1, "pid": 78, "comm": "cw2/0:1", "state": "idle", "func": None, "module": None,
         "work": None, "queue": None, "pwq": None, "flags": ["idle"], "counted": False,
@@ -40,21 +42,25 @@ def make_idle(**changes):
 
 
 def make_kicked(**changes):
+    """Return a kicked worker of a dump. @changes replace its values."""
     return make_idle(**{"state": "kicked", "blocked": False, "task_state": "R", **changes})
 
 
 def make_item(**changes):
+    """Return an item of a dump. @changes replace its values."""
     return {"address": "0x40", "kind": "item", "func": "bench_func", "module": None,
             "queue": "bench", "age_ms": 1234, "color": 0, "linked": False, **changes}
 
 
 def make_list(count, shown=None):
+    """Return a list of @count items of a dump, of which @shown are described (default: all)."""
     shown = count if shown is None else shown
     return {"count": count, "complete": True, "items": [make_item() for _ in range(shown)],
             "omitted": count - shown, "cursors": []}
 
 
 def make_pool(**changes):
+    """Return a pool of a dump. @changes replace its values."""
     counters = dict.fromkeys(
         "created culled kicks coalesced cm_wakeups scan_wakeups maydays stalls".split(), 3)
     return {
@@ -69,12 +75,14 @@ def make_pool(**changes):
 
 
 def make_pwq(**changes):
+    """Return a pwq of a dump. @changes replace its values."""
     return {"address": "0x50", "pool": 0, "refcnt": 34, "work_color": 0, "flush_color": -1,
             "nr_active": 3, "plugged": False, "mayday": False, "cursor": False,
             "nr_in_flight": {"0": 33}, "counters": {}, "inactive": make_list(30, 20), **changes}
 
 
 def make_wq(**changes):
+    """Return a workqueue of a dump. @changes replace its values."""
     return {
         "name": "bench", "address": "0x20", "flags": ["unbound", "mem_reclaim"],
         "attrs": {"nice": 0, "cpus": "0-1", "affn_scope": "cache", "affn_strict": True},
@@ -90,6 +98,7 @@ def make_wq(**changes):
 
 
 def make_dump(**changes):
+    """Return a dump. @changes replace its values."""
     return {"schema": collect.SCHEMA, "engine": "cmwq2", "kernel": "7.3.4", "hz": 1000,
             "jiffies": 4294, "cpus": {"possible": [0, 1], "online": [0, 1]},
             "scopes": [{"name": "cpu", "default": True,
