@@ -32,62 +32,65 @@ Show what cmwq2's pools, workers, items and workqueues are doing.
 """
 _REASONS = "".join(f"  {word:<13} {means}\n" for word, means in rules.REASONS.items())
 EPILOG = f"""\
-A column without anything to say shows "-", one that this kernel does not know "?".
-Times are as fine as a jiffy.
+A column shows "-" if it has no value, and "?" if this kernel does not record it.
+Times have the resolution of a jiffy.
 
-Stalls (--stalls; nothing is printed if all is well)
+Stalls (--stalls; nothing is printed if there are none)
 {_REASONS}Affinity scopes
-  the CPUs that share an unbound pool, by scope; +: the default
+  for each scope the groups of CPUs that share an unbound pool; +: the default
 Pools
-  cpus      CPUs whose items come here: one for a per-CPU pool
-  flags     managed: a worker is creating workers, unbound: the CPU is down,
-            bh: runs in softirq context, with one worker that is no thread
-  claim     how a picked worker is kept from being taken for idle
+  cpus      CPUs whose items the pool serves; a per-CPU pool serves one
+  flags     managed: a worker is creating workers; unbound: the CPU is offline;
+            bh: runs in softirq context, with one worker that has no thread
+  claim     how a picked worker is reserved until it runs
   wake      when a picked worker is woken: under the pool's lock or after it
   running   workers that concurrency management counts as running
-  idle      idle workers / all workers, rescuers not included; kicked of the idle
-  pending   items on the worklist, ~: it changed while they were counted
+  idle      idle workers / all workers, without rescuers
+  kicked    idle workers that were picked and do not run yet
+  pending   items on the worklist; ~: it changed while they were counted
   stalled   time since an item last left the worklist
 Pool counters
-  kicks     times a worker was picked; coalesced: one that was picked already
+  kicks     times a worker was picked; coalesced: it had been picked already
   cm        kicks because the last running worker blocked or hogged its CPU
-  scan      kicks by the scan timer; maydays: calls for rescuers
+  scan      kicks by the scan timer
+  maydays   calls for rescuers
   stalls    times the watchdog found that items waited and none was taken
 Worker lists
-  pids of kicked workers, of idle ones in the order they are picked, and of busy
-  ones, longest first
+  pids of kicked workers, of idle ones in the order in which they are picked, and
+  of busy ones, the longest first
 Workers
-  state     busy: runs an item, kicked: picked and not awake yet, idle, manager:
-            sees to the number of workers, awake: between these, dying
-  S         the thread's state as in ps; a bh pool's worker is none
-  R         + when counted as running
-  for       busy: time in the item; kicked: since it was picked; idle: since its
-            last item
+  state     busy: runs an item; kicked: was picked and does not run yet; idle;
+            manager: creates workers; awake: none of these; dying
+  S         the thread's state as in ps; a bh pool's worker has no thread
+  R         + if the worker counts as running
+  for       busy: time in the item; kicked: time since it was picked; idle: time
+            since its last item
 Pending items
   where     worklist; scheduled: taken by a worker; inactive: over max_active
   age       time since it was queued
-  kind      item, barrier: a waiting flush, cursor: a rescuer's place
+  kind      item; barrier: a flush that waits; cursor: a rescuer's position
 Delayed items
-  due       time until it is queued, -: it should have been
-  cpu       whose timer it is, with the state of that CPU
+  due       time until the item is queued; negative if its delay is over
+  cpu       the CPU that has the timer, and whether this CPU is offline
+  for       the CPU on which the item will be queued
 Workqueues
-  scope     unbound queues: how far items may travel; strict: and stay
-  active    items that count for max_active; inactive: over it;
+  scope     affinity scope of an unbound queue; strict: workers never leave it
+  active    items that count for max_active; inactive: items that exceed it
   inflight  all items that are pending or run, of every flush color
 Unbound workqueue node_nr/max_active
-            active items / maximum of each NUMA node, and of none
+            active items / maximum of each NUMA node, and of no node
 Workqueue CPU -> pool
-            number of the pool that serves the queue on each CPU; dfl: unbound
-            queues' pool for any CPU
+            number of the pool that serves the queue on each CPU; dfl: the pool
+            of an unbound queue for all other CPUs
 Rescuers
-  maydays   pools where the queue waits for its rescuer
-  cursor    pool: place in its worklist, and how many entries are behind it
-  calls     distress calls; rescued: items it ran; batches: visits to a pool in
-            need; relapses: of these, left with the pool still in need
+  maydays   pools in which the queue waits for its rescuer
+  cursor    pool: position in its worklist, and how many entries are behind it
+  calls     calls for the rescuer; rescued: items that it ran; batches: visits to
+            a pool in need; relapses: visits after which the pool was still in need
 Flushers
-            who waits for a flush of a queue, and for which color
+            threads that wait for a flush of a queue, and the flush color
 
-On a terminal, tables are as wide as it is; in a pipe or a file nothing is cut.
+On a terminal, tables fit its width. In a pipe or a file nothing is cut.
 """
 
 

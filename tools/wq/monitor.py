@@ -41,36 +41,40 @@ Show what cmwq2's workqueues and pools do, again and again until interrupted.
 """
 
 EPILOG = """\
-All but flight, busy/all and cpu are what the interval added; the columns that
-end in /s are that for each second. What did nothing is left out, see --all. On a
-terminal there are as many as it has lines. With an interval of 0 it looks once:
-the columns are sums since the module was loaded, or since the kernel was booted,
-and cpu-s is CPU time in seconds.
+Columns show what was added in the interval, those that end in /s the rate for each
+second. Only flight, busy/all and cpu show the state at the end of the interval.
+Workqueues and pools that did nothing are left out, unless --all is given. On a
+terminal only as many are shown as fit. With an interval of 0 the script looks once:
+then columns show sums since the module was loaded, or for the kernel's own
+workqueues since the boot, and cpu-s is CPU time in seconds.
 
 Workqueues, the busiest first
   items/s   items started          done/s  items completed
-  flight    pending or running now
-  cpu%      CPU time of items, of one CPU; sampled by the tick
-  hogs      items found to be CPU intensive
+  flight    items that are pending or run
+  cpu%      CPU time of items in percent of one CPU; sampled by the tick
+  hogs      items that were found to be CPU intensive
   wakeups   workers woken because the last running one blocked
-  moved     workers brought back into their pod (repatriated)
+  moved     workers moved back into their pod (repatriated)
   mayday    calls for the rescuer  rescued  items that it ran
 Pools
-  cpu       CPU, or any: unbound   busy/all  workers that are not idle, and all
+  cpu       the CPU, or any for an unbound pool
+  busy/all  workers that are not idle / all workers
   items/s, cpu%  as above, of all workqueues, or of those of --queue
-  kicks/s   workers picked         dup%    of 100 kicks those of workers picked already
-  vain%     of 100 wakeups of workers those that found nothing to do; - : not known
+  kicks/s   workers picked
+  dup%      kicks, in percent of all, whose worker had been picked already
+  vain%     wakeups, in percent of all, after which a worker found no item; "-" if
+            this is not known
   made      workers created        culled  workers removed for idleness
   mayday    calls for rescuers
-  cont%     of 100 times that the pool's lock was taken those that had to wait;
-            counted while lock_stat=Y, a parameter of the module
-A column that the kernel does not count shows "-"; of its own pools it counts no
-kicks, wakeups, workers made and culled, and no calls for rescuers.
+  cont%     times, in percent of all, that the pool's lock was taken after a wait;
+            counted while the module's parameter lock_stat is Y
+A column that the kernel does not count shows "-". For its own pools the kernel
+counts no kicks, wakeups, created and culled workers, and calls for rescuers.
 
-JSON: one object a line. workqueues and pools are lists of objects with what names
-them, what is so now, "total" since the module was loaded and "delta" since the
-line before; "seconds" is the time between them. The first line has no delta. What
-is counted for queues a pool has as well, of the items that it ran.
+JSON: each line is an object. Its lists workqueues and pools have an object for each,
+with its name or number, its present state, "total" since the module was loaded, and
+"delta" since the previous line. "seconds" is the time between the two lines. The first
+line has no delta. A pool also has the counters of workqueues, for items that it ran.
 """
 
 Record = dict[str, Any]

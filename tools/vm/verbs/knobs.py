@@ -73,7 +73,7 @@ def check_values(verb: str, environment: Mapping[str, str]) -> None:
     for word in mine.get("PARAMETERS", "").split():
         name, equals, _ = word.partition("=")
         if not equals or name not in parameters():
-            raise Problem(f"PARAMETERS={mine['PARAMETERS']}: {word} sets no parameter; allowed: NAME=VALUE, NAME one of "
+            raise Problem(f"PARAMETERS={mine['PARAMETERS']}: {word} sets no parameter; allowed: NAME=VALUE with NAME "
                           f"{', '.join(sorted(parameters()))}")
 
 
