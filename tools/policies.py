@@ -50,7 +50,7 @@ class Policy:
 
 
 def _numbers(text: str) -> dict[str, int]:
-    """The values of the enumerators and BIT() macros in a header, by name."""
+    """Return the values of the enumerators and BIT() macros in a header, by name."""
     found = {name: 1 << int(bit) for name, bit in re.findall(r"\b(CMWQ2_\w+)\s*=?\s*BIT\((\d+)\)", text)}
     for body in re.findall(r"\benum \w+ \{(.*?)\n\};", re.sub(r"/\*.*?\*/", "", text, flags=re.S), re.S):
         following = 0

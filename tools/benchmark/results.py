@@ -60,7 +60,7 @@ class Workload:
     later: dict[str, str] = field(default_factory=dict)
 
     def columns_of(self, figures: list[str]) -> dict[str, str]:
-        """The columns that a result with @figures can fill."""
+        """Return the columns for which @figures has a value."""
         return {**self.columns, **{key: title for key, title in self.later.items() if key in figures}}
 
 
@@ -114,12 +114,12 @@ NOT_PERFORMANCE = {
 
 
 def policies_of(record: dict[str, Any]) -> str:
-    """The policies under which an engine of cmwq2 did its turns; empty for other engines."""
+    """Return the policies under which an engine of cmwq2 did its turns. Other engines have none."""
     return ", ".join(f"{key} {value}" for key, value in record.items() if isinstance(value, str) and key != "name")
 
 
 def summary_of(header: dict[str, Any]) -> tuple[str, ...]:
-    """The figures of a run that are shown first; for an unknown workload its first figure."""
+    """Return the figures of a run that are shown first. For an unknown workload this is its first figure."""
     known = WORKLOADS.get(header["workload"])
     wanted = known.summary if known else ()
     return tuple(figure for figure in wanted if figure in header["figures"]) or tuple(header["figures"][:1])
@@ -141,7 +141,7 @@ def value_of(text: str) -> Any:
 
 
 def fields_of(line: str, number: int) -> dict[str, str]:
-    """The key=value pairs of a line."""
+    """Return the key=value pairs of a line as text. Raises ResultError if the line has another form."""
     fields = {}
     for word in line.split(" "):
         key, equals, value = word.partition("=")
@@ -152,7 +152,7 @@ def fields_of(line: str, number: int) -> dict[str, str]:
 
 
 def number_in(fields: dict[str, str], key: str, where: str) -> int:
-    """The whole number that @key must have."""
+    """Return the whole number that @key must have. Raises ResultError if it has none."""
     value = fields.get(key, "")
     if not re.fullmatch(r"[0-9]+", value):
         raise ResultError(f"{where} has no number {key}")
@@ -166,7 +166,7 @@ def figure_in(fields: dict[str, str], key: str, where: str) -> None:
 
 
 def whole_lines(text: str) -> list[str]:
-    """The lines before the end mark, which must be present and correct."""
+    """Return the lines before the end mark. Raises ResultError if the mark is missing or wrong."""
     if not text.strip():
         raise ResultError("the result is empty, because no benchmark has run, or the run was interrupted")
     lines = text.split("\n")
@@ -184,7 +184,7 @@ def whole_lines(text: str) -> list[str]:
 
 
 def _records(text: str) -> tuple[dict[str, str], list[dict[str, Any]], list[dict[str, Any]]]:
-    """The header as unconverted text, and the records of the engines and of the rounds."""
+    """Return the header as unconverted text, and the records of the engines and of the rounds."""
     raw: dict[str, str] = {}
     engines: list[dict[str, Any]] = []
     rounds: list[dict[str, Any]] = []
@@ -235,7 +235,7 @@ def _check_workload(header: dict[str, Any]) -> None:
 
 def parse(text: str, vehicle: Optional[str] = None, accelerator: Optional[str] = None,
           config: Optional[str] = None) -> dict[str, Any]:
-    """The document for a result's text. Raises ResultError for anything but the result of a run that succeeded."""
+    """Return the document for a result's text. Raises ResultError unless it is that of a successful run."""
     raw, engines, rounds = _records(text)
     header = _header(raw)
     check_records(header, engines, rounds)
@@ -256,13 +256,13 @@ def parse(text: str, vehicle: Optional[str] = None, accelerator: Optional[str] =
 
 
 def values_of(rounds: list[dict[str, Any]], engine: int, figure: str) -> list[Optional[float]]:
-    """One engine's figure, round by round."""
+    """Return one engine's figure, one value for each round."""
     return [record[figure] for record in sorted(rounds, key=lambda record: record["round"])
             if record["engine"] == engine]
 
 
 def compare(header: dict[str, Any], rounds: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The ratio of every figure of every engine to the first native engine, where a ratio exists."""
+    """Return the ratio of each figure of each engine to the first native engine, if the ratio exists."""
     names, compared = header["engines"], []
     if "native" not in names:
         return []
@@ -297,7 +297,7 @@ def check_rounds(header: dict[str, Any], rounds: list[dict[str, Any]]) -> None:
 
 
 def ratio(document: dict[str, Any], engine: int, figure: str) -> str:
-    """A ratio as text for people, with a star if it is a difference."""
+    """Return a ratio as text, with a star if it is a difference."""
     for found in document["compared"]:
         if (found["engine"], found["figure"]) == (engine, figure):
             return str(stats.Comparison(found["ratio"], found["low"], found["high"]))
@@ -305,7 +305,7 @@ def ratio(document: dict[str, Any], engine: int, figure: str) -> str:
 
 
 def heading(document: dict[str, Any]) -> list[str]:
-    """The lines above a table, which say what was measured and where."""
+    """Return the lines above a table, which say what was measured and where."""
     header = document["header"]
     vehicle = document["vehicle"] or "vehicle not given"
     if document["accelerator"]:
@@ -329,14 +329,14 @@ def heading(document: dict[str, Any]) -> list[str]:
 
 
 def spread(record: dict[str, Any], key: str) -> str:
-    """A figure with its minimum and maximum."""
+    """Return a figure with its minimum and maximum as text."""
     if record[key] is None:
         return "-"
     return f"{record[key]} [{record[key + '_min']}..{record[key + '_max']}]"
 
 
 def roundtrip_table(document: dict[str, Any]) -> list[tuple[str, ...]]:
-    """The rows of the table for roundtrip. The quantiles are read as a row, so their columns are adjacent."""
+    """Return the rows of the table for roundtrip. Quantiles are in adjacent columns, to be read together."""
     quantiles = list(WORKLOADS["roundtrip"].columns.items())[1:]
     rows: list[tuple[str, ...]] = [("engine", "items/s [min..max]", "/native [95 %]", "/floor",
                                     *(title for _, title in quantiles), "p95/native [95 %]")]
@@ -354,7 +354,7 @@ def roundtrip_table(document: dict[str, Any]) -> list[tuple[str, ...]]:
 
 
 def plain_table(document: dict[str, Any]) -> list[tuple[str, ...]]:
-    """The rows of the table for other workloads: every figure, followed by its ratio to the native engine."""
+    """Return the rows of the table for other workloads: every figure, followed by its ratio to the native engine."""
     header = document["header"]
     known = WORKLOADS.get(header["workload"])
     columns = known.columns_of(header["figures"]) if known else {key: key for key in header["figures"]}
@@ -370,7 +370,7 @@ def plain_table(document: dict[str, Any]) -> list[tuple[str, ...]]:
 
 
 def table(document: dict[str, Any]) -> str:
-    """The document as people read it on a terminal. Figures are medians over the rounds."""
+    """Return the document as text for a terminal. Figures are medians over the rounds."""
     rows = (roundtrip_table if document["header"]["workload"] == "roundtrip" else plain_table)(document)
     lines = heading(document) + tables.table(tables.numbers(*rows[0]), rows[1:])
     # An engine that names a profile or policies shows them in its name.

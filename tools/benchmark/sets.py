@@ -18,7 +18,7 @@ HOOKS, ALL_HOOKS = ("auto",), ("auto", "pn", "timer")
 WORKLOADS = ("roundtrip", "batch", "fanout", "delayed", "block", "create", "flush", "drain", "cancel", "burst",
              "switch", "rescue", "perfwq")
 DEFAULT = ("roundtrip", "batch", "fanout", "delayed", "block", "create", "flush", "cancel", "perfwq")
-# Compares an engine with itself: neighbours in the list form four pairs a run.
+# This set compares an engine with itself. Neighbours in the list of engines form four pairs in each run.
 AA, AA_RUNS = "aa", 25
 # The largest number of engines in the list of a run.
 MOST_ENGINES = 8
@@ -59,7 +59,7 @@ class Wanted:
 
 
 def workload_names(text: str, what: str) -> tuple:
-    """The workloads that @text names. A word that is no workload raises SetError."""
+    """Return the workloads that @text names. Raises SetError if a word is not a workload."""
     words = tuple(text.replace(",", " ").split())
     if words in (("all",), (AA,)):
         return WORKLOADS if words == ("all",) else words
@@ -70,8 +70,9 @@ def workload_names(text: str, what: str) -> tuple:
 
 
 def profile_names(text: str, what: str) -> tuple:
-    """The words of @text, each a profile or policies of cmwq2. Other words, none, or too many raise SetError. A copy of
-    the tools without the sources of the engine does not know the names; the module refuses those that it does not have.
+    """Return the words of @text, each a profile or policies of cmwq2. Raises SetError for another word, no word or too
+    many. A copy of the tools without the sources of the engine does not know the names, so there the module refuses
+    unknown ones.
     """
     words, most = tuple(text.replace(",", " ").split()), MOST_ENGINES - 2
     if policies.has_sources():
@@ -91,14 +92,14 @@ def profile_names(text: str, what: str) -> tuple:
 
 
 def check_rounds(rounds: int, what: str) -> int:
-    """@rounds, if the module accepts that number; else SetError is raised."""
+    """Return @rounds. Raises SetError if the module does not accept this number."""
     if not 0 < rounds <= MOST_ROUNDS:
         raise SetError(f"{what}={rounds}: allowed: 1 to {MOST_ROUNDS}")
     return rounds
 
 
 def _variants(workload: str, wanted: Wanted) -> Iterable[tuple]:
-    """Title and settings of each run of a workload."""
+    """Return the title and settings of each run of a workload."""
     full, items = wanted.full, max(20000 // wanted.slow, 1000)
     load = {"items": items, "warmup": items // 10}
     if workload == "roundtrip":
@@ -137,14 +138,14 @@ def _variants(workload: str, wanted: Wanted) -> Iterable[tuple]:
             yield f"rescue behind {foreign}", {"queue": "percpu", "items": 1000, "foreign": foreign}
     else:
         for number in ALL_LOADS if full else LOADS:
-            # For the lowest two loads only the short burns were measured in 2010.
+            # In 2010 the lowest two loads were measured only with short burns.
             for long_burn in (0, 1) if full and number > 1 else (0,):
                 yield (f"perfwq wl{number}/{'LS'[not long_burn]}",
                        {"queue": "percpu", "load": number, "long_burn": long_burn, "job_ms": 300})
 
 
 def engines(workload: str, profiles: Sequence[str]) -> str:
-    """The list for config_engines."""
+    """Return the value for the module's setting config_engines."""
     more = {"roundtrip": ["floor"], "batch": ["floor"], "fanout": ["floor"], "perfwq": ["threads"]}
     cmwq2 = [f"cmwq2:{profile}" for profile in profiles]
     # Only cmwq2 runs rescue: nothing can stop the kernel's own pools from creating workers.
@@ -160,14 +161,14 @@ def _against_itself(wanted: Wanted) -> Iterable[tuple]:
 
 
 def _runs(workload: str, wanted: Wanted) -> Iterable[tuple]:
-    # The loads of 2010 take a second per turn, most of it waiting until their items have come to rest.
+    # A turn of perfwq takes a second. Most of this time it waits until its items are done.
     rounds = min(wanted.rounds, 10) if workload == "perfwq" and not wanted.full else wanted.rounds
     for title, settings in _variants(workload, wanted):
         yield title, {"workload": workload, **settings, "rounds": rounds, "engines": engines(workload, wanted.profiles)}
 
 
 def plans(wanted: Wanted) -> list:
-    """All runs. The seed of each is derived from the set's seed and the title, so it does not depend on other runs."""
+    """Return all runs. The seed of each is derived from the set's seed and the title, and not from other runs."""
     def seeded(title: str, settings: dict) -> dict:
         return {**settings, "seed": random.Random(f"{wanted.seed} {title}").randrange(1, 2**32)}
     return [Plan(title, seeded(title, settings), TURN[workload])

@@ -48,7 +48,7 @@ class Spread:
         return f"{self.median:.3f} [{self.low:.3f}..{self.high:.3f}]"
 
     def verdict(self, more: str, less: str) -> str:
-        """What a ratio says: @more, @less, no difference seen, or too few rounds."""
+        """Return what a ratio says: @more, @less, no difference seen, or too few rounds."""
         if not self.enough:
             return stats.UNKNOWN
         if self.low > 1:
@@ -57,7 +57,7 @@ class Spread:
 
 
 def spread(values: Sequence[float]) -> Spread:
-    """The Spread of the values of several rounds. The same values give the same interval every time."""
+    """Return the Spread of the values of several rounds. The same values give the same interval every time."""
     if not values:
         raise ExperimentError("no values to compare")
     middle = statistics.median(values)
@@ -76,7 +76,7 @@ class Finding:
     failed: bool = False
 
     def table(self, width: int = -1) -> str:
-        """The table as text for people."""
+        """Return the table as text."""
         return "\n".join(tables.table(tables.numbers(*self.columns), self.rows, width))
 
 
@@ -96,17 +96,17 @@ class Experiment:
 
 
 def engine(**policies: str) -> str:
-    """The benchmark's name for cmwq2 under some policies."""
+    """Return the benchmark's name for cmwq2 under some policies."""
     return "cmwq2:" + "+".join(f"{name}={value}" for name, value in policies.items())
 
 
 def claim_engine(claim: str) -> str:
-    """The engine with @claim, and with the wakeup where mainline has it today."""
+    """Return the name of the engine with @claim and with the wakeup of mainline today."""
     return engine(claim=claim, wake="deferred")
 
 
 def rounds_of(document: dict, name: str) -> list:
-    """The rounds of one engine, in order."""
+    """Return the rounds of one engine, in order."""
     names = document["header"]["engines"]
     if name not in names:
         raise ExperimentError(f"the result has no engine {name}")
@@ -116,7 +116,7 @@ def rounds_of(document: dict, name: str) -> list:
 
 
 def values_of(document: dict, name: str, key: str, per: Optional[str] = None) -> list:
-    """The figure @key of each round, divided by the figure @per if given; NaN where the divisor is 0."""
+    """Return the figure @key of each round, divided by the figure @per if given. It is NaN if the divisor is 0."""
     values = []
     for record in rounds_of(document, name):
         value, divisor = record.get(key), record.get(per) if per else 1
@@ -127,30 +127,31 @@ def values_of(document: dict, name: str, key: str, per: Optional[str] = None) ->
 
 
 def held_of(document: dict, name: str) -> list:
-    """Mean time in ns that the lock was held, by round, without the times longer than anything the engine does."""
+    """Return the mean time in ns that the lock was held, for each round. It leaves out holds that the module counts as
+    long, because the engine itself has none."""
     return [(record["lock_held_ns"] - record["lock_long_ns"]) / (record["lock_acquired"] - record["lock_long"])
             for record in rounds_of(document, name)]
 
 
 def paired(these: Sequence[float], those: Sequence[float]) -> Spread:
-    """The ratios of the first values to the second values of the same round."""
+    """Return the ratios of the first values to the second values of the same round."""
     return spread([a / b for a, b in zip(these, those) if b and not math.isnan(a) and not math.isnan(b)])
 
 
 def ratios(document: dict, name: str, to: str, key: str, per: Optional[str] = None) -> Spread:
-    """The ratios of @name's figure to @to's figure of the same round."""
+    """Return the ratios of @name's figure to @to's figure of the same round."""
     return paired(values_of(document, name, key, per), values_of(document, to, key, per))
 
 
 def number(value: float) -> str:
-    """A count or a time, with no more digits than it has."""
+    """Return a count or a time as text, with only as many digits as mean something."""
     if math.isnan(value):
         return "-"
     return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
 def median_of(document: dict, name: str, key: str, per: Optional[str] = None) -> float:
-    """The median of a figure over the rounds that have it; NaN if none has."""
+    """Return the median of a figure over the rounds that have it, or NaN if no round has it."""
     values = [value for value in values_of(document, name, key, per) if not math.isnan(value)]
     return statistics.median(values) if values else math.nan
 
@@ -183,7 +184,7 @@ def judge_claims(steps: dict) -> Finding:
 
 
 def claims_steps() -> list:
-    """The runs for each queue, without and with counters: counting costs time, so the rate comes from runs without."""
+    """Return the runs for each queue, without and with counters. Rates are from runs without, as counting takes time."""
     engines = ",".join(claim_engine(claim) for claim in CLAIMS)
     return [f"{queue}{'-counted' if counted == 'Y' else ''} .lock_stat={counted} workload=roundtrip queue={queue} "
             f"engines={engines} items=5000 warmup=500 rounds=25" for queue in QUEUES for counted in "NY"]
@@ -192,7 +193,7 @@ def claims_steps() -> list:
 # --- coalescing
 
 def judge_coalescing(steps: dict) -> Finding:
-    """Workers woken by N back-to-back enqueues."""
+    """Count the workers that N back-to-back enqueues wake."""
     most: dict = {}
     started: dict = {}
     rows = []
@@ -215,7 +216,7 @@ def judge_coalescing(steps: dict) -> Finding:
 
 
 def coalescing_steps() -> list:
-    """The runs for each queue and burst size: one burst at a time, with all workers asleep before it."""
+    """Return the runs for each queue and burst size. Before each burst all workers are idle."""
     engines = ",".join(claim_engine(claim) for claim in CLAIMS)
     return [f"{queue}-{count} workload=burst queue={queue} engines={engines} in_flight={count} calls=10 rounds=9"
             for queue in QUEUES for count in BURSTS]
@@ -227,7 +228,7 @@ LOCKED, DEFERRED, EVERYWHERE = (engine(claim="none", wake=wake) for wake in ("lo
 
 
 def judge_wakeup_cost(steps: dict) -> Finding:
-    """The gain from waking after the lock was dropped, for each cost of a wakeup."""
+    """Tell what is gained by waking after the lock was dropped, for each cost of a wakeup."""
     rows, gains = [], {}
     for queue in QUEUES:
         for cost in COSTS_US:
@@ -247,7 +248,7 @@ def judge_wakeup_cost(steps: dict) -> Finding:
 
 
 def wakeup_cost_steps() -> list:
-    """The same interleaved rounds for each cost, all in one boot."""
+    """Return a run for each cost. All have the same interleaved rounds and are in one boot."""
     engines = ",".join((LOCKED, DEFERRED, EVERYWHERE))
     return [f"{queue}-{cost} .wake_cost_us={cost} workload=roundtrip queue={queue} engines={engines} "
             f"items={5000 if cost < 5 else 2000} warmup=500 rounds=25" for queue in QUEUES for cost in COSTS_US]
@@ -256,17 +257,17 @@ def wakeup_cost_steps() -> list:
 # --- the rescuer
 
 def growth(small: float, large: float, factor: float) -> float:
-    """The exponent of N with which time grows: 1 is linear, 2 quadratic."""
+    """Return the exponent of N with which time grows: 1 is linear, 2 is quadratic."""
     return math.log(large / small) / math.log(factor)
 
 
 def _rescue_step(rescue: str, count: int) -> str:
-    """The name of a step. The largest one under restart takes minutes, so it is a step of its own."""
+    """Return the name of a step. The largest one under restart takes minutes, so it is a step of its own."""
     return f"{count}-restart" if rescue == "restart" and count == PENDING[-1] else str(count)
 
 
 def judge_rescuer(steps: dict) -> Finding:
-    """Time to rescue N items among N of others."""
+    """Tell how long the rescue of N items among N items of other queues takes."""
     rows, powers = [], {}
     for rescue in RESCUES:
         spans = [spread(values_of(steps[_rescue_step(rescue, count)], engine(rescue=rescue), "rescue_ns"))
@@ -285,7 +286,7 @@ def judge_rescuer(steps: dict) -> Finding:
 
 
 def rescuer_steps() -> list:
-    """Runs of each size under each policy, then runs of the same size with few and with many foreign items ahead."""
+    """Return runs of each size under each policy, then runs of one size behind few and behind many foreign items."""
     def step(name: str, rescues: Iterable[str], own: int, ahead: int, rounds: int) -> str:
         engines = ",".join(engine(rescue=rescue) for rescue in rescues)
         return f"{name} workload=rescue queue=percpu engines={engines} items={own} foreign={ahead} rounds={rounds}"
@@ -303,7 +304,7 @@ CASE = re.compile(r"^ +(ok|not ok) \d+ (?:- )?(\S+)(?: # SKIP.*)?$")
 
 
 def cases_of(text: str) -> list:
-    """(name, passed) of every case of a KTAP text, and of a case's parameters (case/parameter, passed)."""
+    """Return (name, passed) of every case of a KTAP text, and of a case's parameters (case/parameter, passed)."""
     cases: list = []
     parameters: list = []
     for line in text.splitlines():
@@ -320,7 +321,7 @@ def cases_of(text: str) -> list:
 
 
 def judge_switching(suites: dict) -> Finding:
-    """Whether anything was lost while policies switched."""
+    """Tell whether an item was lost while policies were switched."""
     rows, failed = [], False
     for name, text in sorted(suites.items()):
         cases = cases_of(text)
@@ -336,7 +337,7 @@ def judge_switching(suites: dict) -> Finding:
 
 
 def claim_and_wake(case: str) -> tuple:
-    """The claim and the wake level that the name of a case contains, "-" for one that it does not contain."""
+    """Return the claim and the wake level in the name of a case, "-" for one that is missing."""
     claim = max((claim for claim in CLAIMS if re.search(rf"(?:^|[/_.]){claim}(?:$|[/_.])", case)), key=len, default="-")
     wakes = re.findall(rf"(?:^|[/_.])({'|'.join(WAKES)})(?=$|[/_.])", case)
     return claim, wakes[-1] if wakes else "-"
@@ -358,7 +359,7 @@ class Model:
 
 
 def models_of(text: str) -> list:
-    """The rows of out/model/report.txt. Its first line names the columns; the schedules follow after an empty line."""
+    """Return the rows of out/model/report.txt. Its first line has the titles; schedules follow after an empty line."""
     names, *lines = text.split("\n\n")[0].splitlines() or [""]
     models = []
     for line in lines:
@@ -372,7 +373,7 @@ def models_of(text: str) -> list:
 
 
 def tally_of(texts: Iterable[str]) -> dict:
-    """How many schedules were forced and how many of them failed, by claim, wake and kind of pool."""
+    """Return how many schedules were forced and how many of them failed, by claim, wake and kind of pool."""
     tally: dict = {}
     for text in texts:
         for case, passed in cases_of(text):
@@ -449,7 +450,7 @@ EXPERIMENTS = {
 # --- what is written down
 
 def block(name: str, parts: Iterable[tuple]) -> str:
-    """The block of an experiment in Documentation/experiments.rst: table and conclusion of each (where, finding)."""
+    """Return the block of an experiment for Documentation/experiments.rst, from each (where, finding)."""
     lines = [f".. {name}: from here written by make experiments WRITE=1", "", "::", ""]
     for where, finding in parts:
         text = f"{where}\n{finding.table(0)}\n{finding.conclusion}"
@@ -458,7 +459,7 @@ def block(name: str, parts: Iterable[tuple]) -> str:
 
 
 def replace_block(text: str, name: str, new: str) -> str:
-    """@text with the block of @name replaced."""
+    """Return @text with the block of @name replaced."""
     pattern = re.compile(rf"^\.\. {re.escape(name)}: from here .*?^\.\. {re.escape(name)}: to here\n",
                          re.MULTILINE | re.DOTALL)
     if len(pattern.findall(text)) != 1:
@@ -467,7 +468,7 @@ def replace_block(text: str, name: str, new: str) -> str:
 
 
 def result(name: str, parts: Iterable[tuple]) -> dict[str, Any]:
-    """The results of an experiment as a document for programs."""
+    """Return the results of an experiment in a form for JSON."""
     return {"schema": "cmwq2-experiment", "schema_version": 1, "name": name, "question": EXPERIMENTS[name].question,
             "runs": [{"where": where, "columns": list(finding.columns),
                       "rows": [[str(cell) for cell in row] for row in finding.rows],
@@ -476,5 +477,5 @@ def result(name: str, parts: Iterable[tuple]) -> dict[str, Any]:
 
 
 def documented(path: Path) -> list:
-    """The experiments that the document has a place for."""
+    """Return the names of the experiments that the document has a place for."""
     return re.findall(r"^\.\. (\S+): from here ", path.read_text(encoding="utf-8"), re.MULTILINE)

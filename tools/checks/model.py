@@ -70,7 +70,7 @@ class Wrong(cli.Error):
 
 
 def faults(text: str) -> dict[str, str]:
-    """The faults that the model @text knows, with their descriptions."""
+    """Return the faults in @text, the source of a model, with their descriptions."""
     found = re.findall(r"^#define FAULT_(\w+)\s+0\s+/\* (.*) \*/$", text, re.MULTILINE)
     return {name.lower(): what for name, what in found}
 
@@ -89,12 +89,12 @@ class Model:
     columns: tuple[tuple[str, int], ...]
 
     def allowed(self) -> dict[str, Any]:
-        """All parameters and their allowed values."""
+        """Return all parameters and their allowed values."""
         return {**dict(self.parameters), "fault": {"none": "", **faults(self.source.read_text())},
                 "model": {self.name: 0}}
 
     def header(self) -> str:
-        """The first line of its table."""
+        """Return the first line of the model's table."""
         names = "".join(f"{name:{-width}}" if width < 0 else f"{name:>{width}}" for name, width in self.columns)
         return f"{'':6}{names}  {'fault':17}{'states':>10}{'seconds':>8}  verdict"
 
@@ -122,11 +122,11 @@ class Row:
         return dict(self.values)[name]
 
     def has(self, name: str) -> bool:
-        """Whether its model has such a parameter."""
+        """Return whether the row's model has the parameter."""
         return name in dict(self.values)
 
     def defines(self) -> list[str]:
-        """The -D options for spin."""
+        """Return the -D options for spin."""
         found = []
         for name, values in self.model.parameters:
             named = values if isinstance(values, dict) and isinstance(self[name], str) else {}
@@ -141,7 +141,7 @@ class Row:
 
 
 def read_rows(table: str, model: Model = KICK_MODEL) -> list[Row]:
-    """The rows of the file's text @table for @model."""
+    """Return the rows of @model in the text @table of its file. Raises Wrong if a value is not allowed."""
     known, parsed, rows = model.allowed(), tomllib.loads(table), []
     for group in parsed["rows"]:
         given = {key: value for key, value in group.items() if key != "expect"}
@@ -164,7 +164,7 @@ def read_rows(table: str, model: Model = KICK_MODEL) -> list[Row]:
 
 
 def all_rows() -> list[Row]:
-    """The rows of all models."""
+    """Return the rows of all models."""
     return [row for model in MODELS for row in read_rows(model.rows.read_text(), model)]
 
 
@@ -183,7 +183,7 @@ def _known(rows: list[Row]) -> dict[str, Any]:
 
 
 def select(rows: list[Row], words: Sequence[str]) -> list[Row]:
-    """Those of @rows that have all values of @words, NAME=VALUE each."""
+    """Return those of @rows that have all values of @words, NAME=VALUE each. Raises Wrong if there are none."""
     known = _known(rows)
     for word in words:
         name, equals, value = word.partition("=")
@@ -208,7 +208,7 @@ def _order(values: object, rows: list[Row], key: str) -> list:
 
 
 def translate(trail: str, workers: int) -> list[str]:
-    """The schedule from the checker's output while it replays one: in the model's own words, one step a line."""
+    """Return the schedule that the checker has replayed, from its output. Each line is a step in the model's words."""
     holders = [f"enqueuer {n}" for n in range(ENQUEUERS)] + [f"worker {n}" for n in range(workers)] + ["irq_work"]
     names = {str(bits): name for name, bits in CLAIMS.items()}
     lines: list[str] = []
@@ -266,7 +266,7 @@ class Result:
     seconds: float
 
     def passed(self) -> bool:
-        """Whether the verdict is the expected one."""
+        """Return whether the verdict is the expected one."""
         return self.verdict == self.row.expect
 
     def __str__(self) -> str:
@@ -298,12 +298,12 @@ class Checker:
             raise Wrong(f"spin: {([line for line in said.splitlines() if 'Error' in line] or ['failed'])[0]}")
 
     def search(self, flags: list[str], options: list[str]) -> Search:
-        """One search of a checker compiled with @flags and run with @options."""
+        """Compile the checker with @flags, run it with @options, and return what it found."""
         _run([*CC, *flags, "-o", "pan", "pan.c"], self.where)
         return Search.parse(_run(["./pan", f"-m{DEPTH}", *options], self.where, SECONDS))
 
     def schedule(self) -> list[str]:
-        """The schedule of the violation that the last search found."""
+        """Return the schedule of the violation that the last search found."""
         trail = next(self.where.glob("*.trail"))
         workers = int(str(self.row["workers"])) if self.row.has("workers") else 0
         return translate(_run(["./pan", "-r", trail.name], self.where), workers)
@@ -338,7 +338,7 @@ def _table(results: Sequence[Result], model: Model) -> str:
 
 
 def report(results: Sequence[Result]) -> str:
-    """A table for each model, then the schedules."""
+    """Return a table for each model, followed by the schedules."""
     parts = [_table(results, model) for model in dict.fromkeys(result.row.model for result in results)]
     for result in results:
         if result.schedule:
@@ -351,7 +351,7 @@ def _numbered(schedule: Sequence[str]) -> str:
 
 
 def write_into(doc: str, results: Sequence[Result]) -> str:
-    """The text @doc with each printed block replaced by the new output."""
+    """Return the text @doc with each printed block replaced by the new output."""
     def block(match: re.Match) -> str:
         what = match[1]
         name = what.partition("table of ")[2]

@@ -55,7 +55,7 @@ class Inside:
     """The files that go into the guest, and the settings that tell the guest where they are."""
 
     def __init__(self, symbols: list):
-        """@symbols: the vmlinux, and the module as built, because the guest loads it without debug info."""
+        """Collect the files. @symbols: the vmlinux, and the module with debug info, which the guest's copy lacks."""
         vmlinux, module = symbols
         venv, home = packages.python_environment(), fresh_directory(OUT / "tmp/inside")
         python = (venv / "bin/python3").resolve()
