@@ -48,7 +48,7 @@ def _left_out(one: dict, other: dict) -> list:
         alone = [run["title"] for run in here["runs"] if id(run) not in matched]
         alone += [f"{each['title']} (not run: {each['reason']})" for each in here["missing"]]
         if alone:
-            lines.append(f"Only in {name}, or not even there: {', '.join(alone)}")
+            lines.append(f"Not in both reports (listed in {name}): {', '.join(alone)}")
     return lines
 
 

@@ -18,7 +18,7 @@ from benchmark.sets import Plan
 SYSFS = Path("/sys/kernel/cmwq2_bench")
 LOADED = Path("/sys/module")
 MODULES = ("src/cmwq2.ko", "bench/cmwq2_bench.ko")
-# Options for debugging whose cost is part of every figure.
+# Debugging options. Their cost is part of every figure.
 DEBUGGING = ("PROVE_LOCKING", "KASAN", "KCSAN", "DEBUG_OBJECTS", "DEBUG_KMEMLEAK", "DEBUG_PREEMPT", "LOCK_STAT")
 REASONS = {errno.EBUSY: "another run is in progress", errno.ECANCELED: "the run was aborted"}
 
@@ -39,7 +39,7 @@ class KernelLog:
 
     def last(self) -> str:
         """Return the last line of cmwq2 since the start, or a hint to look into the log."""
-        said = "the kernel's log says more"
+        said = "the kernel's log has the reason"
         while self.handle >= 0:
             try:
                 text = os.read(self.handle, 8192).decode(errors="replace").partition(";")[2].partition("\n")[0]
@@ -217,9 +217,9 @@ def conditions(config: Optional[str]) -> list:
     if governors - {"performance"}:
         found.append(f"the frequency's governor is {', '.join(sorted(governors))}, not performance")
     if "1" in _read("cpufreq/boost") or "0" in _read("intel_pstate/no_turbo"):
-        found.append("the CPUs may go above their nominal frequency")
+        found.append("the CPUs may exceed their nominal frequency (turbo)")
     if "hypervisor" in Path("/proc/cpuinfo").read_text(encoding="utf-8"):
-        found.append("the machine is a guest: what else its CPUs do is not known")
+        found.append("the machine is a guest, and the load of its host is not known")
     debugging = [name for name in DEBUGGING if f"CONFIG_{name}=y\n" in (config or "")]
     if debugging:
         found.append(f"the kernel was built with {', '.join(debugging)}")

@@ -149,7 +149,7 @@ class Host(Command):
         with mock.patch.object(host, "_read", return_value={"powersave", "1"}), \
                 mock.patch.object(host.os, "getloadavg", return_value=(3.0, 0, 0)):
             said = "; ".join(host.busy() + host.conditions("CONFIG_KASAN=y\nCONFIG_DEBUG_OBJECTS=n\n"))
-        for text in ("the load of the machine was 3.0", "powersave, not performance", "above their nominal frequency",
+        for text in ("the load of the machine was 3.0", "powersave, not performance", "exceed their nominal frequency",
                      "built with KASAN"):
             self.assertIn(text, said)
 

@@ -184,7 +184,7 @@ def judge_claims(steps: dict) -> Finding:
 
 
 def claims_steps() -> list:
-    """Return the runs for each queue, without and with counters. Rates are from runs without, as counting takes time."""
+    """Return the runs for each queue, without and with counters. Rates are from the former, as counting takes time."""
     engines = ",".join(claim_engine(claim) for claim in CLAIMS)
     return [f"{queue}{'-counted' if counted == 'Y' else ''} .lock_stat={counted} workload=roundtrip queue={queue} "
             f"engines={engines} items=5000 warmup=500 rounds=25" for queue in QUEUES for counted in "NY"]

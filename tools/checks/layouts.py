@@ -81,7 +81,7 @@ def entries(lines: Iterable[str]) -> Iterator[Entry]:
 
 
 def name_of(entry: Entry) -> str:
-    """Return a name as the source has it. Behind the shim, the compiler sees flush_work as cmwq2_flush_work."""
+    """Return a name as the source has it. With the shim, the compiler sees cmwq2_flush_work instead of flush_work."""
     return entry.attributes.get("name", "").removeprefix("cmwq2_")
 
 

@@ -2,16 +2,17 @@
 """Looks at the workqueues of a kernel with drgn: cmwq2's, or the kernel's own.
 
 tools/wq_dump.py calls dump.py, tools/wq_monitor.py calls monitor.py, and tools/check_dump.py calls check.py, which
-judges a dump of the former. In a drgn session tools/cmwq2.py and tools/latency.py offer the functions. From the bottom:
+checks a dump that wq_dump.py made. In a drgn session, import the functions from tools/cmwq2.py and tools/latency.py.
+The modules, the lowest first:
 
-  drgn_names, engine         what all others need: names of drgn, and of the types and lists of both engines
+  drgn_names, engine         names that all other modules use: those of drgn, and of the types and lists of both engines
   names, clock, flags        single values: symbols, time stamps, flags
-  lists, memory              lists that change while they are read, and structs that are read at once
-  walks, state               all pools, workers, items and queues, and what one of them does
-  program, script            whether there is an engine to look at; how drgn starts a script
+  lists, memory              lists that change while they are read, and structs that are read in one piece
+  walks, state               loops over all pools, workers, items and queues, and the state of each
+  program, script            whether the program has an engine to look at; how drgn starts a script
   context, items, pools, queues, collect     a dump: the whole state of an engine, as JSON
   verdict                    why items of a dump wait
-  show, choose, diff         a dump as text, a part of it, and what changed between two
+  show, choose, diff         a dump as text, a part of it, and the changes between two dumps
   latency                    histograms of how long items wait and run
   dump, monitor, check       the commands
 """

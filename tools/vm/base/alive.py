@@ -18,8 +18,8 @@ SILENCE = 30.0
 WIDTH = 100
 PR_SET_PDEATHSIG = 1
 
-# The keeper reads from a pipe which processes have started and ended. However this process ends, even by SIGKILL, the
-# pipe is closed then, and the keeper kills the processes that are left.
+# The keeper is a shell that kills the processes that this process leaves behind. It reads from a pipe which processes
+# have started and ended. When this process ends, even by SIGKILL, the pipe is closed, and the keeper kills the rest.
 KEEPER = """
 alive=' '
 while read -r what id; do
@@ -36,7 +36,7 @@ for signal in TERM KILL; do
 	[ $signal = KILL ] || sleep 1
 done
 """
-# How many seconds a process has to clean up after SIGTERM, which dpkg for one needs.
+# How many seconds a process has to clean up after SIGTERM. dpkg, for example, needs this time.
 GRACE = 5.0
 
 
@@ -61,8 +61,8 @@ class Keeper:
 
     def start(self, argv: Sequence[object], group: bool = True, **options: Any) -> subprocess.Popen:
         """Start a process and return it. It leads a @group of its own, unless it needs the terminal. The new process
-        reports itself to the keeper before it executes @argv. If this process reported it, there would be a moment in
-        which nobody knows of it."""
+        reports itself to the keeper before it executes @argv. If this process reported it, the keeper would not know
+        of it for a moment."""
         words, pipe = [str(word) for word in argv], self.pipe()
         if not shutil.which(words[0]):
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), words[0])

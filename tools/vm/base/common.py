@@ -19,7 +19,7 @@ from base.alive import say
 ROOT = Path(__file__).resolve().parents[3]
 HERE = Path(__file__).resolve().parents[1]
 OUT = ROOT / "out"
-# Sources and kernels are named by their content, so several checkouts may share one cache.
+# The names of cached sources and kernels contain a hash of their content, so several checkouts may share one cache.
 CACHE = Path(os.environ.get("CMWQ2_CACHE") or OUT).resolve()
 
 EXIT_PASSED, EXIT_FAILED, EXIT_LOST = 0, 1, 2
@@ -103,7 +103,7 @@ def need_space(path: Path, gib: float) -> None:
 
 @contextlib.contextmanager
 def lock(name: str, where: Path = CACHE) -> Iterator[None]:
-    """Let only one process at a time provide @name in the directory @where, which several checkouts may share."""
+    """Hold a lock in the directory @where, so that only one process at a time provides @name there."""
     where.mkdir(parents=True, exist_ok=True)
     with open(where / f".{name}.lock", "w") as handle:
         try:

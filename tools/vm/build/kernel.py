@@ -186,8 +186,8 @@ def artefacts(target: Vehicle) -> tuple:
 
 
 def whole(build: Path, target: Vehicle) -> bool:
-    """Return whether @build was finished and its files still have the sizes they had then. The stamp alone proves
-    nothing: it survives a full disk or a stray rm."""
+    """Return whether @build was finished and its files still have the sizes they had then. The stamp alone is
+    not enough, because files may be lost after it was written."""
     try:
         stamp = json.loads((build / "ready.json").read_text())
     except (OSError, ValueError):

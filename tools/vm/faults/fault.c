@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The parameter that chooses a fault; only in a build with FAULTS=1, which makes
- * fault_list.h from the names and the first lines of the patches.
+ * The parameter that chooses a fault. It exists only in a build with FAULTS=1. This
+ * build makes fault_list.h from the names and the first lines of the patches.
  */
 #include <linux/kernel.h>
 #include <linux/module.h>
@@ -17,7 +17,7 @@ static const struct {
 
 const char *cmwq2_fault_chosen;
 
-/* All names go in one line of the log, which keeps about a thousand characters of a line. */
+/* All names are logged in one line. The log keeps about a thousand characters of a line. */
 static void cmwq2_fault_refuse(const char *value)
 {
 	static char allowed[1100];

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Deliberate faults, which the tests must notice.
+ * Deliberate faults, which the tests must detect.
  *
- * Each breaks one promise of the engine. A patch puts it in, in a build with FAULTS=1,
- * and it takes effect only if the module parameter "fault" names it. The engine itself has
- * neither the parameter nor any code for it. `make check-faults` shows which test notices
- * which fault.
+ * Each fault breaks one promise of the engine. It is a patch, which a build with FAULTS=1
+ * applies. It has an effect only if the module parameter "fault" names it. The engine without
+ * the patches has neither the parameter nor any code of the faults. `make check-faults` shows
+ * which test detects which fault.
  */
 #ifndef CMWQ2_FAULT_H
 #define CMWQ2_FAULT_H

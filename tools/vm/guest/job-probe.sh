@@ -1,3 +1,3 @@
 # SPDX-License-Identifier: GPL-2.0
-# Does nothing. The probe has succeeded if the guest gets here and can report.
+# Does nothing. The probe succeeds if the guest boots this far and reports its verdict.
 :

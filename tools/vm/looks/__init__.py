@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The looks into a guest, from outside with drgn or from inside. They are rows of `make check` and `make check-compat`.
+"""The looks: tests that inspect a guest with drgn, from outside or inside. They are rows of `make check` and
+`make check-compat`.
 
-Verbs may import it. It imports base, build and machines.
+The package verbs may import it. It imports base, build and machines.
 """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The guests: their files, how they boot, the channels they report through, and the results read from these.
+"""The guests: their files, how they boot, the channels through which they report, and their results.
 
-Looks, checks of the style and verbs may import it. It imports base and build.
+The packages looks, style and verbs may import it. It imports base and build.
 """

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Chooses QEMU's accelerator. That /dev/kvm can be opened proves nothing, so KVM is used only after a guest has booted
-with it."""
+"""Chooses QEMU's accelerator. KVM may not work even if /dev/kvm can be opened, so it is used only after a guest has
+booted with it."""
 
 import json
 import os

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Decides whether a guest has passed, failed or was lost. The console can only make the outcome worse: it is searched
-for complaints, never for success."""
+"""Decides whether a guest has passed, failed or was lost. The console is searched only for
+complaints, so it can make the outcome worse, but not better."""
 
 import re
 from dataclasses import dataclass, field

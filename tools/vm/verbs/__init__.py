@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The verbs of the Makefile, a module for each or for a few that belong together, and the knobs that they take.
+"""The verbs of the Makefile, and the knobs that they take. A module has one verb or a few that belong together.
 
-Only the command vm imports it, and a module may import another verb that it repeats. It imports all other packages.
+Only the command vm imports it. A module here may import another one whose verb it runs. It imports all other packages.
 """

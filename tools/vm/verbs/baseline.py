@@ -3,7 +3,8 @@
 cmwq2_bench and in the kernel's own lib/test_workqueue, alternating in one boot, with the same scopes and the same
 numbers of threads and items.
 
-`make icount` measures the same in instructions. This needs a quiet machine, which that does not."""
+`make icount` measures the same in instructions. It works on a busy machine, too; `make baseline` needs a
+quiet one."""
 
 import json
 import re

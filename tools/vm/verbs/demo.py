@@ -33,7 +33,7 @@ def demo() -> int:
 
 
 def _vehicle(run: guest.Run, accelerator: str) -> dict:
-    """Return where a figure comes from. A figure without this means nothing."""
+    """Return the machine and configuration that a figure comes from. Figures cannot be judged without this."""
     return {"name": run.kernel.vehicle.name, "kernel": run.kernel.release, "source": run.kernel.source.name,
             "cpus": run.cpus, "accelerator": accelerator}
 

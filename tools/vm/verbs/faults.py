@@ -12,10 +12,10 @@ from build import faulty, kernel, modules
 from machines import guest, results, verdict
 from verbs import suites
 
-# Wall clock seconds on UML: for booting and for each test, and how many are left once a test has failed. If the guest
-# hangs after that, the fault has been noticed all the same.
+# Wall clock seconds on UML: for booting and for each test, and the limit after a test has failed. A guest that hangs
+# after a failed test has detected the fault.
 LIMIT, REST = 30, 4
-# How long a test waits for an event. With most faults an event does not come.
+# How many milliseconds a test waits for an event. With most faults an event never happens.
 TIMEOUT_MS = 3000
 NO_FAULT, UNKNOWN = "none", "no_such_fault"
 

@@ -52,7 +52,7 @@ OWN_PERCENT = 3.0
 ITEMS, WARMUP, ROUNDS = 2000, 200, 3
 QUEUES = ("percpu", "unbound")
 NATIVE = "native"
-# This profile wakes workers with the lock held. The scheduler's part of a wakeup varies by a tenth from boot to boot,
+# This profile wakes workers with the lock held. The scheduler's part of a wakeup varies by 10 % between boots,
 # so this profile's figure of instructions with the lock held is shown, but not compared.
 WAKES_LOCKED = "cmwq2:mainline-6.12"
 # The kernel's own benchmark creates and ends its threads within the time that it measures. With this many items that

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """The knobs: which verb has which, and their allowed values. A knob that would be ignored is refused before anything is
-done. Otherwise a user who misspells one would get the default, and notice it only a quarter of an hour later."""
+done. Otherwise a user who misspells one would get the default, and notice that only after the run."""
 
 import difflib
 import os
@@ -14,7 +14,7 @@ from verbs.options import EVERYWHERE, VERBS
 COUNTS = {"MACHINES", "ITEMS", "ROUNDS", "SCHEDULES", "KICKS", "SWITCHINGS", "PRESSURE", "ALARM", "CYCLES", "FREEZES",
           "PRODUCERS", "SEED"}
 YES_OR_NO = {"WRITE", "FULL", "FAULTS"}
-# Names that other programs use in the environment, too. It is no mistake to have them there.
+# Names that other programs use in the environment, too. The user is not warned if a verb ignores them.
 COMMON = {"V", "W", "CC", "NAME", "FULL", "SEED", "POOL", "WORKERS", "MACHINES", "MODEL", "LIMIT"}
 
 
@@ -67,7 +67,7 @@ def check_values(verb: str, environment: Mapping[str, str]) -> None:
         if name in YES_OR_NO and text not in ("0", "1"):
             raise Problem(f"{name}={text} is not known; allowed: 0, 1")
     if not re.fullmatch("[1-3ce]*", mine.get("W", "")):
-        raise Problem(f"W={mine['W']} is not known; allowed: 1, 2, 3 or several of them, as for the kernel")
+        raise Problem(f"W={mine['W']} is not known; allowed: one or more of 1, 2, 3, c, e, as for the kernel")
     if "KERNEL" in mine or "KERNEL_SRC" in mine:
         source.series()
     for word in mine.get("PARAMETERS", "").split():

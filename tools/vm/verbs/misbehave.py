@@ -50,7 +50,7 @@ def _given(name: str, commands: str, status: str) -> Case:
 
 
 CASES = [
-    # runs without a fault must pass: a harness that fails everything would catch every fault
+    # Runs without a fault must pass. Otherwise a harness that fails every run would pass this test.
     _fault("none", "uml", "", status=EXIT_PASSED),
     _fault("none", "debug", "", status=EXIT_PASSED),
     _fault("none", "x86", "", status=EXIT_PASSED),

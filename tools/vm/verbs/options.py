@@ -51,7 +51,7 @@ KNOBS: dict[str, tuple[str, str]] = {
     "TIMEOUTS": ("N", "how often the model's idle timeout passes (default: at any time)"),
     "V": ("", "show the commands and all of their output"),
     "VM": ("V", "vehicles: uml, x86, debug or x86-debug, several with commas where a verb allows it"),
-    "W": ("N", "level of compiler warnings: 1, 2, 3 or several of them"),
+    "W": ("N", "compiler warnings, as for the kernel: one or more of 1, 2, 3, c, e"),
     "WAKE": ("W", "only this value of the policy wake"),
     "WORKERS": ("N", "how many workers the model has"),
     "WORKLOAD": ("LIST", "workloads, or all, or aa (native against itself)"),
