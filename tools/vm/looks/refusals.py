@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """Tests how the scripts that inspect a kernel refuse bad input. They must print one line on stderr that says what to
-do, nothing on stdout and no traceback, and exit with status 1. After Ctrl-C, or if the reader of their output goes away,
-they must print no line at all."""
+do, nothing on stdout and no traceback, and exit with status 1. After Ctrl-C, or if the reader of their output goes
+away, they must print no line at all."""
 
 import os
 import re
