@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 from base.common import HERE, ROOT
 
-# The folders of src/ and bench/ and the packages of tools/vm/, the lowest first. A folder within a folder counts with that.
+# The folders of src/ and bench/ and the packages of tools/vm/, the lowest first. A folder within a folder counts with
+# that one.
 ENGINE = ("base", "lab", "core", "wait", "place", "look")
 BENCH = ("base", "measure", "engine", "workload", "run", "control")
 HARNESS = ("base", "build", "machines", "looks", "style", "verbs")
