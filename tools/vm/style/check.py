@@ -241,8 +241,9 @@ def python_tests(_tree: Path, memory: _Memory) -> list:
             return [line for found in pool.map(_test, tests.files()) for line in found]
     # Tests also compare sources, documents and tools with each other.
     tops = [path for top in ("Documentation", "tools") for path in (ROOT / top).rglob("*")]
+    # Whoever runs mypy or ruff by hand has their caches beside the sources.
     read = [path for path in (*sorted(tops), ROOT / "Makefile", ROOT / "README.md") if path.is_file()
-            and "__pycache__" not in path.parts]
+            and not any(part.startswith((".", "__pycache__")) for part in path.relative_to(ROOT).parts)]
     names = [shown(path) for path in read] + _of_modules(sources())
     return memory.findings(check, "python", *(f"{name}\0{(ROOT / name).read_text()}" for name in names))
 
