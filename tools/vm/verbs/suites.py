@@ -182,7 +182,7 @@ def _check_style(kernels: list, total: results.Total) -> None:
     """Check the style against the x86 kernel if there is one, because it compiles all of the sources."""
     from style import check as style
     # This thread and what it starts take the time that the guests leave.
-    os.nice(19)
+    os.nice(10)
     best = [each for each in kernels if each.vehicle.arch == "x86_64"] or kernels
     try:
         total.rows += style.host_rows(best[0])
