@@ -71,7 +71,7 @@ static int bench_observed_turn(struct bench_run *run, struct bench_slot *slot,
 }
 
 /*
- * As bench_observed_turn(), and also measures by how much the engine's memory grows.
+ * Does what bench_observed_turn() does, and measures how much the engine's memory grows.
  * The account (bench_held()) has the memory that the engine kept from earlier turns,
  * above all for its workers. The account can be negative, if other code frees more than
  * the engine allocates.

@@ -3,8 +3,8 @@
  * Tracepoints, and the counters of a queue.
  *
  * A test arranges that only one order of events is possible, and compares it
- * with the log of tracelog.h. The four events that both engines have, under
- * different names, are compared with one list of what is expected.
+ * with the log of tracelog.h. Both engines have four of the events under different
+ * names. One list of expected events serves both.
  */
 #include <linux/cpumask.h>
 #include <linux/sched.h>

@@ -126,7 +126,7 @@ def summary_of(header: dict[str, Any]) -> tuple[str, ...]:
 
 
 class ResultError(cli.Error):
-    """The text is not a complete result, or the run failed. The message is one line that says what is wrong."""
+    """Raised if a text is not a complete result, or if the run failed. The message says in one line what is wrong."""
 
 
 def value_of(text: str) -> Any:

@@ -144,7 +144,8 @@ def show_workers(pools: list[dict[str, Any]]) -> list[str]:
 
 
 def worker_row(worker: dict[str, Any]) -> list[Any]:
-    """Return a worker's row without the number of its pool. A rescuer has the word in place of its number."""
+    """Return the row of a worker, without the number of its pool. The row of a rescuer begins with "rescuer" instead of
+    the number of the worker."""
     flags = [flag for flag in worker["flags"] if flag not in ("idle", "die")]
     return [
         "rescuer" if worker["rescuer"] else worker["id"],
