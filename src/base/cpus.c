@@ -15,21 +15,11 @@
  * value does no harm.
  */
 struct cpumask cmwq2_effective_mask;
+/* CPUs whose online callback has run and whose offline callback has not. */
 struct cpumask cmwq2_online_mask;
 
 static bool cmwq2_force_rr_cpu;	/* X: READ_ONCE */
 static DEFINE_PER_CPU(int, cmwq2_rr_cpu_last);
-
-const struct cpumask *cmwq2_unbound_cpus(void)
-{
-	return &cmwq2_effective_mask;
-}
-
-/* The CPUs whose online callback has run, and whose offline callback has not run since. */
-const struct cpumask *cmwq2_online_cpus(void)
-{
-	return &cmwq2_online_mask;
-}
 
 /**
  * cmwq2_fallback_cpus - CPUs for threads that belong to no CPU at the moment

@@ -10,8 +10,6 @@
 extern struct cpumask cmwq2_effective_mask;
 extern struct cpumask cmwq2_online_mask;
 
-const struct cpumask *cmwq2_unbound_cpus(void);
-const struct cpumask *cmwq2_online_cpus(void);
 const struct cpumask *cmwq2_fallback_cpus(void);
 int cmwq2_select_cpu(void);
 

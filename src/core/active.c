@@ -383,7 +383,7 @@ static bool cmwq2_nna_update_max(struct cmwq2_wq *wq)
 	int total, here, node;
 
 	dfl = rcu_dereference_protected(wq->dfl_pwq, lockdep_is_held(&wq->mutex));
-	cpumask_and(&cpus, dfl->pool->pod, cmwq2_online_cpus());
+	cpumask_and(&cpus, dfl->pool->pod, &cmwq2_online_mask);
 	total = cpumask_weight(&cpus);
 	for_each_node(node) {
 		here = cpumask_weight_and(&cpus, cpumask_of_node(node));

@@ -5,6 +5,8 @@
 #ifndef CMWQ2_IDLE_H
 #define CMWQ2_IDLE_H
 
+#include "base/types.h"
+
 void cmwq2_worker_enter_idle(struct cmwq2_worker *worker);
 void cmwq2_worker_leave_idle(struct cmwq2_worker *worker);
 void cmwq2_worker_set_dying(struct cmwq2_worker *worker, struct list_head *dying);

@@ -5,6 +5,8 @@
 #ifndef CMWQ2_SCAN_H
 #define CMWQ2_SCAN_H
 
+#include "base/types.h"
+
 void cmwq2_scan_pool_init(struct cmwq2_pool *pool);
 void cmwq2_scan_watch(struct cmwq2_worker *worker);
 void cmwq2_scan_stop(struct cmwq2_pool *pool);

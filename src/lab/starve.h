@@ -5,6 +5,8 @@
 #ifndef CMWQ2_STARVE_H
 #define CMWQ2_STARVE_H
 
+#include "base/types.h"
+
 void cmwq2_starve_init(void);
 void cmwq2_starve_exit(void);
 void cmwq2_starve_pool_init(struct cmwq2_pool *pool);

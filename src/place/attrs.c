@@ -82,7 +82,7 @@ static int cmwq2_set_add_cpu(struct cmwq2_pwq_set *set, enum cmwq2_affn_scope sc
 	cpumask_and(set->cpus, cmwq2_pod(scope, cpu), set->pool_attrs->cpumask);
 	if (!(set->wq->flags & CMWQ2_WQ_ORDERED) &&
 	    !cpumask_equal(set->cpus, set->pool_attrs->cpumask) &&
-	    cpumask_intersects(set->cpus, cmwq2_online_cpus()))
+	    cpumask_intersects(set->cpus, &cmwq2_online_mask))
 		pwq = &set->first[cpumask_first(set->cpus)];
 
 	if (*pwq) {
@@ -177,8 +177,8 @@ static int cmwq2_set_make(struct cmwq2_wq *wq, const struct cmwq2_attrs *attrs,
 	cmwq2_attrs_copy(set->attrs, attrs);
 	cpumask_and(set->attrs->cpumask, attrs->cpumask, cpu_possible_mask);
 	cmwq2_attrs_copy(set->pool_attrs, attrs);
-	if (!cpumask_and(set->pool_attrs->cpumask, attrs->cpumask, cmwq2_unbound_cpus()))
-		cpumask_copy(set->pool_attrs->cpumask, cmwq2_unbound_cpus());
+	if (!cpumask_and(set->pool_attrs->cpumask, attrs->cpumask, &cmwq2_effective_mask))
+		cpumask_copy(set->pool_attrs->cpumask, &cmwq2_effective_mask);
 	ret = cmwq2_set_fill(set);
 	if (ret)
 		cmwq2_set_free(set);
@@ -301,7 +301,7 @@ static int cmwq2_wq_update_pod(struct cmwq2_wq *wq, unsigned int cpu)
 	cpumask_and(&cpus, pod, set.pool_attrs->cpumask);
 	if ((wq->flags & CMWQ2_WQ_ORDERED) || cpumask_equal(&cpus, set.pool_attrs->cpumask))
 		return 0;
-	up = cpumask_intersects(&cpus, cmwq2_online_cpus());
+	up = cpumask_intersects(&cpus, &cmwq2_online_mask);
 	own = pwq != dfl;
 	if (up == own)
 		return 0;
@@ -320,7 +320,7 @@ static int cmwq2_wq_update_pod(struct cmwq2_wq *wq, unsigned int cpu)
 
 /**
  * cmwq2_update_pods - adapt unbound queues to a CPU that came or went
- * @cpu: the CPU, for which cmwq2_online_cpus() is already up to date
+ * @cpu: the CPU, for which cmwq2_online_mask is already up to date
  *
  * For each queue it looks at the pod of the CPU, which changes its pwq if the
  * CPU is the only one of the pod that is online. The pwqs of all other CPUs
