@@ -5,6 +5,7 @@
  */
 #include "base/registry.h"
 #include "base/types.h"
+#include "core/scan.h"
 #include "check.h"
 #include "starve.h"
 
@@ -296,7 +297,7 @@ static void rescuer_leaves_with_a_kick(struct kunit *test)
 	tw_queue_on(c->cpu, w, next);
 	tw_wait_started(first, "the rescue of the first item");
 	tw_feed(c);
-	timer_delete_sync(&pool->scan_timer);
+	cmwq2_scan_hold(pool);
 	KUNIT_EXPECT_EQ(test, atomic_read(&next->runs), 0);
 	complete_all(first->gate);
 	ran = wait_for_completion_timeout(&next->done, tw_timeout());
@@ -304,7 +305,7 @@ static void rescuer_leaves_with_a_kick(struct kunit *test)
 			      "the rescuer left an item to a pool whose workers all sleep");
 	KUNIT_EXPECT_EQ(test, tw_wq_stats(w).rescued, 1);
 	/* A stuck item must run before the queue is drained. */
-	mod_timer(&pool->scan_timer, jiffies + 1);
+	cmwq2_scan_resume(pool);
 }
 
 #define NR_AT_ONCE	6

@@ -202,19 +202,56 @@ void cmwq2_sched_arm_scan(struct cmwq2_pool *pool)
  * cmwq2_scan_stop - end the scans of a pool until they are armed again
  * @pool: pool
  *
- * For tests that force a certain schedule, which a scan would disturb.
+ * For tests that force a certain schedule, which a scan would disturb. Whoever
+ * removes the pending timer owns scan_armed: nobody arms the timer while it is
+ * set, and no timer is left that would clear it. If no timer was pending, the
+ * last scan has cleared it, and somebody may have armed the next one meanwhile.
  *
  * Context: process.
  */
 void cmwq2_scan_stop(struct cmwq2_pool *pool)
 {
-	timer_delete_sync(&pool->scan_timer);
-	/* Nobody else arms the timer while scan_armed is still set. */
+	if (!timer_delete_sync(&pool->scan_timer))
+		return;
 	cmwq2_pool_lock_irq(pool);
-	pool->scan_armed = timer_pending(&pool->scan_timer);
+	pool->scan_armed = false;
 	cmwq2_pool_unlock_irq(pool);
 }
 EXPORT_SYMBOL_GPL(cmwq2_scan_stop);
+
+/**
+ * cmwq2_scan_hold - allow no scans of a per-CPU pool until cmwq2_scan_resume()
+ * @pool: pool
+ *
+ * For tests. It removes a pending timer and leaves scan_armed set, so that
+ * nobody arms the timer.
+ *
+ * Context: process.
+ */
+void cmwq2_scan_hold(struct cmwq2_pool *pool)
+{
+	while (!timer_delete_sync(&pool->scan_timer)) {
+		cmwq2_pool_lock_irq(pool);
+		cmwq2_sched_arm_scan(pool);
+		cmwq2_pool_unlock_irq(pool);
+	}
+}
+EXPORT_SYMBOL_GPL(cmwq2_scan_hold);
+
+/**
+ * cmwq2_scan_resume - scan a pool again after cmwq2_scan_hold()
+ * @pool: pool
+ *
+ * Context: process.
+ */
+void cmwq2_scan_resume(struct cmwq2_pool *pool)
+{
+	cmwq2_pool_lock_irq(pool);
+	pool->scan_armed = false;
+	cmwq2_sched_arm_scan(pool);
+	cmwq2_pool_unlock_irq(pool);
+}
+EXPORT_SYMBOL_GPL(cmwq2_scan_resume);
 
 void cmwq2_scan_pool_init(struct cmwq2_pool *pool)
 {

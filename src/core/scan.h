@@ -10,6 +10,8 @@
 void cmwq2_scan_pool_init(struct cmwq2_pool *pool);
 void cmwq2_scan_watch(struct cmwq2_worker *worker);
 void cmwq2_scan_stop(struct cmwq2_pool *pool);
+void cmwq2_scan_hold(struct cmwq2_pool *pool);
+void cmwq2_scan_resume(struct cmwq2_pool *pool);
 void cmwq2_sched_arm_scan(struct cmwq2_pool *pool);
 
 #endif /* CMWQ2_SCAN_H */
