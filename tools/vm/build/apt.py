@@ -10,6 +10,8 @@ from base.common import CACHE, Problem, output_of
 
 MIRROR = "http://deb.debian.org/debian"
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
+# What the system has installed.
+INSTALLED = Path("/var/lib/dpkg/status")
 
 
 def inherited() -> list:
@@ -85,9 +87,31 @@ class Archive:
             raise Problem(f"{package} {version} was not downloaded from {MIRROR}")
         return found[-1]
 
+    def with_needs(self, package: str, suite: str) -> list:
+        """Download the newest @package of @suite, and the packages that it needs and the system lacks. Return the paths
+        of the .deb files, which stay until forget()."""
+        self.update()
+        self.forget()
+        # The system's own list of packages says what is there. It is only read, so it need not be locked.
+        output_of(["apt-get", *self._options(), "-o", f"Dir::State::status={INSTALLED}", "-o", "Debug::NoLocking=1",
+                   "-q", "-y", "--no-install-recommends", "--download-only", "-t", suite, "install", package])
+        found = sorted(self._downloads().glob("*.deb"))
+        if not found:
+            raise Problem(f"{package} of {suite} was not downloaded from {MIRROR}")
+        return found
 
-def unpack(deb: Path, into: Path) -> None:
-    """Unpack the files of @deb into the directory @into, without installing the package."""
+    def forget(self) -> None:
+        """Remove what with_needs() has downloaded."""
+        for deb in self._downloads().glob("*.deb"):
+            deb.unlink()
+
+    def _downloads(self) -> Path:
+        return self.home / "cache/archives"
+
+
+def unpack(into: Path, *debs: Path) -> None:
+    """Unpack the files of @debs into the directory @into, without installing the packages."""
     shutil.rmtree(into, ignore_errors=True)
     into.mkdir(parents=True)
-    output_of(["dpkg-deb", "-x", deb, into])
+    for deb in debs:
+        output_of(["dpkg-deb", "-x", deb, into])

@@ -92,7 +92,7 @@ def _fetch(name: str, home: Path) -> None:
         work = home / "partial"
         shutil.rmtree(work, ignore_errors=True)
         deb = archive.download(package, version, work)
-        unpack(deb, work / "deb")
+        unpack(work / "deb", deb)
         output_of(["tar", "-C", work, "-xf", work / f"deb/usr/src/{package}.tar.xz"])
         # The rename is the last step, so a tree with its final name is complete.
         os.rename(work / package, home / version.split(":")[-1])

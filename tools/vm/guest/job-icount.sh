@@ -23,5 +23,6 @@ if [ -e /modules/test_workqueue.ko ]; then
 	event start "the kernel's own benchmark"
 	kernels_own $ICOUNT_OWN | save own
 fi
+grep "\[" /proc/kallsyms | save symbols
 unload cmwq2_bench
 unload cmwq2

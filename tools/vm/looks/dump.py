@@ -14,7 +14,7 @@ from typing import Optional
 
 from base import alive
 from base.common import EXIT_FAILED, EXIT_PASSED, ROOT, Problem, say, shortened, shown, took, write_atomically
-from build import kernel, modules, packages
+from build import kernel, modules, packages, qemu
 from machines import guest
 
 SCRIPT = ROOT / "tools/wq_dump.py"
@@ -207,7 +207,8 @@ QUEUE = "cmwq2_bench.0"
 
 def provide() -> BusyGuest:
     """Build everything that a dump needs, and return the guest, which is not booted yet."""
-    packages.require("x86", "guest")
+    packages.require("guest")
+    qemu.provide()
     target = kernel.provide(kernel.vehicle("x86"))
     return BusyGuest(target, modules.build(target))
 

@@ -13,8 +13,7 @@ if TYPE_CHECKING:
     from build.kernel import Kernel
 
 TCG = "tcg,thread=multi"
-# For guests that count instructions or patch code while they run. QEMU 7.2 with several threads fails on the int3 that
-# patching writes.
+# For guests that count instructions.
 TCG_SINGLE = "tcg,thread=single"
 TCG_SLOWER = 5      # a guest with emulated CPUs may take this many times as long
 PROBE_SECONDS = 20

@@ -18,7 +18,7 @@ from typing import Callable, Optional
 
 from base import alive
 from base.common import EXIT_LOST, OUT, Problem, fresh_directory, shown, write_atomically
-from build import packages
+from build import packages, qemu
 from build.kernel import Kernel
 from machines import accel, initramfs, leaks, verdict
 
@@ -120,7 +120,7 @@ def command(run: Run, accelerator: str, results: str, verdicts: str, interactive
 
 def qemu_machine(accelerator: str, cpus: int) -> list:
     """Return QEMU's arguments for the machine. It is a q35, because -device vmcoreinfo needs fw_cfg with DMA."""
-    return ["qemu-system-x86_64", "-machine", "q35", "-accel", accelerator, "-cpu", "max", "-smp", str(cpus),
+    return [*qemu.provide().command, "-machine", "q35", "-accel", accelerator, "-cpu", "max", "-smp", str(cpus),
             "-m", MEMORY, "-nodefaults", "-no-reboot", "-display", "none", "-device", "vmcoreinfo"]
 
 
@@ -132,7 +132,9 @@ def ttys(kernel: Kernel) -> dict:
 
 def prepare(run: Run) -> None:
     """Write the initramfs of @run."""
-    packages.require("guest", *(["x86"] if run.kernel.vehicle.arch == "x86_64" else []))
+    packages.require("guest")
+    if run.kernel.vehicle.arch == "x86_64":
+        qemu.provide()
     settings = {"VEHICLE": run.kernel.vehicle.name, **ttys(run.kernel), **run.settings}
     initramfs.write(run.home / "initramfs.cpio", run.job, run.modules, settings, run.files)
 

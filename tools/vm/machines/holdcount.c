@@ -13,6 +13,9 @@
  *   mark=A   a function; each call to it writes the counts so far as a line;
  *            repeatable
  *   output=F the file that the lines are written to
+ *   blocks=F a file for the instructions executed since the last mark, in
+ *            lines of "ADDRESS INSTRUCTIONS", with a line "mark" at the end;
+ *            ADDRESS is where a block of instructions begins; optional
  *
  * A line has "OWNER TIMES INSTRUCTIONS" for both owners, kernel and module.
  */
@@ -22,7 +25,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The part of version 1 of QEMU's plugin interface that is used here. Debian lacks its header. */
+/*
+ * The part of version 3 of QEMU's plugin interface that is used here. QEMU has had
+ * it since 9.0. Debian lacks its header.
+ */
 #define PLUGIN_API	__attribute__((visibility("default")))
 #define NO_REGISTERS	0
 #define WRITES		2
@@ -32,14 +38,26 @@ typedef uint64_t plugin_id;
 typedef uint32_t mem_info;
 struct qemu_plugin_tb;
 struct qemu_plugin_insn;
+struct qemu_plugin_scoreboard;
 
+/* A counter that each CPU of the guest has. */
+struct per_cpu_count {
+	struct qemu_plugin_scoreboard	*score;
+	size_t				offset;
+};
+
+struct qemu_plugin_scoreboard *qemu_plugin_scoreboard_new(size_t element_size);
+uint64_t qemu_plugin_u64_get(struct per_cpu_count count, unsigned int cpu);
 void qemu_plugin_register_vcpu_tb_trans_cb(plugin_id id,
 					   void (*cb)(plugin_id id, struct qemu_plugin_tb *tb));
 void qemu_plugin_register_vcpu_tb_exec_cb(struct qemu_plugin_tb *tb,
 					  void (*cb)(unsigned int cpu, void *data), int flags,
 					  void *data);
-void qemu_plugin_register_vcpu_insn_exec_inline(struct qemu_plugin_insn *insn, int op, void *ptr,
-						uint64_t value);
+void qemu_plugin_register_vcpu_tb_exec_inline_per_vcpu(struct qemu_plugin_tb *tb, int op,
+						       struct per_cpu_count count, uint64_t value);
+void qemu_plugin_register_vcpu_insn_exec_inline_per_vcpu(struct qemu_plugin_insn *insn, int op,
+							 struct per_cpu_count count,
+							 uint64_t value);
 void qemu_plugin_register_vcpu_mem_cb(struct qemu_plugin_insn *insn,
 				      void (*cb)(unsigned int cpu, mem_info info, uint64_t vaddr,
 						 void *data),
@@ -47,15 +65,15 @@ void qemu_plugin_register_vcpu_mem_cb(struct qemu_plugin_insn *insn,
 size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *tb);
 uint64_t qemu_plugin_tb_vaddr(const struct qemu_plugin_tb *tb);
 struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *tb, size_t i);
-const void *qemu_plugin_insn_data(const struct qemu_plugin_insn *insn);
-size_t qemu_plugin_insn_size(const struct qemu_plugin_insn *insn);
+size_t qemu_plugin_insn_data(const struct qemu_plugin_insn *insn, void *to, size_t len);
 
-PLUGIN_API int qemu_plugin_version = 1;
+PLUGIN_API int qemu_plugin_version = 3;
 
 #define MODULES_FROM	0xffffffffa0000000ULL
 #define MODULES_TO	0xffffffffff000000ULL
 #define MAX_FUNCTIONS	32
 #define MAX_HELD	16
+#define MAX_BLOCKS	131072
 
 enum place { ELSEWHERE, KERNEL, MODULE, NR_PLACES };
 
@@ -71,10 +89,18 @@ struct held {
 };
 
 static struct functions locks, unlocks, marks;
-static uint64_t wq_from, wq_to, executed, times[NR_PLACES], instructions[NR_PLACES];
+static struct per_cpu_count executed;
+static uint64_t wq_from, wq_to, times[NR_PLACES], instructions[NR_PLACES];
 static struct held held[MAX_HELD];
 static enum place last, caller;
-static FILE *output;
+static FILE *output, *blocks;
+
+/* A hash table of blocks. The counter of a block has the block's place in the table. */
+static struct {
+	uint64_t	at;
+	uint64_t	before;	/* the count at the last mark */
+} block[MAX_BLOCKS];
+static struct per_cpu_count block_counts;
 
 static bool listed(const struct functions *functions, uint64_t at)
 {
@@ -105,12 +131,52 @@ static void is_locking(unsigned int cpu, void *data)
 	last = ELSEWHERE;
 }
 
+static struct per_cpu_count counter_of(size_t place)
+{
+	return (struct per_cpu_count){ block_counts.score, place * sizeof(uint64_t) };
+}
+
+/* Count the instructions of a block. The last place stays free, so that the search ends. */
+static void count_block(struct qemu_plugin_tb *tb, uint64_t at)
+{
+	size_t place = (at ^ at >> 17) % MAX_BLOCKS;
+	static size_t used;
+
+	while (block[place].at && block[place].at != at)
+		place = (place + 1) % MAX_BLOCKS;
+	if (!block[place].at && ++used == MAX_BLOCKS) {
+		fprintf(stderr, "holdcount: more than %d blocks\n", MAX_BLOCKS - 1);
+		abort();
+	}
+	block[place].at = at;
+	qemu_plugin_register_vcpu_tb_exec_inline_per_vcpu(tb, ADD_U64, counter_of(place),
+							  qemu_plugin_tb_n_insns(tb));
+}
+
+static void write_blocks(unsigned int cpu)
+{
+	size_t i;
+
+	for (i = 0; i < MAX_BLOCKS; i++) {
+		uint64_t now = block[i].at ? qemu_plugin_u64_get(counter_of(i), cpu) : 0;
+
+		if (now > block[i].before)
+			fprintf(blocks, "%" PRIx64 " %" PRIu64 "\n", block[i].at,
+				now - block[i].before);
+		block[i].before = now;
+	}
+	fprintf(blocks, "mark\n");
+	fflush(blocks);
+}
+
 static void marked(unsigned int cpu, void *data)
 {
 	last = ELSEWHERE;
 	fprintf(output, "kernel %" PRIu64 " %" PRIu64 " module %" PRIu64 " %" PRIu64 "\n",
 		times[KERNEL], instructions[KERNEL], times[MODULE], instructions[MODULE]);
 	fflush(output);
+	if (blocks)
+		write_blocks(cpu);
 }
 
 static void locked(unsigned int cpu, mem_info info, uint64_t lock, void *data)
@@ -122,7 +188,7 @@ static void locked(unsigned int cpu, mem_info info, uint64_t lock, void *data)
 	for (i = 0; i < MAX_HELD; i++) {
 		if (held[i].lock && held[i].lock != lock)
 			continue;
-		held[i] = (struct held){ lock, executed, caller };
+		held[i] = (struct held){ lock, qemu_plugin_u64_get(executed, cpu), caller };
 		break;
 	}
 	caller = ELSEWHERE;
@@ -136,7 +202,7 @@ static void unlocked(unsigned int cpu, mem_info info, uint64_t lock, void *data)
 		if (held[i].lock != lock)
 			continue;
 		times[held[i].owner]++;
-		instructions[held[i].owner] += executed - held[i].since;
+		instructions[held[i].owner] += qemu_plugin_u64_get(executed, cpu) - held[i].since;
 		held[i].lock = 0;
 	}
 }
@@ -145,7 +211,9 @@ static void unlocked(unsigned int cpu, mem_info info, uint64_t lock, void *data)
 static void watch(struct qemu_plugin_insn *insn, const char *bytes, size_t nr,
 		  void (*cb)(unsigned int cpu, mem_info info, uint64_t vaddr, void *data))
 {
-	if (qemu_plugin_insn_size(insn) >= nr && !memcmp(qemu_plugin_insn_data(insn), bytes, nr))
+	char found[16];
+
+	if (qemu_plugin_insn_data(insn, found, nr) == nr && !memcmp(found, bytes, nr))
 		qemu_plugin_register_vcpu_mem_cb(insn, cb, NO_REGISTERS, WRITES, NULL);
 }
 
@@ -158,12 +226,14 @@ static void translated(plugin_id id, struct qemu_plugin_tb *tb)
 	for (i = 0; i < qemu_plugin_tb_n_insns(tb); i++) {
 		struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
 
-		qemu_plugin_register_vcpu_insn_exec_inline(insn, ADD_U64, &executed, 1);
+		qemu_plugin_register_vcpu_insn_exec_inline_per_vcpu(insn, ADD_U64, executed, 1);
 		if (lock)
 			watch(insn, "\xf0\x0f\xb1", 3, locked);
 		if (unlock)
 			watch(insn, "\xc6\x07\x00", 3, unlocked);
 	}
+	if (blocks)
+		count_block(tb, at);
 	if (lock)
 		qemu_plugin_register_vcpu_tb_exec_cb(tb, is_locking, NO_REGISTERS, NULL);
 	else if (listed(&marks, at))
@@ -186,6 +256,10 @@ static bool argument(const char *text)
 	if (len == 6 && !strncmp(text, "output", len)) {
 		output = fopen(value, "w");
 		return output;
+	}
+	if (len == 6 && !strncmp(text, "blocks", len)) {
+		blocks = fopen(value, "w");
+		return blocks;
 	}
 	if (len == 4 && !strncmp(text, "from", len))
 		wq_from = at;
@@ -222,6 +296,9 @@ PLUGIN_API int qemu_plugin_install(plugin_id id, const void *info, int argc, cha
 		fprintf(stderr, "holdcount: lock= unlock= from= to= mark= output= are needed\n");
 		return -1;
 	}
+	executed.score = qemu_plugin_scoreboard_new(sizeof(uint64_t));
+	if (blocks)
+		block_counts.score = qemu_plugin_scoreboard_new(sizeof(uint64_t[MAX_BLOCKS]));
 	qemu_plugin_register_vcpu_tb_trans_cb(id, translated);
 	return 0;
 }

@@ -26,7 +26,7 @@ from base.common import (
     took,
     write_atomically,
 )
-from build import apt, modules, packages
+from build import apt, modules, packages, qemu
 from build.kernel import Vehicle
 from looks import tracers
 from machines import guest
@@ -112,7 +112,7 @@ def _make(which: Distribution, home: Path) -> None:
     with Progress(f"Debian's {release}: its compiler and headers in a chroot, its image beside") as progress:
         # Newer kernels of Debian have the image in a separate package.
         image = f"linux-binary-{release}" if archive.newest(f"linux-binary-{release}") else f"linux-image-{release}"
-        apt.unpack(archive.download(image, archive.newest(image), home / "deb"), home / "image")
+        apt.unpack(home / "image", archive.download(image, archive.newest(image), home / "deb"))
         inherited = (word.split("=", 1) for word in apt.inherited())
         options = [f"--aptopt={name} \"{value}\"" for name, value in inherited]
         log = OUT / "log" / f"chroot-{which.series}.log"
@@ -171,7 +171,8 @@ def check() -> int:
     """Test all of DISTRIBUTIONS, and return the exit status."""
     if os.geteuid() != 0:
         raise Problem("check-compat needs root: it builds in chroots")
-    packages.require("chroot", "source", "x86", "guest")
+    packages.require("chroot", "source", "guest")
+    qemu.provide()
     statuses = [_try(which) for which in DISTRIBUTIONS]
     passed = statuses.count(EXIT_PASSED)
     say(f"{passed} passed, {len(statuses) - passed} failed")

@@ -23,7 +23,7 @@ from base.common import (
     took,
     write_atomically,
 )
-from build import kernel, modules, packages
+from build import kernel, modules, packages, qemu
 from machines import accel, guest
 from verbs import switches
 
@@ -109,7 +109,8 @@ def cost() -> int:
     """Measure, print, write out/cost/report.json, and return the exit status."""
     start, rounds = time.monotonic(), count_knob("ROUNDS", ROUNDS)
     REPORT.unlink(missing_ok=True)
-    packages.require("build", "guest", "x86")
+    packages.require("build", "guest")
+    qemu.provide()
     target = _target()
     files = [path for path in modules.build(target) if path.name == "cmwq2.ko"] + [_pingpong()]
     run = _run(target, files, rounds)
@@ -117,7 +118,8 @@ def cost() -> int:
     restless = [row["hook"] for row in rows if row["spread_percent"] > AGREE_PERCENT]
     failed = [row["hook"] for row in rows if row["failed"]]
     say(f"\nA round trip through two pipes between two tasks, cmwq2 idle: instructions, median of {rounds} rounds x "
-        f"{BATCHES} batches x {TRIPS}\n{run.kernel.release}, QEMU {accel.TCG_SINGLE}, {' '.join(ICOUNT)}, 1 CPU\n")
+        f"{BATCHES} batches x {TRIPS}\n{run.kernel.release}, {qemu.provide()} {accel.TCG_SINGLE}, "
+        f"{' '.join(ICOUNT)}, 1 CPU\n")
     say(table(rows))
     switched, release = switches.measure(ICOUNT, PARAMETERS)
     if switched:

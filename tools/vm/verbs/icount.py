@@ -13,7 +13,6 @@ import re
 import statistics
 import sys
 import time
-from pathlib import Path
 from typing import Optional
 
 from base.common import (
@@ -24,15 +23,13 @@ from base.common import (
     ROOT,
     Problem,
     aligned,
-    output_of,
-    run_logged,
     say,
     shown,
     took,
     write_atomically,
 )
-from build import kernel, modules, packages
-from machines import accel, guest, ktap
+from build import kernel, modules, packages, qemu
+from machines import accel, guest, holdcount, ktap
 from verbs import baseline, cost
 
 sys.path.append(str(ROOT / "tools"))
@@ -201,39 +198,7 @@ def parse_own(text: str) -> tuple:
 
 # The numbers of items of two runs. Both include the setup, so the difference is the cost of 600 items alone.
 HOLD_ITEMS = (300, 900)
-PLUGIN = HERE / "machines/holdcount.c"
-# The function that marks the border between two runs: the guest calls sync there.
-MARK = "__x64_sys_sync"
 OWNERS = {NATIVE: "kernel"}
-
-
-def plugin_missing() -> str:
-    """Return why this QEMU cannot count instructions with a lock held, or '' if it can."""
-    said = output_of(["qemu-system-x86_64", "--version"])
-    found = re.search(r"version ([0-9]+)\.", said)
-    if not found or int(found.group(1)) not in (7, 8):
-        return f"QEMU {found.group(1) if found else '?'} takes other plugins than ours, which is for 7 and 8"
-    return ""
-
-
-def _plugin(target: kernel.Kernel, output: Path) -> list:
-    """Build the plugin for this host, and return QEMU's arguments for it."""
-    library, log = OUT / "icount" / "holdcount.so", OUT / "log" / "holdcount.log"
-    library.parent.mkdir(parents=True, exist_ok=True)
-    log.unlink(missing_ok=True)
-    run_logged(["gcc", "-shared", "-fPIC", "-O2", "-Wall", "-Wextra", "-Wno-unused-parameter", "-Werror", "-o", library,
-                PLUGIN], log)
-    symbols = {name: int(at, 16) for at, _, name in
-               (line.split() for line in (target.build / "System.map").read_text().splitlines())}
-    text = [line.split() for line in output_of(["nm", target.build / "kernel/workqueue.o"]).splitlines()]
-    offsets = {words[2]: int(words[0], 16) for words in text if len(words) == 3 and words[1] in "tT"}
-    size = re.search(r"^\.text +([0-9]+)", output_of(["size", "-A", target.build / "kernel/workqueue.o"]), re.MULTILINE)
-    assert size
-    start = symbols["queue_work_on"] - offsets["queue_work_on"]
-    places = [f"from={start:x}", f"to={start + int(size.group(1)):x}", f"mark={symbols[MARK]:x}", f"output={output}"]
-    places += [f"lock={at:x}" for name, at in symbols.items() if re.match(r"_raw_spin_(try)?lock", name)]
-    places += [f"unlock={at:x}" for name, at in symbols.items() if re.match(r"_raw_spin_unlock", name)]
-    return ["-plugin", ",".join([f"file={library}", *places])]
 
 
 def holds(text: str, names: list) -> dict:
@@ -270,7 +235,6 @@ class Counted:
         self.figures: dict = {}
         self.wrong: list = []
         self.own: Optional[Own] = None
-        self.no_holds = plugin_missing()
         self.run: Optional[guest.Run] = None
 
     def boot(self) -> None:
@@ -295,13 +259,11 @@ class Counted:
 
     def _add_holds(self) -> None:
         """Count instructions with a lock held. The plugin for this is slow, so there are only few items."""
-        if self.no_holds:
-            return
         output = OUT / "icount" / "holds"
         output.unlink(missing_ok=True)
         runs = [_settings(queue, [name], items, WARMUP, 1)
                 for queue in QUEUES for name in all_engines() for items in HOLD_ITEMS]
-        self._guest("icount-x86-holds", self.files, runs, _plugin(self.target, output))
+        self._guest("icount-x86-holds", self.files, runs, holdcount.plugin(self.target, output))
         for queue, engines in holds(output.read_text(), all_engines()).items():
             for name, instructions in engines.items():
                 self.figures[queue][name]["lock"] = instructions
@@ -332,23 +294,14 @@ def write(whose: Subject, figures: dict) -> None:
         "schema": SCHEMA, "subject": dataclasses.asdict(whose), "instructions": figures}, indent=1) + "\n")
 
 
-def _without_holds(figures: dict) -> dict:
-    return {queue: {name: {figure: value for figure, value in values.items() if figure != "lock"}
-                    for name, values in engines.items()} for queue, engines in figures.items()}
-
-
 def judge(counted: Counted) -> tuple:
     """Return passed and failed comparisons for `make check`, and further lines to print."""
     count, more = ktap.Count(), []
     failures = list(counted.wrong)
     whose, before = committed()
-    if counted.no_holds:
-        count.skipped, count.reasons = 1, [counted.no_holds]
-        before = _without_holds(before)
     reason = not_compared(whose, subject(counted.target))
     if reason:
-        count.skipped += 1
-        count.reasons.append(reason)
+        count.skipped, count.reasons = 1, [reason]
     else:
         number, changed = changes(before, counted.figures)
         count.passed = sum(not each.worse for each in changed) + number - len(changed)
@@ -367,12 +320,13 @@ def icount() -> int:
     the exit status."""
     start = time.monotonic()
     REPORT.unlink(missing_ok=True)
-    packages.require("build", "guest", "x86")
+    packages.require("build", "guest")
+    qemu.provide()
     target = kernel.provide(kernel.vehicle("x86"))
     counted = Counted(target, modules.build(target), os.environ.get("PARAMETERS", ""))
     counted.boot()
     this = subject(target)
-    say(f"\nInstructions, median of {ROUNDS} rounds x {ITEMS} items, one in flight, 1 CPU\n{this}, QEMU "
+    say(f"\nInstructions, median of {ROUNDS} rounds x {ITEMS} items, one in flight, 1 CPU\n{this}, {qemu.provide()} "
         f"{accel.TCG_SINGLE}, {' '.join(cost.ICOUNT)}\n" + "\n".join(f"{key}: {text}" for key, text in FIGURES.items()))
     say(f"\n{table(counted.figures)}\n")
     if counted.own:
