@@ -3,7 +3,7 @@
 
 # The knobs. The verbs read them from the environment.
 export KDIR KERNEL KERNEL_SRC VM SUITE NAME PARAMETERS ITEMS ROUNDS CYCLES FREEZES SCHEDULES KICKS SWITCHINGS PRESSURE ALARM V MACHINES W WRITE CMWQ2_CACHE
-export WORKLOAD PROFILES PRODUCERS SEED FULL
+export WORKLOAD PROFILES PRODUCERS SEED FULL FUNCTIONS
 export CLAIM WAKE PICK POOL MIN_IDLE WORKERS TIMEOUTS SWITCHES STRICT FAULT FAULTS MODEL LIMIT RAISED CANCELS
 ifneq ($(origin CC),default)
 export CC
@@ -59,11 +59,12 @@ $(VERBS):
 ## make cost [ROUNDS=n]
 ##             counts the instructions that an idle cmwq2 adds to a switch between other tasks, for
 ##             each hook, and (as root) those that its statistics add to an item; 4 minutes
-## make icount [PARAMETERS=list] [WRITE=1]
+## make icount [PROFILES=list] [FUNCTIONS=1] [PARAMETERS=list] [WRITE=1]
 ##             counts the instructions of queueing and running an item, for native and each profile;
 ##             compares them with tools/vm/icount.json and with lib/test_workqueue; make check runs it,
-##             too; 1 minute; PARAMETERS= sets parameters of cmwq2, such as wake_cost_us=1; WRITE=1
-##             updates the file
+##             too; 1 minute; FUNCTIONS=1 lists them by function instead, for native and mainline-7.3;
+##             PROFILES= counts other profiles or policies, such as pick=local; PARAMETERS= sets
+##             parameters of cmwq2, such as wake_cost_us=1; WRITE=1 updates the file
 ## make baseline [VM=uml|x86] [ROUNDS=n] [ITEMS=n] [PRODUCERS=n]
 ##             runs native's roundtrip in cmwq2_bench and in lib/test_workqueue alternately, in one
 ##             boot, and checks that the times differ by at most 3 %; 5 minutes on a quiet machine
@@ -106,6 +107,7 @@ $(VERBS):
 ## The tools need Python 3.9 or newer and GNU make. On Debian, all verbs except modules install missing
 ## packages with apt-get (as root or with sudo); on other systems they print the names:
 ## gcc make binutils flex bison bc libelf-dev busybox-static xz-utils qemu-system-x86 python3-venv
-## mmdebstrap patch perl sparse spin.
+## mmdebstrap patch perl sparse spin. QEMU has to be version 10 or newer. Debian 12 has an older one,
+## so there the newer one of bookworm-backports is unpacked under out/ and not installed.
 ## Everything else is kept under out/. Exit status of tools/vm/vm VERB: 0 passed, 1 failed, 2 the guest
 ## ended without a verdict; make itself exits with 2 in both of the latter cases.

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from base.common import CACHE, OUT, Problem, Progress, lock, need_space, output_of, run_logged, shown, write_atomically
 from build import apt
-from machines import accel, guest, initramfs
+from machines import guest, initramfs
 
 SUITE = "trixie"
 PACKAGES = "bpftrace,linux-perf,trace-cmd"
@@ -85,8 +85,7 @@ def check(target: object, series: str, modules: list, names: tuple) -> None:
     """Raise Problem unless the lines called @names work on @target."""
     run = guest.Run(target, "lines", guest.home(f"lines-{series}"), modules, limit=LIMIT, extra=MEMORY,   # type: ignore
                     settings={"LINES": " ".join(names), "LOAD": LOAD}, files=_files())
-    # Switching an event on patches code while it runs.
-    guest.boot(run, None if accel.accelerator(run.kernel) == "kvm" else accel.TCG_SINGLE)
+    guest.boot(run)
     # The file has hundreds of megabytes.
     (run.home / "initramfs.cpio").unlink()
     if not run.outcome.passed:

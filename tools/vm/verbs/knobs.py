@@ -13,7 +13,7 @@ from verbs.options import EVERYWHERE, VERBS
 
 COUNTS = {"MACHINES", "ITEMS", "ROUNDS", "SCHEDULES", "KICKS", "SWITCHINGS", "PRESSURE", "ALARM", "CYCLES", "FREEZES",
           "PRODUCERS", "SEED"}
-YES_OR_NO = {"WRITE", "FULL", "FAULTS"}
+YES_OR_NO = {"WRITE", "FULL", "FAULTS", "FUNCTIONS"}
 # Names that other programs use in the environment, too. The user is not warned if a verb ignores them.
 COMMON = {"V", "W", "CC", "NAME", "FULL", "SEED", "POOL", "WORKERS", "MACHINES", "MODEL", "LIMIT"}
 
@@ -70,6 +70,11 @@ def check_values(verb: str, environment: Mapping[str, str]) -> None:
         raise Problem(f"W={mine['W']} is not known; allowed: one or more of 1, 2, 3, c, e, as for the kernel")
     if "KERNEL" in mine or "KERNEL_SRC" in mine:
         source.series()
+    if verb == "icount" and mine.get("WRITE", "0") != "0":
+        for name in ("PROFILES", "FUNCTIONS"):
+            if mine.get(name, "0") != "0":
+                raise Problem(f"WRITE=1 and {name}={mine[name]} cannot be combined, as the file has the figures of all "
+                              "profiles")
     for word in mine.get("PARAMETERS", "").split():
         name, equals, _ = word.partition("=")
         if not equals or name not in parameters():

@@ -97,9 +97,11 @@ def cost(given: Namespace) -> int:
 
 
 def icount(given: Namespace) -> int:
-    """Count the instructions of queueing, and compare them with committed figures. Return the exit status."""
+    """Count the instructions of queueing, and compare them with committed figures, or list them by function. Return the
+    exit status."""
+    from verbs import functions
     from verbs import icount as counter
-    return counter.icount()
+    return functions.functions() if given.functions == "1" else counter.icount()
 
 
 def baseline(given: Namespace) -> int:

@@ -7,7 +7,7 @@ import unittest
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from base.testing import Case
+from base.testing import Case, environment
 from verbs import icount
 
 
@@ -30,6 +30,28 @@ class Instructions(Case):
         self.assertEqual([name in icount.not_compared(this, other) for name in ("7.3.4", "7.3.5")], [True, True])
         self.assertTrue(bool(icount.not_compared(None, this)))
         self.assertTrue(len(icount.all_engines()) >= 5)
+
+    def test_rounds(self) -> None:
+        """Rounds that differ are a failure if half of them do. A single round that differs is none: the median is not
+        one of it."""
+        self.assertEqual([icount.disagree(values) for values in (
+            [1000, 1000, 1000, 1009, 991], [1000, 1000, 1000, 1000, 800], [1000, 1000, 1000, 1000, 1200],
+            [1000, 1000, 1000, 1200, 800], [1000, 1020, 980, 1000, 960], [1000])],
+            [False, False, False, False, True, False])
+
+    def test_some_engines(self) -> None:
+        """If only some engines were counted, the others are not missing, and one without committed figures is none to
+        compare with."""
+        before = {"percpu": {"native": {"item": 10}, "cmwq2:a": {"item": 11}}}
+        now = {"percpu": {"native": {"item": 10}, "cmwq2:b": {"item": 12}}}
+        self.assertEqual(icount.of_both(before, now), ({"percpu": {"native": {"item": 10}}},) * 2)
+        with environment(PROFILES="mainline-7.3 pick=local"):
+            self.assertEqual(icount.engines_of(), ["native", "cmwq2:mainline-7.3", "cmwq2:pick=local"])
+        with environment(PROFILES=""):
+            self.assertEqual((icount.engines_of(), icount.engines_of("mainline-7.3")),
+                             (icount.all_engines(), ["native", "cmwq2:mainline-7.3"]))
+        with environment(PROFILES="bogus"):
+            self.refused(icount.engines_of, "PROFILES=bogus", "mainline-7.3")
 
     def test_the_kernels_own_benchmark(self) -> None:
         """The output of the kernel's own benchmark is parsed, and a difference up or down counts."""

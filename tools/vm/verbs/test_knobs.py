@@ -55,6 +55,10 @@ class Knobs(Case):
         self.refused(lambda: knobs.check_values("icount", {"PARAMETERS": "wake_cost_us=1 bogus=1"}), "bogus=1",
                      "wake_cost_us")
         knobs.check_values("icount", {"PARAMETERS": "wake_cost_us=1 hook=timer"})
+        for name, text in (("PROFILES", "mainline-7.3"), ("FUNCTIONS", "1")):
+            self.refused(lambda: knobs.check_values("icount", {"WRITE": "1", name: text}), "WRITE=1", f"{name}={text}")
+            knobs.check_values("icount", {"WRITE": "0", name: text})
+        knobs.check_values("icount", {"WRITE": "1", "FUNCTIONS": "0"})
         knobs.check_values("cost", {"MACHINES": "nothing that it has"})
 
     def test_refused_at_once(self) -> None:
