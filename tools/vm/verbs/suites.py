@@ -23,7 +23,7 @@ from base.common import (
     shown,
     write_atomically,
 )
-from build import kernel, modules, sample, source
+from build import kernel, modules, qemu, sample, source
 from machines import guest, ktap, results
 
 SUMMARY = OUT / "check"
@@ -118,7 +118,11 @@ def check(vehicles: list, pattern: str) -> int:
     if not any((kunit, shell, style, looks)):
         raise Problem(f"SUITE={pattern} matches no suite; allowed: a glob over "
                       f"{', '.join(kunit_suites() + shell_suites() + [STYLE, *LOOKS])}")
-    kernels = [kernel.provide(kernel.vehicle(name)) for name in vehicles]
+    targets = [kernel.vehicle(name) for name in vehicles]
+    if any(each.arch == "x86_64" for each in targets):
+        # If there is none, this is reported before the kernels are built.
+        qemu.provide()
+    kernels = [kernel.provide(each) for each in targets]
     built = [modules.build(each) + (sample.build(each) if sample.SUITE in shell else []) for each in kernels]
     total = results.Total()
     if style and source.series() != source.NEWEST:
