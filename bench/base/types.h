@@ -38,11 +38,16 @@ struct bench_workload;
 #define BENCH_MAX_QUEUES	10000U
 #define BENCH_MAX_IN_FLIGHT	10000U
 #define BENCH_MAX_BATCH		256U	/* items in flight for each producer */
+#define BENCH_MAX_RING		4096U	/* the same in the workload stream */
 #define BENCH_MAX_CALLS		1000U
 #define BENCH_MAX_DELAY_MS	1000U
 #define BENCH_MAX_BURN_NS	1000000U
+#define BENCH_MAX_BURN_US	(BENCH_MAX_BURN_NS / 1000)
+#define BENCH_MAX_PAUSE_US	100000U
+#define BENCH_MAX_PER_CPU	16U
 #define BENCH_MAX_JOB_MS	60000U
-#define BENCH_MAX_FIGURES	32
+#define BENCH_MAX_FIGURES	40
+#define BENCH_MAX_POOLS		8192	/* CPUs, or numbers of unbound pools */
 
 /* Ratios are integers in units of 1/BENCH_RATIO_ONE. */
 #define BENCH_RATIO_ONE		10000U
@@ -83,6 +88,10 @@ enum bench_ability {
 	X(FOREIGN,	foreign,	0, BENCH_MAX_ITEMS)		\
 	X(DELAY_MS,	delay_ms,	1, BENCH_MAX_DELAY_MS)		\
 	X(BURN_NS,	burn_ns,	0, BENCH_MAX_BURN_NS)		\
+	X(LONG_NS,	long_ns,	0, BENCH_MAX_BURN_NS)		\
+	X(BURN_AFTER_US, burn_after_us,	0, BENCH_MAX_BURN_US)		\
+	X(PAUSE_US,	pause_us,	0, BENCH_MAX_PAUSE_US)		\
+	X(PER_CPU,	per_cpu,	1, BENCH_MAX_PER_CPU)		\
 	X(LOAD,		load,		0, 5)				\
 	X(LONG_BURN,	long_burn,	0, 1)				\
 	X(JOB_MS,	job_ms,		10, BENCH_MAX_JOB_MS)
@@ -108,6 +117,10 @@ enum bench_number_id {
  * @foreign: number of items of other queues ahead of those that are rescued
  * @delay_ms: delay of delayed items
  * @burn_ns: CPU time that an item uses by itself
+ * @long_ns: the same for long items, in the workload that also has short ones
+ * @burn_after_us: CPU time that a producer uses after each item that it has queued
+ * @pause_us: how long a producer sleeps before it queues its next item
+ * @per_cpu: number of items for each online CPU that are queued at once
  * @load: which of the loads of 2010 to run, wl0 to wl5
  * @long_burn: whether the items of that load have the long burn
  * @job_ms: how long the job that runs beside that load takes when run alone
@@ -132,6 +145,10 @@ struct bench_config {
 	u32			foreign;
 	u32			delay_ms;
 	u32			burn_ns;
+	u32			long_ns;
+	u32			burn_after_us;
+	u32			pause_us;
+	u32			per_cpu;
 	u32			load;
 	u32			long_burn;
 	u32			job_ms;
@@ -160,6 +177,7 @@ union bench_wq {
  *	there, or the item is queued there
  * @waits: used by bench_gate_job(): whether the item waits until the gate opens
  * @in_flight: the item was queued, and nobody has waited for it yet
+ * @ran_on: the CPU on which its function began, if the job keeps it
  * @sample: index under which its times are stored, BENCH_UNTIMED if they are not
  * @burn: number of bench_burn() rounds that the item runs
  * @queued: clock in ticks before the item was queued
@@ -177,6 +195,7 @@ struct bench_item {
 	int				cpu;
 	bool				waits;
 	bool				in_flight;
+	int				ran_on;
 	u32				sample;
 	u32				burn;
 	u64				queued;
@@ -244,6 +263,10 @@ enum bench_common {
 	BENCH_WORKERS,		/* threads of the engine that are alive at the end */
 	BENCH_NEW_WORKERS,	/* those of BENCH_WORKERS that were created in the turn */
 	BENCH_SLEEPS,		/* times they went to sleep, per 1000 items */
+	BENCH_POOL_WORKERS,	/* those of BENCH_WORKERS that are in the queue's pools */
+	BENCH_POOL_PEAK,	/* the largest number of these seen in the turn */
+	BENCH_SWITCHES,		/* context switches of all threads, per 1000 items */
+	BENCH_MIGRATIONS,	/* moves of threads to another CPU, per 1000 items */
 	BENCH_HELD,		/* memory in the steady phase, see memory.c */
 	BENCH_NR_COMMON,
 };
@@ -263,6 +286,18 @@ struct bench_sample {
 };
 
 /**
+ * struct bench_pools - the worker pools that run the items of a queue
+ * @known: whether the engine has such pools, and they were found
+ * @unbound: whether the pools are unbound
+ * @ids: the CPUs of bound pools, or the numbers of unbound ones
+ */
+struct bench_pools {
+	bool		known;
+	bool		unbound;
+	DECLARE_BITMAP(ids, BENCH_MAX_POOLS);
+};
+
+/**
  * struct bench_slot - one entry of the list of engines during a run
  * @engine: the operations of the engine
  * @cfg: the configuration of the run
@@ -272,6 +307,8 @@ struct bench_sample {
  * @items: the items that the workload asks for
  * @nr_items: how many items
  * @wq: the queue that lives as long as the run, if the workload has one
+ * @pools: the pools of that queue
+ * @peak: the largest number of workers seen in these pools in the turn
  * @before: engine cmwq2: counts at the start of the round
  * @saved: engine cmwq2: policies to restore after the turn
  * @used: engine cmwq2: policies of the last turn
@@ -288,6 +325,8 @@ struct bench_slot {
 	struct bench_item		*items;
 	unsigned int			nr_items;
 	union bench_wq			wq;
+	struct bench_pools		pools;
+	u32				peak;
 	struct bench_pool_counts	before;
 	char				saved[BENCH_POLICIES_LEN];
 	char				used[BENCH_POLICIES_LEN];
@@ -300,6 +339,7 @@ struct bench_slot {
  * @name: its name in the list of engines
  * @takes_profile: whether ":profile" may follow the name
  * @is_cmwq2: whether it has policies and counts
+ * @has_pools: whether its workers belong to pools, which their names tell
  * @can: bits of enum bench_ability; operations that it does not support are NULL
  * @open: creates a queue as the configuration describes it, with the configured
  *	scope if @scoped; leaves nothing behind if it fails
@@ -325,6 +365,7 @@ struct bench_engine {
 	const char	*name;
 	bool		takes_profile;
 	bool		is_cmwq2;
+	bool		has_pools;
 	unsigned int	can;
 	int		(*open)(struct bench_slot *slot, const char *name, bool scoped,
 				union bench_wq *wq);

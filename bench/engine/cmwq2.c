@@ -203,6 +203,7 @@ const struct bench_engine bench_cmwq2 = {
 	.name		= "cmwq2",
 	.takes_profile	= true,
 	.is_cmwq2	= true,
+	.has_pools	= true,
 	.can		= BENCH_CREATE | BENCH_FLUSH | BENCH_DELAY | BENCH_CANCEL,
 	.open		= bench_cmwq2_open,
 	.close		= bench_cmwq2_close,

@@ -199,6 +199,7 @@ static bool bench_native_cancel_delayed_sync(struct bench_item *item)
 
 const struct bench_engine bench_native = {
 	.name		= "native",
+	.has_pools	= true,
 	.can		= BENCH_CREATE | BENCH_FLUSH | BENCH_DELAY | BENCH_CANCEL,
 	.open		= bench_native_open,
 	.close		= bench_native_close,

@@ -26,13 +26,17 @@
 #include "measure/stats.h"
 #include "run/result.h"
 
-#define BENCH_FORMAT_VERSION	3
+#define BENCH_FORMAT_VERSION	4
 
 static const char * const bench_common_names[BENCH_NR_COMMON] = {
 	[BENCH_CPU_NS]		= "cpu_ns",
 	[BENCH_WORKERS]		= "workers",
 	[BENCH_NEW_WORKERS]	= "new_workers",
 	[BENCH_SLEEPS]		= "sleeps_per_1000",
+	[BENCH_POOL_WORKERS]	= "pool_workers",
+	[BENCH_POOL_PEAK]	= "peak_workers",
+	[BENCH_SWITCHES]	= "switches_per_1000",
+	[BENCH_MIGRATIONS]	= "migrations_per_1000",
 	[BENCH_HELD]		= "held_bytes",
 };
 

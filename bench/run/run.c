@@ -46,11 +46,21 @@ static void bench_common_figures(struct bench_slot *slot, struct bench_sample *s
 	u64 *figure = &sample->figure[slot->cfg->workload->nr_figures];
 	struct bench_tasks after;
 
-	bench_count_tasks(slot->engine, began, &after);
+	bench_count_tasks(slot, began, &after);
 	figure[BENCH_CPU_NS] = bench_by_item(sample, before->runtime, after.runtime, 1);
 	figure[BENCH_WORKERS] = after.workers;
 	figure[BENCH_NEW_WORKERS] = after.new_workers;
 	figure[BENCH_SLEEPS] = bench_by_item(sample, before->sleeps, after.sleeps, 1000);
+	figure[BENCH_SWITCHES] = bench_by_item(sample, before->switches, after.switches, 1000);
+	figure[BENCH_MIGRATIONS] = bench_by_item(sample, before->migrations, after.migrations,
+						 1000);
+	if (slot->pools.known == slot->engine->has_pools) {
+		figure[BENCH_POOL_WORKERS] = after.pool_workers;
+		figure[BENCH_POOL_PEAK] = max(slot->peak, after.pool_workers);
+	} else {
+		figure[BENCH_POOL_WORKERS] = BENCH_NONE;
+		figure[BENCH_POOL_PEAK] = BENCH_NONE;
+	}
 }
 
 /* Runs the turn, and measures the common figures before and after it. */
@@ -62,7 +72,8 @@ static int bench_observed_turn(struct bench_run *run, struct bench_slot *slot,
 	int ret;
 
 	bench_times_reset(run);
-	bench_count_tasks(slot->engine, began, &before);
+	bench_count_tasks(slot, began, &before);
+	slot->peak = before.pool_workers;
 	ret = run->cfg.workload->turn(run, slot, sample);
 	bench_common_figures(slot, sample, began, &before);
 	if (!ret && !bench_stopped(run))

@@ -4,10 +4,12 @@
  * and a queue if the workload has one for the whole run.
  */
 #include <linux/completion.h>
+#include <linux/cpumask.h>
 #include <linux/errno.h>
 #include <linux/kernel.h>
 #include <linux/mm.h>
 #include <linux/printk.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/types.h>
 
@@ -15,6 +17,7 @@
 #include "base/types.h"
 #include "engine/engine.h"
 #include "measure/memory.h"
+#include "measure/tasks.h"
 #include "run/slots.h"
 
 static void bench_free_slot(struct bench_slot *slot)
@@ -74,6 +77,38 @@ s64 *bench_held(struct bench_run *run, const struct bench_slot *slot)
 	return &run->slots[i].held;
 }
 
+static void bench_probe_job(struct bench_item *item)
+{
+	struct bench_pools *pools = item->priv;
+
+	pools->known &= bench_pools_add(pools, current);
+	complete(&item->done);
+}
+
+/*
+ * No engine tells in which pools a queue's items run. But an item can read the name of
+ * its worker. So an item runs for each CPU from which items may be queued.
+ */
+static void bench_find_pools(struct bench_slot *slot)
+{
+	struct bench_item *item = &slot->items[0];
+	unsigned int i;
+
+	if (!slot->engine->has_pools)
+		return;
+	slot->pools.known = true;
+	item->priv = &slot->pools;
+	item->job = bench_probe_job;
+	for (i = 0; i < num_online_cpus(); i++) {
+		slot->engine->queue_on(slot->wq, bench_nth_cpu(i), item);
+		bench_wait(slot, &item->done);
+		/* An item whose function has not returned is queued to the same pool again. */
+		slot->engine->flush(slot->wq);
+	}
+	item->priv = NULL;
+	item->job = slot->cfg->workload->job;
+}
+
 static int bench_open_slot(struct bench_run *run, struct bench_slot *slot)
 {
 	bool scoped = slot->cfg->queue == BENCH_QUEUE_UNBOUND;
@@ -90,6 +125,7 @@ static int bench_open_slot(struct bench_run *run, struct bench_slot *slot)
 	ret = slot->engine->open(slot, name, scoped, &slot->wq);
 	if (ret)
 		return ret;
+	bench_find_pools(slot);
 	ret = bench_memory_total(run, &after);
 	if (ret)
 		slot->engine->close(slot, slot->wq);

@@ -296,7 +296,7 @@ static u32 bench_hogs_wait(struct bench_perfwq *perfwq)
 	do {
 		done = wait_for_completion_timeout(&perfwq->hogs_done,
 						   msecs_to_jiffies(BENCH_PEAK_MS));
-		bench_count_tasks(perfwq->slot->engine, 0, &tasks);
+		bench_count_tasks(perfwq->slot, 0, &tasks);
 		peak = max(peak, tasks.workers);
 		if (signal_pending(current))
 			WRITE_ONCE(perfwq->run->stop, true);

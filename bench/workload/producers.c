@@ -8,6 +8,7 @@
 #include <linux/completion.h>
 #include <linux/err.h>
 #include <linux/errno.h>
+#include <linux/jiffies.h>
 #include <linux/kthread.h>
 #include <linux/mm.h>
 #include <linux/printk.h>
@@ -21,6 +22,7 @@
 
 #include "base/turn.h"
 #include "base/types.h"
+#include "measure/tasks.h"
 #include "workload/producers.h"
 
 static bool bench_turn_started(struct bench_producer *p)
@@ -139,13 +141,18 @@ int bench_producers_start(struct bench_run *run)
 /* Waits for the end of a turn. A signal ends the turn early, and with it the run. */
 static int bench_wait_turn(struct bench_run *run)
 {
+	unsigned long report = jiffies + BENCH_STALL;
 	long left;
 
 	do {
-		left = wait_for_completion_interruptible_timeout(&run->turn_over, BENCH_STALL);
-		if (!left)
-			pr_err("engine '%s' is busy for a long time: was an item lost?\n",
-			       run->slot->name);
+		left = wait_for_completion_interruptible_timeout(&run->turn_over,
+								 msecs_to_jiffies(BENCH_COUNT_MS));
+		bench_note_workers(run->slot);
+		if (left || time_before(jiffies, report))
+			continue;
+		pr_err("engine '%s' is busy for a long time: was an item lost?\n",
+		       run->slot->name);
+		report = jiffies + BENCH_STALL;
 	} while (!left);
 	if (left > 0)
 		return 0;

@@ -78,8 +78,8 @@ static inline bool cmwq2_task_on_cpu(struct task_struct *p)
 }
 
 /*
- * The scheduler's figures for a thread's CPU time. They are not an API: check
- * them with each new version.
+ * The scheduler's figures for a thread's CPU time and for its moves from CPU to
+ * CPU. They are not an API: check them with each new version.
  *
  * The first grows at each tick and each switch, in nanoseconds. The second is
  * what the tick charged to the thread, a tick at a time.
@@ -92,6 +92,11 @@ static inline u64 cmwq2_task_runtime(struct task_struct *p)
 static inline u64 cmwq2_task_ticks(struct task_struct *p)
 {
 	return READ_ONCE(p->stime);
+}
+
+static inline u64 cmwq2_task_migrations(struct task_struct *p)
+{
+	return READ_ONCE(p->se.nr_migrations);
 }
 
 /*

@@ -31,9 +31,9 @@ import cli
 import tables
 from benchmark import files, stats
 
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 SCHEMA = "cmwq2-bench-report"
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 HEADER_NUMBERS = ("cmwq2_bench", "cpus", "mem_reclaim", "rounds", "seed", "clock_khz", "clock_cost_ns", "clock_step_ns")
 HEADER_TEXTS = ("status", "workload", "kernel", "machine", "hook", "queue", "scope", "clock", "settings", "engines",
@@ -45,6 +45,13 @@ SPREAD = ("", "_min", "_max", "_mad")
 # Figures without ratios. For native the threads are all kworkers of the machine, so a ratio to them says nothing.
 # held_bytes accumulates from round to round, so there is one value a boot, not one a round.
 COUNTS = ("workers", "threads", "held_bytes")
+# What an item costs, with the titles of the columns of a second table below that of the workload. It has those figures
+# that the result has and the first table lacks.
+COSTS = {"cpu_ns": "CPU ns/item", "pool_workers": "workers", "peak_workers": "most workers",
+         "switches_per_1000": "switches/item", "migrations_per_1000": "migrations/item", "start_p50_ns": "start p50 ns",
+         "start_p99_ns": "start p99 ns", "start_max_ns": "start max ns"}
+# The names of figures that are counted for a thousand items end in this. They are shown for one item.
+PER_1000 = "_per_1000"
 
 
 @dataclass(frozen=True)
@@ -65,8 +72,11 @@ class Workload:
 
 
 LOAD_SAYS = "{producers} producers, {items} items each, {in_flight} in flight, {burn_ns} ns of work"
-LOAD_COLUMNS = {"rate": "items/s", "p50_ns": "call p50 ns", "p95_ns": "p95", "start_p50_ns": "start p50 ns",
-                "start_p99_ns": "p99", "done_p50_ns": "done p50 ns", "cpu_ns": "CPU ns"}
+LOAD_COLUMNS = {"rate": "items/s", "p50_ns": "call p50 ns", "p95_ns": "p95", "done_p50_ns": "done p50 ns"}
+# The workloads that are about when an item starts.
+START_COLUMNS = {"rate": "items/s", "start_p50_ns": "start p50 ns", "start_p99_ns": "p99", "start_max_ns": "max",
+                 "p50_ns": "call p50 ns"}
+START_SUMMARY = ("rate", "start_p50_ns", "start_p99_ns", "cpu_ns")
 STAGES = {"p50_ns": "call p50 ns", "p99_ns": "p99", "start_p50_ns": "start p50 ns", "start_p99_ns": "p99",
           "done_p99_ns": "done p99 ns"}
 FLUSH_COLUMNS = {"call_ns": "call ns", "bare_ns": "bare", "tail_ns": "tail", "empty_ns": "empty"}
@@ -78,6 +88,17 @@ WORKLOADS = {
     "batch": Workload(LOAD_SAYS, LOAD_COLUMNS, ("rate", "p50_ns", "start_p50_ns")),
     "fanout": Workload(LOAD_SAYS, LOAD_COLUMNS, ("rate", "p50_ns", "start_p50_ns")),
     "delayed": Workload(LOAD_SAYS + ", delay {delay_ms} ms", LOAD_COLUMNS, ("start_p50_ns", "start_p99_ns")),
+    "busy": Workload("{producers} producers, {items} items each, which compute for {burn_after_us} us after each",
+                     START_COLUMNS, START_SUMMARY),
+    "stream": Workload("{producers} producers, {items} items each, a ring of {in_flight}, {burn_ns} ns of work",
+                       LOAD_COLUMNS, ("rate", "p50_ns", "cpu_ns")),
+    "mixed": Workload("{items} critical items, with {pause_us} us between one and the next, beside floods of items of "
+                      "{burn_ns} and {long_ns} ns, {producers} producers, {in_flight} in flight",
+                      {**START_COLUMNS, "short_rate": "short items/s", "long_rate": "long items/s"}, START_SUMMARY),
+    "imbalance": Workload("{per_cpu} items for each CPU at once, each of {burn_ns} ns, {calls} times a round",
+                          {"makespan_p50_ns": "all ns p50", "makespan_max_ns": "max",
+                           "makespan_ppm_of_ideal": "all/ideal ppm", "crowded_per_1000": "crowded"},
+                          ("makespan_p50_ns", "makespan_max_ns", "cpu_ns")),
     "create": Workload("{queues} queues, each figure that of one",
                        {"create_ns": "create ns", "use_ns": "use ns", "destroy_ns": "destroy ns", "gone_ns": "gone ns",
                         "memory_bytes": "bytes", "percpu_bytes": "percpu"},
@@ -353,26 +374,51 @@ def roundtrip_table(document: dict[str, Any]) -> list[tuple[str, ...]]:
     return rows
 
 
-def plain_table(document: dict[str, Any]) -> list[tuple[str, ...]]:
-    """Return the rows of the table for other workloads: every figure, followed by its ratio to the native engine."""
-    header = document["header"]
+def columns_of(header: dict[str, Any]) -> dict[str, str]:
+    """Return the figures of the table, with the titles of their columns. For an unknown workload it has all figures."""
     known = WORKLOADS.get(header["workload"])
-    columns = known.columns_of(header["figures"]) if known else {key: key for key in header["figures"]}
+    return known.columns_of(header["figures"]) if known else {key: key for key in header["figures"]}
+
+
+def costs_of(header: dict[str, Any]) -> dict[str, str]:
+    """Return the figures of the second table, with the titles of their columns."""
+    shown = columns_of(header)
+    return {key: title for key, title in COSTS.items() if key in header["figures"] and key not in shown}
+
+
+def median_of(record: dict[str, Any], key: str) -> str:
+    """Return the median of an engine's figure as text."""
+    value = record[key]
+    if value is None:
+        return "-"
+    return f"{value / 1000:.3f}" if key.endswith(PER_1000) else str(value)
+
+
+def plain_table(document: dict[str, Any], columns: dict[str, str]) -> list[tuple[str, ...]]:
+    """Return the rows of a table of figures, each followed by its ratio to the native engine."""
     heads = [text for title in columns.values() for text in (title, "/native [95 %]")]
     rows: list[tuple[str, ...]] = [("engine", *heads)]
     for record in document["engines"]:
         cells = [record["name"]]
         for key in columns:
-            cells.append("-" if record[key] is None else str(record[key]))
+            cells.append(median_of(record, key))
             cells.append(ratio(document, record["index"], key))
         rows.append(tuple(cells))
     return rows
 
 
 def table(document: dict[str, Any]) -> str:
-    """Return the document as text for a terminal. Figures are medians over the rounds."""
-    rows = (roundtrip_table if document["header"]["workload"] == "roundtrip" else plain_table)(document)
-    lines = heading(document) + tables.table(tables.numbers(*rows[0]), rows[1:])
+    """Return the document as text for a terminal: one table of what the workload measures, and one of what that costs.
+    Figures are medians over the rounds.
+    """
+    header = document["header"]
+    parts = [roundtrip_table(document) if header["workload"] == "roundtrip"
+             else plain_table(document, columns_of(header))]
+    if costs_of(header):
+        parts.append(plain_table(document, costs_of(header)))
+    lines = heading(document)
+    for rows in parts:
+        lines += tables.table(tables.numbers(*rows[0]), rows[1:])
     # An engine that names a profile or policies shows them in its name.
     lines += [f"{record['name']}: {policies_of(record)}" for record in document["engines"]
               if record["name"] == "cmwq2" and policies_of(record)]

@@ -91,7 +91,7 @@ class Host(Command):
         self.assertFalse(self.out.exists())
 
     def test_failed_run(self) -> None:
-        text = "cmwq2_bench=3\nstatus=failed reason=a-CPU-went-offline\nend=2\n"
+        text = "cmwq2_bench=4\nstatus=failed reason=a-CPU-went-offline\nend=2\n"
         self.fails("a-CPU-went-offline", *self.machine(text))
 
     def test_refused(self) -> None:

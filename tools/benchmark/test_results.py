@@ -16,7 +16,7 @@ from benchmark import results
 from benchmark.results import ResultError, parse, table
 
 HEADER = """\
-cmwq2_bench=3
+cmwq2_bench=4
 status=ok
 workload=roundtrip
 kernel=7.3.4
@@ -109,7 +109,7 @@ class Parse(unittest.TestCase):
         document = parse(GOOD, "uml")
         self.assertEqual(document["schema"], "cmwq2-bench-report")
         self.assertEqual(document["vehicle"], "uml")
-        self.assertEqual(document["header"]["version"], 3)
+        self.assertEqual(document["header"]["version"], 4)
         self.assertEqual(document["header"]["kernel"], "7.3.4")
         self.assertEqual(document["header"]["seed"], 2**64 - 1)
         self.assertEqual(document["header"]["engines"], ["native", "cmwq2:mainline-7.3"])
@@ -147,7 +147,7 @@ class Parse(unittest.TestCase):
         self.refused("KTAP version 1\n1..3\n", "no result of cmwq2_bench")
 
     def test_other_version(self) -> None:
-        self.refused(GOOD.replace("cmwq2_bench=3", "cmwq2_bench=2"), "version 2, this program knows 3")
+        self.refused(GOOD.replace("cmwq2_bench=4", "cmwq2_bench=3"), "version 3, this program knows 4")
 
     def test_failed_run(self) -> None:
         text = HEADER.replace("status=ok", "status=failed reason=producer-lost-its-cpu")
@@ -231,6 +231,36 @@ class Table(unittest.TestCase):
         text = table(parse(other("flush", "in_flight=100\ncalls=20\n", FLUSH)))
         self.assertIn("flush: 100 in flight, 20 calls a round, queue unbound", text)
         self.assertIn("7020", text)
+
+    def test_costs(self) -> None:
+        """What an item costs is in a second table, without the figures that the first one has."""
+        settings = "producers=2\nitems=9\nburn_after_us=20\n"
+        start = {f"start_{each}_ns": "77" for each in ("p50", "p99", "max")}
+        costs = {"cpu_ns": "912", "pool_workers": "4", "peak_workers": "5", "switches_per_1000": "1234",
+                 "migrations_per_1000": "0"}
+        lines = table(parse(other("busy", settings, {"rate": "5", "p50_ns": "6", **start, **costs}))).splitlines()
+        first, second = (i for i, line in enumerate(lines) if line.startswith("engine "))
+        self.assertIn("start p50 ns", lines[first])
+        self.assertNotIn("start p50 ns", lines[second])
+        self.assertEqual(" ".join(lines[second + 2].split()),
+                         "cmwq2:mainline-7.3 912 1.000 [-] 4 1.000 [-] 5 1.000 [-] 1.234 1.000 [-] 0.000 -")
+
+    def test_costs_missing(self) -> None:
+        """An engine whose pools are unknown has no number of workers."""
+        text = table(parse(other("flush", "in_flight=1\ncalls=1\n", {**FLUSH, "cpu_ns": "9", "pool_workers": "-"})))
+        self.assertEqual(text.splitlines()[-2].split(), ["cmwq2:mainline-7.3", "9", "1.000", "[-]", "-", "-"])
+
+    def test_new_workloads(self) -> None:
+        for workload, settings, missing in (
+                ("stream", "producers=2\nitems=9\nin_flight=64\nburn_ns=0\n", "p50_ns"),
+                ("mixed", "producers=3\nitems=9\nin_flight=64\nburn_ns=0\nlong_ns=5\npause_us=7\n", "long_rate"),
+                ("imbalance", "per_cpu=2\ncalls=9\nburn_ns=500\n", "makespan_max_ns")):
+            figures = {key: "8" for key in results.WORKLOADS[workload].columns}
+            text = table(parse(other(workload, settings, figures)))
+            self.assertIn(f"{workload}: ", text)
+            figures.pop(missing)
+            with self.assertRaisesRegex(ResultError, f"workload {workload} has no figure {missing}"):
+                parse(other(workload, settings, figures))
 
     def test_unknown_workload(self) -> None:
         lines = table(parse(other("later", "", {"some_ns": "5", "none_ns": "-"}))).splitlines()

@@ -19,7 +19,8 @@ def result(rates: dict, rounds: int = 16, seed: int = 1, **changed: Any) -> str:
     """Return the text of a roundtrip's result. @rates has the approximate rate of each engine. To name an engine twice,
     append # and a number."""
     source = random.Random(seed)
-    header = {"cmwq2_bench": 3, "status": "ok", "workload": "roundtrip", "kernel": "7.3.4", "machine": "x86_64",
+    header = {"cmwq2_bench": results.FORMAT_VERSION, "status": "ok", "workload": "roundtrip", "kernel": "7.3.4",
+              "machine": "x86_64",
               "cpus": 2, "hook": "tp", "queue": "percpu", "scope": "-", "mem_reclaim": 0, "rounds": rounds,
               "producers": 2, "items": 2000, "warmup": 200, "in_flight": 1, "burn_ns": 0,
               "settings": "producers,items,warmup,in_flight,burn_ns", "seed": seed, "clock": "tsc",

@@ -13,7 +13,7 @@ from verbs import baseline
 
 
 def _baseline_results(directory: Path, rounds: int, ours: int, own: str) -> None:
-    header = ("cmwq2_bench=3\nstatus=ok\nworkload=later\nkernel=7.3\nmachine=x\ncpus=2\nhook=tp\nqueue=unbound\n"
+    header = ("cmwq2_bench=4\nstatus=ok\nworkload=later\nkernel=7.3\nmachine=x\ncpus=2\nhook=tp\nqueue=unbound\n"
               "scope=cpu\nmem_reclaim=0\nrounds=1\nproducers=2\nitems=1000\nsettings=producers,items\nseed=1\n"
               "clock=tsc\nclock_khz=1\nclock_cost_ns=1\nclock_step_ns=1\nengines=native\nfigures=span_ns,p50_ns\n")
     engine = " ".join(f"{figure}{suffix}=9" for figure in ("span_ns",
@@ -40,7 +40,7 @@ class Baseline(Case):
             self.refused(lambda: baseline.figures(home, 7), "round 6")
             _baseline_results(home, 6, 20_000_000, own.replace("numa", "none"))
             self.refused(lambda: baseline.figures(home, 6), "round 0", "numa")
-            (home / "ours/5.system").write_text("cmwq2_bench=3\n")
+            (home / "ours/5.system").write_text("cmwq2_bench=4\n")
             _baseline_results(home, 5, 20_000_000, own)
             self.refused(lambda: baseline.figures(home, 6), "round 5", "truncated")
         comparison = baseline.bench_stats.Comparison

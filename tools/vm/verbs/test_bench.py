@@ -30,7 +30,7 @@ class Bench(Case):
         with directory() as home:
             run = guest.Run(kernel=None, job="", home=home)     # type: ignore
             (run.results / "bench").mkdir(parents=True)
-            (run.results / "bench/0").write_text("cmwq2_bench=3\nstatus=ok\n")
+            (run.results / "bench/0").write_text("cmwq2_bench=4\nstatus=ok\n")
             (run.results / "bench/1.failed").write_text("one reason\nthe last one\n")
             where = {"vehicle": "uml", "accelerator": "native", "config": "abc"}
             self.refused(lambda: bench.results(run, plans, where), "no run could be made", "cut", "truncated")
