@@ -74,7 +74,7 @@ static ssize_t config_workload_store(struct kobject *kobj, struct kobj_attribute
 				     const char *buf, size_t count)
 {
 	const struct bench_workload *workload = bench_find_workload(buf);
-	char names[160];
+	char names[256];
 	int ret;
 
 	if (!workload) {

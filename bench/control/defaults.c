@@ -56,6 +56,8 @@ void bench_default_config(struct bench_config *cfg)
 	cfg->calls = 20;
 	cfg->foreign = 10000;
 	cfg->delay_ms = 10;
+	cfg->long_ns = 500000;
+	cfg->per_cpu = 1;
 	cfg->load = 2;
 	cfg->job_ms = 500;
 	cfg->queue = BENCH_QUEUE_UNBOUND;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The workloads, and how to find one in their list. Most have a file of their
- * name; roundtrip, batch, fanout and delayed are in load.c, and drain is in
- * flush.c.
+ * name; roundtrip, busy, batch, stream, fanout and delayed are in load.c, and drain
+ * is in flush.c.
  */
 #ifndef CMWQ2_BENCH_WORKLOAD_H
 #define CMWQ2_BENCH_WORKLOAD_H
@@ -12,9 +12,13 @@
 #include "base/types.h"
 
 extern const struct bench_workload bench_roundtrip;
+extern const struct bench_workload bench_busy;
 extern const struct bench_workload bench_batch;
+extern const struct bench_workload bench_stream;
 extern const struct bench_workload bench_fanout;
 extern const struct bench_workload bench_delayed;
+extern const struct bench_workload bench_mixed;
+extern const struct bench_workload bench_imbalance;
 extern const struct bench_workload bench_create;
 extern const struct bench_workload bench_flush;
 extern const struct bench_workload bench_drain;

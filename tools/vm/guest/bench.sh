@@ -39,9 +39,11 @@ kernels_own() { # kernels_own PARAMETER...: prints a line for each scope
 
 # --- settings and functions that the suites share
 
-SMALL="rounds=2 items=50 warmup=5 producers=2 queues=20 in_flight=40 calls=3 foreign=30 delay_ms=1 job_ms=20"
+SMALL="rounds=2 items=50 warmup=5 producers=2 queues=20 in_flight=40 calls=3 foreign=30 delay_ms=1 job_ms=20
+long_ns=20000"
 # The kinds of queues that a workload accepts. perfwq accepts all, but takes a second for each, so only one is used.
-WORKLOADS="roundtrip batch fanout delayed create flush drain cancel block burst switch perfwq rescue"
+WORKLOADS="roundtrip batch fanout delayed busy stream mixed imbalance create flush drain cancel block burst switch perfwq
+rescue"
 queues_of() { # queues_of WORKLOAD
 	case $1 in
 	cancel) echo unbound ordered ;;

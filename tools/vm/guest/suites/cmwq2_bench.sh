@@ -33,7 +33,7 @@ flaws() {
 	/^round=/ {
 		samples++
 		for (f = 1; f <= nr; f++) want(figures[f])
-		for (p = 1; p <= split("/start_/done_/create_/destroy_", of, "/"); p++)
+		for (p = 1; p <= split("/start_/done_/create_/destroy_/makespan_", of, "/"); p++)
 			if (of[p] "p50_ns" in has) {
 				times++
 				for (q = 1; q < split("p50 p90 p95 p99 max", quantile, " "); q++)
@@ -44,6 +44,15 @@ flaws() {
 				ordered("start_" quantile[q] "_ns", "done_" quantile[q] "_ns")
 		if ((has["held_bytes"] == "-") != (workload ~ /^(create|rescue|switch)$/))
 			print "held_bytes=" has["held_bytes"]
+		# Pools are those of a queue that lives as long as the run.
+		for (p = 1; p <= split("pool_workers peak_workers", of, " "); p++)
+			if ((has[of[p]] == "-") != (workload ~ /^(create|rescue|switch|perfwq)$/) &&
+			    names[has["engine"] + 1] !~ /^(floor|threads)$/)
+				print of[p] "=" has[of[p]]
+		ordered("pool_workers", "workers")
+		ordered("pool_workers", "peak_workers")
+		# A worker that goes to sleep is a thread that is switched. When threads end, both sums lose them.
+		if (workload !~ /^(create|perfwq)$/) ordered("sleeps_per_1000", "switches_per_1000")
 	}
 	END {
 		if ($0 != "end=" NR - 1) print "the last line is " $0
@@ -57,8 +66,12 @@ has_scopes() { # whether the kernel's own queues have affinity scopes; this one 
 	[ -e /sys/devices/virtual/workqueue/writeback/affinity_scope ]
 }
 
-more_for() { # more_for WORKLOAD: makes perfwq short, whose items sleep for up to 200 ms
-	[ "$1" != perfwq ] || echo rounds=1 long_burn=1
+# perfwq is made short, because its items sleep for up to 200 ms. The items of imbalance have to take CPU time.
+more_for() { # more_for WORKLOAD
+	case $1 in
+	perfwq) echo rounds=1 long_burn=1 ;;
+	imbalance) echo burn_ns=20000 ;;
+	esac
 }
 
 whole() { # whole WORKLOAD QUEUE [NAME=VALUE...]
@@ -147,6 +160,59 @@ lock_stat() {
 	verify lock_stat "$said" [ "$said" = ok ]
 }
 
+run_with() { # run_with SETTING...: does a run of native and cmwq2
+	default
+	configure_bench $SMALL engines=native,cmwq2 "$@" && echo 1 > $BENCH/run
+}
+
+# Compares the figures of a run with what must have happened. In the condition, which is one of awk, the names of figures
+# stand for their values in a round, and "cpus" for the number of CPUs. A figure that is missing is -1.
+holds() { # holds NAME CONDITION: passes if every round of every engine satisfies the condition
+	local wrong
+	wrong=$(sed -n '/^round=/s/=-/=-1/gp' $BENCH/result | while read -r line; do
+		awk "BEGIN { cpus = $(nproc); $(echo "$line" | tr ' ' ';'); if (!($2)) print \"$line\" }"
+	done)
+	grep -q '^round=' $BENCH/result || wrong="there is no round"
+	verify "$1" "not $2: $wrong" [ -z "$wrong" ]
+}
+
+# Delays and limits that a run is sure to have must be visible in its figures.
+visible() {
+	run_with workload=roundtrip queue=percpu pause_us=2000
+	holds visible_pause "rate <= 1000"
+	run_with workload=busy queue=percpu burn_after_us=500
+	holds visible_burn_after "rate <= 4400 && queued >= 110"
+	run_with workload=stream queue=percpu burn_ns=100000
+	holds visible_stream "rate <= cpus * 11000 && queued >= 110"
+	run_with workload=mixed queue=ordered in_flight=20 long_ns=100000
+	holds visible_mixed "start_p50_ns >= 1000000 && short_rate > 0 && long_rate > 0 && queued >= 55"
+	run_with workload=mixed queue=percpu burn_ns=200000 pause_us=2000
+	holds visible_mixed_pause "rate <= 500 && done_p50_ns >= 180000"
+	# On a percpu queue all items run on the producer's CPU.
+	run_with workload=imbalance queue=percpu burn_ns=500000 per_cpu=2
+	holds visible_imbalance "queued == 3 * 2 * cpus && ideal_ns == 1000000 && makespan_ppm_of_ideal >= cpus * 900000 &&
+		(crowded_per_1000 == 1000 || cpus == 1)"
+	holds visible_cpu_time "cpu_ns >= 400000"
+	run_with workload=block queue=percpu in_flight=16
+	holds visible_workers "pool_workers >= 16 && peak_workers >= pool_workers"
+	# Producer and worker share a CPU, so an item takes two switches. All of them are bound.
+	run_with workload=roundtrip queue=percpu items=2000
+	holds visible_switches "switches_per_1000 >= 1900 && migrations_per_1000 <= 50"
+}
+
+# A thread that is moved from CPU to CPU during the run shows in the figure for migrations.
+visible_migrations() {
+	local spinner mover
+	[ "$(nproc)" -gt 1 ] || { skip visible_migrations "there is only one CPU"; return; }
+	while :; do :; done &
+	spinner=$!
+	while taskset -p 1 $spinner && taskset -p 2 $spinner; do :; done > /dev/null 2>&1 &
+	mover=$!
+	run_with workload=roundtrip queue=percpu pause_us=5000
+	kill $mover $spinner
+	holds visible_migrations "migrations_per_1000 > 50"
+}
+
 begin cmwq2_bench
 if load cmwq2 && load cmwq2_bench; then
 	for workload in $WORKLOADS; do
@@ -162,6 +228,15 @@ if load cmwq2 && load cmwq2_bench; then
 	whole delayed percpu engines=native,threads
 	whole perfwq percpu engines=native,threads
 	for load in 0 5; do whole perfwq percpu load=$load; done
+	whole stream unbound in_flight=4096
+	whole stream percpu in_flight=1
+	whole mixed unbound producers=6
+	whole mixed unbound engines=native,floor
+	whole busy unbound engines=native,floor,threads
+	whole imbalance unbound per_cpu=4
+	whole imbalance unbound engines=native,floor
+	visible
+	visible_migrations
 	whole_rescue 1 0
 	whole_rescue 5000 5000
 	default
@@ -178,6 +253,10 @@ if load cmwq2 && load cmwq2_bench; then
 	refused items "" 0 1000001
 	refused delay_ms "" 0 1001
 	refused burn_ns "" -1 1000001
+	refused long_ns "" -1 1000001
+	refused burn_after_us "" -1 1001
+	refused pause_us "" -1 100001
+	refused per_cpu "" 0 17
 	refused load "" 6 -1 wl0
 	refused job_ms "" 0 60001
 	refused engines "" bogus floor: native:mainline-7.3 cmwq2:bogus cmwq2:claim=bogus cmwq2:claim= \
@@ -185,17 +264,20 @@ if load cmwq2 && load cmwq2_bench; then
 	default_engines
 	policies
 	lock_stat
-	for workload in create flush drain delayed cancel block switch perfwq; do
+	for workload in create flush drain delayed stream cancel block switch perfwq; do
 		queue=$(queues_of $workload)
 		no_run floor_$workload workload=$workload queue=${queue%% *} engines=native,floor
 	done
-	for workload in flush drain cancel block switch; do
+	for workload in flush drain stream cancel block switch; do
 		queue=$(queues_of $workload)
 		no_run threads_$workload workload=$workload queue=${queue%% *} engines=native,threads
 	done
 	no_run producers producers=8 items=1000000 engines=native
 	no_run in_flight workload=flush in_flight=10000 calls=1000 engines=native
 	no_run batch workload=batch in_flight=257 engines=native
+	no_run stream workload=stream in_flight=4097 engines=native
+	no_run mixed workload=mixed in_flight=257 engines=native
+	no_run imbalance_burn workload=imbalance burn_ns=999 engines=native
 	no_run block_unbound workload=block queue=unbound engines=native
 	no_run block_alone workload=block queue=percpu in_flight=1 engines=native
 	no_run cancel_percpu workload=cancel queue=percpu engines=native

@@ -17,7 +17,7 @@ endless() { # endless WORKLOAD
 	local queue=$(queues_of "$1")
 	default
 	configure_bench workload="$1" queue="${queue%% *}" engines="$(engines_of "$1")" rounds=1000 items=1000 \
-		queues=300 in_flight=100 calls=1000
+		queues=300 in_flight=100 calls=1000 burn_ns=1000
 }
 
 start_endless() { # start_endless WORKLOAD [NAME=VALUE...]: sets $pid to its process; fails if the run does not start
@@ -160,7 +160,7 @@ begin cmwq2_bench_runs
 if load cmwq2 && load cmwq2_bench; then
 	seeds
 	for workload in $WORKLOADS; do interrupted $workload; done
-	for workload in roundtrip create flush perfwq rescue; do aborted $workload; done
+	for workload in roundtrip stream mixed imbalance create flush perfwq rescue; do aborted $workload; done
 	abort_idle
 	for workload in roundtrip switch create; do background_aborted $workload; done
 	for workload in roundtrip create rescue; do background_result $workload; done
