@@ -107,7 +107,8 @@ static void bench_imbalance_part(struct bench_producer *p)
 			struct bench_item *item = &slot->items[i];
 
 			item->queued = cmwq2_ticks();
-			slot->engine->queue(slot->wq, item);
+			if (!slot->engine->queue(slot->wq, item))
+				bench_fail(run, "item-was-still-queued");
 			bench_times_add(run, BENCH_CALL,
 					bench_call_ticks(run, item->queued, cmwq2_ticks()));
 		}

@@ -176,8 +176,10 @@ holds() { # holds NAME CONDITION: passes if every round of every engine satisfie
 	verify "$1" "not $2: $wrong" [ -z "$wrong" ]
 }
 
-# Delays and limits that a run is sure to have must be visible in its figures.
+# Delays and limits that a run is sure to have must be visible in its figures, and only in those of such a run.
 visible() {
+	run_with workload=roundtrip queue=percpu
+	holds visible_no_pause "rate > 1000"
 	run_with workload=roundtrip queue=percpu pause_us=2000
 	holds visible_pause "rate <= 1000"
 	run_with workload=busy queue=percpu burn_after_us=500
@@ -186,6 +188,8 @@ visible() {
 	holds visible_stream "rate <= cpus * 11000 && queued >= 110"
 	run_with workload=mixed queue=ordered in_flight=20 long_ns=100000
 	holds visible_mixed "start_p50_ns >= 1000000 && short_rate > 0 && long_rate > 0 && queued >= 55"
+	run_with workload=mixed queue=ordered in_flight=1 long_ns=0
+	holds visible_mixed_idle "start_p50_ns < 1000000"
 	run_with workload=mixed queue=percpu burn_ns=200000 pause_us=2000
 	holds visible_mixed_pause "rate <= 500 && done_p50_ns >= 180000"
 	# On a percpu queue all items run on the producer's CPU.
