@@ -17,7 +17,7 @@
 #ifdef CONFIG_UML
 #include <asm/unistd.h>
 
-/* The function of the host's C library. The kernel exports it to modules, but declares it nowhere. */
+/* Of the host's C library. The kernel exports it to modules, but declares it nowhere. */
 long syscall(long number, ...);
 
 /* CPU time of this kernel in ns of the host's clock, or 0 if the host does not tell. */
