@@ -21,6 +21,7 @@ from benchmark.stats import (
     median_interval,
     paired,
     unpaired,
+    within_boots,
 )
 
 COMPARISONS = 300
@@ -97,6 +98,72 @@ class AgainstItself(unittest.TestCase):
 
     def test_seed_is_fixed(self) -> None:
         self.assertEqual(stats.SEED, 20100615)
+
+
+class Boots(unittest.TestCase):
+    """Boots differ: each has a factor of its own, which all of its rounds share."""
+
+    SIZES = (16, 16, 16)
+
+    def ratios(self, source: random.Random, spread: float, scale: float = 1) -> list[float]:
+        """Return the ratios of the rounds of three boots. @spread: by how much the boots differ."""
+        found = []
+        for size in self.SIZES:
+            factor = scale * source.lognormvariate(0, spread)
+            found += [factor * value / other for value, other in zip(drawn(source, size), drawn(source, size))]
+        return found
+
+    def false(self, spread: float, boots: tuple) -> int:
+        """Return how many of COMPARISONS comparisons of equals are called a difference."""
+        source = random.Random(f"{spread}")
+        return sum(verdict_of(paired(self.ratios(source, spread), [1.0] * 48, boots)) == DIFFERENCE
+                   for _ in range(COMPARISONS))
+
+    def test_false_differences(self) -> None:
+        """As long as boots differ little, at most one equal in twenty is called different. Three boots say little about
+        boots that differ much, but an interval that knew nothing of boots would be wrong twice as often."""
+        for spread in (0, 0.01, 0.02):
+            self.assertLessEqual(self.false(spread, self.SIZES), COMPARISONS * 0.05, spread)
+        for spread in (0.02, 0.03):
+            self.assertGreater(self.false(spread, ()), 2 * self.false(spread, self.SIZES), spread)
+
+    def test_found(self) -> None:
+        source = random.Random(2)
+        found = sum(verdict_of(paired(self.ratios(source, 0.03, 1.3), [1.0] * 48, self.SIZES)) == DIFFERENCE
+                    for _ in range(100))
+        self.assertGreaterEqual(found, 95)
+
+    def test_one_boot(self) -> None:
+        """With one boot nothing changes."""
+        values, others = drawn(random.Random(1), 16), drawn(random.Random(2), 16)
+        self.assertEqual(paired(values, others), paired(values, others, (16,)))
+        self.assertEqual(unpaired(values, others), unpaired(values, others, (16,), (16,)))
+
+    def test_unpaired(self) -> None:
+        """Where the boots of one side differ, the interval contains what each of them says."""
+        source = random.Random(5)
+        values = [factor * value for factor in (0.8, 1.0, 1.2) for value in drawn(source, 16)]
+        references = drawn(source, 16)
+        alone, known = unpaired(values, references), unpaired(values, references, self.SIZES)
+        assert known and known.low and known.high and alone and alone.low and alone.high
+        self.assertTrue(known.low < 0.82 and known.high > 1.18, known)
+        self.assertGreater(known.high - known.low, alone.high - alone.low)
+
+    def test_within_boots(self) -> None:
+        """What a boot does to both sides cancels out, and a boot that is missing on one side is an error."""
+        source = random.Random(6)
+        values = [[1.5 * factor * value for value in drawn(source, 16)] for factor in (1, 4, 9)]
+        references = [[factor * value for value in drawn(source, 16)] for factor in (1, 4, 9)]
+        found = within_boots(values, references)
+        assert found and found.low and found.high
+        self.assertAlmostEqual(found.ratio, 1.5, 1)
+        self.assertTrue(1.35 < found.low < found.ratio < found.high < 1.65, found)
+        self.assertIsNone(within_boots(values, references[:2]))
+        self.assertIsNone(within_boots([], []))
+        self.assertIsNone(within_boots(values, [[0.0] * 16] * 3))
+        self.assertIsNone(within_boots(values, [[None] * 16] * 3))     # type: ignore
+        few = within_boots([[2.0] * 5], [[1.0] * 5])
+        self.assertEqual(verdict_of(few), UNKNOWN)
 
 
 if __name__ == "__main__":
