@@ -5,7 +5,8 @@ tools/bench calls main.py, and tools/bench_report.py calls results.py. tools/vm 
 its reports with the other modules. A module in this list imports only modules of its own line and of those above:
 
   files, stats               files that are written completely or not at all; medians, intervals and comparisons
-  results, documents         the result of one run, and the report of a set of runs
-  sets, host                 the list of runs of a set, and how they are made on this machine
-  compare, summary, page     reports as text or page: two side by side, one as a table, one as a page with plots
+  results, documents, boots  the result of one run, the report of a set of runs, and that of a set in several boots
+  sets, quiet, host          the list of runs of a set, whether the machine is quiet, and how runs are made on it
+  compare, summary, goals    reports as text: two side by side, one as a table, and which goals they reach
+  page                       a report as a page with plots
 """

@@ -4,7 +4,7 @@
 from collections.abc import Iterable
 
 import tables
-from benchmark import documents, results, stats
+from benchmark import boots, documents, results, stats
 from benchmark.documents import SetError
 
 # This fraction of the comparisons of an engine with itself may be called a difference.
@@ -34,7 +34,8 @@ def comparison_rows(one: dict, other: dict) -> list:
         for engine in (name for name in dict.fromkeys(run["header"]["engines"]) if name in there["engines"]):
             for figure in (name for name in run["header"]["figures"] if name in there["figures"]):
                 found = stats.unpaired(documents.values_of(match, engine, figure),
-                                             documents.values_of(run, engine, figure))
+                                       documents.values_of(run, engine, figure),
+                                       results.boot_sizes(match["rounds"]), results.boot_sizes(run["rounds"]))
                 if found:
                     rows.append((run["title"], engine, figure, found))
     return rows
@@ -81,7 +82,8 @@ def against_itself(document: dict) -> list:
         for first in (first for first in range(0, len(names) - 1, 2) if names[first] == names[first + 1]):
             for figure in run["header"]["figures"]:
                 found = stats.paired(results.values_of(run["rounds"], first + 1, figure),
-                                           results.values_of(run["rounds"], first, figure))
+                                     results.values_of(run["rounds"], first, figure),
+                                     results.boot_sizes(run["rounds"]))
                 if found and found.verdict != stats.UNKNOWN:
                     count = counts.setdefault(figure, [0, 0])
                     count[0] += 1
@@ -101,10 +103,17 @@ def _ratios(document: dict) -> dict:
     return {(*place, number): value for place, values in found.items() for number, value in enumerate(values)}
 
 
+def obstacles(one: dict, other: dict) -> list:
+    """Return reasons why two reports cannot be compared, or [] if they can."""
+    partial = [f"{name}: {text}" for name, found in (("A", one), ("B", other))
+               for text in [boots.partial_text(found)] if text]
+    return documents.obstacles(one, other) + partial
+
+
 def not_the_same_set(one: dict, other: dict) -> list:
     """Return reasons why two reports are not of the same set run twice, or [] if they are."""
-    return documents.obstacles(one, other) + [f"{key} {one[key]} and {other[key]}" for key in ("seed", "kernel")
-                                                   if one[key] != other[key]]
+    return obstacles(one, other) + [f"{key} {one[key]} and {other[key]}" for key in ("seed", "kernel")
+                                    if one[key] != other[key]]
 
 
 def agreement_rows(one: dict, other: dict) -> list:
@@ -126,16 +135,30 @@ def _ratio_text(each: dict) -> str:
     return str(stats.Comparison(each["ratio"], each["low"], each["high"])) if each else "-"
 
 
-def agree(one: dict, other: dict) -> tuple:
-    """Compare the ratios of a set that was run twice. Return a text, and whether enough of them agree."""
+def agree(pairs: list) -> tuple:
+    """Compare the ratios of a set that was run several times. @pairs has (name, document, name, document) for each two
+    that are compared. Return a text, and whether enough of the ratios agree."""
+    texts, enough = zip(*(_agree(*pair) for pair in pairs))
+    return "\n".join(texts), all(enough)
+
+
+def boot_pairs(document: dict) -> list:
+    """Return the pairs of boots of a series for agree()."""
+    sets = list(enumerate(document["sets"], 1))
+    return [(f"boot {i}", one, f"boot {j}", other) for i, one in sets for j, other in sets[i:]]
+
+
+def _agree(first: str, one: dict, second: str, other: dict) -> tuple:
     rows = agreement_rows(one, other)
     if not rows:
         raise SetError("the two reports have no ratio with an interval")
     apart = [row for row in rows if not row[5]]
-    lines = aligned([("run", "engine", "figure", "A [95 %]", "B [95 %]"),
+    lines = aligned([("run", "engine", "figure", f"{first} [95 %]", f"{second} [95 %]"),
                      *((*row[:3], _ratio_text(row[3]), _ratio_text(row[4])) for row in apart)]) if apart else []
     agreed = len(rows) - len(apart)
     enough = agreed >= FEWEST_AGREE * len(rows)
-    lines.append(f"{agreed} of {len(rows)} ratios agree within their intervals: {100 * agreed / len(rows):.1f} %, "
+    between = f"{first} and {second}: " if first != "A" else ""
+    lines.append(f"{between}{agreed} of {len(rows)} ratios agree within their intervals: "
+                 f"{100 * agreed / len(rows):.1f} %, "
                  f"{'at least' if enough else 'fewer than'} {100 * FEWEST_AGREE:.0f} %")
     return "\n".join(lines), enough

@@ -10,8 +10,13 @@ It has these keys:
   cpus         number of CPUs online where the set ran
   seed         the seeds of the runs were derived from it
   conditions   a list of sentences about conditions that reduce the value of the figures
-  runs         a list of the documents that results.parse() makes of the results, each with a title
+  runs         a list of the documents that results.parse() makes of the results, each with a title; host, what
+               quiet.py measured during the run; and, if the host was busy with something else, disturbed, a list of
+               reasons
   missing      a list of runs that could not be made, each with title and reason
+  disturbed    a list of runs that were disturbed and made again, like those of runs; no figure contains them
+
+boots.py describes the document of a set that was run in several boots.
 """
 
 import gzip
@@ -37,11 +42,12 @@ class SetError(cli.Error):
     """A problem with a set or its settings, described in one line."""
 
 
-def document(where: dict, seed: int, runs: list, missing: list, conditions: Sequence[str] = ()) -> dict:
+def document(where: dict, seed: int, runs: list, missing: list, conditions: Sequence[str] = (),
+             disturbed: Sequence[dict] = ()) -> dict:
     """Return the document of a set. @where has vehicle, accelerator, host, kernel and config."""
     return {"schema": SCHEMA, "schema_version": SCHEMA_VERSION, "version": cli.version(), **where,
             "cpus": runs[0]["header"]["cpus"] if runs else None, "seed": seed, "conditions": list(conditions),
-            "runs": runs, "missing": missing}
+            "runs": runs, "missing": missing, "disturbed": list(disturbed)}
 
 
 def config_text(path: Path) -> Optional[str]:
@@ -72,25 +78,28 @@ def host_cpu() -> str:
     return os.uname().machine
 
 
-def read(path: Path) -> dict:
-    """Read the document of a set from a file. Raises SetError if it is not complete."""
+def load(path: Path) -> Any:
+    """Return the content of a JSON file. Raises SetError if it is not complete."""
     try:
-        found = cli.read_json(str(path), "a whole JSON document")
+        return cli.read_json(str(path), "a whole JSON document")
     except cli.Error as error:
         raise SetError(str(error)) from None
+
+
+def check(found: Any, where: str) -> None:
+    """Raise SetError unless @found is the complete document of a set. @where is the name that the user knows."""
     if not isinstance(found, dict) or found.get("schema") != SCHEMA:
-        raise SetError(f"{path}: not the report of a set of benchmarks")
+        raise SetError(f"{where}: not the report of a set of benchmarks")
     if found.get("schema_version") != SCHEMA_VERSION:
-        raise SetError(f"{path}: schema_version {found.get('schema_version')}, this program knows {SCHEMA_VERSION}")
+        raise SetError(f"{where}: schema_version {found.get('schema_version')}, this program knows {SCHEMA_VERSION}")
     for key in (*SAME, "kernel", "config", "seed"):
         if key not in found:
-            raise SetError(f"{path}: has no {key}")
+            raise SetError(f"{where}: has no {key}")
     if not isinstance(found.get("runs"), list) or not found["runs"]:
-        raise SetError(f"{path}: has no runs")
+        raise SetError(f"{where}: has no runs")
     for number, run in enumerate(found["runs"]):
-        _check_run(run, f"{path}: run {number}")
-    _check_missing(found, path)
-    return found
+        _check_run(run, f"{where}: run {number}")
+    _check_missing(found, where)
 
 
 def _check_run(run: Any, where: str) -> None:
@@ -108,11 +117,13 @@ def _check_run(run: Any, where: str) -> None:
         raise SetError(f"{where} is damaged: {type(error).__name__} {error}") from None
 
 
-def _check_missing(found: dict, path: Path) -> None:
-    missing = found.get("missing")
+def _check_missing(found: dict, where: str) -> None:
+    disturbed, missing = found.get("disturbed", []), found.get("missing")
+    for number, run in enumerate(disturbed if isinstance(disturbed, list) else [None]):
+        _check_run(run, f"{where}: disturbed run {number}")
     if not isinstance(missing, list) or any(not isinstance(each, dict) or set(each) < {"title", "reason"}
                                             for each in missing):
-        raise SetError(f"{path}: does not say which runs are missing")
+        raise SetError(f"{where}: does not say which runs are missing")
 
 
 def run_key(run: dict) -> tuple:

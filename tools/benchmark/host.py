@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import Callable, Optional, TextIO
 
-from benchmark import documents, results
+from benchmark import documents, quiet, results
 from benchmark.documents import SetError
 from benchmark.sets import Plan
 
@@ -232,20 +232,36 @@ def _running_config() -> Optional[str]:
     return next((text for text in map(documents.config_text, places) if text is not None), None)
 
 
-def _one(plan: Plan, host: Host, tell: Callable[[str], None], config: Optional[str]) -> dict:
+def _one(plan: Plan, host: Host, tell: Callable[[str], None], config: Optional[str], watch: quiet.Watch) -> dict:
     settings = dict(plan.settings)
     try:
         host.load(settings.pop("hook", "auto"))
-        return {"title": plan.title, **results.parse(host.run(settings, tell), "host", None, config)}
+        watch.begin()
+        found = {"title": plan.title, **results.parse(host.run(settings, tell), "host", None, config)}
+        return quiet.marked(found, watch.end())
     finally:
         host.unload()
+
+
+def _attempts(plan: Plan, host: Host, teller: Teller, config: Optional[str], watch: quiet.Watch) -> tuple:
+    """Make a run, and make it once more if the machine was busy with something else. Return the run that counts, and
+    the disturbed run that does not, or None."""
+    found = _one(plan, host, teller.tell, config, watch)
+    if not found.get("disturbed"):
+        return found, None
+    teller.close()
+    print(f"  {plan.title}: disturbed: {'; '.join(found['disturbed'])}; once more", file=teller.sink, flush=True)
+    watch.wait_until_quiet()
+    return _one(plan, host, teller.tell, config, watch), found
 
 
 def run(plans: list, seed: int, host: Host, load: list[str], sink: TextIO = sys.stderr) -> dict:
     """Run a set on this machine and return its document. @load is what busy() returned before anything was done here.
     If a run cannot be made, the others are still made. An abort ends the set."""
     host.check()
-    config, runs, missing, teller = _running_config(), [], [], Teller(plans, sink)
+    config, runs, missing, disturbed, teller = _running_config(), [], [], [], Teller(plans, sink)
+    watch = quiet.Watch(quiet.USER_WORK)
+    watch.calibrate()
     where = {"vehicle": "host", "accelerator": None, "host": documents.host_cpu(), "kernel": os.uname().release,
              "config": documents.config_hash(config)}
     cautions = load + conditions(config)
@@ -253,7 +269,9 @@ def run(plans: list, seed: int, host: Host, load: list[str], sink: TextIO = sys.
         for number, plan in enumerate(plans):
             teller.begin(number)
             try:
-                runs.append(_one(plan, host, teller.tell, where["config"]))
+                found, before = _attempts(plan, host, teller, where["config"], watch)
+                runs.append(found)
+                disturbed += [before] if before else []
             except Aborted:
                 raise
             except (SetError, results.ResultError) as error:
@@ -262,4 +280,4 @@ def run(plans: list, seed: int, host: Host, load: list[str], sink: TextIO = sys.
         teller.close()
     if not runs:
         raise SetError(f"no run could be made: {missing[0]['reason']}")
-    return documents.document(where, seed, runs, missing, cautions)
+    return documents.document(where, seed, runs, missing, cautions, disturbed)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NoReturn, Optional
 
 import cli
-from benchmark import compare, documents, files, host, sets, summary
+from benchmark import boots, compare, files, goals, host, sets, summary
 from benchmark.documents import SetError
 
 # The maximum size of a report of the full set.
@@ -20,19 +20,27 @@ REPORT_BYTES = 16 << 20
 
 
 def _compare(options: argparse.Namespace) -> int:
-    one, other = _two(options, documents.obstacles)
+    one, other = _two(options, compare.obstacles)
     print(compare.compare(one, other, options.all))
     return 0
 
 
 def _agree(options: argparse.Namespace) -> int:
-    text, enough = compare.agree(*_two(options, compare.not_the_same_set))
+    if options.b is None:
+        one = boots.read(options.a)
+        if one.get("boots", 1) < 2:
+            raise SetError(f"{options.a}: is of one boot; agree needs two reports, or one of several boots")
+        pairs = compare.boot_pairs(one)
+    else:
+        one, other = _two(options, compare.not_the_same_set)
+        pairs = [("A", one, "B", other)]
+    text, enough = compare.agree(pairs)
     print(text)
     return int(not enough)
 
 
 def _two(options: argparse.Namespace, obstacles: object) -> tuple:
-    one, other = documents.read(options.a), documents.read(options.b)
+    one, other = boots.read(options.a), boots.read(options.b)
     against = obstacles(one, other)         # type: ignore
     if against and not options.force:
         raise SetError(f"the reports cannot be compared (--force compares them nevertheless): {'; '.join(against)}")
@@ -40,23 +48,51 @@ def _two(options: argparse.Namespace, obstacles: object) -> tuple:
 
 
 def _table(options: argparse.Namespace) -> int:
-    print(summary.tables(documents.read(options.report)))
+    print(summary.tables(boots.read(options.report)))
     return 0
 
 
 def _summary(options: argparse.Namespace) -> int:
-    print(summary.summary(documents.read(options.report)))
+    print(summary.summary(boots.read(options.report)))
     return 0
 
 
 def _page(options: argparse.Namespace) -> int:
     from benchmark import page
-    print(page.write(documents.read(options.report), options.out or options.report.parent))
+    print(page.write(boots.read(options.report), options.out or options.report.parent))
+    return 0
+
+
+def _goals(options: argparse.Namespace) -> int:
+    wanted = goals.read(options.goals, options.profile)
+    found = []
+    for path in options.reports:
+        document = boots.read(path)
+        partial = boots.partial_text(document)
+        if partial and not options.force:
+            raise SetError(f"{path}: {partial} (--force takes it nevertheless)")
+        profiles = goals.profiles(document)
+        for name in dict.fromkeys(goal.profile for goal in wanted):
+            if name not in profiles:
+                raise SetError(f"{path}: the profile {name} was not measured; there are "
+                               f"{', '.join(profiles) or 'none'}")
+        found += goals.rows(document, wanted)
+    print(goals.text(found))
+    return int(any(row.verdict != goals.REACHED for row in found))
+
+
+def _join(options: argparse.Namespace) -> int:
+    read = [boots.read(path) for path in options.reports]
+    sets_ = [one for each in read for one in each.get("sets", [each])]
+    if len(sets_) < 2:
+        raise SetError(f"{options.reports[0]}: is of one boot; join needs two boots or more")
+    files.write(options.out, json.dumps(boots.to_file(boots.pool(sets_, len(sets_))), indent=1) + "\n")
+    print(f"{options.out}: {len(sets_)} boots")
     return 0
 
 
 def _aa(options: argparse.Namespace) -> int:
-    rows = compare.against_itself(documents.read(options.report))
+    rows = compare.against_itself(boots.read(options.report))
     if not rows:
         raise SetError(f"{options.report}: no list of engines has the same engine twice in a row with "
                        "enough rounds for an interval")
@@ -93,10 +129,20 @@ def _report_command(commands: argparse._SubParsersAction, name: str, what: str, 
 def _pair_command(commands: argparse._SubParsersAction, name: str, what: str, do: object) -> argparse.ArgumentParser:
     one = commands.add_parser(name, help=what, description=what)
     one.add_argument("a", type=Path, metavar="A.json")
-    one.add_argument("b", type=Path, metavar="B.json")
+    one.add_argument("b", type=Path, metavar="B.json", nargs="?" if name == "agree" else None)
     one.add_argument("--force", action="store_true", help="compare the reports even if they are not comparable")
     one.set_defaults(do=do)
     return one
+
+
+def _goals_command(commands: argparse._SubParsersAction) -> None:
+    what = "print which goals the reports reach"
+    one = commands.add_parser("goals", help=what, description=what)
+    one.add_argument("reports", type=Path, metavar="REPORT.json", nargs="+")
+    one.add_argument("--goals", type=Path, metavar="GOALS.toml", default=goals.FILE, help="the file of goals")
+    one.add_argument("--profile", metavar="NAME", help="the profile that must reach them")
+    one.add_argument("--force", action="store_true", help="also take the report of a series that was interrupted")
+    one.set_defaults(do=_goals)
 
 
 def _run_command(commands: argparse._SubParsersAction) -> None:
@@ -105,7 +151,7 @@ def _run_command(commands: argparse._SubParsersAction) -> None:
     one.add_argument("--modules", type=Path, metavar="DIR",
                      help="load src/cmwq2.ko and bench/cmwq2_bench.ko from DIR for each run")
     one.add_argument("--workload", default=" ".join(sets.DEFAULT), metavar="LIST")
-    one.add_argument("--profiles", default=" ".join(sets.PROFILES), metavar="LIST")
+    one.add_argument("--profiles", default=" ".join(sets.default_profiles()), metavar="LIST")
     one.add_argument("--rounds", type=_count, default=sets.ROUNDS)
     one.add_argument("--seed", type=_count, default=1)
     one.add_argument("--full", action="store_true")
@@ -120,11 +166,18 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(required=True, metavar="COMMAND")
     one = _pair_command(commands, "compare", "compare the figures of two reports, for example of two kernels", _compare)
     one.add_argument("--all", action="store_true", help="also show figures that do not differ")
-    _pair_command(commands, "agree", "count the ratios whose intervals overlap in two reports of the same set", _agree)
+    _pair_command(commands, "agree", "count the ratios whose intervals overlap in two reports of the same set, or in "
+                  "the boots of one", _agree)
     _report_command(commands, "table", "a report's tables", _table)
     _report_command(commands, "summary", "print a report as one table in Markdown", _summary)
     one = _report_command(commands, "page", "make the page and plots of a report; needs matplotlib", _page)
     one.add_argument("--out", type=Path, metavar="DIR", help="directory of the output (default: that of the report)")
+    _goals_command(commands)
+    what = "make one report of the reports of several boots"
+    one = commands.add_parser("join", help=what, description=what)
+    one.add_argument("reports", type=Path, metavar="REPORT.json", nargs="+")
+    one.add_argument("--out", type=Path, metavar="OUT.json", required=True)
+    one.set_defaults(do=_join)
     _report_command(commands, "aa", "count how often a comparison of an engine with itself is called a difference", _aa)
     _run_command(commands)
     return top

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from benchmark import documents, files, results, stats, summary
+from benchmark import documents, files, goals, results, stats, summary
 
 STYLE = """body { font: 15px/1.5 sans-serif; max-width: 75em; margin: 2em auto; padding: 0 1em; color: #222 }
 table { border-collapse: collapse; font-size: 13px } td, th { padding: 2px 9px; text-align: right; white-space: nowrap }
@@ -242,11 +242,26 @@ def _plot_part(name: str, image: str) -> str:
     return f'<figure id="{name}">{image}<figcaption>{links}</figcaption></figure>'
 
 
+def _goals_part(document: dict) -> list:
+    """Return the table of the goals, or [] if the report does not have their profile."""
+    wanted = [goal for goal in goals.read() if goal.profile in goals.profiles(document)]
+    rows = goals.rows(document, wanted)
+    if not rows:
+        return []
+    lines = ["<table><tr><th>" + "<th>".join(html.escape(head) for head in goals.HEADS[1:])]
+    for row in rows:
+        kind = "difference" if row.verdict in (goals.REACHED, goals.MISSED) else "none"
+        lines.append(f'<tr class="{kind}"><td>' + "<td>".join(html.escape(cell) for cell in row.cells()[1:]))
+    return [f'<h2 id="goals">Goals of the profile {html.escape(wanted[0].profile)}</h2>'
+            f"<p>Reached: the whole interval is on the right side of the bound. {html.escape(goals.counted(rows))}.</p>"
+            f'<div class="wide">{chr(10).join(lines)}</table></div>']
+
+
 def _run_part(run: dict) -> str:
     header = run["header"]
     policies = [f"{record['name']}: {results.policies_of(record)}" for record in run["engines"]
                 if results.policies_of(record)]
-    what = f"{results.heading(run)[1]}; {header['rounds']} rounds, seed {header['seed']}"
+    what = f"{results.heading(run)[1]}; {results.rounds_text(header)}, seed {header['seed']}"
     return (f"<h2 id=\"{_run_anchor(run)}\">{html.escape(run['title'])}</h2><p>{html.escape(what)}<br>"
             f"<small>{html.escape('; '.join(policies))}</small></p><div class=\"wide\">{_table(run)}</div>")
 
@@ -259,11 +274,14 @@ def page(document: dict, images: dict) -> str:
              f"<style>{STYLE}</style>",
              f"<h1>cmwq2 bench</h1><p>{html.escape(documents.where_text(document))}</p>"]
     parts += [f'<p class="caution">{html.escape(text)}</p>' for text in
-              (*summary.cautions(document), *summary.not_run(document))]
+              (*summary.cautions(document), *summary.not_run(document), *summary.disturbances(document))]
     parts.append("<p>Ratios are to the kernel's own workqueue, taken in each round, with an interval of 95 % of their "
                  "median. Bold and with a star is a difference: the interval excludes 1. Else: no difference seen.</p>")
-    links = [f'<a href="#{_run_anchor(run)}">{html.escape(run["title"])}</a>' for run in runs]
+    of_goals = _goals_part(document)
+    links = ['<a href="#goals">Goals</a>'] if of_goals else []
+    links += [f'<a href="#{_run_anchor(run)}">{html.escape(run["title"])}</a>' for run in runs]
     parts.append(f"<nav>{' '.join(links)}</nav>")
+    parts += of_goals
     parts += [_plot_part(name, image) for name, image in images.items()]
     return "\n".join([*parts, *map(_run_part, runs)]) + "\n"
 

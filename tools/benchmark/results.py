@@ -277,9 +277,22 @@ def parse(text: str, vehicle: Optional[str] = None, accelerator: Optional[str] =
 
 
 def values_of(rounds: list[dict[str, Any]], engine: int, figure: str) -> list[Optional[float]]:
-    """Return one engine's figure, one value for each round."""
-    return [record[figure] for record in sorted(rounds, key=lambda record: record["round"])
+    """Return one engine's figure, one value for each round, boot after boot."""
+    return [record[figure] for record in sorted(rounds, key=lambda record: (record.get("boot", 0), record["round"]))
             if record["engine"] == engine]
+
+
+def boot_sizes(rounds: list[dict[str, Any]]) -> tuple[int, ...]:
+    """Return the number of rounds of each boot. The rounds of a single boot do not say of which boot they are."""
+    numbers = sorted({(record.get("boot", 0), record["round"]) for record in rounds})
+    boots = [boot for boot, _ in numbers]
+    return tuple(boots.count(boot) for boot in dict.fromkeys(boots))
+
+
+def rounds_text(header: dict[str, Any]) -> str:
+    """Return how many rounds a run has, and in how many boots, as text."""
+    rounds = f"{header['rounds']} rounds"
+    return f"{header['boots']} boots of {rounds}" if header.get("boots", 1) > 1 else rounds
 
 
 def compare(header: dict[str, Any], rounds: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -287,10 +300,10 @@ def compare(header: dict[str, Any], rounds: list[dict[str, Any]]) -> list[dict[s
     names, compared = header["engines"], []
     if "native" not in names:
         return []
-    to = names.index("native")
+    to, sizes = names.index("native"), boot_sizes(rounds)
     for engine in (index for index in range(len(names)) if index != to):
         for figure in (name for name in header["figures"] if name not in COUNTS):
-            found = stats.paired(values_of(rounds, engine, figure), values_of(rounds, to, figure))
+            found = stats.paired(values_of(rounds, engine, figure), values_of(rounds, to, figure), sizes)
             if found:
                 compared.append({"engine": engine, "to": to, "figure": figure, "ratio": round(found.ratio, 4),
                                  "low": None if found.low is None else round(found.low, 4),
@@ -336,8 +349,8 @@ def heading(document: dict[str, Any]) -> list[str]:
     known = WORKLOADS.get(header["workload"])
     config = f", configuration {document['config']}" if document.get("config") else ""
     lines = [
-        f"cmwq2 bench: {vehicle}, kernel {header['kernel']}{config}, {header['cpus']} CPUs, {header['rounds']} rounds, "
-        f"seed {header['seed']}",
+        f"cmwq2 bench: {vehicle}, kernel {header['kernel']}{config}, {header['cpus']} CPUs, "
+        f"{rounds_text(header)}, seed {header['seed']}",
         f"{header['workload']}: {known.says.format(**header) + ', ' if known else ''}"
         f"queue {queue}; hook {header['hook']}; clock {header['clock']}, {header['clock_cost_ns']} ns a read",
     ]

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import policies
+from benchmark import boots
 from benchmark.documents import SetError
 
 # With 16 rounds an interval covers the true value in 97.9 % of cases, with 15 in 96.5 %.
@@ -56,6 +57,8 @@ class Wanted:
     full: bool = False
     # Divisor of the amount of work, for emulated CPUs.
     slow: int = 1
+    # The number of the boot, from 0. Each boot has its own seeds.
+    boot: int = 0
 
 
 def workload_names(text: str, what: str) -> tuple:
@@ -89,6 +92,11 @@ def profile_names(text: str, what: str) -> tuple:
     if not 0 < len(words) <= most:
         raise SetError(f"{what} names {len(words)}; {allowed}")
     return words
+
+
+def default_profiles() -> tuple:
+    """Return the profiles that are measured unless the user names others."""
+    return PROFILES
 
 
 def check_rounds(rounds: int, what: str) -> int:
@@ -168,9 +176,12 @@ def _runs(workload: str, wanted: Wanted) -> Iterable[tuple]:
 
 
 def plans(wanted: Wanted) -> list:
-    """Return all runs. The seed of each is derived from the set's seed and the title, and not from other runs."""
+    """Return all runs. The seed of each is derived from the set's seed, the boot and the title, and not from other
+    runs."""
+    seed = boots.seed_of(wanted.seed, wanted.boot)
+
     def seeded(title: str, settings: dict) -> dict:
-        return {**settings, "seed": random.Random(f"{wanted.seed} {title}").randrange(1, 2**32)}
+        return {**settings, "seed": random.Random(f"{seed} {title}").randrange(1, 2**32)}
     return [Plan(title, seeded(title, settings), TURN[workload])
             for workload in wanted.workloads
             for title, settings in (_against_itself(wanted) if workload == AA else _runs(workload, wanted))]

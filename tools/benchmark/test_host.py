@@ -13,7 +13,7 @@ from unittest import mock
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmark import documents, host, sets
+from benchmark import boots, host, sets
 from benchmark.documents import SetError
 from benchmark.sets import Wanted, plans
 from benchmark.testing import USUAL, Command, result
@@ -25,6 +25,10 @@ class Host(Command):
     def setUp(self) -> None:
         super().setUp()
         self.out = self.directory / "out.json"
+        # The machine that runs the tests may be busy.
+        quiet_machine = mock.patch.object(host.quiet, "reasons", return_value=[])
+        quiet_machine.start()
+        self.addCleanup(quiet_machine.stop)
 
     def machine(self, text: str, *more: str, workload: str = "create") -> list:
         for plan in plans(Wanted(sets.WORKLOADS)):
@@ -69,7 +73,7 @@ class Host(Command):
         self.assertEqual((status, err), (0, ""))
         self.assertIn("== create", out)
         self.assertEqual((self.directory / "run").read_text(), "1\n")
-        document = documents.read(self.out)
+        document = boots.read(self.out)
         self.assertEqual((document["vehicle"], document["runs"][0]["config"]), ("host", document["config"]))
 
     def test_no_result(self) -> None:
@@ -100,7 +104,7 @@ class Host(Command):
             status, out, _ = self.run_main(*self.machine(result(USUAL), workload="create flush"))
         self.assertEqual(status, 0)
         self.assertRegex(out, r"flush unbound: not run: .*config_workload: flush: Invalid argument: the kernel's log")
-        self.assertEqual([each["title"] for each in documents.read(self.out)["missing"]], ["flush unbound"])
+        self.assertEqual([each["title"] for each in boots.read(self.out)["missing"]], ["flush unbound"])
 
     def test_busy(self) -> None:
         with self.refusing({"1": OSError(errno.EBUSY, "Device or resource busy")}):
