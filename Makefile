@@ -3,7 +3,7 @@
 
 # The knobs. The verbs read them from the environment.
 export KDIR KERNEL KERNEL_SRC VM SUITE NAME PARAMETERS ITEMS ROUNDS CYCLES FREEZES SCHEDULES KICKS SWITCHINGS PRESSURE ALARM V MACHINES W WRITE CMWQ2_CACHE
-export WORKLOAD PROFILES PRODUCERS SEED FULL FUNCTIONS
+export WORKLOAD PROFILES PRODUCERS SEED FULL FUNCTIONS BOOTS
 export CLAIM WAKE PICK POOL MIN_IDLE WORKERS TIMEOUTS SWITCHES STRICT FAULT FAULTS MODEL LIMIT RAISED CANCELS
 ifneq ($(origin CC),default)
 export CC
@@ -52,10 +52,13 @@ $(VERBS):
 ##             lists every public name of the kernel's workqueue with its counterpart in cmwq2, or with
 ##             the reason why there is none; compares this list and the tables of policies with the
 ##             documents and with include/cmwq2/shim.h; seconds; WRITE=1 updates these files
-## make bench [VM=uml|x86|host] [WORKLOAD=list|all|aa] [PROFILES=list] [ROUNDS=n] [SEED=n] [FULL=1]
-##             runs the benchmarks in one boot, and writes out/bench/VM/report.json, tables, plots and
-##             report.html; 10 minutes, with FULL=1 up to 60; WORKLOAD=aa compares native with itself
-##             100 times; tools/bench compare, agree and summary work with reports
+## make bench [VM=uml|x86|host] [WORKLOAD=list|all|aa] [PROFILES=list] [BOOTS=n] [ROUNDS=n] [SEED=n]
+##           [FULL=1]
+##             runs the benchmarks in one boot, or all of them in each of BOOTS=n boots, and writes
+##             out/bench/VM/report.json, tables, plots and report.html; 15 minutes a boot, with FULL=1
+##             up to 60; a run during which the machine was busy is made once more; WORKLOAD=aa
+##             compares native with itself 100 times; tools/bench compare, agree, goals and summary
+##             work with reports
 ## make cost [ROUNDS=n]
 ##             counts the instructions that an idle cmwq2 adds to a switch between other tasks, for
 ##             each hook, and (as root) those that its statistics add to an item; 4 minutes

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Runs the benchmark several times in one boot. BENCH_RUNS has the settings of the runs, separated by semicolons. If a
-# run is impossible, because this kernel lacks something, it is reported, and the other runs are still made.
+# run is impossible, because this kernel lacks something, it is reported, and the other runs are still made. After each
+# run the host says whether it was busy with something else. If so, the run is made once more.
 . /harness/settings
 . /harness/lib.sh
 . /harness/bench.sh
@@ -17,7 +18,7 @@ tell_progress() { # tell_progress NUMBER: reports the progress of the run until 
 	done
 }
 
-why_not() { # why_not NUMBER: saves the reason why this run was impossible, from /tmp/says and the kernel's log
+why_not() { # why_not NAME: saves the reason why this run was impossible, from /tmp/says and the kernel's log
 	{ cat /tmp/says; dmesg | sed -nE 's/.*cmwq2(_bench)?: //p'; } | save "bench/$1.failed"
 }
 
@@ -26,8 +27,18 @@ has_hook() { # has_hook NAME: whether this kernel supports the hook
 }
 
 one_run() { # one_run NUMBER SETTING...
-	local number=$1 hook=auto watcher settings= pair
-	shift
+	local number=$1
+	attempt "$number" "$@"
+	if [ "$(choose judge "$number")" = again ]; then
+		attempt "$number.again" "$@"
+		choose judge "$number" > /tmp/says
+	fi
+	event done "$number"
+}
+
+attempt() { # attempt NAME NUMBER SETTING...: makes a run, and saves its result as NAME
+	local name=$1 number=$2 hook=auto watcher settings= pair
+	shift 2
 	for pair; do
 		case $pair in
 		hook=*) hook=${pair#hook=} ;;
@@ -36,7 +47,7 @@ one_run() { # one_run NUMBER SETTING...
 	done
 	dmesg -c > /dev/null
 	if ! has_hook "$hook" 2> /tmp/says; then
-		why_not "$number"
+		why_not "$name"
 		return
 	fi
 	load cmwq2 hook="$hook" && load cmwq2_bench || return
@@ -44,15 +55,14 @@ one_run() { # one_run NUMBER SETTING...
 	tell_progress "$number" &
 	watcher=$!
 	if { set_bench $settings && echo 1 > $BENCH/run; } 2> /tmp/says; then
-		save "bench/$number" < $BENCH/result
+		save "bench/$name" < $BENCH/result
 	else
-		why_not "$number"
+		why_not "$name"
 	fi
 	kill $watcher
 	wait $watcher
 	unload cmwq2_bench
 	unload cmwq2
-	event done "$number"
 }
 
 each_run "$BENCH_RUNS" one_run

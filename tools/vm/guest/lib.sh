@@ -31,6 +31,13 @@ ask() { # ask WORD...: send an event to the host, and wait until the host answer
 	read -r -t 600 answer && [ "$answer" = "$*" ] || complain "the host did not answer: $*"
 }
 
+choose() { # choose WORD...: send an event to the host, and print the word that the host answers with
+	local answer
+	event "$@"
+	read -r -t 600 answer || complain "the host did not answer: $*"
+	echo "$answer"
+}
+
 # Results are sent as soon as they exist, so that a later panic does not lose them.
 send() { # send FILE...: files of /results
 	(cd /results && tar -cf - "$@") >&8

@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Callable, Optional
+from typing import Callable, Optional, Union
 
 from base import alive
 from base.common import EXIT_LOST, OUT, Problem, fresh_directory, shown, write_atomically
@@ -48,7 +48,8 @@ class Run:
     cpus: int = CPUS
     extra: list = field(default_factory=list)       # more arguments for QEMU
     files: dict = field(default_factory=dict)       # more files for the initramfs, by their paths in the guest
-    on_event: Optional[Callable[[list], Optional[bool]]] = None     # if it returns True, the event is answered
+    # If it returns True, the event is sent back as the answer; if it returns a text, the text is sent.
+    on_event: Optional[Callable[[list], Union[None, bool, str]]] = None
     on_console: Optional[Callable[[bytes], None]] = None    # called with each line of the console
     outcome: verdict.Outcome = field(default_factory=verdict.Outcome)
     seconds: float = 0
@@ -295,8 +296,9 @@ class _Session:
         # A guest may ask for a look for ever, so that does not count as progress. Any other event does.
         if words[:1] != ["look"]:
             self._got_further()
-        if self.run.on_event and self.run.on_event(words):
-            self._answer(words)
+        answer = self.run.on_event(words) if self.run.on_event else None
+        if answer:
+            self._answer(" ".join(words) if answer is True else str(answer))
 
     def _got_further(self) -> None:
         """Restart the time limit, which holds for each step and not for all of them: a busy host slows every guest."""
@@ -304,11 +306,11 @@ class _Session:
             self.since = time.monotonic()
             self.deadline = self.since + self.limit
 
-    def _answer(self, words: list) -> None:
-        """Send the event back on the guest's console, where lib.sh waits for it."""
+    def _answer(self, text: str) -> None:
+        """Send @text to the guest's console, where lib.sh waits for it."""
         assert self.process.stdin
         try:
-            self.process.stdin.write(f"{' '.join(words)}\n".encode())
+            self.process.stdin.write(f"{text}\n".encode())
             self.process.stdin.flush()
         except BrokenPipeError:
             pass    # the guest is gone; watch() will notice

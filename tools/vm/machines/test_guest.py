@@ -8,6 +8,7 @@ import sys
 import tarfile
 import unittest
 from pathlib import Path
+from types import SimpleNamespace
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from base.testing import Case, directory
@@ -41,6 +42,15 @@ class Guests(Case):
                 self.assertEqual(guest.unpack_results(run), complete)
             self.assertEqual((run.results / "ktap/a").stat().st_size, 600)
             self.assertEqual((run.home / "outside").exists(), False)
+
+    def test_answers(self) -> None:
+        """True sends an event back to the guest, a text is sent as it is, and nothing else is answered."""
+        for answer, sent in ((True, b"look 1\n"), ("again", b"again\n"), (None, b""), (False, b"")):
+            session = _session(None)
+            session.process = SimpleNamespace(stdin=io.BytesIO())   # type: ignore
+            session.run.on_event = lambda words, answer=answer: answer      # type: ignore
+            session._line("verdict", b"EVENT look 1")
+            self.assertEqual(session.process.stdin.getvalue(), sent)        # type: ignore
 
     def test_further_and_further(self) -> None:
         """A guest's time limit holds for a step, and every event of progress ends a step. A request for a look or

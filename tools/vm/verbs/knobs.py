@@ -12,7 +12,7 @@ from build import source
 from verbs.options import EVERYWHERE, VERBS
 
 COUNTS = {"MACHINES", "ITEMS", "ROUNDS", "SCHEDULES", "KICKS", "SWITCHINGS", "PRESSURE", "ALARM", "CYCLES", "FREEZES",
-          "PRODUCERS", "SEED"}
+          "PRODUCERS", "SEED", "BOOTS"}
 YES_OR_NO = {"WRITE", "FULL", "FAULTS", "FUNCTIONS"}
 # Names that other programs use in the environment, too. The user is not warned if a verb ignores them.
 COMMON = {"V", "W", "CC", "NAME", "FULL", "SEED", "POOL", "WORKERS", "MACHINES", "MODEL", "LIMIT"}

@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 # For each knob the word that stands for its value in the help, and its description. A knob without a word is a switch.
 KNOBS: dict[str, tuple[str, str]] = {
     "ALARM": ("S", "seconds of heavy load in which the watchdog must not report a stall"),
+    "BOOTS": ("N", "in how many boots the set of benchmarks runs (default: 1)"),
     "CANCELS": ("N", "how many items the model may cancel"),
     "CC": ("GCC", "the compiler"),
     "CLAIM": ("C", "only this value of the policy claim"),
@@ -74,7 +75,7 @@ VERBS: dict[str, set] = {
     "style": {"VM", "KERNEL_SRC"},
     "parity": {"KDIR", "WRITE", *_KERNEL},
     "model": {*_MODEL, "WRITE"},
-    "bench": {"VM", "WORKLOAD", "PROFILES", "ROUNDS", "SEED", "FULL", "KDIR", "CC", *_KERNEL},
+    "bench": {"VM", "WORKLOAD", "PROFILES", "ROUNDS", "SEED", "BOOTS", "FULL", "KDIR", "CC", *_KERNEL},
     "cost": {"ROUNDS", *_KERNEL},
     "icount": {"PARAMETERS", "PROFILES", "FUNCTIONS", "WRITE", "KERNEL_SRC"},
     "baseline": {"VM", "ROUNDS", "ITEMS", "PRODUCERS", *_KERNEL},
