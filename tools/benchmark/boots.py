@@ -14,6 +14,7 @@ It has these keys:
 A run that was disturbed in one boot and not in another counts only in the latter.
 """
 
+import json
 import statistics
 from collections.abc import Sequence
 from pathlib import Path
@@ -140,6 +141,11 @@ def to_file(document: dict) -> dict:
     runs = [{key: value for key, value in run.items() if key != "rounds"} for run in document["runs"]]
     return {"schema": SCHEMA, "schema_version": SCHEMA_VERSION, "version": cli.version(),
             "wanted": document["wanted"], "boots": document["sets"], "runs": runs}
+
+
+def text(document: dict) -> str:
+    """Return the content of the file for the document of a set. Without indentation a series takes half of the room."""
+    return json.dumps(to_file(document), indent=None if "sets" in document else 1) + "\n"
 
 
 def read(path: Path) -> dict:

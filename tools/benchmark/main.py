@@ -5,7 +5,6 @@ The exit status is that of cli.py. It is also 1 if `agree` finds too few ratios 
 differences."""
 
 import argparse
-import json
 import signal
 from collections.abc import Sequence
 from pathlib import Path
@@ -86,7 +85,7 @@ def _join(options: argparse.Namespace) -> int:
     sets_ = [one for each in read for one in each.get("sets", [each])]
     if len(sets_) < 2:
         raise SetError(f"{options.reports[0]}: is of one boot; join needs two boots or more")
-    files.write(options.out, json.dumps(boots.to_file(boots.pool(sets_, len(sets_))), indent=1) + "\n")
+    files.write(options.out, boots.text(boots.pool(sets_, len(sets_))))
     print(f"{options.out}: {len(sets_)} boots")
     return 0
 
@@ -115,7 +114,7 @@ def _run(options: argparse.Namespace) -> int:
     document = host.run(sets.plans(wanted), wanted.seed, host.Host(options.sysfs, options.modules),
                               host.busy())
     print(summary.tables(document), flush=True)
-    files.write(options.out, json.dumps(document, indent=1) + "\n")
+    files.write(options.out, boots.text(document))
     return 0
 
 

@@ -253,7 +253,8 @@ def _goals_part(document: dict) -> list:
         kind = "difference" if row.verdict in (goals.REACHED, goals.MISSED) else "none"
         lines.append(f'<tr class="{kind}"><td>' + "<td>".join(html.escape(cell) for cell in row.cells()[1:]))
     return [f'<h2 id="goals">Goals of the profile {html.escape(wanted[0].profile)}</h2>'
-            f"<p>Reached: the whole interval is on the right side of the bound. {html.escape(goals.counted(rows))}.</p>"
+            "<p>Reached, missed: the whole interval is on that side of the bound. "
+            f"{html.escape(goals.counted(rows))}.</p>"
             f'<div class="wide">{chr(10).join(lines)}</table></div>']
 
 

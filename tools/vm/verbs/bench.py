@@ -2,7 +2,6 @@
 """`make bench`: runs a set of benchmarks in one or more boots or on this machine, and reports JSON, tables, plots and a
 page."""
 
-import json
 import os
 import shutil
 import subprocess
@@ -217,7 +216,7 @@ def series(boots: int, one: Callable[[int], dict], partial: Path) -> dict:
                 raise Problem(f"{problem}; finished before: {len(done)} of {boots} boots, {shown(partial)}",
                               problem.status) from None
             raise
-        bench_file.write(partial, json.dumps(bench_boots.to_file(document), indent=1) + "\n")
+        bench_file.write(partial, bench_boots.text(document))
     return document
 
 
@@ -250,7 +249,7 @@ def bench(name: str) -> int:
     document = _document(vehicle, boots, load, partial)
     say("")
     say(bench_summary.tables(document))
-    bench_file.write(report, json.dumps(bench_boots.to_file(document), indent=1) + "\n")
+    bench_file.write(report, bench_boots.text(document))
     partial.unlink(missing_ok=True)
     log = OUT / "log" / "bench-page.log"
     log.unlink(missing_ok=True)
