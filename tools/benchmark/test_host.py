@@ -76,6 +76,22 @@ class Host(Command):
         document = boots.read(self.out)
         self.assertEqual((document["vehicle"], document["runs"][0]["config"]), ("host", document["config"]))
 
+    def test_disturbed(self) -> None:
+        """A run during which the machine was busy is made once more, and the first attempt is kept aside."""
+        why = ["other processes took 40 % of a CPU"]
+        for said, kept, aside in (([why, []], None, [why]), ([why, why], why, [why]), ([[]], None, [])):
+            (self.directory / "run").unlink(missing_ok=True)
+            arguments = self.machine(result(USUAL))
+            with mock.patch.object(host.quiet, "reasons", side_effect=said), \
+                    mock.patch.object(host.quiet.Watch, "wait_until_quiet") as wait, \
+                    mock.patch.object(host.Host, "run", return_value=result(USUAL)) as run:
+                status, out, err = self.run_main(*arguments)
+            self.assertEqual((status, run.call_count, wait.call_count), (0, len(said), len(said) - 1), err)
+            document = boots.read(self.out)
+            self.assertEqual(document["runs"][0].get("disturbed"), kept)
+            self.assertEqual([each["disturbed"] for each in document["disturbed"]], aside)
+            self.assertEqual("disturbed" in out, bool(aside))
+
     def test_no_result(self) -> None:
         self.out.write_text("of another run")
         self.fails("empty", *self.machine(""))

@@ -82,17 +82,23 @@ class Judge:
         self.teller, self.watch = teller, watch
         # What was seen in each attempt, by the number of the run.
         self.seen: dict = {}
+        # The run that has begun and is not judged. A run that this kernel cannot do never begins.
+        self.begun: Optional[int] = None
 
     def on_event(self, words: list) -> Optional[str]:
         """Handle an event. Return the answer, if the guest waits for one."""
         if words[:2] == ["start", "bench"]:
-            self.teller.begin(int(words[3]))
+            self.begun = int(words[3])
+            self.teller.begin(self.begun)
             self.watch.begin()
         if words[:2] == ["round", "progress"]:
             self.teller.tell(" ".join(words[3:]))
         return self._again(int(words[1])) if words[:1] == ["judge"] else None
 
     def _again(self, number: int) -> str:
+        if self.begun != number:
+            return "keep"
+        self.begun = None
         attempts = self.seen.setdefault(number, [])
         attempts.append(self.watch.end())
         why = bench_quiet.reasons(attempts[-1])
