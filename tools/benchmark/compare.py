@@ -60,7 +60,7 @@ def compare(one: dict, other: dict, every: bool) -> str:
         raise SetError("the two reports have no figure in common")
     different = [row for row in rows if row[3].verdict == stats.DIFFERENCE]
     lines = [f"{name}: {text}" for name, found in (("A", one), ("B", other))
-             for text in (documents.where_text(found), *documents.cautions(found))]
+             for text in (documents.where_text(found), *documents.cautions(found), *documents.disturbed_text(found))]
     shown = rows if every else different
     if shown:
         lines += aligned([("run", "engine", "figure", "B/A [95 %]"), *((*row[:3], str(row[3])) for row in shown)])

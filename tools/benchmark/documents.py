@@ -153,6 +153,12 @@ def cautions(found: dict) -> list:
     return [f"Caution: {text}." for text in found.get("conditions", ())]
 
 
+def disturbed_text(found: dict) -> list:
+    """Return a sentence that names the runs whose figures are disturbed, or []."""
+    titles = [run["title"] for run in found["runs"] if run.get("disturbed")]
+    return [f"Caution: the machine was busy with something else during {', '.join(titles)}."] if titles else []
+
+
 def where_text(found: dict) -> str:
     """Return where a set's figures come from."""
     accelerator = f" ({found['accelerator']})" if found["accelerator"] else ""

@@ -168,5 +168,16 @@ class Disturbed(unittest.TestCase):
             self.assertNotIn("roundtrip 0 (disturbed)", text)
 
 
+class Compared(Command):
+    def test_compare(self) -> None:
+        """A comparison names the runs that were disturbed."""
+        one = report(USUAL, runs=2)
+        other = copy.deepcopy(one)
+        other["runs"][1]["disturbed"] = BUSY
+        lines = self.compare(one, other)[1].splitlines()
+        self.assertEqual([line for line in lines if "busy" in line],
+                         ["B: Caution: the machine was busy with something else during roundtrip 1."])
+
+
 if __name__ == "__main__":
     unittest.main()
