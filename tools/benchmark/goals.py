@@ -68,7 +68,7 @@ class Row:
         verdict = self.verdict + (", disturbed" if self.disturbed else "")
         return (self.vehicle, self.title, self.goal.figure,
                 f"native, {self.goal.of}" if self.goal.of else "native", str(self.goal),
-                str(self.found).rstrip() if self.found else "-", verdict)
+                str(self.found).rstrip(" *") if self.found else "-", verdict)
 
 
 HEADS = ("vehicle", "run", "figure", "ratio to", "goal", "ratio [95 %]", "")

@@ -3,6 +3,7 @@
 
 import html
 import io
+import itertools
 import math
 from collections.abc import Iterable
 from pathlib import Path
@@ -148,7 +149,7 @@ def _latency_plot(run: dict, stages: Iterable, engines: list) -> Any:
     return figure
 
 
-def _throughput_plot(runs: list, queue: str, engines: list) -> Any:
+def _throughput_plot(runs: list, what: str, engines: list) -> Any:
     figure, axes = _plt().subplots(figsize=(7, 4), layout="constrained")
     for name in (name for name in engines if any(name in run["header"]["engines"] for run in runs)):
         records = [(run["header"]["in_flight"], run["engines"][run["header"]["engines"].index(name)])
@@ -164,7 +165,7 @@ def _throughput_plot(runs: list, queue: str, engines: list) -> Any:
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     axes.set_xlabel("k, items in flight per producer")
     axes.set_ylabel("items/s")
-    axes.set_title(f"batch, {queue}: throughput over k; shaded from the slowest round to the fastest",
+    axes.set_title(f"batch, {what}: throughput over k; shaded from the slowest round to the fastest",
                    fontsize="medium")
     axes.grid(color="#eee")
     _legend(figure, axes)
@@ -188,10 +189,12 @@ def _ratio_plots(runs: list, engines: list) -> Iterable:
 
 def _other_plots(runs: list, engines: list) -> Iterable:
     batches = [run for run in runs if run["header"]["workload"] == "batch"]
-    for queue in dict.fromkeys(run["header"]["queue"] for run in batches):
-        some = [run for run in batches if run["header"]["queue"] == queue]
+    kinds = [(run["header"]["queue"], run["header"].get("burn_ns", 0)) for run in batches]
+    for queue, burn in dict.fromkeys(kinds):
+        some = [run for run, kind in zip(batches, kinds) if kind == (queue, burn)]
         if len(some) > 1:
-            yield f"batch-{queue}", _throughput_plot(some, queue, engines)
+            what = f"{queue}, items of {burn / 1000:g} us" if burn else queue
+            yield f"batch-{what}", _throughput_plot(some, what, engines)
     for run in runs:
         figures = run["header"]["figures"]
         stages = [(stage, what) for stage, what in STAGES if f"{stage}p99_ns" in figures]
@@ -201,12 +204,14 @@ def _other_plots(runs: list, engines: list) -> Iterable:
             yield f"latency-{run['title']}", _latency_plot(run, stages, engines)
 
 
-def plots(document: dict) -> list:
-    """Return (name, figure) for everything in the document that can be plotted."""
+def plots(document: dict) -> Iterable:
+    """Return (name, figure) for everything in the document that can be plotted, one after the other, because a figure
+    takes much memory."""
     # A comparison of an engine with itself has nothing to plot.
     runs, engines = [run for run in document["runs"] if len(set(run["header"]["engines"])) > 1], _engines(document)
-    found = [*_ratio_plots(runs, engines), *_other_plots(runs, engines)]
-    return [(_anchor(name), figure) for name, figure in found if figure]
+    for name, figure in itertools.chain(_ratio_plots(runs, engines), _other_plots(runs, engines)):
+        if figure:
+            yield _anchor(name), figure
 
 
 def _table(run: dict) -> str:

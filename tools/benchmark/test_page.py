@@ -26,6 +26,18 @@ class Page(Command):
             self.assertIn(1, found)
             self.assertTrue(2 <= len(found) <= 11 and low <= found[0] and found[-1] <= high, found)
 
+    def test_throughput(self) -> None:
+        """Only runs whose items take the same time are on one curve."""
+        from benchmark import page
+        document = report(USUAL)
+        document["runs"] = [run for size in (1, 4) for burn in (0, 5000)
+                            for run in report(USUAL, in_flight=size, burn_ns=burn)["runs"]]
+        for run in document["runs"]:
+            run["header"]["workload"] = "batch"
+        names = [name for name, _ in page.plots(document)]
+        self.assertEqual([name for name in names if name.startswith("batch")],
+                         ["batch-percpu", "batch-percpu--items-of-5-us"])
+
     def test_page(self) -> None:
         status, out, err = self.run_main("page", self.file("a.json", report(USUAL)))
         self.assertEqual(status, 0, err)
