@@ -18,11 +18,12 @@
 	};
 CMWQ2_POLICIES(NAMES_OF)
 
-#define POLICY_ROW(_name)		{ #_name, _name##_names },
+#define POLICY_ROW(_name)		{ #_name, _name##_names, cmwq2_##_name##_pools },
 
 static const struct policy {
-	const char		*name;
-	const char *const	*values;
+	const char			*name;
+	const char *const		*values;
+	enum cmwq2_policy_pools		pools;
 } policies[] = { CMWQ2_POLICIES(POLICY_ROW) };
 
 KUNIT_ARRAY_PARAM_DESC(policy, policies, name);
@@ -53,7 +54,7 @@ static void each_value_has_three_ways(struct kunit *test)
 {
 	const struct policy *policy = test->param_value;
 	struct tw_env *e = tw_env_cmwq2(test);
-	struct tw_wq *w = tw_alloc(e, TW_PERCPU, 0);
+	struct tw_wq *w = tw_alloc(e, TW_UNBOUND, 0);
 	int i, id = tw_stats(w, tw_cpu(0)).id;
 	char setting[64];
 
@@ -79,10 +80,33 @@ static void nonsense_is_refused(struct kunit *test)
 	tw_policy_refuses(tw_env_cmwq2(test), policy->name, bad, ARRAY_SIZE(bad));
 }
 
+/* A pool to which the policy does not apply cannot be given a value of its own. */
+static void other_pools_are_refused(struct kunit *test)
+{
+	const struct policy *policy = test->param_value;
+	struct tw_env *e = tw_env_cmwq2(test);
+	struct tw_wq *bh = tw_alloc(e, TW_PERCPU | TW_BH, 0), *percpu = tw_alloc(e, TW_PERCPU, 0);
+	bool in_bh = policy->pools == CMWQ2_IN_ALL_POOLS;
+	bool in_percpu = policy->pools != CMWQ2_IN_UNBOUND_POOLS;
+	char setting[64];
+
+	tw_policy(e, "profile", "mainline-7.3");
+	scnprintf(setting, sizeof(setting), "%d %s=%s", tw_stats(bh, tw_cpu(0)).id, policy->name,
+		  policy->values[1]);
+	KUNIT_EXPECT_EQ(test, cmwq2_policy_set("pool_policy", setting), in_bh ? 0 : -EINVAL);
+	KUNIT_EXPECT_EQ(test, !!cmwq2_policy_get("pool_policy")[0], in_bh);
+	KUNIT_EXPECT_EQ(test, cmwq2_policy_set("profile", "mainline-7.3"), 0);
+	scnprintf(setting, sizeof(setting), "%d %s=%s", tw_stats(percpu, tw_cpu(0)).id,
+		  policy->name, policy->values[1]);
+	KUNIT_EXPECT_EQ(test, cmwq2_policy_set("pool_policy", setting), in_percpu ? 0 : -EINVAL);
+	KUNIT_EXPECT_EQ(test, !!cmwq2_policy_get("pool_policy")[0], in_percpu);
+}
+
 static struct kunit_case policies_cases[] = {
 	KUNIT_CASE_PARAM(load_under_each_value, policy_gen_params),
 	KUNIT_CASE_PARAM(each_value_has_three_ways, policy_gen_params),
 	KUNIT_CASE_PARAM(nonsense_is_refused, policy_gen_params),
+	KUNIT_CASE_PARAM(other_pools_are_refused, policy_gen_params),
 	{}
 };
 

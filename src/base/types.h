@@ -97,6 +97,13 @@ struct cmwq2_pool_policy {
 	CMWQ2_POLICIES(CMWQ2_POLICY_BYTE)
 };
 
+/* The pools that a policy applies to. The others have a value of it, which they ignore. */
+enum cmwq2_policy_pools {
+	CMWQ2_IN_ALL_POOLS,
+	CMWQ2_IN_THREAD_POOLS,		/* all but BH pools */
+	CMWQ2_IN_UNBOUND_POOLS,
+};
+
 /* How the creation of workers is made to fail, for tests. */
 struct cmwq2_starvation {
 	enum cmwq2_create	how;		/* F */

@@ -50,6 +50,7 @@ CMWQ2_POLICIES(CMWQ2_FEW_VALUES)
  * @unsafe: with which values of other policies or parameters an item can be lost
  * @changing: called with a pool's lock held before the pool gets another value;
  *	or NULL
+ * @pools: the pools that it applies to
  * @member: offset of its member in struct cmwq2_pool_policy
  */
 struct cmwq2_decision {
@@ -58,6 +59,7 @@ struct cmwq2_decision {
 	const char			*unsafe;
 	const struct cmwq2_choice	*choices;
 	void				(*changing)(struct cmwq2_pool *pool);
+	enum cmwq2_policy_pools		pools;
 	size_t				member;
 };
 
@@ -68,6 +70,7 @@ struct cmwq2_decision {
 		.unsafe = cmwq2_##_name##_unsafe,				\
 		.choices = cmwq2_##_name##_choices,				\
 		.changing = cmwq2_##_name##_changing,				\
+		.pools = cmwq2_##_name##_pools,					\
 		.member = offsetof(struct cmwq2_pool_policy, _name),		\
 	},
 #define CMWQ2_DECISION_NR(_name)	CMWQ2_DECISION_##_name,
@@ -166,15 +169,45 @@ static int cmwq2_refuse_decision(const char *what, const char *name)
 	return cmwq2_refuse_name(what, name, names, ARRAY_SIZE(names));
 }
 
-/* Parse one "POLICY=VALUE" into @of. This overwrites @setting. */
-static int cmwq2_parse_setting(const char *what, char *setting, struct cmwq2_pool_policy *of)
+static bool cmwq2_applies(const struct cmwq2_decision *decision, const struct cmwq2_pool *pool)
+{
+	switch (decision->pools) {
+	case CMWQ2_IN_THREAD_POOLS:
+		return !(pool->flags & CMWQ2_POOL_BH);
+	case CMWQ2_IN_UNBOUND_POOLS:
+		return pool->cpu < 0;
+	default:
+		return true;
+	}
+}
+
+/* Report a policy that does not apply to the pool. Returns -EINVAL. */
+static int cmwq2_refuse_pool(const struct cmwq2_decision *decision, const struct cmwq2_pool *pool)
+{
+	pr_err("pool_policy: %s does not apply to pool %d: allowed: %s\n", decision->name, pool->id,
+	       decision->pools == CMWQ2_IN_UNBOUND_POOLS ? "unbound pools" : "all but BH pools");
+	return -EINVAL;
+}
+
+/*
+ * Parse one "POLICY=VALUE" into @of, for one @pool, or for all pools if that is NULL.
+ * This overwrites @setting.
+ */
+static int cmwq2_parse_setting(const char *what, char *setting, const struct cmwq2_pool *pool,
+			       struct cmwq2_pool_policy *of)
 {
 	char *value = setting, *name = strsep(&value, "=");
 	int i;
 
-	for (i = 0; i < CMWQ2_NR_DECISIONS; i++)
-		if (!strcmp(cmwq2_decisions[i].name, name))
-			return cmwq2_parse_value(&cmwq2_decisions[i], value ?: "", of);
+	for (i = 0; i < CMWQ2_NR_DECISIONS; i++) {
+		const struct cmwq2_decision *decision = &cmwq2_decisions[i];
+
+		if (strcmp(decision->name, name))
+			continue;
+		if (pool && !cmwq2_applies(decision, pool))
+			return cmwq2_refuse_pool(decision, pool);
+		return cmwq2_parse_value(decision, value ?: "", of);
+	}
 	return cmwq2_refuse_decision(what, name);
 }
 
@@ -195,7 +228,7 @@ static int cmwq2_parse_settings(const char *what, const char *settings,
 	if (rest && *rest)
 		return cmwq2_refuse_decision(what, settings);
 	while (!ret && (setting = strsep(&line, " ")))
-		ret = cmwq2_parse_setting(what, setting, of);
+		ret = cmwq2_parse_setting(what, setting, NULL, of);
 	return ret;
 }
 
@@ -326,7 +359,7 @@ static int cmwq2_set_pool(struct cmwq2_param *param, const char *value)
 	}
 	/* Needs no pool->lock: cmwq2_pool_mutex is held, and policies change only with it. */
 	changed = pool->policy;
-	ret = cmwq2_parse_setting(param->name, setting, &changed);
+	ret = cmwq2_parse_setting(param->name, setting, pool, &changed);
 	if (!ret)
 		cmwq2_change_pool(pool, &changed);
 	return ret;

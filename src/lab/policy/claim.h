@@ -36,6 +36,7 @@ enum cmwq2_claim {
 #define cmwq2_claim_about	"How a kicked worker is reserved until it runs"
 #define cmwq2_claim_default	CMWQ2_CLAIM_NONE
 #define cmwq2_claim_changing	cmwq2_unclaim_all
+#define cmwq2_claim_pools	CMWQ2_IN_ALL_POOLS
 #define cmwq2_claim_unsafe	"none"
 #define cmwq2_claim_values(value)						\
 	value("none", CMWQ2_CLAIM_NONE, "it is not reserved, as in mainline")	\

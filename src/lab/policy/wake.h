@@ -32,6 +32,7 @@ enum cmwq2_wake {
 #define cmwq2_wake_about	"Which kicks wake the worker only after the pool's lock is dropped"
 #define cmwq2_wake_default	CMWQ2_WAKE_DEFERRED
 #define cmwq2_wake_changing	NULL
+#define cmwq2_wake_pools	CMWQ2_IN_ALL_POOLS
 #define cmwq2_wake_unsafe	"none"
 #define cmwq2_wake_values(value)						\
 	value("locked", CMWQ2_WAKE_LOCKED, "no kicks: all wake the worker with the lock held")	\
