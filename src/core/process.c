@@ -17,6 +17,7 @@
 #include "base/debugobj.h"
 #include "base/lock.h"
 #include "base/lockdep.h"
+#include "base/param.h"
 #include "base/types.h"
 #include "base/wake_list.h"
 #include "base/work.h"
@@ -32,6 +33,7 @@
 #include "core/worker.h"
 #include "lab/latency.h"
 #include "lab/point.h"
+#include "lab/policy/spin.h"
 #include "lab/policy/wake.h"
 
 /* The hash is keyed by the item's address, which may be reused: compare the function, too. */
@@ -299,11 +301,19 @@ static void cmwq2_count_wakeup(struct cmwq2_worker *worker)
 	pool->stat.in_vain += !cmwq2_need_more_worker(pool);
 }
 
+/* X: READ_ONCE, set under cmwq2_pool_mutex. */
+static unsigned int cmwq2_spin_us = 20;
+
+CMWQ2_PARAM(spin_us, number,
+	    "Microseconds for which an idle worker spins before it sleeps with spin=short (default 20)",
+	    .number = &cmwq2_spin_us, .min = 1, .max = 1000000);
+
 /* The thread function of each worker; @data is the worker. */
 int cmwq2_worker_thread(void *data)
 {
 	struct cmwq2_worker *worker = data;
 	struct cmwq2_pool *pool = worker->pool;
+	bool spins;
 
 	cmwq2_sched_worker_start(worker);
 	cmwq2_pool_lock_irq(pool);
@@ -316,7 +326,10 @@ int cmwq2_worker_thread(void *data)
 		 * the idle list and its task in a state that can be woken.
 		 */
 		__set_current_state(TASK_IDLE);
+		spins = pool->policy.spin == CMWQ2_SPIN_SHORT;
 		cmwq2_pool_unlock_irq(pool);
+		if (unlikely(spins))
+			cmwq2_spin(READ_ONCE(cmwq2_spin_us));
 		schedule();
 		cmwq2_point(CMWQ2_POINT_WOKEN, pool);
 		cmwq2_pool_lock_irq(pool);
