@@ -35,6 +35,18 @@
 #define CMWQ2_HAVE_SCHED_TP	1
 #endif
 
+/* cpumask_weight_and() exists since v6.3 (cb32c285cc10). Drop with 6.2. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
+static inline unsigned int cpumask_weight_and(const struct cpumask *a, const struct cpumask *b)
+{
+	unsigned int cpu, nr = 0;
+
+	for_each_cpu_and(cpu, a, b)
+		nr++;
+	return nr;
+}
+#endif
+
 /*
  * Proxy execution (v6.17) leaves a task that waits for a mutex on the runqueue,
  * so that the mutex's owner can run in its place. v7.3 has a flag for this

@@ -79,11 +79,7 @@ enum cmwq2_worker_flags {
 	CMWQ2_WORKER_IDLE	= BIT(1),	/* counts as idle; on idle_list or kicked_list */
 	CMWQ2_WORKER_PREP	= BIT(2),	/* between idle and its first item */
 	CMWQ2_WORKER_INTENSIVE	= BIT(3),	/* item is CPU intensive */
-	CMWQ2_WORKER_UNBOUND	= BIT(4),	/* not concurrency managed */
-
-	/* Any of these takes a worker out of the count of running workers. */
-	CMWQ2_WORKER_NOT_RUNNING = CMWQ2_WORKER_PREP | CMWQ2_WORKER_INTENSIVE |
-				   CMWQ2_WORKER_UNBOUND,
+	CMWQ2_WORKER_UNBOUND	= BIT(4),	/* of an unbound pool, or the pool's CPU is down */
 };
 
 /*
@@ -115,15 +111,24 @@ struct cmwq2_starvation {
  *
  * nr_running is the number of workers whose counted is set. Both fields change
  * with the lock held. The exception is the pn hook: it counts down the current
- * worker with only a runqueue locked. Code that counts down to zero must then
+ * worker with only a runqueue locked. Code that counts down below @wanted must then
  * look at worklist, and code that adds to worklist must then look at nr_running.
+ *
+ * A kick picks a worker while nr_running is below @room. @room is the number of
+ * workers that may run or be on their way at once, less @nr_called. The policies
+ * concurrency and wakeup set it.
  */
 struct cmwq2_pool {
 	raw_spinlock_t		lock;
 	struct cmwq2_pool_policy policy;	/* L: set with cmwq2_pool_mutex too */
 	u8			flags;		/* L: enum cmwq2_pool_flags */
 	bool			idle_since_kick; /* L: a worker became idle after the last kick */
+	u8			claims;		/* L: what a claim does, see policy/claim.h */
+	u8			not_counted;	/* X: READ_ONCE, see policy/concurrency.h */
 	atomic_t		nr_running;	/* X */
+	int			room;		/* L */
+	int			wanted;		/* X: READ_ONCE, see policy/concurrency.h */
+	int			nr_called;	/* L: workers with CMWQ2_KICKED_CALLED */
 	struct list_head	worklist;	/* L: items to run */
 	struct list_head	idle_list;	/* L: idle workers, the last to become idle first */
 	struct list_head	kicked_list;	/* L: claimed workers, see policy/claim.h */
@@ -154,7 +159,8 @@ struct cmwq2_pool {
 	struct timer_list	scan_timer;	/* the hook's safety net, see scan.c */
 	struct list_head	watched;	/* L: workers that the scan looks at */
 	bool			scan_armed;	/* L: the scan timer is pending or runs */
-	struct irq_work		kick_irq;	/* kicks for the pn hook */
+	struct irq_work		kick_irq;	/* kicks where no kick can be made */
+	bool			kick_irq_used;	/* PL: by a change of a policy */
 	struct kthread_work	cull_work;	/* culls in process context */
 	struct kthread_work	end_work;	/* ends the pool, in the reaper */
 	struct cmwq2_pool_counters {
@@ -242,11 +248,11 @@ struct cmwq2_worker {
 	char			desc[CMWQ2_DESC_LEN]; /* S: of the item, empty: its queue's name */
 	unsigned long		last_active;	/* L: jiffies when it became idle */
 	/*
-	 * L: picked under claim=kicked_flag. This is kept away from @entry on
-	 * purpose: v2 of the series of 2026-06-03 says that it is slow if the
-	 * kicker writes to a cache line that the worker owns.
+	 * L: enum cmwq2_worker_kicked. This is kept away from @entry on purpose:
+	 * v2 of the series of 2026-06-03 says that it is slow if the kicker writes
+	 * to a cache line that the worker owns.
 	 */
-	bool			kicked;
+	u8			kicked;
 	int			id;		/* I */
 	struct cmwq2_worker_times times;
 	struct rcu_head		rcu;
@@ -354,10 +360,10 @@ struct cmwq2_wq {
 				 CMWQ2_WQ_PERCPU | CMWQ2_WQ_ORDERED | CMWQ2_WQ_LEGACY)
 #define CMWQ2_WQ_BH_ALLOWS	(CMWQ2_WQ_BH | CMWQ2_WQ_HIGHPRI | CMWQ2_WQ_PERCPU)
 
-/* Whether the pool has items to run and no worker that is running. */
+/* Whether the pool has items to run, and fewer running workers than it wants. */
 static inline bool cmwq2_need_more_worker(struct cmwq2_pool *pool)
 {
-	return !list_empty(&pool->worklist) && !atomic_read(&pool->nr_running);
+	return !list_empty(&pool->worklist) && atomic_read(&pool->nr_running) < pool->wanted;
 }
 
 /* Whether it has no idle worker for them, either. */

@@ -2,9 +2,9 @@
 /*
  * Items that keep a CPU to themselves.
  *
- * A bound pool runs one item at a time as long as the item does not sleep. An
- * item that uses the CPU for longer than cpu_intensive_thresh_us holds up all
- * items behind it. Its worker is taken out of the count of running workers, so
+ * A bound pool runs one item at a time as long as the item does not sleep, and an
+ * unbound pool with concurrency=managed runs one for each CPU. An item that uses
+ * the CPU for longer than cpu_intensive_thresh_us holds up all items behind it. Its worker is taken out of the count of running workers, so
  * that the next worker starts and the scheduler shares the CPU between the two.
  *
  * The kernel does not call a module at the tick. But a hog does harm only where
@@ -119,7 +119,7 @@ static void cmwq2_hog_report(struct kthread_work *work)
 		if (!due)
 			continue;
 		cmwq2_health_add(CMWQ2_HEALTH_HOG_REPORTS);
-		pr_warn("%ps: %lu times more than %u us of CPU time without a sleep; in a WQ_UNBOUND queue it would delay no other item\n",
+		pr_warn("%ps: %lu times more than %u us of CPU time without a sleep; in a WQ_UNBOUND queue with concurrency=free it would delay no other item\n",
 			cmwq2_hogs[i].func, due, READ_ONCE(cmwq2_hog_thresh_us));
 	}
 }

@@ -26,6 +26,7 @@
 #include "core/worker.h"
 #include "lab/latency.h"
 #include "lab/point.h"
+#include "lab/policy/claim.h"
 
 /* X: READ_ONCE, set under cmwq2_pool_mutex. Which idle workers are culled, and when. */
 static unsigned int cmwq2_idle_timeout_ms = 300 * MSEC_PER_SEC;
@@ -86,7 +87,7 @@ void cmwq2_worker_leave_idle(struct cmwq2_worker *worker)
 	if (pool->kicked == worker)
 		pool->kicked = NULL;
 	if (unlikely(worker->kicked))
-		worker->kicked = false;
+		cmwq2_unkick(pool, worker);
 	list_del_init(&worker->entry);
 }
 
@@ -111,6 +112,7 @@ void cmwq2_worker_set_dying(struct cmwq2_worker *worker, struct list_head *dying
 	pool->nr_idle--;
 	if (pool->kicked == worker)
 		pool->kicked = NULL;
+	cmwq2_unkick(pool, worker);
 	worker->flags |= CMWQ2_WORKER_DIE;
 	list_del_init(&worker->watch_node);
 	list_move(&worker->entry, dying);

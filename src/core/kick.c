@@ -151,7 +151,7 @@ void cmwq2_unlock_irq_wake(struct cmwq2_pool *pool, struct cmwq2_wake_list *wl)
 	rcu_read_unlock();
 }
 
-/* The rest of cmwq2_kick_pool_pick(): items are pending, and no worker is running. */
+/* The rest of cmwq2_kick_pool_pick(): items are pending, and too few workers are running. */
 bool __cmwq2_kick_pool_pick(struct cmwq2_pool *pool, enum cmwq2_kicker who,
 			    struct cmwq2_wake_list *wl)
 {

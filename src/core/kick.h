@@ -30,9 +30,9 @@ void cmwq2_unlock_irq_wake(struct cmwq2_pool *pool, struct cmwq2_wake_list *wl);
  *	which has no task
  *
  * Context: pool->lock held.
- * Return: whether a worker was picked. False is not an error: nothing is
- * pending; or a worker is running, which the scan timer then watches; or no
- * worker is idle, and the pool's manager is creating one.
+ * Return: whether a worker was picked. False is not an error: nothing is pending;
+ * or enough workers are running, which the scan timer then watches; or enough of
+ * them are on their way; or no worker is idle, and the manager is creating one.
  *
  * Source: kick_pool_pick() as posted on 2026-06-03 and merged for v7.3.
  */
@@ -44,7 +44,7 @@ static inline bool cmwq2_kick_pool_pick(struct cmwq2_pool *pool, enum cmwq2_kick
 	/* These checks are inline, because a busy pool makes them twice for each item. */
 	if (list_empty(&pool->worklist))
 		return false;
-	if (!atomic_read(&pool->nr_running))
+	if (atomic_read(&pool->nr_running) < pool->room)
 		return __cmwq2_kick_pool_pick(pool, who, wl);
 	cmwq2_sched_arm_scan(pool);
 	return false;

@@ -251,10 +251,10 @@ static struct cmwq2_work *cmwq2_first_work(struct cmwq2_pool *pool)
 	return list_first_entry(&pool->worklist, struct cmwq2_work, entry);
 }
 
-/* This worker may go on if it is the only one counted. A second one makes it superfluous. */
+/* This worker may go on unless the pool has more running workers than it wants. */
 static bool cmwq2_keep_working(struct cmwq2_pool *pool)
 {
-	return !list_empty(&pool->worklist) && atomic_read(&pool->nr_running) <= 1;
+	return !list_empty(&pool->worklist) && atomic_read(&pool->nr_running) <= pool->wanted;
 }
 
 /**
@@ -279,9 +279,9 @@ static void cmwq2_serve(struct cmwq2_worker *worker)
 		cmwq2_point(CMWQ2_POINT_STOPS, pool);
 		/*
 		 * Another worker may have blocked since keep_working() counted
-		 * two. The pn hook counts it down without the lock, and as the
-		 * count did not reach zero, it kicks nobody. Then this worker
-		 * was the last one, and the loop's condition holds again.
+		 * one too many. The pn hook counts it down without the lock, and
+		 * as the pool still had as many as it wants, it kicks nobody.
+		 * Then the loop's condition holds again.
 		 */
 		cmwq2_worker_set_flags(worker, CMWQ2_WORKER_PREP);
 	}

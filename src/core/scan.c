@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The scan timer: each jiffy it looks at the workers of a bound pool that has
- * items but kicked no worker for them.
+ * The scan timer: each jiffy it looks at the workers of a pool that counts its running
+ * workers and has items, but kicked no worker for them.
  *
  * It finds workers that sleep but still count as running, which is all that
  * hook=timer relies on, and workers that are CPU hogs. With the other hooks it
@@ -170,14 +170,27 @@ static void cmwq2_scan_timeout(struct timer_list *timer)
 	cmwq2_unlock_irq_wake(pool, &wl);
 }
 
+static int cmwq2_scan_cpu_of_pod(struct cmwq2_pool *pool)
+{
+	int cpu;
+
+	for_each_cpu_and(cpu, pool->pod, cpu_online_mask)
+		if (housekeeping_test_cpu(cpu, HK_TYPE_TIMER))
+			return cpu;
+	return housekeeping_any_cpu(HK_TYPE_TIMER);
+}
+
 /*
  * The CPU that runs the scan. It is not the CPU that queues, because that may
  * belong to a task which the tick must not disturb. The pool's own CPU has
  * items to run, so it scans, unless it is down or kept free of the tick as
- * well. Then a housekeeping CPU scans.
+ * well. Then a housekeeping CPU scans. An unbound pool's scan runs on a CPU of
+ * its pod.
  */
 static int cmwq2_scan_cpu(struct cmwq2_pool *pool)
 {
+	if (pool->cpu < 0)
+		return cmwq2_scan_cpu_of_pod(pool);
 	if (cpu_online(pool->cpu) && housekeeping_test_cpu(pool->cpu, HK_TYPE_TIMER))
 		return pool->cpu;
 	return housekeeping_any_cpu(HK_TYPE_TIMER);
@@ -191,7 +204,8 @@ static int cmwq2_scan_cpu(struct cmwq2_pool *pool)
  */
 void cmwq2_sched_arm_scan(struct cmwq2_pool *pool)
 {
-	if (pool->cpu < 0 || pool->scan_armed)
+	/* A pool that wants any number of workers does not count them. */
+	if (pool->wanted == INT_MAX || pool->scan_armed)
 		return;
 	pool->scan_armed = true;
 	pool->scan_timer.expires = jiffies + 1;

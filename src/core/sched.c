@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The scheduler hook: it tells which workers of a bound pool are running.
+ * The scheduler hook: it tells which workers of a pool are running.
  *
- * A bound pool keeps one worker running as long as it has items. So the engine
+ * A bound pool keeps one worker running as long as it has items, and an unbound pool
+ * with concurrency=managed keeps one running for each CPU of its pod. So the engine
  * must know when a worker blocks inside an item and when it resumes. schedule()
  * calls the kernel's own workqueue; a module can use one of these:
  *
@@ -87,7 +88,7 @@ static bool cmwq2_uncount_lockless(struct cmwq2_worker *worker)
 {
 	if (!xchg(&worker->counted, 0))
 		return false;
-	return atomic_dec_and_test(&worker->pool->nr_running);
+	return atomic_dec_return(&worker->pool->nr_running) < READ_ONCE(worker->pool->wanted);
 }
 
 /**
@@ -97,7 +98,7 @@ static bool cmwq2_uncount_lockless(struct cmwq2_worker *worker)
  * Context: pool->lock held. Only the pn hook calls it without, for the current
  * worker and with a runqueue locked. A caller that gets true must make sure
  * that a worker is kicked if the worklist is not empty.
- * Return: whether @worker was counted and was the last one.
+ * Return: whether @worker was counted, and fewer workers run now than the pool wants.
  */
 bool cmwq2_worker_uncount(struct cmwq2_worker *worker)
 {
@@ -113,7 +114,7 @@ bool cmwq2_worker_uncount(struct cmwq2_worker *worker)
 	WRITE_ONCE(worker->counted, 0);
 	nr = atomic_read(&pool->nr_running) - 1;
 	atomic_set(&pool->nr_running, nr);
-	return !nr;
+	return nr < pool->wanted;
 }
 
 /* @pwq is NULL for a worker between two items. Context: pool->lock held. */
@@ -155,11 +156,11 @@ static void cmwq2_worker_recount(struct cmwq2_worker *worker)
 	unsigned long flags;
 
 	if (READ_ONCE(worker->counted) ||
-	    (READ_ONCE(worker->flags) & CMWQ2_WORKER_NOT_RUNNING))
+	    (READ_ONCE(worker->flags) & READ_ONCE(pool->not_counted)))
 		return;
 
 	cmwq2_pool_lock_irqsave(pool, flags);
-	if (!(worker->flags & CMWQ2_WORKER_NOT_RUNNING)) {
+	if (!(worker->flags & pool->not_counted)) {
 		/* Only the CPU time since the last sleep can make the item a hog. */
 		WRITE_ONCE(worker->runtime_at, cmwq2_task_runtime(current));
 		cmwq2_worker_count(worker);
@@ -188,7 +189,7 @@ static noinline void cmwq2_tp_block(void)
 	struct cmwq2_pool *pool;
 	CMWQ2_DEFINE_WAKE_LIST(wl);
 	unsigned long flags;
-	bool last;
+	bool too_few;
 
 	if (!cmwq2_is_worker_fn(current))
 		return;
@@ -200,9 +201,9 @@ static noinline void cmwq2_tp_block(void)
 	cmwq2_point(CMWQ2_POINT_BLOCKING, pool);
 	rcu_read_lock();
 	cmwq2_pool_lock_irqsave(pool, flags);
-	last = cmwq2_worker_uncount(worker);
+	too_few = cmwq2_worker_uncount(worker);
 	cmwq2_point(CMWQ2_POINT_BLOCKED, pool);
-	if (last && cmwq2_kick_pool_pick(pool, CMWQ2_KICK_OTHER, &wl)) {
+	if (too_few && cmwq2_kick_pool_pick(pool, CMWQ2_KICK_BLOCKED, &wl)) {
 		pool->stat.cm_wakeups++;
 		cmwq2_count_cm_wakeup(worker->current_pwq);
 	}
@@ -280,14 +281,14 @@ static void cmwq2_pn_out(struct preempt_notifier *notifier, struct task_struct *
 {
 	struct cmwq2_worker *worker = container_of(notifier, struct cmwq2_worker, notifier);
 	struct cmwq2_pool *pool = worker->pool;
-	bool last;
+	bool too_few;
 
 	if (!READ_ONCE(worker->counted) || !cmwq2_task_blocked(current) ||
 	    (READ_ONCE(current->__state) & TASK_RTLOCK_WAIT))
 		return;
-	last = cmwq2_worker_uncount(worker);
+	too_few = cmwq2_worker_uncount(worker);
 	cmwq2_point(CMWQ2_POINT_BLOCKED, pool);
-	if (last && !list_empty_careful(&pool->worklist))
+	if (too_few && !list_empty_careful(&pool->worklist))
 		irq_work_queue(&pool->kick_irq);
 }
 
@@ -330,7 +331,6 @@ static void cmwq2_pn_worker_stop(struct cmwq2_worker *worker)
 	preempt_enable();
 }
 
-/* This may wait for an RCU grace period, so it is done only where the irq_work is in use. */
 static void cmwq2_pn_pool_exit(struct cmwq2_pool *pool)
 {
 	irq_work_sync(&pool->kick_irq);
@@ -361,7 +361,10 @@ static const struct cmwq2_hook *const cmwq2_hooks[] = {
 	&cmwq2_hook_timer,
 };
 
-/* Runs in hard interrupt context after a worker blocked in cmwq2_pn_out(). */
+/*
+ * Runs in hard interrupt context, after a worker blocked in cmwq2_pn_out() or after a
+ * policy was changed.
+ */
 static void cmwq2_kick_irq(struct irq_work *work)
 {
 	struct cmwq2_pool *pool = container_of(work, struct cmwq2_pool, kick_irq);
@@ -380,6 +383,9 @@ void cmwq2_sched_pool_init(struct cmwq2_pool *pool)
 void cmwq2_sched_pool_exit(struct cmwq2_pool *pool)
 {
 	timer_shutdown_sync(&pool->scan_timer);
+	/* This may wait for an RCU grace period, so it is done only if the irq_work was used. */
+	if (pool->kick_irq_used)
+		irq_work_sync(&pool->kick_irq);
 	if (cmwq2_hook->pool_exit)
 		cmwq2_hook->pool_exit(pool);
 }

@@ -78,21 +78,17 @@ struct cmwq2_worker *cmwq2_current_worker(void)
  * @flags: flags to set
  *
  * Context: pool->lock held.
- * Return: whether this took the last running worker out of the count. If so,
- * and items are pending, the caller must kick the pool or keep working: with
- * the pn hook another worker may have blocked at the same time, counted itself
- * down without the lock, and found nothing to do.
+ * Return: whether this took a running worker out of the count, and the pool now wants
+ * more of them. If so, and items are pending, the caller must kick the pool or keep
+ * working: with the pn hook another worker may have blocked at the same time, counted
+ * itself down without the lock, and found nothing to do.
  */
 bool cmwq2_worker_set_flags(struct cmwq2_worker *worker, unsigned int flags)
 {
-	unsigned int old = worker->flags;
-
 	lockdep_assert_held(&worker->pool->lock);
 
-	WRITE_ONCE(worker->flags, old | flags);
-	if ((old & CMWQ2_WORKER_NOT_RUNNING) || !(flags & CMWQ2_WORKER_NOT_RUNNING))
-		return false;
-	return cmwq2_worker_uncount(worker);
+	WRITE_ONCE(worker->flags, worker->flags | flags);
+	return flags & worker->pool->not_counted && cmwq2_worker_uncount(worker);
 }
 
 /**
@@ -110,7 +106,7 @@ void cmwq2_worker_clr_flags(struct cmwq2_worker *worker, unsigned int flags)
 	lockdep_assert_held(&worker->pool->lock);
 
 	WRITE_ONCE(worker->flags, worker->flags & ~flags);
-	if (worker->flags & CMWQ2_WORKER_NOT_RUNNING || worker->task != current)
+	if (worker->flags & worker->pool->not_counted || worker->task != current)
 		return;
 	/* Only the worker counts itself, and others uncount it under the lock. */
 	if (!READ_ONCE(worker->counted))

@@ -10,6 +10,7 @@
  * made from that list. See Documentation/policy-howto.rst.
  */
 #include <linux/export.h>
+#include <linux/irq_work.h>
 #include <linux/module.h>
 #include <linux/seq_file.h>
 #include <linux/string.h>
@@ -48,8 +49,8 @@ CMWQ2_POLICIES(CMWQ2_FEW_VALUES)
  * @about: what it decides, in one line
  * @choices: its values; an entry without a name ends the array
  * @unsafe: with which values of other policies or parameters an item can be lost
- * @changing: called with a pool's lock held before the pool gets another value;
- *	or NULL
+ * @changed: called with cmwq2_pool_mutex and a pool's lock held when the pool is made,
+ *	and when its policies or its online CPUs have changed; or NULL
  * @pools: the pools that it applies to
  * @member: offset of its member in struct cmwq2_pool_policy
  */
@@ -58,7 +59,7 @@ struct cmwq2_decision {
 	const char			*about;
 	const char			*unsafe;
 	const struct cmwq2_choice	*choices;
-	void				(*changing)(struct cmwq2_pool *pool);
+	void				(*changed)(struct cmwq2_pool *pool);
 	enum cmwq2_policy_pools		pools;
 	size_t				member;
 };
@@ -69,7 +70,7 @@ struct cmwq2_decision {
 		.about = cmwq2_##_name##_about,					\
 		.unsafe = cmwq2_##_name##_unsafe,				\
 		.choices = cmwq2_##_name##_choices,				\
-		.changing = cmwq2_##_name##_changing,				\
+		.changed = cmwq2_##_name##_changed,				\
 		.pools = cmwq2_##_name##_pools,					\
 		.member = offsetof(struct cmwq2_pool_policy, _name),		\
 	},
@@ -232,27 +233,46 @@ static int cmwq2_parse_settings(const char *what, const char *settings,
 	return ret;
 }
 
-static void cmwq2_change_pool(struct cmwq2_pool *pool, struct cmwq2_pool_policy *policy)
+/**
+ * cmwq2_policy_apply - let the policies and the online CPUs of a pool take effect
+ * @pool: pool
+ *
+ * The functions are called in the order of the policies' names. If the pool is in use,
+ * the caller must kick it: it may want more workers than before.
+ *
+ * Context: cmwq2_pool_mutex and pool->lock held.
+ */
+void cmwq2_policy_apply(struct cmwq2_pool *pool)
 {
 	int i;
 
-	cmwq2_pool_lock_irq(pool);
-	for (i = 0; i < CMWQ2_NR_DECISIONS; i++) {
-		const struct cmwq2_decision *decision = &cmwq2_decisions[i];
+	lockdep_assert_held(&cmwq2_pool_mutex);
+	lockdep_assert_held(&pool->lock);
+	for (i = 0; i < CMWQ2_NR_DECISIONS; i++)
+		if (cmwq2_decisions[i].changed)
+			cmwq2_decisions[i].changed(pool);
+}
 
-		if (decision->changing &&
-		    *cmwq2_value_in(decision, &pool->policy) != *cmwq2_value_in(decision, policy))
-			decision->changing(pool);
-	}
+/* The kick is made by the irq_work, because this folder may not call the core. */
+static void cmwq2_change_pool(struct cmwq2_pool *pool, struct cmwq2_pool_policy *policy)
+{
+	cmwq2_pool_lock_irq(pool);
 	pool->policy = *policy;
+	cmwq2_policy_apply(pool);
+	if (!list_empty(&pool->worklist)) {
+		pool->kick_irq_used = true;
+		irq_work_queue(&pool->kick_irq);
+	}
 	cmwq2_pool_unlock_irq(pool);
 }
 
 /* For a new pool that others do not know yet. Context: cmwq2_pool_mutex held. */
 void cmwq2_policy_pool_init(struct cmwq2_pool *pool)
 {
-	lockdep_assert_held(&cmwq2_pool_mutex);
+	cmwq2_pool_lock_irq(pool);
 	pool->policy = cmwq2_policy;
+	cmwq2_policy_apply(pool);
+	cmwq2_pool_unlock_irq(pool);
 }
 
 /* Context: cmwq2_pool_mutex held. */

@@ -9,6 +9,7 @@ struct cmwq2_pool;
 struct seq_file;
 
 void cmwq2_policy_pool_init(struct cmwq2_pool *pool);
+void cmwq2_policy_apply(struct cmwq2_pool *pool);
 void cmwq2_policies_seq(struct seq_file *m);
 
 #endif /* CMWQ2_CHOICES_H */

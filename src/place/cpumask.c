@@ -23,11 +23,16 @@
 #include <cmwq2/workqueue.h>
 
 #include "base/cpus.h"
+#include "base/lock.h"
 #include "base/param.h"
 #include "base/registry.h"
 #include "base/types.h"
+#include "base/wake_list.h"
+#include "core/kick.h"
 #include "core/pwq.h"
+#include "lab/choices.h"
 #include "lab/point.h"
+#include "lab/policy/wake.h"
 #include "place/attrs.h"
 #include "place/cpumask.h"
 #include "place/wq.h"
@@ -168,11 +173,28 @@ void cmwq2_get_cpumask(enum cmwq2_cpumask which, struct cpumask *cpus)
 }
 EXPORT_SYMBOL_GPL(cmwq2_get_cpumask);
 
+/* The pool's pod has another number of online CPUs, which its policies depend on. */
+static void cmwq2_pod_changed(struct cmwq2_pool *pool)
+{
+	CMWQ2_DEFINE_WAKE_LIST(wl);
+
+	cmwq2_pool_lock_irq(pool);
+	cmwq2_policy_apply(pool);
+	cmwq2_kick_pool_pick(pool, CMWQ2_KICK_OTHER, &wl);
+	cmwq2_unlock_irq_wake(pool, &wl);
+}
+
 /* A CPU went or came: unbound queues leave pods without an online CPU, and return to them. */
 static void cmwq2_online_changed(unsigned int cpu)
 {
-	int ret = cmwq2_update_pods(cpu);
+	struct cmwq2_pool *pool;
+	unsigned long id;
+	int ret;
 
+	xa_for_each(&cmwq2_pools, id, pool)
+		if (pool->cpu < 0 && cpumask_test_cpu(cpu, pool->pod))
+			cmwq2_pod_changed(pool);
+	ret = cmwq2_update_pods(cpu);
 	if (ret)
 		pr_warn("CPU %u went online or offline: unbound workqueues cannot be updated, error %d\n",
 			cpu, ret);

@@ -5,7 +5,8 @@
  * Without a claim a picked worker stays idle until it runs. Until then another kick
  * may pick it again, and the culler may end it. A claim marks the worker, so that
  * kicks and the culler see that it was picked. core/kick.c claims a worker;
- * cmwq2_worker_leave_idle() and cmwq2_unclaim_all() undo a claim.
+ * cmwq2_worker_leave_idle() and cmwq2_unclaim_all() undo a claim. wakeup=needed adds
+ * to what a claim does, so the code reads pool->claims and not the policy.
  *
  * Sources: mainline (none), the series of 2026-06 (kicked_list), the same series as
  * it was posted (kicked_first), its discussion (leave_idle, kicked_flag).
@@ -23,7 +24,14 @@
 #define CMWQ2_CLAIMS_LIST	BIT(0)	/* moves to pool->kicked_list */
 #define CMWQ2_CLAIMS_FIRST	BIT(1)	/* is the first to be picked again */
 #define CMWQ2_CLAIMS_BUSY	BIT(2)	/* does not count as idle, is not picked again */
-#define CMWQ2_CLAIMS_FLAG	BIT(3)	/* gets worker->kicked, stays where it is */
+#define CMWQ2_CLAIMS_FLAG	BIT(3)	/* gets CMWQ2_KICKED_FLAG, stays where it is */
+#define CMWQ2_CLAIMS_ONCE	BIT(4)	/* counts as called, is not picked again: wakeup=needed */
+
+/* What the last kick that picked a worker did to it. The worker clears it when it runs. */
+enum cmwq2_worker_kicked {
+	CMWQ2_KICKED_FLAG	= BIT(0),	/* claimed by a flag */
+	CMWQ2_KICKED_CALLED	= BIT(1),	/* counted in pool->nr_called */
+};
 
 enum cmwq2_claim {
 	CMWQ2_CLAIM_NONE	 = 0,
@@ -35,7 +43,7 @@ enum cmwq2_claim {
 
 #define cmwq2_claim_about	"How a kicked worker is reserved until it runs"
 #define cmwq2_claim_default	CMWQ2_CLAIM_NONE
-#define cmwq2_claim_changing	cmwq2_unclaim_all
+#define cmwq2_claim_changed	cmwq2_claim_apply
 #define cmwq2_claim_pools	CMWQ2_IN_ALL_POOLS
 #define cmwq2_claim_unsafe	"none"
 #define cmwq2_claim_values(value)						\
@@ -60,8 +68,9 @@ static inline struct cmwq2_worker *cmwq2_first_idle(struct cmwq2_pool *pool)
 {
 	struct list_head *from = &pool->idle_list;
 
-	if (!(pool->policy.claim & CMWQ2_CLAIMS_BUSY) && !list_empty(&pool->kicked_list) &&
-	    (list_empty(from) || !pool->idle_since_kick || pool->policy.claim & CMWQ2_CLAIMS_FIRST))
+	if (!(pool->claims & (CMWQ2_CLAIMS_BUSY | CMWQ2_CLAIMS_ONCE)) &&
+	    !list_empty(&pool->kicked_list) &&
+	    (list_empty(from) || !pool->idle_since_kick || pool->claims & CMWQ2_CLAIMS_FIRST))
 		from = &pool->kicked_list;
 	return list_first_entry_or_null(from, struct cmwq2_worker, entry);
 }
@@ -74,21 +83,36 @@ static inline struct cmwq2_worker *cmwq2_first_idle(struct cmwq2_pool *pool)
 static inline bool cmwq2_is_kicked(struct cmwq2_pool *pool, struct cmwq2_worker *worker)
 {
 	return worker == pool->kicked || pool->kicked_list.next == &worker->entry ||
-	       (pool->policy.claim & CMWQ2_CLAIMS_FLAG && worker->kicked);
+	       (pool->claims & CMWQ2_CLAIMS_FLAG && worker->kicked);
+}
+
+/* The worker runs, or its pool has changed its claims. pool->lock held. */
+static inline void cmwq2_unkick(struct cmwq2_pool *pool, struct cmwq2_worker *worker)
+{
+	if (worker->kicked & CMWQ2_KICKED_CALLED) {
+		pool->nr_called--;
+		pool->room++;
+	}
+	worker->kicked = 0;
 }
 
 /* Reserve the worker, out of the culler's reach, until it runs. */
 static inline void cmwq2_claim(struct cmwq2_pool *pool, struct cmwq2_worker *worker)
 {
-	if (!pool->policy.claim)
+	if (!pool->claims)
 		return;
-	if (pool->policy.claim & CMWQ2_CLAIMS_FLAG)
-		worker->kicked = true;
-	if (pool->policy.claim & CMWQ2_CLAIMS_BUSY) {
+	if (pool->claims & CMWQ2_CLAIMS_FLAG)
+		worker->kicked = CMWQ2_KICKED_FLAG;
+	if (pool->claims & CMWQ2_CLAIMS_ONCE) {
+		worker->kicked |= CMWQ2_KICKED_CALLED;
+		pool->nr_called++;
+		pool->room--;
+	}
+	if (pool->claims & CMWQ2_CLAIMS_BUSY) {
 		worker->flags &= ~CMWQ2_WORKER_IDLE;
 		pool->nr_idle--;
 	}
-	if (pool->policy.claim & CMWQ2_CLAIMS_LIST) {
+	if (pool->claims & CMWQ2_CLAIMS_LIST) {
 		list_move(&worker->entry, &pool->kicked_list);
 		pool->idle_since_kick = false;
 	}
@@ -110,6 +134,7 @@ static inline void cmwq2_unclaim_all(struct cmwq2_pool *pool)
 	lockdep_assert_held(&pool->lock);
 
 	list_for_each_entry(worker, &pool->kicked_list, entry) {
+		cmwq2_unkick(pool, worker);
 		if (worker->flags & CMWQ2_WORKER_IDLE)
 			continue;
 		worker->flags |= CMWQ2_WORKER_IDLE;
@@ -117,7 +142,13 @@ static inline void cmwq2_unclaim_all(struct cmwq2_pool *pool)
 	}
 	list_splice_init(&pool->kicked_list, &pool->idle_list);
 	list_for_each_entry(worker, &pool->idle_list, entry)
-		worker->kicked = false;
+		cmwq2_unkick(pool, worker);
+}
+
+static inline void cmwq2_claim_apply(struct cmwq2_pool *pool)
+{
+	cmwq2_unclaim_all(pool);
+	pool->claims = pool->policy.claim;
 }
 
 /* The number of claimed workers, for statistics; 0 with claim=none. pool->lock held. */
@@ -129,7 +160,7 @@ static inline unsigned int cmwq2_nr_kicked(struct cmwq2_pool *pool)
 	list_for_each_entry(worker, &pool->kicked_list, entry)
 		nr++;
 	list_for_each_entry(worker, &pool->idle_list, entry)
-		nr += worker->kicked;
+		nr += !!worker->kicked;
 	return nr;
 }
 

@@ -31,7 +31,7 @@ enum cmwq2_pick {
 
 #define cmwq2_pick_about	"Which idle worker a kick takes"
 #define cmwq2_pick_default	CMWQ2_PICK_HEAD
-#define cmwq2_pick_changing	NULL
+#define cmwq2_pick_changed	NULL
 #define cmwq2_pick_pools	CMWQ2_IN_UNBOUND_POOLS
 #define cmwq2_pick_unsafe	"none"
 #define cmwq2_pick_values(value)						\

@@ -17,7 +17,7 @@ enum cmwq2_rescue {
 
 #define cmwq2_rescue_about	"What a rescuer takes at a time from a pool without a free worker"
 #define cmwq2_rescue_default	CMWQ2_RESCUE_CURSOR
-#define cmwq2_rescue_changing	NULL
+#define cmwq2_rescue_changed	NULL
 #define cmwq2_rescue_pools	CMWQ2_IN_ALL_POOLS
 #define cmwq2_rescue_unsafe	"none"
 #define cmwq2_rescue_values(value)						\

@@ -26,7 +26,7 @@ enum cmwq2_spin {
 
 #define cmwq2_spin_about	"Whether an idle worker spins before it sleeps"
 #define cmwq2_spin_default	CMWQ2_SPIN_OFF
-#define cmwq2_spin_changing	NULL
+#define cmwq2_spin_changed	NULL
 #define cmwq2_spin_pools	CMWQ2_IN_THREAD_POOLS
 #define cmwq2_spin_unsafe	"none"
 #define cmwq2_spin_values(value)						\

@@ -18,6 +18,7 @@ enum cmwq2_kicker {
 	CMWQ2_KICK_ENQUEUE	= BIT(0),	/* an item is enqueued */
 	CMWQ2_KICK_PROCESS	= BIT(1),	/* a worker begins an item */
 	CMWQ2_KICK_OTHER	= BIT(2),	/* everything else */
+	CMWQ2_KICK_BLOCKED	= BIT(3),	/* a worker blocks in an item */
 };
 
 /* The kicks that wake after pool->lock is dropped. */
@@ -26,12 +27,13 @@ enum cmwq2_wake {
 	CMWQ2_WAKE_ENQUEUE	= CMWQ2_KICK_ENQUEUE,
 	CMWQ2_WAKE_PROCESS	= CMWQ2_KICK_PROCESS,
 	CMWQ2_WAKE_DEFERRED	= CMWQ2_KICK_ENQUEUE | CMWQ2_KICK_PROCESS,
-	CMWQ2_WAKE_EVERYWHERE	= CMWQ2_WAKE_DEFERRED | CMWQ2_KICK_OTHER,
+	CMWQ2_WAKE_EVERYWHERE	= CMWQ2_WAKE_DEFERRED | CMWQ2_KICK_OTHER |
+				  CMWQ2_KICK_BLOCKED,
 };
 
 #define cmwq2_wake_about	"Which kicks wake the worker only after the pool's lock is dropped"
 #define cmwq2_wake_default	CMWQ2_WAKE_DEFERRED
-#define cmwq2_wake_changing	NULL
+#define cmwq2_wake_changed	NULL
 #define cmwq2_wake_pools	CMWQ2_IN_ALL_POOLS
 #define cmwq2_wake_unsafe	"none"
 #define cmwq2_wake_values(value)						\
