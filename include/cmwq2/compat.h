@@ -18,6 +18,7 @@
 #include <linux/timer.h>
 #include <linux/topology.h>
 #include <linux/version.h>
+#include <linux/wait.h>
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 1, 0)
 #error "cmwq2 supports kernels from 6.1 on"
@@ -464,5 +465,23 @@ static inline int kunit_add_action_or_reset(struct kunit *test, void (*fn)(void 
  * cancelled. Seen in 7.3.4.
  */
 #define CMWQ2_NATIVE_KEEPS_BROKEN_PENDING	1
+
+/*
+ * Wake a task and make it run on this CPU, if it may. The flag that says so to the
+ * scheduler, WF_CURRENT_CPU, exists since v6.6 (ab83f455f04d). It is in the scheduler's
+ * own header, so its number is repeated here. Older kernels are told that the waker is
+ * about to sleep (WF_SYNC), which is a weaker hint. Drop the #else branch with 6.5.
+ */
+static inline void cmwq2_wake_up_here(struct task_struct *p)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 6, 0)
+	const int flags = 0x40;
+#else
+	const int flags = 0x10;
+#endif
+	wait_queue_entry_t entry = { .private = p };
+
+	default_wake_function(&entry, TASK_NORMAL, flags, NULL);
+}
 
 #endif /* CMWQ2_COMPAT_H */

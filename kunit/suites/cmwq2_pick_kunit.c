@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The pick policy: which idle worker a kick takes.
+ * The pick policy: which idle worker a kick takes, and where it wakes it.
  */
 #include <linux/list.h>
+#include <linux/percpu.h>
 #include <linux/sched.h>
 
 #include "base/types.h"
@@ -10,8 +11,6 @@
 #include "lab/policy/wake.h"
 #include "hold.h"
 #include "load.h"
-
-#define NR_SLEEPERS	6
 
 struct pick_ctx {
 	struct tw_wq		*w;
@@ -22,87 +21,16 @@ static struct tw_env *pick_env(struct kunit *test, const char *value, struct pic
 {
 	struct tw_env *e = tw_env_cmwq2(test);
 	struct cmwq2_attrs *attrs = tw_attrs(test);
-	struct completion *gate = tw_gate(e);
-	int i;
 
 	if (num_online_cpus() < 2)
 		kunit_skip(test, "with one CPU every worker is local");
-	tw_policy(e, "claim", "none");
+	tw_policy(e, "profile", "mainline-7.3");
 	tw_policy(e, "pick", value);
 	c->w = tw_alloc(e, TW_UNBOUND, 0);
 	attrs->affn_scope = CMWQ2_AFFN_SYSTEM;
 	KUNIT_ASSERT_EQ(test, cmwq2_apply_workqueue_attrs(c->w->wq, attrs), 0);
 	c->pool = tw_pool_of(c->w, tw_cpu(0));
-	/* Make idle workers that have slept on different CPUs. */
-	for (i = 0; i < NR_SLEEPERS; i++) {
-		struct tw_item *it = tw_gated(e, gate);
-
-		tw_queue_on(tw_cpu(i), c->w, it);
-		tw_wait_started(it, "an item that sleeps");
-	}
-	complete_all(gate);
-	tw_flush_wq(c->w);
-	TW_POLL(e, tw_pool_idle(c->w, tw_cpu(0)), "the pool to come to rest");
 	return e;
-}
-
-/* The worker that a kick from this CPU looks for, or NULL. Context: pool->lock held. */
-static struct cmwq2_worker *local_worker(struct cmwq2_pool *pool)
-{
-	struct cmwq2_worker *worker;
-	int looks = 0;
-
-	list_for_each_entry(worker, &pool->idle_list, entry) {
-		if (looks++ == CMWQ2_PICK_LOOKS)
-			return NULL;
-		if (task_cpu(worker->task) == raw_smp_processor_id())
-			return worker;
-	}
-	return NULL;
-}
-
-static struct cmwq2_worker *idle_head(struct cmwq2_pool *pool)
-{
-	return list_first_entry(&pool->idle_list, struct cmwq2_worker, entry);
-}
-
-/* cmwq2_pick_local() moves the right worker of the current idle list to its head. */
-static void local_comes_first(struct kunit *test)
-{
-	struct pick_ctx c;
-	struct cmwq2_worker *expected, *was, *first;
-	struct list_head *node;
-	int idle, after = 0;
-	bool here;
-
-	pick_env(test, "local", &c);
-	raw_spin_lock_irq(&c.pool->lock);
-	here = cpumask_test_cpu(raw_smp_processor_id(), c.pool->pod);
-	idle = c.pool->nr_idle;
-	was = idle_head(c.pool);
-	expected = local_worker(c.pool);
-	cmwq2_pick_local(c.pool);
-	first = idle_head(c.pool);
-	list_for_each(node, &c.pool->idle_list)
-		after++;
-	raw_spin_unlock_irq(&c.pool->lock);
-	KUNIT_EXPECT_TRUE(test, here);
-	KUNIT_EXPECT_GE(test, idle, NR_SLEEPERS);
-	KUNIT_EXPECT_EQ(test, after, idle);
-	KUNIT_EXPECT_PTR_EQ(test, first, expected ?: was);
-}
-
-/* The worker that the next kick from this CPU must take. NULL if that is the head anyway. */
-static struct cmwq2_worker *local_behind_head(struct cmwq2_pool *pool)
-{
-	struct cmwq2_worker *found;
-
-	raw_spin_lock(&pool->lock);
-	found = local_worker(pool);
-	if (found == idle_head(pool))
-		found = NULL;
-	raw_spin_unlock(&pool->lock);
-	return found;
 }
 
 /* Sleep, and go idle, on the CPU that @val names. */
@@ -116,27 +44,181 @@ static void fn_sleep_there(struct tw_item *it)
 }
 
 /*
- * Two workers go idle, first the one of tw_cpu(1) and then that of tw_cpu(0), which is
- * the head of the idle list then.
+ * Let workers go idle one after the other, each on the CPU in its place of @cpus, the
+ * last one first. So the first is at the head of the idle list.
  */
-static void two_go_idle(struct tw_env *e, struct pick_ctx *c)
+static void go_idle(struct tw_env *e, struct pick_ctx *c, const int *cpus, int nr)
 {
-	struct tw_item *there[2];
+	struct tw_item *there[4];
 	int i;
 
-	for (i = 0; i < 2; i++) {
+	for (i = 0; i < nr; i++) {
 		there[i] = tw_gated(e, tw_gate(e));
 		there[i]->fn = fn_sleep_there;
 		there[i]->ctx = c;
-		there[i]->val = tw_cpu(i);
-		tw_queue_on(tw_cpu(i), c->w, there[i]);
+		there[i]->val = cpus[i];
+		tw_queue_on(cpus[i], c->w, there[i]);
 		tw_wait_started(there[i], "an item that sleeps");
 	}
-	for (i = 1; i >= 0; i--) {
+	for (i = nr - 1; i >= 0; i--) {
 		complete_all(there[i]->gate);
 		TW_POLL(e, READ_ONCE(c->pool->nr_idle) == READ_ONCE(c->pool->nr_workers) - i,
 			"the worker to go idle");
 	}
+	TW_POLL(e, tw_pool_idle(c->w, tw_cpu(0)), "the pool to come to rest");
+}
+
+/* The idle worker that slept on @cpu last. Context: pool->lock held. */
+static struct cmwq2_worker *slept_on(struct cmwq2_pool *pool, int cpu)
+{
+	return hlist_entry_safe(per_cpu_ptr(pool->cpus, cpu)->idle.first, struct cmwq2_worker,
+				on_cpu);
+}
+
+static struct cmwq2_worker *idle_head(struct cmwq2_pool *pool)
+{
+	return list_first_entry(&pool->idle_list, struct cmwq2_worker, entry);
+}
+
+#define TOOK_NS	800
+
+/*
+ * Ask for the worker that a kick on this CPU takes. The pool must be at rest, and stays
+ * so, because no worker is woken. The CPU learns that it took at least TOOK_NS.
+ */
+static struct cmwq2_worker *would_pick(struct pick_ctx *c, enum cmwq2_kicker who, bool *here)
+{
+	struct cmwq2_worker *worker;
+
+	*here = false;
+	raw_spin_lock_irq(&c->pool->lock);
+	worker = cmwq2_pick(c->pool, who, here);
+	if (worker && c->pool->policy.pick != CMWQ2_PICK_HEAD) {
+		if (worker->called_at)
+			worker->called_at -= TOOK_NS;
+		cmwq2_pick_leave(c->pool, worker);
+		cmwq2_pick_enter(c->pool, worker, worker->idle_cpu);
+	}
+	raw_spin_unlock_irq(&c->pool->lock);
+	return worker;
+}
+
+static void expect_pick(struct tw_env *e, struct pick_ctx *c, enum cmwq2_kicker who, int cpu,
+			bool here)
+{
+	bool is_here;
+	struct cmwq2_worker *worker = would_pick(c, who, &is_here);
+
+	KUNIT_ASSERT_NOT_NULL(e->test, worker);
+	KUNIT_EXPECT_EQ_MSG(e->test, worker->idle_cpu, cpu, "kick %d", who);
+	KUNIT_EXPECT_EQ_MSG(e->test, is_here, here, "kick %d", who);
+	KUNIT_EXPECT_PTR_EQ(e->test, idle_head(c->pool), worker);
+}
+
+/* Each kind of kick takes the worker, and wakes it where, the policy says. */
+static void each_kick_takes_its_worker(struct kunit *test)
+{
+	struct pick_ctx c;
+	struct tw_env *e = pick_env(test, "local", &c);
+	const int cpus[] = { tw_cpu(1), tw_cpu(0), tw_cpu(1), tw_cpu(0) };
+	bool here;
+
+	go_idle(e, &c, cpus, ARRAY_SIZE(cpus));
+	tw_move(e, tw_cpu(0));
+	expect_pick(e, &c, CMWQ2_KICK_PROCESS, tw_cpu(1), false);
+	expect_pick(e, &c, CMWQ2_KICK_ENQUEUE, tw_cpu(0), true);
+	/* This is the head now, and still another one is taken. */
+	expect_pick(e, &c, CMWQ2_KICK_PROCESS, tw_cpu(1), false);
+	expect_pick(e, &c, CMWQ2_KICK_BLOCKED, tw_cpu(0), true);
+	expect_pick(e, &c, CMWQ2_KICK_OTHER, tw_cpu(0), false);
+	KUNIT_EXPECT_EQ(test, cmwq2_policy_set("pick", "head"), 0);
+	KUNIT_EXPECT_PTR_EQ(test, would_pick(&c, CMWQ2_KICK_PROCESS, &here), idle_head(c.pool));
+	KUNIT_EXPECT_NULL(test, slept_on(c.pool, tw_cpu(0)));
+}
+
+/* A CPU that is not one of the pool's pod gets no worker. */
+static void other_pod_is_not_here(struct kunit *test)
+{
+	struct pick_ctx c;
+	struct tw_env *e = pick_env(test, "local", &c);
+	struct cmwq2_attrs *attrs = tw_attrs(test);
+	const int cpus[] = { tw_cpu(0), tw_cpu(0) };
+
+	attrs->affn_scope = CMWQ2_AFFN_CPU;
+	KUNIT_ASSERT_EQ(test, cmwq2_apply_workqueue_attrs(c.w->wq, attrs), 0);
+	c.pool = tw_pool_of(c.w, tw_cpu(0));
+	go_idle(e, &c, cpus, ARRAY_SIZE(cpus));
+	tw_move(e, tw_cpu(1));
+	expect_pick(e, &c, CMWQ2_KICK_ENQUEUE, tw_cpu(0), false);
+	tw_move(e, tw_cpu(0));
+	expect_pick(e, &c, CMWQ2_KICK_ENQUEUE, tw_cpu(0), true);
+}
+
+static void set_delays(struct pick_ctx *c, int cpu, unsigned int elsewhere, unsigned int here)
+{
+	struct cmwq2_pool_cpu *at = per_cpu_ptr(c->pool->cpus, cpu);
+
+	raw_spin_lock_irq(&c->pool->lock);
+	at->delay[false] = elsewhere;
+	at->delay[true] = here;
+	at->picks = 0;
+	raw_spin_unlock_irq(&c->pool->lock);
+}
+
+/* A CPU takes the way that started its items sooner, and tries the other one now and then. */
+static void predict_takes_the_better_way(struct kunit *test)
+{
+	struct pick_ctx c;
+	struct tw_env *e = pick_env(test, "predict", &c);
+	const int cpus[] = { tw_cpu(1), tw_cpu(0) };
+	int i, tries = 0;
+	bool here;
+
+	go_idle(e, &c, cpus, ARRAY_SIZE(cpus));
+	tw_move(e, tw_cpu(0));
+	for (i = 0; i < CMWQ2_PICK_TRY; i++) {
+		set_delays(&c, tw_cpu(0), 1000, 500);
+		would_pick(&c, CMWQ2_KICK_ENQUEUE, &here);
+		KUNIT_EXPECT_TRUE(test, here);
+	}
+	for (i = 0; i < CMWQ2_PICK_TRY; i++) {
+		set_delays(&c, tw_cpu(0), 500, 1000);
+		would_pick(&c, CMWQ2_KICK_ENQUEUE, &here);
+		KUNIT_EXPECT_FALSE(test, here);
+	}
+	set_delays(&c, tw_cpu(0), 0, UINT_MAX / 4);
+	for (i = 0; i < CMWQ2_PICK_TRY; i++) {
+		would_pick(&c, CMWQ2_KICK_ENQUEUE, &here);
+		tries += here;
+	}
+	KUNIT_EXPECT_EQ(test, tries, 1);
+}
+
+/* The delay of a kick counts for the CPU of the enqueue and the way that it took. */
+static void predict_learns(struct kunit *test)
+{
+	struct pick_ctx c;
+	struct tw_env *e = pick_env(test, "predict", &c);
+	const int cpus[] = { tw_cpu(1), tw_cpu(0) };
+	struct cmwq2_pool_cpu *at;
+	int cpu = tw_cpu(0);
+	bool here;
+
+	go_idle(e, &c, cpus, ARRAY_SIZE(cpus));
+	tw_move(e, cpu);
+	at = per_cpu_ptr(c.pool->cpus, cpu);
+	set_delays(&c, cpu, 1000000, 0);
+	would_pick(&c, CMWQ2_KICK_ENQUEUE, &here);
+	KUNIT_EXPECT_TRUE(test, here);
+	KUNIT_EXPECT_EQ(test, at->delay[false], 1000000);
+	/* A quarter of the delay, which counts as CMWQ2_PICK_NOISE_NS at most. */
+	KUNIT_EXPECT_GE(test, at->delay[true], TOOK_NS / 4);
+	KUNIT_EXPECT_LE(test, at->delay[true], 250);
+	set_delays(&c, cpu, 0, 1000000);
+	would_pick(&c, CMWQ2_KICK_ENQUEUE, &here);
+	KUNIT_EXPECT_FALSE(test, here);
+	KUNIT_EXPECT_EQ(test, at->delay[true], 1000000);
+	KUNIT_EXPECT_GE(test, at->delay[false], TOOK_NS / 4);
 }
 
 static void fn_note_pid(struct tw_item *it)
@@ -144,73 +226,63 @@ static void fn_note_pid(struct tw_item *it)
 	it->pid = current->pid;
 }
 
-/*
- * An enqueue on a CPU takes the worker that slept there and not the head of the idle
- * list. The scheduler may still move a worker before it sleeps, so the test repeats
- * this until a local worker was behind the head five times.
- */
-static void enqueue_takes_local(struct kunit *test)
+/* The worker that is chosen runs the item. */
+static void chosen_worker_runs(struct kunit *test)
 {
-	struct cmwq2_worker *expected;
-	int tries, seen = 0;
 	struct pick_ctx c;
 	struct tw_env *e = pick_env(test, "local", &c);
+	const int cpus[] = { tw_cpu(1), tw_cpu(0) };
+	struct cmwq2_worker *expected;
 	struct tw_item *it;
 	pid_t pid = 0;
+	int i;
 
-	for (tries = 0; tries < 200 && seen < 5; tries++) {
-		two_go_idle(e, &c);
+	for (i = 0; i < 20; i++) {
+		go_idle(e, &c, cpus, ARRAY_SIZE(cpus));
 		it = tw_item(e, fn_note_pid);
-		tw_move(e, tw_cpu(1));
-		TW_POLL(e, tw_pool_idle(c.w, tw_cpu(0)), "the pool to come to rest");
+		tw_move(e, tw_cpu(0));
 		local_irq_disable();
-		expected = local_behind_head(c.pool);
+		raw_spin_lock(&c.pool->lock);
+		expected = slept_on(c.pool, tw_cpu(0));
 		if (expected)
 			pid = expected->task->pid;
-		tw_queue_on(raw_smp_processor_id(), c.w, it);
+		raw_spin_unlock(&c.pool->lock);
+		tw_queue_on(tw_cpu(0), c.w, it);
 		local_irq_enable();
 		tw_wait_done(it, "the item");
-		tw_flush_wq(c.w);
-		if (!expected)
-			continue;
+		KUNIT_EXPECT_NOT_NULL(test, expected);
 		KUNIT_EXPECT_EQ(test, it->pid, pid);
-		seen++;
+		TW_POLL(e, tw_pool_idle(c.w, tw_cpu(0)), "the pool to come to rest");
 	}
-	KUNIT_EXPECT_EQ_MSG(test, seen, 5, "too few rounds with a local worker behind the head");
 }
 
-/* Only a kick of an enqueue wants a local worker, and only in an unbound pool. */
-static void others_do_not_ask(struct kunit *test)
+/* No item is lost beside the culler, under each value and with each claim. */
+static void picks_beside_culler(struct kunit *test)
 {
+	static const char *const claims[] = { "none", "kicked_list", "kicked_flag" };
+	static const char *const picks[] = { "local", "predict" };
 	struct pick_ctx c;
 	struct tw_env *e = pick_env(test, "local", &c);
-	struct tw_wq *percpu = tw_alloc(e, TW_PERCPU, 0);
-
-	KUNIT_EXPECT_TRUE(test, cmwq2_wants_local(c.pool, CMWQ2_KICK_ENQUEUE));
-	KUNIT_EXPECT_FALSE(test, cmwq2_wants_local(c.pool, CMWQ2_KICK_PROCESS));
-	KUNIT_EXPECT_FALSE(test, cmwq2_wants_local(c.pool, CMWQ2_KICK_OTHER));
-	KUNIT_EXPECT_FALSE(test, cmwq2_wants_local(tw_pool_of(percpu, tw_cpu(0)),
-						   CMWQ2_KICK_ENQUEUE));
-	KUNIT_EXPECT_EQ(test, cmwq2_policy_set("pick", "head"), 0);
-	KUNIT_EXPECT_FALSE(test, cmwq2_wants_local(c.pool, CMWQ2_KICK_ENQUEUE));
-}
-
-/* No item is lost beside the culler, which takes a worker that was moved to the head last. */
-static void local_beside_culler(struct kunit *test)
-{
-	struct pick_ctx c;
-	struct tw_env *e = pick_env(test, "local", &c);
+	int i, j;
 
 	tw_policy(e, "default_affinity_scope", "system");
 	tw_policy(e, "idle_timeout_ms", "1");
-	tw_load(e, TW_UNBOUND, 50);
+	for (i = 0; i < ARRAY_SIZE(picks); i++) {
+		tw_policy(e, "pick", picks[i]);
+		for (j = 0; j < ARRAY_SIZE(claims); j++) {
+			tw_policy(e, "claim", claims[j]);
+			tw_load(e, TW_UNBOUND, 20);
+		}
+	}
 }
 
 static struct kunit_case pick_cases[] = {
-	KUNIT_CASE(local_comes_first),
-	KUNIT_CASE(enqueue_takes_local),
-	KUNIT_CASE(others_do_not_ask),
-	KUNIT_CASE(local_beside_culler),
+	KUNIT_CASE(each_kick_takes_its_worker),
+	KUNIT_CASE(other_pod_is_not_here),
+	KUNIT_CASE(predict_takes_the_better_way),
+	KUNIT_CASE(predict_learns),
+	KUNIT_CASE(chosen_worker_runs),
+	KUNIT_CASE(picks_beside_culler),
 	{}
 };
 

@@ -106,6 +106,14 @@ struct cmwq2_starvation {
 	unsigned long		until;		/* F: jiffies of the end, or 0: no end */
 };
 
+/* What the policy pick has for each CPU of an unbound pool, see policy/pick.h. */
+struct cmwq2_pool_cpu {
+	struct hlist_head	idle;		/* L: workers that became idle on this CPU */
+	unsigned int		delay[2];	/* L: usual ns from pick to start; [1]: woken here */
+	unsigned int		picks;		/* L: by enqueues on this CPU */
+	bool			called;		/* L: a worker was called here and has not run */
+};
+
 /*
  * Items and the threads that run them.
  *
@@ -152,6 +160,7 @@ struct cmwq2_pool {
 	int			node;		/* I: or NUMA_NO_NODE */
 	unsigned int		nr_cpus;	/* I: in attrs->cpumask */
 	struct cmwq2_bh		*bh;		/* I: BH pools: what runs them, or NULL */
+	struct cmwq2_pool_cpu __percpu *cpus;	/* I: unbound pools; or NULL */
 	struct cmwq2_attrs	*attrs;		/* I */
 	cpumask_var_t		pod;		/* I: CPUs whose enqueues use this pool */
 	struct timer_list	idle_timer;	/* looks for workers to cull */
@@ -253,6 +262,11 @@ struct cmwq2_worker {
 	 * to a cache line that the worker owns.
 	 */
 	u8			kicked;
+	bool			called_here;	/* L: as @called_by */
+	int			idle_cpu;	/* L: where it became idle, see policy/pick.h */
+	struct hlist_node	on_cpu;		/* L: in the list of @idle_cpu */
+	struct cmwq2_pool_cpu	*called_by;	/* L: whose enqueue picked it since then, or NULL */
+	u64			called_at;	/* L: when, in ns, or 0 */
 	int			id;		/* I */
 	struct cmwq2_worker_times times;
 	struct rcu_head		rcu;

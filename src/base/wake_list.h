@@ -15,6 +15,7 @@
  */
 struct cmwq2_wake_list {
 	unsigned int		nr;
+	unsigned int		here;	/* bit for each task: woken on this CPU */
 	struct task_struct	*task[2];
 };
 
@@ -24,6 +25,7 @@ static inline struct cmwq2_wake_list cmwq2_no_wakeups(void)
 	struct cmwq2_wake_list wl;
 
 	wl.nr = 0;
+	wl.here = 0;
 	return wl;
 }
 

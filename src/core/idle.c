@@ -27,6 +27,7 @@
 #include "lab/latency.h"
 #include "lab/point.h"
 #include "lab/policy/claim.h"
+#include "lab/policy/pick.h"
 
 /* X: READ_ONCE, set under cmwq2_pool_mutex. Which idle workers are culled, and when. */
 static unsigned int cmwq2_idle_timeout_ms = 300 * MSEC_PER_SEC;
@@ -67,6 +68,7 @@ void cmwq2_worker_enter_idle(struct cmwq2_worker *worker)
 	pool->nr_idle++;
 	worker->flags |= CMWQ2_WORKER_IDLE;
 	worker->last_active = jiffies;
+	cmwq2_pick_idle(pool, worker);
 	cmwq2_latency_idle(worker);
 	trace_cmwq2_worker_idle(pool, worker);
 
@@ -88,6 +90,7 @@ void cmwq2_worker_leave_idle(struct cmwq2_worker *worker)
 		pool->kicked = NULL;
 	if (unlikely(worker->kicked))
 		cmwq2_unkick(pool, worker);
+	cmwq2_pick_busy(pool, worker);
 	list_del_init(&worker->entry);
 }
 
@@ -113,6 +116,7 @@ void cmwq2_worker_set_dying(struct cmwq2_worker *worker, struct list_head *dying
 	if (pool->kicked == worker)
 		pool->kicked = NULL;
 	cmwq2_unkick(pool, worker);
+	cmwq2_pick_busy(pool, worker);
 	worker->flags |= CMWQ2_WORKER_DIE;
 	list_del_init(&worker->watch_node);
 	list_move(&worker->entry, dying);

@@ -84,13 +84,16 @@ static noinline void cmwq2_cost_more(void)
 	udelay(READ_ONCE(cmwq2_wake_cost_us));
 }
 
-static void cmwq2_wake_task(struct task_struct *task)
+static void cmwq2_wake_task(struct task_struct *task, bool here)
 {
 	trace_cmwq2_wake(task);
 	cmwq2_latency_woken(task);
 	if (unlikely(READ_ONCE(cmwq2_wake_cost_us)))
 		cmwq2_cost_more();
-	wake_up_process(task);
+	if (unlikely(here))
+		cmwq2_wake_up_here(task);
+	else
+		wake_up_process(task);
 }
 
 /**
@@ -104,8 +107,11 @@ void cmwq2_wake_up(struct cmwq2_wake_list *wl)
 {
 	RCU_LOCKDEP_WARN(wl->nr && !rcu_read_lock_any_held(),
 			 "cmwq2: tasks on a wake list are woken outside of an RCU read-side section");
-	while (wl->nr)
-		cmwq2_wake_task(wl->task[--wl->nr]);
+	while (wl->nr) {
+		wl->nr--;
+		cmwq2_wake_task(wl->task[wl->nr], wl->here & BIT(wl->nr));
+	}
+	wl->here = 0;
 }
 
 /**
@@ -114,18 +120,21 @@ void cmwq2_wake_up(struct cmwq2_wake_list *wl)
  * @who: where the wakeup comes from
  * @wl: list for the task if it is to be woken after the lock is dropped
  * @task: task
+ * @here: whether it is to run on this CPU, see cmwq2_wake_up_here()
  *
  * Context: pool->lock held.
  */
 void cmwq2_wake(struct cmwq2_pool *pool, enum cmwq2_kicker who, struct cmwq2_wake_list *wl,
-		struct task_struct *task)
+		struct task_struct *task, bool here)
 {
 	if (!(pool->policy.wake & who)) {
-		cmwq2_wake_task(task);
+		cmwq2_wake_task(task, here);
 		return;
 	}
 	if (wl->nr == ARRAY_SIZE(wl->task))
 		cmwq2_wake_up(wl);
+	if (unlikely(here))
+		wl->here |= BIT(wl->nr);
 	wl->task[wl->nr++] = task;
 }
 
@@ -157,10 +166,9 @@ bool __cmwq2_kick_pool_pick(struct cmwq2_pool *pool, enum cmwq2_kicker who,
 {
 	u64 begin = cmwq2_count_from();
 	struct cmwq2_worker *worker;
+	bool here = false;
 
-	if (cmwq2_wants_local(pool, who))
-		cmwq2_pick_local(pool);
-	worker = cmwq2_first_idle(pool);
+	worker = cmwq2_pick(pool, who, &here);
 	if (!worker)
 		return false;
 
@@ -180,6 +188,6 @@ bool __cmwq2_kick_pool_pick(struct cmwq2_pool *pool, enum cmwq2_kicker who,
 	cmwq2_repatriate(pool, worker->task);
 	cmwq2_claim(pool, worker);
 	cmwq2_pick_counted(pool, begin);
-	cmwq2_wake(pool, who, wl, worker->task);
+	cmwq2_wake(pool, who, wl, worker->task, here);
 	return true;
 }

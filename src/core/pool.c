@@ -80,6 +80,7 @@ static void cmwq2_pool_init(struct cmwq2_pool *pool)
 
 static void cmwq2_pool_free(struct cmwq2_pool *pool)
 {
+	free_percpu(pool->cpus);
 	kfree(pool->latency);
 	ida_destroy(&pool->worker_ida);
 	cmwq2_free_workqueue_attrs(pool->attrs);
@@ -109,6 +110,11 @@ static struct cmwq2_pool *cmwq2_pool_new(const struct cmwq2_attrs *attrs,
 	pool->attrs = cmwq2_alloc_workqueue_attrs();
 	if (!pool->attrs || !zalloc_cpumask_var(&pool->pod, GFP_KERNEL))
 		goto err;
+	if (cpu < 0) {
+		pool->cpus = alloc_percpu(struct cmwq2_pool_cpu);
+		if (!pool->cpus)
+			goto err;
+	}
 	cmwq2_attrs_copy(pool->attrs, attrs);
 	/* A pool's properties do not depend on the scope that led to it. */
 	pool->attrs->affn_scope = CMWQ2_AFFN_DFL;

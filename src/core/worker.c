@@ -248,7 +248,7 @@ struct cmwq2_worker *cmwq2_worker_create(struct cmwq2_pool *pool)
 	trace_cmwq2_worker_create(pool, worker);
 	cmwq2_worker_enter_idle(worker);
 	/* From here on the culler may reap it. RCU keeps the task, as for a kick. */
-	cmwq2_wake(pool, CMWQ2_KICK_OTHER, &wl, task);
+	cmwq2_wake(pool, CMWQ2_KICK_OTHER, &wl, task, false);
 	cmwq2_unlock_irq_wake(pool, &wl);
 	return worker;
 

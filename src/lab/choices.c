@@ -89,6 +89,7 @@ static const struct cmwq2_profile {
 } cmwq2_profiles[] = {
 	{ "mainline-7.3",	"" },
 	{ "mainline-6.12",	"wake=locked rescue=slurp" },
+	{ "shared",		"concurrency=managed pick=predict wakeup=needed" },
 	{ "v2-2026-06",		"claim=kicked_list" },
 	{ "v2-as-posted",	"claim=kicked_first" },
 };
@@ -431,7 +432,7 @@ void cmwq2_policies_seq(struct seq_file *m)
 }
 
 CMWQ2_PARAM(profile, profile,
-	    "Set of policies: mainline-7.3 (default), mainline-6.12, v2-2026-06, v2-as-posted");
+	    "Set of policies: mainline-7.3 (default), mainline-6.12, shared, v2-2026-06, v2-as-posted");
 CMWQ2_PARAM(policies, settings,
 	    "All policies that each pool has, as POLICY=VALUE separated by spaces; write some or all of them");
 CMWQ2_PARAM(pool_policy, pool,

@@ -1,79 +1,96 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * pick: which idle worker a kick takes.
+ * pick: which idle worker of an unbound pool a kick takes, and where it wakes it.
  *
- * Mainline takes the worker that became idle last, wherever it slept. In a pool
- * that CPUs share, that worker often slept on another CPU than the enqueuing one,
- * and waking it there costs an interrupt and a cold cache. With pick=local a kick
- * looks for a worker that slept on the enqueuing CPU and wakes it there. It looks
- * at the first few idle workers only, so that its cost is bounded.
+ * Mainline takes the worker that became idle last, wherever it slept. In a pool that
+ * CPUs share, that worker often slept on another CPU than the enqueuing one. Waking it
+ * there costs an interrupt, and the item's data moves to the other CPU.
  *
- * The worker is moved to the head of the idle list, and the kick then takes the
- * head as usual. So the culler would take the picked worker last, as in mainline,
- * and every argument about kicks still holds.
+ * With pick=local an enqueue takes the worker that became idle last on its own CPU and
+ * wakes it there. This is best if the producer sleeps soon after it has enqueued. If
+ * the producer goes on computing, the worker waits for the CPU.
  *
- * Documentation/policy-howto.rst explains how this policy was made and what it costs.
+ * With pick=predict each CPU learns which of the two ways starts an item sooner, from
+ * the time between pick and start of the items that it enqueued. It takes the better
+ * way. Once in CMWQ2_PICK_TRY kicks it tries the other one.
+ *
+ * The kicks that are not made by an enqueue are the same for both. A worker that begins
+ * an item while others are pending kicks a worker that slept on another CPU, because
+ * its own CPU is taken. A worker that blocks kicks one for the CPU that it leaves. All
+ * others take the worker that mainline takes.
+ *
+ * An unbound pool has a list of idle workers for each CPU, so that the choice takes
+ * the same time for any number of idle workers and CPUs. The worker that is chosen goes
+ * to the head of the pool's own idle list, so the culler would take it last. The lists
+ * are empty with pick=head.
+ *
+ * Sources: mainline (head); local and predict are from this project.
  */
 #ifndef CMWQ2_POLICY_PICK_H
 #define CMWQ2_POLICY_PICK_H
 
-#include <linux/list.h>
-#include <linux/sched.h>
-#include <linux/smp.h>
-
 #include "base/types.h"
+#include "lab/policy/claim.h"
 #include "lab/policy/wake.h"
 
 enum cmwq2_pick {
 	CMWQ2_PICK_HEAD,
 	CMWQ2_PICK_LOCAL,
+	CMWQ2_PICK_PREDICT,
 };
 
-#define cmwq2_pick_about	"Which idle worker a kick takes"
+#define cmwq2_pick_about	"Which idle worker of an unbound pool a kick takes"
 #define cmwq2_pick_default	CMWQ2_PICK_HEAD
-#define cmwq2_pick_changed	NULL
+#define cmwq2_pick_changed	cmwq2_pick_apply
 #define cmwq2_pick_pools	CMWQ2_IN_UNBOUND_POOLS
 #define cmwq2_pick_unsafe	"none"
 #define cmwq2_pick_values(value)						\
 	value("head", CMWQ2_PICK_HEAD, "the one that became idle last, as in mainline") \
 	value("local", CMWQ2_PICK_LOCAL,					\
-	      "one that slept on the enqueuing CPU, if a shared pool has one near the head")
+	      "the one that became idle last on the enqueuing CPU, woken there") \
+	value("predict", CMWQ2_PICK_PREDICT,					\
+	      "as local on CPUs where items start sooner with it, else as head")
 
-/* How many idle workers a kick looks at. Each costs two cache lines, maybe of other CPUs. */
-#define CMWQ2_PICK_LOOKS	8
+/* One in so many kicks of a CPU tries the way that the CPU does not take otherwise. */
+#define CMWQ2_PICK_TRY		256
+/* Of how many idle workers a kick looks for one that slept on another CPU. */
+#define CMWQ2_PICK_LOOKS	4
 
-/*
- * If a worker near the head of the idle list slept on this CPU, move it to the head
- * and have it woken on this CPU. Context: pool->lock held, unbound pool.
+void cmwq2_pick_apply(struct cmwq2_pool *pool);
+struct cmwq2_worker *cmwq2_pick_by_cpu(struct cmwq2_pool *pool, enum cmwq2_kicker who,
+				       bool *here);
+void cmwq2_pick_enter(struct cmwq2_pool *pool, struct cmwq2_worker *worker, int cpu);
+void cmwq2_pick_leave(struct cmwq2_pool *pool, struct cmwq2_worker *worker);
+
+/**
+ * cmwq2_pick - choose the worker that a kick takes
+ * @pool: pool
+ * @who: where the kick comes from
+ * @here: set to true if the worker is to be woken on this CPU
+ *
+ * Context: pool->lock held.
+ * Return: the worker, or NULL if none is idle.
  */
-static inline void cmwq2_pick_local(struct cmwq2_pool *pool)
+static inline struct cmwq2_worker *cmwq2_pick(struct cmwq2_pool *pool, enum cmwq2_kicker who,
+					      bool *here)
 {
-#ifdef CONFIG_SMP
-	int cpu = raw_smp_processor_id(), left = CMWQ2_PICK_LOOKS;
-	struct cmwq2_worker *worker;
-
-	if (!cpumask_test_cpu(cpu, pool->pod))
-		return;
-	list_for_each_entry(worker, &pool->idle_list, entry) {
-		if (task_cpu(worker->task) == cpu) {
-			list_move(&worker->entry, &pool->idle_list);
-			WRITE_ONCE(worker->task->wake_cpu, cpu);
-			return;
-		}
-		if (!--left)
-			return;
-	}
-#endif
+	if (likely(pool->policy.pick == CMWQ2_PICK_HEAD) || !pool->cpus)
+		return cmwq2_first_idle(pool);
+	return cmwq2_pick_by_cpu(pool, who, here);
 }
 
-/*
- * Whether the kick wants a worker that slept on this CPU. Only an enqueue in an
- * unbound pool does: other kicks are for items that any CPU may have enqueued.
- */
-static inline bool cmwq2_wants_local(struct cmwq2_pool *pool, enum cmwq2_kicker who)
+/* The worker is idle now. Context: pool->lock held, the worker itself. */
+static inline void cmwq2_pick_idle(struct cmwq2_pool *pool, struct cmwq2_worker *worker)
 {
-	return unlikely(pool->policy.pick == CMWQ2_PICK_LOCAL) && pool->cpu < 0 &&
-	       who == CMWQ2_KICK_ENQUEUE;
+	if (unlikely(pool->policy.pick != CMWQ2_PICK_HEAD) && pool->cpus)
+		cmwq2_pick_enter(pool, worker, raw_smp_processor_id());
+}
+
+/* The worker is no longer idle: it runs, or it is culled. Context: pool->lock held. */
+static inline void cmwq2_pick_busy(struct cmwq2_pool *pool, struct cmwq2_worker *worker)
+{
+	if (unlikely(pool->policy.pick != CMWQ2_PICK_HEAD) && pool->cpus)
+		cmwq2_pick_leave(pool, worker);
 }
 
 #endif /* CMWQ2_POLICY_PICK_H */

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * pick=local and pick=predict, see policy/pick.h.
+ */
+#include <linux/cpumask.h>
+#include <linux/export.h>
+#include <linux/list.h>
+#include <linux/minmax.h>
+#include <linux/percpu.h>
+#include <linux/sched.h>
+#include <linux/smp.h>
+#include <linux/timekeeping.h>
+
+#include "base/types.h"
+#include "lab/policy/claim.h"
+#include "lab/policy/pick.h"
+#include "lab/policy/wake.h"
+
+/* Weight of the past in the usual delay: the newest delay has a share of one in so many. */
+#define CMWQ2_PICK_MEMORY	4
+/* A delay counts at most as much as twice the usual one and this, so that outliers do little. */
+#define CMWQ2_PICK_NOISE_NS	1000U
+
+/* Whether an enqueue on the CPU of @at should wake its worker there. */
+static bool cmwq2_pick_wants_here(struct cmwq2_pool *pool, struct cmwq2_pool_cpu *at)
+{
+	bool here;
+
+	if (pool->policy.pick == CMWQ2_PICK_LOCAL)
+		return true;
+	here = at->delay[true] <= at->delay[false];
+	return ++at->picks % CMWQ2_PICK_TRY ? here : !here;
+}
+
+/* Whether a kick on this CPU wakes its worker here. */
+static bool cmwq2_pick_is_here(struct cmwq2_pool *pool, enum cmwq2_kicker who,
+			       struct cmwq2_pool_cpu *at, int cpu)
+{
+	/* An enqueue may come from a CPU of another pod: the items must not follow it there. */
+	if (!cpumask_test_cpu(cpu, pool->pod))
+		return false;
+	if (who == CMWQ2_KICK_BLOCKED)
+		return true;
+	/* A second worker would wait for the CPU until the first one ends. */
+	return who == CMWQ2_KICK_ENQUEUE && !at->called && cmwq2_pick_wants_here(pool, at);
+}
+
+/*
+ * An idle worker that slept on another CPU than @cpu, if one of the first few did.
+ * Otherwise the first one, to be woken on another CPU of the pod.
+ */
+static struct cmwq2_worker *cmwq2_pick_elsewhere(struct cmwq2_pool *pool, int cpu)
+{
+	struct cmwq2_worker *worker, *first = NULL;
+	unsigned int to;
+	int looks = 0;
+
+	list_for_each_entry(worker, &pool->idle_list, entry) {
+		if (worker->idle_cpu != cpu)
+			return worker;
+		first = first ?: worker;
+		if (++looks == CMWQ2_PICK_LOOKS)
+			break;
+	}
+	/* The second call gives another CPU than the first, if there is another. */
+	to = cpumask_any_and_distribute(pool->pod, cpu_online_mask);
+	if (to == cpu)
+		to = cpumask_any_and_distribute(pool->pod, cpu_online_mask);
+	if (to < nr_cpu_ids)
+		WRITE_ONCE(first->task->wake_cpu, to);
+	return first;
+}
+
+/* Remember who called the worker and how, for cmwq2_pick_learn(). */
+static void cmwq2_pick_note(struct cmwq2_pool *pool, struct cmwq2_worker *worker,
+			    struct cmwq2_pool_cpu *at, bool here)
+{
+	if (worker->called_by)
+		return;
+	worker->called_by = at;
+	worker->called_here = here;
+	worker->called_at = 0;
+	if (pool->policy.pick == CMWQ2_PICK_PREDICT)
+		worker->called_at = ktime_get_mono_fast_ns();
+	/* Without a claim the culler may take the worker, and nobody would clear this. */
+	if (here && pool->claims & CMWQ2_CLAIMS_ONCE)
+		at->called = true;
+}
+
+/**
+ * cmwq2_pick_by_cpu - choose the worker that a kick takes, by CPUs
+ * @pool: unbound pool
+ * @who: where the kick comes from
+ * @here: set to true if the worker is to be woken on this CPU
+ *
+ * Context: pool->lock held.
+ * Return: the worker, or NULL if none is idle.
+ */
+struct cmwq2_worker *cmwq2_pick_by_cpu(struct cmwq2_pool *pool, enum cmwq2_kicker who,
+				       bool *here)
+{
+	int cpu = raw_smp_processor_id();
+	struct cmwq2_pool_cpu *at = per_cpu_ptr(pool->cpus, cpu);
+	struct cmwq2_worker *worker;
+
+	/* With a claim, all idle workers can be on the kicked list. */
+	if (list_empty(&pool->idle_list) || who == CMWQ2_KICK_OTHER)
+		return cmwq2_first_idle(pool);
+	*here = cmwq2_pick_is_here(pool, who, at, cpu);
+	if (!*here)
+		worker = cmwq2_pick_elsewhere(pool, cpu);
+	else if (!hlist_empty(&at->idle))
+		worker = hlist_entry(at->idle.first, struct cmwq2_worker, on_cpu);
+	else
+		worker = list_first_entry(&pool->idle_list, struct cmwq2_worker, entry);
+	if (who == CMWQ2_KICK_ENQUEUE)
+		cmwq2_pick_note(pool, worker, at, *here);
+	/* The culler takes the last worker of the list first. */
+	list_move(&worker->entry, &pool->idle_list);
+	/* A worker on the kicked list must not be found through its CPU's list. */
+	if (pool->claims & CMWQ2_CLAIMS_LIST)
+		hlist_del_init(&worker->on_cpu);
+	return worker;
+}
+EXPORT_SYMBOL_GPL(cmwq2_pick_by_cpu);
+
+/* The worker became idle on @cpu. Context: pool->lock held. */
+void cmwq2_pick_enter(struct cmwq2_pool *pool, struct cmwq2_worker *worker, int cpu)
+{
+	worker->idle_cpu = cpu;
+	hlist_add_head(&worker->on_cpu, &per_cpu_ptr(pool->cpus, cpu)->idle);
+}
+EXPORT_SYMBOL_GPL(cmwq2_pick_enter);
+
+/* The worker runs: its CPU learns how long the way took that it was woken. */
+static void cmwq2_pick_learn(struct cmwq2_worker *worker)
+{
+	unsigned int *usual = &worker->called_by->delay[worker->called_here];
+	u64 took = ktime_get_mono_fast_ns() - worker->called_at;
+
+	took = min_t(u64, took, 2ULL * *usual + CMWQ2_PICK_NOISE_NS);
+	*usual += ((s64)took - *usual) / CMWQ2_PICK_MEMORY;
+}
+
+/* The worker is not idle any more. Context: pool->lock held. */
+void cmwq2_pick_leave(struct cmwq2_pool *pool, struct cmwq2_worker *worker)
+{
+	hlist_del_init(&worker->on_cpu);
+	if (!worker->called_by)
+		return;
+	if (worker->called_here)
+		worker->called_by->called = false;
+	if (worker->called_at)
+		cmwq2_pick_learn(worker);
+	worker->called_by = NULL;
+}
+EXPORT_SYMBOL_GPL(cmwq2_pick_leave);
+
+/* Make the lists of a pool anew. Its workers are unclaimed. Context: pool->lock held. */
+void cmwq2_pick_apply(struct cmwq2_pool *pool)
+{
+	struct cmwq2_worker *worker;
+	int cpu;
+
+	lockdep_assert_held(&pool->lock);
+	if (!pool->cpus)
+		return;
+	for_each_possible_cpu(cpu)
+		per_cpu_ptr(pool->cpus, cpu)->called = false;
+	list_for_each_entry(worker, &pool->idle_list, entry) {
+		hlist_del_init(&worker->on_cpu);
+		worker->called_by = NULL;
+		if (pool->policy.pick != CMWQ2_PICK_HEAD)
+			cmwq2_pick_enter(pool, worker, task_cpu(worker->task));
+	}
+}
