@@ -152,11 +152,13 @@ static void cmwq2_kick_blocked(struct cmwq2_pool *pool)
  */
 static void cmwq2_worker_recount(struct cmwq2_worker *worker)
 {
+	unsigned int worker_flags = READ_ONCE(worker->flags);
 	struct cmwq2_pool *pool = worker->pool;
 	unsigned long flags;
 
-	if (READ_ONCE(worker->counted) ||
-	    (READ_ONCE(worker->flags) & READ_ONCE(pool->not_counted)))
+	/* A new worker and a rescuer that waits have no pool yet, but they have PREP. */
+	if (READ_ONCE(worker->counted) || worker_flags & CMWQ2_WORKER_PREP ||
+	    worker_flags & READ_ONCE(pool->not_counted))
 		return;
 
 	cmwq2_pool_lock_irqsave(pool, flags);
