@@ -90,9 +90,9 @@ static struct cmwq2_worker *would_pick(struct pick_ctx *c, enum cmwq2_kicker who
 {
 	struct cmwq2_worker *worker;
 
-	*here = false;
 	raw_spin_lock_irq(&c->pool->lock);
-	worker = cmwq2_pick(c->pool, who, here);
+	worker = cmwq2_pick(c->pool, who);
+	*here = worker && worker->wake_here;
 	if (worker && c->pool->policy.pick != CMWQ2_PICK_HEAD) {
 		if (worker->called_at)
 			worker->called_at -= TOOK_NS;

@@ -262,7 +262,8 @@ struct cmwq2_worker {
 	 * to a cache line that the worker owns.
 	 */
 	u8			kicked;
-	bool			called_here;	/* L: as @called_by */
+	bool			wake_here;	/* L: the last pick wants it woken on its CPU */
+	bool			called_here;	/* L: the same, of the pick that set @called_by */
 	int			idle_cpu;	/* L: where it became idle, see policy/pick.h */
 	struct hlist_node	on_cpu;		/* L: in the list of @idle_cpu */
 	struct cmwq2_pool_cpu	*called_by;	/* L: whose enqueue picked it since then, or NULL */

@@ -15,9 +15,24 @@
  */
 struct cmwq2_wake_list {
 	unsigned int		nr;
-	unsigned int		here;	/* bit for each task: woken on this CPU */
-	struct task_struct	*task[2];
+	struct task_struct	*task[2];	/* some with CMWQ2_WAKE_HERE */
 };
+
+/*
+ * This bit in the pointer to a task says that the task is to run on the CPU that wakes
+ * it. It costs an enqueue less than a field of its own would.
+ */
+#define CMWQ2_WAKE_HERE		1UL
+
+static inline struct task_struct *cmwq2_with_here(struct task_struct *task)
+{
+	return (struct task_struct *)((unsigned long)task | CMWQ2_WAKE_HERE);
+}
+
+static inline struct task_struct *cmwq2_without_here(struct task_struct *task)
+{
+	return (struct task_struct *)((unsigned long)task & ~CMWQ2_WAKE_HERE);
+}
 
 /* An initializer would also clear the array of tasks, on each enqueue, for nothing. */
 static inline struct cmwq2_wake_list cmwq2_no_wakeups(void)
@@ -25,7 +40,6 @@ static inline struct cmwq2_wake_list cmwq2_no_wakeups(void)
 	struct cmwq2_wake_list wl;
 
 	wl.nr = 0;
-	wl.here = 0;
 	return wl;
 }
 

@@ -76,6 +76,13 @@ void cmwq2_worker_enter_idle(struct cmwq2_worker *worker)
 		mod_timer(&pool->idle_timer, jiffies + cmwq2_idle_timeout());
 }
 
+/* End what a claim or a pick by CPU began. Out of line, because the defaults need neither. */
+static noinline void cmwq2_worker_leave_claim(struct cmwq2_worker *worker)
+{
+	cmwq2_unkick(worker->pool, worker);
+	cmwq2_pick_busy(worker->pool, worker);
+}
+
 /* Context: pool->lock held; called by the worker itself. */
 void cmwq2_worker_leave_idle(struct cmwq2_worker *worker)
 {
@@ -88,9 +95,8 @@ void cmwq2_worker_leave_idle(struct cmwq2_worker *worker)
 	}
 	if (pool->kicked == worker)
 		pool->kicked = NULL;
-	if (unlikely(worker->kicked))
-		cmwq2_unkick(pool, worker);
-	cmwq2_pick_busy(pool, worker);
+	if (unlikely(pool->claims | pool->policy.pick))
+		cmwq2_worker_leave_claim(worker);
 	list_del_init(&worker->entry);
 }
 

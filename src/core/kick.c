@@ -84,16 +84,28 @@ static noinline void cmwq2_cost_more(void)
 	udelay(READ_ONCE(cmwq2_wake_cost_us));
 }
 
-static void cmwq2_wake_task(struct task_struct *task, bool here)
+static inline void cmwq2_before_wakeup(struct task_struct *task)
 {
 	trace_cmwq2_wake(task);
 	cmwq2_latency_woken(task);
 	if (unlikely(READ_ONCE(cmwq2_wake_cost_us)))
 		cmwq2_cost_more();
-	if (unlikely(here))
-		cmwq2_wake_up_here(task);
-	else
-		wake_up_process(task);
+}
+
+static noinline void cmwq2_wake_task_here(struct task_struct *task)
+{
+	cmwq2_before_wakeup(task);
+	cmwq2_wake_up_here(task);
+}
+
+static noinline void cmwq2_wake_task(struct task_struct *task)
+{
+	if (unlikely((unsigned long)task & CMWQ2_WAKE_HERE)) {
+		cmwq2_wake_task_here(cmwq2_without_here(task));
+		return;
+	}
+	cmwq2_before_wakeup(task);
+	wake_up_process(task);
 }
 
 /**
@@ -107,11 +119,21 @@ void cmwq2_wake_up(struct cmwq2_wake_list *wl)
 {
 	RCU_LOCKDEP_WARN(wl->nr && !rcu_read_lock_any_held(),
 			 "cmwq2: tasks on a wake list are woken outside of an RCU read-side section");
-	while (wl->nr) {
-		wl->nr--;
-		cmwq2_wake_task(wl->task[wl->nr], wl->here & BIT(wl->nr));
+	while (wl->nr)
+		cmwq2_wake_task(wl->task[--wl->nr]);
+}
+
+/* Inline, because each kick ends with it. */
+static __always_inline void cmwq2_wake_by(struct cmwq2_pool *pool, enum cmwq2_kicker who,
+					  struct cmwq2_wake_list *wl, struct task_struct *task)
+{
+	if (!(pool->policy.wake & who)) {
+		cmwq2_wake_task(task);
+		return;
 	}
-	wl->here = 0;
+	if (wl->nr == ARRAY_SIZE(wl->task))
+		cmwq2_wake_up(wl);
+	wl->task[wl->nr++] = task;
 }
 
 /**
@@ -119,39 +141,20 @@ void cmwq2_wake_up(struct cmwq2_wake_list *wl)
  * @pool: pool the task works for
  * @who: where the wakeup comes from
  * @wl: list for the task if it is to be woken after the lock is dropped
- * @task: task
- * @here: whether it is to run on this CPU, see cmwq2_wake_up_here()
+ * @task: task, with CMWQ2_WAKE_HERE if it is to run on this CPU
  *
  * Context: pool->lock held.
  */
 void cmwq2_wake(struct cmwq2_pool *pool, enum cmwq2_kicker who, struct cmwq2_wake_list *wl,
-		struct task_struct *task, bool here)
+		struct task_struct *task)
 {
-	if (!(pool->policy.wake & who)) {
-		cmwq2_wake_task(task, here);
-		return;
-	}
-	if (wl->nr == ARRAY_SIZE(wl->task))
-		cmwq2_wake_up(wl);
-	if (unlikely(here))
-		wl->here |= BIT(wl->nr);
-	wl->task[wl->nr++] = task;
+	cmwq2_wake_by(pool, who, wl, task);
 }
 
-/**
- * cmwq2_unlock_irq_wake - drop pool->lock and wake the tasks on a wake list
- * @pool: pool
- * @wl: wake list, empty afterwards
- *
- * Context: pool->lock held with interrupts off.
- */
-void cmwq2_unlock_irq_wake(struct cmwq2_pool *pool, struct cmwq2_wake_list *wl)
+/* The rest of cmwq2_unlock_irq_wake(): there is a task to wake. */
+void __cmwq2_unlock_irq_wake(struct cmwq2_pool *pool, struct cmwq2_wake_list *wl)
 	__releases(&pool->lock)
 {
-	if (!wl->nr) {
-		cmwq2_pool_unlock_irq(pool);
-		return;
-	}
 	/* A picked task must not be freed before it is woken. */
 	rcu_read_lock();
 	cmwq2_pool_unlock_irq(pool);
@@ -165,10 +168,8 @@ bool __cmwq2_kick_pool_pick(struct cmwq2_pool *pool, enum cmwq2_kicker who,
 			    struct cmwq2_wake_list *wl)
 {
 	u64 begin = cmwq2_count_from();
-	struct cmwq2_worker *worker;
-	bool here = false;
+	struct cmwq2_worker *worker = cmwq2_pick(pool, who);
 
-	worker = cmwq2_pick(pool, who, &here);
 	if (!worker)
 		return false;
 
@@ -188,6 +189,6 @@ bool __cmwq2_kick_pool_pick(struct cmwq2_pool *pool, enum cmwq2_kicker who,
 	cmwq2_repatriate(pool, worker->task);
 	cmwq2_claim(pool, worker);
 	cmwq2_pick_counted(pool, begin);
-	cmwq2_wake(pool, who, wl, worker->task, here);
+	cmwq2_wake_by(pool, who, wl, cmwq2_picked_task(pool, worker));
 	return true;
 }

@@ -7,6 +7,7 @@
 
 #include <linux/lockdep.h>
 
+#include "base/lock.h"
 #include "base/types.h"
 #include "base/wake_list.h"
 #include "core/scan.h"
@@ -16,9 +17,26 @@ bool __cmwq2_kick_pool_pick(struct cmwq2_pool *pool, enum cmwq2_kicker who,
 			    struct cmwq2_wake_list *wl);
 struct cmwq2_pwq *cmwq2_first_pwq(struct cmwq2_pool *pool);
 void cmwq2_wake(struct cmwq2_pool *pool, enum cmwq2_kicker who, struct cmwq2_wake_list *wl,
-		struct task_struct *task, bool here);
+		struct task_struct *task);
 void cmwq2_wake_up(struct cmwq2_wake_list *wl);
-void cmwq2_unlock_irq_wake(struct cmwq2_pool *pool, struct cmwq2_wake_list *wl);
+void __cmwq2_unlock_irq_wake(struct cmwq2_pool *pool, struct cmwq2_wake_list *wl);
+
+/**
+ * cmwq2_unlock_irq_wake - drop pool->lock and wake the tasks on a wake list
+ * @pool: pool
+ * @wl: wake list, empty afterwards
+ *
+ * Context: pool->lock held with interrupts off.
+ */
+static inline void cmwq2_unlock_irq_wake(struct cmwq2_pool *pool, struct cmwq2_wake_list *wl)
+	__releases(&pool->lock)
+{
+	/* Few items wake a worker when they begin, so this is inline. */
+	if (likely(!wl->nr))
+		cmwq2_pool_unlock_irq(pool);
+	else
+		__cmwq2_unlock_irq_wake(pool, wl);
+}
 
 /**
  * cmwq2_kick_pool_pick - pick and claim a worker if the pool needs one

@@ -71,7 +71,7 @@ static bool cmwq2_send_mayday(struct cmwq2_pwq *pwq, struct cmwq2_wake_list *wl)
 	trace_cmwq2_mayday(pwq);
 	list_add_tail(&pwq->mayday_node, &wq->maydays);
 	cmwq2_pwq_get(pwq);
-	cmwq2_wake(pwq->pool, CMWQ2_KICK_OTHER, wl, wq->rescuer->task, false);
+	cmwq2_wake(pwq->pool, CMWQ2_KICK_OTHER, wl, wq->rescuer->task);
 	return true;
 }
 

@@ -141,24 +141,13 @@ static void cmwq2_kick_blocked(struct cmwq2_pool *pool)
 	rcu_read_unlock();
 }
 
-/*
- * Count the current worker, which resumes after a sleep, unless it must not be
- * counted. The first check is without the lock. If another CPU uncounts the
- * worker or sets one of its flags at the same time, the lock decides the order.
- * If a worker is wrongly left uncounted, the pool runs one worker too many
- * until this one sleeps again.
- *
- * Context: any, pool->lock not held.
- */
-static void cmwq2_worker_recount(struct cmwq2_worker *worker)
+/* The rest of cmwq2_worker_recount(): the worker is not counted, and has a pool. */
+static noinline void __cmwq2_worker_recount(struct cmwq2_worker *worker)
 {
-	unsigned int worker_flags = READ_ONCE(worker->flags);
 	struct cmwq2_pool *pool = worker->pool;
 	unsigned long flags;
 
-	/* A new worker and a rescuer that waits have no pool yet, but they have PREP. */
-	if (READ_ONCE(worker->counted) || worker_flags & CMWQ2_WORKER_PREP ||
-	    worker_flags & READ_ONCE(pool->not_counted))
+	if (READ_ONCE(worker->flags) & READ_ONCE(pool->not_counted))
 		return;
 
 	cmwq2_pool_lock_irqsave(pool, flags);
@@ -168,6 +157,22 @@ static void cmwq2_worker_recount(struct cmwq2_worker *worker)
 		cmwq2_worker_count(worker);
 	}
 	cmwq2_pool_unlock_irqrestore(pool, flags);
+}
+
+/*
+ * Count the current worker, which resumes after a sleep, unless it must not be
+ * counted. The first checks are without the lock. If another CPU uncounts the
+ * worker or sets one of its flags at the same time, the lock decides the order.
+ * If a worker is wrongly left uncounted, the pool runs one worker too many
+ * until this one sleeps again.
+ *
+ * Context: any, pool->lock not held.
+ */
+static inline void cmwq2_worker_recount(struct cmwq2_worker *worker)
+{
+	/* A new worker and a rescuer that waits have no pool yet, but they have PREP. */
+	if (!READ_ONCE(worker->counted) && !(READ_ONCE(worker->flags) & CMWQ2_WORKER_PREP))
+		__cmwq2_worker_recount(worker);
 }
 
 /*

@@ -91,17 +91,8 @@ bool cmwq2_worker_set_flags(struct cmwq2_worker *worker, unsigned int flags)
 	return flags & worker->pool->not_counted && cmwq2_worker_uncount(worker);
 }
 
-/**
- * cmwq2_worker_clr_flags - clear flags and adjust nr_running
- * @worker: worker
- * @flags: flags to clear
- *
- * A worker that is asleep must not be counted: it counts itself when it
- * resumes. So this function counts @worker only if it is the current task.
- *
- * Context: pool->lock held.
- */
-void cmwq2_worker_clr_flags(struct cmwq2_worker *worker, unsigned int flags)
+/* The rest of cmwq2_worker_clr_flags(): a flag is set, or the worker may have to be counted. */
+void __cmwq2_worker_clr_flags(struct cmwq2_worker *worker, unsigned int flags)
 {
 	lockdep_assert_held(&worker->pool->lock);
 
@@ -248,7 +239,7 @@ struct cmwq2_worker *cmwq2_worker_create(struct cmwq2_pool *pool)
 	trace_cmwq2_worker_create(pool, worker);
 	cmwq2_worker_enter_idle(worker);
 	/* From here on the culler may reap it. RCU keeps the task, as for a kick. */
-	cmwq2_wake(pool, CMWQ2_KICK_OTHER, &wl, task, false);
+	cmwq2_wake(pool, CMWQ2_KICK_OTHER, &wl, task);
 	cmwq2_unlock_irq_wake(pool, &wl);
 	return worker;
 

@@ -15,11 +15,31 @@ void cmwq2_worker_detach(struct cmwq2_worker *worker);
 void cmwq2_worker_reap(struct cmwq2_worker *worker);
 void cmwq2_worker_leave_cpus(struct cmwq2_worker *worker);
 bool cmwq2_worker_set_flags(struct cmwq2_worker *worker, unsigned int flags);
-void cmwq2_worker_clr_flags(struct cmwq2_worker *worker, unsigned int flags);
+void __cmwq2_worker_clr_flags(struct cmwq2_worker *worker, unsigned int flags);
 bool cmwq2_is_worker_fn(struct task_struct *task);
 struct cmwq2_worker *cmwq2_task_worker(struct task_struct *task);
 struct cmwq2_worker *cmwq2_current_worker(void);
 bool cmwq2_manage(struct cmwq2_worker *worker);
 void cmwq2_pool_stop_workers(struct cmwq2_pool *pool);
+
+/**
+ * cmwq2_worker_clr_flags - clear flags and adjust nr_running
+ * @worker: worker
+ * @flags: flags to clear
+ *
+ * A worker that is asleep must not be counted: it counts itself when it
+ * resumes. So this function counts @worker only if it is the current task.
+ *
+ * Context: pool->lock held.
+ */
+static inline void cmwq2_worker_clr_flags(struct cmwq2_worker *worker, unsigned int flags)
+{
+	unsigned int old = worker->flags;
+
+	/* After most items there is nothing to do, so this is inline. */
+	if (!(old & flags) && (READ_ONCE(worker->counted) || old & worker->pool->not_counted))
+		return;
+	__cmwq2_worker_clr_flags(worker, flags);
+}
 
 #endif /* CMWQ2_WORKER_H */

@@ -91,30 +91,35 @@ static void cmwq2_pick_note(struct cmwq2_pool *pool, struct cmwq2_worker *worker
  * cmwq2_pick_by_cpu - choose the worker that a kick takes, by CPUs
  * @pool: unbound pool
  * @who: where the kick comes from
- * @here: set to true if the worker is to be woken on this CPU
  *
  * Context: pool->lock held.
- * Return: the worker, or NULL if none is idle.
+ * Return: the worker, or NULL if none is idle. Its wake_here says whether it is to be
+ * woken on this CPU.
  */
-struct cmwq2_worker *cmwq2_pick_by_cpu(struct cmwq2_pool *pool, enum cmwq2_kicker who,
-				       bool *here)
+struct cmwq2_worker *cmwq2_pick_by_cpu(struct cmwq2_pool *pool, enum cmwq2_kicker who)
 {
 	int cpu = raw_smp_processor_id();
 	struct cmwq2_pool_cpu *at = per_cpu_ptr(pool->cpus, cpu);
 	struct cmwq2_worker *worker;
+	bool here;
 
 	/* With a claim, all idle workers can be on the kicked list. */
-	if (list_empty(&pool->idle_list) || who == CMWQ2_KICK_OTHER)
-		return cmwq2_first_idle(pool);
-	*here = cmwq2_pick_is_here(pool, who, at, cpu);
-	if (!*here)
+	if (list_empty(&pool->idle_list) || who == CMWQ2_KICK_OTHER) {
+		worker = cmwq2_first_idle(pool);
+		if (worker)
+			worker->wake_here = false;
+		return worker;
+	}
+	here = cmwq2_pick_is_here(pool, who, at, cpu);
+	if (!here)
 		worker = cmwq2_pick_elsewhere(pool, cpu);
 	else if (!hlist_empty(&at->idle))
 		worker = hlist_entry(at->idle.first, struct cmwq2_worker, on_cpu);
 	else
 		worker = list_first_entry(&pool->idle_list, struct cmwq2_worker, entry);
 	if (who == CMWQ2_KICK_ENQUEUE)
-		cmwq2_pick_note(pool, worker, at, *here);
+		cmwq2_pick_note(pool, worker, at, here);
+	worker->wake_here = here;
 	/* The culler takes the last worker of the list first. */
 	list_move(&worker->entry, &pool->idle_list);
 	/* A worker on the kicked list must not be found through its CPU's list. */

@@ -27,7 +27,7 @@ static inline void cmwq2_point(enum cmwq2_point point, struct cmwq2_pool *pool)
 static inline void cmwq2_point_picked(struct cmwq2_pool *pool, struct cmwq2_wake_list *wl)
 {
 	if (static_branch_unlikely(&cmwq2_points_on) && wl->nr)
-		cmwq2_point_hit(CMWQ2_POINT_PICKED, pool, wl->task[0]);
+		cmwq2_point_hit(CMWQ2_POINT_PICKED, pool, cmwq2_without_here(wl->task[0]));
 }
 
 #endif /* CMWQ2_POINT_H */

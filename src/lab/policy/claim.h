@@ -68,7 +68,7 @@ static inline struct cmwq2_worker *cmwq2_first_idle(struct cmwq2_pool *pool)
 {
 	struct list_head *from = &pool->idle_list;
 
-	if (!(pool->claims & (CMWQ2_CLAIMS_BUSY | CMWQ2_CLAIMS_ONCE)) &&
+	if (unlikely(pool->claims) && !(pool->claims & (CMWQ2_CLAIMS_BUSY | CMWQ2_CLAIMS_ONCE)) &&
 	    !list_empty(&pool->kicked_list) &&
 	    (list_empty(from) || !pool->idle_since_kick || pool->claims & CMWQ2_CLAIMS_FIRST))
 		from = &pool->kicked_list;
@@ -82,8 +82,11 @@ static inline struct cmwq2_worker *cmwq2_first_idle(struct cmwq2_pool *pool)
  */
 static inline bool cmwq2_is_kicked(struct cmwq2_pool *pool, struct cmwq2_worker *worker)
 {
-	return worker == pool->kicked || pool->kicked_list.next == &worker->entry ||
-	       (pool->claims & CMWQ2_CLAIMS_FLAG && worker->kicked);
+	if (worker == pool->kicked)
+		return true;
+	return unlikely(pool->claims) &&
+	       (pool->kicked_list.next == &worker->entry ||
+		(pool->claims & CMWQ2_CLAIMS_FLAG && worker->kicked));
 }
 
 /* The worker runs, or its pool has changed its claims. pool->lock held. */
@@ -99,7 +102,7 @@ static inline void cmwq2_unkick(struct cmwq2_pool *pool, struct cmwq2_worker *wo
 /* Reserve the worker, out of the culler's reach, until it runs. */
 static inline void cmwq2_claim(struct cmwq2_pool *pool, struct cmwq2_worker *worker)
 {
-	if (!pool->claims)
+	if (likely(!pool->claims))
 		return;
 	if (pool->claims & CMWQ2_CLAIMS_FLAG)
 		worker->kicked = CMWQ2_KICKED_FLAG;

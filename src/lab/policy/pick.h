@@ -30,6 +30,7 @@
 #define CMWQ2_POLICY_PICK_H
 
 #include "base/types.h"
+#include "base/wake_list.h"
 #include "lab/policy/claim.h"
 #include "lab/policy/wake.h"
 
@@ -57,8 +58,7 @@ enum cmwq2_pick {
 #define CMWQ2_PICK_LOOKS	4
 
 void cmwq2_pick_apply(struct cmwq2_pool *pool);
-struct cmwq2_worker *cmwq2_pick_by_cpu(struct cmwq2_pool *pool, enum cmwq2_kicker who,
-				       bool *here);
+struct cmwq2_worker *cmwq2_pick_by_cpu(struct cmwq2_pool *pool, enum cmwq2_kicker who);
 void cmwq2_pick_enter(struct cmwq2_pool *pool, struct cmwq2_worker *worker, int cpu);
 void cmwq2_pick_leave(struct cmwq2_pool *pool, struct cmwq2_worker *worker);
 
@@ -66,17 +66,24 @@ void cmwq2_pick_leave(struct cmwq2_pool *pool, struct cmwq2_worker *worker);
  * cmwq2_pick - choose the worker that a kick takes
  * @pool: pool
  * @who: where the kick comes from
- * @here: set to true if the worker is to be woken on this CPU
  *
  * Context: pool->lock held.
  * Return: the worker, or NULL if none is idle.
  */
-static inline struct cmwq2_worker *cmwq2_pick(struct cmwq2_pool *pool, enum cmwq2_kicker who,
-					      bool *here)
+static inline struct cmwq2_worker *cmwq2_pick(struct cmwq2_pool *pool, enum cmwq2_kicker who)
 {
 	if (likely(pool->policy.pick == CMWQ2_PICK_HEAD) || !pool->cpus)
 		return cmwq2_first_idle(pool);
-	return cmwq2_pick_by_cpu(pool, who, here);
+	return cmwq2_pick_by_cpu(pool, who);
+}
+
+/* The task of the worker that was picked, for cmwq2_wake(). Context: pool->lock held. */
+static inline struct task_struct *cmwq2_picked_task(struct cmwq2_pool *pool,
+						    struct cmwq2_worker *worker)
+{
+	if (likely(pool->policy.pick == CMWQ2_PICK_HEAD) || !worker->wake_here)
+		return worker->task;
+	return cmwq2_with_here(worker->task);
 }
 
 /* The worker is idle now. Context: pool->lock held, the worker itself. */
