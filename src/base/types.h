@@ -6,6 +6,7 @@
 #define CMWQ2_TYPES_H
 
 #include <linux/atomic.h>
+#include <linux/cache.h>
 #include <linux/completion.h>
 #include <linux/cpumask.h>
 #include <linux/hashtable.h>
@@ -144,13 +145,28 @@ struct cmwq2_pool {
 	unsigned long		kicked_at;	/* L: jiffies when @kicked was last set */
 	int			nr_idle;	/* L: workers with CMWQ2_WORKER_IDLE */
 	int			nr_workers;	/* L */
+	unsigned long		progress_at;	/* L: jiffies an item last left @worklist */
+	struct cmwq2_pool_counters {
+		unsigned long	kicks;		/* each kick and wakeup writes these two */
+		unsigned long	woken;
+		unsigned long	in_vain;
+		unsigned long	coalesced;
+		unsigned long	created;
+		unsigned long	culled;
+		unsigned long	cm_wakeups;
+		unsigned long	scan_wakeups;
+		unsigned long	scans;
+		unsigned long	scan_looks;
+		unsigned long	scan_lost;
+		unsigned long	maydays;
+		unsigned long	stalls;
+	} stat;					/* L: see struct cmwq2_pool_stats */
 	struct cmwq2_worker	*manager;	/* L: for dumps */
 	struct cmwq2_creating {
 		unsigned long	at;		/* jiffies when the last attempt began */
 		int		failed;		/* failed attempts of this manager */
 		int		error;		/* of the last attempt that failed */
 	} creating;				/* X: READ_ONCE, only @manager writes */
-	unsigned long		progress_at;	/* L: jiffies an item last left @worklist */
 	unsigned long		stall_told;	/* L: jiffies when a stall was last found */
 	unsigned int		stall_ms;	/* L: its length in ms when found, 0: reported */
 	struct cmwq2_starvation starvation;	/* F */
@@ -172,21 +188,6 @@ struct cmwq2_pool {
 	bool			kick_irq_used;	/* PL: by a change of a policy */
 	struct kthread_work	cull_work;	/* culls in process context */
 	struct kthread_work	end_work;	/* ends the pool, in the reaper */
-	struct cmwq2_pool_counters {
-		unsigned long	created;
-		unsigned long	culled;
-		unsigned long	kicks;
-		unsigned long	coalesced;
-		unsigned long	cm_wakeups;
-		unsigned long	scan_wakeups;
-		unsigned long	scans;
-		unsigned long	scan_looks;
-		unsigned long	scan_lost;
-		unsigned long	maydays;
-		unsigned long	stalls;
-		unsigned long	woken;
-		unsigned long	in_vain;
-	} stat;					/* L: see struct cmwq2_pool_stats */
 	struct cmwq2_lock_counters {
 		unsigned long	acquired;
 		unsigned long	contended;
@@ -234,10 +235,21 @@ struct cmwq2_worker_times {
  * under the lock.
  */
 struct cmwq2_worker {
+	/* What a kick reads and writes, which is another CPU's as a rule. */
 	union {
 		struct list_head	entry;	/* L: idle or kicked */
 		struct hlist_node	hentry;	/* L: busy */
 	};
+	struct task_struct	*task;		/* I: NULL in a BH pool */
+	struct cmwq2_pool	*pool;		/* A: changes only for a rescuer */
+	struct hlist_node	on_cpu;		/* L: in the list of @idle_cpu */
+	struct cmwq2_pool_cpu	*called_by;	/* L: whose enqueue picked it since then, or NULL */
+	int			idle_cpu;	/* L: where it became idle, see policy/pick.h */
+	bool			wake_here;	/* L: the last pick wants it woken on its CPU */
+	bool			called_here;	/* L: the same, of the pick that set @called_by */
+	u64			called_at;	/* L: when, in ns, or 0 */
+
+	/* What the worker writes for each item. */
 	struct cmwq2_work	*current_work;	/* K: NULL when idle */
 	cmwq2_work_func_t	current_func;	/* K */
 	struct cmwq2_pwq	*current_pwq;	/* K */
@@ -246,9 +258,6 @@ struct cmwq2_worker {
 	int			counted;	/* X */
 	struct list_head	scheduled;	/* L: items that it has taken to run */
 	struct list_head	watch_node;	/* L: pool->watched */
-
-	struct task_struct	*task;		/* I: NULL in a BH pool */
-	struct cmwq2_pool	*pool;		/* A: changes only for a rescuer */
 	struct list_head	node;		/* A: pool->workers */
 	struct cmwq2_wq		*rescue_wq;	/* I: rescuer: the queue it works for */
 	unsigned long		started_at;	/* K: jiffies when the item started */
@@ -262,12 +271,6 @@ struct cmwq2_worker {
 	 * to a cache line that the worker owns.
 	 */
 	u8			kicked;
-	bool			wake_here;	/* L: the last pick wants it woken on its CPU */
-	bool			called_here;	/* L: the same, of the pick that set @called_by */
-	int			idle_cpu;	/* L: where it became idle, see policy/pick.h */
-	struct hlist_node	on_cpu;		/* L: in the list of @idle_cpu */
-	struct cmwq2_pool_cpu	*called_by;	/* L: whose enqueue picked it since then, or NULL */
-	u64			called_at;	/* L: when, in ns, or 0 */
 	int			id;		/* I */
 	struct cmwq2_worker_times times;
 	struct rcu_head		rcu;
@@ -340,7 +343,8 @@ struct cmwq2_wq {
 	int			saved_min_active; /* WQ: as requested */
 	struct cmwq2_nna	**nna;		/* I: unbound: per node, last: no node */
 
-	struct mutex		mutex;		/* guards WQ and WR */
+	/* Guards WQ and WR. An enqueue reads what stands before it, so that has its own line. */
+	struct mutex		mutex ____cacheline_aligned_in_smp;
 	struct list_head	pwqs;		/* WR: all pwqs of the queue */
 	int			work_color;	/* WQ: color of items queued from now on */
 	int			flush_color;	/* WQ: color of the oldest flush */

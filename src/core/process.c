@@ -298,7 +298,9 @@ static void cmwq2_count_wakeup(struct cmwq2_worker *worker)
 	if (worker->flags & CMWQ2_WORKER_DIE)
 		return;
 	pool->stat.woken++;
-	pool->stat.in_vain += !cmwq2_need_more_worker(pool);
+	/* Not always written, because it is in another cache line. */
+	if (!cmwq2_need_more_worker(pool))
+		pool->stat.in_vain++;
 }
 
 /* X: READ_ONCE, set under cmwq2_pool_mutex. */
