@@ -21,6 +21,9 @@ BEGIN, END = ".. table of policies: begin, written by make parity WRITE=1\n", ".
 STRING = r'"((?:[^"\\]|\\.)*)"'
 # The row of the table in README.md after which the policies follow.
 PROFILE_ROW = re.compile(r"^\| `profile` \|.*\n", re.M)
+# The words for enum cmwq2_policy_pools.
+POOLS = {"CMWQ2_IN_ALL_POOLS": "all pools", "CMWQ2_IN_THREAD_POOLS": "all pools but BH pools",
+         "CMWQ2_IN_UNBOUND_POOLS": "unbound pools"}
 
 
 @dataclass(frozen=True)
@@ -35,11 +38,12 @@ class Value:
 
 @dataclass(frozen=True)
 class Policy:
-    """One policy: its name, what it decides, which combinations are unsafe, the name of its default, and its values in
-    the order of the header."""
+    """One policy: its name, what it decides, the pools that it applies to, which combinations are unsafe, the name of
+    its default, and its values in the order of the header."""
 
     name: str
     about: str
+    pools: str
     unsafe: str
     default: str
     values: tuple[Value, ...]
@@ -68,16 +72,19 @@ def _numbers(text: str) -> dict[str, int]:
 def _read(path: Path) -> Policy:
     name, text = path.stem, path.read_text()
     about = re.search(rf"#define cmwq2_{name}_about\s+{STRING}", text)
+    pools = re.search(rf"#define cmwq2_{name}_pools\s+(\w+)", text)
     unsafe = re.search(rf"#define cmwq2_{name}_unsafe\s+{STRING}", text)
     default = re.search(rf"#define cmwq2_{name}_default\s+(\w+)", text)
     body = re.search(rf"#define cmwq2_{name}_values\(value\)((?:.*\\\n)*.*)", text)
-    if not (about and unsafe and default and body):
-        raise cli.Error(f"{path}: this header must define cmwq2_{name}_about, _unsafe, _default and _values")
+    if not (about and pools and unsafe and default and body):
+        raise cli.Error(f"{path}: this header must define cmwq2_{name}_about, _default, _pools, _unsafe and _values")
+    if pools[1] not in POOLS:
+        raise cli.Error(f"{path}: cmwq2_{name}_pools is {pools[1]}: allowed: {', '.join(POOLS)}")
     numbers = _numbers(text)
     values = tuple(Value(value, enumerator, numbers[enumerator], said) for value, enumerator, said in
                    re.findall(rf"value\({STRING},\s*(\w+),[\s\\]*{STRING}\)", body[1]))
     usual = next(value.name for value in values if value.enumerator == default[1])
-    return Policy(name, about[1], unsafe[1], usual, values)
+    return Policy(name, about[1], POOLS[pools[1]], unsafe[1], usual, values)
 
 
 def has_sources(tree: Path = ROOT) -> bool:
@@ -102,11 +109,17 @@ def numbers(policy: str) -> dict[str, int]:
 
 
 @cache
-def profiles(tree: Path = ROOT) -> tuple[str, ...]:
-    """Return the names of the engine's profiles, the default first."""
+def profile_settings(tree: Path = ROOT) -> dict[str, str]:
+    """Return what each of the engine's profiles sets, POLICY=VALUE with spaces between them, by its name, the default
+    first. A policy that a profile does not name has its default."""
     text = (tree / "src/lab/choices.c").read_text()
     table = text[text.index("cmwq2_profiles[] = {"):]
-    return tuple(re.findall(r'^\t\{ "(.*?)"', table[:table.index("};")], re.M))
+    return dict(re.findall(rf"^\t\{{ {STRING},\s*{STRING}", table[:table.index("};")], re.M))
+
+
+def profiles(tree: Path = ROOT) -> tuple[str, ...]:
+    """Return the names of the engine's profiles, the default first."""
+    return tuple(profile_settings(tree))
 
 
 def is_setting(word: str) -> bool:
@@ -121,23 +134,36 @@ def _readme_row(policy: Policy) -> str:
     return f"| `{policy.name}` | {values}: {policy.about[0].lower()}{policy.about[1:]} | `{policy.default}` |\n"
 
 
+def _readme_profiles(tree: Path) -> str:
+    values = ", ".join(f"`{name}`" for name in profiles(tree))
+    return (f"| `profile` | {values}: sets of the policies that each pool has, which are the next rows |"
+            f" `{profiles(tree)[0]}` |\n")
+
+
 def readme(text: str, tree: Path = ROOT) -> str:
-    """Return @text, the README, with a row for each policy after the row of the profiles."""
+    """Return @text, the README, with its row of the profiles, and a row for each policy after that."""
     known = read(tree)
     for name in known:
         text = re.sub(rf"^\| `{name}` \|.*\n", "", text, flags=re.M)
-    return PROFILE_ROW.sub(lambda row: row[0] + "".join(map(_readme_row, known.values())), text, count=1)
+    rows = _readme_profiles(tree) + "".join(map(_readme_row, known.values()))
+    return PROFILE_ROW.sub(lambda _row: rows, text, count=1)
 
 
 def howto(text: str, tree: Path = ROOT) -> str:
-    """Return @text, the document policy-howto.rst, with the list of all values between its marks."""
-    lines: list[str] = []
+    """Return @text, the document policy-howto.rst, with the list of all profiles and values between its marks."""
+    lines = ["``profile``", "    A set of the policies below. Those that a profile does not name have their defaults.",
+             ""]
+    for number, (name, settings) in enumerate(profile_settings(tree).items()):
+        default = " (default)" if not number else ""
+        sets = f"``{settings}``" if settings else "all policies have their defaults"
+        lines.append(f"    * ``{name}``{default}: {sets}")
+    lines.append("")
     for policy in read(tree).values():
         lines += [f"``{policy.name}``", f"    {policy.about}.", ""]
         for value in policy.values:
             default = " (default)" if value.name == policy.default else ""
             lines.append(f"    * ``{value.name}``{default}: {value.about}")
-        lines += ["", f"    Unsafe combinations: {policy.unsafe}.", ""]
+        lines += ["", f"    Applies to {policy.pools}. Unsafe combinations: {policy.unsafe}.", ""]
     head, _, rest = text.partition(BEGIN)
     return head + BEGIN + "\n" + "\n".join(lines) + "\n" + END + rest.partition(END)[2]
 

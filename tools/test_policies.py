@@ -15,10 +15,13 @@ from checks import rules
 
 ROOT = Path(__file__).resolve().parent.parent
 # Values that are also English words and occur everywhere.
-WORDS = {"none", "enqueue", "process", "head", "local", "everywhere", "cursor", "restart", "locked", "deferred"}
+WORDS = {"none", "enqueue", "process", "head", "local", "everywhere", "cursor", "restart", "locked", "deferred", "free",
+         "off"}
 # Files that may name values of a policy outside of its header, and why.
 NAMED = {
     "src/lab/choices.c": "the profiles are sets of values",
+    "src/core/hog.c": "the message tells which setting helps",
+    "src/core/process.c": "the help of spin_us tells with which value it has an effect",
     "bench/workload/rescue.c": "the workload compares the three ways to rescue",
     "tools/checks/experiments.py": "each experiment asks about some values by name",
     "tools/vm/guest/bench.sh": "the workload rescue needs mainline's two ways",
@@ -77,8 +80,9 @@ class Descriptions(unittest.TestCase):
     def test_profiles(self) -> None:
         """A profile sets only policies and values that exist."""
         text = (ROOT / "src/lab/choices.c").read_text()
-        for name, settings in re.findall(r'^\t\{ "(.*?)",\t+"(.*?)" \}', text, re.M):
-            self.assertIn(name, policies.profiles())
+        self.assertIn("wakeup=needed", policies.profile_settings()["shared"])
+        self.assertEqual(text.count("\n\t{ \""), len(policies.profiles()))
+        for name, settings in policies.profile_settings().items():
             self.assertTrue(not settings or policies.is_setting(settings.replace(" ", "+")), name)
 
     def test_bad_header(self) -> None:
@@ -87,6 +91,11 @@ class Descriptions(unittest.TestCase):
             shutil.copytree(ROOT / "src/lab/policy", Path(place) / "src/lab/policy")
             (Path(place) / "src/lab/policy/new.h").write_text("enum cmwq2_new { CMWQ2_NEW_A };\n")
             with self.assertRaisesRegex(cli.Error, "new.h: this header must define cmwq2_new_about"):
+                policies.read(Path(place))
+            bad = (ROOT / "src/lab/policy/wake.h").read_text().replace("CMWQ2_IN_ALL_POOLS", "CMWQ2_IN_NO_POOLS")
+            (Path(place) / "src/lab/policy/new.h").write_text(bad.replace("wake", "new"))
+            policies.read.cache_clear()
+            with self.assertRaisesRegex(cli.Error, "new.h: cmwq2_new_pools is CMWQ2_IN_NO_POOLS: allowed: CMWQ2"):
                 policies.read(Path(place))
 
 
@@ -117,12 +126,16 @@ class Tables(unittest.TestCase):
                 (shutil.copytree if (ROOT / name).is_dir() else shutil.copy)(ROOT / name, tree / name)
             header = tree / "src/lab/policy/claim.h"
             header.write_text(header.read_text().replace('value("none"', 'value("nobody"'))
+            profiles = tree / "src/lab/choices.c"
+            profiles.write_text(profiles.read_text().replace('{ "shared"', '{ "common"'))
             done = subprocess.run([*script, tree], capture_output=True, text=True, check=False)
             self.assertEqual(done.returncode, cli.FAILED)
             self.assertIn("make parity WRITE=1", done.stderr)
             subprocess.run([*script, "--write", tree], capture_output=True, check=True)
             self.assertIn("`nobody`", (tree / policies.README).read_text())
             self.assertIn("``nobody``", (tree / policies.HOWTO).read_text())
+            for name in (policies.README, policies.HOWTO):
+                self.assertIn("`common`", (tree / name).read_text())
             subprocess.run([*script, tree], check=True)
 
 
