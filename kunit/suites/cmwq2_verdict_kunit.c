@@ -65,6 +65,20 @@ static void hog_is_named(struct kunit *test)
 	expect_quiet(e);
 }
 
+/* A queue whose pool is unbound, has one CPU, and counts its running workers. */
+static void managed_hog_is_named(struct kunit *test)
+{
+	struct tw_env *e = tw_env_cmwq2(test);
+	struct verdict_ctx *c;
+
+	tw_policy(e, "cpu_intensive_thresh_us", "0");
+	tw_policy(e, "default_affinity_scope", "cpu");
+	tw_policy(e, "concurrency", "managed");
+	c = keep_by_item(e, TW_UNBOUND);
+	expect_who(c, c->pid, "runs cmwq2_fn");
+	expect_quiet(e);
+}
+
 /* The item's worker no longer counts as running, but the kicked worker gets no CPU. */
 static void intensive_hog_is_named(struct kunit *test)
 {
@@ -378,6 +392,38 @@ static void lost_kick_is_named(struct kunit *test)
 	expect_quiet(e);
 }
 
+/*
+ * As if a missing increment had left room too low. The pool has fewer running workers than
+ * it wants, so the one that counts as running is not to blame.
+ */
+static void managed_lost_kick_is_named(struct kunit *test)
+{
+	struct tw_env *e = tw_env_cmwq2(test);
+	struct tw_item *it = tw_item(e, tw_fn_nop);
+	struct verdict_ctx *c;
+	struct cmwq2_pool *pool;
+
+	if (num_online_cpus() < 2)
+		kunit_skip(test, "a pool with two CPUs is needed");
+	tw_policy(e, "default_affinity_scope", "system");
+	tw_policy(e, "concurrency", "managed");
+	c = verdict_ctx(e, TW_UNBOUND, 0);
+	pool = tw_pool_of(c->w, c->cpu);
+	KUNIT_ASSERT_GT(test, pool->wanted, 1);
+	TW_POLL(e, tw_pool_idle(c->w, c->cpu), "the pool to be at rest");
+	atomic_inc(&pool->nr_running);
+	pool->room -= pool->wanted;
+	tw_queue_on(c->cpu, c->w, it);
+	expect_told(c, "lost-kick");
+	expect_in(c, "workers are idle, but none was picked");
+	pool->room += pool->wanted;
+	atomic_dec(&pool->nr_running);
+	/* The scan timer finds the item. */
+	tw_wait_done(it, "the item for which no worker was kicked");
+	tw_flush_wq(c->w);
+	expect_quiet(e);
+}
+
 /* As if max_active had been raised without activating the items that wait for it. */
 static void lost_slot_is_named(struct kunit *test)
 {
@@ -466,6 +512,7 @@ static struct kunit_case cmwq2_verdict_cases[] = {
 	KUNIT_CASE(idle_is_no_stall),
 	KUNIT_CASE(text_is_cut),
 	KUNIT_CASE(hog_is_named),
+	KUNIT_CASE(managed_hog_is_named),
 	KUNIT_CASE(intensive_hog_is_named),
 	KUNIT_CASE(bh_hog_is_named),
 	KUNIT_CASE(picked_but_not_run_is_named),
@@ -484,6 +531,7 @@ static struct kunit_case cmwq2_verdict_cases[] = {
 	KUNIT_CASE(frozen_unbound_is_named),
 	KUNIT_CASE(plugged_is_named),
 	KUNIT_CASE(lost_kick_is_named),
+	KUNIT_CASE(managed_lost_kick_is_named),
 	KUNIT_CASE(lost_slot_is_named),
 	KUNIT_CASE(offline_cpu_is_named),
 	{}

@@ -10,6 +10,7 @@
 #include <linux/export.h>
 #include <linux/hashtable.h>
 #include <linux/jiffies.h>
+#include <linux/limits.h>
 #include <linux/string.h>
 
 #include <cmwq2/workqueue.h>
@@ -222,6 +223,8 @@ void cmwq2_look_pool(struct cmwq2_look_pool *look, struct cmwq2_pool *pool)
 	look->nr_workers = pool->nr_workers;
 	look->nr_idle = pool->nr_idle;
 	look->nr_running = atomic_read(&pool->nr_running);
+	look->nr_called = pool->nr_called;
+	look->wanted = pool->cpu < 0 && pool->wanted != INT_MAX ? pool->wanted : 0;
 	look->waits = !list_empty(&pool->worklist);
 	look->ms = jiffies_to_msecs(jiffies - pool->progress_at);
 	look->manager = pool->manager ? task_pid_nr(pool->manager->task) : 0;

@@ -61,6 +61,9 @@ struct cmwq2_look_busy {
  * @nr_workers: as in the pool
  * @nr_idle: likewise
  * @nr_running: likewise
+ * @nr_called: likewise
+ * @wanted: how many workers an unbound pool wants to run at once; or 0 if any number may
+ *	run, or if it is a bound pool, which wants one
  * @waits: whether items wait
  * @ms: milliseconds since one of them was taken
  * @manager: PID of the manager, or 0
@@ -72,6 +75,8 @@ struct cmwq2_look_pool {
 	int			nr_workers;
 	int			nr_idle;
 	int			nr_running;
+	int			nr_called;
+	int			wanted;
 	bool			waits;
 	unsigned int		ms;
 	pid_t			manager;

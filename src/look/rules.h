@@ -37,7 +37,7 @@
 	fact(OFFLINE, "the pool's CPU is offline")				\
 	fact(BH, "the pool runs in softirq context")				\
 	fact(BUSY, "a worker of the BH pool runs an item")			\
-	fact(COUNTED, "nr_running is not 0")					\
+	fact(COUNTED, "as many workers count as running as the pool wants")	\
 	fact(SEEN, "a worker that counts as running was found")			\
 	fact(ASLEEP, "a worker that counts as running sleeps")			\
 	fact(NO_IDLE, "no worker is idle or picked")				\

@@ -290,6 +290,10 @@ static void cmwq2_write_pool(struct cmwq2_out *out, struct cmwq2_pool *pool,
 	cmwq2_show_what_pool(out, pool);
 	cmwq2_write(out, " workers %d idle %d running %d", look->nr_workers, look->nr_idle,
 		    look->nr_running);
+	if (look->wanted)
+		cmwq2_write(out, " wanted %d", look->wanted);
+	if (look->nr_called)
+		cmwq2_write(out, " called %d", look->nr_called);
 	if (look->waits)
 		cmwq2_write(out, " no item taken for %u ms", look->ms);
 	if (look->manager)

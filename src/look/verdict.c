@@ -138,14 +138,14 @@ static void cmwq2_judge_bh(struct cmwq2_verdict *v, struct cmwq2_pool *pool)
 		v->facts |= CMWQ2_FACT_BUSY;
 }
 
-/* A worker counts as running, so no other one was kicked. */
+/* As many workers count as running as the pool wants, so no other one was kicked. */
 static void cmwq2_judge_running(struct cmwq2_verdict *v, struct cmwq2_pool *pool)
 {
 	struct cmwq2_worker *worker;
 	int looks = 0;
 
 	v->facts |= CMWQ2_FACT_COUNTED;
-	/* One or two are counted; the others are those that the next scan takes off. */
+	/* Few of them are counted; the others are those that the next scan takes off. */
 	list_for_each_entry(worker, &pool->watched, watch_node) {
 		if (++looks > CMWQ2_PICKED_LOOKS)
 			break;
@@ -260,7 +260,7 @@ static bool cmwq2_judge(struct cmwq2_verdict *v, struct cmwq2_pool *pool, unsign
 		v->facts |= CMWQ2_FACT_OFFLINE;
 	if (pool->flags & CMWQ2_POOL_BH)
 		cmwq2_judge_bh(v, pool);
-	else if (atomic_read(&pool->nr_running))
+	else if (atomic_read(&pool->nr_running) >= pool->wanted)
 		cmwq2_judge_running(v, pool);
 	else if (!pool->nr_idle && !cmwq2_picked(pool))
 		cmwq2_judge_blocked(v, pool, cmwq2_work_pwq(first));

@@ -42,9 +42,9 @@ Pools
   cpus      CPUs whose items the pool serves; a per-CPU pool serves one
   flags     managed: a worker is creating workers; unbound: the CPU is offline;
             bh: runs in softirq context, with one worker that has no thread
-  claim     how a picked worker is reserved until it runs
-  wake      when a picked worker is woken: under the pool's lock or after it
-  running   workers that concurrency management counts as running
+  claim ... a column for each policy, see /sys/kernel/debug/cmwq2/policies
+  running   workers that concurrency management counts as running / workers that
+            the pool wants to run, if it is an unbound pool that counts them
   idle      idle workers / all workers, without rescuers
   kicked    idle workers that were picked and do not run yet
   pending   items on the worklist; ~: it changed while they were counted

@@ -15,6 +15,8 @@ from wq.names import enum_name, func_module, func_name
 from wq.state import worker_state
 from wq.walks import for_each_idle_worker, for_each_kicked_worker, for_each_worker
 
+INT_MAX = 2**31 - 1
+
 
 def collect_pool(ctx: Context, pool: Any) -> dict[str, Any]:
     """Return a pool with its workers and its worklist in the form that a dump has."""
@@ -40,6 +42,8 @@ def collect_pool(ctx: Context, pool: Any) -> dict[str, Any]:
         "flags": pool_flags(pool),
         "policies": policies(pool) if ours else {},
         "nr_running": maybe_int(pool, "nr_running"),
+        "wanted": wanted(pool),
+        "nr_called": maybe_int(pool, "nr_called"),
         "nr_workers": pool.nr_workers.value_(),
         "nr_idle": pool.nr_idle.value_(),
         "nr_kicked": sum(w["state"] == "kicked" for w in workers) if ours else None,
@@ -71,6 +75,15 @@ def pool_cpus(pool: Any, cpu: int) -> str | None:
         return str(cpu)
     mask = maybe(pool.attrs, "__pod_cpumask", "cpumask") if pool.attrs else None
     return cpu_list(mask) if mask is not None else None
+
+
+def wanted(pool: Any) -> int | None:
+    """Return the number of workers that a pool wants to run at once, or None for any number. The kernel's own pools and
+    those of older modules want one if they are bound."""
+    number = maybe_int(pool, "wanted")
+    if number is None:
+        return 1 if pool.cpu.value_() >= 0 else None
+    return number if number != INT_MAX else None
 
 
 def policies(pool: Any) -> dict[str, str]:

@@ -25,7 +25,7 @@ FACTS = {
     "OFFLINE": "the pool's CPU is offline",
     "BH": "the pool runs in softirq context",
     "BUSY": "a worker of the BH pool runs an item",
-    "COUNTED": "nr_running is not 0",
+    "COUNTED": "as many workers count as running as the pool wants",
     "SEEN": "a worker that counts as running was found",
     "ASLEEP": "a worker that counts as running sleeps",
     "NO_IDLE": "no worker is idle or picked",

@@ -100,13 +100,19 @@ def pool_row(pool: dict[str, Any], names: list[str]) -> list[Any]:
         pool["node"] if pool["node"] >= 0 else None,
         pool["flags"],
         *map(pool["policies"].get, names),
-        pool["nr_running"],
+        running(pool),
         f"{pool['nr_idle']}/{pool['nr_workers']}",
         unknown(pool["nr_kicked"]),
         f"{sure}{pending}",
         format_ms(pool["progress_ms"] if pending else None),
         pool["manager_pid"],
     ]
+
+
+def running(pool: dict[str, Any]) -> Any:
+    """Return how many workers count as running; for an unbound pool that counts them, also how many it wants."""
+    wanted = pool.get("wanted")
+    return pool["nr_running"] if pool["cpu"] is not None or wanted is None else f"{pool['nr_running']}/{wanted}"
 
 
 def unknown(value: Any) -> Any:

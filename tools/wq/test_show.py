@@ -10,7 +10,7 @@ import unittest
 TOOLS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, TOOLS)
 from wq import check  # noqa: E402
-from wq.show import section, show, show_cpu_pools, show_nodes, table  # noqa: E402
+from wq.show import running, section, show, show_cpu_pools, show_nodes, table  # noqa: E402
 from wq.testing import make_dump, make_list, make_pool, make_worker, make_wq  # noqa: E402
 
 
@@ -66,6 +66,11 @@ class TestShow(unittest.TestCase):
                          r"+bench_func \[bench_mod\] +bench +unbound +-\n")
         self.assertNotIn(str(2**31 - 1), text)
         self.assertEqual(check.problems(dump, "bench", paused=True), [])
+
+    def test_running(self):
+        self.assertEqual(running(make_pool()), 1)
+        self.assertEqual(running(make_pool(cpu=None, wanted=2)), "1/2")
+        self.assertEqual(running(make_pool(cpu=None, wanted=None)), 1)
 
     def test_uncertain_count(self):
         pool = make_pool(worklist={**make_list(2), "complete": False})

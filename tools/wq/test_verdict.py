@@ -52,6 +52,23 @@ class TestVerdict(unittest.TestCase):
         self.assertIn("  cw2/0:0[77] runs bench_func [bench_mod] of queue bench for 12 ms, "
                       "state R on CPU 0", text)
 
+    def test_hogs_of_a_shared_pool(self):
+        """A pool that wants two workers to run and has two is short of CPUs. With one, it lacks a kick."""
+        hogs = [make_worker(pid=pid, blocked=False, on_cpu=True, cpu=pid - 70) for pid in (70, 71)]
+        text = self.expect("hog", cpu=None, wanted=2, nr_running=2, workers=[*hogs, make_idle()])
+        self.assertIn("[70] runs", text)
+        self.assertIn("[71] runs", text)
+        text = self.expect("lost-kick", cpu=None, wanted=2, nr_running=1, workers=[hogs[0], make_idle()])
+        self.assertIn("but none was picked", text)
+        self.expect("not-run", cpu=None, wanted=2, nr_running=1, workers=[make_kicked(cpu=1)])
+        # Without concurrency management the pool wants any number of workers.
+        self.assertIn("but none was picked", self.expect("lost-kick", cpu=None, wanted=None, nr_running=3))
+
+    def test_dump_of_an_older_script(self):
+        pool = self.pool(nr_running=1, workers=[make_worker(blocked=False, on_cpu=True)])
+        del pool["wanted"]
+        self.assertEqual([one.why for one in self.told(pools=[pool], workqueues=[])], ["hog"])
+
     def test_stack(self):
         running = make_worker(blocked=False, on_cpu=True, stack=["inner", "outer"])
         text = self.expect("hog", nr_running=1, workers=[running])

@@ -67,7 +67,7 @@ def make_pool(**changes):
         "id": 0, "address": "0x10", "cpu": 0, "online": True, "node": 0, "cpus": "0",
         "allowed": "0", "nice": 0, "refcnt": 1, "flags": [],
         "policies": {"claim": "kicked_list", "wake": "deferred"},
-        "nr_running": 1, "nr_workers": 2, "nr_idle": 1, "nr_kicked": 1,
+        "nr_running": 1, "wanted": 1, "nr_called": 0, "nr_workers": 2, "nr_idle": 1, "nr_kicked": 1,
         "manager_pid": None, "creating": None, "progress_ms": 5, "counters": counters,
         "kicked": [78], "last_kicked_pid": 78, "idle": [], "busy": [77],
         "workers": [make_worker(), make_kicked()], "worklist": make_list(2), **changes,

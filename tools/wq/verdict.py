@@ -126,11 +126,17 @@ def _of_pool(pool: dict[str, Any], pools: dict[int, Any], wqs: dict[str, Any],
     first = items[0]
     if "bh" in pool["flags"]:
         return _judge_bh(pool, first, stuck)
-    if pool["nr_running"] and pool["nr_running"] > 0:
+    if _has_enough(pool):
         return _judge_running(pool, first, stuck)
     if not pool["nr_idle"] and not _picked(pool):
         return _judge_blocked(pool, first, stuck, wqs.get(first["queue"]))
     return _judge_idle(pool, first, stuck, pools)
+
+
+def _has_enough(pool: dict[str, Any]) -> bool:
+    """Return whether as many workers count as running as the pool wants. Older dumps do not have that number."""
+    wanted = pool.get("wanted", 1)
+    return wanted is not None and pool["nr_running"] is not None and pool["nr_running"] >= wanted
 
 
 def _judge_bh(pool: dict[str, Any], first: dict[str, Any], stuck: int) -> Verdict:
