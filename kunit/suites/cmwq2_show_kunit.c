@@ -8,7 +8,7 @@
 #include <linux/sched.h>
 #include <linux/string.h>
 
-#include "check.h"
+#include "hold.h"
 
 #define DUMP_SIZE	16384
 
@@ -163,6 +163,36 @@ static void waiter_is_shown(struct kunit *test)
 	tw_join(t, "the flush");
 }
 
+/* A pool says how many workers it wants to run, and how many are on their way, if it counts them. */
+static void wanted_and_called_are_shown(struct kunit *test)
+{
+	struct tw_env *e = tw_env_cmwq2(test);
+	struct tw_item *it = tw_item(e, tw_fn_nop);
+	char *text, called[48];
+	struct tw_hold *woken;
+	struct tw_wq *w;
+
+	tw_policy(e, "concurrency", "managed");
+	tw_policy(e, "wakeup", "needed");
+	w = tw_alloc(e, TW_UNBOUND, 0);
+	TW_POLL(e, tw_pool_idle(w, tw_cpu(1)), "the pool to be at rest");
+	woken = tw_hold(e, CMWQ2_POINT_WOKEN, tw_pool_of(w, tw_cpu(1)));
+	tw_arm(woken);
+	tw_queue_on(tw_cpu(1), w, it);
+	tw_wait_held(woken, "the worker that is on its way");
+	text = dump(e, NULL);
+	snprintf(called, sizeof(called), " running 0 wanted %d called 1 ",
+		 tw_pool_of(w, tw_cpu(1))->wanted);
+	EXPECT_IN(test, text, called);
+	tw_policy(e, "concurrency", "free");
+	tw_policy(e, "wakeup", "always");
+	EXPECT_NOT_IN(test, dump(e, NULL), " wanted ");
+	EXPECT_NOT_IN(test, dump(e, NULL), " called ");
+	tw_let_go(woken);
+	tw_wait_done(it, "the item");
+	tw_flush_wq(w);
+}
+
 static void fn_describe(struct tw_item *it)
 {
 	if (it->ctx)
@@ -309,6 +339,7 @@ static struct kunit_case show_cases[] = {
 	KUNIT_CASE(idle_queue_is_not_shown),
 	KUNIT_CASE(running_percpu_is_shown),
 	KUNIT_CASE(running_unbound_is_shown),
+	KUNIT_CASE(wanted_and_called_are_shown),
 	KUNIT_CASE(pending_is_shown),
 	KUNIT_CASE(long_list_is_cut),
 	KUNIT_CASE(inactive_is_shown),
