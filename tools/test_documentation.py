@@ -64,6 +64,15 @@ class Quoted(unittest.TestCase):
             longest = max(words, key=len).strip().split(" struct ")[0]
             self.assertTrue(re.sub(r" (nosuch|\d.*)$", "", longest) in source, text)
 
+    def test_policy(self) -> None:
+        """The code in policy-howto.rst is that of the policy which the document explains."""
+        source = "".join((ROOT / name).read_text() for name in ("src/lab/policy/spin.h", "src/core/process.c"))
+        known = {" ".join(line.rstrip("\\").split()) for line in source.splitlines()}
+        text = (ROOT / "Documentation/policy-howto.rst").read_text().partition("The idea\n=")[2]
+        quoted = [" ".join(line.rstrip("\\").split()) for line in re.findall(r"^    +(?!make )(.+)$", text, re.MULTILINE)]
+        self.assertGreater(len(quoted), 30)
+        self.assertEqual([line for line in quoted if line not in known], [])
+
     def test_exit_status(self) -> None:
         """The table of exit statuses in the document has the numbers of cli.py."""
         numbers = re.findall(r"^(\d+) {2,}", (ROOT / "Documentation/inspection.rst").read_text().partition(
