@@ -4,10 +4,13 @@
  */
 #include <linux/sched.h>
 
+#include "base/registry.h"
 #include "hold.h"
 #include "load.h"
 
 #define SECOND	"1000000"
+/* Longer than a test waits for anything. */
+#define LONG	"1000000000"
 
 struct spin_run {
 	pid_t		pid;
@@ -68,18 +71,31 @@ static void next_item_finds_it_awake(struct kunit *test)
 	KUNIT_FAIL(test, "the worker slept before each of %d items", tries);
 }
 
-/* A task that wants the CPU of a worker that spins gets it. */
+static bool spin_all_blocked(struct cmwq2_pool *pool)
+{
+	struct cmwq2_worker *worker;
+	bool blocked = true;
+
+	mutex_lock(&cmwq2_attach_mutex);
+	list_for_each_entry(worker, &pool->workers, node)
+		blocked &= cmwq2_task_blocked(worker->task);
+	mutex_unlock(&cmwq2_attach_mutex);
+	return blocked;
+}
+
+/* A worker that spins sleeps as soon as another task wants its CPU. */
 static void other_task_ends_it(struct kunit *test)
 {
 	struct tw_wq *w;
 	struct tw_env *e = spin_env(test, &w);
 	int i;
 
+	tw_policy(e, "spin_us", LONG);
 	for (i = 0; i < 5; i++) {
 		spin_run(e, w);
 		tw_move(e, tw_cpu(1));
 		KUNIT_EXPECT_EQ(test, raw_smp_processor_id(), tw_cpu(1));
-		TW_POLL(e, tw_pool_idle(w, tw_cpu(1)), "the worker to stay idle");
+		TW_SOON(e, spin_all_blocked(tw_pool_of(w, tw_cpu(1))), "the worker to sleep");
 		tw_move(e, tw_cpu(0));
 	}
 }

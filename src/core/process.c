@@ -308,7 +308,7 @@ static unsigned int cmwq2_spin_us = 20;
 
 CMWQ2_PARAM(spin_us, number,
 	    "Microseconds for which an idle worker spins before it sleeps with spin=short (default 20)",
-	    .number = &cmwq2_spin_us, .min = 1, .max = 1000000);
+	    .number = &cmwq2_spin_us, .min = 1, .max = 1000000000);
 
 /* The thread function of each worker; @data is the worker. */
 int cmwq2_worker_thread(void *data)
