@@ -4,8 +4,9 @@
  *
  * A bound pool runs one item at a time as long as the item does not sleep, and an
  * unbound pool with concurrency=managed runs one for each CPU. An item that uses
- * the CPU for longer than cpu_intensive_thresh_us holds up all items behind it. Its worker is taken out of the count of running workers, so
- * that the next worker starts and the scheduler shares the CPU between the two.
+ * the CPU for longer than cpu_intensive_thresh_us holds up all items behind it. Its
+ * worker is taken out of the count of running workers, so that the next worker starts
+ * and the scheduler shares the CPU between the two.
  *
  * The kernel does not call a module at the tick. But a hog does harm only where
  * items wait, and there the pool's scan timer runs each jiffy, as often as a

@@ -196,9 +196,9 @@ static void cmwq2_process_one(struct cmwq2_worker *worker, struct cmwq2_work *wo
 	if (unlikely(pwq->wq->flags & CMWQ2_WQ_CPU_INTENSIVE))
 		cmwq2_worker_set_flags(worker, CMWQ2_WORKER_INTENSIVE);
 	/*
-	 * A worker that is not counted as running lets the next worker start
-	 * here. For a counted worker the call does nothing: this one is
-	 * running.
+	 * This lets the next worker start if the pool wants more running
+	 * workers than it has. In a bound pool the call does nothing, unless
+	 * this worker is not counted.
 	 */
 	cmwq2_kick_pool_pick(pool, CMWQ2_KICK_PROCESS, &wl);
 	/* The last access to the item: the function may free it. */

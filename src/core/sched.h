@@ -26,7 +26,7 @@ DECLARE_STATIC_KEY_FALSE(cmwq2_lockless_count);
 static inline void cmwq2_sched_order_insert(void)
 {
 	if (static_branch_unlikely(&cmwq2_lockless_count))
-		smp_mb(); /* pairs with atomic_dec_and_test() in cmwq2_uncount_lockless() */
+		smp_mb(); /* pairs with atomic_dec_return() in cmwq2_uncount_lockless() */
 }
 
 void cmwq2_worker_count(struct cmwq2_worker *worker);
