@@ -82,9 +82,10 @@ $(VERBS):
 ##             500 times (cmwq2_hotplug); 100 freezes (cmwq2_freezer)
 ## make experiment NAME=n [VM=v] [WRITE=1]
 ## make experiments [VM=v] [WRITE=1]
-##             tests the claims made on the mailing list by experiment: kick-vs-cull, claims,
-##             coalescing, rescuer, wakeup-cost, switching; all of them take 15 minutes once the
-##             kernels are built; WRITE=1 puts the output into Documentation/experiments.rst
+##             tests claims by experiment, those made on the mailing list: kick-vs-cull, claims,
+##             coalescing, rescuer, wakeup-cost; and our own: switching, pick, concurrency, wakeup,
+##             spin; all of them take 25 minutes once the kernels are built; WRITE=1 puts the
+##             output into Documentation/experiments.rst
 ## make model [MODEL=kick|line] [CLAIM=c] [WAKE=w] [PICK=p] [POOL=p] [MIN_IDLE=n] [FAULT=f]
 ##           [WRITE=1]
 ##             searches all schedules of two models, under every policy and also with faults: kick

@@ -298,6 +298,71 @@ def rescuer_steps() -> list:
             *(step(f"ahead-{count}", ("cursor",), OWN, count, 9) for count in (PENDING[0], largest))]
 
 
+# --- the policies for pools that CPUs share
+
+# Loads, and the settings of the benchmark that make them. A turn of each takes some tenths of a second.
+LOADS = {
+    "roundtrip": "workload=roundtrip queue=unbound items=5000 warmup=500",
+    "percpu": "workload=roundtrip queue=percpu items=5000 warmup=500",
+    "pauses": "workload=roundtrip queue=unbound pause_us=200 items=300 warmup=20",
+    "busy": "workload=busy queue=unbound producers=1 burn_after_us=200 items=300 warmup=20",
+    "flood": "workload=batch queue=unbound in_flight=64 items=20000 warmup=2000",
+    "short": "workload=fanout queue=unbound in_flight=64 burn_ns=5000 items=10000 warmup=1000",
+    "imbalance": "workload=imbalance queue=unbound per_cpu=2 burn_ns=500000 calls=50",
+    "mixed": "workload=mixed queue=unbound in_flight=16 burn_ns=5000 items=500 warmup=20",
+}
+# Under which loads the values of a policy are compared: where it should gain, and where it may lose.
+POLICY_LOADS = {
+    "concurrency": ("flood", "short", "imbalance", "mixed"),
+    "pick": ("roundtrip", "short", "busy", "imbalance"),
+    "spin": ("roundtrip", "percpu", "pauses", "imbalance"),
+    "wakeup": ("flood", "short", "imbalance", "mixed"),
+}
+NATIVE = "native"
+
+
+def _ratio(document: dict, name: str, to: str, key: str) -> str:
+    """Return the ratios as ratios() does, or "-" if a round lacks the figure, as it may if a time was too long."""
+    try:
+        return str(ratios(document, name, to, key))
+    except ExperimentError:
+        return "-"
+
+
+def _policy_row(load: str, policy: str, value: str, document: dict) -> tuple:
+    name, usual = engine(**{policy: value}), engine(**{policy: policies.read()[policy].default})
+    rate = ratios(document, name, usual, "rate")
+    return (load, value, ratios(document, name, NATIVE, "rate"), rate,
+            rate.verdict("gain", "loss") if name != usual else "",
+            *(_ratio(document, name, usual, key) for key in ("p95_ns", "start_p50_ns", "start_p99_ns", "cpu_ns")))
+
+
+def _differences(policy: str, value: str, rows: Iterable[tuple]) -> str:
+    """Return for which loads the rate under @value differs from that under the default, and by how much."""
+    known = [f"{load} {100 * (rate.median - 1):+.0f} %" for load, whose, _, rate, verdict, *_ in rows
+             if whose == value and verdict in ("gain", "loss")]
+    return f"{policy}={value} {', '.join(known) or 'none seen'}"
+
+
+def judge_policy(policy: str) -> Callable[[dict], Finding]:
+    """Return the judge that compares the values of @policy with its default."""
+    def judge(steps: dict) -> Finding:
+        usual, values = policies.read()[policy].default, policies.names(policy)
+        rows = [_policy_row(load, policy, value, steps[load]) for load in POLICY_LOADS[policy] for value in values]
+        said = [_differences(policy, value, rows) for value in values if value != usual]
+        return Finding(("load", policy, "items/s to native", f"to {usual}", "", "p95 of the call", "start p50",
+                        "start p99", "CPU/item"), rows, f"Differences in items/s to {usual}: " + "; ".join(said) + ".",
+                       {f"{row[0]} {row[1]}": str(row[3]) for row in rows})
+
+    return judge
+
+
+def policy_steps(policy: str) -> list:
+    """Return a run for each load. It compares all values of @policy and the kernel's own workqueue."""
+    engines = ",".join((NATIVE, *(engine(**{policy: value}) for value in policies.names(policy))))
+    return [f"{load} {LOADS[load]} engines={engines} rounds=25" for load in POLICY_LOADS[policy]]
+
+
 # --- suites
 
 CASE = re.compile(r"^ +(ok|not ok) \d+ (?:- )?(\S+)(?: # SKIP.*)?$")
@@ -444,6 +509,14 @@ EXPERIMENTS = {
                               judge_wakeup_cost, wakeup_cost_steps(), vehicles=("uml", "x86")),
     "switching": Experiment("Does a policy switch lose, repeat or reorder an item?", judge_switching,
                             suites="cmwq2_switch", parameters=f"switch_times={SWITCHES}"),
+    "pick": Experiment("What is gained if an enqueue wakes a worker on its own CPU?", judge_policy("pick"),
+                       policy_steps("pick"), vehicles=("uml", "x86")),
+    "concurrency": Experiment("What is gained if a shared pool runs one worker for each CPU?",
+                              judge_policy("concurrency"), policy_steps("concurrency"), vehicles=("uml", "x86")),
+    "wakeup": Experiment("What is gained if no worker is woken while enough of them are on their way?",
+                         judge_policy("wakeup"), policy_steps("wakeup"), vehicles=("uml", "x86")),
+    "spin": Experiment("What is gained if an idle worker spins before it sleeps?", judge_policy("spin"),
+                       policy_steps("spin"), vehicles=("uml", "x86")),
 }
 
 

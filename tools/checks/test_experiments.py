@@ -12,6 +12,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+import policies
 from benchmark import stats
 from checks import experiments
 from checks.experiments import CLAIMS, COSTS_US, EXPERIMENTS, PENDING, QUEUES, RESCUES, ExperimentError, Finding, spread
@@ -158,6 +159,44 @@ class Rescuer(unittest.TestCase):
         self.assertEqual(finding.rows[0][1], f"{PENDING[0] / 1000:.2f} [1.00..1.00]")
 
 
+class Policies(unittest.TestCase):
+    """The experiments with one policy each."""
+
+    FIGURES = {"rate": 1000, "p95_ns": 10, "start_p50_ns": 100, "start_p99_ns": 200, "cpu_ns": 500}
+
+    def steps(self, policy: str, **changes: dict) -> dict:
+        """Return documents in which all values of @policy are alike, but for @changes of the last value by load."""
+        found = {}
+        for load in experiments.POLICY_LOADS[policy]:
+            engines = {experiments.engine(**{policy: value}): dict(self.FIGURES) for value in policies.names(policy)}
+            engines[list(engines)[-1]].update(changes.get(load, {}))
+            found[load] = document({experiments.NATIVE: {**self.FIGURES, "rate": 500}, **engines})
+        return found
+
+    def test_the_same(self) -> None:
+        for policy, loads in experiments.POLICY_LOADS.items():
+            finding = experiments.judge_policy(policy)(self.steps(policy))
+            self.assertEqual(len(finding.rows), len(loads) * len(policies.names(policy)))
+            self.assertIn(f"Differences in items/s to {policies.read()[policy].default}: ", finding.conclusion)
+            self.assertEqual(finding.conclusion.count("none seen"), len(policies.names(policy)) - 1)
+            self.assertTrue(all(str(row[2]).startswith("2.000 ") for row in finding.rows))
+
+    def test_differences(self) -> None:
+        steps = self.steps("pick", roundtrip={"rate": 1500}, busy={"rate": 800, "start_p99_ns": None})
+        finding = experiments.judge_policy("pick")(steps)
+        self.assertTrue(finding.conclusion.endswith("; pick=predict roundtrip +50 %, busy -20 %."), finding.conclusion)
+        rows = {row[:2]: row for row in finding.rows}
+        self.assertEqual(rows["roundtrip", "predict"][4], "gain")
+        self.assertEqual((rows["busy", "predict"][4], rows["busy", "predict"][7]), ("loss", "-"))
+        self.assertEqual(rows["busy", "head"][4], "")
+
+    def test_loads(self) -> None:
+        """Each load is used, and each policy that has loads exists."""
+        used = {load for loads in experiments.POLICY_LOADS.values() for load in loads}
+        self.assertEqual(used, set(experiments.LOADS))
+        self.assertLessEqual(set(experiments.POLICY_LOADS), set(policies.read()))
+
+
 KTAP = """\
 KTAP version 1
 1..1
@@ -296,12 +335,14 @@ class Written(unittest.TestCase):
 
 
 class OnePlaceForTheLock(unittest.TestCase):
-    """lock.h counts uses of pool->lock, so no other code may take the lock directly."""
+    """lock.h and lock.c count uses of pool->lock, so no other code may take the lock directly."""
 
     def test_sources(self) -> None:
         taken = re.compile(r"\braw_spin_(?:un|try)?lock(?:_irq\w*)?\(&(?!nna\b)[^;]*->lock\b")
-        for path in sorted((ROOT / "src").glob("*.[ch]")):
-            if path.name not in ("lock.h", "lockstat.c"):
+        sources = sorted((ROOT / "src").rglob("*.[ch]"))
+        self.assertGreater(len(sources), 50)
+        for path in sources:
+            if path.name not in ("lock.h", "lock.c", "lockstat.c"):
                 self.assertEqual(taken.findall(path.read_text(encoding="utf-8")), [], path.name)
 
 
