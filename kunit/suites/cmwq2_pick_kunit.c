@@ -9,7 +9,7 @@
 #include "base/types.h"
 #include "lab/policy/pick.h"
 #include "lab/policy/wake.h"
-#include "hold.h"
+#include "cpus.h"
 #include "load.h"
 
 struct pick_ctx {
@@ -31,41 +31,6 @@ static struct tw_env *pick_env(struct kunit *test, const char *value, struct pic
 	KUNIT_ASSERT_EQ(test, cmwq2_apply_workqueue_attrs(c->w->wq, attrs), 0);
 	c->pool = tw_pool_of(c->w, tw_cpu(0));
 	return e;
-}
-
-/* Sleep, and go idle, on the CPU that @val names. */
-static void fn_sleep_there(struct tw_item *it)
-{
-	struct pick_ctx *c = it->ctx;
-
-	set_cpus_allowed_ptr(current, cpumask_of(it->val));
-	tw_wait_for_test(it->gate);
-	set_cpus_allowed_ptr(current, c->pool->attrs->cpumask);
-}
-
-/*
- * Let workers go idle one after the other, each on the CPU in its place of @cpus, the
- * last one first. So the first is at the head of the idle list.
- */
-static void go_idle(struct tw_env *e, struct pick_ctx *c, const int *cpus, int nr)
-{
-	struct tw_item *there[4];
-	int i;
-
-	for (i = 0; i < nr; i++) {
-		there[i] = tw_gated(e, tw_gate(e));
-		there[i]->fn = fn_sleep_there;
-		there[i]->ctx = c;
-		there[i]->val = cpus[i];
-		tw_queue_on(cpus[i], c->w, there[i]);
-		tw_wait_started(there[i], "an item that sleeps");
-	}
-	for (i = nr - 1; i >= 0; i--) {
-		complete_all(there[i]->gate);
-		TW_POLL(e, READ_ONCE(c->pool->nr_idle) == READ_ONCE(c->pool->nr_workers) - i,
-			"the worker to go idle");
-	}
-	TW_POLL(e, tw_pool_idle(c->w, tw_cpu(0)), "the pool to come to rest");
 }
 
 /* The idle worker that slept on @cpu last. Context: pool->lock held. */
@@ -123,7 +88,7 @@ static void each_kick_takes_its_worker(struct kunit *test)
 	const int cpus[] = { tw_cpu(1), tw_cpu(0), tw_cpu(1), tw_cpu(0) };
 	bool here;
 
-	go_idle(e, &c, cpus, ARRAY_SIZE(cpus));
+	tw_go_idle(c.w, cpus, ARRAY_SIZE(cpus));
 	tw_move(e, tw_cpu(0));
 	expect_pick(e, &c, CMWQ2_KICK_PROCESS, tw_cpu(1), false);
 	expect_pick(e, &c, CMWQ2_KICK_ENQUEUE, tw_cpu(0), true);
@@ -134,6 +99,24 @@ static void each_kick_takes_its_worker(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, cmwq2_policy_set("pick", "head"), 0);
 	KUNIT_EXPECT_PTR_EQ(test, would_pick(&c, CMWQ2_KICK_PROCESS, &here), idle_head(c.pool));
 	KUNIT_EXPECT_NULL(test, slept_on(c.pool, tw_cpu(0)));
+}
+
+/*
+ * A switch to local finds workers that are idle already. The one that became idle last
+ * is the first of its CPU, too.
+ */
+static void switch_keeps_the_order(struct kunit *test)
+{
+	struct pick_ctx c;
+	struct tw_env *e = pick_env(test, "local", &c);
+	const int cpus[] = { tw_cpu(0), tw_cpu(0), tw_cpu(0) };
+
+	tw_go_idle(c.w, cpus, ARRAY_SIZE(cpus));
+	tw_move(e, tw_cpu(0));
+	KUNIT_EXPECT_EQ(test, cmwq2_policy_set("pick", "head"), 0);
+	KUNIT_EXPECT_EQ(test, cmwq2_policy_set("pick", "local"), 0);
+	KUNIT_EXPECT_PTR_EQ(test, slept_on(c.pool, tw_cpu(0)), idle_head(c.pool));
+	expect_pick(e, &c, CMWQ2_KICK_ENQUEUE, tw_cpu(0), true);
 }
 
 /* A CPU that is not one of the pool's pod gets no worker. */
@@ -147,7 +130,7 @@ static void other_pod_is_not_here(struct kunit *test)
 	attrs->affn_scope = CMWQ2_AFFN_CPU;
 	KUNIT_ASSERT_EQ(test, cmwq2_apply_workqueue_attrs(c.w->wq, attrs), 0);
 	c.pool = tw_pool_of(c.w, tw_cpu(0));
-	go_idle(e, &c, cpus, ARRAY_SIZE(cpus));
+	tw_go_idle(c.w, cpus, ARRAY_SIZE(cpus));
 	tw_move(e, tw_cpu(1));
 	expect_pick(e, &c, CMWQ2_KICK_ENQUEUE, tw_cpu(0), false);
 	tw_move(e, tw_cpu(0));
@@ -174,7 +157,7 @@ static void predict_takes_the_better_way(struct kunit *test)
 	int i, tries = 0;
 	bool here;
 
-	go_idle(e, &c, cpus, ARRAY_SIZE(cpus));
+	tw_go_idle(c.w, cpus, ARRAY_SIZE(cpus));
 	tw_move(e, tw_cpu(0));
 	for (i = 0; i < CMWQ2_PICK_TRY; i++) {
 		set_delays(&c, tw_cpu(0), 1000, 500);
@@ -204,7 +187,7 @@ static void predict_learns(struct kunit *test)
 	int cpu = tw_cpu(0);
 	bool here;
 
-	go_idle(e, &c, cpus, ARRAY_SIZE(cpus));
+	tw_go_idle(c.w, cpus, ARRAY_SIZE(cpus));
 	tw_move(e, cpu);
 	at = per_cpu_ptr(c.pool->cpus, cpu);
 	set_delays(&c, cpu, 1000000, 0);
@@ -238,7 +221,7 @@ static void chosen_worker_runs(struct kunit *test)
 	int i;
 
 	for (i = 0; i < 20; i++) {
-		go_idle(e, &c, cpus, ARRAY_SIZE(cpus));
+		tw_go_idle(c.w, cpus, ARRAY_SIZE(cpus));
 		it = tw_item(e, fn_note_pid);
 		tw_move(e, tw_cpu(0));
 		local_irq_disable();
@@ -278,6 +261,7 @@ static void picks_beside_culler(struct kunit *test)
 
 static struct kunit_case pick_cases[] = {
 	KUNIT_CASE(each_kick_takes_its_worker),
+	KUNIT_CASE(switch_keeps_the_order),
 	KUNIT_CASE(other_pod_is_not_here),
 	KUNIT_CASE(predict_takes_the_better_way),
 	KUNIT_CASE(predict_learns),

@@ -172,7 +172,8 @@ void cmwq2_pick_apply(struct cmwq2_pool *pool)
 		return;
 	for_each_possible_cpu(cpu)
 		per_cpu_ptr(pool->cpus, cpu)->called = false;
-	list_for_each_entry(worker, &pool->idle_list, entry) {
+	/* Backwards, so that the worker that became idle last is the first of its CPU, too. */
+	list_for_each_entry_reverse(worker, &pool->idle_list, entry) {
 		hlist_del_init(&worker->on_cpu);
 		worker->called_by = NULL;
 		if (pool->policy.pick != CMWQ2_PICK_HEAD)
