@@ -123,23 +123,27 @@ static void let_scan_look(struct crew *c)
 	TW_POLL(c->e, tw_stats(c->w, tw_cpu(0)).scans - from > 3, "some scans");
 }
 
-static void end_one(struct tw_item *it)
+static void tell_to_end(struct tw_item *it)
 {
 	WRITE_ONCE(it->val, ENDS);
 	complete_all(it->gate);
-	tw_wait_done(it, "an item that is told to end");
+}
+
+/* A flush and not a completion, because an item may be told to end twice. */
+static void end_one(struct tw_item *it)
+{
+	tell_to_end(it);
+	tw_flush(it);
 }
 
 static void end_all(struct crew *c)
 {
 	int i;
 
-	for (i = 0; i < c->nr; i++) {
-		WRITE_ONCE(c->items[i]->val, ENDS);
-		complete_all(c->items[i]->gate);
-	}
 	for (i = 0; i < c->nr; i++)
-		tw_wait_done(c->items[i], "an item that is told to end");
+		tell_to_end(c->items[i]);
+	for (i = 0; i < c->nr; i++)
+		tw_flush(c->items[i]);
 }
 
 /* The pool comes to rest, and its counts are those of a pool at rest. */
@@ -413,23 +417,26 @@ static void switch_to_free_starts_all(struct kunit *test)
 	expect_rest(c, INT_MAX, INT_MAX);
 }
 
-/* After a switch to concurrency=managed the pool counts its workers as soon as it can. */
+/* After a switch to concurrency=managed the pool counts the workers that are running. */
 static void switch_to_managed_counts(struct kunit *test)
 {
 	struct crew *c = crew(test, "concurrency=free");
 	int i, n = c->wanted;
 
+	if (!strcmp(cmwq2_hook_name(), "timer"))
+		kunit_skip(test, "hook=timer counts a worker only when it begins an item");
 	spinners(c, c->w, 2 * n);
 	wait_for(c, 2 * n, 0);
 	KUNIT_ASSERT_EQ(test, cmwq2_policy_set("concurrency", "managed"), 0);
-	/* These workers began their items uncounted. They are counted with their next ones. */
-	spinners(c, c->w, 4 * n);
-	wait_for(c, 3 * n, n);
+	wait_for(c, 2 * n, 2 * n);
+	spinners(c, c->w, 2 * n);
+	let_scan_look(c);
+	KUNIT_EXPECT_EQ(test, nr_started(c), 2 * n);
 	for (i = 0; i < 2 * n; i++)
 		end_one(c->items[i]);
+	wait_for(c, 3 * n, n);
 	let_scan_look(c);
 	KUNIT_EXPECT_EQ(test, nr_started(c), 3 * n);
-	KUNIT_EXPECT_EQ(test, nr_running(c), n);
 	end_all(c);
 	expect_rest(c, n, n);
 }
