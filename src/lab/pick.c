@@ -87,30 +87,14 @@ static void cmwq2_pick_note(struct cmwq2_pool *pool, struct cmwq2_worker *worker
 		at->called = true;
 }
 
-/**
- * cmwq2_pick_by_cpu - choose the worker that a kick takes, by CPUs
- * @pool: unbound pool
- * @who: where the kick comes from
- *
- * Context: pool->lock held.
- * Return: the worker, or NULL if none is idle. Its wake_here says whether it is to be
- * woken on this CPU.
- */
-struct cmwq2_worker *cmwq2_pick_by_cpu(struct cmwq2_pool *pool, enum cmwq2_kicker who)
+/* The choice among idle workers for a kick that has to do with this CPU. pool->lock held. */
+static struct cmwq2_worker *cmwq2_pick_idle_by_cpu(struct cmwq2_pool *pool, enum cmwq2_kicker who)
 {
 	int cpu = raw_smp_processor_id();
 	struct cmwq2_pool_cpu *at = per_cpu_ptr(pool->cpus, cpu);
 	struct cmwq2_worker *worker;
-	bool here;
+	bool here = cmwq2_pick_is_here(pool, who, at, cpu);
 
-	/* With a claim, all idle workers can be on the kicked list. */
-	if (list_empty(&pool->idle_list) || who == CMWQ2_KICK_OTHER) {
-		worker = cmwq2_first_idle(pool);
-		if (worker)
-			worker->wake_here = false;
-		return worker;
-	}
-	here = cmwq2_pick_is_here(pool, who, at, cpu);
 	if (!here)
 		worker = cmwq2_pick_elsewhere(pool, cpu);
 	else if (!hlist_empty(&at->idle))
@@ -122,6 +106,31 @@ struct cmwq2_worker *cmwq2_pick_by_cpu(struct cmwq2_pool *pool, enum cmwq2_kicke
 	worker->wake_here = here;
 	/* The culler takes the last worker of the list first. */
 	list_move(&worker->entry, &pool->idle_list);
+	return worker;
+}
+
+/**
+ * cmwq2_pick_by_cpu - choose the worker that a kick takes, by CPUs
+ * @pool: unbound pool
+ * @who: where the kick comes from
+ *
+ * Context: pool->lock held.
+ * Return: the worker, or NULL if none is idle. Its wake_here says whether it is to be
+ * woken on this CPU.
+ */
+struct cmwq2_worker *cmwq2_pick_by_cpu(struct cmwq2_pool *pool, enum cmwq2_kicker who)
+{
+	struct cmwq2_worker *worker;
+
+	/* With a claim, all idle workers can be on the kicked list. */
+	if (list_empty(&pool->idle_list) || who == CMWQ2_KICK_OTHER) {
+		worker = cmwq2_first_idle(pool);
+		if (!worker)
+			return NULL;
+		worker->wake_here = false;
+	} else {
+		worker = cmwq2_pick_idle_by_cpu(pool, who);
+	}
 	/* A worker on the kicked list must not be found through its CPU's list. */
 	if (pool->claims & CMWQ2_CLAIMS_LIST)
 		hlist_del_init(&worker->on_cpu);
