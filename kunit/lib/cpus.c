@@ -19,10 +19,32 @@ static void fn_sleep_there(struct tw_item *it)
 	set_cpus_allowed_ptr(current, pool->attrs->cpumask);
 }
 
+static int nr_busy(struct cmwq2_pool *pool)
+{
+	int nr;
+
+	raw_spin_lock_irq(&pool->lock);
+	nr = pool->nr_workers - pool->nr_idle;
+	raw_spin_unlock_irq(&pool->lock);
+	return nr;
+}
+
+static bool idle_asleep(struct cmwq2_pool *pool)
+{
+	struct cmwq2_worker *worker;
+	bool asleep = true;
+
+	raw_spin_lock_irq(&pool->lock);
+	list_for_each_entry(worker, &pool->idle_list, entry)
+		asleep &= READ_ONCE(worker->task->__state) == TASK_IDLE;
+	raw_spin_unlock_irq(&pool->lock);
+	return asleep;
+}
+
 static void go_idle_once(struct tw_wq *w, struct cmwq2_pool *pool, struct tw_item **there,
 			 const int *cpus, int nr)
 {
-	int i;
+	int i, others = nr_busy(pool);
 
 	for (i = 0; i < nr; i++) {
 		reinit_completion(there[i]->gate);
@@ -32,11 +54,9 @@ static void go_idle_once(struct tw_wq *w, struct cmwq2_pool *pool, struct tw_ite
 	}
 	for (i = nr - 1; i >= 0; i--) {
 		complete_all(there[i]->gate);
-		TW_POLL(w->env, READ_ONCE(pool->nr_idle) == READ_ONCE(pool->nr_workers) - i,
-			"the worker to go idle");
+		TW_POLL(w->env, nr_busy(pool) == others + i, "the worker to go idle");
 	}
-	TW_POLL(w->env, tw_pool_idle(w, tw_cpu(0)) && tw_all_asleep(pool),
-		"the pool to come to rest");
+	TW_POLL(w->env, idle_asleep(pool), "the idle workers to sleep");
 }
 
 /* Whether the first idle workers slept on @cpus. The scheduler may have moved one of them. */
@@ -58,7 +78,7 @@ static bool are_there(struct cmwq2_pool *pool, const int *cpus, int nr)
 
 /**
  * tw_go_idle - let workers go idle one after the other
- * @w: unbound queue with a pool that is at rest; the policy pick is not head
+ * @w: unbound queue whose pool has no pending item; the policy pick is not head
  * @cpus: the CPU on which each of them goes idle, the last one first
  * @nr: number of CPUs in @cpus
  *
