@@ -27,10 +27,16 @@ static enum cmwq2_point before_sleep(void)
 	return hook_is("tp") ? CMWQ2_POINT_BLOCKING : CMWQ2_POINT_BLOCKED;
 }
 
-static struct tw_stage *hook_stage(struct kunit *test)
+/*
+ * A bound pool, or an unbound one with concurrency=managed and only the stage's CPU. The
+ * two count their workers in the same way.
+ */
+static struct tw_stage *hook_stage(struct kunit *test, bool managed)
 {
-	struct tw_stage *s = tw_stage(test, 0, false, 1);
+	struct tw_stage *s = tw_stage(test, 0, managed, 1);
 
+	if (managed)
+		tw_policy(s->env, "concurrency", "managed");
 	if (hook_is("timer"))
 		kunit_skip(test, "hook=timer does not notice that a worker sleeps");
 	return s;
@@ -128,9 +134,9 @@ static void done_once_more(struct tw_stage *s, struct tw_item *it, int runs)
  * With pn it decrements nr_running meanwhile, and either side may see the
  * other.
  */
-static void r2_insert_then_block(struct kunit *test)
+static void insert_then_block(struct kunit *test, bool managed)
 {
-	struct tw_stage *s = hook_stage(test);
+	struct tw_stage *s = hook_stage(test, managed);
 	struct tw_hold *inserted = tw_hold(s->env, CMWQ2_POINT_INSERTED, s->pool);
 	struct tw_hold *blocks = tw_hold(s->env, before_sleep(), s->pool);
 	struct tw_item *it = tw_item(s->env, tw_fn_nop);
@@ -185,9 +191,9 @@ static void queue_when_held(struct tw_stage *s, struct tw_hold *h, struct tw_ite
  * R2 in the opposite order: the runner has decremented nr_running, and the item is
  * queued before the runner has kicked a worker.
  */
-static void r2_block_then_insert(struct kunit *test)
+static void block_then_insert(struct kunit *test, bool managed)
 {
-	struct tw_stage *s = hook_stage(test);
+	struct tw_stage *s = hook_stage(test, managed);
 	struct tw_hold *blocked = tw_hold(s->env, CMWQ2_POINT_BLOCKED, s->pool);
 	struct tw_hold *queue = tw_hold(s->env, hook_is("tp") ? CMWQ2_POINT_QUEUE :
 					CMWQ2_POINT_INSERTED, NULL);
@@ -225,7 +231,7 @@ static void r2_block_then_insert(struct kunit *test)
  */
 static void r3_runs_again_before_irq(struct kunit *test)
 {
-	struct tw_stage *s = hook_stage(test);
+	struct tw_stage *s = hook_stage(test, false);
 	struct tw_hold *irq = tw_hold(s->env, CMWQ2_POINT_KICK_IRQ, s->pool);
 	struct tw_item *it = tw_item(s->env, tw_fn_nop);
 	struct runner *r = runner(s, s->hand_cpu);
@@ -263,9 +269,9 @@ static void r3_runs_again_before_irq(struct kunit *test)
  * in between, and kicks afterwards. With pn the first one has to notice that it
  * was the last.
  */
-static void r16_stops_while_other_blocks(struct kunit *test)
+static void stops_while_other_blocks(struct kunit *test, bool managed)
 {
-	struct tw_stage *s = hook_stage(test);
+	struct tw_stage *s = hook_stage(test, managed);
 	struct tw_hold *stops = tw_hold(s->env, CMWQ2_POINT_STOPS, s->pool);
 	struct tw_hold *blocks = tw_hold(s->env, before_sleep(), s->pool);
 	struct runner *stray = runner(s, s->hand_cpu), *home = runner(s, -1);
@@ -391,12 +397,45 @@ static void r9_called_off(struct kunit *test)
 	}
 }
 
+static void r2_insert_then_block(struct kunit *test)
+{
+	insert_then_block(test, false);
+}
+
+static void r2_insert_then_block_managed(struct kunit *test)
+{
+	insert_then_block(test, true);
+}
+
+static void r2_block_then_insert(struct kunit *test)
+{
+	block_then_insert(test, false);
+}
+
+static void r2_block_then_insert_managed(struct kunit *test)
+{
+	block_then_insert(test, true);
+}
+
+static void r16_stops_while_other_blocks(struct kunit *test)
+{
+	stops_while_other_blocks(test, false);
+}
+
+static void r16_stops_while_other_blocks_managed(struct kunit *test)
+{
+	stops_while_other_blocks(test, true);
+}
+
 static struct kunit_case races_cases[] = {
 	KUNIT_CASE_PARAM_ATTR(r2_insert_then_block, mode_gen_params, TW_SLOW),
+	KUNIT_CASE_PARAM_ATTR(r2_insert_then_block_managed, mode_gen_params, TW_SLOW),
 	KUNIT_CASE_PARAM_ATTR(r2_block_then_insert, mode_gen_params, TW_SLOW),
+	KUNIT_CASE_PARAM_ATTR(r2_block_then_insert_managed, mode_gen_params, TW_SLOW),
 	KUNIT_CASE_PARAM_ATTR(r3_runs_again_before_irq, mode_gen_params, TW_SLOW),
 	KUNIT_CASE_PARAM_ATTR(r9_called_off, mode_gen_params, TW_SLOW),
 	KUNIT_CASE_PARAM_ATTR(r16_stops_while_other_blocks, mode_gen_params, TW_SLOW),
+	KUNIT_CASE_PARAM_ATTR(r16_stops_while_other_blocks_managed, mode_gen_params, TW_SLOW),
 	{}
 };
 
