@@ -3,9 +3,9 @@
  * One pool: how it kicks and wakes workers, how they become idle, and how they are culled.
  *
  * The model follows src/core/kick.c, src/core/idle.c, src/core/worker.c, src/core/process.c,
- * src/core/queue.c, src/core/sched.c and src/base/param.c. Documentation/model.rst says which
- * step of the model stands for which code. rows.toml lists the runs and their expected
- * results.
+ * src/core/queue.c, src/core/sched.c, src/lab/pick.c, src/lab/choices.c and the policies claim,
+ * concurrency, pick, wake and wakeup in src/lab/policy/. Documentation/model.rst says which step
+ * of the model stands for which code. rows.toml lists the runs and their expected results.
  *
  * A critical section of pool->lock is one atomic step, unless a context without the lock
  * can run in between. Then the section has several steps, and `locked` stays true
@@ -19,12 +19,21 @@
 #define CLAIMS_FIRST	2	/* the next kick picks it again */
 #define CLAIMS_BUSY	4	/* it no longer counts as idle, and is not picked again */
 #define CLAIMS_FLAG	8	/* it gets worker->kicked, and stays on idle_list */
+#define CLAIMS_ONCE	16	/* it counts as called, and is not picked again: wakeup=needed */
 #define KICK_ENQUEUE	1
 #define KICK_PROCESS	2
 #define KICK_OTHER	4
+#define KICK_BLOCKED	8
 #define UNBOUND		0	/* the pool is unbound: running workers are not counted */
 #define BOUND_TP	1	/* they are counted; the hook for a block takes pool->lock */
 #define BOUND_PN	2	/* they are counted; the hook has no lock, and kicks by irq_work */
+#define MANAGED_TP	3	/* the pool is unbound with concurrency=managed: counted as in BOUND_TP */
+#define MANAGED_PN	4	/* the same, counted as in BOUND_PN */
+#define SWITCH_NONE	0
+#define SWITCH_CLAIM	1	/* to any other claim */
+#define SWITCH_WAKEUP	2	/* from always to needed, or from needed to always */
+#define SWITCH_CONCURRENCY 3	/* from free to managed, or from managed to free */
+#define SWITCH_CPUS	4	/* a CPU of the pod goes online or offline: the pod has one or two */
 #ifndef CLAIM
 #define CLAIM		0
 #endif
@@ -33,6 +42,14 @@
 #endif
 #ifndef POOL
 #define POOL		UNBOUND
+#endif
+/* The number of online CPUs of an unbound pool's pod. */
+#ifndef CPUS
+#define CPUS		2
+#endif
+/* 1: wakeup=needed. */
+#ifndef WAKEUP
+#define WAKEUP		0
 #endif
 #ifndef MIN_IDLE
 #define MIN_IDLE	2
@@ -51,11 +68,11 @@
 #ifndef TIMEOUTS
 #define TIMEOUTS	0
 #endif
-/* How often the claim is switched, to any claim and at any time. */
-#ifndef SWITCHES
-#define SWITCHES	0
+/* What is switched once, at any time. */
+#ifndef SWITCH
+#define SWITCH		SWITCH_NONE
 #endif
-/* 1: a kick of an enqueue may pick any idle worker, because any of them may have slept on its CPU. */
+/* 1 or 2: workers are picked by CPU. Any idle worker may be picked, because any of them may have slept on any CPU. */
 #ifndef PICK
 #define PICK		0
 #endif
@@ -84,7 +101,7 @@
 #define FAULT_NO_UNCOUNT	0	/* a block does not decrement nr_running */
 #endif
 #ifndef FAULT_CLAIM_DROPPED
-#define FAULT_CLAIM_DROPPED	0	/* a switch of the claim puts kicked workers at the tail */
+#define FAULT_CLAIM_DROPPED	0	/* a switch puts kicked workers at the tail and kicks nobody */
 #endif
 #ifndef FAULT_NO_MANAGER
 #define FAULT_NO_MANAGER	0	/* the last idle worker does not become the manager */
@@ -98,15 +115,59 @@
 #ifndef FAULT_NO_SECOND_LOOK
 #define FAULT_NO_SECOND_LOOK	0	/* a worker that stops does not look at worklist again */
 #endif
+#ifndef FAULT_NO_CHAIN
+#define FAULT_NO_CHAIN		0	/* a worker that begins an item kicks nobody */
+#endif
+#ifndef FAULT_BLOCK_WANTS_ZERO
+#define FAULT_BLOCK_WANTS_ZERO	0	/* a block kicks only if no worker runs any more */
+#endif
+#ifndef FAULT_SAVED_TOO_OFTEN
+#define FAULT_SAVED_TOO_OFTEN	0	/* a kick is saved if one worker fewer is running or called than may be */
+#endif
+#ifndef FAULT_ROOM_NOT_BACK
+#define FAULT_ROOM_NOT_BACK	0	/* cmwq2_unkick() does not give the room of a called worker back */
+#endif
+#ifndef FAULT_CALLED_TOO_LONG
+#define FAULT_CALLED_TOO_LONG	0	/* a worker counts as called until it is idle again */
+#endif
+#ifndef FAULT_CALLED_AGAIN
+#define FAULT_CALLED_AGAIN	0	/* a kick looks for a worker among the called ones */
+#endif
+#ifndef FAULT_STAYS_LISTED
+#define FAULT_STAYS_LISTED	0	/* a worker picked by its CPU stays on the list of that CPU */
+#endif
+#ifndef FAULT_OTHER_LISTED
+#define FAULT_OTHER_LISTED	0	/* a worker that is not picked by its CPU stays on the list of its CPU */
+#endif
+#ifndef FAULT_SWITCH_NO_KICK
+#define FAULT_SWITCH_NO_KICK	0	/* a switch kicks nobody */
+#endif
+#ifndef FAULT_CALLS_SURVIVE
+#define FAULT_CALLS_SURVIVE	0	/* a switch makes all room free, but called workers stay called */
+#endif
+#ifndef FAULT_STAYS_COUNTED
+#define FAULT_STAYS_COUNTED	0	/* after a switch to concurrency=free, workers that run stay counted */
+#endif
+#ifndef FAULT_WANTED_FIRST
+#define FAULT_WANTED_FIRST	0	/* the pn hook reads pool->wanted before it decrements nr_running */
+#endif
+
+#define COUNTED		(POOL != UNBOUND)
+#define BOUND		(POOL == BOUND_TP || POOL == BOUND_PN)
+#define HOOK_TP		(POOL == BOUND_TP || POOL == MANAGED_TP)
+#define HOOK_PN		(POOL == BOUND_PN || POOL == MANAGED_PN)
+#define ANY		(WORKERS + 1)	/* more workers than there can be, in the engine INT_MAX */
 
 #define NOBODY		WORKERS
-/* The wake lists: first those of the enqueuers, then of the workers, then of the irq_work. */
+/* The wake lists: first those of the enqueuers, then of the workers, then of the irq_work and of a switch. */
 #define ENQUEUER(e)	(e)
 #define WORKER(w)	(ENQUEUERS + (w))
 #define IRQ_WORK	(ENQUEUERS + WORKERS)
-#define WAKE_LISTS	(ENQUEUERS + WORKERS + 1)
+#define POLICY		(ENQUEUERS + WORKERS + 1)
+#define WAKE_LISTS	(ENQUEUERS + WORKERS + 2)
 
-mtype = { GONE, ASLEEP, AWAKE, BLOCKED };
+/* A worker that is AWAKE looks at the worklist soon. IN_ITEM: it does so after the item. LEAVING: it is blocking. */
+mtype = { GONE, ASLEEP, AWAKE, IN_ITEM, LEAVING, BLOCKED };
 
 typedef list {
 	byte n;			/* how many */
@@ -116,9 +177,13 @@ typedef list {
 /* struct cmwq2_pool. Items are numbered in the order of the worklist, which holds the items taken to queued - 1. */
 bool locked;
 byte claim = CLAIM;
+bool needed = WAKEUP;		/* wakeup=needed */
+bool counts = COUNTED;		/* running workers are counted: the pool is bound, or has concurrency=managed */
+byte cpus = CPUS;
 byte queued, taken;
 byte visible;			/* the value of queued that a context without the lock sees */
 byte nr_running, nr_idle;
+short room;
 list idle_list, kicked_list;
 bool idle_since_kick, managed, irq_pending;
 byte waiting_item;
@@ -127,7 +192,10 @@ byte waiting_item;
 mtype task[WORKERS] = GONE;
 bool idle[WORKERS];		/* CMWQ2_WORKER_IDLE */
 bool dying[WORKERS];		/* CMWQ2_WORKER_DIE */
-bool kicked[WORKERS];		/* worker->kicked */
+bool kicked[WORKERS];		/* CMWQ2_KICKED_FLAG */
+bool called[WORKERS];		/* CMWQ2_KICKED_CALLED */
+bool counted[WORKERS];
+bool listed[WORKERS];		/* worker->on_cpu is on a list */
 bool old[WORKERS];		/* last_active is an idle timeout ago */
 
 byte wake_list[WAKE_LISTS] = NOBODY;
@@ -138,12 +206,18 @@ bool owes_look[WORKERS];
 #define ALL_DONE	(done == (1 << ITEMS) - 1)
 
 /* Used only within a step, so they are no part of the state. */
-hidden byte i, j, pick, near;
+hidden byte i, j, pick;
+/* The worker that a kick finds by its CPU. It is chosen by choose(), and the next step uses it. */
+byte near = NOBODY;
+
+/* What follows from the policies: pool->claims, pool->wanted, and pool->room if no worker is called. */
+#define CLAIMS		(claim | (needed -> CLAIMS_LIST | CLAIMS_ONCE : 0))
+#define WANTED		(!counts -> ANY : (BOUND -> 1 : cpus))
+#define ALL_ROOM	(needed && cpus < WANTED -> cpus : WANTED)
 
 #define PENDING		(queued != taken)
-#define NEED_MORE	(PENDING && nr_running == 0)
+#define NEED_MORE	(PENDING && nr_running < WANTED)
 #define NEED_TO_CREATE	(NEED_MORE && nr_idle == 0)
-#define BOUND		(POOL != UNBOUND)
 
 /*
  * Lists
@@ -189,8 +263,8 @@ inline list_del(l, x)
 inline first_idle()
 {
 	if
-	:: !(claim & CLAIMS_BUSY) && kicked_list.n > 0 &&
-	   (idle_list.n == 0 || !idle_since_kick || (claim & CLAIMS_FIRST)) -> pick = kicked_list.w[0]
+	:: !(CLAIMS & CLAIMS_BUSY) && (!(CLAIMS & CLAIMS_ONCE) || FAULT_CALLED_AGAIN) && kicked_list.n > 0 &&
+	   (idle_list.n == 0 || !idle_since_kick || (CLAIMS & CLAIMS_FIRST)) -> pick = kicked_list.w[0]
 	:: else ->
 		if
 		:: idle_list.n > 0 -> pick = idle_list.w[0]
@@ -199,43 +273,83 @@ inline first_idle()
 	fi
 }
 
-/* cmwq2_pick_local(). The model has no CPUs, so the local worker may be any idle worker, or none. */
-inline pick_local(who)
+/*
+ * src/lab/pick.c. The model has no CPUs. So a kick may find any worker that is on the list of some CPU. This is a step
+ * before that of the kick, because nothing is chosen within a d_step. No other context runs in between.
+ */
+inline choose()
 {
+#if PICK
 	if
-	:: PICK && (who & KICK_ENQUEUE) ->
-		if
-		:: near = NOBODY
-		:: idle_list.n > 1 -> near = idle_list.w[1]
-		:: idle_list.n > 2 -> near = idle_list.w[2]
-		:: idle_list.n > 3 -> near = idle_list.w[3]
-		fi;
-		if
-		:: near == NOBODY -> skip
-		:: else ->
-			printf("  moves worker %d to the head of the idle list (pick_local)\n", near);
-			list_del(idle_list, near);
-			list_add(idle_list, near)
-		fi
-	:: else
+	:: listed[0] -> near = 0
+	:: listed[1] -> near = 1
+	:: listed[2] -> near = 2
+	:: listed[WORKERS - 1] -> near = WORKERS - 1
+	:: else -> near = NOBODY
 	fi
+#else
+	skip
+#endif
 }
 
+/* cmwq2_pick() and cmwq2_pick_by_cpu() */
+inline pick_worker(who)
+{
+	if
+	:: PICK && !(who & KICK_OTHER) && idle_list.n > 0 && near != NOBODY ->
+		pick = near;
+		printf("  finds worker %d by its CPU (pick_by_cpu)\n", pick);
+		list_del(idle_list, pick);
+		list_del(kicked_list, pick);
+		list_add(idle_list, pick);
+		if
+		:: (CLAIMS & CLAIMS_LIST) && !FAULT_STAYS_LISTED -> listed[pick] = false
+		:: else
+		fi
+	:: else ->
+		first_idle();
+		if
+		:: pick != NOBODY && (CLAIMS & CLAIMS_LIST) && !FAULT_OTHER_LISTED -> listed[pick] = false
+		:: else
+		fi
+	fi;
+	near = NOBODY
+}
+
+/* src/lab/policy/claim.h */
 inline do_claim(x)
 {
 	if
-	:: claim & CLAIMS_FLAG -> kicked[x] = true
-	:: claim & CLAIMS_BUSY -> idle[x] = false; nr_idle--
+	:: CLAIMS & CLAIMS_FLAG -> kicked[x] = true
 	:: else
 	fi;
 	if
-	:: claim & CLAIMS_LIST ->
+	:: CLAIMS & CLAIMS_ONCE -> called[x] = true; room--
+	:: else
+	fi;
+	if
+	:: CLAIMS & CLAIMS_BUSY -> idle[x] = false; nr_idle--
+	:: else
+	fi;
+	if
+	:: CLAIMS & CLAIMS_LIST ->
 		list_del(idle_list, x);
 		list_del(kicked_list, x);
 		list_add(kicked_list, x);
 		idle_since_kick = false
 	:: else
 	fi
+}
+
+/* cmwq2_unkick() */
+inline unkick(x)
+{
+	if
+	:: called[x] && !FAULT_ROOM_NOT_BACK -> room++
+	:: else
+	fi;
+	called[x] = false;
+	kicked[x] = false
 }
 
 /* A task that blocks in an item stays blocked, because such code must tolerate spurious wakeups. */
@@ -247,7 +361,7 @@ inline wake_task(x)
 	fi
 }
 
-/* cmwq2_wake() */
+/* cmwq2_wake(). Bits of @who that are not in WAKE wake at once. */
 inline wake(who, wl, x)
 {
 	if
@@ -259,11 +373,12 @@ inline wake(who, wl, x)
 inline kick_pool_pick(who, wl)
 {
 	if
-	:: !PENDING -> skip
-	:: PENDING && nr_running > 0 -> printf("  picks no worker: one is running (kick_pool_pick)\n")
+	:: !PENDING -> near = NOBODY
+	:: PENDING && nr_running + FAULT_SAVED_TOO_OFTEN >= room ->
+		near = NOBODY;
+		printf("  picks no worker: %d running, room for %d (kick_pool_pick)\n", nr_running, room)
 	:: else ->
-		pick_local(who);
-		first_idle();
+		pick_worker(who);
 		if
 		:: pick == NOBODY -> printf("  picks no worker: none is idle (kick_pool_pick)\n")
 		:: else ->
@@ -302,6 +417,11 @@ inline enter_idle(x)
 	idle_since_kick = true;
 	idle[x] = true;
 	old[x] = false;
+	listed[x] = PICK != 0;
+	if
+	:: FAULT_CALLED_TOO_LONG -> unkick(x)
+	:: else
+	fi;
 	nr_idle++
 }
 
@@ -311,15 +431,19 @@ inline leave_idle(x)
 	:: idle[x] -> idle[x] = false; nr_idle--
 	:: else
 	fi;
-	kicked[x] = false;
+	if
+	:: !FAULT_CALLED_TOO_LONG -> unkick(x)
+	:: else
+	fi;
 	old[x] = false;
+	listed[x] = false;
 	list_del(idle_list, x);
 	list_del(kicked_list, x)
 }
 
 #define TOO_MANY	(nr_idle + managed > MIN_IDLE)
 #define OLD(x)		(TIMEOUTS == 0 || old[x])
-#define CULLABLE(x)	(!kicked[x] && OLD(x))
+#define CULLABLE(x)	(!kicked[x] && !called[x] && OLD(x))
 
 inline oldest_idle()
 {
@@ -347,12 +471,12 @@ inline oldest_idle()
 #error "WORKERS: 3 or 4"
 #endif
 
-/* Checks that a worker other than x will look at worklist: it is awake, or is about to be woken. */
+/* Checks that a worker other than x will look at worklist: it is awake or in an item, or is about to be woken. */
 inline check_others_look(x)
 {
 	j = irq_pending;
 	for (i : 0 .. WORKERS - 1) {
-		j = j || (i != x && task[i] == AWAKE && !dying[i])
+		j = j || (i != x && !dying[i] && (task[i] == AWAKE || task[i] == IN_ITEM || task[i] == LEAVING))
 	}
 	for (i : 0 .. WAKE_LISTS - 1) {
 		j = j || (wake_list[i] != NOBODY && wake_list[i] != x)
@@ -383,6 +507,8 @@ inline set_dying(x)
 	fi;
 	dying[x] = true;
 	nr_idle--;
+	unkick(x);
+	listed[x] = false;
 	check_others_look(x);
 #if !FAULT_CULL_TWICE
 	list_del(idle_list, x);
@@ -440,22 +566,63 @@ end:
 		:: else
 		fi
 	   }
-	   d_step {
-		printf("enqueuer %d:\n", e);
-		kick_pool_pick(KICK_ENQUEUE, ENQUEUER(e));
+	   atomic {
+		choose();
+		d_step {
+			printf("enqueuer %d:\n", e);
+			kick_pool_pick(KICK_ENQUEUE, ENQUEUER(e));
 #if FAULT_NO_BARRIER
+		}
 	   }
-	   d_step {
+	   atomic {
+		d_step {
 #endif
-		if
-		:: FAULT_WAKE_DROPPED -> wake_list[ENQUEUER(e)] = NOBODY
-		:: else
-		fi;
-		visible = queued;
-		locked = false
+			if
+			:: FAULT_WAKE_DROPPED -> wake_list[ENQUEUER(e)] = NOBODY
+			:: else
+			fi;
+			visible = queued;
+			locked = false
+		}
 	   }
 	   wake_up(ENQUEUER(e))
 	od
+}
+
+/*
+ * One item, any but the last, may wait for the last item, as a flush does. Only one item waits, because the pool cannot
+ * create more workers than WORKERS. In a pool that counts its running workers all other items may sleep for a while.
+ * If such a pool may run two workers at once, the item that waits may also keep its CPU busy meanwhile.
+ */
+#define MAY_BLOCK(x)	((x) == waiting_item || COUNTED)
+#define MAY_COMPUTE(x)	((x) == waiting_item && COUNTED && !BOUND && CPUS > 1 && SWITCH != SWITCH_CPUS)
+#define MAY_GO_ON(x)	((x) != waiting_item || (done & (1 << (ITEMS - 1))))
+
+inline count(x)
+{
+	if
+	:: counts && !counted[x] -> counted[x] = true; nr_running++
+	:: else
+	fi
+}
+
+inline uncount(x)
+{
+	if
+	:: counted[x] -> counted[x] = false; nr_running--
+	:: else
+	fi
+}
+
+/* A pool that does not count its running workers any more ends the counts of those that it has counted. */
+inline uncount_all()
+{
+	for (i : 0 .. WORKERS - 1) {
+		if
+		:: !counts && !FAULT_STAYS_COUNTED -> uncount(i)
+		:: else
+		fi
+	}
 }
 
 /*
@@ -469,70 +636,65 @@ end:
 		irq_pending && !locked ->
 		irq_pending = false;
 		printf("irq_work:\n");
+		uncount_all();
 		kick_pool_pick(KICK_OTHER, IRQ_WORK)
 	   }
 	   wake_up(IRQ_WORK)
 	od
 }
 
-/*
- * One item, any but the last, may wait for the last item, as a flush does. Only one item waits, because the pool cannot
- * create more workers than WORKERS. In a bound pool all other items may sleep for a while, because the pool counts its
- * running workers.
- */
-#define MAY_BLOCK(x)	((x) == waiting_item || BOUND)
-#define MAY_GO_ON(x)	((x) != waiting_item || (done & (1 << (ITEMS - 1))))
-
-inline count(x)
-{
-	nr_running = nr_running + BOUND
-}
-
-inline uncount(x)
-{
-	nr_running = nr_running - BOUND
-}
+/* What cmwq2_worker_uncount() returns if it has left @nr workers running. */
+#define TOO_FEW(nr)	((nr) < (FAULT_BLOCK_WANTS_ZERO -> 1 : WANTED))
 
 /* An item goes to sleep: the steps until the task is off its CPU. */
 inline block(x)
 {
-#if POOL == UNBOUND
+#if !COUNTED
 	d_step {
 		task[x] = BLOCKED;
 		printf("worker %d: blocks in item %d\n", x, item)
 	}
-#elif POOL == BOUND_TP
-	d_step {
-		!locked ->
-		printf("worker %d: blocks in item %d (tp_block)\n", x, item);
-		if
-		:: !FAULT_NO_UNCOUNT ->
-			uncount(x);
+#elif HOOK_TP
+	atomic {
+		!locked;
+		choose();
+		d_step {
+			printf("worker %d: blocks in item %d (tp_block)\n", x, item);
 			if
-			:: nr_running == 0 -> kick_pool_pick(KICK_OTHER, WORKER(x))
+			:: counted[x] && !FAULT_NO_UNCOUNT ->
+				uncount(x);
+				if
+				:: TOO_FEW(nr_running) -> kick_pool_pick(KICK_BLOCKED, WORKER(x))
+				:: else
+				fi
 			:: else
-			fi
-		:: else
-		fi
+			fi;
+			near = NOBODY
+		}
 	}
 	wake_up(WORKER(x));
 	task[x] = BLOCKED
 #else
+	/* The second step sees what this one has left, even if a worker has been counted since. */
 	d_step {
 		printf("worker %d: blocks in item %d (pn_out)\n", x, item);
+		task[x] = LEAVING;
+		left = ANY;
 		if
-		:: FAULT_LOOK_FIRST -> look = visible != taken
-		:: !FAULT_LOOK_FIRST && !FAULT_NO_UNCOUNT -> uncount(x); look = nr_running == 0
+		:: FAULT_LOOK_FIRST -> left = (visible != taken -> 0 : ANY)
+		:: FAULT_WANTED_FIRST -> left = WANTED
+		:: !FAULT_LOOK_FIRST && !FAULT_WANTED_FIRST && !FAULT_NO_UNCOUNT && counted[x] -> uncount(x); left = nr_running
 		:: else
 		fi
 	}
 	d_step {
 		if
-		:: FAULT_LOOK_FIRST -> uncount(x); irq_pending = irq_pending || (look && nr_running == 0)
-		:: else -> irq_pending = irq_pending || (look && visible != taken)
+		:: FAULT_LOOK_FIRST -> uncount(x); irq_pending = irq_pending || (left == 0 && TOO_FEW(nr_running))
+		:: FAULT_WANTED_FIRST -> uncount(x); irq_pending = irq_pending || (nr_running < left && visible != taken)
+		:: else -> irq_pending = irq_pending || (TOO_FEW(left) && visible != taken)
 		fi;
 		printf("worker %d: is off its CPU, irq_work pending: %d (pn_out)\n", x, irq_pending);
-		look = false;
+		left = 0;
 		task[x] = BLOCKED
 	}
 #endif
@@ -573,6 +735,7 @@ inline end_thread(x)
 	dying[x] = false;
 	idle[x] = false;
 	kicked[x] = false;
+	called[x] = false;
 	old[x] = false;
 	owes_look[x] = false
 }
@@ -580,8 +743,8 @@ inline end_thread(x)
 proctype worker(byte w)
 {
 	byte item;
-#if POOL == BOUND_PN
-	bool look;
+#if HOOK_PN
+	byte left;
 #endif
 
 end:	/* the task is in schedule(), has not started, or has ended */
@@ -606,12 +769,16 @@ serve:		/* with the lock */
 		fi;
 
 take:		/* with the lock: assign_work(), begin_work() */
-		skip;
+		choose();
 		d_step {
 			item = taken;
 			taken++;
+			task[w] = IN_ITEM;
 			printf("worker %d: takes item %d (process_one)\n", w, item);
-			kick_pool_pick(KICK_PROCESS, WORKER(w));
+			if
+			:: !FAULT_NO_CHAIN -> kick_pool_pick(KICK_PROCESS, WORKER(w))
+			:: else -> near = NOBODY
+			fi;
 			locked = false
 		}
 	}
@@ -623,30 +790,29 @@ take:		/* with the lock: assign_work(), begin_work() */
 		d_step {
 			MAY_GO_ON(item) ->
 			printf("worker %d: goes on with item %d (worker_recount)\n", w, item);
-			task[w] = AWAKE;
-			if
-			:: !FAULT_NO_UNCOUNT -> count(w)
-			:: else
-			fi
+			task[w] = IN_ITEM;
+			count(w)
 		}
+	:: MAY_COMPUTE(item) -> MAY_GO_ON(item)
 	:: true
 	fi;
 
 	d_step {
 		printf("worker %d: has run item %d\n", w, item);
 		done = done | (1 << item);
+		task[w] = AWAKE;
 		item = 0
 	}
 	atomic {
-		d_step { !locked -> locked = true }
+		d_step { !locked -> locked = true; count(w) }
 		if
-		:: PENDING && nr_running <= 1 && !FAULT_NO_RECHECK -> goto take
+		:: PENDING && nr_running <= WANTED && !FAULT_NO_RECHECK -> goto take
 		:: else
 		fi
 	}
 	/* These are three steps, because another worker's block may count down in between, without the lock. */
 	d_step {
-		printf("worker %d: stops, %d pending, %d others running (serve)\n", w, queued - taken, nr_running - BOUND);
+		printf("worker %d: stops, %d pending, %d others running (serve)\n", w, queued - taken, nr_running - counted[w]);
 		uncount(w)
 	}
 	if
@@ -705,11 +871,10 @@ create:
 }
 
 /*
- * src/base/param.c. The claim is switched under the lock, and cmwq2_unclaim_all() undoes the claims of the old policy.
+ * src/lab/choices.c: cmwq2_policy_apply(). It begins with cmwq2_unclaim_all(), which undoes the claims of the old policy.
  */
-inline switch_claim(to)
+inline policy_apply()
 {
-	printf("policy: claim is switched from %d to %d (unclaim_all)\n", claim, to);
 	do
 	:: kicked_list.n > 0 ->
 		kicked_list.n--;
@@ -726,27 +891,89 @@ inline switch_claim(to)
 	:: else -> break
 	od;
 	for (i : 0 .. WORKERS - 1) {
-		kicked[i] = false
+		if
+		:: !FAULT_CALLS_SURVIVE -> unkick(i)
+		:: else
+		fi;
+		listed[i] = PICK && idle[i]
 	}
-	claim = to
+	room = ALL_ROOM
 }
 
+/* cmwq2_change_pool() */
+inline change_pool()
+{
+	policy_apply();
+	irq_pending = irq_pending || ((PENDING || nr_running > 0) && !FAULT_SWITCH_NO_KICK && !FAULT_CLAIM_DROPPED)
+}
+
+inline switch_claim(to)
+{
+	printf("policy: claim is switched from %d to %d (change_pool)\n", claim, to);
+	claim = to;
+	change_pool()
+}
+
+#if SWITCH
 proctype policy()
 {
-	byte n;
-end:
-	do
-	:: n < SWITCHES ->
-		n++;
+#if SWITCH == SWITCH_CLAIM
+	if
+	:: d_step { !locked && claim != 0 -> switch_claim(0) }
+	:: d_step { !locked && claim != CLAIMS_LIST -> switch_claim(CLAIMS_LIST) }
+	:: d_step { !locked && claim != (CLAIMS_LIST | CLAIMS_FIRST) -> switch_claim(CLAIMS_LIST | CLAIMS_FIRST) }
+	:: d_step { !locked && claim != (CLAIMS_LIST | CLAIMS_BUSY) -> switch_claim(CLAIMS_LIST | CLAIMS_BUSY) }
+	:: d_step { !locked && claim != CLAIMS_FLAG -> switch_claim(CLAIMS_FLAG) }
+	fi
+#elif SWITCH == SWITCH_WAKEUP
+	d_step {
+		!locked ->
+		needed = !needed;
+		printf("policy: wakeup is switched, needed: %d (change_pool)\n", needed);
+		change_pool()
+	}
+#elif SWITCH == SWITCH_CONCURRENCY
+	d_step {
+		!locked ->
+		counts = !counts;
+		printf("policy: concurrency is switched, managed: %d (change_pool)\n", counts);
+		change_pool()
+	}
+#elif SWITCH == SWITCH_CPUS
+	d_step {
+		!locked ->
+		cpus = 3 - cpus;
+		printf("policy: the pod has %d CPUs (pod_changed)\n", cpus);
+		policy_apply();
 		if
-		:: d_step { !locked && claim != 0 -> switch_claim(0) }
-		:: d_step { !locked && claim != CLAIMS_LIST -> switch_claim(CLAIMS_LIST) }
-		:: d_step { !locked && claim != (CLAIMS_LIST | CLAIMS_FIRST) -> switch_claim(CLAIMS_LIST | CLAIMS_FIRST) }
-		:: d_step { !locked && claim != (CLAIMS_LIST | CLAIMS_BUSY) -> switch_claim(CLAIMS_LIST | CLAIMS_BUSY) }
-		:: d_step { !locked && claim != CLAIMS_FLAG -> switch_claim(CLAIMS_FLAG) }
+		:: !FAULT_SWITCH_NO_KICK -> kick_pool_pick(KICK_OTHER, POLICY)
+		:: else
 		fi
-	:: else -> break
-	od
+	}
+	wake_up(POLICY)
+#endif
+}
+#endif
+
+/*
+ * Whenever the lock is free, items are pending, and fewer workers run than the pool wants, then some context is about to
+ * look at the worklist: a worker that is awake, or that will be woken, or the hook. Otherwise the items would wait, for
+ * as long as the items that run take, although a CPU is idle.
+ */
+#define LOOKS(x)	(task[x] == LEAVING || (task[x] == AWAKE && !dying[x]))
+#define WILL_WAKE(l)	(wake_list[l] != NOBODY && task[wake_list[l]] == ASLEEP && !dying[wake_list[l]])
+#define ANY_LOOKS	(LOOKS(0) || LOOKS(1) || LOOKS(2) || LOOKS(WORKERS - 1) || irq_pending)
+#define ANY_WILL_WAKE	(WILL_WAKE(0) || WILL_WAKE(1) || WILL_WAKE(2) || WILL_WAKE(3) || WILL_WAKE(4) || \
+			 WILL_WAKE(5) || WILL_WAKE(6) || WILL_WAKE(WAKE_LISTS - 1))
+
+proctype watcher()
+{
+end:
+	d_step {
+		!locked && NEED_MORE && !ANY_LOOKS && !ANY_WILL_WAKE ->
+		printf("## item %d waits and no worker is on its way: %d count as running\n", taken, nr_running);
+		assert(false)
+	}
 }
 
 /*
@@ -766,12 +993,24 @@ proctype judge()
 			assert(false)
 		:: else
 		fi;
+		if
+		:: room != ALL_ROOM ->
+			printf("## leak: room for %d workers, although none is called\n", room);
+			assert(false)
+		:: else
+		fi;
+		j = 0;
 		for (i : 0 .. WORKERS - 1) {
+			j = j + (idle[i] && !dying[i]);
 			if
 			:: owes_look[i] -> printf("## lost kick: worker %d was picked, but never looked at the worklist\n", i); assert(false)
 			:: else
 			fi
 		}
+		if
+		:: j != nr_idle -> printf("## leak: %d workers count as idle, but %d are\n", nr_idle, j); assert(false)
+		:: else
+		fi
 	}
 }
 
@@ -785,11 +1024,19 @@ init
 	:: n = WORKERS
 	fi;
 	select(waiting_item : 0 .. ITEMS - 2);
+#if SWITCH == SWITCH_CONCURRENCY
+	if
+	:: counts = true
+	:: counts = false
+	fi;
+#endif
 	skip;
 	d_step {
+		room = ALL_ROOM;
 		for (i : 0 .. n - 1) {
 			list_add_tail(idle_list, i);
 			idle[i] = true;
+			listed[i] = PICK != 0;
 			task[i] = ASLEEP
 		}
 		printf("pool: %d workers, all idle; item %d may wait for the last one\n", n, waiting_item);
@@ -809,12 +1056,13 @@ init
 #if TIMEOUTS
 		run clock();
 #endif
-#if POOL == BOUND_PN
+#if HOOK_PN || SWITCH
 		run irq_work();
 #endif
-#if SWITCHES
+#if SWITCH
 		run policy();
 #endif
+		run watcher();
 		run judge()
 	}
 }
