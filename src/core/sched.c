@@ -23,6 +23,8 @@
 #include <linux/jiffies.h>
 #include <linux/jump_label.h>
 #include <linux/kthread.h>
+#include <linux/limits.h>
+#include <linux/list.h>
 #include <linux/sched.h>
 #include <linux/string.h>
 #include <linux/timer.h>
@@ -124,6 +126,19 @@ static void cmwq2_count_cm_wakeup(struct cmwq2_pwq *pwq)
 		pwq->stat.cm_wakeup++;
 }
 
+/*
+ * After a switch to concurrency=free the workers that run are still counted. A kick
+ * would be saved because of them, although the pool may run any number of workers.
+ * All counted workers are on the list that the scan looks at. Context: pool->lock held.
+ */
+static void cmwq2_uncount_all(struct cmwq2_pool *pool)
+{
+	struct cmwq2_worker *worker;
+
+	list_for_each_entry(worker, &pool->watched, watch_node)
+		cmwq2_worker_uncount(worker);
+}
+
 static void cmwq2_kick_blocked(struct cmwq2_pool *pool)
 {
 	CMWQ2_DEFINE_WAKE_LIST(wl);
@@ -131,6 +146,8 @@ static void cmwq2_kick_blocked(struct cmwq2_pool *pool)
 
 	rcu_read_lock();
 	cmwq2_pool_lock_irqsave(pool, flags);
+	if (pool->wanted == INT_MAX)
+		cmwq2_uncount_all(pool);
 	if (cmwq2_kick_pool_pick(pool, CMWQ2_KICK_OTHER, &wl)) {
 		pool->stat.cm_wakeups++;
 		cmwq2_count_cm_wakeup(cmwq2_first_pwq(pool));

@@ -254,13 +254,16 @@ void cmwq2_policy_apply(struct cmwq2_pool *pool)
 			cmwq2_decisions[i].changed(pool);
 }
 
-/* The kick is made by the irq_work, because this folder may not call the core. */
+/*
+ * The irq_work makes the kick, because this folder may not call the core. It also ends
+ * the counts of the workers that run, if the pool no longer counts them.
+ */
 static void cmwq2_change_pool(struct cmwq2_pool *pool, struct cmwq2_pool_policy *policy)
 {
 	cmwq2_pool_lock_irq(pool);
 	pool->policy = *policy;
 	cmwq2_policy_apply(pool);
-	if (!list_empty(&pool->worklist)) {
+	if (!list_empty(&pool->worklist) || atomic_read(&pool->nr_running)) {
 		pool->kick_irq_used = true;
 		irq_work_queue(&pool->kick_irq);
 	}
