@@ -85,12 +85,20 @@ void cmwq2_worker_count(struct cmwq2_worker *worker)
 		cmwq2_scan_watch(worker);
 }
 
-/* The pn hook counts down with only a runqueue locked, so that xchg() decides who was first. */
+/*
+ * The pn hook counts down with only a runqueue locked, so that xchg() decides who was first.
+ * It reads @wanted only after that: whoever raises @wanted reads nr_running afterwards. So
+ * one of the two sees what the other did, and kicks.
+ */
 static bool cmwq2_uncount_lockless(struct cmwq2_worker *worker)
 {
+	struct cmwq2_pool *pool = worker->pool;
+	int nr;
+
 	if (!xchg(&worker->counted, 0))
 		return false;
-	return atomic_dec_return(&worker->pool->nr_running) < READ_ONCE(worker->pool->wanted);
+	nr = atomic_dec_return(&pool->nr_running);
+	return nr < READ_ONCE(pool->wanted);
 }
 
 /**

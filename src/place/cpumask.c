@@ -30,6 +30,7 @@
 #include "base/wake_list.h"
 #include "core/kick.h"
 #include "core/pwq.h"
+#include "core/sched.h"
 #include "lab/choices.h"
 #include "lab/point.h"
 #include "lab/policy/wake.h"
@@ -180,6 +181,8 @@ static void cmwq2_pod_changed(struct cmwq2_pool *pool)
 
 	cmwq2_pool_lock_irq(pool);
 	cmwq2_policy_apply(pool);
+	/* Order the write of @wanted before the read of nr_running, as after an insertion. */
+	cmwq2_sched_order_insert();
 	cmwq2_kick_pool_pick(pool, CMWQ2_KICK_OTHER, &wl);
 	cmwq2_unlock_irq_wake(pool, &wl);
 }
