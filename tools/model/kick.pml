@@ -151,6 +151,9 @@
 #ifndef FAULT_WANTED_FIRST
 #define FAULT_WANTED_FIRST	0	/* the pn hook reads pool->wanted before it decrements nr_running */
 #endif
+#ifndef FAULT_POD_NO_BARRIER
+#define FAULT_POD_NO_BARRIER	0	/* no cmwq2_sched_order_insert() in cmwq2_pod_changed() */
+#endif
 
 #define COUNTED		(POOL != UNBOUND)
 #define BOUND		(POOL == BOUND_TP || POOL == BOUND_PN)
@@ -181,7 +184,7 @@ bool needed = WAKEUP;		/* wakeup=needed */
 bool counts = COUNTED;		/* running workers are counted: the pool is bound, or has concurrency=managed */
 byte cpus = CPUS;
 byte queued, taken;
-byte visible;			/* the value of queued that a context without the lock sees */
+byte visible, visible_cpus = CPUS;	/* the values of queued and cpus that a context without the lock sees */
 byte nr_running, nr_idle;
 short room;
 list idle_list, kicked_list;
@@ -212,7 +215,8 @@ byte near = NOBODY;
 
 /* What follows from the policies: pool->claims, pool->wanted, and pool->room if no worker is called. */
 #define CLAIMS		(claim | (needed -> CLAIMS_LIST | CLAIMS_ONCE : 0))
-#define WANTED		(!counts -> ANY : (BOUND -> 1 : cpus))
+#define WANTED_OF(n)	(!counts -> ANY : (BOUND -> 1 : (n)))
+#define WANTED		WANTED_OF(cpus)
 #define ALL_ROOM	(needed && cpus < WANTED -> cpus : WANTED)
 
 #define PENDING		(queued != taken)
@@ -644,7 +648,7 @@ end:
 }
 
 /* What cmwq2_worker_uncount() returns if it has left @nr workers running. */
-#define TOO_FEW(nr)	((nr) < (FAULT_BLOCK_WANTS_ZERO -> 1 : WANTED))
+#define TOO_FEW(nr)	((nr) < (FAULT_BLOCK_WANTS_ZERO -> 1 : WANTED_OF(visible_cpus)))
 
 /* An item goes to sleep: the steps until the task is off its CPU. */
 inline block(x)
@@ -942,13 +946,27 @@ proctype policy()
 #elif SWITCH == SWITCH_CPUS
 	d_step {
 		!locked ->
+		locked = true;
 		cpus = 3 - cpus;
+		if
+		:: !FAULT_POD_NO_BARRIER -> visible_cpus = cpus
+		:: else
+		fi;
 		printf("policy: the pod has %d CPUs (pod_changed)\n", cpus);
-		policy_apply();
+		policy_apply()
+	}
+	d_step {
+		printf("policy:\n");
 		if
 		:: !FAULT_SWITCH_NO_KICK -> kick_pool_pick(KICK_OTHER, POLICY)
 		:: else
-		fi
+		fi;
+#if FAULT_POD_NO_BARRIER
+	}
+	d_step {
+#endif
+		visible_cpus = cpus;
+		locked = false
 	}
 	wake_up(POLICY)
 #endif
@@ -958,8 +976,10 @@ proctype policy()
 /*
  * Whenever the lock is free, items are pending, and fewer workers run than the pool wants, then some context is about to
  * look at the worklist: a worker that is awake, or that will be woken, or the hook. Otherwise the items would wait, for
- * as long as the items that run take, although a CPU is idle.
+ * as long as the items that run take, although a CPU is idle. It does not matter here whether the pool counts right.
  */
+#define RUNS(x)		(task[x] == IN_ITEM)
+#define RUNNERS		(RUNS(0) + RUNS(1) + RUNS(2) + (WORKERS > 3 && RUNS(WORKERS - 1)))
 #define LOOKS(x)	(task[x] == LEAVING || (task[x] == AWAKE && !dying[x]))
 #define WILL_WAKE(l)	(wake_list[l] != NOBODY && task[wake_list[l]] == ASLEEP && !dying[wake_list[l]])
 #define ANY_LOOKS	(LOOKS(0) || LOOKS(1) || LOOKS(2) || LOOKS(WORKERS - 1) || irq_pending)
@@ -970,8 +990,9 @@ proctype watcher()
 {
 end:
 	d_step {
-		!locked && NEED_MORE && !ANY_LOOKS && !ANY_WILL_WAKE ->
-		printf("## item %d waits and no worker is on its way: %d count as running\n", taken, nr_running);
+		!locked && PENDING && (nr_running < WANTED || RUNNERS < WANTED) && !ANY_LOOKS && !ANY_WILL_WAKE ->
+		printf("## item %d waits and no worker is on its way: %d run items, %d count as running\n",
+		       taken, RUNNERS, nr_running);
 		assert(false)
 	}
 }
