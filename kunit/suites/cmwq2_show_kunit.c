@@ -163,7 +163,7 @@ static void waiter_is_shown(struct kunit *test)
 	tw_join(t, "the flush");
 }
 
-/* A pool says how many workers it wants to run, and how many are on their way, if it counts them. */
+/* A pool that counts its workers says how many it wants to run, and how many are on their way. */
 static void wanted_and_called_are_shown(struct kunit *test)
 {
 	struct tw_env *e = tw_env_cmwq2(test);
