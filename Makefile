@@ -4,7 +4,7 @@
 # The knobs. The verbs read them from the environment.
 export KDIR KERNEL KERNEL_SRC VM SUITE NAME PARAMETERS ITEMS ROUNDS CYCLES FREEZES SCHEDULES KICKS SWITCHINGS PRESSURE ALARM V MACHINES W WRITE CMWQ2_CACHE
 export WORKLOAD PROFILES PRODUCERS SEED FULL FUNCTIONS BOOTS
-export CLAIM WAKE PICK POOL MIN_IDLE WORKERS TIMEOUTS SWITCHES STRICT FAULT FAULTS MODEL LIMIT RAISED CANCELS
+export CLAIM WAKE WAKEUP PICK POOL CPUS MIN_IDLE WORKERS TIMEOUTS SWITCH STRICT FAULT FAULTS MODEL LIMIT RAISED CANCELS
 ifneq ($(origin CC),default)
 export CC
 endif
@@ -86,8 +86,8 @@ $(VERBS):
 ##             coalescing, rescuer, wakeup-cost; and our own: switching, pick, concurrency, wakeup,
 ##             spin; all of them take 25 minutes once the kernels are built; WRITE=1 puts the
 ##             output into Documentation/experiments.rst
-## make model [MODEL=kick|line] [CLAIM=c] [WAKE=w] [PICK=p] [POOL=p] [MIN_IDLE=n] [FAULT=f]
-##           [WRITE=1]
+## make model [MODEL=kick|line] [CLAIM=c] [WAKE=w] [WAKEUP=w] [PICK=p] [POOL=p] [MIN_IDLE=n]
+##           [FAULT=f] [WRITE=1]
 ##             searches all schedules of two models, under every policy and also with faults: kick
 ##             models how a pool kicks, wakes and culls workers, line how pools share max_active;
 ##             4 minutes; WRITE=1 puts the output into Documentation/model.rst

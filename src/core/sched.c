@@ -18,6 +18,7 @@
  *
  * All three err towards counting too few workers: a missed resume costs one
  * worker too many, while a missed block would stall the pool.
+ * tools/model/kick.pml models tp, pn and the irq_work: change both.
  */
 #include <linux/irq_work.h>
 #include <linux/jiffies.h>

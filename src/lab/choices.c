@@ -8,6 +8,8 @@
  * Each header in policy/ describes one policy. Kbuild makes the list of policies,
  * CMWQ2_POLICIES(), from the names of these headers. All tables in this file are
  * made from that list. See Documentation/policy-howto.rst.
+ *
+ * tools/model/kick.pml models switches of claim, wakeup and concurrency: change both.
  */
 #include <linux/export.h>
 #include <linux/irq_work.h>

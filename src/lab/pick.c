@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * pick=local and pick=predict, see policy/pick.h.
+ *
+ * tools/model/kick.pml models which workers a kick can find: change both.
  */
 #include <linux/cpumask.h>
 #include <linux/export.h>

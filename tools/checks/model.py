@@ -5,8 +5,8 @@ share a node's max_active.
 
 Run by ``check_model.py [NAME=VALUE ...]``, or ``make model``. Without arguments
 all rows of tools/model/*.toml, else those that have all these values: MODEL=,
-FAULT=; of kick CLAIM=, WAKE=, POOL=, MIN_IDLE=, WORKERS=, TIMEOUTS=, SWITCHES=,
-STRICT=; of line LIMIT=, RAISED=, CANCELS=, ITEMS=.
+FAULT=; of kick CLAIM=, WAKE=, WAKEUP=, PICK=, POOL=, CPUS=, MIN_IDLE=, WORKERS=,
+TIMEOUTS=, SWITCH=, STRICT=; of line LIMIT=, RAISED=, CANCELS=, ITEMS=.
 With --rows these are listed and not run, for which spin is not needed.
 
 A row is one model. One search of all its schedules looks for a violation and for
@@ -50,7 +50,8 @@ OUT = ROOT / "out/model"
 
 # The model uses the same bits as the engine.
 CLAIMS, WAKES = policies.numbers("claim"), policies.numbers("wake")
-POOLS = {"unbound": 0, "bound_tp": 1, "bound_pn": 2}
+POOLS = {"unbound": 0, "bound_tp": 1, "bound_pn": 2, "managed_tp": 3, "managed_pn": 4}
+SWITCHES = {"none": 0, "claim": 1, "wakeup": 2, "concurrency": 3, "cpus": 4}
 ENQUEUERS = 2
 
 SAFE, UNSAFE, LIVELOCK, UNFINISHED = "safe", "unsafe", "livelock", "unfinished"
@@ -100,10 +101,11 @@ class Model:
 
 
 KICK_MODEL = Model("kick", MODEL, ROWS,
-                   (("claim", CLAIMS), ("wake", WAKES), ("pool", POOLS), ("min_idle", int), ("workers", {3: 0, 4: 0}),
-                    ("timeouts", int), ("switches", int), ("strict", {0: 0, 1: 0}), ("pick", policies.numbers("pick"))),
-                   (("pool", -9), ("claim", -13), ("wake", -11), ("pick", -6), ("min_idle", 8), ("workers", 8),
-                    ("timeouts", 9), ("switches", 9), ("strict", 7)))
+                   (("claim", CLAIMS), ("wake", WAKES), ("wakeup", policies.numbers("wakeup")), ("pool", POOLS),
+                    ("cpus", {1: 0, 2: 0}), ("min_idle", int), ("workers", {3: 0, 4: 0}), ("timeouts", int),
+                    ("switch", SWITCHES), ("strict", {0: 0, 1: 0}), ("pick", policies.numbers("pick"))),
+                   (("pool", -11), ("claim", -13), ("wake", -11), ("wakeup", -7), ("pick", -8), ("switch", -11),
+                    ("cpus", 5), ("min_idle", 9), ("workers", 8), ("timeouts", 9), ("strict", 7)))
 LINE_MODEL = Model("line", LINE, LINE_ROWS,
                    (("limit", int), ("raised", int), ("cancels", int), ("items", {3: 0, 4: 0})),
                    (("limit", 5), ("raised", 7), ("cancels", 8), ("items", 6)))
@@ -209,7 +211,8 @@ def _order(values: object, rows: list[Row], key: str) -> list:
 
 def translate(trail: str, workers: int) -> list[str]:
     """Return the schedule that the checker has replayed, from its output. Each line is a step in the model's words."""
-    holders = [f"enqueuer {n}" for n in range(ENQUEUERS)] + [f"worker {n}" for n in range(workers)] + ["irq_work"]
+    holders = [*(f"enqueuer {n}" for n in range(ENQUEUERS)), *(f"worker {n}" for n in range(workers)), "irq_work",
+               "policy"]
     names = {str(bits): name for name, bits in CLAIMS.items()}
     lines: list[str] = []
     who = ""
@@ -224,15 +227,15 @@ def translate(trail: str, workers: int) -> list[str]:
             who = holders[int(line[10:-1])]
         elif re.match(r"context \d:$", line):
             who = CONTEXTS[int(line[8:-1])]
-        elif re.match(r"(enqueuer \d+|irq_work|limit):$", line):
+        elif re.match(r"(enqueuer \d+|irq_work|limit|policy):$", line):
             who = line[:-1]
         elif re.match(r"  [a-z]", line) and who:
             lines.append(f"{who}: {line.strip()}")
         elif re.match(r"(enqueuer|worker) \d+( of pool \d+)?: |"
                       r"(culler|clock|policy|pool|canceller|limit|judge): ", line):
             who = line.partition(":")[0]
-            lines.append(re.sub(r"switched from (\d+) to (\d+)",
-                                lambda m: f"switched from {names[m[1]]} to {names[m[2]]}", line.rstrip()))
+            lines.append(re.sub(r"claim is switched from (\d+) to (\d+)",
+                                lambda m: f"claim is switched from {names[m[1]]} to {names[m[2]]}", line.rstrip()))
     return lines
 
 

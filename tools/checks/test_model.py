@@ -15,8 +15,9 @@ from unittest import mock
 
 TOOLS = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(TOOLS))
+import policies  # noqa: E402
 from checks import model as check_model  # noqa: E402
-from checks.model import CLAIMS, ENQUEUERS, MODEL, POOLS, ROOT, ROWS, WAKES, Result, Search, Wrong  # noqa: E402
+from checks.model import CLAIMS, ENQUEUERS, MODEL, POOLS, ROOT, ROWS, SWITCHES, WAKES, Result, Search, Wrong  # noqa: E402
 
 TEXT = MODEL.read_text()
 LINE_TEXT = check_model.LINE.read_text()
@@ -42,7 +43,12 @@ wake list 2:
   wakes worker 1 (wake_up_process)
 wake list 5:
   wakes worker 2, which is awake (wake_up_process)
-policy: claim is switched from 3 to 8 (unclaim_all)
+wake list 6:
+  wakes worker 0 (wake_up_process)
+policy: claim is switched from 3 to 8 (change_pool)
+policy: wakeup is switched, needed: 1 (change_pool)
+policy:
+  picks worker 1 (kick_pool_pick)
 <<<<<START OF CYCLE>>>>>
 irq_work:
   picks no worker: none is idle (kick_pool_pick)
@@ -63,7 +69,10 @@ worker 0: takes item 0 (process_one)
 worker 0: picks worker 1 (kick_pool_pick)
 worker 0: wakes worker 1 (wake_up_process)
 irq_work: wakes worker 2, which is awake (wake_up_process)
-policy: claim is switched from kicked_first to kicked_flag (unclaim_all)
+policy: wakes worker 0 (wake_up_process)
+policy: claim is switched from kicked_first to kicked_flag (change_pool)
+policy: wakeup is switched, needed: 1 (change_pool)
+policy: picks worker 1 (kick_pool_pick)
 from here on again and again:
 irq_work: picks no worker: none is idle (kick_pool_pick)
 VIOLATION: stranded: done 0, 1 pending, all workers sleep
@@ -86,7 +95,7 @@ class Translator(unittest.TestCase):
         """Every line that the model can print is passed on."""
         for text in re.findall(r'printf\("(.*?)\\n"', TEXT + LINE_TEXT):
             line = text.replace("%d", "0")
-            header = re.match(r"(enqueuer 0|irq_work|wake list 0|context 0|limit):$", line)
+            header = re.match(r"(enqueuer 0|irq_work|wake list 0|context 0|limit|policy):$", line)
             got = check_model.translate("worker 0: x\n" + line, 3)[1:]
             self.assertEqual(len(got), 0 if header else 1, text)
 
@@ -117,7 +126,7 @@ class Verdicts(unittest.TestCase):
         with mock.patch.object(check_model, "check", lambda row: Result(row, 1, verdict, "w", ["a"], 0)), \
                 mock.patch.object(check_model, "OUT", Path(tempfile.gettempdir())), \
                 mock.patch("shutil.which", lambda name: name), contextlib.redirect_stdout(io.StringIO()):
-            return check_model.run(["FAULT=cull_head", "CLAIM=none", "POOL=unbound"])
+            return check_model.run(["FAULT=cull_head", "CLAIM=none", "WAKEUP=always", "POOL=unbound"])
 
     def test_status(self) -> None:
         """The exit status is 0 only if all results are as expected."""
@@ -169,7 +178,8 @@ class Table(unittest.TestCase):
         self._refused(text.replace("min_idle = [2]", 'min_idle = ["2"]', 1), "min_idle=2: allowed: a number")
         self._refused(text.replace("workers = [3]", "workers = [9]", 1), "workers=9: allowed: 3, 4")
         self._refused(text.replace('expect = "safe"', 'expect = "sane"', 1), "expect=sane: allowed: safe, unsafe")
-        self._refused(text.replace("switches = [0]", "stitches = [0]", 1), "stitches: allowed: claim")
+        self._refused(text.replace("strict = [0]", "strikt = [0]", 1), "strikt: allowed: claim")
+        self._refused(text.replace('["claim"]', '["pool"]', 1), "switch=pool: allowed: none, claim, wakeup")
         self._refused(text + '[[rows]]\nexpect = "safe"\n', "more than once")
 
     def test_select(self) -> None:
@@ -180,7 +190,7 @@ class Table(unittest.TestCase):
         for word, pattern in (("CLAIM=x", "CLAIM=x: allowed: none, kicked_list, kicked_first, leave_idle, kicked_flag"),
                               ("FAULT=x", "FAULT=x: allowed: none, no_recheck"), ("MIN_IDLE=9", "allowed: 0, 1, 2"),
                               ("WAKE=x", "allowed: locked, enqueue, process, deferred, everywhere"),
-                              ("COLOR=red", "allowed: CLAIM= WAKE= POOL="), ("CLAIM", "allowed: CLAIM=")):
+                              ("COLOR=red", "allowed: CLAIM= WAKE= WAKEUP= POOL="), ("CLAIM", "allowed: CLAIM=")):
             with self.assertRaisesRegex(Wrong, pattern):
                 check_model.select(rows(), [word])
         with self.assertRaisesRegex(Wrong, "no row has FAULT=no_barrier POOL=unbound"):
@@ -232,10 +242,10 @@ class Engine(unittest.TestCase):
             self.assertRegex(TEXT, rf"#define {name[6:]}\s+{value}\s", name)
         for table, prefix in ((CLAIMS, "CMWQ2_CLAIM_"), (WAKES, "CMWQ2_WAKE_")):
             for name, value in table.items():
-                text = re.search(rf"\b{prefix}{name.upper()}\s*=\s*([\w |]+),", header)
+                text = re.search(rf"\b{prefix}{name.upper()}\s*=\s*([\w\s|]+),", header)
                 assert text, name
                 sum_of = 0
-                for word in text[1].split(" | "):
+                for word in re.split(r"\s*\|\s*", text[1]):
                     bits.setdefault(word, int(word) if word.isdigit() else WAKES["deferred"])
                     sum_of |= bits[word]
                 self.assertEqual(value, sum_of, name)
@@ -245,10 +255,14 @@ class Engine(unittest.TestCase):
         self.assertRegex(TEXT, rf"#define ENQUEUERS\s+{ENQUEUERS}\n")
         for name, value in POOLS.items():
             self.assertRegex(TEXT, rf"#define {name.upper()}\s+{value}\s")
+        for name, value in SWITCHES.items():
+            self.assertRegex(TEXT, rf"#define SWITCH_{name.upper()}\s+{value}\s")
+        self.assertEqual(policies.numbers("wakeup"), {"always": 0, "needed": 1})
+        self.assertEqual(policies.numbers("pick")["head"], 0)
 
     def test_each_names_the_other(self) -> None:
         """Model and sources refer to each other, so that nobody changes only one of them."""
-        for model, text, names in (("kick", TEXT, ("kick", "idle", "worker")),
+        for model, text, names in (("kick", TEXT, ("kick", "idle", "worker", "process", "sched", "pick", "choices")),
                                    ("line", LINE_TEXT, ("active", "cancel"))):
             for name in names:
                 source = next((ROOT / "src").rglob(f"{name}.c"))

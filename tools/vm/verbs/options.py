@@ -20,6 +20,7 @@ KNOBS: dict[str, tuple[str, str]] = {
     "CC": ("GCC", "the compiler"),
     "CLAIM": ("C", "only this value of the policy claim"),
     "CMWQ2_CACHE": ("DIR", "where sources and kernels are kept (default: out/)"),
+    "CPUS": ("N", "how many online CPUs the pod of the model's pool has"),
     "CYCLES": ("N", "how often a CPU goes offline and online"),
     "FAULT": ("NAME", "only this fault; check-faults takes a glob"),
     "FAULTS": ("", "build an engine that contains the faults of check-faults"),
@@ -48,13 +49,14 @@ KNOBS: dict[str, tuple[str, str]] = {
     "SEED": ("N", "seed for the random order of runs"),
     "STRICT": ("N", "1: the model must not reap a kicked worker while items are pending"),
     "SUITE": ("GLOB", "only suites or cases whose name matches"),
-    "SWITCHES": ("N", "how often the model switches the policy claim"),
+    "SWITCH": ("S", "what the model switches once, at any time: claim, wakeup, concurrency or cpus"),
     "SWITCHINGS": ("N", "how often policies are switched"),
     "TIMEOUTS": ("N", "how often the model's idle timeout passes (default: at any time)"),
     "V": ("", "show the commands and all of their output"),
     "VM": ("V", "vehicles: uml, x86, debug or x86-debug, several with commas where a verb allows it"),
     "W": ("N", "compiler warnings, as for the kernel: one or more of 1, 2, 3, c, e"),
     "WAKE": ("W", "only this value of the policy wake"),
+    "WAKEUP": ("W", "only this value of the policy wakeup"),
     "WORKERS": ("N", "how many workers the model has"),
     "WORKLOAD": ("LIST", "workloads, or all, or aa (native against itself)"),
     "WRITE": ("", "write the results into the committed files"),
@@ -62,8 +64,8 @@ KNOBS: dict[str, tuple[str, str]] = {
 # The knobs that every verb has.
 EVERYWHERE = {"V", "CMWQ2_CACHE"}
 _KERNEL = {"KERNEL", "KERNEL_SRC"}
-_MODEL = {"CLAIM", "WAKE", "POOL", "MIN_IDLE", "WORKERS", "TIMEOUTS", "SWITCHES", "STRICT", "PICK", "FAULT", "MODEL",
-          "LIMIT", "RAISED", "CANCELS"}
+_MODEL = {"CLAIM", "WAKE", "POOL", "MIN_IDLE", "WORKERS", "TIMEOUTS", "SWITCH", "STRICT", "PICK", "FAULT", "MODEL",
+          "WAKEUP", "CPUS", "LIMIT", "RAISED", "CANCELS"}
 _EXPERIMENT = {"VM", "WRITE", "ROUNDS", "ITEMS", "KERNEL_SRC"}
 
 VERBS: dict[str, set] = {

@@ -97,7 +97,7 @@ class Knobs(Case):
         self.assertEqual((status, [line for line in text.splitlines() if len(line) > WIDTH]), (0, []))
         self.assertEqual([verb for verb in knobs.VERBS if not re.search(rf"\b{verb}\b", text)], [])
         # Knobs of the model for experts are only in the model's own help.
-        untold = {"WORKERS", "TIMEOUTS", "SWITCHES", "STRICT", "CC", "LIMIT", "RAISED", "CANCELS"}
+        untold = {"WORKERS", "TIMEOUTS", "SWITCH", "CPUS", "STRICT", "CC", "LIMIT", "RAISED", "CANCELS"}
         self.assertEqual([name for name in sorted(knobs.known() - untold) if not re.search(rf"\b{name}=", text)], [])
         self.assertEqual(re.findall(r"MACHINES=n .*default: (\d+)", text), [str(suites.MACHINES)])
         makefile = (ROOT / "Makefile").read_text()
