@@ -207,6 +207,38 @@ static void free_pool_starts_all(struct kunit *test)
 	expect_rest(c, INT_MAX, INT_MAX);
 }
 
+static void resume_scan(void *pool)
+{
+	cmwq2_scan_resume(pool);
+}
+
+/* Without the scan timer only the kick under test can start what waits. */
+static void hold_scan(struct crew *c)
+{
+	cmwq2_scan_hold(c->pool);
+	KUNIT_ASSERT_EQ(c->e->test, kunit_add_action_or_reset(c->e->test, resume_scan, c->pool),
+			0);
+}
+
+/* The kick of a worker that goes to sleep starts the next item, without the scan timer. */
+static void sleeper_lets_next_start(struct kunit *test)
+{
+	struct crew *c = crew(test, "concurrency=managed wakeup=needed");
+	int i, n = c->wanted;
+
+	if (!strcmp(cmwq2_hook_name(), "timer"))
+		kunit_skip(test, "hook=timer has only the scan timer");
+	spinners(c, c->w, 2 * n);
+	wait_for(c, n, n);
+	hold_scan(c);
+	for (i = 0; i < n; i++) {
+		WRITE_ONCE(c->items[i]->val, SLEEPS);
+		wait_for(c, n + i + 1, n);
+	}
+	end_all(c);
+	expect_rest(c, n, n);
+}
+
 /* Each item that sleeps lets another one start, and all of them end. */
 static void sleepers_all_start(struct kunit *test)
 {
@@ -388,19 +420,6 @@ static void strict_queue_stays(struct kunit *test)
 	expect_rest(c, 1, 1);
 }
 
-static void resume_scan(void *pool)
-{
-	cmwq2_scan_resume(pool);
-}
-
-/* Without the scan timer only the kick under test can start what waits. */
-static void hold_scan(struct crew *c)
-{
-	cmwq2_scan_hold(c->pool);
-	KUNIT_ASSERT_EQ(c->e->test, kunit_add_action_or_reset(c->e->test, resume_scan, c->pool),
-			0);
-}
-
 /* A switch to concurrency=free starts the items that wait for a CPU. */
 static void switch_to_free_starts_all(struct kunit *test)
 {
@@ -474,6 +493,7 @@ static void wanted_follows_hotplug(struct kunit *test)
 static struct kunit_case managed_cases[] = {
 	KUNIT_CASE(one_runs_for_each_cpu),
 	KUNIT_CASE(free_pool_starts_all),
+	KUNIT_CASE(sleeper_lets_next_start),
 	KUNIT_CASE(sleepers_all_start),
 	KUNIT_CASE(hog_lets_next_start),
 	KUNIT_CASE(intensive_items_do_not_count),

@@ -209,7 +209,10 @@ static void fn_note_pid(struct tw_item *it)
 	it->pid = current->pid;
 }
 
-/* The worker that is chosen runs the item. */
+/*
+ * The worker that is chosen runs the item, with a claim as well. With wakeup=needed a CPU
+ * that has called a worker takes no second one there, so the call must end.
+ */
 static void chosen_worker_runs(struct kunit *test)
 {
 	struct pick_ctx c;
@@ -220,7 +223,9 @@ static void chosen_worker_runs(struct kunit *test)
 	pid_t pid = 0;
 	int i;
 
+	tw_policy(e, "wakeup", "always");
 	for (i = 0; i < 20; i++) {
+		KUNIT_EXPECT_EQ(test, cmwq2_policy_set("wakeup", i < 10 ? "always" : "needed"), 0);
 		tw_go_idle(c.w, cpus, ARRAY_SIZE(cpus));
 		it = tw_item(e, fn_note_pid);
 		tw_move(e, tw_cpu(0));
@@ -237,6 +242,24 @@ static void chosen_worker_runs(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, it->pid, pid);
 		TW_POLL(e, tw_pool_idle(c.w, tw_cpu(0)), "the pool to come to rest");
 	}
+}
+
+/* A worker that was culled is not found through its CPU's list. */
+static void culled_worker_is_not_found(struct kunit *test)
+{
+	struct pick_ctx c;
+	struct tw_env *e = pick_env(test, "local", &c);
+	const int cpus[] = { tw_cpu(1), tw_cpu(1), tw_cpu(0) };
+
+	tw_policy(e, "min_idle", "1000");
+	tw_policy(e, "idle_timeout_ms", "0");
+	tw_go_idle(c.w, cpus, ARRAY_SIZE(cpus));
+	KUNIT_EXPECT_NOT_NULL(test, slept_on(c.pool, tw_cpu(0)));
+	KUNIT_EXPECT_EQ(test, cmwq2_policy_set("min_idle", "2"), 0);
+	TW_POLL(e, tw_stats(c.w, tw_cpu(0)).nr_workers == 2, "the others to be culled");
+	KUNIT_EXPECT_NULL(test, slept_on(c.pool, tw_cpu(0)));
+	tw_move(e, tw_cpu(0));
+	expect_pick(e, &c, CMWQ2_KICK_ENQUEUE, tw_cpu(1), true);
 }
 
 /* No item is lost beside the culler, under each value and with each claim. */
@@ -266,6 +289,7 @@ static struct kunit_case pick_cases[] = {
 	KUNIT_CASE(predict_takes_the_better_way),
 	KUNIT_CASE(predict_learns),
 	KUNIT_CASE(chosen_worker_runs),
+	KUNIT_CASE(culled_worker_is_not_found),
 	KUNIT_CASE(picks_beside_culler),
 	{}
 };

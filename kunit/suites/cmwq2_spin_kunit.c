@@ -100,6 +100,29 @@ static void other_task_ends_it(struct kunit *test)
 	}
 }
 
+#define NR_TRIPS	20
+
+static void thread_trips(struct tw_thread *t)
+{
+	for (; t->val < NR_TRIPS && !READ_ONCE(t->env->closing); t->val++) {
+		tw_queue_on(tw_cpu(1), t->wq, t->it);
+		tw_flush(t->it);
+	}
+}
+
+/* A kick ends a spin: no item waits until a spin of a second is over. */
+static void kick_ends_it(struct kunit *test)
+{
+	struct tw_wq *w;
+	struct tw_env *e = spin_env(test, &w);
+	struct tw_thread *t = tw_thread(e, tw_cpu(0), thread_trips, w, tw_item(e, tw_fn_nop),
+					NULL);
+
+	tw_thread_start(t);
+	tw_join(t, "items one after the other");
+	KUNIT_EXPECT_EQ(test, t->val, NR_TRIPS);
+}
+
 /* A worker that spins can be culled, and an item that comes meanwhile is not lost. */
 static void spins_beside_culler(struct kunit *test)
 {
@@ -114,6 +137,7 @@ static void spins_beside_culler(struct kunit *test)
 static struct kunit_case spin_cases[] = {
 	KUNIT_CASE(next_item_finds_it_awake),
 	KUNIT_CASE(other_task_ends_it),
+	KUNIT_CASE(kick_ends_it),
 	KUNIT_CASE(spins_beside_culler),
 	{}
 };
