@@ -17,16 +17,22 @@ static const struct {
 
 const char *cmwq2_fault_chosen;
 
-/* All names are logged in one line. The log keeps about a thousand characters of a line. */
+/* The log keeps about a thousand characters of a line, so the names are logged in several lines. */
 static void cmwq2_fault_refuse(const char *value)
 {
-	static char allowed[1100];
-	int i, len = 0;
+	static char allowed[900];
+	int i, len = scnprintf(allowed, sizeof(allowed), "none");
 
-	for (i = 0; i < ARRAY_SIZE(cmwq2_faults); i++)
+	for (i = 0; i < ARRAY_SIZE(cmwq2_faults); i++) {
+		if (len + strlen(cmwq2_faults[i].name) + sizeof(", ") > sizeof(allowed)) {
+			pr_err("fault=%*pE: allowed: %s\n", cmwq2_shown(value), value, allowed);
+			len = scnprintf(allowed, sizeof(allowed), "%s", cmwq2_faults[i].name);
+			continue;
+		}
 		len += scnprintf(allowed + len, sizeof(allowed) - len, ", %s",
 				 cmwq2_faults[i].name);
-	pr_err("fault=%*pE: allowed: none%s\n", cmwq2_shown(value), value, allowed);
+	}
+	pr_err("fault=%*pE: allowed: %s\n", cmwq2_shown(value), value, allowed);
 }
 
 /* Called before the module's init. The parameter cannot be written later. */

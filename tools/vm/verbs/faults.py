@@ -103,6 +103,19 @@ CAUGHT_BY = {
     "mask_not_restored": Catcher("cmwq2_percpu.called_off", "x86"),
     "offline_cpus_forgotten": Catcher("cmwq2_percpu_states", "x86", {"PARTS": "away"}),
     "bound_too_early": Catcher("cmwq2_percpu_states", "x86", {"PARTS": "away"}),
+    "room_lost": Catcher("cmwq2_wakeup.flood_of_one_cpu"),
+    "room_too_small": Catcher("cmwq2_interleave_called.one_is_called_for_each_cpu"),
+    "called_again": Catcher("cmwq2_interleave_called.one_is_called_for_each_cpu"),
+    "called_culled": Catcher("cmwq2_interleave_called.local_worker_is_not_culled"),
+    "claimed_on_cpu_list": Catcher("cmwq2_interleave_called.kick_from_elsewhere_claims"),
+    "dying_on_cpu_list": Catcher("cmwq2_pick.culled_worker_is_not_found"),
+    "called_here_for_ever": Catcher("cmwq2_pick.chosen_worker_runs"),
+    "chain_kick_here": Catcher("cmwq2_pick.each_kick_takes_its_worker"),
+    "block_wants_no_worker": Catcher("cmwq2_managed.sleeper_lets_next_start"),
+    "managed_goes_on": Catcher("cmwq2_managed.one_runs_for_each_cpu"),
+    "switch_no_kick": Catcher("cmwq2_managed.switch_to_free_starts_all"),
+    "spin_to_the_end": Catcher("cmwq2_spin.kick_ends_it"),
+    "pod_kept": Catcher("cmwq2_managed.wanted_follows_hotplug", "x86"),
     "rebind_forgotten": Catcher("cmwq2_hotplug", "x86", {"HOOKS": "tp", "CYCLES": 2, "HOTPLUG_ITEMS": 1000}),
 }
 
@@ -223,9 +236,9 @@ def _plain(report: _Report, target: kernel.Kernel, faulty: list, known: dict) ->
 
 def _unknown(report: _Report, target: kernel.Kernel, files: list, known: dict) -> None:
     run, _ = _boot(target, files, UNKNOWN, [Catcher("cmwq2_checkers")])
-    said = re.search(r'fault="?no_such_fault"?: allowed: none, (.*)', run.console.read_text(errors="replace"))
+    said = re.findall(r'fault="?no_such_fault"?: allowed: (.*)', run.console.read_text(errors="replace"))
     good = (run.outcome.cause == f"insmod cmwq2 fault={UNKNOWN} failed: Invalid argument"
-            and said is not None and said[1].strip().split(", ") == list(known))
+            and ", ".join(line.strip() for line in said).split(", ") == ["none", *known])
     report.row(good, target.vehicle.name, "(unknown name)", run.seconds,
                "refused with EINVAL, the names are listed" if good else str(run.outcome), shown(run.console))
 
