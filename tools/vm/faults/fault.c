@@ -3,6 +3,7 @@
  * The parameter that chooses a fault. It exists only in a build with FAULTS=1. This
  * build makes fault_list.h from the names and the first lines of the patches.
  */
+#include <linux/export.h>
 #include <linux/kernel.h>
 #include <linux/module.h>
 
@@ -16,6 +17,8 @@ static const struct {
 };
 
 const char *cmwq2_fault_chosen;
+/* The tests use some inline functions that have faults. */
+EXPORT_SYMBOL_GPL(cmwq2_fault_chosen);
 
 /* The log keeps about a thousand characters of a line, so the names are logged in several lines. */
 static void cmwq2_fault_refuse(const char *value)
