@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """Tests of sets.py."""
 
+import re
 import sys
 import unittest
 from pathlib import Path
@@ -45,7 +46,8 @@ class Plans(unittest.TestCase):
         sysfs = (sources / "control/config.c").read_text()
         for plan in plans(Wanted(sets.WORKLOADS, full=True)):
             for key in plan.settings:
-                self.assertTrue(key == "hook" or f"config_{key}_store" in sysfs or f"\t{key}," in numbers, key)
+                self.assertTrue(key == "hook" or f"config_{key}_store" in sysfs or
+                                re.search(rf"X\(\w+,\s+{key},", numbers), key)
 
     def test_names(self) -> None:
         names = sets.workload_names
@@ -88,7 +90,7 @@ class Plans(unittest.TestCase):
 
     def test_minutes(self) -> None:
         """The sets take no longer than documented, with reserve for a slower machine."""
-        for wanted, minutes in ((Wanted(), 10), (Wanted(sets.WORKLOADS, full=True), 60), (Wanted(("aa",)), 10)):
+        for wanted, minutes in ((Wanted(), 20), (Wanted(sets.WORKLOADS, full=True), 60), (Wanted(("aa",)), 10)):
             self.assertLess(sum(plan.seconds for plan in plans(wanted)), minutes * 60 * 0.6)
 
 
