@@ -32,6 +32,7 @@
 #include "lab/policy/claim.h"
 #include "lab/policy/pick.h"
 #include "lab/policy/wake.h"
+#include "lab/policy/wakeup.h"
 
 /* The pwq of the first pending item, for statistics, or NULL. pool->lock held. */
 struct cmwq2_pwq *cmwq2_first_pwq(struct cmwq2_pool *pool)
@@ -168,8 +169,11 @@ bool __cmwq2_kick_pool_pick(struct cmwq2_pool *pool, enum cmwq2_kicker who,
 			    struct cmwq2_wake_list *wl)
 {
 	u64 begin = cmwq2_count_from();
-	struct cmwq2_worker *worker = cmwq2_pick(pool, who);
+	struct cmwq2_worker *worker;
 
+	if (cmwq2_wakeup_is_saved(pool))
+		return false;
+	worker = cmwq2_pick(pool, who);
 	if (!worker)
 		return false;
 

@@ -20,6 +20,7 @@
 #ifndef CMWQ2_POLICY_WAKEUP_H
 #define CMWQ2_POLICY_WAKEUP_H
 
+#include <linux/list.h>
 #include <linux/minmax.h>
 
 #include "base/types.h"
@@ -41,6 +42,9 @@ enum cmwq2_wakeup {
 	value("needed", CMWQ2_WAKEUP_NEEDED,					\
 	      "only if fewer of them are on their way than the pod has online CPUs")
 
+/* At how many pending items a kick looks at most, less one. */
+#define CMWQ2_WAKEUP_LOOKS	4
+
 /*
  * No worker is called when this runs, because cmwq2_claim_apply() came first, and
  * pool->wanted is up to date, because cmwq2_concurrency_apply() came first, too.
@@ -53,6 +57,24 @@ static inline void cmwq2_wakeup_apply(struct cmwq2_pool *pool)
 		return;
 	pool->claims |= CMWQ2_CLAIMS_LIST | CMWQ2_CLAIMS_ONCE;
 	pool->room = min(pool->wanted, cmwq2_pod_cpus(pool));
+}
+
+/*
+ * Whether the workers that are on their way are enough for the pending items. If there
+ * are many of both, this says no, and only pool->room limits the kicks. Context:
+ * pool->lock held, items are pending.
+ */
+static inline bool cmwq2_wakeup_is_saved(struct cmwq2_pool *pool)
+{
+	int left = pool->nr_called;
+	struct list_head *item;
+
+	if (likely(!left) || left > CMWQ2_WAKEUP_LOOKS)
+		return false;
+	list_for_each(item, &pool->worklist)
+		if (!left--)
+			return false;
+	return true;
 }
 
 #endif /* CMWQ2_POLICY_WAKEUP_H */
