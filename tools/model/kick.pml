@@ -875,7 +875,8 @@ create:
 }
 
 /*
- * src/lab/choices.c: cmwq2_policy_apply(). It begins with cmwq2_unclaim_all(), which undoes the claims of the old policy.
+ * src/lab/choices.c: cmwq2_policy_apply(). It begins with cmwq2_unclaim_all(), which undoes the claims of the old
+ * policy.
  */
 inline policy_apply()
 {
@@ -974,9 +975,9 @@ proctype policy()
 #endif
 
 /*
- * Whenever the lock is free, items are pending, and fewer workers run than the pool wants, then some context is about to
- * look at the worklist: a worker that is awake, or that will be woken, or the hook. Otherwise the items would wait, for
- * as long as the items that run take, although a CPU is idle. It does not matter here whether the pool counts right.
+ * Whenever the lock is free, items are pending, and fewer workers run than the pool wants, then some context is about
+ * to look at the worklist: a worker that is awake, or that will be woken, or the hook. Otherwise the items would wait,
+ * for as long as the items that run take, although a CPU is idle. It does not matter whether the pool counts right.
  */
 #define RUNS(x)		(task[x] == IN_ITEM)
 #define RUNNERS		(RUNS(0) + RUNS(1) + RUNS(2) + (WORKERS > 3 && RUNS(WORKERS - 1)))
