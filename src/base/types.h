@@ -177,6 +177,9 @@ struct cmwq2_pool {
 	unsigned int		nr_cpus;	/* I: in attrs->cpumask */
 	struct cmwq2_bh		*bh;		/* I: BH pools: what runs them, or NULL */
 	struct cmwq2_pool_cpu __percpu *cpus;	/* I: unbound pools; or NULL */
+	int			pod_cpus;	/* L: online CPUs of @pod, at least 1 */
+	unsigned int		item_ns;	/* L: what the longest recent item took, if measured */
+	unsigned int		item_nr;	/* L: counts items to measure one in so many */
 	struct cmwq2_attrs	*attrs;		/* I */
 	cpumask_var_t		pod;		/* I: CPUs whose enqueues use this pool */
 	struct timer_list	idle_timer;	/* looks for workers to cull */
@@ -263,6 +266,8 @@ struct cmwq2_worker {
 	unsigned long		started_at;	/* K: jiffies when the item started */
 	u64			ticks_at;	/* K: cmwq2_task_ticks() at the same time */
 	u64			runtime_at;	/* K: cmwq2_task_runtime() then or after a sleep */
+	u64			item_from;	/* L: ns when an item that is measured began, or 0 */
+	unsigned long		item_switches;	/* L: of the task until then */
 	char			desc[CMWQ2_DESC_LEN]; /* S: of the item, empty: its queue's name */
 	unsigned long		last_active;	/* L: jiffies when it became idle */
 	/*

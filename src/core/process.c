@@ -33,6 +33,7 @@
 #include "core/worker.h"
 #include "lab/latency.h"
 #include "lab/point.h"
+#include "lab/policy/concurrency.h"
 #include "lab/policy/spin.h"
 #include "lab/policy/wake.h"
 
@@ -158,6 +159,8 @@ static void cmwq2_begin_work(struct cmwq2_worker *worker, struct cmwq2_work *wor
 	worker->current_color = color;
 	WRITE_ONCE(worker->current_func, work->func);
 	worker->current_work = work;
+	if (unlikely(pool->policy.concurrency == CMWQ2_CONCURRENCY_SHORT))
+		cmwq2_concurrency_begin(worker);
 	hash_add(pool->busy_hash, &worker->hentry, (unsigned long)work);
 	list_del_init(&work->entry);
 	cmwq2_debug_deactivate(work);
@@ -229,6 +232,8 @@ static void cmwq2_process_one(struct cmwq2_worker *worker, struct cmwq2_work *wo
 
 	cmwq2_pool_lock_irq(pool);
 	cmwq2_end_work(worker);
+	if (unlikely(worker->item_from))
+		cmwq2_concurrency_end(worker);
 	/* This also counts a worker whose resume the hook did not report. */
 	cmwq2_worker_clr_flags(worker, CMWQ2_WORKER_INTENSIVE);
 	/* Must come last: it may drop the lock and let a flusher free the queue. */

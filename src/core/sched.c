@@ -43,6 +43,7 @@
 #include "core/sched.h"
 #include "core/worker.h"
 #include "lab/point.h"
+#include "lab/policy/concurrency.h"
 #include "lab/policy/wake.h"
 
 struct cmwq2_hook {
@@ -155,7 +156,7 @@ static void cmwq2_kick_blocked(struct cmwq2_pool *pool)
 
 	rcu_read_lock();
 	cmwq2_pool_lock_irqsave(pool, flags);
-	if (pool->wanted == INT_MAX)
+	if (pool->cpu < 0 && !cmwq2_concurrency_counts(pool))
 		cmwq2_uncount_all(pool);
 	if (cmwq2_kick_pool_pick(pool, CMWQ2_KICK_OTHER, &wl)) {
 		pool->stat.cm_wakeups++;

@@ -12,6 +12,13 @@
  * other, or uses the CPU for longer than cpu_intensive_thresh_us. So a flood of items
  * does not wake a worker for each item.
  *
+ * Items run in the order in which they were enqueued, so an item that is enqueued
+ * behind long ones waits until they have run. With concurrency=free it gets a worker of
+ * its own, and the scheduler lets it run soon. So concurrency=short manages a pool only
+ * while its items are short. It measures one in CMWQ2_ITEM_SAMPLE items. The pool wants
+ * any number of workers while the longest of the recent ones took more than
+ * CMWQ2_ITEM_LONG_NS. Its workers are counted all the time.
+ *
  * pool->wanted is the number of workers to run at once. pool->not_counted has the
  * flags that take a worker out of the count. A bound pool wants one. A pool that is
  * free wants any number, and all its workers have a flag that takes them out.
@@ -21,16 +28,12 @@
 #ifndef CMWQ2_POLICY_CONCURRENCY_H
 #define CMWQ2_POLICY_CONCURRENCY_H
 
-#include <linux/cpumask.h>
-#include <linux/limits.h>
-#include <linux/minmax.h>
-
-#include "base/cpus.h"
 #include "base/types.h"
 
 enum cmwq2_concurrency {
 	CMWQ2_CONCURRENCY_FREE,
 	CMWQ2_CONCURRENCY_MANAGED,
+	CMWQ2_CONCURRENCY_SHORT,
 };
 
 #define cmwq2_concurrency_about		"How many workers of an unbound pool run at once"
@@ -41,27 +44,25 @@ enum cmwq2_concurrency {
 #define cmwq2_concurrency_values(value)						\
 	value("free", CMWQ2_CONCURRENCY_FREE, "one for each active item, as in mainline") \
 	value("managed", CMWQ2_CONCURRENCY_MANAGED,				\
-	      "one for each online CPU of the pod, and one more whenever one of them blocks")
+	      "one for each online CPU of the pod, and one more whenever one of them blocks") \
+	value("short", CMWQ2_CONCURRENCY_SHORT,					\
+	      "as managed while the items are short, else as free")
 
-/* The number of online CPUs of the pool's pod, at least 1. Context: cmwq2_pool_mutex held. */
-static inline int cmwq2_pod_cpus(struct cmwq2_pool *pool)
+/* One in so many items is measured. */
+#define CMWQ2_ITEM_SAMPLE	8
+/* Items that take longer are long: a wakeup for each of them costs little in comparison. */
+#define CMWQ2_ITEM_LONG_NS	50000U
+/* What an item took counts for less with each later sample, by one part in so many. */
+#define CMWQ2_ITEM_MEMORY	64
+
+void cmwq2_concurrency_apply(struct cmwq2_pool *pool);
+void cmwq2_concurrency_begin(struct cmwq2_worker *worker);
+void cmwq2_concurrency_end(struct cmwq2_worker *worker);
+
+/* Whether an unbound pool counts its running workers. Context: pool->lock held. */
+static inline bool cmwq2_concurrency_counts(struct cmwq2_pool *pool)
 {
-	return max(cpumask_weight_and(pool->pod, &cmwq2_online_mask), 1U);
-}
-
-/* Context: cmwq2_pool_mutex and pool->lock held. */
-static inline void cmwq2_concurrency_apply(struct cmwq2_pool *pool)
-{
-	bool managed = pool->policy.concurrency == CMWQ2_CONCURRENCY_MANAGED;
-	u8 not_counted = CMWQ2_WORKER_PREP | CMWQ2_WORKER_INTENSIVE;
-	int wanted = 1;
-
-	if (pool->cpu >= 0 || !managed)
-		not_counted |= CMWQ2_WORKER_UNBOUND;
-	if (pool->cpu < 0)
-		wanted = managed ? cmwq2_pod_cpus(pool) : INT_MAX;
-	WRITE_ONCE(pool->not_counted, not_counted);
-	WRITE_ONCE(pool->wanted, wanted);
+	return pool->policy.concurrency != CMWQ2_CONCURRENCY_FREE;
 }
 
 #endif /* CMWQ2_POLICY_CONCURRENCY_H */

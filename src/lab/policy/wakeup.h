@@ -21,7 +21,6 @@
 #define CMWQ2_POLICY_WAKEUP_H
 
 #include <linux/list.h>
-#include <linux/minmax.h>
 
 #include "base/types.h"
 #include "lab/policy/claim.h"
@@ -45,6 +44,17 @@ enum cmwq2_wakeup {
 /* At how many pending items a kick looks at most, less one. */
 #define CMWQ2_WAKEUP_LOOKS	4
 
+/* pool->wanted or pool->pod_cpus has changed. Context: pool->lock held. */
+static inline void cmwq2_wakeup_update_room(struct cmwq2_pool *pool)
+{
+	int most = pool->wanted;
+
+	/* If running workers do not count, only those that are called limit the kicks. */
+	if (pool->claims & CMWQ2_CLAIMS_ONCE && !cmwq2_concurrency_counts(pool))
+		most = pool->pod_cpus;
+	pool->room = most - pool->nr_called;
+}
+
 /*
  * No worker is called when this runs, because cmwq2_claim_apply() came first, and
  * pool->wanted is up to date, because cmwq2_concurrency_apply() came first, too.
@@ -52,11 +62,9 @@ enum cmwq2_wakeup {
  */
 static inline void cmwq2_wakeup_apply(struct cmwq2_pool *pool)
 {
-	pool->room = pool->wanted;
-	if (pool->cpu >= 0 || pool->policy.wakeup == CMWQ2_WAKEUP_ALWAYS)
-		return;
-	pool->claims |= CMWQ2_CLAIMS_LIST | CMWQ2_CLAIMS_ONCE;
-	pool->room = min(pool->wanted, cmwq2_pod_cpus(pool));
+	if (pool->cpu < 0 && pool->policy.wakeup == CMWQ2_WAKEUP_NEEDED)
+		pool->claims |= CMWQ2_CLAIMS_LIST | CMWQ2_CLAIMS_ONCE;
+	cmwq2_wakeup_update_room(pool);
 }
 
 /*
