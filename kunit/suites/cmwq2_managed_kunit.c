@@ -152,9 +152,9 @@ static void expect_rest(struct crew *c, int wanted, int room)
 	struct kunit *test = c->e->test;
 
 	TW_POLL(c->e, tw_pool_idle(c->w, tw_cpu(0)), "the pool to come to rest");
-	KUNIT_EXPECT_EQ(test, READ_ONCE(c->pool->nr_called), 0);
-	KUNIT_EXPECT_EQ(test, READ_ONCE(c->pool->wanted), wanted);
-	KUNIT_EXPECT_EQ(test, READ_ONCE(c->pool->room), room);
+	KUNIT_EXPECT_EQ(test, c->pool->nr_called, 0);
+	KUNIT_EXPECT_EQ(test, c->pool->wanted, wanted);
+	KUNIT_EXPECT_EQ(test, c->pool->room, room);
 }
 
 /*

@@ -70,9 +70,11 @@ class Again:
 
 # Suites that may fail with another hook than the best one (only x86 has preempt notifiers), and suites that may fail
 # with CPUs that the kernel keeps free of work and timers.
-AGAIN = (Again("x86", "pn", ("cmwq2_concurrency", "cmwq2_hog", "cmwq2_interleave_races",
-                              "cmwq2_interleave_wait", "cmwq2_kick", "cmwq2_queue"), "hook=pn"),
-         Again("uml", "timer", ("cmwq2_hog", "cmwq2_queue", "cmwq2_rescuer"), "hook=timer"),
+AGAIN = (Again("x86", "pn", ("cmwq2_concurrency", "cmwq2_hog", "cmwq2_interleave_called", "cmwq2_interleave_races",
+                              "cmwq2_interleave_wait", "cmwq2_kick", "cmwq2_managed", "cmwq2_queue",
+                              "cmwq2_wakeup"), "hook=pn"),
+         Again("uml", "timer", ("cmwq2_hog", "cmwq2_managed", "cmwq2_queue", "cmwq2_rescuer", "cmwq2_wakeup"),
+               "hook=timer"),
          Again("x86", "isolated", ("cmwq2_cpumask", "cmwq2_delayed", "cmwq2_idle", "cmwq2_ordered", "cmwq2_owncpu"),
                boot=("nohz_full=1", "isolcpus=nohz,domain,1")))
 # Checks that are not suites in a guest: style of the sources, looks into a guest from outside, counts of instructions.
