@@ -42,10 +42,11 @@ static bool idle_asleep(struct cmwq2_pool *pool)
 }
 
 static void go_idle_once(struct tw_wq *w, struct cmwq2_pool *pool, struct tw_item **there,
-			 const int *cpus, int nr)
+			 int others, const int *cpus, int nr)
 {
-	int i, others = nr_busy(pool);
+	int i;
 
+	TW_POLL(w->env, nr_busy(pool) == others, "the workers that have no item to go idle");
 	for (i = 0; i < nr; i++) {
 		reinit_completion(there[i]->gate);
 		there[i]->val = cpus[i];
@@ -79,13 +80,14 @@ static bool are_there(struct cmwq2_pool *pool, const int *cpus, int nr)
 /**
  * tw_go_idle - let workers go idle one after the other
  * @w: unbound queue whose pool has no pending item; the policy pick is not head
+ * @others: number of workers that are busy with other items all the time
  * @cpus: the CPU on which each of them goes idle, the last one first
  * @nr: number of CPUs in @cpus
  *
  * Afterwards the worker of @cpus[0] is at the head of the idle list, and the others
  * follow. Workers that the pool had before come behind them.
  */
-void tw_go_idle(struct tw_wq *w, const int *cpus, int nr)
+void tw_go_idle(struct tw_wq *w, int others, const int *cpus, int nr)
 {
 	struct cmwq2_pool *pool = tw_pool_of(w, tw_cpu(0));
 	struct tw_item *there[MOST_CPUS];
@@ -98,7 +100,7 @@ void tw_go_idle(struct tw_wq *w, const int *cpus, int nr)
 		there[i]->ctx = pool;
 	}
 	do {
-		go_idle_once(w, pool, there, cpus, nr);
+		go_idle_once(w, pool, there, others, cpus, nr);
 	} while (!are_there(pool, cpus, nr) && ++tries < 100);
 	KUNIT_ASSERT_LT_MSG(w->env->test, tries, 100, "the workers do not stay on their CPUs");
 }

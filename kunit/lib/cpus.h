@@ -7,6 +7,6 @@
 
 #include "hold.h"
 
-void tw_go_idle(struct tw_wq *w, const int *cpus, int nr);
+void tw_go_idle(struct tw_wq *w, int others, const int *cpus, int nr);
 
 #endif /* CMWQ2_KUNIT_CPUS_H */

@@ -324,7 +324,7 @@ static void kick_from_elsewhere_claims(struct kunit *test)
 		tw_queue_on(s->cpu, narrow, first);
 		tw_wait_started(first, "an item that sleeps");
 		tw_queue_on(s->cpu, narrow, second);
-		tw_go_idle(s->w, cpus, ARRAY_SIZE(cpus));
+		tw_go_idle(s->w, 1, cpus, ARRAY_SIZE(cpus));
 		tw_no_safety_net(s);
 		before = tw_stats(s->w, s->cpu);
 		tw_arm(woken);
@@ -368,7 +368,7 @@ static void local_worker_is_not_culled(struct kunit *test)
 	for (i = 0; i < ARRAY_SIZE(claims) * 2; i++) {
 		set_claim_and_wakeup(s, i);
 		tw_make_idle(s, 4);
-		tw_go_idle(s->w, cpus, ARRAY_SIZE(cpus));
+		tw_go_idle(s->w, 0, cpus, ARRAY_SIZE(cpus));
 		tw_no_safety_net(s);
 		tw_arm(woken);
 		tw_queue_on(s->cpu, s->w, it);
@@ -420,7 +420,7 @@ static void local_worker_is_overtaken(struct kunit *test)
 			tw_queue_on(s->cpu, s->w, s->busy[j]);
 			tw_wait_started(s->busy[j], "an item that takes a worker");
 		}
-		tw_go_idle(s->w, cpus, ARRAY_SIZE(cpus));
+		tw_go_idle(s->w, NR_OTHERS, cpus, ARRAY_SIZE(cpus));
 		tw_no_safety_net(s);
 		tw_arm(woken);
 		tw_queue_on(s->cpu, s->w, it);

