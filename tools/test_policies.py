@@ -35,7 +35,7 @@ def _files(pattern: str) -> list:
 
 
 def _is_test(name: str) -> bool:
-    return bool(re.match(r"kunit/|tools/(.*/)?test(_|ing\.py$)|tools/model/|tools/vm/guest/suites/|"
+    return bool(re.match(r"kunit/|tools/(.*/)?test(_|ing\.py$)|tools/model/|tools/vm/guest/suites/|tools/vm/faults/|"
                          r"src/lab/policy/", name))
 
 
