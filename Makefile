@@ -90,7 +90,7 @@ $(VERBS):
 ##           [FAULT=f] [WRITE=1]
 ##             searches all schedules of two models, under every policy and also with faults: kick
 ##             models how a pool kicks, wakes and culls workers, line how pools share max_active;
-##             4 minutes; WRITE=1 puts the output into Documentation/model.rst
+##             6 minutes; WRITE=1 puts the output into Documentation/model.rst
 ## make shell [VM=v] [KERNEL=s]
 ##             opens a console in a booted kernel, which has the modules in /modules; runs commands
 ##             from a file or pipe there: echo 'insmod cmwq2.ko' | make shell
