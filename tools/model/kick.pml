@@ -374,6 +374,8 @@ inline wake(who, wl, x)
 	fi
 }
 
+#define NR_CALLED	(called[0] + called[1] + called[2] + (WORKERS > 3 && called[WORKERS - 1]))
+
 inline kick_pool_pick(who, wl)
 {
 	if
@@ -381,6 +383,10 @@ inline kick_pool_pick(who, wl)
 	:: PENDING && nr_running + FAULT_SAVED_TOO_OFTEN >= room ->
 		near = NOBODY;
 		printf("  picks no worker: %d running, room for %d (kick_pool_pick)\n", nr_running, room)
+	/* cmwq2_wakeup_is_saved() */
+	:: PENDING && nr_running + FAULT_SAVED_TOO_OFTEN < room && NR_CALLED > 0 && NR_CALLED >= queued - taken ->
+		near = NOBODY;
+		printf("  picks no worker: %d are called for %d items (wakeup_is_saved)\n", NR_CALLED, queued - taken)
 	:: else ->
 		pick_worker(who);
 		if
