@@ -263,7 +263,7 @@ static void wait_for_two(struct tw_hold **woken)
  * A pool with two CPUs calls two workers and no third. Neither is picked again. Each of
  * them would run all items alone.
  */
-static void one_is_called_for_each_cpu(struct kunit *test)
+static void one_is_called_per_cpu(struct kunit *test)
 {
 	struct tw_stage *s = wide_stage(test);
 	struct tw_hold *woken[2];
@@ -446,7 +446,7 @@ static struct kunit_case interleave_called_cases[] = {
 	KUNIT_CASE_PARAM_ATTR(more_items_while_called, kick_gen_params, TW_SLOW),
 	KUNIT_CASE_PARAM_ATTR(switch_while_called, kick_gen_params, TW_SLOW),
 	KUNIT_CASE_PARAM_ATTR(called_worker_is_not_needed, kick_gen_params, TW_SLOW),
-	KUNIT_CASE(one_is_called_for_each_cpu),
+	KUNIT_CASE(one_is_called_per_cpu),
 	KUNIT_CASE(kick_from_elsewhere_claims),
 	KUNIT_CASE(local_worker_is_not_culled),
 	KUNIT_CASE(local_worker_is_overtaken),

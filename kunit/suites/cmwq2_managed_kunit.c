@@ -169,7 +169,7 @@ static void expect_rest(struct crew *c, int wanted, int room)
  * When one sleeps, another worker takes the next. When it runs again, the pool has one
  * running worker too many, so the next worker that ends its item takes no other.
  */
-static void one_runs_for_each_cpu(struct kunit *test)
+static void one_runs_per_cpu(struct kunit *test)
 {
 	struct crew *c = crew(test, "concurrency=managed");
 	int n = c->wanted;
@@ -497,7 +497,7 @@ static void wanted_follows_hotplug(struct kunit *test)
 }
 
 static struct kunit_case managed_cases[] = {
-	KUNIT_CASE(one_runs_for_each_cpu),
+	KUNIT_CASE(one_runs_per_cpu),
 	KUNIT_CASE(free_pool_starts_all),
 	KUNIT_CASE(sleeper_lets_next_start),
 	KUNIT_CASE(sleepers_all_start),

@@ -45,6 +45,8 @@ IGNORED_IN = {
                                 "MACRO_ARG_UNUSED": "one of several is taken by its place"},
     "src/base/types.h": {"TRAILING_SEMICOLON": DESCRIBED["TRAILING_SEMICOLON"]},
     "kunit/suites/cmwq2_policies_kunit.c": DESCRIBED,
+    "kunit/suites/cmwq2_wakeup_kunit.c": {"MACRO_ARG_UNUSED": DESCRIBED["MACRO_ARG_UNUSED"]},
+    "kunit/suites/cmwq2_interleave_called_kunit.c": {"MACRO_ARG_UNUSED": DESCRIBED["MACRO_ARG_UNUSED"]},
     "kunit/lib/hold.h": DESCRIBED,
     COMPAT: {"LINUX_VERSION_CODE": "this file is the only one that may test for kernel versions",
              "CONST_STRUCT": "older kernels need this structure without const",
