@@ -301,6 +301,40 @@ static void one_is_called_per_cpu(struct kunit *test)
 }
 
 /*
+ * One worker is on its way and one item waits. The item that the worker was called for
+ * is cancelled, so the item is another one. No second worker is called for it.
+ */
+static void called_worker_is_enough(struct kunit *test)
+{
+	struct tw_stage *s = wide_stage(test);
+	struct tw_hold *woken = tw_hold(s->env, CMWQ2_POINT_WOKEN, s->pool);
+	struct tw_item *gone = tw_item(s->env, tw_fn_nop), *it = tw_item(s->env, tw_fn_nop);
+	struct cmwq2_pool_stats before, after;
+	unsigned int i;
+
+	for (i = 0; i < NR_ROUNDS(s); i++) {
+		set_round(s, i);
+		tw_make_idle(s, 4);
+		before = tw_stats(s->w, s->cpu);
+		tw_arm(woken);
+		tw_queue_on(s->cpu, s->w, gone);
+		tw_no_safety_net(s);
+		tw_wait_held(woken, "the worker that is called");
+		KUNIT_ASSERT_TRUE(test, tw_cancel(gone));
+		tw_queue_on(s->cpu, s->w, it);
+		after = tw_stats(s->w, s->cpu);
+		KUNIT_ASSERT_EQ(test, after.kicks - before.kicks, 1);
+		expect_called(s, 1, 1);
+		tw_let_go(woken);
+		tw_wait_done(it, "the item that no worker was called for");
+		tw_at_rest(s);
+		expect_called(s, 0, 2);
+	}
+	KUNIT_EXPECT_EQ(test, atomic_read(&it->runs), i);
+	KUNIT_EXPECT_EQ(test, atomic_read(&gone->runs), 0);
+}
+
+/*
  * A worker is called by a raised max_active. An enqueue on the CPU where it slept takes
  * another worker, with each claim and pick.
  */
@@ -447,6 +481,7 @@ static struct kunit_case interleave_called_cases[] = {
 	KUNIT_CASE_PARAM_ATTR(switch_while_called, kick_gen_params, TW_SLOW),
 	KUNIT_CASE_PARAM_ATTR(called_worker_is_not_needed, kick_gen_params, TW_SLOW),
 	KUNIT_CASE(one_is_called_per_cpu),
+	KUNIT_CASE(called_worker_is_enough),
 	KUNIT_CASE(kick_from_elsewhere_claims),
 	KUNIT_CASE(local_worker_is_not_culled),
 	KUNIT_CASE(local_worker_is_overtaken),

@@ -105,6 +105,8 @@ CAUGHT_BY = {
     "bound_too_early": Catcher("cmwq2_percpu_states", "x86", {"PARTS": "away"}),
     "room_lost": Catcher("cmwq2_wakeup.flood_of_one_cpu"),
     "room_too_small": Catcher("cmwq2_interleave_called.one_is_called_per_cpu"),
+    "saved_for_more": Catcher("cmwq2_interleave_called.one_is_called_per_cpu"),
+    "long_items_forgotten": Catcher("cmwq2_short_items.follows_the_items"),
     "called_again": Catcher("cmwq2_interleave_called.one_is_called_per_cpu"),
     "called_culled": Catcher("cmwq2_interleave_called.local_worker_is_not_culled"),
     "claimed_on_cpu_list": Catcher("cmwq2_interleave_called.kick_from_elsewhere_claims"),
