@@ -69,7 +69,8 @@ class Quoted(unittest.TestCase):
         source = "".join((ROOT / name).read_text() for name in ("src/lab/policy/spin.h", "src/core/process.c"))
         known = {" ".join(line.rstrip("\\").split()) for line in source.splitlines()}
         text = (ROOT / "Documentation/policy-howto.rst").read_text().partition("The idea\n=")[2]
-        quoted = [" ".join(line.rstrip("\\").split()) for line in re.findall(r"^    +(?!make )(.+)$", text, re.MULTILINE)]
+        lines = re.findall(r"^    +(?!make )(.+)$", text, re.MULTILINE)
+        quoted = [" ".join(line.rstrip("\\").split()) for line in lines]
         self.assertGreater(len(quoted), 25)
         self.assertEqual([line for line in quoted if line not in known], [])
 

@@ -110,7 +110,7 @@ struct cmwq2_starvation {
 /* What the policy pick has for each CPU of an unbound pool, see policy/pick.h. */
 struct cmwq2_pool_cpu {
 	struct hlist_head	idle;		/* L: workers that became idle on this CPU */
-	unsigned int		delay[2];	/* L: usual ns from pick to start; [1]: woken here */
+	unsigned int		delay[2];	/* L: usual ns to the start; [1]: woken here */
 	unsigned int		picks;		/* L: by enqueues on this CPU */
 	bool			called;		/* L: a worker was called here and has not run */
 };
@@ -178,7 +178,7 @@ struct cmwq2_pool {
 	struct cmwq2_bh		*bh;		/* I: BH pools: what runs them, or NULL */
 	struct cmwq2_pool_cpu __percpu *cpus;	/* I: unbound pools; or NULL */
 	int			pod_cpus;	/* L: online CPUs of @pod, at least 1 */
-	unsigned int		item_ns;	/* L: what the longest recent item took, if measured */
+	unsigned int		item_ns;	/* L: what the longest recent item took */
 	unsigned int		item_nr;	/* L: counts items to measure one in so many */
 	struct cmwq2_attrs	*attrs;		/* I */
 	cpumask_var_t		pod;		/* I: CPUs whose enqueues use this pool */
@@ -266,7 +266,7 @@ struct cmwq2_worker {
 	unsigned long		started_at;	/* K: jiffies when the item started */
 	u64			ticks_at;	/* K: cmwq2_task_ticks() at the same time */
 	u64			runtime_at;	/* K: cmwq2_task_runtime() then or after a sleep */
-	u64			item_from;	/* L: ns when an item that is measured began, or 0 */
+	u64			item_from;	/* L: ns when a measured item began, or 0 */
 	unsigned long		item_switches;	/* L: of the task until then */
 	char			desc[CMWQ2_DESC_LEN]; /* S: of the item, empty: its queue's name */
 	unsigned long		last_active;	/* L: jiffies when it became idle */

@@ -18,6 +18,7 @@
 
 #include <cmwq2/workqueue.h>
 
+#include "base/lock.h"
 #include "base/registry.h"
 #include "base/types.h"
 #include "core/active.h"
@@ -61,11 +62,17 @@ static bool cmwq2_wq_has_active(struct cmwq2_wq *wq)
 
 	rcu_read_lock();
 	list_for_each_entry_rcu(pwq, &wq->pwqs, pwqs_node) {
-		/* Drops to zero and stays there while the queue is frozen. */
-		if (READ_ONCE(pwq->nr_active)) {
-			active = true;
+		/*
+		 * Drops to zero and stays there while the queue is frozen. An
+		 * item that ends passes its slot on with the lock held, and
+		 * may have read max_active before the freeze: without the lock
+		 * this could see zero in between.
+		 */
+		cmwq2_pool_lock_irq(pwq->pool);
+		active = pwq->nr_active;
+		cmwq2_pool_unlock_irq(pwq->pool);
+		if (active)
 			break;
-		}
 	}
 	rcu_read_unlock();
 	return active;

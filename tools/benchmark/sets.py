@@ -22,8 +22,8 @@ LOADS, ALL_LOADS = (2,), (0, 1, 2, 3, 4, 5)
 HOOKS, ALL_HOOKS = ("auto",), ("auto", "pn", "timer")
 WORKLOADS = ("roundtrip", "batch", "fanout", "stream", "busy", "mixed", "imbalance", "delayed", "block", "create",
              "flush", "drain", "cancel", "burst", "switch", "rescue", "perfwq")
-DEFAULT = ("roundtrip", "batch", "fanout", "stream", "busy", "mixed", "imbalance", "delayed", "block", "create", "flush",
-           "cancel", "perfwq")
+DEFAULT = ("roundtrip", "batch", "fanout", "stream", "busy", "mixed", "imbalance", "delayed", "block", "create",
+           "flush", "cancel", "perfwq")
 # This set compares an engine with itself. Neighbours in the list of engines form four pairs in each run.
 AA, AA_RUNS = "aa", 25
 # The largest number of engines in the list of a run.
@@ -142,14 +142,13 @@ def _variants(workload: str, wanted: Wanted) -> Iterable[tuple]:
         for queue in ("percpu", "unbound") if full else ("unbound",):
             yield f"stream {queue}", {"queue": queue, "in_flight": 1024, **load}
     elif workload == "busy":
-        for after in AFTER:
-            yield f"busy {after}", {"queue": "unbound", "producers": 1, "burn_after_us": after,
-                                    **_burning(items, after), "burn_ns": 0}
+        yield from ((f"busy {after}", {**_burning(items, after), "queue": "unbound", "producers": 1, "burn_ns": 0,
+                                       "burn_after_us": after}) for after in AFTER)
     elif workload == "mixed":
-        yield "mixed", {"queue": "unbound", "in_flight": 16, "burn_ns": 1000, "items": 200, "warmup": 20}
+        yield workload, {"queue": "unbound", "in_flight": 16, "burn_ns": 1000, "items": 200, "warmup": 20}
     elif workload == "imbalance":
-        for each in (1, 2):
-            yield f"imbalance {each}", {"queue": "unbound", "per_cpu": each, "burn_ns": 1000_000, "calls": 20}
+        yield from ((f"imbalance {each}", {"queue": "unbound", "per_cpu": each, "burn_ns": 1000_000, "calls": 20})
+                    for each in (1, 2))
     elif workload == "delayed":
         yield "delayed", {"queue": "percpu", "in_flight": 64, "items": 640, "warmup": 64, "delay_ms": 10}
     elif workload == "block":
