@@ -17,8 +17,7 @@ from build.apt import Archive, unpack
 
 PROGRAM = "qemu-system-x86_64"
 PACKAGE = "qemu-system-x86"
-# The guests' kernels have jump labels. When one CPU patches such a label, QEMU 7.2 with a thread for each CPU may still
-# execute the int3 on another CPU after the patching is over. QEMU 10 does not.
+# The plugin that counts instructions with a lock held, holdcount.c, uses the interface of QEMU 9 and later.
 OLDEST = (10,)
 # The releases of Debian whose own QEMU is older, and the suite with a newer one.
 BACKPORTS = {"bookworm": "bookworm-backports"}
@@ -38,7 +37,7 @@ class Qemu:
 
     @property
     def new_enough(self) -> bool:
-        """Whether it runs a kernel with jump labels."""
+        """Whether it is the oldest version that the plugin was tried with, or a newer one."""
         return self.version >= OLDEST
 
     def __str__(self) -> str:
