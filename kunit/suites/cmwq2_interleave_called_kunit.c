@@ -281,8 +281,12 @@ static void one_is_called_per_cpu(struct kunit *test)
 		before = tw_stats(s->w, s->cpu);
 		for (j = 0; j < ARRAY_SIZE(woken); j++)
 			tw_arm(woken[j]);
-		for (j = 0; j < ARRAY_SIZE(items); j++)
+		for (j = 0; j < ARRAY_SIZE(items); j++) {
 			tw_queue_on(s->cpu, s->w, items[j]);
+			/* The first worker is not enough for the second item. */
+			after = tw_stats(s->w, s->cpu);
+			KUNIT_ASSERT_EQ(test, after.kicks - before.kicks, min(j + 1, 2U));
+		}
 		tw_no_safety_net(s);
 		wait_for_two(woken);
 		after = tw_stats(s->w, s->cpu);
