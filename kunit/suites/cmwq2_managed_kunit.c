@@ -12,6 +12,7 @@
 
 #include "core/scan.h"
 #include "hold.h"
+#include "shared.h"
 
 #define MOST_ITEMS	32
 
@@ -57,12 +58,8 @@ static void need_hook(struct kunit *test)
 /* A queue whose items run in the crew's pool. */
 static struct tw_wq *crew_wq(struct crew *c, unsigned int flags, int max_active)
 {
-	struct tw_wq *w = tw_alloc(c->e, flags | TW_UNBOUND, max_active);
-	struct cmwq2_attrs *attrs = tw_attrs(c->e->test);
+	struct tw_wq *w = tw_shared_wq(c->e, flags, max_active, 4);
 
-	attrs->nice = 4;
-	attrs->affn_scope = CMWQ2_AFFN_SYSTEM;
-	KUNIT_ASSERT_EQ(c->e->test, cmwq2_apply_workqueue_attrs(w->wq, attrs), 0);
 	if (c->pool)
 		KUNIT_ASSERT_PTR_EQ(c->e->test, tw_pool_of(w, tw_cpu(0)), c->pool);
 	return w;

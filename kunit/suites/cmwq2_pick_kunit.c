@@ -11,6 +11,7 @@
 #include "lab/policy/wake.h"
 #include "cpus.h"
 #include "load.h"
+#include "shared.h"
 
 struct pick_ctx {
 	struct tw_wq		*w;
@@ -20,15 +21,12 @@ struct pick_ctx {
 static struct tw_env *pick_env(struct kunit *test, const char *value, struct pick_ctx *c)
 {
 	struct tw_env *e = tw_env_cmwq2(test);
-	struct cmwq2_attrs *attrs = tw_attrs(test);
 
 	if (num_online_cpus() < 2)
 		kunit_skip(test, "with one CPU every worker is local");
 	tw_policy(e, "profile", "mainline-7.3");
 	tw_policy(e, "pick", value);
-	c->w = tw_alloc(e, TW_UNBOUND, 0);
-	attrs->affn_scope = CMWQ2_AFFN_SYSTEM;
-	KUNIT_ASSERT_EQ(test, cmwq2_apply_workqueue_attrs(c->w->wq, attrs), 0);
+	c->w = tw_shared_wq(e, 0, 0, 0);
 	c->pool = tw_pool_of(c->w, tw_cpu(0));
 	return e;
 }

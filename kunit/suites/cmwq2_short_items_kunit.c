@@ -8,7 +8,7 @@
 
 #include "lab/policy/concurrency.h"
 #include "hold.h"
-#include "load.h"
+#include "shared.h"
 
 #define LONG_US		(2 * CMWQ2_ITEM_LONG_NS / 1000)
 
@@ -20,16 +20,10 @@ struct short_ctx {
 
 static void short_env(struct kunit *test, struct short_ctx *c, const char *settings)
 {
-	struct cmwq2_attrs *attrs = tw_attrs(test);
-
 	c->e = tw_env_cmwq2(test);
 	tw_policy(c->e, "profile", "mainline-7.3");
 	tw_policy(c->e, "policies", settings);
-	c->w = tw_alloc(c->e, TW_UNBOUND, 0);
-	/* The pool is not shared with queues that have default attributes. */
-	attrs->affn_scope = CMWQ2_AFFN_SYSTEM;
-	attrs->nice = 3;
-	KUNIT_ASSERT_EQ(test, cmwq2_apply_workqueue_attrs(c->w->wq, attrs), 0);
+	c->w = tw_shared_wq(c->e, 0, 0, 3);
 	c->pool = tw_pool_of(c->w, tw_cpu(0));
 }
 
@@ -99,12 +93,6 @@ static void managed_does_not(struct kunit *test)
 }
 
 /* Items that never sleep, more than CPUs: all start, because they are long. */
-static void fn_run_on(struct tw_item *it)
-{
-	while (!READ_ONCE(it->val) && !READ_ONCE(it->env->closing))
-		tw_yield();
-}
-
 static void long_ones_hold_up_nobody(struct kunit *test)
 {
 	struct tw_item *hog, **items;
@@ -117,7 +105,7 @@ static void long_ones_hold_up_nobody(struct kunit *test)
 	items = tw_zalloc(c.e, nr * sizeof(*items));
 	run_until(&c, hog, false);
 	for (i = 0; i < nr; i++) {
-		items[i] = tw_item(c.e, fn_run_on);
+		items[i] = tw_item(c.e, tw_fn_run_on);
 		tw_queue(c.w, items[i]);
 	}
 	for (i = 0; i < nr; i++)

@@ -8,6 +8,7 @@
 #include <linux/sched.h>
 
 #include "hold.h"
+#include "shared.h"
 
 static int switch_times = 1000;
 module_param(switch_times, int, 0444);
@@ -236,20 +237,12 @@ static void switch_undoes_claims(struct kunit *test)
 	tw_wait_done(it, "the item of the kick");
 }
 
-/* Run until the test sets @val, and never sleep. */
-static void fn_run_on(struct tw_item *it)
-{
-	while (!READ_ONCE(it->val) && !READ_ONCE(it->env->closing))
-		tw_yield();
-}
-
 /* A pool that may run any number of workers again does not save kicks because of those that run. */
 static void free_pool_counts_nobody(struct kunit *test)
 {
 	struct tw_env *e = tw_env_cmwq2(test);
-	struct tw_item *items[16], *one_more = tw_item(e, fn_run_on);
+	struct tw_item *items[16], *one_more = tw_item(e, tw_fn_run_on);
 	int i, nr = num_online_cpus();
-	struct cmwq2_attrs *attrs;
 	struct cmwq2_pool *pool;
 	struct tw_wq *w;
 
@@ -257,14 +250,10 @@ static void free_pool_counts_nobody(struct kunit *test)
 		kunit_skip(test, "more CPUs than the test has items");
 	tw_policy(e, "profile", "mainline-7.3");
 	tw_policy(e, "policies", "concurrency=managed wakeup=needed");
-	w = tw_alloc(e, TW_UNBOUND, 0);
-	attrs = tw_attrs(test);
-	attrs->affn_scope = CMWQ2_AFFN_SYSTEM;
-	attrs->nice = 5;
-	KUNIT_ASSERT_EQ(test, cmwq2_apply_workqueue_attrs(w->wq, attrs), 0);
+	w = tw_shared_wq(e, 0, 0, 5);
 	pool = tw_pool_of(w, tw_cpu(0));
 	for (i = 0; i < nr; i++) {
-		items[i] = tw_item(e, fn_run_on);
+		items[i] = tw_item(e, tw_fn_run_on);
 		tw_queue(w, items[i]);
 		tw_wait_started(items[i], "an item that runs on");
 	}

@@ -12,6 +12,7 @@
 #include "lab/policy/spin.h"
 #include "hold.h"
 #include "load.h"
+#include "shared.h"
 
 #define NAME_OF(_name, _value, _about)	_name,
 
@@ -92,18 +93,6 @@ static void numbers_at_rest(struct kunit *test)
 	}
 }
 
-/* A queue with a pool of its own. */
-static struct tw_wq *own_pool(struct tw_env *e, int nice)
-{
-	struct tw_wq *w = tw_alloc(e, TW_UNBOUND, 0);
-	struct cmwq2_attrs *attrs = tw_attrs(e->test);
-
-	attrs->nice = nice;
-	attrs->affn_scope = CMWQ2_AFFN_SYSTEM;
-	KUNIT_ASSERT_EQ(e->test, cmwq2_apply_workqueue_attrs(w->wq, attrs), 0);
-	return w;
-}
-
 static void set_in_pool(struct tw_env *e, int id, const char *policy, const char *value)
 {
 	char text[64];
@@ -117,7 +106,7 @@ static void numbers_of_one_pool(struct kunit *test)
 {
 	const struct limits *l = test->param_value;
 	struct tw_env *e = wakeup_env(test);
-	struct tw_wq *own = own_pool(e, 6), *other = own_pool(e, 7);
+	struct tw_wq *own = tw_shared_wq(e, 0, 0, 6), *other = tw_shared_wq(e, 0, 0, 7);
 	int id = tw_stats(own, tw_cpu(0)).id;
 	struct tw_item *it = tw_item(e, tw_fn_nop);
 
