@@ -52,7 +52,7 @@ static struct tw_env *spin_env(struct kunit *test, struct tw_wq **w)
 }
 
 /*
- * A worker that spins is given the next item before it has slept. Other tasks may end
+ * The next item begins on the worker before that has slept. Other tasks may end
  * a spin, so the test tries again.
  */
 static void next_item_finds_it_awake(struct kunit *test)

@@ -78,10 +78,10 @@ struct cmwq2_worker *cmwq2_current_worker(void)
  * @flags: flags to set
  *
  * Context: pool->lock held.
- * Return: whether this took a running worker out of the count, and the pool now wants
- * more of them. If so, and items are pending, the caller must kick the pool or keep
- * working: with the pn hook another worker may have blocked at the same time, counted
- * itself down without the lock, and found nothing to do.
+ * Return: whether @worker was counted, and fewer workers run now than the pool wants.
+ * If so, and items are pending, the caller must kick the pool or keep working: with
+ * the pn hook another worker may have blocked at the same time, counted itself down
+ * without the lock, and found nothing to do.
  */
 bool cmwq2_worker_set_flags(struct cmwq2_worker *worker, unsigned int flags)
 {

@@ -58,9 +58,9 @@ void cmwq2_concurrency_begin(struct cmwq2_worker *worker)
 }
 
 /*
- * The item that was measured has ended. If its worker was switched out meanwhile, the
- * time says nothing. If the pool now wants more workers, its next item kicks one: this
- * worker looks at the worklist next, and kicks before it begins an item.
+ * The item that was measured has ended. The time does not count if the worker was
+ * switched out meanwhile. The pool may now want more workers. Nothing is kicked here,
+ * because this worker looks at the worklist next and kicks before it begins an item.
  *
  * Context: pool->lock held.
  */
@@ -68,6 +68,7 @@ void cmwq2_concurrency_end(struct cmwq2_worker *worker)
 {
 	struct cmwq2_pool *pool = worker->pool;
 	u64 took = ktime_get_mono_fast_ns() - worker->item_from;
+	int wanted;
 
 	worker->item_from = 0;
 	if (cmwq2_switches() != worker->item_switches)
@@ -76,8 +77,9 @@ void cmwq2_concurrency_end(struct cmwq2_worker *worker)
 	took = min_t(u64, took, 4 * CMWQ2_ITEM_LONG_NS);
 	pool->item_ns -= pool->item_ns / CMWQ2_ITEM_MEMORY;
 	pool->item_ns = max_t(u64, pool->item_ns, took);
-	if (pool->wanted == cmwq2_wants(pool))
+	wanted = cmwq2_wants(pool);
+	if (pool->wanted == wanted)
 		return;
-	WRITE_ONCE(pool->wanted, cmwq2_wants(pool));
+	WRITE_ONCE(pool->wanted, wanted);
 	cmwq2_wakeup_update_room(pool);
 }

@@ -73,7 +73,7 @@ static struct cmwq2_worker *cmwq2_pick_elsewhere(struct cmwq2_pool *pool, int cp
 	return first;
 }
 
-/* Remember who called the worker and how, for cmwq2_pick_learn(). */
+/* Remember whose enqueue picked the worker, when, and whether it is woken here. */
 static void cmwq2_pick_note(struct cmwq2_pool *pool, struct cmwq2_worker *worker,
 			    struct cmwq2_pool_cpu *at, bool here)
 {
@@ -84,7 +84,7 @@ static void cmwq2_pick_note(struct cmwq2_pool *pool, struct cmwq2_worker *worker
 	worker->called_at = 0;
 	if (pool->policy.pick == CMWQ2_PICK_PREDICT)
 		worker->called_at = ktime_get_mono_fast_ns();
-	/* Without a claim the culler may take the worker, and nobody would clear this. */
+	/* The culler may take a worker without a claim. Then nobody would clear @called. */
 	if (here && pool->claims & CMWQ2_CLAIMS_ONCE)
 		at->called = true;
 }

@@ -16,8 +16,9 @@
  *
  * The kicks that are not made by an enqueue are the same for both. A worker that begins
  * an item while others are pending kicks a worker that slept on another CPU, because
- * its own CPU is taken. A worker that blocks kicks one for the CPU that it leaves. All
- * others take the worker that mainline takes.
+ * its own CPU is taken. A worker that blocks kicks one for the CPU that it leaves; only
+ * hook=tp does this, because the other hooks kick later. All others take the worker that
+ * mainline takes.
  *
  * An unbound pool has a list of idle workers for each CPU, so that the choice takes
  * the same time for any number of idle workers and CPUs. The worker that is chosen goes

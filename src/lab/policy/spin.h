@@ -36,7 +36,7 @@ enum cmwq2_spin {
 
 /*
  * Spin until the current worker is woken, another task wants the CPU, or @us
- * microseconds are over. Context: the task's state says that it sleeps; preemptible.
+ * microseconds are over. Context: preemptible; the state of the task is TASK_IDLE.
  */
 static inline void cmwq2_spin(unsigned int us)
 {

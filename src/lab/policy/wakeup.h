@@ -9,8 +9,8 @@
  *
  * With wakeup=needed a worker that was picked and has not run yet counts as called. A
  * kick picks no called worker again, and picks no other worker while as many are
- * called as the pod has online CPUs. So the items of a flood share the workers that
- * are on their way.
+ * called as the pod has online CPUs, or as items are pending. So the items of a flood
+ * share the workers that are on their way.
  *
  * No item waits behind a long one: a called worker has begun no item. When it runs, it
  * no longer counts as called. It kicks the pool before it begins an item if more are
