@@ -118,8 +118,8 @@ static bool is_owned(struct owner *o)
 }
 
 /*
- * A shell on CPU 0. It is started before CPU 1 is owned, so that nothing has to
- * be started then. It reports that it is ready, and writes when it is told to.
+ * A shell on CPU 0. It is started before CPU 1 is owned, because a process may start on
+ * any CPU. It reports that it is ready, and writes when it is told to.
  */
 enum { STEP_NONE, STEP_READY, STEP_GO };
 
@@ -172,15 +172,25 @@ static void all_cpus_again(void *e)
 		shell("echo f > " NATIVE "cpumask");
 }
 
+/* kthreadd, which creates all kernel threads, such as the workers of a new pool. */
+static struct task_struct *thread_maker(void)
+{
+	return cmwq2_helper->task->real_parent;
+}
+
 static void move_back(void *unused)
 {
+	set_cpus_allowed_ptr(thread_maker(), cpu_possible_mask);
 	set_cpus_allowed_ptr(current, cpu_possible_mask);
 	set_cpus_allowed_ptr(cmwq2_helper->task, cpu_possible_mask);
 	set_cpus_allowed_ptr(cmwq2_reaper->task, cpu_possible_mask);
 	set_cpus_allowed_ptr(cmwq2_reporter->task, cpu_possible_mask);
 }
 
-/* Moves the test and the engine's own threads to CPU 0. CPU 1 is the one to be owned. */
+/*
+ * Moves the test, the engine's own threads and kthreadd to CPU 0. CPU 1 is the one to be
+ * owned. If kthreadd slept there, the scheduler could wake it behind the owner.
+ */
 static struct tw_env *owned_env(struct kunit *test, const struct tw_engine *engine)
 {
 	struct tw_env *e;
@@ -191,6 +201,7 @@ static struct tw_env *owned_env(struct kunit *test, const struct tw_engine *engi
 	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, all_cpus_again, e), 0);
 	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, move_back, NULL), 0);
 	tw_move(e, 0);
+	KUNIT_ASSERT_EQ(test, set_cpus_allowed_ptr(thread_maker(), cpumask_of(0)), 0);
 	return e;
 }
 
@@ -223,10 +234,7 @@ static struct tw_wq *strict_queue(struct tw_env *e, int cpu)
 	return w;
 }
 
-/*
- * The strict queue on CPU 1. The one on CPU 0 provides the pool that it can
- * move to, so that no thread is created at that time.
- */
+/* The strict queue on CPU 1. The one on CPU 0 provides the pool that it can move to. */
 static struct tw_wq *queue_on_cpu1(struct tw_env *e)
 {
 	strict_queue(e, 0);
@@ -332,7 +340,7 @@ static struct plugged *plugged(struct tw_env *e)
 	struct tw_wq *other = tw_alloc(e, TW_UNBOUND, 0);
 
 	attrs->nice = 5;
-	/* This creates the other pool now, so that no thread is created beside the owner. */
+	/* This creates the other pool now. */
 	KUNIT_ASSERT_EQ(e->test, cmwq2_apply_workqueue_attrs(other->wq, attrs), 0);
 	p->w = tw_alloc(e, TW_ORDERED, 0);
 	p->first = tw_gated(e, NULL);
