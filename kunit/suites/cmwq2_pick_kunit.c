@@ -117,17 +117,24 @@ static void switch_keeps_the_order(struct kunit *test)
 	expect_pick(e, &c, CMWQ2_KICK_ENQUEUE, tw_cpu(0), true);
 }
 
+/* Gives the queue a pool for each CPU. The context is that of the first one. */
+static void pool_per_cpu(struct tw_env *e, struct pick_ctx *c)
+{
+	struct cmwq2_attrs *attrs = tw_attrs(e->test);
+
+	attrs->affn_scope = CMWQ2_AFFN_CPU;
+	KUNIT_ASSERT_EQ(e->test, cmwq2_apply_workqueue_attrs(c->w->wq, attrs), 0);
+	c->pool = tw_pool_of(c->w, tw_cpu(0));
+}
+
 /* A CPU that is not one of the pool's pod gets no worker. */
 static void other_pod_is_not_here(struct kunit *test)
 {
 	struct pick_ctx c;
 	struct tw_env *e = pick_env(test, "local", &c);
-	struct cmwq2_attrs *attrs = tw_attrs(test);
 	const int cpus[] = { tw_cpu(0), tw_cpu(0) };
 
-	attrs->affn_scope = CMWQ2_AFFN_CPU;
-	KUNIT_ASSERT_EQ(test, cmwq2_apply_workqueue_attrs(c.w->wq, attrs), 0);
-	c.pool = tw_pool_of(c.w, tw_cpu(0));
+	pool_per_cpu(e, &c);
 	tw_go_idle(c.w, 0, cpus, ARRAY_SIZE(cpus));
 	tw_move(e, tw_cpu(1));
 	expect_pick(e, &c, CMWQ2_KICK_ENQUEUE, tw_cpu(0), false);
@@ -173,6 +180,25 @@ static void predict_takes_the_better_way(struct kunit *test)
 		tries += here;
 	}
 	KUNIT_EXPECT_EQ(test, tries, 1);
+}
+
+/* There is no other way in a pool that has one CPU, so no kick tries it. */
+static void predict_has_no_choice(struct kunit *test)
+{
+	struct pick_ctx c;
+	struct tw_env *e = pick_env(test, "predict", &c);
+	int i, cpu = tw_cpu(0);
+	bool here;
+
+	pool_per_cpu(e, &c);
+	tw_go_idle(c.w, 0, &cpu, 1);
+	tw_move(e, cpu);
+	set_delays(&c, cpu, 500, 1000);
+	for (i = 0; i < CMWQ2_PICK_TRY; i++) {
+		would_pick(&c, CMWQ2_KICK_ENQUEUE, &here);
+		KUNIT_EXPECT_TRUE(test, here);
+	}
+	KUNIT_EXPECT_EQ(test, per_cpu_ptr(c.pool->cpus, cpu)->delay[true], 1000);
 }
 
 /* The delay of a kick counts for the CPU of the enqueue and the way that it took. */
@@ -285,6 +311,7 @@ static struct kunit_case pick_cases[] = {
 	KUNIT_CASE(switch_keeps_the_order),
 	KUNIT_CASE(other_pod_is_not_here),
 	KUNIT_CASE(predict_takes_the_better_way),
+	KUNIT_CASE(predict_has_no_choice),
 	KUNIT_CASE(predict_learns),
 	KUNIT_CASE(chosen_worker_runs),
 	KUNIT_CASE(culled_worker_is_not_found),

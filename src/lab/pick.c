@@ -23,12 +23,18 @@
 /* A delay counts at most as much as twice the usual one and this, so that outliers do little. */
 #define CMWQ2_PICK_NOISE_NS	1000U
 
+/* Whether the way that items start sooner has to be learned: a single CPU has no choice. */
+static bool cmwq2_pick_learns(struct cmwq2_pool *pool)
+{
+	return pool->policy.pick == CMWQ2_PICK_PREDICT && pool->pod_cpus > 1;
+}
+
 /* Whether an enqueue on the CPU of @at should wake its worker there. */
 static bool cmwq2_pick_wants_here(struct cmwq2_pool *pool, struct cmwq2_pool_cpu *at)
 {
 	bool here;
 
-	if (pool->policy.pick == CMWQ2_PICK_LOCAL)
+	if (!cmwq2_pick_learns(pool))
 		return true;
 	here = at->delay[true] <= at->delay[false];
 	return ++at->picks % CMWQ2_PICK_TRY ? here : !here;
@@ -82,7 +88,7 @@ static void cmwq2_pick_note(struct cmwq2_pool *pool, struct cmwq2_worker *worker
 	worker->called_by = at;
 	worker->called_here = here;
 	worker->called_at = 0;
-	if (pool->policy.pick == CMWQ2_PICK_PREDICT)
+	if (cmwq2_pick_learns(pool))
 		worker->called_at = ktime_get_mono_fast_ns();
 	/* The culler may take a worker without a claim. Then nobody would clear @called. */
 	if (here && pool->claims & CMWQ2_CLAIMS_ONCE)

@@ -12,7 +12,8 @@
  *
  * With pick=predict each CPU learns which of the two ways starts an item sooner, from
  * the time between pick and start of the items that it enqueued. It takes the better
- * way. Once in CMWQ2_PICK_TRY kicks it tries the other one.
+ * way. Once in CMWQ2_PICK_TRY kicks it tries the other one. A pool that has one CPU only
+ * has no choice to learn.
  *
  * The kicks that are not made by an enqueue are the same for both. A worker that begins
  * an item while others are pending kicks a worker that slept on another CPU, because
