@@ -62,12 +62,13 @@ $(VERBS):
 ## make cost [ROUNDS=n]
 ##             counts the instructions that an idle cmwq2 adds to a switch between other tasks, for
 ##             each hook, and (as root) those that its statistics add to an item; 4 minutes
-## make icount [PROFILES=list] [FUNCTIONS=1] [PARAMETERS=list] [WRITE=1]
+## make icount [VM=x86|x86-keys] [PROFILES=list] [FUNCTIONS=1] [PARAMETERS=list] [WRITE=1]
 ##             counts the instructions of queueing and running an item, for native and each profile;
-##             compares them with tools/vm/icount.json and with lib/test_workqueue; make check runs it,
-##             too; 1 minute; FUNCTIONS=1 lists them by function instead, for native and mainline-7.3;
-##             PROFILES= counts other profiles or policies, such as pick=local; PARAMETERS= sets
-##             parameters of cmwq2, such as wake_cost_us=1; WRITE=1 updates the file
+##             compares them with tools/vm/icount-VM.json and with lib/test_workqueue; make check runs
+##             it, too, on x86; 1 minute; VM=x86-keys counts with jump labels; FUNCTIONS=1 lists them
+##             by function instead, for native and mainline-7.3; PROFILES= counts other profiles or
+##             policies, such as pick=local; PARAMETERS= sets parameters of cmwq2, such as
+##             wake_cost_us=1; WRITE=1 updates the file
 ## make baseline [VM=uml|x86] [ROUNDS=n] [ITEMS=n] [PRODUCERS=n]
 ##             runs native's roundtrip in cmwq2_bench and in lib/test_workqueue alternately, in one
 ##             boot, and checks that the times differ by at most 3 %; 5 minutes on a quiet machine
@@ -96,11 +97,12 @@ $(VERBS):
 ##             from a file or pipe there: echo 'insmod cmwq2.ko' | make shell
 ## make dump   runs tools/wq_dump.py from outside on a busy x86 guest
 ## make kernels [VM=v,...] [KERNEL=s]
-##             only builds the kernels; uml and debug 3 minutes each, x86 8, x86-debug 15
+##             only builds the kernels; uml and debug 3 minutes each, x86 and x86-keys 8 each,
+##             x86-debug 15
 ## make clean | distclean
 ##             removes what was built here | removes kernels, sources and packages as well
 ##
-## VM=v             uml, x86, debug or x86-debug; with an older KERNEL= x86 or x86-debug
+## VM=v             uml, x86, debug, x86-debug or x86-keys; with an older KERNEL= x86 or x86-debug
 ## KERNEL=s         6.1, 6.12, 7.2 or 7.3 (the default): Debian's newest source of that series
 ## KERNEL_SRC=dir   a kernel source tree of your own instead of Debian's newest 7.3
 ## CMWQ2_CACHE=dir  where sources and kernels are kept, shared between checkouts (default: out/)

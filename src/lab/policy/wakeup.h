@@ -39,7 +39,7 @@ enum cmwq2_wakeup {
 #define cmwq2_wakeup_values(value)						\
 	value("always", CMWQ2_WAKEUP_ALWAYS, "yes, as in mainline")		\
 	value("needed", CMWQ2_WAKEUP_NEEDED,					\
-	      "only if fewer of them are on their way than the pod has online CPUs")
+	      "only if fewer are on their way than the pod has online CPUs, and than items wait")
 
 /* At how many pending items a kick looks at most, less one. */
 #define CMWQ2_WAKEUP_LOOKS	4

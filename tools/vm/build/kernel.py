@@ -46,6 +46,7 @@ class Vehicle:
     slow: float         # wall clock limits are multiplied by this (and again for an emulated CPU)
     parameters: tuple = ()      # for the kernel command line
     fronts: tuple = ()  # headers in CONFIG; NAME.h is included before the kernel's file NAME.c
+    one_thread: bool = False    # emulated CPUs take turns, instead of having a thread each
 
 
 VEHICLES = {
@@ -60,6 +61,10 @@ VEHICLES = {
     # The same checkers, where CPUs can go offline and online. Only for `make soak`: it is too slow for `make check`.
     "x86-debug": Vehicle("x86-debug", "x86_64", ("base", "x86", "debug", "x86-debug"), ("bzImage", BENCHMARK),
                          "arch/x86/boot/bzImage", 1180, 3, 4, ("slab_debug=F",)),
+    # Jump labels, as distributions have. Only for counting instructions and for a look at what they change: on emulated
+    # CPUs with a thread each a key must not be switched, see x86.config.
+    "x86-keys": Vehicle("x86-keys", "x86_64", ("base", "x86", "x86-keys"), ("bzImage", BENCHMARK),
+                        "arch/x86/boot/bzImage", 1150, 2, 2, one_thread=True),
 }
 
 # The vehicles that exist for older series than the newest. UML of 6.1 and 6.12 has no SMP.

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from build.kernel import Kernel
 
 TCG = "tcg,thread=multi"
-# For guests that count instructions.
+# For guests that count instructions, and for vehicles that ask for it.
 TCG_SINGLE = "tcg,thread=single"
 TCG_SLOWER = 5      # a guest with emulated CPUs may take this many times as long
 PROBE_SECONDS = 20
@@ -24,9 +24,10 @@ def accelerator(kernel: "Kernel") -> str:
     """Return the -accel argument for guests of @kernel, or 'native' if the vehicle does not use QEMU."""
     if kernel.vehicle.arch == "um":
         return "native"
+    emulated = TCG_SINGLE if kernel.vehicle.one_thread else TCG
     if not os.access("/dev/kvm", os.R_OK | os.W_OK):
-        return TCG
-    return "kvm" if _works(kernel) else TCG
+        return emulated
+    return "kvm" if _works(kernel) else emulated
 
 
 def _works(kernel: "Kernel") -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 from base.common import EXIT_PASSED, OUT, Problem, aligned, output_of, say, shown, took, write_atomically
-from build import kernel, modules, packages, qemu
+from build import modules, qemu
 from machines import holdcount
 from verbs import icount
 
@@ -82,17 +82,15 @@ def table(counted: Mapping[str, Mapping[str, float]], parts: Mapping[str, str]) 
     return aligned(rows, 2)
 
 
-def functions() -> int:
-    """Count, print and write out/icount/functions.json. Return the exit status."""
+def functions(vehicle: str) -> int:
+    """Count on @vehicle, print and write out/icount/functions.json. Return the exit status."""
     start, engines = time.monotonic(), icount.engines_of(PROFILES)
     REPORT.unlink(missing_ok=True)
-    packages.require("build", "guest")
-    qemu.provide()
-    target = kernel.provide(kernel.vehicle("x86"))
+    target = icount.built(vehicle)
     counted = icount.Counted(target, modules.build(target), os.environ.get("PARAMETERS", ""))
     output, blocks = OUT / "icount" / "holds", OUT / "icount" / "blocks"
     runs = [(queue, name) for queue in icount.QUEUES for name in engines]
-    run = counted.boot_with("icount-x86-functions", counted.files,
+    run = counted.boot_with(f"icount-{vehicle}-functions", counted.files,
                         [icount.settings(*each, items) for each in runs for items in ITEMS],
                         holdcount.plugin(target, output, blocks))
     symbols = (run.results / "symbols").read_text()

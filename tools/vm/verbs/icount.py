@@ -14,6 +14,7 @@ import statistics
 import sys
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Optional
 
 from base.common import (
@@ -39,7 +40,8 @@ from benchmark import documents as bench_document  # noqa: E402
 from benchmark import results as bench_report  # noqa: E402
 from benchmark import sets as bench_set  # noqa: E402
 
-COMMITTED = HERE / "icount.json"
+# The vehicles that have committed figures. The figures of a kernel with jump labels are those that users get.
+VEHICLES = ("x86", "x86-keys")
 REPORT = OUT / "icount" / "report.json"
 SCHEMA = 1
 # A figure may have grown by this much.
@@ -81,19 +83,34 @@ def subject(target: kernel.Kernel) -> Subject:
     return Subject(target.release, found.group(1) if found else "-", bench_document.config_hash(config) or "-")
 
 
-def committed() -> tuple:
-    """Return the subject of the committed figures, and the figures by queue, engine and name."""
+def committed_file(vehicle: str) -> Path:
+    """Return the file with the committed figures of @vehicle."""
+    return HERE / f"icount-{vehicle}.json"
+
+
+def built(vehicle: str) -> kernel.Kernel:
+    """Return the kernel of @vehicle, which is built if necessary."""
+    if vehicle not in VEHICLES:
+        raise Problem(f"VM={vehicle}: icount runs on {' or '.join(VEHICLES)}")
+    packages.require("build", "guest")
+    qemu.provide()
+    return kernel.provide(kernel.vehicle(vehicle))
+
+
+def committed(vehicle: str) -> tuple:
+    """Return the subject of the committed figures of @vehicle, and the figures by queue, engine and name."""
+    path = committed_file(vehicle)
     try:
-        text = COMMITTED.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         return None, {}
     try:
         document = json.loads(text)
         if document["schema"] != SCHEMA:
-            raise Problem(f"{shown(COMMITTED)}: schema {document['schema']}, this program knows {SCHEMA}")
+            raise Problem(f"{shown(path)}: schema {document['schema']}, this program knows {SCHEMA}")
         return Subject(**document["subject"]), document["instructions"]
     except (ValueError, KeyError, TypeError) as error:
-        raise Problem(f"{shown(COMMITTED)} cannot be read: {error!r}") from None
+        raise Problem(f"{shown(path)} cannot be read: {error!r}") from None
 
 
 def all_engines() -> list:
@@ -265,7 +282,7 @@ class Counted:
         """Boot twice and set the results. Raises Problem if there are no figures."""
         own = [self.benchmark] if self.benchmark.exists() else []
         runs = [settings(queue, ",".join(self.engines), ITEMS, ROUNDS) for queue in QUEUES]
-        run = self.boot_with("icount-x86", self.files + own, runs, [])
+        run = self.boot_with(f"icount-{self.target.vehicle.name}", self.files + own, runs, [])
         self.figures, self.wrong = measured(run)
         self._add_holds()
         if own:
@@ -288,7 +305,7 @@ class Counted:
         output.unlink(missing_ok=True)
         runs = [settings(queue, name, items)
                 for queue in QUEUES for name in self.engines for items in HOLD_ITEMS]
-        self.boot_with("icount-x86-holds", self.files, runs, holdcount.plugin(self.target, output))
+        self.boot_with(f"icount-{self.target.vehicle.name}-holds", self.files, runs, holdcount.plugin(self.target, output))
         for queue, engines in holds(output.read_text(), self.engines).items():
             for name, instructions in engines.items():
                 self.figures[queue][name]["lock"] = instructions
@@ -319,12 +336,12 @@ def not_compared(one: Optional[Subject], other: Subject) -> str:
     """Return why committed figures of subject @one cannot be compared with those of @other, or '' if they can."""
     if one == other:
         return ""
-    return f"figures are for {one}, this is {other}: not compared" if one else f"{shown(COMMITTED)} has no figures"
+    return f"figures are for {one}, this is {other}: not compared" if one else "no figures are committed"
 
 
-def write(whose: Subject, figures: dict) -> None:
+def write(path: Path, whose: Subject, figures: dict) -> None:
     """Write the committed figures, which later ones are compared with."""
-    write_atomically(COMMITTED, json.dumps({
+    write_atomically(path, json.dumps({
         "schema": SCHEMA, "subject": dataclasses.asdict(whose), "instructions": figures}, indent=1) + "\n")
 
 
@@ -332,7 +349,7 @@ def judge(counted: Counted) -> tuple:
     """Return passed and failed comparisons for `make check`, and further lines to print."""
     count, more = ktap.Count(), []
     failures = list(counted.wrong)
-    whose, before = committed()
+    whose, before = committed(counted.target.vehicle.name)
     reason = not_compared(whose, subject(counted.target))
     if reason:
         count.skipped, count.reasons = 1, [reason]
@@ -352,14 +369,12 @@ def judge(counted: Counted) -> tuple:
     return count, more
 
 
-def icount() -> int:
+def icount(vehicle: str) -> int:
     """Count instructions, print them, and compare them with the committed figures, which WRITE=1 replaces first. Return
     the exit status."""
     start, engines = time.monotonic(), engines_of()
     REPORT.unlink(missing_ok=True)
-    packages.require("build", "guest")
-    qemu.provide()
-    target = kernel.provide(kernel.vehicle("x86"))
+    target, path = built(vehicle), committed_file(vehicle)
     counted = Counted(target, modules.build(target), os.environ.get("PARAMETERS", ""), engines)
     counted.boot()
     this = subject(target)
@@ -373,9 +388,9 @@ def icount() -> int:
         "own": dataclasses.asdict(counted.own) if counted.own else None, "wrong": counted.wrong}, indent=1) + "\n")
     if os.environ.get("WRITE", "0") not in ("", "0"):
         if counted.wrong:
-            raise Problem(f"{shown(COMMITTED)} stays as it is: {counted.wrong[0]}")
-        write(this, counted.figures)
-        say(f"{shown(COMMITTED)} is written")
+            raise Problem(f"{shown(path)} stays as it is: {counted.wrong[0]}")
+        write(path, this, counted.figures)
+        say(f"{shown(path)} is written")
     count, more = judge(counted)
     for kind, lines in (("FAIL", count.failures), ("SKIP", count.reasons), ("     ", more)):
         for line in lines:

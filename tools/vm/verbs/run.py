@@ -101,7 +101,8 @@ def icount(given: Namespace) -> int:
     exit status."""
     from verbs import functions
     from verbs import icount as counter
-    return functions.functions() if given.functions == "1" else counter.icount()
+    vehicle = given.vm or "x86"
+    return functions.functions(vehicle) if given.functions == "1" else counter.icount(vehicle)
 
 
 def baseline(given: Namespace) -> int:

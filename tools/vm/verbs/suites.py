@@ -239,6 +239,7 @@ def _look_at(name: str, target: kernel.Kernel, files: list, total: results.Total
     """Run one of LOOKS: a dump whose parts must agree; the monitor and the histograms; each kind of stall; many CPUs,
     queues and items; counts of instructions."""
     from looks import dump, monitor, states, wide
+    from verbs import icount
     if name == DUMP:
         look(target, total, name, lambda: dump.BusyGuest(target, files))
     elif name == MONITOR:
@@ -247,10 +248,11 @@ def _look_at(name: str, target: kernel.Kernel, files: list, total: results.Total
         look(target, total, name, lambda: states.States(target, files), len(states.STATES))
     elif name == WIDE:
         look(target, total, name, lambda: wide.Wide(target, files), len(wide.WIDE_STATES))
-    elif target.vehicle.name == "x86" and source.series() == source.NEWEST:
+    elif target.vehicle.name in icount.VEHICLES and source.series() == source.NEWEST:
         _count(target, files, total)
     else:
-        _not_here(total, target.vehicle.name, name, f"there are figures only for x86 and {source.NEWEST}")
+        _not_here(total, target.vehicle.name, name,
+                  f"there are figures only for {', '.join(icount.VEHICLES)} and {source.NEWEST}")
 
 
 def settings(kunit: list, shell: list, parameters: str = "") -> dict:
