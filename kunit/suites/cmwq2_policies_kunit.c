@@ -6,32 +6,16 @@
 #include <linux/string.h>
 
 #include "load.h"
+#include "policies.h"
 
 #define ROUNDS		20
 
-/* The names of each policy's values, with NULL at the end. */
-#define NAME_OF(_name, _value, _about)	_name,
-#define NAMES_OF(_name)								\
-	static const char *const _name##_names[] = {				\
-		cmwq2_##_name##_values(NAME_OF)					\
-		NULL								\
-	};
-CMWQ2_POLICIES(NAMES_OF)
-
-#define POLICY_ROW(_name)		{ #_name, _name##_names, cmwq2_##_name##_pools },
-
-static const struct policy {
-	const char			*name;
-	const char *const		*values;
-	enum cmwq2_policy_pools		pools;
-} policies[] = { CMWQ2_POLICIES(POLICY_ROW) };
-
-KUNIT_ARRAY_PARAM_DESC(policy, policies, name);
+KUNIT_ARRAY_PARAM_DESC(policy, tw_policies, name);
 
 /* No item is lost and none runs twice under any value of the policy. */
 static void load_under_each_value(struct kunit *test)
 {
-	const struct policy *policy = test->param_value;
+	const struct tw_any_policy *policy = test->param_value;
 	struct tw_env *e = tw_env_cmwq2(test);
 	int i;
 
@@ -52,7 +36,7 @@ static void load_under_each_value(struct kunit *test)
  */
 static void each_value_has_three_ways(struct kunit *test)
 {
-	const struct policy *policy = test->param_value;
+	const struct tw_any_policy *policy = test->param_value;
 	struct tw_env *e = tw_env_cmwq2(test);
 	struct tw_wq *w = tw_alloc(e, TW_UNBOUND, 0);
 	int i, id = tw_stats(w, tw_cpu(0)).id;
@@ -75,7 +59,7 @@ static void each_value_has_three_ways(struct kunit *test)
 static void nonsense_is_refused(struct kunit *test)
 {
 	static const char *const bad[] = { "", "bogus", "0", "-1", "none none" };
-	const struct policy *policy = test->param_value;
+	const struct tw_any_policy *policy = test->param_value;
 
 	tw_policy_refuses(tw_env_cmwq2(test), policy->name, bad, ARRAY_SIZE(bad));
 }
@@ -83,7 +67,7 @@ static void nonsense_is_refused(struct kunit *test)
 /* A pool to which the policy does not apply cannot be given a value of its own. */
 static void other_pools_are_refused(struct kunit *test)
 {
-	const struct policy *policy = test->param_value;
+	const struct tw_any_policy *policy = test->param_value;
 	struct tw_env *e = tw_env_cmwq2(test);
 	struct tw_wq *bh = tw_alloc(e, TW_PERCPU | TW_BH, 0), *percpu = tw_alloc(e, TW_PERCPU, 0);
 	bool in_bh = policy->pools == CMWQ2_IN_ALL_POOLS;

@@ -9,11 +9,16 @@
  * does not show that. So half of the items are modified and the other half is
  * cancelled with sync, and the ledgers stay exact. The seed repeats a run, as
  * far as the scheduler allows.
+ *
+ * The mix runs once with the policies as they are. It runs once more on cmwq2 while
+ * another thread sets all values of all policies, in random order.
  */
+#include <linux/delay.h>
 #include <linux/moduleparam.h>
 #include <linux/prandom.h>
 
 #include "check.h"
+#include "policies.h"
 
 static unsigned int stress_items = 20000;
 module_param(stress_items, uint, 0644);
@@ -80,6 +85,7 @@ struct stress {
 	struct tw_wq		*w;
 	long			target;
 	atomic_long_t		runs;
+	unsigned long		switches;
 	struct stress_slot	slots[NR_SLOTS];
 };
 
@@ -158,6 +164,29 @@ static void thread_stress(struct tw_thread *t)
 	}
 }
 
+/* Sets one policy after the other, with a pause in which items run under the new values. */
+static void thread_switch(struct tw_thread *t)
+{
+	struct stress *s = t->ctx;
+	struct rnd_state rnd;
+
+	prandom_seed_state(&rnd, stress_seed);
+	while (!stress_over(s)) {
+		const struct tw_any_policy *policy =
+			&tw_policies[prandom_u32_state(&rnd) % ARRAY_SIZE(tw_policies)];
+		unsigned int nr = 0;
+
+		t->progress = atomic_long_read(&s->runs);
+		while (policy->values[nr])
+			nr++;
+		if (cmwq2_policy_set(policy->name,
+				     policy->values[prandom_u32_state(&rnd) % nr]))
+			t->val++;
+		s->switches++;
+		usleep_range(200, 2000);
+	}
+}
+
 static void stress_set_scope(struct kunit *test, struct tw_wq *w,
 			     enum cmwq2_affn_scope scope)
 {
@@ -174,20 +203,16 @@ static void stress_set_scope(struct kunit *test, struct tw_wq *w,
 	KUNIT_ASSERT_EQ(test, err, 0);
 }
 
-static void stress_mix(struct kunit *test)
+static struct stress *stress_begin(struct tw_env *e, const struct stress_kind *kind)
 {
-	const struct stress_kind *kind = test->param_value;
-	struct tw_env *e = tw_env_init(test, kind->engine);
 	struct stress *s = tw_zalloc(e, sizeof(*s));
-	int i, nr = 2 * num_online_cpus();
-	struct tw_thread **t = tw_zalloc(e, nr * sizeof(*t));
-	long queued = 0, cancelled = 0;
+	int i;
 
 	/* The kernel's own workqueue is not under test here, so fewer items are enough. */
 	s->target = kind->engine == &tw_engines[TW_NATIVE] ? stress_items / 8 : stress_items;
 	s->w = tw_alloc(e, kind->flags, kind->max_active);
 	e->bh = kind->flags & TW_BH;
-	stress_set_scope(test, s->w, kind->scope);
+	stress_set_scope(e->test, s->w, kind->scope);
 	for (i = 0; i < NR_SLOTS; i++) {
 		struct stress_slot *slot = &s->slots[i];
 
@@ -196,6 +221,14 @@ static void stress_mix(struct kunit *test)
 		slot->it = tw_delayed(e, fn_stress);
 		slot->it->ctx = slot;
 	}
+	return s;
+}
+
+static void stress_run(struct tw_env *e, struct stress *s)
+{
+	int i, nr = 2 * num_online_cpus();
+	struct tw_thread **t = tw_zalloc(e, nr * sizeof(*t));
+
 	for (i = 0; i < nr; i++) {
 		t[i] = tw_thread(e, tw_cpu(i), thread_stress, s->w, NULL, s);
 		t[i]->val = i;
@@ -204,6 +237,14 @@ static void stress_mix(struct kunit *test)
 		tw_thread_start(t[i]);
 	for (i = 0; i < nr; i++)
 		tw_join(t[i], "a thread of the mix");
+}
+
+/* Waits for all items, and checks their ledgers. */
+static void stress_end(struct tw_env *e, struct stress *s)
+{
+	long queued = 0, cancelled = 0;
+	struct kunit *test = e->test;
+	int i;
 
 	/* Wait also for items on a timer, because they count as accepted. */
 	for (i = 0; i < NR_SLOTS; i++)
@@ -224,12 +265,46 @@ static void stress_mix(struct kunit *test)
 		cancelled += atomic_long_read(&slot->ledger.cancelled);
 	}
 	KUNIT_EXPECT_GE(test, atomic_long_read(&s->runs), s->target);
-	kunit_info(test, "seed %u: %ld accepted, %ld cancelled, %ld run", stress_seed,
-		   queued, cancelled, atomic_long_read(&s->runs));
+	kunit_info(test, "seed %u: %ld accepted, %ld cancelled, %ld run, %lu switches",
+		   stress_seed, queued, cancelled, atomic_long_read(&s->runs), s->switches);
+}
+
+static void stress_mix(struct kunit *test)
+{
+	const struct stress_kind *kind = test->param_value;
+	struct tw_env *e = tw_env_init(test, kind->engine);
+	struct stress *s = stress_begin(e, kind);
+
+	stress_run(e, s);
+	stress_end(e, s);
+}
+
+static void stress_while_policies_switch(struct kunit *test)
+{
+	const struct stress_kind *kind = test->param_value;
+	struct tw_thread *t;
+	struct tw_env *e;
+	struct stress *s;
+
+	if (kind->engine != CMWQ2)
+		kunit_skip(test, "the kernel's own workqueue has no policies");
+	e = tw_env_init(test, kind->engine);
+	/* The end of the test sets all policies back. */
+	tw_policy(e, "profile", "mainline-7.3");
+	s = stress_begin(e, kind);
+	t = tw_thread(e, tw_cpu(0), thread_switch, NULL, NULL, s);
+	tw_thread_start(t);
+	stress_run(e, s);
+	tw_join(t, "the thread that switches");
+	KUNIT_EXPECT_EQ_MSG(test, t->val, 0, "policies were refused");
+	KUNIT_EXPECT_GE(test, s->switches, ARRAY_SIZE(tw_policies));
+	stress_end(e, s);
 }
 
 static struct kunit_case stress_cases[] = {
 	KUNIT_CASE_PARAM_ATTR(stress_mix, kind_gen_params, { .speed = KUNIT_SPEED_SLOW }),
+	KUNIT_CASE_PARAM_ATTR(stress_while_policies_switch, kind_gen_params,
+			      { .speed = KUNIT_SPEED_SLOW }),
 	{}
 };
 

@@ -64,9 +64,10 @@ def _forced(suite: str, case: str = "") -> Part:
 
 
 PARTS = (
-    Part("cmwq2_stress", "debug", "ITEMS", 1000000, "items through every kind of queue",
+    Part("cmwq2_stress", "debug", "ITEMS", 1000000,
+         "items through every kind of queue, and again while all policies switch",
          lambda items: {"KUNIT_PARAMETERS": f"stress_items={items} timeout_ms=120000"},
-         lambda items: 600 + items // ITEMS_PER_SECOND),
+         lambda items: 600 + 2 * items // ITEMS_PER_SECOND),
     *(_forced(suite, case) for suite in ("cmwq2_interleave", "cmwq2_interleave_end") for case in _cases(suite)),
     *(_forced(suite) for suite in ("cmwq2_interleave_kick", "cmwq2_interleave_races", "cmwq2_interleave_wait")),
     _forced("cmwq2_runnable", "slot_comes_back_to_own_pool"),
