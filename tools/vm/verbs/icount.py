@@ -305,10 +305,11 @@ class Counted:
         output.unlink(missing_ok=True)
         runs = [settings(queue, name, items)
                 for queue in QUEUES for name in self.engines for items in HOLD_ITEMS]
-        self.boot_with(f"icount-{self.target.vehicle.name}-holds", self.files, runs, holdcount.plugin(self.target, output))
+        name = f"icount-{self.target.vehicle.name}-holds"
+        self.boot_with(name, self.files, runs, holdcount.plugin(self.target, output))
         for queue, engines in holds(output.read_text(), self.engines).items():
-            for name, instructions in engines.items():
-                self.figures[queue][name]["lock"] = instructions
+            for engine, instructions in engines.items():
+                self.figures[queue][engine]["lock"] = instructions
 
 
 def table(figures: dict) -> str:
