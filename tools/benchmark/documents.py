@@ -6,6 +6,8 @@ It has these keys:
   schema       "cmwq2-bench-set", and schema_version
   version      of the cmwq2 whose tools made it, or "unknown"
   vehicle      uml, x86 or host; accelerator: what executed the guest; host: the CPU of the physical machine
+  machine      a hash that tells the physical machine from others, or null; boot_id: one that tells its boot from others
+               if the vehicle is host, otherwise null. Reports of older versions have neither
   kernel       its release; config: a hash of its configuration, or null
   cpus         number of CPUs online where the set ran
   seed         the seeds of the runs were derived from it
@@ -21,6 +23,7 @@ boots.py describes the document of a set that was run in several boots.
 
 import gzip
 import hashlib
+import hmac
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -35,6 +38,8 @@ SCHEMA, SCHEMA_VERSION = "cmwq2-bench-set", 1
 SAME = ("vehicle", "accelerator", "host", "cpus")
 # Runs can be compared only if these keys of their headers and their settings agree.
 SAME_RUN = ("workload", "queue", "scope", "mem_reclaim", "hook", "clock")
+# Their content tells one machine from another, and one boot from another.
+MACHINE_ID, BOOT_ID = Path("/etc/machine-id"), Path("/proc/sys/kernel/random/boot_id")
 RUN_KEYS = (("title", str), ("header", dict), ("engines", list), ("rounds", list), ("compared", list))
 
 
@@ -44,7 +49,7 @@ class SetError(cli.Error):
 
 def document(where: dict, seed: int, runs: list, missing: list, conditions: Sequence[str] = (),
              disturbed: Sequence[dict] = ()) -> dict:
-    """Return the document of a set. @where has vehicle, accelerator, host, kernel and config."""
+    """Return the document of a set. @where has vehicle, accelerator, host, machine, boot_id, kernel and config."""
     return {"schema": SCHEMA, "schema_version": SCHEMA_VERSION, "version": cli.version(), **where,
             "cpus": runs[0]["header"]["cpus"] if runs else None, "seed": seed, "conditions": list(conditions),
             "runs": runs, "missing": missing, "disturbed": list(disturbed)}
@@ -76,6 +81,27 @@ def host_cpu() -> str:
     except OSError:
         pass
     return os.uname().machine
+
+
+def _hidden(path: Path, more: str = "") -> Optional[str]:
+    """Return twelve digits that differ if the content of file @path or the text @more differs, or None if there is no
+    such content. machine-id(5) asks not to publish the content itself, so it is the key of a hash."""
+    try:
+        content = path.read_bytes().strip()
+    except OSError:
+        return None
+    return hmac.new(content, f"cmwq2-bench {more}".encode(), hashlib.sha256).hexdigest()[:12] if content else None
+
+
+def machine_id(path: Path = MACHINE_ID) -> Optional[str]:
+    """Return twelve digits that tell this machine from others, or None if it has no machine-id. The machine's name
+    counts as well, because machines that were installed from one image may have the same machine-id."""
+    return _hidden(path, os.uname().nodename)
+
+
+def boot_id(path: Path = BOOT_ID) -> Optional[str]:
+    """Return twelve digits that tell this boot of the machine from others, or None if the kernel does not say."""
+    return _hidden(path)
 
 
 def load(path: Path) -> Any:

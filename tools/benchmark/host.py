@@ -262,8 +262,8 @@ def run(plans: list, seed: int, host: Host, load: list[str], sink: TextIO = sys.
     config, runs, missing, disturbed, teller = _running_config(), [], [], [], Teller(plans, sink)
     watch = quiet.Watch(quiet.USER_WORK)
     watch.calibrate()
-    where = {"vehicle": "host", "accelerator": None, "host": documents.host_cpu(), "kernel": os.uname().release,
-             "config": documents.config_hash(config)}
+    where = {"vehicle": "host", "accelerator": None, "host": documents.host_cpu(), "machine": documents.machine_id(),
+             "boot_id": documents.boot_id(), "kernel": os.uname().release, "config": documents.config_hash(config)}
     cautions = load + conditions(config)
     try:
         for number, plan in enumerate(plans):

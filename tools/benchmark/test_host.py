@@ -13,7 +13,7 @@ from unittest import mock
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmark import boots, host, sets
+from benchmark import boots, documents, host, sets
 from benchmark.documents import SetError
 from benchmark.sets import Wanted, plans
 from benchmark.testing import USUAL, Command, result
@@ -75,6 +75,7 @@ class Host(Command):
         self.assertEqual((self.directory / "run").read_text(), "1\n")
         document = boots.read(self.out)
         self.assertEqual((document["vehicle"], document["runs"][0]["config"]), ("host", document["config"]))
+        self.assertEqual((document["machine"], document["boot_id"]), (documents.machine_id(), documents.boot_id()))
 
     def test_disturbed(self) -> None:
         """A run during which the machine was busy is made once more, and the first attempt is kept aside."""
