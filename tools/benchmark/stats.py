@@ -11,6 +11,14 @@ Rounds of one boot have in common how that boot placed memory and threads. So wi
 hierarchical (A. C. Davison and D. V. Hinkley, "Bootstrap Methods and their Application", section 3.8): boots are drawn
 with replacement, and then rounds within each boot that was drawn. Boots drawn from n boots have on average only
 (n - 1) / n of the variance between boots, so both halves of the interval are widened by the square root of n / (n - 1).
+
+With several machines there is one level more: machines are drawn, then boots within each, then rounds. The figure is
+the median of the machines' medians, so that a machine with many boots counts as much as any other, and both halves are
+widened for the number of machines. Three machines say little about a fourth, and no drawing among them changes that.
+So where this interval is narrower than Student's interval for the mean of the logarithms of the machines' medians
+("Student", "The probable error of a mean", 1908), it is widened to that. The machines are the highest level of the
+experiment, and the number of its repetitions is what counts (T. Kalibera and R. Jones, "Rigorous benchmarking in
+reasonable time", 2013). With one machine the interval is that of its boots.
 """
 
 import functools
@@ -25,6 +33,8 @@ from typing import Optional
 LEVEL = 0.95
 RESAMPLES = 2000
 SEED = 20100615
+# How many of the drawn medians of a machine the drawn machines choose from.
+OF_MACHINE = 400
 # With fewer rounds no interval holds in 95 % of cases, not even one from the smallest value to the largest.
 FEWEST = 6
 
@@ -67,8 +77,8 @@ def _resamples(sizes: tuple, seed: int) -> tuple:
     return tuple(operator.itemgetter(*places()) for _ in range(RESAMPLES))
 
 
-def _medians(values: Sequence[float], sizes: tuple, seed: int) -> list:
-    drawn = (sorted(draw(values)) for draw in _resamples(sizes, seed))
+def _medians(values: Sequence[float], sizes: tuple, seed: int, count: int = RESAMPLES) -> list:
+    drawn = (sorted(draw(values)) for draw in _resamples(sizes, seed)[:count])
     return [(each[(len(each) - 1) // 2] + each[len(each) // 2]) / 2 for each in drawn]
 
 
@@ -174,3 +184,76 @@ def within_boots(values: Sequence[Sequence], references: Sequence[Sequence]) -> 
         found.append(statistics.median(some) if some else middle)
     low, high = _middle(sorted(found))
     return Comparison(middle, *_widened(low, middle, high, len(values)))
+
+
+def _part_within(angle: float, freedom: int) -> float:
+    """Return which part of Student's distribution with @freedom degrees lies within the square root of @freedom times
+    the tangent of @angle on both sides (M. Abramowitz and I. A. Stegun, "Handbook of Mathematical Functions", 26.7.3
+    and 26.7.4)."""
+    sine, cosine = math.sin(angle), math.cos(angle)
+    odd = freedom % 2
+    if freedom == 1:
+        return 2 * angle / math.pi
+    term = total = cosine if odd else 1.0
+    for number in range(2 + odd, freedom - 1, 2):
+        term *= cosine * cosine * (number - 1) / number
+        total += term
+    return 2 * (angle + sine * total) / math.pi if odd else sine * total
+
+
+@functools.cache
+def student(part: float, freedom: int) -> float:
+    """Return the distance from 0 within which @part, from 0 to 1, of Student's distribution lies on both sides.
+    @freedom is its number of degrees of freedom, at least 1."""
+    low, high = 0.0, math.pi / 2
+    for _ in range(60):
+        angle = (low + high) / 2
+        low, high = (angle, high) if _part_within(angle, freedom) < part else (low, angle)
+    return math.sqrt(freedom) * math.tan((low + high) / 2)
+
+
+@functools.cache
+def _drawn_machines(count: int) -> tuple:
+    """Return RESAMPLES functions that each draw @count medians from the drawn medians of @count machines, OF_MACHINE of
+    each, which follow each other. A machine may be drawn several times."""
+    source = random.Random(f"{SEED} {count} machines")
+    return tuple(operator.itemgetter(*(OF_MACHINE * source.randrange(count) + source.randrange(OF_MACHINE)
+                                       for _ in range(count))) for _ in range(RESAMPLES))
+
+
+def machine_ratio(boots: Sequence[Sequence[float]]) -> float:
+    """Return the ratio of one machine, the median of all rounds of its @boots."""
+    return statistics.median(value for boot in boots for value in boot)
+
+
+def across_machines(machines: Sequence[Sequence[Sequence[float]]]) -> Comparison:
+    """
+    Return the ratio of several machines with an interval that contains the spread between machines and between boots.
+    The head of this file says how it is computed.
+
+    :param machines: for each machine a list of its boots, at least one, and for each boot the ratios of its rounds, at
+                     least one
+    """
+    flat = [[value for boot in boots for value in boot] for boots in machines]
+    sizes = [tuple(map(len, boots)) for boots in machines]
+    if len(machines) == 1:
+        low, high = median_interval(flat[0], SEED, sizes[0]) or (None, None)
+        return Comparison(statistics.median(flat[0]), low, high)
+    middles = [statistics.median(values) for values in flat]
+    ratio = statistics.median(middles)
+    if min(map(min, flat)) <= 0:
+        return Comparison(ratio, None, None)
+    drawn = [value for values, each in zip(flat, sizes) for value in _of_machine(values, each)]
+    low, high = _middle(sorted(statistics.median(draw(drawn)) for draw in _drawn_machines(len(machines))))
+    low, high = _widened(low, ratio, high, len(machines))
+    logs = [math.log(value) for value in middles]
+    half = student(LEVEL, len(logs) - 1) * statistics.stdev(logs) / math.sqrt(len(logs))
+    mean = statistics.fmean(logs)
+    return Comparison(ratio, min(low, math.exp(mean - half)), max(high, math.exp(min(mean + half, 700))))
+
+
+def _of_machine(values: Sequence[float], sizes: tuple) -> list:
+    """Return OF_MACHINE drawn medians of a machine. @sizes has the number of rounds of each of its boots."""
+    if len(values) == 1:
+        return [values[0]] * OF_MACHINE
+    return _medians(values, sizes, SEED, OF_MACHINE)

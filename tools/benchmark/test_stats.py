@@ -17,9 +17,11 @@ from benchmark.stats import (
     NONE_SEEN,
     UNKNOWN,
     Comparison,
+    across_machines,
     exact_rank,
     median_interval,
     paired,
+    student,
     unpaired,
     within_boots,
 )
@@ -163,6 +165,72 @@ class Boots(unittest.TestCase):
         self.assertIsNone(within_boots(values, [[None] * 16] * 3))     # type: ignore
         few = within_boots([[2.0] * 5], [[1.0] * 5])
         self.assertEqual(verdict_of(few), UNKNOWN)
+
+
+class Machines(unittest.TestCase):
+    """Machines differ as boots do: each has a factor of its own, which all of its boots share."""
+
+    def fleet(self, source: random.Random, count: int, spread: float, scale: float = 1) -> list:
+        """Return the ratios of @count machines with two boots of ten rounds. @spread: by how much machines differ."""
+        return [[[scale * factor * source.lognormvariate(0, 0.05) for _ in range(10)] for _ in range(2)]
+                for factor in (source.lognormvariate(0, spread) for _ in range(count))]
+
+    def false(self, count: int, spread: float, comparisons: int) -> int:
+        """Return how many of @comparisons comparisons of equals are called a difference."""
+        source = random.Random(f"{count} {spread}")
+        return sum(across_machines(self.fleet(source, count, spread)).verdict == DIFFERENCE
+                   for _ in range(comparisons))
+
+    def test_student(self) -> None:
+        """The distances agree with a printed table."""
+        for part, freedom, wanted in ((0.95, 1, 12.706), (0.95, 2, 4.303), (0.95, 3, 3.182), (0.95, 10, 2.228),
+                                      (0.95, 30, 2.042), (0.99, 1, 63.657), (0.99, 4, 4.604), (0.999, 9, 4.781)):
+            self.assertAlmostEqual(student(part, freedom), wanted, 3)
+
+    def test_false_differences(self) -> None:
+        """One equal in twenty is called different at most, even if the machines differ much and are few. In so few
+        trials it may be a few more."""
+        for count in (2, 3, 6):
+            for spread in (0, 0.1):
+                self.assertLessEqual(self.false(count, spread, 80), 80 * 0.08, (count, spread))
+
+    def test_found(self) -> None:
+        source = random.Random(2)
+        found = [across_machines(self.fleet(source, 5, 0.03, 1.3)) for _ in range(40)]
+        self.assertGreaterEqual(sum(verdict_of(each) == DIFFERENCE for each in found), 38)
+        self.assertTrue(all(1.1 < each.ratio < 1.5 for each in found))
+
+    def test_contains_machines_and_boots(self) -> None:
+        """The interval contains what each machine says, and is wider than one over the rounds alone."""
+        source = random.Random(3)
+        for factors in (((0.8, 0.8), (1.0, 1.0), (1.2, 1.2)), ((0.8, 1.2), (0.9, 1.1), (1.0, 1.0))):
+            machines = [[[factor * source.lognormvariate(0, 0.01) for _ in range(10)] for factor in boots]
+                        for boots in factors]
+            found = across_machines(machines)
+            assert found.low and found.high
+            for boots in machines:
+                self.assertTrue(found.low <= stats.machine_ratio(boots) <= found.high, (found, boots))
+            low, high = median_interval([value for boots in machines for boot in boots for value in boot]) or (0, 0)
+            self.assertGreater(found.high - found.low, high - low)
+
+    def test_one_machine(self) -> None:
+        """With one machine nothing changes, with one boot or with several."""
+        for sizes in ((16,), (16, 16, 16), (5,)):
+            boots = [drawn(random.Random(number), size) for number, size in enumerate(sizes)]
+            values = [value for boot in boots for value in boot]
+            self.assertEqual(across_machines([boots]), paired(values, [1.0] * len(values), sizes))
+
+    def test_many_boots_count_once(self) -> None:
+        """A machine with many boots counts as much as one with a single boot."""
+        found = across_machines([[[2.0] * 6] * 9, [[1.0] * 6], [[1.0] * 6]])
+        self.assertEqual(found.ratio, 1)
+
+    def test_odd_values(self) -> None:
+        """Single rounds have an interval if there are two machines; a ratio of 0 has no logarithm."""
+        self.assertEqual(verdict_of(across_machines([[[1.0]], [[1.0]]])), NONE_SEEN)
+        self.assertEqual(verdict_of(across_machines([[[1.0] * 6], [[0.0] * 6]])), UNKNOWN)
+        far = across_machines([[[1.0] * 6], [[1e300] * 6]])
+        self.assertEqual(verdict_of(far), NONE_SEEN)
 
 
 if __name__ == "__main__":
