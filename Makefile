@@ -57,8 +57,8 @@ $(VERBS):
 ##             runs the benchmarks in one boot, or all of them in each of BOOTS=n boots, and writes
 ##             out/bench/VM/report.json, tables, plots and report.html; 15 minutes a boot, with FULL=1
 ##             up to 60; a run during which the machine was busy is made once more; WORKLOAD=aa
-##             compares native with itself 100 times; tools/bench compare, agree, goals and summary
-##             work with reports
+##             compares native with itself 100 times; tools/bench compare, agree, goals, summary and
+##             fleet work with reports
 ## make cost [ROUNDS=n]
 ##             counts the instructions that an idle cmwq2 adds to a switch between other tasks, for
 ##             each hook, and (as root) those that its statistics add to an item; 4 minutes

@@ -5,13 +5,14 @@ The exit status is that of cli.py. It is also 1 if `agree` finds too few ratios 
 differences."""
 
 import argparse
+import json
 import signal
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn, Optional
 
 import cli
-from benchmark import boots, compare, files, goals, host, sets, summary
+from benchmark import boots, compare, files, fleet, fleet_text, goals, host, sets, summary
 from benchmark.documents import SetError
 
 # The maximum size of a report of the full set.
@@ -90,6 +91,12 @@ def _join(options: argparse.Namespace) -> int:
     return 0
 
 
+def _fleet(options: argparse.Namespace) -> int:
+    found = fleet.collect(options.reports, options.force)
+    print(json.dumps(fleet.document(found), indent=1) if options.json else fleet_text.text(found, options.wide))
+    return 0
+
+
 def _aa(options: argparse.Namespace) -> int:
     rows = compare.against_itself(boots.read(options.report))
     if not rows:
@@ -144,6 +151,18 @@ def _goals_command(commands: argparse._SubParsersAction) -> None:
     one.set_defaults(do=_goals)
 
 
+def _fleet_command(commands: argparse._SubParsersAction) -> None:
+    what = "put the reports of many machines and boots together, and name those that do not fit"
+    one = commands.add_parser("fleet", help=what, description=what)
+    one.add_argument("reports", type=Path, metavar="DIR|REPORT.json", nargs="+",
+                     help=f"reports, or directories below which files {fleet.NAMES} are taken")
+    form = one.add_mutually_exclusive_group()
+    form.add_argument("--wide", action="store_true", help="show every figure and outlier, in lines of any length")
+    form.add_argument("--json", action="store_true", help="print one JSON document")
+    one.add_argument("--force", action="store_true", help="leave out files that are no such report, and name them")
+    one.set_defaults(do=_fleet)
+
+
 def _run_command(commands: argparse._SubParsersAction) -> None:
     what = "run a set of benchmarks on this machine (as root)"
     one = commands.add_parser("run", help=what, description=what)
@@ -177,6 +196,7 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("reports", type=Path, metavar="REPORT.json", nargs="+")
     one.add_argument("--out", type=Path, metavar="OUT.json", required=True)
     one.set_defaults(do=_join)
+    _fleet_command(commands)
     _report_command(commands, "aa", "count how often a comparison of an engine with itself is called a difference", _aa)
     _run_command(commands)
     return top
