@@ -8,13 +8,15 @@ import json
 import shutil
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import Any, NoReturn
 
 import cli
 import tables
-from wq import script
+from benchmark import files
+from wq import prometheus, script
 from wq.drgn_names import FaultError
 from wq.engine import CMWQ2, NATIVE, Cmwq2Error, Engine, note_gap
 from wq.lists import entry_addresses
@@ -38,6 +40,7 @@ Show what cmwq2's workqueues and pools do, again and again until interrupted.
   drgn tools/wq_monitor.py --native 5                    (the kernel's own, every 5 s)
   drgn --qemu QMP_SOCKET -s vmlinux -s cmwq2.ko tools/wq_monitor.py -i 1
   drgn -s cmwq2.ko tools/wq_monitor.py -q 'nvme*' --json
+  drgn -s cmwq2.ko tools/wq_monitor.py --prometheus /var/lib/node_exporter/wq.prom
 """
 
 EPILOG = """\
@@ -75,6 +78,9 @@ JSON: each line is an object. Its lists workqueues and pools have an object for 
 with its name or number, its present state, "total" since the module was loaded, and
 "delta" since the previous line. "seconds" is the time between the two lines. The first
 line has no delta. A pool also has the counters of workqueues, for items that it ran.
+
+Prometheus: the script looks once, or every SECONDS if --interval is given, and writes
+all counters for the textfile collector of node_exporter. FILE is replaced as a whole.
 """
 
 Record = dict[str, Any]
@@ -391,6 +397,14 @@ def interval(text: str) -> float:
     return seconds
 
 
+def prom_file(text: str) -> str:
+    """Return the name of a file that node_exporter reads; "-" is standard output."""
+    if text != "-" and not text.endswith(".prom"):
+        raise argparse.ArgumentTypeError(f"{text} is no file that node_exporter reads; allowed: a name that ends in"
+                                         " .prom, or - for standard output")
+    return text
+
+
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Parse the options. If they are wrong, argparse exits with status 2."""
     parser = cli.Parser(prog="wq_monitor.py", description=DESCRIPTION, epilog=EPILOG)
@@ -408,19 +422,23 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("-p", "--pool", action="append", type=cli.natural, metavar="ID",
                         help="only this pool; may be given several times")
     parser.add_argument("-t", "--top", type=cli.positive, default=0, metavar="N",
-                        help="only the busiest N workqueues and pools; not in JSON")
+                        help="only the busiest N workqueues and pools; not in JSON and metrics")
     parser.add_argument("-a", "--all", action="store_true",
-                        help="also show those that did nothing; JSON always has them")
-    parser.add_argument("-j", "--json", action="store_true", help="print a line of JSON each time")
+                        help="also show those that did nothing; JSON and metrics always have them")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("-j", "--json", action="store_true", help="print a line of JSON each time")
+    form.add_argument("--prometheus", nargs="?", const="-", type=prom_file, metavar="FILE",
+                      help="write all counters for node_exporter to FILE (default: standard output)")
     args = parser.parse_args(argv)
     for name, value in (("interval", args.every), ("count", args.times)):
         if value is not None and getattr(args, name) is not None:
             parser.error(f"argument --{name}: given twice")
         if value is not None:
             setattr(args, name, value)
+    if args.interval is None:
+        args.interval = 0 if args.prometheus else INTERVAL
     if args.interval == 0 and args.count:
         parser.error("argument --count: not allowed with an interval of 0, which looks once")
-    args.interval = INTERVAL if args.interval is None else args.interval
     return args
 
 
@@ -436,25 +454,55 @@ def present(now: Record, args: argparse.Namespace) -> None:
         cli.emit(show(now, args.all, args.top) + "\n")
 
 
+def publish(text: str, name: str) -> None:
+    """Write metrics to the file @name as a whole, so that nobody reads a part of them; "-" is standard output."""
+    if name == "-":
+        cli.emit(text)
+        return
+    if not Path(name).parent.is_dir():
+        # A new directory would be one that node_exporter does not look into.
+        raise Cmwq2Error(f"{name}: its directory does not exist")
+    files.write(Path(name), text)
+
+
+def looks(prog: Any, args: argparse.Namespace, old: Record) -> Iterator[Record]:
+    """Look again and again, until the count is reached if there is one. Each look is compared with the one before."""
+    left = args.count if args.interval else 0
+    while left is None or left > 0:
+        time.sleep(args.interval)
+        new = collect(prog, args)
+        yield compare(old, new)
+        old = new
+        left = None if left is None else left - 1
+
+
+def export(prog: Any, args: argparse.Namespace, old: Record) -> None:
+    """Write the metrics of the first look, @old, and of each later one."""
+    series = prometheus.series(old)
+    publish(prometheus.text(old["engine"], series, len(old["gaps"])), args.prometheus)
+    for now in looks(prog, args, old):
+        series = prometheus.advance(series, now)
+        publish(prometheus.text(now["engine"], series, len(now["gaps"])), args.prometheus)
+
+
 def run(args: argparse.Namespace, scope: Record) -> None:
-    """Look again and again, until the count is reached if there is one."""
+    """Look once and then as often as was asked for, and show each look."""
     prog = script.program(scope)
     check_program(prog, NATIVE if args.native else CMWQ2)
     old = collect(prog, args)
     if old["gaps"] and is_dump_file(prog):
         raise Cmwq2Error(f"memory is missing, is this dump whole? {old['gaps'][0]}")
+    if args.prometheus:
+        export(prog, args, old)
+        return
+    first = old
     if args.interval == 0 and not args.json:
-        old = {**old, **{kind: [{**one, "delta": one["total"]} for one in old[kind]]
-                         for kind in ("workqueues", "pools")}}
+        first = {**old, **{kind: [{**one, "delta": one["total"]} for one in old[kind]]
+                           for kind in ("workqueues", "pools")}}
     if args.json or args.interval == 0:
-        present({**old, "seconds": None}, args)
-    left = args.count if args.interval else 0
-    while left is None or left > 0:
-        time.sleep(args.interval)
-        new = collect(prog, args)
-        present(compare(old, new), args)
-        old = new
-        left = None if left is None else left - 1
+        present({**first, "seconds": None}, args)
+    for now in looks(prog, args, old):
+        present(now, args)
 
 
 def main(scope: Record) -> NoReturn:

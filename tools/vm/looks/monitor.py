@@ -2,6 +2,7 @@
 """Tests wq_monitor.py and the latency histograms, which look from outside at an x86 guest that keeps running."""
 
 import json
+import re
 from pathlib import Path
 from typing import Optional
 
@@ -48,6 +49,13 @@ def native_problems(text: str) -> list:
     found += [f"no line of {word} in it" for word in ("events ", "0 ")
               if not any(line.startswith(word) for line in lines)]
     return found + [f"too wide: {line}" for line in lines if len(line) > 80]
+
+
+def prometheus_problems(text: str) -> list:
+    """Return what is wrong with the metrics of a guest under load. The tests of wq/prometheus.py check their form."""
+    wanted = (f'wq_items_started_total{{engine="cmwq2",workqueue="{dump.QUEUE}"}} [1-9]',
+              r'wq_pool_kicks_total{engine="cmwq2",pool="\d+",cpu="any"} [1-9]', 'wq_look_gaps{engine="cmwq2"} ')
+    return [f"no {line} in the metrics" for line in wanted if not re.search(f"(?m)^{line}", text)]
 
 
 def latency_problems(text: str) -> list:
@@ -105,6 +113,9 @@ class MonitoredGuest:
         found += self._native()
         sums = json.loads(self._drgn(SCRIPT, "--json", "-i", "0"))
         found += [] if sums["seconds"] is None and sums["workqueues"] else ["-i 0 --json shows no sums"]
+        text = self._drgn(SCRIPT, "--prometheus")
+        (home / "wq.prom").write_text(text)
+        found += prometheus_problems(text)
         text = self._drgn(dump.SCRIPT, "--latency")
         (home / "latency.txt").write_text(text)
         found += latency_problems(text)
