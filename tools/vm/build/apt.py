@@ -87,14 +87,16 @@ class Archive:
             raise Problem(f"{package} {version} was not downloaded from {MIRROR}")
         return found[-1]
 
-    def with_needs(self, package: str, suite: str) -> list:
+    def with_needs(self, package: str, suite: str, everything: bool = False) -> list:
         """Download the newest @package of @suite, and the packages that it needs and the system lacks. Return the paths
-        of the .deb files, which stay until forget()."""
+        of the .deb files, which stay until forget(). @everything: also those that the system has, for a program that
+        cannot use the system's libraries."""
         self.update()
         self.forget()
         # The system's own list of packages says what is there. It is only read, so it need not be locked.
-        output_of(["apt-get", *self._options(), "-o", f"Dir::State::status={INSTALLED}", "-o", "Debug::NoLocking=1",
-                   "-q", "-y", "--no-install-recommends", "--download-only", "-t", suite, "install", package])
+        status = [] if everything else ["-o", f"Dir::State::status={INSTALLED}", "-o", "Debug::NoLocking=1"]
+        output_of(["apt-get", *self._options(), *status, "-q", "-y", "--no-install-recommends", "--download-only",
+                   "-t", suite, "install", package])
         found = sorted(self._downloads().glob("*.deb"))
         if not found:
             raise Problem(f"{package} of {suite} was not downloaded from {MIRROR}")

@@ -52,6 +52,14 @@ class Archives(Case):
             archive.forget()
             self.assertEqual(list((home / "apt/x/cache/archives").glob("*.deb")), [])
 
+    def test_with_all_needs(self) -> None:
+        """A program that cannot use the system's libraries gets them all, whatever the system has."""
+        with _archive("a_1.deb libc6_2.deb") as (home, archive):
+            self.assertEqual(len(archive.with_needs("a", "one", everything=True)), 2)
+            call = (home / "called").read_text().splitlines()[-1]
+            self.assertNotIn(str(apt.INSTALLED), call)
+            self.assertIn(f"Dir::State::status={home}/apt/x/state/status", call)
+
     def test_nothing_comes(self) -> None:
         """No network and no package are errors of one line."""
         with _archive("", status=100) as (_, archive):
