@@ -52,7 +52,7 @@ void cmwq2_chore_begin(enum cmwq2_thread thread, const char *what, int id)
 
 	WRITE_ONCE(chore->since, jiffies);
 	WRITE_ONCE(chore->id, id);
-	/* Pairs with smp_load_acquire() in cmwq2_chore(): whoever sees @what sees its time. */
+	/* Pairs with smp_load_acquire() in cmwq2_chore(), for the time: litmus/chore-begin. */
 	smp_store_release(&chore->what, what);
 }
 
@@ -75,7 +75,7 @@ struct task_struct *cmwq2_chore(enum cmwq2_thread thread, struct cmwq2_chore *ch
 {
 	struct kthread_worker *worker = *cmwq2_threads[thread].worker;
 
-	/* Pairs with smp_store_release() in cmwq2_chore_begin(). */
+	/* Pairs with smp_store_release() in cmwq2_chore_begin(): litmus/chore-begin. */
 	chore->what = smp_load_acquire(&cmwq2_chores[thread].what);
 	chore->since = READ_ONCE(cmwq2_chores[thread].since);
 	chore->id = READ_ONCE(cmwq2_chores[thread].id);

@@ -384,7 +384,10 @@ struct cmwq2_wq {
 				 CMWQ2_WQ_PERCPU | CMWQ2_WQ_ORDERED | CMWQ2_WQ_LEGACY)
 #define CMWQ2_WQ_BH_ALLOWS	(CMWQ2_WQ_BH | CMWQ2_WQ_HIGHPRI | CMWQ2_WQ_PERCPU)
 
-/* Whether the pool has items to run, and fewer running workers than it wants. */
+/*
+ * Whether the pool has items to run, and fewer running workers than it wants. A worker
+ * that was kicked sees what its kicker saw, because both have the lock: litmus/sched-kicked.
+ */
 static inline bool cmwq2_need_more_worker(struct cmwq2_pool *pool)
 {
 	return !list_empty(&pool->worklist) && atomic_read(&pool->nr_running) < pool->wanted;

@@ -163,11 +163,11 @@ static inline void cmwq2_work_off_queue(struct cmwq2_work *work, unsigned long p
 static inline void cmwq2_work_release(struct cmwq2_work *work, unsigned long pool_bits,
 				      unsigned int disable)
 {
-	/* Pairs with test_and_set_bit() in cmwq2_work_take(). */
+	/* Pairs with test_and_set_bit() in cmwq2_work_take(): litmus/work-release. */
 	smp_wmb();
 	cmwq2_work_set_data(work, pool_bits |
 				  ((unsigned long)disable << CMWQ2_WORK_DISABLE_SHIFT));
-	/* Pairs with the same operation: the next loads are the function's. */
+	/* The same: the next loads are the function's: litmus/work-pending. */
 	smp_mb();
 }
 

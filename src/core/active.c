@@ -45,6 +45,7 @@ struct cmwq2_nna *cmwq2_pwq_nna(struct cmwq2_pwq *pwq)
 	return pwq->wq->nna[node == NUMA_NO_NODE ? nr_node_ids : node];
 }
 
+/* Take a slot if one is free. It orders nothing, but only one can get it: litmus/active-slot. */
 static bool cmwq2_nna_take(struct cmwq2_nna *nna)
 {
 	int nr = atomic_read(&nna->nr);
@@ -69,7 +70,11 @@ static bool cmwq2_nna_take_or_wait(struct cmwq2_nna *nna, struct cmwq2_pwq *pwq)
 	waited = !list_empty(&pwq->pending_node);
 	if (!waited)
 		list_add_tail(&pwq->pending_node, &nna->pending_pwqs);
-	/* Pairs with atomic_dec_return() in cmwq2_pwq_dec_active(). */
+	/*
+	 * Pairs with atomic_dec_return() in cmwq2_pwq_dec_active(), which then
+	 * looks at the line: litmus/active-line. It also reads nna->max:
+	 * litmus/active-raise-node.
+	 */
 	smp_mb();
 	taken = cmwq2_nna_take(nna);
 	if (taken && !waited)
@@ -238,7 +243,7 @@ static bool __must_check cmwq2_pwq_dec_active(struct cmwq2_pwq *pwq)
 	pwq->nr_active--;
 	if (!nna)
 		return cmwq2_try_activate_first(pwq);
-	/* Pairs with the barrier in cmwq2_nna_take_or_wait(). */
+	/* Pairs with the barrier in cmwq2_nna_take_or_wait(): litmus/active-line. */
 	return atomic_dec_return(&nna->nr) < READ_ONCE(nna->max) &&
 	       !list_empty(&nna->pending_pwqs) && cmwq2_nna_serve(nna, pwq->pool);
 }
@@ -248,7 +253,8 @@ static bool __must_check cmwq2_pwq_dec_active(struct cmwq2_pwq *pwq)
  * @pwq: pwq that the item was in
  *
  * The first flusher cannot leave before the count is zero, so its pointer may
- * be used without the queue's mutex.
+ * be used without the queue's mutex: litmus/flush-first. It sees what all items
+ * did, because the decrement is fully ordered: litmus/flush-count.
  *
  * Context: pwq->pool->lock held.
  */
@@ -403,7 +409,8 @@ static bool cmwq2_nna_update_max(struct cmwq2_wq *wq)
  * new ones are queued behind them.
  *
  * Looking for inactive items takes the lock of every pool where the queue has a
- * pwq. So this is done only if a limit is higher than before, and not for a
+ * pwq, so that none is overlooked: litmus/active-raise. So this is done only if
+ * a limit is higher than before, and not for a
  * queue that is still being created, because nobody can have queued an item on
  * it.
  *

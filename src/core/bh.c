@@ -121,8 +121,8 @@ static void cmwq2_bh_remote_kick(void *pool)
  * An earlier kick makes this one superfluous in two cases: if the tasklet is
  * scheduled, and if the csd is locked (-EBUSY), which the other CPU unlocks
  * before it calls the function. In both cases pool->lock will be taken and the
- * worklist looked at later than now. -ENXIO means that the pool's CPU is
- * offline: then any CPU will do, and this one is at hand.
+ * worklist looked at later than now: litmus/bh-kick. -ENXIO means that the
+ * pool's CPU is offline: then any CPU will do, and this one is at hand.
  *
  * Context: pool->lock held.
  */
@@ -296,7 +296,8 @@ static struct cmwq2_bh *cmwq2_bh_next(unsigned int *i)
  * its CPU has accepted it, though the function may not have run yet: the kernel
  * unlocks the csd before it calls the function. That CPU has interrupts off
  * from before the unlock until after the call, so a grace period waits for the
- * call. The function schedules the tasklet, so the tasklets come last.
+ * call: litmus/bh-stop. The function schedules the tasklet, so the tasklets come
+ * last.
  *
  * Context: process, may sleep, after all queues are gone.
  */

@@ -107,7 +107,7 @@ static bool cmwq2_home_is_up(struct cmwq2_pool *pool)
  * wait for a CPU that another task keeps to itself. So the pool may be unbound
  * meanwhile. Unbinding sets the flag under pool->lock and changes the masks
  * after that. If the flag is not seen here, unbinding changes the mask later
- * than this does. If it is seen, this corrects the mask.
+ * than this does: litmus/home-unbind. If it is seen, this corrects the mask.
  *
  * Context: process, may sleep.
  */
@@ -136,7 +136,8 @@ void cmwq2_go_home(struct cmwq2_worker *worker)
 /*
  * Check under pool->lock whether the current worker is away. There a worker
  * without UNBOUND has the right mask: unbinding changes the mask after it set
- * the flag, and binding changes the mask before it clears the flag.
+ * the flag, and binding changes the mask before it clears the flag. See
+ * litmus/home-bind.
  */
 static bool cmwq2_is_stray(struct cmwq2_worker *worker)
 {

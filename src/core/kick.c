@@ -152,7 +152,7 @@ void cmwq2_wake(struct cmwq2_pool *pool, enum cmwq2_kicker who, struct cmwq2_wak
 	cmwq2_wake_by(pool, who, wl, task);
 }
 
-/* The rest of cmwq2_unlock_irq_wake(): there is a task to wake. */
+/* The rest of cmwq2_unlock_irq_wake(): there is a task to wake. See litmus/kick-wake. */
 void __cmwq2_unlock_irq_wake(struct cmwq2_pool *pool, struct cmwq2_wake_list *wl)
 	__releases(&pool->lock)
 {

@@ -96,7 +96,7 @@ bool cmwq2_make_runnable(struct cmwq2_pool *pool, struct cmwq2_work *work)
 	if (list_empty(&pool->worklist))
 		pool->progress_at = jiffies;
 	cmwq2_move_linked(work, &pool->worklist, NULL);
-	/* Order the insertion before the kick's read of nr_running. */
+	/* Order the insertion before the kick's read of nr_running: litmus/sched-insert. */
 	cmwq2_sched_order_insert();
 	return true;
 }
@@ -144,6 +144,10 @@ bool cmwq2_assign_work(struct cmwq2_work *work, struct cmwq2_worker *worker,
 	return !busy;
 }
 
+/*
+ * All that this reads from the item it also stores. So the next owner of the item, who can
+ * belong to another pool, writes to it later than this reads: litmus/work-reads.
+ */
 static void cmwq2_begin_work(struct cmwq2_worker *worker, struct cmwq2_work *work,
 			     struct cmwq2_pwq *pwq, unsigned int color)
 {
@@ -286,7 +290,7 @@ static void cmwq2_serve(struct cmwq2_worker *worker)
 		 * Another worker may have blocked since keep_working() counted
 		 * one too many. The pn hook counts it down without the lock, and
 		 * as the pool still had as many as it wants, it kicks nobody.
-		 * Then the loop's condition holds again.
+		 * Then the loop's condition holds again: litmus/sched-recheck.
 		 */
 		cmwq2_worker_set_flags(worker, CMWQ2_WORKER_PREP);
 	}
@@ -330,7 +334,8 @@ int cmwq2_worker_thread(void *data)
 		cmwq2_worker_enter_idle(worker);
 		/*
 		 * Set under the lock: a kick from here on finds this worker on
-		 * the idle list and its task in a state that can be woken.
+		 * the idle list and its task in a state that can be woken:
+		 * litmus/kick-sleep.
 		 */
 		__set_current_state(TASK_IDLE);
 		spins = pool->policy.spin == CMWQ2_SPIN_SHORT;

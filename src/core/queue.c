@@ -115,7 +115,8 @@ static struct cmwq2_pwq *cmwq2_lock_target(struct cmwq2_pwq *pwq, struct cmwq2_w
 /*
  * The same, beginning with the pwq that serves @cpu. An unbound pwq may be
  * replaced while this waits for the lock. The replacement is published before
- * the old pwq loses its last reference, so trying again makes progress.
+ * the old pwq loses its last reference, so trying again makes progress:
+ * litmus/pwq-publish, litmus/pwq-retry.
  */
 static struct cmwq2_pwq *cmwq2_lock_pwq(int cpu, struct cmwq2_wq *wq, struct cmwq2_work *work)
 {
@@ -190,13 +191,13 @@ bool cmwq2_queue_claimed(int cpu, struct cmwq2_wq *wq, struct cmwq2_work *work)
 		return false;
 
 	cmwq2_point(CMWQ2_POINT_QUEUE, NULL);
-	/* As interrupts are off, this is an RCU read-side section up to the end. */
+	/* As interrupts are off, this is an RCU read-side section to the end: litmus/pwq-free. */
 	pwq = cmwq2_lock_pwq(cpu, wq, work);
 	trace_cmwq2_queue_work(cpu, pwq, work);
 	cmwq2_insert_and_pick(pwq, work, &wl);
 	cmwq2_pool_unlock(pwq->pool);
 	cmwq2_point_picked(pwq->pool, &wl);
-	/* Up to here RCU keeps the picked task from being freed. */
+	/* Up to here RCU keeps the picked task from being freed: litmus/kick-wake. */
 	cmwq2_wake_up(&wl);
 	return true;
 }

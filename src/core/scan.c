@@ -104,7 +104,7 @@ static void cmwq2_scan(struct cmwq2_pool *pool, struct cmwq2_found *found)
 		} else {
 			/*
 			 * Pairs with xchg() in cmwq2_uncount_lockless(): on_cpu
-			 * is read after it.
+			 * is read after it. See litmus/scan-leaving.
 			 */
 			smp_rmb();
 			found->leaving |= cmwq2_task_on_cpu(worker->task);

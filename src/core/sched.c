@@ -68,7 +68,7 @@ DEFINE_STATIC_KEY_FALSE(cmwq2_lockless_count);
  *
  * Workers are counted with pool->lock held, whichever hook is in use. Without
  * the pn hook they are also uncounted under the lock. Then the lock alone keeps
- * the count true, and no locked instruction is needed.
+ * the count true, and no locked instruction is needed: litmus/sched-count.
  *
  * Context: pool->lock held.
  */
@@ -88,9 +88,10 @@ void cmwq2_worker_count(struct cmwq2_worker *worker)
 }
 
 /*
- * The pn hook counts down with only a runqueue locked, so that xchg() decides who was first.
- * It reads @wanted only after that: whoever raises @wanted reads nr_running afterwards. So
- * one of the two sees what the other did, and kicks.
+ * The pn hook counts down with only a runqueue locked, so that xchg() decides who was first:
+ * litmus/sched-uncount. It reads @wanted only after that: whoever raises @wanted reads
+ * nr_running afterwards. So one of the two sees what the other did, and kicks:
+ * litmus/sched-wanted.
  */
 static bool cmwq2_uncount_lockless(struct cmwq2_worker *worker)
 {
@@ -308,8 +309,9 @@ static const struct cmwq2_hook cmwq2_hook_tp = {
  * The pn hook. sched_out runs with rq->lock held, where no wakeup is allowed,
  * and the worklist may change while it looks. Even so it never misses an item:
  * it decrements the count before it looks, and cmwq2_sched_order_insert()
- * orders the other side. It may raise the irq_work needlessly; the irq_work
- * checks again under the lock.
+ * orders the other side: litmus/sched-insert. It may raise the irq_work
+ * needlessly; the irq_work checks again under the lock. If the irq_work is
+ * pending already, it sees this decrement, too: litmus/sched-irq-work.
  */
 static void cmwq2_pn_out(struct preempt_notifier *notifier, struct task_struct *next)
 {

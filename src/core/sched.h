@@ -21,7 +21,8 @@ DECLARE_STATIC_KEY_FALSE(cmwq2_lockless_count);
 /*
  * Order the insertion of an item before the read of nr_running. So either a worker
  * that blocks sees the item, or this CPU sees its decrement. Only the pn hook needs
- * this, because it counts down without the lock. Context: pool->lock held.
+ * this, because it counts down without the lock: litmus/sched-insert. Context: pool->lock
+ * held.
  */
 static inline void cmwq2_sched_order_insert(void)
 {

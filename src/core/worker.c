@@ -377,7 +377,7 @@ void cmwq2_pool_stop_workers(struct cmwq2_pool *pool)
 	 * While this function holds the manager role, nobody else can create
 	 * workers. Every worker that is not the manager is idle whenever the
 	 * lock is free. That includes workers on kicked_list: they are asleep
-	 * or wait for the lock.
+	 * or wait for the lock. For the wait see litmus/manager-wait.
 	 */
 	for (;;) {
 		rcuwait_wait_event(&cmwq2_manager_wait,

@@ -159,7 +159,7 @@ static bool cmwq2_is_measured(struct cmwq2_worker *worker)
 /*
  * Here a table can be allocated, but not from reserves: an item that is run to
  * free memory may have nothing else left. If two workers allocate one, the
- * first table is used.
+ * first table is used. cmpxchg() publishes it: litmus/latency-table.
  */
 static noinline void cmwq2_latency_table(struct cmwq2_pwq *pwq)
 {

@@ -62,13 +62,13 @@ void cmwq2_point_hit(enum cmwq2_point point, struct cmwq2_pool *pool, struct tas
 
 	might_sleep_if(hit.may_sleep);
 	atomic_inc(&slot->inside);
-	/* Pairs with smp_mb() in cmwq2_point_clear(): one of the two sees the other. */
+	/* Pairs with smp_mb() in cmwq2_point_clear(), one sees the other: litmus/point-clear. */
 	smp_mb__after_atomic();
-	/* Pairs with smp_store_release() in cmwq2_point_set(), for @arg. */
+	/* Pairs with smp_store_release() in cmwq2_point_set(), for @arg: litmus/point-set. */
 	fn = smp_load_acquire(&slot->fn);
 	if (fn)
 		fn(&hit, slot->arg);
-	/* Pairs with atomic_read_acquire() in cmwq2_point_clear(): @fn has returned. */
+	/* Pairs with atomic_read_acquire() in cmwq2_point_clear(): litmus/point-done. */
 	atomic_dec_return_release(&slot->inside);
 }
 
@@ -109,7 +109,7 @@ int cmwq2_point_set(enum cmwq2_point point, cmwq2_point_fn fn, void *arg)
 		ret = -EBUSY;
 	} else {
 		slot->arg = arg;
-		/* Pairs with smp_load_acquire() in cmwq2_point_hit(). */
+		/* Pairs with smp_load_acquire() in cmwq2_point_hit(): litmus/point-set. */
 		smp_store_release(&slot->fn, fn);
 		static_branch_inc(&cmwq2_points_on);
 	}
@@ -137,7 +137,7 @@ int cmwq2_point_clear(enum cmwq2_point point)
 	mutex_lock(&cmwq2_point_mutex);
 	if (slot->fn) {
 		WRITE_ONCE(slot->fn, NULL);
-		/* Pairs with smp_mb__after_atomic() in cmwq2_point_hit(). */
+		/* Pairs with smp_mb__after_atomic() in cmwq2_point_hit(): litmus/point-clear. */
 		smp_mb();
 		/* A point may be hit with a runqueue locked, so it cannot wake us: poll. */
 		while (atomic_read_acquire(&slot->inside))

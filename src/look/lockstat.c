@@ -111,7 +111,7 @@ void cmwq2_lock_stat_set(bool on)
 		cmwq2_lock_stat_on();
 	} else if (!on && static_key_enabled(&cmwq2_lock_stat_key)) {
 		static_branch_disable(&cmwq2_lock_stat_key);
-		/* After this nobody who saw the key set is still on the way to a lock. */
+		/* Nobody who saw the key set is on the way to a lock now: litmus/lock-stat. */
 		synchronize_rcu();
 	}
 	mutex_unlock(&cmwq2_lock_stat_mutex);

@@ -174,7 +174,10 @@ void cmwq2_get_cpumask(enum cmwq2_cpumask which, struct cpumask *cpus)
 }
 EXPORT_SYMBOL_GPL(cmwq2_get_cpumask);
 
-/* The pool's pod has another number of online CPUs, which its policies depend on. */
+/*
+ * The pool's pod has another number of online CPUs, which its policies depend on. For the
+ * barrier see litmus/sched-wanted.
+ */
 static void cmwq2_pod_changed(struct cmwq2_pool *pool)
 {
 	CMWQ2_DEFINE_WAKE_LIST(wl);

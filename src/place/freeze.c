@@ -66,7 +66,7 @@ static bool cmwq2_wq_has_active(struct cmwq2_wq *wq)
 		 * Drops to zero and stays there while the queue is frozen. An
 		 * item that ends passes its slot on with the lock held, and
 		 * may have read max_active before the freeze: without the lock
-		 * this could see zero in between.
+		 * this could see zero in between. See litmus/active-freeze.
 		 */
 		cmwq2_pool_lock_irq(pwq->pool);
 		active = pwq->nr_active;

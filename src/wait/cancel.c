@@ -78,7 +78,8 @@ static int cmwq2_try_grab(struct cmwq2_work *work, bool delayed)
 		/*
 		 * An item is put on, moved between and taken off a pwq's lists
 		 * under the lock of that pwq's pool. If it points to a pwq of
-		 * the pool we locked, it is queued there and stays there.
+		 * the pool we locked, it is queued there and stays there:
+		 * litmus/work-grab.
 		 */
 		pwq = cmwq2_work_pwq(work);
 		if (pwq && pwq->pool == pool) {
