@@ -4,12 +4,12 @@
 # The knobs. The verbs read them from the environment.
 export KDIR KERNEL KERNEL_SRC VM SUITE NAME PARAMETERS ITEMS ROUNDS CYCLES FREEZES SCHEDULES KICKS SWITCHINGS PRESSURE ALARM V MACHINES W WRITE CMWQ2_CACHE
 export WORKLOAD PROFILES PRODUCERS SEED FULL FUNCTIONS BOOTS
-export CLAIM WAKE WAKEUP PICK POOL CPUS MIN_IDLE WORKERS TIMEOUTS SWITCH STRICT FAULT FAULTS MODEL LIMIT RAISED CANCELS
+export CLAIM WAKE WAKEUP PICK POOL CPUS MIN_IDLE WORKERS TIMEOUTS SWITCH STRICT FAULT FAULTS MODEL LIMIT RAISED CANCELS LITMUS
 ifneq ($(origin CC),default)
 export CC
 endif
 
-VERBS := modules check check-harness check-faults check-compat style parity model bench cost icount baseline soak experiment experiments demo dump shell kernels clean distclean
+VERBS := modules check check-harness check-faults check-compat style parity model litmus bench cost icount baseline soak experiment experiments demo dump shell kernels clean distclean
 
 help:
 	@sed -n 's/^## \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
@@ -92,6 +92,10 @@ $(VERBS):
 ##             searches all schedules of two models, under every policy and also with faults: kick
 ##             models how a pool kicks, wakes and culls workers, line how pools share max_active;
 ##             6 minutes; WRITE=1 puts the output into Documentation/model.rst
+## make litmus [LITMUS=glob]
+##             checks the barriers and lock-free reads of the engine with the kernel's memory model and
+##             herd7, which is fetched and unpacked under out/ if it is missing; each test also runs
+##             without each of its barriers, and must fail then; seconds; Documentation/litmus.rst
 ## make shell [VM=v] [KERNEL=s]
 ##             opens a console in a booted kernel, which has the modules in /modules; runs commands
 ##             from a file or pipe there: echo 'insmod cmwq2.ko' | make shell

@@ -162,6 +162,12 @@ def model(given: Namespace) -> int:
         return alive.run(checker).returncode
 
 
+def litmus(given: Namespace) -> int:
+    """Check the engine's barriers with the kernel's memory model. Return the exit status."""
+    from verbs import litmus as barriers
+    return barriers.check(given.litmus or "*")
+
+
 def kernels(given: Namespace) -> int:
     """Build the kernels that VM selects, and print where they are. Return the exit status."""
     for name in _vehicles(given):
@@ -173,7 +179,7 @@ def kernels(given: Namespace) -> int:
 def clean(given: Namespace) -> int:
     """Remove what was built from this tree, but keep the kernels. Return the exit status."""
     for name in ("modules", "run", "log", "demo", "bench", "cost", "icount", "baseline", "style", "experiments",
-                 "model", "tmp"):
+                 "model", "litmus", "tmp"):
         shutil.rmtree(OUT / name, ignore_errors=True)
     for pattern in ("*.o", "*.ko", "*.mod", "*.mod.c", "*.a", ".*.cmd", "modules.order", "Module.symvers",
                     ".module-common.o"):
@@ -192,9 +198,10 @@ def distclean(given: Namespace) -> int:
 
 VERBS: dict[str, Callable[[Namespace], int]] = {
     "modules": modules, "check": check, "check-harness": check_harness, "check-faults": check_faults,
-    "check-compat": check_compat, "style": style, "parity": parity, "model": model, "bench": bench, "cost": cost,
-    "icount": icount, "baseline": baseline, "soak": soak, "experiment": experiment, "experiments": experiments,
-    "dump": dump, "demo": demo, "shell": shell, "kernels": kernels, "clean": clean, "distclean": distclean,
+    "check-compat": check_compat, "style": style, "parity": parity, "model": model, "litmus": litmus, "bench": bench,
+    "cost": cost, "icount": icount, "baseline": baseline, "soak": soak, "experiment": experiment,
+    "experiments": experiments, "dump": dump, "demo": demo, "shell": shell, "kernels": kernels, "clean": clean,
+    "distclean": distclean,
 }
 
 
