@@ -82,7 +82,7 @@ def of_file(path: Path) -> list[Litmus]:
 
 def files() -> list[Path]:
     """Return the files of all tests."""
-    return sorted(TESTS.glob("*.litmus"))
+    return sorted(TESTS.glob("*.litmus"), key=lambda path: path.stem)
 
 
 def chosen(pattern: str) -> list[Litmus]:

@@ -30,6 +30,7 @@ PROGRAM = """#!/bin/sh
 for path; do :; done
 name=$(basename "$path" .litmus)
 case $name in *+*) word=Sometimes ;; *) word=Never ;; esac
+if [ -e "{home}/hangs" ]; then sleep 600; fi
 if [ -e "{home}/$name" ]; then cat "{home}/$name"; else echo "Observation $name $word 1 2"; fi
 """
 
@@ -105,6 +106,9 @@ class Verdicts(Case):
                 self.assertEqual(self._lines("chore-*"), (EXIT_FAILED, "2 passed, 1 failed"))
                 (home / "chore-begin").write_text("Fatal error: exception\n")
                 self.assertEqual(self._lines("chore-*"), (EXIT_FAILED, "1 passed, 2 failed"))
+                (home / "hangs").touch()
+                with mock.patch.object(litmus, "LIMIT", 0.1):
+                    self.assertEqual(self._lines("chore-*"), (EXIT_FAILED, "0 passed, 3 failed"))
 
     def _lines(self, pattern: str) -> tuple:
         said = io.StringIO()
