@@ -25,6 +25,9 @@ P0(int *x)
 	r0 = xchg(y, 1); /* twin late: r0 = xchg(y, 1); WRITE_ONCE(*x, 1); */
 }
 """
+# What needs a test in the engine, and how many lines above it the test may be named at most.
+BARRIER = re.compile(r"\bsmp_(?:mb|rmb|wmb|store|load|cond)\w*\(|\batomic_\w+_(?:acquire|release|relaxed)\(")
+ABOVE = 20
 # A program that stands for herd7. It says what herd7 would say of a good test, unless a file says something else.
 PROGRAM = """#!/bin/sh
 for path; do :; done
@@ -138,6 +141,19 @@ class Agreement(Case):
                 text = (ROOT / file).read_text()
                 missing = [name for name in functions if not re.search(rf"^[^\s*/].*\b{name}\(", text, re.MULTILINE)]
                 self.assertEqual(missing, [], f"{path.name}: {file}")
+
+    def test_barriers(self) -> None:
+        """A comment that stands shortly above each barrier of the engine names a test."""
+        found = 0
+        for path in sorted((ROOT / "src").rglob("*.[ch]")):
+            lines = path.read_text().splitlines()
+            for number, line in enumerate(lines):
+                if not BARRIER.search(line) or re.match(r"\s*/?\*", line):
+                    continue
+                found += 1
+                above = "\n".join(lines[max(0, number - ABOVE):number + 1])
+                self.assertIn("litmus/", above, f"{path.name}:{number + 1} names no test")
+        self.assertGreater(found, 10)
 
     def test_documentation(self) -> None:
         """The table in litmus.rst has all tests, with their files and twins."""
