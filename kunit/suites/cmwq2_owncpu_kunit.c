@@ -12,6 +12,7 @@
 #include <linux/delay.h>
 #include <linux/kmod.h>
 #include <linux/moduleparam.h>
+#include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/sched/isolation.h>
 #include <linux/timekeeping.h>
@@ -175,7 +176,7 @@ static void all_cpus_again(void *e)
 /* kthreadd, which creates all kernel threads, such as the workers of a new pool. */
 static struct task_struct *thread_maker(void)
 {
-	return cmwq2_helper->task->real_parent;
+	return rcu_access_pointer(cmwq2_helper->task->real_parent);
 }
 
 static void move_back(void *unused)
