@@ -181,6 +181,17 @@ static void cmwq2_lock_other_pool(struct cmwq2_pool **locked, struct cmwq2_pool 
 }
 
 /*
+ * Move a pwq to the end of the line. If it is the only one, it stays where it is: to
+ * take it out and put it back would show an empty line to whoever gives a slot back
+ * meanwhile and looks without the lock. See litmus/active-move. Context: nna->lock held.
+ */
+static void cmwq2_nna_to_end(struct cmwq2_nna *nna, struct cmwq2_pwq *pwq)
+{
+	if (!list_is_singular(&nna->pending_pwqs))
+		list_move_tail(&pwq->pending_node, &nna->pending_pwqs);
+}
+
+/*
  * Give a slot to the first pwq in line. Its pool may be another one than @pool,
  * which the caller has locked. As nna->lock nests inside a pool's lock, this
  * drops it to change pools, and the line may look different afterwards.
@@ -220,7 +231,7 @@ static bool __must_check cmwq2_nna_serve(struct cmwq2_nna *nna, struct cmwq2_poo
 		if (list_empty(&pwq->inactive))
 			list_del_init(&pwq->pending_node);
 		else
-			list_move_tail(&pwq->pending_node, &nna->pending_pwqs);
+			cmwq2_nna_to_end(nna, pwq);
 		break;
 	}
 	raw_spin_unlock(&nna->lock);
