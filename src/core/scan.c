@@ -108,6 +108,8 @@ static void cmwq2_scan(struct cmwq2_pool *pool, struct cmwq2_found *found)
 			 */
 			smp_rmb();
 			found->leaving |= cmwq2_task_on_cpu(worker->task);
+			/* Before the irq_work is looked at: litmus/scan-irq-work. */
+			smp_rmb();
 			list_del_init(&worker->watch_node);
 			continue;
 		}
