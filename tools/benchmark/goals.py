@@ -122,8 +122,12 @@ def _by_boot(run: dict, engine: int, figure: str) -> list:
     return parts
 
 
-def _boots(run: dict) -> list:
-    return sorted({record.get("boot", 0) for record in run["rounds"]})
+def _boots(run: dict) -> set:
+    return {record.get("boot", 0) for record in run["rounds"]}
+
+
+def _in_boots(run: dict, boots: set) -> dict:
+    return {**run, "rounds": [record for record in run["rounds"] if record.get("boot", 0) in boots]}
 
 
 def _compared(run: dict, other: Optional[dict], goal: Goal) -> Optional[stats.Comparison]:
@@ -134,9 +138,12 @@ def _compared(run: dict, other: Optional[dict], goal: Goal) -> Optional[stats.Co
             or goal.figure not in base["figures"]:
         return None
     index, native = names.index(engine), base["engines"].index("native")
-    if other and _boots(other) != _boots(run):
-        return None
     if other:
+        # A run that was disturbed in a boot lacks this boot.
+        both = _boots(other) & _boots(run)
+        if not both:
+            return None
+        run, other = _in_boots(run, both), _in_boots(other, both)
         return stats.within_boots(_by_boot(run, index, goal.figure), _by_boot(other, native, goal.figure))
     return stats.paired(results.values_of(run["rounds"], index, goal.figure),
                         results.values_of(run["rounds"], native, goal.figure), results.boot_sizes(run["rounds"]))
