@@ -74,13 +74,14 @@ $(VERBS):
 ##             boot, and checks that the times differ by at most 3 %; 5 minutes on a quiet machine
 ## make soak [ITEMS=n] [ROUNDS=n] [SCHEDULES=n] [KICKS=n] [SWITCHINGS=n] [PRESSURE=s] [ALARM=s]
 ##           [CYCLES=n] [FREEZES=n] [VM=v] [SUITE=glob]
-##             runs long tests for hours. On debug: 1000000 items through every kind of queue, and again
-##             while all policies switch (cmwq2_stress); 200 rounds of insmod, run, rmmod (cmwq2_load);
-##             each forced schedule 1000 times (cmwq2_interleave*); a load 1000 times under each claim
-##             and wake (cmwq2_kick); 10000 policy switches (cmwq2_switch); 60 s without new workers
-##             for each rescuer policy (cmwq2_pressure); and heavy load for 15 minutes with each of
-##             two watchdog thresholds, which must not report a stall (cmwq2_alarm). On x86-debug: a
-##             CPU goes offline and online 500 times (cmwq2_hotplug); 100 freezes (cmwq2_freezer)
+##             runs long tests for hours. On debug: 1000000 items through every kind of queue, and
+##             again while all policies switch (cmwq2_stress); 200 rounds of insmod, run, rmmod
+##             (cmwq2_load); each forced schedule 1000 times (cmwq2_interleave*); a load 1000 times
+##             under each claim and wake (cmwq2_kick); 10000 policy switches (cmwq2_switch); 60 s
+##             without new workers for each rescuer policy (cmwq2_pressure); and heavy load for 15
+##             minutes with each of two watchdog thresholds, which must not report a stall
+##             (cmwq2_alarm). On x86-debug: a CPU goes offline and online 500 times
+##             (cmwq2_hotplug); 100 freezes (cmwq2_freezer)
 ## make experiment NAME=n [VM=v] [WRITE=1]
 ## make experiments [VM=v] [WRITE=1]
 ##             tests claims by experiment, those made on the mailing list: kick-vs-cull, claims,
