@@ -122,10 +122,11 @@ static void cmwq2_scan(struct cmwq2_pool *pool, struct cmwq2_found *found)
  * Whether a worker is on its way to the pool's items without the scan. The
  * irq_work is checked last, after the scan has read on_cpu: the pn hook raises it
  * while its worker is still on the CPU, so a worker that was not seen leaving has
- * raised it before. See litmus/scan-irq-work. Context: pool->lock held.
+ * raised it before. Context: pool->lock held.
  */
 static bool cmwq2_kick_under_way(struct cmwq2_pool *pool, const struct cmwq2_found *found)
 {
+	/* Pairs with the order of the hook's steps: litmus/scan-irq-work. */
 	smp_rmb();
 	return pool->kicked || (pool->flags & (CMWQ2_POOL_MANAGED | CMWQ2_POOL_UNBOUND)) ||
 	       found->leaving || irq_work_is_busy(&pool->kick_irq);
