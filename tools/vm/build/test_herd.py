@@ -13,7 +13,7 @@ from unittest import mock
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from base.common import Problem
 from base.testing import Case, directory, environment, quiet
-from build import apt, herd, packages
+from build import apt, herd, packages, program
 
 OLD, NEW = "7.56.3, Rev: exported", "7.58, Rev: exported"
 
@@ -34,11 +34,11 @@ def _system(installed: str, debian: bool = True) -> Iterator[Path]:
     with directory() as home:
         (home / "bin").mkdir()
         if installed:
-            _program(home / "bin" / herd.PROGRAM, _says(installed))
+            _program(home / "bin" / herd.KIND.program, _says(installed))
         if debian:
             _program(home / "bin/apt-get", "#!/bin/sh\nexit 1\n")
         with environment(PATH=str(home / "bin")), mock.patch.object(herd, "HOME", home / "herd"), \
-                mock.patch.object(herd, "CACHE", home), mock.patch.object(packages, "require"), \
+                mock.patch.object(packages, "require"), \
                 mock.patch.object(platform, "machine", return_value="x86_64"):
             herd.provide.cache_clear()
             try:
@@ -52,25 +52,26 @@ def _debs(version: str) -> list:
     def unpack(into: Path, *debs: Path) -> None:
         assert debs
         _program(into / herd.LOADER, _says(version))
-        for name in (herd.PROGRAM, "litmus7"):
+        for name in (herd.KIND.program, "litmus7"):
             _program(into / "usr/bin" / name, "")
     return [mock.patch.object(apt.Archive, "with_needs", return_value=[Path("a.deb")]),
-            mock.patch.object(apt.Archive, "forget"), mock.patch.object(herd, "unpack", unpack)]
+            mock.patch.object(apt.Archive, "forget"), mock.patch.object(program, "unpack", unpack)]
 
 
 class Provided(Case):
     def test_version(self) -> None:
         """Versions are compared as numbers. Output without a version is an error of one line."""
-        self.assertEqual((herd.version_of(OLD), herd.version_of(NEW)), ((7, 56, 3), (7, 58)))
-        newer = [herd.Herd((), version).new_enough for version in ((7, 56, 3), (7, 58), (7, 58, 1), (8,))]
+        self.assertEqual((herd.KIND.version_of(OLD), herd.KIND.version_of(NEW)), ((7, 56, 3), (7, 58)))
+        newer = [program.Program(herd.KIND, (), version).new_enough
+                 for version in ((7, 56, 3), (7, 58), (7, 58, 1), (8,))]
         self.assertEqual(newer, [False, True, True, True])
-        self.refused(lambda: herd.version_of("what?\nno\n"), herd.PROGRAM, "what?")
+        self.refused(lambda: herd.KIND.version_of("what?\nno\n"), herd.KIND.program, "what?")
 
     def test_systems_own(self) -> None:
         """A new herd7 of the system is used as it is, on any distribution."""
         for debian in (True, False):
             with _system(NEW, debian), mock.patch.object(herd, "_fetch", side_effect=AssertionError):
-                self.assertEqual((herd.provide().command, str(herd.provide())), ((herd.PROGRAM,), "herd7 7.58"))
+                self.assertEqual((herd.provide().command, str(herd.provide())), ((herd.KIND.program,), "herd7 7.58"))
 
     def test_fetched(self) -> None:
         """Where herd7 is too old or missing, Debian's is fetched once, with a C library of its own and without the
@@ -83,7 +84,7 @@ class Provided(Case):
                 command = herd.provide().command
                 self.assertEqual(command[0], str(home / "herd" / herd.LOADER))
                 self.assertEqual(command[-2:], ("-set-libdir", str(home / "herd" / herd.MODELS)))
-                self.assertEqual([path.name for path in (home / "herd/usr/bin").iterdir()], [herd.PROGRAM])
+                self.assertEqual([path.name for path in (home / "herd/usr/bin").iterdir()], [herd.KIND.program])
                 herd.provide.cache_clear()
                 self.assertEqual(quiet(herd.provide), "")
                 _program(home / "herd" / herd.LOADER, "#!/bin/sh\nexit 127\n")

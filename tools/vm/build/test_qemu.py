@@ -12,7 +12,7 @@ from unittest import mock
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from base.common import Problem
 from base.testing import Case, directory, environment, quiet
-from build import apt, packages, qemu
+from build import apt, packages, program, qemu
 
 OLD, NEW = "7.2.22 (Debian 1:7.2+dfsg-7+deb12u18+b3)", "10.0.2 (Debian 1:10.0.2+ds-2+deb13u1~bpo12+1)"
 BOOKWORM = 'ID=debian\nVERSION_CODENAME=bookworm\nPRETTY_NAME="Debian GNU/Linux 12"\n'
@@ -33,11 +33,10 @@ def _system(installed: str, release: str) -> Iterator[Path]:
         (home / "bin").mkdir()
         (home / "bin/env").symlink_to("/usr/bin/env")
         if installed:
-            _program(home / "bin" / qemu.PROGRAM, installed)
+            _program(home / "bin" / qemu.KIND.program, installed)
         (home / "os-release").write_text(release)
         with environment(PATH=str(home / "bin")), mock.patch.object(qemu, "RELEASE", home / "os-release"), \
-                mock.patch.object(qemu, "HOME", home / "qemu"), mock.patch.object(qemu, "CACHE", home), \
-                mock.patch.object(packages, "require"):
+                mock.patch.object(qemu, "HOME", home / "qemu"), mock.patch.object(packages, "require"):
             qemu.provide.cache_clear()
             try:
                 yield home
@@ -49,19 +48,20 @@ def _debs(version: str) -> list:
     """Patch the archive: it has packages from which QEMU of @version is unpacked."""
     def unpack(into: Path, *debs: Path) -> None:
         assert debs
-        _program(into / "usr/bin" / qemu.PROGRAM, version)
+        _program(into / "usr/bin" / qemu.KIND.program, version)
     return [mock.patch.object(apt.Archive, "with_needs", return_value=[Path("a.deb")]),
-            mock.patch.object(apt.Archive, "forget"), mock.patch.object(qemu, "unpack", unpack)]
+            mock.patch.object(apt.Archive, "forget"), mock.patch.object(program, "unpack", unpack)]
 
 
 class Versions(Case):
     def test_version(self) -> None:
         """Versions are compared as numbers. Output without a version is an error of one line."""
-        self.assertEqual(qemu.version_of(f"QEMU emulator version {OLD}\nCopyright (c) 2003\n"), (7, 2, 22))
-        self.assertEqual(qemu.version_of(f"QEMU emulator version {NEW}\n"), (10, 0, 2))
+        self.assertEqual(qemu.KIND.version_of(f"QEMU emulator version {OLD}\nCopyright (c) 2003\n"), (7, 2, 22))
+        self.assertEqual(qemu.KIND.version_of(f"QEMU emulator version {NEW}\n"), (10, 0, 2))
         versions = ((7, 2, 22), (9, 2), (10,), (10, 0, 2), (11, 1))
-        self.assertEqual([qemu.Qemu((), version).new_enough for version in versions], [False, False, True, True, True])
-        self.refused(lambda: qemu.version_of("what?\nno\n"), qemu.PROGRAM, "what?")
+        self.assertEqual([program.Program(qemu.KIND, (), version).new_enough for version in versions],
+                         [False, False, True, True, True])
+        self.refused(lambda: qemu.KIND.version_of("what?\nno\n"), qemu.KIND.program, "what?")
 
     def test_release(self) -> None:
         """Only Debian's own code names count, because others use the same names for other things."""
@@ -78,7 +78,7 @@ class Provided(Case):
         """A new QEMU of the system is used as it is, on any distribution."""
         for release in (BOOKWORM, "ID=other\n"):
             with _system(NEW, release), mock.patch.object(qemu, "_fetch", side_effect=AssertionError):
-                self.assertEqual((qemu.provide().command, qemu.provide().version), ((qemu.PROGRAM,), (10, 0, 2)))
+                self.assertEqual((qemu.provide().command, qemu.provide().version), ((qemu.KIND.program,), (10, 0, 2)))
 
     def test_fetched(self) -> None:
         """Where the system's QEMU is too old or missing, Debian's backport is fetched once. It is fetched again if it
@@ -88,13 +88,13 @@ class Provided(Case):
                 for each in _debs(NEW):
                     stack.enter_context(each)
                 self.assertIn("1 packages unpacked", quiet(qemu.provide))
-                program = home / "qemu/usr/bin" / qemu.PROGRAM
-                self.assertIn(str(program), qemu.provide().command)
+                fetched = home / "qemu/usr/bin" / qemu.KIND.program
+                self.assertIn(str(fetched), qemu.provide().command)
                 self.assertIn(str(home / "qemu/usr/share/seabios"), qemu.provide().command)
                 self.assertEqual(str(qemu.provide()), "QEMU 10.0.2")
                 qemu.provide.cache_clear()
                 self.assertEqual(quiet(qemu.provide), "")
-                program.write_text("#!/bin/sh\nexit 127\n")
+                fetched.write_text("#!/bin/sh\nexit 127\n")
                 qemu.provide.cache_clear()
                 self.assertIn("unpacked", quiet(qemu.provide))
                 self.assertEqual(qemu.provide().version, (10, 0, 2))
@@ -104,7 +104,7 @@ class Provided(Case):
         with _system(OLD, "ID=other\n"):
             self.refused(qemu.provide, "QEMU 7.2.22", "10 or newer", "bookworm", "PATH")
         with _system("", "ID=other\n"):
-            self.refused(qemu.provide, f"{qemu.PROGRAM} is missing", "10 or newer")
+            self.refused(qemu.provide, f"{qemu.KIND.program} is missing", "10 or newer")
         unreachable = mock.patch.object(apt.Archive, "with_needs", side_effect=Problem("no package lists: no network"))
         with _system(OLD, BOOKWORM) as home, unreachable:
             before = set(home.rglob("*"))

@@ -14,7 +14,7 @@ from unittest import mock
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from base.common import EXIT_FAILED, EXIT_PASSED, ROOT
 from base.testing import Case, directory
-from build import herd, source
+from build import herd, program, source
 from verbs import litmus
 
 TEST = """C a-test
@@ -72,7 +72,7 @@ class Twins(Case):
 
 class Verdicts(Case):
     def test_said(self) -> None:
-        """herd7 must say exactly one thing about the outcome. A race or an error is trouble all the same."""
+        """herd7 must say exactly one thing about the outcome. A race or an error that it reports is trouble, too."""
         self.assertEqual(litmus.said("Test a Allowed\nObservation a Never 0 3\nTime a 0.01\n"), litmus.Result("Never"))
         self.assertEqual(litmus.said("Observation a+b Sometimes 1 3\n"), litmus.Result("Sometimes"))
         self.assertEqual(litmus.said("Flag data-race\nObservation a Never 0 3\n").trouble, "flagged: data-race")
@@ -95,13 +95,14 @@ class Verdicts(Case):
     def test_whole_verb(self) -> None:
         """The last line has the sum, and the status is 1 if anything failed."""
         with directory() as home:
-            program = home / "herd7"
-            program.write_text(PROGRAM.format(home=home))
-            program.chmod(0o755)
+            path = home / "herd7"
+            path.write_text(PROGRAM.format(home=home))
+            path.chmod(0o755)
             (home / litmus.MODEL).mkdir(parents=True)
             (home / litmus.MODEL / litmus.CONFIGURATION).touch()
             tree = source.Source(home, "0.1", True)
-            with mock.patch.object(herd, "provide", return_value=herd.Herd((str(program),), (9,))), \
+            found = program.Program(herd.KIND, (str(path),), (9,))
+            with mock.patch.object(herd, "provide", return_value=found), \
                     mock.patch.object(source, "provide", return_value=tree), \
                     mock.patch.object(litmus, "RESULTS", home / "results"):
                 self.assertEqual(self._lines("chore-*"), (EXIT_PASSED, "3 passed, 0 failed"))
