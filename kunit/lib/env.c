@@ -400,6 +400,15 @@ struct cmwq2_attrs *tw_attrs(struct kunit *test)
 	return attrs;
 }
 
+/* Give an unbound queue of cmwq2 this affinity scope, and otherwise default attributes. */
+void tw_set_scope(struct tw_wq *w, enum cmwq2_affn_scope scope)
+{
+	struct cmwq2_attrs *attrs = tw_attrs(w->env->test);
+
+	attrs->affn_scope = scope;
+	KUNIT_ASSERT_EQ(w->env->test, cmwq2_apply_workqueue_attrs(w->wq, attrs), 0);
+}
+
 static void tw_thaw(void *unused)
 {
 	cmwq2_thaw_workqueues();

@@ -50,6 +50,7 @@ struct tw_env {
 	struct list_head	memory;
 	struct list_head	policies;
 	bool			on_purpose;
+	bool			moved;	/* the end of the test moves the engine's threads back */
 };
 
 unsigned long tw_timeout(void);
@@ -75,6 +76,7 @@ void tw_join(struct tw_thread *t, const char *what);
 void tw_wait_blocked(struct tw_thread *t);
 void tw_thread_block(struct tw_thread *t);
 struct cmwq2_attrs *tw_attrs(struct kunit *test);
+void tw_set_scope(struct tw_wq *w, enum cmwq2_affn_scope scope);
 void tw_thaw_at_end(struct kunit *test);
 void tw_policy(struct tw_env *env, const char *policy, const char *value);
 void tw_policy_refuses(struct tw_env *env, const char *policy, const char *const *bad, int nr);

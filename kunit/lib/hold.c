@@ -297,15 +297,19 @@ static int tw_move_all(const struct cpumask *cpus)
 	       set_cpus_allowed_ptr(cmwq2_reporter->task, cpus);
 }
 
-/* Keep the driver and the engine's own threads on @cpu until the test is over. */
-void tw_move(struct tw_env *e, int cpu)
-{
-	KUNIT_ASSERT_EQ(e->test, tw_move_all(cpumask_of(cpu)), 0);
-}
-
 static void tw_move_back(void *unused)
 {
 	tw_move_all(cpu_possible_mask);
+}
+
+/* Keep the driver and the engine's own threads on @cpu until the test is over. */
+void tw_move(struct tw_env *e, int cpu)
+{
+	if (!e->moved)
+		KUNIT_ASSERT_EQ(e->test,
+				kunit_add_action_or_reset(e->test, tw_move_back, NULL), 0);
+	e->moved = true;
+	KUNIT_ASSERT_EQ(e->test, tw_move_all(cpumask_of(cpu)), 0);
 }
 
 struct cmwq2_pool *tw_pool_of(struct tw_wq *w, int cpu)
@@ -369,7 +373,6 @@ struct tw_stage *tw_stage(struct kunit *test, unsigned int flags, bool unbound, 
 	s->hand_cpu = tw_cpu(!cpu);
 	s->cpu = tw_cpu(cpu);
 	s->rounds = interleave_rounds;
-	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, tw_move_back, NULL), 0);
 	tw_move(e, s->cpu);
 	if (test->param_value) {
 		tw_policy(e, "claim", tw_mode(e)->claim->name);

@@ -188,14 +188,6 @@ static void node_shares_are_rounded_up(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, cmwq2_node_share(wq, 0, 0), 8);
 }
 
-static void of_scope(struct tw_env *e, struct tw_wq *w, enum cmwq2_affn_scope scope)
-{
-	struct cmwq2_attrs *attrs = tw_attrs(e->test);
-
-	attrs->affn_scope = scope;
-	KUNIT_ASSERT_EQ(e->test, cmwq2_apply_workqueue_attrs(w->wq, attrs), 0);
-}
-
 /* The number of CPUs that get another pwq when hotplug.c takes the second one offline. */
 static unsigned long moved_by_offline(void)
 {
@@ -228,14 +220,14 @@ static void cpu_that_goes_moves_its_pod(struct kunit *test)
 		kunit_skip(test, "needs two CPUs");
 	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, cpu_is_back, NULL), 0);
 	large = tw_alloc(e, TW_UNBOUND, 0);
-	of_scope(e, large, CMWQ2_AFFN_SYSTEM);
+	tw_set_scope(large, CMWQ2_AFFN_SYSTEM);
 	all = tw_pool_of(large, tw_cpu(0));
 	moved = moved_by_offline();
 	cpu_is_back(NULL);
 
-	of_scope(e, w, CMWQ2_AFFN_CPU);
+	tw_set_scope(w, CMWQ2_AFFN_CPU);
 	for (i = 0; i < 4; i++)
-		of_scope(e, tw_alloc(e, TW_UNBOUND, 0), CMWQ2_AFFN_SYSTEM);
+		tw_set_scope(tw_alloc(e, TW_UNBOUND, 0), CMWQ2_AFFN_SYSTEM);
 	first = tw_pool_of(w, tw_cpu(0));
 	second = tw_pool_of(w, tw_cpu(1));
 	KUNIT_EXPECT_PTR_NE(test, first, second);

@@ -179,18 +179,14 @@ static struct task_struct *thread_maker(void)
 	return rcu_access_pointer(cmwq2_helper->task->real_parent);
 }
 
-static void move_back(void *unused)
+static void move_maker_back(void *unused)
 {
 	set_cpus_allowed_ptr(thread_maker(), cpu_possible_mask);
-	set_cpus_allowed_ptr(current, cpu_possible_mask);
-	set_cpus_allowed_ptr(cmwq2_helper->task, cpu_possible_mask);
-	set_cpus_allowed_ptr(cmwq2_reaper->task, cpu_possible_mask);
-	set_cpus_allowed_ptr(cmwq2_reporter->task, cpu_possible_mask);
 }
 
 /*
- * Moves the test, the engine's own threads and kthreadd to CPU 0. CPU 1 is the one to be
- * owned. If kthreadd slept there, the scheduler could wake it behind the owner.
+ * Moves the test, the engine's own threads and kthreadd to CPU 0, because the test will own
+ * CPU 1. If kthreadd slept there, the scheduler could wake it behind the owner.
  */
 static struct tw_env *owned_env(struct kunit *test, const struct tw_engine *engine)
 {
@@ -200,7 +196,7 @@ static struct tw_env *owned_env(struct kunit *test, const struct tw_engine *engi
 		kunit_skip(test, "needs CPUs 0 and 1");
 	e = tw_env_init(test, engine);
 	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, all_cpus_again, e), 0);
-	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, move_back, NULL), 0);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, move_maker_back, NULL), 0);
 	tw_move(e, 0);
 	KUNIT_ASSERT_EQ(test, set_cpus_allowed_ptr(thread_maker(), cpumask_of(0)), 0);
 	return e;
@@ -341,7 +337,7 @@ static struct plugged *plugged(struct tw_env *e)
 	struct tw_wq *other = tw_alloc(e, TW_UNBOUND, 0);
 
 	attrs->nice = 5;
-	/* This creates the other pool now. */
+	/* This creates the other pool before a CPU is owned. */
 	KUNIT_ASSERT_EQ(e->test, cmwq2_apply_workqueue_attrs(other->wq, attrs), 0);
 	p->w = tw_alloc(e, TW_ORDERED, 0);
 	p->first = tw_gated(e, NULL);

@@ -118,12 +118,9 @@ static void switch_keeps_the_order(struct kunit *test)
 }
 
 /* Gives the queue a pool for each CPU. The context is that of the first one. */
-static void pool_per_cpu(struct tw_env *e, struct pick_ctx *c)
+static void pool_per_cpu(struct pick_ctx *c)
 {
-	struct cmwq2_attrs *attrs = tw_attrs(e->test);
-
-	attrs->affn_scope = CMWQ2_AFFN_CPU;
-	KUNIT_ASSERT_EQ(e->test, cmwq2_apply_workqueue_attrs(c->w->wq, attrs), 0);
+	tw_set_scope(c->w, CMWQ2_AFFN_CPU);
 	c->pool = tw_pool_of(c->w, tw_cpu(0));
 }
 
@@ -134,7 +131,7 @@ static void other_pod_is_not_here(struct kunit *test)
 	struct tw_env *e = pick_env(test, "local", &c);
 	const int cpus[] = { tw_cpu(0), tw_cpu(0) };
 
-	pool_per_cpu(e, &c);
+	pool_per_cpu(&c);
 	tw_go_idle(c.w, 0, cpus, ARRAY_SIZE(cpus));
 	tw_move(e, tw_cpu(1));
 	expect_pick(e, &c, CMWQ2_KICK_ENQUEUE, tw_cpu(0), false);
@@ -190,7 +187,7 @@ static void predict_has_no_choice(struct kunit *test)
 	int i, cpu = tw_cpu(0);
 	bool here;
 
-	pool_per_cpu(e, &c);
+	pool_per_cpu(&c);
 	tw_go_idle(c.w, 0, &cpu, 1);
 	tw_move(e, cpu);
 	set_delays(&c, cpu, 500, 1000);

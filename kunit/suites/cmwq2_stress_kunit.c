@@ -187,22 +187,6 @@ static void thread_switch(struct tw_thread *t)
 	}
 }
 
-static void stress_set_scope(struct kunit *test, struct tw_wq *w,
-			     enum cmwq2_affn_scope scope)
-{
-	struct cmwq2_attrs *attrs;
-	int err;
-
-	if (scope == CMWQ2_AFFN_DFL)
-		return;
-	attrs = cmwq2_alloc_workqueue_attrs();
-	KUNIT_ASSERT_NOT_NULL(test, attrs);
-	attrs->affn_scope = scope;
-	err = cmwq2_apply_workqueue_attrs(w->wq, attrs);
-	cmwq2_free_workqueue_attrs(attrs);
-	KUNIT_ASSERT_EQ(test, err, 0);
-}
-
 static struct stress *stress_begin(struct tw_env *e, const struct stress_kind *kind)
 {
 	struct stress *s = tw_zalloc(e, sizeof(*s));
@@ -212,7 +196,8 @@ static struct stress *stress_begin(struct tw_env *e, const struct stress_kind *k
 	s->target = kind->engine == &tw_engines[TW_NATIVE] ? stress_items / 8 : stress_items;
 	s->w = tw_alloc(e, kind->flags, kind->max_active);
 	e->bh = kind->flags & TW_BH;
-	stress_set_scope(e->test, s->w, kind->scope);
+	if (kind->scope != CMWQ2_AFFN_DFL)
+		tw_set_scope(s->w, kind->scope);
 	for (i = 0; i < NR_SLOTS; i++) {
 		struct stress_slot *slot = &s->slots[i];
 

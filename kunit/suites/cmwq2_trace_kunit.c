@@ -266,16 +266,10 @@ static void repatriation_is_counted(struct kunit *test)
 	struct tw_env *e = tw_env_cmwq2(test);
 	struct tw_wq *w = tw_alloc(e, TW_UNBOUND, 0);
 	struct tw_item *it = tw_item(e, fn_stray);
-	struct cmwq2_attrs *attrs = cmwq2_alloc_workqueue_attrs();
-	int here = tw_cpu(0), ret, i;
+	int here = tw_cpu(0), i;
 	unsigned long was;
 
-	KUNIT_ASSERT_NOT_NULL(test, attrs);
-	attrs->affn_scope = CMWQ2_AFFN_CPU;
-	ret = cmwq2_apply_workqueue_attrs(w->wq, attrs);
-	cmwq2_free_workqueue_attrs(attrs);
-	KUNIT_ASSERT_EQ(test, ret, 0);
-
+	tw_set_scope(w, CMWQ2_AFFN_CPU);
 	it->ctx = (void *)cpu_possible_mask;
 	it->id = tw_cpu(1);
 	/* The scheduler may have moved a new worker, too, so count from here on. */
