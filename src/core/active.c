@@ -181,9 +181,10 @@ static void cmwq2_lock_other_pool(struct cmwq2_pool **locked, struct cmwq2_pool 
 }
 
 /*
- * Move a pwq to the end of the line. If it is the only one, it stays where it is: to
- * take it out and put it back would show an empty line to whoever gives a slot back
- * meanwhile and looks without the lock. See litmus/active-move. Context: nna->lock held.
+ * Move a pwq to the end of the line. If it is the only one, it stays where it is:
+ * list_move_tail() would leave the line empty for a moment. A context that gives a slot
+ * back at that time looks at the line without the lock, and would pass the slot on to
+ * nobody. See litmus/active-move. Context: nna->lock held.
  */
 static void cmwq2_nna_to_end(struct cmwq2_nna *nna, struct cmwq2_pwq *pwq)
 {
@@ -419,11 +420,10 @@ static bool cmwq2_nna_update_max(struct cmwq2_wq *wq)
  * in turn. They stay ahead of new items: as long as a pwq has inactive items,
  * new ones are queued behind them.
  *
- * Looking for inactive items takes the lock of every pool where the queue has a
- * pwq, so that none is overlooked: litmus/active-raise. So this is done only if
- * a limit is higher than before, and not for a
- * queue that is still being created, because nobody can have queued an item on
- * it.
+ * This takes the lock of every pool where the queue has a pwq, so that it
+ * overlooks no inactive item: litmus/active-raise. That is expensive, so it is
+ * done only if a limit is higher than before, and not for a queue that is still
+ * being created, because nobody can have queued an item on it.
  *
  * Context: process; cmwq2_pool_mutex and wq->mutex held.
  */

@@ -145,8 +145,9 @@ bool cmwq2_assign_work(struct cmwq2_work *work, struct cmwq2_worker *worker,
 }
 
 /*
- * All that this reads from the item it also stores. So the next owner of the item, who can
- * belong to another pool, writes to it later than this reads: litmus/work-reads.
+ * The worker stores everything that it reads from the item. These stores precede the release
+ * of PENDING. So the next owner of the item, who may queue it to another pool, writes to the
+ * item only after the worker has read it: litmus/work-reads.
  */
 static void cmwq2_begin_work(struct cmwq2_worker *worker, struct cmwq2_work *work,
 			     struct cmwq2_pwq *pwq, unsigned int color)

@@ -84,8 +84,8 @@ def host_cpu() -> str:
 
 
 def _hidden(path: Path, more: str = "") -> Optional[str]:
-    """Return twelve digits that differ if the content of file @path or the text @more differs, or None if there is no
-    such content. machine-id(5) asks not to publish the content itself, so it is the key of a hash."""
+    """Return a hash of the content of file @path and of the text @more, as twelve digits. Return None if the file is
+    empty or cannot be read. The content is the key of the hash, because machine-id(5) asks not to publish it."""
     try:
         content = path.read_bytes().strip()
     except OSError:

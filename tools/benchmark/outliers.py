@@ -31,7 +31,7 @@ FEWEST = 3
 SMALLEST = 0.05
 # Times have a step, so the others may be equal by accident. Their spread counts as this much at least.
 LEAST_SPREAD = 0.001
-# At most this part of the members, one of each group not counted, is named. It is at least one.
+# How many members are named at most, as a part of all members less one of each group. One may always be named.
 MOST = 0.25
 
 

@@ -95,7 +95,7 @@ class Groups(Fleet):
                 self.assertEqual([(each["name"], len(each["boots"])) for each in machines], wanted)
 
     def test_equal_names(self) -> None:
-        """Two machines whose reports are in one directory keep their identities in their names."""
+        """If the reports of two machines are in one directory, the names of the machines contain their identities."""
         paths = [self.file(f"{name}.json", one(seed, 1, name)) for seed, name in ((1, "m"), (2, "n"))]
         names = [each["name"] for each in self.json(*paths)["groups"][0]["machines"]]
         self.assertEqual([name.partition("#")[2] for name in names], ["m", "n"])
@@ -144,7 +144,7 @@ class Intervals(Fleet):
                         self.assertTrue(found["low"] <= ratio <= found["high"], found)
 
     def test_difference(self) -> None:
-        """Machines that agree show a difference, and machines that do not agree show none."""
+        """If all machines gain as much, this is a difference. If some gain and others do not, none is seen."""
         self.assertEqual(self.rate(self.fleet((1.2, 1.2), (1.2, 1.2), (1.2, 1.2)))["verdict"], "difference")
         self.assertEqual(self.rate(self.fleet((1.0, 1.0), (1.2, 1.2), (1.4, 1.4)))["verdict"], "no difference seen")
 
