@@ -7,6 +7,7 @@
 #include <linux/moduleparam.h>
 #include <linux/slab.h>
 #include <linux/string.h>
+#include <linux/timekeeping.h>
 
 #include "env.h"
 
@@ -36,6 +37,18 @@ struct tw_policy {
 unsigned long tw_timeout(void)
 {
 	return msecs_to_jiffies(timeout_ms);
+}
+
+/*
+ * Keeps the CPU for @ns of the clock. udelay() would not do: it counts loops, and the
+ * estimate of their speed is wrong where the host was busy while the kernel booted.
+ */
+void tw_occupy(u64 ns)
+{
+	u64 since = ktime_get_mono_fast_ns();
+
+	while (ktime_get_mono_fast_ns() - since < ns)
+		cpu_relax();
 }
 
 /*

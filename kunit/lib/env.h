@@ -55,6 +55,7 @@ struct tw_env {
 
 unsigned long tw_timeout(void);
 unsigned int tw_pause(unsigned int us);
+void tw_occupy(u64 ns);
 
 struct tw_env *tw_env_init(struct kunit *test, const struct tw_engine *engine);
 struct tw_wq *tw_adopt(struct tw_env *env, void *wq);

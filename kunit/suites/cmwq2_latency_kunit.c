@@ -207,13 +207,9 @@ static void known_delay_is_counted(struct kunit *test)
 /* Keeps the kicked worker off its CPU until long after the wakeup. */
 static void thread_kick_and_stay(struct tw_thread *t)
 {
-	u64 since;
-
 	preempt_disable();
 	tw_queue_on(raw_smp_processor_id(), t->wq, t->it);
-	since = ktime_get_mono_fast_ns();
-	while (ktime_get_mono_fast_ns() - since < 60 * NSEC_PER_MSEC)
-		cpu_relax();
+	tw_occupy(60 * NSEC_PER_MSEC);
 	preempt_enable();
 }
 
@@ -252,8 +248,7 @@ static void fn_hold_up(struct tw_item *it)
 
 	tw_queue_on(raw_smp_processor_id(), c->w, c->behind);
 	since = ktime_get_mono_fast_ns();
-	while (ktime_get_mono_fast_ns() - since < 20 * NSEC_PER_MSEC)
-		cpu_relax();
+	tw_occupy(20 * NSEC_PER_MSEC);
 	c->ns = ktime_get_mono_fast_ns() - since;
 }
 

@@ -8,6 +8,7 @@
 #include <linux/delay.h>
 #include <linux/errno.h>
 #include <linux/irqflags.h>
+#include <linux/timekeeping.h>
 #include <linux/tracepoint.h>
 
 #include <trace/events/cmwq2.h>
@@ -122,14 +123,15 @@ struct holder {
 static void hold_lock(void *data, int req_cpu, struct cmwq2_pwq *pwq, struct cmwq2_work *work)
 {
 	struct holder *h = data;
-	int left = USEC_PER_SEC;
+	u64 since = ktime_get_mono_fast_ns();
 
 	if (work != &h->item->cmwq2)
 		return;
 	WRITE_ONCE(h->held, true);
-	while (!raw_spin_is_contended(&pwq->pool->lock) && left--)
-		udelay(1);
-	udelay(HOLD_US);
+	while (!raw_spin_is_contended(&pwq->pool->lock) &&
+	       ktime_get_mono_fast_ns() - since < 5ULL * NSEC_PER_SEC)
+		cpu_relax();
+	tw_occupy(HOLD_US * NSEC_PER_USEC);
 }
 
 static void unhook(void *data)

@@ -7,8 +7,8 @@
  * on the pool's worklist, it would have started before the probe, which was
  * queued later.
  */
-#include <linux/delay.h>
 #include <linux/nodemask.h>
+#include <linux/timekeeping.h>
 #include <linux/tracepoint.h>
 
 #include <trace/events/cmwq2.h>
@@ -398,13 +398,13 @@ struct jump_ctx {
 static void on_activate(void *data, struct cmwq2_pwq *pwq, struct cmwq2_work *work)
 {
 	struct jump_ctx *j = data;
-	int left = USEC_PER_SEC;
+	u64 since = ktime_get_mono_fast_ns();
 
 	if (work != &j->first->cmwq2)
 		return;
 	WRITE_ONCE(j->going, true);
-	while (!READ_ONCE(j->queued) && left--)
-		udelay(1);
+	while (!READ_ONCE(j->queued) && ktime_get_mono_fast_ns() - since < NSEC_PER_SEC)
+		cpu_relax();
 }
 
 static void unhook(void *data)

@@ -2,7 +2,6 @@
 /*
  * concurrency=short: a pool is managed only while its items are short.
  */
-#include <linux/delay.h>
 #include <linux/limits.h>
 #include <linux/preempt.h>
 
@@ -10,7 +9,7 @@
 #include "hold.h"
 #include "shared.h"
 
-#define LONG_US		(2 * CMWQ2_ITEM_LONG_NS / 1000)
+#define LONG_NS		(2 * CMWQ2_ITEM_LONG_NS)
 
 struct short_ctx {
 	struct tw_env		*e;
@@ -31,7 +30,7 @@ static void short_env(struct kunit *test, struct short_ctx *c, const char *setti
 static void fn_long(struct tw_item *it)
 {
 	preempt_disable();
-	udelay(LONG_US);
+	tw_occupy(LONG_NS);
 	preempt_enable();
 }
 

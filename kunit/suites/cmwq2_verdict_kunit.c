@@ -36,11 +36,22 @@ static void fn_keep_cpu(struct tw_item *it)
 	preempt_enable();
 }
 
+/* Otherwise the scheduler may run the item elsewhere, and its pool has an idle CPU. */
+static void stay_in_pod(struct tw_wq *w)
+{
+	struct cmwq2_attrs *attrs = tw_attrs(w->env->test);
+
+	attrs->affn_strict = true;
+	KUNIT_ASSERT_EQ(w->env->test, cmwq2_apply_workqueue_attrs(w->wq, attrs), 0);
+}
+
 static struct verdict_ctx *keep_by_item(struct tw_env *e, unsigned int flags)
 {
 	struct verdict_ctx *c = verdict_ctx(e, flags, 0);
 	struct tw_item *it = tw_item(e, fn_keep_cpu);
 
+	if (flags & TW_UNBOUND)
+		stay_in_pod(c->w);
 	it->ctx = c;
 	c->it = tw_item(e, tw_fn_nop);
 	tw_queue_on(c->cpu, c->w, it);
