@@ -21,6 +21,7 @@ class Count:
     failed: int = 0
     skipped: int = 0
     failures: list = field(default_factory=list)        # names of the cases
+    checks: list = field(default_factory=list)          # what the checks that failed printed, with their case
     reasons: list = field(default_factory=list)         # why cases were skipped, each reason once
     trouble: str = ""       # why the result as a whole cannot be trusted
 
@@ -45,7 +46,8 @@ def parse(tree: Path, path: Path) -> Count:
         report = json.JSONDecoder().raw_decode(done.stdout[start:])[0] if start >= 0 else {}
     except ValueError:
         report = {}
-    count = Count(reasons=reasons_of(path.read_text(errors="replace")))
+    text = path.read_text(errors="replace")
+    count = Count(reasons=reasons_of(text), checks=checks_of(text))
     # A case outside of any suite is a suite without cases, which was skipped as a whole or is empty.
     count.skipped += sum(case["status"] == "SKIP" for case in report.get("test_cases", []))
     for suite in report.get("sub_groups", []):
@@ -67,6 +69,13 @@ def parse(tree: Path, path: Path) -> Count:
 def reasons_of(text: str) -> list:
     """Return why cases in @text were skipped. The parser does not report this."""
     return list(dict.fromkeys(re.findall(r"^ *ok \d+ .*# SKIP (.+?) *$", text, re.MULTILINE)))
+
+
+def checks_of(text: str) -> list:
+    """Return what each check that failed in @text printed, as one line that begins with the case's name."""
+    found = re.findall(r"^ *# (\w+): (?:EXPECTATION|ASSERTION) FAILED at (\S+)\n(.*?)(?=^ *(?:#|ok \d|not ok \d)|\Z)",
+                       text, re.MULTILINE | re.DOTALL)
+    return [f"{case}, {Path(place).name}: {' '.join(printed.split())}" for case, place, printed in found]
 
 
 def walk(group: dict, count: Count, within: str = "") -> None:

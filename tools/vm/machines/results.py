@@ -48,7 +48,7 @@ class Row:
     def told(self) -> str:
         """Return the row with one line for each thing that went wrong, and the names of the logs."""
         trouble = self.reasons or ([self.count.trouble] if self.count.trouble else [])
-        failures = [*trouble, *self.count.failures]
+        failures = [*trouble, *self.count.failures, *self.count.checks]
         lines = [shortened(text, LONGEST) for text in failures[:REASONS]]
         lines += [f"and {len(failures) - REASONS} more"] if len(failures) > REASONS else []
         return "\n".join([self.line(), *(f"      {text}" for text in lines), f"      log: {self.log}"])

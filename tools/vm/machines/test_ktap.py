@@ -17,6 +17,15 @@ class Counts(Case):
         self.assertEqual(ktap.reasons_of("    ok 1 a # SKIP no CPU\n        ok 2 b # SKIP no CPU\nok 3 c\n# SKIP d\n"),
                          ["no CPU"])
 
+    def test_failed_checks(self) -> None:
+        """What a failed check printed is reported on one line, with the case and the place in the source."""
+        text = ("    ok 1 good\n    # bad: EXPECTATION FAILED at ./kunit/lib/verdict.h:36\n    Expected a == b, but\n"
+                "        a == 1\n\nin:\n  some text\n    # bad: ASSERTION FAILED at kunit/suites/x.c:7\n    timed out\n"
+                "    not ok 2 bad\n    ok 3 fine\n")
+        self.assertEqual(ktap.checks_of(text), ["bad, verdict.h:36: Expected a == b, but a == 1 in: some text",
+                                                "bad, x.c:7: timed out"])
+        self.assertEqual(ktap.checks_of("    ok 1 good\n# Totals: pass:1\n"), [])
+
     def test_named_with_its_case(self) -> None:
         """A parameter's failure is reported with the name of its case, because "cmwq2" alone says nothing."""
         def case(name: str, status: str) -> dict:
