@@ -402,19 +402,24 @@ struct tw_stage *tw_stage(struct kunit *test, unsigned int flags, bool unbound, 
 }
 
 /*
- * Whether all workers sleep in the main loop. A worker that is about to sleep, or that
- * has been woken, does not count as asleep.
+ * How many workers do not sleep in the main loop. A worker that is about to sleep, or
+ * that has been woken, is awake. So is one that sleeps in its item or creates a worker.
  */
-bool tw_all_asleep(struct cmwq2_pool *pool)
+int tw_nr_awake(struct cmwq2_pool *pool)
 {
 	struct cmwq2_worker *worker;
-	bool asleep = true;
+	int awake = 0;
 
 	mutex_lock(&cmwq2_attach_mutex);
 	list_for_each_entry(worker, &pool->workers, node)
-		asleep &= READ_ONCE(worker->task->__state) == TASK_IDLE;
+		awake += READ_ONCE(worker->task->__state) != TASK_IDLE;
 	mutex_unlock(&cmwq2_attach_mutex);
-	return asleep;
+	return awake;
+}
+
+bool tw_all_asleep(struct cmwq2_pool *pool)
+{
+	return tw_nr_awake(pool) == 0;
 }
 
 /*

@@ -180,6 +180,7 @@ bool tw_hold_in_use(void);
 struct tw_stage *tw_stage(struct kunit *test, unsigned int flags, bool unbound, int cpu);
 struct tw_wq *tw_stage_wq(struct tw_stage *s, unsigned int flags);
 void tw_confine(struct tw_stage *s, struct tw_wq *w);
+int tw_nr_awake(struct cmwq2_pool *pool);
 bool tw_all_asleep(struct cmwq2_pool *pool);
 struct cmwq2_pool *tw_pool_of(struct tw_wq *w, int cpu);
 void tw_move(struct tw_env *e, int cpu);

@@ -424,7 +424,10 @@ static void strict_queue_stays(struct kunit *test)
 	expect_rest(c, 1, 1);
 }
 
-/* A switch to concurrency=free starts the items that wait for a CPU. */
+/*
+ * A switch to concurrency=free starts the items that wait for a CPU. The other workers
+ * must be asleep before: one that has been woken late would take an item without a kick.
+ */
 static void switch_to_free_starts_all(struct kunit *test)
 {
 	struct crew *c = crew(test, "concurrency=managed");
@@ -433,6 +436,7 @@ static void switch_to_free_starts_all(struct kunit *test)
 	spinners(c, c->w, 3 * n);
 	wait_for(c, n, n);
 	hold_scan(c);
+	TW_POLL(c->e, tw_nr_awake(c->pool) == n, "the workers without an item to be asleep");
 	KUNIT_EXPECT_EQ(test, nr_started(c), n);
 	KUNIT_ASSERT_EQ(test, cmwq2_policy_set("concurrency", "free"), 0);
 	TW_POLL(c->e, nr_started(c) == 3 * n, "all items to start after the switch");
