@@ -39,11 +39,12 @@ static void cmwq2_unqueue(struct cmwq2_work *work, struct cmwq2_pwq *pwq,
 	 * Barriers that wait for an inactive item stand behind it, and nobody
 	 * would activate them once the item is gone: make them runnable.
 	 */
-	if (data & CMWQ2_WORK_INACTIVE)
+	if (data & CMWQ2_WORK_INACTIVE) {
 		owed = cmwq2_make_runnable(pool, work) && (data & CMWQ2_WORK_LINKED);
+		if (list_empty(&pwq->inactive))
+			cmwq2_pwq_leave_line(pwq);
+	}
 	list_del_init(&work->entry);
-	if (list_empty(&pwq->inactive))
-		cmwq2_pwq_leave_line(pwq);
 	cmwq2_debug_deactivate(work);
 
 	/* Before the pwq may go away. INACTIVE stays in @data, because the item has no slot. */
@@ -87,7 +88,9 @@ static int cmwq2_try_grab(struct cmwq2_work *work, bool delayed)
 			ret = 1;
 		}
 		cmwq2_pool_unlock(pool);
-		cmwq2_wake_up(&wl);
+		/* Few items make way for others when they are cancelled. */
+		if (unlikely(wl.nr))
+			cmwq2_wake_up(&wl);
 	}
 	rcu_read_unlock();
 	return ret;
