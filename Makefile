@@ -86,7 +86,7 @@ $(VERBS):
 ## make experiments [VM=v] [WRITE=1]
 ##             tests claims by experiment, those made on the mailing list: kick-vs-cull, claims,
 ##             coalescing, rescuer, wakeup-cost; and our own: switching, pick, concurrency, wakeup,
-##             spin; all of them take 25 minutes once the kernels are built; WRITE=1 puts the
+##             inbox, spin; all of them take 25 minutes once the kernels are built; WRITE=1 puts the
 ##             output into Documentation/experiments.rst
 ## make model [MODEL=kick|line] [CLAIM=c] [WAKE=w] [WAKEUP=w] [PICK=p] [POOL=p] [MIN_IDLE=n]
 ##           [FAULT=f] [WRITE=1]

@@ -363,6 +363,50 @@ def policy_steps(policy: str) -> list:
     return [f"{load} {LOADS[load]} engines={engines} rounds=25" for load in POLICY_LOADS[policy]]
 
 
+# --- a lock-free inbox
+
+INBOX_LOADS = {
+    "stream": "workload=stream queue=unbound in_flight=64 items=20000 warmup=2000",
+    "flood": LOADS["flood"],
+    "short": LOADS["short"],
+    "roundtrip": LOADS["roundtrip"],
+}
+INBOX_PROFILES = ("mainline-7.3", "shared")
+
+
+def _most_gain(document: dict, name: str) -> Spread:
+    """Return how many times as fast @name could be if nobody ever waited for pool->lock: for each round, the CPU time
+    per item divided by the rest of it without the waiting."""
+    waited = values_of(document, name, "lock_wait_ns", "queued")
+    return spread([cpu / (cpu - min(wait, cpu / 2)) for cpu, wait in zip(values_of(document, name, "cpu_ns"), waited)])
+
+
+def judge_inbox(steps: dict) -> Finding:
+    """Tell what a lock-free inbox in front of the worklist could gain at most: the time that is waited for the lock."""
+    rows, said = [], []
+    for load in INBOX_LOADS:
+        for profile in INBOX_PROFILES:
+            document, name = steps[load], f"cmwq2:{profile}"
+            most = _most_gain(document, name)
+            rows.append((load, profile, number(median_of(document, name, "rate")),
+                         f"{median_of(document, name, 'lock_acquired', 'queued'):.2f}",
+                         f"{100 * median_of(document, name, 'lock_contended', 'lock_acquired'):.2f}",
+                         number(median_of(document, name, "lock_wait_ns", "queued")),
+                         number(median_of(document, name, "cpu_ns")), most))
+            if profile == INBOX_PROFILES[-1]:
+                said.append(f"{load} {100 * (most.median - 1):+.1f} %")
+    return Finding(("load", "profile", "items/s", "locked/item", "waited for %", "waited ns/item", "CPU ns/item",
+                    "at most"), rows,
+                   f"The most that can be gained under {INBOX_PROFILES[-1]} if nobody waits for the lock: "
+                   f"{', '.join(said)}.", {f"{row[0]} {row[1]}": str(row[-1]) for row in rows})
+
+
+def inbox_steps() -> list:
+    """Return a run for each load, with the counters of the lock. What they cost is the same for both profiles."""
+    engines = ",".join(f"cmwq2:{profile}" for profile in INBOX_PROFILES)
+    return [f"{load} .lock_stat=Y {settings} engines={engines} rounds=15" for load, settings in INBOX_LOADS.items()]
+
+
 # --- suites
 
 CASE = re.compile(r"^ +(ok|not ok) \d+ (?:- )?(\S+)(?: # SKIP.*)?$")
@@ -515,6 +559,8 @@ EXPERIMENTS = {
                               judge_policy("concurrency"), policy_steps("concurrency"), vehicles=("uml", "x86")),
     "wakeup": Experiment("What is gained if no worker is woken while enough of them are on their way?",
                          judge_policy("wakeup"), policy_steps("wakeup"), vehicles=("uml", "x86")),
+    "inbox": Experiment("What could a lock-free inbox in front of the worklist gain at most?", judge_inbox,
+                        inbox_steps(), vehicles=("uml", "x86")),
     "spin": Experiment("What is gained if an idle worker spins before it sleeps?", judge_policy("spin"),
                        policy_steps("spin"), vehicles=("uml", "x86")),
 }
