@@ -401,6 +401,55 @@ static void freeze_holds_items(struct kunit *test)
 	tw_wait_done(it, "the item that waited for the thaw");
 }
 
+/* Spins on the other CPU, where its worker stays. */
+static void fn_spin_there(struct tw_item *it)
+{
+	set_cpus_allowed_ptr(current, cpumask_of(tw_cpu(1)));
+	fn_spin(it);
+}
+
+/*
+ * A worker whose item has ended gives its slot to an item of another pool. It drops the
+ * lock of its own pool for that, and still counts as running, but it has no item that
+ * could be a hog. It is held there until the scan has looked at it.
+ */
+static void no_item_is_no_hog(struct kunit *test)
+{
+	struct crew *c = crew(test, "concurrency=managed");
+	struct cmwq2_attrs *attrs = tw_attrs(test);
+	struct tw_wq *w = crew_wq(c, 0, 1);
+	struct tw_item *it = tw_gated(c->e, NULL), *next = tw_item(c->e, tw_fn_nop);
+	struct tw_hold *h;
+
+	if (c->wanted < 2)
+		kunit_skip(test, "needs two CPUs");
+	tw_move(c->e, tw_cpu(0));
+	it->fn = fn_spin_there;
+	it->ctx = c;
+	c->items[c->nr++] = it;
+	tw_queue(w, it);
+	TW_POLL(c->e, tw_gauge_max(&c->gauge) == 1, "the item that ends");
+	spinners(c, c->w, 8);
+	attrs->nice = 5;
+	attrs->affn_scope = CMWQ2_AFFN_SYSTEM;
+	KUNIT_ASSERT_EQ(test, cmwq2_apply_workqueue_attrs(w->wq, attrs), 0);
+	tw_queue(w, next);
+	h = tw_hold(c->e, CMWQ2_POINT_LINE, tw_pool_of(w, tw_cpu(0)));
+	tw_arm(h);
+	tell_to_end(it);
+	tw_wait_held(h, "the worker that gives its slot away");
+	/* Now each item that has run for a microsecond is a hog. */
+	tw_policy(c->e, "cpu_intensive_thresh_us", "1");
+	let_scan_look(c);
+	tw_policy(c->e, "cpu_intensive_thresh_us", "0");
+	KUNIT_EXPECT_EQ(test, tw_wq_stats(w).cpu_intensive, 0);
+	tw_let_go(h);
+	tw_wait_done(next, "the item that was given the slot");
+	end_all(c);
+	KUNIT_EXPECT_EQ(test, set_cpus_allowed_ptr(h->task, cpu_possible_mask), 0);
+	expect_rest(c, c->wanted, c->wanted);
+}
+
 /* The items of a strict queue stay on its CPU, and one of them runs at a time. */
 static void strict_queue_stays(struct kunit *test)
 {
@@ -508,6 +557,7 @@ static struct kunit_case managed_cases[] = {
 	KUNIT_CASE(ordered_queue_keeps_order),
 	KUNIT_CASE(flush_and_cancel_what_waits),
 	KUNIT_CASE(freeze_holds_items),
+	KUNIT_CASE(no_item_is_no_hog),
 	KUNIT_CASE(strict_queue_stays),
 	KUNIT_CASE(switch_to_free_starts_all),
 	KUNIT_CASE(switch_to_managed_counts),

@@ -141,14 +141,17 @@ static bool cmwq2_is_hog(struct cmwq2_worker *worker)
 
 /**
  * cmwq2_hog_check - take a hog out of the count of running workers
- * @worker: busy worker that was found counted
+ * @worker: worker that was found counted
+ *
+ * A counted worker has no item while cmwq2_pwq_dec_in_flight() has dropped the lock to
+ * give the slot of the item that has ended to another pool.
  *
  * Context: pool->lock held. The caller must kick the pool.
  * Return: whether it was a hog.
  */
 bool cmwq2_hog_check(struct cmwq2_worker *worker)
 {
-	if (!cmwq2_is_hog(worker))
+	if (!worker->current_pwq || !cmwq2_is_hog(worker))
 		return false;
 	cmwq2_hog_found(worker);
 	cmwq2_worker_set_flags(worker, CMWQ2_WORKER_INTENSIVE);
