@@ -16,6 +16,7 @@ Exit status of every command:
   0    success: the work is done, and any check passed
   1    failure, and one line on stderr says why; or a check did not pass
   2    the command line is wrong, and one line on stderr says how
+  3    the command looked for something bad and found it, such as a stalled queue (wq_dump.py --stalls --exit-code)
   130  interrupted (Ctrl-C); no message
   141  the reader of the output went away, as in ``command | head``; no message, as from a program that SIGPIPE kills
 
@@ -32,7 +33,7 @@ import os
 import signal
 import sys
 
-PASSED, FAILED, USAGE, INTERRUPTED, READER_GONE = 0, 1, 2, 130, 141
+PASSED, FAILED, USAGE, FOUND, INTERRUPTED, READER_GONE = 0, 1, 2, 3, 130, 141
 OLDEST = (3, 9)
 
 
@@ -63,7 +64,8 @@ from typing import Any, Callable, Iterator, NoReturn, Optional, TextIO, Tuple   
 VERSION_HEADER = Path(__file__).resolve().parent.parent / "include/cmwq2/version.h"
 STATUS = """\
 Exit status: 0 done, 1 failed or a check did not pass, 2 wrong usage,
-130 interrupted, 141 the reader of the output went away.
+3 found what it looks for (where the text above says so), 130 interrupted,
+141 the reader of the output went away.
 """
 
 
@@ -107,7 +109,7 @@ class Parser(argparse.ArgumentParser):
         options["epilog"] = f"{options.get('epilog') or ''}\n{STATUS}".lstrip()
         options.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
         super().__init__(**options)
-        self.add_argument("--version", action="version", version=f"{self.prog} of cmwq2 {version()}",
+        self.add_argument("-V", "--version", action="version", version=f"{self.prog} of cmwq2 {version()}",
                           help="show the version of cmwq2 and exit")
 
     def error(self, message: str) -> NoReturn:
@@ -295,7 +297,7 @@ def run(name: str, work: Callable[[], Any], told: Callable[[Exception], str] = e
     :param told: returns the line that describes an exception
     """
     number, text = _outcome(work, told)
-    if not text and number in (PASSED, FAILED, USAGE):
+    if not text and number in (PASSED, FAILED, USAGE, FOUND):
         sys.exit(number)
     if text:
         _tell(name, text)

@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0
 """Formats tables as text. On a terminal a table fits its width: long texts are cut, and columns that do not fit go into
-a second table below. In a file or a pipe nothing is cut."""
+a second table below. In a file or a pipe nothing is cut, unless the command sets a width with at_most()."""
 
 from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Iterable, Sequence
-from typing import Any
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, Optional
 
 import cli
 
@@ -15,12 +18,41 @@ import cli
 NARROWEST = 12
 # The width of a terminal that does not report its width.
 COLUMNS = 80
+# The width that at_most() has set.
+_limit: ContextVar[Optional[int]] = ContextVar("_limit", default=None)
 
 
 def terminal_width() -> int:
     """Return the terminal's width in columns, 0 if standard output is not a terminal."""
     out = sys.stdout
     return shutil.get_terminal_size((COLUMNS, 24)).columns if out is not None and out.isatty() else 0
+
+
+@contextmanager
+def at_most(width: int) -> Iterator[None]:
+    """Limit all text that is made within this context to @width columns; 0: no limit."""
+    token = _limit.set(width)
+    try:
+        yield
+    finally:
+        _limit.reset(token)
+
+
+def width_now() -> int:
+    """Return the width that text has to fit now: that of at_most(), else of the terminal. 0 means any width."""
+    limit = _limit.get()
+    return terminal_width() if limit is None else limit
+
+
+def wrapped(line: str) -> list[str]:
+    """Return @line as lines of the width that text has to fit. Those after the first are indented by four more spaces.
+    Words are never cut."""
+    width = width_now()
+    if not width or len(line) <= width:
+        return [line]
+    indent = line[:len(line) - len(line.lstrip())]
+    return textwrap.wrap(line.strip(), width, initial_indent=indent, subsequent_indent=f"{indent}    ",
+                         break_long_words=False, break_on_hyphens=False)
 
 
 def shorten(text: str, width: int) -> str:
@@ -68,40 +100,42 @@ def _narrow(columns: Sequence[_Column], width: int) -> bool:
     return True
 
 
-def _blocks(columns: Sequence[_Column], width: int) -> Iterable[list[_Column]]:
+def _blocks(columns: Sequence[_Column], width: int, keys: int) -> Iterable[list[_Column]]:
     """Split the columns into blocks. All columns are one block if they fit when texts are cut. Otherwise each block has
-    as many uncut columns as fit, and begins with the first column, which names the row."""
+    as many uncut columns as fit, and begins with the first columns, which name the row. @keys is their number."""
     if _narrow(columns, width):
         yield list(columns)
         return
     for each in columns:
         each.width = each.whole
-    first, *rest = columns
-    block = [first]
+    names, rest = list(columns[:keys]), columns[keys:]
+    block = list(names)
     for column in [*rest, None]:
-        if column is None or len(block) > 1 and _width([*block, column]) > width:
+        if column is None or len(block) > keys and _width([*block, column]) > width:
             # One column may be wider than the terminal.
             _narrow(block, width)
             yield block
-            first.width = first.whole
-            block = [first]
+            for each in names:
+                each.width = each.whole
+            block = list(names)
         if column is not None:
             block.append(column)
 
 
-def table(titles: Sequence[str], rows: Iterable[Iterable[Any]], width: int = -1) -> list[str]:
+def table(titles: Sequence[str], rows: Iterable[Iterable[Any]], width: int = -1, keys: int = 1) -> list[str]:
     """
     Return the lines of a table.
 
     :param titles: the columns' titles; a column whose title starts with ">" is aligned to the right
-    :param width: maximum width; 0: no limit; negative: the width of the terminal
+    :param width: maximum width; 0: no limit; negative: the width that text has to fit now, see width_now()
+    :param keys: how many of the first columns name the row; they are repeated when other columns go below
     """
     texts = [[cell(value) for value in row] for row in rows]
     columns = [_Column(title, column) for title, column in zip(titles, zip(*texts) if texts else [()] * len(titles))]
-    width = terminal_width() if width < 0 else width
+    width = width_now() if width < 0 else width
     blocks: Iterable[Sequence[_Column]] = [columns]
     if width and _width(columns) > width:
-        blocks = _blocks(columns, width)
+        blocks = _blocks(columns, width, keys)
     lines: list[str] = []
     for block in blocks:
         lines += [""] if lines else []

@@ -13,13 +13,12 @@ Two structures count as the same if they have the same name, the same line of
 definition and the same members. So structures that share only their name are not
 reported.
 
-Exit status: 0: every structure has one layout; 1: some have more, with one line each;
-2: wrong usage, or no debug information; the rest as in ``cli.py``.
+Exit status 0: every structure has one layout; 3: some have more, with one line each;
+the rest as in ``cli.py``.
 """
 
 import re
 import subprocess
-import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -34,10 +33,6 @@ ATTRIBUTE = re.compile(r" +<[0-9a-f]+> +DW_AT_(name|byte_size|decl_line|data_mem
 # The prefix of a value. It depends on the version of binutils: "(indirect string, offset: 0x1): " or
 # "(strp) (offset: 0x1): ".
 FORM = re.compile(r"(?:\([^)]*\):? )+")
-
-
-class Wrong(Exception):
-    """A problem that the user can fix."""
 
 
 @dataclass
@@ -119,18 +114,18 @@ def read(lines: Iterable[str], layouts: Layouts, path: str) -> bool:
 
 
 def read_file(path: Path, layouts: Layouts) -> None:
-    """Record the structures of an object file or module. Raises Wrong."""
+    """Record the structures of an object file or module. Raises cli.Error."""
     if not path.is_file():
-        raise Wrong(f"{path}: no such file")
+        raise cli.Error(f"{path}: no such file")
     try:
         with subprocess.Popen(["readelf", "--debug-dump=info", "--wide", path], text=True, errors="replace",
                               stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
             assert process.stdout
             seen = read(process.stdout, layouts, str(path))
     except FileNotFoundError:
-        raise Wrong("readelf is missing; it is in the package binutils") from None
+        raise cli.Error("readelf is missing; it is in the package binutils") from None
     if not seen:
-        raise Wrong(f"{path}: no debug information; allowed: objects and modules of a kernel with CONFIG_DEBUG_INFO")
+        raise cli.Error(f"{path}: no debug information; allowed: objects and modules of a kernel with CONFIG_DEBUG_INFO")
 
 
 def first_difference(which: Which, one: Layout, other: Layout) -> str:
@@ -160,18 +155,16 @@ def _command(argv: Optional[Sequence[str]]) -> bool:
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="object or module with debug information")
     args = parser.parse_args(argv)
     layouts: Layouts = defaultdict(lambda: defaultdict(set))
-    try:
-        for path in args.files:
-            read_file(path, layouts)
-    except Wrong as error:
-        # Not status 1, which says that a structure has several layouts.
-        print(f"layouts: {error}", file=sys.stderr)
-        raise SystemExit(cli.USAGE) from None
+    for path in args.files:
+        read_file(path, layouts)
     wrong = [described(which, found) for which, found in sorted(layouts.items()) if len(found) > 1]
     for line in wrong:
         print(line)
     print(f"{len(args.files)} files, {len(layouts)} structures, {len(wrong)} with more than one layout")
-    return not wrong
+    if wrong:
+        # Not status 1, which would say that the files could not be judged.
+        raise SystemExit(cli.FOUND)
+    return True
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:

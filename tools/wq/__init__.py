@@ -12,7 +12,7 @@ The modules, the lowest first:
   program, script            whether the program has an engine to look at; how drgn starts a script
   context, items, pools, queues, collect     a dump: the whole state of an engine, as JSON
   verdict                    why items of a dump wait
-  show, choose, diff         a dump as text, a part of it, and the changes between two dumps
+  idle, show, choose, diff   a dump without what is idle, as text, a part of it, and the changes between two dumps
   prometheus                 counters in the text format of Prometheus
   latency                    histograms of how long items wait and run
   dump, monitor, check       the commands

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from wq.drgn_names import Program, get_kconfig
+from wq.drgn_names import FaultError, Program, get_kconfig
 from wq.engine import Cmwq2Error
 
 
@@ -40,6 +40,18 @@ def kernel_hz(prog: Program) -> int:
         return int(get_kconfig(prog)["CONFIG_HZ"])
     except LookupError:
         raise Cmwq2Error("HZ of this kernel cannot be found out; give it with --hz") from None
+
+
+def wall_time(prog: Program) -> int | None:
+    """Return the kernel's own wall clock time in seconds since 1970, in a crash dump that of the crash, or None if this
+    kernel keeps it elsewhere."""
+    for name, index in (("tk_core", None), ("timekeeper_data", 0)):
+        try:
+            core = prog[name] if index is None else prog[name][index]
+            return core.timekeeper.xtime_sec.value_()
+        except (LookupError, AttributeError, FaultError):
+            continue
+    return None
 
 
 class Clock:

@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import Any
 
 import cli
+from wq.clock import wall_time
 from wq.context import Context, cpu_list, gather
 from wq.drgn_names import FaultError
 from wq.engine import CMWQ2, Engine
@@ -46,6 +47,8 @@ def collect(prog: Any, engine: Engine = CMWQ2, hz: int | None = None,
         "version": cli.version(),
         "engine": engine.name,
         "kernel": prog["init_uts_ns"].name.release.string_().decode(),
+        "host": prog["init_uts_ns"].name.nodename.string_().decode(errors="replace"),
+        "time": wall_time(prog),
         "hz": ctx.clock.hz,
         "jiffies": start,
         "cpus": {"possible": ctx.cpus, "online": ctx.online},

@@ -8,14 +8,16 @@ import json
 from typing import Any, Callable, NoReturn
 
 import cli
+import tables
 from wq import collect, latency, rules, script, verdict
 from wq.choose import check_choice, choose, matches, must_be_there
 from wq.collect import SCHEMA
 from wq.diff import check_comparable, diff, show_diff
 from wq.engine import CMWQ2, NATIVE
+from wq.idle import without_idle
 from wq.names import wq_name
 from wq.program import check_program
-from wq.show import STALL_MS, show
+from wq.show import STALL_MS, paragraph, show
 from wq.walks import for_each_pool, for_each_workqueue
 
 MAX_SIZE_RATIO = 2
@@ -26,9 +28,13 @@ Show what cmwq2's pools, workers, items and workqueues are doing.
 
   drgn -s cmwq2.ko tools/wq_dump.py             (the running kernel, as root)
   drgn tools/wq_dump.py --native                (the kernel's own workqueues)
-  drgn -c vmcore -s vmlinux -s cmwq2.ko tools/wq_dump.py --stalls
+  drgn -c vmcore -s vmlinux tools/wq_dump.py --native --stalls  (a dump file)
   drgn --qemu QMP_SOCKET -s vmlinux -s cmwq2.ko tools/wq_dump.py --json
   tools/wq_dump.py --read dump.json --stalls    (what --json wrote; needs no drgn)
+
+Without options, only what is busy is shown: pools with items, or with workers that
+are not idle; queues with items; delayed items that are overdue. --native looks at the
+kernel's own workqueues, and needs no module.
 """
 _REASONS = "".join(f"  {word:<13} {means}\n" for word, means in rules.REASONS.items())
 EPILOG = f"""\
@@ -42,13 +48,15 @@ Pools
   cpus      CPUs whose items the pool serves; a per-CPU pool serves one
   flags     managed: a worker is creating workers; unbound: the CPU is offline;
             bh: runs in softirq context, with one worker that has no thread
-  claim ... a column for each policy, see /sys/kernel/debug/cmwq2/policies
   running   workers that concurrency management counts as running / workers that
             the pool wants to run, if it is an unbound pool that counts them
   idle      idle workers / all workers, without rescuers
   kicked    idle workers that were picked and do not run yet
   pending   items on the worklist; ~: it changed while they were counted
   stalled   time since an item last left the worklist
+Policies of pools
+  pools that have the same policies share a row; their values are explained in
+  /sys/kernel/debug/cmwq2/policies
 Pool counters
   kicks     times a worker was picked; coalesced: it had been picked already
   cm        kicks because the last running worker blocked or hogged its CPU
@@ -90,7 +98,10 @@ Rescuers
 Flushers
             threads that wait for a flush of a queue, and the flush color
 
-On a terminal, tables fit its width. In a pipe or a file nothing is cut.
+The text fits the terminal, and 80 columns in a pipe or a file, unless --wide is
+given. Affinity scopes, lists of workers and the pool of each CPU need --all.
+With --exit-code, the exit status is 3 if something is stalled, 0 if nothing is, and 1
+if this could not be found out.
 """
 
 
@@ -106,10 +117,11 @@ def sizes(prog: Any) -> tuple[str, bool]:
 # ignore is refused.
 NARROWING = ("queue", "func", "pool", "age", "top")
 FORMS = {
-    "stalls": ("json", "native", "stack", "items", "read", "hz", *NARROWING),
-    "diff": ("json", "native", "items", "read", "hz", *NARROWING),
+    "stalls": ("json", "native", "stack", "items", "read", "hz", "wide", "exit_code", *NARROWING),
+    "diff": ("json", "native", "items", "read", "hz", "wide", *NARROWING),
     "sizes": (),
     "latency": ("json", "pool"),
+    "json": ("stalls", "diff", "latency", "native", "stack", "items", "read", "hz", "exit_code", *NARROWING),
 }
 # Options that say how to look at a kernel. They are refused with --read, which reads a file.
 OF_A_KERNEL = ("native", "stack", "hz")
@@ -133,6 +145,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
                       " --pool; in JSON bucket i counts times of less than 2^i ns")
     parser.add_argument("-j", "--json", action="store_true",
                         help="print JSON, whose form is in wq_dump.schema.json")
+    parser.add_argument("--exit-code", action="store_true",
+                        help="with --stalls: exit with status 3 if something is stalled")
+    parser.add_argument("-a", "--all", action="store_true",
+                        help="also show what is idle, and how the engine is set up; JSON always has it")
+    parser.add_argument("-w", "--wide", action="store_true",
+                        help="cut and wrap nothing, however wide the tables become")
     parser.add_argument("--native", action="store_true", help="show the kernel's own workqueues")
     parser.add_argument("--stack", action="store_true",
                         help="also show the stacks of busy workers, with --stalls, too")
@@ -164,7 +182,9 @@ def check_options(parser: argparse.ArgumentParser, args: argparse.Namespace) -> 
     for form in forms:
         for name in given:
             if name not in (form, *FORMS[form]):
-                parser.error(f"argument --{form}: not allowed with --{name}")
+                parser.error(f"argument --{form}: not allowed with --{name.replace('_', '-')}")
+    if args.exit_code and not args.stalls:
+        parser.error("argument --exit-code: only allowed with --stalls")
     if args.latency and args.pool:
         parser.error("argument --latency: with a GLOB not allowed with --pool")
     for name in OF_A_KERNEL:
@@ -222,36 +242,44 @@ def show_latency(args: argparse.Namespace, scope: dict[str, Any]) -> str:
     return printed(found, latency.show_tables, args.json)
 
 
-def run(args: argparse.Namespace, scope: dict[str, Any]) -> tuple[str, bool]:
-    """Return the text to print, and whether all is well."""
+def run(args: argparse.Namespace, scope: dict[str, Any]) -> tuple[str, int]:
+    """Return the text to print, and the exit status."""
     if args.sizes:
-        return sizes(kernel(scope))
+        text, good = sizes(kernel(scope))
+        return text, cli.PASSED if good else cli.FAILED
     if args.latency is not None:
-        return show_latency(args, scope), True
+        return show_latency(args, scope), cli.PASSED
     old = load(args.diff) if args.diff else None
     dump = take(args, scope)
     check_choice(dump, args)
     if args.stalls:
-        return stalls(dump, args), True
+        return stalls(dump, args)
     if old:
         check_comparable(old, dump)
     dump = choose(dump, args)
     if old:
-        return printed(diff(old, dump), show_diff, args.json), True
-    return printed(dump, show, args.json), True
+        return printed(diff(old, dump), show_diff, args.json), cli.PASSED
+    if args.json:
+        return printed(dump, show, True), cli.PASSED
+    # What was asked for by its name is shown even if it is idle.
+    hidden = None if args.all else without_idle(dump, not args.pool, not args.queue)
+    return show(dump, hidden), cli.PASSED
 
 
-def stalls(dump: dict[str, Any], args: argparse.Namespace) -> str:
-    """Return the verdicts on items that have waited for too long, as text or JSON as the options say."""
+def stalls(dump: dict[str, Any], args: argparse.Namespace) -> tuple[str, int]:
+    """Return the verdicts on items that have waited for too long, as text or as one line of JSON, and the exit
+    status."""
     found = verdict.verdicts(dump, STALL_MS if args.age is None else args.age)
     found = [v for v in found if matches(v.first["queue"], args.queue)
              and matches(v.first["func"], args.func) and (not args.pool or v.pool in args.pool)]
     found = sorted(found, key=lambda v: -v.stuck_ms)[: args.top]
+    status = cli.FOUND if args.exit_code and found else cli.PASSED
     if args.json:
-        text = json.dumps({"schema": SCHEMA, "stalls": [v.as_json() for v in found],
-                           "gaps": dump["gaps"]}, indent=2)
-        return text + "\n"
-    return "".join(f"{line}\n" for v in found for line in v.lines())
+        names = ("schema", "version", "engine", "kernel", "host", "time")
+        document = {**{name: dump.get(name) for name in names}, "stalls": [v.as_json() for v in found],
+                    "gaps": dump["gaps"]}
+        return json.dumps(document) + "\n", status
+    return "".join(f"{line}\n" for v in found for line in paragraph(v)), status
 
 
 def printed(found: dict[str, Any], as_text: Callable, as_json: bool) -> str:
@@ -261,9 +289,11 @@ def printed(found: dict[str, Any], as_text: Callable, as_json: bool) -> str:
 
 def main(scope: dict[str, Any]) -> NoReturn:
     """Run the command and exit. @scope has the globals of the script, where drgn puts the kernel."""
-    def work() -> bool:
-        text, good = run(parse_args(), scope)
+    def work() -> NoReturn:
+        args = parse_args()
+        with tables.at_most(0 if args.wide else tables.terminal_width() or tables.COLUMNS):
+            text, status = run(args, scope)
         cli.emit(text)
-        return good
+        raise SystemExit(status)
 
     script.run("wq_dump.py", work)

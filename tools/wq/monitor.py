@@ -8,7 +8,7 @@ import json
 import shutil
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, NoReturn
@@ -29,6 +29,7 @@ from wq.walks import for_each_pool, for_each_workqueue
 SCHEMA = 1
 COLUMNS = 80
 NAME = 32       # the longest name of a workqueue
+WIDE = 10000    # columns, with --wide
 INTERVAL = 2.0  # in seconds, unless the user says otherwise
 # Terminal escapes: cursor to the top left; erase to the end of the line; erase to the end of the screen.
 HOME, REST_OF_LINE, REST = "\x1b[H", "\x1b[K", "\x1b[J"
@@ -47,7 +48,7 @@ EPILOG = """\
 Columns show what was added in the interval, those that end in /s the rate for each
 second. Only flight, busy/all and cpu show the state at the end of the interval.
 Workqueues and pools that did nothing are left out, unless --all is given. On a
-terminal only as many are shown as fit. With an interval of 0 the script looks once:
+terminal only as many lines and columns are shown as fit. With an interval of 0 the script looks once:
 then columns show sums since the module was loaded, or for the kernel's own
 workqueues since the boot, and cpu-s is CPU time in seconds.
 
@@ -342,9 +343,16 @@ def rows_for(nr_queues: int, nr_pools: int, lines: int) -> tuple[int, int]:
     return min(nr_queues, room - pools), pools
 
 
+def fitting(widths: Sequence[int], columns: int) -> Sequence[int]:
+    """Return the widths of the first columns of a table, as many as fit a terminal with this many columns. No number is
+    cut, because what is left of it would be another number."""
+    return [width for at, width in enumerate(widths) if at == 0 or sum(widths[:at + 1]) <= columns]
+
+
 def block(titles: list[str], widths: Iterable[int], rows: list[list[str]],
           first: int) -> list[str]:
-    """Return a table of the @first rows, and a line that says how many are left out."""
+    """Return a table of the @first rows, and a line that says how many are left out. There are as many columns as
+    @widths."""
     lines = [line(each, widths) for each in (titles, *rows[:first])]
     return lines + ([f"and {len(rows) - first} more"] if len(rows) > first else [])
 
@@ -356,7 +364,8 @@ def show(now: Record, every: bool = False, top: int = 0,
 
     :param every: show quiet queues and pools, too
     :param top: maximum number of queues and of pools, 0: all
-    :param size: columns and lines of the terminal; 0 columns: the default width, 0 lines: no limit
+    :param size: columns and lines of the terminal; 0 columns: the default width, 0 lines: no limit. Names are wider in
+        more columns, and columns for which there is no room are left out
     """
     seconds, columns = now["seconds"], size[0] or COLUMNS
     queues = [q for q in now["workqueues"] if every or not queue_is_quiet(q)]
@@ -372,11 +381,11 @@ def show(now: Record, every: bool = False, top: int = 0,
     # Extra columns of a wide terminal widen the names.
     more = max(0, min(columns - COLUMNS, NAME - QUEUE_WIDTHS[0]))
     widths = (QUEUE_WIDTHS[0] + more, *QUEUE_WIDTHS[1:])
-    lines += block(titles_of(QUEUE_TITLES, seconds), widths,
+    lines += block(titles_of(QUEUE_TITLES, seconds), fitting(widths, columns),
                    [queue_row(q, seconds, widths[0]) for q in busiest(queues, "started")],
                    nr_queues)
     busy = "kicks" if now["engine"] == CMWQ2.name else "started"
-    lines += ["", *block(titles_of(POOL_TITLES, seconds), POOL_WIDTHS,
+    lines += ["", *block(titles_of(POOL_TITLES, seconds), fitting(POOL_WIDTHS, columns),
                          [pool_row(p, seconds) for p in busiest(pools, busy)], nr_pools)]
     if now["gaps"]:
         lines += ["", f"not all was seen, {len(now['gaps'])} gaps: {now['gaps'][0]}"]
@@ -425,6 +434,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
                         help="only the busiest N workqueues and pools; not in JSON and metrics")
     parser.add_argument("-a", "--all", action="store_true",
                         help="also show those that did nothing; JSON and metrics always have them")
+    parser.add_argument("-w", "--wide", action="store_true",
+                        help="cut no name, and nothing else, in a terminal of any width or a pipe")
     form = parser.add_mutually_exclusive_group()
     form.add_argument("-j", "--json", action="store_true", help="print a line of JSON each time")
     form.add_argument("--prometheus", nargs="?", const="-", type=prom_file, metavar="FILE",
@@ -447,11 +458,12 @@ def present(now: Record, args: argparse.Namespace) -> None:
     if args.json:
         cli.emit(json.dumps(now) + "\n")
     elif sys.stdout.isatty():
-        text = show(now, args.all, args.top, shutil.get_terminal_size())
+        columns, lines = shutil.get_terminal_size()
+        text = show(now, args.all, args.top, (WIDE if args.wide else columns, lines))
         # Overwrite the old text, which flickers less than clearing the screen first.
         cli.emit("", before=HOME + text.replace("\n", f"{REST_OF_LINE}\n") + REST)
     else:
-        cli.emit(show(now, args.all, args.top) + "\n")
+        cli.emit(show(now, args.all, args.top, (WIDE if args.wide else COLUMNS, 0)) + "\n")
 
 
 def publish(text: str, name: str) -> None:

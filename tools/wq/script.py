@@ -43,6 +43,6 @@ def explain(error: Exception) -> str:
     return cli.explain(error)
 
 
-def run(name: str, work: Callable[[], bool]) -> NoReturn:
+def run(name: str, work: Callable[[], Any]) -> NoReturn:
     """Run @work, which returns whether all is well, and exit; see cli.run()."""
     cli.run(name, work, explain)

@@ -8,8 +8,11 @@ from typing import Any
 
 import tables
 from wq import verdict
+from wq.idle import Hidden
 
 STALL_MS = 1000
+# Sections that describe how the engine is set up, and what the other sections say in more detail.
+SETUP = ("Affinity scopes", "Worker lists", "Workqueue CPU -> pool")
 
 
 def format_ms(ms: int | None) -> str:
@@ -21,17 +24,12 @@ def format_ms(ms: int | None) -> str:
     return f"{ms / 1000:.3f} s" if ms < 100000 else f"{ms // 1000} s"
 
 
-def table(titles: str, rows: Iterable[Iterable[Any]]) -> list[str]:
+def table(titles: str, rows: Iterable[Iterable[Any]], keys: int = 1) -> list[str]:
     """
     Return the lines of a table with these rows. @titles are separated by spaces. A column whose
-    title starts with ">" is aligned to the right.
+    title starts with ">" is aligned to the right. The first @keys columns name the row.
     """
-    return table_of(titles.split(), rows)
-
-
-def table_of(columns: list[str], rows: Iterable[Iterable[Any]]) -> list[str]:
-    """Like :func:`table`, but take a list of titles, which may contain spaces."""
-    return tables.table(columns, rows)
+    return tables.table(titles.split(), rows, keys=keys)
 
 
 def section(title: str, lines: list[str]) -> list[str]:
@@ -39,34 +37,55 @@ def section(title: str, lines: list[str]) -> list[str]:
     return [title, "=" * len(title), *lines, ""]
 
 
-def show(dump: dict[str, Any]) -> str:
-    """Return a dump as text."""
+def show(dump: dict[str, Any], hidden: Hidden | None = None) -> str:
+    """Return a dump as text. @hidden says how much of it was removed because it is idle; then sections without a row
+    are left out, and so are those that only describe how the engine is set up."""
     head = f"{dump['engine']} on {dump['kernel']}, jiffies {dump['jiffies']}, HZ {dump['hz']}"
-    lines = [head, ""]
-    stalled = show_stalls(dump, STALL_MS)
-    if stalled:
-        lines += section("Stalls", stalled)
-    lines += section("Affinity scopes", show_scopes(dump["scopes"]))
-    lines += section("Pools", show_pools(dump["pools"]))
-    if any(pool["counters"] for pool in dump["pools"]):
-        lines += section("Pool counters", show_counters(dump["pools"]))
-    lines += section("Worker lists", show_worker_lists(dump["pools"]))
-    lines += section("Workers", show_workers(dump["pools"]))
-    lines += section("Pending items", show_items(dump))
-    lines += section("Delayed items", show_delayed(dump["delayed"]))
-    lines += section("Workqueues", show_wqs(dump["workqueues"]))
-    lines += section("Unbound workqueue node_nr/max_active", show_nodes(dump["workqueues"]))
-    lines += section("Workqueue CPU -> pool", show_cpu_pools(dump["workqueues"]))
-    lines += section("Rescuers", show_rescuers(dump))
-    lines += section("Flushers", show_flushers(dump["workqueues"]))
-    if dump["gaps"]:
-        lines += section("Not seen, because it changed meanwhile", dump["gaps"])
+    lines = [head, *told(hidden), ""]
+    every, stalls = hidden is None, show_stalls(dump, STALL_MS)
+    counters = show_counters(dump["pools"]) if any(pool["counters"] for pool in dump["pools"]) else []
+    sections = [
+        ("Stalls", stalls, bool(stalls)),
+        ("Affinity scopes", show_scopes(dump["scopes"]), every),
+        ("Pools", show_pools(dump["pools"]), every),
+        ("Policies of pools", show_policies(dump["pools"]), every),
+        ("Pool counters", counters, False),
+        ("Worker lists", show_worker_lists(dump["pools"]), every),
+        ("Workers", show_workers(dump["pools"]), every),
+        ("Pending items", show_items(dump), every),
+        ("Delayed items", show_delayed(dump["delayed"]), every or dump["delayed"] is None),
+        ("Workqueues", show_wqs(dump["workqueues"]), every),
+        ("Unbound workqueue node_nr/max_active", show_nodes(dump["workqueues"]), every),
+        ("Workqueue CPU -> pool", show_cpu_pools(dump["workqueues"]), every),
+        ("Rescuers", show_rescuers(dump), every),
+        ("Flushers", show_flushers(dump["workqueues"]), every),
+        ("Not seen, because it changed meanwhile", dump["gaps"], bool(dump["gaps"])),
+    ]
+    for title, body, wanted in sections:
+        # A table without a row has only the line of its titles.
+        if wanted or (len(body) > 1 and title not in SETUP):
+            lines += section(title, body)
     return "\n".join(lines)
 
 
+def told(hidden: Hidden | None) -> list[str]:
+    """Return a line that says how much is not shown, [] if everything is."""
+    if hidden is None or not any(hidden):
+        return []
+    counts = ((hidden.pools, "pool"), (hidden.workers, "worker"), (hidden.queues, "workqueue"),
+              (hidden.delayed, "delayed item"))
+    parts = [f"{count} {what}{'s' * (count != 1)}" for count, what in counts if count]
+    return tables.wrapped(f"not shown, because idle: {', '.join(parts)}; --all shows them")
+
+
 def show_stalls(dump: dict[str, Any], min_ms: int) -> list[str]:
-    """Return the verdicts on items that have waited for at least @min_ms, as lines."""
-    return [line for one in verdict.verdicts(dump, min_ms) for line in one.lines()]
+    """Return the verdicts on items that have waited for at least @min_ms, as lines that fit the width."""
+    return [line for one in verdict.verdicts(dump, min_ms) for line in paragraph(one)]
+
+
+def paragraph(one: verdict.Verdict) -> list[str]:
+    """Return a verdict as lines that fit the width."""
+    return [line for each in one.lines() for text in each.split("\n") for line in tables.wrapped(text)]
 
 
 def show_scopes(scopes: list[dict[str, Any]]) -> list[str]:
@@ -81,16 +100,11 @@ def show_scopes(scopes: list[dict[str, Any]]) -> list[str]:
 
 def show_pools(pools: list[dict[str, Any]]) -> list[str]:
     """Return the table of pools."""
-    names = sorted({name for pool in pools for name in pool["policies"]})
-    titles = (
-        f">pool cpus >nice >node flags {' '.join(names)} >running >idle >kicked"
-        " >pending >stalled >manager"
-    )
-    return table(titles, (pool_row(pool, names) for pool in pools))
+    return table(">pool cpus >nice >node flags >running >idle >kicked >pending >stalled >manager", map(pool_row, pools))
 
 
-def pool_row(pool: dict[str, Any], names: list[str]) -> list[Any]:
-    """Return a pool's row. @names are the policies that have a column."""
+def pool_row(pool: dict[str, Any]) -> list[Any]:
+    """Return a pool's row."""
     pending = pool["worklist"]["count"]
     sure = "" if pool["worklist"]["complete"] else "~"
     return [
@@ -99,7 +113,6 @@ def pool_row(pool: dict[str, Any], names: list[str]) -> list[Any]:
         pool["nice"],
         pool["node"] if pool["node"] >= 0 else None,
         pool["flags"],
-        *map(pool["policies"].get, names),
         running(pool),
         f"{pool['nr_idle']}/{pool['nr_workers']}",
         unknown(pool["nr_kicked"]),
@@ -107,6 +120,27 @@ def pool_row(pool: dict[str, Any], names: list[str]) -> list[Any]:
         format_ms(pool["progress_ms"] if pending else None),
         pool["manager_pid"],
     ]
+
+
+def show_policies(pools: list[dict[str, Any]]) -> list[str]:
+    """Return the table of the policies. Pools with the same policies share a row."""
+    names = sorted({name for pool in pools for name in pool["policies"]})
+    groups: dict[tuple, list[int]] = {}
+    for pool in pools:
+        if pool["policies"]:
+            groups.setdefault(tuple(map(pool["policies"].get, names)), []).append(pool["id"])
+    return table(" ".join(["pools", *names]), ([number_list(ids), *values] for values, ids in groups.items()))
+
+
+def number_list(numbers: list[int]) -> str:
+    """Return ascending numbers in the form that the kernel's lists of CPUs have, such as 0,2-5."""
+    ranges: list[list[int]] = []
+    for number in numbers:
+        if ranges and number == ranges[-1][1] + 1:
+            ranges[-1][1] = number
+        else:
+            ranges.append([number, number])
+    return ",".join(str(first) if first == last else f"{first}-{last}" for first, last in ranges)
 
 
 def running(pool: dict[str, Any]) -> Any:
@@ -141,7 +175,7 @@ def show_workers(pools: list[dict[str, Any]]) -> list[str]:
     """Return the table of workers."""
     titles = ">pool >id >pid S R >cpu state >for function queue flags thread"
     workers = [(p["id"], w) for p in pools for w in p["workers"]]
-    lines = table(titles, ([pool, *worker_row(w)] for pool, w in workers))
+    lines = table(titles, ([pool, *worker_row(w)] for pool, w in workers), keys=2)
     for _, worker in workers:
         if worker["stack"]:
             lines += ["", f"{worker['comm']}[{worker['pid']}] is in"]
@@ -197,7 +231,7 @@ def show_items(dump: dict[str, Any]) -> list[str]:
             rows.append([pool, where, age, func_text(item), item["queue"], kind])
         if listed["omitted"]:
             more.append(f"pool {pool} {where}: {listed['omitted']} more, see --items")
-    return table(">pool where >age function queue kind", rows) + more
+    return table(">pool where >age function queue kind", rows, keys=2) + more
 
 
 def show_delayed(items: list[dict[str, Any]] | None) -> list[str]:
@@ -249,7 +283,7 @@ def show_nodes(wqs: list[dict[str, Any]]) -> list[str]:
         by_node = {node["node"]: f"{node['nr']:4}/{node['max']:4}" for node in wq["nodes"]}
         rows.append([wq["name"], wq["min_active"], wq["max_active"],
                      *map(by_node.get, [*nodes, None])])
-    return table_of([titles[0], *(">" + title for title in titles[1:])], rows)
+    return tables.table([titles[0], *(">" + title for title in titles[1:])], rows)
 
 
 def show_scope(attrs: dict[str, Any] | None) -> str | None:

@@ -61,6 +61,12 @@ class TestCommandLine(unittest.TestCase):
                 (["--read", "x", "--native"], "--native: not allowed with --read"),
                 (["--read", "x", "--stack"], "--stack: not allowed with --read"),
                 (["--read", "x", "--hz", "100"], "--hz: not allowed with --read"),
+                (["--stalls", "--all"], "--stalls: not allowed with --all"),
+                (["--diff", "x", "--all"], "--all"), (["--json", "--all"], "--all"), (["--json", "--wide"], "--wide"),
+                (["--stalls", "--json", "--wide"], "--json: not allowed with --wide"),
+                (["--exit-code"], "--exit-code: only allowed with --stalls"),
+                (["--diff", "x", "--exit-code"], "--diff: not allowed with --exit-code"),
+                (["--latency", "--wide"], "--wide"), (["--sizes", "--all"], "--all"),
                 (["--stalls", "--diff", "x"], "not allowed with")):
             self.assert_refused(args, word)
 
@@ -68,7 +74,8 @@ class TestCommandLine(unittest.TestCase):
         for args in (["--stalls", "--native", "--stack", "--queue", "a", "--json"],
                      ["--latency", "--pool", "0", "--pool", "1", "--json"], ["--latency", "q*"],
                      ["--diff", "x", "--native", "--pool", "0"], ["--read", "x", "--items", "0"],
-                     ["--read", "-", "--diff", "x"]):
+                     ["--read", "-", "--diff", "x"], ["--stalls", "--json", "--exit-code", "--native"],
+                     ["--all", "--wide", "--pool", "0"], ["--stalls", "--wide"]):
             dump.parse_args(args)
 
     def test_without_drgn(self):
@@ -112,7 +119,7 @@ class TestFailures(unittest.TestCase):
     def test_closed_pipe(self):
         reader, writer = os.pipe()
         os.close(reader)
-        process = self.run_with("return 'x' * 1000000, True", stdout=writer)
+        process = self.run_with("return 'x' * 1000000, 0", stdout=writer)
         os.close(writer)
         self.assertEqual(process.communicate(timeout=60)[1], "")
         self.assertEqual(process.returncode, 141)
@@ -126,9 +133,10 @@ class TestFailures(unittest.TestCase):
         self.assertEqual(process.returncode, 130)
 
     def test_not_good(self):
-        process = self.run_with("return 'too large\\n', False", stdout=subprocess.PIPE)
-        self.assertEqual(process.communicate(timeout=60), ("too large\n", ""))
-        self.assertEqual(process.returncode, 1)
+        for status in (cli.PASSED, cli.FAILED, cli.FOUND):
+            process = self.run_with(f"return 'too large\\n', {status}", stdout=subprocess.PIPE)
+            self.assertEqual(process.communicate(timeout=60), ("too large\n", ""))
+            self.assertEqual(process.returncode, status)
 
 
 class TestRead(unittest.TestCase):
@@ -147,6 +155,46 @@ class TestRead(unittest.TestCase):
             done = self.read(text, *args)
             self.assertEqual((done.returncode, done.stderr), (0, ""), args)
             self.assertIn(word, done.stdout)
+
+    def test_exit_code(self):
+        """The exit status says whether something is stalled, if this is asked for."""
+        stalled, fine = make_dump(), make_dump()
+        stalled["pools"][0]["progress_ms"] = 5000
+        for dump_, options, status in ((stalled, [], 0), (stalled, ["--exit-code"], 3), (fine, ["--exit-code"], 0),
+                                       (stalled, ["--exit-code", "--age", "6000"], 0),
+                                       (stalled, ["--exit-code", "--json"], 3)):
+            done = self.read(json.dumps(dump_), "--stalls", *options)
+            self.assertEqual((done.returncode, done.stderr), (status, ""), options)
+        # A status that says that nothing is stalled needs a look that worked.
+        self.assertEqual(self.read("{}", "--stalls", "--exit-code").returncode, 1)
+
+    def test_one_line_for_a_log(self):
+        """A log collector gets one line with everything that tells it from other lines."""
+        dump_ = make_dump(version="1.2.3")
+        dump_["pools"][0]["progress_ms"] = 5000
+        done = self.read(json.dumps(dump_), "--stalls", "--json")
+        self.assertEqual(done.stdout.count("\n"), 1)
+        found = json.loads(done.stdout)
+        self.assertEqual([found[name] for name in ("schema", "version", "engine", "kernel", "host", "time")],
+                         [2, "1.2.3", "cmwq2", "7.3.4", "box", 1790000000])
+        self.assertEqual([each["queue"] for each in found["stalls"]], ["bench"])
+
+    def test_width(self):
+        """A pipe gets 80 columns, or any width with --wide. A dump that is older than some fields can be read."""
+        dump_ = make_dump(workqueues=[make_wq(name="n" * 31)])
+        for name in ("host", "time"):
+            del dump_[name]
+        for options, fits in (((), True), (("--all",), True), (("--wide",), False)):
+            done = self.read(json.dumps(dump_), *options)
+            self.assertEqual((done.returncode, done.stderr), (0, ""))
+            self.assertEqual(max(map(len, done.stdout.splitlines())) <= 80, fits, options)
+
+    def test_idle(self):
+        """--all shows what is idle."""
+        lazy = make_wq(name="lazy", nr_active=0, nr_inactive=0, nr_in_flight=0, mayday_pools=[], pwqs=[])
+        text = json.dumps(make_dump(workqueues=[make_wq(), lazy]))
+        for options, shown in (((), False), (("--all",), True), (("--queue", "la*"), True), (("--json",), True)):
+            self.assertEqual("lazy" in self.read(text, *options).stdout, shown, options)
 
     def test_what_is_not_there(self):
         """A name that does not exist is an error. An empty table would look as if all were well."""

@@ -228,8 +228,25 @@ class TestShow(unittest.TestCase):
 
     def test_narrow_terminal(self):
         now = look(1, [queue("n" * 40, 1)], [pool(0, kicks=1)])
-        for columns in (20, 40, 79):
+        for columns in (20, 40, 60, 79):
             self.assertLessEqual(max(map(len, self.screen(look(0), now, size=(columns, 24)))), columns)
+
+    def test_columns_are_whole_or_left_out(self):
+        now = look(1, [queue("a", 1234567)], [pool(0, kicks=1234567)])
+        whole = [line.split() for line in self.screen(look(0), now)]
+        for columns in (30, 45, 60, 200):
+            lines = [line.split() for line in self.screen(look(0), now, size=(columns, 24))]
+            for number in (2, 3, 5, 6):
+                self.assertEqual(lines[number], whole[number][:len(lines[number])], columns)
+            self.assertEqual(len(lines[5]) == len(whole[5]), columns >= monitor.COLUMNS)
+
+    def test_wide_in_a_pipe(self):
+        now, name = look(1, [queue("n" * 31, 1)]), "n" * 31
+        for wide in (False, True):
+            args = argparse.Namespace(json=False, all=False, top=0, wide=wide)
+            with redirect_stdout(io.StringIO()) as out:
+                monitor.present(monitor.compare(look(0), now), args)
+            self.assertEqual(name in out.getvalue(), wide)
 
     def test_name_that_a_terminal_would_obey(self):
         now = look(1, [queue("\x1b[2J\n", 1)])
@@ -260,7 +277,7 @@ class TestShow(unittest.TestCase):
             def isatty(self):
                 return True
 
-        args = argparse.Namespace(json=False, all=False, top=0)
+        args = argparse.Namespace(json=False, all=False, top=0, wide=False)
         now = monitor.compare(look(0), look(1))
         for kind, overwrites in ((Terminal, True), (io.StringIO, False)):
             with redirect_stdout(kind()) as out:

@@ -9,9 +9,11 @@ import unittest
 
 TOOLS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, TOOLS)
+import tables  # noqa: E402
 from wq import check  # noqa: E402
-from wq.show import running, section, show, show_cpu_pools, show_nodes, table  # noqa: E402
-from wq.testing import make_dump, make_list, make_pool, make_worker, make_wq  # noqa: E402
+from wq.idle import Hidden, pool_is_idle, queue_is_idle, without_idle  # noqa: E402
+from wq.show import running, section, show, show_cpu_pools, show_nodes, show_policies, show_workers, table  # noqa: E402
+from wq.testing import make_dump, make_idle, make_kicked, make_list, make_pool, make_worker, make_wq  # noqa: E402
 
 
 class TestTable(unittest.TestCase):
@@ -35,7 +37,7 @@ class TestShow(unittest.TestCase):
         text = show(make_dump())
         titles = re.findall(r"^(.+)\n=+$", text, re.M)
         self.assertEqual(titles, [
-            "Affinity scopes", "Pools", "Pool counters", "Worker lists", "Workers",
+            "Affinity scopes", "Pools", "Policies of pools", "Pool counters", "Worker lists", "Workers",
             "Pending items", "Delayed items", "Workqueues",
             "Unbound workqueue node_nr/max_active", "Workqueue CPU -> pool", "Rescuers",
             "Flushers"])
@@ -83,6 +85,105 @@ class TestShow(unittest.TestCase):
 
     def test_nothing(self):
         self.assertIn("Pools", show(make_dump(pools=[], workqueues=[])))
+
+    def test_policies(self):
+        pools = [make_pool(id=number, policies={"claim": "none" if number in (2, 5) else "kicked_list"})
+                 for number in range(6)] + [make_pool(id=9, policies={})]
+        self.assertEqual(show_policies(pools), ["pools    claim", "0-1,3-4  kicked_list", "2,5      none"])
+
+
+def make_idle_pool(number):
+    """Return a pool that does nothing."""
+    return make_pool(id=number, nr_running=0, nr_workers=1, nr_idle=1, nr_kicked=0, kicked=[], busy=[], idle=[78],
+                     workers=[make_idle()], worklist=make_list(0))
+
+
+def make_idle_queue(name):
+    """Return a workqueue on which nothing is pending or runs."""
+    rescuer = {**make_worker(pid=99, state="asleep", rescuer=True, func=None), "pool": None}
+    return make_wq(name=name, nr_active=0, nr_inactive=0, nr_in_flight=0, mayday_pools=[], rescuer=rescuer, pwqs=[])
+
+
+class TestIdle(unittest.TestCase):
+    """What is idle is left out."""
+
+    def dump(self):
+        late, early = ({"due_ms": due, "cpu": 0, "offline": False, "target_cpu": None, "func": name, "module": None,
+                        "queue": "bench"} for due, name in ((-20, "late"), (500, "early")))
+        return make_dump(pools=[make_pool(), make_idle_pool(7)], workqueues=[make_wq(), make_idle_queue("lazy")],
+                         delayed=[late, early])
+
+    def test_hidden(self):
+        dump = self.dump()
+        hidden = without_idle(dump)
+        self.assertEqual(hidden, Hidden(pools=1, workers=1, queues=1, delayed=1))
+        text = show(dump, hidden)
+        self.assertIn("\nnot shown, because idle: 1 pool, 1 worker, 1 workqueue, 1 delayed item; --all shows them\n", text)
+        titles = re.findall(r"^(.+)\n=+$", text, re.M)
+        self.assertEqual(titles, ["Pools", "Policies of pools", "Pool counters", "Workers", "Pending items",
+                                  "Delayed items", "Workqueues", "Unbound workqueue node_nr/max_active", "Rescuers"])
+        self.assertNotIn("lazy", text)
+        self.assertNotIn("early", text)
+        self.assertIn("late", text)
+
+    def test_each_sign_of_life(self):
+        """A pool or a queue with any sign of life is shown."""
+        for changes in ({"worklist": make_list(1, 0)}, {"nr_kicked": 1}, {"manager_pid": 5},
+                        {"workers": [make_worker()]}, {"workers": [make_kicked()]},
+                        {"workers": [make_idle(state="dying")]}):
+            self.assertFalse(pool_is_idle({**make_idle_pool(1), **changes}), changes)
+        self.assertTrue(pool_is_idle(make_idle_pool(1)))
+        # The kernel does not record whether one of its own workers was picked.
+        self.assertTrue(pool_is_idle({**make_idle_pool(1), "nr_kicked": None}))
+        for changes in ({"nr_active": 1}, {"nr_inactive": 1}, {"nr_in_flight": 1}, {"mayday_pools": [0]},
+                        {"nr_drainers": 1}, {"flushers": [{"role": "first", "color": 0, "pid": 1, "comm": "a"}]},
+                        {"rescuer": {**make_worker(), "pool": 1}}):
+            self.assertFalse(queue_is_idle({**make_idle_queue("q"), **changes}), changes)
+        self.assertTrue(queue_is_idle(make_idle_queue("q")))
+
+    def test_what_was_asked_for_is_shown(self):
+        dump = self.dump()
+        self.assertEqual(without_idle(dump, pools=False), Hidden(queues=1, delayed=1))
+        dump = self.dump()
+        self.assertEqual(without_idle(dump, queues=False), Hidden(pools=1, workers=1))
+
+    def test_all_idle(self):
+        dump = make_dump(pools=[make_idle_pool(1)], workqueues=[make_idle_queue("q")])
+        text = show(dump, without_idle(dump))
+        self.assertEqual(re.findall(r"^(.+)\n=+$", text, re.M), [])
+        self.assertIn("1 pool, 1 worker, 1 workqueue;", text)
+
+
+class TestWidth(unittest.TestCase):
+    """Text fits the width that was asked for, and nothing that counts is lost."""
+
+    def dump(self):
+        return make_dump(pools=[make_pool(progress_ms=5000), make_pool(id=1, flags=["managed", "unbound"])])
+
+    def test_fits(self):
+        for width in (60, 80, 100, 200):
+            with tables.at_most(width):
+                lines = show(self.dump()).splitlines()
+            self.assertLessEqual(max(map(len, lines)), width)
+
+    def test_any_width(self):
+        with tables.at_most(0):
+            text = show(self.dump())
+        self.assertIn("bench_func [bench_mod]", text)
+        self.assertRegex(text, r"\nstall: .{80,}\n")
+
+    def test_rows_of_a_split_table_are_named(self):
+        """If the columns of the workers need two tables, both say which worker a row is about."""
+        with tables.at_most(60):
+            lines = show_workers(self.dump()["pools"])
+        heads = [line for line in lines if "pool" in line]
+        self.assertGreater(len(heads), 1)
+        self.assertTrue(all(re.match("pool +id ", line) for line in heads), heads)
+
+    def test_wrapped(self):
+        with tables.at_most(30):
+            lines = tables.wrapped("  one two three four five six seven eight nine ten")
+        self.assertEqual(lines, ["  one two three four five six", "      seven eight nine ten"])
 
 
 class TestColumns(unittest.TestCase):

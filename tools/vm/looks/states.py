@@ -23,7 +23,7 @@ QUEUES = {"standing": {f"st.{name}" for name in ("throttled.0", "throttled.1", "
           "damaged": set(), "crowd": set()}    # crowd is used in wide.py
 # Reports on queues with damaged lists, and on the thousand frozen queues, are ignored.
 OTHERS = re.compile(r"damaged|haunted|crowd\.\d+")
-TOLD = re.compile(r"stall: (\S+): .* of queue (\S+) (?:waits|is due|runs) for ")
+TOLD = re.compile(r"stall: (\S+): .*? of queue (\S+) (?:waits|is due|runs) for ")
 
 
 def expected(state: str) -> set:
@@ -32,8 +32,9 @@ def expected(state: str) -> set:
 
 
 def told(text: str) -> set:
-    """Return the (reason, queue) pairs in the output of the module or the tool."""
-    return {pair for pair in TOLD.findall(text) if not OTHERS.fullmatch(pair[1])}
+    """Return the (reason, queue) pairs in the output of the module, or of the tool, which wraps its lines."""
+    paragraphs = [" ".join(each.split()) for each in re.split(r"^(?=stall: )", text, flags=re.MULTILINE)]
+    return {pair for each in paragraphs for pair in TOLD.findall(each) if not OTHERS.fullmatch(pair[1])}
 
 
 def compare(state: str, who: str, text: str) -> list:
@@ -83,9 +84,10 @@ class States:
                 return
             stalls = self._save(f"{state}/stalls", tool("--stalls"))
             self._save(f"{state}/dump.json", tool("--json"))
-            self._save(f"{state}/dump.txt", tool("--stack"))
+            self._save(f"{state}/dump.txt", tool("--stack", "--all", "--wide"))
+            self._save(f"{state}/busy.txt", tool())
             self._save(f"{state}/native.json", tool("--json", "--native"))
-            self._save(f"{state}/native.txt", tool("--native"))
+            self._save(f"{state}/native.txt", tool("--native", "--all"))
             if state == "standing":
                 self._filters(tool)
                 core = self._core(monitor)
@@ -114,6 +116,15 @@ class States:
             self.problems.append(f"the delayed item: {far}")
         if '"why": "frozen"' not in tool("--stalls", "--json", "--queue", "st.frozen"):
             self.problems.append("--stalls --json --queue: not told")
+        self._exit_codes()
+
+    def _exit_codes(self) -> None:
+        """Test --exit-code: a guest with stalled queues, and one without a queue that waits for so long."""
+        for more, want in ((("--native", "--age", "600000"), 0), ((), 3)):
+            done = dump.drgn_try(["--qemu", dump.FOR_DRGN], self.run, self.symbols, dump.SCRIPT, "--stalls",
+                                 "--exit-code", *more)
+            if done.returncode != want:
+                self.problems.append(f"--exit-code {' '.join(more)}: {done.returncode} instead of {want}")
 
     def _core(self, monitor: dump.Monitor) -> str:
         """Return the verdict from a dump file of the guest, and test everything that can go wrong with a dump file."""

@@ -71,7 +71,7 @@ class Wide(states.States):
     def _columns(self, state: str) -> None:
         """Compare the text with the JSON. The guest is paused for both."""
         text, data = self.run.home / state / "dump.txt", self.run.home / state / "dump.json"
-        self._save(f"{state}/dump.txt", self._tool())
+        self._save(f"{state}/dump.txt", self._tool("--all", "--wide"))
         seen = json.loads(self._save(f"{state}/dump.json", self._tool("--json")))
         dump.agrees(data, "--text", str(text))
         pools = {pool["cpu"] for pool in seen["pools"]}
