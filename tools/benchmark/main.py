@@ -111,6 +111,9 @@ def _run(options: argparse.Namespace) -> int:
     wanted = sets.Wanted(sets.workload_names(options.workload, "--workload"),
                               sets.profile_names(options.profiles, "--profiles"),
                               sets.check_rounds(options.rounds, "--rounds"), options.seed, options.full)
+    machine = host.Host(options.sysfs, options.modules)
+    # This comes before the first file is written.
+    machine.check()
     # A full disk must be noticed now and not after an hour.
     files.check_room(options.out, REPORT_BYTES)
     # The modules are unloaded also after a hangup or when the machine shuts down.
@@ -118,8 +121,7 @@ def _run(options: argparse.Namespace) -> int:
         if signal.getsignal(number) == signal.SIG_DFL:
             signal.signal(number, signal.default_int_handler)
     options.out.unlink(missing_ok=True)
-    document = host.run(sets.plans(wanted), wanted.seed, host.Host(options.sysfs, options.modules),
-                              host.busy())
+    document = host.run(sets.plans(wanted), wanted.seed, machine, host.busy())
     print(summary.tables(document), flush=True)
     files.write(options.out, boots.text(document))
     return 0

@@ -45,6 +45,13 @@ def series() -> str:
     return name
 
 
+def check() -> None:
+    """Raise Problem if KERNEL= or KERNEL_SRC= has a value that nothing can be built from. This downloads nothing."""
+    series()
+    if given():
+        _users(Path(given()))
+
+
 def provide() -> Source:
     """Return the tree to build from."""
     return _users(Path(given())) if given() else debian(series())

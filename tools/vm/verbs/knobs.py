@@ -69,7 +69,7 @@ def check_values(verb: str, environment: Mapping[str, str]) -> None:
     if not re.fullmatch("[1-3ce]*", mine.get("W", "")):
         raise Problem(f"W={mine['W']} is not known; allowed: one or more of 1, 2, 3, c, e, as for the kernel")
     if "KERNEL" in mine or "KERNEL_SRC" in mine:
-        source.series()
+        source.check()
     if verb == "icount" and mine.get("WRITE", "0") != "0":
         for name in ("PROFILES", "FUNCTIONS"):
             if mine.get(name, "0") != "0":
