@@ -56,6 +56,8 @@ def guard_imports():        # type: ignore
 # These imports take a while and may fail on an old Python, so guard_imports() is defined before them.
 import argparse     # noqa: E402
 import json         # noqa: E402
+import re           # noqa: E402
+import textwrap     # noqa: E402
 import threading    # noqa: E402
 from contextlib import contextmanager, redirect_stderr, redirect_stdout     # noqa: E402
 from pathlib import Path        # noqa: E402
@@ -102,12 +104,46 @@ def version() -> str:
         return "unknown"
 
 
+def fitted(text: str, width: int) -> str:
+    """
+    Return the help text @text with every line that is longer than @width wrapped. Lines that fit stay as they are.
+
+    Lines without indentation that follow each other are a paragraph, which is filled anew as a whole. An indented line
+    may be a row of two columns, with two or more spaces between them. Then the lines below it that are indented as far
+    as its second column belong to it. Any other indented line is on its own.
+    """
+    done, rows = [], []         # type: ignore
+    for line in text.split("\n"):
+        indent = len(line) - len(line.lstrip())
+        column = re.match(r" +\S+(?: \S+)* {2,}(?=\S)", line)
+        if rows and line.strip() and indent == rows[-1][0]:
+            rows[-1][1].append(line)
+        else:
+            rows.append((column.end() if column else -1 if indent or not line.strip() else 0, [line]))
+    for hanging, lines in rows:
+        if all(len(line) <= width for line in lines):
+            done += lines
+            continue
+        indent = len(lines[0]) - len(lines[0].lstrip())
+        below = hanging if 0 <= hanging <= max(0, width - 20) else indent + 4
+        done += textwrap.wrap(" ".join(line.strip() for line in lines), width, initial_indent=" " * indent,
+                              subsequent_indent=" " * below, break_long_words=False, break_on_hyphens=False)
+    return "\n".join(done)
+
+
+class _Help(argparse.RawDescriptionHelpFormatter):
+    """Keeps the lines of a help text, unless they are longer than the terminal is wide."""
+
+    def _fill_text(self, text, width, indent):      # type: ignore
+        return fitted(super()._fill_text(text, width, indent), width + 2)
+
+
 class Parser(argparse.ArgumentParser):
     """An argument parser that reports an error in one line and lists the exit statuses at the end of --help."""
 
     def __init__(self, **options: Any) -> None:
         options["epilog"] = f"{options.get('epilog') or ''}\n{STATUS}".lstrip()
-        options.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
+        options.setdefault("formatter_class", _Help)
         super().__init__(**options)
         self.add_argument("-V", "--version", action="version", version=f"{self.prog} of cmwq2 {version()}",
                           help="show the version of cmwq2 and exit")

@@ -189,12 +189,19 @@ def check(tree: Path, write: bool) -> bool:
     return not wrong
 
 
+def parser() -> cli.Parser:
+    """Return the parser of the command line."""
+    one = cli.Parser(prog="policies.py", description="Check the tables of policies in the documents against the "
+                     "descriptions in src/lab/policy/, or update them.")
+    one.add_argument("--write", action="store_true", help="update the tables instead of checking them")
+    one.add_argument("tree", nargs="?", type=Path, default=ROOT, metavar="TREE",
+                     help="top directory of a checkout (default: this)")
+    return one
+
+
 def main() -> bool:
     """Parse the command line, and check or write the tables. Return whether they agree with the headers."""
-    parser = cli.Parser(prog="policies.py", description=__doc__.split("\n\n")[0])
-    parser.add_argument("--write", action="store_true", help="update the tables instead of checking them")
-    parser.add_argument("tree", nargs="?", type=Path, default=ROOT, help="top directory of a checkout (default: this)")
-    options = parser.parse_args()
+    options = parser().parse_args()
     return check(options.tree, options.write)
 
 

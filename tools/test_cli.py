@@ -25,7 +25,8 @@ from wq import script  # noqa: E402
 # Every command, and arguments with which it can start its work without a kernel, a guest or root.
 COMMANDS = {"wq_dump.py": ("--read", "{dump}"), "wq_monitor.py": None, "bench": ("summary", "{dump}"),
             "bench_report.py": ("{dump}",), "parity.py": ("{dump}",), "check_dump.py": ("{dump}",),
-            "check_model.py": ("NONE=1",), "policies.py": ("{dump}",), "layouts.py": ("{dump}",)}
+            "check_model.py": ("NONE=1",), "policies.py": ("{dump}",), "layouts.py": ("{dump}",),
+            "manuals.py": ("--package", "{dump}", "{dump}")}
 ESCAPE = "\x1b[31m"
 
 
@@ -63,6 +64,25 @@ class TestArguments(unittest.TestCase):
             done = run(name, "--no-such-option")
             self.assertEqual((done.returncode, done.stdout, done.stderr.count("\n")), (2, "", 1), done.stderr)
             self.assertRegex(done.stderr, r"^\S+: error: .*; see --help\n$")
+
+    def test_help_fits(self):
+        """The help fits narrow terminals, too, and its tables are not wider than they need to be. Only the words of a
+        group of options in the usage stay together."""
+        for width in ("60", "80", "200"):
+            for name in (*COMMANDS, "vm/vm"):
+                done = run(name, "--help", env=environment(COLUMNS=width, PATH="/usr/bin:/bin"))
+                usage, _, text = done.stdout.partition("\n\n")
+                self.assertEqual([line for line in text.splitlines() if len(line) > int(width)], [], (name, width))
+                self.assertLessEqual(max(map(len, usage.splitlines())), max(80, int(width)))
+                self.assertNotIn("\x1b", done.stdout)
+
+    def test_help_is_wrapped(self):
+        text = "A paragraph that is long\nand goes on.\n\n  name  text that is long\n        and more\n  alone"
+        self.assertEqual(cli.fitted(text, 80), text)
+        self.assertEqual(cli.fitted(text, 30), text)
+        self.assertEqual(cli.fitted("  name  " + "word " * 8, 30), "  name  word word word word\n        word word word word")
+        self.assertEqual(cli.fitted("one two\nthree four five six\n", 15), "one two three\nfour five six\n")
+        self.assertEqual(cli.fitted("  command --option value", 20), "  command --option\n      value")
 
     def test_help_tells_the_exit_status(self):
         for name in COMMANDS:

@@ -129,15 +129,16 @@ def _run(options: argparse.Namespace) -> int:
 
 def _report_command(commands: argparse._SubParsersAction, name: str, what: str, do: object) -> argparse.ArgumentParser:
     one = commands.add_parser(name, help=what, description=what)
-    one.add_argument("report", type=Path, metavar="REPORT.json")
+    one.add_argument("report", type=Path, metavar="REPORT.json", help="what make bench or bench run has written")
     one.set_defaults(do=do)
     return one
 
 
 def _pair_command(commands: argparse._SubParsersAction, name: str, what: str, do: object) -> argparse.ArgumentParser:
     one = commands.add_parser(name, help=what, description=what)
-    one.add_argument("a", type=Path, metavar="A.json")
-    one.add_argument("b", type=Path, metavar="B.json", nargs="?" if name == "agree" else None)
+    one.add_argument("a", type=Path, metavar="A.json", help="a report")
+    one.add_argument("b", type=Path, metavar="B.json", nargs="?" if name == "agree" else None,
+                     help="another report")
     one.add_argument("--force", action="store_true", help="compare the reports even if they are not comparable")
     one.set_defaults(do=do)
     return one
@@ -146,7 +147,7 @@ def _pair_command(commands: argparse._SubParsersAction, name: str, what: str, do
 def _goals_command(commands: argparse._SubParsersAction) -> None:
     what = "print which goals the reports reach"
     one = commands.add_parser("goals", help=what, description=what)
-    one.add_argument("reports", type=Path, metavar="REPORT.json", nargs="+")
+    one.add_argument("reports", type=Path, metavar="REPORT.json", nargs="+", help="the reports")
     one.add_argument("--goals", type=Path, metavar="GOALS.toml", default=goals.FILE, help="the file of goals")
     one.add_argument("--profile", metavar="NAME", help="the profile that must reach them")
     one.add_argument("--force", action="store_true", help="also take the report of a series that was interrupted")
@@ -170,12 +171,17 @@ def _run_command(commands: argparse._SubParsersAction) -> None:
     one = commands.add_parser("run", help=what, description=what)
     one.add_argument("--modules", type=Path, metavar="DIR",
                      help="load src/cmwq2.ko and bench/cmwq2_bench.ko from DIR for each run")
-    one.add_argument("--workload", default=" ".join(sets.DEFAULT), metavar="LIST")
-    one.add_argument("--profiles", default=" ".join(sets.default_profiles()), metavar="LIST")
-    one.add_argument("--rounds", type=_count, default=sets.ROUNDS)
-    one.add_argument("--seed", type=_count, default=1)
-    one.add_argument("--full", action="store_true")
-    one.add_argument("--out", type=Path, default=Path("bench-report.json"), metavar="REPORT.json")
+    one.add_argument("--workload", default=" ".join(sets.DEFAULT), metavar="LIST",
+                     help="workloads, or all, or aa (default: %(default)s)")
+    one.add_argument("--profiles", default=" ".join(sets.default_profiles()), metavar="LIST",
+                     help="profiles or policies that are compared with native (default: %(default)s)")
+    one.add_argument("--rounds", type=_count, default=sets.ROUNDS, metavar="N",
+                     help="rounds of each run (default: %(default)s)")
+    one.add_argument("--seed", type=_count, default=1, metavar="N",
+                     help="seed for the random order of the engines in each round (default: %(default)s)")
+    one.add_argument("--full", action="store_true", help="run more rounds, for figures that are published")
+    one.add_argument("--out", type=Path, default=Path("bench-report.json"), metavar="REPORT.json",
+                     help="where the report goes (default: %(default)s)")
     one.add_argument("--sysfs", type=Path, default=host.SYSFS, help=argparse.SUPPRESS)
     one.set_defaults(do=_run)
 
@@ -195,8 +201,8 @@ def parser() -> argparse.ArgumentParser:
     _goals_command(commands)
     what = "make one report of the reports of several boots"
     one = commands.add_parser("join", help=what, description=what)
-    one.add_argument("reports", type=Path, metavar="REPORT.json", nargs="+")
-    one.add_argument("--out", type=Path, metavar="OUT.json", required=True)
+    one.add_argument("reports", type=Path, metavar="REPORT.json", nargs="+", help="reports of one boot each")
+    one.add_argument("--out", type=Path, metavar="OUT.json", required=True, help="where the joined report goes")
     one.set_defaults(do=_join)
     _fleet_command(commands)
     _report_command(commands, "aa", "count how often a comparison of an engine with itself is called a difference", _aa)

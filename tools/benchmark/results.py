@@ -449,16 +449,20 @@ def _read(name: str) -> str:
         raise ResultError(str(error)) from None
 
 
+def parser() -> cli.Parser:
+    """Return the parser of the command line."""
+    one = cli.Parser(prog="bench_report.py", description="Print a result of cmwq2_bench as a table.")
+    one.add_argument("result", metavar="RESULT", help="a copy of /sys/kernel/cmwq2_bench/result, - for standard input")
+    one.add_argument("--vehicle", help="where it ran: uml, qemu or a machine's name")
+    one.add_argument("--accelerator", help="what executed a guest: tcg or kvm")
+    one.add_argument("--config", help="a hash of the kernel's configuration")
+    one.add_argument("--json", metavar="OUT", help="also write the document as JSON, - for standard output instead "
+                     "of the table")
+    return one
+
+
 def _command(arguments: Optional[Sequence[str]]) -> bool:
-    parser = cli.Parser(prog="bench_report.py", description="Print a result of cmwq2_bench as a table.")
-    parser.add_argument("result", metavar="RESULT",
-                        help="a copy of /sys/kernel/cmwq2_bench/result, - for standard input")
-    parser.add_argument("--vehicle", help="where it ran: uml, qemu or a machine's name")
-    parser.add_argument("--accelerator", help="what executed a guest: tcg or kvm")
-    parser.add_argument("--config", help="a hash of the kernel's configuration")
-    parser.add_argument("--json", metavar="OUT", help="also write the document as JSON, - for standard output instead "
-                        "of the table")
-    options = parser.parse_args(arguments)
+    options = parser().parse_args(arguments)
     try:
         document = parse(_read(options.result), options.vehicle, options.accelerator, options.config)
     except ResultError as error:

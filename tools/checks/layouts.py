@@ -150,10 +150,16 @@ def shown(files: set[str]) -> str:
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
+def parser() -> cli.Parser:
+    """Return the parser of the command line."""
+    one = cli.Parser(prog="layouts.py", description=__doc__.split("\n\n")[0].strip(),
+                     epilog="The exit status is 3 if a structure has several layouts.\n")
+    one.add_argument("files", nargs="+", type=Path, metavar="FILE", help="object or module with debug information")
+    return one
+
+
 def _command(argv: Optional[Sequence[str]]) -> bool:
-    parser = cli.Parser(prog="layouts.py", description=__doc__.split("\n\n")[0].strip())
-    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="object or module with debug information")
-    args = parser.parse_args(argv)
+    args = parser().parse_args(argv)
     layouts: Layouts = defaultdict(lambda: defaultdict(set))
     for path in args.files:
         read_file(path, layouts)

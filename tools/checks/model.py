@@ -412,12 +412,16 @@ def run(words: Sequence[str]) -> int:
     return 1 if failed else 0
 
 
+def parser() -> cli.Parser:
+    """Return the parser of the command line."""
+    one = cli.Parser(prog="check_model.py", description=(__doc__ or "").strip())
+    one.add_argument("words", nargs="*", metavar="NAME=VALUE", help="only the models with this value")
+    one.add_argument("--rows", action="store_true", help="only list the models and do not run them")
+    return one
+
+
 def _command(words: Sequence[str]) -> bool:
-    """The command; --help prints how it is used."""
-    parser = cli.Parser(prog="check_model.py", usage="%(prog)s [NAME=VALUE ...]", description=(__doc__ or "").strip())
-    parser.add_argument("words", nargs="*", metavar="NAME=VALUE", help="only the models with this value")
-    parser.add_argument("--rows", action="store_true", help="only list the models and do not run them")
-    args = parser.parse_args(words)
+    args = parser().parse_args(words)
     return not run([*args.words, *(["--rows"] if args.rows else [])])
 
 

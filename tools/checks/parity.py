@@ -512,11 +512,16 @@ def update(rows: list[Row], table: Table, write: bool) -> list[str]:
     return wrong
 
 
+def parser() -> cli.Parser:
+    """Return the parser of the command line."""
+    one = cli.Parser(prog="parity.py", description=__doc__.split("\n\n")[0].strip())
+    one.add_argument("--write", action="store_true", help=f"update {API} and {SHIM}")
+    one.add_argument("kernel", type=Path, metavar="KERNEL", help="source tree, build directory or headers package")
+    return one
+
+
 def _command(argv: Optional[list[str]]) -> bool:
-    parser = cli.Parser(prog="parity.py", description=__doc__.split("\n\n")[0].strip())
-    parser.add_argument("--write", action="store_true", help=f"update {API} and {SHIM}")
-    parser.add_argument("kernel", type=Path, metavar="KERNEL", help="source tree, build directory or headers package")
-    args = parser.parse_args(argv)
+    args = parser().parse_args(argv)
     kernel, table = read_kernel(args.kernel), read_table()
     rows = compare(kernel, read_ours(), table)
     print_rows(rows)

@@ -192,20 +192,19 @@ def table_problems(text: str, name: str, titles: list[str],
     return found
 
 
-def parse_args() -> argparse.Namespace:
-    """Parse the command line. If it is wrong, exit with status 2."""
-    parser = cli.Parser(prog="check_dump.py", description="Judge a dump by wq_dump.py --json.")
-    parser.add_argument("--queue", default="", help="pattern of a queue that must have items in flight")
-    parser.add_argument("--live", action="store_true", help="the guest was not paused")
-    parser.add_argument("--text", type=argparse.FileType("r"),
-                        help="the same dump as text, which is checked, too")
-    parser.add_argument("file", metavar="FILE", help="the output of wq_dump.py --json; - for standard input")
-    return parser.parse_args()
+def parser() -> cli.Parser:
+    """Return the parser of the command line."""
+    one = cli.Parser(prog="check_dump.py", description="Judge a dump by wq_dump.py --json.")
+    one.add_argument("--queue", default="", help="pattern of a queue that must have items in flight")
+    one.add_argument("--live", action="store_true", help="the guest was not paused")
+    one.add_argument("--text", type=argparse.FileType("r"), help="the same dump as text, which is checked, too")
+    one.add_argument("file", metavar="FILE", help="the output of wq_dump.py --json; - for standard input")
+    return one
 
 
 def check() -> bool:
     """Run the command, and return whether the dump has no problem."""
-    args = parse_args()
+    args = parser().parse_args()
     dump = cli.read_json(args.file, "a dump")
     try:
         found = problems(dump, args.queue, not args.live)

@@ -28,15 +28,15 @@ Show what cmwq2's pools, workers, items and workqueues are doing.
 
   drgn -s cmwq2.ko tools/wq_dump.py             (the running kernel, as root)
   drgn tools/wq_dump.py --native                (the kernel's own workqueues)
-  drgn -c vmcore -s vmlinux tools/wq_dump.py --native --stalls  (a dump file)
+  drgn -c vmcore -s vmlinux tools/wq_dump.py --native --stalls     (a dump file)
   drgn --qemu QMP_SOCKET -s vmlinux -s cmwq2.ko tools/wq_dump.py --json
   tools/wq_dump.py --read dump.json --stalls    (what --json wrote; needs no drgn)
 
-Without options, only what is busy is shown: pools with items, or with workers that
-are not idle; queues with items; delayed items that are overdue. --native looks at the
-kernel's own workqueues, and needs no module.
+Without options, only what is busy is shown: pools with items, or with workers
+that are not idle; queues with items; delayed items that are overdue. --native
+looks at the kernel's own workqueues, and needs no module.
 """
-_REASONS = "".join(f"  {word:<13} {means}\n" for word, means in rules.REASONS.items())
+_REASONS = "".join(f"  {word:<13}  {means}\n" for word, means in rules.REASONS.items())
 EPILOG = f"""\
 A column shows "-" if it has no value, and "?" if this kernel does not record it.
 Times have the resolution of a jiffy.
@@ -194,12 +194,18 @@ def check_options(parser: argparse.ArgumentParser, args: argparse.Namespace) -> 
         parser.error("argument --diff: only one of two dumps can come from standard input")
 
 
+def parser() -> cli.Parser:
+    """Return the parser of the command line."""
+    one = cli.Parser(prog="wq_dump.py", description=DESCRIPTION, epilog=EPILOG)
+    add_options(one)
+    return one
+
+
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Parse the command line, by default that of the process. If it is wrong, exit with status 2."""
-    parser = cli.Parser(prog="wq_dump.py", description=DESCRIPTION, epilog=EPILOG)
-    add_options(parser)
-    args = parser.parse_args(argv)
-    check_options(parser, args)
+    options = parser()
+    args = options.parse_args(argv)
+    check_options(options, args)
     args.items = ITEMS if args.items is None else args.items
     return args
 
@@ -287,13 +293,14 @@ def printed(found: dict[str, Any], as_text: Callable, as_json: bool) -> str:
     return json.dumps(found, indent=2) + "\n" if as_json else as_text(found)
 
 
+def show_all(args: argparse.Namespace, scope: dict[str, Any]) -> NoReturn:
+    """Print what the options ask for, and exit."""
+    with tables.at_most(0 if args.wide else tables.terminal_width() or tables.COLUMNS):
+        text, status = run(args, scope)
+    cli.emit(text)
+    raise SystemExit(status)
+
+
 def main(scope: dict[str, Any]) -> NoReturn:
     """Run the command and exit. @scope has the globals of the script, where drgn puts the kernel."""
-    def work() -> NoReturn:
-        args = parse_args()
-        with tables.at_most(0 if args.wide else tables.terminal_width() or tables.COLUMNS):
-            text, status = run(args, scope)
-        cli.emit(text)
-        raise SystemExit(status)
-
-    script.run("wq_dump.py", work)
+    script.run("wq_dump.py", lambda: show_all(parse_args(), scope))

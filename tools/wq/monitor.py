@@ -414,42 +414,48 @@ def prom_file(text: str) -> str:
     return text
 
 
-def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    """Parse the options. If they are wrong, argparse exits with status 2."""
-    parser = cli.Parser(prog="wq_monitor.py", description=DESCRIPTION, epilog=EPILOG)
-    parser.add_argument("every", nargs="?", type=interval, metavar="INTERVAL",
+def parser() -> cli.Parser:
+    """Return the parser of the command line."""
+    one = cli.Parser(prog="wq_monitor.py", description=DESCRIPTION, epilog=EPILOG)
+    one.add_argument("every", nargs="?", type=interval, metavar="INTERVAL",
                         help="the same as --interval")
-    parser.add_argument("times", nargs="?", type=cli.positive, metavar="COUNT",
+    one.add_argument("times", nargs="?", type=cli.positive, metavar="COUNT",
                         help="the same as --count")
-    parser.add_argument("-i", "--interval", type=interval, metavar="SECONDS",
+    one.add_argument("-i", "--interval", type=interval, metavar="SECONDS",
                         help=f"time between two looks, 0: look once (default: {INTERVAL:g})")
-    parser.add_argument("-n", "--count", type=cli.positive, metavar="N",
+    one.add_argument("-n", "--count", type=cli.positive, metavar="N",
                         help="end after this many intervals")
-    parser.add_argument("--native", action="store_true", help="the kernel's own workqueues")
-    parser.add_argument("-q", "--queue", action="append", metavar="GLOB",
+    one.add_argument("--native", action="store_true", help="the kernel's own workqueues")
+    one.add_argument("-q", "--queue", action="append", metavar="GLOB",
                         help="only workqueues of this name; may be given several times")
-    parser.add_argument("-p", "--pool", action="append", type=cli.natural, metavar="ID",
+    one.add_argument("-p", "--pool", action="append", type=cli.natural, metavar="ID",
                         help="only this pool; may be given several times")
-    parser.add_argument("-t", "--top", type=cli.positive, default=0, metavar="N",
+    one.add_argument("-t", "--top", type=cli.positive, default=0, metavar="N",
                         help="only the busiest N workqueues and pools; not in JSON and metrics")
-    parser.add_argument("-a", "--all", action="store_true",
+    one.add_argument("-a", "--all", action="store_true",
                         help="also show those that did nothing; JSON and metrics always have them")
-    parser.add_argument("-w", "--wide", action="store_true",
+    one.add_argument("-w", "--wide", action="store_true",
                         help="cut no name, and nothing else, in a terminal of any width or a pipe")
-    form = parser.add_mutually_exclusive_group()
+    form = one.add_mutually_exclusive_group()
     form.add_argument("-j", "--json", action="store_true", help="print a line of JSON each time")
     form.add_argument("--prometheus", nargs="?", const="-", type=prom_file, metavar="FILE",
                       help="write all counters for node_exporter to FILE (default: standard output)")
-    args = parser.parse_args(argv)
+    return one
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Parse the options. If they are wrong, argparse exits with status 2."""
+    options = parser()
+    args = options.parse_args(argv)
     for name, value in (("interval", args.every), ("count", args.times)):
         if value is not None and getattr(args, name) is not None:
-            parser.error(f"argument --{name}: given twice")
+            options.error(f"argument --{name}: given twice")
         if value is not None:
             setattr(args, name, value)
     if args.interval is None:
         args.interval = 0 if args.prometheus else INTERVAL
     if args.interval == 0 and args.count:
-        parser.error("argument --count: not allowed with an interval of 0, which looks once")
+        options.error("argument --count: not allowed with an interval of 0, which looks once")
     return args
 
 
@@ -517,11 +523,13 @@ def run(args: argparse.Namespace, scope: Record) -> None:
         present(now, args)
 
 
+def show_all(args: argparse.Namespace, scope: Record) -> bool:
+    """Show each look that the options ask for, and return whether all is well."""
+    run(args, scope)
+    return True
+
+
 def main(scope: Record) -> NoReturn:
     """Run the command and exit. @scope has the globals of the script, where drgn puts the kernel."""
-    def work() -> bool:
-        run(parse_args(), scope)
-        return True
-
-    script.run("wq_monitor.py", work)
+    script.run("wq_monitor.py", lambda: show_all(parse_args(), scope))
 

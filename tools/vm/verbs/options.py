@@ -8,6 +8,7 @@ them."""
 import argparse
 import os
 import sys
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -119,7 +120,7 @@ WHAT: dict[str, str] = {
     "distclean": "remove everything that is not source",
 }
 STATUS = "Exit status: 0 passed, 1 failed or refused, 2 the guest was lost, 130 interrupted."
-MORE = "make VERB takes the same options as variables: VM=uml means --vm uml. make help describes each verb.\n"
+MORE = "make VERB takes the same options as variables: VM=uml means\n--vm uml. make help describes each verb.\n"
 
 
 class _Parser(argparse.ArgumentParser):
@@ -147,9 +148,9 @@ def of_model() -> Sequence[str]:
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line. The default of an option is its variable in the environment."""
-    top = _Parser(prog="vm", description="The harness of cmwq2.", epilog=f"{MORE}\n{STATUS}", allow_abbrev=False,
+    top = _Parser(prog="vm", description="The harness of cmwq2.", epilog=f"{MORE}\n{textwrap.fill(STATUS, 60)}", allow_abbrev=False,
                   formatter_class=argparse.RawDescriptionHelpFormatter)
-    top.add_argument("--version", action=_Version, nargs=0, help="show the version of cmwq2 and exit")
+    top.add_argument("-V", "--version", action=_Version, nargs=0, help="show the version of cmwq2 and exit")
     verbs = top.add_subparsers(dest="verb", metavar="VERB", required=True, parser_class=_Parser)
     for verb, names in VERBS.items():
         each = verbs.add_parser(verb, help=WHAT[verb], description=f"{WHAT[verb].capitalize()}.", epilog=STATUS,
