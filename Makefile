@@ -9,7 +9,7 @@ ifneq ($(origin CC),default)
 export CC
 endif
 
-VERBS := modules check check-harness check-faults check-compat style parity model litmus bench cost icount baseline soak experiment experiments demo dump shell kernels clean distclean
+VERBS := modules check check-harness check-faults check-compat style docs parity model litmus bench cost icount baseline soak experiment experiments demo dump shell kernels clean distclean
 
 help:
 	@sed -n 's/^## \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
@@ -48,6 +48,8 @@ $(VERBS):
 ##             Documentation/monitoring.rst; 15 minutes
 ## make style [VM=v]
 ##             runs checkpatch, sparse, W=1, kernel-doc and the Python tests; make check runs it, too
+## make docs   makes the pages of Documentation/ and of the API, man pages and shell completion of all
+##             commands, in out/docs; 1 minute
 ## make parity [KDIR=dir] [WRITE=1]
 ##             lists every public name of the kernel's workqueue with its counterpart in cmwq2, or with
 ##             the reason why there is none; compares this list and the tables of policies with the

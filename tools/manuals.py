@@ -99,7 +99,8 @@ def write(where: Path, package: Optional[Path] = None) -> list[Path]:
     written = []
     for what, parser in parsers(package).items():
         name = parser.prog
-        texts = {where / "bash" / name: completion(parser, "bash"), where / "zsh" / f"_{name}": completion(parser, "zsh"),
+        texts = {where / "bash" / name: completion(parser, "bash"),
+                 where / "zsh" / f"_{name}": completion(parser, "zsh"),
                  where / "man1" / f"{name}.1": man_page(parser, what)}
         for path, text in texts.items():
             path.parent.mkdir(parents=True, exist_ok=True)

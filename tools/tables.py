@@ -10,7 +10,7 @@ import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, Optional
+from typing import Any
 
 import cli
 
@@ -19,7 +19,7 @@ NARROWEST = 12
 # The width of a terminal that does not report its width.
 COLUMNS = 80
 # The width that at_most() has set.
-_limit: ContextVar[Optional[int]] = ContextVar("_limit", default=None)
+_limit: ContextVar[int | None] = ContextVar("_limit", default=None)
 
 
 def terminal_width() -> int:

@@ -80,7 +80,8 @@ class TestArguments(unittest.TestCase):
         text = "A paragraph that is long\nand goes on.\n\n  name  text that is long\n        and more\n  alone"
         self.assertEqual(cli.fitted(text, 80), text)
         self.assertEqual(cli.fitted(text, 30), text)
-        self.assertEqual(cli.fitted("  name  " + "word " * 8, 30), "  name  word word word word\n        word word word word")
+        self.assertEqual(cli.fitted("  name  " + "word " * 8, 30),
+                         "  name  word word word word\n        word word word word")
         self.assertEqual(cli.fitted("one two\nthree four five six\n", 15), "one two three\nfour five six\n")
         self.assertEqual(cli.fitted("  command --option value", 20), "  command --option\n      value")
 

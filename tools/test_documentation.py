@@ -46,6 +46,28 @@ class Form(unittest.TestCase):
             self.assertTrue(list(malformed(text.splitlines())), text)
 
 
+class Index(unittest.TestCase):
+    def test_every_page_is_in_it(self) -> None:
+        """The index has every document once, and the pages that make docs adds."""
+        text = (ROOT / "Documentation/index.rst").read_text()
+        entries = [line.strip() for line in text.splitlines() if re.match(r"   [\w-]+$", line)]
+        source = (ROOT / "tools/vm/verbs/docs.py").read_text()
+        made = re.findall(r'^    "(kernel-doc-\w+)": ', source, re.M) + ["commands"]
+        self.assertGreater(len(made), 5)
+        self.assertEqual(sorted(entries), sorted([*made, *(path.stem for path in DOCUMENTS if path.stem != "index")]))
+
+    def test_glossary(self) -> None:
+        """The glossary has a word for each state and kind that the tools print, and for the terms of the kernel's
+        header."""
+        text = (ROOT / "Documentation/glossary.rst").read_text()
+        terms = set(re.findall(r"^   (\w[\w -]*)$", text, re.M))
+        for word in ("item", "workqueue", "worker pool", "pwq", "worker", "manager", "rescuer", "mayday", "pod", "kick",
+                     "affinity scope", "max_active", "min_active", "barrier", "pending", "in flight", "plugged",
+                     "frozen", "repatriate", "disassociated", "CPU intensive", "stall", "BH workqueue"):
+            self.assertIn(word, terms)
+        self.assertGreater(len(terms), 50)
+
+
 class Quoted(unittest.TestCase):
     """Lines that a document quotes from a script: their fixed parts must be in the script's source."""
 

@@ -150,7 +150,7 @@ static inline void cmwq2_work_off_queue(struct cmwq2_work *work, unsigned long p
  * The write barrier makes whoever sees PENDING clear also see what the owner
  * did to the item before. The full barrier after it is one half of this
  * promise: if a queueing finds PENDING set, the function sees everything that
- * the queueing CPU stored before:
+ * the queueing CPU stored before::
  *
  *   CPU 0: queueing			CPU 1: here, then the function
  *     store data for the function	  clear PENDING

@@ -125,7 +125,8 @@ def read_file(path: Path, layouts: Layouts) -> None:
     except FileNotFoundError:
         raise cli.Error("readelf is missing; it is in the package binutils") from None
     if not seen:
-        raise cli.Error(f"{path}: no debug information; allowed: objects and modules of a kernel with CONFIG_DEBUG_INFO")
+        raise cli.Error(f"{path}: no debug information; allowed: objects and modules of a kernel with "
+                        "CONFIG_DEBUG_INFO")
 
 
 def first_difference(which: Which, one: Layout, other: Layout) -> str:

@@ -118,7 +118,8 @@ class TestIdle(unittest.TestCase):
         hidden = without_idle(dump)
         self.assertEqual(hidden, Hidden(pools=1, workers=1, queues=1, delayed=1))
         text = show(dump, hidden)
-        self.assertIn("\nnot shown, because idle: 1 pool, 1 worker, 1 workqueue, 1 delayed item; --all shows them\n", text)
+        self.assertIn("\nnot shown, because idle: 1 pool, 1 worker, 1 workqueue, 1 delayed item; --all shows them\n",
+                      text)
         titles = re.findall(r"^(.+)\n=+$", text, re.M)
         self.assertEqual(titles, ["Pools", "Policies of pools", "Pool counters", "Workers", "Pending items",
                                   "Delayed items", "Workqueues", "Unbound workqueue node_nr/max_active", "Rescuers"])

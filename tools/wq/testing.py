@@ -99,8 +99,8 @@ def make_wq(**changes):
 
 def make_dump(**changes):
     """Return a dump. @changes replace its values."""
-    return {"schema": collect.SCHEMA, "engine": "cmwq2", "kernel": "7.3.4", "host": "box", "time": 1790000000, "hz": 1000,
-            "jiffies": 4294, "cpus": {"possible": [0, 1], "online": [0, 1]},
+    return {"schema": collect.SCHEMA, "engine": "cmwq2", "kernel": "7.3.4", "host": "box", "time": 1790000000,
+            "hz": 1000, "jiffies": 4294, "cpus": {"possible": [0, 1], "online": [0, 1]},
             "scopes": [{"name": "cpu", "default": True,
                         "pods": [{"cpus": "0", "node": None}, {"cpus": "1", "node": None}]}],
             "pools": [make_pool()], "workqueues": [make_wq()], "delayed": [], "gaps": [],

@@ -77,6 +77,7 @@ VERBS: dict[str, set] = {
     "check-faults": {"FAULT", "KERNEL_SRC"},
     "check-compat": set(),
     "style": {"VM", "KERNEL_SRC"},
+    "docs": {"KERNEL_SRC"},
     "parity": {"KDIR", "WRITE", *_KERNEL},
     "model": {*_MODEL, "WRITE"},
     "litmus": {"LITMUS", "KERNEL_SRC"},
@@ -102,6 +103,7 @@ WHAT: dict[str, str] = {
     "check-faults": "put one fault at a time into the engine, and check that a test detects it",
     "check-compat": "build the modules for Debian's own kernels, and run them there",
     "style": "check the style of the sources, and run the Python tests",
+    "docs": "make the pages of the documentation, man pages and shell completion",
     "parity": "list each public name of the kernel's workqueue with its counterpart in cmwq2",
     "model": "search all schedules of the models",
     "litmus": "check the barriers with the kernel's memory model",
@@ -148,8 +150,8 @@ def of_model() -> Sequence[str]:
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line. The default of an option is its variable in the environment."""
-    top = _Parser(prog="vm", description="The harness of cmwq2.", epilog=f"{MORE}\n{textwrap.fill(STATUS, 60)}", allow_abbrev=False,
-                  formatter_class=argparse.RawDescriptionHelpFormatter)
+    top = _Parser(prog="vm", description="The harness of cmwq2.", allow_abbrev=False,
+                  epilog=f"{MORE}\n{textwrap.fill(STATUS, 60)}", formatter_class=argparse.RawDescriptionHelpFormatter)
     top.add_argument("-V", "--version", action=_Version, nargs=0, help="show the version of cmwq2 and exit")
     verbs = top.add_subparsers(dest="verb", metavar="VERB", required=True, parser_class=_Parser)
     for verb, names in VERBS.items():

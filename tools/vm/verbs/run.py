@@ -123,6 +123,12 @@ def style(given: Namespace) -> int:
     return critic.style(given.vm or "x86")
 
 
+def docs(given: Namespace) -> int:
+    """Make the pages of the documentation, man pages and shell completion. Return the exit status."""
+    from verbs import docs as pages
+    return pages.docs()
+
+
 def experiment(given: Namespace) -> int:
     """Run the experiment that NAME selects. Return the exit status."""
     from verbs import experiment as lab
@@ -179,7 +185,7 @@ def kernels(given: Namespace) -> int:
 def clean(given: Namespace) -> int:
     """Remove what was built from this tree, but keep the kernels. Return the exit status."""
     for name in ("modules", "run", "log", "demo", "bench", "cost", "icount", "baseline", "style", "experiments",
-                 "model", "litmus", "tmp"):
+                 "model", "litmus", "docs", "tmp"):
         shutil.rmtree(OUT / name, ignore_errors=True)
     for pattern in ("*.o", "*.ko", "*.mod", "*.mod.c", "*.a", ".*.cmd", "modules.order", "Module.symvers",
                     ".module-common.o"):
@@ -198,8 +204,8 @@ def distclean(given: Namespace) -> int:
 
 VERBS: dict[str, Callable[[Namespace], int]] = {
     "modules": modules, "check": check, "check-harness": check_harness, "check-faults": check_faults,
-    "check-compat": check_compat, "style": style, "parity": parity, "model": model, "litmus": litmus, "bench": bench,
-    "cost": cost, "icount": icount, "baseline": baseline, "soak": soak, "experiment": experiment,
+    "check-compat": check_compat, "style": style, "docs": docs, "parity": parity, "model": model, "litmus": litmus,
+    "bench": bench, "cost": cost, "icount": icount, "baseline": baseline, "soak": soak, "experiment": experiment,
     "experiments": experiments, "dump": dump, "demo": demo, "shell": shell, "kernels": kernels, "clean": clean,
     "distclean": distclean,
 }
