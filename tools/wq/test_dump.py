@@ -8,9 +8,11 @@ by judging a dump of a guest.
 """
 
 import argparse
+import contextlib
 import io
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -23,7 +25,7 @@ TOOLS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, TOOLS)
 import cli  # noqa: E402
 from wq import dump  # noqa: E402
-from wq.testing import make_dump, make_wq, run_script  # noqa: E402
+from wq.testing import SCRIPT, make_dump, make_wq, run_script  # noqa: E402
 
 
 class TestCommandLine(unittest.TestCase):
@@ -188,6 +190,26 @@ class TestRead(unittest.TestCase):
             done = self.read(json.dumps(dump_), *options)
             self.assertEqual((done.returncode, done.stderr), (0, ""))
             self.assertEqual(max(map(len, done.stdout.splitlines())) <= 80, fits, options)
+
+    def test_terminal(self):
+        """On a terminal the text fits its width, and there is no colour."""
+        with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+            file.write(json.dumps(make_dump(workqueues=[make_wq(name="n" * 31)])))
+            file.flush()
+            for width in (60, 200):
+                ours, theirs = pty.openpty()
+                self.addCleanup(os.close, ours)
+                process = subprocess.Popen([sys.executable, SCRIPT, "--read", file.name, "--all"], stdout=theirs,
+                                           env={**os.environ, "COLUMNS": str(width)})
+                os.close(theirs)
+                text = b""
+                with contextlib.suppress(OSError):      # how the end of a terminal is reported
+                    while chunk := os.read(ours, 4096):
+                        text += chunk
+                self.assertEqual(process.wait(timeout=60), 0)
+                self.assertNotIn(b"\x1b", text)
+                widest = max(map(len, text.decode().splitlines()))
+                self.assertTrue(width / 2 < widest <= width, (width, widest))
 
     def test_idle(self):
         """--all shows what is idle."""
