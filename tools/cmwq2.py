@@ -11,9 +11,9 @@ without gaps, stop the guest first (QMP ``stop``).
 
 In a drgn session::
 
-    >>> from cmwq2 import for_each_pool, for_each_worker, worker_state
+    >>> from cmwq2 import for_each_pool, for_each_pool_worker, worker_state
     >>> for pool in for_each_pool(prog):
-    ...     for worker in for_each_worker(pool):
+    ...     for worker in for_each_pool_worker(pool):
     ...         print(pool.id.value_(), worker.id.value_(), worker_state(worker))
 """
 
@@ -43,7 +43,9 @@ from wq.walks import (
     for_each_kicked_worker,
     for_each_mayday_pwq,
     for_each_pending_work,
+    for_each_pending_work_in_pool,
     for_each_pool,
+    for_each_pool_worker,
     for_each_pwq,
     for_each_scheduled_work,
     for_each_worker,
@@ -56,8 +58,9 @@ __all__ = [
     "NEEDED_OURS", "WALK_LIMIT", "WALK_TRIES", "WQ_INTERNAL_FLAGS", "Work", "check_program", "completion_waiter",
     "constant", "engine_of", "entry_addresses", "enum_name", "flag_bits", "flag_names", "for_each_delayed_work",
     "for_each_flusher", "for_each_idle_worker", "for_each_inactive_work", "for_each_kicked_worker",
-    "for_each_mayday_pwq", "for_each_pending_work", "for_each_pool", "for_each_pwq", "for_each_scheduled_work",
-    "for_each_worker", "for_each_workqueue", "func_module", "func_name", "hz_from_tick", "is_dump_file", "is_kicked",
-    "jiffies_between", "kernel_hz", "list_entries", "native_flag_bits", "note_gap", "pool_flags", "read_int",
-    "read_works", "read_works_at", "stamp_bits", "stamp_member", "walk_ring", "work_color", "work_data", "work_kind",
-    "work_pwq", "worker_flags", "worker_state", "wq_cpu_pwq", "wq_flags", "wq_name"]
+    "for_each_mayday_pwq", "for_each_pending_work", "for_each_pending_work_in_pool", "for_each_pool",
+    "for_each_pool_worker", "for_each_pwq", "for_each_scheduled_work", "for_each_worker", "for_each_workqueue",
+    "func_module", "func_name", "hz_from_tick", "is_dump_file", "is_kicked", "jiffies_between", "kernel_hz",
+    "list_entries", "native_flag_bits", "note_gap", "pool_flags", "read_int", "read_works", "read_works_at",
+    "stamp_bits", "stamp_member", "walk_ring", "work_color", "work_data", "work_kind", "work_pwq", "worker_flags",
+    "worker_state", "wq_cpu_pwq", "wq_flags", "wq_name"]

@@ -13,7 +13,7 @@ from wq.flags import pool_flags, worker_flags
 from wq.items import collect_items
 from wq.names import enum_name, func_module, func_name
 from wq.state import worker_state
-from wq.walks import for_each_idle_worker, for_each_kicked_worker, for_each_worker
+from wq.walks import for_each_idle_worker, for_each_kicked_worker, for_each_pool_worker
 
 INT_MAX = 2**31 - 1
 
@@ -24,7 +24,7 @@ def collect_pool(ctx: Context, pool: Any) -> dict[str, Any]:
     kicked = list(for_each_kicked_worker(pool, ctx.gaps)) if ours else []
     claimed = {w.value_() for w in kicked}
     workers = gather(ctx, lambda _ctx, worker: collect_worker(ctx, worker, claimed),
-                     for_each_worker(pool, ctx.gaps))
+                     for_each_pool_worker(pool, ctx.gaps))
     worklist = collect_items(ctx, pool.worklist, f"pool {pool.id.value_()}: worklist")
     cpu = pool.cpu.value_()
     manager = pool.manager

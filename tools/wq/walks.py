@@ -50,7 +50,17 @@ def for_each_pool(prog: Program, gaps: Gaps = None, engine: Engine = CMWQ2) -> I
             note_gap(gaps, f"pools: pool {index} went away")
 
 
-def for_each_worker(pool: Object, gaps: Gaps = None) -> Iterator[Object]:
+def for_each_worker(prog: Program, gaps: Gaps = None, engine: Engine = CMWQ2) -> Iterator[Object]:
+    """
+    Iterate over the workers of all pools, see :func:`for_each_pool_worker()`.
+
+    :returns: iterator of ``struct cmwq2_worker *`` objects, or of ``struct worker *`` for ``NATIVE``
+    """
+    for pool in for_each_pool(prog, gaps, engine):
+        yield from for_each_pool_worker(pool, gaps)
+
+
+def for_each_pool_worker(pool: Object, gaps: Gaps = None) -> Iterator[Object]:
     """
     Iterate over the workers attached to a pool: its own workers, and rescuers
     that are helping it. The worker of a pool with the flag "bh" has no task.
@@ -91,7 +101,17 @@ def for_each_idle_worker(pool: Object, gaps: Gaps = None) -> Iterator[Object]:
     yield from list_entries(pool.idle_list, engine_of(pool).worker, "entry", what, gaps)
 
 
-def for_each_pending_work(pool: Object, gaps: Gaps = None) -> Iterator[Object]:
+def for_each_pending_work(prog: Program, gaps: Gaps = None, engine: Engine = CMWQ2) -> Iterator[Object]:
+    """
+    Iterate over the worklists of all pools, see :func:`for_each_pending_work_in_pool()`.
+
+    :returns: iterator of ``struct cmwq2_work *`` objects, or of ``struct work_struct *`` for ``NATIVE``
+    """
+    for pool in for_each_pool(prog, gaps, engine):
+        yield from for_each_pending_work_in_pool(pool, gaps)
+
+
+def for_each_pending_work_in_pool(pool: Object, gaps: Gaps = None) -> Iterator[Object]:
     """
     Iterate over a pool's worklist in the order in which it will run. The list
     also contains flush barriers and rescuers' cursors, see :func:`work_kind()`.
