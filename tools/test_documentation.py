@@ -3,11 +3,13 @@
 """Tests of the documents: their syntax where docutils is strict, and that commands print the lines that are quoted."""
 
 import re
+import shlex
 import subprocess
 import sys
 import unittest
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Callable
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = sorted((ROOT / "Documentation").glob("*.rst"))
@@ -103,6 +105,45 @@ class Quoted(unittest.TestCase):
         code = re.search(r"^PASSED, .* = (.*)$", (ROOT / "tools/cli.py").read_text(), re.MULTILINE)
         assert code
         self.assertEqual(numbers, code[1].split(", "))
+
+
+class FirstPage(unittest.TestCase):
+    """The commands that the README shows with a prompt."""
+
+    def commands(self) -> list[list[str]]:
+        """Return the words of each command."""
+        blocks = re.findall(r"^```\n(.*?)^```$", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+        return [shlex.split(line.partition(";")[0], comments=True)
+                for block in blocks for line in re.findall(r"^[$#] (\S.*)$", block, re.MULTILINE)]
+
+    def test_they_are_understood(self) -> None:
+        """Each verb has the knobs, each script the options, and each file is there."""
+        sys.path[:0] = [str(ROOT / "tools"), str(ROOT / "tools/vm")]
+        from benchmark import main
+        from verbs import knobs
+        from wq import dump, monitor
+        parsers: dict[str, Callable] = {
+            "tools/wq_dump.py": dump.parse_args, "tools/wq_monitor.py": monitor.parse_args,
+            "tools/bench": main.parser().parse_args}
+        seen = set()
+        for words in self.commands():
+            words = words[:next((at for at, word in enumerate(words) if word in ("|", ">")), len(words))]
+            script = next((word for word in words if word in parsers), "")
+            if words[0] == "make" and words[1] in knobs.VERBS:
+                knobs.check_names(words[1], words[1:2], [word.partition("=")[0] for word in words[2:]])
+                seen.add(words[1])
+            elif script:
+                parsers[script](words[words.index(script) + 1:])
+                seen.add(script)
+        self.assertLessEqual({"check", "model", "bench", "tools/wq_dump.py", "tools/wq_monitor.py"}, seen)
+
+    def test_doors(self) -> None:
+        """Each of the three doors has three commands with a prompt."""
+        text = (ROOT / "README.md").read_text()
+        for door in ("I work on kernel/workqueue.c", "My machine stalls", "My driver queues work"):
+            self.assertIn(f"## {door}\n", text)
+            part = text.partition(f"## {door}\n")[2].partition("\n## ")[0]
+            self.assertEqual(len(re.findall(r"^[$#] \S", part, re.MULTILINE)), 3, door)
 
 
 class Session(unittest.TestCase):

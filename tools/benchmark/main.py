@@ -63,6 +63,18 @@ def _page(options: argparse.Namespace) -> int:
     return 0
 
 
+def _picture(options: argparse.Namespace) -> int:
+    from benchmark import picture
+    if not (picture.ROOT / picture.README).is_file():
+        raise SetError(f"{picture.ROOT}: is no checkout of cmwq2, whose first page this updates")
+    document = cli.read_json(str(options.report), "a report")
+    found = picture.read(options.report) if isinstance(document, dict) and document.get("schema") == picture.SCHEMA \
+        else picture.excerpt(boots.read(options.report), options.command)
+    for path in picture.update(found):
+        print(f"{path.relative_to(picture.ROOT)} is written")
+    return 0
+
+
 def _goals(options: argparse.Namespace) -> int:
     wanted = goals.read(options.goals, options.profile)
     found = []
@@ -198,6 +210,10 @@ def parser() -> argparse.ArgumentParser:
     _report_command(commands, "summary", "print a report as one table in Markdown", _summary)
     one = _report_command(commands, "page", "make the page and plots of a report; needs matplotlib", _page)
     one.add_argument("--out", type=Path, metavar="DIR", help="directory of the output (default: that of the report)")
+    one = _report_command(commands, "picture", "update the picture and the table on the first page of this checkout; "
+                          "needs matplotlib", _picture)
+    one.add_argument("--command", metavar="COMMAND", default="make bench BOOTS=3",
+                     help="how the report was made, as the page says it (default: %(default)s)")
     _goals_command(commands)
     what = "make one report of the reports of several boots"
     one = commands.add_parser("join", help=what, description=what)
