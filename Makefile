@@ -9,7 +9,7 @@ ifneq ($(origin CC),default)
 export CC
 endif
 
-VERBS := modules check check-harness check-faults check-compat style docs parity model litmus bench cost icount baseline soak experiment experiments demo dump shell kernels clean distclean
+VERBS := modules check check-harness check-faults check-compat style docs parity model litmus bench cost icount scale baseline soak experiment experiments demo dump shell kernels clean distclean
 
 help:
 	@sed -n 's/^## \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
@@ -71,6 +71,10 @@ $(VERBS):
 ##             by function instead, for native and mainline-7.3; PROFILES= counts other profiles or
 ##             policies, such as pick=local; PARAMETERS= sets parameters of cmwq2, such as
 ##             wake_cost_us=1; WRITE=1 updates the file
+## make scale [WRITE=1]
+##             predicts items/s on 1 to 128 CPUs for each scope and policy, from the committed counts
+##             per item; compares the model with figures that others have published; seconds; writes
+##             out/scale/; WRITE=1 puts the output into Documentation/scale.rst
 ## make baseline [VM=uml|x86] [ROUNDS=n] [ITEMS=n] [PRODUCERS=n]
 ##             runs native's roundtrip in cmwq2_bench and in lib/test_workqueue alternately, in one
 ##             boot, and checks that the times differ by at most 3 %; 5 minutes on a quiet machine

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Callable
 
 from base import alive
-from base.common import CACHE, EXIT_PASSED, OUT, ROOT, Problem, say
+from base.common import CACHE, EXIT_PASSED, OUT, ROOT, Problem, say, shown
 from build import kernel
 from verbs import knobs, options
 
@@ -105,6 +105,18 @@ def icount(given: Namespace) -> int:
     return functions.functions(vehicle) if given.functions == "1" else counter.icount(vehicle)
 
 
+def scale(given: Namespace) -> int:
+    """Predict items per second on many CPUs, and compare with published figures. Return the exit status."""
+    from build import packages
+    plots = packages.environment("venv-bench", "requirements-bench.txt")
+    write = ["--write"] if _yes(given.write) else []
+    status = alive.run([plots / "bin/python", "-B", ROOT / "tools/scale.py", "--out", OUT / "scale", "--plots",
+                        *write]).returncode
+    if status == EXIT_PASSED:
+        say(f"\n{shown(OUT / 'scale')}/report.txt, report.json and plots/")
+    return status
+
+
 def baseline(given: Namespace) -> int:
     """Compare native's roundtrip in cmwq2_bench and in lib/test_workqueue. Return the exit status."""
     from verbs import baseline as beside
@@ -184,8 +196,8 @@ def kernels(given: Namespace) -> int:
 
 def clean(given: Namespace) -> int:
     """Remove what was built from this tree, but keep the kernels. Return the exit status."""
-    for name in ("modules", "run", "log", "demo", "bench", "cost", "icount", "baseline", "style", "experiments",
-                 "model", "litmus", "docs", "tmp"):
+    for name in ("modules", "run", "log", "demo", "bench", "cost", "icount", "scale", "baseline", "style",
+                 "experiments", "model", "litmus", "docs", "tmp"):
         shutil.rmtree(OUT / name, ignore_errors=True)
     for pattern in ("*.o", "*.ko", "*.mod", "*.mod.c", "*.a", ".*.cmd", "modules.order", "Module.symvers",
                     ".module-common.o"):
@@ -205,9 +217,9 @@ def distclean(given: Namespace) -> int:
 VERBS: dict[str, Callable[[Namespace], int]] = {
     "modules": modules, "check": check, "check-harness": check_harness, "check-faults": check_faults,
     "check-compat": check_compat, "style": style, "docs": docs, "parity": parity, "model": model, "litmus": litmus,
-    "bench": bench, "cost": cost, "icount": icount, "baseline": baseline, "soak": soak, "experiment": experiment,
-    "experiments": experiments, "dump": dump, "demo": demo, "shell": shell, "kernels": kernels, "clean": clean,
-    "distclean": distclean,
+    "bench": bench, "cost": cost, "icount": icount, "scale": scale, "baseline": baseline, "soak": soak,
+    "experiment": experiment, "experiments": experiments, "dump": dump, "demo": demo, "shell": shell,
+    "kernels": kernels, "clean": clean, "distclean": distclean,
 }
 
 
