@@ -79,6 +79,22 @@ class TestVerdict(unittest.TestCase):
         text = self.expect("hog", workers=[running, make_kicked(for_ms=40)])
         self.assertIn("cw2/0:1[78] was picked 40 ms ago and has not run, state R on CPU 0", text)
 
+    def test_native_hog(self):
+        """The kernel takes an item that hogs its CPU out of the count and wakes an idle worker, which waits for the
+        CPU. It does not record that it picked this worker."""
+        hog = make_worker(blocked=False, on_cpu=True, counted=None, task_state="R")
+        idle = make_idle(counted=None, blocked=False, task_state="R", for_ms=9000)
+        text = self.expect("hog", nr_kicked=None, workers=[hog, idle])
+        self.assertIn("cw2/0:0[77] runs bench_func", text)
+        self.assertIn("cw2/0:1[78] was woken and has not run, state R on CPU 0", text)
+        # Another CPU's item is not to blame.
+        self.expect("not-run", nr_kicked=None, workers=[{**hog, "cpu": 1}, idle])
+        # An idle worker that sleeps was not woken. One of cmwq2 that does not sleep is spinning.
+        asleep = make_idle(counted=None)
+        self.assertIn("none was picked", self.expect("lost-kick", nr_kicked=None, workers=[hog, asleep]))
+        self.assertIn("none was picked", self.expect("lost-kick", workers=[make_worker(counted=False, on_cpu=True),
+                                                                         make_idle(blocked=False)]))
+
     def test_bh_hog(self):
         worker = make_worker(pid=None, comm=None, cpu=None, task_state=None, blocked=None)
         self.assertIn("bh[0] runs", self.expect("hog", flags=["bh"], workers=[worker]))

@@ -109,6 +109,8 @@ def _stack(worker: dict[str, Any]) -> str:
 
 
 def _picked_line(worker: dict[str, Any]) -> str:
+    if worker["state"] == "idle":
+        return f"{_name(worker)} was woken and has not run, {_where(worker)}"
     since = "?" if worker["for_ms"] is None else worker["for_ms"]
     return f"{_name(worker)} was picked {since} ms ago and has not run, {_where(worker)}"
 
@@ -189,16 +191,21 @@ def _judge_blocked(pool: dict[str, Any], first: dict[str, Any], stuck: int,
     return _verdict(facts, pool, first, stuck, seen)
 
 
+def _woken(worker: dict[str, Any]) -> bool:
+    """Return whether an idle worker of the kernel's own was woken and has not run. The kernel does not record that it
+    was picked, but an idle worker that does not sleep was."""
+    return worker["state"] == "idle" and worker["counted"] is None and worker["blocked"] is False
+
+
 def _picked(pool: dict[str, Any]) -> dict[str, Any] | None:
     """Return the worker that was picked last and has not run yet, or None."""
-    by_pid = {w["pid"]: w for w in pool["workers"] if w["state"] == "kicked"}
+    by_pid = {w["pid"]: w for w in pool["workers"] if w["state"] == "kicked" or _woken(w)}
     order = [pool["last_kicked_pid"], *pool["kicked"], *pool["idle"]]
     return next((by_pid[pid] for pid in order if pid in by_pid), None)
 
 
 def _judge_idle(pool: dict[str, Any], first: dict[str, Any], stuck: int,
                 pools: dict[int, Any]) -> Verdict:
-    # The kernel does not record whether one of its own workers was picked.
     picked = _picked(pool)
     if not picked:
         return _verdict({"IDLE"}, pool, first, stuck, [])
