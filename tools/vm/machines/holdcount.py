@@ -1,21 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Builds the QEMU plugin holdcount.c, and reads the instructions by function that it has counted."""
+"""Uses the QEMU plugin holdcount.c, and reads the instructions by function that it has counted."""
 
 import bisect
-import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Optional
 
-from base.common import HERE, OUT, Problem, output_of, run_logged
+from base.common import Problem
 from build.kernel import Kernel
-
-SOURCE = HERE / "machines/holdcount.c"
-# The function that marks the border between two runs: the guest calls sync there.
-MARK = "__x64_sys_sync"
+from machines import plugin
 
 
-def plugin(target: Kernel, output: Path, blocks: Optional[Path] = None) -> list:
+def arguments(target: Kernel, output: Path, blocks: Optional[Path] = None) -> list:
     """
     Build the plugin for this host, and return QEMU's arguments for it.
 
@@ -23,35 +19,14 @@ def plugin(target: Kernel, output: Path, blocks: Optional[Path] = None) -> list:
     :param output: where the plugin writes the instructions executed with a lock held
     :param blocks: where it writes those of each block, or None for nowhere
     """
-    library, log = OUT / "icount" / "holdcount.so", OUT / "log" / "holdcount.log"
-    library.parent.mkdir(parents=True, exist_ok=True)
-    log.unlink(missing_ok=True)
-    run_logged(["gcc", "-shared", "-fPIC", "-O2", "-Wall", "-Wextra", "-Wno-unused-parameter", "-Werror", "-o", library,
-                SOURCE], log)
-    symbols = {name: at for at, name in _kernels_symbols(target)}
-    text = [line.split() for line in output_of(["nm", target.build / "kernel/workqueue.o"]).splitlines()]
-    offsets = {words[2]: int(words[0], 16) for words in text if len(words) == 3 and words[1] in "tT"}
-    size = re.search(r"^\.text +([0-9]+)", output_of(["size", "-A", target.build / "kernel/workqueue.o"]), re.MULTILINE)
-    assert size
-    start = symbols["queue_work_on"] - offsets["queue_work_on"]
-    places = [f"from={start:x}", f"to={start + int(size.group(1)):x}", f"mark={symbols[MARK]:x}", f"output={output}"]
-    places += [f"lock={at:x}" for name, at in symbols.items() if re.match(r"_raw_spin_(try)?lock", name)]
-    places += [f"unlock={at:x}" for name, at in symbols.items() if re.match(r"_raw_spin_unlock", name)]
-    places += [f"blocks={blocks}"] if blocks else []
-    return ["-plugin", ",".join([f"file={library}", *places])]
-
-
-def _kernels_symbols(target: Kernel) -> Iterator[tuple]:
-    """Return the address and the name of each of the kernel's symbols."""
-    for line in (target.build / "System.map").read_text().splitlines():
-        at, _, name = line.split()
-        yield int(at, 16), name
+    output.parent.mkdir(parents=True, exist_ok=True)
+    return plugin.arguments(target, "holdcount", [f"output={output}", *([f"blocks={blocks}"] if blocks else [])])
 
 
 def functions(target: Kernel, modules: str) -> list:
     """Return the address and the name of each function, in the order of the addresses. @modules: the lines of the
     guest's /proc/kallsyms that belong to modules."""
-    found = list(_kernels_symbols(target))
+    found = list(plugin.symbols(target))
     for line in modules.splitlines():
         at, _, name, *_ = line.split()
         found.append((int(at, 16), name))

@@ -92,7 +92,7 @@ def functions(vehicle: str) -> int:
     runs = [(queue, name) for queue in icount.QUEUES for name in engines]
     run = counted.boot_with(f"icount-{vehicle}-functions", counted.files,
                         [icount.settings(*each, items) for each in runs for items in ITEMS],
-                        holdcount.plugin(target, output, blocks))
+                        holdcount.arguments(target, output, blocks))
     symbols = (run.results / "symbols").read_text()
     with open(blocks, encoding="ascii") as lines:
         marks = list(holdcount.by_function(lines, holdcount.functions(target, symbols)))

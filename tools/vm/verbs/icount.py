@@ -83,23 +83,23 @@ def subject(target: kernel.Kernel) -> Subject:
     return Subject(target.release, found.group(1) if found else "-", bench_document.config_hash(config) or "-")
 
 
-def committed_file(vehicle: str) -> Path:
-    """Return the file with the committed figures of @vehicle."""
-    return HERE / f"icount-{vehicle}.json"
+def committed_file(vehicle: str, verb: str = "icount") -> Path:
+    """Return the file with the committed figures of @vehicle that @verb counts."""
+    return HERE / f"{verb}-{vehicle}.json"
 
 
-def built(vehicle: str) -> kernel.Kernel:
-    """Return the kernel of @vehicle, which is built if necessary."""
+def built(vehicle: str, verb: str = "icount") -> kernel.Kernel:
+    """Return the kernel of @vehicle, which is built if necessary, for @verb."""
     if vehicle not in VEHICLES:
-        raise Problem(f"VM={vehicle}: icount runs on {' or '.join(VEHICLES)}")
+        raise Problem(f"VM={vehicle}: {verb} runs on {' or '.join(VEHICLES)}")
     packages.require("build", "guest")
     qemu.provide()
     return kernel.provide(kernel.vehicle(vehicle))
 
 
-def committed(vehicle: str) -> tuple:
-    """Return the subject of the committed figures of @vehicle, and the figures by queue, engine and name."""
-    path = committed_file(vehicle)
+def committed(path: Path, what: str = "instructions") -> tuple:
+    """Return the subject of the committed figures in @path, and the figures by queue, engine and name. @what: what they
+    are numbers of."""
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -108,7 +108,7 @@ def committed(vehicle: str) -> tuple:
         document = json.loads(text)
         if document["schema"] != SCHEMA:
             raise Problem(f"{shown(path)}: schema {document['schema']}, this program knows {SCHEMA}")
-        return Subject(**document["subject"]), document["instructions"]
+        return Subject(**document["subject"]), document[what]
     except (ValueError, KeyError, TypeError) as error:
         raise Problem(f"{shown(path)} cannot be read: {error!r}") from None
 
@@ -171,6 +171,8 @@ class Change:
     name: str
     before: Optional[float]
     now: Optional[float]
+    what: str = "instructions"
+    tolerance: float = TOLERANCE_PERCENT
 
     @property
     def percent(self) -> float:
@@ -181,26 +183,27 @@ class Change:
     @property
     def worse(self) -> bool:
         """Whether it is a regression, or a value is missing on either side."""
-        return not self.before or not self.now or self.percent > TOLERANCE_PERCENT
+        return not self.before or not self.now or self.percent > self.tolerance
 
     def __str__(self) -> str:
         if not self.before:
-            return f"{self.name}: {self.now} instructions, none committed"
+            return f"{self.name}: {self.now} {self.what}, none committed"
         if not self.now:
-            return f"{self.name}: {self.before} instructions committed, none counted"
-        return f"{self.name}: {self.now} instructions, {self.before} committed: {self.percent:+.1f} %"
+            return f"{self.name}: {self.before} {self.what} committed, none counted"
+        return f"{self.name}: {self.now} {self.what}, {self.before} committed: {self.percent:+.1f} %"
 
 
-def changes(before: dict, now: dict) -> tuple:
-    """Return how many figures there are, and those that have changed by more than is tolerated, up or down."""
+def changes(before: dict, now: dict, what: str = "instructions", tolerance: float = TOLERANCE_PERCENT) -> tuple:
+    """Return how many figures there are, and those that have changed by more than @tolerance percent, up or down.
+    @what: what they are numbers of."""
     def flat(figures: dict) -> dict:
         return {f"{queue} {name} {figure}": value for queue, engines in figures.items()
                 for name, values in engines.items() for figure, value in values.items()
                 if (name, figure) != (WAKES_LOCKED, "lock")}
     one, other = flat(before), flat(now)
     names = list(other) + [name for name in one if name not in other]
-    found = [Change(name, one.get(name), other.get(name)) for name in names]
-    return len(found), [each for each in found if each.worse or each.percent < -TOLERANCE_PERCENT]
+    found = [Change(name, one.get(name), other.get(name), what, tolerance) for name in names]
+    return len(found), [each for each in found if each.worse or each.percent < -tolerance]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -306,7 +309,7 @@ class Counted:
         runs = [settings(queue, name, items)
                 for queue in QUEUES for name in self.engines for items in HOLD_ITEMS]
         name = f"icount-{self.target.vehicle.name}-holds"
-        self.boot_with(name, self.files, runs, holdcount.plugin(self.target, output))
+        self.boot_with(name, self.files, runs, holdcount.arguments(self.target, output))
         for queue, engines in holds(output.read_text(), self.engines).items():
             for engine, instructions in engines.items():
                 self.figures[queue][engine]["lock"] = instructions
@@ -340,17 +343,17 @@ def not_compared(one: Optional[Subject], other: Subject) -> str:
     return f"figures are for {one}, this is {other}: not compared" if one else "no figures are committed"
 
 
-def write(path: Path, whose: Subject, figures: dict) -> None:
-    """Write the committed figures, which later ones are compared with."""
+def write(path: Path, whose: Subject, figures: dict, what: str = "instructions") -> None:
+    """Write the committed figures, which later ones are compared with. @what: what they are numbers of."""
     write_atomically(path, json.dumps({
-        "schema": SCHEMA, "subject": dataclasses.asdict(whose), "instructions": figures}, indent=1) + "\n")
+        "schema": SCHEMA, "subject": dataclasses.asdict(whose), what: figures}, indent=1) + "\n")
 
 
 def judge(counted: Counted) -> tuple:
     """Return passed and failed comparisons for `make check`, and further lines to print."""
     count, more = ktap.Count(), []
     failures = list(counted.wrong)
-    whose, before = committed(counted.target.vehicle.name)
+    whose, before = committed(committed_file(counted.target.vehicle.name))
     reason = not_compared(whose, subject(counted.target))
     if reason:
         count.skipped, count.reasons = 1, [reason]
