@@ -78,8 +78,9 @@ AGAIN = (Again("x86", "pn", ("cmwq2_concurrency", "cmwq2_hog", "cmwq2_interleave
          Again("x86", "isolated", ("cmwq2_cpumask", "cmwq2_delayed", "cmwq2_idle", "cmwq2_ordered", "cmwq2_owncpu"),
                boot=("nohz_full=1", "isolcpus=nohz,domain,1")))
 # Checks that are not suites in a guest: style of the sources, looks into a guest from outside, counts of instructions.
-STYLE, DUMP, MONITOR, STATES, WIDE, ICOUNT = "style", "wq_dump", "wq_monitor", "wq_states", "wq_wide", "icount"
-LOOKS = (DUMP, MONITOR, STATES, WIDE, ICOUNT)
+STYLE, DUMP, MONITOR, STATES, WIDE, ICOUNT, LINES = (
+    "style", "wq_dump", "wq_monitor", "wq_states", "wq_wide", "icount", "lines")
+LOOKS = (DUMP, MONITOR, STATES, WIDE, LINES, ICOUNT)
 # About how long a look and a second pass take, which decides the order in which guests start.
 LOOK_SECONDS, AGAIN_SECONDS, STYLE_SECONDS = 60, 30, 100
 
@@ -237,9 +238,9 @@ def _count(target: kernel.Kernel, files: list, total: results.Total) -> None:
 
 def _look_at(name: str, target: kernel.Kernel, files: list, total: results.Total) -> None:
     """Run one of LOOKS: a dump whose parts must agree; the monitor and the histograms; each kind of stall; many CPUs,
-    queues and items; counts of instructions."""
+    queues and items; counts of cache lines and of instructions."""
     from looks import dump, monitor, states, wide
-    from verbs import icount
+    from verbs import icount, pattern
     if name == DUMP:
         look(target, total, name, lambda: dump.BusyGuest(target, files))
     elif name == MONITOR:
@@ -248,6 +249,8 @@ def _look_at(name: str, target: kernel.Kernel, files: list, total: results.Total
         look(target, total, name, lambda: states.States(target, files), len(states.STATES))
     elif name == WIDE:
         look(target, total, name, lambda: wide.Wide(target, files), len(wide.WIDE_STATES))
+    elif name == LINES:
+        look(target, total, name, lambda: pattern.Pattern(target, files), len(pattern.EXPECTED))
     elif target.vehicle.name in icount.VEHICLES and source.series() == source.NEWEST:
         _count(target, files, total)
     else:
