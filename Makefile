@@ -4,12 +4,12 @@
 # The knobs. The verbs read them from the environment.
 export KDIR KERNEL KERNEL_SRC VM SUITE NAME PARAMETERS ITEMS ROUNDS CYCLES FREEZES SCHEDULES KICKS SWITCHINGS PRESSURE ALARM V MACHINES W WRITE CMWQ2_CACHE
 export WORKLOAD PROFILES PRODUCERS SEED FULL FUNCTIONS BOOTS
-export CLAIM WAKE WAKEUP PICK POOL CPUS MIN_IDLE WORKERS TIMEOUTS SWITCH STRICT FAULT FAULTS MODEL LIMIT RAISED CANCELS LITMUS
+export CLAIM WAKE WAKEUP PICK POOL CPUS MIN_IDLE WORKERS TIMEOUTS SWITCH STRICT FAULT FAULTS MODEL LIMIT RAISED CANCELS LITMUS TURN
 ifneq ($(origin CC),default)
 export CC
 endif
 
-VERBS := modules check check-harness check-faults check-compat style docs parity model litmus bench cost icount scale baseline soak experiment experiments demo dump shell kernels clean distclean
+VERBS := modules check check-harness check-faults check-compat style docs parity model litmus bench cost icount lines scale baseline soak experiment experiments demo dump shell kernels clean distclean
 
 help:
 	@sed -n 's/^## \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
@@ -71,6 +71,12 @@ $(VERBS):
 ##             by function instead, for native and mainline-7.3; PROFILES= counts other profiles or
 ##             policies, such as pick=local; PARAMETERS= sets parameters of cmwq2, such as
 ##             wake_cost_us=1; WRITE=1 updates the file
+## make lines [VM=x86|x86-keys] [CPUS=2|4|8] [PROFILES=list] [BOOTS=n] [ITEMS=n] [TURN=us]
+##           [WRITE=1]
+##             counts the cache lines that move between CPUs for each item, for native and for
+##             mainline-7.3 and shared or the profiles or policies in PROFILES=, and lists them by
+##             structure and field; compares them with tools/vm/lines-VM.json, which WRITE=1 updates;
+##             writes out/lines/VM/lines.json; Documentation/lines.rst
 ## make scale [WRITE=1]
 ##             predicts items/s on 1 to 128 CPUs for each scope and policy, from the committed counts
 ##             per item; compares the model with figures that others have published; seconds; writes

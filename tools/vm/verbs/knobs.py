@@ -75,6 +75,11 @@ def check_values(verb: str, environment: Mapping[str, str]) -> None:
             if mine.get(name, "0") != "0":
                 raise Problem(f"WRITE=1 and {name}={mine[name]} cannot be combined, as the file has the figures of all "
                               "profiles")
+    if verb == "lines" and mine.get("WRITE", "0") != "0":
+        for name in ("PROFILES", "CPUS", "TURN"):
+            if mine.get(name):
+                raise Problem(f"WRITE=1 and {name}={mine[name]} cannot be combined, as the file has the figures that "
+                              "make lines counts without it")
     for word in mine.get("PARAMETERS", "").split():
         name, equals, _ = word.partition("=")
         if not equals or name not in parameters():

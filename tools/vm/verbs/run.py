@@ -105,6 +105,12 @@ def icount(given: Namespace) -> int:
     return functions.functions(vehicle) if given.functions == "1" else counter.icount(vehicle)
 
 
+def lines(given: Namespace) -> int:
+    """Count the cache lines that move between CPUs, by structure and field. Return the exit status."""
+    from verbs import lines as mover
+    return mover.lines(given.vm or "x86")
+
+
 def scale(given: Namespace) -> int:
     """Predict items per second on many CPUs, and compare with published figures. Return the exit status."""
     from build import packages
@@ -196,8 +202,8 @@ def kernels(given: Namespace) -> int:
 
 def clean(given: Namespace) -> int:
     """Remove what was built from this tree, but keep the kernels. Return the exit status."""
-    for name in ("modules", "run", "log", "demo", "bench", "cost", "icount", "scale", "baseline", "style",
-                 "experiments", "model", "litmus", "docs", "tmp"):
+    for name in ("modules", "run", "log", "demo", "bench", "cost", "icount", "lines", "plugins", "scale", "baseline",
+                 "style", "experiments", "model", "litmus", "docs", "tmp"):
         shutil.rmtree(OUT / name, ignore_errors=True)
     for pattern in ("*.o", "*.ko", "*.mod", "*.mod.c", "*.a", ".*.cmd", "modules.order", "Module.symvers",
                     ".module-common.o"):
@@ -217,7 +223,7 @@ def distclean(given: Namespace) -> int:
 VERBS: dict[str, Callable[[Namespace], int]] = {
     "modules": modules, "check": check, "check-harness": check_harness, "check-faults": check_faults,
     "check-compat": check_compat, "style": style, "docs": docs, "parity": parity, "model": model, "litmus": litmus,
-    "bench": bench, "cost": cost, "icount": icount, "scale": scale, "baseline": baseline, "soak": soak,
+    "bench": bench, "cost": cost, "icount": icount, "lines": lines, "scale": scale, "baseline": baseline, "soak": soak,
     "experiment": experiment, "experiments": experiments, "dump": dump, "demo": demo, "shell": shell,
     "kernels": kernels, "clean": clean, "distclean": distclean,
 }
