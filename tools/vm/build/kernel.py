@@ -218,33 +218,42 @@ def built_elsewhere(build: Path, tree: Path) -> str:
     return ""
 
 
+def command(target: Vehicle, tree: Path, build: Path) -> list:
+    """Return the make command, without its targets, that builds the source @tree in @build."""
+    fronts = [f"CFLAGS_{Path(name).stem}.o=-include {build / name}" for name in target.fronts]
+    return ["make", "-C", tree, f"ARCH={target.arch}", f"O={build}", *fronts]
+
+
+def compile_in(target: Vehicle, tree: Path, build: Path, log: Path, progress: Progress) -> None:
+    """Compile the configured kernel in @build, and write its stamp, which is the last file."""
+    (build / "ready.json").unlink(missing_ok=True)
+    run_logged([*command(target, tree, build), f"-j{jobs()}", *target.targets], log,
+               on_line=lambda line: progress.step() if line.startswith("  CC ") else None)
+    symvers = build / "Module.symvers"
+    if not symvers.exists():
+        shutil.copy(build / "vmlinux.symvers", symvers)
+    stamp = {name: (build / name).stat().st_size for name in artefacts(target)}
+    write_atomically(build / "ready.json", json.dumps({**stamp, "objects": progress.done}, indent=1))
+
+
 def _build(target: Vehicle, tree: source.Source, build: Path, fragment: str) -> None:
-    """Build a kernel in its final place, because Kbuild writes absolute paths into its output. The stamp is written
-    last."""
+    """Build a kernel in its final place, because Kbuild writes absolute paths into its output."""
     (build / "ready.json").unlink(missing_ok=True)
     if not tree.mine:
         fresh_directory(build)
     build.mkdir(parents=True, exist_ok=True)
     log = OUT / "log" / f"{build.name}.log"
     log.unlink(missing_ok=True)
-    make = ["make", "-C", tree.tree, f"ARCH={target.arch}", f"O={build}"]
     for name in target.fronts:
         shutil.copy(CONFIG / name, build / name)
-        make.append(f"CFLAGS_{Path(name).stem}.o=-include {build / name}")
     with Progress(f"{target.name} kernel {tree.name} ({shown(log)})", target.objects) as progress:
         (build / "fragment").write_text(wanted(fragment))
-        run_logged([*make, f"KCONFIG_ALLCONFIG={build}/fragment", "allnoconfig"], log)
+        run_logged([*command(target, tree.tree, build), f"KCONFIG_ALLCONFIG={build}/fragment", "allnoconfig"], log)
         lost = check_config(fragment, (build / ".config").read_text())
         if lost:
             raise Problem(f"{target.name} kernel: Kconfig did not accept {', '.join(lost)} "
                           f"(fragments: {', '.join(f'{name}.config' for name in target.fragments)})")
-        run_logged([*make, f"-j{jobs()}", *target.targets], log,
-                   on_line=lambda line: progress.step() if line.startswith("  CC ") else None)
-        symvers = build / "Module.symvers"
-        if not symvers.exists():
-            shutil.copy(build / "vmlinux.symvers", symvers)
-        stamp = {name: (build / name).stat().st_size for name in artefacts(target)}
-        write_atomically(build / "ready.json", json.dumps({**stamp, "objects": progress.done}, indent=1))
+        compile_in(target, tree.tree, build, log, progress)
         progress.finish(f"{progress.done} files built")
 
 
