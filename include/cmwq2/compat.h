@@ -446,8 +446,8 @@ static inline int kunit_add_action_or_reset(struct kunit *test, void (*fn)(void 
  */
 
 /*
- * A cancel that gives a slot of max_active to another item wakes no worker for
- * that item. Seen in 7.3.4.
+ * A cancel that gives a slot of max_active to another item, or a flush's barrier to
+ * the worklist, wakes no worker for it. Seen in 7.3.4.
  */
 #define CMWQ2_NATIVE_CANCEL_KICKS_NOBODY	1
 

@@ -15,6 +15,31 @@ static unsigned int timeout_ms = 20000;
 module_param(timeout_ms, uint, 0644);
 MODULE_PARM_DESC(timeout_ms, "milliseconds that a test waits for an event before it fails");
 
+bool tw_native_repaired;
+module_param_named(native_repaired, tw_native_repaired, bool, 0444);
+MODULE_PARM_DESC(native_repaired, "the kernel's own workqueue has none of the faults that compat.h says");
+
+/* The only engine that is tested, or NULL if both are. */
+static const struct tw_engine *tw_only;
+
+static int tw_only_set(const char *value, const struct kernel_param *kp)
+{
+	int i;
+
+	for (i = 0; i < TW_NR_ENGINES; i++) {
+		if (!sysfs_streq(value, tw_engines[i].name))
+			continue;
+		tw_only = &tw_engines[i];
+		return 0;
+	}
+	pr_err("cmwq2_kunit: engine=%s: allowed: native, cmwq2\n", value);
+	return -EINVAL;
+}
+
+static const struct kernel_param_ops tw_only_ops = { .set = tw_only_set };
+module_param_cb(engine, &tw_only_ops, NULL, 0);
+MODULE_PARM_DESC(engine, "test only this engine, native or cmwq2, and skip the cases of the other");
+
 struct tw_gate {
 	struct list_head	node;
 	struct completion	completion;
@@ -177,6 +202,8 @@ struct tw_env *tw_env_init(struct kunit *test, const struct tw_engine *engine)
 	INIT_LIST_HEAD(&env->memory);
 	INIT_LIST_HEAD(&env->policies);
 	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, tw_env_release, env), 0);
+	if (tw_only && tw_only != engine)
+		kunit_skip(test, "only the engine %s is tested", tw_only->name);
 	return env;
 }
 
