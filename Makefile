@@ -3,13 +3,13 @@
 
 # The knobs. The verbs read them from the environment.
 export KDIR KERNEL KERNEL_SRC VM SUITE NAME PARAMETERS ITEMS ROUNDS CYCLES FREEZES SCHEDULES KICKS SWITCHINGS PRESSURE ALARM V MACHINES W WRITE CMWQ2_CACHE
-export WORKLOAD PROFILES PRODUCERS SEED FULL FUNCTIONS BOOTS
+export WORKLOAD PROFILES PRODUCERS SEED FULL FUNCTIONS BOOTS POLICY ENGINE EDITS REPAIRED
 export CLAIM WAKE WAKEUP PICK POOL CPUS MIN_IDLE WORKERS TIMEOUTS SWITCH STRICT FAULT FAULTS MODEL LIMIT RAISED CANCELS LITMUS TURN
 ifneq ($(origin CC),default)
 export CC
 endif
 
-VERBS := modules check check-harness check-faults check-compat style docs parity model litmus bench cost icount lines scale baseline soak experiment experiments demo dump shell kernels clean distclean
+VERBS := modules check check-harness check-faults check-compat style docs parity model litmus bench cost transfer series icount lines scale baseline soak experiment experiments demo dump shell kernels clean distclean
 
 help:
 	@sed -n 's/^## \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
@@ -35,6 +35,11 @@ $(VERBS):
 ## make check KERNEL=6.1|6.12|7.2
 ##             runs every suite that this series supports, on x86, and lists the others with the
 ##             reason; 15 minutes the first time, then 5
+## make check ENGINE=native [EDITS=all|fixes|names] [POLICY=list] [REPAIRED=1] [KERNEL_SRC=dir]
+##             only tests the kernel's own workqueue: the native halves of all suites; EDITS= puts
+##             edits of tools/upstream into the kernel first, and POLICY= switches policies of them
+##             on; REPAIRED=1 says that the kernel in KERNEL_SRC has none of the faults that 7.3 is
+##             known to have; 3 minutes
 ## make check-harness [SUITE=glob]
 ##             makes guests fail in every known way, and checks that the harness reports each failure;
 ##             4 minutes
@@ -42,6 +47,9 @@ $(VERBS):
 ##             puts each fault of tools/vm/faults/ into the engine, one at a time, and checks that a
 ##             test detects it; 10 minutes; make modules FAULTS=1 builds such an engine in out/; load
 ##             it with insmod cmwq2.ko fault=name
+## make check-faults ENGINE=native [FAULT=glob]
+##             puts the faults of tools/upstream/faults/ into the kernel's own workqueue, one at a
+##             time, and checks that a suite detects each; 5 minutes
 ## make check-compat
 ##             builds the modules for Debian's own 6.1, 6.12 and 7.2 kernels, and boots these kernels;
 ##             loads the modules there, and runs the bpftrace, perf and trace-cmd commands of
@@ -64,6 +72,14 @@ $(VERBS):
 ## make cost [ROUNDS=n]
 ##             counts the instructions that an idle cmwq2 adds to a switch between other tasks, for
 ##             each hook, and (as root) those that its statistics add to an item; 4 minutes
+## make transfer [POLICY=list] [VM=uml|x86] [ROUNDS=n] [BOOTS=n] [SEED=n] [WRITE=1]
+##             puts policies of cmwq2 into the kernel's own workqueue (tools/upstream/edits/), and
+##             compares in one boot what each gains there and in cmwq2; 5 minutes for a policy;
+##             WRITE=1 puts the table into Documentation/transfer.rst
+## make series [POLICY=list]
+##             writes patches to out/series/ that repair faults of kernel/workqueue.c and add a policy,
+##             with a cover letter that has the figures of make transfer; runs checkpatch; builds and
+##             tests each patch; 10 minutes; sends nothing
 ## make icount [VM=x86|x86-keys] [PROFILES=list] [FUNCTIONS=1] [PARAMETERS=list] [WRITE=1]
 ##             counts the instructions of queueing and running an item, for native and each profile;
 ##             compares them with tools/vm/icount-VM.json and with lib/test_workqueue; make check runs
@@ -130,7 +146,7 @@ $(VERBS):
 ## The tools need Python 3.9 or newer and GNU make. On Debian, all verbs except modules install missing
 ## packages with apt-get (as root or with sudo); on other systems they print the names:
 ## gcc make binutils flex bison bc libelf-dev busybox-static xz-utils qemu-system-x86 python3-venv
-## mmdebstrap patch perl sparse spin. QEMU has to be version 10 or newer. Debian 12 has an older one,
-## so there the newer one of bookworm-backports is unpacked under out/ and not installed.
+## mmdebstrap patch perl git sparse spin. QEMU has to be version 10 or newer. Debian 12 has an older
+## one, so there the newer one of bookworm-backports is unpacked under out/ and not installed.
 ## Everything else is kept under out/. Exit status of tools/vm/vm VERB: 0 passed, 1 failed, 2 the guest
 ## ended without a verdict; make itself exits with 2 in both of the latter cases.

@@ -25,6 +25,9 @@ NAMED = {
     "bench/workload/rescue.c": "the workload compares the three ways to rescue",
     "tools/checks/experiments.py": "each experiment asks about some values by name",
     "tools/vm/guest/bench.sh": "the workload rescue needs mainline's two ways",
+    "tools/vm/verbs/series.py": "one policy is that of the series by default",
+    **{f"tools/upstream/edits/{name}.edit": "the head says for which value the kernel's parameter stands"
+       for name in ("claim", "pick_local", "pick_predict", "wake_locked", "wakeup_needed")},
 }
 
 

@@ -25,6 +25,8 @@ GROUPS = {
     "python": {"/usr/share/doc/python3-venv": "python3-venv"},
     # Every Debian has perl-base, but checkpatch needs the full package, which prove is part of.
     "style": {"prove": "perl", "sparse": "sparse"},
+    # checkpatch needs the full perl.
+    "series": {"git": "git", "prove": "perl"},
     "chroot": {"mmdebstrap": "mmdebstrap"},
     "faults": {"patch": "patch"},
     "model": {"spin": "spin", "gcc": "gcc", "/usr/include/stdlib.h": "libc6-dev"},

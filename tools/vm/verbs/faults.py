@@ -209,7 +209,7 @@ def _boot(target: kernel.Kernel, files: list, name: str, catchers: list, rest: O
     return run, wanted
 
 
-class _Report:
+class Report:
     """Prints rows as they come, counts them, and keeps the exit status."""
 
     def __init__(self) -> None:
@@ -225,7 +225,7 @@ class _Report:
                 say(f"      log: {log}")
 
 
-def _plain(report: _Report, target: kernel.Kernel, faulty: list, known: dict) -> None:
+def _plain(report: Report, target: kernel.Kernel, faulty: list, known: dict) -> None:
     """Check that a module built without fault injection has no names of faults in it."""
     def names_in(files: list) -> list:
         content = next(path for path in files if path.name == "cmwq2.ko").read_bytes()
@@ -236,7 +236,7 @@ def _plain(report: _Report, target: kernel.Kernel, faulty: list, known: dict) ->
                f"with the option it knows {len(there)} of {len(known)}, without it {', '.join(here) or 'none'}")
 
 
-def _unknown(report: _Report, target: kernel.Kernel, files: list, known: dict) -> None:
+def _unknown(report: Report, target: kernel.Kernel, files: list, known: dict) -> None:
     run, _ = _boot(target, files, UNKNOWN, [Catcher("cmwq2_checkers")])
     # The guest tries twice.
     first = run.console.read_text(errors="replace").partition("invalid for parameter")[0]
@@ -247,7 +247,7 @@ def _unknown(report: _Report, target: kernel.Kernel, files: list, known: dict) -
                "refused with EINVAL, the names are listed" if good else str(run.outcome), shown(run.console))
 
 
-def _control(report: _Report, target: kernel.Kernel, files: list, table: dict) -> None:
+def _control(report: Report, target: kernel.Kernel, files: list, table: dict) -> None:
     """Run the same modules and tests with the same limits, but without a fault. They must pass; otherwise every fault
     would count as caught."""
     run, names = _boot(target, files, NO_FAULT, list(table.values()))
@@ -256,7 +256,7 @@ def _control(report: _Report, target: kernel.Kernel, files: list, table: dict) -
                "; ".join(failed) or f"{len(names)} tests pass", shown(run.console))
 
 
-def _fault(report: _Report, target: kernel.Kernel, files: list, name: str, catcher: Catcher) -> None:
+def _fault(report: Report, target: kernel.Kernel, files: list, name: str, catcher: Catcher) -> None:
     run, names = _boot(target, files, name, [catcher], REST)
     began = any(words[:1] == ["start"] and words[1] in names for words in run.events)
     good, text = noticed(run.outcome, results.rows_of(run, names), began, run.console.read_text(errors="replace"))
@@ -267,7 +267,7 @@ def _fault(report: _Report, target: kernel.Kernel, files: list, name: str, catch
 
 def check(pattern: str) -> int:
     """Run each fault that matches @pattern with the tests that must catch it, and return the exit status."""
-    start, known, report = time.monotonic(), faulty.listed(), _Report()
+    start, known, report = time.monotonic(), faulty.listed(), Report()
     check_table(CAUGHT_BY, known, sites())
     table = chosen(pattern)
     for vehicle in dict.fromkeys(catcher.vehicle for catcher in table.values()):

@@ -13,9 +13,9 @@ from verbs.options import EVERYWHERE, VERBS
 
 COUNTS = {"MACHINES", "ITEMS", "ROUNDS", "SCHEDULES", "KICKS", "SWITCHINGS", "PRESSURE", "ALARM", "CYCLES", "FREEZES",
           "PRODUCERS", "SEED", "BOOTS"}
-YES_OR_NO = {"WRITE", "FULL", "FAULTS", "FUNCTIONS"}
+YES_OR_NO = {"WRITE", "FULL", "FAULTS", "FUNCTIONS", "REPAIRED"}
 # Names that other programs use in the environment, too. The user is not warned if a verb ignores them.
-COMMON = {"V", "W", "CC", "NAME", "FULL", "SEED", "POOL", "WORKERS", "MACHINES", "MODEL", "LIMIT"}
+COMMON = {"V", "W", "CC", "NAME", "FULL", "SEED", "POOL", "WORKERS", "MACHINES", "MODEL", "LIMIT", "ENGINE", "POLICY"}
 
 
 def known() -> set:
@@ -70,6 +70,12 @@ def check_values(verb: str, environment: Mapping[str, str]) -> None:
         raise Problem(f"W={mine['W']} is not known; allowed: one or more of 1, 2, 3, c, e, as for the kernel")
     if "KERNEL" in mine or "KERNEL_SRC" in mine:
         source.check()
+    if mine.get("ENGINE", "native") != "native":
+        raise Problem(f"ENGINE={mine['ENGINE']} is not known; allowed: native")
+    for name in ("EDITS", "REPAIRED", *(["POLICY"] if verb == "check" else [])):
+        if mine.get(name, "0") != "0" and "ENGINE" not in mine:
+            raise Problem(f"{name}={mine[name]} needs ENGINE=native, as it says something about the kernel's own "
+                          "workqueue")
     if verb == "icount" and mine.get("WRITE", "0") != "0":
         for name in ("PROFILES", "FUNCTIONS"):
             if mine.get(name, "0") != "0":

@@ -45,6 +45,9 @@ def modules(given: Namespace) -> int:
 def check(given: Namespace) -> int:
     """Run all suites on all vehicles, or those that SUITE and VM select. Return the exit status."""
     from verbs import suites
+    if given.engine:
+        native = suites.Native(given.edits, _yes(given.repaired), given.policy)
+        return suites.check_native(_vehicles(given), given.suite or "*", native)
     return suites.check(_vehicles(given), given.suite or "*")
 
 
@@ -56,6 +59,9 @@ def check_harness(given: Namespace) -> int:
 
 def check_faults(given: Namespace) -> int:
     """Run the tests on the engine with one fault at a time. Return the exit status."""
+    if given.engine:
+        from verbs import nativefaults
+        return nativefaults.check(given.fault or "*")
     from verbs import faults
     return faults.check(given.fault or "*")
 
@@ -94,6 +100,18 @@ def cost(given: Namespace) -> int:
     """Count the instructions that an idle cmwq2 adds to a task switch. Return the exit status."""
     from verbs import cost as counter
     return counter.cost()
+
+
+def transfer(given: Namespace) -> int:
+    """Compare what policies gain in the kernel with what they gain in cmwq2. Return the exit status."""
+    from verbs import transfer as twins
+    return twins.transfer(given.vm or "uml", given.policy, _yes(given.write))
+
+
+def series(given: Namespace) -> int:
+    """Write the edits of tools/upstream as a series of patches, and test it. Return the exit status."""
+    from verbs import series as patches
+    return patches.series(given.policy)
 
 
 def icount(given: Namespace) -> int:
@@ -202,8 +220,8 @@ def kernels(given: Namespace) -> int:
 
 def clean(given: Namespace) -> int:
     """Remove what was built from this tree, but keep the kernels. Return the exit status."""
-    for name in ("modules", "run", "log", "demo", "bench", "cost", "icount", "lines", "plugins", "scale", "baseline",
-                 "style", "experiments", "model", "litmus", "docs", "tmp"):
+    for name in ("modules", "run", "log", "demo", "bench", "cost", "transfer", "series", "upstream", "icount", "lines",
+                 "plugins", "scale", "baseline", "style", "experiments", "model", "litmus", "docs", "tmp"):
         shutil.rmtree(OUT / name, ignore_errors=True)
     for pattern in ("*.o", "*.ko", "*.mod", "*.mod.c", "*.a", ".*.cmd", "modules.order", "Module.symvers",
                     ".module-common.o"):
@@ -223,8 +241,9 @@ def distclean(given: Namespace) -> int:
 VERBS: dict[str, Callable[[Namespace], int]] = {
     "modules": modules, "check": check, "check-harness": check_harness, "check-faults": check_faults,
     "check-compat": check_compat, "style": style, "docs": docs, "parity": parity, "model": model, "litmus": litmus,
-    "bench": bench, "cost": cost, "icount": icount, "lines": lines, "scale": scale, "baseline": baseline, "soak": soak,
-    "experiment": experiment, "experiments": experiments, "dump": dump, "demo": demo, "shell": shell,
+    "bench": bench, "cost": cost, "transfer": transfer, "series": series, "icount": icount, "lines": lines,
+    "scale": scale, "baseline": baseline, "soak": soak, "experiment": experiment, "experiments": experiments,
+    "dump": dump, "demo": demo, "shell": shell,
     "kernels": kernels, "clean": clean, "distclean": distclean,
 }
 

@@ -23,7 +23,7 @@ from base.common import (
     shown,
     write_atomically,
 )
-from build import kernel, modules, qemu, sample, source
+from build import kernel, modules, patched, qemu, sample, source
 from machines import guest, ktap, results
 
 SUMMARY = OUT / "check"
@@ -110,6 +110,55 @@ def dealt(names: list, machines: int) -> list:
 
 def _selected(names: Sequence[str], pattern: str) -> list:
     return [name for name in names if fnmatch.fnmatchcase(name, pattern)]
+
+
+@dataclass(frozen=True)
+class Native:
+    """What ENGINE=native asks for: tests of the kernel's own workqueue. The KUnit suites run their native halves, and
+    nothing else runs."""
+
+    edits: str = ""         # the edits of tools/upstream that the kernel gets: fixes, all, or names
+    repaired: bool = False  # the kernel is said to have none of the faults that compat.h says
+    policies: str = ""      # the policies that are switched on in the kernel's own workqueue
+
+    @property
+    def parameters(self) -> str:
+        """The parameters of the module with the suites."""
+        repaired = self.repaired or patched.repairs(patched.chosen(self.edits))
+        return f"engine=native native_repaired={'Y' if repaired else 'N'}"
+
+    def kernel(self, target: kernel.Vehicle) -> kernel.Kernel:
+        """Return the kernel of the vehicle @target, with the edits."""
+        chosen = patched.chosen(self.edits)
+        on = patched.parameters(self.policies, chosen) if self.policies else {}
+        found = patched.provide(target.name, chosen) if chosen else kernel.provide(target)
+        boot = tuple(f"workqueue.{each}=1" for names in on.values() for each in names)
+        return replace(found, vehicle=replace(found.vehicle, parameters=(*found.vehicle.parameters, *boot)))
+
+
+def native_suites() -> list:
+    """Return the suites that have cases for both engines."""
+    return [name for name in kunit_suites()
+            if "engine_gen_params" in (ROOT / f"kunit/suites/{name}_kunit.c").read_text()]
+
+
+def check_native(vehicles: list, pattern: str, native: Native) -> int:
+    """Run the native halves of the suites that match @pattern on @vehicles, and return the exit status."""
+    start, total = time.monotonic(), results.Total()
+    names = _selected(native_suites(), pattern)
+    if not names:
+        raise Problem(f"SUITE={pattern} matches no suite with ENGINE=native; allowed: a glob over "
+                      f"{', '.join(native_suites())}")
+    parameters = native.parameters
+    kernels = [native.kernel(kernel.vehicle(name)) for name in vehicles]
+    jobs = []
+    for each in kernels:
+        files = modules.build(each)
+        for number, part in enumerate(dealt(names, DEALT.get(each.vehicle.name, (1, 1))[0])):
+            jobs.append(partial(_check_vehicle, each, files, part, [], total, name=_of_number("-native", number),
+                                of_kunit=parameters))
+    side_by_side(jobs)
+    return results.finish(total, start)
 
 
 def check(vehicles: list, pattern: str) -> int:
@@ -265,8 +314,9 @@ def settings(kunit: list, shell: list, parameters: str = "") -> dict:
 
 
 def _check_vehicle(target: kernel.Kernel, files: list, kunit: list, shell: list, total: results.Total,
-                   parameters: str = "", name: str = "") -> None:
-    """Boot @target for all suites. If one of them brings the guest down, boot it again for the rest."""
+                   parameters: str = "", name: str = "", of_kunit: str = "") -> None:
+    """Boot @target for all suites. If one of them brings the guest down, boot it again for the rest. @parameters are
+    those of cmwq2, @of_kunit those of the module with the suites."""
     left, boots = kunit + shell, 0
     while left:
         boots += 1
@@ -274,7 +324,7 @@ def _check_vehicle(target: kernel.Kernel, files: list, kunit: list, shell: list,
         run = guest.run_job(target, "kunit", home, files, limit=LIMIT, settings={
             **settings([suite for suite in kunit if suite in left], [suite for suite in shell if suite in left],
                        parameters),
-            "KUNIT_PARAMETERS": STRESS, "ROUNDS": ROUNDS.get(target.vehicle.name, 5)})
+            "KUNIT_PARAMETERS": f"{STRESS} {of_kunit}".strip(), "ROUNDS": ROUNDS.get(target.vehicle.name, 5)})
         begun = [suite for suite in left if ["start", suite] in run.events]
         rest = [suite for suite in left if suite not in begun]
         # A guest that does not reach the first suite would not get further in another boot.

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: GPL-2.0
+"""`make check-faults ENGINE=native`: puts the faults of tools/upstream/faults into the kernel's own workqueue, one at a
+time, and runs the test that must catch each. So it shows what the suites find in kernel/workqueue.c.
+
+The kernel has all edits and all faults. It has none of the faults unless workqueue.fault= on its command line names
+one."""
+
+import fnmatch
+import time
+from dataclasses import replace
+
+from base.common import EXIT_LOST, Problem, say, shown, took
+from build import kernel, modules, patched
+from machines import guest, results
+from verbs import faults, suites
+
+VEHICLE = "uml"
+
+
+def catchers() -> dict:
+    """Return who must catch each fault. Raises Problem if there is no such test."""
+    found = {name: faults.Catcher(each.caught) for name, each in patched.edits(faults=True).items() if each.caught}
+    wrong = [f"{name}: there is no {each.who}" for name, each in found.items() if not each.exists()]
+    if wrong:
+        raise Problem(f"tools/upstream/faults: {'; '.join(wrong)}")
+    return found
+
+
+def _boot(target: kernel.Kernel, files: list, name: str, wanted: list) -> guest.Run:
+    """Run the tests @wanted with fault @name, or with none."""
+    boot = (f"workqueue.fault={name}",) if name != faults.NO_FAULT else ()
+    target = replace(target, vehicle=replace(target.vehicle, parameters=(*target.vehicle.parameters, *boot)))
+    settings = {**suites.settings(wanted, []), "PULSE": 1,
+                "KUNIT_PARAMETERS": f"timeout_ms={faults.TIMEOUT_MS} {suites.STRESS} engine=native native_repaired=Y"}
+    return guest.run_job(target, "kunit", f"nativefault-{name}", files, settings, limit=faults.LIMIT,
+                         rest=None if name == faults.NO_FAULT else faults.REST)
+
+
+def _control(report: faults.Report, target: kernel.Kernel, files: list, wanted: list) -> None:
+    """Check that the tests pass in the same kernel without a fault, and that cases of the native engine have run."""
+    run = _boot(target, files, faults.NO_FAULT, wanted)
+    rows = results.rows_of(run, wanted)
+    failed = [str(row) for row in rows if row.failed]
+    failed += [f"{row.suite}: no case has run" for row in rows if not row.failed and not row.count.passed]
+    report.row(not failed, VEHICLE, "(no fault)", run.seconds, "; ".join(failed) or f"{len(wanted)} tests pass",
+               shown(run.console))
+
+
+def _fault(report: faults.Report, target: kernel.Kernel, files: list, name: str, who: str) -> None:
+    run = _boot(target, files, name, [who])
+    began = ["start", who] in run.events
+    good, text = faults.noticed(run.outcome, results.rows_of(run, [who]), began,
+                                run.console.read_text(errors="replace"))
+    report.row(good, VEHICLE, name, run.seconds, text, shown(run.console))
+    if run.outcome.status == EXIT_LOST:
+        report.status = EXIT_LOST
+
+
+def check(pattern: str) -> int:
+    """Run each fault that matches @pattern with the test that must catch it, and return the exit status."""
+    start, known, report = time.monotonic(), patched.edits(faults=True), faults.Report()
+    table = {name: each for name, each in catchers().items() if fnmatch.fnmatchcase(name, pattern)}
+    if not table:
+        raise Problem(f"FAULT={pattern} matches no fault of the kernel's own workqueue; allowed: a glob over "
+                      f"{', '.join(catchers())}")
+    target = patched.provide(VEHICLE, list(known.values()))
+    files = [path for path in modules.build(target) if path.name in ("cmwq2.ko", "cmwq2_kunit.ko")]
+    _control(report, target, files, sorted({each.who for each in table.values()}))
+    for name, each in table.items():
+        say(f"      {known[name].subject.rstrip('.')}:")
+        _fault(report, target, files, name, each.who)
+    say(f"\n{len(table)} faults of the kernel's own workqueue in {took(start)}")
+    say(f"{report.passed} passed, {report.failed} failed")
+    return report.status
