@@ -243,8 +243,7 @@ VERBS: dict[str, Callable[[Namespace], int]] = {
     "check-compat": check_compat, "style": style, "docs": docs, "parity": parity, "model": model, "litmus": litmus,
     "bench": bench, "cost": cost, "transfer": transfer, "series": series, "icount": icount, "lines": lines,
     "scale": scale, "baseline": baseline, "soak": soak, "experiment": experiment, "experiments": experiments,
-    "dump": dump, "demo": demo, "shell": shell,
-    "kernels": kernels, "clean": clean, "distclean": distclean,
+    "dump": dump, "demo": demo, "shell": shell, "kernels": kernels, "clean": clean, "distclean": distclean,
 }
 
 
