@@ -10,6 +10,7 @@
 #define CMWQ2_COMPAT_H
 
 #include <linux/cpumask.h>
+#include <linux/hrtimer.h>
 #include <linux/kthread.h>
 #include <linux/nodemask.h>
 #include <linux/rcupdate.h>
@@ -272,6 +273,17 @@ static inline int cmwq2_llc_id(int cpu)
 #ifndef WQ_PERCPU
 #define WQ_PERCPU	0
 #endif
+#endif
+
+/* hrtimer_setup() exists since v6.13 (908a1d775422). Drop with 6.12. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0)
+static inline void hrtimer_setup(struct hrtimer *timer,
+				 enum hrtimer_restart (*function)(struct hrtimer *timer),
+				 clockid_t clock, enum hrtimer_mode mode)
+{
+	hrtimer_init(timer, clock, mode);
+	timer->function = function;
+}
 #endif
 
 /*

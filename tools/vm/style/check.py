@@ -48,6 +48,7 @@ IGNORED_IN = {
     "kunit/suites/cmwq2_wakeup_kunit.c": {"MACRO_ARG_UNUSED": DESCRIBED["MACRO_ARG_UNUSED"]},
     "kunit/suites/cmwq2_interleave_called_kunit.c": {"MACRO_ARG_UNUSED": DESCRIBED["MACRO_ARG_UNUSED"]},
     "kunit/lib/hold.h": DESCRIBED,
+    "kunit/fuzz/": DESCRIBED,
     COMPAT: {"LINUX_VERSION_CODE": "this file is the only one that may test for kernel versions",
              "CONST_STRUCT": "older kernels need this structure without const",
              "MACRO_ARG_UNUSED": "the definition for other kernels uses the argument",
