@@ -3,13 +3,13 @@
 
 # The knobs. The verbs read them from the environment.
 export KDIR KERNEL KERNEL_SRC VM SUITE NAME PARAMETERS ITEMS ROUNDS CYCLES FREEZES SCHEDULES KICKS SWITCHINGS PRESSURE ALARM V MACHINES W WRITE CMWQ2_CACHE
-export WORKLOAD PROFILES PRODUCERS SEED FULL FUNCTIONS BOOTS POLICY ENGINE EDITS REPAIRED
+export WORKLOAD PROFILES PRODUCERS SEED FULL FUNCTIONS BOOTS TIME POLICY ENGINE EDITS REPAIRED
 export CLAIM WAKE WAKEUP PICK POOL CPUS MIN_IDLE WORKERS TIMEOUTS SWITCH STRICT FAULT FAULTS MODEL LIMIT RAISED CANCELS LITMUS TURN
 ifneq ($(origin CC),default)
 export CC
 endif
 
-VERBS := modules check check-harness check-faults check-compat style docs parity model litmus bench cost transfer series icount lines scale baseline soak experiment experiments demo dump shell kernels clean distclean
+VERBS := modules check check-harness check-faults check-compat style docs parity model litmus fuzz bench cost transfer series icount lines scale baseline soak experiment experiments demo dump shell kernels clean distclean
 
 help:
 	@sed -n 's/^## \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
@@ -125,6 +125,10 @@ $(VERBS):
 ##             checks the barriers and lock-free reads of the engine with the kernel's memory model and
 ##             herd7, which is fetched and unpacked under out/ if it is missing; each test also runs
 ##             without each of its barriers, and must fail then; seconds; Documentation/litmus.rst
+## make fuzz [TIME=s] [SEED=n] [VM=v] [FAULT=f]
+##             runs random programs of workqueue calls for 600 s, on both engines at once, and judges
+##             what happened; makes a program that breaks a rule as small as possible, and prints it as
+##             a KUnit case; FAULT= looks for this fault of check-faults; Documentation/fuzz.rst
 ## make shell [VM=v] [KERNEL=s]
 ##             opens a console in a booted kernel, which has the modules in /modules; runs commands
 ##             from a file or pipe there: echo 'insmod cmwq2.ko' | make shell

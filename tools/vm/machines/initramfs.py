@@ -98,6 +98,7 @@ def write(path: Path, job: str, modules: Iterable[Path], settings: Mapping[str, 
         archive.file(f"harness/suites/{suite.name}", suite.read_bytes())
     archive.file("harness/settings", settings_text({"JOB": job, **settings}).encode())
     archive.file("harness/monitoring.rst", (ROOT / "Documentation/monitoring.rst").read_bytes())
+    archive.file("harness/corpus", (ROOT / "kunit/fuzz/corpus").read_bytes())
     archive.directory("modules")
     for module in modules:
         if module.suffix == ".ko":

@@ -12,10 +12,11 @@ from build import source
 from verbs.options import EVERYWHERE, VERBS
 
 COUNTS = {"MACHINES", "ITEMS", "ROUNDS", "SCHEDULES", "KICKS", "SWITCHINGS", "PRESSURE", "ALARM", "CYCLES", "FREEZES",
-          "PRODUCERS", "SEED", "BOOTS"}
+          "PRODUCERS", "SEED", "BOOTS", "TIME"}
 YES_OR_NO = {"WRITE", "FULL", "FAULTS", "FUNCTIONS", "REPAIRED"}
 # Names that other programs use in the environment, too. The user is not warned if a verb ignores them.
-COMMON = {"V", "W", "CC", "NAME", "FULL", "SEED", "POOL", "WORKERS", "MACHINES", "MODEL", "LIMIT", "ENGINE", "POLICY"}
+COMMON = {"V", "W", "CC", "NAME", "FULL", "SEED", "TIME", "POOL", "WORKERS", "MACHINES", "MODEL", "LIMIT", "ENGINE",
+          "POLICY"}
 
 
 def known() -> set:

@@ -72,6 +72,12 @@ def check_compat(given: Namespace) -> int:
     return compat.check()
 
 
+def fuzz(given: Namespace) -> int:
+    """Run random programs on both engines, and judge them. Return the exit status."""
+    from verbs import fuzz as fuzzer
+    return fuzzer.fuzz(given.vm or "uml", given.fault)
+
+
 def shell(given: Namespace) -> int:
     """Open a console in a guest. Return the exit status."""
     from verbs import shell as console
@@ -221,7 +227,7 @@ def kernels(given: Namespace) -> int:
 def clean(given: Namespace) -> int:
     """Remove what was built from this tree, but keep the kernels. Return the exit status."""
     for name in ("modules", "run", "log", "demo", "bench", "cost", "transfer", "series", "upstream", "icount", "lines",
-                 "plugins", "scale", "baseline", "style", "experiments", "model", "litmus", "docs", "tmp"):
+                 "plugins", "scale", "baseline", "style", "experiments", "model", "litmus", "docs", "fuzz", "tmp"):
         shutil.rmtree(OUT / name, ignore_errors=True)
     for pattern in ("*.o", "*.ko", "*.mod", "*.mod.c", "*.a", ".*.cmd", "modules.order", "Module.symvers",
                     ".module-common.o"):
@@ -241,7 +247,7 @@ def distclean(given: Namespace) -> int:
 VERBS: dict[str, Callable[[Namespace], int]] = {
     "modules": modules, "check": check, "check-harness": check_harness, "check-faults": check_faults,
     "check-compat": check_compat, "style": style, "docs": docs, "parity": parity, "model": model, "litmus": litmus,
-    "bench": bench, "cost": cost, "transfer": transfer, "series": series, "icount": icount, "lines": lines,
+    "fuzz": fuzz, "bench": bench, "cost": cost, "transfer": transfer, "series": series, "icount": icount, "lines": lines,
     "scale": scale, "baseline": baseline, "soak": soak, "experiment": experiment, "experiments": experiments,
     "dump": dump, "demo": demo, "shell": shell, "kernels": kernels, "clean": clean, "distclean": distclean,
 }

@@ -1,0 +1,259 @@
+# SPDX-License-Identifier: GPL-2.0
+"""`make fuzz`: runs random programs of calls on both engines, and judges what happened. A program that breaks a rule is
+made as small as possible, and printed as text and as a KUnit case. With FAULT= the engine has faults, which must be
+found. Documentation/fuzz.rst describes it."""
+
+import fnmatch
+import time
+from dataclasses import dataclass, field, replace
+from typing import Optional
+
+from base.common import EXIT_FAILED, EXIT_PASSED, OUT, ROOT, Problem, count_knob, say, shown, took, write_atomically
+from build import faulty, kernel, modules
+from verbs import kunitcase, shrink
+from verbs.fuzzguest import FuzzGuest, Result, rule_of
+
+FOUND, CORPUS = OUT / "fuzz", ROOT / "kunit/fuzz/corpus"
+# How often each program of the corpus runs before the random ones.
+CORPUS_REPEAT = 3
+# Seconds that a run lasts unless TIME= says otherwise; with a fault it ends as soon as that is found.
+SECONDS = 600
+# Seconds that a batch of programs should take, and how many programs the first batch has.
+BATCH_SECONDS, FIRST_BATCH = 2, 50
+# How often a program is repeated at most until it breaks its rule again, and seconds for making it smaller.
+REPEAT, SHRINK_SECONDS = 300, 180
+# Milliseconds without an event after which an engine counts as stuck: normally, and with a fault, where it often is.
+PATIENCE_MS, FAULTY_PATIENCE_MS = 10000, 1500
+DIED = "kernel: died"
+# Faults of check-faults that a program of calls can show.
+SHOWN = (
+    "barrier_first", "barrier_unlinked", "block_not_counted", "cancel_no_kick", "cancel_no_wait",
+    "chain_wake_dropped", "color_done_early", "color_not_painted", "depth_lost", "drain_once", "freeze_ignored",
+    "inactive_lost", "manager_missing", "max_active_exceeded", "mayday_lost", "mod_keeps_cpu", "no_recheck",
+    "node_max_exceeded", "not_plugged", "other_pool_ignored", "other_queue_taken", "pending_ignored",
+    "pending_kept", "pwq_leaked", "rescuer_no_kick", "running_twice", "stays_in_line", "timer_left",
+    "watched_for_ever",
+)
+
+
+def corpus() -> list:
+    """Return the names and texts of the programs that are worth repeating."""
+    lines = [line for line in CORPUS.read_text().splitlines() if line and not line.startswith("#")]
+    return [tuple(line.split(": ", 1)) for line in lines]
+
+
+@dataclass
+class Finding:
+    """A program that broke a rule."""
+
+    program: shrink.Program
+    verdict: str
+    seed: object = 0            # or the name of a program of the corpus
+    runs: int = 1               # how many runs it took
+    log: list = field(default_factory=list)
+    before: int = 0             # how many operations the program had before it was made smaller
+
+    @property
+    def rule(self) -> str:
+        """The engine and the rule."""
+        return rule_of(self.verdict)
+
+
+class Hunt:
+    """Looks for a program that breaks a rule, on one vehicle with one engine."""
+
+    def __init__(self, target: kernel.Kernel, files: list, seed: int, fault: str = "") -> None:
+        self.target, self.files, self.seed, self.fault = target, files, seed, fault
+        self.with_corpus = True
+        self.programs, self.ms, self.long = 0, 0, 0
+        self.known: dict = {}
+        self.guest: Optional[FuzzGuest] = None
+        self.trouble = ""
+
+    def boot(self) -> FuzzGuest:
+        """Return the guest, which is booted if there is none."""
+        if not self.guest:
+            patience = FAULTY_PATIENCE_MS if self.fault else PATIENCE_MS
+            hotplug = " hotplug=Y" if self.target.vehicle.arch == "x86_64" else ""
+            name = f"fuzz-{self.target.vehicle.name}" + (f"-{self.fault}" if self.fault else "")
+            self.guest = FuzzGuest(self.target, self.files, name, f"fault={self.fault}" if self.fault else "",
+                                   f"timeout_ms={patience}{hotplug}")
+            if not self.guest.ready:
+                raise Problem(f"the guest cannot fuzz: {self.guest.run.outcome} (log: {shown(self.guest.console)})")
+        return self.guest
+
+    def drop(self, off: bool = True) -> None:
+        """End the guest. A guest that is not switched @off must pass its checks."""
+        if self.guest:
+            self.trouble = self.guest.end(off)
+            self.guest = None
+
+    def ask(self, request: str) -> Result:
+        """Send a request, in a new guest if need be. If the guest dies of it, that is the verdict."""
+        guest = self.boot()
+        result = guest.request(request)
+        if result is None:
+            result = Result(verdicts=[f"{DIED}: {guest.run.outcome}"], lost=True)
+            self.guest = None
+        elif result.lost:
+            self.drop()
+        return result
+
+    def _batch(self, seed: int, count: int) -> Result:
+        result = self.ask(f"seeds {seed} {count}")
+        self.programs, self.ms, self.long = self.programs + result.runs, self.ms + result.ms, self.long + result.long
+        self.known.update(result.known)
+        return result
+
+    def _died_in(self, seed: int, count: int) -> Finding:
+        """Run the programs of a batch one by one until the guest dies again, and return the culprit."""
+        for each in range(seed, seed + count):
+            result = self._batch(each, 1)
+            if result.verdicts:
+                text = result.program or self.ask(f"show {each}").program
+                return Finding(shrink.parse(text), result.verdicts[0], each)
+        return Finding(shrink.Program(), f"{DIED} in one of the programs {seed} to {seed + count - 1}, but not again")
+
+    def replay(self) -> Optional[Finding]:
+        """Run the programs of the corpus, and return the first that breaks a rule."""
+        for name, text in corpus():
+            result = self.ask(f"program {CORPUS_REPEAT} {text}")
+            self.programs, self.ms = self.programs + result.runs, self.ms + result.ms
+            self.known.update(result.known)
+            if result.refused:
+                raise Problem(f"the guest refuses the program {name} of {shown(CORPUS)}: {result.refused}")
+            if result.verdicts:
+                return Finding(shrink.parse(text), result.verdicts[0], name)
+        return None
+
+    def search(self, seconds: float) -> Optional[Finding]:
+        """Run the corpus, then random programs for that time. Return the first program that breaks a rule."""
+        end, count = time.monotonic() + seconds, FIRST_BATCH
+        found = self.replay() if self.with_corpus else None
+        if found:
+            return found
+        while time.monotonic() < end:
+            result = self._batch(self.seed, count)
+            if result.verdicts:
+                if not result.program:
+                    return self._died_in(self.seed, count)
+                log = self.guest.ask("log") or [] if self.guest else []
+                return Finding(shrink.parse(result.program), result.verdicts[0], result.seed, log=log)
+            if result.refused:
+                raise Problem(f"the guest refuses the programs {self.seed} to {self.seed + count - 1}: "
+                              f"{result.refused}")
+            self.seed += count
+            count = min(2 * count, max(1, BATCH_SECONDS * 1000 * result.runs // max(1, result.ms)))
+        return None
+
+    def again(self, program: shrink.Program, rule: str, repeat: int) -> Optional[Result]:
+        """Return the result of a run in which @program breaks @rule, or None if it does not."""
+        result = self.ask(f"program {repeat} {program}")
+        return next((replace(result, verdicts=[each]) for each in result.verdicts if rule_of(each) == rule), None)
+
+    def smaller(self, finding: Finding, seconds: float = SHRINK_SECONDS) -> Finding:
+        """Return the finding with a program as small as possible, or as it is if it cannot be repeated."""
+        first = self.again(finding.program, finding.rule, REPEAT) if finding.program.ops else None
+        if not first:
+            return finding
+        end, repeat, last = time.monotonic() + seconds, min(REPEAT, 10 + 4 * first.runs), first
+
+        def breaks(program: shrink.Program) -> bool:
+            nonlocal last
+            if time.monotonic() > end:
+                raise shrink.OutOfTime
+            result = self.again(program, finding.rule, repeat)
+            last = result or last
+            return bool(result)
+        small = shrink.shrink(finding.program, breaks)
+        # The log of the smallest program.
+        final = self.again(small, finding.rule, REPEAT) or last
+        log = self.guest.ask("log") or [] if self.guest else []
+        return replace(finding, program=small, verdict=final.verdicts[0], runs=max(1, final.runs), log=log,
+                       before=len(finding.program.ops))
+
+    def rate(self) -> str:
+        """Return how many programs ran, and how fast."""
+        speed = 1000 * self.programs // max(1, self.ms)
+        return f"{self.programs} programs on both engines, {speed} a second"
+
+
+def report(hunt: Hunt, finding: Finding) -> None:
+    """Print a finding, and write it to files."""
+    base = FOUND / f"{hunt.target.vehicle.name}-{finding.seed}"
+    origin = f"seed {finding.seed}" if isinstance(finding.seed, int) else f"{finding.seed} of the corpus"
+    say(f"      {finding.verdict}")
+    say(f"      {origin}, {len(finding.program.ops)} operations"
+        + (f" of {finding.before}" if finding.before else "; the program did not do it again")
+        + f", in {finding.runs} runs:")
+    text = str(finding.program).replace(";", "\n") + "\n"
+    case = kunitcase.case(finding.program, finding.verdict, origin, finding.runs)
+    for line in text.splitlines():
+        say(f"        {line}")
+    write_atomically(base.with_suffix(".txt"), f"# {finding.verdict}\n{text}")
+    write_atomically(base.with_suffix(".log"), "\n".join(finding.log) + "\n")
+    write_atomically(base.with_suffix(".c"), case)
+    say(f"      as a KUnit case: {shown(base)}.c, its log: {shown(base)}.log")
+    for line in case.splitlines():
+        say(f"        {line}".rstrip())
+
+
+def _plain(target: kernel.Kernel, seed: int, seconds: int) -> int:
+    """Run programs on the engine as it is, which must not break a rule."""
+    hunt = Hunt(target, modules.build(target), seed)
+    say(f"{target.vehicle.name}: random programs for {seconds} s from seed {seed}")
+    finding = hunt.search(seconds)
+    if finding:
+        say(f"FAIL  {target.vehicle.name}  a rule was broken after {hunt.programs} programs")
+        report(hunt, hunt.smaller(finding))
+    hunt.drop(off=False)
+    known = ", ".join(f"{name} {times} times" for name, times in sorted(hunt.known.items())) or "none"
+    say(f"      {hunt.rate()}; {hunt.long} had too long a log; known faults of the kernel's own workqueue: {known}")
+    if hunt.trouble:
+        say(f"FAIL  {target.vehicle.name}  the guest: {hunt.trouble}")
+    passed = not finding and not hunt.trouble
+    if passed:
+        say(f"PASS  {target.vehicle.name}  no rule was broken")
+    return EXIT_PASSED if passed else EXIT_FAILED
+
+
+def chosen(pattern: str) -> list:
+    """Return the faults that FAULT= asks for: those that match, of those that programs are known to show, or any fault
+    by its full name."""
+    if pattern in faulty.listed():
+        return [pattern]
+    names = fnmatch.filter(SHOWN, pattern)
+    if not names:
+        raise Problem(f"FAULT={pattern} matches no fault; allowed: the name of a fault of make check-faults, or a glob "
+                      f"over {', '.join(SHOWN)}")
+    return names
+
+
+def _faulty(target: kernel.Kernel, names: list, seed: int, seconds: int) -> int:
+    """Run programs on engines with one fault each, which must be found."""
+    files, missed = modules.build_faults(target), []
+    for name in names:
+        hunt, start = Hunt(target, files, seed, name), time.monotonic()
+        finding = hunt.search(seconds)
+        if finding:
+            origin = "" if isinstance(finding.seed, int) else f" ({finding.seed} of the corpus)"
+            say(f"PASS  {name:24} {time.monotonic() - start:5.1f}s  {hunt.programs} programs{origin}: "
+                f"{finding.verdict}")
+            if len(names) == 1:
+                report(hunt, hunt.smaller(finding))
+        else:
+            say(f"FAIL  {name:24} {time.monotonic() - start:5.1f}s  not found: {hunt.rate()}")
+            missed.append(name)
+        hunt.drop()
+    say(f"{len(names) - len(missed)} of {len(names)} faults were found")
+    return EXIT_FAILED if missed else EXIT_PASSED
+
+
+def fuzz(vehicle: str, fault: str) -> int:
+    """Run programs on @vehicle, with the faults that @fault matches if it is not empty. Return the exit status."""
+    start, names = time.monotonic(), chosen(fault) if fault else []
+    seed, seconds = count_knob("SEED", int(time.time())), count_knob("TIME", SECONDS)
+    target = kernel.provide(kernel.vehicle(vehicle))
+    status = _faulty(target, names, seed, seconds) if names else _plain(target, seed, seconds)
+    say(f"\nin {took(start)}")
+    return status

@@ -1,0 +1,115 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""Tests of fuzz.py and fuzzguest.py with a guest that only pretends to run programs."""
+
+import sys
+import unittest
+from pathlib import Path
+from typing import Any, Optional
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from base.common import Problem
+from build import faulty
+from verbs import fuzz, fuzzguest, shrink
+
+EARLY = "cmwq2: early: flush of i0 returned at 9 before i0 was done"
+PROGRAM = "queue percpu;queue unbound;item plain;item plain;t0 queue q0 i0;t1 queue q1 i1 c1;t2 busy i1;t0 flush i0"
+
+
+class Pretended:
+    """A guest in which each program with a flush breaks a rule, and which dies of a drain."""
+
+    def __init__(self, text: str = PROGRAM, bad: int = 120) -> None:
+        self.text, self.bad, self.ready = text, bad, True
+        self.requests: list = []
+        self.run: Any = type("Run", (), {"outcome": "FAILED hang"})()
+
+    def ask(self, request: str) -> list:
+        """Answer the request for a log."""
+        return [f"log after {request}"]
+
+    def request(self, request: str) -> Optional[fuzzguest.Result]:
+        """Answer a request, or die."""
+        self.requests.append(request)
+        word, *rest = request.split(" ", 2)
+        if word == "show":
+            return fuzzguest.Result(program=self.text)
+        first, count = (int(rest[0]), int(rest[1])) if word == "seeds" else (0, 0)
+        hit = word == "program" or first <= self.bad < first + count
+        text = rest[1] if word == "program" else self.text
+        if hit and "drain" in text:
+            return None
+        verdicts = [EARLY] if hit and " flush" in text else []
+        runs = self.bad - first + 1 if verdicts and count else count or 1
+        return fuzzguest.Result(runs, 10, 0, self.bad, text, verdicts)
+
+    def end(self, _: bool) -> str:
+        """Nothing is wrong in the end."""
+        return ""
+
+
+class Hunt(fuzz.Hunt):
+    """A hunt in a guest that only pretends."""
+
+    def __init__(self, text: str = PROGRAM, bad: int = 120) -> None:
+        super().__init__(None, [], 1)   # type: ignore
+        self.text, self.bad, self.boots, self.with_corpus = text, bad, 0, False
+
+    def boot(self) -> Any:
+        """Return the guest."""
+        if not self.guest:
+            self.guest, self.boots = Pretended(self.text, self.bad), self.boots + 1     # type: ignore
+        return self.guest
+
+
+class TestFuzz(unittest.TestCase):
+    def test_result(self) -> None:
+        result = fuzzguest.parse(["runs 7", "ms 12", "known A_FAULT 3", "seed 9", "program queue percpu;item plain",
+                                  f"verdict {EARLY}", "lost 1", "unknown word"])
+        self.assertEqual((result.runs, result.ms, result.seed, result.known), (7, 12, 9, {"A_FAULT": 3}))
+        self.assertEqual((result.program, result.rule, result.lost), ("queue percpu;item plain", "cmwq2: early", True))
+        self.assertEqual(fuzzguest.parse([]).rule, "")
+
+    def test_found_and_made_smaller(self) -> None:
+        hunt = Hunt()
+        finding = hunt.search(10)
+        assert finding
+        self.assertEqual((finding.seed, finding.rule, hunt.programs), (120, "cmwq2: early", 120))
+        small = hunt.smaller(finding)
+        self.assertEqual(str(small.program), "queue unbound;item plain;t0 flush i0")
+        self.assertEqual((small.before, small.verdict), (4, EARLY))
+
+    def test_corpus_comes_first(self) -> None:
+        hunt = Hunt()
+        hunt.with_corpus = True
+        finding = hunt.search(10)
+        assert finding
+        name, text = next(each for each in fuzz.corpus() if " flush" in each[1])
+        self.assertEqual((finding.seed, str(finding.program)), (name, text))
+
+    def test_nothing_found(self) -> None:
+        self.assertIsNone(Hunt(bad=-1).search(0.05))
+
+    def test_guest_dies(self) -> None:
+        hunt = Hunt("queue percpu;item plain;t0 drain q0;t0 busy i0", 60)
+        finding = hunt.search(10)
+        assert finding
+        self.assertEqual((finding.seed, finding.rule), (60, fuzz.DIED))
+        self.assertGreaterEqual(hunt.boots, 2)
+        self.assertEqual(str(hunt.smaller(finding).program), "queue percpu;item plain;t0 drain q0")
+
+    def test_not_repeated(self) -> None:
+        finding = fuzz.Finding(shrink.parse("queue percpu;item plain;t0 busy i0"), EARLY, 5)
+        self.assertIs(Hunt().smaller(finding), finding)
+
+    def test_faults(self) -> None:
+        known = faulty.listed()
+        self.assertEqual([name for name in fuzz.SHOWN if name not in known], [])
+        self.assertEqual(fuzz.chosen("*"), list(fuzz.SHOWN))
+        self.assertEqual(fuzz.chosen("cull_from_head"), ["cull_from_head"])
+        with self.assertRaisesRegex(Problem, "FAULT=nosuch matches no fault; allowed: "):
+            fuzz.chosen("nosuch")
+
+
+if __name__ == "__main__":
+    unittest.main()
