@@ -479,6 +479,13 @@ static inline int kunit_add_action_or_reset(struct kunit *test, void (*fn)(void 
 #define CMWQ2_NATIVE_KEEPS_BROKEN_PENDING	1
 
 /*
+ * A flush of an item that runs and is pending again waits for the pending instance only.
+ * If that is cancelled meanwhile, the flush may return while the item still runs. Seen in
+ * 7.3.4.
+ */
+#define CMWQ2_NATIVE_FLUSH_MISSES_RUN	1
+
+/*
  * Wake a task and make it run on this CPU, if it may. The flag that says so to the
  * scheduler, WF_CURRENT_CPU, exists since v6.6 (ab83f455f04d). It is in the scheduler's
  * own header, so its number is repeated here. Older kernels are told that the waker is

@@ -208,7 +208,7 @@ def _plain(target: kernel.Kernel, seed: int, seconds: int) -> int:
         report(hunt, hunt.smaller(finding))
     hunt.drop(off=False)
     known = ", ".join(f"{name} {times} times" for name, times in sorted(hunt.known.items())) or "none"
-    say(f"      {hunt.rate()}; {hunt.long} had too long a log; known faults of the kernel's own workqueue: {known}")
+    say(f"      {hunt.rate()}; {hunt.long} had too long a log; known faults: {known}")
     if hunt.trouble:
         say(f"FAIL  {target.vehicle.name}  the guest: {hunt.trouble}")
     passed = not finding and not hunt.trouble

@@ -25,7 +25,7 @@ class Result:
     seed: int = 0                       # of the last program, 0 if it was given as text
     program: str = ""                   # the last program
     verdicts: list = field(default_factory=list)
-    known: dict = field(default_factory=dict)   # how often faults of the kernel's own workqueue were met
+    known: dict = field(default_factory=dict)   # how often known faults were met
     lost: bool = False                  # something hangs for ever, so the guest has to be booted again
     refused: str = ""                   # why the kernel did not take the request
 
