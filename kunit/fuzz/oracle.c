@@ -13,12 +13,6 @@
 /* The most workers that one scan of a pool looks at; src/core/scan.c promises it. */
 #define FZ_SCAN_LOOKS	32
 
-/* cmwq2 has the fault that compat.h calls CMWQ2_NATIVE_FLUSH_MISSES_RUN; 0 once it is repaired. */
-#define FZ_FLUSH_MISSES_RUN	1
-
-/* cmwq2 has the fault that fz_is_forgotten() describes; 0 once it is repaired. */
-#define FZ_CANCEL_MISSES_RUN	1
-
 /* Sets the verdict of the lane, unless it has one. Returns true. */
 bool fz_wrong(struct fz_lane *l, const char *fmt, ...)
 {
@@ -111,42 +105,20 @@ static bool fz_still_runs(const struct fz_facts *f, const struct fz_call *call)
 }
 
 /*
- * Whether a cancel may have removed the instance that a flush waited for. Then both engines
- * may miss the run before it.
+ * Whether a cancel may have removed the instance that a flush waited for. Then the kernel's
+ * own workqueue may miss the run before it.
  */
 static bool fz_is_overtaken(const struct fz_facts *f, const struct fz_call *flush)
 {
 	const struct fz_call *c;
 
-	if (flush->code != FZ_FLUSH || !(f->l->ours ? FZ_FLUSH_MISSES_RUN :
-					 CMWQ2_NATIVE_FLUSH_MISSES_RUN))
+	if (flush->code != FZ_FLUSH || f->l->ours || !CMWQ2_NATIVE_FLUSH_MISSES_RUN)
 		return false;
 	fz_for_each_call(c, f)
 		if (c->item == flush->item && c->take[FZ_MOST] &&
 		    c->begin < flush->end && c->end > flush->begin)
 			return true;
 	return false;
-}
-
-/*
- * Whether an instance on a new pwq of an ordered queue may have been cancelled, while the item
- * still ran on the old pwq. From then on the item points to the new pool, and nobody who waits
- * for it looks into the old one.
- */
-static bool fz_is_forgotten(const struct fz_facts *f, const struct fz_call *wait)
-{
-	unsigned int q = ffs(f->queues[wait->item]) - 1;
-	const struct fz_call *c;
-	bool moved = false, taken = false;
-
-	if (!FZ_CANCEL_MISSES_RUN || q >= f->p->nr_queues ||
-	    !(f->p->queue[q].flags & TW_ORDERED))
-		return false;
-	fz_for_each_call(c, f) {
-		moved |= c->code == FZ_CPUMASK || (c->code == FZ_ATTRS && c->q == q);
-		taken |= c->item == wait->item && c->take[FZ_MOST] && c->begin < wait->end;
-	}
-	return moved && taken;
 }
 
 static bool fz_wait_too_short(struct fz_lane *l, const struct fz_facts *f)
@@ -163,8 +135,6 @@ static bool fz_wait_too_short(struct fz_lane *l, const struct fz_facts *f)
 			continue;
 		if (fz_is_overtaken(f, c))
 			l->known = "FLUSH_MISSES_RUN";
-		if (fz_is_forgotten(f, c))
-			l->known = "CANCEL_MISSES_RUN";
 		return fz_wrong(l, "early: %s of i%u returned at %u before i%u was done",
 				fz_info[c->code].name, c->item, c->end, c->item);
 	}

@@ -9,6 +9,7 @@
  */
 #include <linux/export.h>
 #include <linux/kernel.h>
+#include <linux/rculist.h>
 #include <linux/timer.h>
 
 #include <cmwq2/control.h>
@@ -27,28 +28,57 @@
 #include "wait/barrier.h"
 #include "wait/cancel.h"
 
-/* Take @work off the list it is on. Keeps PENDING. */
+/*
+ * Barriers that wait for a pending item stand behind it. If the item is cancelled, they
+ * must not wait any longer for a slot of max_active, but they must still wait for an
+ * earlier run of the item, if there is one. A plugged pwq starts them after the items of
+ * the older pwqs, one of which may be that run. Returns whether the pool is owed a kick.
+ */
+static bool cmwq2_free_barriers(struct cmwq2_pwq *pwq, struct cmwq2_work *work,
+				unsigned long data)
+{
+	struct cmwq2_worker *busy;
+
+	if (!(data & CMWQ2_WORK_LINKED) || unlikely(pwq->plugged))
+		return false;
+	busy = cmwq2_find_executing(pwq->pool, work);
+	if (busy) {
+		cmwq2_move_linked(work, &busy->scheduled, NULL);
+		return false;
+	}
+	return (data & CMWQ2_WORK_INACTIVE) && cmwq2_make_runnable(pwq->pool, work);
+}
+
+/*
+ * The pool in which a run of an item that was pending in @pwq may still be going on:
+ * whoever waits for the item looks there. Of an ordered queue only the oldest pwq runs
+ * items, and the item may have been enqueued again on a newer one meanwhile.
+ */
+static struct cmwq2_pool *cmwq2_running_in(struct cmwq2_pwq *pwq)
+{
+	struct cmwq2_pwq *oldest;
+
+	if (likely(!pwq->plugged))
+		return pwq->pool;
+	oldest = list_first_or_null_rcu(&pwq->wq->pwqs, struct cmwq2_pwq, pwqs_node);
+	return oldest ? oldest->pool : pwq->pool;
+}
+
+/* Take @work off the list it is on. Keeps PENDING. Context: RCU read-side section. */
 static void cmwq2_unqueue(struct cmwq2_work *work, struct cmwq2_pwq *pwq,
 			  struct cmwq2_wake_list *wl)
 {
 	struct cmwq2_pool *pool = pwq->pool;
 	unsigned long data = cmwq2_work_data(work);
-	bool owed = false;
+	bool owed = cmwq2_free_barriers(pwq, work, data);
 
-	/*
-	 * Barriers that wait for an inactive item stand behind it, and nobody
-	 * would activate them once the item is gone: make them runnable.
-	 */
-	if (data & CMWQ2_WORK_INACTIVE) {
-		owed = cmwq2_make_runnable(pool, work) && (data & CMWQ2_WORK_LINKED);
-		if (list_empty(&pwq->inactive))
-			cmwq2_pwq_leave_line(pwq);
-	}
 	list_del_init(&work->entry);
+	if ((data & CMWQ2_WORK_INACTIVE) && list_empty(&pwq->inactive))
+		cmwq2_pwq_leave_line(pwq);
 	cmwq2_debug_deactivate(work);
 
 	/* Before the pwq may go away. INACTIVE stays in @data, because the item has no slot. */
-	cmwq2_work_off_queue(work, cmwq2_pool_bits(pool), 0);
+	cmwq2_work_off_queue(work, cmwq2_pool_bits(cmwq2_running_in(pwq)), 0);
 	owed |= cmwq2_pwq_dec_in_flight(pwq, data);
 	/* The canceller is no worker of the pool, and no worker need be awake. */
 	if (owed)
