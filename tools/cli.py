@@ -63,7 +63,13 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout     # no
 from pathlib import Path        # noqa: E402
 from typing import Any, Callable, Iterator, NoReturn, Optional, TextIO, Tuple       # noqa: E402
 
-VERSION_HEADER = Path(__file__).resolve().parent.parent / "include/cmwq2/version.h"
+_HERE = Path(__file__).resolve().parent
+# The header with the version, in a checkout and in the installed package.
+VERSION_HEADERS = (_HERE.parent / "include/cmwq2/version.h", _HERE / "version.h")
+# In the installed package this module is cmwq2.cli, and the commands have other names; see package.py.
+INSTALLED = __name__ != "cli"
+INSTALLED_AS = {"wq_dump.py": "wq-dump", "wq_monitor.py": "wq-monitor", "bench": "wq-bench",
+                "bench_report.py": "wq-bench-report"}
 STATUS = """\
 Exit status: 0 done, 1 failed or a check did not pass, 2 wrong usage,
 3 found what it looks for (where the text above says so), 130 interrupted,
@@ -98,10 +104,26 @@ def natural(text: str) -> int:
 
 def version() -> str:
     """Return the version of the cmwq2 that this file belongs to, or "unknown" if the file was copied elsewhere."""
-    try:
-        return VERSION_HEADER.read_text(encoding="ascii").split('CMWQ2_VERSION\t"', 1)[1].split('"', 1)[0]
-    except (OSError, IndexError, UnicodeDecodeError):
-        return "unknown"
+    for header in VERSION_HEADERS:
+        try:
+            return header.read_text(encoding="ascii").split('CMWQ2_VERSION\t"', 1)[1].split('"', 1)[0]
+        except (OSError, IndexError, UnicodeDecodeError):
+            continue
+    return "unknown"
+
+
+def command_name(name: str) -> str:
+    """Return the name by which a user starts the command that is @name in a checkout."""
+    return INSTALLED_AS.get(name, name) if INSTALLED else name
+
+
+def _as_installed(text: str) -> str:
+    """Return @text, which shows how a command is started from a checkout, as it is for the installed command. drgn
+    needs the path of the script that it runs."""
+    for name, command in INSTALLED_AS.items():
+        text = re.sub(rf"^( *drgn .*)tools/{re.escape(name)}\b", rf"\1$(which {command})", text, flags=re.M)
+        text = re.sub(rf"tools/{re.escape(name)}(?![\w.])", command, text)
+    return text
 
 
 def fitted(text: str, width: int) -> str:
@@ -143,6 +165,9 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, **options: Any) -> None:
         options["epilog"] = f"{options.get('epilog') or ''}\n{STATUS}".lstrip()
+        options["prog"] = command_name(options["prog"]) if options.get("prog") else None
+        if INSTALLED:
+            options.update({part: _as_installed(options.get(part) or "") for part in ("description", "epilog")})
         options.setdefault("formatter_class", _Help)
         super().__init__(**options)
         self.add_argument("-V", "--version", action="version", version=f"{self.prog} of cmwq2 {version()}",
@@ -320,7 +345,7 @@ def status(name: str, work: Callable[[], Any], told: Callable[[Exception], str] 
     """Run @work, which returns whether all is well, and return the exit status. An error is one line on stderr."""
     number, text = _outcome(work, told)
     if text:
-        _tell(name, text)
+        _tell(command_name(name), text)
     return number
 
 
@@ -336,6 +361,6 @@ def run(name: str, work: Callable[[], Any], told: Callable[[Exception], str] = e
     if not text and number in (PASSED, FAILED, USAGE, FOUND):
         sys.exit(number)
     if text:
-        _tell(name, text)
+        _tell(command_name(name), text)
     # Skip the interpreter's cleanup, which would try again to flush output that nobody reads.
     os._exit(number)

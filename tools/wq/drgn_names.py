@@ -4,11 +4,13 @@ The names of drgn that this package uses. Without drgn, as where the functions t
 need no kernel are tested, they mean nothing, except FaultError, which is caught.
 """
 
+import sys
 from typing import Any
 
 __all__ = [
-    "FaultError", "Object", "PlatformFlags", "Program", "ProgramFlags", "TypeKind", "container_of", "find_module",
-    "get_kconfig", "idr_for_each", "load_module_kallsyms", "offsetof", "per_cpu_ptr", "sizeof", "xa_for_each"]
+    "FaultError", "Object", "PlatformFlags", "Program", "ProgramFlags", "TypeKind", "container_of",
+    "default_program", "find_module", "get_kconfig", "idr_for_each", "load_module_kallsyms", "offsetof",
+    "per_cpu_ptr", "sizeof", "xa_for_each"]
 
 try:
     from drgn import FaultError, Object, PlatformFlags, Program, ProgramFlags, TypeKind, container_of, offsetof, sizeof
@@ -24,3 +26,15 @@ except ImportError:
     Object = PlatformFlags = Program = ProgramFlags = TypeKind = missing  # type: ignore[misc]
     container_of = offsetof = sizeof = find_module = get_kconfig = idr_for_each = missing
     load_module_kallsyms = per_cpu_ptr = xa_for_each = missing
+
+
+def default_program() -> Any:
+    """Return the program that a running drgn looks at, or None."""
+    # If drgn runs this, it was imported before.
+    drgn = sys.modules.get("drgn")
+    if not drgn or not hasattr(drgn, "get_default_prog"):
+        return None
+    try:
+        return drgn.get_default_prog()
+    except drgn.NoDefaultProgramError:
+        return None

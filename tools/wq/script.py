@@ -3,27 +3,44 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import sys
 from typing import Any, Callable, NoReturn
 
 import cli
-from wq.drgn_names import FaultError
+from wq.drgn_names import FaultError, default_program, find_module
 from wq.engine import Cmwq2Error
 
 
 def program(scope: dict[str, Any]) -> Any:
     """
-    Return the kernel that drgn put among the globals of the script it runs. If the script was started without drgn,
-    by its own name, replace the process by drgn running the script.
+    Return the kernel that drgn put among the globals of the script it runs, or that drgn looks at. If the script was
+    started without drgn, by its own name, replace the process by drgn running the script.
     """
-    if "prog" in scope:
-        return scope["prog"]
-    drgn = shutil.which("drgn")
-    if not drgn or scope.get("__name__") != "__main__":
+    prog = scope["prog"] if "prog" in scope else default_program()
+    if prog is not None:
+        check_drgn()
+        return prog
+    command = _drgn()
+    if not command or scope.get("__name__") != "__main__":
         raise Cmwq2Error("no kernel to look at: drgn has to run this, see --help")
-    os.execv(drgn, [drgn, *sys.argv])
+    os.execv(command[0], [*command, *sys.argv])
+
+
+def _drgn() -> list[str]:
+    """Return the command that starts drgn: with this Python if it has drgn, otherwise the one in PATH, or []."""
+    if importlib.util.find_spec("drgn"):
+        return [sys.executable, "-m", "drgn"]
+    found = shutil.which("drgn")
+    return [found] if found else []
+
+
+def check_drgn() -> None:
+    """Raise Cmwq2Error if this drgn lacks what the scripts need."""
+    if "drgn" in sys.modules and not find_module:
+        raise Cmwq2Error("this drgn is too old, 0.0.31 or newer is needed: python3 -m pip install drgn")
 
 
 def explain(error: Exception) -> str:

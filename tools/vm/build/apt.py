@@ -6,7 +6,7 @@ import re
 import shutil
 from pathlib import Path
 
-from base.common import CACHE, Problem, output_of
+from base.common import CACHE, OUT, Problem, output_of, run_logged
 
 MIRROR = "http://deb.debian.org/debian"
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
@@ -48,6 +48,14 @@ class Archive:
     def sources(self) -> list:
         """Return the lines of a sources.list for these suites."""
         return [f"deb [signed-by={KEYRING}] {MIRROR} {suite} main" for suite in self.suites]
+
+    def bootstrap(self, root: Path, variant: str, packages: str) -> None:
+        """Make a Debian system of these suites in the directory @root with mmdebstrap. @variant is mmdebstrap's word for
+        how much is installed besides @packages, which commas separate."""
+        root.parent.mkdir(parents=True, exist_ok=True)
+        options = [f'--aptopt={name} "{value}"' for name, _, value in (word.partition("=") for word in inherited())]
+        run_logged(["mmdebstrap", f"--variant={variant}", f"--include={packages}", *options, self.suites[0], root,
+                    *self.sources()], OUT / "log" / f"chroot-{self.name}.log")
 
     def update(self) -> None:
         """Fetch the package lists, once per run."""
@@ -109,6 +117,13 @@ class Archive:
 
     def _downloads(self) -> Path:
         return self.home / "cache/archives"
+
+
+def inside(root: Path, *command: object) -> list:
+    """Return a command that runs @command in the Debian system below @root. The command sees /proc, which objtool and
+    maintainer scripts need. It is mounted in a private mount namespace, which ends with the command."""
+    script = 'mount -t proc proc "$1/proc" && root=$1 && shift && exec chroot "$root" "$@"'
+    return ["unshare", "--mount", "sh", "-c", script, "sh", root, *command]
 
 
 def unpack(into: Path, *debs: Path) -> None:

@@ -6,7 +6,7 @@ import re
 import shutil
 from pathlib import Path
 
-from base.common import CACHE, OUT, Problem, Progress, lock, need_space, output_of, run_logged, shown, write_atomically
+from base.common import CACHE, Problem, Progress, lock, need_space, output_of, shown, write_atomically
 from build import apt
 from machines import guest, initramfs
 
@@ -46,11 +46,7 @@ def _provide() -> Path:
         shutil.rmtree(home, ignore_errors=True)
         home.mkdir(parents=True)
         with Progress(f"Debian's {PACKAGES.replace(',', ', ')} of {SUITE}") as progress:
-            archive = apt.Archive("tracers", SUITE)
-            inherited = (word.split("=", 1) for word in apt.inherited())
-            options = [f"--aptopt={name} \"{value}\"" for name, value in inherited]
-            run_logged(["mmdebstrap", "--variant=extract", f"--include={PACKAGES}", *options, SUITE, home / "root",
-                        *archive.sources()], OUT / "log" / "chroot-tracers.log")
+            apt.Archive("tracers", SUITE).bootstrap(home / "root", "extract", PACKAGES)
             write_atomically(stamp, f"{PACKAGES}\n")
             progress.finish("ready")
     return home / "root"

@@ -113,11 +113,7 @@ def _make(which: Distribution, home: Path) -> None:
         # Newer kernels of Debian have the image in a separate package.
         image = f"linux-binary-{release}" if archive.newest(f"linux-binary-{release}") else f"linux-image-{release}"
         apt.unpack(home / "image", archive.download(image, archive.newest(image), home / "deb"))
-        inherited = (word.split("=", 1) for word in apt.inherited())
-        options = [f"--aptopt={name} \"{value}\"" for name, value in inherited]
-        log = OUT / "log" / f"chroot-{which.series}.log"
-        run_logged(["mmdebstrap", "--variant=essential", f"--include={TOOLS},linux-headers-{release}", *options,
-                    which.suites[0], home / "root", *archive.sources()], log)
+        archive.bootstrap(home / "root", "essential", f"{TOOLS},linux-headers-{release}")
         _image(home)
         shutil.rmtree(home / "deb")
         write_atomically(home / "ready", f"{release} {TOOLS}\n")
@@ -130,10 +126,8 @@ def _build(root: Path, release: str) -> list:
     log = OUT / "log" / f"compat-{release}.log"
     log.unlink(missing_ok=True)
     modules.mirror(modules.tree(), work)
-    # objtool needs /proc. It is mounted in a private mount namespace, which ends with the build.
-    script = 'mount -t proc proc "$1/proc" && root=$1 && shift && exec chroot "$root" "$@"'
-    run_logged(["unshare", "--mount", "sh", "-c", script, "sh", root, "make", "-C", f"/lib/modules/{release}/build",
-                "M=/build", f"-j{jobs()}", "W=1", "KCFLAGS=-Werror", "modules"], log)
+    run_logged(apt.inside(root, "make", "-C", f"/lib/modules/{release}/build", "M=/build", f"-j{jobs()}", "W=1",
+                          "KCFLAGS=-Werror", "modules"), log)
     return sorted(work.rglob("*.ko"))
 
 
