@@ -50,8 +50,8 @@ class Archive:
         return [f"deb [signed-by={KEYRING}] {MIRROR} {suite} main" for suite in self.suites]
 
     def bootstrap(self, root: Path, variant: str, packages: str) -> None:
-        """Make a Debian system of these suites in the directory @root with mmdebstrap. @variant is mmdebstrap's word for
-        how much is installed besides @packages, which commas separate."""
+        """Make a Debian system of these suites in the directory @root with mmdebstrap. @variant is mmdebstrap's word
+        for how much is installed besides @packages, which commas separate."""
         root.parent.mkdir(parents=True, exist_ok=True)
         options = [f'--aptopt={name} "{value}"' for name, _, value in (word.partition("=") for word in inherited())]
         run_logged(["mmdebstrap", f"--variant={variant}", f"--include={packages}", *options, self.suites[0], root,

@@ -67,7 +67,7 @@ def _number(release: str) -> list:
     return [int(digits) for digits in re.findall(r"\d+", release)]
 
 
-def _release(archive: apt.Archive, series: str) -> str:
+def newest_release(archive: apt.Archive, series: str) -> str:
     """Return the newest kernel release of @series that has both headers and an image."""
     pattern = rf"{re.escape(series)}\.[\w.+-]*amd64"
     headers, images = (
@@ -108,7 +108,7 @@ def _make(which: Distribution, home: Path) -> None:
     need_space(CACHE, 2)
     shutil.rmtree(home, ignore_errors=True)
     archive = apt.Archive(f"compat-{which.series}", *which.suites)
-    release = _release(archive, which.series)
+    release = newest_release(archive, which.series)
     with Progress(f"Debian's {release}: its compiler and headers in a chroot, its image beside") as progress:
         # Newer kernels of Debian have the image in a separate package.
         image = f"linux-binary-{release}" if archive.newest(f"linux-binary-{release}") else f"linux-image-{release}"
