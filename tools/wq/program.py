@@ -11,6 +11,9 @@ def check_program(prog: Program, engine: Engine = CMWQ2) -> None:
     """Raise Cmwq2Error unless the engine can be inspected in this program."""
     if not prog.flags & ProgramFlags.IS_LINUX_KERNEL:
         raise Cmwq2Error("this is no kernel: run drgn on a kernel or a guest")
+    # The debug info of every kernel has this variable, and that of modules does not.
+    if "init_task" not in prog:
+        raise Cmwq2Error("no debug info of the kernel: give drgn -s vmlinux")
     if engine is CMWQ2:
         _check_module(prog)
     missing = _missing(prog, engine)
@@ -30,11 +33,7 @@ def is_dump_file(prog: Program) -> bool:
 
 
 def _check_module(prog: Program) -> None:
-    try:
-        module = find_module(prog, "cmwq2")
-    except LookupError:
-        raise Cmwq2Error("no debug info of the kernel: give drgn -s vmlinux") from None
-    if not module:
+    if not find_module(prog, "cmwq2"):
         raise Cmwq2Error("module cmwq2 is not loaded")
     if not _has_engine(prog):
         raise Cmwq2Error(

@@ -13,12 +13,31 @@ TOOLS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, TOOLS)
 from wq import memory, program  # noqa: E402
 from wq.clock import hz_from_tick, jiffies_between  # noqa: E402
-from wq.engine import CMWQ2, NATIVE  # noqa: E402
+from wq.engine import CMWQ2, NATIVE, Cmwq2Error  # noqa: E402
 from wq.flags import WQ_INTERNAL_FLAGS, flag_names  # noqa: E402
 from wq.program import NEEDED, NEEDED_OURS  # noqa: E402
 from wq.show import format_ms  # noqa: E402
 
 TYPES_H = os.path.join(TOOLS, "..", "src", "base", "types.h")
+
+
+class NoDebugInfo:
+    """A kernel of which drgn knows nothing but the types of a module."""
+
+    flags = 1
+
+    def __contains__(self, name):
+        return False
+
+
+class TestProgram(unittest.TestCase):
+    def test_no_debug_info(self):
+        """Without the debug info of the kernel this is said first, for both engines."""
+        for engine in (CMWQ2, NATIVE):
+            with mock.patch.object(program, "ProgramFlags", argparse.Namespace(IS_LINUX_KERNEL=1)), \
+                    self.assertRaises(Cmwq2Error) as caught:
+                program.check_program(NoDebugInfo(), engine)
+            self.assertEqual(str(caught.exception), "no debug info of the kernel: give drgn -s vmlinux")
 
 
 class TestTime(unittest.TestCase):
