@@ -3,13 +3,14 @@
 
 # The knobs. The verbs read them from the environment.
 export KDIR KERNEL KERNEL_SRC VM SUITE NAME PARAMETERS ITEMS ROUNDS CYCLES FREEZES SCHEDULES KICKS SWITCHINGS PRESSURE ALARM V MACHINES W WRITE CMWQ2_CACHE
+export DESTDIR INSTALL_MOD_PATH PREFIX
 export WORKLOAD PROFILES PRODUCERS SEED FULL FUNCTIONS BOOTS TIME POLICY ENGINE EDITS REPAIRED
 export CLAIM WAKE WAKEUP PICK POOL CPUS MIN_IDLE WORKERS TIMEOUTS SWITCH STRICT FAULT FAULTS MODEL LIMIT RAISED CANCELS LITMUS TURN
 ifneq ($(origin CC),default)
 export CC
 endif
 
-VERBS := modules check check-harness check-faults check-compat style docs parity model litmus fuzz bench cost transfer series icount lines scale baseline soak experiment experiments demo dump shell kernels clean distclean
+VERBS := modules install uninstall deb check check-harness check-faults check-compat check-packages style docs parity model litmus fuzz bench cost transfer series icount lines scale baseline soak experiment experiments demo dump shell kernels clean distclean
 
 help:
 	@sed -n 's/^## \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
@@ -28,6 +29,12 @@ $(VERBS):
 ## make modules [KDIR=dir] [W=1] [FAULTS=1]
 ##             builds the modules beside their sources, for the running kernel or for the kernel in
 ##             KDIR; seconds; installs nothing
+## make install | uninstall [KDIR=dir] [PREFIX=dir] [DESTDIR=dir] [INSTALL_MOD_PATH=dir]
+##             builds the modules for that kernel and installs them into lib/modules, and the tools
+##             below PREFIX (default: /usr/local) as wq-dump and so on | removes all of it; as root;
+##             Documentation/install.rst
+## make deb    builds the Debian packages cmwq2-dkms and cmwq2-tools in a chroot (as root), and checks
+##             them with lintian; 2 minutes the first time, then 30 s
 ## make demo   prints a benchmark table from User-Mode Linux, then a dump of a busy x86 guest, taken
 ##             with drgn; 15 minutes the first time, then 90 seconds
 ## make check [VM=v,...] [SUITE=glob]
@@ -54,6 +61,9 @@ $(VERBS):
 ##             builds the modules for Debian's own 6.1, 6.12 and 7.2 kernels, and boots these kernels;
 ##             loads the modules there, and runs the bpftrace, perf and trace-cmd commands of
 ##             Documentation/monitoring.rst; 15 minutes
+## make check-packages [KERNEL=6.1|6.12|7.2]
+##             installs the packages of make deb into Debian systems, boots these with Debian's own
+##             kernels, uses what was installed, upgrades and removes it (as root); 15 minutes
 ## make style [VM=v]
 ##             runs checkpatch, sparse, W=1, kernel-doc and the Python tests; make check runs it, too
 ## make docs   makes the pages of Documentation/ and of the API, man pages and shell completion of all

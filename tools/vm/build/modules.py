@@ -14,6 +14,8 @@ from build import faulty, source
 from build.kernel import Kernel
 
 SOURCES = ("Kbuild", "include", "src", "kunit", "bench")
+# What is built where it is used. The suites are for developers.
+INSTALLED = tuple(name for name in SOURCES if name != "kunit")
 SELFTEST = HERE / "selftest"
 # The architectures that cmwq2 is built and tested for: the option by which a kernel is recognized, and its ARCH=.
 ARCHITECTURES = {"CONFIG_UML": "um", "CONFIG_X86_64": "x86_64"}
@@ -50,11 +52,8 @@ def build_in_place(kdir: Path, compiler: str, warnings: str, faults: bool = Fals
     """Run `make modules`: build beside the sources, as every out-of-tree module is built. With @faults build in a copy,
     because the sources are patched."""
     check_kdir(kdir)
-    if not shutil.which(compiler):
-        raise Problem(f"CC={compiler}: no such compiler in PATH; allowed: the compiler {shown(kdir)} was built with, "
-                      "as a rule gcc")
-    options = [f"CC={compiler}"] if compiler != "gcc" else []
-    options += [f"W={warnings}"] if warnings else []
+    check_compiler(kdir, compiler)
+    options = _with(compiler) + ([f"W={warnings}"] if warnings else [])
     if faults:
         with faulty.engine() as engine:
             built = _build(kdir, "faults", tree(engine), options=options)
@@ -72,6 +71,18 @@ def build_in_place(kdir: Path, compiler: str, warnings: str, faults: bool = Fals
         progress.finish("built")
 
 
+def check_compiler(kdir: Path, compiler: str) -> None:
+    """Raise Problem if there is no such @compiler."""
+    if not shutil.which(compiler):
+        raise Problem(f"CC={compiler}: no such compiler in PATH; allowed: the compiler {shown(kdir)} was built with, "
+                      "as a rule gcc")
+
+
+def _with(compiler: str) -> list:
+    """Return make's option for the @compiler. A kernel knows a better name of gcc, such as gcc-12."""
+    return [f"CC={compiler}"] if compiler != "gcc" else []
+
+
 def tree(engine: Path = ROOT / "src") -> list:
     """Return the sources of a build with those of the @engine, for mirror()."""
     return [(engine if name == "src" else ROOT / name, name) for name in SOURCES]
@@ -87,6 +98,15 @@ def build_faults(kernel: Kernel) -> list:
     """Like build(), with an engine that has all faults, each of which the parameter fault= chooses; see faults.py."""
     with faulty.engine() as engine:
         return _build(kernel.build, f"{kernel.vehicle.name}-faults", tree(engine))
+
+
+def build_installed(kdir: Path, compiler: str) -> tuple:
+    """Build the modules that `make install` installs for the kernel in @kdir. Return the directory that they are built
+    in, and the log."""
+    check_compiler(kdir, compiler)
+    sources = [(ROOT / name, name) for name in INSTALLED]
+    _build(kdir, "install", sources, options=[*_with(compiler), "CONFIG_KUNIT="])
+    return OUT / "modules" / "install", OUT / "log" / "modules-install.log"
 
 
 def build_selftest(kernel: Kernel) -> list:

@@ -106,6 +106,11 @@ def python_environment() -> Path:
     return environment("venv", "requirements.txt", ("drgn",))
 
 
+def documents_environment() -> Path:
+    """Return the path of the virtual environment with Sphinx and what makes man pages and completion."""
+    return environment("venv-docs", "requirements-docs.txt", ("sphinx-build", "shtab"))
+
+
 def standing(venv: Path, pins: str) -> str:
     """Return the stamp of a good @venv: its packages, its Python, and its path, because its commands begin with that
     path."""

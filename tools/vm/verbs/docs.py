@@ -15,7 +15,6 @@ from build import packages, source
 DOCUMENTS = ROOT / "Documentation"
 HOME = OUT / "docs"
 LOG = OUT / "log/docs.log"
-PINS = "requirements-docs.txt"
 # The pages of the API: the title of each, and the folders or files that it is made from. Those with exported functions
 # come first, because drivers need only them.
 EXPORTED = ("The functions that drivers call", ("src",), ("-export",))
@@ -99,7 +98,7 @@ def docs() -> int:
     start = time.monotonic()
     LOG.unlink(missing_ok=True)
     tree = source.provide().tree
-    venv = packages.environment("venv-docs", PINS, ("sphinx-build", "shtab"))
+    venv = packages.documents_environment()
     where = sources(tree)
     html = fresh_directory(HOME / "html")
     run_logged([venv / "bin/sphinx-build", "-W", "--keep-going", "-q", "-E", "-j", "auto", "-d", HOME / "doctrees",

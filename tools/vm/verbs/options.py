@@ -23,6 +23,7 @@ KNOBS: dict[str, tuple[str, str]] = {
     "CMWQ2_CACHE": ("DIR", "where sources and kernels are kept (default: out/)"),
     "CPUS": ("N", "how many CPUs the guest has, or how many online CPUs the pod of the model's pool has"),
     "CYCLES": ("N", "how often a CPU goes offline and online"),
+    "DESTDIR": ("DIR", "install into this directory, of which a package is made"),
     "EDITS": ("LIST", "edits of tools/upstream: all, fixes, or names"),
     "ENGINE": ("E", "native: only test the kernel's own workqueue"),
     "FAULT": ("NAME", "only this fault; check-faults takes a glob"),
@@ -30,6 +31,7 @@ KNOBS: dict[str, tuple[str, str]] = {
     "FREEZES": ("N", "how often the system is frozen"),
     "FUNCTIONS": ("", "list the instructions by function"),
     "FULL": ("", "run more rounds, for figures that are published"),
+    "INSTALL_MOD_PATH": ("DIR", "the directory that has lib/modules (default: DESTDIR)"),
     "ITEMS": ("N", "how many items"),
     "KDIR": ("DIR", "a kernel's build directory (default: of the running kernel)"),
     "KERNEL": ("S", "series of the kernel: 6.1, 6.12, 7.2 or 7.3 (the default)"),
@@ -45,6 +47,7 @@ KNOBS: dict[str, tuple[str, str]] = {
     "PICK": ("P", "only this value of the policy pick"),
     "POLICY": ("LIST", "policies of the patched kernel, each as POLICY=VALUE"),
     "POOL": ("P", "only this kind of pool"),
+    "PREFIX": ("DIR", "where the tools are installed (default: /usr/local)"),
     "PRESSURE": ("S", "seconds in which no worker can be created"),
     "PRODUCERS": ("N", "how many threads queue items"),
     "PROFILES": ("LIST", "profiles or policies (default: all profiles)"),
@@ -74,14 +77,19 @@ EVERYWHERE = {"V", "CMWQ2_CACHE"}
 _KERNEL = {"KERNEL", "KERNEL_SRC"}
 _MODEL = {"CLAIM", "WAKE", "POOL", "MIN_IDLE", "WORKERS", "TIMEOUTS", "SWITCH", "STRICT", "PICK", "FAULT", "MODEL",
           "WAKEUP", "CPUS", "LIMIT", "RAISED", "CANCELS"}
+_INSTALL = {"KDIR", "DESTDIR", "INSTALL_MOD_PATH", "PREFIX"}
 _EXPERIMENT = {"VM", "WRITE", "ROUNDS", "ITEMS", "KERNEL_SRC"}
 
 VERBS: dict[str, set] = {
     "modules": {"KDIR", "W", "FAULTS", "CC"},
+    "install": {*_INSTALL, "CC"},
+    "uninstall": _INSTALL,
+    "deb": set(),
     "check": {"VM", "SUITE", "MACHINES", "ENGINE", "EDITS", "REPAIRED", "POLICY", *_KERNEL},
     "check-harness": {"VM", "SUITE", *_KERNEL},
     "check-faults": {"FAULT", "ENGINE", "KERNEL_SRC"},
     "check-compat": set(),
+    "check-packages": {"KERNEL"},
     "style": {"VM", "KERNEL_SRC"},
     "docs": {"KERNEL_SRC"},
     "parity": {"KDIR", "WRITE", *_KERNEL},
@@ -109,10 +117,14 @@ VERBS: dict[str, set] = {
 }
 WHAT: dict[str, str] = {
     "modules": "build the modules beside their sources",
+    "install": "build the modules, and install them and the tools",
+    "uninstall": "remove what install has installed",
+    "deb": "build the Debian packages cmwq2-dkms and cmwq2-tools",
     "check": "run all suites on all vehicles",
     "check-harness": "make guests fail in every known way, and check that the harness reports it",
     "check-faults": "put one fault at a time into the engine, and check that a test detects it",
     "check-compat": "build the modules for Debian's own kernels, and run them there",
+    "check-packages": "install, use, upgrade and remove the Debian packages on Debian's own kernels",
     "style": "check the style of the sources, and run the Python tests",
     "docs": "make the pages of the documentation, man pages and shell completion",
     "parity": "list each public name of the kernel's workqueue with its counterpart in cmwq2",

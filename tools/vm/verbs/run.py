@@ -8,7 +8,7 @@ import sys
 from argparse import Namespace
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Callable
+from typing import Any, Callable
 
 from base import alive
 from base.common import CACHE, EXIT_PASSED, OUT, ROOT, Problem, say, shown
@@ -39,6 +39,33 @@ def modules(given: Namespace) -> int:
     from build import modules as builder
     kdir = Path(given.kdir or f"/lib/modules/{os.uname().release}/build")
     builder.build_in_place(kdir, given.cc or "gcc", given.w, _yes(given.faults))
+    return EXIT_PASSED
+
+
+def _places(given: Namespace) -> Any:
+    from build import install as installer
+    kdir = Path(given.kdir or f"/lib/modules/{os.uname().release}/build")
+    return installer.places(kdir, given.prefix, given.destdir, given.install_mod_path)
+
+
+def install(given: Namespace) -> int:
+    """Build the modules for the kernel in KDIR, and install them and the tools. Return the exit status."""
+    from build import install as installer
+    installer.install(_places(given), given.cc or "gcc")
+    return EXIT_PASSED
+
+
+def uninstall(given: Namespace) -> int:
+    """Remove what install() has installed. Return the exit status."""
+    from build import install as installer
+    installer.uninstall(_places(given))
+    return EXIT_PASSED
+
+
+def deb(given: Namespace) -> int:
+    """Build the Debian packages, and print how they are installed. Return the exit status."""
+    from build import deb as builder
+    builder.show(builder.build(OUT / "deb"))
     return EXIT_PASSED
 
 
@@ -76,6 +103,12 @@ def fuzz(given: Namespace) -> int:
     """Run random programs on both engines, and judge them. Return the exit status."""
     from verbs import fuzz as fuzzer
     return fuzzer.fuzz(given.vm or "uml", given.fault)
+
+
+def check_packages(given: Namespace) -> int:
+    """Install, use, upgrade and remove the Debian packages. Return the exit status."""
+    from verbs import checkpackages
+    return checkpackages.check(given.kernel)
 
 
 def shell(given: Namespace) -> int:
@@ -226,8 +259,9 @@ def kernels(given: Namespace) -> int:
 
 def clean(given: Namespace) -> int:
     """Remove what was built from this tree, but keep the kernels. Return the exit status."""
-    for name in ("modules", "run", "log", "demo", "bench", "cost", "transfer", "series", "upstream", "icount", "lines",
-                 "plugins", "scale", "baseline", "style", "experiments", "model", "litmus", "docs", "fuzz", "tmp"):
+    for name in ("modules", "deb", "deb-later", "packages", "pip", "run", "log", "demo", "bench", "cost", "transfer",
+                 "series", "upstream", "icount", "lines", "plugins", "scale", "baseline", "style", "experiments",
+                 "model", "litmus", "docs", "fuzz", "tmp"):
         shutil.rmtree(OUT / name, ignore_errors=True)
     for pattern in ("*.o", "*.ko", "*.mod", "*.mod.c", "*.a", ".*.cmd", "modules.order", "Module.symvers",
                     ".module-common.o"):
@@ -245,11 +279,13 @@ def distclean(given: Namespace) -> int:
 
 
 VERBS: dict[str, Callable[[Namespace], int]] = {
-    "modules": modules, "check": check, "check-harness": check_harness, "check-faults": check_faults,
-    "check-compat": check_compat, "style": style, "docs": docs, "parity": parity, "model": model, "litmus": litmus,
-    "fuzz": fuzz, "bench": bench, "cost": cost, "transfer": transfer, "series": series, "icount": icount, "lines": lines,
-    "scale": scale, "baseline": baseline, "soak": soak, "experiment": experiment, "experiments": experiments,
-    "dump": dump, "demo": demo, "shell": shell, "kernels": kernels, "clean": clean, "distclean": distclean,
+    "modules": modules, "install": install, "uninstall": uninstall, "deb": deb, "check": check,
+    "check-harness": check_harness, "check-faults": check_faults, "check-compat": check_compat,
+    "check-packages": check_packages, "style": style, "docs": docs, "parity": parity, "model": model, "litmus": litmus,
+    "fuzz": fuzz, "bench": bench, "cost": cost, "transfer": transfer, "series": series, "icount": icount,
+    "lines": lines, "scale": scale, "baseline": baseline, "soak": soak, "experiment": experiment,
+    "experiments": experiments, "dump": dump, "demo": demo, "shell": shell, "kernels": kernels, "clean": clean,
+    "distclean": distclean,
 }
 
 
@@ -258,7 +294,8 @@ def _check(given: Namespace) -> None:
     verb = given.verb
     knobs.check_values(verb, os.environ)
     places = {"the checkout is in ": ROOT, "CMWQ2_CACHE=": CACHE}
-    places.update({f"{name}=": Path(os.environ[name]) for name in ("KERNEL_SRC", "KDIR") if os.environ.get(name)})
+    places.update({f"{name}=": Path(os.environ[name]) for name in
+                   ("KERNEL_SRC", "KDIR", "DESTDIR", "INSTALL_MOD_PATH", "PREFIX") if os.environ.get(name)})
     knobs.check_places(places)
     knobs.check_writable("CMWQ2_CACHE=" if CACHE != OUT else "", str(CACHE))
     knobs.check_writable("", str(OUT))
