@@ -37,9 +37,13 @@
 #define CMWQ2_HAVE_SCHED_TP	1
 #endif
 
-/* cpumask_weight_and() exists since v6.3 (cb32c285cc10). Drop with 6.2. */
+/*
+ * cpumask_weight_and() exists since v6.3 (cb32c285cc10), and later updates of
+ * 6.1 have it, too. So the shim has a name of its own. Drop with 6.2.
+ */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
-static inline unsigned int cpumask_weight_and(const struct cpumask *a, const struct cpumask *b)
+static inline unsigned int cmwq2_cpumask_weight_and(const struct cpumask *a,
+						    const struct cpumask *b)
 {
 	unsigned int cpu, nr = 0;
 
@@ -47,6 +51,8 @@ static inline unsigned int cpumask_weight_and(const struct cpumask *a, const str
 		nr++;
 	return nr;
 }
+
+#define cpumask_weight_and	cmwq2_cpumask_weight_and
 #endif
 
 /*
