@@ -66,6 +66,12 @@ static void fz_count_known(const char *name)
 	fz_known[i].seen++;
 }
 
+/* A warning sets the first taint, and a report of KASAN the second. */
+static bool fz_has_warned(void)
+{
+	return test_taint(TAINT_WARN) || test_taint(TAINT_BAD_PAGE);
+}
+
 /* Whether a lane found something that is not known. */
 static bool fz_look_at(struct fz_lane *l)
 {
@@ -94,7 +100,7 @@ static bool fz_run_program(void)
 		fz_wait(native);
 	fz.runs++;
 	fz.ns += ktime_get_ns() - start;
-	fz.complained = !fz.warned && test_taint(TAINT_WARN);
+	fz.complained = !fz.warned && fz_has_warned();
 	fz.found = fz.complained;
 	fz.found |= fz_look_at(ours);
 	fz.found |= fz_look_at(native);
@@ -300,7 +306,7 @@ static int __init fz_init(void)
 		pr_err("engines=%s: allowed: native, cmwq2, both\n", engines);
 		return -EINVAL;
 	}
-	fz.warned = test_taint(TAINT_WARN);
+	fz.warned = fz_has_warned();
 	fz_dir = debugfs_create_dir("cmwq2_fuzz", NULL);
 	debugfs_create_file("programs", 0200, fz_dir, NULL, &fz_programs_fops);
 	debugfs_create_file("program", 0200, fz_dir, NULL, &fz_program_fops);
