@@ -269,9 +269,21 @@ static unsigned int fz_rescued(const struct fz_program *p)
 	return queues;
 }
 
+/* Whether only items with numbers above @item are queued on @q. */
+static bool fz_all_above(const struct fz_program *p, unsigned int q, unsigned int item)
+{
+	int i;
+
+	for (i = 0; i <= item; i++)
+		if (fz_queues_of(p, i) & BIT(q))
+			return false;
+	return true;
+}
+
 /*
  * The function of an item may wait for items of a larger number, whose queues all have
- * larger numbers, too. Then no items can wait for each other in a circle. An item of a queue
+ * larger numbers, too. Then no items can wait for each other in a circle, and lockdep, which
+ * knows the items of all programs by their numbers, sees no circle either. An item of a queue
  * with a rescuer only waits for such items, as it may be needed to free memory.
  */
 static bool fz_may_wait(const struct fz_program *p, const struct fz_op *op)
@@ -280,7 +292,7 @@ static bool fz_may_wait(const struct fz_program *p, const struct fz_op *op)
 
 	if (!fz_is_item(op->ctx))
 		return true;
-	if (fz_info[op->code].flags & FZ_I && op->item <= me)
+	if (fz_info[op->code].flags & FZ_I ? op->item <= me : !fz_all_above(p, op->q, me))
 		return false;
 	theirs = fz_info[op->code].flags & FZ_I ? fz_queues_of(p, op->item) : BIT(op->q);
 	if (!mine || !theirs)
