@@ -165,12 +165,32 @@ static const struct fz_call *fz_last_added(const struct fz_facts *f, unsigned in
 	return last;
 }
 
+/*
+ * Whether the instance that a call added is over when a flush has ended, or may have been
+ * removed. Nothing is said about earlier instances: they may still run on other queues, and
+ * the beginning of a run is in the log a moment after the item can be queued again.
+ */
+static bool fz_instance_over(const struct fz_facts *f, const struct fz_call *adder,
+			     const struct fz_call *flush)
+{
+	const struct fz_run_of *r;
+	const struct fz_call *c;
+
+	fz_for_each_call(c, f)
+		if (c->item == adder->item && c->take[FZ_MOST] && c->end > adder->begin &&
+		    c->begin < flush->end)
+			return true;
+	fz_for_each_run(r, f)
+		if (r->item == adder->item && r->begin > adder->begin && r->end < flush->end)
+			return true;
+	return false;
+}
+
 /* A flush of a queue waits for the last instance of @item, if that is on this queue. */
 static bool fz_flush_misses(const struct fz_facts *f, const struct fz_call *flush,
 			    unsigned int item)
 {
 	const struct fz_call *last;
-	int over;
 
 	if (fz_is_late(f, item))
 		return false;
@@ -179,9 +199,7 @@ static bool fz_flush_misses(const struct fz_facts *f, const struct fz_call *flus
 	last = fz_last_added(f, item, flush->begin);
 	if (!last || last->q != flush->q || !last->add[FZ_LEAST])
 		return false;
-	/* Earlier instances may still run on other queues, but all of them have begun. */
-	over = fz_begun(f, item, flush->end) + fz_taken(f, item, FZ_MOST, flush->end, FZ_EVER);
-	return over < fz_added(f, item, FZ_LEAST, FZ_EVER, flush->begin);
+	return !fz_instance_over(f, last, flush);
 }
 
 static bool fz_flush_too_short(struct fz_lane *l, const struct fz_facts *f)
