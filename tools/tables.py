@@ -4,6 +4,7 @@ a second table below. In a file or a pipe nothing is cut, unless the command set
 
 from __future__ import annotations
 
+import itertools
 import shutil
 import sys
 import textwrap
@@ -136,6 +137,9 @@ def table(titles: Sequence[str], rows: Iterable[Iterable[Any]], width: int = -1,
     blocks: Iterable[Sequence[_Column]] = [columns]
     if width and _width(columns) > width:
         blocks = _blocks(columns, width, keys)
+        if not texts:
+            # The titles of the other columns would look like a row.
+            blocks = itertools.islice(blocks, 1)
     lines: list[str] = []
     for block in blocks:
         lines += [""] if lines else []

@@ -386,6 +386,9 @@ class TestTables(unittest.TestCase):
 
     def test_no_rows(self):
         self.assertEqual(tables.table(self.TITLES, [], 0), ["name  number  text"])
+        # This is one line also where the columns need several tables.
+        lines = tables.table(tables.numbers("name", *(f"column{i}" for i in range(20))), [], 60)
+        self.assertEqual((len(lines), lines[0].startswith("name  column0"), len(lines[0]) <= 60), (1, True, True))
 
     def test_terminal(self):
         self.assertEqual(tables.terminal_width(), 0 if not sys.stdout.isatty() else tables.terminal_width())
