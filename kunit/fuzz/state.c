@@ -250,6 +250,8 @@ static bool fz_queue_must_go_on(struct fz_facts *f, unsigned int q, const struct
  *
  * That is so if fewer items than max_active have a slot of their queue. Items that wait at a
  * gate sleep, so each pool has a worker for the next item, or makes one.
+ *
+ * Return: whether an item must start.
  */
 bool fz_must_start(struct fz_lane *l, struct fz_facts *f, char *why, size_t size)
 {
