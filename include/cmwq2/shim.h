@@ -23,6 +23,7 @@
  * built driver.
  */
 #ifndef CMWQ2_SHIM_H
+#include <cmwq2/native.h>	/* this one needs the kernel's names */
 #define CMWQ2_SHIM_H
 
 #include <linux/workqueue.h>
@@ -576,17 +577,24 @@
 #undef DEFINE_STATIC_KEY_DEFERRED_FALSE
 #define DEFINE_STATIC_KEY_DEFERRED_FALSE(...) \
 	CMWQ2_SHIM_REFUSED("DEFINE_STATIC_KEY_DEFERRED_FALSE: it initialises a work item of the kernel: write it before <cmwq2/shim.h>")
+#undef devm_work_autocancel
+#define devm_work_autocancel(...) cmwq2_devm_work_autocancel(__VA_ARGS__)
+#undef devm_delayed_work_autocancel
+#define devm_delayed_work_autocancel(...) cmwq2_devm_delayed_work_autocancel(__VA_ARGS__)
 
 /* to here */
 
 /*
- * A driver defines this if an inline function in its own headers has a variable
- * or a field called delayed_work. Then a kernel header that comes after this
- * one is not refused if delayed_work is the only tag that it names.
+ * A driver defines these if an inline function in its own headers uses one of the
+ * tags as a name. Then a late kernel header that names no other tag is not refused.
  */
 #ifdef CMWQ2_SHIM_DELAYED_WORK_IS_A_NAME
 #undef delayed_work
 #define delayed_work cmwq2_delayed_work
+#endif
+#ifdef CMWQ2_SHIM_WORK_STRUCT_IS_A_NAME
+#undef work_struct
+#define work_struct cmwq2_work
 #endif
 
 #endif /* CMWQ2_SHIM_H */

@@ -433,6 +433,25 @@ bool cmwq2_disable_delayed_work(struct cmwq2_delayed_work *dwork);
 bool cmwq2_disable_delayed_work_sync(struct cmwq2_delayed_work *dwork);
 bool cmwq2_enable_delayed_work(struct cmwq2_delayed_work *dwork);
 
+/* Initialise an item that is cancelled when the driver of @dev is unbound. */
+
+int cmwq2_devm_cancel_work(struct device *dev, struct cmwq2_work *work);
+int cmwq2_devm_cancel_delayed_work(struct device *dev, struct cmwq2_delayed_work *dwork);
+#define cmwq2_devm_work_autocancel(dev, work, func)			\
+({									\
+	struct cmwq2_work *__work = (work);				\
+									\
+	CMWQ2_INIT_WORK(__work, (func));				\
+	cmwq2_devm_cancel_work((dev), __work);				\
+})
+#define cmwq2_devm_delayed_work_autocancel(dev, dwork, func)		\
+({									\
+	struct cmwq2_delayed_work *__dwork = (dwork);			\
+									\
+	CMWQ2_INIT_DELAYED_WORK(__dwork, (func));			\
+	cmwq2_devm_cancel_delayed_work((dev), __dwork);			\
+})
+
 /* Queries. */
 
 struct cmwq2_work *cmwq2_current_work(void);

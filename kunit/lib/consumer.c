@@ -3,6 +3,7 @@
  * An ordinary driver. It uses the kernel's names of the workqueue. Only one #include
  * mentions cmwq2: the one that moves the driver to cmwq2.
  */
+#include <linux/devm-helpers.h>
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
 #include <linux/smp.h>
@@ -12,6 +13,8 @@
 
 #ifdef CONSUMER_MOVES
 #include <cmwq2/shim.h>
+#else
+#include <cmwq2/native.h>
 #endif
 
 struct consumer {
@@ -22,6 +25,8 @@ struct consumer {
 	struct rcu_work		retire;
 	struct work_struct	link;
 	struct delayed_work	tick;
+	native_work_t		stays;
+	native_delayed_work_t	stays_later;
 	bool			(*queue)(struct workqueue_struct *wq, struct work_struct *work);
 	struct consumer_seen	*seen;
 	atomic_t		left;
@@ -141,6 +146,13 @@ static struct consumer *consumer_probe(struct consumer_seen *seen)
 	return NULL;
 }
 
+static int consumer_attach(struct consumer *c, struct device *dev)
+{
+	int err = devm_work_autocancel(dev, &c->handler, consumer_handle);
+
+	return err ?: devm_delayed_work_autocancel(dev, &c->poll, consumer_poll);
+}
+
 static bool consumer_interrupt(struct consumer *c)
 {
 	unsigned long flags;
@@ -250,6 +262,38 @@ static long consumer_ask(struct consumer *c, int cpu)
 	return work_on_cpu(cpu, consumer_answer, c);
 }
 
+/* These two stay with the kernel, however the driver is built. */
+static void consumer_stay(native_work_t *work)
+{
+	struct consumer *c = container_of(work, struct consumer, stays);
+
+	consumer_run_by(c->seen);
+	native_schedule_delayed_work(&c->stays_later, 1);
+}
+
+static void consumer_stay_later(native_work_t *work)
+{
+	native_delayed_work_t *dwork = native_to_delayed_work(work);
+
+	consumer_run_by(container_of(dwork, struct consumer, stays_later)->seen);
+}
+
+static bool consumer_stays(struct consumer *c)
+{
+	native_workqueue_t *wq = native_alloc_ordered_workqueue("mailbox-native", 0);
+	bool queued;
+
+	if (!wq)
+		return false;
+	native_init_work(&c->stays, consumer_stay);
+	native_init_delayed_work(&c->stays_later, consumer_stay_later);
+	queued = native_queue_work(wq, &c->stays);
+	native_flush_workqueue(wq);
+	native_flush_delayed_work(&c->stays_later);
+	native_destroy_workqueue(wq);
+	return queued && !native_work_pending(&c->stays);
+}
+
 struct question {
 	struct work_struct	work;
 	struct consumer		*c;
@@ -284,6 +328,7 @@ const struct consumer_driver consumer_native = {
 #endif
 	.probe		= consumer_probe,
 	.remove		= consumer_remove,
+	.attach		= consumer_attach,
 	.interrupt	= consumer_interrupt,
 	.settle		= consumer_settle,
 	.busy		= consumer_busy,
@@ -300,4 +345,5 @@ const struct consumer_driver consumer_native = {
 	.tick		= consumer_tick,
 	.ask		= consumer_ask,
 	.on_stack	= consumer_on_stack,
+	.stays		= consumer_stays,
 };

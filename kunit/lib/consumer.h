@@ -11,6 +11,7 @@
 #include <linux/types.h>
 
 struct consumer;
+struct device;
 
 /**
  * struct consumer_seen - what the driver did, for the test to look at
@@ -52,6 +53,7 @@ struct consumer_driver {
 	char		name[16];
 	struct consumer	*(*probe)(struct consumer_seen *seen);
 	void		(*remove)(struct consumer *c);
+	int		(*attach)(struct consumer *c, struct device *dev);
 	bool		(*interrupt)(struct consumer *c);
 	bool		(*settle)(struct consumer *c);
 	unsigned int	(*busy)(struct consumer *c);
@@ -68,6 +70,7 @@ struct consumer_driver {
 	void		(*tick)(struct consumer *c);
 	long		(*ask)(struct consumer *c, int cpu);
 	int		(*on_stack)(struct consumer *c);
+	bool		(*stays)(struct consumer *c);
 };
 
 extern const struct consumer_driver consumer_native;

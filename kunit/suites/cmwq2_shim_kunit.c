@@ -6,6 +6,7 @@
  * Every test ends with a check of which engine ran its items: the kernel's
  * current_work() and cmwq2's each know only their own items.
  */
+#include <linux/device.h>
 #include <linux/workqueue.h>
 #include <kunit/test.h>
 
@@ -135,6 +136,25 @@ static void shim_delayed(struct kunit *test)
 	shim_expect_runs(test, s, 1);
 }
 
+/* Without its device a driver has no pending item, and none that runs. */
+static void shim_device(struct kunit *test)
+{
+	struct shim_env *s = shim_probe(test);
+	struct device *dev = root_device_register("cmwq2_shim");
+
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, dev);
+	/* From here on the device must be removed even if an expectation fails. */
+	KUNIT_EXPECT_EQ(test, s->driver->attach(s->c, dev), 0);
+	KUNIT_EXPECT_FALSE(test, s->driver->watch(s->c, TW_NEVER));
+	KUNIT_EXPECT_TRUE(test, s->driver->interrupt(s->c));
+	KUNIT_EXPECT_TRUE(test, !!wait_for_completion_timeout(&s->seen.entered, tw_timeout()));
+	root_device_unregister(dev);
+	KUNIT_EXPECT_EQ(test, s->driver->busy(s->c), 0);
+	KUNIT_EXPECT_FALSE(test, s->driver->watched(s->c));
+	KUNIT_EXPECT_EQ(test, atomic_read(&s->seen.polls), 0);
+	shim_expect_runs(test, s, 1);
+}
+
 static void shim_ordered(struct kunit *test)
 {
 	struct shim_env *s = shim_probe(test);
@@ -197,17 +217,29 @@ static void shim_on_stack(struct kunit *test)
 	shim_expect_runs(test, s, 1);
 }
 
+/* What the driver keeps on the kernel's workqueue stays there when it moves. */
+static void shim_stays(struct kunit *test)
+{
+	struct shim_env *s = shim_probe(test);
+
+	KUNIT_EXPECT_TRUE(test, s->driver->stays(s->c));
+	KUNIT_EXPECT_EQ(test, atomic_read(&s->seen.on_native), 2);
+	KUNIT_EXPECT_EQ(test, atomic_read(&s->seen.on_cmwq2), 0);
+}
+
 static struct kunit_case shim_cases[] = {
 	KUNIT_CASE_PARAM(shim_work, shim_gen_params),
 	KUNIT_CASE_PARAM(shim_state, shim_gen_params),
 	KUNIT_CASE_PARAM(shim_disable, shim_gen_params),
 	KUNIT_CASE_PARAM(shim_delayed, shim_gen_params),
+	KUNIT_CASE_PARAM(shim_device, shim_gen_params),
 	KUNIT_CASE_PARAM(shim_ordered, shim_gen_params),
 	KUNIT_CASE_PARAM(shim_rcu, shim_gen_params),
 	KUNIT_CASE_PARAM(shim_drain, shim_gen_params),
 	KUNIT_CASE_PARAM(shim_system, shim_gen_params),
 	KUNIT_CASE_PARAM(shim_on_cpu, shim_gen_params),
 	KUNIT_CASE_PARAM(shim_on_stack, shim_gen_params),
+	KUNIT_CASE_PARAM(shim_stays, shim_gen_params),
 	{}
 };
 

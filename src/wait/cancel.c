@@ -7,6 +7,7 @@
  * queued. A synchronous cancel disables the item for as long as it waits.
  * tools/model/line.pml models which items a cancel makes runnable: change both.
  */
+#include <linux/device.h>
 #include <linux/export.h>
 #include <linux/kernel.h>
 #include <linux/rculist.h>
@@ -17,6 +18,7 @@
 
 #include "base/debugobj.h"
 #include "base/lock.h"
+#include "base/misuse.h"
 #include "base/types.h"
 #include "base/wake_list.h"
 #include "base/work.h"
@@ -362,3 +364,45 @@ bool cmwq2_enable_delayed_work(struct cmwq2_delayed_work *dwork)
 	return cmwq2_enable(&dwork->work, true);
 }
 EXPORT_SYMBOL_GPL(cmwq2_enable_delayed_work);
+
+static void cmwq2_devm_drop(void *work)
+{
+	cmwq2_cancel_work_sync(work);
+}
+
+static void cmwq2_devm_drop_delayed(void *dwork)
+{
+	cmwq2_cancel_delayed_work_sync(dwork);
+}
+
+/**
+ * cmwq2_devm_cancel_work - have an item cancelled when a driver is unbound
+ * @dev: device of the driver
+ * @work: initialised item; cmwq2_devm_work_autocancel() initialises one first
+ *
+ * Context: process, may sleep, GFP_KERNEL.
+ * Return: 0, -EINVAL without a device, or -ENOMEM.
+ */
+int cmwq2_devm_cancel_work(struct device *dev, struct cmwq2_work *work)
+{
+	if (cmwq2_is_missing(dev))
+		return -EINVAL;
+	return devm_add_action(dev, cmwq2_devm_drop, work);
+}
+EXPORT_SYMBOL_GPL(cmwq2_devm_cancel_work);
+
+/**
+ * cmwq2_devm_cancel_delayed_work - as cmwq2_devm_cancel_work(), for a delayed item
+ * @dev: device of the driver
+ * @dwork: initialised item
+ *
+ * Context: process, may sleep, GFP_KERNEL.
+ * Return: 0, -EINVAL without a device, or -ENOMEM.
+ */
+int cmwq2_devm_cancel_delayed_work(struct device *dev, struct cmwq2_delayed_work *dwork)
+{
+	if (cmwq2_is_missing(dev))
+		return -EINVAL;
+	return devm_add_action(dev, cmwq2_devm_drop_delayed, dwork);
+}
+EXPORT_SYMBOL_GPL(cmwq2_devm_cancel_delayed_work);

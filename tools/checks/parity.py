@@ -293,7 +293,7 @@ class Table:
 
     names: dict[str, str]       # of SERIES
     older: dict[str, str]       # of older kernels only
-    elsewhere: dict[str, str]   # names of other headers that the shim has to refuse
+    elsewhere: dict[str, str]   # names of other headers that the shim has to refuse or to map
 
     def get(self, key: str) -> str:
         """Return the entry for @key, a twin or a reason, or "" if there is none."""
@@ -365,6 +365,12 @@ def compare(kernel: Kernel, ours: Ours, table: Table) -> list[Row]:
             said = struct.reason
         rows[name.key] = judged(name, said, by_rule(name, struct.twin if struct else ""), ours)
     return list(rows.values())
+
+
+def without_twin(table: Table, ours: Ours) -> list[str]:
+    """Return complaints about names of other headers whose twin does not exist."""
+    return [f"{name}: its twin {twin} does not exist" for name, twin in table.elsewhere.items()
+            if TWIN.match(twin) and twin not in ours.names]
 
 
 def bare_key(key: str) -> str:
@@ -523,9 +529,10 @@ def parser() -> cli.Parser:
 def _command(argv: Optional[list[str]]) -> bool:
     args = parser().parse_args(argv)
     kernel, table = read_kernel(args.kernel), read_table()
-    rows = compare(kernel, read_ours(), table)
+    ours = read_ours()
+    rows = compare(kernel, ours, table)
     print_rows(rows)
-    wrong = [f"{row.of.name} ({row.of.kind}): {row.wrong}" for row in rows if row.wrong]
+    wrong = [f"{row.of.name} ({row.of.kind}): {row.wrong}" for row in rows if row.wrong] + without_twin(table, ours)
     if kernel.version.startswith(f"{SERIES}.") and kernel.whole:
         wrong += stale(kernel, table)
         headers = other_headers(tree_of(args.kernel))

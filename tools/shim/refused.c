@@ -23,6 +23,7 @@
 #endif
 #ifdef FINE_NAME_IN_HEADER	/* an inline function of a private header uses the name */
 #define CMWQ2_SHIM_DELAYED_WORK_IS_A_NAME
+#define CMWQ2_SHIM_WORK_STRUCT_IS_A_NAME
 #endif
 
 #include <cmwq2/shim.h>
@@ -96,6 +97,33 @@ static void __maybe_unused refused_cases(struct refused *r, struct refused_priva
 #endif
 #ifdef CASE_WORKER_FLAG_READ	/* PF_WQ_WORKER: .*current_work\(\) tells whether an item runs */
 	r->work_pending = !!(current->flags & PF_WQ_WORKER);
+#endif
+}
+
+/* Behind the line, these names keep an item and a queue on the kernel's workqueue. */
+struct refused_native {
+	native_work_t		work;
+	native_delayed_work_t	dwork;
+};
+
+static void refused_native_fn(native_work_t *work)
+{
+	struct refused_native *n = container_of(work, struct refused_native, work);
+
+	native_schedule_delayed_work(&n->dwork, 1);
+}
+
+static void __maybe_unused refused_stays(struct refused_native *n, struct bio_set *bios,
+					 struct tty_struct *tty)
+{
+	native_init_work(&n->work, refused_native_fn);
+	native_init_delayed_work(&n->dwork, refused_native_fn);
+	native_init_work(&tty->SAK_work, refused_native_fn);
+	tifm_queue_work(&n->work);
+	bios->rescue_workqueue = native_alloc_unbound_workqueue("stays", NATIVE_WQ_MEM_RECLAIM, 0);
+	native_queue_work(bios->rescue_workqueue, &n->work);
+#ifdef CASE_NATIVE_ITEM	/* argument 1 of .cmwq2_flush_work. from incompatible pointer */
+	flush_work(&n->work);
 #endif
 }
 

@@ -10,6 +10,7 @@ struct refused_private {
 	struct work_struct	flush_work;
 	struct delayed_work	delayed_work;
 	struct delayed_work	*rcu_work;
+	struct work_struct	work_struct;
 };
 
 bool refused_pending(struct delayed_work *delayed_work, struct workqueue_struct *wq);
@@ -18,6 +19,7 @@ bool refused_pending(struct delayed_work *delayed_work, struct workqueue_struct 
 static inline void refused_later(struct refused_private *p)
 {
 	schedule_delayed_work(&p->delayed_work, 1);
+	schedule_work(&p->work_struct);
 }
 #endif
 
