@@ -27,7 +27,8 @@ INSTALLED = {"wq.dump": "show what workqueues are doing, and why items wait",
              "wq.monitor": "show again and again what workqueues do",
              "benchmark.main": "run benchmarks of workqueues, and work with their reports",
              "benchmark.results": "print a result of cmwq2_bench as a table"}
-OF_CHECKOUT = {"checks.layouts": "find structures that two files of a driver lay out differently",
+OF_CHECKOUT = {"porting.main": "move a driver to cmwq2, or say why it cannot move",
+               "checks.layouts": "find structures that two files of a driver lay out differently",
                "checks.parity": "compare a kernel's workqueue API with that of cmwq2",
                "checks.model": "search all schedules of the models of cmwq2",
                "saturation.main": "predict items per second on many CPUs",
@@ -36,7 +37,7 @@ OF_CHECKOUT = {"checks.layouts": "find structures that two files of a driver lay
                "manuals": "make man pages and shell completion",
                "verbs.options": "the harness of cmwq2: build, boot, test and measure"}
 # Arguments whose value is a file or a directory, by the word that stands for it in the help.
-FILES = re.compile(r"FILE|OUT|RESULT|.*\.(json|toml)|DIR\|REPORT.json")
+FILES = re.compile(r"FILE(\|DIR)?|OUT|RESULT|.*\.(json|toml)|DIR\|REPORT.json")
 DIRECTORIES = re.compile(r"DIR|TREE|KERNEL|WHERE")
 
 

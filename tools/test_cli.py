@@ -26,7 +26,8 @@ from wq import script  # noqa: E402
 COMMANDS = {"wq_dump.py": ("--read", "{dump}"), "wq_monitor.py": None, "bench": ("summary", "{dump}"),
             "bench_report.py": ("{dump}",), "parity.py": ("{dump}",), "check_dump.py": ("{dump}",),
             "check_model.py": ("NONE=1",), "policies.py": ("{dump}",), "layouts.py": ("{dump}",),
-            "manuals.py": ("--package", "{dump}", "{dump}"), "scale.py": ("--lines", "{dump}")}
+            "manuals.py": ("--package", "{dump}", "{dump}"), "scale.py": ("--lines", "{dump}"),
+            "port_driver.py": ("{dump}",)}
 ESCAPE = "\x1b[31m"
 
 

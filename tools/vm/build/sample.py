@@ -97,6 +97,22 @@ def half_moved(work: Path, target: Kernel, engine: Path) -> None:
     raise Problem("tools/layouts.py reports nothing on a driver of which only one file was moved")
 
 
+def ported(work: Path, target: Kernel, engine: Path) -> None:
+    """Check that port_driver.py moves the drivers as they were before, and that they build then. @work: the drivers,
+    moved back."""
+    plain = fresh_directory(work.with_name(f"{work.name}-ported"))
+    for path in SAMPLE.glob("*.[ch]"):
+        if path.name != "prelude.h":
+            (plain / path.name).write_text(re.sub(r"#include <cmwq2/.*\n", "", path.read_text()))
+    kbuild = (SAMPLE / "Kbuild").read_text()
+    (plain / "Kbuild").write_text(kbuild.partition("# Without CMWQ2=")[0])
+    run("sample-port", plain, target, engine)
+    if "#include <linux/jiffies.h>" not in (plain / "cmwq2_prelude.h").read_text():
+        raise Problem(f"the prelude that port_driver.py made in {shown(plain)} lacks a header")
+    run("sample-build", plain, target, engine)
+    run("sample-layouts", plain, target, engine)
+
+
 def engine_directory(target: Kernel) -> Path:
     """Return a directory like a user's $CMWQ2, which is the tree with the modules built in it. The harness builds
     modules outside of the tree."""
@@ -127,6 +143,7 @@ def build(target: Kernel) -> list:
         built = fresh_directory(OUT / "modules" / f"{name}-built")
         moved = [Path(shutil.copy(work / f"{driver}.ko", built)) for driver in DRIVERS]
         run("sample-back", work, target, engine)
+        ported(work, target, engine)
         back = [Path(shutil.copy(work / f"{driver}.ko", built / f"{driver}{BACK}.ko")) for driver in DRIVERS]
     say(f"  sample drivers for {target.vehicle.name}, moved and back, as {shown(API)} prints it, in {took(start)}")
     return moved + back
