@@ -5,12 +5,12 @@
 export KDIR KERNEL KERNEL_SRC VM SUITE NAME PARAMETERS ITEMS ROUNDS CYCLES FREEZES SCHEDULES KICKS SWITCHINGS PRESSURE ALARM V MACHINES W WRITE CMWQ2_CACHE
 export DESTDIR INSTALL_MOD_PATH PREFIX
 export WORKLOAD PROFILES PRODUCERS SEED FULL FUNCTIONS BOOTS TIME POLICY ENGINE EDITS REPAIRED
-export CLAIM WAKE WAKEUP PICK POOL CPUS MIN_IDLE WORKERS TIMEOUTS SWITCH STRICT FAULT FAULTS MODEL LIMIT RAISED CANCELS LITMUS TURN
+export CLAIM WAKE WAKEUP PICK POOL CPUS MIN_IDLE WORKERS TIMEOUTS SWITCH STRICT FAULT FAULTS MODEL LIMIT RAISED CANCELS LITMUS LIST TURN
 ifneq ($(origin CC),default)
 export CC
 endif
 
-VERBS := modules install uninstall deb check check-harness check-faults check-compat check-packages style docs parity model litmus fuzz bench cost transfer series icount lines scale baseline soak experiment experiments demo dump shell kernels clean distclean
+VERBS := modules install uninstall deb check check-harness check-faults check-compat check-packages style docs parity model litmus drivers fuzz bench cost transfer series icount lines scale baseline soak experiment experiments demo dump shell kernels clean distclean
 
 help:
 	@sed -n 's/^## \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
@@ -135,6 +135,10 @@ $(VERBS):
 ##             checks the barriers and lock-free reads of the engine with the kernel's memory model and
 ##             herd7, which is fetched and unpacked under out/ if it is missing; each test also runs
 ##             without each of its barriers, and must fail then; seconds; Documentation/litmus.rst
+## make drivers [LIST=file] [WRITE=1]
+##             moves drivers of the kernel's own tree to cmwq2, compiles them, and says which move and
+##             why others do not: tools/shim/drivers.list, or the files in LIST=; 12 minutes the first
+##             time, then 4; WRITE=1 puts the table into Documentation/drivers.rst
 ## make fuzz [TIME=s] [SEED=n] [VM=v] [FAULT=f]
 ##             runs random programs of workqueue calls for 600 s, on both engines at once, and judges
 ##             what happened; makes a program that breaks a rule as small as possible, and prints it as

@@ -14,6 +14,8 @@ from porting.units import Kernel
 # Headers of the kernel itself, which are the most, are left out.
 INCLUDE = re.compile(rb'#[ \t]*include[ \t]+["<](?!linux/|asm/|net/)([^">\n]+)[">]')
 MAKEFILES = ("Kbuild", "Makefile")
+# A line of a makefile with the objects of a module, or with modules.
+MAKES = re.compile(r"^[ \t]*([\w.-]+?)-(?:y|m|objs|\$[({]\w+[)}])[ \t]*[:+]?=(.*)$", re.MULTILINE)
 
 
 @cache
@@ -25,6 +27,29 @@ def _searched(directory: str) -> frozenset:
             options = re.findall(r"-I\s*(\S+)", path.read_text(errors="replace"))
             names.update(option.rstrip("/").rpartition("/")[2] for option in options)
     return frozenset(names)
+
+
+@cache
+def _built(directory: str) -> dict[str, set[str]]:
+    """Return the modules that the makefile in @directory makes of an object, by the object's path as it is written
+    there."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for path in (Path(directory) / name for name in MAKEFILES):
+        text = path.read_text(errors="replace").replace("\\\n", " ") if path.is_file() else ""
+        for name, words in MAKES.findall(text):
+            for word in re.findall(r"([\w./-]+)\.o\b", words):
+                found[word].add(re.sub(r"\W", "_", word.rpartition("/")[2] if name == "obj" else name))
+    return found
+
+
+def modules_of(source: Path) -> set[str]:
+    """Return the names of the modules that @source is built into, as far as the makefiles in its directory and above it
+    say so. A module of several files is listed under obj, too, but it is no source."""
+    for directory in list(source.parents)[:4]:
+        found = _built(str(directory)).get(str(source.relative_to(directory).with_suffix("")))
+        if found:
+            return found
+    return set()
 
 
 class Includers:

@@ -86,9 +86,9 @@ def _others(outcome: port.Outcome, own: Kernel, index: shared.Includers) -> str:
         if one.header == outcome.unit.source or own.is_own(one.header):
             continue
         for path in sorted(index.of(one.header) - {outcome.unit.source}):
-            unit = units.of_object((own.build / path.relative_to(own.tree)).with_suffix(".o"), own.build)
-            if unit and unit.module != outcome.unit.module:
-                return f"struct {one.name} of {one.header.relative_to(own.tree)} is shared with {unit.module}"
+            modules = shared.modules_of(path)
+            if modules and outcome.unit.module not in modules:
+                return f"struct {one.name} of {one.header.relative_to(own.tree)} is shared with {min(modules)}"
     return ""
 
 

@@ -94,7 +94,9 @@ class Lists(Kernel):
 
     def test_survey(self):
         """Each outcome, in the order of the list. A structure that another module shares is named."""
-        self.put({"drivers/x/state.h": STATE, "drivers/x/Makefile": "", "drivers/x/a.c": PLAIN,
+        self.put({"drivers/x/state.h": STATE,
+                  "drivers/x/Makefile": "obj-m := a.o b.o\nobj-$(CONFIG_C) += c.o \\\n\td.o\n",
+                  "drivers/x/a.c": PLAIN,
                   "drivers/x/b.c": TTY % ("", "schedule_work(&tty->SAK_work);"),
                   "drivers/x/c.c": '#include "state.h"\nint c(struct state *s) { return schedule_work(&s->work); }\n',
                   "drivers/x/d.c": '#include "state.h"\nint d(struct state *s) { return s->id; }\n'})

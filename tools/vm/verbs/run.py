@@ -249,6 +249,12 @@ def litmus(given: Namespace) -> int:
     return barriers.check(given.litmus or "*")
 
 
+def drivers(given: Namespace) -> int:
+    """Move drivers of the kernel's tree to cmwq2, and compile them. Return the exit status."""
+    from verbs import drivers as movers
+    return movers.drivers(movers.given(), _yes(given.write))
+
+
 def kernels(given: Namespace) -> int:
     """Build the kernels that VM selects, and print where they are. Return the exit status."""
     for name in _vehicles(given):
@@ -261,7 +267,7 @@ def clean(given: Namespace) -> int:
     """Remove what was built from this tree, but keep the kernels. Return the exit status."""
     for name in ("modules", "deb", "deb-later", "packages", "pip", "run", "log", "demo", "bench", "cost", "transfer",
                  "series", "upstream", "icount", "lines", "plugins", "scale", "baseline", "style", "experiments",
-                 "model", "litmus", "docs", "fuzz", "tmp"):
+                 "model", "litmus", "docs", "drivers", "fuzz", "tmp"):
         shutil.rmtree(OUT / name, ignore_errors=True)
     for pattern in ("*.o", "*.ko", "*.mod", "*.mod.c", "*.a", ".*.cmd", "modules.order", "Module.symvers",
                     ".module-common.o"):
@@ -282,8 +288,8 @@ VERBS: dict[str, Callable[[Namespace], int]] = {
     "modules": modules, "install": install, "uninstall": uninstall, "deb": deb, "check": check,
     "check-harness": check_harness, "check-faults": check_faults, "check-compat": check_compat,
     "check-packages": check_packages, "style": style, "docs": docs, "parity": parity, "model": model, "litmus": litmus,
-    "fuzz": fuzz, "bench": bench, "cost": cost, "transfer": transfer, "series": series, "icount": icount,
-    "lines": lines, "scale": scale, "baseline": baseline, "soak": soak, "experiment": experiment,
+    "drivers": drivers, "fuzz": fuzz, "bench": bench, "cost": cost, "transfer": transfer, "series": series,
+    "icount": icount, "lines": lines, "scale": scale, "baseline": baseline, "soak": soak, "experiment": experiment,
     "experiments": experiments, "dump": dump, "demo": demo, "shell": shell, "kernels": kernels, "clean": clean,
     "distclean": distclean,
 }
