@@ -30,7 +30,7 @@ class Verb(unittest.TestCase):
         self.home = Path(temporary.name)
         (self.home / "drivers.rst").write_text(DOCUMENT)
         (self.home / "list").write_text("# Linux 7.3.4\nfs/x/x.c\n")
-        self.said = []
+        self.said: list[str] = []
         tree = source.Source(self.home, "7.3.4", False)
         for where, name, value in (
                 (drivers, "DOCUMENT", self.home / "drivers.rst"), (drivers, "RESULTS", self.home / "out"),
