@@ -110,9 +110,11 @@ void tw_run_item(struct tw_item *it)
 
 	if (atomic_inc_return(&it->inside) != 1)
 		atomic_inc(&it->overlaps);
-	atomic_inc(&it->runs);
 	it->cpu = raw_smp_processor_id();
 	it->pid = current->pid;
+	/* Who sees the run sees where it is: pairs with atomic_read_acquire() of @runs. */
+	smp_mb__before_atomic();
+	atomic_inc(&it->runs);
 	complete(&it->started);
 
 	it->fn(it);

@@ -102,8 +102,9 @@ static int nr_started(struct crew *c)
 {
 	int i, nr = 0;
 
+	/* The caller may read who runs the items: pairs with tw_run_item(). */
 	for (i = 0; i < c->nr; i++)
-		nr += atomic_read(&c->items[i]->runs);
+		nr += atomic_read_acquire(&c->items[i]->runs);
 	return nr;
 }
 
@@ -401,11 +402,29 @@ static void freeze_holds_items(struct kunit *test)
 	tw_wait_done(it, "the item that waited for the thaw");
 }
 
-/* Spins on the other CPU, where its worker stays. */
+/*
+ * Spins on the other CPU, where its worker stays, and uses some CPU time there. The worker
+ * may have slept for the move, and only the time since then makes it a hog.
+ */
 static void fn_spin_there(struct tw_item *it)
 {
+	u64 enough;
+
 	set_cpus_allowed_ptr(current, cpumask_of(tw_cpu(1)));
+	enough = cmwq2_task_runtime(current) + 20 * NSEC_PER_MSEC;
+	while (cmwq2_task_runtime(current) < enough)
+		tw_yield();
 	fn_spin(it);
+}
+
+/*
+ * Has the scan look as its timer would. The timer itself may not come: if the CPU that
+ * counts the jiffies is held with interrupts off, time stands still.
+ */
+static bool scan_looks(struct crew *c, unsigned long before)
+{
+	c->pool->scan_timer.function(&c->pool->scan_timer);
+	return tw_stats(c->w, tw_cpu(0)).scans != before;
 }
 
 /*
@@ -419,8 +438,10 @@ static void no_item_is_no_hog(struct kunit *test)
 	struct cmwq2_attrs *attrs = tw_attrs(test);
 	struct tw_wq *w = crew_wq(c, 0, 1);
 	struct tw_item *it = tw_gated(c->e, NULL), *next = tw_item(c->e, tw_fn_nop);
+	unsigned long before;
 	struct tw_hold *h;
 
+	need_hook(test);
 	if (c->wanted < 2)
 		kunit_skip(test, "needs two CPUs");
 	tw_move(c->e, tw_cpu(0));
@@ -430,6 +451,7 @@ static void no_item_is_no_hog(struct kunit *test)
 	tw_queue(w, it);
 	TW_POLL(c->e, tw_gauge_max(&c->gauge) == 1, "the item that ends");
 	spinners(c, c->w, 8);
+	wait_for(c, c->wanted, c->wanted);
 	attrs->nice = 5;
 	attrs->affn_scope = CMWQ2_AFFN_SYSTEM;
 	KUNIT_ASSERT_EQ(test, cmwq2_apply_workqueue_attrs(w->wq, attrs), 0);
@@ -440,7 +462,8 @@ static void no_item_is_no_hog(struct kunit *test)
 	tw_wait_held(h, "the worker that gives its slot away");
 	/* Now each item that has run for a microsecond is a hog. */
 	tw_policy(c->e, "cpu_intensive_thresh_us", "1");
-	let_scan_look(c);
+	before = tw_stats(c->w, tw_cpu(0)).scans;
+	TW_SOON(c->e, scan_looks(c, before), "a scan");
 	tw_policy(c->e, "cpu_intensive_thresh_us", "0");
 	KUNIT_EXPECT_EQ(test, tw_wq_stats(w).cpu_intensive, 0);
 	tw_let_go(h);
