@@ -102,11 +102,16 @@ def natural(text: str) -> int:
     return int(text)
 
 
+def version_in(header: Path) -> str:
+    """Return the version in the file version.h. Raises OSError, IndexError or UnicodeDecodeError if there is none."""
+    return header.read_text(encoding="ascii").split('CMWQ2_VERSION\t"', 1)[1].split('"', 1)[0]
+
+
 def version() -> str:
     """Return the version of the cmwq2 that this file belongs to, or "unknown" if the file was copied elsewhere."""
     for header in VERSION_HEADERS:
         try:
-            return header.read_text(encoding="ascii").split('CMWQ2_VERSION\t"', 1)[1].split('"', 1)[0]
+            return version_in(header)
         except (OSError, IndexError, UnicodeDecodeError):
             continue
     return "unknown"

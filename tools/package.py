@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Union
 
+import cli
+
 NAME = "cmwq2"
 TOOLS = Path(__file__).resolve().parent
 VERSION_HEADER = TOOLS.parent / "include/cmwq2/version.h"
@@ -28,7 +30,7 @@ COMMANDS = {"wq-dump": "wq_dump", "wq-monitor": "wq_monitor", "wq-bench": "wq_be
 
 def version() -> str:
     """Return the version of cmwq2."""
-    return VERSION_HEADER.read_text(encoding="ascii").split('CMWQ2_VERSION\t"', 1)[1].split('"', 1)[0]
+    return cli.version_in(VERSION_HEADER)
 
 
 def packages() -> list[str]:

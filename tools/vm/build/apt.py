@@ -4,9 +4,10 @@ change."""
 
 import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
-from base.common import CACHE, OUT, Problem, output_of, run_logged
+from base.common import CACHE, OUT, Problem, lock, need_space, output_of, run_logged, write_atomically
 
 MIRROR = "http://deb.debian.org/debian"
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
@@ -117,6 +118,29 @@ class Archive:
 
     def _downloads(self) -> Path:
         return self.home / "cache/archives"
+
+
+def made_once(name: str, needs: str, gib: float, make: Callable[[Path], str]) -> tuple:
+    """
+    Return a directory of the cache with what was made of packages, and the word that @make has returned.
+
+    :param name: of the directory
+    :param needs: the packages, separated by commas; with other ones the directory is made anew, and so it is if it was
+        left unfinished
+    :param gib: GiB that it takes
+    :param make: fills the directory, and returns a word to remember, or ""
+    """
+    home = CACHE / "chroots" / name
+    stamp = home / "ready"
+    with lock(f"chroot-{name}"):
+        words = stamp.read_text().split() if stamp.exists() else []
+        if words[-1:] != [needs]:
+            need_space(CACHE, gib)
+            shutil.rmtree(home, ignore_errors=True)
+            home.mkdir(parents=True)
+            words = [*filter(None, [make(home)]), needs]
+            write_atomically(stamp, " ".join(words) + "\n")
+    return home, words[0]
 
 
 def inside(root: Path, *command: object) -> list:

@@ -11,20 +11,7 @@ import sys
 import time
 from pathlib import Path
 
-from base.common import (
-    CACHE,
-    OUT,
-    ROOT,
-    Problem,
-    Progress,
-    fresh_directory,
-    lock,
-    need_space,
-    run_logged,
-    say,
-    shown,
-    write_atomically,
-)
+from base.common import OUT, ROOT, Problem, Progress, fresh_directory, run_logged, say, shown
 from build import apt, modules, packages
 
 sys.path.insert(0, str(ROOT / "tools"))
@@ -36,24 +23,17 @@ SUITE = "bookworm"
 TOOLS = ("build-essential,debhelper,dh-dkms,dh-python,lintian,pybuild-plugin-pyproject,python3-all,"
          "python3-setuptools")
 MAINTAINER = re.compile(r"^Maintainer: (.*)$", re.MULTILINE)
-HEADER = ROOT / "include/cmwq2/version.h"
 VERSION = re.compile(r'(CMWQ2_VERSION\t")([^"]+)')
 
 
 def _builder() -> Path:
     """Return the chroot that the packages are built in. It is made only once."""
-    home = CACHE / "chroots" / "deb"
-    stamp = home / "ready"
-    with lock("chroot-deb"):
-        if stamp.exists() and stamp.read_text() == f"{TOOLS}\n":
-            return home / "root"
-        need_space(CACHE, 1)
-        shutil.rmtree(home, ignore_errors=True)
+    def make(home: Path) -> str:
         with Progress(f"Debian's {SUITE} with debhelper and lintian in a chroot") as progress:
             apt.Archive("deb", SUITE).bootstrap(home / "root", "essential", TOOLS)
-            write_atomically(stamp, f"{TOOLS}\n")
             progress.finish("ready")
-    return home / "root"
+        return ""
+    return apt.made_once("deb", TOOLS, 1, make)[0] / "root"
 
 
 def _date() -> str:
@@ -65,11 +45,6 @@ def _date() -> str:
     return email.utils.formatdate(int(epoch) if epoch.isdigit() else time.time())
 
 
-def version() -> str:
-    """Return the version of this checkout."""
-    return VERSION.findall(HEADER.read_text())[0][1]
-
-
 def _copy(work: Path, number: str) -> None:
     """Copy what the packages are built of into the directory @work, as version @number."""
     fresh_directory(work)
@@ -78,7 +53,7 @@ def _copy(work: Path, number: str) -> None:
     shutil.copy(ROOT / "README.md", work)
     shutil.copytree(ROOT / "tools", work / "tools", ignore=shutil.ignore_patterns("vm", "test_*", "__pycache__"))
     (work / "tools/packaging/debian").rename(work / "debian")
-    header = work / HEADER.relative_to(ROOT)
+    header = work / package.VERSION_HEADER.relative_to(ROOT)
     header.write_text(VERSION.sub(rf"\g<1>{number}", header.read_text()))
     maintainer = MAINTAINER.findall((work / "debian/control").read_text())[0]
     (work / "debian/changelog").write_text(
@@ -107,13 +82,14 @@ def build(into: Path, number: str = "") -> list:
     work = root / place
     try:
         with Progress("the packages cmwq2-dkms and cmwq2-tools") as progress:
-            _copy(work, number or version())
+            number = number or package.version()
+            _copy(work, number)
             _make_manuals(work, log)
             script = f"cd /{place} && dpkg-buildpackage -us -uc -b && lintian --fail-on error --info ../*.changes"
             run_logged(apt.inside(root, "env", "LC_ALL=C.UTF-8", "sh", "-c", script), log)
             fresh_directory(into)
             found = [Path(shutil.copy(path, into)) for path in sorted(work.parent.glob("*.deb"))]
-            progress.finish(f"version {number or version()}, built and checked with lintian")
+            progress.finish(f"version {number}, built and checked with lintian")
     finally:
         shutil.rmtree(work.parent, ignore_errors=True)
     return found

@@ -10,6 +10,7 @@ from pathlib import Path
 from unittest import mock
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from base.common import Problem
 from base.testing import Case, directory, environment
 from build import apt
 
@@ -34,6 +35,37 @@ def _archive(debs: str, status: int = 0) -> Iterator[tuple]:
         with environment(PATH=f"{home}/bin:/usr/bin:/bin"), mock.patch.object(apt, "CACHE", home), \
                 mock.patch.object(apt, "inherited", return_value=["Acquire::http::Proxy=http://p:1"]):
             yield home, apt.Archive("x", "one", "one-backports")
+
+
+class MadeOnce(Case):
+    def test_made_once(self) -> None:
+        """What was made is made anew only for other packages, or if it was left unfinished. Its word is remembered."""
+        made: list = []
+
+        def make(home: Path) -> str:
+            (home / f"file-{len(made)}").touch()
+            made.append(home)
+            if len(made) == 3:
+                raise Problem("no network")
+            return "6.1.0"
+        with directory() as home, mock.patch.object(apt, "CACHE", home):
+            place = home / "chroots/x"
+            self.assertEqual(apt.made_once("x", "a,b", 0, make), (place, "6.1.0"))
+            self.assertEqual(apt.made_once("x", "a,b", 0, make), (place, "6.1.0"))
+            self.assertEqual(made, [place])
+            apt.made_once("x", "b", 0, make)
+            self.assertEqual([path.name for path in place.glob("file-*")], ["file-1"])
+            self.refused(lambda: apt.made_once("x", "c", 0, make), "no network")
+            self.assertEqual(apt.made_once("x", "c", 0, make)[1], "6.1.0")
+            self.assertEqual([path.name for path in place.glob("file-*")], ["file-3"])
+
+    def test_without_a_word(self) -> None:
+        """Nothing need be remembered."""
+        with directory() as home, mock.patch.object(apt, "CACHE", home):
+            apt.made_once("x", "a,b", 0, lambda home: "")
+            self.assertEqual((home / "chroots/x/ready").read_text(), "a,b\n")
+            self.refused(lambda: apt.made_once("x", "a", 0, mock.Mock(side_effect=Problem("made anew"))), "made anew")
+            self.assertFalse((home / "chroots/x/ready").exists())
 
 
 class Archives(Case):

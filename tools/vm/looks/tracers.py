@@ -3,10 +3,9 @@
 one of Debian's own kernels, which have what these tools need."""
 
 import re
-import shutil
 from pathlib import Path
 
-from base.common import CACHE, Problem, Progress, lock, need_space, output_of, shown, write_atomically
+from base.common import Problem, Progress, output_of, shown
 from build import apt
 from machines import guest, initramfs
 
@@ -37,19 +36,12 @@ LIMIT = 120
 def _provide() -> Path:
     """Return a directory with the packages and their dependencies. They are only unpacked, because nothing of them runs
     here except the loader."""
-    home = CACHE / "chroots" / "tracers"
-    stamp = home / "ready"
-    with lock("chroot-tracers"):
-        if stamp.exists() and stamp.read_text() == f"{PACKAGES}\n":
-            return home / "root"
-        need_space(CACHE, 1)
-        shutil.rmtree(home, ignore_errors=True)
-        home.mkdir(parents=True)
+    def make(home: Path) -> str:
         with Progress(f"Debian's {PACKAGES.replace(',', ', ')} of {SUITE}") as progress:
             apt.Archive("tracers", SUITE).bootstrap(home / "root", "extract", PACKAGES)
-            write_atomically(stamp, f"{PACKAGES}\n")
             progress.finish("ready")
-    return home / "root"
+        return ""
+    return apt.made_once("tracers", PACKAGES, 1, make)[0] / "root"
 
 
 def _files() -> dict:

@@ -8,20 +8,19 @@ import os
 import re
 import shutil
 import stat
+import sys
 import time
 from pathlib import Path
 
 from base.common import (
-    CACHE,
     EXIT_FAILED,
     EXIT_LOST,
     EXIT_PASSED,
     OUT,
+    ROOT,
     Problem,
     Progress,
     fresh_directory,
-    lock,
-    need_space,
     output_of,
     run_logged,
     say,
@@ -33,6 +32,9 @@ from build import apt, deb, packages, qemu
 from build.kernel import Vehicle
 from machines import guest
 from verbs import compat
+
+sys.path.insert(0, str(ROOT / "tools"))
+import package  # noqa: E402
 
 # What a system has on which the packages are installed, besides its kernel with the headers. DKMS signs with openssl.
 FRESH = "dkms,kmod,openssl,python3"
@@ -60,23 +62,21 @@ else:
 def _system(which: compat.Distribution) -> tuple:
     """Return a directory with a Debian system as it is before the packages are installed, and the release of its
     kernel. It is made only once."""
-    home = CACHE / "chroots" / f"system-{which.series}"
-    stamp = home / "ready"
-    with lock(f"system-{which.series}"):
-        if not stamp.exists() or not stamp.read_text().endswith(f" {FRESH}\n"):
-            need_space(CACHE, 3)
-            shutil.rmtree(home, ignore_errors=True)
-            archive = apt.Archive(f"system-{which.series}", *which.suites)
-            release = compat.newest_release(archive, which.series)
-            with Progress(f"Debian's {which.suites[0]} with the kernel {release}") as progress:
-                names = [FRESH, f"linux-image-{release}", f"linux-headers-{release}"]
-                # The image of a newer suite needs the linux-base of that suite.
-                names += [f"linux-base/{suite}" for suite in which.suites[1:]]
-                names += ["python3-drgn"] if which.suites[0] == DRGN_SINCE else []
-                archive.bootstrap(home / "root", "apt", ",".join(names))
-                write_atomically(stamp, f"{release} {FRESH}\n")
-                progress.finish("ready")
-        return home / "root", stamp.read_text().split()[0]
+    name = f"system-{which.series}"
+
+    def make(home: Path) -> str:
+        archive = apt.Archive(name, *which.suites)
+        release = compat.newest_release(archive, which.series)
+        with Progress(f"Debian's {which.suites[0]} with the kernel {release}") as progress:
+            names = [FRESH, f"linux-image-{release}", f"linux-headers-{release}"]
+            # The image of a newer suite needs the linux-base of that suite.
+            names += [f"linux-base/{suite}" for suite in which.suites[1:]]
+            names += ["python3-drgn"] if which.suites[0] == DRGN_SINCE else []
+            archive.bootstrap(home / "root", "apt", ",".join(names))
+            progress.finish("ready")
+        return release
+    home, release = apt.made_once(name, FRESH, 3, make)
+    return home / "root", release
 
 
 def snapshot(root: Path) -> dict:
@@ -212,7 +212,7 @@ def check(series: str) -> int:
         raise Problem("check-packages needs root: it installs packages in chroots")
     packages.require("chroot", "source", "guest")
     qemu.provide()
-    version = deb.version()
+    version = package.version()
     now, later = (version, deb.build(OUT / "deb")), (f"{version}.1", deb.build(OUT / "deb-later", f"{version}.1"))
     statuses = []
     for which in chosen:

@@ -7,10 +7,10 @@ import re
 import shutil
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from base.common import (
-    CACHE,
     EXIT_FAILED,
     EXIT_LOST,
     EXIT_PASSED,
@@ -18,13 +18,10 @@ from base.common import (
     Problem,
     Progress,
     jobs,
-    lock,
-    need_space,
     run_logged,
     say,
     shown,
     took,
-    write_atomically,
 )
 from build import apt, modules, packages, qemu
 from build.kernel import Vehicle
@@ -81,12 +78,7 @@ def newest_release(archive: apt.Archive, series: str) -> str:
 
 def _provide(which: Distribution) -> tuple:
     """Return the chroot to build in and the kernel to boot. Like the source, they are downloaded only once."""
-    home = CACHE / "chroots" / which.series
-    with lock(f"chroot-{which.series}"):
-        stamp = home / "ready"
-        if not stamp.exists() or not stamp.read_text().endswith(f" {TOOLS}\n"):
-            _make(which, home)
-        release = stamp.read_text().split()[0]
+    home, release = apt.made_once(which.series, TOOLS, 2, partial(_make, which))
     vehicle = Vehicle(f"v{which.series}", "x86_64", (), (), "", 0, 0, 2)
     return home / "root", DebianKernel(vehicle, _image(home), release)
 
@@ -104,9 +96,7 @@ def _image(home: Path) -> Path:
     return found[0]
 
 
-def _make(which: Distribution, home: Path) -> None:
-    need_space(CACHE, 2)
-    shutil.rmtree(home, ignore_errors=True)
+def _make(which: Distribution, home: Path) -> str:
     archive = apt.Archive(f"compat-{which.series}", *which.suites)
     release = newest_release(archive, which.series)
     with Progress(f"Debian's {release}: its compiler and headers in a chroot, its image beside") as progress:
@@ -116,8 +106,8 @@ def _make(which: Distribution, home: Path) -> None:
         archive.bootstrap(home / "root", "essential", f"{TOOLS},linux-headers-{release}")
         _image(home)
         shutil.rmtree(home / "deb")
-        write_atomically(home / "ready", f"{release} {TOOLS}\n")
         progress.finish("ready")
+    return release
 
 
 def _build(root: Path, release: str) -> list:
