@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Callable, Optional
 
+import blocks
 import cli
 import policies
 import tables
@@ -570,20 +571,8 @@ EXPERIMENTS = {
 
 def block(name: str, parts: Iterable[tuple]) -> str:
     """Return the block of an experiment for Documentation/experiments.rst, from each (where, finding)."""
-    lines = [f".. {name}: from here written by make experiments WRITE=1", "", "::", ""]
-    for where, finding in parts:
-        text = f"{where}\n{finding.table(0)}\n{finding.conclusion}"
-        lines += [f"    {line}".rstrip() for line in text.splitlines()] + [""]
-    return "\n".join([*lines, f".. {name}: to here", ""])
-
-
-def replace_block(text: str, name: str, new: str) -> str:
-    """Return @text with the block of @name replaced."""
-    pattern = re.compile(rf"^\.\. {re.escape(name)}: from here .*?^\.\. {re.escape(name)}: to here\n",
-                         re.MULTILINE | re.DOTALL)
-    if len(pattern.findall(text)) != 1:
-        raise ExperimentError(f"the document must have exactly one place for {name}")
-    return pattern.sub(lambda _: new, text)
+    return blocks.block(name, "make experiments", "\n\n".join(
+        f"{where}\n{finding.table(0)}\n{finding.conclusion}" for where, finding in parts))
 
 
 def result(name: str, parts: Iterable[tuple]) -> dict[str, Any]:
@@ -597,4 +586,4 @@ def result(name: str, parts: Iterable[tuple]) -> dict[str, Any]:
 
 def documented(path: Path) -> list:
     """Return the names of the experiments that the document has a place for."""
-    return re.findall(r"^\.\. (\S+): from here ", path.read_text(encoding="utf-8"), re.MULTILINE)
+    return blocks.names(path.read_text(encoding="utf-8"))

@@ -12,6 +12,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+import blocks
+import cli
 import policies
 from benchmark import stats
 from checks import experiments
@@ -325,11 +327,11 @@ class Written(unittest.TestCase):
         self.assertIn("\n    uml, kernel 7.3\n    a        b\n", block)
         self.assertTrue(block.endswith(".. claims: to here\n"))
         text = f"before\n\n{experiments.block('claims', [])}\nafter\n"
-        self.assertEqual(experiments.replace_block(text, "claims", block), f"before\n\n{block}\nafter\n")
-        with self.assertRaises(ExperimentError):
-            experiments.replace_block(text, "coalescing", block)
-        with self.assertRaises(ExperimentError):
-            experiments.replace_block(text + text, "claims", block)
+        self.assertEqual(blocks.replaced(text, "claims", block), f"before\n\n{block}\nafter\n")
+        with self.assertRaises(cli.Error):
+            blocks.replaced(text, "coalescing", block)
+        with self.assertRaises(cli.Error):
+            blocks.replaced(text + text, "claims", block)
 
     def test_json(self) -> None:
         known = json.loads(json.dumps(experiments.result("claims", self.parts)))

@@ -4,7 +4,7 @@ Documentation/drivers.rst."""
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -139,16 +139,6 @@ def table(entries: Sequence[Entry]) -> list[str]:
         percent = round(100 * count[row, "all"] / max(1, count[TOTAL, "all"]))
         rows.append([row, *(str(count[row, column]) for column in columns), str(percent)])
     return tables.table(["", *(f">{column}" for column in columns), ">%"], rows)
-
-
-def block(text: str, mark: str, lines: Iterable[str]) -> str:
-    """Return @text with @lines in place of the literal block that follows the comment @mark."""
-    new = "".join(f"    {line}".rstrip() + "\n" for line in lines)
-    changed, number = re.subn(rf"(^\.\. {re.escape(mark)}\n\n::\n\n)(?:(?: {{4}}.*)?\n)*?(?=\S|\Z)",
-                              lambda match: f"{match[1]}{new}\n", text, flags=re.MULTILINE)
-    if number != 1:
-        raise Wrong(f"the document has no literal block behind \".. {mark}\"")
-    return changed
 
 
 def wrong(entries: Sequence[Entry], least: int) -> Optional[str]:

@@ -40,14 +40,6 @@ class Result(unittest.TestCase):
                             (entries(fs=(port.REFUSED, "why")), "only 3 of 5 files move, less than 75 %")):
             self.assertIn(words, survey.wrong([*good, *more], 75) or "")
 
-    def test_block(self):
-        """Only the block behind the comment is replaced."""
-        text = "a\n\n.. table: x\n\n::\n\n    old\n\n    old\n\nb\n\n::\n\n    c\n"
-        self.assertEqual(survey.block(text, "table: x", ["new", "", "new"]),
-                         "a\n\n.. table: x\n\n::\n\n    new\n\n    new\n\nb\n\n::\n\n    c\n")
-        with self.assertRaisesRegex(Wrong, "no literal block"):
-            survey.block("a\n", "table: x", ["new"])
-
 
 class Lists(Kernel):
     def listed(self, text):

@@ -5,28 +5,25 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
+import blocks
 import cli
 from benchmark import files
 from saturation import counts, fit, published, report
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENT = ROOT / "Documentation/scale.rst"
-FROM, TO = ".. scale: from here written by make scale WRITE=1\n", ".. scale: to here\n"
 
 
 def written_into(document: str, text: str) -> str:
     """Return @document with @text in its block. Raises cli.Error if there is no block."""
-    block = "\n".join(f"    {line}".rstrip() for line in text.splitlines())
-    new, count = re.subn(rf"(?s){re.escape(FROM)}.*?{re.escape(TO)}",
-                         lambda _: f"{FROM}\n::\n\n{block}\n\n{TO}", document)
-    if count != 1:
-        raise cli.Error(f"{DOCUMENT}: it has {count} blocks for the output, not 1")
-    return new
+    try:
+        return blocks.replaced(document, "scale", blocks.block("scale", "make scale", text))
+    except cli.Error as error:
+        raise cli.Error(f"{DOCUMENT}: {error}") from None
 
 
 def _model(options: argparse.Namespace) -> fit.Model:

@@ -26,8 +26,10 @@ from base.common import (
     write_atomically,
 )
 from build import allmod, packages, source
+from verbs import written
 
 sys.path.append(str(ROOT / "tools"))
+import blocks  # noqa: E402
 from porting import port, shared, survey, units  # noqa: E402
 
 LIST = ROOT / "tools/shim/drivers.list"
@@ -35,9 +37,8 @@ DOCUMENT = ROOT / "Documentation/drivers.rst"
 RESULTS = OUT / "drivers"
 # How many percent of the files of the list have to move.
 LEAST = 78
-
-
-MARKS = ("table: make drivers WRITE=1", "table of whole drivers: make drivers WRITE=1")
+# The names of the tables in the document.
+TABLES = ("files", "whole-drivers")
 
 
 @dataclass
@@ -94,8 +95,8 @@ def _result(names: Sequence[str], own: units.Kernel) -> Result:
 def compare(result: Result, write: bool) -> str:
     """Put the tables into the document, or compare them. Return what is wrong, or ''."""
     before = after = DOCUMENT.read_text()
-    for mark, lines in zip(MARKS, result.tables()):
-        after = survey.block(after, mark, lines)
+    for name, lines in zip(TABLES, result.tables()):
+        after = written.replaced(DOCUMENT, after, name, blocks.block(name, "make drivers", "\n".join(lines)))
     if after == before:
         return ""
     if not write:

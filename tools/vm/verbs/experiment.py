@@ -13,7 +13,7 @@ from pathlib import Path
 from base.common import EXIT_FAILED, EXIT_PASSED, HERE, OUT, ROOT, Problem, say, shown, took, write_atomically
 from build import kernel, modules
 from machines import accel, guest
-from verbs import suites
+from verbs import suites, written
 
 sys.path.append(str(ROOT / "tools"))
 from benchmark import results as bench_report  # noqa: E402
@@ -123,15 +123,6 @@ def _run(name: str, vehicles: list) -> bool:
     return not any(finding.failed for _, finding in parts)
 
 
-def _write(name: str) -> None:
-    try:
-        text = experiments.replace_block(DOCUMENT.read_text(), name, (RESULTS / f"{name}.rst").read_text())
-    except ExperimentError as error:
-        raise Problem(f"{shown(DOCUMENT)}: {error}") from None
-    write_atomically(DOCUMENT, text)
-    say(f"  {shown(DOCUMENT)}: {name} is replaced")
-
-
 def experiment(names: list, vehicles: list, write: bool) -> int:
     """Run the experiments @names, and return the exit status. With @write, put their output into the document."""
     start, bad = time.monotonic(), []
@@ -153,7 +144,7 @@ def experiment(names: list, vehicles: list, write: bool) -> int:
             bad.append(name)
             continue
         if write:
-            _write(name)
+            written.replace(DOCUMENT, name, (RESULTS / f"{name}.rst").read_text())
     if len(names) > 1:
         say(f"\n{len(names) - len(bad)} of {len(names)} experiments in {took(start)}"
             + (f"; with unexpected results: {', '.join(bad)}" if bad else ""))

@@ -15,9 +15,10 @@ from build import allmod, packages, source
 from verbs import drivers
 
 sys.path.append(str(Path(__file__).resolve().parents[3]))
+import blocks
 from porting import port, survey, units
 
-DOCUMENT = f".. {drivers.MARKS[0]}\n\n::\n\n    old\n\n.. {drivers.MARKS[1]}\n\n::\n\n    old\n\nend\n"
+DOCUMENT = "\n".join([*(blocks.block(name, "make drivers", "old") for name in drivers.TABLES), "end\n"])
 MOVED = survey.Entry("fs/x/x.c", port.LINE)
 REFUSED = survey.Entry("fs/x/y.c", port.REFUSED, "fs/x/y.c:1: why")
 OBSCURE = survey.Entry("fs/x/z.c", port.OBSCURE, "fs/x/z.c:1: what")
@@ -54,7 +55,8 @@ class Verb(unittest.TestCase):
         self.assertEqual((self.home / "drivers.rst").read_text(), DOCUMENT)
         self.assertEqual(self.run_with([MOVED], write=True), EXIT_PASSED)
         self.assertEqual(self.run_with([MOVED]), EXIT_PASSED)
-        self.assertRegex((self.home / "drivers.rst").read_text(), r"(?s)files +1 +1 +100\n.*fs/x/ +2 +1 +no\n\nend\n$")
+        self.assertRegex((self.home / "drivers.rst").read_text(),
+                         r"(?s)files +1 +1 +100\n.*fs/x/ +2 +1 +no\n\n\.\. whole-drivers: to here\n\nend\n$")
 
     def test_failures(self):
         """An obscure error fails, and so do too few files that move. Then no table is written."""

@@ -7,6 +7,7 @@ import unittest
 from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).resolve().parents[2])]
+import blocks
 from base.common import write_atomically
 from base.testing import Case, directory
 from benchmark import testing
@@ -51,7 +52,7 @@ class Results(Case):
         """The document has a place for the table of each vehicle."""
         text = transfer.DOCUMENT.read_text()
         for name in transfer.VEHICLES:
-            new = transfer.experiments.replace_block(text, name, transfer.block(name, "the table"))
+            new = blocks.replaced(text, name, blocks.block(name, "make transfer", "the table"))
             self.assertIn("    the table\n", new)
 
 

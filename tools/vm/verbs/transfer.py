@@ -11,12 +11,13 @@ from pathlib import Path
 from base.common import EXIT_PASSED, OUT, ROOT, Problem, count_knob, say, shown, took, write_atomically
 from build import kernel, modules, patched, source
 from machines import accel, guest
+from verbs import bench, written
 
 sys.path.append(str(ROOT / "tools"))
+import blocks  # noqa: E402
 from benchmark import host as bench_host  # noqa: E402
 from benchmark import results as bench_report  # noqa: E402
 from benchmark import sets as bench_set  # noqa: E402
-from checks import experiments  # noqa: E402
 from upstream import transfer as twins  # noqa: E402
 
 HOME = OUT / "transfer"
@@ -26,8 +27,6 @@ VEHICLES = ("uml", "x86")
 WORKLOADS = ("roundtrip", "batch", "fanout", "busy")
 RUNS = ("roundtrip percpu", "roundtrip cpu", "roundtrip cache", "roundtrip system", "batch unbound 1 burn 5",
         "batch unbound 64 burn 0", "batch unbound 64 burn 5", "fanout 64 burn 5", "busy 20")
-# Emulated CPUs get one part in this many of the work, as in `make bench`.
-TCG_SLOWER = 5
 # Seconds that a round may take on UML.
 LIMIT = 120
 BASE = "mainline-7.3"
@@ -101,22 +100,6 @@ def _text(where: str, rows: Sequence, load: Sequence) -> str:
     return "\n".join([*lines, twins.summary(rows)])
 
 
-def block(name: str, text: str) -> str:
-    """Return the block of vehicle @name for Documentation/transfer.rst."""
-    lines = [f".. {name}: from here written by make transfer WRITE=1", "", "::", ""]
-    lines += [f"    {line}".rstrip() for line in text.splitlines()]
-    return "\n".join([*lines, "", f".. {name}: to here", ""])
-
-
-def _write(name: str, text: str) -> None:
-    try:
-        new = experiments.replace_block(DOCUMENT.read_text(), name, block(name, text))
-    except experiments.ExperimentError as error:
-        raise Problem(f"{shown(DOCUMENT)}: {error}") from None
-    write_atomically(DOCUMENT, new)
-    say(f"  {shown(DOCUMENT)}: {name} is replaced")
-
-
 def transfer(name: str, policy: str, write: bool) -> int:
     """Measure the policies that @policy names on vehicle @name, print and write the result. Return the exit status."""
     start, load = time.monotonic(), bench_host.busy()
@@ -128,8 +111,8 @@ def transfer(name: str, policy: str, write: bool) -> int:
     report.unlink(missing_ok=True)
     target = patched.provide(name, patched.chosen("all"))
     accelerator = accel.accelerator(target)
-    files = [path for path in modules.build(target) if path.name in ("cmwq2.ko", "cmwq2_bench.ko")]
-    plans = _plans(TCG_SLOWER if accelerator.startswith("tcg") else 1)
+    files = modules.with_engine(modules.build(target), "cmwq2_bench")
+    plans = _plans(bench.TCG_SLOWER if accelerator.startswith("tcg") else 1)
     rows = []
     for each, parameters in wanted.items():
         measured = []
@@ -146,6 +129,6 @@ def transfer(name: str, policy: str, write: bool) -> int:
         "conditions": load, "rows": twins.as_json(rows)}, indent=1) + "\n")
     write_atomically(HOME / f"{name}.txt", f"{text}\n")
     if write:
-        _write(name, text)
+        written.replace(DOCUMENT, name, blocks.block(name, "make transfer", text))
     say(f"\n{shown(report)}, {took(start)}")
     return EXIT_PASSED
