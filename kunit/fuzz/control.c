@@ -107,6 +107,21 @@ static bool fz_run_program(void)
 	return fz.found;
 }
 
+/*
+ * Runs @nr programs, until one breaks a rule: those of the seeds from *@seed on, or
+ * without @seed the same one again and again.
+ */
+static void fz_run_many(unsigned long nr, u64 *seed)
+{
+	for (; nr && !fatal_signal_pending(current); nr--) {
+		if (seed)
+			fz_generate(&fz.program, (*seed)++, hotplug);
+		if (fz_run_program())
+			break;
+		cond_resched();
+	}
+}
+
 static bool fz_is_lost(void)
 {
 	int i;
@@ -152,12 +167,8 @@ static ssize_t fz_write_programs(struct file *file, const char __user *from, siz
 	fz_begin();
 	if (fz_is_lost())
 		ret = -EIO;
-	while (!ret && nr-- && !fatal_signal_pending(current)) {
-		fz_generate(&fz.program, seed++, hotplug);
-		if (fz_run_program())
-			break;
-		cond_resched();
-	}
+	if (!ret)
+		fz_run_many(nr, &seed);
 	mutex_unlock(&fz_mutex);
 	return ret ?: count;
 }
@@ -165,18 +176,14 @@ static ssize_t fz_write_programs(struct file *file, const char __user *from, siz
 static ssize_t fz_write_program(struct file *file, const char __user *from, size_t count,
 				loff_t *pos)
 {
-	unsigned int i;
 	int ret;
 
 	mutex_lock(&fz_mutex);
 	fz_begin();
 	ret = fz_is_lost() ? -EIO : fz_read_user(fz.text, sizeof(fz.text), from, count);
 	ret = ret ?: fz_parse(&fz.program, fz.text);
-	for (i = 0; !ret && i < repeat && !fatal_signal_pending(current); i++) {
-		if (fz_run_program())
-			break;
-		cond_resched();
-	}
+	if (!ret)
+		fz_run_many(repeat, NULL);
 	mutex_unlock(&fz_mutex);
 	return ret ?: count;
 }
