@@ -27,7 +27,13 @@ EXIT_PASSED, EXIT_FAILED, EXIT_LOST = 0, 1, 2
 # Maximum width of lines meant for people.
 WIDTH = alive.WIDTH
 
-VERBOSE = os.environ.get("V", "0") not in ("", "0")
+
+def flag_knob(name: str) -> bool:
+    """Return whether a knob that is on or off is on."""
+    return os.environ.get(name, "0") not in ("", "0")
+
+
+VERBOSE = flag_knob("V")
 
 
 class Problem(Exception):

@@ -8,7 +8,6 @@ from pathlib import Path
 from base.common import (
     CACHE,
     OUT,
-    Problem,
     Progress,
     fresh_directory,
     jobs,
@@ -28,14 +27,10 @@ READY = "ready.json"
 def _make(target: kernel.Vehicle, tree: source.Source, build: Path, fragment: str) -> None:
     log = OUT / "log" / f"{build.name}.log"
     log.unlink(missing_ok=True)
-    make = ["make", "-C", tree.tree, f"ARCH={target.arch}", f"O={build}"]
     with Progress(f"{target.name} kernel {tree.name}, configured only ({shown(log)})", target.objects) as progress:
-        (fresh_directory(build) / "fragment").write_text(kernel.wanted(fragment))
-        run_logged([*make, f"KCONFIG_ALLCONFIG={build}/fragment", "allmodconfig"], log)
-        lost = kernel.check_config(fragment, (build / ".config").read_text())
-        if lost:
-            raise Problem(f"{target.name} kernel: Kconfig did not accept {', '.join(lost)} (fragment: drivers.config)")
-        run_logged([*make, f"-j{jobs()}", "KCFLAGS=-g", *target.targets], log, on_line=lambda line: progress.step())
+        kernel.configure(target, tree.tree, fresh_directory(build), fragment, "allmodconfig", log)
+        run_logged([*kernel.command(target, tree.tree, build), f"-j{jobs()}", "KCFLAGS=-g", *target.targets], log,
+                   on_line=lambda line: progress.step())
         write_atomically(build / READY, json.dumps({"source": str(tree.tree)}) + "\n")
         progress.finish("ready")
 

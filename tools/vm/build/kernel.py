@@ -90,6 +90,10 @@ class Kernel:
         """The vmlinux with debug information."""
         return self.build / "vmlinux"
 
+    def booted_with(self, *parameters: str) -> "Kernel":
+        """Return this kernel with more parameters on its command line."""
+        return replace(self, vehicle=replace(self.vehicle, parameters=(*self.vehicle.parameters, *parameters)))
+
 
 def vehicle(name: str) -> Vehicle:
     """Return the vehicle called @name, for a kernel of the series that KERNEL= asks for."""
@@ -224,6 +228,17 @@ def command(target: Vehicle, tree: Path, build: Path) -> list:
     return ["make", "-C", tree, f"ARCH={target.arch}", f"O={build}", *fronts]
 
 
+def configure(target: Vehicle, tree: Path, build: Path, fragment: str, rest: str, log: Path) -> None:
+    """Configure a kernel in @build by @fragment, and all other options by @rest, a target of Kconfig. Raises Problem if
+    Kconfig does not accept the fragment."""
+    (build / "fragment").write_text(wanted(fragment))
+    run_logged([*command(target, tree, build), f"KCONFIG_ALLCONFIG={build}/fragment", rest], log)
+    lost = check_config(fragment, (build / ".config").read_text())
+    if lost:
+        raise Problem(f"{target.name} kernel: Kconfig did not accept {', '.join(lost)} "
+                      f"(fragments: {', '.join(f'{name}.config' for name in target.fragments)})")
+
+
 def compile_in(target: Vehicle, tree: Path, build: Path, log: Path, progress: Progress) -> None:
     """Compile the configured kernel in @build, and write its stamp, which is the last file."""
     (build / "ready.json").unlink(missing_ok=True)
@@ -247,12 +262,7 @@ def _build(target: Vehicle, tree: source.Source, build: Path, fragment: str) -> 
     for name in target.fronts:
         shutil.copy(CONFIG / name, build / name)
     with Progress(f"{target.name} kernel {tree.name} ({shown(log)})", target.objects) as progress:
-        (build / "fragment").write_text(wanted(fragment))
-        run_logged([*command(target, tree.tree, build), f"KCONFIG_ALLCONFIG={build}/fragment", "allnoconfig"], log)
-        lost = check_config(fragment, (build / ".config").read_text())
-        if lost:
-            raise Problem(f"{target.name} kernel: Kconfig did not accept {', '.join(lost)} "
-                          f"(fragments: {', '.join(f'{name}.config' for name in target.fragments)})")
+        configure(target, tree.tree, build, fragment, "allnoconfig", log)
         compile_in(target, tree.tree, build, log, progress)
         progress.finish(f"{progress.done} files built")
 

@@ -94,6 +94,11 @@ def build(kernel: Kernel) -> list:
     return _build(kernel.build, kernel.vehicle.name, tree(), strict=source.series() != source.NEWEST)
 
 
+def with_engine(files: Iterable[Path], name: str) -> list:
+    """Return those of @files that are the engine and the module @name, which needs it."""
+    return [path for path in files if path.name in ("cmwq2.ko", f"{name}.ko")]
+
+
 def build_faults(kernel: Kernel) -> list:
     """Like build(), with an engine that has all faults, each of which the parameter fault= chooses; see faults.py."""
     with faulty.engine() as engine:

@@ -26,7 +26,7 @@ class Allmod(Case):
                 (build / "source").symlink_to(home)
         found = []
         with mock.patch.object(allmod, "CACHE", home), mock.patch.object(allmod, "OUT", home), \
-                mock.patch.object(allmod, "run_logged", make):
+                mock.patch.object(allmod, "run_logged", make), mock.patch.object(kernel, "run_logged", make):
             quiet(lambda: found.append(allmod.provide(source.Source(home, "7.3.4", False))))
         return found[0], calls
 

@@ -4,7 +4,6 @@ many queues and items. All but two of the CPUs never come online, so that an emu
 have pools, and every queue has pwqs for them."""
 
 import json
-from dataclasses import replace
 
 from build import kernel
 from looks import dump, refusals, states
@@ -47,8 +46,7 @@ class Wide(states.States):
     cpus, more = CPUS, tuple(NODES)
 
     def __init__(self, target: kernel.Kernel, files: list):
-        vehicle = replace(target.vehicle, parameters=(*target.vehicle.parameters, f"maxcpus={guest.CPUS}"))
-        super().__init__(replace(target, vehicle=vehicle), files)
+        super().__init__(target.booted_with(f"maxcpus={guest.CPUS}"), files)
         self.costs: list = []
         self.time = self.run.home / "time.py"
         self.time.write_text(TIME)

@@ -146,7 +146,7 @@ def baseline(name: str) -> int:
     benchmark = target.build / kernel.BENCHMARK
     if not benchmark.exists():
         raise Problem(f"Linux {target.release} has no {kernel.BENCHMARK}: 7.1 and later do")
-    files = [path for path in modules.build(target) if path.name in ("cmwq2.ko", "cmwq2_bench.ko")]
+    files = modules.with_engine(modules.build(target), "cmwq2_bench")
     run = guest.run_job(target, "baseline", f"baseline-{target.vehicle.name}", [*files, benchmark], {
         "ROUNDS": rounds, "SCOPES": " ".join(SCOPES), "OWN": f"nr_threads={threads} wq_items={items}",
         # No warmup, because lib/test_workqueue has none either.

@@ -16,6 +16,7 @@ from base.common import (
     ROOT,
     Problem,
     count_knob,
+    flag_knob,
     need_space,
     run_logged,
     say,
@@ -52,7 +53,7 @@ def _wanted(slow: int, boot: int = 0) -> bench_set.Wanted:
             bench_set.workload_names(os.environ.get("WORKLOAD") or " ".join(bench_set.DEFAULT), "WORKLOAD"),
             bench_set.profile_names(os.environ.get("PROFILES") or " ".join(bench_set.default_profiles()), "PROFILES"),
             bench_set.check_rounds(count_knob("ROUNDS", bench_set.ROUNDS), "ROUNDS"),
-            count_knob("SEED", int(time.time()) % 2**31 or 1), os.environ.get("FULL", "0") not in ("", "0"), slow, boot)
+            count_knob("SEED", int(time.time()) % 2**31 or 1), flag_knob("FULL"), slow, boot)
     except bench_document.SetError as error:
         raise Problem(str(error)) from None
 
@@ -118,7 +119,7 @@ def _in_guest(name: str, boot: int, load: list) -> dict:
     target = kernel.provide(kernel.vehicle(name))
     accelerator = accel.accelerator(target)
     wanted = _wanted(TCG_SLOWER if accelerator.startswith("tcg") else 1, boot)
-    files = [path for path in modules.build(target) if path.name in ("cmwq2.ko", "cmwq2_bench.ko")]
+    files = modules.with_engine(modules.build(target), "cmwq2_bench")
     plans = _plans(wanted)
     judge = Judge(bench_host.Teller(plans, sys.stdout), bench_quiet.Watch())
     judge.watch.calibrate()

@@ -43,7 +43,7 @@ def _archive(path: Path) -> Path:
 
 def files(target: Kernel) -> list:
     """Return the files that the guest of job-benchhost.sh needs."""
-    built = [path for path in modules.build(target) if path.name in ("cmwq2.ko", "cmwq2_bench.ko")]
+    built = modules.with_engine(modules.build(target), "cmwq2_bench")
     return [*built, _archive(OUT / "modules" / ARCHIVE)]
 
 

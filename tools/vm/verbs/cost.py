@@ -3,7 +3,6 @@
 item (switches.py). QEMU counts them: under -icount the guest's clock advances by one nanosecond per instruction, so
 that the load of this machine does not matter."""
 
-import dataclasses
 import json
 import statistics
 import time
@@ -53,9 +52,7 @@ def _pingpong() -> Path:
 
 
 def _target() -> kernel.Kernel:
-    built = kernel.provide(kernel.vehicle("x86"))
-    vehicle = dataclasses.replace(built.vehicle, parameters=(*built.vehicle.parameters, *PARAMETERS))
-    return dataclasses.replace(built, vehicle=vehicle)
+    return kernel.provide(kernel.vehicle("x86")).booted_with(*PARAMETERS)
 
 
 def _run(target: kernel.Kernel, files: list, rounds: int) -> guest.Run:

@@ -4,7 +4,7 @@
 import fnmatch
 import re
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Optional
 
 from base.common import EXIT_FAILED, EXIT_LOST, EXIT_PASSED, ROOT, Problem, say, shown, took
@@ -204,8 +204,8 @@ def _boot(target: kernel.Kernel, files: list, name: str, catchers: list, rest: O
     for each in catchers:
         settings.update(each.settings)
     boot = tuple(parameter for each in catchers for parameter in each.boot)
-    target = replace(target, vehicle=replace(target.vehicle, parameters=(*target.vehicle.parameters, *boot)))
-    run = guest.run_job(target, "kunit", f"fault-{target.vehicle.name}-{name}", files, settings, limit=LIMIT, rest=rest)
+    run = guest.run_job(target.booted_with(*boot), "kunit", f"fault-{target.vehicle.name}-{name}", files, settings,
+                        limit=LIMIT, rest=rest)
     return run, wanted
 
 
@@ -256,11 +256,11 @@ def _control(report: Report, target: kernel.Kernel, files: list, table: dict) ->
                "; ".join(failed) or f"{len(names)} tests pass", shown(run.console))
 
 
-def _fault(report: Report, target: kernel.Kernel, files: list, name: str, catcher: Catcher) -> None:
-    run, names = _boot(target, files, name, [catcher], REST)
+def judge(report: Report, vehicle: str, name: str, run: guest.Run, names: list) -> None:
+    """Report whether the tests @names have noticed fault @name in @run."""
     began = any(words[:1] == ["start"] and words[1] in names for words in run.events)
     good, text = noticed(run.outcome, results.rows_of(run, names), began, run.console.read_text(errors="replace"))
-    report.row(good, target.vehicle.name, name, run.seconds, text, shown(run.console))
+    report.row(good, vehicle, name, run.seconds, text, shown(run.console))
     if run.outcome.status == EXIT_LOST:
         report.status = EXIT_LOST
 
@@ -280,7 +280,7 @@ def check(pattern: str) -> int:
         _control(report, target, files, here)
         for name, catcher in here.items():
             say(f"      {known[name]}:")
-            _fault(report, target, files, name, catcher)
+            judge(report, target.vehicle.name, name, *_boot(target, files, name, [catcher], REST))
     say(f"\n{len(table)} faults in {took(start)}")
     say(f"{report.passed} passed, {report.failed} failed")
     return report.status

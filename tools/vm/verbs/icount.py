@@ -25,6 +25,7 @@ from base.common import (
     ROOT,
     Problem,
     aligned,
+    flag_knob,
     say,
     shown,
     took,
@@ -269,10 +270,9 @@ class Counted:
     """Two boots under -icount. Afterwards the members figures, wrong and own have the results."""
 
     def __init__(self, target: kernel.Kernel, files: list, parameters: str = "", engines: Sequence[str] = ()):
-        vehicle = dataclasses.replace(target.vehicle, parameters=(*target.vehicle.parameters, *cost.PARAMETERS))
-        self.target = dataclasses.replace(target, vehicle=vehicle)
+        self.target = target.booted_with(*cost.PARAMETERS)
         self.benchmark = target.build / kernel.BENCHMARK
-        self.files = [path for path in files if path.name in ("cmwq2.ko", "cmwq2_bench.ko")]
+        self.files = modules.with_engine(files, "cmwq2_bench")
         self.parameters = parameters
         self.engines = list(engines) or all_engines()
         self.some = set(self.engines) != set(all_engines())
@@ -390,7 +390,7 @@ def icount(vehicle: str) -> int:
     write_atomically(REPORT, json.dumps({
         "schema": SCHEMA, "subject": dataclasses.asdict(this), "instructions": counted.figures,
         "own": dataclasses.asdict(counted.own) if counted.own else None, "wrong": counted.wrong}, indent=1) + "\n")
-    if os.environ.get("WRITE", "0") not in ("", "0"):
+    if flag_knob("WRITE"):
         if counted.wrong:
             raise Problem(f"{shown(path)} stays as it is: {counted.wrong[0]}")
         write(path, this, counted.figures)

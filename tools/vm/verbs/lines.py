@@ -13,7 +13,19 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from base.common import EXIT_FAILED, EXIT_PASSED, OUT, Problem, aligned, count_knob, say, shown, took, write_atomically
+from base.common import (
+    EXIT_FAILED,
+    EXIT_PASSED,
+    OUT,
+    Problem,
+    aligned,
+    count_knob,
+    flag_knob,
+    say,
+    shown,
+    took,
+    write_atomically,
+)
 from build import kernel, modules, qemu
 from looks import moves
 from machines import accel, linecount
@@ -63,12 +75,11 @@ class Boot(moves.Watched):
 
     def __init__(self, target: kernel.Kernel, files: list, cpus: int, engines: Sequence[str], loads: Sequence[Load],
                  items: int = ITEMS, turn_us: int = moves.TURN_US):
-        vehicle = dataclasses.replace(target.vehicle, parameters=(*target.vehicle.parameters, *cost.PARAMETERS))
         self.runs = [(load, engine) for load in loads for engine in engines]
         self.items = items
         runs = ";".join(load.settings(engine, cpus, items) for load, engine in self.runs)
-        super().__init__(dataclasses.replace(target, vehicle=vehicle), "icount",
-                         [path for path in files if path.name in ("cmwq2.ko", "cmwq2_bench.ko")],
+        super().__init__(target.booted_with(*cost.PARAMETERS), "icount",
+                         modules.with_engine(files, "cmwq2_bench"),
                          {"ICOUNT_RUNS": runs, "ICOUNT_OWN": "", "ICOUNT_PARAMETERS": ""}, cpus)
         self.turn_us = turn_us
         self.count(QUEUE, SKIP * cpus, items)
@@ -228,7 +239,7 @@ def lines(vehicle: str) -> int:
         say(f"\n{load.workload}, {load.scope}\n{table(rows)}")
     write_atomically(path, json.dumps({**found, "subject": dataclasses.asdict(this)}, indent=1) + "\n")
     status, committed = EXIT_PASSED, icount.committed_file(vehicle, "lines")
-    if os.environ.get("WRITE", "0") not in ("", "0"):
+    if flag_knob("WRITE"):
         icount.write(committed, this, figures(found), WHAT)
         say(f"\n{shown(committed)} is written")
     if cpus == turn_us == CPUS[0]:

@@ -7,9 +7,8 @@ one."""
 
 import fnmatch
 import time
-from dataclasses import replace
 
-from base.common import EXIT_LOST, Problem, say, shown, took
+from base.common import Problem, say, shown, took
 from build import kernel, modules, patched
 from machines import guest, results
 from verbs import faults, suites
@@ -28,8 +27,7 @@ def catchers() -> dict:
 
 def _boot(target: kernel.Kernel, files: list, name: str, wanted: list) -> guest.Run:
     """Run the tests @wanted with fault @name, or with none."""
-    boot = (f"workqueue.fault={name}",) if name != faults.NO_FAULT else ()
-    target = replace(target, vehicle=replace(target.vehicle, parameters=(*target.vehicle.parameters, *boot)))
+    target = target if name == faults.NO_FAULT else target.booted_with(f"workqueue.fault={name}")
     settings = {**suites.settings(wanted, []), "PULSE": 1,
                 "KUNIT_PARAMETERS": f"timeout_ms={faults.TIMEOUT_MS} {suites.STRESS} engine=native native_repaired=Y"}
     return guest.run_job(target, "kunit", f"nativefault-{name}", files, settings, limit=faults.LIMIT,
@@ -46,16 +44,6 @@ def _control(report: faults.Report, target: kernel.Kernel, files: list, wanted: 
                shown(run.console))
 
 
-def _fault(report: faults.Report, target: kernel.Kernel, files: list, name: str, who: str) -> None:
-    run = _boot(target, files, name, [who])
-    began = ["start", who] in run.events
-    good, text = faults.noticed(run.outcome, results.rows_of(run, [who]), began,
-                                run.console.read_text(errors="replace"))
-    report.row(good, VEHICLE, name, run.seconds, text, shown(run.console))
-    if run.outcome.status == EXIT_LOST:
-        report.status = EXIT_LOST
-
-
 def check(pattern: str) -> int:
     """Run each fault that matches @pattern with the test that must catch it, and return the exit status."""
     start, known, report = time.monotonic(), patched.edits(faults=True), faults.Report()
@@ -64,11 +52,11 @@ def check(pattern: str) -> int:
         raise Problem(f"FAULT={pattern} matches no fault of the kernel's own workqueue; allowed: a glob over "
                       f"{', '.join(catchers())}")
     target = patched.provide(VEHICLE, list(known.values()))
-    files = [path for path in modules.build(target) if path.name in ("cmwq2.ko", "cmwq2_kunit.ko")]
+    files = modules.with_engine(modules.build(target), "cmwq2_kunit")
     _control(report, target, files, sorted({each.who for each in table.values()}))
     for name, each in table.items():
         say(f"      {known[name].subject.rstrip('.')}:")
-        _fault(report, target, files, name, each.who)
+        faults.judge(report, VEHICLE, name, _boot(target, files, name, [each.who]), [each.who])
     say(f"\n{len(table)} faults of the kernel's own workqueue in {took(start)}")
     say(f"{report.passed} passed, {report.failed} failed")
     return report.status

@@ -64,8 +64,8 @@ class Again:
 
     def of(self, target: kernel.Kernel) -> kernel.Kernel:
         """Return @target with the name and the kernel parameters of this pass."""
-        return replace(target, vehicle=replace(target.vehicle, name=f"{self.vehicle}/{self.name}",
-                                               parameters=(*target.vehicle.parameters, *self.boot)))
+        found = target.booted_with(*self.boot)
+        return replace(found, vehicle=replace(found.vehicle, name=f"{self.vehicle}/{self.name}"))
 
 
 # Suites that may fail with another hook than the best one (only x86 has preempt notifiers), and suites that may fail
@@ -132,8 +132,7 @@ class Native:
         chosen = patched.chosen(self.edits)
         on = patched.parameters(self.policies, chosen) if self.policies else {}
         found = patched.provide(target.name, chosen) if chosen else kernel.provide(target)
-        boot = tuple(f"workqueue.{each}=1" for names in on.values() for each in names)
-        return replace(found, vehicle=replace(found.vehicle, parameters=(*found.vehicle.parameters, *boot)))
+        return found.booted_with(*(f"workqueue.{each}=1" for names in on.values() for each in names))
 
 
 def native_suites() -> list:
