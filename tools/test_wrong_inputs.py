@@ -208,7 +208,7 @@ class TestWrongInputs(unittest.TestCase):
             self.assertEqual([str(path) for path in left if path not in before], ["cache"])
 
     def test_statuses(self):
-        """The statuses above are those of cli.py."""
+        """The table expects the two exit statuses that cli.py has for a failure and for wrong usage."""
         self.assertEqual({status for _, status, _ in WRONG}, {cli.FAILED, cli.USAGE})
 
 

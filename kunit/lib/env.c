@@ -442,7 +442,7 @@ struct cmwq2_attrs *tw_attrs(struct kunit *test)
 	return attrs;
 }
 
-/* Give an unbound queue of cmwq2 this affinity scope, and otherwise default attributes. */
+/* Sets the affinity scope of an unbound queue of cmwq2, and all other attributes to defaults. */
 void tw_set_scope(struct tw_wq *w, enum cmwq2_affn_scope scope)
 {
 	struct cmwq2_attrs *attrs = tw_attrs(w->env->test);

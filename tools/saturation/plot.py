@@ -49,7 +49,7 @@ def _against(model: fit.Model, fits: Sequence[fit.Fit]) -> Any:
 
 
 def _over_cpus(each: fit.Fit, found: Sequence[report.Line]) -> Any:
-    """Plot items/s over CPUs on a machine, with a part for each scope and a line for each policy."""
+    """Draw how items/s grow with the number of CPUs of a machine: a panel for each scope, a line for each policy."""
     some = [line for line in found if line.machine == each.machine.name]
     engines = list(dict.fromkeys(line.engine for line in some))
     figure, all_axes = _plt().subplots(2, 2, figsize=(9, 8), layout="constrained", sharex=True, sharey=True)

@@ -22,8 +22,8 @@ OTHER_INSTRUCTIONS = (formula.INSTRUCTION_NS / 2, formula.INSTRUCTION_NS * 2)
 
 
 def pools(machine: published.Machine, scope: str, cpus: int) -> int:
-    """Return how many pools @scope has if the first @cpus CPUs of a machine like @machine have producers. If it has
-    fewer CPUs, more caches of the same size are added."""
+    """Return how many pools of @scope are in use on a machine like @machine if its first @cpus CPUs have producers. If
+    @machine has fewer CPUs than that, the answer is for one with more caches of the same size."""
     of_cache = machine.cpus // machine.caches
     if scope == "system":
         return 1

@@ -59,7 +59,7 @@ def _last_byte(member: Any) -> int:
 
 def _member(type_: Any, offset: int, chosen: str) -> Any | None:
     """Return the member that the byte at @offset belongs to. Of a union it is the one called @chosen, or the largest.
-    What lies behind the last member belongs to it, if it is an array without a length."""
+    If the last member is an array without a length, everything behind it belongs to it, too."""
     members = type_.members or ()
     found = [each for each in members if each.bit_offset // 8 <= offset <= _last_byte(each)]
     last = members[-1] if members else None

@@ -62,7 +62,7 @@ def show(dump: dict[str, Any], hidden: Hidden | None = None) -> str:
         ("Not seen, because it changed meanwhile", dump["gaps"], bool(dump["gaps"])),
     ]
     for title, body, wanted in sections:
-        # A table without a row has only the line of its titles.
+        # The only line of a table without rows is that of its titles.
         if wanted or (len(body) > 1 and title not in SETUP):
             lines += section(title, body)
     return "\n".join(lines)

@@ -11,8 +11,8 @@ from base.common import CACHE, Problem
 from build import packages, program
 from build.program import Program
 
-# The plugin that counts instructions with a lock held, holdcount.c, uses the interface of QEMU 9 and later. 10 is the
-# oldest version that it was tried with.
+# The plugins holdcount.c and linecount.c use the interface that QEMU has since version 9. No version before 10 was
+# tried with them.
 KIND = program.Kind("QEMU", "qemu-system-x86_64", "qemu-system-x86", (10,), "--version", r"version (\d+(?:\.\d+)*)")
 # The releases of Debian whose own QEMU is older, and the suite with a newer one.
 BACKPORTS = {"bookworm": "bookworm-backports"}

@@ -136,7 +136,7 @@ class Native:
 
 
 def native_suites() -> list:
-    """Return the suites that have cases for both engines."""
+    """Return the suites with cases that run on both engines."""
     return [name for name in kunit_suites()
             if "engine_gen_params" in (ROOT / f"kunit/suites/{name}_kunit.c").read_text()]
 
