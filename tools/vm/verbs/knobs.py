@@ -14,6 +14,9 @@ from verbs.options import EVERYWHERE, VERBS
 COUNTS = {"MACHINES", "ITEMS", "ROUNDS", "SCHEDULES", "KICKS", "SWITCHINGS", "PRESSURE", "ALARM", "CYCLES", "FREEZES",
           "PRODUCERS", "SEED", "BOOTS", "TIME"}
 YES_OR_NO = {"WRITE", "FULL", "FAULTS", "FUNCTIONS", "REPAIRED"}
+# The knobs that cannot be combined with WRITE=1, by verb, and which figures the written file has.
+NOT_WRITTEN = {"icount": (("PROFILES", "FUNCTIONS"), "of all profiles"),
+               "lines": (("PROFILES", "CPUS", "TURN"), "that make lines counts without it")}
 # Names that other programs use in the environment, too. The user is not warned if a verb ignores them.
 COMMON = {"V", "W", "CC", "NAME", "FULL", "SEED", "TIME", "POOL", "WORKERS", "MACHINES", "MODEL", "LIMIT", "ENGINE",
           "POLICY", "PREFIX", "DESTDIR"}
@@ -77,16 +80,10 @@ def check_values(verb: str, environment: Mapping[str, str]) -> None:
         if mine.get(name, "0") != "0" and "ENGINE" not in mine:
             raise Problem(f"{name}={mine[name]} needs ENGINE=native, as it says something about the kernel's own "
                           "workqueue")
-    if verb == "icount" and mine.get("WRITE", "0") != "0":
-        for name in ("PROFILES", "FUNCTIONS"):
-            if mine.get(name, "0") != "0":
-                raise Problem(f"WRITE=1 and {name}={mine[name]} cannot be combined, as the file has the figures of all "
-                              "profiles")
-    if verb == "lines" and mine.get("WRITE", "0") != "0":
-        for name in ("PROFILES", "CPUS", "TURN"):
-            if mine.get(name):
-                raise Problem(f"WRITE=1 and {name}={mine[name]} cannot be combined, as the file has the figures that "
-                              "make lines counts without it")
+    names, why = NOT_WRITTEN.get(verb, ((), ""))
+    for name in names if mine.get("WRITE", "0") != "0" else ():
+        if name in mine and (name not in YES_OR_NO or mine[name] != "0"):
+            raise Problem(f"WRITE=1 and {name}={mine[name]} cannot be combined, as the file has the figures {why}")
     for word in mine.get("PARAMETERS", "").split():
         name, equals, _ = word.partition("=")
         if not equals or name not in parameters():
