@@ -88,7 +88,7 @@ static void managed_does_not(struct kunit *test)
 	for (i = 0; i < 3 * CMWQ2_ITEM_SAMPLE; i++)
 		run_one(&c, hog);
 	KUNIT_EXPECT_TRUE(test, pool_is_managed(c.pool));
-	KUNIT_EXPECT_EQ(test, c.pool->item_ns, 0);
+	KUNIT_EXPECT_EQ(test, c.pool->items_ns, 0);
 }
 
 /* Items that never sleep, more than CPUs: all start, because they are long. */

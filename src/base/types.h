@@ -178,8 +178,9 @@ struct cmwq2_pool {
 	struct cmwq2_bh		*bh;		/* I: BH pools: what runs them, or NULL */
 	struct cmwq2_pool_cpu __percpu *cpus;	/* I: unbound pools; or NULL */
 	int			pod_cpus;	/* L: online CPUs of @pod, at least 1 */
-	unsigned int		item_ns;	/* L: what the longest recent item took */
 	unsigned int		item_nr;	/* L: counts items to measure one in so many */
+	u64			items_ns;	/* L: what the recent ones took in all */
+	u64			long_ns;	/* L: likewise, those of them that were long */
 	struct cmwq2_attrs	*attrs;		/* I */
 	cpumask_var_t		pod;		/* I: CPUs whose enqueues use this pool */
 	struct timer_list	idle_timer;	/* looks for workers to cull */

@@ -16,7 +16,7 @@
 static bool cmwq2_has_long_items(struct cmwq2_pool *pool)
 {
 	return pool->policy.concurrency == CMWQ2_CONCURRENCY_SHORT &&
-	       pool->item_ns > CMWQ2_ITEM_LONG_NS;
+	       pool->long_ns * CMWQ2_ITEM_LONG_PART > pool->items_ns;
 }
 
 static int cmwq2_wants(struct cmwq2_pool *pool)
@@ -37,7 +37,8 @@ void cmwq2_concurrency_apply(struct cmwq2_pool *pool)
 	WRITE_ONCE(pool->not_counted, not_counted);
 	/* An unbound pool may have no CPU that is online for a moment. */
 	pool->pod_cpus = max(cpumask_weight_and(pool->pod, &cmwq2_online_mask), 1U);
-	pool->item_ns = 0;
+	pool->items_ns = 0;
+	pool->long_ns = 0;
 	WRITE_ONCE(pool->wanted, cmwq2_wants(pool));
 }
 
@@ -75,8 +76,10 @@ void cmwq2_concurrency_end(struct cmwq2_worker *worker)
 		return;
 	/* A single item must not count for long. */
 	took = min_t(u64, took, 4 * CMWQ2_ITEM_LONG_NS);
-	pool->item_ns -= pool->item_ns / CMWQ2_ITEM_MEMORY;
-	pool->item_ns = max_t(u64, pool->item_ns, took);
+	pool->items_ns += took - pool->items_ns / CMWQ2_ITEM_MEMORY;
+	pool->long_ns -= pool->long_ns / CMWQ2_ITEM_MEMORY;
+	if (took > CMWQ2_ITEM_LONG_NS)
+		pool->long_ns += took;
 	wanted = cmwq2_wants(pool);
 	if (pool->wanted == wanted)
 		return;

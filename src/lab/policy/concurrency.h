@@ -16,8 +16,9 @@
  * behind long ones waits until they have run. With concurrency=free it gets a worker of
  * its own, and the scheduler lets it run soon. So concurrency=short manages a pool only
  * while its items are short. It measures one in CMWQ2_ITEM_SAMPLE items. The pool wants
- * any number of workers while the longest of the recent ones took more than
- * CMWQ2_ITEM_LONG_NS. Its workers are counted all the time.
+ * any number of workers while items of more than CMWQ2_ITEM_LONG_NS took a good part of
+ * the time of the recent ones. A single one does not count as much, because an interrupt
+ * can make it long. The workers are counted all the time.
  *
  * pool->wanted is the number of workers to run at once. pool->not_counted has the
  * flags that take a worker out of the count. A bound pool wants one. A pool that is
@@ -53,7 +54,9 @@ enum cmwq2_concurrency {
 /* Items that take longer are long: a wakeup for each of them costs little in comparison. */
 #define CMWQ2_ITEM_LONG_NS	50000U
 /* What an item took counts for less with each later sample, by one part in so many. */
-#define CMWQ2_ITEM_MEMORY	64
+#define CMWQ2_ITEM_MEMORY	128
+/* If long items took more than one part in so many of the time, the pool has long items. */
+#define CMWQ2_ITEM_LONG_PART	8
 
 void cmwq2_concurrency_apply(struct cmwq2_pool *pool);
 void cmwq2_concurrency_begin(struct cmwq2_worker *worker);
