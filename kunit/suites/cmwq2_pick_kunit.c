@@ -265,6 +265,45 @@ static void chosen_worker_runs(struct kunit *test)
 	}
 }
 
+/* Run the item. Returns the thread that was at the head of the idle list before. */
+static pid_t head_before(struct pick_ctx *c, struct tw_wq *w, struct tw_item *it)
+{
+	pid_t pid;
+
+	local_irq_disable();
+	raw_spin_lock(&c->pool->lock);
+	pid = idle_head(c->pool)->task->pid;
+	raw_spin_unlock(&c->pool->lock);
+	tw_queue(w, it);
+	local_irq_enable();
+	tw_wait_done(it, "the item");
+	return pid;
+}
+
+/* An ordered queue gets the worker that became idle last, wherever the enqueue was. */
+static void ordered_takes_the_head(struct kunit *test)
+{
+	struct pick_ctx c;
+	struct tw_env *e = pick_env(test, "local", &c);
+	const int cpus[] = { tw_cpu(1), tw_cpu(0) };
+	struct tw_wq *ordered = tw_alloc(e, TW_ORDERED, 0);
+	struct tw_item *it = tw_item(e, fn_note_pid);
+	pid_t pid;
+
+	c.w = tw_shared_wq(e, 0, 0, 0);
+	c.pool = tw_pool_of(ordered, tw_cpu(0));
+	KUNIT_ASSERT_PTR_EQ(test, tw_pool_of(c.w, tw_cpu(0)), c.pool);
+	tw_go_idle(c.w, 0, cpus, ARRAY_SIZE(cpus));
+	tw_move(e, tw_cpu(0));
+	pid = head_before(&c, ordered, it);
+	KUNIT_EXPECT_EQ(test, it->pid, pid);
+	TW_POLL(e, tw_pool_idle(c.w, tw_cpu(0)), "the pool to come to rest");
+	tw_go_idle(c.w, 0, cpus, ARRAY_SIZE(cpus));
+	tw_move(e, tw_cpu(0));
+	pid = head_before(&c, c.w, it);
+	KUNIT_EXPECT_NE(test, it->pid, pid);
+}
+
 /* A worker that was culled is not found through its CPU's list. */
 static void culled_worker_is_not_found(struct kunit *test)
 {
@@ -311,6 +350,7 @@ static struct kunit_case pick_cases[] = {
 	KUNIT_CASE(predict_has_no_choice),
 	KUNIT_CASE(predict_learns),
 	KUNIT_CASE(chosen_worker_runs),
+	KUNIT_CASE(ordered_takes_the_head),
 	KUNIT_CASE(culled_worker_is_not_found),
 	KUNIT_CASE(picks_beside_culler),
 	{}

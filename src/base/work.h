@@ -47,6 +47,16 @@ static inline struct cmwq2_pwq *cmwq2_work_pwq(struct cmwq2_work *work)
 	return cmwq2_data_pwq(cmwq2_work_data(work));
 }
 
+/* The pwq of the first pending item, or NULL. Context: pool->lock held. */
+static inline struct cmwq2_pwq *cmwq2_first_pwq(struct cmwq2_pool *pool)
+{
+	struct cmwq2_work *work = list_first_entry_or_null(&pool->worklist,
+							   struct cmwq2_work, entry);
+
+	/* A rescuer's cursor has no pwq. */
+	return work ? cmwq2_work_pwq(work) : NULL;
+}
+
 static inline int cmwq2_data_color(unsigned long data)
 {
 	return (data >> CMWQ2_WORK_COLOR_SHIFT) & (CMWQ2_NR_COLORS - 1);

@@ -34,16 +34,6 @@
 #include "lab/policy/wake.h"
 #include "lab/policy/wakeup.h"
 
-/* The pwq of the first pending item, for statistics, or NULL. pool->lock held. */
-struct cmwq2_pwq *cmwq2_first_pwq(struct cmwq2_pool *pool)
-{
-	struct cmwq2_work *work = list_first_entry_or_null(&pool->worklist,
-							   struct cmwq2_work, entry);
-
-	/* A rescuer's cursor has no pwq. */
-	return work ? cmwq2_work_pwq(work) : NULL;
-}
-
 /*
  * The scheduler may have moved a worker of a non-strict pool out of the pod. The
  * worker is about to be woken, so it is cheap to bring it back now. This is best

@@ -15,7 +15,6 @@
 
 bool __cmwq2_kick_pool_pick(struct cmwq2_pool *pool, enum cmwq2_kicker who,
 			    struct cmwq2_wake_list *wl);
-struct cmwq2_pwq *cmwq2_first_pwq(struct cmwq2_pool *pool);
 void cmwq2_wake(struct cmwq2_pool *pool, enum cmwq2_kicker who, struct cmwq2_wake_list *wl,
 		struct task_struct *task);
 void cmwq2_wake_up(struct cmwq2_wake_list *wl);

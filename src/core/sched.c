@@ -38,6 +38,7 @@
 #include "base/lock.h"
 #include "base/types.h"
 #include "base/wake_list.h"
+#include "base/work.h"
 #include "core/kick.h"
 #include "core/scan.h"
 #include "core/sched.h"

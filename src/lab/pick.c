@@ -14,6 +14,7 @@
 #include <linux/timekeeping.h>
 
 #include "base/types.h"
+#include "base/work.h"
 #include "lab/policy/claim.h"
 #include "lab/policy/pick.h"
 #include "lab/policy/wake.h"
@@ -38,6 +39,18 @@ static bool cmwq2_pick_wants_here(struct cmwq2_pool *pool, struct cmwq2_pool_cpu
 		return true;
 	here = at->delay[true] <= at->delay[false];
 	return ++at->picks % CMWQ2_PICK_TRY ? here : !here;
+}
+
+/* Whether the kick takes the worker that mainline takes. Context: pool->lock held. */
+static bool cmwq2_pick_is_as_in_mainline(struct cmwq2_pool *pool, enum cmwq2_kicker who)
+{
+	struct cmwq2_pwq *pwq;
+
+	if (who != CMWQ2_KICK_ENQUEUE)
+		return who == CMWQ2_KICK_OTHER;
+	/* Most often the only item, and the one that the worker takes. */
+	pwq = cmwq2_first_pwq(pool);
+	return pwq && pwq->wq->flags & CMWQ2_WQ_ORDERED;
 }
 
 /* Whether a kick on this CPU wakes its worker here. */
@@ -131,7 +144,7 @@ struct cmwq2_worker *cmwq2_pick_by_cpu(struct cmwq2_pool *pool, enum cmwq2_kicke
 	struct cmwq2_worker *worker;
 
 	/* With a claim, all idle workers can be on the kicked list. */
-	if (list_empty(&pool->idle_list) || who == CMWQ2_KICK_OTHER) {
+	if (list_empty(&pool->idle_list) || cmwq2_pick_is_as_in_mainline(pool, who)) {
 		worker = cmwq2_first_idle(pool);
 		if (!worker)
 			return NULL;

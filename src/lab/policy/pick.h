@@ -15,6 +15,10 @@
  * way. Once in CMWQ2_PICK_TRY kicks it tries the other one. A pool that has one CPU only
  * has no choice to learn.
  *
+ * An ordered queue runs one item at a time, on whatever CPU its worker is. To wake the
+ * worker on the CPU of each producer in turn would only move it around. So an enqueue
+ * takes the worker that mainline takes if an item of an ordered queue is to run next.
+ *
  * The kicks that are not made by an enqueue are the same for both. A worker that begins
  * an item while others are pending kicks a worker that slept on another CPU, because
  * its own CPU is taken. A worker that blocks kicks one for the CPU that it leaves; only
