@@ -65,7 +65,7 @@ def _checked(found: Iterable[Unit], wanted: Sequence[Path], said: str) -> None:
         if path not in have:
             raise Wrong(f"{path}: it does not compile as it is: {units.first_error(said, path.name)}")
         if not have[path].module:
-            raise Wrong(f"{path}: it is built into the kernel, not as a module, so it cannot use cmwq2")
+            raise Wrong(f"{path}: {units.NO_MODULE}")
 
 
 def is_compiled(directory: Path, own: Kernel) -> bool:

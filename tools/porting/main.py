@@ -10,7 +10,8 @@ The files are compiled as they are and then on cmwq2. A driver of one file moves
 kernel's headers. If that does not do, or if the driver has several files, it moves by a prelude. The debug information
 of both objects shows which structures have another layout on cmwq2, and whether other files depend on these.
 
-What has to be changed is printed as a diff. Nothing is changed without --write.
+What has to be changed is printed as a diff. Nothing is changed without --write. Below the diff is a line for each path
+in sysfs that has the kernel's queues only. The compiler does not notice it, and the driver has to be edited by hand.
 
 Exit status: 0: the driver can move, or has been moved; 3: it cannot, with one line for each file that says why; the
 rest as in ``cli.py``.
@@ -25,7 +26,7 @@ from pathlib import Path
 from typing import NoReturn, Optional
 
 import cli
-from porting import driver, place, port, prelude, shared, units
+from porting import driver, place, port, prelude, reasons, shared, units
 from porting.driver import Driver
 from porting.units import Kernel, Unit, Wrong
 
@@ -181,6 +182,8 @@ def _command(argv: Optional[Sequence[str]]) -> bool:
                 path.write_text(new)
         else:
             print(diff(after, of.home), end="")
+        for note in dict.fromkeys(note for unit in of.units for note in reasons.notes(unit, own)):
+            print(of.told(note))
         done = f"changed: {', '.join(path.name for path in after)}" if args.write else "--write changes the files"
         print(f"{len(found)} files move {'by a prelude' if text else 'by the line'}; {done}")
     return True

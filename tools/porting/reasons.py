@@ -97,6 +97,22 @@ def queue_in(code: str, unit: Unit, own: Kernel) -> str:
     return ""
 
 
+SYSFS = re.compile(r"/sys/(?:bus|devices/virtual)/workqueue\b")
+
+
+def notes(unit: Unit, own: Kernel) -> list[str]:
+    """Return one line for each path of the kernel's workqueue in sysfs that @unit or a private header of it names. The
+    compiler does not see such a mistake."""
+    found = []
+    for path in dict.fromkeys([unit.source, *(path for path in unit.headers if not own.is_own(path))]):
+        text = without_comments(path.read_text(errors="replace"))
+        for match in SYSFS.finditer(text):
+            line = text.count("\n", 0, match.start()) + 1
+            found.append(f"{shown(path, own)}:{line}: {match[0]} has the kernel's queues only; those of cmwq2 are in "
+                         f"{match[0].replace('workqueue', 'cmwq2')}")
+    return found
+
+
 def text_of(file: str, own: Kernel) -> str:
     """Return the text of @file, a path as shown() gives it, or ""."""
     try:

@@ -3,10 +3,11 @@
 Documentation/drivers.rst."""
 
 import re
+import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Optional
 
@@ -74,7 +75,7 @@ def natively(names: Sequence[str], own: Kernel, jobs: int) -> tuple[list[Unit], 
         if unit and unit.module:
             found.append(unit)
         elif unit:
-            left_out.append(f"{name}: it is built into the kernel, not as a module")
+            left_out.append(f"{name}: {units.NO_MODULE}")
         else:
             left_out.append(f"{name}: it does not compile as it is: {units.first_error(said, Path(name).name)}")
     return found, left_out
@@ -92,12 +93,17 @@ def _others(outcome: port.Outcome, own: Kernel, index: shared.Includers) -> str:
     return ""
 
 
-def entry(outcome: port.Outcome, own: Kernel, index: shared.Includers) -> Entry:
-    """Return what came of one file, in words."""
-    name = str(outcome.unit.source.relative_to(own.tree))
+def alone(outcome: port.Outcome, name: str, own: Kernel) -> Entry:
+    """Return what came of one file called @name, in words, without a look at other files."""
     silent = next((f"struct {one.name} of {one.header.relative_to(own.tree)}" for one in outcome.changed
                    if own.is_own(one.header)), "")
-    return Entry(name, outcome.result, str(outcome.reason or ""), _others(outcome, own, index), silent)
+    return Entry(name, outcome.result, str(outcome.reason or ""), silent=silent)
+
+
+def entry(outcome: port.Outcome, own: Kernel, index: shared.Includers) -> Entry:
+    """Return what came of one file of the kernel's tree, in words."""
+    name = str(outcome.unit.source.relative_to(own.tree))
+    return replace(alone(outcome, name, own), others=_others(outcome, own, index))
 
 
 def survey(found: Sequence[Unit], own: Kernel, work: Path, jobs: int, index: shared.Includers) -> Iterator[Entry]:
@@ -105,6 +111,35 @@ def survey(found: Sequence[Unit], own: Kernel, work: Path, jobs: int, index: sha
     with ThreadPoolExecutor(jobs) as pool:
         for outcome in pool.map(lambda unit: port.port(unit, own, work), found):
             yield entry(outcome, own, index)
+
+
+def copied(names: Sequence[str], own: Kernel, work: Path, jobs: int) -> Iterator[Entry]:
+    """
+    Move copies of the files @names of the tree, which may belong to no module of this kernel. So any kernel can be used
+    for files that need none of its options. They must not include private headers.
+
+    :param work: an empty directory
+    :return: what came of each, in order
+    :raises Wrong: a file does not exist, or does not compile as it is
+    """
+    copy, made = work / "copy", work / "made"
+    made.mkdir()
+    for name in names:
+        if not (own.tree / name).is_file():
+            raise Wrong(f"{own.tree / name}: no such file; the list is for another kernel")
+        (copy / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(own.tree / name, copy / name)
+    objects = [str(Path(name).with_suffix(".o")) for name in names]
+    (copy / "Kbuild").write_text(f"obj-m := {' '.join(objects)}\n")
+    said = own.make(objects, f"M={copy}", jobs=jobs)
+    found = {unit.source: unit for unit in (*units.under(copy, copy), *units.under(copy, own.build))}
+    for name in names:
+        if copy / name not in found:
+            raise Wrong(f"{name}: it does not compile as it is: {units.first_error(said, Path(name).name)}")
+    with ThreadPoolExecutor(jobs) as pool:
+        for name, outcome in zip(names, pool.map(lambda name: port.port(found[copy / name], own, made), names)):
+            one = alone(outcome, name, own)
+            yield replace(one, reason=one.reason.replace(f"{copy}/", ""))
 
 
 def whole(name: str, own: Kernel, work: Path, jobs: int, index: shared.Includers) -> Whole:

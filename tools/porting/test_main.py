@@ -66,6 +66,16 @@ class Command(testing.Kernel):
             "KBUILD_EXTRA_SYMBOLS += $(CMWQ2)/Module.symvers\n"
             "CFLAGS_a.o += -include $(src)/cmwq2_prelude.h\nCFLAGS_b.o += -include $(src)/cmwq2_prelude.h\nendif\n"))
 
+    def test_path_in_sysfs(self):
+        """A path that has the kernel's queues only is named, but not one in a comment."""
+        home = self.outside({"Makefile": "obj-m := x.o\n", "x.c": f"{PLAIN}/* /sys/bus/workqueue */\n"
+                             'const char *path = "/sys/bus/workqueue/devices/x";\n'})
+        status, out, _ = self.run_on(home / "x.c")
+        self.assertEqual(status, 0)
+        self.assertEqual(out.splitlines()[-2:], [
+            f"{home}/x.c:6: /sys/bus/workqueue has the kernel's queues only; those of cmwq2 are in /sys/bus/cmwq2",
+            "1 files move by the line; --write changes the files"])
+
     def test_one_of_several_drivers(self):
         """A file outside of the kernel's tree moves without the other drivers in its directory."""
         home = self.outside({"Makefile": "obj-m := x.o y.o\n", "x.c": PLAIN, "y.c": TTY % ("", "tty_queue(&mine);")})
@@ -104,6 +114,7 @@ class Command(testing.Kernel):
         bare = self.home / "bare"
         bare.mkdir()
         (bare / "z.c").write_text(PLAIN)
+        self.put({"drivers/in/in.c": PLAIN, "drivers/in/Makefile": "built = in\n"})
         other = self.home / "other"
         (other / "scripts").mkdir(parents=True)
         for name in ("MAINTAINERS", "scripts/Kconfig.include", "w.c"):
@@ -111,6 +122,7 @@ class Command(testing.Kernel):
         for path, words in ((home / "none.c", "no such file or directory"),
                             (home / "x.h", "not a C source; allowed: files that end in .c, and directories"),
                             (home / "x.c", "it does not compile as it is|none of its files was compiled .* undeclared"),
+                            (self.tree / "drivers/in/in.c", "the configuration of this kernel does not make a module"),
                             (bare / "z.c", "neither Kbuild nor Makefile is there"),
                             (other / "w.c", "it is in the kernel tree .*, but the kernel of --kdir was made from")):
             with self.subTest(path=path.name):

@@ -80,7 +80,8 @@ class Lists(Kernel):
         found, left_out = survey.natively([f"drivers/{name}.c" for name in ("x/good", "x/bad", "in/in")], self.own, 1)
         self.assertEqual([unit.source.name for unit in found], ["good.c"])
         self.assertRegex(left_out[0], "^drivers/x/bad.c: it does not compile as it is: .*undeclared")
-        self.assertEqual(left_out[1:], ["drivers/in/in.c: it is built into the kernel, not as a module"])
+        self.assertEqual(left_out[1:], ["drivers/in/in.c: the configuration of this kernel does not make a module of "
+                                        "it, so it cannot use cmwq2"])
         with self.assertRaisesRegex(Wrong, "drivers/x/none.c: no such file; the list is for another kernel"):
             survey.natively(["drivers/x/none.c"], self.own, 1)
 
@@ -99,6 +100,26 @@ class Lists(Kernel):
         self.assertEqual([each.others for each in found], ["", "", "struct state of drivers/x/state.h is shared with d",
                                                            "struct state of drivers/x/state.h is shared with c"])
         self.assertEqual({each.silent for each in found}, {""})
+
+    def test_copied(self):
+        """Files that belong to no module of the kernel are moved in a copy. A file that does not compile is named."""
+        self.put({"drivers/x/a.c": PLAIN, "drivers/x/Makefile": "", "drivers/y/b.c":
+                  TTY % ("", "schedule_work(&tty->SAK_work);")})
+        names = ["drivers/x/a.c", "drivers/y/b.c"]
+        found = list(survey.copied(names, self.own, self.work, 2))
+        self.assertEqual([(each.name, each.result) for each in found], list(zip(names, (port.LINE, port.REFUSED))))
+        self.assertTrue(found[1].reason.startswith("drivers/y/b.c:4: SAK_work of the kernel's struct"), found[1])
+        self.assertFalse((self.tree / "drivers/x/a.o").exists())
+        for text, words in (("int x = y;\n", "drivers/x/bad.c: it does not compile as it is: .*undeclared"),
+                            (None, "drivers/x/bad.c: no such file; the list is for another kernel")):
+            if text:
+                self.put({"drivers/x/bad.c": text})
+            else:
+                (self.tree / "drivers/x/bad.c").unlink()
+            work = self.home / f"work-{bool(text)}"
+            work.mkdir()
+            with self.assertRaisesRegex(Wrong, words):
+                list(survey.copied(["drivers/x/bad.c"], self.own, work, 1))
 
     def test_silent(self):
         """If a header of the kernel has got another layout without an error, the structure is named."""

@@ -91,6 +91,9 @@ saved = $(dir $(1)).$(notdir $(1)).cmd
 	{ printf '\n\ndeps_$@ := \n'; gcc -I $(CURDIR)/include -M $< | tr -s ' \\\n' '\n' | sed '1d; s/^/  /'; echo; } \
 		>> $(call saved,$@)
 modules: $(patsubst %.c,%.o,$(wildcard $(M)/*.c))
+ifneq ($(M),)
+$(filter %.o,$(MAKECMDGOALS)): %.o: $(M)/%.o ;
+endif
 drivers/%/: FORCE
 	$(MAKE) --no-print-directory $(patsubst %.c,%.o,$(wildcard $@*.c))
 %.mod: FORCE

@@ -123,11 +123,16 @@ def of_object(path: Path, cwd: Path) -> Optional[Unit]:
     return read(path.parent / f".{path.name}.cmd", cwd) if path.is_file() else None
 
 
+# Where a file is not part of a module although it compiles.
+NOT_SELECTED = "the configuration of this kernel"
+NO_MODULE = f"{NOT_SELECTED} does not make a module of it, so it cannot use cmwq2"
+
+
 def first_error(said: str, name: str = "") -> str:
     """Return the first error in the output of make, if possible one about the file @name."""
     errors = [line for line in said.splitlines() if re.search(r"\b(?:fatal )?error: |\*\*\* ", line)]
     about = [line for line in errors if name and name in line]
-    return (about or errors or said.strip().splitlines() or ["nothing was compiled"])[0].strip()
+    return (about or errors or [f"with {NOT_SELECTED} nothing is compiled there"])[0].strip()
 
 
 def in_tree(of: Kernel, sources: Sequence[Path], jobs: int = 1) -> tuple[dict[Path, Unit], str]:
