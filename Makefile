@@ -4,7 +4,7 @@
 # The knobs. The verbs read them from the environment.
 export KDIR KERNEL KERNEL_SRC VM SUITE NAME PARAMETERS ITEMS ROUNDS CYCLES FREEZES SCHEDULES KICKS SWITCHINGS PRESSURE ALARM V MACHINES W WRITE CMWQ2_CACHE
 export DESTDIR INSTALL_MOD_PATH PREFIX
-export WORKLOAD PROFILES PRODUCERS SEED FULL FUNCTIONS BOOTS TIME POLICY ENGINE EDITS REPAIRED
+export WORKLOAD PROFILES PRODUCERS SEED FULL FUNCTIONS BOOTS TIME POLICY ENGINE EDITS REPAIRED MOVED
 export CLAIM WAKE WAKEUP PICK POOL CPUS MIN_IDLE WORKERS TIMEOUTS SWITCH STRICT FAULT FAULTS MODEL LIMIT RAISED CANCELS LITMUS LIST TURN
 ifneq ($(origin CC),default)
 export CC
@@ -107,9 +107,10 @@ $(VERBS):
 ##             predicts items/s on 1 to 128 CPUs for each scope and policy, from the committed counts
 ##             per item; compares the model with figures that others have published; seconds; writes
 ##             out/scale/; WRITE=1 puts the output into Documentation/scale.rst
-## make baseline [VM=uml|x86] [ROUNDS=n] [ITEMS=n] [PRODUCERS=n]
+## make baseline [VM=uml|x86] [ROUNDS=n] [ITEMS=n] [PRODUCERS=n] [MOVED=1]
 ##             runs native's roundtrip in cmwq2_bench and in lib/test_workqueue alternately, in one
-##             boot, and checks that the times differ by at most 3 %; 5 minutes on a quiet machine
+##             boot, and checks that the times differ by at most 3 %; 5 minutes on a quiet machine;
+##             MOVED=1 compares lib/test_workqueue with a copy that is moved to cmwq2 instead
 ## make soak [ITEMS=n] [ROUNDS=n] [SCHEDULES=n] [KICKS=n] [SWITCHINGS=n] [PRESSURE=s] [ALARM=s]
 ##           [CYCLES=n] [FREEZES=n] [VM=v] [SUITE=glob]
 ##             runs long tests for hours. On debug: 1000000 items through every kind of queue, and

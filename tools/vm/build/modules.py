@@ -114,6 +114,13 @@ def build_installed(kdir: Path, compiler: str) -> tuple:
     return OUT / "modules" / "install", OUT / "log" / "modules-install.log"
 
 
+def build_users(kernel: Kernel, name: str, directory: Path) -> list:
+    """Build the sources in @directory, which use cmwq2. Its modules must have been built for @kernel."""
+    symbols = OUT / "modules" / kernel.vehicle.name / "Module.symvers"
+    return _build(kernel.build, f"{kernel.vehicle.name}-{name}", [(directory, ".")],
+                  options=[f"KBUILD_EXTRA_SYMBOLS={symbols}"])
+
+
 def build_selftest(kernel: Kernel) -> list:
     """Build the modules that misbehave on purpose, and the engine, which one of them misuses."""
     return _build(kernel.build, f"{kernel.vehicle.name}-selftest",

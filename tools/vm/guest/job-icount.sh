@@ -21,7 +21,7 @@ each_run "$ICOUNT_RUNS" one_run
 sync
 if [ -e /modules/test_workqueue.ko ]; then
 	event start "the kernel's own benchmark"
-	kernels_own $ICOUNT_OWN | save own
+	kernels_own test_workqueue $ICOUNT_OWN | save own
 fi
 grep "\[" /proc/kallsyms | save symbols
 unload cmwq2_bench

@@ -11,7 +11,9 @@ import re
 import statistics
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Optional
 
 from base.common import (
     EXIT_FAILED,
@@ -110,7 +112,8 @@ def verdict(comparison: bench_stats.Comparison) -> tuple:
     return True, f"within {WITHIN_PERCENT:g} %"
 
 
-def _spread(values: list) -> str:
+def spread(values: list) -> str:
+    """Return the median of @values with their extremes, as text."""
     return f"{statistics.median(values):,.0f} [{min(values):,}..{max(values):,}]"
 
 
@@ -118,7 +121,7 @@ def table(rows: list) -> str:
     """Return @rows as a table for people."""
     heads = ("scope", "figure", "cmwq2_bench [min..max]", "lib/test_workqueue [min..max]", "ratio [95 %]")
     cells = [heads] + [(scope, FIGURES[figure], *(("", "") if values is None else
-                                                  (_spread(values["ours"]), _spread(values["own"]))), str(comparison))
+                                                  (spread(values["ours"]), spread(values["own"]))), str(comparison))
                        for scope, figure, values, comparison in rows]
     return aligned(cells, 2)
 
@@ -130,11 +133,43 @@ def _knob(name: str, default: int, most: int) -> int:
     return value
 
 
-def baseline(name: str) -> int:
-    """Measure, print, write out/baseline/VM.json, and return the exit status."""
-    start, load = time.monotonic(), bench_host.busy()
-    report = OUT / "baseline" / f"{kernel.vehicle(name).name}.json"
-    report.unlink(missing_ok=True)
+@dataclass(frozen=True)
+class Setup:
+    """What is measured on, and how much."""
+
+    target: kernel.Kernel
+    accelerator: str
+    rounds: int
+    threads: int
+    items: int      # that each thread queues
+    load: list      # what else the machine did at the start
+
+    @property
+    def own(self) -> str:
+        """The parameters of lib/test_workqueue."""
+        return f"nr_threads={self.threads} wq_items={self.items}"
+
+    @property
+    def config(self) -> Optional[str]:
+        """The hash of the kernel's configuration, or None."""
+        return bench_document.config_hash(bench_document.config_text(self.target.build / ".config"))
+
+    def __str__(self) -> str:
+        return (f"{self.rounds} rounds of both in turns, {self.threads} threads, {self.items} items each\n"
+                f"{self.target.vehicle.name} ({self.accelerator}) on {bench_document.host_cpu()}, kernel "
+                f"{self.target.release}, configuration {self.config}")
+
+    def document(self) -> dict:
+        """Return what the JSON file says of it."""
+        return {"schema": SCHEMA, "vehicle": self.target.vehicle.name, "accelerator": self.accelerator,
+                "kernel": self.target.release, "config": self.config, "host": bench_document.host_cpu(),
+                "cpus": guest.CPUS, "threads": self.threads, "rounds": self.rounds, "items": self.items,
+                "conditions": self.load}
+
+
+def setup(name: str) -> Setup:
+    """Read the knobs and provide the kernel of the vehicle @name. Raises Problem if it lacks the kernel's benchmark."""
+    load = bench_host.busy()
     rounds = _knob("ROUNDS", bench_set.ROUNDS, MOST_ROUNDS)
     threads = _knob("PRODUCERS", guest.CPUS, guest.CPUS)
     _knob("ITEMS", ITEMS, MOST_ITEMS)
@@ -143,33 +178,42 @@ def baseline(name: str) -> int:
     target = kernel.provide(kernel.vehicle(name))
     accelerator = accel.accelerator(target)
     items = _knob("ITEMS", ITEMS_TCG if accelerator.startswith("tcg") else ITEMS, MOST_ITEMS)
-    benchmark = target.build / kernel.BENCHMARK
-    if not benchmark.exists():
+    if not (target.build / kernel.BENCHMARK).exists():
         raise Problem(f"Linux {target.release} has no {kernel.BENCHMARK}: 7.1 and later do")
-    files = modules.with_engine(modules.build(target), "cmwq2_bench")
-    run = guest.run_job(target, "baseline", f"baseline-{target.vehicle.name}", [*files, benchmark], {
-        "ROUNDS": rounds, "SCOPES": " ".join(SCOPES), "OWN": f"nr_threads={threads} wq_items={items}",
+    return Setup(target, accelerator, rounds, threads, items, load)
+
+
+def conclude(report: Path, of: Setup, text: str, passed: bool, said: str, more: dict) -> int:
+    """Print the table @text and the verdict @said, write the file @report, and return the exit status."""
+    say(f"\n{text}\n")
+    for each in of.load:
+        say(f"Caution: {each}.")
+    say(f"{'PASS' if passed else 'FAIL'}  {said}")
+    write_atomically(report, json.dumps({**of.document(), "passed": passed, "verdict": said, **more}, indent=1) + "\n")
+    say(shown(report))
+    return EXIT_PASSED if passed else EXIT_FAILED
+
+
+def baseline(name: str) -> int:
+    """Measure, print, write out/baseline/VM.json, and return the exit status."""
+    start = time.monotonic()
+    report = OUT / "baseline" / f"{kernel.vehicle(name).name}.json"
+    report.unlink(missing_ok=True)
+    on = setup(name)
+    files = modules.with_engine(modules.build(on.target), "cmwq2_bench")
+    run = guest.run_job(on.target, "baseline", f"baseline-{on.target.vehicle.name}",
+                        [*files, on.target.build / kernel.BENCHMARK], {
+        "ROUNDS": on.rounds, "SCOPES": " ".join(SCOPES), "OWN": on.own,
         # No warmup, because lib/test_workqueue has none either.
-        "OURS": f"workload=roundtrip queue=unbound engines=native rounds=1 warmup=0 producers={threads} items={items} "
-                "seed=1"}, limit=LIMIT)
+        "OURS": f"workload=roundtrip queue=unbound engines=native rounds=1 warmup=0 producers={on.threads} "
+                f"items={on.items} seed=1"}, limit=LIMIT)
     guest.must_pass(run)
-    found = figures(run.results, rounds)
+    found = figures(run.results, on.rounds)
     rows = compared(found)
     shown_rate = next(comparison for scope, figure, _, comparison in rows if (scope, figure) == ("all", "rate"))
     passed, said = verdict(shown_rate)
-    config = bench_document.config_hash(bench_document.config_text(target.build / ".config"))
-    say(f"\nNative's roundtrip, {rounds} rounds of both in turns, {threads} threads, {items} items each\n"
-        f"{target.vehicle.name} ({accelerator}) on {bench_document.host_cpu()}, kernel {target.release}, configuration "
-        f"{config}\n\n{table(rows)}\n")
-    for text in load:
-        say(f"Caution: {text}.")
-    say(f"{'PASS' if passed else 'FAIL'}  items/s over all scopes: {shown_rate}: {said}")
-    write_atomically(report, json.dumps({
-        "schema": SCHEMA, "vehicle": target.vehicle.name, "accelerator": accelerator, "kernel": target.release,
-        "config": config, "host": bench_document.host_cpu(),
-        "cpus": guest.CPUS, "threads": threads, "rounds": rounds, "items": items,
-        "conditions": load, "figures": found, "passed": passed, "verdict": said,
+    return conclude(report, on, f"Native's roundtrip, {on}\n\n{table(rows)}", passed,
+                    f"items/s over all scopes: {shown_rate}: {said}, {took(start)}", {
+        "figures": found,
         "ratios": [{"scope": scope, "figure": figure, "ratio": each.ratio, "low": each.low, "high": each.high}
-                   for scope, figure, _, each in rows]}, indent=1) + "\n")
-    say(f"{shown(report)}, {took(start)}")
-    return EXIT_PASSED if passed else EXIT_FAILED
+                   for scope, figure, _, each in rows]})

@@ -33,12 +33,14 @@ import blocks  # noqa: E402
 from porting import port, shared, survey, units  # noqa: E402
 
 LIST = ROOT / "tools/shim/drivers.list"
+SECOND = ROOT / "tools/shim/drivers-1907.list"
 DOCUMENT = ROOT / "Documentation/drivers.rst"
 RESULTS = OUT / "drivers"
 # How many percent of the files of the list have to move.
 LEAST = 78
-# The names of the tables in the document.
-TABLES = ("files", "whole-drivers")
+# The names of the tables in the document, for each committed list: first that of its files, then, if the list has any,
+# that of its whole drivers.
+TABLES = {LIST: ("files", "whole-drivers"), SECOND: ("second-list",)}
 
 
 @dataclass
@@ -69,8 +71,8 @@ class Result:
         return "\n".join(rows) + "\n"
 
     def tables(self) -> list[list[str]]:
-        """Return the lines of both tables, in the order of MARKS."""
-        return [survey.table(self.files), survey.table_of_whole(self.drivers)]
+        """Return the lines of the tables, in the order of TABLES."""
+        return [survey.table(self.files), *([survey.table_of_whole(self.drivers)] if self.drivers else [])]
 
 
 def _result(names: Sequence[str], own: units.Kernel) -> Result:
@@ -92,23 +94,24 @@ def _result(names: Sequence[str], own: units.Kernel) -> Result:
     return result
 
 
-def compare(result: Result, write: bool) -> str:
-    """Put the tables into the document, or compare them. Return what is wrong, or ''."""
+def compare(result: Result, list_of: Path, write: bool) -> str:
+    """Put the tables of the list @list_of into the document, or compare them. Return what is wrong, or ''."""
     before = after = DOCUMENT.read_text()
-    for name, lines in zip(TABLES, result.tables()):
-        after = written.replaced(DOCUMENT, after, name, blocks.block(name, "make drivers", "\n".join(lines)))
+    verb = "make drivers" if list_of == LIST else f"make drivers LIST={shown(list_of)}"
+    for name, lines in zip(TABLES[list_of], result.tables()):
+        after = written.replaced(DOCUMENT, after, name, blocks.block(name, verb, "\n".join(lines)))
     if after == before:
         return ""
     if not write:
-        return f"{shown(DOCUMENT)} has other tables; make drivers WRITE=1 renews them"
+        return f"{shown(DOCUMENT)} has other tables; {verb} WRITE=1 renews them"
     write_atomically(DOCUMENT, after)
     say(f"{shown(DOCUMENT)} is written")
     return ""
 
 
 def drivers(list_of: Path, write: bool) -> int:
-    """Move what the file @list_of names, and print the tables. Those of the committed list are compared with the ones
-    in the document, which @write replaces. Return the exit status."""
+    """Move what the file @list_of names, and print the tables. Those of a committed list are compared with the ones in
+    the document, which @write replaces. Return the exit status."""
     start = time.monotonic()
     units.RUN = alive.run
     try:
@@ -126,8 +129,8 @@ def drivers(list_of: Path, write: bool) -> int:
     for lines in result.tables():
         say("\n" + "\n".join(lines))
     found = result.wrong()
-    if not found and list_of == LIST:
-        found = compare(result, write)
+    if not found and list_of in TABLES:
+        found = compare(result, list_of, write)
     moved = sum(each.result in (port.LINE, port.PRELUDE) for each in result.files)
     say(f"\n{moved} of {len(result.files)} files of Linux {tree.name} move; {shown(RESULTS / 'report.txt')}, "
         f"{took(start)}")
@@ -138,7 +141,7 @@ def drivers(list_of: Path, write: bool) -> int:
 
 def given() -> Path:
     """Return the list that LIST= names, or the committed one. Raises Problem if there is no such file."""
-    path = Path(os.environ.get("LIST") or LIST).expanduser()
+    path = Path(os.environ.get("LIST") or LIST).expanduser().resolve()
     if not path.is_file():
         raise Problem(f"LIST={path}: no such file; allowed: a file with a path of the kernel's tree on each line")
     return path

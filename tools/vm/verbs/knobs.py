@@ -13,7 +13,7 @@ from verbs.options import EVERYWHERE, VERBS
 
 COUNTS = {"MACHINES", "ITEMS", "ROUNDS", "SCHEDULES", "KICKS", "SWITCHINGS", "PRESSURE", "ALARM", "CYCLES", "FREEZES",
           "PRODUCERS", "SEED", "BOOTS", "TIME"}
-YES_OR_NO = {"WRITE", "FULL", "FAULTS", "FUNCTIONS", "REPAIRED"}
+YES_OR_NO = {"WRITE", "FULL", "FAULTS", "FUNCTIONS", "REPAIRED", "MOVED"}
 # The knobs that cannot be combined with WRITE=1, by verb, and which figures the written file has.
 NOT_WRITTEN = {"icount": (("PROFILES", "FUNCTIONS"), "of all profiles"),
                "lines": (("PROFILES", "CPUS", "TURN"), "that make lines counts without it")}

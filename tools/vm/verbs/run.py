@@ -181,7 +181,11 @@ def scale(given: Namespace) -> int:
 
 
 def baseline(given: Namespace) -> int:
-    """Compare native's roundtrip in cmwq2_bench and in lib/test_workqueue. Return the exit status."""
+    """Compare native's roundtrip in cmwq2_bench and in lib/test_workqueue, or the latter with a copy that is moved to
+    cmwq2. Return the exit status."""
+    if _yes(given.moved):
+        from verbs import movedtable
+        return movedtable.compare(given.vm or "uml")
     from verbs import baseline as beside
     return beside.baseline(given.vm or "uml")
 

@@ -23,7 +23,7 @@ from base.common import (
     shown,
     write_atomically,
 )
-from build import kernel, modules, patched, qemu, sample, source
+from build import kernel, modules, moved, patched, qemu, sample, source
 from machines import guest, ktap, results
 
 SUMMARY = OUT / "check"
@@ -77,10 +77,11 @@ AGAIN = (Again("x86", "pn", ("cmwq2_concurrency", "cmwq2_hog", "cmwq2_interleave
                "hook=timer"),
          Again("x86", "isolated", ("cmwq2_cpumask", "cmwq2_delayed", "cmwq2_idle", "cmwq2_ordered", "cmwq2_owncpu"),
                boot=("nohz_full=1", "isolcpus=nohz,domain,1")))
-# Checks that are not suites in a guest: style of the sources, looks into a guest from outside, counts of instructions.
-STYLE, DUMP, MONITOR, STATES, WIDE, ICOUNT, LINES = (
-    "style", "wq_dump", "wq_monitor", "wq_states", "wq_wide", "icount", "lines")
-LOOKS = (DUMP, MONITOR, STATES, WIDE, LINES, ICOUNT)
+# Checks that are not suites in a guest: style of the sources, looks into a guest from outside, counts of instructions,
+# drivers that are moved and compiled.
+STYLE, DUMP, MONITOR, STATES, WIDE, ICOUNT, LINES, DRIVERS = (
+    "style", "wq_dump", "wq_monitor", "wq_states", "wq_wide", "icount", "lines", "drivers")
+LOOKS = (DUMP, MONITOR, STATES, WIDE, LINES, ICOUNT, DRIVERS)
 # About how long a look and a second pass take, which decides the order in which guests start.
 LOOK_SECONDS, AGAIN_SECONDS, STYLE_SECONDS = 60, 30, 100
 
@@ -174,7 +175,7 @@ def check(vehicles: list, pattern: str) -> int:
         # If there is none, this is reported before the kernels are built.
         qemu.provide()
     kernels = [kernel.provide(each) for each in targets]
-    built = [modules.build(each) + (sample.build(each) if sample.SUITE in shell else []) for each in kernels]
+    built = [_modules(each, shell) for each in kernels]
     total = results.Total()
     if style and source.series() != source.NEWEST:
         _not_here(total, "host", STYLE, f"the style is checked only with the tools of {source.NEWEST}")
@@ -212,6 +213,14 @@ def check(vehicles: list, pattern: str) -> int:
         "suites": [{"vehicle": row.vehicle, "suite": row.suite, "seconds": row.seconds} for row in total.rows]},
         indent=1) + "\n")
     return results.finish(total, start)
+
+
+def _modules(target: kernel.Kernel, shell: list) -> list:
+    """Build the modules of cmwq2, and those that the suites in @shell need besides."""
+    files = modules.build(target)
+    for suite, builder in ((sample.SUITE, sample.build), (moved.SUITE, moved.build)):
+        files += builder(target) if suite in shell else []
+    return files
 
 
 def _of_number(name: str, number: int) -> str:
@@ -286,9 +295,9 @@ def _count(target: kernel.Kernel, files: list, total: results.Total) -> None:
 
 def _look_at(name: str, target: kernel.Kernel, files: list, total: results.Total) -> None:
     """Run one of LOOKS: a dump whose parts must agree; the monitor and the histograms; each kind of stall; many CPUs,
-    queues and items; counts of cache lines and of instructions."""
+    queues and items; counts of cache lines and of instructions; a few drivers that are moved and compiled."""
     from looks import dump, monitor, states, wide
-    from verbs import icount, pattern
+    from verbs import driversample, icount, pattern
     if name == DUMP:
         look(target, total, name, lambda: dump.BusyGuest(target, files))
     elif name == MONITOR:
@@ -299,6 +308,8 @@ def _look_at(name: str, target: kernel.Kernel, files: list, total: results.Total
         look(target, total, name, lambda: wide.Wide(target, files), len(wide.WIDE_STATES))
     elif name == LINES:
         look(target, total, name, lambda: pattern.Pattern(target, files), len(pattern.EXPECTED))
+    elif name == DRIVERS:
+        total.add(driversample.row(target))
     elif target.vehicle.name in icount.VEHICLES and source.series() == source.NEWEST:
         _count(target, files, total)
     else:

@@ -18,7 +18,8 @@ sys.path.append(str(Path(__file__).resolve().parents[3]))
 import blocks
 from porting import port, survey, units
 
-DOCUMENT = "\n".join([*(blocks.block(name, "make drivers", "old") for name in drivers.TABLES), "end\n"])
+NAMES = ("files", "whole-drivers", "second-list")
+DOCUMENT = "\n".join([*(blocks.block(name, "make drivers", "old") for name in NAMES), "end\n"])
 MOVED = survey.Entry("fs/x/x.c", port.LINE)
 REFUSED = survey.Entry("fs/x/y.c", port.REFUSED, "fs/x/y.c:1: why")
 OBSCURE = survey.Entry("fs/x/z.c", port.OBSCURE, "fs/x/z.c:1: what")
@@ -36,6 +37,7 @@ class Verb(unittest.TestCase):
         for where, name, value in (
                 (drivers, "DOCUMENT", self.home / "drivers.rst"), (drivers, "RESULTS", self.home / "out"),
                 (drivers, "LIST", self.home / "list"), (drivers, "say", self.said.append),
+                (drivers, "TABLES", {self.home / "list": NAMES[:2], self.home / "second": NAMES[2:]}),
                 (source, "provide", lambda: tree), (source, "version_of", lambda tree: (7, 3)),
                 (packages, "require", mock.Mock()), (allmod, "provide", lambda tree: self.home),
                 (units, "kernel", mock.Mock()), (units, "RUN", units.RUN)):
@@ -44,7 +46,8 @@ class Verb(unittest.TestCase):
             self.addCleanup(patch.stop)
 
     def run_with(self, entries, write=False, list_of="list"):
-        result = drivers.Result(entries, [survey.Whole("fs/x/", 2, 1, ("fs/x/y.c:1: why",))])
+        whole = [survey.Whole("fs/x/", 2, 1, ("fs/x/y.c:1: why",))] if list_of == "list" else []
+        result = drivers.Result(entries, whole)
         with mock.patch.object(drivers, "_result", lambda names, own: result):
             return drivers.drivers(self.home / list_of, write)
 
@@ -56,7 +59,19 @@ class Verb(unittest.TestCase):
         self.assertEqual(self.run_with([MOVED], write=True), EXIT_PASSED)
         self.assertEqual(self.run_with([MOVED]), EXIT_PASSED)
         self.assertRegex((self.home / "drivers.rst").read_text(),
-                         r"(?s)files +1 +1 +100\n.*fs/x/ +2 +1 +no\n\n\.\. whole-drivers: to here\n\nend\n$")
+                         r"(?s)files +1 +1 +100\n.*fs/x/ +2 +1 +no\n\n\.\. whole-drivers: to here\n.*    old\n.*end\n$")
+
+    def test_second_list(self):
+        """The second list has a table of its own. The other tables stay as they are."""
+        (self.home / "second").write_text("# Linux 7.3.4\nfs/x/x.c\n")
+        self.assertEqual(self.run_with([MOVED], list_of="second"), EXIT_FAILED)
+        self.assertRegex(self.said[-1], "make drivers LIST=.*second WRITE=1 renews them")
+        self.assertEqual(self.run_with([MOVED], True, "second"), EXIT_PASSED)
+        self.assertEqual(self.run_with([MOVED], list_of="second"), EXIT_PASSED)
+        text = (self.home / "drivers.rst").read_text()
+        self.assertEqual(text.count("    old\n"), 2)
+        self.assertRegex(text, r"(?s)second-list: from here written by make drivers LIST=\S+second WRITE=1\n"
+                         r".* +1 +1 +100\n")
 
     def test_failures(self):
         """An obscure error fails, and so do too few files that move. Then no table is written."""
