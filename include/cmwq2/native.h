@@ -17,6 +17,7 @@
 
 typedef struct work_struct native_work_t;
 typedef struct delayed_work native_delayed_work_t;
+typedef struct rcu_work native_rcu_work_t;
 typedef struct workqueue_struct native_workqueue_t;
 typedef work_func_t native_work_func_t;
 
@@ -56,9 +57,19 @@ static inline native_delayed_work_t *native_to_delayed_work(native_work_t *work)
 	return to_delayed_work(work);
 }
 
+static inline native_rcu_work_t *native_to_rcu_work(native_work_t *work)
+{
+	return to_rcu_work(work);
+}
+
 static inline bool native_work_pending(native_work_t *work)
 {
 	return work_pending(work);
+}
+
+static inline bool native_delayed_work_pending(native_delayed_work_t *dwork)
+{
+	return delayed_work_pending(dwork);
 }
 
 static inline bool native_schedule_work(native_work_t *work)
@@ -74,6 +85,11 @@ static inline bool native_queue_work(native_workqueue_t *wq, native_work_t *work
 static inline bool native_flush_work(native_work_t *work)
 {
 	return flush_work(work);
+}
+
+static inline bool native_cancel_work(native_work_t *work)
+{
+	return cancel_work(work);
 }
 
 static inline bool native_cancel_work_sync(native_work_t *work)
@@ -101,6 +117,11 @@ static inline bool native_mod_delayed_work(native_workqueue_t *wq, native_delaye
 static inline bool native_flush_delayed_work(native_delayed_work_t *dwork)
 {
 	return flush_delayed_work(dwork);
+}
+
+static inline bool native_cancel_delayed_work(native_delayed_work_t *dwork)
+{
+	return cancel_delayed_work(dwork);
 }
 
 static inline bool native_cancel_delayed_work_sync(native_delayed_work_t *dwork)

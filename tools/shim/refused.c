@@ -15,6 +15,26 @@
 #include <linux/tty.h>
 #include <drm/drm_managed.h>
 
+#ifdef FINE_INTERFACES	/* the kernel's interfaces that drivers.rst lists */
+#include <linux/blkdev.h>
+#include <linux/dim.h>
+#include <linux/efi.h>
+#include <linux/firewire.h>
+#include <linux/fscache-cache.h>
+#include <linux/fsverity.h>
+#include <linux/libata.h>
+#include <linux/pm_runtime.h>
+#include <linux/sunrpc/sched.h>
+#include <linux/tty_port.h>
+#include <cxl/event.h>
+#include <drm/drm_flip_work.h>
+#include <drm/gpu_scheduler.h>
+#include <net/mac80211.h>
+#include <net/pkt_cls.h>
+#include <rdma/ib_verbs.h>
+#include <scsi/scsi_host.h>
+#endif
+
 #ifdef CASE_PRIVATE_HEADER_FIRST	/* has no member named .cmwq2_flush_work. */
 #include "refused.h"
 #endif
@@ -126,6 +146,47 @@ static void __maybe_unused refused_stays(struct refused_native *n, struct bio_se
 	flush_work(&n->work);
 #endif
 }
+
+#ifdef FINE_INTERFACES
+struct refused_theirs {
+	struct refused_native	n;
+	native_rcu_work_t	rwork;
+	native_workqueue_t	*wq;
+	struct dim		dim;
+	struct tty_port		port;
+	struct drm_flip_work	flip;
+};
+
+static void __maybe_unused refused_interfaces(struct refused_theirs *t, struct ieee80211_hw *hw)
+{
+	struct drm_sched_init_args drm __maybe_unused = { .submit_wq = t->wq };
+
+	ieee80211_queue_work(hw, &t->n.work);
+	ieee80211_queue_delayed_work(hw, &t->n.dwork, 1);
+	native_cancel_delayed_work(&t->n.dwork);
+	native_init_work(&t->dim.work, refused_native_fn);
+	native_cancel_work_sync(&t->dim.work);
+#ifdef CONFIG_ATA_SFF
+	ata_sff_queue_work(&t->n.work);
+	ata_sff_queue_delayed_work(&t->n.dwork, 1);
+#endif
+	kblockd_schedule_work(&t->n.work);
+	kblockd_mod_delayed_work_on(0, &t->n.dwork, 1);
+	fsverity_enqueue_verify_work(&t->n.work);
+	cxl_cper_register_work(&t->n.work);
+	scsi_queue_work(NULL, &t->n.work);
+	tcf_queue_work(&t->rwork, refused_native_fn);
+	queue_pm_work(&t->n.work);
+	native_queue_work(fw_workqueue, &t->n.work);
+	native_queue_work(ib_wq, &t->n.work);
+	native_queue_delayed_work(rpciod_workqueue, &t->n.dwork, 1);
+	native_queue_work(fscache_wq, &t->n.work);
+	native_queue_work(efi_rts_wq, &t->n.work);
+	tty_port_link_wq(&t->port, t->wq);
+	rpc_wake_up_first_on_wq(t->wq, NULL, NULL, NULL);
+	drm_flip_work_commit(&t->flip, t->wq);
+}
+#endif
 
 #ifdef CASE_STATIC_SRCU	/* STATIC_SRCU: it initialises a work item of the kernel */
 DEFINE_STATIC_SRCU(refused_srcu);
