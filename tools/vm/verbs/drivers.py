@@ -30,7 +30,7 @@ from verbs import written
 
 sys.path.append(str(ROOT / "tools"))
 import blocks  # noqa: E402
-from porting import port, shared, survey, units  # noqa: E402
+from porting import interfaces, port, shared, survey, units  # noqa: E402
 
 LIST = ROOT / "tools/shim/drivers.list"
 SECOND = ROOT / "tools/shim/drivers-1907.list"
@@ -109,6 +109,12 @@ def compare(result: Result, list_of: Path, write: bool) -> str:
     return ""
 
 
+def unlisted(tree: Path) -> str:
+    """Return what is wrong if the headers of @tree declare an interface that the document does not have, or ''."""
+    names = interfaces.missing(tree, DOCUMENT.read_text())
+    return f"{shown(DOCUMENT)} does not say what a driver does with {', '.join(names)}" if names else ""
+
+
 def drivers(list_of: Path, write: bool) -> int:
     """Move what the file @list_of names, and print the tables. Those of a committed list are compared with the ones in
     the document, which @write replaces. Return the exit status."""
@@ -130,7 +136,7 @@ def drivers(list_of: Path, write: bool) -> int:
         say("\n" + "\n".join(lines))
     found = result.wrong()
     if not found and list_of in TABLES:
-        found = compare(result, list_of, write)
+        found = compare(result, list_of, write) or unlisted(tree.tree)
     moved = sum(each.result in (port.LINE, port.PRELUDE) for each in result.files)
     say(f"\n{moved} of {len(result.files)} files of Linux {tree.name} move; {shown(RESULTS / 'report.txt')}, "
         f"{took(start)}")

@@ -16,7 +16,7 @@ from verbs import drivers
 
 sys.path.append(str(Path(__file__).resolve().parents[3]))
 import blocks
-from porting import port, survey, units
+from porting import interfaces, port, survey, units
 
 NAMES = ("files", "whole-drivers", "second-list")
 DOCUMENT = "\n".join([*(blocks.block(name, "make drivers", "old") for name in NAMES), "end\n"])
@@ -80,6 +80,16 @@ class Verb(unittest.TestCase):
             self.assertEqual(self.run_with(entries, write=True), EXIT_FAILED)
             self.assertIn(words, self.said[-1])
         self.assertEqual((self.home / "drivers.rst").read_text(), DOCUMENT)
+
+    def test_interfaces(self):
+        """An interface of the kernel that the document does not have fails."""
+        header = self.home / "include/linux/x.h"
+        header.parent.mkdir(parents=True)
+        header.write_text("int x_queue(struct work_struct *work);\n")
+        interfaces.find.cache_clear()
+        self.addCleanup(interfaces.find.cache_clear)
+        self.assertEqual(self.run_with([MOVED], write=True), EXIT_FAILED)
+        self.assertIn("does not say what a driver does with x_queue", self.said[-1])
 
     def test_left_out(self):
         """A file that does not compile as it is fails, too, after the others were moved."""
