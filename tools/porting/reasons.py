@@ -59,6 +59,15 @@ def members(header: Path) -> tuple:
     return tuple(found)
 
 
+def field_of(struct: str, field: str, unit: Unit, own: Kernel) -> str:
+    """Return text about the work item or queue @field in the kernel's structure @struct, or ""."""
+    for header in unit.headers:
+        for name, tag, at in members(header) if own.is_own(header) else ():
+            if (name, tag) == (field, struct):
+                return f"{field} of the kernel's struct {struct} ({shown(header, own)}:{at})"
+    return ""
+
+
 def field_in(code: str, file: str, line: int, unit: Unit, own: Kernel) -> str:
     """Return text about the first field that @code, an expression or a statement, names and that is a work item or
     queue in a structure of the kernel, or "". If several structures have such a field, the one counts that @file names
@@ -203,13 +212,27 @@ def _stored(message: Message, code: str, file: str, line: int, unit: Unit, own: 
     return f"{theirs}: it is {thing(message.text)} of the kernel's workqueue on one side and of cmwq2 on the other"
 
 
+CONTAINED = re.compile(r"container_of\w*\s*\([^,]*,\s*struct (\w+),\s*(\w+)")
+
+
+def _in_macro(message: Message, unit: Unit, own: Kernel) -> str:
+    """Return text about the item that a macro of the kernel, such as closure_type(), takes a structure from, or ""."""
+    for note in message.notes:
+        path = (unit.cwd / note.file).resolve()
+        lines = text_of(str(path), own).split("\n") if own.is_own(path) else []
+        found = CONTAINED.search(lines[note.line - 1]) if note.line <= len(lines) else None
+        if found:
+            return field_of(found[1], found[2], unit, own)
+    return ""
+
+
 def _mismatch(message: Message, code: str, file: str, line: int, unit: Unit, own: Kernel) -> str:
     if "pointer type mismatch in container_of()" not in message.text and "pointer type mismatch" not in message.text \
             and "comparison of distinct pointer types" not in message.text:
         return ""
     named = re.search(r"(?:container_of|from_work)\w*\s*\((.*)\)", code)
     names = [word.strip() for word in named[1].split(",")] if named else []
-    theirs = field_in(f".{names[-1]}" if names else code, file, line, unit, own)
+    theirs = field_in(f".{names[-1]}" if names else code, file, line, unit, own) or _in_macro(message, unit, own)
     return f"{theirs or owner(code, 'an item')} belongs to the kernel's workqueue, and cmwq2 cannot run its function"
 
 
@@ -221,10 +244,22 @@ def _plain(message: Message) -> str:
     return late[1] if late else ""
 
 
-def _renamed(message: Message) -> str:
+# The tags that the shim maps, less the part that both sides have in common.
+TAGS = ("work_struct", "delayed_work", "rcu_work", "workqueue_struct", "workqueue_attrs", "execute_work")
+RENAMED = {"work": "work_struct", "wq": "workqueue_struct", "attrs": "workqueue_attrs"}
+
+
+def _renamed(message: Message, unit: Unit, own: Kernel) -> str:
     match = re.search(r"'(?:const )?struct (\w+)' has no member named 'cmwq2_(\w+)'", message.text)
     if not match:
         return ""
+    name = RENAMED.get(match[2], match[2])
+    theirs = field_of(match[1], name, unit, own)
+    if theirs:
+        return f"{theirs} belongs to the kernel's workqueue, and cmwq2 cannot take it"
+    if name in TAGS:
+        return (f"the field {name} of struct {match[1]} was declared before <cmwq2/shim.h> and has the name of a tag: "
+                f"write #undef {name} behind that line, and struct cmwq2_{match[2]} for an item of cmwq2")
     return (f"the field {match[2]} of struct {match[1]} was declared before <cmwq2/shim.h> and has the name of a "
             f"function: write #undef {match[2]} behind that line and call cmwq2_{match[2]}() by its name")
 
@@ -245,7 +280,7 @@ def of(message: Message, unit: Unit, own: Kernel) -> Reason:
     """Return the reason behind an error of the compiler."""
     file, line = place(message, unit, own)
     code = statement(file, line, own)
-    text = _plain(message) or _renamed(message) or _declared(message, unit, own)
+    text = _plain(message) or _renamed(message, unit, own) or _declared(message, unit, own)
     for explain in (_passed, _stored, _mismatch):
         text = text or explain(message, code, file, line, unit, own)
     return Reason(file, line, text or message.text, not text)

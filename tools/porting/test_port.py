@@ -78,6 +78,30 @@ class Moving(Kernel):
                      "drivers/x/x.c:5: tty_done() is declared in a header of the kernel (include/linux/tty.h:10) with "
                      "an item or a queue of the kernel's workqueue")
 
+    def test_field_with_the_name_of_a_tag(self):
+        """An item of the kernel is named even if its field is called like a tag. A field that is no item is not called one."""
+        self.put({"include/linux/pcm.h": "#ifndef PCM_H\n#define PCM_H\n#include <linux/workqueue.h>\n"
+                  "struct pcm {\n\tstruct work_struct work_struct;\n};\nstruct other { int work_struct; };\n#endif\n"})
+        self.refused("#include <linux/pcm.h>\nint probe(struct pcm *p)\n{\n\treturn schedule_work(&p->work_struct);\n}\n",
+                     "drivers/x/x.c:4: work_struct of the kernel's struct pcm (include/linux/pcm.h:5) "
+                     "belongs to the kernel's workqueue, and cmwq2 cannot take it")
+        self.refused("#include <linux/pcm.h>\nint probe(struct other *o)\n{\n\treturn o->work_struct;\n}\n",
+                     "drivers/x/x.c:4: the field work_struct of struct other was declared before <cmwq2/shim.h> and has "
+                     "the name of a tag: write #undef work_struct behind that line, and struct cmwq2_work for an item "
+                     "of cmwq2")
+
+    def test_macro_of_the_kernel(self):
+        """The item is named, too, if only a macro of the kernel's header says in which structure it is."""
+        self.put({"include/linux/closure.h": "#ifndef CLOSURE_H\n#define CLOSURE_H\n#include <linux/workqueue.h>\n"
+                  "#define container_of(ptr, type, member) ({ \\\n"
+                  "\t_Static_assert(__builtin_types_compatible_p(typeof(*(ptr)), typeof(((type *)0)->member)), \\\n"
+                  "\t\t       \"pointer type mismatch in container_of()\"); (type *)(ptr); })\n"
+                  "struct closure {\n\tstruct work_struct work;\n};\n"
+                  "#define closure_type(name) struct closure *name = container_of(ws, struct closure, work)\n#endif\n"})
+        self.refused("#include <linux/closure.h>\nvoid fn(struct work_struct *ws)\n{\n\tclosure_type(cl);\n}\n",
+                     "drivers/x/x.c:4: work of the kernel's struct closure (include/linux/closure.h:8) belongs to the "
+                     "kernel's workqueue, and cmwq2 cannot run its function")
+
     def test_stored(self):
         """A queue of cmwq2 in a structure of the kernel, and a function of an item there."""
         sides = "of the kernel's workqueue on one side and of cmwq2 on the other"
