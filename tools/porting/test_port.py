@@ -79,16 +79,18 @@ class Moving(Kernel):
                      "an item or a queue of the kernel's workqueue")
 
     def test_field_with_the_name_of_a_tag(self):
-        """An item of the kernel is named even if its field is called like a tag. A field that is no item is not called one."""
+        """An item of the kernel is named even if its field is called like a tag. A field that is no item is
+        not called one."""
         self.put({"include/linux/pcm.h": "#ifndef PCM_H\n#define PCM_H\n#include <linux/workqueue.h>\n"
                   "struct pcm {\n\tstruct work_struct work_struct;\n};\nstruct other { int work_struct; };\n#endif\n"})
-        self.refused("#include <linux/pcm.h>\nint probe(struct pcm *p)\n{\n\treturn schedule_work(&p->work_struct);\n}\n",
+        text = "#include <linux/pcm.h>\nint probe(struct %s *p)\n{\n\treturn %s;\n}\n"
+        self.refused(text % ("pcm", "schedule_work(&p->work_struct)"),
                      "drivers/x/x.c:4: work_struct of the kernel's struct pcm (include/linux/pcm.h:5) "
                      "belongs to the kernel's workqueue, and cmwq2 cannot take it")
-        self.refused("#include <linux/pcm.h>\nint probe(struct other *o)\n{\n\treturn o->work_struct;\n}\n",
-                     "drivers/x/x.c:4: the field work_struct of struct other was declared before <cmwq2/shim.h> and has "
-                     "the name of a tag: write #undef work_struct behind that line, and struct cmwq2_work for an item "
-                     "of cmwq2")
+        self.refused(text % ("other", "p->work_struct"),
+                     "drivers/x/x.c:4: the field work_struct of struct other was declared before <cmwq2/shim.h> and "
+                     "has the name of a tag: write #undef work_struct behind that line, and struct cmwq2_work for an "
+                     "item of cmwq2")
 
     def test_macro_of_the_kernel(self):
         """The item is named, too, if only a macro of the kernel's header says in which structure it is."""
