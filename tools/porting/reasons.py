@@ -48,7 +48,10 @@ TAG = re.compile(r"^(?:typedef )?(?:struct|union) (\w+)[^;{}()\n]*\{", re.MULTIL
 
 @cache
 def members(header: Path) -> tuple:
-    """Return (field, struct, line) for the work items and queues in the structures of a header."""
+    """Return (field, struct, line) for the work items and queues in the structures of a header. The structures of the
+    workqueue's own header are items themselves, not what an item lives in."""
+    if header.name == "workqueue.h":
+        return ()
     text = without_comments(header.read_text(errors="replace"))
     found = []
     tags = [(match.start(), match[1]) for match in TAG.finditer(text)]

@@ -67,6 +67,15 @@ class Moving(Kernel):
         self.refused(TTY % ("", "schedule_work(&tty->SAK_work);"), f"drivers/x/x.c:4: {why}")
         self.refused(TTY % ("", "INIT_WORK(&tty->SAK_work, fn);"), f"drivers/x/x.c:4: {why}")
 
+    def test_item_in_an_item(self):
+        """The structure is named that an item lives in, and not the delayed item that it is a part of."""
+        self.put({"include/linux/tx.h": "#ifndef TX_H\n#define TX_H\n#include <linux/workqueue.h>\n"
+                  "struct tx {\n\tstruct work_struct work;\n};\nstruct context { struct tx tx; };\n#endif\n"})
+        self.refused("#include <linux/tx.h>\nint probe(struct context *c, struct tx *t, struct delayed_work *d)\n{\n"
+                     "\treturn schedule_work(&c->tx.work);\n}\n",
+                     "drivers/x/x.c:4: work of the kernel's struct tx (include/linux/tx.h:5) belongs to the kernel's "
+                     "workqueue, and cmwq2 cannot take it")
+
     def test_their_function(self):
         """A function of the kernel that takes an item is named, with its header."""
         self.refused(TTY % ("", "tty_queue(&mine);"), "drivers/x/x.c:4: the function tty_queue() of the kernel "

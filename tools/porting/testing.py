@@ -16,6 +16,9 @@ HEADERS = {
 #define _LINUX_WORKQUEUE_H
 struct work_struct { long data; void (*func)(struct work_struct *work); };
 struct workqueue_struct;
+struct delayed_work {
+	struct work_struct work;
+};
 static inline void init_work(struct work_struct *work, void (*func)(struct work_struct *)) { work->func = func; }
 #define INIT_WORK(work, func) init_work(work, func)
 static inline int schedule_work(struct work_struct *work) { return !!work; }
