@@ -128,8 +128,8 @@ struct cmwq2_pool_cpu {
  * concurrency and wakeup set it.
  */
 struct cmwq2_pool {
+	/* What nearly each item writes fills two lines: up to stat.coalesced. */
 	raw_spinlock_t		lock;
-	struct cmwq2_pool_policy policy;	/* L: set with cmwq2_pool_mutex too */
 	u8			flags;		/* L: enum cmwq2_pool_flags */
 	bool			idle_since_kick; /* L: a worker became idle after the last kick */
 	u8			claims;		/* L: what a claim does, see policy/claim.h */
@@ -138,19 +138,19 @@ struct cmwq2_pool {
 	int			room;		/* L */
 	int			wanted;		/* X: READ_ONCE, see policy/concurrency.h */
 	int			nr_called;	/* L: workers with CMWQ2_KICKED_CALLED */
+	unsigned long		kicked_at;	/* L: jiffies when @kicked was last set */
 	struct list_head	worklist;	/* L: items to run */
 	struct list_head	idle_list;	/* L: idle workers, the last to become idle first */
 	struct list_head	kicked_list;	/* L: claimed workers, see policy/claim.h */
 	struct cmwq2_worker	*kicked;	/* L: worker picked last, until it runs */
-	unsigned long		kicked_at;	/* L: jiffies when @kicked was last set */
 	int			nr_idle;	/* L: workers with CMWQ2_WORKER_IDLE */
 	int			nr_workers;	/* L */
 	unsigned long		progress_at;	/* L: jiffies an item last left @worklist */
 	struct cmwq2_pool_counters {
-		unsigned long	kicks;		/* each kick and wakeup writes these two */
+		unsigned long	kicks;
 		unsigned long	woken;
-		unsigned long	in_vain;
 		unsigned long	coalesced;
+		unsigned long	in_vain;
 		unsigned long	created;
 		unsigned long	culled;
 		unsigned long	cm_wakeups;
@@ -170,17 +170,19 @@ struct cmwq2_pool {
 	unsigned long		stall_told;	/* L: jiffies when a stall was last found */
 	unsigned int		stall_ms;	/* L: its length in ms when found, 0: reported */
 	struct cmwq2_starvation starvation;	/* F */
+	unsigned int		item_nr;	/* L: counts items to measure one in so many */
+	u64			items_ns;	/* L: what the recent ones took in all */
+	u64			long_ns;	/* L: likewise, those of them that were long */
 
-	u32			id;		/* I: index in cmwq2_pools */
+	/* What each item reads, and nearly nobody writes, has its own line. */
+	u32			id ____cacheline_aligned_in_smp; /* I: index in cmwq2_pools */
+	struct cmwq2_pool_policy policy;	/* L: set with cmwq2_pool_mutex too */
+	int			pod_cpus;	/* L: online CPUs of @pod, at least 1 */
 	int			cpu;		/* I: or -1 */
 	int			node;		/* I: or NUMA_NO_NODE */
 	unsigned int		nr_cpus;	/* I: in attrs->cpumask */
 	struct cmwq2_bh		*bh;		/* I: BH pools: what runs them, or NULL */
 	struct cmwq2_pool_cpu __percpu *cpus;	/* I: unbound pools; or NULL */
-	int			pod_cpus;	/* L: online CPUs of @pod, at least 1 */
-	unsigned int		item_nr;	/* L: counts items to measure one in so many */
-	u64			items_ns;	/* L: what the recent ones took in all */
-	u64			long_ns;	/* L: likewise, those of them that were long */
 	struct cmwq2_attrs	*attrs;		/* I */
 	cpumask_var_t		pod;		/* I: CPUs whose enqueues use this pool */
 	struct timer_list	idle_timer;	/* looks for workers to cull */
@@ -311,14 +313,15 @@ struct cmwq2_pwq {
 
 /*
  * Active items of an unbound queue on a NUMA node. After max is lowered, nr may
- * exceed it for a while.
+ * exceed it for a while. Every item writes it, so it does not share its line with
+ * something else.
  */
 struct cmwq2_nna {
 	int			max;		/* X: READ_ONCE, set under wq->mutex */
 	atomic_t		nr;		/* X */
 	raw_spinlock_t		lock;
 	struct list_head	pending_pwqs;	/* LN: pwqs with inactive items */
-};
+} ____cacheline_aligned_in_smp;
 
 /* One waiting __cmwq2_flush_workqueue(). */
 struct cmwq2_flusher {
