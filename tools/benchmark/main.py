@@ -58,8 +58,8 @@ def _summary(options: argparse.Namespace) -> int:
 
 
 def _page(options: argparse.Namespace) -> int:
-    from benchmark import page
-    print(page.write(boots.read(options.report), options.out or options.report.parent))
+    from benchmark import page, transfers
+    print(page.write(boots.read(options.report), options.out or options.report.parent, transfers.read(options.lines)))
     return 0
 
 
@@ -210,6 +210,8 @@ def parser() -> argparse.ArgumentParser:
     _report_command(commands, "summary", "print a report as one table in Markdown", _summary)
     one = _report_command(commands, "page", "make the page and plots of a report; needs matplotlib", _page)
     one.add_argument("--out", type=Path, metavar="DIR", help="directory of the output (default: that of the report)")
+    one.add_argument("--lines", type=Path, metavar="LINES.json", nargs="+", default=[],
+                     help="what make lines has written: plot the cache lines that move, too")
     one = _report_command(commands, "picture", "update the picture and the table on the first page of this checkout; "
                           "needs matplotlib", _picture)
     one.add_argument("--command", metavar="COMMAND", default="make bench BOOTS=3",

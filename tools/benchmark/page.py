@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from benchmark import documents, files, goals, results, stats, summary
+from benchmark import documents, files, goals, results, stats, summary, transfers
 
 STYLE = """body { font: 15px/1.5 sans-serif; max-width: 75em; margin: 2em auto; padding: 0 1em; color: #222 }
 table { border-collapse: collapse; font-size: 13px } td, th { padding: 2px 9px; text-align: right; white-space: nowrap }
@@ -305,13 +305,14 @@ def _save(figure: Any, directory: Path, name: str) -> str:
     return kinds["svg"][kinds["svg"].index(b"<svg"):].decode()
 
 
-def write(document: dict, directory: Path) -> Path:
-    """Write report.html and plots/ to @directory, the page last. Return the path of the page."""
+def write(document: dict, directory: Path, lines: Iterable[dict] = ()) -> Path:
+    """Write report.html and plots/ to @directory, the page last. @lines: documents of make lines, which are plotted,
+    too. Return the path of the page."""
     plt, path = _plt(), directory / "report.html"
     # Remove the old page first. If the disk gets full, it must not remain beside the new plots.
     path.unlink(missing_ok=True)
     images = {}
-    for name, figure in plots(document):
+    for name, figure in itertools.chain(plots(document), transfers.plots(plt, lines)):
         images[name] = _save(figure, directory / "plots", name)
         plt.close(figure)
     files.write(path, page(document, images))

@@ -50,6 +50,24 @@ class Page(Command):
         self.assertIn("<svg", text)
         self.assertTrue(list((self.directory / "plots").glob("*.png")))
 
+    def test_lines(self) -> None:
+        """The page plots what make lines has counted, and refuses other files."""
+        rows = [{"workload": "roundtrip", "scope": "system", "engine": engine, "profile": profile,
+                 "by_phase": {"enqueue": 1.0, "wake": 2.0}, "by_field": [
+                     {"structure": f"s{number}", "field": "f", "transfers_per_item": number} for number in range(12)]}
+                for engine, profile in (("native", None), ("cmwq2", "shared"))]
+        lines = self.file("lines.json", {"version": 1, "cpus": 2, "workloads": rows})
+        report_file = self.file("a.json", report(USUAL))
+        status, out, err = self.run_main("page", report_file, "--lines", lines)
+        self.assertEqual(status, 0, err)
+        self.assertIn('id="lines-2-roundtrip-system"', Path(out.strip()).read_text())
+        from benchmark import transfers
+        self.assertEqual(transfers.by_structure(rows)[transfers.OTHERS], [3.0, 3.0])
+        self.assertEqual(transfers.by_phase(rows)["wake"], [2.0, 2.0])
+        for wrong in ({"version": 2, "workloads": rows}, {"version": 1, "workloads": []}, []):
+            status, _, err = self.run_main("page", report_file, "--lines", self.file("wrong.json", wrong))
+            self.assertEqual((status != 0, "make lines" in err, err.count("\n")), (True, True, 1))
+
 
 if __name__ == "__main__":
     unittest.main()
