@@ -101,8 +101,9 @@ $(VERBS):
 ##           [WRITE=1]
 ##             counts the cache lines that move between CPUs for each item, for native and for
 ##             mainline-7.3 and shared or the profiles or policies in PROFILES=, and lists them by
-##             structure and field; compares them with tools/vm/lines-VM.json, which WRITE=1 updates;
-##             writes out/lines/VM/lines.json; Documentation/lines.rst
+##             structure, field and phase; compares them with tools/vm/lines-VM.json, which WRITE=1
+##             updates; make check does this for every profile, on x86; writes
+##             out/lines/VM/lines.json; Documentation/lines.rst
 ## make scale [WRITE=1]
 ##             predicts items/s on 1 to 128 CPUs for each scope and policy, from the committed counts
 ##             per item; compares the model with figures that others have published; seconds; writes

@@ -104,7 +104,8 @@ def _stack_size(prog: Any) -> int:
 
 
 class Places:
-    """The structures of one kernel that stands still."""
+    """The structures of one kernel that stands still, with the modules that it has then. What lies at the addresses of
+    variables and functions is looked up once."""
 
     def __init__(self, prog: Any) -> None:
         self.prog = prog
@@ -113,6 +114,9 @@ class Places:
         self._items = frozenset(name for engine in (NATIVE, CMWQ2) for name in (engine.work, engine.delayed))
         self._stack = _stack_size(prog)
         self._cpus: list[tuple[int, int]] = []
+        self._paths: dict[tuple[str, int, str], tuple[str, str]] = {}
+        self._fixed: dict[int, tuple[str, str] | None] = {}
+        self._functions: dict[int, str] = {}
 
     def _add(self, obj: Any) -> None:
         """Note a structure that @obj points to."""
@@ -192,8 +196,17 @@ class Places:
         """Return the structure and the field at @address, or a description and '-'."""
         if address < USER_END:
             return "user space", "-"
-        return (self._in_found(address) or self._in_symbol(address) or self._in_cpu(address)
-                or self._in_slab(address) or self._in_pages(address) or ("other memory", "-"))
+        if address not in self._fixed:
+            self._fixed[address] = self._in_symbol(address) or self._in_cpu(address)
+        return (self._in_found(address) or self._fixed[address] or self._in_slab(address) or self._in_pages(address)
+                or ("other memory", "-"))
+
+    def _path(self, type_: Any, offset: int, chosen: str = "") -> tuple[str, str]:
+        """Return what path_of() says. It is slow, so each answer is kept."""
+        key = type_.type_name(), offset, chosen
+        if key not in self._paths:
+            self._paths[key] = path_of(type_, offset, self._items, chosen)
+        return self._paths[key]
 
     def _in_found(self, address: int) -> tuple[str, str] | None:
         place = bisect.bisect_right(self._starts, address) - 1
@@ -205,7 +218,7 @@ class Places:
             return None
         if isinstance(type_, tuple):
             return type_
-        return path_of(type_, (address - start) % _size(type_), self._items, chosen)
+        return self._path(type_, (address - start) % _size(type_), chosen)
 
     def _in_symbol(self, address: int, more: str = "") -> tuple[str, str] | None:
         """Return the variable at @address. @more: a word that says which kind of variable."""
@@ -248,28 +261,31 @@ class Places:
             type_ = self.prog.type(f"struct {cache}")
         except (LookupError, SyntaxError):    # kmalloc-8 is no name of a type
             return f"slab {cache}", "-"
-        return path_of(type_, address - info.address, self._items)
+        return self._path(type_, address - info.address)
 
     def _in_pages(self, address: int) -> tuple[str, str] | None:
         """Return the field of struct page, if @address lies in the array of those."""
         page = self.prog.type("struct page")
         start = self.prog["vmemmap_base"].value_()
         if start <= address < start + (1 << 40):
-            return path_of(page, (address - start) % sizeof(page), self._items)
+            return self._path(page, (address - start) % sizeof(page))
         return None
 
     def function(self, address: int) -> str:
         """Return the function that an instruction belongs to."""
-        try:
-            return self.prog.symbol(address).name
-        except LookupError:
-            return "user space" if address < USER_END else "?"
+        if address not in self._functions:
+            try:
+                self._functions[address] = self.prog.symbol(address).name
+            except LookupError:
+                self._functions[address] = "user space" if address < USER_END else "?"
+        return self._functions[address]
 
 
-def answer(prog: Any, asked: dict) -> dict:
+def answer(places: Places, asked: dict) -> dict:
     """Return the addresses of asked["symbols"], and with them where the per-CPU memory of each CPU begins; the names of
     asked["at"] and of asked["code"]; all in their orders. Symbols that do not exist have the address 0."""
     found: dict = {"symbols": [], "cpus": []}
+    prog = places.prog
     if "symbols" in asked:
         from drgn.helpers.linux.cpumask import for_each_possible_cpu
 
@@ -281,7 +297,6 @@ def answer(prog: Any, asked: dict) -> dict:
         except LookupError:
             found["symbols"].append(0)
     if "at" in asked:
-        places = Places(prog)
         places.look()
         found["at"] = [places.name(address) for address in asked["at"]]
         found["code"] = [places.function(address) for address in asked["code"]]
@@ -325,12 +340,12 @@ def program(memory: str, addresses: dict[str, int], files: list[str]) -> Any:
 def main() -> None:
     """Answer questions, each a line of JSON on standard input, until that ends. An answer is a line, too. The first
     line is for program()."""
-    prog, setup = None, json.loads(sys.stdin.readline())
+    places, setup = None, json.loads(sys.stdin.readline())
     for line in sys.stdin:
         try:
-            prog = prog or program(**setup)
-            prog.type("struct worker_pool")
-            found = answer(prog, json.loads(line))
+            places = places or Places(program(**setup))
+            places.prog.type("struct worker_pool")
+            found = answer(places, json.loads(line))
         except LookupError as error:
             found = {"error": f"no debug information of this kernel or its modules: {error}"}
         except (FaultError, ValueError, Cmwq2Error) as error:

@@ -3,7 +3,7 @@
 
 import contextlib
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Optional
 
 from base.common import Problem
@@ -27,12 +27,18 @@ class Counted:
 
     :param fields: transfers by structure, field and cause
     :param functions: the same by structure, field and function
+    :param phases: the same by structure, field and phase
+    :param elsewhere: those by structure and field in which a CPU had written to the line, but not to the field
+    :param begun: how often a phase has begun, by the argument of linecount.c that has the function
     :param under_lock: those made with a lock held that the code of a workqueue has taken
     :param in_timer: those in interrupts of the timer. They belong to no item, and @fields has none of them.
     """
 
     fields: dict
     functions: dict
+    phases: dict
+    elsewhere: dict
+    begun: dict
     under_lock: float
     in_timer: float
 
@@ -46,13 +52,35 @@ def counted(report: linecount.Report, names: dict) -> Counted:
     """Return the figures of a report. @names: drgn's answer about its addresses."""
     fields: dict = {}
     functions: dict = {}
+    phases: dict = {}
+    elsewhere: dict = {}
     sums = {linecount.FREE: 0, linecount.LOCKED: 0, linecount.TIMER: 0}
-    for moved, place, function in zip(report.moved, names["at"], names["code"]):
+    for moved in report.moved:
         sums[moved.context] += moved.times
         if moved.context != linecount.TIMER:
-            for found, key in ((fields, (*place, moved.cause)), (functions, (*place, function))):
-                found[key] = found.get(key, 0) + moved.times / report.items
-    return Counted(fields, functions, sums[linecount.LOCKED] / report.items, sums[linecount.TIMER] / report.items)
+            place = tuple(names["at"][moved.at])
+            for by, key, times in (
+                    (fields, (*place, moved.cause), moved.times), (phases, (*place, moved.phase), moved.times),
+                    (functions, (*place, names["code"][moved.code]), moved.times), (elsewhere, place, moved.elsewhere)):
+                by[key] = by.get(key, 0) + times / report.items
+    return Counted(fields, functions, phases, elsewhere, {name: n / report.items for name, n in report.begun.items()},
+                   sums[linecount.LOCKED] / report.items, sums[linecount.TIMER] / report.items)
+
+
+def middle(rounds: Sequence[Counted]) -> Counted:
+    """Return the mean of the middle third of @rounds, by how many lines move in each. Some rounds settle into a pattern
+    of their own, in which far fewer or far more move; a mean of all would depend on how many these are."""
+    ordered = sorted(rounds, key=lambda each: each.total)
+    chosen = ordered[len(ordered) // 3:len(ordered) - len(ordered) // 3]
+
+    def mean(values: Iterable[float]) -> float:
+        return sum(values) / len(chosen)
+
+    def means(name: str) -> dict:
+        keys = dict.fromkeys(key for each in chosen for key in getattr(each, name))
+        return {key: mean(getattr(each, name).get(key, 0) for each in chosen) for key in keys}
+    return Counted(means("fields"), means("functions"), means("phases"), means("elsewhere"), means("begun"),
+                   mean(each.under_lock for each in chosen), mean(each.in_timer for each in chosen))
 
 
 def turns(microseconds: int) -> list:
@@ -71,21 +99,25 @@ def turns(microseconds: int) -> list:
 class Watched:
     """One boot of a guest, in which the plugin counts once after each mark. Afterwards @found has what it counted."""
 
+    named = True    # whether drgn tells what the lines are
+
     def __init__(self, target: kernel.Kernel, job: str, files: list, settings: dict, cpus: int):
         self.target, self.job, self.files, self.settings, self.cpus = target, job, files, settings, cpus
         self.turn_us, self.accelerator, self.clock = TURN_US, accel.TCG_SINGLE, ICOUNT
         self.found: list = []
-        self.reports: list = []
         self.run: Optional[guest.Run] = None
         self._names: Optional[places.Names] = None
         self._monitor: Optional[dump.Monitor] = None
         self._turning = True
         self._asked: Sequence[str] = ()
-        self._functions: Sequence[str] = ()
-        self._skip = self._take = 0
+        self._functions: Sequence[tuple] = ()
+        self._skip = 0
+        self._take: Sequence[int] = ()
 
-    def count(self, functions: Sequence[str], skip: int, take: int) -> None:
-        """Set what the plugin counts: calls of @functions are items; it leaves out @skip, and counts during @take."""
+    def count(self, functions: Sequence[tuple], skip: int, take: Sequence[int]) -> None:
+        """Set what the plugin counts. @functions: pairs of what a function of a module does, in the plugin's words, and
+        its name. Calls of "item" are items. The plugin leaves out @skip each time, and counts during @take, which has a
+        number for each time."""
         self._functions, self._skip, self._take = functions, skip, take
 
     def _take_turns(self, on: bool) -> None:
@@ -110,22 +142,25 @@ class Watched:
         assert self._names
         self._take_turns(not report)
         if report:
-            names = self._names.ask({"at": [each.at for each in report.moved],
-                                     "code": [each.code for each in report.moved]})
-            self.reports.append(report)
-            self.found.append(counted(report, names))
-        elif not self._asked:
-            found = self._names.ask({"symbols": list(self._functions)})
-            for name, at in zip(self._functions, found["symbols"]):
+            asked = {"at": sorted({each.at for each in report.moved}),
+                     "code": sorted({each.code for each in report.moved})}
+            names = self._names.ask(asked) if self.named else {key: len(asked[key]) * [("?", "-")] for key in asked}
+            self.found.append(counted(report, {key: dict(zip(asked[key], names[key])) for key in asked}))
+            return ()
+        take = f"take={self._take[len(self.found)]:x}"
+        if not self._asked:
+            found = self._names.ask({"symbols": [name for _, name in self._functions]})
+            for (_, name), at in zip(self._functions, found["symbols"]):
                 if not at:
                     raise Problem(f"the guest's modules have no function {name}, so its items cannot be counted")
-            self._asked = [*(f"item={at:x}" for at in found["symbols"]), *(f"cpu={at:x}" for at in found["cpus"]),
-                           f"skip={self._skip:x}", f"take={self._take:x}"]
-            return self._asked
-        return ()
+            self._asked = [*(f"{what}={at:x}" for (what, _), at in zip(self._functions, found["symbols"])),
+                           *(f"cpu={at:x}" for at in found["cpus"]), f"skip={self._skip:x}",
+                           f"reports={len(self._take):x}"]
+            return [take, *self._asked]
+        return [take]
 
-    def watch(self, name: str, expected: int) -> None:
-        """Run the guest. Raises Problem if the plugin has not counted @expected times."""
+    def watch(self, name: str) -> None:
+        """Run the guest. Raises Problem if the plugin has not counted as often as it must."""
         run = self.run = guest.Run(self.target, self.job, guest.home(name), self.files, self.settings, limit=60,
                                    cpus=self.cpus, on_console=lambda _: self._begin())
         counter = linecount.Counter(self.target, run.home, MEMORY, self._on_hold)
@@ -142,5 +177,5 @@ class Watched:
         if counter.problem:
             raise counter.problem
         guest.must_pass(run)
-        if len(self.found) != expected:
-            raise Problem(f"the plugin has reported {len(self.found)} of {expected} runs")
+        if len(self.found) != len(self._take):
+            raise Problem(f"the plugin has reported {len(self.found)} of {len(self._take)} runs")

@@ -17,7 +17,9 @@
  *   item=A     a function that is called once for each item; repeatable
  *   skip=N     how many items are queued before the counting begins
  *   take=N     the items during which it counts
+ *   reports=N  how many times it counts; after that it watches no more
  *   lock=A, unlock=A, from=A, to=B: see locks.h
+ *   wakes=A, remote=A, runs=A, function=A, sleeps=A, idle=A: see phases.h
  *   timer=A    the function that handles the interrupt of a CPU's timer
  *   return=A   the function that every interrupt ends with
  *   cpu=A      where the per-CPU memory of a CPU begins, which tells the CPUs apart;
@@ -32,13 +34,18 @@
  * or
  *   counted ITEMS
  *   line CAUSE CPU LOSER TIMES
- *   at ADDRESS CODE CAUSE CPU CONTEXT TIMES
+ *   at ADDRESS CODE CAUSE CPU CONTEXT PHASE TIMES ELSE
+ *   begun ARGUMENT TIMES	(phases that functions of this argument began)
  *   end LINES
+ * ELSE is how many of the TIMES a CPU had written to the line, but not to the bytes that
+ * are accessed. So nothing that the access needs has changed: the line is shared falsely,
+ * unless the same CPU then accesses other bytes of it.
  */
 #include <pthread.h>
 #include <sys/mman.h>
 
 #include "locks.h"
+#include "phases.h"
 #include "plugin.h"
 
 #define LINE_SHIFT	6
@@ -69,17 +76,18 @@ static const char * const contexts[] = { "free", "locked", "timer" };
 struct record {
 	uint64_t	at;
 	uint64_t	code;
-	uint64_t	times;
-	unsigned char	cause, cpu, context;
+	uint64_t	times, elsewhere;
+	unsigned char	cause, cpu, context, phase;
 };
 
-static struct functions marks, items, cpus;
-static uint64_t skip, take, timer, timer_return, memory;
+static struct functions marks, cpus;
+static uint64_t skip, take, reports, timer, timer_return, memory;
 static plugin_id self;
 static FILE *output;
 static const char *hold_path;
 
 static uint64_t *lines;
+static uint64_t *written;	/* for each line, a bit for each byte that its owner has written */
 static struct record records[MAX_RECORDS];
 static uint64_t lost[NR_CAUSES][MAX_CPUS][MAX_CPUS + 1];	/* the last: nobody */
 static bool in_timer[MAX_CPUS];
@@ -87,8 +95,12 @@ static uint64_t holds[MAX_CPUS];	/* the lock that the CPU holds, or waits for */
 static enum state state;	/* written with the mutex held, see now() */
 static uint64_t nr_items;
 
-/* The register with the address of the per-CPU memory, and where it is in user space. */
-static void *gs_base, *kernel_gs_base;
+/*
+ * The register with the address of the per-CPU memory, where this is in user space, and the
+ * stack pointer.
+ */
+static void *gs_base, *kernel_gs_base, *stack_pointer;
+static __thread uint64_t sp;	/* when the current block began */
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t released = PTHREAD_COND_INITIALIZER;
@@ -106,7 +118,8 @@ static void become(enum state next)
 static struct record *record_of(uint64_t at, uint64_t code, enum cause cause)
 {
 	enum context context = in_timer[here] ? TIMER : holds[here] ? LOCKED : FREE;
-	uint64_t hash = (at ^ code * 31 ^ cause << 20 ^ here << 24 ^ context << 28) *
+	enum phase phase = phase_now();
+	uint64_t hash = (at ^ code * 31 ^ cause << 20 ^ here << 24 ^ context << 28 ^ phase << 16) *
 			0x9e3779b97f4a7c15ULL;
 	unsigned int place = hash >> 47, tried;
 
@@ -114,22 +127,25 @@ static struct record *record_of(uint64_t at, uint64_t code, enum cause cause)
 		struct record *r = &records[place];
 
 		if (!r->times)
-			*r = (struct record){ at, code, 0, cause, here, context };
+			*r = (struct record){ at, code, 0, 0, cause, here, context, phase };
 		if (r->at == at && r->code == code && r->cause == cause && r->cpu == here &&
-		    r->context == context)
+		    r->context == context && r->phase == phase)
 			return r;
 	}
 	fprintf(stderr, "linecount: more than %u places\n", MAX_RECORDS);
 	abort();
 }
 
-static void count(uint64_t at, uint64_t code, enum cause cause, uint64_t losers)
+static void count(uint64_t at, uint64_t code, enum cause cause, uint64_t losers, bool elsewhere)
 {
+	struct record *record;
 	unsigned int loser;
 
 	if (state != COUNTING)
 		return;
-	record_of(at, code, cause)->times++;
+	record = record_of(at, code, cause);
+	record->times++;
+	record->elsewhere += elsewhere;
 	if (!losers)
 		lost[cause][here][MAX_CPUS]++;
 	for (loser = 0; loser < MAX_CPUS; loser++)
@@ -137,25 +153,34 @@ static void count(uint64_t at, uint64_t code, enum cause cause, uint64_t losers)
 			lost[cause][here][loser]++;
 }
 
+/* An access: where, by which instruction, and a bit for each byte of the line. */
+struct access {
+	uint64_t	at, code, bytes;
+	bool		write, atomic;
+};
+
 /* Move a line to this CPU, whose copy, if it has one, does not serve the access. */
-static void move(uint64_t *line, bool write, bool atomic, uint64_t at, uint64_t code)
+static void move(uint64_t *line, uint64_t *bytes, const struct access *a)
 {
 	uint64_t me = 1ULL << here, others = *line & COPIES & ~me;
-	bool owned = *line & WRITTEN;
+	bool owned = *line & WRITTEN, elsewhere = owned && !(*bytes & a->bytes);
 
-	if (write && others)
-		count(at, code, (atomic ? ATOMIC_SHARED : WRITE_SHARED) + owned, others);
-	else if (!write && others && owned)
-		count(at, code, READ, others);
-	else if (!write && others && *line >> HAD_SHIFT & me)
-		count(at, code, REREAD, 0);
-	if (write)
+	if (a->write && others)
+		count(a->at, a->code, (a->atomic ? ATOMIC_SHARED : WRITE_SHARED) + owned, others,
+		      elsewhere);
+	else if (!a->write && others && owned)
+		count(a->at, a->code, READ, others, elsewhere);
+	else if (!a->write && others && *line >> HAD_SHIFT & me)
+		count(a->at, a->code, REREAD, 0, !(*bytes & a->bytes));
+	if (a->write) {
 		*line = (*line & ~COPIES) | me | me << HAD_SHIFT | WRITTEN;
-	else
+		*bytes = 0;
+	} else {
 		*line = (*line | me | me << HAD_SHIFT) & ~WRITTEN;
+	}
 }
 
-static void access_line(uint64_t number, bool write, bool atomic, uint64_t at, uint64_t code)
+static void access_line(uint64_t number, const struct access *a)
 {
 	uint64_t *line, is;
 
@@ -163,13 +188,15 @@ static void access_line(uint64_t number, bool write, bool atomic, uint64_t at, u
 		return;
 	line = &lines[number];
 	is = __atomic_load_n(line, __ATOMIC_RELAXED);
-	if (is >> here & 1 && (!write || is & WRITTEN))
-		return;
-	pthread_mutex_lock(&lock);
-	is = *line;
-	if (!(is >> here & 1 && (!write || is & WRITTEN)))
-		move(line, write, atomic, at, code);
-	pthread_mutex_unlock(&lock);
+	if (!(is >> here & 1 && (!a->write || is & WRITTEN))) {
+		pthread_mutex_lock(&lock);
+		is = *line;
+		if (!(is >> here & 1 && (!a->write || is & WRITTEN)))
+			move(line, &written[number], a);
+		pthread_mutex_unlock(&lock);
+	}
+	if (a->write)
+		written[number] |= a->bytes;
 }
 
 static void wait_until_released(void)
@@ -180,11 +207,18 @@ static void wait_until_released(void)
 	pthread_mutex_unlock(&lock);
 }
 
+/* Return a bit for each byte of a line from the @from th to before the @to th. */
+static uint64_t bytes(unsigned int from, unsigned int to)
+{
+	return (~0ULL >> (LINE_SIZE - (to - from))) << from;
+}
+
 static void accessed(mem_info info, uint64_t vaddr, uint64_t code, bool atomic)
 {
-	bool write = atomic || qemu_plugin_mem_is_store(info);
-	uint64_t last = vaddr + (1UL << qemu_plugin_mem_size_shift(info)) - 1, number;
+	struct access a = { vaddr, code, 0, atomic || qemu_plugin_mem_is_store(info), atomic };
+	unsigned int from = vaddr % LINE_SIZE, to = from + (1U << qemu_plugin_mem_size_shift(info));
 	struct qemu_plugin_hwaddr *place;
+	uint64_t number;
 
 	if (now() == HELD)
 		wait_until_released();
@@ -194,10 +228,14 @@ static void accessed(mem_info info, uint64_t vaddr, uint64_t code, bool atomic)
 	if (!place || qemu_plugin_hwaddr_is_io(place))
 		return;
 	number = qemu_plugin_hwaddr_phys_addr(place) >> LINE_SHIFT;
-	access_line(number, write, atomic, vaddr, code);
+	a.bytes = bytes(from, to < LINE_SIZE ? to : LINE_SIZE);
+	access_line(number, &a);
 	/* The rest of an access may be in the next line. It is ignored in another page. */
-	if (vaddr >> LINE_SHIFT != last >> LINE_SHIFT && vaddr >> 12 == last >> 12)
-		access_line(number + 1, write, atomic, last & -LINE_SIZE, code);
+	if (to <= LINE_SIZE || vaddr >> 12 != (vaddr + to - from - 1) >> 12)
+		return;
+	a.at = vaddr - from + LINE_SIZE;
+	a.bytes = bytes(0, to - LINE_SIZE);
+	access_line(number + 1, &a);
 }
 
 static void plain_access(unsigned int cpu, mem_info info, uint64_t vaddr, void *code)
@@ -226,17 +264,21 @@ static unsigned int report_lines(void)
 		const struct record *r = &records[i];
 
 		if (r->times && ++nr)
-			fprintf(output, "at %" PRIx64 " %" PRIx64 " %s %u %s %" PRIu64 "\n", r->at,
-				r->code, causes[r->cause], r->cpu, contexts[r->context], r->times);
+			fprintf(output, "at %" PRIx64 " %" PRIx64 " %s %u %s %s %" PRIu64
+				" %" PRIu64 "\n", r->at, r->code, causes[r->cause], r->cpu,
+				contexts[r->context], phases[r->phase], r->times, r->elsewhere);
 	}
+	for (i = 0; i < NR_ENTRIES; i++)
+		if (nr_begun[i] && ++nr)
+			fprintf(output, "begun %s %" PRIu64 "\n", entry_names[i], nr_begun[i]);
 	return nr;
 }
 
 static bool argument(const char *text)
 {
 	static const struct argument numbers[] = {
-		{ "mark", &marks, NULL }, { "item", &items, NULL }, { "skip", NULL, &skip },
-		{ "take", NULL, &take }, { "timer", NULL, &timer },
+		{ "mark", &marks, NULL }, { "skip", NULL, &skip }, { "take", NULL, &take },
+		{ "reports", NULL, &reports }, { "timer", NULL, &timer },
 		{ "return", NULL, &timer_return }, { "memory", NULL, &memory },
 		{ "cpu", &cpus, NULL },
 	};
@@ -244,7 +286,7 @@ static bool argument(const char *text)
 	if (value_of(text, "output"))
 		return open_for(&output, value_of(text, "output"));
 	if (!value_of(text, "hold"))
-		return lock_argument(text) ||
+		return lock_argument(text) || phase_argument(text) ||
 		       number_for(numbers, sizeof(numbers) / sizeof(*numbers), text);
 	hold_path = strdup(value_of(text, "hold"));
 	return hold_path;
@@ -276,6 +318,10 @@ static void stop_guest(enum state then)
 
 static void watch_all(plugin_id id);
 
+static void watch_nothing(plugin_id id)
+{
+}
+
 static void marked(unsigned int cpu, void *data)
 {
 	static bool watching;
@@ -290,6 +336,7 @@ static void marked(unsigned int cpu, void *data)
 	memset(lost, 0, sizeof(lost));
 	memset(holds, 0, sizeof(holds));
 	memset(in_timer, 0, sizeof(in_timer));
+	forget_stacks();
 	madvise(lines, (memory >> LINE_SHIFT) * sizeof(*lines), MADV_DONTNEED);
 	pthread_mutex_unlock(&lock);
 	fprintf(output, "ready\n");
@@ -315,6 +362,8 @@ static void item_queued(unsigned int cpu, void *data)
 	fprintf(output, "counted %" PRIu64 "\n", take);
 	fprintf(output, "end %u\n", report_lines());
 	stop_guest(OFF);
+	if (reports && !--reports)
+		qemu_plugin_reset(self, watch_nothing);
 }
 
 static uint64_t value_in(void *handle)
@@ -330,7 +379,7 @@ static uint64_t value_in(void *handle)
 	return value;
 }
 
-/* Find out which CPU executes a block. */
+/* Find out which CPU executes a block, and on which stack. */
 static void is_executed(unsigned int cpu, void *data)
 {
 	static __thread uint64_t known;
@@ -338,6 +387,9 @@ static void is_executed(unsigned int cpu, void *data)
 	unsigned int i;
 
 	if (now() < FOLLOWING)
+		return;
+	sp = value_in(stack_pointer);
+	if (!stack_is(sp))
 		return;
 	base = value_in(gs_base);
 	if (!(base >> 63))
@@ -361,11 +413,19 @@ static void cpu_exists(plugin_id id, unsigned int cpu)
 			gs_base = each[i].handle;
 		if (!strcmp(each[i].name, "k_gs_base"))
 			kernel_gs_base = each[i].handle;
+		if (!strcmp(each[i].name, "rsp"))
+			stack_pointer = each[i].handle;
 	}
-	if (gs_base && kernel_gs_base)
+	if (gs_base && kernel_gs_base && stack_pointer)
 		return;
-	fprintf(stderr, "linecount: this guest has no register gs_base\n");
+	fprintf(stderr, "linecount: this guest has no registers gs_base and rsp\n");
 	abort();
+}
+
+static void function_entered(unsigned int cpu, void *data)
+{
+	if (now() >= FOLLOWING)
+		enter((enum entry)(uintptr_t)data, sp, now() == COUNTING);
 }
 
 static void timer_came(unsigned int cpu, void *data)
@@ -410,17 +470,21 @@ static void translated(plugin_id id, struct qemu_plugin_tb *tb)
 {
 	uint64_t at = qemu_plugin_tb_vaddr(tb);
 	size_t i, nr = qemu_plugin_tb_n_insns(tb);
+	enum entry entry = entry_at(at);
 
 	/* Before all others, which use what it finds out. */
 	qemu_plugin_register_vcpu_tb_exec_cb(tb, is_executed, READS_REGISTERS, NULL);
 	if (listed(&marks, at))
 		qemu_plugin_register_vcpu_tb_exec_cb(tb, marked, NO_REGISTERS, NULL);
-	else if (listed(&items, at))
+	else if (entry == QUEUES)
 		qemu_plugin_register_vcpu_tb_exec_cb(tb, item_queued, NO_REGISTERS, NULL);
 	else if (at == timer)
 		qemu_plugin_register_vcpu_tb_exec_cb(tb, timer_came, NO_REGISTERS, NULL);
 	else if (at == timer_return)
 		qemu_plugin_register_vcpu_tb_exec_cb(tb, timer_done, NO_REGISTERS, NULL);
+	if (entry < NR_ENTRIES)
+		qemu_plugin_register_vcpu_tb_exec_cb(tb, function_entered, NO_REGISTERS,
+						     (void *)(uintptr_t)entry);
 	/* Before the accesses, so that the access that takes a lock counts as one with it. */
 	watch_locks(tb, locked, unlocked);
 	for (i = 0; i < nr; i++) {
@@ -444,6 +508,15 @@ static void watch_all(plugin_id id)
 	qemu_plugin_register_vcpu_tb_trans_cb(id, translated);
 }
 
+/* Return an array with a zero for each line of the guest's memory, or NULL. */
+static uint64_t *for_all_lines(void)
+{
+	void *array = mmap(NULL, (memory >> LINE_SHIFT) * sizeof(uint64_t), PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	return array == MAP_FAILED ? NULL : array;
+}
+
 PLUGIN_API int qemu_plugin_install(plugin_id id, const void *info, int argc, char **argv)
 {
 	int i;
@@ -458,9 +531,9 @@ PLUGIN_API int qemu_plugin_install(plugin_id id, const void *info, int argc, cha
 		fprintf(stderr, "linecount: output= hold= mark= memory= are needed\n");
 		return -1;
 	}
-	lines = mmap(NULL, (memory >> LINE_SHIFT) * sizeof(*lines), PROT_READ | PROT_WRITE,
-		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (lines == MAP_FAILED) {
+	lines = for_all_lines();
+	written = for_all_lines();
+	if (!lines || !written) {
 		perror("linecount");
 		return -1;
 	}

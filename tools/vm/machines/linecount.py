@@ -14,6 +14,14 @@ from machines import plugin
 
 CAUSES = ("read", "reread", "write-shared", "write-owned", "atomic-shared", "atomic-owned")
 FREE, LOCKED, TIMER = "free", "locked", "timer"
+# The phases of an item, see phases.h. The last two are not the engine's.
+PHASES = ("enqueue", "wake", "start", "function", "end", "idle", "producer", "other")
+# The entry of Report.begun that counts wakeups of a worker.
+WAKES = "wakes"
+# The kernel's functions that the plugin has to know. Those of modules are not known before the guest runs.
+FUNCTIONS = (("timer", "sysvec_apic_timer_interrupt"), ("return", "irqentry_exit"), ("wakes", "try_to_wake_up"),
+             ("remote", "sched_ttwu_pending"), ("runs", "process_one_work"), ("sleeps", "__schedule"),
+             ("idle", "do_idle"))
 HOLD = "hold\n"
 # Seconds between two looks at what the plugin has written.
 PAUSE = 0.02
@@ -21,24 +29,28 @@ PAUSE = 0.02
 
 @dataclass(frozen=True)
 class Moved:
-    """How often lines have moved to @cpu because the instruction at @code has accessed the address @at."""
+    """How often lines have moved to @cpu because the instruction at @code has accessed the address @at, in @phase.
+    @elsewhere: how many of the times a CPU had written to the line, but not to the bytes that were accessed."""
 
     at: int
     code: int
     cause: str
     cpu: int
     context: str
+    phase: str
     times: int
+    elsewhere: int
 
 
 @dataclass(frozen=True)
 class Report:
     """What the plugin has counted while @items items were queued. @losers: how often each CPU has taken a line from
-    each other one, by cause, CPU and loser."""
+    each other one, by cause, CPU and loser. @begun: how often a phase has begun with a function of each argument."""
 
     items: int
     moved: tuple
     losers: dict
+    begun: dict
 
 
 def parse(text: str) -> Optional[Report]:
@@ -51,17 +63,23 @@ def parse(text: str) -> Optional[Report]:
         (counted, items), *rest, (end, number) = lines
         if (counted, end) != ("counted", "end") or int(number) != len(rest):
             raise ValueError(f"{len(rest)} lines, {number} were written")
-        moved, losers = [], {}
+        moved: list = []
+        losers: dict = {}
+        begun: dict = {}
         for kind, *words in rest:
             if kind == "line":
                 cause, cpu, loser, times = words
                 losers[cause, int(cpu), int(loser)] = int(times)
             elif kind == "at":
-                at, code, cause, cpu, context, times = words
-                moved.append(Moved(int(at, 16), int(code, 16), cause, int(cpu), context, int(times)))
+                at, code, cause, cpu, context, phase, times, elsewhere = words
+                moved.append(Moved(int(at, 16), int(code, 16), cause, int(cpu), context, phase, int(times),
+                                   int(elsewhere)))
+            elif kind == "begun":
+                name, times = words
+                begun[name] = int(times)
             else:
                 raise ValueError(f"a line begins with {kind}")
-        return Report(int(items), tuple(moved), losers)
+        return Report(int(items), tuple(moved), losers, begun)
     except ValueError as error:
         raise Problem(f"the plugin's report is not whole: {error}") from None
 
@@ -78,12 +96,15 @@ class Counter:
         :param on_hold: called with each report, None for a mark, while the guest stands still; returns arguments
             for the plugin, such as take=10
         """
+        known = {name: at for at, name in plugin.symbols(target)}
+        missing = [function for _, function in FUNCTIONS if function not in known]
+        if missing:
+            raise Problem(f"the kernel has no function {missing[0]}, so no lines can be counted")
         self.output, self._pipe = home / "counted", home / "hold"
         os.mkfifo(self._pipe)
-        known = {name: at for at, name in plugin.symbols(target)}
         self.arguments = plugin.arguments(target, "linecount", [
-            f"timer={known['sysvec_apic_timer_interrupt']:x}", f"return={known['irqentry_exit']:x}",
-            f"memory={memory:x}", f"output={self.output}", f"hold={self._pipe}"])
+            *(f"{name}={known[function]:x}" for name, function in FUNCTIONS), f"memory={memory:x}",
+            f"output={self.output}", f"hold={self._pipe}"])
         self.problem: Optional[Problem] = None
         self._on_hold = on_hold
         self._over = threading.Event()

@@ -16,7 +16,7 @@ COUNTS = {"MACHINES", "ITEMS", "ROUNDS", "SCHEDULES", "KICKS", "SWITCHINGS", "PR
 YES_OR_NO = {"WRITE", "FULL", "FAULTS", "FUNCTIONS", "REPAIRED", "MOVED"}
 # The knobs that cannot be combined with WRITE=1, by verb, and which figures the written file has.
 NOT_WRITTEN = {"icount": (("PROFILES", "FUNCTIONS"), "of all profiles"),
-               "lines": (("PROFILES", "CPUS", "TURN"), "that make lines counts without it")}
+               "lines": (("PROFILES", "TURN", "ITEMS"), "that make lines counts without it")}
 # Names that other programs use in the environment, too. The user is not warned if a verb ignores them.
 COMMON = {"V", "W", "CC", "NAME", "FULL", "SEED", "TIME", "POOL", "WORKERS", "MACHINES", "MODEL", "LIMIT", "ENGINE",
           "POLICY", "PREFIX", "DESTDIR"}

@@ -8,7 +8,6 @@ instructions, so that neither the load nor the number of this machine's CPUs mat
 import dataclasses
 import json
 import os
-import statistics
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,8 +16,8 @@ from base.common import (
     EXIT_FAILED,
     EXIT_PASSED,
     OUT,
+    ROOT,
     Problem,
-    aligned,
     count_knob,
     flag_knob,
     say,
@@ -28,15 +27,18 @@ from base.common import (
 )
 from build import kernel, modules, qemu
 from looks import moves
-from machines import accel, linecount
-from verbs import cost, icount
+from machines import accel, ktap
+from verbs import cost, icount, linefigures, written
+from verbs.written import blocks
 
-VERSION = 1
 CPUS = (2, 4, 8)
-BOOTS, ITEMS = 3, 1000
+BOOTS, ITEMS = 3, 300
 PROFILES = "mainline-7.3 shared"
 WHAT = "transfers"
-# A committed figure may have grown by this much. Boots differ by up to 10 % for stream, and by less for the rest.
+DOCUMENT = ROOT / "Documentation/lines.rst"
+# Where `make scale` reads the transfers.
+SCALE = ROOT / "tools/saturation"
+# A committed figure may have grown by this much, see "How far to trust it" in lines.rst.
 TOLERANCE_PERCENT = 10.0
 # Loads that move hardly any line are not compared as long as they move fewer than this for an item.
 HARDLY = 0.5
@@ -44,19 +46,32 @@ HARDLY = 0.5
 SKIP = 50
 # The longest turn.
 MOST_US = 100000
-# A field is listed if its lines move this often for an item of one of the engines.
-LEAST = 0.5
-# The functions that each engine queues an item with, in cmwq2_bench.
-QUEUE = ("bench_native_queue", "bench_cmwq2_queue")
+# Functions of modules: those that cmwq2_bench queues an item with, the one that a worker of cmwq2 runs it with, and
+# those of the items.
+FUNCTIONS = (("item", "bench_native_queue"), ("item", "bench_cmwq2_queue"), ("runs", "cmwq2_process_one"),
+             ("function", "bench_native_fn"), ("function", "bench_cmwq2_fn"))
 
 
 @dataclasses.dataclass(frozen=True)
 class Load:
-    """A workload on one kind of queue. @scope: that of an unbound queue, or percpu."""
+    """
+    A workload on one kind of queue.
+
+    :param scope: that of an unbound queue, or percpu
+    :param rounds: how many times it runs in a boot, each time with a queue and workers of its own
+    :param length: counts this many times as many items in a round as ITEMS= says
+    """
 
     workload: str
     scope: str
     more: str = ""
+    rounds: int = 1
+    length: int = 1
+
+    @property
+    def name(self) -> str:
+        """Its name in the file of committed figures."""
+        return f"{self.workload} {self.scope}"
 
     def settings(self, engine: str, producers: int, items: int) -> str:
         """Return the settings of a run in which the plugin can count @items items."""
@@ -66,99 +81,49 @@ class Load:
                 f"engines={engine} {self.more}").strip()
 
 
-LOADS = (Load("roundtrip", "system"), Load("roundtrip", "cache"), Load("roundtrip", "cpu"), Load("roundtrip", "percpu"),
-         Load("stream", "system", "in_flight=64"), Load("stream", "percpu", "in_flight=64"))
+# A guest has one cache that all of its CPUs share, so the scope cache is the same as system, and is left out.
+LOADS = (Load("roundtrip", "system", rounds=9), Load("roundtrip", "cpu", rounds=3), Load("roundtrip", "percpu"),
+         Load("stream", "system", "in_flight=64", rounds=6, length=8),
+         Load("stream", "percpu", "in_flight=64", length=8))
+
+
+PROFILE_SETTINGS = icount.policies.profile_settings()
+# What make check counts with every profile. Nearly no line moves in the first two, so they tell of any new one.
+CHECKED = (Load("roundtrip", "percpu"), Load("roundtrip", "cpu"), Load("roundtrip", "system", rounds=3),
+           Load("stream", "system", "in_flight=64", rounds=2, length=4))
 
 
 class Boot(moves.Watched):
-    """One guest that runs each load with each engine."""
+    """One guest that runs each load with each engine, in as many rounds as the load has."""
 
     def __init__(self, target: kernel.Kernel, files: list, cpus: int, engines: Sequence[str], loads: Sequence[Load],
                  items: int = ITEMS, turn_us: int = moves.TURN_US):
-        self.runs = [(load, engine) for load in loads for engine in engines]
+        self.kinds = [(load, engine) for load in loads for engine in engines if not self.left_out(load, engine)]
+        most = max(load.rounds for load in loads)
+        self.runs = [(load, engine) for number in range(most) for load, engine in self.kinds if number < load.rounds]
         self.items = items
-        runs = ";".join(load.settings(engine, cpus, items) for load, engine in self.runs)
+        runs = ";".join(load.settings(engine, cpus, items * load.length) for load, engine in self.runs)
         super().__init__(target.booted_with(*cost.PARAMETERS), "icount",
                          modules.with_engine(files, "cmwq2_bench"),
                          {"ICOUNT_RUNS": runs, "ICOUNT_OWN": "", "ICOUNT_PARAMETERS": ""}, cpus)
         self.turn_us = turn_us
-        self.count(QUEUE, SKIP * cpus, items)
+        self.count(FUNCTIONS, SKIP * cpus, [items * load.length for load, _ in self.runs])
+
+    def left_out(self, load: Load, engine: str) -> bool:
+        """Return whether @load does not run with @engine."""
+        return False
+
+    def rounds_of(self, load: Load, engine: str) -> list:
+        """Return what was counted in each round of @load with @engine."""
+        return [found for run, found in zip(self.runs, self.found) if run == (load, engine)]
 
     def go(self, name: str) -> None:
         """Run the guest. Raises Problem if a run was not counted."""
-        self.watch(name, len(self.runs))
+        self.watch(name)
         assert self.run
         document = icount.bench_report.parse((self.run.results / "bench" / "0").read_text(), "x86", "tcg")
         if document["header"]["cpus"] != self.cpus:
             raise Problem(f"CPUS={self.cpus}: the guest has {document['header']['cpus']} CPUs")
-
-
-def spread(values: Sequence[float]) -> dict:
-    """Return median, lowest and highest of one figure of several boots."""
-    return {"median": round(statistics.median(values), 3), "low": round(min(values), 3), "high": round(max(values), 3)}
-
-
-def by_field(boots: Sequence[moves.Counted]) -> list:
-    """Return the fields whose lines move, most often first. The figures are medians over the boots."""
-    fields: dict = {}
-    for boot in boots:
-        for structure, field, cause in boot.fields:
-            fields.setdefault((structure, field), set()).add(cause)
-    found = []
-    for (structure, field), causes in fields.items():
-        def median(cause: str, place: tuple = (structure, field)) -> float:
-            return statistics.median(boot.fields.get((*place, cause), 0) for boot in boots)
-        by_cause = {cause: round(median(cause), 3) for cause in linecount.CAUSES if cause in causes}
-        users: dict = {}
-        for boot in boots:
-            for (one, other, function), times in boot.functions.items():
-                if (one, other) == (structure, field):
-                    users[function] = users.get(function, 0) + times / len(boots)
-        found.append({"structure": structure, "field": field,
-                      "transfers_per_item": round(sum(by_cause.values()), 3), "by_cause": by_cause,
-                      "by_function": {name: round(users[name], 3) for name in sorted(users, key=lambda n: -users[n])}})
-    return sorted(found, key=lambda each: (-each["transfers_per_item"], each["structure"], each["field"]))
-
-
-def document(boots: Sequence[Boot]) -> dict:
-    """Return what the boots have counted, in the form that lines.json has."""
-    workloads = []
-    for number, (load, engine) in enumerate(boots[0].runs):
-        found = [boot.found[number] for boot in boots]
-        name, _, profile = engine.partition(":")
-        workloads.append({
-            "workload": load.workload, "scope": load.scope, "engine": name, "profile": profile or None,
-            "items": boots[0].items, "transfers_per_item": spread([each.total for each in found]),
-            "under_lock": spread([each.under_lock for each in found]),
-            "in_timer": spread([each.in_timer for each in found]), "by_field": by_field(found)})
-    return {"version": VERSION, "cpus": boots[0].cpus, "boots": len(boots), "turn_us": boots[0].turn_us,
-            "workloads": workloads}
-
-
-def label(row: Mapping) -> str:
-    """Return the name of a row's engine, such as native or cmwq2:shared."""
-    return f"{row['engine']}:{row['profile']}" if row["profile"] else row["engine"]
-
-
-def table(rows: Sequence[Mapping]) -> str:
-    """Return the figures of one load as a table for people. @rows: entries of lines.json, one for each engine."""
-    fields: dict = {}
-    for number, row in enumerate(rows):
-        for each in row["by_field"]:
-            cells = fields.setdefault((each["structure"], each["field"]), [0.0] * len(rows))
-            cells[number] = each["transfers_per_item"]
-    lines = [("structure", "field", *(label(row) for row in rows))]
-    listed = sorted((place for place in fields if max(fields[place]) >= LEAST),
-                    key=lambda place: (-max(fields[place]), place))
-    for place in listed:
-        lines.append((*place, *(f"{value:.2f}" for value in fields[place])))
-    rest = [sum(cells[number] for place, cells in fields.items() if place not in listed) for number in range(len(rows))]
-    lines.append(("all others", "", *(f"{value:.2f}" for value in rest)))
-    for title, key in (("all of it", "transfers_per_item"), ("with a lock held", "under_lock")):
-        lines.append((title, "", *(f"{row[key]['median']:.2f}" for row in rows)))
-    lines.append(("boots", "", *(f"{row['transfers_per_item']['low']:.2f}..{row['transfers_per_item']['high']:.2f}"
-                                 for row in rows)))
-    return aligned(lines, 2)
 
 
 def turn_knob(cpus: int) -> int:
@@ -184,12 +149,17 @@ def report_file(vehicle: str, cpus: int) -> Path:
     return OUT / "lines" / vehicle / (f"lines-{cpus}.json" if cpus != CPUS[0] else "lines.json")
 
 
+def load_name(name: str, cpus: int) -> str:
+    """Return the name that the committed figures of a load have, which are those of guests of several sizes."""
+    return name if cpus == CPUS[0] else f"{name}, {cpus} CPUs"
+
+
 def figures(found: Mapping) -> dict:
     """Return the transfers of an item of @found, a document, by load and engine."""
     by_load: dict = {}
     for row in found["workloads"]:
-        engines = by_load.setdefault(f"{row['workload']} {row['scope']}", {})
-        engines[label(row)] = {WHAT: row["transfers_per_item"]["median"]}
+        engines = by_load.setdefault(load_name(f"{row['workload']} {row['scope']}", found["cpus"]), {})
+        engines[linefigures.label(row)] = {WHAT: row["transfers_per_item"]["median"]}
     return by_load
 
 
@@ -201,25 +171,101 @@ def without_the_smallest(one: dict, *both: dict) -> dict:
             for load, engines in one.items()}
 
 
-def compared(path: Path, this: icount.Subject, now: dict) -> tuple:
-    """Compare with the committed figures in @path those engines that both have. Return what to print, and the exit
-    status."""
+def changed(path: Path, this: icount.Subject, now: dict) -> tuple:
+    """Compare with the committed figures in @path those engines that both have. Return why they cannot be compared or
+    '', how many there are, and those that have changed."""
     whose, before = icount.committed(path, WHAT)
     reason = icount.not_compared(whose, this)
     if reason:
-        return [f"SKIP  {reason}"], EXIT_PASSED
+        return reason, 0, []
     before, now = (without_the_smallest(each, before, now) for each in icount.of_both(before, now))
-    number, changed = icount.changes(before, now, WHAT, TOLERANCE_PERCENT)
-    worse = sum(each.worse for each in changed)
-    printed = [f"{'FAIL ' if each.worse else '      less:'} {each}" for each in changed]
+    return "", *icount.changes(before, now, WHAT, TOLERANCE_PERCENT)
+
+
+def compared(path: Path, this: icount.Subject, now: dict) -> tuple:
+    """Return what to print about a comparison with the committed figures in @path, and the exit status."""
+    reason, number, found = changed(path, this, now)
+    if reason:
+        return [f"SKIP  {reason}"], EXIT_PASSED
+    worse = sum(each.worse for each in found)
+    printed = [f"{'FAIL ' if each.worse else '      less:'} {each}" for each in found]
     return ([*printed, f"{number - worse} of {number} within {TOLERANCE_PERCENT:g} % of {shown(path)}"],
             EXIT_FAILED if worse else EXIT_PASSED)
+
+
+def write(path: Path, this: icount.Subject, now: dict) -> None:
+    """Write the figures @now to @path. Those of guests of other sizes stay there, if they are of the same build."""
+    whose, before = icount.committed(path, WHAT)
+    icount.write(path, this, {**(before if whose == this else {}), **now}, WHAT)
+    say(f"\n{shown(path)} is written")
+
+
+def write_usual(path: Path, found: Mapping) -> None:
+    """Write the counts @found, those of the file @path, of the usual engines: for `make scale`, and those of 2 CPUs to
+    the document."""
+    usual = [icount.NATIVE, *(f"cmwq2:{name}" for name in PROFILES.split())]
+    found = {**found, "workloads": [row for row in found["workloads"] if linefigures.label(row) in usual]}
+    scale = SCALE / path.name
+    write_atomically(scale, json.dumps(linefigures.summed(found), indent=1) + "\n")
+    say(f"{shown(scale)} is written; make scale WRITE=1 predicts anew")
+    if found["cpus"] == CPUS[0]:
+        written.replace(DOCUMENT, path.stem, blocks.block(path.stem, "make lines", linefigures.summary(found)))
+
+
+class Checked(Boot):
+    """The guest of the row transfers of `make check`. It compares sums, which need no names."""
+
+    named = False
+
+    def __init__(self, target: kernel.Kernel, files: list):
+        super().__init__(target, files, CPUS[0], icount.all_engines(), CHECKED)
+
+    def left_out(self, load: Load, engine: str) -> bool:
+        """Return whether the figure is left out: with pick=predict all rounds of a boot may move twice as many."""
+        return load.name == LOADS[0].name and "pick=predict" in PROFILE_SETTINGS.get(engine.partition(":")[2], "")
+
+    def boot(self) -> None:
+        """Run the guest. Raises Problem if it does not count."""
+        self.go(f"transfers-{self.target.vehicle.name}")
+
+    def lowest(self) -> dict:
+        """Return the fewest transfers of an item in a round, by load and engine, so that a round that settles into a
+        pattern of its own does not count."""
+        found: dict = {}
+        for load, engine in self.kinds:
+            fewest = min(each.total for each in self.rounds_of(load, engine))
+            found.setdefault(load.name, {})[engine] = {WHAT: round(fewest, 3)}
+        return found
+
+
+def judge(counted: Checked) -> tuple:
+    """Return passed and failed comparisons for `make check`, and further lines to print."""
+    count, more = ktap.Count(), []
+    path = icount.committed_file(counted.target.vehicle.name, "lines")
+    reason, number, found = changed(path, icount.subject(counted.target), counted.lowest())
+    if reason:
+        count.skipped, count.reasons = 1, [reason]
+    else:
+        count.failures = [str(each) for each in found if each.worse]
+        count.failed = len(count.failures)
+        count.passed = number - count.failed
+        more = ["make lines WRITE=1 renews the figures"] if count.failed else []
+    return count, more
+
+
+def _others(vehicle: str, target: kernel.Kernel, files: list, engines: Sequence[str]) -> Boot:
+    """Return a boot with the profiles that are not among @engines, because `make check` compares every profile."""
+    boot = Boot(target, files, CPUS[0], [name for name in icount.all_engines() if name not in engines], CHECKED)
+    boot.named = False
+    boot.go(f"lines-{vehicle}-others")
+    return boot
 
 
 def lines(vehicle: str) -> int:
     """Count, print the tables, write lines.json, and compare with the committed figures, which WRITE=1 replaces first.
     Return the exit status."""
-    start, engines, cpus = time.monotonic(), icount.engines_of(PROFILES), cpus_knob()
+    start, writes, cpus = time.monotonic(), flag_knob("WRITE"), cpus_knob()
+    engines = icount.engines_of(PROFILES)
     turn_us = turn_knob(cpus)
     number, items = count_knob("BOOTS", BOOTS), count_knob("ITEMS", ITEMS)
     path = report_file(vehicle, cpus)
@@ -230,19 +276,24 @@ def lines(vehicle: str) -> int:
     for each in range(number):
         boots.append(Boot(target, files, cpus, engines, LOADS, items, turn_us))
         boots[-1].go(f"lines-{vehicle}-{each + 1}")
-    found, this = document(boots), icount.subject(target)
-    say(f"\nCache lines that move between CPUs, for each item: medians of {number} boots x {items} items, {cpus} CPUs, "
-        f"as many producers\n{this}, {qemu.provide()} {accel.TCG_SINGLE}, {' '.join(moves.ICOUNT)}, "
-        f"turns of {turn_us} us")
+    found, this = linefigures.document(boots), icount.subject(target)
+    say(f"\nCache lines that move between CPUs, for each item: medians of {number} boots, {cpus} CPUs, as many "
+        f"producers\n{this}, {qemu.provide()} {accel.TCG_SINGLE}, {' '.join(moves.ICOUNT)}, turns of {turn_us} us")
     for load in LOADS:
         rows = [row for row in found["workloads"] if (row["workload"], row["scope"]) == (load.workload, load.scope)]
-        say(f"\n{load.workload}, {load.scope}\n{table(rows)}")
-    write_atomically(path, json.dumps({**found, "subject": dataclasses.asdict(this)}, indent=1) + "\n")
+        say(f"\n{load.workload}, {load.scope}: rounds of {rows[0]['items']} items, {load.rounds} in a boot\n"
+            f"{linefigures.table(rows)}")
+        if linefigures.elsewhere(rows):
+            say(f"Moved although no CPU had written to the field, for an item:\n{linefigures.elsewhere(rows)}")
+    found["subject"] = dataclasses.asdict(this)
+    write_atomically(path, json.dumps(found, indent=1) + "\n")
     status, committed = EXIT_PASSED, icount.committed_file(vehicle, "lines")
-    if flag_knob("WRITE"):
-        icount.write(committed, this, figures(found), WHAT)
-        say(f"\n{shown(committed)} is written")
-    if cpus == turn_us == CPUS[0]:
+    if writes:
+        others = {} if cpus != CPUS[0] else figures(linefigures.document([_others(vehicle, target, files, engines)]))
+        write(committed, this, {load: {**mine, **others.get(load, {})} for load, mine in figures(found).items()})
+    if writes and vehicle == icount.VEHICLES[0]:
+        write_usual(path, found)
+    if turn_us == cpus:
         printed, status = compared(committed, this, figures(found))
         say("\n" + "\n".join(printed))
     say(f"\n{shown(path)}, {took(start)}")

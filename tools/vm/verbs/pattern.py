@@ -33,11 +33,11 @@ class Pattern(moves.Watched):
 
     def __init__(self, target: kernel.Kernel, files: list):
         super().__init__(target, "pattern", [path for path in files if path.name == MODULE], {"TURNS": TURNS}, 2)
-        self.count(["line_pattern_turn"], SKIP, TAKE)
+        self.count([("item", "line_pattern_turn")], SKIP, [TAKE])
 
     def boot(self) -> None:
         """Run the guest. Raises Problem if a line has moved more or less often than it must."""
-        self.watch(f"pattern-{self.target.vehicle.name}", 1)
+        self.watch(f"pattern-{self.target.vehicle.name}")
         wrong = differences(self.found[0].fields)
         if wrong:
             raise Problem(wrong[0], reasons=wrong)

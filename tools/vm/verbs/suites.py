@@ -77,11 +77,11 @@ AGAIN = (Again("x86", "pn", ("cmwq2_concurrency", "cmwq2_hog", "cmwq2_interleave
                "hook=timer"),
          Again("x86", "isolated", ("cmwq2_cpumask", "cmwq2_delayed", "cmwq2_idle", "cmwq2_ordered", "cmwq2_owncpu"),
                boot=("nohz_full=1", "isolcpus=nohz,domain,1")))
-# Checks that are not suites in a guest: style of the sources, looks into a guest from outside, counts of instructions,
-# drivers that are moved and compiled.
-STYLE, DUMP, MONITOR, STATES, WIDE, ICOUNT, LINES, DRIVERS = (
-    "style", "wq_dump", "wq_monitor", "wq_states", "wq_wide", "icount", "lines", "drivers")
-LOOKS = (DUMP, MONITOR, STATES, WIDE, LINES, ICOUNT, DRIVERS)
+# Checks that are not suites in a guest: style of the sources, looks into a guest from outside, counts of instructions
+# and of cache lines, drivers that are moved and compiled.
+STYLE, DUMP, MONITOR, STATES, WIDE, ICOUNT, LINES, TRANSFERS, DRIVERS = (
+    "style", "wq_dump", "wq_monitor", "wq_states", "wq_wide", "icount", "lines", "transfers", "drivers")
+LOOKS = (DUMP, MONITOR, STATES, WIDE, LINES, TRANSFERS, ICOUNT, DRIVERS)
 # About how long a look and a second pass take, which decides the order in which guests start.
 LOOK_SECONDS, AGAIN_SECONDS, STYLE_SECONDS = 60, 30, 100
 
@@ -277,18 +277,19 @@ def _add_look(total: results.Total, row: results.Row, guest_of: Any) -> None:
     total.add(row)
 
 
-def _count(target: kernel.Kernel, files: list, total: results.Total) -> None:
-    """Count instructions and compare them with the committed figures and with the kernel's own benchmark."""
-    from verbs import icount
+def _count(target: kernel.Kernel, files: list, total: results.Total, name: str) -> None:
+    """Count instructions or moved cache lines, and compare them with the committed figures and, instructions, with the
+    kernel's own benchmark."""
+    from verbs import icount, lines
     start, count, more = time.monotonic(), ktap.Count(), []
-    counted = icount.Counted(target, files)
+    counted: Any = icount.Counted(target, files) if name == ICOUNT else lines.Checked(target, files)
     try:
         counted.boot()
-        count, more = icount.judge(counted)
+        count, more = (icount if name == ICOUNT else lines).judge(counted)
     except Problem as problem:
         count.failed, count.trouble = 1, str(problem)
         total.lost = total.lost or problem.status == EXIT_LOST
-    _add_look(total, results.Row(target.vehicle.name, ICOUNT, count, time.monotonic() - start), counted)
+    _add_look(total, results.Row(target.vehicle.name, name, count, time.monotonic() - start), counted)
     for line in more:
         say(f"      {line}")
 
@@ -311,7 +312,7 @@ def _look_at(name: str, target: kernel.Kernel, files: list, total: results.Total
     elif name == DRIVERS:
         total.add(driversample.row(target))
     elif target.vehicle.name in icount.VEHICLES and source.series() == source.NEWEST:
-        _count(target, files, total)
+        _count(target, files, total, name)
     else:
         _not_here(total, target.vehicle.name, name,
                   f"there are figures only for {', '.join(icount.VEHICLES)} and {source.NEWEST}")

@@ -59,9 +59,10 @@ class Knobs(Case):
             self.refused(lambda: knobs.check_values("icount", {"WRITE": "1", name: text}), "WRITE=1", f"{name}={text}")
             knobs.check_values("icount", {"WRITE": "0", name: text})
         knobs.check_values("icount", {"WRITE": "1", "FUNCTIONS": "0"})
-        for name, text in (("PROFILES", "shared"), ("CPUS", "4"), ("TURN", "0")):
+        for name, text in (("PROFILES", "shared"), ("ITEMS", "4"), ("TURN", "0")):
             self.refused(lambda: knobs.check_values("lines", {"WRITE": "1", name: text}), "WRITE=1", f"{name}={text}")
             knobs.check_values("lines", {"WRITE": "0", name: text})
+        knobs.check_values("lines", {"WRITE": "1", "CPUS": "4"})
         knobs.check_values("cost", {"MACHINES": "nothing that it has"})
 
     def test_refused_at_once(self) -> None:
