@@ -126,8 +126,9 @@ $(VERBS):
 ## make experiments [VM=v] [WRITE=1]
 ##             tests claims by experiment, those made on the mailing list: kick-vs-cull, claims,
 ##             coalescing, rescuer, wakeup-cost; and our own: switching, pick, concurrency, wakeup,
-##             inbox, spin; all of them take 25 minutes once the kernels are built; WRITE=1 puts the
-##             output into Documentation/experiments.rst
+##             inbox, spin; lines-claims and lines-policies count cache lines; all of them take 30
+##             minutes once the kernels are built; WRITE=1 puts the output into
+##             Documentation/experiments.rst
 ## make model [MODEL=kick|line] [CLAIM=c] [WAKE=w] [WAKEUP=w] [PICK=p] [POOL=p] [MIN_IDLE=n]
 ##           [FAULT=f] [WRITE=1]
 ##             searches all schedules of two models, under every policy and also with faults: kick

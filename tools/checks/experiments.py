@@ -11,15 +11,14 @@ import math
 import re
 import statistics
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable, Optional
 
 import blocks
-import cli
 import policies
-import tables
-from benchmark import stats
+from checks import movement
+from checks.findings import ExperimentError, Finding, Spread, engine, spread
 
 CLAIMS, WAKES = policies.names("claim"), policies.names("wake")
 QUEUES = ("percpu", "unbound")
@@ -32,73 +31,21 @@ OWN = 10000
 SWITCHES = 10000
 
 
-class ExperimentError(cli.Error):
-    """The results are not those of the experiment. The message has one line."""
-
-
-@dataclass(frozen=True)
-class Spread:
-    """A median with its 95 % interval; with too few values (not @enough) with the extremes, which prove nothing."""
-
-    median: float
-    low: float
-    high: float
-    enough: bool = True
-
-    def __str__(self) -> str:
-        return f"{self.median:.3f} [{self.low:.3f}..{self.high:.3f}]"
-
-    def verdict(self, more: str, less: str) -> str:
-        """Return what a ratio says: @more, @less, no difference seen, or too few rounds."""
-        if not self.enough:
-            return stats.UNKNOWN
-        if self.low > 1:
-            return more
-        return less if self.high < 1 else stats.NONE_SEEN
-
-
-def spread(values: Sequence[float]) -> Spread:
-    """Return the Spread of the values of several rounds. The same values give the same interval every time."""
-    if not values:
-        raise ExperimentError("no values to compare")
-    middle = statistics.median(values)
-    interval = stats.median_interval(values)
-    return Spread(middle, *interval) if interval else Spread(middle, min(values), max(values), False)
-
-
-@dataclass
-class Finding:
-    """What an experiment has shown."""
-
-    columns: Sequence[str]
-    rows: list
-    conclusion: str
-    data: dict = field(default_factory=dict)
-    failed: bool = False
-
-    def table(self, width: int = -1) -> str:
-        """Return the table as text."""
-        return "\n".join(tables.table(tables.numbers(*self.columns), self.rows, width))
-
-
 @dataclass(frozen=True)
 class Experiment:
-    """@steps are lines for tools/vm/guest/job-experiment.sh, or @suites is a glob of KUnit suites. @judge gets the
-    parsed results of the steps, or the KTAP texts of the suites, by name. @model: `make model` belongs to it."""
+    """@steps are lines for tools/vm/guest/job-experiment.sh, or @suites is a glob of KUnit suites, or @lines are the
+    engines whose cache lines `make lines` counts. @judge gets the parsed results of the steps, the KTAP texts of the
+    suites, or the document of make lines, by name. @model: `make model` belongs to it."""
 
     question: str
     judge: Callable[[dict], Finding]
     steps: Sequence[str] = ()
     suites: str = ""
+    lines: Sequence[str] = ()
     parameters: str = ""
     vehicles: Sequence[str] = ("uml",)
     model: bool = False
     slow: int = 1       # times the usual limit for each step
-
-
-def engine(**policies: str) -> str:
-    """Return the benchmark's name for cmwq2 under some policies."""
-    return "cmwq2:" + "+".join(f"{name}={value}" for name, value in policies.items())
 
 
 def claim_engine(claim: str) -> str:
@@ -564,6 +511,10 @@ EXPERIMENTS = {
                         inbox_steps(), vehicles=("uml", "x86")),
     "spin": Experiment("What is gained if an idle worker spins before it sleeps?", judge_policy("spin"),
                        policy_steps("spin"), vehicles=("uml", "x86")),
+    "lines-claims": Experiment("Does a flag move more cache lines for a kick than a list?", movement.judge_claims,
+                               lines=movement.CLAIMED, vehicles=movement.VEHICLES),
+    "lines-policies": Experiment("How many cache lines does each policy move for an item?", movement.judge_policies,
+                                 lines=movement.CHOSEN, vehicles=movement.VEHICLES),
 }
 
 

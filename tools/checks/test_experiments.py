@@ -16,7 +16,7 @@ import blocks
 import cli
 import policies
 from benchmark import stats
-from checks import experiments
+from checks import experiments, movement
 from checks.experiments import CLAIMS, COSTS_US, EXPERIMENTS, PENDING, QUEUES, RESCUES, ExperimentError, Finding, spread
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -299,10 +299,40 @@ class Suites(unittest.TestCase):
         self.assertTrue(experiments.judge_kick_vs_cull({}).failed)
 
 
+class Movement(unittest.TestCase):
+    @staticmethod
+    def counted(engines: tuple, transfers: float) -> dict:
+        """Return a document of make lines in which @transfers are made for an item of each engine."""
+        spread_ = {"median": transfers, "low": transfers, "high": transfers}
+        return {"lines": {"workloads": [
+            {"workload": "roundtrip", "scope": "system", "engine": name.partition(":")[0],
+             "profile": name.partition(":")[2] or None, "transfers_per_item": spread_, "of_rounds": spread_,
+             "under_lock": spread_, "wakeups": {"median": 0.5}, "by_phase": {"enqueue": 6, "wake": 2},
+             "by_field": [{"structure": "cmwq2_worker", "by_phase": {"enqueue": 1.0}},
+                          {"structure": "cmwq2_pool", "by_phase": {"enqueue": 2.0}}]} for name in engines]}}
+
+    def test_claims(self) -> None:
+        """What moves for a kick is what moves for an item, divided by the kicks."""
+        finding = movement.judge_claims(self.counted(movement.CLAIMED, 80))
+        self.assertEqual([row[1] for row in finding.rows], list(CLAIMS))
+        self.assertEqual(finding.rows[0][2:], ("80.00 [80.00..80.00]", "0.50", "6.00", "2.00", "4.00"))
+        self.assertIn("2.00 lines of the worker with the flag", finding.conclusion)
+        with self.assertRaises(ExperimentError):
+            movement.judge_claims(self.counted(movement.CLAIMED[1:], 80))
+
+    def test_policies(self) -> None:
+        finding = movement.judge_policies(self.counted(movement.CHOSEN, 80))
+        self.assertEqual(len(finding.rows), len(movement.CHOSEN))
+        self.assertIn("shared moves 80.0", finding.conclusion)
+        with self.assertRaises(ExperimentError):
+            movement.judge_policies(self.counted(movement.CHOSEN[:-1], 80))
+
+
 class Steps(unittest.TestCase):
     def test_lines(self) -> None:
         for name, experiment in EXPERIMENTS.items():
-            self.assertTrue(bool(experiment.steps) != bool(experiment.suites), name)
+            self.assertEqual([bool(experiment.steps), bool(experiment.suites), bool(experiment.lines)].count(True), 1,
+                             name)
             names = [step.split()[0] for step in experiment.steps]
             self.assertEqual(len(names), len(set(names)), name)
             for step in experiment.steps:

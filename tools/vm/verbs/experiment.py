@@ -2,6 +2,7 @@
 """`make experiment NAME=…` and `make experiments`: boots what checks/experiments.py describes, prints its conclusions,
 and writes out/experiments/NAME.json and NAME.rst."""
 
+import dataclasses
 import fnmatch
 import json
 import os
@@ -10,10 +11,22 @@ import sys
 import time
 from pathlib import Path
 
-from base.common import EXIT_FAILED, EXIT_PASSED, HERE, OUT, ROOT, Problem, say, shown, took, write_atomically
+from base.common import (
+    EXIT_FAILED,
+    EXIT_PASSED,
+    HERE,
+    OUT,
+    ROOT,
+    Problem,
+    count_knob,
+    say,
+    shown,
+    took,
+    write_atomically,
+)
 from build import kernel, modules
 from machines import accel, guest
-from verbs import suites, written
+from verbs import icount, linefigures, lines, suites, written
 
 sys.path.append(str(ROOT / "tools"))
 from benchmark import results as bench_report  # noqa: E402
@@ -25,6 +38,8 @@ DOCUMENT = ROOT / "Documentation/experiments.rst"
 MODEL = OUT / "model" / "report.txt"
 # Wall clock seconds that booting may take, and then each run of the benchmark, on UML.
 LIMIT = 180
+# How many times each load runs with each engine whose cache lines are counted. They are many engines.
+LINES_ROUNDS = 3
 
 
 def _files(target: kernel.Kernel) -> list:
@@ -77,6 +92,17 @@ def _suites(name: str, target: kernel.Kernel) -> dict:
     return {suite: (run.results / "ktap" / suite).read_text() for suite in names}
 
 
+def _lines(name: str, vehicle: str) -> dict:
+    """Count the cache lines that move with each engine, in one boot, and return the document."""
+    engines = EXPERIMENTS[name].lines
+    target = icount.built(vehicle, "lines")
+    loads = [dataclasses.replace(load, rounds=count_knob("ROUNDS", LINES_ROUNDS)) for load in lines.LOADS
+             if load.scope == "system"]
+    boot = lines.Boot(target, modules.build(target), lines.CPUS[0], engines, loads, count_knob("ITEMS", lines.ITEMS))
+    boot.go(f"experiment-{name}-{vehicle}")
+    return {"lines": linefigures.document([boot])}
+
+
 # The model runs without a fault, and with the one fault that the experiment is about.
 MODEL_FAULTS = ("none", "cull_head")
 
@@ -95,8 +121,15 @@ def _model() -> list:
     return texts
 
 
-def _where(target: kernel.Kernel) -> str:
-    return (f"{target.vehicle.name} ({accel.accelerator(target)}), kernel {target.release}, {guest.CPUS} CPUs, "
+def _found(name: str, target: kernel.Kernel) -> dict:
+    experiment = EXPERIMENTS[name]
+    if experiment.lines:
+        return _lines(name, target.vehicle.name)
+    return _bench(name, target) if experiment.steps else _suites(name, target)
+
+
+def _where(target: kernel.Kernel, accelerator: str) -> str:
+    return (f"{target.vehicle.name} ({accelerator}), kernel {target.release}, {guest.CPUS} CPUs, "
             f"{time.strftime('%Y-%m-%d')}")
 
 
@@ -108,14 +141,14 @@ def _run(name: str, vehicles: list) -> bool:
     model = _model() if experiment.model else []
     for each in vehicles or experiment.vehicles:
         target = kernel.provide(kernel.vehicle(each))
-        found: dict = _bench(name, target) if experiment.steps else _suites(name, target)
+        found: dict = _found(name, target)
         if experiment.model:
             found["model"] = model
         try:
             finding: Finding = experiment.judge(found)
         except (ExperimentError, KeyError) as error:
             raise Problem(f"{name}: {error}") from None
-        parts.append((_where(target), finding))
+        parts.append((_where(target, accel.TCG_SINGLE if experiment.lines else accel.accelerator(target)), finding))
         say(f"\n{parts[-1][0]}\n{finding.table()}\n{finding.conclusion}")
     write_atomically(RESULTS / f"{name}.json", json.dumps(experiments.result(name, parts), indent=2) + "\n")
     write_atomically(RESULTS / f"{name}.rst", experiments.block(name, parts))
