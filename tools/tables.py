@@ -56,6 +56,12 @@ def wrapped(line: str) -> list[str]:
                          break_long_words=False, break_on_hyphens=False)
 
 
+def fitted(text: str) -> str:
+    """Return @text with every sentence that is too long wrapped. Rows of tables stay as they are: they have two spaces
+    between columns, and were made for the width that text has to fit."""
+    return "\n".join(part for line in text.split("\n") for part in ([line] if "  " in line.strip() else wrapped(line)))
+
+
 def shorten(text: str, width: int) -> str:
     """Return @text cut to @width characters. The end is kept, where names like "kworker/u8:1-events_long" differ."""
     return text if len(text) <= width else "~" + text[len(text) - width + 1:]

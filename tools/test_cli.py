@@ -380,6 +380,13 @@ class TestTables(unittest.TestCase):
         for number in range(1000, 1020):
             self.assertEqual("\n".join(lines).count(str(number)), 2)
 
+    def test_sentences_are_wrapped_and_rows_are_not(self):
+        sentence, row = "a sentence that says something", "a row      with   columns   that are wide"
+        with tables.at_most(20):
+            self.assertEqual(tables.fitted(f"{sentence}\n\n{row}").split("\n"),
+                             ["a sentence that says", "    something", "", row])
+        self.assertEqual(tables.fitted(f"{sentence}\n{row}"), f"{sentence}\n{row}")
+
     def test_cells(self):
         for value, shown in ((None, "-"), ([], "-"), ("", "-"), (0, "0"), (["a", "b"], "a,b"),
                              (f"a{ESCAPE}\nb", "a\\x1b[31m\\nb")):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Formats what fleet.py has found as text: a page of 80 columns, or a wide one with every figure."""
+"""Formats what fleet.py has found as text: a page of at most 80 columns, or a wide one with every figure."""
 
 import textwrap
 from collections.abc import Iterable, Sequence
@@ -30,12 +30,17 @@ def _copies(copies: Sequence[str]) -> list:
 
 
 def _wrapped(lines: Iterable[str], wide: bool) -> list:
-    """Return @lines, unless @wide no longer than COLUMNS. What continues a line is indented."""
+    """Return @lines, unless @wide no longer than _columns(). What continues a line is indented."""
     lines = [cli.one_line(line) if not line.startswith(" ") else f"  {cli.one_line(line)}" for line in lines]
     if wide:
         return lines
     return [part for line in lines for part in textwrap.wrap(
-        line, COLUMNS, subsequent_indent="    ", break_on_hyphens=False)]
+        line, _columns(), subsequent_indent="    ", break_on_hyphens=False)]
+
+
+def _columns() -> int:
+    """Return the width of the page: COLUMNS, or that of a narrower terminal."""
+    return min(COLUMNS, tables.width_now() or COLUMNS)
 
 
 def counted(number: Any, what: str) -> str:
@@ -123,9 +128,9 @@ def _tables(group: fleet.Group, rows: Sequence[fleet.Row]) -> Iterable[list]:
             rest += [(title, profile, figure, str(row.found), *boots) for figure, row in each.items()]
     count = [">boots"] if some else []
     if main:
-        yield tables.table(["run", "profile", ">rate [95 %] ", ">p95_ns [95 %] ", *count], main, COLUMNS)
+        yield tables.table(["run", "profile", ">rate [95 %] ", ">p95_ns [95 %] ", *count], main, _columns(), keys=2)
     if rest:
-        yield tables.table(["run", "profile", "figure", ">ratio [95 %] ", *count], rest, COLUMNS)
+        yield tables.table(["run", "profile", "figure", ">ratio [95 %] ", *count], rest, _columns(), keys=2)
 
 
 def _extreme(row: fleet.Row, choose: object) -> str:

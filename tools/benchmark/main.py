@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NoReturn, Optional
 
 import cli
+import tables
 from benchmark import boots, compare, files, fleet, fleet_text, goals, host, sets, summary
 from benchmark.documents import SetError
 
@@ -21,7 +22,7 @@ REPORT_BYTES = 16 << 20
 
 def _compare(options: argparse.Namespace) -> int:
     one, other = _two(options, compare.obstacles)
-    print(compare.compare(one, other, options.all))
+    print(tables.fitted(compare.compare(one, other, options.all)))
     return 0
 
 
@@ -35,7 +36,7 @@ def _agree(options: argparse.Namespace) -> int:
         one, other = _two(options, compare.not_the_same_set)
         pairs = [("A", one, "B", other)]
     text, enough = compare.agree(pairs)
-    print(text)
+    print(tables.fitted(text))
     return int(not enough)
 
 
@@ -48,7 +49,7 @@ def _two(options: argparse.Namespace, obstacles: object) -> tuple:
 
 
 def _table(options: argparse.Namespace) -> int:
-    print(summary.tables(boots.read(options.report)))
+    print(tables.fitted(summary.tables(boots.read(options.report))))
     return 0
 
 
@@ -89,7 +90,7 @@ def _goals(options: argparse.Namespace) -> int:
                 raise SetError(f"{path}: the profile {name} was not measured; there are "
                                f"{', '.join(profiles) or 'none'}")
         found += goals.rows(document, wanted)
-    print(goals.text(found))
+    print(tables.fitted(goals.text(found)))
     return int(any(row.verdict != goals.REACHED for row in found))
 
 
@@ -134,7 +135,7 @@ def _run(options: argparse.Namespace) -> int:
             signal.signal(number, signal.default_int_handler)
     options.out.unlink(missing_ok=True)
     document = host.run(sets.plans(wanted), wanted.seed, machine, host.busy())
-    print(summary.tables(document), flush=True)
+    print(tables.fitted(summary.tables(document)), flush=True)
     files.write(options.out, boots.text(document))
     return 0
 

@@ -472,7 +472,7 @@ def _command(arguments: Optional[Sequence[str]]) -> bool:
         return True
     if options.json:
         files.write(Path(options.json), json.dumps(document, indent=2) + "\n")
-    print(table(document))
+    print(tables.fitted(table(document)))
     return True
 
 

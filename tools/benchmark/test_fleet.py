@@ -13,7 +13,8 @@ from typing import Any, Optional
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmark import boots, fleet
+import tables
+from benchmark import boots, fleet, fleet_text
 from benchmark.testing import USUAL, Command, report
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -180,6 +181,14 @@ class Intervals(Fleet):
         self.assertNotIn("p50_ns", out)
         self.assertRegex(wide, "roundtrip 0 +shared +p50_ns ")
         self.assertNotIn("floor", wide)
+
+    def test_narrow(self) -> None:
+        """The page fits a terminal that is narrower than 80 columns."""
+        found = fleet.collect([Path(self.put("a", one(1))), Path(self.put("b", one(2)))])
+        for width, widest in ((60, 60), (200, 80), (0, 80)):
+            with tables.at_most(width):
+                lines = fleet_text.text(found).splitlines()
+            self.assertLessEqual(max(map(len, lines)), widest)
 
     def test_run_without_rate(self) -> None:
         """A run that has neither rate nor p95 shows its first figure in a table of its own."""

@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import NoReturn, Optional
 
 import cli
+import tables
 from toml_reader import tomllib
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -429,6 +430,22 @@ def shown(row: Row) -> tuple[str, str]:
     return row.of.name, bare_key(row.twin) or row.reason
 
 
+# Where fewer columns are left beside the names, the other text goes below them.
+NARROWEST = 24
+
+
+def _row(name: str, text: str) -> str:
+    """Return a row of two columns. On a terminal the second is wrapped, or goes below the first if that is long."""
+    width = tables.width_now()
+    if not width or len(name) + len(text) <= width:
+        return name + text
+    if width - len(name) < max(NARROWEST, *map(len, text.split())):
+        return f"{name.rstrip()}\n" + textwrap.fill(text, width, initial_indent="    ", subsequent_indent="    ",
+                                                    break_long_words=False, break_on_hyphens=False)
+    return textwrap.fill(text, width, initial_indent=name, subsequent_indent=" " * len(name), break_long_words=False,
+                         break_on_hyphens=False)
+
+
 def print_rows(rows: list[Row]) -> None:
     """Print the table for the terminal, by kind of name. A name with neither a twin nor a reason is marked with "!"."""
     for kind in KINDS:
@@ -438,7 +455,7 @@ def print_rows(rows: list[Row]) -> None:
             print(f"\n{kind}")
             for row in of_kind:
                 name, text = shown(row)
-                print(f"  {name:{width}}  {text if row.twin else f'- {text}' if row.reason else '!'}")
+                print(_row(f"  {name:{width}}  ", text if row.twin else f"- {text}" if row.reason else "!"))
 
 
 def rst(rows: list[Row]) -> str:
@@ -538,11 +555,13 @@ def _command(argv: Optional[list[str]]) -> bool:
         headers = other_headers(tree_of(args.kernel))
         wrong += unwatched(headers, (ROOT / SHIM).read_text()) + expanding(headers, kernel.names, table)
         wrong += update(rows, table, args.write)
-    print(f"\nLinux {kernel.version}: {len(rows)} names, {sum(bool(row.twin) and not row.wrong for row in rows)} with "
-          f"a twin, {sum(bool(row.reason) and not row.wrong for row in rows)} with a reason why not, "
-          f"{len(wrong)} problems")
+    said = [f"Linux {kernel.version}: {len(rows)} names, {sum(bool(row.twin) and not row.wrong for row in rows)} with "
+            f"a twin, {sum(bool(row.reason) and not row.wrong for row in rows)} with a reason why not, "
+            f"{len(wrong)} problems"]
     if not kernel.whole:
-        print(f"Only the header was compared, as the tree has no {ENGINE}: parameters and sysfs files are left out")
+        said.append(f"Only the header was compared, as the tree has no {ENGINE}: parameters and sysfs files are left "
+                    "out")
+    print("", tables.fitted("\n".join(said)), sep="\n")
     for line in wrong:
         print(f"parity.py: {line}", file=sys.stderr)
     return not wrong

@@ -12,6 +12,7 @@ from pathlib import Path
 
 TOOLS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, TOOLS)
+import tables
 from checks import parity  # noqa: E402
 from checks.parity import CONSTANT, FIELD, FUNCTION, MACRO, PARAMETER, QUEUE, SYSFS, TRACEPOINT, TYPE, Name  # noqa: E402
 
@@ -240,6 +241,19 @@ class TestOutput(unittest.TestCase):
         self.assertIn("``run``  ``cmwq2_run``\n", text)
         self.assertNotIn("lost", text)
         self.assertLess(max(map(len, text.splitlines())), 80)
+
+    def test_narrow(self):
+        """On a terminal no line is too long, and names stay whole. In a pipe every row is one line."""
+        rows = [parity.Row(Name(FUNCTION, "run"), twin="cmwq2_run"),
+                parity.Row(Name(FUNCTION, "end"), reason="the reason why there is none " * 5),
+                parity.Row(Name(FUNCTION, "a" * 40), twin="b" * 50)]
+        for width, widest, lines in ((60, 60, 10), (0, 200, 5)):
+            said = io.StringIO()
+            with contextlib.redirect_stdout(said), tables.at_most(width):
+                parity.print_rows(rows)
+            self.assertLessEqual(max(map(len, said.getvalue().splitlines())), widest)
+            self.assertGreaterEqual(lines, said.getvalue().count("\n"))
+            self.assertTrue("a" * 40 in said.getvalue() and "b" * 50 in said.getvalue())
 
     def test_generated_part(self):
         old = f"/* {parity.BEGIN} */\nold\n/* {parity.END} */\nrest\n"

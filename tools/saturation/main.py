@@ -11,6 +11,7 @@ from typing import NoReturn
 
 import blocks
 import cli
+import tables
 from benchmark import files
 from saturation import counts, fit, published, report
 
@@ -39,7 +40,8 @@ def _command(arguments: Sequence[str] | None) -> bool:
     text = report.text(model)
     if options.write:
         files.write(DOCUMENT, written_into(DOCUMENT.read_text(encoding="utf-8"), text))
-    print(text)
+    width = tables.width_now()
+    print(report.text(model, width) if 0 < width < report.WIDTH else text)
     if options.out:
         files.write(options.out / "report.txt", text + "\n")
         files.write(options.out / "report.json", json.dumps(report.document(model), indent=1) + "\n")

@@ -12,6 +12,7 @@ import tables
 from saturation import counts, fit, formula, published
 
 SCHEMA = 1
+# The width in a document, in a file and on a terminal that has as many columns.
 WIDTH = 100
 CPUS = (1, 2, 4, 8, 16, 32, 64, 128)
 SCOPES = ("system", "cache", "cache_shard", "cpu")
@@ -77,7 +78,7 @@ def _percent(part: float) -> str:
 
 
 def _wrapped(text: str) -> str:
-    return textwrap.fill(text, WIDTH)
+    return textwrap.fill(text, tables.width_now())
 
 
 def _counts_part(found: counts.Counts) -> list[str]:
@@ -96,7 +97,7 @@ def _counts_part(found: counts.Counts) -> list[str]:
                      "without the wakeup. CPUs of the guest. Transfers of cache lines in the scope system: lines of "
                      "the pool and the item, the line that the pools of a node share, both with the lock held, and "
                      "lines used without it; then those of the pool in the scope cpu. Wakeups of a worker."),
-            "", *tables.table(titles, rows, WIDTH)]
+            "", *tables.table(titles, rows)]
 
 
 def _fits_part(fits: Sequence[fit.Fit]) -> list[str]:
@@ -105,7 +106,7 @@ def _fits_part(fits: Sequence[fit.Fit]) -> list[str]:
              f"{each.parameters.wakeup:.0f}" if len(each.free) > 1 else "0, not fitted") for each in fits]
     return [_wrapped("Two parameters of each machine, fitted on one row: ns for the transfer of a line, and ns for a "
                      "wakeup beside its instructions. A row without a gain does not determine the wakeup."),
-            "", *tables.table(["machine", "", "fitted row", "figures", ">transfer", ">wakeup"], rows, WIDTH)]
+            "", *tables.table(["machine", "", "fitted row", "figures", ">transfer", ">wakeup"], rows)]
 
 
 def _difference(each: fit.Compared) -> str:
@@ -122,7 +123,7 @@ def _compared_part(model: fit.Model, each: fit.Fit) -> list[str]:
     compared = model.compare(each)
     titles = ["table", "scope", ">pools", "figure", ">published", ">predicted", ">error", ""]
     return [f"{each.machine.what}, fitted on {each.row}", "",
-            *tables.table(titles, [_row_cells(one) for one in compared], WIDTH), _summary(compared)]
+            *tables.table(titles, [_row_cells(one) for one in compared]), _summary(compared)]
 
 
 def _summary(compared: Sequence[fit.Compared]) -> str:
@@ -154,7 +155,7 @@ def _goals_part(model: fit.Model, fits: Sequence[fit.Fit]) -> list[str]:
         said.append(f"{what}: {sum(bool(goal.reached) for goal in some)} of {len(some)} machines within 30 %")
     return ["The goals: both within 30 % on three of the four machines", "",
             *tables.table(["machine", "what", ">published", ">predicted", ">error", ""],
-                          [_goal_cells(goal) for goal in found], WIDTH), _wrapped(f"{'; '.join(said)}.")]
+                          [_goal_cells(goal) for goal in found]), _wrapped(f"{'; '.join(said)}.")]
 
 
 def _both_saturated_part(model: fit.Model) -> list[str]:
@@ -170,7 +171,7 @@ def _both_saturated_part(model: fit.Model) -> list[str]:
                      "an item takes the time of its hold in the scope system, and that of its transfers of the line in "
                      "the scope cpu. If each transfer takes the same time, and other things little, then the ratio of "
                      f"both is that of the counts, on every machine: {ratio}."), "",
-            *tables.table(["table", ">producers", ">ns, system", ">ns, cpu", ">ratio"], rows, WIDTH)]
+            *tables.table(["table", ">producers", ">ns, system", ">ns, cpu", ">ratio"], rows)]
 
 
 def _every_row_part(model: fit.Model) -> list[str]:
@@ -183,7 +184,7 @@ def _every_row_part(model: fit.Model) -> list[str]:
                          f"{sum(one.good for one in some)} of {len(some)}", f"{1 + fit.median_error(some):.2f}"))
     return [_wrapped("How much depends on the row that is fitted: the same with each row in turn, and how many of the "
                      "other rows' items/s are then within 30 %, with the median factor by which they are off"), "",
-            *tables.table(["fitted row", ">transfer", ">wakeup", ">within 30 %", ">median factor"], rows, WIDTH)]
+            *tables.table(["fitted row", ">transfer", ">wakeup", ">within 30 %", ">median factor"], rows)]
 
 
 def _instruction_part(model: fit.Model) -> list[str]:
@@ -201,23 +202,24 @@ def _scale_part(each: fit.Fit, found: Sequence[Line]) -> list[str]:
             for line in found if line.machine == each.machine.name]
     return [_wrapped(f"Thousand items/s over the number of CPUs, each with a producer, on a machine like "
                      f"{each.machine.what}"), "",
-            *tables.table(["policy", "scope", *(f">{cpus}" for cpus in CPUS)], rows, WIDTH)]
+            *tables.table(["policy", "scope", *(f">{cpus}" for cpus in CPUS)], rows)]
 
 
 def _left_out_part(known: published.Published) -> list[str]:
     return ["Published, but not compared", "",
-            *(textwrap.fill(f"{each.what}: {each.why}", WIDTH, initial_indent="* ", subsequent_indent="  ")
+            *(textwrap.fill(f"{each.what}: {each.why}", tables.width_now(), initial_indent="* ", subsequent_indent="  ")
               for each in known.left_out)]
 
 
-def text(model: fit.Model) -> str:
-    """Return all that make scale prints."""
+def text(model: fit.Model, width: int = WIDTH) -> str:
+    """Return all that make scale prints, in lines of at most @width columns."""
     fits = model.fits()
     found = lines(model.counts, fits)
-    parts = [_counts_part(model.counts), _fits_part(fits), *(_compared_part(model, each) for each in fits),
-             _goals_part(model, fits), _both_saturated_part(model), _every_row_part(model), _instruction_part(model),
-             *(_scale_part(each, found) for each in fits), _left_out_part(model.known)]
-    return "\n\n".join("\n".join(part) for part in parts)
+    with tables.at_most(width):
+        parts = [_counts_part(model.counts), _fits_part(fits), *(_compared_part(model, each) for each in fits),
+                 _goals_part(model, fits), _both_saturated_part(model), _every_row_part(model),
+                 _instruction_part(model), *(_scale_part(each, found) for each in fits), _left_out_part(model.known)]
+        return tables.fitted("\n\n".join("\n".join(part) for part in parts))
 
 
 def document(model: fit.Model) -> dict:

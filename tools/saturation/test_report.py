@@ -37,6 +37,14 @@ class Report(unittest.TestCase):
         with self.assertRaises(cli.Error):
             main.written_into("no block", "text")
 
+    def test_narrow(self) -> None:
+        """On a narrow terminal no line is too long, and no row is lost."""
+        lines = report.text(MODEL, 60).splitlines()
+        self.assertEqual([line for line in lines if len(line) > 60], [])
+        whole = " ".join(" ".join(lines).split())
+        for what in (*(each.what for each in MODEL.known.left_out), *(each.what for each in MODEL.known.machines)):
+            self.assertIn(what, whole)
+
     def test_everything_is_there(self) -> None:
         """The output has every published row, machine, scope and engine, what is left out, and fits 100 columns."""
         lines = report.text(MODEL).splitlines()
