@@ -167,12 +167,13 @@ def silent() -> float:
     return time.monotonic() - _said
 
 
-def _lines(start: float) -> list[str]:
-    """Return what runs, each step once, in lines of at most about WIDTH characters."""
+def _lines(start: float, verb: str) -> list[str]:
+    """Return what runs, each step once, in lines of at most about WIDTH characters. @verb stands for steps that report
+    nothing."""
     seconds = int(time.monotonic() - start)
     head, lines = f"  {seconds // 60}:{seconds % 60:02d} ", []
     line = head
-    for text in dict.fromkeys(what() for what in list(_doing)):
+    for text in dict.fromkeys(what() for what in list(_doing)) or [f"{verb} is still at work"]:
         if line.strip() != head.strip() and len(line) + len(text) > WIDTH:
             lines.append(line.rstrip(";"))
             line = " " * len(head)
@@ -181,14 +182,15 @@ def _lines(start: float) -> list[str]:
 
 
 @contextlib.contextmanager
-def telling(interval: float = SILENCE) -> Iterator[None]:
-    """While this context lasts, report what runs whenever nothing was printed for @interval seconds."""
+def telling(interval: float = SILENCE, verb: str = "") -> Iterator[None]:
+    """While this context lasts, report what runs whenever nothing was printed for @interval seconds. If no step reports
+    anything, @verb is said to be at work, unless it is empty, as for a verb that waits for the user."""
     over, start = threading.Event(), time.monotonic()
 
     def loop() -> None:
         while not over.wait(max(0.01, interval - silent())):
-            if silent() >= interval and _doing:
-                for line in _lines(start):
+            if silent() >= interval and (_doing or verb):
+                for line in _lines(start, verb):
                     say(line)
             elif silent() >= interval:
                 over.wait(min(interval, 1))

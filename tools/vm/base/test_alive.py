@@ -7,6 +7,7 @@ import io
 import signal
 import subprocess
 import sys
+import time
 import unittest
 from pathlib import Path
 
@@ -42,8 +43,7 @@ def _gone(number: int) -> bool:
 
 class Processes(Case):
     def test_told_meanwhile(self) -> None:
-        """A silent verb reports what runs, each step once. It reports nothing if something else is printed or nothing
-        runs."""
+        """A silent verb reports what runs, each step once. It reports nothing if something else is printed."""
         sink, names = io.StringIO(), [f"vehicle {number}: cmwq2_something" for number in range(9)] * 2
         with contextlib.redirect_stdout(sink), contextlib.ExitStack() as stack:
             for name in names:
@@ -55,7 +55,18 @@ class Processes(Case):
         self.assertEqual([sum(name in line for line in first) for name in names], [1] * len(names))
         self.assertTrue(max(map(len, lines)) <= WIDTH)
         self.assertEqual(alive._doing, [])
-        self.assertIn("with alive.telling():", (HERE / "vm").read_text())
+        self.assertIn("with alive.telling(verb=", (HERE / "vm").read_text())
+
+    def test_told_without_steps(self) -> None:
+        """If no step reports anything, the verb is named, unless it waits for the user."""
+        for verb, told in (("check", True), ("", False)):
+            sink = io.StringIO()
+            with contextlib.redirect_stdout(sink), alive.telling(0.02, verb):
+                if told:
+                    happens(lambda: "check is still at work" in sink.getvalue(), "a line of progress")
+                else:
+                    time.sleep(0.2)
+            self.assertEqual(bool(sink.getvalue()), told)
 
     def test_nothing_is_left(self) -> None:
         """When a verb ends, its processes end, too: after SIGKILL, SIGTERM, SIGHUP or SIGINT, or if make above it is
