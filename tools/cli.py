@@ -33,6 +33,8 @@ import os
 import signal
 import sys
 
+# Work that takes longer than this, in seconds, says how far it is.
+SILENCE = 30.0
 PASSED, FAILED, USAGE, FOUND, INTERRUPTED, READER_GONE = 0, 1, 2, 3, 130, 141
 OLDEST = (3, 9)
 
@@ -59,6 +61,7 @@ import json         # noqa: E402
 import re           # noqa: E402
 import textwrap     # noqa: E402
 import threading    # noqa: E402
+import time         # noqa: E402
 from contextlib import contextmanager, redirect_stderr, redirect_stdout     # noqa: E402
 from pathlib import Path        # noqa: E402
 from typing import Any, Callable, Iterator, NoReturn, Optional, TextIO, Tuple       # noqa: E402
@@ -251,6 +254,29 @@ def emit(text: str, before: str = "", after: str = "") -> None:
     if after:
         raw(after)
     out.flush()
+
+
+@contextmanager
+def telling(name: str, far: Callable[[], str], seconds: float = SILENCE) -> Iterator[None]:
+    """
+    While this context lasts, print how far the command is to standard error, again and again.
+
+    :param name: the command's name
+    :param far: returns how far it is, in a few words
+    :param seconds: between two lines
+    """
+    over, start = threading.Event(), time.monotonic()
+
+    def loop() -> None:
+        while not over.wait(seconds):
+            _tell(command_name(name), f"{far()}, {time.monotonic() - start:.0f} s")
+    thread = threading.Thread(target=loop, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 # Files

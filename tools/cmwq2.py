@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: LGPL-2.1-or-later
 """
 drgn helpers for cmwq2: all functions of the package wq that help in a drgn session.
 

@@ -18,7 +18,7 @@ import cli
 NAME = "cmwq2"
 TOOLS = Path(__file__).resolve().parent
 VERSION_HEADER = TOOLS.parent / "include/cmwq2/version.h"
-MODULES = ("cli", "commands", "drgn_plugin", "latency", "policies", "tables", "toml_reader")
+MODULES = ("cli", "commands", "drgn_plugin", "latency", "policies", "tables", "toml_reader", "workqueue")
 FOLDERS = ("benchmark", "wq")
 # Files beside the modules that these read, by their paths in the package.
 DATA = {"version.h": VERSION_HEADER, "wq_dump.schema.json": TOOLS / "wq_dump.schema.json",

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 from contextlib import redirect_stderr, redirect_stdout
 from importlib.machinery import BuiltinImporter, FrozenImporter
@@ -166,6 +167,15 @@ class TestRun(unittest.TestCase):
                 ("raise PermissionError(13, 'Permission denied', '/proc/kcore')",
                  "no permission; this needs root: [Errno 13] Permission denied: '/proc/kcore'")):
             self.assert_ends(self.start(body, "script.run('x.py', work)"), 1, text)
+
+    def test_long_work_is_told(self):
+        """Work that takes long says on standard error how far it is, and short work says nothing."""
+        for seconds, told in ((0.01, True), (60, False)):
+            errors = io.StringIO()
+            with redirect_stderr(errors), cli.telling("name", lambda: "3 of 5 files", seconds):
+                while told and "\n" not in errors.getvalue():
+                    time.sleep(0.01)
+            self.assertEqual(bool(re.match(r"name: 3 of 5 files, \d+ s\n", errors.getvalue())), told)
 
     def test_explain(self):
         for error, text in ((cli.Error("x"), "x"), (FileNotFoundError(2, "No such file", "x"), "x: No such file"),

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """Tests of package.py: what is installed works without the checkout, and shares no name with modules of others."""
 
+import ast
 import re
 import subprocess
 import sys
@@ -52,6 +53,37 @@ class Imports(unittest.TestCase):
         for text in ("import wq.dump\n", "import os, cli\n", "from \\\n  wq import x\n"):
             with self.assertRaises(ValueError, msg=text):
                 package.rewritten(text)
+
+
+class License(unittest.TestCase):
+    """The helpers that could go into drgn have its license, and so have the modules that they import."""
+
+    TAG = "# SPDX-License-Identifier: LGPL-2.1-or-later\n"
+
+    def needed(self, path: Path, found: set) -> set:
+        """Add @path, and all modules of the tools that it imports, to @found. Return @found."""
+        if path not in found:
+            found.add(path)
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                names = [node.module or ""] if isinstance(node, ast.ImportFrom) else \
+                    [each.name for each in node.names] if isinstance(node, ast.Import) else []
+                for other in (TOOLS / f"{name.replace('.', '/')}.py" for name in names):
+                    if other.is_file():
+                        self.needed(other, found)
+        return found
+
+    def test_license(self) -> None:
+        """Exactly these files have it, and the Debian package says so."""
+        found: set = set()
+        for name in ("cmwq2.py", "workqueue.py"):
+            self.needed(TOOLS / name, found)
+        self.assertIn(TOOLS / "wq/walks.py", found)
+        have = {path for path in TOOLS.rglob("*.py") if path.read_text(encoding="utf-8").startswith(self.TAG)}
+        self.assertEqual(sorted(found), sorted(have))
+        said = (TOOLS / "packaging/debian/copyright").read_text()
+        files = re.search(r"^Files: (tools/cmwq2\.py\n(?: \S+\n)*)", said, re.M)
+        assert files
+        self.assertEqual(sorted(files[1].split()), sorted(f"tools/{path.relative_to(TOOLS)}" for path in found))
 
 
 class Installed(unittest.TestCase):

@@ -115,22 +115,31 @@ def neighbours(found: Sequence[port.Outcome], of: Driver, own: Kernel,
     return {one: files for one, files in others.items() if files}
 
 
-def _with(text: prelude.Prelude, of: Driver, own: Kernel, work: Path, jobs: int) -> list[port.Outcome]:
+def _with(text: prelude.Prelude, of: Driver, own: Kernel, work: Path, jobs: int,
+          done: list[Unit]) -> list[port.Outcome]:
+    def one(unit: Unit) -> port.Outcome:
+        outcome = port.port(unit, own, work, text)
+        done.append(unit)
+        return outcome
+    done.clear()
     with ThreadPoolExecutor(jobs) as pool:
-        return list(pool.map(lambda unit: port.port(unit, own, work, text), of.units))
+        return list(pool.map(one, of.units))
 
 
-def outcomes(of: Driver, own: Kernel, work: Path, jobs: int) -> tuple[list[port.Outcome], Optional[prelude.Prelude]]:
-    """Move all files of a driver. Return what came of each, and the prelude if there is one."""
+def outcomes(of: Driver, own: Kernel, work: Path, jobs: int,
+             done: Optional[list[Unit]] = None) -> tuple[list[port.Outcome], Optional[prelude.Prelude]]:
+    """Move all files of a driver. Return what came of each, and the prelude if there is one. Meanwhile @done gets the
+    files that have been compiled."""
+    done = [] if done is None else done
     if len(of.units) == 1 and of.units[0].alone:
         only = port.port(of.units[0], own, work)
         if only.result == port.LINE:
             return [only], None
     text = prelude.make(of.units, own, of.title)
-    found = _with(text, of, own, work, jobs)
+    found = _with(text, of, own, work, jobs, done)
     if any(port.needs_names(outcome.reason) for outcome in found):
         text = text.with_names()
-        found = _with(text, of, own, work, jobs)
+        found = _with(text, of, own, work, jobs, done)
     return found, text
 
 
@@ -168,9 +177,12 @@ def _command(argv: Optional[Sequence[str]]) -> bool:
     check_fresh(args.paths)
     with tempfile.TemporaryDirectory(prefix="port_driver.") as temporary:
         work = Path(temporary)
-        of = driver.find(args.paths, own, work, args.jobs)
-        found, text = outcomes(of, own, work, args.jobs)
-        lines = report(of, found, own)
+        with cli.telling("port_driver.py", lambda: "looking for the files of the driver"):
+            of = driver.find(args.paths, own, work, args.jobs)
+        done: list[Unit] = []
+        with cli.telling("port_driver.py", lambda: f"{len(done)} of {len(of.units)} files compiled on cmwq2"):
+            found, text = outcomes(of, own, work, args.jobs, done)
+            lines = report(of, found, own)
         if lines:
             print("\n".join(lines))
             moved = sum(outcome.moved for outcome in found)
@@ -184,8 +196,8 @@ def _command(argv: Optional[Sequence[str]]) -> bool:
             print(diff(after, of.home), end="")
         for note in dict.fromkeys(note for unit in of.units for note in reasons.notes(unit, own)):
             print(of.told(note))
-        done = f"changed: {', '.join(path.name for path in after)}" if args.write else "--write changes the files"
-        print(f"{len(found)} files move {'by a prelude' if text else 'by the line'}; {done}")
+        now = f"changed: {', '.join(path.name for path in after)}" if args.write else "--write changes the files"
+        print(f"{len(found)} files move {'by a prelude' if text else 'by the line'}; {now}")
     return True
 
 

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: LGPL-2.1-or-later
 """Jiffies and HZ of a kernel, and the age of time stamps."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: LGPL-2.1-or-later
 """The two engines, cmwq2 and the kernel's own: the names of their types, and the errors and gaps of a look at them."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: LGPL-2.1-or-later
 """Reads many structs, and lists of items, with one memory read each."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: LGPL-2.1-or-later
 """Names and numbers of single objects: symbols, enumerators, workqueues."""
 
 from __future__ import annotations

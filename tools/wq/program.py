@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: LGPL-2.1-or-later
 """Finds out whether an engine can be inspected in a program."""
 
 from __future__ import annotations

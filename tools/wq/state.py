@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: LGPL-2.1-or-later
 """What a worker does, and what the data word of an item says."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: LGPL-2.1-or-later
 """Iterates over the pools, workers, items, workqueues and flushers of an engine."""
 
 from __future__ import annotations
@@ -272,7 +272,9 @@ def wq_cpu_pwq(wq: Object, cpu: int) -> Object:
     """
     Return the pwq that serves items queued on a CPU.
 
-    :param wq: ``struct cmwq2_wq *``
-    :returns: ``struct cmwq2_pwq *``
+    :param wq: ``struct cmwq2_wq *`` or ``struct workqueue_struct *``
+    :returns: ``struct cmwq2_pwq *`` or ``struct pool_workqueue *``
     """
+    if hasattr(wq, "cpu_pwqs"):     # the kernel's own up to 6.5: per-CPU memory holds the structs themselves
+        return per_cpu_ptr(wq.cpu_pwqs, cpu)
     return per_cpu_ptr(wq.cpu_pwq, cpu)[0]

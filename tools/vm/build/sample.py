@@ -21,11 +21,11 @@ API, README = ROOT / "Documentation/api.rst", ROOT / "README.md"
 DRIVERS, BACK = ("counter", "mailbox"), "_back"
 
 
-def block(mark: str) -> list:
-    """Return the lines of the literal block that follows the line @mark in the documentation."""
-    lines = iter(API.read_text().splitlines())
+def block(mark: str, document: Path = API) -> list:
+    """Return the lines of the literal block that follows the line @mark in @document."""
+    lines = iter(document.read_text().splitlines())
     if mark not in lines:
-        raise Problem(f"{shown(API)} has no line \"{mark}\"")
+        raise Problem(f"{shown(document)} has no line \"{mark}\"")
     found: list = []
     for line in lines:
         if line.startswith("    "):

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Uses what the Debian packages have installed in the Debian system that the host exports. DRIVERS are the modules that
 # this takes, in the order in which they are loaded. VERSION is the version that must be installed, RELEASE the kernel's.
-# DRGN says whether this system has a drgn.
+# With FIRST this system has debug info of its kernel, and the host takes vmcores of the guest.
 . /harness/settings
 . /harness/lib.sh
 . /harness/bench.sh
@@ -42,13 +42,35 @@ use_tools() {
 		must "$command" inside $command --version
 		is "the version" "$(cat "/results/$command")" "$command of cmwq2 $VERSION"
 	done
-	[ -n "$DRGN" ] || return
-	event start drgn
-	must drgn inside drgn --quiet /harness-session.py
-	# This system has no debug info of its kernel.
-	inside wq-dump --native > /tmp/out 2> /tmp/errors
-	is "the status of wq-dump" $? 1
-	is "its line" "$(tail -n 1 /tmp/errors)" "wq-dump: no debug info of the kernel: give drgn -s vmlinux"
+	if [ -n "$FIRST" ]; then
+		look
+	else
+		event start drgn
+		must drgn inside python3 -m drgn --quiet /harness-session.py
+		# This system has no debug info of its kernel.
+		inside wq-dump --native > /tmp/out 2> /tmp/errors
+		is "the status of wq-dump" $? 1
+		is "its line" "$(tail -n 1 /tmp/errors)" "wq-dump: no debug info of the kernel: give drgn -s vmlinux"
+	fi
+}
+
+seconds_of() { # seconds_of NAME COMMAND...: like must, and prints how many seconds that took
+	local start
+	start=$(cut -d. -f1 /proc/uptime)
+	must "$@"
+	echo "$(($(cut -d. -f1 /proc/uptime) - start)) s"
+}
+
+look() { # shows the running kernel, with debug info
+	local native ours
+	event start "wq-dump --native"
+	native=$(seconds_of native inside wq-dump --native)
+	event start wq-dump
+	ours=$(seconds_of ours inside wq-dump)
+	echo "the first wq-dump --native of the running kernel in $native, wq-dump in $ours" | save seconds
+	grep -q "^native on $(uname -r)," /results/native || complain "wq-dump --native shows no kernel"
+	grep -q "^cmwq2 on $(uname -r)," /results/ours || complain "wq-dump shows no engine"
+	ask look vmcore
 }
 
 for driver in $DRIVERS; do load "$driver"; done

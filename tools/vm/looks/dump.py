@@ -23,6 +23,9 @@ CHECKER = ROOT / "tools/check_dump.py"
 FOR_DRGN, FOR_US = "drgn.qmp", "control.qmp"
 QEMU = ["-qmp", f"unix:{FOR_DRGN},server=on,wait=off", "-qmp", f"unix:{FOR_US},server=on,wait=off"]
 CORE, CORE_SECONDS = "core", 60
+# QEMU's names for the forms of a file with the guest's memory: ELF, and the form of makedumpfile, in which each page is
+# compressed.
+FORMS = ("elf", "kdump-raw-zlib")
 DRGN_SECONDS = 120
 # Items of a busy guest do not wait this long, unless the host is busy with something else.
 STALL_MS = 5000
@@ -79,10 +82,10 @@ def paused(home: Path) -> Iterator[Monitor]:
 
 
 @contextlib.contextmanager
-def core_of(monitor: Monitor, home: Path) -> Iterator[Path]:
-    """Write all memory of a paused guest to a file, which exists within this context."""
+def core_of(monitor: Monitor, home: Path, form: str = FORMS[0]) -> Iterator[Path]:
+    """Write all memory of a paused guest to a file, which exists within this context. @form is one of FORMS."""
     core = home / CORE
-    monitor.execute("dump-guest-memory", {"paging": False, "protocol": f"file:{CORE}"}, CORE_SECONDS)
+    monitor.execute("dump-guest-memory", {"paging": False, "protocol": f"file:{CORE}", "format": form}, CORE_SECONDS)
     # QEMU creates a file that its owner can only read.
     core.chmod(0o600)
     try:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from base.common import Problem
 from build import kernel
-from looks import dump, refusals
+from looks import dump, refusals, vmcore
 from machines import guest, inside
 
 BARE = "bare"
@@ -105,6 +105,7 @@ class States:
         self._save(f"{BARE}/native.txt", self._tool("--native"))
         with dump.core_of(monitor, self.run.home) as core:
             self._refuses(["-c", core], self.symbols, "not loaded")
+        self.problems += [f"{BARE}: {line}" for line in vmcore.compare(self.run, monitor, self.symbols)]
 
     def _filters(self, tool) -> None:
         """Test options that select, on a guest whose queues and items are known."""
