@@ -5,6 +5,9 @@ It has these keys:
 
   schema       "cmwq2-bench-set", and schema_version
   version      of the cmwq2 whose tools made it, or "unknown"
+  made         when the set was at its end, in UTC, such as 2026-11-29T18:30:00Z
+  commit       of the checkout of cmwq2, with -dirty if its files differ from it, or null; kernel_commit: that of the
+               kernel tree in KERNEL_SRC=, or null. Reports of older versions have none of the three
   vehicle      uml, x86 or host; accelerator: what executed the guest; host: the CPU of the physical machine
   machine      a hash that tells the physical machine from others, or null; boot_id: one that tells its boot from others
                if the vehicle is host, otherwise null. Reports of older versions have neither
@@ -25,6 +28,8 @@ import gzip
 import hashlib
 import hmac
 import os
+import subprocess
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Optional
@@ -38,6 +43,7 @@ SCHEMA, SCHEMA_VERSION = "cmwq2-bench-set", 1
 SAME = ("vehicle", "accelerator", "host", "cpus")
 # Runs can be compared only if these keys of their headers and their settings agree.
 SAME_RUN = ("workload", "queue", "scope", "mem_reclaim", "hook", "clock")
+CHECKOUT = Path(__file__).resolve().parents[2]
 # Their content tells one machine from another, and one boot from another.
 MACHINE_ID, BOOT_ID = Path("/etc/machine-id"), Path("/proc/sys/kernel/random/boot_id")
 RUN_KEYS = (("title", str), ("header", dict), ("engines", list), ("rounds", list), ("compared", list))
@@ -49,8 +55,11 @@ class SetError(cli.Error):
 
 def document(where: dict, seed: int, runs: list, missing: list, conditions: Sequence[str] = (),
              disturbed: Sequence[dict] = ()) -> dict:
-    """Return the document of a set. @where has vehicle, accelerator, host, machine, boot_id, kernel and config."""
-    return {"schema": SCHEMA, "schema_version": SCHEMA_VERSION, "version": cli.version(), **where,
+    """Return the document of a set. @where has vehicle, accelerator, host, machine, boot_id, kernel, config, and
+    kernel_commit if the kernel is of a tree of the user."""
+    return {"schema": SCHEMA, "schema_version": SCHEMA_VERSION, "version": cli.version(),
+            "made": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "commit": own_commit(), "kernel_commit": None,
+            **where,
             "cpus": runs[0]["header"]["cpus"] if runs else None, "seed": seed, "conditions": list(conditions),
             "runs": runs, "missing": missing, "disturbed": list(disturbed)}
 
@@ -102,6 +111,22 @@ def machine_id(path: Path = MACHINE_ID) -> Optional[str]:
 def boot_id(path: Path = BOOT_ID) -> Optional[str]:
     """Return twelve digits that tell this boot of the machine from others, or None if the kernel does not say."""
     return _hidden(path)
+
+
+def commit(tree: Path) -> Optional[str]:
+    """Return the commit that is checked out in the directory @tree, with -dirty if its files differ from it, or None if
+    git does not know one."""
+    try:
+        done = subprocess.run(["git", "-C", tree, "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"],
+                              capture_output=True, text=True, check=False)
+    except OSError:
+        return None
+    return done.stdout.strip() or None if not done.returncode else None
+
+
+def own_commit() -> Optional[str]:
+    """Return the commit of the checkout that this file is in, or None if it was installed."""
+    return commit(CHECKOUT) if (CHECKOUT / "include/cmwq2/version.h").is_file() else None
 
 
 def load(path: Path) -> Any:
@@ -188,5 +213,8 @@ def disturbed_text(found: dict) -> list:
 def where_text(found: dict) -> str:
     """Return where a set's figures come from."""
     accelerator = f" ({found['accelerator']})" if found["accelerator"] else ""
+    trees = "".join(f", {name} {found[key]}" for key, name in (("commit", "cmwq2"), ("kernel_commit", "kernel tree"))
+                    if found.get(key))
+    made = f", {found['made'][:10]}" if found.get("made") else ""
     return (f"{found['vehicle']}{accelerator} on {found['host']}, kernel {found['kernel']}, configuration "
-            f"{found['config'] or 'unknown'}, {found['cpus']} CPUs, seed {found['seed']}")
+            f"{found['config'] or 'unknown'}, {found['cpus']} CPUs, seed {found['seed']}{trees}{made}")

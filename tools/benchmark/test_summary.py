@@ -10,7 +10,7 @@ from unittest import mock
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmark import results, summary
+from benchmark import documents, results, summary
 from benchmark.testing import USUAL, Command, report
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,7 +26,8 @@ class Summary(Command):
         self.assertEqual(len(rows), 2 * 3)
         self.assertEqual({line.count("|") for line in out.splitlines() if line.startswith("|")}, {5})
         self.assertRegex(rows[0], r"\| roundtrip 0 +\| rate +\| [\d,]+ +\| [01]\.\d+ \[")
-        for text in ("uml (native) on a CPU, kernel 7.3.4, configuration abc, 2 CPUs, seed 1.", "16 rounds",
+        for text in ("uml (native) on a CPU, kernel 7.3.4, configuration abc, 2 CPUs, seed 1, ",
+                     f"{documents.where_text(document)}.", "16 rounds",
                      "Caution: the load of the machine was 3.0 at the start.", "block hook=pn: not run: no notifiers"):
             self.assertIn(text, out)
 

@@ -131,7 +131,8 @@ def _in_guest(name: str, boot: int, load: list) -> dict:
         raise Problem(f"the benchmark: {run.outcome} (log: {shown(run.console)})", run.outcome.status)
     where = {"vehicle": name, "accelerator": accelerator, "host": bench_document.host_cpu(),
              "machine": bench_document.machine_id(), "boot_id": None, "kernel": target.release,
-             "config": bench_document.config_hash(bench_document.config_text(target.build / ".config"))}
+             "config": bench_document.config_hash(bench_document.config_text(target.build / ".config")),
+             "kernel_commit": bench_document.commit(target.source.tree) if target.source.mine else None}
     runs, missing, disturbed = results(run, plans, where, judge.seen)
     return bench_document.document(where, wanted.seed, runs, missing, load, disturbed)
 
