@@ -63,7 +63,9 @@ $(VERBS):
 ##             Documentation/monitoring.rst; 15 minutes
 ## make check-packages [KERNEL=6.1|6.12|7.2]
 ##             installs the packages of make deb into Debian systems, boots these with Debian's own
-##             kernels, uses what was installed, upgrades and removes it (as root); 15 minutes
+##             kernels, uses what was installed, compares wq-dump of the running kernel with that of
+##             vmcores, upgrades and removes it (as root); downloads 2 GB for each system the first
+##             time; 20 minutes
 ## make style [VM=v]
 ##             runs checkpatch, sparse, W=1, kernel-doc and the Python tests; make check runs it, too
 ## make docs   makes the pages of Documentation/ and of the API, man pages and shell completion of all

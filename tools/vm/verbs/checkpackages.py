@@ -52,6 +52,9 @@ DRIVERS = ("virtio_pci", "9pnet_virtio", "9p", "qemu_fw_cfg")
 SHARED = ["-fsdev", "local,id=system,path={root},security_model=passthrough", "-device",
           "virtio-9p-pci,fsdev=system,mount_tag=system"]
 LIMIT = 60
+# A busy host, and the pause while vmcores are taken, look like a stall of RCU to the guest. A guest that really stands
+# still exceeds its time limit.
+PARAMETERS = ("rcupdate.rcu_cpu_stall_suppress=1",)
 # drgn in the guest needs more memory than the suites.
 MORE_MEMORY = ["-m", "2G"]
 # Where drgn looks for the debug info of a kernel, with the release.
@@ -258,7 +261,7 @@ class System:
     def use(self, version: str, first: bool) -> None:
         """Boot the system's kernel, and use the modules and commands of @version there. Raises Problem if something
         does not work. The @first boot has debug info of the kernel, and is looked at with drgn."""
-        target = compat.DebianKernel(Vehicle(f"v{self.which.series}", "x86_64", (), (), "", 0, 0, 2),
+        target = compat.DebianKernel(Vehicle(f"v{self.which.series}", "x86_64", (), (), "", 0, 0, 2, PARAMETERS),
                                      self.root / f"boot/vmlinuz-{self.release}", self.release)
         home, problems = guest.home(self.name), []
         drivers = self._drivers(home)
@@ -279,7 +282,8 @@ class System:
         with self._having(VMLINUX.format(self.release), self.vmlinux) if first else contextlib.nullcontext():
             guest.boot(run)
         (self.root / "harness-session.py").unlink()
-        guest.must_pass(run)
+        if not run.outcome.passed:
+            problems.insert(0, f"the guest: {run.outcome} (log: {shown(run.console)})")
         if problems:
             raise dump.found(run, problems)
         if first:
