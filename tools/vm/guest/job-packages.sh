@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # Uses what the Debian packages have installed in the Debian system that the host exports. DRIVERS are the modules that
 # this takes, in the order in which they are loaded. VERSION is the version that must be installed, RELEASE the kernel's.
-# With FIRST this system has debug info of its kernel, and the host takes vmcores of the guest.
+# BENCH_CONFIG has settings of the benchmark that this kernel needs. With FIRST this system has debug info of its kernel,
+# and the host takes vmcores of the guest.
 . /harness/settings
 . /harness/lib.sh
 . /harness/bench.sh
@@ -30,7 +31,7 @@ use_modules() {
 	is "the loaded version" "$(cat /sys/module/cmwq2/version)" "$VERSION"
 	is "the profile, which modprobe.d sets," "$(cat /sys/module/cmwq2/parameters/profile)" shared
 	event start "benchmark"
-	set_bench engines=native,cmwq2 rounds=2 items=200 || complain "the benchmark cannot be configured"
+	set_bench engines=native,cmwq2 $BENCH_CONFIG rounds=2 items=200 || complain "the benchmark cannot be configured"
 	run_bench
 	must report inside wq-bench-report --vehicle guest /sys/kernel/cmwq2_bench/result
 }

@@ -266,7 +266,7 @@ class System:
         home, problems = guest.home(self.name), []
         drivers = self._drivers(home)
         settings = {"VERSION": version, "DRIVERS": " ".join(path.stem for path in drivers),
-                    "FIRST": "1" if first else ""}
+                    "BENCH_CONFIG": self.which.bench, "FIRST": "1" if first else ""}
 
         def on_event(words: list) -> bool:
             if words[:1] != ["look"]:
