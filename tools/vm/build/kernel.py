@@ -67,6 +67,18 @@ VEHICLES = {
                         "arch/x86/boot/bzImage", 1150, 2, 2, one_thread=True),
 }
 
+# The name of a vehicle whose kernel has block devices and a network for drivers that run on cmwq2.
+IO = "-io"
+
+
+def _with_io(plain: Vehicle) -> Vehicle:
+    # resize2fs opens the device of a mounted file system for writing, as on distributions.
+    return replace(plain, name=plain.name + IO, fragments=(*plain.fragments, "io"), objects=plain.objects + 240,
+                   gib=plain.gib + 1, parameters=(*plain.parameters, "bdev_allow_write_mounted=1"))
+
+
+VEHICLES.update((each.name, each) for each in [_with_io(VEHICLES[name]) for name in ("uml", "debug", "x86")])
+
 # The vehicles that exist for older series than the newest. UML of 6.1 and 6.12 has no SMP.
 OLDER = ("x86", "x86-debug")
 
