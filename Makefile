@@ -38,7 +38,9 @@ $(VERBS):
 ## make demo   prints a benchmark table from User-Mode Linux, then a dump of a busy x86 guest, taken
 ##             with drgn; 15 minutes the first time, then 90 seconds
 ## make check [VM=v,...] [SUITE=glob]
-##             runs every suite on uml, x86 and debug; 50 minutes the first time, then 15
+##             runs every suite on uml, x86 and debug, and on x86 and debug also loop, dm-crypt and
+##             wireguard of the kernel on cmwq2 (SUITE='cmwq2_drivers_*', Documentation/drivers.rst);
+##             70 minutes the first time, then 18
 ## make check KERNEL=6.1|6.12|7.2
 ##             runs every suite that this series supports, on x86, and lists the others with the
 ##             reason; 15 minutes the first time, then 5
@@ -74,13 +76,14 @@ $(VERBS):
 ##             lists every public name of the kernel's workqueue with its counterpart in cmwq2, or with
 ##             the reason why there is none; compares this list and the tables of policies with the
 ##             documents and with include/cmwq2/shim.h; seconds; WRITE=1 updates these files
-## make bench [VM=uml|x86|host] [WORKLOAD=list|all|aa] [PROFILES=list] [BOOTS=n] [ROUNDS=n] [SEED=n]
-##           [FULL=1]
+## make bench [VM=uml|x86|host] [WORKLOAD=list|all|aa|dmcrypt] [PROFILES=list] [BOOTS=n] [ROUNDS=n]
+##           [SEED=n] [FULL=1]
 ##             runs the benchmarks in one boot, or all of them in each of BOOTS=n boots, and writes
 ##             out/bench/VM/report.json, tables, plots and report.html; 15 minutes a boot, with FULL=1
 ##             up to 60; a run during which the machine was busy is made once more; WORKLOAD=aa
-##             compares native with itself 100 times; tools/bench compare, agree, goals, summary and
-##             fleet work with reports
+##             compares native with itself 100 times; WORKLOAD=dmcrypt runs fio on dm-crypt, on the
+##             kernel's workqueue and on cmwq2, and writes out/bench/dmcrypt-VM/, 16 minutes;
+##             tools/bench compare, agree, goals, summary and fleet work with the other reports
 ## make cost [ROUNDS=n]
 ##             counts the instructions that an idle cmwq2 adds to a switch between other tasks, for
 ##             each hook, and (as root) those that its statistics add to an item; 4 minutes
@@ -154,11 +157,12 @@ $(VERBS):
 ## make dump   runs tools/wq_dump.py from outside on a busy x86 guest
 ## make kernels [VM=v,...] [KERNEL=s]
 ##             only builds the kernels; uml and debug 3 minutes each, x86 and x86-keys 8 each,
-##             x86-debug 15
+##             x86-debug 15; those with -io half as long again
 ## make clean | distclean
 ##             removes what was built here | removes kernels, sources and packages as well
 ##
-## VM=v             uml, x86, debug, x86-debug or x86-keys; with an older KERNEL= x86 or x86-debug
+## VM=v             uml, x86, debug, x86-debug or x86-keys; with an older KERNEL= x86 or x86-debug;
+##                  uml-io, x86-io and debug-io also have block devices and a network
 ## KERNEL=s         6.1, 6.12, 7.2 or 7.3 (the default): Debian's newest source of that series
 ## KERNEL_SRC=dir   a kernel source tree of your own instead of Debian's newest 7.3
 ## CMWQ2_CACHE=dir  where sources and kernels are kept, shared between checkouts (default: out/)
@@ -169,7 +173,8 @@ $(VERBS):
 ## The tools need Python 3.9 or newer and GNU make. On Debian, all verbs except modules install missing
 ## packages with apt-get (as root or with sudo); on other systems they print the names:
 ## gcc make binutils flex bison bc libelf-dev busybox-static xz-utils qemu-system-x86 python3-venv
-## mmdebstrap patch perl git sparse spin. QEMU has to be version 10 or newer. Debian 12 has an older
-## one, so there the newer one of bookworm-backports is unpacked under out/ and not installed.
+## mmdebstrap patch perl git sparse spin dmsetup e2fsprogs wireguard-tools fio. QEMU has to be version
+## 10 or newer. Debian 12 has an older one, so there the newer one of bookworm-backports is unpacked
+## under out/ and not installed.
 ## Everything else is kept under out/. Exit status of tools/vm/vm VERB: 0 passed, 1 failed, 2 the guest
 ## ended without a verdict; make itself exits with 2 in both of the latter cases.

@@ -94,6 +94,13 @@ def build(kernel: Kernel) -> list:
     return _build(kernel.build, kernel.vehicle.name, tree(), strict=source.series() != source.NEWEST)
 
 
+def build_engine(kernel: Kernel) -> Path:
+    """Build the engine for a kernel on which only drivers run, and return the directory, in which src/ has it."""
+    name = f"{kernel.vehicle.name}-engine"
+    _build(kernel.build, name, [(ROOT / name, name) for name in INSTALLED], options=["CONFIG_KUNIT="])
+    return OUT / "modules" / name
+
+
 def with_engine(files: Iterable[Path], name: str) -> list:
     """Return those of @files that are the engine and the module @name, which needs it."""
     return [path for path in files if path.name in ("cmwq2.ko", f"{name}.ko")]

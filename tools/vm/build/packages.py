@@ -21,6 +21,9 @@ GROUPS = {
     "source": {"apt-get": "apt", "dpkg-deb": "dpkg", "tar": "tar", "xz": "xz-utils",
                "/usr/share/keyrings/debian-archive-keyring.gpg": "debian-archive-keyring"},
     "guest": {"/bin/busybox": "busybox-static"},
+    # What the guests use in which drivers run on cmwq2, and what loads these.
+    "drivers": {"/usr/sbin/dmsetup": "dmsetup", "/usr/sbin/mke2fs": "e2fsprogs", "wg": "wireguard-tools"},
+    "load": {"/usr/sbin/dmsetup": "dmsetup", "fio": "fio"},
     "x86": {"qemu-system-x86_64": "qemu-system-x86"},
     "python": {"/usr/share/doc/python3-venv": "python3-venv"},
     # Every Debian has perl-base, but checkpatch needs the full package, which prove is part of.

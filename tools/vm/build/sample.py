@@ -113,12 +113,12 @@ def ported(work: Path, target: Kernel, engine: Path) -> None:
     run("sample-layouts", plain, target, engine)
 
 
-def engine_directory(target: Kernel) -> Path:
+def engine_directory(built: Path) -> Path:
     """Return a directory like a user's $CMWQ2, which is the tree with the modules built in it. The harness builds
-    modules outside of the tree."""
-    engine = fresh_directory(OUT / "modules" / f"{target.vehicle.name}-sample-cmwq2")
+    modules outside of the tree, in the directory @built."""
+    engine = fresh_directory(built.with_name(f"{built.name}-sample-cmwq2"))
     for name in ("include", "Module.symvers"):
-        (engine / name).symlink_to(OUT / "modules" / target.vehicle.name / name)
+        (engine / name).symlink_to(built / name)
     (engine / "tools").symlink_to(ROOT / "tools")
     return engine
 
@@ -133,7 +133,7 @@ def build(target: Kernel) -> list:
     with lock(f"modules-{name}", OUT):
         (OUT / "log" / f"{name}.log").unlink(missing_ok=True)
         fresh_directory(work)
-        engine = engine_directory(target)
+        engine = engine_directory(OUT / "modules" / target.vehicle.name)
         shutil.copytree(SAMPLE, work, dirs_exist_ok=True)
         check_prelude(work, target, engine)
         half_moved(work, target, engine)

@@ -91,7 +91,7 @@ def write(path: Path, job: str, modules: Iterable[Path], settings: Mapping[str, 
     # kernel.
     archive.link("bin/sh", "busybox")
     archive.file("init", (GUEST / "init").read_bytes(), 0o755)
-    for library in ("lib.sh", "bench.sh"):
+    for library in ("lib.sh", "bench.sh", "drivers.sh"):
         archive.file(f"harness/{library}", (GUEST / library).read_bytes())
     archive.file("harness/job", (GUEST / f"job-{job}.sh").read_bytes())
     for suite in sorted((GUEST / "suites").glob("*.sh")):

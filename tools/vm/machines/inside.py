@@ -74,7 +74,7 @@ class Inside:
         self.files.update({"/harness/vmlinux": vmlinux, "/harness/cmwq2.ko": module, "/harness/drgn": home / "drgn",
                            "/harness/nobody": home / "nobody", "/harness/looks.py": home / "looks.py"})
         for program in [python, *(path for path in loaded if path.suffix == ".so")]:
-            self.files.update((there(library, site), library) for library in _libraries(program))
+            self.files.update((there(library, site), library) for library in libraries(program))
         self.files.update((there(path, site), path) for path in [python, *loaded])
         self.files.update((there(name, site), path) for name, path in
                           _compiled([path for path in loaded if path.suffix == ".py"], home).items())
@@ -89,7 +89,7 @@ def there(path: Path, site: Path) -> str:
     return str(path)
 
 
-def _libraries(program: Path) -> list:
+def libraries(program: Path) -> list:
     """Return the libraries that the dynamic linker would load for @program, and the linker itself."""
     return [Path(path) for path in re.findall(r"(/\S+) \(0x", output_of(["ldd", program]))]
 

@@ -66,12 +66,12 @@ KNOBS: dict[str, tuple[str, str]] = {
     "TIMEOUTS": ("N", "how often the model's idle timeout passes (default: at any time)"),
     "TURN": ("US", "how long the turns of the guest's CPUs are, 0 for no limit"),
     "V": ("", "show the commands and all of their output"),
-    "VM": ("V", "vehicles: uml, x86, debug, x86-debug or x86-keys, several with commas where a verb allows it"),
+    "VM": ("V", "vehicles: uml, x86, debug, x86-debug or x86-keys, or VEHICLE-io; several with commas if allowed"),
     "W": ("N", "compiler warnings, as for the kernel: one or more of 1, 2, 3, c, e"),
     "WAKE": ("W", "only this value of the policy wake"),
     "WAKEUP": ("W", "only this value of the policy wakeup"),
     "WORKERS": ("N", "how many workers the model has"),
-    "WORKLOAD": ("LIST", "workloads, or all, or aa (native against itself)"),
+    "WORKLOAD": ("LIST", "workloads, or all, aa (native against itself) or dmcrypt (fio on dm-crypt)"),
     "WRITE": ("", "write the results into the committed files"),
 }
 # The knobs that every verb has.

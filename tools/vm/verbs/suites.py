@@ -82,8 +82,13 @@ AGAIN = (Again("x86", "pn", ("cmwq2_concurrency", "cmwq2_hog", "cmwq2_interleave
 STYLE, DUMP, MONITOR, STATES, WIDE, ICOUNT, LINES, TRANSFERS, DRIVERS = (
     "style", "wq_dump", "wq_monitor", "wq_states", "wq_wide", "icount", "lines", "transfers", "drivers")
 LOOKS = (DUMP, MONITOR, STATES, WIDE, LINES, TRANSFERS, ICOUNT, DRIVERS)
-# About how long a look and a second pass take, which decides the order in which guests start.
-LOOK_SECONDS, AGAIN_SECONDS, STYLE_SECONDS = 60, 30, 100
+# How the names of suites begin that run drivers of the kernel on cmwq2, and the vehicles whose kernels get what these
+# drivers need.
+ON_DRIVERS = "cmwq2_drivers_"
+DRIVEN = ("x86", "debug")
+# About how long a look, a second pass, the style and a suite with drivers take, which decides the order in which guests
+# start.
+LOOK_SECONDS, AGAIN_SECONDS, STYLE_SECONDS, DRIVER_SECONDS = 60, 30, 100, 60
 
 
 def kunit_suites() -> list:
@@ -91,9 +96,24 @@ def kunit_suites() -> list:
     return sorted(path.name[:-len("_kunit.c")] for path in (ROOT / "kunit/suites").glob("cmwq2_*_kunit.c"))
 
 
-def shell_suites() -> list:
-    """Return the names of the suites written in sh."""
+def _written_in_sh() -> list:
     return sorted(path.stem for path in (HERE / "guest/suites").glob("*.sh"))
+
+
+def shell_suites() -> list:
+    """Return the names of the suites written in sh that run on every vehicle."""
+    return [name for name in _written_in_sh() if not name.startswith(ON_DRIVERS)]
+
+
+def driver_suites() -> list:
+    """Return the names of the suites that run drivers of the kernel on cmwq2. They need kernels of their own."""
+    return [name for name in _written_in_sh() if name.startswith(ON_DRIVERS)]
+
+
+def with_drivers(vehicles: list) -> list:
+    """Return the vehicles for driver_suites(), if @vehicles run all others."""
+    return [name if name.endswith(kernel.IO) else name + kernel.IO for name in vehicles
+            if name.endswith(kernel.IO) or name in DRIVEN]
 
 
 def seconds_of(names: list) -> int:
@@ -167,14 +187,17 @@ def check(vehicles: list, pattern: str) -> int:
     SUMMARY.unlink(missing_ok=True)
     kunit, shell = _selected(kunit_suites(), pattern), _selected(shell_suites(), pattern)
     style, looks = fnmatch.fnmatchcase(STYLE, pattern), _selected(LOOKS, pattern)
-    if not any((kunit, shell, style, looks)):
+    driven = _selected(driver_suites(), pattern)
+    if not any((kunit, shell, style, looks, driven)):
         raise Problem(f"SUITE={pattern} matches no suite; allowed: a glob over "
-                      f"{', '.join(kunit_suites() + shell_suites() + [STYLE, *LOOKS])}")
+                      f"{', '.join(kunit_suites() + shell_suites() + driver_suites() + [STYLE, *LOOKS])}")
     targets = [kernel.vehicle(name) for name in vehicles]
     if any(each.arch == "x86_64" for each in targets):
         # If there is none, this is reported before the kernels are built.
         qemu.provide()
-    kernels = [kernel.provide(each) for each in targets]
+    # A run of the suites with drivers alone does not need the other kernels.
+    plain = targets if any((kunit, shell, style, looks)) else []
+    kernels = [kernel.provide(each) for each in plain]
     built = [_modules(each, shell) for each in kernels]
     total = results.Total()
     if style and source.series() != source.NEWEST:
@@ -186,7 +209,7 @@ def check(vehicles: list, pattern: str) -> int:
                 _check_vehicle(again.of(each), files, [name for name in kunit if name in again.suites], [], total,
                                again.parameters)
 
-    jobs = []
+    jobs = _driver_jobs(vehicles, driven, total)
     for each, files in zip(kernels, built):
         # Shell suites run in guests of their own: one must not unload a module while another suite tests it.
         many = DEALT.get(each.vehicle.name, (1, 1))
@@ -205,7 +228,8 @@ def check(vehicles: list, pattern: str) -> int:
     # The longest jobs start first, so that none of them is left for the end.
     side_by_side([job for _, job in sorted(jobs, key=lambda each: -each[0])])
     if not total.rows:
-        raise Problem(f"SUITE={pattern} does not run on VM={','.join(vehicles)}; allowed: x86 for {', '.join(LOOKS)}")
+        raise Problem(f"SUITE={pattern} does not run on VM={','.join(vehicles)}; allowed: x86 for {', '.join(LOOKS)}, "
+                      f"{' and '.join(DRIVEN)} for {', '.join(driver_suites())}")
     # For callers that run this through make, which has only one exit status for all failures.
     write_atomically(SUMMARY, f"{total.status()} {total.summary()}\n")
     write_atomically(TIMES, json.dumps({
@@ -221,6 +245,31 @@ def _modules(target: kernel.Kernel, shell: list) -> list:
     for suite, builder in ((sample.SUITE, sample.build), (moved.SUITE, moved.build)):
         files += builder(target) if suite in shell else []
     return files
+
+
+def _driver_jobs(vehicles: list, names: list, total: results.Total) -> list:
+    """Return a job for each suite of @names with drivers, and about how long it takes."""
+    from looks import drivers
+    jobs: list = []
+    for name in with_drivers(vehicles) if names else []:
+        if source.series() != source.NEWEST:
+            for suite in names:
+                _not_here(total, name, suite, f"the drivers are moved only from {source.NEWEST}")
+            continue
+        target, files = drivers.provide(name)
+        jobs += [(DRIVER_SECONDS, partial(_check_drivers, target, files, suite, total)) for suite in names]
+    return jobs
+
+
+def _check_drivers(target: kernel.Kernel, files: list, suite: str, total: results.Total) -> None:
+    from looks import drivers
+    guest_of = drivers.Drivers(target, files, suite)
+    try:
+        guest_of.boot()
+    except Problem as problem:
+        total.add(results.Row(target.vehicle.name, suite, ktap.Count(failed=1, trouble=str(problem)),
+                              log=shown(guest_of.run.home), reasons=problem.reasons))
+    results.add_rows(total, guest_of.run, [suite])
 
 
 def _of_number(name: str, number: int) -> str:

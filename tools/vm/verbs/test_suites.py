@@ -48,6 +48,15 @@ class Suites(Case):
         self.assertEqual(suites.dealt(["cmwq2_a"], 3), [["cmwq2_a"]])
         self.assertEqual(suites.dealt([], 2), [])
 
+    def test_suites_with_drivers(self) -> None:
+        """Suites with drivers run on the vehicles that have what drivers need, and all other suites everywhere."""
+        self.assertTrue(suites.driver_suites())
+        self.assertEqual(set(suites.driver_suites()) & set(suites.shell_suites()), set())
+        self.assertEqual(suites.with_drivers(["uml", "x86", "debug"]), ["x86-io", "debug-io"])
+        self.assertEqual(suites.with_drivers(["uml-io", "x86-keys"]), ["uml-io"])
+        for name in suites.with_drivers(list(suites.ORDER)):
+            self.assertIn("io", kernel.vehicle(name).fragments)
+
     def test_failed_look(self) -> None:
         """A failed look is a failed case with one readable line. All findings are printed at the end, or are in the
         log."""
