@@ -25,6 +25,7 @@ from base.common import (
 )
 from build import kernel, modules, packages
 from machines import accel, guest
+from verbs import dmcrypt
 
 sys.path.append(str(ROOT / "tools"))
 from benchmark import boots as bench_boots  # noqa: E402
@@ -55,7 +56,8 @@ def _wanted(slow: int, boot: int = 0) -> bench_set.Wanted:
             bench_set.check_rounds(count_knob("ROUNDS", bench_set.ROUNDS), "ROUNDS"),
             count_knob("SEED", int(time.time()) % 2**31 or 1), flag_knob("FULL"), slow, boot)
     except bench_document.SetError as error:
-        raise Problem(str(error)) from None
+        more = f", or {dmcrypt.NAME} by itself" if str(error).startswith("WORKLOAD") else ""
+        raise Problem(f"{error}{more}") from None
 
 
 def _plans(wanted: bench_set.Wanted) -> list:
@@ -247,6 +249,8 @@ def _tool(*words: object) -> list:
 
 def bench(name: str) -> int:
     """Run the set of benchmarks on vehicle @name, and return the exit status."""
+    if os.environ.get("WORKLOAD", "").strip() == dmcrypt.NAME:
+        return dmcrypt.bench(name)
     # The load is read first, because building kernels and modules will keep the machine busy.
     start, load = time.monotonic(), bench_host.busy()
     # Errors in the knobs are reported now, before an hour is spent on building kernels.
