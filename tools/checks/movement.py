@@ -10,10 +10,11 @@ VEHICLES = ("x86",)
 CLAIMED = tuple(engine(claim=claim, wake="deferred") for claim in policies.names("claim"))
 DEFERRED, LOCKED = engine(wake="deferred"), engine(wake="locked")
 SHARED = "cmwq2:shared"
-# The usual policies with the wakeup of today and with that of before, what the profile shared consists of, and others.
-CHOSEN = (NATIVE, DEFERRED, LOCKED, *(engine(pick=value) for value in ("local", "predict")),
-          *(engine(concurrency=value) for value in ("managed", "short")), engine(wakeup="needed"),
-          engine(spin="short"), SHARED)
+# The usual policies with the wakeup of today and with that of before, all values of the policies that the profile shared
+# sets and of spin that are not the default, and that profile.
+CHOSEN = (NATIVE, DEFERRED, LOCKED,
+          *(engine(**{policy: value}) for policy in ("pick", "concurrency", "wakeup", "spin")
+            for value in policies.names(policy) if value != policies.read()[policy].default), SHARED)
 # Where a claim is written: the list of the pool, the worker, and what a pick reads of both.
 PLACES = ("cmwq2_pool", "cmwq2_worker")
 
