@@ -25,6 +25,7 @@ NAMED = {
     "bench/workload/rescue.c": "the workload compares the three ways to rescue",
     "tools/checks/experiments.py": "each experiment asks about some values by name",
     "tools/vm/guest/bench.sh": "the workload rescue needs mainline's two ways",
+    "tools/checks/movement.py": "the experiment about lines compares two ways to claim by name",
     "tools/vm/verbs/series.py": "one policy is that of the series by default",
     "tools/vm/verbs/lines.py": "figures of profiles with this value vary too much to be compared",
     "tools/saturation/counts.py": "a profile with this value wakes under the lock, and the model counts that",
