@@ -64,6 +64,7 @@ class Page(Command):
         from benchmark import transfers
         self.assertEqual(transfers.by_structure(rows)[transfers.OTHERS], [3.0, 3.0])
         self.assertEqual(transfers.by_phase(rows)["wake"], [2.0, 2.0])
+        wrong: object
         for wrong in ({"version": 2, "workloads": rows}, {"version": 1, "workloads": []}, []):
             status, _, err = self.run_main("page", report_file, "--lines", self.file("wrong.json", wrong))
             self.assertEqual((status != 0, "make lines" in err, err.count("\n")), (True, True, 1))

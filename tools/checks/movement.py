@@ -10,8 +10,8 @@ VEHICLES = ("x86",)
 CLAIMED = tuple(engine(claim=claim, wake="deferred") for claim in policies.names("claim"))
 DEFERRED, LOCKED = engine(wake="deferred"), engine(wake="locked")
 SHARED = "cmwq2:shared"
-# The usual policies with the wakeup of today and with that of before, all values of the policies that the profile shared
-# sets and of spin that are not the default, and that profile.
+# The usual policies with the wakeup of today and with that of before; every value but the default of spin and of the
+# policies that the profile shared sets; and that profile.
 CHOSEN = (NATIVE, DEFERRED, LOCKED,
           *(engine(**{policy: value}) for policy in ("pick", "concurrency", "wakeup", "spin")
             for value in policies.names(policy) if value != policies.read()[policy].default), SHARED)

@@ -141,6 +141,7 @@ class Figures(Case):
         """The row of make check fails if more lines move in every round, and not if they do so in one."""
         this = icount.Subject("7.3.4", "gcc 12", "abc")
         load = lines.CHECKED[2]
+        totals: list = []
         boot = mock.Mock(kinds=[(load, "native")], rounds_of=lambda *_: [mock.Mock(total=each) for each in totals])
         with directory() as home, mock.patch.object(icount, "committed_file", return_value=home / "lines"), \
                 mock.patch.object(icount, "subject", return_value=this):
