@@ -88,8 +88,8 @@ LOADS = (Load("roundtrip", "system", rounds=9), Load("roundtrip", "cpu", rounds=
 
 
 PROFILE_SETTINGS = icount.policies.profile_settings()
-# What make check counts with every profile. Nearly no line moves in the first two, so they tell of any new one. Stream is
-# left out: in one boot even the lowest round of a profile moved 18 % more lines than usual.
+# What make check counts with every profile. Nearly no line moves in the first two, so they tell of any new one. Stream
+# is left out: in one boot even the lowest round of a profile moved 18 % more lines than usual.
 CHECKED = (Load("roundtrip", "percpu"), Load("roundtrip", "cpu"), Load("roundtrip", "system", rounds=3))
 
 
