@@ -34,11 +34,7 @@ sum() { # sum FILE: prints its checksum
 }
 
 until_true() { # until_true COMMAND...: waits at most a minute until it succeeds
-	local end=$(($(cut -d. -f1 /proc/uptime) + 60))
-	until "$@"; do
-		[ "$(cut -d. -f1 /proc/uptime)" -lt $end ] || wrong "not in a minute: $*" || return
-		usleep 20000
-	done
+	await 60 "$@" || wrong "not in a minute: $*"
 }
 
 dumped() { # dumped FUNCTION: the engine's dump names an item with this function

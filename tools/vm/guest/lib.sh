@@ -87,6 +87,15 @@ loaded() { # loaded NAME
 	[ -d "/sys/module/$1" ]
 }
 
+await() { # await SECONDS COMMAND...: waits until COMMAND succeeds, and fails if that takes longer
+	local end=$(($(cut -d. -f1 /proc/uptime) + $1))
+	shift
+	until "$@"; do
+		[ "$(cut -d. -f1 /proc/uptime)" -lt $end ] || return 1
+		usleep 10000
+	done
+}
+
 # --- results
 
 save() { # save NAME: write standard input to /results/NAME, and send it to the host at once

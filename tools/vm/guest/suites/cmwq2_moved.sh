@@ -18,15 +18,6 @@ named() { # whether the verdict names both items and the reason
 	grep -q "^stall: hog: .* stall_work2_fn .*" $STALLS && grep -q " runs stall_work1_fn " $STALLS
 }
 
-within() { # within SECONDS COMMAND: waits until COMMAND succeeds
-	local end=$(($(cut -d. -f1 /proc/uptime) + $1))
-	shift
-	until "$@"; do
-		[ "$(cut -d. -f1 /proc/uptime)" -lt $end ] || return 1
-		usleep 10000
-	done
-}
-
 # Loads a module with the two items, and runs COMMAND. Unloading the module ends the stall, so the second item runs then.
 stall() { # stall CASE MODULE WHY COMMAND...
 	local name=$1 module=$2 why=$3
@@ -39,7 +30,7 @@ stall() { # stall CASE MODULE WHY COMMAND...
 }
 
 never() { # never COMMAND: whether COMMAND does not succeed within two seconds
-	! within 2 "$@"
+	! await 2 "$@"
 }
 
 on_cmwq2() { # on_cmwq2 CASE MODULE PARAMETER WHY COMMAND...: the same with cmwq2 loaded for this case
@@ -74,11 +65,11 @@ verify needs_cmwq2 "insmod without cmwq2 is not refused" refused
 stall native_stalls wq_stall "the second item has run" never second_ran
 case $VEHICLE in x86*) hooks="auto pn timer" ;; *) hooks="auto timer" ;; esac
 for hook in $hooks; do
-	on_cmwq2 prevented_$hook wq_stall_moved hook=$hook "the second item has not run" within 20 second_ran
+	on_cmwq2 prevented_$hook wq_stall_moved hook=$hook "the second item has not run" await 20 second_ran
 done
 # An item that keeps its CPU is taken out of the count after a while. Without that the verdict names both items.
-on_cmwq2 prevented_busy wq_stall_busy "" "the second item has not run" within 20 second_ran
-on_cmwq2 named_busy wq_stall_busy cpu_intensive_thresh_us=0 "the verdict does not name the stall" within 20 named
+on_cmwq2 prevented_busy wq_stall_busy "" "the second item has not run" await 20 second_ran
+on_cmwq2 named_busy wq_stall_busy cpu_intensive_thresh_us=0 "the verdict does not name the stall" await 20 named
 
 # A line on the console brings all lines before it there, or keeps them away, before the level is what it was.
 echo "harness: wq_stall has ended" > /dev/kmsg

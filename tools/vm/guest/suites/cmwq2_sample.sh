@@ -16,13 +16,12 @@ progress() { # progress DRIVER
 	esac
 }
 
-# Checks that a driver's items run repeatedly. Waits for that for at most a minute.
-runs() { # runs DRIVER
-	local end=$(($(cut -d. -f1 /proc/uptime) + 60))
-	until [ "$(progress "$1")" -ge 3 ]; do
-		[ "$(cut -d. -f1 /proc/uptime)" -lt $end ] || return 1
-		usleep 10000
-	done
+has_run() { # has_run DRIVER: its items have run repeatedly
+	[ "$(progress "$1")" -ge 3 ]
+}
+
+runs() { # runs DRIVER: waits at most a minute until its items have run repeatedly
+	await 60 has_run "$1"
 }
 
 insmod_fails() { # insmod_fails NAME
