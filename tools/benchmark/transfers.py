@@ -42,7 +42,7 @@ def by_structure(rows: Sequence[dict]) -> dict:
 
 
 def by_phase(rows: Sequence[dict]) -> dict:
-    """Return the transfers of an item by phase, and for each a number for each of @rows."""
+    """Return the transfers of an item by phase. Each phase has one number for each of @rows."""
     return {phase: [row["by_phase"].get(phase, 0.0) for row in rows] for phase in PHASES}
 
 

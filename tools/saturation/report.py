@@ -12,7 +12,7 @@ import tables
 from saturation import counts, fit, formula, published
 
 SCHEMA = 1
-# The width in a document, in a file and on a terminal that has as many columns.
+# The width of a line in documents and files. A narrower terminal gets shorter lines.
 WIDTH = 100
 CPUS = (1, 2, 4, 8, 16, 32, 64, 128)
 SCOPES = ("system", "cache", "cache_shard", "cpu")

@@ -17,7 +17,7 @@ DUMP = json.dumps({"pools": [{"workers": [{"item": {"func": "kcryptd_crypt", "mo
 
 class Named(Case):
     def test_named(self) -> None:
-        """An item is named only with its function and with the module that has it."""
+        """An item counts as named only if both its function and its module are the wanted ones."""
         for function, module, want in (("kcryptd_crypt", "cw2crypt", True), ("kcryptd_[a-z]*", "cw2crypt", True),
                                        ("kcryptd_crypt", "dm_crypt", False), ("kcryptd", "cw2crypt", False),
                                        ("loop_workfn", "cw2loop", False), ("x", "cw2crypt", False)):
