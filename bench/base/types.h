@@ -298,6 +298,22 @@ struct bench_pools {
 };
 
 /**
+ * struct bench_tasks - what all threads of the machine had done when a turn began
+ * @task: the threads
+ * @nr: their number
+ * @room: how many fit into @task
+ * @whole: whether all threads did fit
+ * @host: CPU time of User-Mode Linux in ns, 0 elsewhere
+ */
+struct bench_tasks {
+	struct bench_task	*task;
+	unsigned int		nr;
+	unsigned int		room;
+	bool			whole;
+	u64			host;
+};
+
+/**
  * struct bench_slot - one entry of the list of engines during a run
  * @engine: the operations of the engine
  * @cfg: the configuration of the run
@@ -493,6 +509,7 @@ struct bench_times {
  * @ticks: the times of the timed items, for each stage and producer
  * @part: what each producer does in a turn
  * @times: the times of a turn, if the workload adds any
+ * @tasks: what the threads had done when the turn began
  * @meminfo: source of the memory figures
  * @steady: memory in the steady phase of the turn, BENCH_NONE if not measured
  * @histogram: scratch space of bench_quantiles()
@@ -527,6 +544,7 @@ struct bench_run {
 	u32			**ticks[BENCH_NR_STAGES];
 	void			(*part)(struct bench_producer *p);
 	struct bench_times	times;
+	struct bench_tasks	tasks;
 	struct bench_meminfo	*meminfo;
 	u64			steady;
 	u32			histogram[256];

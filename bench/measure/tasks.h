@@ -16,28 +16,40 @@ struct task_struct;
 #define BENCH_COUNT_MS		50
 
 /**
- * struct bench_tasks - sums over all threads that are alive, and over an engine's workers
+ * struct bench_workers - the threads of an engine that are alive
+ * @all: their number
+ * @created: those of @all that are new
+ * @in_pools: those of @all that are in the pools of the queue
+ */
+struct bench_workers {
+	u32	all;
+	u32	created;
+	u32	in_pools;
+};
+
+/**
+ * struct bench_work_done - what one or several threads have done
  * @runtime: CPU time in ns: that of all threads by the scheduler's clock, or in User-Mode
  *	Linux that of the whole kernel, see host.h
- * @switches: how often any thread left its CPU, to sleep or for another thread
- * @migrations: how often any thread moved to another CPU
- * @sleeps: how often the workers of one engine went to sleep
- * @workers: number of these workers
- * @new_workers: those of @workers that are new
- * @pool_workers: those of @workers that are in the pools of the queue
+ * @switches: how often they left their CPU, to sleep or for another thread
+ * @migrations: how often they moved to another CPU
+ * @sleeps: how often those of them that are workers of the engine went to sleep
  */
-struct bench_tasks {
+struct bench_work_done {
 	u64	runtime;
 	u64	switches;
 	u64	migrations;
 	u64	sleeps;
-	u32	workers;
-	u32	new_workers;
-	u32	pool_workers;
 };
 
+void bench_count_workers(const struct bench_slot *slot, u64 since,
+			 struct bench_workers *workers);
 bool bench_pools_add(struct bench_pools *pools, const struct task_struct *worker);
-void bench_count_tasks(const struct bench_slot *slot, u64 since, struct bench_tasks *tasks);
 void bench_note_workers(struct bench_slot *slot);
+int bench_tasks_room(struct bench_tasks *tasks);
+void bench_tasks_free(struct bench_tasks *tasks);
+void bench_tasks_begin(const struct bench_slot *slot, struct bench_tasks *tasks);
+bool bench_tasks_end(const struct bench_slot *slot, const struct bench_tasks *tasks,
+		     struct bench_work_done *done);
 
 #endif /* CMWQ2_BENCH_TASKS_H */

@@ -27,36 +27,37 @@
 #include "run/run.h"
 #include "run/slots.h"
 
-/*
- * The growth from @before to @after for every @items items. BENCH_NONE if no
- * item was queued, or if it shrank because threads ended and took their counts
- * along.
- */
-static u64 bench_by_item(const struct bench_sample *sample, u64 before, u64 after, u32 items)
+/* @sum for every @items items. BENCH_NONE if no item was queued. */
+static u64 bench_by_item(const struct bench_sample *sample, u64 sum, u32 items)
 {
-	if (!sample->queued || after < before)
-		return BENCH_NONE;
-	return div64_u64((after - before) * items, sample->queued);
+	return sample->queued ? div64_u64(sum * items, sample->queued) : BENCH_NONE;
 }
 
-/* Fills in the figures that every workload has. */
-static void bench_common_figures(struct bench_slot *slot, struct bench_sample *sample,
-				 u64 began, const struct bench_tasks *before)
+/* Fills in the figures that every workload has. The turn began at @began. */
+static void bench_common_figures(struct bench_run *run, struct bench_slot *slot,
+				 struct bench_sample *sample, u64 began)
 {
 	u64 *figure = &sample->figure[slot->cfg->workload->nr_figures];
-	struct bench_tasks after;
+	struct bench_work_done done;
+	struct bench_workers after;
 
-	bench_count_tasks(slot, began, &after);
-	figure[BENCH_CPU_NS] = bench_by_item(sample, before->runtime, after.runtime, 1);
-	figure[BENCH_WORKERS] = after.workers;
-	figure[BENCH_NEW_WORKERS] = after.new_workers;
-	figure[BENCH_SLEEPS] = bench_by_item(sample, before->sleeps, after.sleeps, 1000);
-	figure[BENCH_SWITCHES] = bench_by_item(sample, before->switches, after.switches, 1000);
-	figure[BENCH_MIGRATIONS] = bench_by_item(sample, before->migrations, after.migrations,
-						 1000);
+	if (bench_tasks_end(slot, &run->tasks, &done)) {
+		figure[BENCH_CPU_NS] = bench_by_item(sample, done.runtime, 1);
+		figure[BENCH_SLEEPS] = bench_by_item(sample, done.sleeps, 1000);
+		figure[BENCH_SWITCHES] = bench_by_item(sample, done.switches, 1000);
+		figure[BENCH_MIGRATIONS] = bench_by_item(sample, done.migrations, 1000);
+	} else {
+		figure[BENCH_CPU_NS] = BENCH_NONE;
+		figure[BENCH_SLEEPS] = BENCH_NONE;
+		figure[BENCH_SWITCHES] = BENCH_NONE;
+		figure[BENCH_MIGRATIONS] = BENCH_NONE;
+	}
+	bench_count_workers(slot, began, &after);
+	figure[BENCH_WORKERS] = after.all;
+	figure[BENCH_NEW_WORKERS] = after.created;
 	if (slot->pools.known == slot->engine->has_pools) {
-		figure[BENCH_POOL_WORKERS] = after.pool_workers;
-		figure[BENCH_POOL_PEAK] = max(slot->peak, after.pool_workers);
+		figure[BENCH_POOL_WORKERS] = after.in_pools;
+		figure[BENCH_POOL_PEAK] = max(slot->peak, after.in_pools);
 	} else {
 		figure[BENCH_POOL_WORKERS] = BENCH_NONE;
 		figure[BENCH_POOL_PEAK] = BENCH_NONE;
@@ -67,15 +68,15 @@ static void bench_common_figures(struct bench_slot *slot, struct bench_sample *s
 static int bench_observed_turn(struct bench_run *run, struct bench_slot *slot,
 			       struct bench_sample *sample)
 {
-	struct bench_tasks before;
 	u64 began = ktime_get_ns();
 	int ret;
 
 	bench_times_reset(run);
-	bench_count_tasks(slot, began, &before);
-	slot->peak = before.pool_workers;
+	slot->peak = 0;
+	bench_note_workers(slot);
+	bench_tasks_begin(slot, &run->tasks);
 	ret = run->cfg.workload->turn(run, slot, sample);
-	bench_common_figures(slot, sample, began, &before);
+	bench_common_figures(run, slot, sample, began);
 	if (!ret && !bench_stopped(run))
 		bench_times_figures(run, sample);
 	return ret;
@@ -122,7 +123,9 @@ static int bench_turn(struct bench_run *run, struct bench_slot *slot,
 		if (ret)
 			return ret;
 	}
-	ret = bench_weighed_turn(run, slot, sample);
+	ret = bench_tasks_room(&run->tasks);
+	if (!ret)
+		ret = bench_weighed_turn(run, slot, sample);
 	if (slot->engine->end)
 		slot->engine->end(slot, sample);
 	WRITE_ONCE(run->turns, run->turns + 1);
@@ -212,6 +215,7 @@ void bench_run_teardown(struct bench_run *run)
 	if (run->cfg.workload->teardown)
 		run->cfg.workload->teardown(run);
 	bench_times_teardown(run);
+	bench_tasks_free(&run->tasks);
 	bench_memory_close(run->meminfo);
 }
 

@@ -289,15 +289,15 @@ static int bench_hog_create(struct bench_perfwq *perfwq, unsigned int i)
 /* Waits for the job. Returns the largest number of the engine's threads seen meanwhile. */
 static u32 bench_hogs_wait(struct bench_perfwq *perfwq)
 {
-	struct bench_tasks tasks;
+	struct bench_workers workers;
 	u32 peak = 0;
 	bool done;
 
 	do {
 		done = wait_for_completion_timeout(&perfwq->hogs_done,
 						   msecs_to_jiffies(BENCH_PEAK_MS));
-		bench_count_tasks(perfwq->slot, 0, &tasks);
-		peak = max(peak, tasks.workers);
+		bench_count_workers(perfwq->slot, 0, &workers);
+		peak = max(peak, workers.all);
 		if (signal_pending(current))
 			WRITE_ONCE(perfwq->run->stop, true);
 	} while (!done);

@@ -72,10 +72,13 @@ def reasons_of(text: str) -> list:
 
 
 def checks_of(text: str) -> list:
-    """Return what each check that failed in @text printed, as one line that begins with the case's name."""
+    """Return what each check that failed in @text printed, as one line that begins with the case's name. A case of a
+    shell suite says in one line why it failed, just before its result."""
     found = re.findall(r"^ *# (\w+): (?:EXPECTATION|ASSERTION) FAILED at (\S+)\n(.*?)(?=^ *(?:#|ok \d|not ok \d)|\Z)",
                        text, re.MULTILINE | re.DOTALL)
-    return [f"{case}, {Path(place).name}: {' '.join(printed.split())}" for case, place, printed in found]
+    told = re.findall(r"^ *# (\w+): ((?!EXPECTATION|ASSERTION).*\S) *\n *not ok \d+ \1$", text, re.MULTILINE)
+    return [*(f"{case}, {Path(place).name}: {' '.join(printed.split())}" for case, place, printed in found),
+            *(f"{case}: {why}" for case, why in told)]
 
 
 def walk(group: dict, count: Count, within: str = "") -> None:

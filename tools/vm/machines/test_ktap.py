@@ -24,6 +24,8 @@ class Counts(Case):
                 "    not ok 2 bad\n    ok 3 fine\n")
         self.assertEqual(ktap.checks_of(text), ["bad, verdict.h:36: Expected a == b, but a == 1 in: some text",
                                                 "bad, x.c:7: timed out"])
+        self.assertEqual(ktap.checks_of("    # t: line 3: a 7 is above b 5\n    not ok 1 t\n    # y: x\n    ok 2 y\n"),
+                         ["t: line 3: a 7 is above b 5"])
         self.assertEqual(ktap.checks_of("    ok 1 good\n# Totals: pass:1\n"), [])
 
     def test_named_with_its_case(self) -> None:

@@ -217,6 +217,29 @@ visible_migrations() {
 	holds visible_migrations "migrations_per_1000 > 50"
 }
 
+switched() { # switched PID TIMES: whether the thread has left its CPU so often
+	[ "$(awk '/ctxt_switches/ { n += $2 } END { print n }' "/proc/$1/status")" -ge "$2" ]
+}
+
+progressed() { # progressed TURNS: whether so many turns are over, or the run
+	! grep -q '^running' $BENCH/progress || [ "$(sed 's/.*turns=\([0-9]*\).*/\1/' $BENCH/progress)" -ge "$1" ]
+}
+
+# What a thread did before a turn is not missing in the turn's figures if the thread ends in it.
+visible_ended() {
+	local thread
+	while usleep 1; do :; done &
+	thread=$!
+	await 60 switched $thread 1000 || { not_ok visible_ended "the thread does not sleep"; return; }
+	default
+	configure_bench $SMALL engines=native,cmwq2 workload=roundtrip queue=percpu items=10 pause_us=10000
+	echo start > $BENCH/run
+	await 60 progressed 1
+	kill $thread
+	await 60 grep -q '^idle' $BENCH/progress
+	holds visible_ended "switches_per_1000 >= sleeps_per_1000 && sleeps_per_1000 > 0"
+}
+
 begin cmwq2_bench
 if load cmwq2 && load cmwq2_bench; then
 	for workload in $WORKLOADS; do
@@ -241,6 +264,7 @@ if load cmwq2 && load cmwq2_bench; then
 	whole imbalance unbound engines=native,floor
 	visible
 	visible_migrations
+	visible_ended
 	whole_rescue 1 0
 	whole_rescue 5000 5000
 	default
