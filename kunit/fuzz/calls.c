@@ -24,6 +24,7 @@ const char *const fz_policies[][2] = {
 	{ "wake", "deferred" }, { "wake", "everywhere" },
 	{ "wakeup", "always" }, { "wakeup", "needed" },
 	{ "profile", "shared" }, { "profile", "mainline-7.3" },
+	{ "yield", "soon" }, { "yield", "later" },
 };
 
 unsigned int fz_nr_policies(void)

@@ -271,6 +271,7 @@ struct cmwq2_worker {
 	u64			runtime_at;	/* K: cmwq2_task_runtime() then or after a sleep */
 	u64			item_from;	/* L: ns when a measured item began, or 0 */
 	unsigned long		item_switches;	/* L: of the task until then */
+	u64			asked_at;	/* S: ns when another task wanted the CPU, or 0 */
 	char			desc[CMWQ2_DESC_LEN]; /* S: of the item, empty: its queue's name */
 	unsigned long		last_active;	/* L: jiffies when it became idle */
 	/*

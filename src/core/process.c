@@ -36,6 +36,7 @@
 #include "lab/policy/concurrency.h"
 #include "lab/policy/spin.h"
 #include "lab/policy/wake.h"
+#include "lab/policy/yield.h"
 
 /* The hash is keyed by the item's address, which may be reused: compare the function, too. */
 struct cmwq2_worker *cmwq2_find_executing(struct cmwq2_pool *pool, struct cmwq2_work *work)
@@ -183,6 +184,13 @@ static void cmwq2_end_work(struct cmwq2_worker *worker)
 	worker->current_work = NULL;
 }
 
+/* X: READ_ONCE, set under cmwq2_pool_mutex. */
+static unsigned int cmwq2_yield_us = 20;
+
+CMWQ2_PARAM(yield_us, number,
+	    "Microseconds for which a worker goes on with yield=later while another task wants its CPU (default 20)",
+	    .number = &cmwq2_yield_us, .min = 1, .max = 10000);
+
 /**
  * cmwq2_process_one - run one item
  * @worker: current worker
@@ -196,6 +204,7 @@ static void cmwq2_process_one(struct cmwq2_worker *worker, struct cmwq2_work *wo
 	struct cmwq2_pwq *pwq = cmwq2_data_pwq(data);
 	struct cmwq2_pool *pool = worker->pool;
 	struct cmwq2_context context;
+	bool soon = pool->policy.yield == CMWQ2_YIELD_SOON;
 	struct cmwq2_run_map map;
 	CMWQ2_DEFINE_WAKE_LIST(wl);
 
@@ -232,7 +241,7 @@ static void cmwq2_process_one(struct cmwq2_worker *worker, struct cmwq2_work *wo
 	if (unlikely(cmwq2_is_away(worker)))
 		cmwq2_away(worker, false);
 	/* An item that requeues itself forever must not starve stop_machine(). */
-	if (worker->task)
+	if (worker->task && (likely(soon) || !cmwq2_yield_waits(worker, READ_ONCE(cmwq2_yield_us))))
 		cond_resched();
 
 	cmwq2_pool_lock_irq(pool);

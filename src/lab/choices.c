@@ -91,7 +91,7 @@ static const struct cmwq2_profile {
 } cmwq2_profiles[] = {
 	{ "mainline-7.3",	"" },
 	{ "mainline-6.12",	"wake=locked rescue=slurp" },
-	{ "shared",		"concurrency=short pick=predict wakeup=needed" },
+	{ "shared",		"concurrency=short pick=predict wakeup=needed yield=later" },
 	{ "v2-2026-06",		"claim=kicked_list" },
 	{ "v2-as-posted",	"claim=kicked_first" },
 };

@@ -251,11 +251,13 @@ def rescuer_steps() -> list:
 # Loads, and the settings of the benchmark that make them. A turn of each takes some tenths of a second.
 LOADS = {
     "roundtrip": "workload=roundtrip queue=unbound items=5000 warmup=500",
+    "percpu-flood": "workload=batch queue=percpu in_flight=64 items=20000 warmup=2000",
     "percpu": "workload=roundtrip queue=percpu items=5000 warmup=500",
     "pauses": "workload=roundtrip queue=unbound pause_us=200 items=300 warmup=20",
     "busy": "workload=busy queue=unbound producers=1 burn_after_us=200 items=300 warmup=20",
     "flood": "workload=batch queue=unbound in_flight=64 items=20000 warmup=2000",
     "short": "workload=fanout queue=unbound in_flight=64 burn_ns=5000 items=10000 warmup=1000",
+    "batch": "workload=batch queue=unbound in_flight=64 burn_ns=5000 items=10000 warmup=1000",
     "imbalance": "workload=imbalance queue=unbound per_cpu=2 burn_ns=500000 calls=50",
     "mixed": "workload=mixed queue=unbound in_flight=16 burn_ns=5000 items=500 warmup=20",
 }
@@ -265,6 +267,7 @@ POLICY_LOADS = {
     "pick": ("roundtrip", "short", "busy", "imbalance"),
     "spin": ("roundtrip", "percpu", "pauses", "imbalance"),
     "wakeup": ("flood", "short", "imbalance", "mixed"),
+    "yield": ("percpu-flood", "batch", "short", "busy", "mixed"),
 }
 NATIVE = "native"
 
@@ -511,6 +514,8 @@ EXPERIMENTS = {
                         inbox_steps(), vehicles=("uml", "x86")),
     "spin": Experiment("What is gained if an idle worker spins before it sleeps?", judge_policy("spin"),
                        policy_steps("spin"), vehicles=("uml", "x86")),
+    "yield": Experiment("What is gained if a worker goes on for a moment while another task wants its CPU?",
+                        judge_policy("yield"), policy_steps("yield"), vehicles=("uml",)),
     "lines-claims": Experiment("Does a flag move more cache lines for a kick than a list?", movement.judge_claims,
                                lines=movement.CLAIMED, vehicles=movement.VEHICLES),
     "lines-policies": Experiment("How many cache lines does each policy move for an item?", movement.judge_policies,

@@ -117,6 +117,7 @@ CAUGHT_BY = {
     "managed_goes_on": Catcher("cmwq2_managed.one_runs_per_cpu"),
     "switch_no_kick": Catcher("cmwq2_managed.switch_to_free_starts_all"),
     "spin_to_the_end": Catcher("cmwq2_spin.kick_ends_it"),
+    "yield_never": Catcher("cmwq2_yield.yields_in_the_end"),
     "pod_kept": Catcher("cmwq2_managed.wanted_follows_hotplug", "x86"),
     "rebind_forgotten": Catcher("cmwq2_hotplug", "x86", {"HOOKS": "tp", "CYCLES": 2, "HOTPLUG_ITEMS": 1000}),
 }
