@@ -13,9 +13,15 @@
 #include "load.h"
 #include "shared.h"
 
+#define TOOK_NS		800
+/* Delays that are given in steps of this size do not depend on how busy the host is. */
+#define SCALE_NS	(1000U * NSEC_PER_USEC)
+
+/* took: in ns, how long a pick seems to take until the worker runs; [1]: woken here. */
 struct pick_ctx {
 	struct tw_wq		*w;
 	struct cmwq2_pool	*pool;
+	unsigned int		took[2];
 };
 
 static struct tw_env *pick_env(struct kunit *test, const char *value, struct pick_ctx *c)
@@ -28,6 +34,8 @@ static struct tw_env *pick_env(struct kunit *test, const char *value, struct pic
 	tw_policy(e, "pick", value);
 	c->w = tw_shared_wq(e, 0, 0, 0);
 	c->pool = tw_pool_of(c->w, tw_cpu(0));
+	c->took[false] = TOOK_NS;
+	c->took[true] = TOOK_NS;
 	return e;
 }
 
@@ -43,11 +51,9 @@ static struct cmwq2_worker *idle_head(struct cmwq2_pool *pool)
 	return list_first_entry(&pool->idle_list, struct cmwq2_worker, entry);
 }
 
-#define TOOK_NS	800
-
 /*
  * Ask for the worker that a kick on this CPU takes. The pool must be at rest, and stays
- * so, because no worker is woken. The CPU learns that it took at least TOOK_NS.
+ * so, because no worker is woken. The CPU learns that it took at least c->took.
  */
 static struct cmwq2_worker *would_pick(struct pick_ctx *c, enum cmwq2_kicker who, bool *here)
 {
@@ -58,7 +64,7 @@ static struct cmwq2_worker *would_pick(struct pick_ctx *c, enum cmwq2_kicker who
 	*here = worker && worker->wake_here;
 	if (worker && c->pool->policy.pick != CMWQ2_PICK_HEAD) {
 		if (worker->called_at)
-			worker->called_at -= TOOK_NS;
+			worker->called_at -= c->took[worker->called_here];
 		cmwq2_pick_leave(c->pool, worker);
 		cmwq2_pick_enter(c->pool, worker, worker->idle_cpu);
 	}
@@ -146,8 +152,22 @@ static void set_delays(struct pick_ctx *c, int cpu, unsigned int elsewhere, unsi
 	raw_spin_lock_irq(&c->pool->lock);
 	at->delay[false] = elsewhere;
 	at->delay[true] = here;
-	at->picks = 0;
+	at->usual = min(elsewhere, here);
+	at->left = CMWQ2_PICK_TRY - 1;
 	raw_spin_unlock_irq(&c->pool->lock);
+}
+
+/* Make @nr kicks of an enqueue on this CPU. Returns how many of them take a worker of this CPU. */
+static int picks_here(struct pick_ctx *c, int nr)
+{
+	int i, found = 0;
+	bool here;
+
+	for (i = 0; i < nr; i++) {
+		would_pick(c, CMWQ2_KICK_ENQUEUE, &here);
+		found += here;
+	}
+	return found;
 }
 
 /* A CPU takes the way that started its items sooner, and tries the other one now and then. */
@@ -156,27 +176,92 @@ static void predict_takes_the_better_way(struct kunit *test)
 	struct pick_ctx c;
 	struct tw_env *e = pick_env(test, "predict", &c);
 	const int cpus[] = { tw_cpu(1), tw_cpu(0) };
-	int i, tries = 0;
-	bool here;
+	static const struct {
+		unsigned int	elsewhere, here;
+		bool		is_here;
+	} ways[] = {
+		{ 500 * NSEC_PER_MSEC, 250 * NSEC_PER_MSEC, true },
+		/* Another CPU is only a little sooner. */
+		{ 500 * NSEC_PER_MSEC, 700 * NSEC_PER_MSEC, true },
+		{ 500 * NSEC_PER_MSEC, 1000 * NSEC_PER_MSEC, false },
+	};
+	int i;
 
 	tw_go_idle(c.w, 0, cpus, ARRAY_SIZE(cpus));
 	tw_move(e, tw_cpu(0));
-	for (i = 0; i < CMWQ2_PICK_TRY; i++) {
-		set_delays(&c, tw_cpu(0), 1000, 500);
-		would_pick(&c, CMWQ2_KICK_ENQUEUE, &here);
-		KUNIT_EXPECT_TRUE(test, here);
+	for (i = 0; i < ARRAY_SIZE(ways); i++) {
+		set_delays(&c, tw_cpu(0), ways[i].elsewhere, ways[i].here);
+		c.took[false] = ways[i].elsewhere;
+		c.took[true] = ways[i].here;
+		KUNIT_EXPECT_EQ_MSG(test, picks_here(&c, CMWQ2_PICK_TRY),
+				    ways[i].is_here ? CMWQ2_PICK_TRY - 1 : 1, "row %d", i);
 	}
-	for (i = 0; i < CMWQ2_PICK_TRY; i++) {
-		set_delays(&c, tw_cpu(0), 500, 1000);
-		would_pick(&c, CMWQ2_KICK_ENQUEUE, &here);
-		KUNIT_EXPECT_FALSE(test, here);
+}
+
+/*
+ * What a CPU knows of the way that it does not prefer is from another load. The first
+ * try of this way must be enough to correct it.
+ */
+static void predict_forgets_the_other_load(struct kunit *test)
+{
+	struct pick_ctx c;
+	struct tw_env *e = pick_env(test, "predict", &c);
+	const int cpus[] = { tw_cpu(1), tw_cpu(0) };
+
+	tw_go_idle(c.w, 0, cpus, ARRAY_SIZE(cpus));
+	tw_move(e, tw_cpu(0));
+	set_delays(&c, tw_cpu(0), 100 * NSEC_PER_MSEC, 1000 * NSEC_PER_MSEC);
+	c.took[false] = 100 * NSEC_PER_MSEC;
+	c.took[true] = 50 * NSEC_PER_MSEC;
+	KUNIT_EXPECT_EQ(test, picks_here(&c, CMWQ2_PICK_TRY), 1);
+	KUNIT_EXPECT_EQ(test, picks_here(&c, 100), 100);
+}
+
+/* The load changes: the way that the CPU prefers takes much less time. So it tries the other. */
+static void predict_tries_after_a_change(struct kunit *test)
+{
+	struct pick_ctx c;
+	struct tw_env *e = pick_env(test, "predict", &c);
+	const int cpus[] = { tw_cpu(1), tw_cpu(0) };
+
+	tw_go_idle(c.w, 0, cpus, ARRAY_SIZE(cpus));
+	tw_move(e, tw_cpu(0));
+	set_delays(&c, tw_cpu(0), 400 * NSEC_PER_MSEC, 1000 * NSEC_PER_MSEC);
+	c.took[false] = 50 * NSEC_PER_MSEC;
+	c.took[true] = 25 * NSEC_PER_MSEC;
+	KUNIT_EXPECT_GE(test, picks_here(&c, 20), 10);
+}
+
+/*
+ * Two CPUs whose producers sleep after each item. Each has learned that its items start
+ * sooner on the other CPU. The delays are those of the workload roundtrip under QEMU, in
+ * 100 ns: by the CPU, whether it takes a worker of its own, and whether the other CPU does.
+ * They are nearly equal, and still nothing may cross if both CPUs have a worker of their own.
+ */
+static void crossed_cpus_come_back(struct kunit *test)
+{
+	static const unsigned int took[2][2][2] = {
+		{ { 111, 120 }, { 62, 59 } }, { { 62, 86 }, { 90, 88 } },
+	};
+	struct pick_ctx c;
+	struct tw_env *e = pick_env(test, "predict", &c);
+	const int cpus[] = { tw_cpu(1), tw_cpu(0) };
+	bool is_here[2] = { false, false };
+	int turn, cpu, way;
+
+	tw_go_idle(c.w, 0, cpus, ARRAY_SIZE(cpus));
+	for (cpu = 0; cpu < 2; cpu++)
+		set_delays(&c, tw_cpu(cpu), took[cpu][false][false] * SCALE_NS, 600 * SCALE_NS);
+	for (turn = 0; turn < 4; turn++) {
+		cpu = turn % 2;
+		tw_move(e, tw_cpu(cpu));
+		for (way = 0; way < 2; way++)
+			c.took[way] = took[cpu][way][is_here[!cpu]] * SCALE_NS;
+		picks_here(&c, CMWQ2_PICK_TRY);
+		is_here[cpu] = picks_here(&c, 10) > 5;
 	}
-	set_delays(&c, tw_cpu(0), 0, UINT_MAX / 4);
-	for (i = 0; i < CMWQ2_PICK_TRY; i++) {
-		would_pick(&c, CMWQ2_KICK_ENQUEUE, &here);
-		tries += here;
-	}
-	KUNIT_EXPECT_EQ(test, tries, 1);
+	KUNIT_EXPECT_TRUE(test, is_here[0]);
+	KUNIT_EXPECT_TRUE(test, is_here[1]);
 }
 
 /* There is no other way in a pool that has one CPU, so no kick tries it. */
@@ -184,17 +269,13 @@ static void predict_has_no_choice(struct kunit *test)
 {
 	struct pick_ctx c;
 	struct tw_env *e = pick_env(test, "predict", &c);
-	int i, cpu = tw_cpu(0);
-	bool here;
+	int cpu = tw_cpu(0);
 
 	pool_per_cpu(&c);
 	tw_go_idle(c.w, 0, &cpu, 1);
 	tw_move(e, cpu);
-	set_delays(&c, cpu, 500, 1000);
-	for (i = 0; i < CMWQ2_PICK_TRY; i++) {
-		would_pick(&c, CMWQ2_KICK_ENQUEUE, &here);
-		KUNIT_EXPECT_TRUE(test, here);
-	}
+	set_delays(&c, cpu, 100, 1000);
+	KUNIT_EXPECT_EQ(test, picks_here(&c, CMWQ2_PICK_TRY), CMWQ2_PICK_TRY);
 	KUNIT_EXPECT_EQ(test, per_cpu_ptr(c.pool->cpus, cpu)->delay[true], 1000);
 }
 
@@ -211,18 +292,30 @@ static void predict_learns(struct kunit *test)
 	tw_go_idle(c.w, 0, cpus, ARRAY_SIZE(cpus));
 	tw_move(e, cpu);
 	at = per_cpu_ptr(c.pool->cpus, cpu);
-	set_delays(&c, cpu, 1000000, 0);
+	set_delays(&c, cpu, 1000000, 400);
 	would_pick(&c, CMWQ2_KICK_ENQUEUE, &here);
 	KUNIT_EXPECT_TRUE(test, here);
 	KUNIT_EXPECT_EQ(test, at->delay[false], 1000000);
-	/* A quarter of the delay, which counts as CMWQ2_PICK_NOISE_NS at most. */
-	KUNIT_EXPECT_GE(test, at->delay[true], TOOK_NS / 4);
-	KUNIT_EXPECT_LE(test, at->delay[true], 250);
-	set_delays(&c, cpu, 0, 1000000);
+	/* The newest delay has a share of a quarter, and counts as 1800 ns at most. */
+	KUNIT_EXPECT_GE(test, at->delay[true], 500);
+	KUNIT_EXPECT_LE(test, at->delay[true], 750);
+	set_delays(&c, cpu, 400, 1000000);
 	would_pick(&c, CMWQ2_KICK_ENQUEUE, &here);
 	KUNIT_EXPECT_FALSE(test, here);
 	KUNIT_EXPECT_EQ(test, at->delay[true], 1000000);
-	KUNIT_EXPECT_GE(test, at->delay[false], TOOK_NS / 4);
+	KUNIT_EXPECT_GE(test, at->delay[false], 500);
+	/* A try: the newest delay replaces the usual one. */
+	set_delays(&c, cpu, 1000000, 400);
+	at->left = 0;
+	would_pick(&c, CMWQ2_KICK_ENQUEUE, &here);
+	KUNIT_EXPECT_FALSE(test, here);
+	KUNIT_EXPECT_GE(test, at->delay[false], TOOK_NS);
+	KUNIT_EXPECT_NE(test, at->delay[false], 1000000);
+	/* A switch of the policy begins anew. */
+	tw_policy(e, "pick", "head");
+	tw_policy(e, "pick", "predict");
+	KUNIT_EXPECT_EQ(test, at->delay[true], 0);
+	KUNIT_EXPECT_EQ(test, at->delay[false], 0);
 }
 
 static void fn_note_pid(struct tw_item *it)
@@ -347,6 +440,9 @@ static struct kunit_case pick_cases[] = {
 	KUNIT_CASE(switch_keeps_the_order),
 	KUNIT_CASE(other_pod_is_not_here),
 	KUNIT_CASE(predict_takes_the_better_way),
+	KUNIT_CASE(predict_forgets_the_other_load),
+	KUNIT_CASE(predict_tries_after_a_change),
+	KUNIT_CASE(crossed_cpus_come_back),
 	KUNIT_CASE(predict_has_no_choice),
 	KUNIT_CASE(predict_learns),
 	KUNIT_CASE(chosen_worker_runs),

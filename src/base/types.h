@@ -111,7 +111,8 @@ struct cmwq2_starvation {
 struct cmwq2_pool_cpu {
 	struct hlist_head	idle;		/* L: workers that became idle on this CPU */
 	unsigned int		delay[2];	/* L: usual ns to the start; [1]: woken here */
-	unsigned int		picks;		/* L: by enqueues on this CPU */
+	unsigned int		usual;		/* L: the preferred way's delay at the last try */
+	unsigned int		left;		/* L: picks before the next try of the other way */
 	bool			called;		/* L: a worker was called here and has not run */
 };
 

@@ -23,11 +23,19 @@
 #define CMWQ2_PICK_MEMORY	4
 /* A delay counts at most as much as twice the usual one and this, so that outliers do little. */
 #define CMWQ2_PICK_NOISE_NS	1000U
+/* The longest delay that is kept. Twice as much still fits into the type. */
+#define CMWQ2_PICK_MOST_NS	(UINT_MAX / 4)
 
 /* Whether the way that items start sooner has to be learned: a single CPU has no choice. */
 static bool cmwq2_pick_learns(struct cmwq2_pool *pool)
 {
 	return pool->policy.pick == CMWQ2_PICK_PREDICT && pool->pod_cpus > 1;
+}
+
+/* Whether the CPU of @at takes a worker of its own when it does not try the other way. */
+static bool cmwq2_pick_prefers_here(struct cmwq2_pool_cpu *at)
+{
+	return at->delay[true] <= at->delay[false] + at->delay[false] / CMWQ2_PICK_MARGIN;
 }
 
 /* Whether an enqueue on the CPU of @at should wake its worker there. */
@@ -37,8 +45,14 @@ static bool cmwq2_pick_wants_here(struct cmwq2_pool *pool, struct cmwq2_pool_cpu
 
 	if (!cmwq2_pick_learns(pool))
 		return true;
-	here = at->delay[true] <= at->delay[false];
-	return ++at->picks % CMWQ2_PICK_TRY ? here : !here;
+	here = cmwq2_pick_prefers_here(at);
+	if (at->left) {
+		at->left--;
+		return here;
+	}
+	at->left = CMWQ2_PICK_TRY - 1;
+	at->usual = at->delay[here];
+	return !here;
 }
 
 /* Whether the kick takes the worker that mainline takes. Context: pool->lock held. */
@@ -167,14 +181,27 @@ void cmwq2_pick_enter(struct cmwq2_pool *pool, struct cmwq2_worker *worker, int 
 }
 EXPORT_SYMBOL_GPL(cmwq2_pick_enter);
 
-/* The worker runs: its CPU learns how long the way took that it was woken. */
+/*
+ * The worker runs: its CPU learns how long the way took that it was woken. What it knows of
+ * the way that it does not prefer is old, and may be of another load. So the newest delay
+ * replaces it. If the usual delay of the preferred way becomes twice or half as long, the
+ * load has changed, and the other way is tried next.
+ */
 static void cmwq2_pick_learn(struct cmwq2_worker *worker)
 {
-	unsigned int *usual = &worker->called_by->delay[worker->called_here];
-	u64 took = ktime_get_mono_fast_ns() - worker->called_at;
+	struct cmwq2_pool_cpu *at = worker->called_by;
+	unsigned int *usual = &at->delay[worker->called_here];
+	u64 took = min_t(u64, ktime_get_mono_fast_ns() - worker->called_at, CMWQ2_PICK_MOST_NS);
 
+	if (!*usual || worker->called_here != cmwq2_pick_prefers_here(at)) {
+		*usual = took;
+		at->usual = at->delay[cmwq2_pick_prefers_here(at)];
+		return;
+	}
 	took = min_t(u64, took, 2ULL * *usual + CMWQ2_PICK_NOISE_NS);
 	*usual += ((s64)took - *usual) / CMWQ2_PICK_MEMORY;
+	if (*usual / 2 > at->usual || *usual < at->usual / 2)
+		at->left = 0;
 }
 
 /* The worker is not idle any more. Context: pool->lock held. */
@@ -194,14 +221,21 @@ EXPORT_SYMBOL_GPL(cmwq2_pick_leave);
 /* Make the lists of a pool anew. Its workers are unclaimed. Context: pool->lock held. */
 void cmwq2_pick_apply(struct cmwq2_pool *pool)
 {
+	struct cmwq2_pool_cpu *at;
 	struct cmwq2_worker *worker;
 	int cpu;
 
 	lockdep_assert_held(&pool->lock);
 	if (!pool->cpus)
 		return;
-	for_each_possible_cpu(cpu)
-		per_cpu_ptr(pool->cpus, cpu)->called = false;
+	for_each_possible_cpu(cpu) {
+		at = per_cpu_ptr(pool->cpus, cpu);
+		at->called = false;
+		/* What was learned before the switch may be old. */
+		at->delay[true] = 0;
+		at->delay[false] = 0;
+		at->left = 0;
+	}
 	/* Backwards, so that the worker that became idle last is the first of its CPU, too. */
 	list_for_each_entry_reverse(worker, &pool->idle_list, entry) {
 		hlist_del_init(&worker->on_cpu);

@@ -11,9 +11,17 @@
  * the producer goes on computing, the worker waits for the CPU.
  *
  * With pick=predict each CPU learns which of the two ways starts an item sooner, from
- * the time between pick and start of the items that it enqueued. It takes the better
- * way. Once in CMWQ2_PICK_TRY kicks it tries the other one. A pool that has one CPU only
- * has no choice to learn.
+ * the time between pick and start of the items that it enqueued. It prefers its own
+ * worker, unless another CPU's worker starts a good deal sooner (CMWQ2_PICK_MARGIN): to
+ * wake it takes an interrupt and moves cache lines, which this time shows only in part.
+ * Without this margin, two CPUs whose producers both sleep may each prefer the other CPU:
+ * on each of them an own worker waits for the worker of the other CPU's item, and so
+ * neither is much sooner.
+ *
+ * Once in CMWQ2_PICK_TRY kicks a CPU tries the way that it does not prefer, and believes
+ * this newest delay alone. What it knew of that way may be from another load. It also
+ * tries when the usual delay of the preferred way has doubled or halved since the last
+ * try. A pool that has one CPU only has no choice to learn.
  *
  * An ordered queue runs one item at a time, on whatever CPU its worker is. To wake the
  * worker on the CPU of each producer in turn would only move it around. So an enqueue
@@ -58,8 +66,10 @@ enum cmwq2_pick {
 	value("predict", CMWQ2_PICK_PREDICT,					\
 	      "as local on CPUs where items start sooner with it, else as head")
 
-/* One in so many kicks of a CPU tries the way that the CPU does not take otherwise. */
+/* One in so many kicks of a CPU tries the way that the CPU does not prefer. */
 #define CMWQ2_PICK_TRY		256
+/* A CPU prefers its own worker unless this takes longer by more than one part in so many. */
+#define CMWQ2_PICK_MARGIN	2
 /* Of how many idle workers a kick looks for one that slept on another CPU. */
 #define CMWQ2_PICK_LOOKS	4
 

@@ -112,6 +112,7 @@ CAUGHT_BY = {
     "claimed_on_cpu_list": Catcher("cmwq2_interleave_called.kick_from_elsewhere_claims"),
     "dying_on_cpu_list": Catcher("cmwq2_pick.culled_worker_is_not_found"),
     "called_here_for_ever": Catcher("cmwq2_pick.chosen_worker_runs"),
+    "old_way_remembered": Catcher("cmwq2_pick.predict_forgets_the_other_load"),
     "chain_kick_here": Catcher("cmwq2_pick.each_kick_takes_its_worker"),
     "block_wants_no_worker": Catcher("cmwq2_managed.sleeper_lets_next_start"),
     "managed_goes_on": Catcher("cmwq2_managed.one_runs_per_cpu"),
