@@ -17,6 +17,7 @@
 #include "core/hog.h"
 #include "core/pool.h"
 #include "core/pwq.h"
+#include "core/queue.h"
 #include "core/reap.h"
 #include "core/sched.h"
 #include "lab/starve.h"
@@ -72,6 +73,7 @@ static int __init cmwq2_init(void)
 	if (ret)
 		goto err_sched;
 	cmwq2_hog_init();
+	cmwq2_queue_init();
 	ret = cmwq2_pools_init();
 	if (ret)
 		goto err_helper;

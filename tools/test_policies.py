@@ -16,7 +16,7 @@ from checks import rules
 ROOT = Path(__file__).resolve().parent.parent
 # Values that are also English words and occur everywhere.
 WORDS = {"none", "enqueue", "process", "head", "local", "everywhere", "cursor", "restart", "locked", "deferred", "free",
-         "off"}
+         "off", "on"}
 # Files that may name values of a policy outside of its header, and why.
 NAMED = {
     "src/lab/choices.c": "the profiles are sets of values",
@@ -82,6 +82,13 @@ class Descriptions(unittest.TestCase):
             self.assertTrue(policies.is_setting(right))
         for wrong in ("", "claim", "claim=", "claim=bogus", "bogus=none", "claim=none+", "claim=none,wake=locked"):
             self.assertFalse(policies.is_setting(wrong), wrong)
+
+    def test_profile_or_setting(self) -> None:
+        """A profile may stand alone or before settings."""
+        for right in ("shared", "claim=none", "shared+claim=none", "shared+claim=none+wake=locked"):
+            self.assertTrue(policies.is_profile_or_setting(right), right)
+        for wrong in ("", "shared+", "shared+claim", "bogus", "bogus+claim=none", "claim=none+shared", "shared+shared"):
+            self.assertFalse(policies.is_profile_or_setting(wrong), wrong)
 
     def test_profiles(self) -> None:
         """A profile sets only policies and values that exist."""

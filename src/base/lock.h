@@ -6,6 +6,11 @@
  * The hold time is measured from the lock to the unlock. Each of the two checks the key
  * on its own. If the key was enabled in between, held_since is 0, and the unlock counts
  * nothing.
+ *
+ * A pool with CMWQ2_POOL_INBOX may have items in its inbox, see lab/policy/inbox.h. Whoever
+ * takes its lock moves them to the worklist first. So nobody who has the lock has to know of
+ * the inbox. Whoever drops the lock looks into the inbox afterwards. The functions for that
+ * are in inbox.c. Take pool->lock only by the functions in this file.
  */
 #ifndef CMWQ2_LOCK_H
 #define CMWQ2_LOCK_H
@@ -17,9 +22,25 @@
 #include <cmwq2/ticks.h>
 
 #include "base/types.h"
+#include "base/wake_list.h"
 
 DECLARE_STATIC_KEY_FALSE(cmwq2_lock_stat_key);
 extern u64 cmwq2_long_ticks;
+
+/* What the core does for inbox.c, which may not call it. */
+struct cmwq2_inbox_ops {
+	/* Moves all items from the inbox to the worklist, and kicks. pool->lock held. */
+	void	(*empty)(struct cmwq2_pool *pool, struct cmwq2_wake_list *wl);
+	void	(*wake)(struct cmwq2_wake_list *wl);
+};
+
+extern const struct cmwq2_inbox_ops *cmwq2_inbox_ops;
+
+void cmwq2_inbox_locked(struct cmwq2_pool *pool);
+void cmwq2_inbox_look(struct cmwq2_pool *pool);
+void cmwq2_unlock_and_look(struct cmwq2_pool *pool);
+void cmwq2_unlock_irq_and_look(struct cmwq2_pool *pool);
+void cmwq2_unlock_irqrestore_and_look(struct cmwq2_pool *pool, unsigned long flags);
 
 void cmwq2_lock_counted(struct cmwq2_pool *pool);
 bool cmwq2_trylock_counted(struct cmwq2_pool *pool);
@@ -42,6 +63,11 @@ static inline void cmwq2_pick_counted(struct cmwq2_pool *pool, u64 begin)
 		__cmwq2_pick_counted(pool, begin);
 }
 
+static inline bool cmwq2_has_inbox(struct cmwq2_pool *pool)
+{
+	return unlikely(pool->flags & CMWQ2_POOL_INBOX);
+}
+
 static inline void cmwq2_pool_lock(struct cmwq2_pool *pool)
 	__acquires(&pool->lock)
 {
@@ -49,17 +75,25 @@ static inline void cmwq2_pool_lock(struct cmwq2_pool *pool)
 		cmwq2_lock_counted(pool);
 	else
 		raw_spin_lock(&pool->lock);
+	if (cmwq2_has_inbox(pool))
+		cmwq2_inbox_locked(pool);
 }
 
-/*
- * For a second pool, while the lock of the first one is held: another CPU may lock the
- * same two pools in the opposite order.
- */
-static inline bool cmwq2_pool_trylock(struct cmwq2_pool *pool)
+/* The lock alone. The caller has to look into the inbox. */
+static inline bool __cmwq2_pool_trylock(struct cmwq2_pool *pool)
 {
 	if (static_branch_unlikely(&cmwq2_lock_stat_key))
 		return cmwq2_trylock_counted(pool);
 	return raw_spin_trylock(&pool->lock);
+}
+
+static inline bool cmwq2_pool_trylock(struct cmwq2_pool *pool)
+{
+	if (!__cmwq2_pool_trylock(pool))
+		return false;
+	if (cmwq2_has_inbox(pool))
+		cmwq2_inbox_locked(pool);
+	return true;
 }
 
 static inline void cmwq2_pool_lock_irq(struct cmwq2_pool *pool)
@@ -82,16 +116,30 @@ static inline void cmwq2_count_unlock(struct cmwq2_pool *pool)
 		cmwq2_unlock_counted(pool);
 }
 
-static inline void cmwq2_pool_unlock(struct cmwq2_pool *pool)
+/* The lock alone. The caller has to look into the inbox. */
+static inline void __cmwq2_pool_unlock(struct cmwq2_pool *pool)
 	__releases(&pool->lock)
 {
 	cmwq2_count_unlock(pool);
 	raw_spin_unlock(&pool->lock);
 }
 
+static inline void cmwq2_pool_unlock(struct cmwq2_pool *pool)
+	__releases(&pool->lock)
+{
+	if (cmwq2_has_inbox(pool))
+		cmwq2_unlock_and_look(pool);
+	else
+		__cmwq2_pool_unlock(pool);
+}
+
 static inline void cmwq2_pool_unlock_irq(struct cmwq2_pool *pool)
 	__releases(&pool->lock)
 {
+	if (cmwq2_has_inbox(pool)) {
+		cmwq2_unlock_irq_and_look(pool);
+		return;
+	}
 	cmwq2_count_unlock(pool);
 	raw_spin_unlock_irq(&pool->lock);
 }
@@ -99,6 +147,10 @@ static inline void cmwq2_pool_unlock_irq(struct cmwq2_pool *pool)
 static inline void cmwq2_pool_unlock_irqrestore(struct cmwq2_pool *pool, unsigned long flags)
 	__releases(&pool->lock)
 {
+	if (cmwq2_has_inbox(pool)) {
+		cmwq2_unlock_irqrestore_and_look(pool, flags);
+		return;
+	}
 	cmwq2_count_unlock(pool);
 	raw_spin_unlock_irqrestore(&pool->lock, flags);
 }

@@ -14,6 +14,7 @@
 #include <linux/irq_work.h>
 #include <linux/kthread.h>
 #include <linux/list.h>
+#include <linux/llist.h>
 #include <linux/mutex.h>
 #include <linux/preempt.h>
 #include <linux/rcupdate.h>
@@ -73,6 +74,14 @@ enum cmwq2_pool_flags {
 	CMWQ2_POOL_MANAGED	= BIT(0),	/* a worker is the manager */
 	CMWQ2_POOL_UNBOUND	= BIT(1),	/* bound pool whose CPU is down */
 	CMWQ2_POOL_BH		= BIT(2),	/* runs in softirq context, never changed */
+	CMWQ2_POOL_INBOX	= BIT(3),	/* has an inbox, see policy/inbox.h; never cleared */
+};
+
+/* Whether enqueues may put items into a pool's inbox, see policy/inbox.h. */
+enum cmwq2_inbox_state {
+	CMWQ2_INBOX_SHUT,		/* no: the policy says so */
+	CMWQ2_INBOX_OPEN,		/* yes, if pool->lock is taken */
+	CMWQ2_INBOX_FULL,		/* no, until pool->lock has been held once more */
 };
 
 enum cmwq2_worker_flags {
@@ -178,6 +187,7 @@ struct cmwq2_pool {
 	/* What each item reads, and nearly nobody writes, has its own line. */
 	u32			id ____cacheline_aligned_in_smp; /* I: index in cmwq2_pools */
 	struct cmwq2_pool_policy policy;	/* L: set with cmwq2_pool_mutex too */
+	u8			inbox_state;	/* X: READ_ONCE, set with L; enum cmwq2_inbox_state */
 	int			pod_cpus;	/* L: online CPUs of @pod, at least 1 */
 	int			cpu;		/* I: or -1 */
 	int			node;		/* I: or NUMA_NO_NODE */
@@ -186,6 +196,9 @@ struct cmwq2_pool {
 	struct cmwq2_pool_cpu __percpu *cpus;	/* I: unbound pools; or NULL */
 	struct cmwq2_attrs	*attrs;		/* I */
 	cpumask_var_t		pod;		/* I: CPUs whose enqueues use this pool */
+
+	/* Whoever finds the lock taken writes this, so it is not in the lock's line. */
+	struct llist_head	inbox ____cacheline_aligned_in_smp; /* X: see policy/inbox.h */
 	struct timer_list	idle_timer;	/* looks for workers to cull */
 	struct timer_list	mayday_timer;	/* calls the rescuers */
 	struct timer_list	scan_timer;	/* the hook's safety net, see scan.c */

@@ -47,6 +47,24 @@ static inline struct cmwq2_pwq *cmwq2_work_pwq(struct cmwq2_work *work)
 	return cmwq2_data_pwq(cmwq2_work_data(work));
 }
 
+/**
+ * cmwq2_work_is_posted - whether an item is still on its way to a list
+ * @work: item that cmwq2_work_pwq() has found to belong to a pwq of the locked pool
+ *
+ * An enqueue that finds pool->lock taken names the pwq in the data word before it puts the
+ * item into the inbox. The caller's lock has emptied the inbox. So an item that is still
+ * posted was put there after that, or will be soon. Its enqueue had not returned when the
+ * lock was taken.
+ *
+ * Context: pool->lock held.
+ */
+static inline bool cmwq2_work_is_posted(const struct cmwq2_work *work)
+{
+	/* Pairs with smp_wmb() in cmwq2_inbox_post(): litmus/inbox-posted. */
+	smp_rmb();
+	return !READ_ONCE(work->entry.prev);
+}
+
 /* The pwq of the first pending item, or NULL. Context: pool->lock held. */
 static inline struct cmwq2_pwq *cmwq2_first_pwq(struct cmwq2_pool *pool)
 {

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Enqueueing items.
+ *
+ * tools/model/inbox.pml models the enqueue of an unbound pool with an inbox: change both.
  */
 #include <linux/export.h>
 #include <linux/jiffies.h>
 #include <linux/kthread.h>
+#include <linux/llist.h>
 #include <linux/topology.h>
 
 #include <cmwq2/control.h>
@@ -37,6 +40,15 @@ static bool cmwq2_warn_once(struct cmwq2_wq *wq)
 	return !atomic_xchg(&wq->warned, 1);
 }
 
+/* The part of cmwq2_insert_work() that needs the lock. */
+static inline void cmwq2_link_work(struct cmwq2_pwq *pwq, struct cmwq2_work *work,
+				   struct list_head *head, unsigned long flags)
+{
+	cmwq2_work_on_pwq(work, pwq, flags);
+	list_add_tail(&work->entry, head);
+	cmwq2_pwq_get(pwq);
+}
+
 /**
  * cmwq2_insert_work - put an item on a list
  * @pwq: pwq that the item is queued on; the item takes a reference to it
@@ -52,9 +64,7 @@ void cmwq2_insert_work(struct cmwq2_pwq *pwq, struct cmwq2_work *work,
 	cmwq2_debug_activate(work);
 	work->queued_jiffies = jiffies;
 	work->ready_at = 0;
-	cmwq2_work_on_pwq(work, pwq, flags);
-	list_add_tail(&work->entry, head);
-	cmwq2_pwq_get(pwq);
+	cmwq2_link_work(pwq, work, head, flags);
 }
 
 /* A queue that is being drained accepts items only from its own items. */
@@ -91,12 +101,79 @@ static bool cmwq2_refuse(struct cmwq2_wq *wq, struct cmwq2_work *work)
 }
 
 /*
+ * The node of an item in an inbox stands where @entry.next is otherwise. @entry.prev is NULL.
+ */
+static struct llist_node *cmwq2_work_to_node(struct cmwq2_work *work)
+{
+	static_assert(sizeof(struct llist_node) == sizeof(work->entry.next));
+	return (struct llist_node *)&work->entry.next;
+}
+
+static struct cmwq2_work *cmwq2_node_to_work(struct llist_node *node)
+{
+	return container_of((struct list_head **)node, struct cmwq2_work, entry.next);
+}
+
+/*
+ * Put the item into the inbox of a pool whose lock is taken. Its holder moves the item to the
+ * worklist, or this does, if the lock is free meanwhile. The data word names the pwq before
+ * cmwq2_queue_work() returns, so that others find the pool. A cancel that finds it there knows
+ * by @entry.prev whether the item is in a list yet: litmus/inbox-posted.
+ *
+ * Context: RCU read-side section with interrupts off, which began before @pwq was found.
+ */
+static void cmwq2_inbox_post(int cpu, struct cmwq2_pwq *pwq, struct cmwq2_work *work)
+{
+	struct cmwq2_pool *pool = pwq->pool;
+
+	trace_cmwq2_queue_work(cpu, pwq, work);
+	cmwq2_debug_activate(work);
+	work->queued_jiffies = jiffies;
+	cmwq2_latency_posted(work);
+	WRITE_ONCE(work->entry.prev, NULL);
+	/* Pairs with smp_rmb() in cmwq2_work_is_posted(). */
+	smp_wmb();
+	cmwq2_work_on_pwq(work, pwq, 0);
+	cmwq2_point(CMWQ2_POINT_POSTING, pool);
+	llist_add(cmwq2_work_to_node(work), &pool->inbox);
+	/* From here on the item may run and be freed. RCU keeps the pool. */
+	cmwq2_point(CMWQ2_POINT_POSTED, pool);
+	cmwq2_inbox_look(pool);
+}
+
+/*
+ * Lock the pool of @pwq, which was found in @slot. Or, if the lock is taken, post the item and
+ * return NULL.
+ *
+ * A pwq that was replaced before its pool had an inbox may have lost its last reference.
+ * Whoever sees that the inbox is open also sees that such a pwq has left its slot. A pwq that
+ * is replaced later is kept until this is over: litmus/inbox-replaced.
+ */
+static noinline struct cmwq2_pwq *cmwq2_lock_or_post(int cpu, struct cmwq2_pwq __rcu **slot,
+						     struct cmwq2_pwq *pwq,
+						     struct cmwq2_work *work)
+{
+	if (cmwq2_pool_trylock(pwq->pool))
+		return pwq;
+	/* Order the read of inbox_state before that of the slot. */
+	smp_rmb();
+	if (pwq->wq->flags & CMWQ2_WQ_ORDERED || rcu_access_pointer(*slot) != pwq) {
+		cmwq2_pool_lock(pwq->pool);
+		return pwq;
+	}
+	cmwq2_inbox_post(cpu, pwq, work);
+	return NULL;
+}
+
+/*
  * Lock the pool that @work must go to and return the pwq. If an earlier run of
  * the item for the same queue is still going on in another pool, the item goes
  * there, so that the two runs cannot overlap. Items of an ordered queue never
- * overlap anyway and must not leave the newest pwq.
+ * overlap anyway and must not leave the newest pwq. Returns NULL if the item is in the
+ * pool's inbox instead. No lock is held then.
  */
-static struct cmwq2_pwq *cmwq2_lock_target(struct cmwq2_pwq *pwq, struct cmwq2_work *work)
+static struct cmwq2_pwq *cmwq2_lock_target(int cpu, struct cmwq2_pwq __rcu **slot,
+					   struct cmwq2_pwq *pwq, struct cmwq2_work *work)
 {
 	struct cmwq2_pool *last = cmwq2_work_other_pool(work, pwq->pool);
 	struct cmwq2_worker *busy;
@@ -108,6 +185,8 @@ static struct cmwq2_pwq *cmwq2_lock_target(struct cmwq2_pwq *pwq, struct cmwq2_w
 			return busy->current_pwq;
 		cmwq2_pool_unlock(last);
 	}
+	if (unlikely(READ_ONCE(pwq->pool->inbox_state) == CMWQ2_INBOX_OPEN))
+		return cmwq2_lock_or_post(cpu, slot, pwq, work);
 	cmwq2_pool_lock(pwq->pool);
 	return pwq;
 }
@@ -120,6 +199,7 @@ static struct cmwq2_pwq *cmwq2_lock_target(struct cmwq2_pwq *pwq, struct cmwq2_w
  */
 static struct cmwq2_pwq *cmwq2_lock_pwq(int cpu, struct cmwq2_wq *wq, struct cmwq2_work *work)
 {
+	struct cmwq2_pwq __rcu **slot;
 	struct cmwq2_pwq *pwq;
 
 	for (;;) {
@@ -128,42 +208,78 @@ static struct cmwq2_pwq *cmwq2_lock_pwq(int cpu, struct cmwq2_wq *wq, struct cmw
 		if (cpu == CMWQ2_CPU_UNBOUND)
 			at = wq->flags & CMWQ2_WQ_UNBOUND ? cmwq2_select_cpu() :
 							    raw_smp_processor_id();
-		pwq = rcu_dereference_sched(*per_cpu_ptr(wq->cpu_pwq, at));
+		slot = per_cpu_ptr(wq->cpu_pwq, at);
+		pwq = rcu_dereference_sched(*slot);
 		cmwq2_point(CMWQ2_POINT_TARGET, pwq->pool);
-		pwq = cmwq2_lock_target(pwq, work);
-		if (likely(pwq->refcnt))
+		pwq = cmwq2_lock_target(cpu, slot, pwq, work);
+		if (unlikely(!pwq) || likely(pwq->refcnt))
 			return pwq;
 		cmwq2_pool_unlock(pwq->pool);
 		cpu_relax();
 	}
 }
 
+static __always_inline void cmwq2_insert(struct cmwq2_pwq *pwq, struct cmwq2_work *work,
+					 struct list_head *head, unsigned long flags, bool posted)
+{
+	if (posted) {
+		cmwq2_link_work(pwq, work, head, flags);
+		return;
+	}
+	cmwq2_insert_work(pwq, work, head, flags);
+	cmwq2_latency_queued(pwq->pool, work);
+}
+
 /*
  * The item is counted in the current color before anyone can see it, so that a
  * flush which starts later waits for it. If the pwq has inactive items, the new
- * item goes behind them even when max_active would admit it.
+ * item goes behind them even when max_active would admit it. An item that was @posted comes
+ * from the inbox, and has its time stamps from there.
  */
-static void cmwq2_insert_and_pick(struct cmwq2_pwq *pwq, struct cmwq2_work *work,
-				  struct cmwq2_wake_list *wl)
+static __always_inline void cmwq2_insert_and_pick(struct cmwq2_pwq *pwq, struct cmwq2_work *work,
+						  struct cmwq2_wake_list *wl, bool posted)
 {
 	unsigned long flags = (unsigned long)pwq->work_color << CMWQ2_WORK_COLOR_SHIFT;
 	struct cmwq2_pool *pool = pwq->pool;
 
 	pwq->nr_in_flight[pwq->work_color]++;
 	if (!list_empty(&pwq->inactive) || !cmwq2_pwq_try_activate(pwq)) {
-		cmwq2_insert_work(pwq, work, &pwq->inactive, flags | CMWQ2_WORK_INACTIVE);
-		cmwq2_latency_queued(pool, work);
+		cmwq2_insert(pwq, work, &pwq->inactive, flags | CMWQ2_WORK_INACTIVE, posted);
 		return;
 	}
 
 	trace_cmwq2_activate_work(pwq, work);
 	if (list_empty(&pool->worklist))
 		pool->progress_at = jiffies;
-	cmwq2_insert_work(pwq, work, &pool->worklist, flags);
-	cmwq2_latency_queued(pool, work);
+	cmwq2_insert(pwq, work, &pool->worklist, flags, posted);
 	cmwq2_point(CMWQ2_POINT_INSERTED, pool);
 	cmwq2_sched_order_insert();
 	cmwq2_kick_pool_pick(pool, CMWQ2_KICK_ENQUEUE, wl);
+}
+
+/* Move all items from the inbox, the oldest one first. Context: pool->lock held. */
+static void cmwq2_inbox_empty(struct cmwq2_pool *pool, struct cmwq2_wake_list *wl)
+{
+	struct llist_node *node = llist_reverse_order(llist_del_all(&pool->inbox));
+
+	cmwq2_latency_emptied(pool);
+	while (node) {
+		struct cmwq2_work *work = cmwq2_node_to_work(node);
+
+		node = node->next;
+		cmwq2_insert_and_pick(cmwq2_work_pwq(work), work, wl, true);
+	}
+}
+
+static const struct cmwq2_inbox_ops cmwq2_queue_inbox_ops = {
+	.empty = cmwq2_inbox_empty,
+	.wake = cmwq2_wake_up,
+};
+
+/* Call it before the first pool is made. */
+void cmwq2_queue_init(void)
+{
+	cmwq2_inbox_ops = &cmwq2_queue_inbox_ops;
 }
 
 /**
@@ -193,8 +309,10 @@ bool cmwq2_queue_claimed(int cpu, struct cmwq2_wq *wq, struct cmwq2_work *work)
 	cmwq2_point(CMWQ2_POINT_QUEUE, NULL);
 	/* As interrupts are off, this is an RCU read-side section to the end: litmus/pwq-free. */
 	pwq = cmwq2_lock_pwq(cpu, wq, work);
+	if (unlikely(!pwq))
+		return true;
 	trace_cmwq2_queue_work(cpu, pwq, work);
-	cmwq2_insert_and_pick(pwq, work, &wl);
+	cmwq2_insert_and_pick(pwq, work, &wl, false);
 	cmwq2_pool_unlock(pwq->pool);
 	cmwq2_point_picked(pwq->pool, &wl);
 	/* Up to here RCU keeps the picked task from being freed: litmus/kick-wake. */

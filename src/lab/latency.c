@@ -108,6 +108,18 @@ void __cmwq2_latency_queued(struct cmwq2_pool *pool, struct cmwq2_work *work)
 	work->ready_at = cmwq2_ready_stamp(pool->latency_now);
 }
 
+/* The enqueue does not have the lock, so it must not write to the pool. */
+void __cmwq2_latency_posted(struct cmwq2_work *work)
+{
+	work->ready_at = cmwq2_ready_stamp(cmwq2_latency_clock());
+}
+
+/* The clock for the picks of workers for these items. */
+void __cmwq2_latency_emptied(struct cmwq2_pool *pool)
+{
+	pool->latency_now = cmwq2_latency_clock();
+}
+
 /* Counted here, as there is no room for another stamp, even if the item is cancelled later. */
 void __cmwq2_latency_activated(struct cmwq2_pwq *pwq, struct cmwq2_work *work)
 {

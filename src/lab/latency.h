@@ -12,6 +12,8 @@
 DECLARE_STATIC_KEY_FALSE(cmwq2_latency_key);
 
 void __cmwq2_latency_queued(struct cmwq2_pool *pool, struct cmwq2_work *work);
+void __cmwq2_latency_posted(struct cmwq2_work *work);
+void __cmwq2_latency_emptied(struct cmwq2_pool *pool);
 void __cmwq2_latency_activated(struct cmwq2_pwq *pwq, struct cmwq2_work *work);
 void __cmwq2_latency_picked(struct cmwq2_worker *worker, bool queueing);
 void __cmwq2_latency_woken(struct task_struct *task);
@@ -32,6 +34,21 @@ static inline void cmwq2_latency_queued(struct cmwq2_pool *pool, struct cmwq2_wo
 		__cmwq2_latency_queued(pool, work);
 }
 
+/* @work is about to be posted in an inbox. Context: the caller owns it. */
+static inline void cmwq2_latency_posted(struct cmwq2_work *work)
+{
+	work->ready_at = 0;
+	if (static_branch_unlikely(&cmwq2_latency_key))
+		__cmwq2_latency_posted(work);
+}
+
+/* Items come from the inbox now. Context: pool->lock held. */
+static inline void cmwq2_latency_emptied(struct cmwq2_pool *pool)
+{
+	if (static_branch_unlikely(&cmwq2_latency_key))
+		__cmwq2_latency_emptied(pool);
+}
+
 /* @work was inactive and became active. Context: pwq->pool->lock held. */
 static inline void cmwq2_latency_activated(struct cmwq2_pwq *pwq, struct cmwq2_work *work)
 {
@@ -41,7 +58,7 @@ static inline void cmwq2_latency_activated(struct cmwq2_pwq *pwq, struct cmwq2_w
 
 /*
  * @worker is to be woken, or was picked again. @queueing: the lock has been
- * held since cmwq2_latency_queued(). Context: pool->lock held.
+ * held since cmwq2_latency_queued() or cmwq2_latency_emptied(). Context: pool->lock held.
  */
 static inline void cmwq2_latency_picked(struct cmwq2_worker *worker, bool queueing)
 {

@@ -51,9 +51,9 @@ static void cmwq2_lock_stat_clear(struct cmwq2_pool *pool)
 {
 	unsigned long flags;
 
-	raw_spin_lock_irqsave(&pool->lock, flags);
+	cmwq2_pool_lock_irqsave(pool, flags);
 	memset(&pool->lock_stat, 0, sizeof(pool->lock_stat));
-	raw_spin_unlock_irqrestore(&pool->lock, flags);
+	cmwq2_pool_unlock_irqrestore(pool, flags);
 }
 
 /**
@@ -129,9 +129,10 @@ static void cmwq2_lock_stat_add(struct cmwq2_pool *pool, struct cmwq2_lock_stats
 	struct cmwq2_lock_counters c;
 	unsigned long flags;
 
+	/* This hold is not counted: an unlock counts only what the lock began to count. */
 	raw_spin_lock_irqsave(&pool->lock, flags);
 	c = pool->lock_stat;
-	raw_spin_unlock_irqrestore(&pool->lock, flags);
+	cmwq2_pool_unlock_irqrestore(pool, flags);
 
 	st->acquired += c.acquired;
 	st->contended += c.contended;

@@ -7,6 +7,7 @@
 #include <linux/list.h>
 #include <linux/overflow.h>
 #include <linux/percpu.h>
+#include <linux/rcupdate.h>
 #include <linux/slab.h>
 
 #include <cmwq2/workqueue.h>
@@ -219,16 +220,54 @@ static void cmwq2_set_install(struct cmwq2_pwq_set *set)
 	mutex_unlock(&wq->mutex);
 }
 
+/*
+ * Whether an enqueue that found @pwq in a slot may still put its item into the inbox of
+ * the pool. The pool can get an inbox only with cmwq2_pool_mutex held.
+ */
+static bool cmwq2_may_be_posted(struct cmwq2_pwq *pwq)
+{
+	lockdep_assert_held(&cmwq2_pool_mutex);
+	return pwq && !(pwq->wq->flags & CMWQ2_WQ_ORDERED) &&
+	       pwq->pool->flags & CMWQ2_POOL_INBOX;
+}
+
+/*
+ * Wait until all enqueues that found a pwq in its slot before it was replaced are over. Each
+ * has interrupts off: litmus/inbox-retired. Whoever drops the pwq's references after that
+ * takes pool->lock, and so moves the items of these enqueues from the inbox first.
+ */
+static void cmwq2_wait_for_posts(void)
+{
+	synchronize_rcu_expedited();
+}
+
+/* Whether the pwqs that were replaced by @set need cmwq2_wait_for_posts(). */
+static bool cmwq2_set_may_be_posted(struct cmwq2_pwq_set *set)
+{
+	bool may = false;
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		may |= cmwq2_may_be_posted(set->cpu[cpu]);
+	return may;
+}
+
 /* Install all sets or, if @ret is an error, none of them. Returns @ret. */
 static int cmwq2_sets_install(struct list_head *sets, int ret)
 {
 	struct cmwq2_pwq_set *set, *next;
+	bool wait = false;
 
-	list_for_each_entry_safe(set, next, sets, node) {
-		if (!ret)
-			cmwq2_set_install(set);
-		cmwq2_set_free(set);
+	list_for_each_entry(set, sets, node) {
+		if (ret)
+			break;
+		cmwq2_set_install(set);
+		wait |= cmwq2_set_may_be_posted(set);
 	}
+	if (wait)
+		cmwq2_wait_for_posts();
+	list_for_each_entry_safe(set, next, sets, node)
+		cmwq2_set_free(set);
 	return ret;
 }
 
@@ -258,25 +297,32 @@ int cmwq2_rebuild_queues(void)
 	return cmwq2_sets_install(&sets, ret);
 }
 
-/* Give the CPUs of @pod another pwq. Takes over the caller's reference to @pwq. */
+/*
+ * Give the CPUs of @pod that have the pwq @old, which is all of them, another one. Takes over
+ * the caller's reference to @pwq.
+ */
 static void cmwq2_move_pod(struct cmwq2_wq *wq, const struct cpumask *pod,
-			   struct cmwq2_pwq *pwq)
+			   struct cmwq2_pwq *old, struct cmwq2_pwq *pwq)
 {
-	struct cmwq2_pwq *old;
-	int cpu;
+	int cpu, nr = 0;
 
 	mutex_lock(&wq->mutex);
 	cmwq2_pwq_link(pwq);
 	for_each_cpu(cpu, pod) {
 		struct cmwq2_pwq __rcu **slot = per_cpu_ptr(wq->cpu_pwq, cpu);
 
+		if (rcu_access_pointer(*slot) != old)
+			continue;
 		cmwq2_slots_moved++;
 		cmwq2_pwq_get_unlocked(pwq);
-		old = rcu_dereference_protected(*slot, lockdep_is_held(&wq->mutex));
 		rcu_assign_pointer(*slot, pwq);
-		cmwq2_pwq_put_unlocked(old);
+		nr++;
 	}
 	mutex_unlock(&wq->mutex);
+	if (cmwq2_may_be_posted(old))
+		cmwq2_wait_for_posts();
+	while (nr--)
+		cmwq2_pwq_put_unlocked(old);
 	cmwq2_pwq_put_unlocked(pwq);
 }
 
@@ -292,17 +338,17 @@ static int cmwq2_wq_update_pod(struct cmwq2_wq *wq, unsigned int cpu)
 	struct cmwq2_pwq __rcu **slot = per_cpu_ptr(wq->cpu_pwq, cpu);
 	const struct cpumask *pod = cmwq2_pod(cmwq2_scope_of(wq->attrs), cpu);
 	struct cmwq2_pwq_set set = { .wq = wq };
-	struct cmwq2_pwq *dfl, *pwq;
+	struct cmwq2_pwq *dfl, *old, *pwq;
 	bool up, own;
 
 	dfl = rcu_dereference_protected(wq->dfl_pwq, lockdep_is_held(&cmwq2_pool_mutex));
-	pwq = rcu_dereference_protected(*slot, lockdep_is_held(&cmwq2_pool_mutex));
+	old = rcu_dereference_protected(*slot, lockdep_is_held(&cmwq2_pool_mutex));
 	set.pool_attrs = dfl->pool->attrs;
 	cpumask_and(&cpus, pod, set.pool_attrs->cpumask);
 	if ((wq->flags & CMWQ2_WQ_ORDERED) || cpumask_equal(&cpus, set.pool_attrs->cpumask))
 		return 0;
 	up = cpumask_intersects(&cpus, &cmwq2_online_mask);
-	own = pwq != dfl;
+	own = old != dfl;
 	if (up == own)
 		return 0;
 
@@ -314,7 +360,7 @@ static int cmwq2_wq_update_pod(struct cmwq2_wq *wq, unsigned int cpu)
 		pwq = dfl;
 		cmwq2_pwq_get_unlocked(pwq);
 	}
-	cmwq2_move_pod(wq, pod, pwq);
+	cmwq2_move_pod(wq, pod, old, pwq);
 	return 0;
 }
 

@@ -124,12 +124,13 @@ static bool cmwq2_start_wait(struct cmwq2_work *work, struct cmwq2_barrier *barr
 
 	cmwq2_pool_lock_irq(pool);
 	pwq = cmwq2_work_pwq(work);
-	if (!pwq) {
-		busy = cmwq2_find_executing(pool, work);
-		pwq = busy ? busy->current_pwq : NULL;
-	} else if (pwq->pool != pool) {
+	if (pwq && pwq->pool != pool) {
 		/* The item ran here but has been queued elsewhere since: not our wait. */
 		pwq = NULL;
+	} else if (!pwq || unlikely(cmwq2_work_is_posted(work))) {
+		/* It has been queued since: at most the run before that is our wait. */
+		busy = cmwq2_find_executing(pool, work);
+		pwq = busy ? busy->current_pwq : NULL;
 	}
 	if (pwq)
 		cmwq2_insert_barrier(pwq, barrier, work, busy);

@@ -112,10 +112,11 @@ static int cmwq2_try_grab(struct cmwq2_work *work, bool delayed)
 		 * An item is put on, moved between and taken off a pwq's lists
 		 * under the lock of that pwq's pool. If it points to a pwq of
 		 * the pool we locked, it is queued there and stays there:
-		 * litmus/work-grab.
+		 * litmus/work-grab. Only an item that is just being posted
+		 * is on no list.
 		 */
 		pwq = cmwq2_work_pwq(work);
-		if (pwq && pwq->pool == pool) {
+		if (pwq && pwq->pool == pool && likely(!cmwq2_work_is_posted(work))) {
 			cmwq2_unqueue(work, pwq, &wl);
 			ret = 1;
 		}
