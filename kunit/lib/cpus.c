@@ -6,6 +6,7 @@
 #include <linux/sched.h>
 
 #include "cpus.h"
+#include "locked.h"
 
 #define MOST_CPUS	8
 
@@ -23,9 +24,9 @@ static int nr_busy(struct cmwq2_pool *pool)
 {
 	int nr;
 
-	raw_spin_lock_irq(&pool->lock);
+	tw_pool_lock(pool);
 	nr = pool->nr_workers - pool->nr_idle;
-	raw_spin_unlock_irq(&pool->lock);
+	tw_pool_unlock(pool);
 	return nr;
 }
 
@@ -34,10 +35,10 @@ static bool idle_asleep(struct cmwq2_pool *pool)
 	struct cmwq2_worker *worker;
 	bool asleep = true;
 
-	raw_spin_lock_irq(&pool->lock);
+	tw_pool_lock(pool);
 	list_for_each_entry(worker, &pool->idle_list, entry)
 		asleep &= READ_ONCE(worker->task->__state) == TASK_IDLE;
-	raw_spin_unlock_irq(&pool->lock);
+	tw_pool_unlock(pool);
 	return asleep;
 }
 
@@ -67,13 +68,13 @@ static bool are_there(struct cmwq2_pool *pool, const int *cpus, int nr)
 	bool there = true;
 	int i = 0;
 
-	raw_spin_lock_irq(&pool->lock);
+	tw_pool_lock(pool);
 	list_for_each_entry(worker, &pool->idle_list, entry) {
 		if (i == nr)
 			break;
 		there &= worker->idle_cpu == cpus[i++];
 	}
-	raw_spin_unlock_irq(&pool->lock);
+	tw_pool_unlock(pool);
 	return there && i == nr;
 }
 

@@ -11,6 +11,7 @@
 #include "base/registry.h"
 #include "core/scan.h"
 #include "hold.h"
+#include "locked.h"
 
 unsigned int interleave_rounds = 2;
 module_param(interleave_rounds, uint, 0644);
@@ -515,9 +516,9 @@ struct cmwq2_worker *tw_first_idle(struct tw_stage *s)
 {
 	struct cmwq2_worker *worker;
 
-	raw_spin_lock_irq(&s->pool->lock);
+	tw_pool_lock(s->pool);
 	worker = list_first_entry_or_null(&s->pool->idle_list, struct cmwq2_worker, entry);
-	raw_spin_unlock_irq(&s->pool->lock);
+	tw_pool_unlock(s->pool);
 	return worker;
 }
 

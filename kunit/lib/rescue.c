@@ -6,6 +6,7 @@
 
 #include "base/registry.h"
 #include "base/types.h"
+#include "locked.h"
 #include "rescue.h"
 
 const char *const tw_rescues[TW_NR_RESCUES] = { "slurp", "cursor", "restart" };
@@ -38,9 +39,9 @@ bool tw_has_cursor(struct cmwq2_pwq *pwq)
 {
 	bool has;
 
-	raw_spin_lock_irq(&pwq->pool->lock);
+	tw_pool_lock(pwq->pool);
 	has = !list_empty(&pwq->mayday_cursor.entry);
-	raw_spin_unlock_irq(&pwq->pool->lock);
+	tw_pool_unlock(pwq->pool);
 	return has;
 }
 

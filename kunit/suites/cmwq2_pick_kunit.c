@@ -11,6 +11,7 @@
 #include "lab/policy/wake.h"
 #include "cpus.h"
 #include "load.h"
+#include "locked.h"
 #include "shared.h"
 
 #define TOOK_NS		800
@@ -59,7 +60,7 @@ static struct cmwq2_worker *would_pick(struct pick_ctx *c, enum cmwq2_kicker who
 {
 	struct cmwq2_worker *worker;
 
-	raw_spin_lock_irq(&c->pool->lock);
+	tw_pool_lock(c->pool);
 	worker = cmwq2_pick(c->pool, who);
 	*here = worker && worker->wake_here;
 	if (worker && c->pool->policy.pick != CMWQ2_PICK_HEAD) {
@@ -68,7 +69,7 @@ static struct cmwq2_worker *would_pick(struct pick_ctx *c, enum cmwq2_kicker who
 		cmwq2_pick_leave(c->pool, worker);
 		cmwq2_pick_enter(c->pool, worker, worker->idle_cpu);
 	}
-	raw_spin_unlock_irq(&c->pool->lock);
+	tw_pool_unlock(c->pool);
 	return worker;
 }
 
@@ -149,12 +150,12 @@ static void set_delays(struct pick_ctx *c, int cpu, unsigned int elsewhere, unsi
 {
 	struct cmwq2_pool_cpu *at = per_cpu_ptr(c->pool->cpus, cpu);
 
-	raw_spin_lock_irq(&c->pool->lock);
+	tw_pool_lock(c->pool);
 	at->delay[false] = elsewhere;
 	at->delay[true] = here;
 	at->usual = min(elsewhere, here);
 	at->left = CMWQ2_PICK_TRY - 1;
-	raw_spin_unlock_irq(&c->pool->lock);
+	tw_pool_unlock(c->pool);
 }
 
 /* Make @nr kicks of an enqueue on this CPU. Returns how many of them take a worker of this CPU. */

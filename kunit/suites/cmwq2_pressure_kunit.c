@@ -9,6 +9,7 @@
 #include "base/registry.h"
 #include "base/types.h"
 #include "check.h"
+#include "locked.h"
 #include "rescue.h"
 #include "starve.h"
 
@@ -129,9 +130,9 @@ static bool manager_stalls(struct cmwq2_pool *pool)
 {
 	bool stalls;
 
-	raw_spin_lock_irq(&pool->lock);
+	tw_pool_lock(pool);
 	stalls = pool->manager && (READ_ONCE(pool->manager->task->__state) & TASK_NOLOAD);
-	raw_spin_unlock_irq(&pool->lock);
+	tw_pool_unlock(pool);
 	return stalls;
 }
 

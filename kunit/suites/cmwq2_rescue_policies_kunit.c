@@ -7,6 +7,7 @@
 #include "base/registry.h"
 #include "base/types.h"
 #include "check.h"
+#include "locked.h"
 #include "rescue.h"
 #include "starve.h"
 
@@ -21,9 +22,9 @@ static bool has_called(struct cmwq2_pwq *pwq)
 {
 	bool has;
 
-	raw_spin_lock_irq(&pwq->pool->lock);
+	tw_pool_lock(pwq->pool);
 	has = pwq->stat.mayday;
-	raw_spin_unlock_irq(&pwq->pool->lock);
+	tw_pool_unlock(pwq->pool);
 	return has;
 }
 
@@ -32,9 +33,9 @@ static bool nothing_waits(struct cmwq2_pwq *pwq)
 {
 	bool empty;
 
-	raw_spin_lock_irq(&pwq->pool->lock);
+	tw_pool_lock(pwq->pool);
 	empty = list_empty(&pwq->pool->worklist);
-	raw_spin_unlock_irq(&pwq->pool->lock);
+	tw_pool_unlock(pwq->pool);
 	return empty;
 }
 

@@ -12,6 +12,7 @@
 #include <linux/jiffies.h>
 
 #include "hold.h"
+#include "locked.h"
 
 struct stall_ctx {
 	struct tw_wq	*w;
@@ -208,20 +209,20 @@ static void cursor_is_no_stall(struct kunit *test)
 	tw_wait_done(first, "the first item of the new pool");
 	TW_POLL(e, tw_pool_idle(w, tw_cpu(0)) && tw_all_asleep(pwq->pool),
 		"all workers of the new pool to have looked");
-	raw_spin_lock_irq(&pwq->pool->lock);
+	tw_pool_lock(pwq->pool);
 	list_add_tail(&pwq->mayday_cursor.entry, &pwq->pool->worklist);
 	pwq->pool->progress_at = jiffies - 10 * HZ;
 	pwq->pool->stall_told = pwq->pool->progress_at;
-	raw_spin_unlock_irq(&pwq->pool->lock);
+	tw_pool_unlock(pwq->pool);
 
 	/* Long enough, because the watchdog looks twice a second. */
 	tw_queue_delayed(other, probe, 5 * HZ / 2);
 	tw_wait_done(probe, "the probe");
 
-	raw_spin_lock_irq(&pwq->pool->lock);
+	tw_pool_lock(pwq->pool);
 	left = list_is_singular(&pwq->pool->worklist);
 	list_del_init(&pwq->mayday_cursor.entry);
-	raw_spin_unlock_irq(&pwq->pool->lock);
+	tw_pool_unlock(pwq->pool);
 	KUNIT_EXPECT_TRUE_MSG(test, left, "the cursor was taken off the worklist");
 	KUNIT_EXPECT_EQ(test, pool_stalls(w, tw_cpu(0)), 0);
 }
