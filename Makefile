@@ -134,11 +134,11 @@ $(VERBS):
 ##             inbox, spin; lines-claims and lines-policies count cache lines; all of them take 30
 ##             minutes once the kernels are built; WRITE=1 puts the output into
 ##             Documentation/experiments.rst
-## make model [MODEL=kick|line] [CLAIM=c] [WAKE=w] [WAKEUP=w] [PICK=p] [POOL=p] [MIN_IDLE=n]
+## make model [MODEL=kick|line|inbox] [CLAIM=c] [WAKE=w] [WAKEUP=w] [PICK=p] [POOL=p] [MIN_IDLE=n]
 ##           [FAULT=f] [WRITE=1]
-##             searches all schedules of two models, under every policy and also with faults: kick
-##             models how a pool kicks, wakes and culls workers, line how pools share max_active;
-##             6 minutes; WRITE=1 puts the output into Documentation/model.rst
+##             searches all schedules of three models, with every policy and also with faults: kick
+##             models how a pool kicks, wakes and culls workers, line how pools share max_active, inbox
+##             the inbox of a pool; 7 minutes; WRITE=1 writes into Documentation/model.rst
 ## make litmus [LITMUS=glob]
 ##             checks the barriers and lock-free reads of the engine with the kernel's memory model and
 ##             herd7, which is fetched and unpacked under out/ if it is missing; each test also runs

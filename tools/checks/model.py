@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0
 """
-Check the models of the engine with spin: tools/model/kick.pml, one pool, and tools/model/line.pml, two pools that
-share a node's max_active.
+Check the models of the engine with spin: tools/model/kick.pml, one pool; tools/model/line.pml, two pools that
+share a node's max_active; and tools/model/inbox.pml, the inbox of a pool.
 
 Run by ``check_model.py [NAME=VALUE ...]``, or ``make model``. Without arguments
 all rows of tools/model/*.toml, else those that have all these values: MODEL=,
 FAULT=; of kick CLAIM=, WAKE=, WAKEUP=, PICK=, POOL=, CPUS=, MIN_IDLE=, WORKERS=,
-TIMEOUTS=, SWITCH=, STRICT=; of line LIMIT=, RAISED=, CANCELS=, ITEMS=.
+TIMEOUTS=, SWITCH=, STRICT=; of line LIMIT=, RAISED=, CANCELS=, ITEMS=; of inbox
+SWITCH=, CANCELS=.
 With --rows these are listed and not run, for which spin is not needed.
 
 A row is one model. One search of all its schedules looks for a violation and for
@@ -44,8 +45,10 @@ from toml_reader import tomllib
 ROOT = Path(__file__).resolve().parents[2]
 MODEL = ROOT / "tools/model/kick.pml"
 LINE = ROOT / "tools/model/line.pml"
+INBOX = ROOT / "tools/model/inbox.pml"
 ROWS = ROOT / "tools/model/rows.toml"
 LINE_ROWS = ROOT / "tools/model/line.toml"
+INBOX_ROWS = ROOT / "tools/model/inbox.toml"
 DOC = ROOT / "Documentation/model.rst"
 OUT = ROOT / "out/model"
 
@@ -53,13 +56,15 @@ OUT = ROOT / "out/model"
 CLAIMS, WAKES = policies.numbers("claim"), policies.numbers("wake")
 POOLS = {"unbound": 0, "bound_tp": 1, "bound_pn": 2, "managed_tp": 3, "managed_pn": 4}
 SWITCHES = {"none": 0, "claim": 1, "wakeup": 2, "concurrency": 3, "cpus": 4}
+INBOX_SWITCHES = {"none": 0, "inbox": 1, "pwq": 2, "inbox+pwq": 3}
 ENQUEUERS = 2
 
 SAFE, UNSAFE, LIVELOCK, UNFINISHED = "safe", "unsafe", "livelock", "unfinished"
 EXPECTED = (SAFE, UNSAFE, LIVELOCK)
 
-# The contexts of line.pml that give slots back, by their numbers in the model.
-CONTEXTS = [*(f"worker {worker} of pool {pool}" for pool in range(2) for worker in range(2)), "canceller"]
+# The contexts of line.pml that give slots back, and those of inbox.pml, by their numbers in the model.
+CONTEXTS = (*(f"worker {worker} of pool {pool}" for pool in range(2) for worker in range(2)), "canceller")
+INBOX_CONTEXTS = ("enqueuer 0", "enqueuer 1", "worker", "flush", "canceller", "policy", "attrs")
 
 # Limits of one search. The depth is larger than that of any schedule, because the model ends.
 DEPTH, MEGABYTES, SECONDS = 100000, 4000, 1200
@@ -82,7 +87,8 @@ def faults(text: str) -> dict[str, str]:
 class Model:
     """
     A model in Promela: its files, its parameters with their allowed values (int: any integer), and the columns of
-    its table. A column is a parameter and a width, which is negative if the column is aligned to the left.
+    its table. A column is a parameter and a width, which is negative if the column is aligned to the left. The
+    @contexts are the names of the contexts that print "context N:".
     """
 
     name: str
@@ -90,6 +96,7 @@ class Model:
     rows: Path
     parameters: tuple[tuple[str, Any], ...]
     columns: tuple[tuple[str, int], ...]
+    contexts: tuple[str, ...] = CONTEXTS
 
     def allowed(self) -> dict[str, Any]:
         """Return all parameters and their allowed values."""
@@ -111,7 +118,9 @@ KICK_MODEL = Model("kick", MODEL, ROWS,
 LINE_MODEL = Model("line", LINE, LINE_ROWS,
                    (("limit", int), ("raised", int), ("cancels", int), ("items", {3: 0, 4: 0})),
                    (("limit", 5), ("raised", 7), ("cancels", 8), ("items", 6)))
-MODELS = (KICK_MODEL, LINE_MODEL)
+INBOX_MODEL = Model("inbox", INBOX, INBOX_ROWS, (("switch", INBOX_SWITCHES), ("cancels", {0: 0, 1: 0})),
+                    (("switch", -11), ("cancels", 7)), INBOX_CONTEXTS)
+MODELS = (KICK_MODEL, LINE_MODEL, INBOX_MODEL)
 
 
 @dataclass(frozen=True)
@@ -211,7 +220,7 @@ def _order(values: object, rows: list[Row], key: str) -> list:
     return sorted({row[key] for row in rows if row.has(key)}) if values is int else list(values)      # type: ignore
 
 
-def translate(trail: str, workers: int) -> list[str]:
+def translate(trail: str, workers: int, contexts: Sequence[str] = CONTEXTS) -> list[str]:
     """Return the schedule that the checker has replayed, from its output. Each line is a step in the model's words."""
     holders = [*(f"enqueuer {n}" for n in range(ENQUEUERS)), *(f"worker {n}" for n in range(workers)), "irq_work",
                "policy"]
@@ -228,7 +237,7 @@ def translate(trail: str, workers: int) -> list[str]:
         elif re.match(r"wake list \d+:$", line):
             who = holders[int(line[10:-1])]
         elif re.match(r"context \d:$", line):
-            who = CONTEXTS[int(line[8:-1])]
+            who = contexts[int(line[8:-1])]
         elif re.match(r"(enqueuer \d+|irq_work|limit|policy):$", line):
             who = line[:-1]
         elif re.match(r"  [a-z]", line) and who:
@@ -317,7 +326,7 @@ class Checker:
         """Return the schedule of the violation that the last search found."""
         trail = next(self.where.glob("*.trail"))
         workers = int(str(self.row["workers"])) if self.row.has("workers") else 0
-        return translate(_run(["./pan", "-r", trail.name], self.where), workers)
+        return translate(_run(["./pan", "-r", trail.name], self.where), workers, self.row.model.contexts)
 
 
 def check(row: Row) -> Result:

@@ -21,6 +21,7 @@ from checks.model import CLAIMS, ENQUEUERS, MODEL, POOLS, ROOT, ROWS, SWITCHES, 
 
 TEXT = MODEL.read_text()
 LINE_TEXT = check_model.LINE.read_text()
+INBOX_TEXT = check_model.INBOX.read_text()
 
 # Names of functions that belong to the kernel and not to the engine.
 KERNEL = {"wake_up_process"}
@@ -93,7 +94,7 @@ class Translator(unittest.TestCase):
 
     def test_every_step_of_the_model(self) -> None:
         """Every line that the model can print is passed on."""
-        for text in re.findall(r'printf\("(.*?)\\n"', TEXT + LINE_TEXT):
+        for text in re.findall(r'printf\("(.*?)\\n"', TEXT + LINE_TEXT + INBOX_TEXT):
             line = text.replace("%d", "0")
             header = re.match(r"(enqueuer 0|irq_work|wake list 0|context 0|limit|policy):$", line)
             got = check_model.translate("worker 0: x\n" + line, 3)[1:]
@@ -162,7 +163,7 @@ class Table(unittest.TestCase):
     def test_every_fault_and_policy(self) -> None:
         """Some row finds each fault, and every claim is run with both wakes on all pools."""
         found = {row["fault"] for row in rows() if row.expect == "unsafe"} - {"none"}
-        self.assertEqual(found, set(check_model.faults(TEXT)) | set(check_model.faults(LINE_TEXT)))
+        self.assertEqual(found, {fault for text in (TEXT, LINE_TEXT, INBOX_TEXT) for fault in check_model.faults(text)})
         run = {(row["claim"], row["wake"], row["pool"]) for row in rows()
                if row.has("claim") and row["fault"] == "none"}
         self.assertLessEqual({(c, w, p) for c in CLAIMS for w in ("locked", "deferred") for p in POOLS}, run)
@@ -230,7 +231,7 @@ class Engine(unittest.TestCase):
     def test_names(self) -> None:
         """Each function that a step names exists in the engine."""
         sources = "".join(path.read_text() for path in sorted((ROOT / "src").rglob("*.c")))
-        for name in set(re.findall(r"\((\w+)\)\\n", TEXT + LINE_TEXT)) - KERNEL:
+        for name in set(re.findall(r"\((\w+)\)\\n", TEXT + LINE_TEXT + INBOX_TEXT)) - KERNEL:
             self.assertRegex(sources, rf"\bcmwq2_{name}\(", name)
 
     def test_bits(self) -> None:
@@ -257,13 +258,18 @@ class Engine(unittest.TestCase):
             self.assertRegex(TEXT, rf"#define {name.upper()}\s+{value}\s")
         for name, value in SWITCHES.items():
             self.assertRegex(TEXT, rf"#define SWITCH_{name.upper()}\s+{value}\s")
+        for name in ("inbox", "pwq"):
+            self.assertRegex(INBOX_TEXT, rf"#define SWITCH_{name.upper()}\s+{check_model.INBOX_SWITCHES[name]}\s")
+        for number, name in enumerate(check_model.INBOX_CONTEXTS):
+            self.assertRegex(INBOX_TEXT, rf"(?m)^#define [A-Z_]+\s+{number}\s+/\* {name} \*/$")
         self.assertEqual(policies.numbers("wakeup"), {"always": 0, "needed": 1})
         self.assertEqual(policies.numbers("pick")["head"], 0)
 
     def test_each_names_the_other(self) -> None:
         """Model and sources refer to each other, so that nobody changes only one of them."""
         for model, text, names in (("kick", TEXT, ("kick", "idle", "worker", "process", "sched", "pick", "choices")),
-                                   ("line", LINE_TEXT, ("active", "cancel"))):
+                                   ("line", LINE_TEXT, ("active", "cancel")),
+                                   ("inbox", INBOX_TEXT, ("inbox", "queue"))):
             for name in names:
                 source = next((ROOT / "src").rglob(f"{name}.c"))
                 self.assertIn(f"tools/model/{model}.pml", source.read_text())

@@ -42,7 +42,7 @@ KNOBS: dict[str, tuple[str, str]] = {
     "LITMUS": ("GLOB", "only litmus tests whose name matches"),
     "MACHINES": ("N", "how many guests run at a time (default: 3)"),
     "MIN_IDLE": ("N", "how many idle workers the model keeps"),
-    "MODEL": ("M", "the model: kick or line"),
+    "MODEL": ("M", "the model: kick, line or inbox"),
     "MOVED": ("", "compare lib/test_workqueue as it is with a copy that is moved to cmwq2"),
     "NAME": ("NAME", "name of the experiment"),
     "PARAMETERS": ("LIST", "parameters of cmwq2, such as 'wake_cost_us=1 hook=timer'"),
