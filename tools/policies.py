@@ -129,6 +129,12 @@ def is_setting(word: str) -> bool:
     return all(name in known and value in known[name].names() for name, _, value in settings)
 
 
+def is_profile_or_setting(word: str) -> bool:
+    """Return whether @word is a profile, a setting as in :func:`is_setting`, or both, joined by "+"."""
+    profile, _, setting = word.partition("+")
+    return word in profiles() or is_setting(word) or (profile in profiles() and is_setting(setting))
+
+
 def _readme_row(policy: Policy) -> str:
     values = ", ".join(f"`{value.name}`" for value in policy.values)
     return f"| `{policy.name}` | {values}: {policy.about[0].lower()}{policy.about[1:]} | `{policy.default}` |\n"

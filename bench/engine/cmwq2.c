@@ -99,16 +99,23 @@ static void bench_cmwq2_set_policies(const char *policies)
 }
 
 /*
- * Apply a profile by its name, or policies as in "claim=none+wake=locked".
- * Policies that are not named keep their values.
+ * Apply a profile by its name, policies as in "claim=none+wake=locked", or a profile and
+ * then policies, as in "shared+claim=none". Without a profile, policies that are not named
+ * keep their values.
  */
 static int bench_cmwq2_apply(const char *profile)
 {
-	char settings[BENCH_NAME_LEN];
+	char text[BENCH_NAME_LEN], *settings = text;
+	int ret;
 
 	if (!strchr(profile, '='))
 		return cmwq2_policy_set("profile", profile);
-	strscpy(settings, profile, sizeof(settings));
+	strscpy(text, profile, sizeof(text));
+	if (strcspn(text, "+") < strcspn(text, "=")) {
+		ret = cmwq2_policy_set("profile", strsep(&settings, "+"));
+		if (ret)
+			return ret;
+	}
 	strreplace(settings, '+', ' ');
 	return cmwq2_policy_set("policies", settings);
 }

@@ -88,8 +88,8 @@ def profile_names(text: str, what: str) -> tuple:
         profiles = policies.profiles()
         words = profiles if words == ("all",) else words
         allowed = (f"allowed: all, or 1 to {most} of {', '.join(profiles)} and of policies: "
-                   f"{', '.join(policies.read())}=VALUE, several joined by +")
-        wrong = [word for word in words if word not in profiles and not policies.is_setting(word)]
+                   f"{', '.join(policies.read())}=VALUE, several joined by +, or behind a profile and +")
+        wrong = [word for word in words if not policies.is_profile_or_setting(word)]
     else:
         allowed = f"allowed: 1 to {most} profiles or policies; all needs the sources of the engine"
         wrong = [word for word in words if word == "all"]

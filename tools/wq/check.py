@@ -110,7 +110,7 @@ def pool_problems(pool: dict[str, Any], paused: bool) -> list[str]:
 
 def all_items(dump: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the items on all lists of a dump, except delayed items."""
-    lists = [pool["worklist"] for pool in dump["pools"]]
+    lists = [pool[name] for pool in dump["pools"] for name in ("worklist", "inbox")]
     lists += [w["scheduled"] for pool in dump["pools"] for w in pool["workers"]]
     lists += [pwq["inactive"] for wq in dump["workqueues"] for pwq in wq["pwqs"]]
     return [item for one in lists for item in one["items"]]

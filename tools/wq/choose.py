@@ -72,7 +72,7 @@ def choose_items(dump: dict[str, Any], args: argparse.Namespace) -> None:
     ids = {pwq["pool"] for wq in dump["workqueues"] for pwq in wq["pwqs"]
            if pwq["inactive"]["items"]}
     dump["pools"] = [p for p in dump["pools"]
-                     if p["workers"] or p["worklist"]["items"] or p["id"] in ids]
+                     if p["workers"] or p["worklist"]["items"] or p["inbox"]["items"] or p["id"] in ids]
     if dump["delayed"] is not None:
         dump["delayed"] = [i for i in dump["delayed"] if wanted(i, max(0, -i["due_ms"]))]
 

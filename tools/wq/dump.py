@@ -74,7 +74,8 @@ Workers
   for       busy: time in the item; kicked: time since it was picked; idle: time
             since its last item
 Pending items
-  where     worklist; scheduled: taken by a worker; inactive: over max_active
+  where     worklist; inbox: on its way there; scheduled: taken by a worker;
+            inactive: over max_active
   age       time since it was queued
   kind      item; barrier: a flush that waits; cursor: a rescuer's position
 Delayed items

@@ -18,7 +18,7 @@ class Hidden(NamedTuple):
 
 def pool_is_idle(pool: dict[str, Any]) -> bool:
     """Return whether a pool has no items, and only workers that are idle and were not picked."""
-    return not (pool["worklist"]["count"] or pool["nr_kicked"] or pool["manager_pid"]) \
+    return not (pool["worklist"]["count"] or pool["inbox"]["count"] or pool["nr_kicked"] or pool["manager_pid"]) \
         and all(worker["state"] == "idle" for worker in pool["workers"])
 
 

@@ -6,10 +6,10 @@ from __future__ import annotations
 from typing import Any
 
 from wq.clock import jiffies_between
-from wq.context import Context
+from wq.context import Context, maybe
 from wq.drgn_names import FaultError
 from wq.engine import note_gap
-from wq.memory import Work, read_works
+from wq.memory import Work, read_posted, read_works
 from wq.names import func_module, func_name, wq_name
 from wq.walks import for_each_delayed_work
 
@@ -18,6 +18,13 @@ def collect_items(ctx: Context, head: Any, what: str) -> dict[str, Any]:
     """Return the items of a list and their number, which excludes barriers and cursors."""
     known = len(ctx.gaps)
     works = read_works(head, ctx.engine, what, ctx.gaps, ctx.first)
+    return describe_items(ctx, works, len(ctx.gaps) == known)
+
+
+def collect_posted(ctx: Context, pool: Any) -> dict[str, Any]:
+    """Return the items in the inbox of a pool, which are on no list yet. Most engines have no inbox."""
+    known, inbox = len(ctx.gaps), maybe(pool, "inbox")
+    works = [] if inbox is None else read_posted(inbox, ctx.engine, f"pool {pool.id.value_()}: inbox", ctx.gaps)
     return describe_items(ctx, works, len(ctx.gaps) == known)
 
 

@@ -56,6 +56,35 @@ def walk_ring(
     return nodes, f"entry {len(nodes)} cannot be read"
 
 
+def walk_chain(
+    read_next: Callable[[int], int | None], first: int, limit: int
+) -> tuple[list[int], str | None]:
+    """
+    Walk a list of single links, which ends at 0. It may change during the walk.
+
+    :param read_next: returns the address of the node behind the one at an address, or
+        ``None`` if that cannot be read
+    :param first: address of the first node, or 0
+    :param limit: maximum number of nodes to visit
+    :returns: the nodes' addresses, and why the walk ended early, if it did
+    """
+    nodes: list[int] = []
+    seen: set[int] = set()
+    node = first
+    while node:
+        if len(nodes) >= limit:
+            return nodes, f"not walked beyond {limit} entries"
+        if node in seen:
+            return nodes, f"loops after {len(nodes)} entries"
+        following = read_next(node)
+        if following is None:
+            return nodes, f"entry {len(nodes)} cannot be read"
+        seen.add(node)
+        nodes.append(node)
+        node = following
+    return nodes, None
+
+
 def _front_moved(
     read_node: Callable[[int], tuple[int, int] | None], head: int, nodes: list[int]
 ) -> str | None:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from wq.drgn_names import FaultError, Object, PlatformFlags, Program, TypeKind, offsetof, sizeof
 from wq.engine import CMWQ2, Engine, Gaps, note_gap
-from wq.lists import read_list_head, walk, walk_ring
+from wq.lists import WALK_LIMIT, read_list_head, walk, walk_chain, walk_ring
 
 
 class Layout:
@@ -122,6 +122,31 @@ def read_works_at(
     else:
         nodes = walk(read_node, head, what, gaps)
     return [works[address] for address in nodes]
+
+
+def read_posted(head: Object, engine: Engine, what: str, gaps: Gaps = None) -> list[Work]:
+    """
+    Return the items in an inbox, the oldest one first, as :class:`Work` tuples.
+
+    :param head: ``struct llist_head`` (not a pointer). Its items have the list node where
+        their member ``entry`` begins, and the newest one comes first.
+    """
+    layout = _work_layout(head.prog_, engine)
+    works: dict[int, Work] = {}
+
+    def read_next(node: int) -> int | None:
+        address = node - layout.entry
+        try:
+            found = layout.read(address)
+        except (FaultError, ValueError, OverflowError):
+            return None
+        works[node] = Work(address, found["data"], found["func"], found.get("queued_at"))
+        return found["next"]
+
+    nodes, gap = walk_chain(read_next, head.first.value_(), WALK_LIMIT)
+    if gap is not None:
+        note_gap(gaps, f"{what}: {gap}")
+    return [works[node] for node in reversed(nodes)]
 
 
 def stamp_member(prog: Program) -> str | None:

@@ -10,7 +10,7 @@ from wq.context import Context, cpu_list, gather, maybe, maybe_int, members, ms
 from wq.drgn_names import FaultError
 from wq.engine import CMWQ2
 from wq.flags import pool_flags, worker_flags
-from wq.items import collect_items
+from wq.items import collect_items, collect_posted
 from wq.names import enum_name, func_module, func_name
 from wq.state import worker_state
 from wq.walks import for_each_idle_worker, for_each_kicked_worker, for_each_pool_worker
@@ -58,6 +58,7 @@ def collect_pool(ctx: Context, pool: Any) -> dict[str, Any]:
                  if w["state"] == "busy"],
         "workers": workers,
         "worklist": worklist,
+        "inbox": collect_posted(ctx, pool),
     }
 
 

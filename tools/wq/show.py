@@ -214,6 +214,7 @@ def item_lists(dump: dict[str, Any]) -> Iterable[tuple[Any, str, dict[str, Any]]
         for worker in pool["workers"]:
             yield pool["id"], "scheduled", worker["scheduled"]
         yield pool["id"], "worklist", pool["worklist"]
+        yield pool["id"], "inbox", pool["inbox"]
     for wq in dump["workqueues"]:
         for pwq in wq["pwqs"]:
             yield pwq["pool"], "inactive", pwq["inactive"]

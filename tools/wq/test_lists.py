@@ -8,7 +8,7 @@ import unittest
 
 TOOLS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, TOOLS)
-from wq.lists import walk_ring  # noqa: E402
+from wq.lists import walk_chain, walk_ring  # noqa: E402
 
 
 def ring(*addresses):
@@ -84,6 +84,19 @@ class TestWalkRing(unittest.TestCase):
         self.assertIsNotNone(gap)
         self.assertLessEqual(len(reads), 52)
         self.assertLessEqual(len(nodes), 50)
+
+
+class TestWalkChain(unittest.TestCase):
+    def test_whole(self):
+        self.assertEqual(walk_chain({1: 2, 2: 3, 3: 0}.get, 1, 3), ([1, 2, 3], None))
+        self.assertEqual(walk_chain({}.get, 0, 3), ([], None))
+
+    def test_ends_early(self):
+        for memory, nodes, gap in (({1: 2, 2: 3, 3: 0}, [1, 2], "2 entries"), ({1: 2, 2: 1}, [1, 2], "beyond 2"),
+                                   ({1: 1}, [1], "loops after 1"), ({1: 2}, [1], "entry 1 cannot be read")):
+            found, why = walk_chain(memory.get, 1, 2)
+            self.assertEqual(found, nodes)
+            self.assertIn(gap, why or "")
 
 
 if __name__ == "__main__":

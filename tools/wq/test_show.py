@@ -50,6 +50,8 @@ class TestShow(unittest.TestCase):
         self.assertRegex(text, r"\n +0 +1 +78 .* kicked ")
         self.assertRegex(text, r"\n +0 +worklist +1\.234 s +bench_func +bench +item\n")
         self.assertIn("pool 0 inactive: 10 more, see --items", text)
+        posted = show(make_dump(pools=[make_pool(inbox=make_list(1))]))
+        self.assertRegex(posted, r"\n +0 +inbox +1\.234 s +bench_func +bench +item\n")
         self.assertRegex(text, r"\nbench +unbound,mem_reclaim +cache,strict ")
         self.assertRegex(text, r"\nworkqueue +min +max +NODE 0 +NO NODE\n")
         self.assertRegex(text, r"\nbench +4 +4 +3/   4 +0/   4\n")

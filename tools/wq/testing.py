@@ -70,7 +70,8 @@ def make_pool(**changes):
         "nr_running": 1, "wanted": 1, "nr_called": 0, "nr_workers": 2, "nr_idle": 1, "nr_kicked": 1,
         "manager_pid": None, "creating": None, "progress_ms": 5, "counters": counters,
         "kicked": [78], "last_kicked_pid": 78, "idle": [], "busy": [77],
-        "workers": [make_worker(), make_kicked()], "worklist": make_list(2), **changes,
+        "workers": [make_worker(), make_kicked()], "worklist": make_list(2), "inbox": make_list(0),
+        **changes,
     }
 
 
