@@ -44,11 +44,16 @@ def sources(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
             raise Wrong(f"{path}: no such file or directory")
         if path.is_dir():
             directories.append(path.resolve())
-        elif path.suffix != ".c":
+        elif path.suffix != ".c" or not path.is_file():
             raise Wrong(f"{path}: not a C source; allowed: files that end in .c, and directories")
         else:
             files.append(path.resolve())
     return files, directories
+
+
+def c_files(directory: Path) -> list[Path]:
+    """Return the C sources below @directory."""
+    return [path for path in sorted(directory.rglob("*.c")) if path.is_file()]
 
 
 def makefile_in(directory: Path) -> Path:
@@ -60,12 +65,22 @@ def makefile_in(directory: Path) -> Path:
 
 
 def _checked(found: Iterable[Unit], wanted: Sequence[Path], said: str) -> None:
+    """Raise Wrong if one of the files @wanted is not among @found, or is no part of a module."""
     have = {unit.source: unit for unit in found}
     for path in wanted:
         if path not in have:
             raise Wrong(f"{path}: it does not compile as it is: {units.first_error(said, path.name)}")
         if not have[path].module:
             raise Wrong(f"{path}: {units.NO_MODULE}")
+
+
+def _all_compile(directory: Path, found: Sequence[Unit], said: str) -> None:
+    """Raise Wrong if nothing below @directory was compiled for a module, or if one of its files does not compile. The
+    others alone are not the whole driver."""
+    if not found:
+        raise Wrong(f"{directory}: none of its files was compiled for a module: {units.first_error(said)}")
+    if units.failed(said):
+        raise Wrong(f"{directory}: not all of its files compile as they are: {units.first_error(said)}")
 
 
 def is_compiled(directory: Path, own: Kernel) -> bool:
@@ -86,16 +101,26 @@ def _in_tree(own: Kernel, files: Sequence[Path], directories: Sequence[Path], jo
         below = directory.relative_to(own.tree)
         said = "" if is_compiled(directory, own) else own.make([f"{below}/"], jobs=jobs)
         compiled_below = units.under(own.build / below, own.build)
-        if not compiled_below:
-            raise Wrong(f"{directory}: none of its files was compiled for a module: {units.first_error(said)}")
+        _all_compile(directory, compiled_below, said)
         found.update((unit.source, unit) for unit in compiled_below)
     return list(found.values())
+
+
+# What Kbuild has made of a driver, and the user's history of it.
+NOT_COPIED = shutil.ignore_patterns("*.o", "*.ko", ".*.cmd", "*.mod", "*.mod.c", ".git")
+
+
+def _not_copied(directory: str, names: list[str]) -> set[str]:
+    """Return those of @names in @directory that a copy of a driver does not need or cannot have, such as a link to
+    nowhere."""
+    special = {name for name in names if not (Path(directory, name).is_file() or Path(directory, name).is_dir())}
+    return NOT_COPIED(directory, names) | special
 
 
 def _outside(own: Kernel, home: Path, work: Path, jobs: int) -> tuple[list[Unit], dict, str]:
     """Compile a driver outside of the kernel's tree, in a copy, because Kbuild writes beside the sources."""
     copy = work / COPY
-    shutil.copytree(home, copy, ignore=shutil.ignore_patterns("*.o", "*.ko", ".*.cmd", "*.mod", "*.mod.c", ".git"))
+    shutil.copytree(home, copy, ignore=_not_copied)
     said = own.make(["modules"], f"M={copy}", "KBUILD_MODPOST_WARN=1", jobs=jobs)
     found = units.under(copy, copy) or units.under(copy, own.build)
     return found, {unit.source: home / unit.source.relative_to(copy) for unit in found}, said
@@ -133,13 +158,14 @@ def find(paths: Sequence[Path], own: Kernel, work: Path, jobs: int) -> Driver:
 
     :param work: an empty directory
     :raises Wrong: a path is no C source, a file does not compile as it is or is no part of a module, or the paths are
-        partly in the kernel's tree and partly outside of it
+        partly in the kernel's tree and partly outside of it, or in several directories outside of it
     """
     files, directories = sources(paths)
-    inside = [own.tree in path.parents for path in (*files, *directories)]
-    if any(inside) and not all(inside):
-        raise Wrong("some of the paths are in the kernel's tree and some are not; allowed: one driver at a time")
-    if all(inside):
+    inside = [path for path in (*files, *directories) if own.tree in path.parents]
+    outside = [path for path in (*files, *directories) if path not in inside]
+    if inside and outside:
+        raise Wrong(f"{inside[0]} is in the kernel's tree and {outside[0]} is not; allowed: one driver at a time")
+    if inside:
         found = _in_tree(own, files, directories, jobs)
         lacking = sorted(of_modules(found, own) - {unit.source for unit in found})
         more = _in_tree(own, lacking, [], jobs) if lacking else []
@@ -150,11 +176,15 @@ def find(paths: Sequence[Path], own: Kernel, work: Path, jobs: int) -> Driver:
         return Driver(every, home, {unit.source: unit.source for unit in every})
     home = directories[0] if directories else files[0].parent
     makefile_in(home)
+    apart = [path for path in (*files, *directories) if home not in (path, *path.parents)]
+    if apart:
+        raise Wrong(f"{apart[0]}: it is not in {home}; allowed outside of the kernel's tree: one directory and what is "
+                    "in it")
     compiled, names, said = _outside(own, home, work, jobs)
-    if not compiled:
-        raise Wrong(f"{home}: none of its files was compiled for a module: {units.first_error(said)}")
     _checked([replace(unit, source=names[unit.source]) for unit in compiled], files, said)
-    if not directories:
+    if directories:
+        _all_compile(home, compiled, said)
+    else:
         modules = {unit.module for unit in compiled if names[unit.source] in files}
         compiled = [unit for unit in compiled if unit.module in modules]
     return Driver(tuple(compiled), home, names, work / COPY)

@@ -17,6 +17,7 @@ Exit status: 0: the driver can move, or has been moved; 3: it cannot, with one l
 rest as in ``cli.py``.
 """
 
+import argparse
 import difflib
 import os
 import tempfile
@@ -79,10 +80,15 @@ def diff(after: dict[Path, str], top: Path) -> str:
     return "".join(lines)
 
 
-def check_fresh(paths: Sequence[Path]) -> None:
-    """Raise Wrong if a file of the driver was moved before."""
+def check_fresh(paths: Sequence[Path], own: Kernel) -> None:
+    """Raise Wrong if a file of the driver was moved before, or if a directory outside of the kernel's tree has no
+    makefile."""
     files, directories = driver.sources(paths)
-    for path in (*files, *(path for directory in directories for path in sorted(directory.rglob("*.c")))):
+    for directory in directories:
+        # Otherwise it is no driver, and may be so large that reading all of it takes minutes.
+        if own.tree not in directory.parents:
+            driver.makefile_in(directory)
+    for path in (*files, *(path for directory in directories for path in driver.c_files(directory))):
         if "#include <cmwq2/" in path.read_text(errors="replace"):
             raise Wrong(f"{path}: it includes a header of cmwq2 already")
     for directory in (*directories, *(path.parent for path in files)):
@@ -157,11 +163,17 @@ def report(of: Driver, found: Sequence[port.Outcome], own: Kernel,
     return lines
 
 
+def _path(text: str) -> Path:
+    if not text:
+        raise argparse.ArgumentTypeError("an empty path; allowed: files that end in .c, and directories")
+    return Path(text)
+
+
 def parser() -> cli.Parser:
     """Return the parser of the command line."""
     one = cli.Parser(prog="port_driver.py", description="Moves a driver to cmwq2, or says why it cannot move.",
                      epilog="The exit status is 3 if the driver cannot move.\n")
-    one.add_argument("paths", nargs="+", type=Path, metavar="FILE|DIR", help="source file, or directory of a driver")
+    one.add_argument("paths", nargs="+", type=_path, metavar="FILE|DIR", help="source file, or directory of a driver")
     one.add_argument("--kdir", type=Path, default=Path(f"/lib/modules/{os.uname().release}/build"), metavar="DIR",
                      help="build directory of the kernel (default: that of the running one)")
     one.add_argument("--write", action="store_true", help="change the files, instead of printing a diff")
@@ -174,7 +186,7 @@ def _command(argv: Optional[Sequence[str]]) -> bool:
     args = parser().parse_args(argv)
     own = units.kernel(args.kdir)
     check_tree(args.paths, own)
-    check_fresh(args.paths)
+    check_fresh(args.paths, own)
     with tempfile.TemporaryDirectory(prefix="port_driver.") as temporary:
         work = Path(temporary)
         with cli.telling("port_driver.py", lambda: "looking for the files of the driver"):

@@ -108,6 +108,27 @@ class Command(testing.Kernel):
         self.assertIn("0 of 1 files compile on cmwq2; nothing was changed\n", out)
         self.assertEqual({path: path.read_text() for path in home.iterdir()}, before)
 
+    def test_half_a_driver(self):
+        """A directory with a file that does not compile is refused as a whole, in the kernel's tree and outside."""
+        home = self.outside({"Makefile": "obj-m := x.o y.o\n", "x.c": PLAIN, "y.c": "int y = z;\n"})
+        self.put({"drivers/h/Makefile": "obj-m := x.o y.o\n", "drivers/h/x.c": PLAIN, "drivers/h/y.c": "int y = z;\n"})
+        for path in (home, self.tree / "drivers/h"):
+            status, out, err = self.run_on(path)
+            self.assertEqual((status, out), (1, ""))
+            self.assertRegex(err, rf"^[^ ]* {path}: not all of its files .*y\.c:1:9: error: .*undeclared.*\n$")
+        self.assertEqual(self.run_on(home / "x.c")[0], 0)
+
+    def test_special_files(self):
+        """Links to nowhere and pipes in the directory of a driver are passed over."""
+        home = self.outside({"Makefile": "obj-m := x.o\n", "x.c": PLAIN})
+        (home / "link.c").symlink_to("nowhere.c")
+        os.mkfifo(home / "pipe.h")
+        (self.home / "alone").mkdir()
+        os.mkfifo(self.home / "alone/pipe.c")
+        self.assertEqual(self.run_on(home)[0], 0)
+        status, _, err = self.run_on(self.home / "alone/pipe.c")
+        self.assertEqual((status, err.count("not a C source")), (1, 1), err)
+
     def test_bad_input(self):
         """One line that names the value and what is allowed."""
         home = self.outside({"Makefile": "obj-m := x.o\n", "x.c": "int x = y;\n", "x.h": ""})
@@ -121,15 +142,24 @@ class Command(testing.Kernel):
             (other / name).write_text("")
         for path, words in ((home / "none.c", "no such file or directory"),
                             (home / "x.h", "not a C source; allowed: files that end in .c, and directories"),
-                            (home / "x.c", "it does not compile as it is|none of its files was compiled .* undeclared"),
+                            (home / "x.c", r"x\.c: it does not compile as it is: .*x\.c:1:9: error: .* undeclared"),
+                            (home, r"none of its files was compiled .*x\.c:1:9: error: .* undeclared"),
                             (self.tree / "drivers/in/in.c", "the configuration of this kernel does not make a module"),
                             (bare / "z.c", "neither Kbuild nor Makefile is there"),
+                            (bare, "neither Kbuild nor Makefile is there"),
                             (other / "w.c", "it is in the kernel tree .*, but the kernel of --kdir was made from")):
             with self.subTest(path=path.name):
                 status, out, err = self.run_on(path)
                 self.assertEqual((status, out, err.count("\n")), (1, "", 1), err)
                 self.assertRegex(err, words)
                 self.assertIn(str(path.parent), err)
+        self.assertRegex(self.run_on(home, bare / "z.c")[2],
+                         rf": {bare}/z.c: it is not in {home}; allowed outside .*\n$")
+        self.assertRegex(self.run_on(home, self.tree / "drivers/in")[2],
+                         rf": {self.tree}/drivers/in is in the kernel's tree and {home} is not; allowed: .*\n$")
+        # An empty path would be the current directory.
+        status, out, err = self.run_on("")
+        self.assertEqual((status, out, err.count("an empty path; allowed: ")), (2, "", 1), err)
 
     def test_bad_kernel(self):
         """So does a --kdir that is no kernel, or is not prepared."""

@@ -128,6 +128,16 @@ NOT_SELECTED = "the configuration of this kernel"
 NO_MODULE = f"{NOT_SELECTED} does not make a module of it, so it cannot use cmwq2"
 
 
+# What make prints if a file does not compile. It prints something else if modpost fails, which does not matter here: a
+# driver may need symbols of modules that were not built.
+FAILED = re.compile(r"\b(?:fatal )?error: |\*\*\* No rule to make target")
+
+
+def failed(said: str) -> bool:
+    """Return whether a file does not compile, by the output of make."""
+    return bool(FAILED.search(said))
+
+
 def first_error(said: str, name: str = "") -> str:
     """Return the first error in the output of make, if possible one about the file @name."""
     errors = [line for line in said.splitlines() if re.search(r"\b(?:fatal )?error: |\*\*\* ", line)]
