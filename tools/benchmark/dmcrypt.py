@@ -175,7 +175,7 @@ def tables(found: Sequence[Row]) -> str:
 
 
 def verdict(found: Sequence[Row], engine: str) -> str:
-    """Return a sentence that says whether @engine is faster than native."""
+    """Return a sentence, on two lines, that says whether @engine is faster than native."""
     ratios = [row.rate_ratio for row in found if row.engine == engine and row.rate_ratio]
     faster = sum(each.verdict == stats.DIFFERENCE and each.ratio > 1 for each in ratios)
     slower = sum(each.verdict == stats.DIFFERENCE and each.ratio < 1 for each in ratios)
@@ -183,7 +183,6 @@ def verdict(found: Sequence[Row], engine: str) -> str:
     if not ratios or unknown:
         return f"{engine}: too few rounds to compare it with native; {stats.FEWEST} are enough"
     middle = math.exp(statistics.fmean(math.log(each.ratio) for each in ratios))
-    gain = "a gain, as in the synthetic workloads, is not seen" if not faster else \
-        f"a gain is seen in {faster} of {len(ratios)}"
+    gain = f"seen in {faster} of them" if faster else "not seen"
     return (f"{engine}: {faster} of {len(ratios)} rates are higher than native's, {slower} are lower, in the middle "
-            f"{middle:.3f} of native's; {gain}")
+            f"{middle:.3f} of native's;\n    the gain of the synthetic workloads is {gain}")
