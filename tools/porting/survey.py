@@ -50,15 +50,23 @@ class Whole:
         return [self.name, str(self.files), str(self.moved), "yes" if not self.reasons else "no"]
 
 
+# A path below the top of a kernel tree: of a source file, or of a directory.
+LISTED = re.compile(r"(?!/)(?!(?:.*/)?\.\.?/)\S+(?:\.c|/)")
+
+
 def read_list(path: Path) -> tuple[str, list[str]]:
     """Return the kernel series, and the files that the list @path names, and directories, which end in a slash. Raises
-    Wrong if it names nothing."""
-    lines = path.read_text().splitlines()
+    Wrong if it names nothing, or something else."""
+    lines = path.read_text(errors="replace").splitlines()
     series = re.search(r"Linux (\d+\.\d+)", lines[0] if lines else "")
-    names = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+    names = {number: line.strip() for number, line in enumerate(lines, 1) if line.strip() and not line.startswith("#")}
     if not series or not names:
         raise Wrong(f"{path}: the first line names no kernel, \"Linux X.Y\", or no file is listed")
-    return series[1], names
+    for number, name in names.items():
+        if not LISTED.fullmatch(name):
+            raise Wrong(f"{path}:{number}: {name}: allowed: a path in the kernel's tree, of a file that ends in .c or "
+                        "of a directory that ends in /")
+    return series[1], list(names.values())
 
 
 def natively(names: Sequence[str], own: Kernel, jobs: int) -> tuple[list[Unit], list[str]]:

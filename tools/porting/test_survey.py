@@ -4,6 +4,7 @@
 gcc is needed."""
 
 import os
+import re
 import sys
 import unittest
 
@@ -71,6 +72,10 @@ class Lists(Kernel):
         for text in ("", "drivers/x/x.c\n", "# Linux 7.3\n"):
             with self.assertRaisesRegex(Wrong, "the first line names no kernel"):
                 self.listed(text)
+        self.assertEqual(self.listed("# Linux 7.3\nfs/a.b.c\nfs/x..y/\n")[1], ["fs/a.b.c", "fs/x..y/"])
+        for name in ("/etc/x.c", "../x.c", "fs/../../x.c", "fs/./x.c", "Makefile", "fs/a b.c", "fs", "/", "\x01\ufffd"):
+            with self.assertRaisesRegex(Wrong, rf":2: {re.escape(name)}: allowed: a path in the kernel's tree"):
+                self.listed(f"# Linux 7.3\n{name}\n")
 
     def test_natively(self):
         """A file that does not compile as it is gets a line, and so does one that is built in. A file that does not
