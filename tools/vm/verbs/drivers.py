@@ -8,7 +8,9 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import Callable
 
 from base import alive
 from base.common import (
@@ -79,16 +81,18 @@ def _result(names: Sequence[str], own: units.Kernel) -> Result:
     """Move what the list names: files one by one, and whole drivers, whose names end in a slash."""
     files = [name for name in names if not name.endswith("/")]
     result = Result([], [])
-    doing = ["compiling the drivers as they are"]
-    with lock(own.build.name), alive.doing(lambda: f"{doing[-1]}: {len(result.files)} of {len(files)} files moved"):
+    made = [(own.build / name).with_suffix(".o") for name in files]
+    doing: list[Callable[[], str]] = [
+        lambda: f"{sum(map(Path.is_file, made))} of {len(files)} files compiled as they are"]
+    with lock(own.build.name), alive.doing(lambda: doing[-1]()):
         index = shared.Includers(own, shared.tops(own, (own.tree / name for name in names)))
         found, result.left_out = survey.natively(files, own, jobs())
-        doing.append("moving them")
+        doing.append(lambda: f"{len(result.files)} of {len(files)} files moved")
         for entry in survey.survey(found, own, fresh_directory(RESULTS), jobs(), index):
             result.files.append(entry)
         for name in names:
             if name.endswith("/"):
-                doing.append(f"moving all of {name}")
+                doing.append(partial(str, f"moving all of {name}"))
                 result.drivers.append(survey.whole(name, own, fresh_directory(RESULTS), jobs(), index))
     fresh_directory(RESULTS)
     return result
