@@ -92,6 +92,12 @@ def write_atomically(path: Path, text: str) -> None:
     os.replace(partial, path)
 
 
+def leave_count(verb: str, status: int, summary: str) -> None:
+    """Write the exit status and the last line of @verb to a file, for callers that run the verb through make, which has
+    only one exit status for all failures."""
+    write_atomically(OUT / f"count-{verb}", f"{status} {summary}\n")
+
+
 def fresh_directory(path: Path) -> Path:
     """Create the directory @path, or empty it, and return it."""
     shutil.rmtree(path, ignore_errors=True)

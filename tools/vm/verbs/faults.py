@@ -3,11 +3,13 @@
 
 import fnmatch
 import re
+import threading
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Optional
 
-from base.common import EXIT_FAILED, EXIT_LOST, EXIT_PASSED, ROOT, Problem, say, shown, took
+from base.common import EXIT_FAILED, EXIT_LOST, EXIT_PASSED, ROOT, Problem, leave_count, say, shown, took
 from build import faulty, kernel, modules
 from machines import guest, results, verdict
 from verbs import suites
@@ -220,19 +222,42 @@ def _boot(target: kernel.Kernel, files: list, name: str, catchers: list, rest: O
 
 
 class Report:
-    """Prints rows as they come, counts them, and keeps the exit status."""
+    """Prints rows as they come, also from several threads, counts them, and keeps the exit status."""
 
     def __init__(self) -> None:
         self.status, self.passed, self.failed = EXIT_PASSED, 0, 0
+        self._bad: list = []
+        self._lock = threading.Lock()
 
-    def row(self, good: bool, vehicle: str, name: str, seconds: float, text: str, log: str = "") -> None:
-        """Print one line, and the log to look at if it is not @good."""
-        self.passed, self.failed = self.passed + good, self.failed + (not good)
-        say(f"{'PASS' if good else 'FAIL'}  {vehicle:5}  {name:22} {seconds:5.1f}s  {text}".rstrip())
-        if not good:
-            self.status = max(self.status, EXIT_FAILED)
-            if log:
-                say(f"      log: {log}")
+    def row(self, good: bool, vehicle: str, name: str, seconds: float, text: str, log: str = "",
+            what: str = "") -> None:
+        """Print one line, and the log to look at if it is not @good. @what is printed before, if it is not empty."""
+        lines = [f"      {what}:"] if what else []
+        lines += [f"{'PASS' if good else 'FAIL'}  {vehicle:5}  {name:22} {seconds:5.1f}s  {text}".rstrip()]
+        lines += [f"      log: {log}"] if log and not good else []
+        with self._lock:
+            self.passed, self.failed = self.passed + good, self.failed + (not good)
+            if not good:
+                self.status = max(self.status, EXIT_FAILED)
+                self._bad += lines
+            say("\n".join(lines))
+
+    def lost(self) -> None:
+        """Keep in mind that a guest was lost."""
+        self.status = EXIT_LOST
+
+    def finish(self, what: str, start: float) -> int:
+        """Print all failures again, @what took the time since @start, and the counts. Return the exit status."""
+        if self._bad:
+            say("\n" + "\n".join(self._bad))
+        say(f"\n{what} in {took(start)}")
+        say(self.summary)
+        return self.status
+
+    @property
+    def summary(self) -> str:
+        """The counts in words."""
+        return f"{self.passed} passed, {self.failed} failed, 0 skipped"
 
 
 def _plain(report: Report, target: kernel.Kernel, faulty: list, known: dict) -> None:
@@ -266,13 +291,13 @@ def _control(report: Report, target: kernel.Kernel, files: list, table: dict) ->
                "; ".join(failed) or f"{len(names)} tests pass", shown(run.console))
 
 
-def judge(report: Report, vehicle: str, name: str, run: guest.Run, names: list) -> None:
-    """Report whether the tests @names have noticed fault @name in @run."""
+def judge(report: Report, vehicle: str, name: str, run: guest.Run, names: list, what: str) -> None:
+    """Report whether the tests @names have noticed fault @name in @run. @what says what the fault does."""
     began = any(words[:1] == ["start"] and words[1] in names for words in run.events)
     good, text = noticed(run.outcome, results.rows_of(run, names), began, run.console.read_text(errors="replace"))
-    report.row(good, vehicle, name, run.seconds, text, shown(run.console))
+    report.row(good, vehicle, name, run.seconds, text, shown(run.console), what)
     if run.outcome.status == EXIT_LOST:
-        report.status = EXIT_LOST
+        report.lost()
 
 
 def check(pattern: str) -> int:
@@ -287,10 +312,11 @@ def check(pattern: str) -> int:
         if not report.passed + report.failed:
             _plain(report, target, files, known)
             _unknown(report, target, files, known)
+        # Alone, because its tests have to pass.
         _control(report, target, files, here)
-        for name, catcher in here.items():
-            say(f"      {known[name]}:")
-            judge(report, target.vehicle.name, name, *_boot(target, files, name, [catcher], REST))
-    say(f"\n{len(table)} faults in {took(start)}")
-    say(f"{report.passed} passed, {report.failed} failed")
-    return report.status
+
+        def one(name: str, catcher: Catcher, target: kernel.Kernel = target, files: list = files) -> None:
+            judge(report, target.vehicle.name, name, *_boot(target, files, name, [catcher], REST), known[name])
+        suites.side_by_side([partial(one, name, catcher) for name, catcher in here.items()])
+    leave_count("check-faults", report.status, report.summary)
+    return report.finish(f"{len(table)} faults", start)

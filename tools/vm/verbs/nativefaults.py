@@ -7,8 +7,9 @@ one."""
 
 import fnmatch
 import time
+from functools import partial
 
-from base.common import Problem, say, shown, took
+from base.common import Problem, shown
 from build import kernel, modules, patched
 from machines import guest, results
 from verbs import faults, suites
@@ -54,9 +55,9 @@ def check(pattern: str) -> int:
     target = patched.provide(VEHICLE, list(known.values()))
     files = modules.with_engine(modules.build(target), "cmwq2_kunit")
     _control(report, target, files, sorted({each.who for each in table.values()}))
-    for name, each in table.items():
-        say(f"      {known[name].subject.rstrip('.')}:")
-        faults.judge(report, VEHICLE, name, _boot(target, files, name, [each.who]), [each.who])
-    say(f"\n{len(table)} faults of the kernel's own workqueue in {took(start)}")
-    say(f"{report.passed} passed, {report.failed} failed")
-    return report.status
+
+    def one(name: str, each: faults.Catcher) -> None:
+        faults.judge(report, VEHICLE, name, _boot(target, files, name, [each.who]), [each.who],
+                     known[name].subject.rstrip("."))
+    suites.side_by_side([partial(one, name, each) for name, each in table.items()])
+    return report.finish(f"{len(table)} faults of the kernel's own workqueue", start)

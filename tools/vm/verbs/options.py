@@ -89,7 +89,7 @@ VERBS: dict[str, set] = {
     "deb": set(),
     "check": {"VM", "SUITE", "MACHINES", "ENGINE", "EDITS", "REPAIRED", "POLICY", *_KERNEL},
     "check-harness": {"VM", "SUITE", *_KERNEL},
-    "check-faults": {"FAULT", "ENGINE", "KERNEL_SRC"},
+    "check-faults": {"FAULT", "ENGINE", "MACHINES", "KERNEL_SRC"},
     "check-compat": set(),
     "check-packages": {"KERNEL"},
     "style": {"VM", "KERNEL_SRC"},

@@ -19,6 +19,7 @@ from base.common import (
     ROOT,
     Problem,
     count_knob,
+    leave_count,
     say,
     shown,
     write_atomically,
@@ -26,7 +27,6 @@ from base.common import (
 from build import kernel, modules, moved, patched, qemu, sample, source
 from machines import guest, ktap, results
 
-SUMMARY = OUT / "check"
 # The time that each suite took, to help make the whole run faster.
 TIMES = OUT / "check-times.json"
 ORDER = ("uml", "x86", "debug")
@@ -184,7 +184,7 @@ def check_native(vehicles: list, pattern: str, native: Native) -> int:
 def check(vehicles: list, pattern: str) -> int:
     """Run all suites that match @pattern on @vehicles, and return the exit status."""
     start = time.monotonic()
-    SUMMARY.unlink(missing_ok=True)
+    (OUT / "count-check").unlink(missing_ok=True)
     kunit, shell = _selected(kunit_suites(), pattern), _selected(shell_suites(), pattern)
     style, looks = fnmatch.fnmatchcase(STYLE, pattern), _selected(LOOKS, pattern)
     driven = _selected(driver_suites(), pattern)
@@ -230,8 +230,7 @@ def check(vehicles: list, pattern: str) -> int:
     if not total.rows:
         raise Problem(f"SUITE={pattern} does not run on VM={','.join(vehicles)}; allowed: x86 for {', '.join(LOOKS)}, "
                       f"{' and '.join(DRIVEN)} for {', '.join(driver_suites())}")
-    # For callers that run this through make, which has only one exit status for all failures.
-    write_atomically(SUMMARY, f"{total.status()} {total.summary()}\n")
+    leave_count("check", total.status(), total.summary())
     write_atomically(TIMES, json.dumps({
         "seconds": time.monotonic() - start, "boots": total.boots,
         "suites": [{"vehicle": row.vehicle, "suite": row.suite, "seconds": row.seconds} for row in total.rows]},
