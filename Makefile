@@ -147,10 +147,11 @@ $(VERBS):
 ##             moves drivers of the kernel's own tree to cmwq2, compiles them, and says which move and
 ##             why others do not: tools/shim/drivers.list, or the files in LIST=; 12 minutes the first
 ##             time, then 4; WRITE=1 puts the table into Documentation/drivers.rst
-## make fuzz [TIME=s] [SEED=n] [VM=v] [FAULT=f]
+## make fuzz [TIME=s] [SEED=n] [VM=v] [FAULT=f] [WRITE=1]
 ##             runs random programs of workqueue calls for 600 s, on both engines at once, and judges
 ##             what happened; makes a program that breaks a rule as small as possible, and prints it as
-##             a KUnit case; FAULT= looks for this fault of check-faults; Documentation/fuzz.rst
+##             a KUnit case; FAULT= looks for this fault of check-faults; WRITE=1 puts the table of
+##             FAULT='*' into Documentation/fuzz.rst
 ## make shell [VM=v] [KERNEL=s]
 ##             opens a console in a booted kernel, which has the modules in /modules; runs commands
 ##             from a file or pipe there: echo 'insmod cmwq2.ko' | make shell

@@ -257,6 +257,7 @@ struct fz_counters {
  * @release: gates and waits are void, the run is to end
  * @moved: waited for by contexts at a gate
  * @events: waited for by the master
+ * @told: how often the master was told to look again
  * @seq: number of events
  * @log: events
  * @creation: creation faults were set
@@ -287,6 +288,7 @@ struct fz_lane {
 	bool			release;
 	wait_queue_head_t	moved;
 	wait_queue_head_t	events;
+	atomic_t		told;
 	atomic_t		seq;
 	struct fz_event		log[FZ_LOG];
 	bool			creation;

@@ -22,6 +22,9 @@
 
 /* After so long without an event, things count as settled whatever they seem to do. */
 #define FZ_SETTLED_MS	100
+/* When the master looks again if nothing tells it to, in us: at first, and at the latest. */
+#define FZ_FIRST_LOOK	20U
+#define FZ_LAST_LOOK	5000U
 
 unsigned int fz_timeout_ms = 5000;
 unsigned int fz_known_ms = 50;
@@ -30,6 +33,14 @@ unsigned int fz_known_ms = 50;
 /* Items have classes of their own, since some wait for others: by engine, kind and number. */
 static struct lock_class_key fz_keys[TW_NR_ENGINES][2][FZ_ITEMS + 1];
 #endif
+
+/* Lets the master look again. */
+static void fz_tell(struct fz_lane *l)
+{
+	atomic_inc(&l->told);
+	if (wq_has_sleeper(&l->events))
+		wake_up_all(&l->events);
+}
 
 /* Adds an event to the log, and returns its place there. */
 unsigned int fz_log(struct fz_lane *l, const struct fz_event *event)
@@ -44,8 +55,6 @@ unsigned int fz_log(struct fz_lane *l, const struct fz_event *event)
 		/* Pairs with fz_facts(): whoever sees the type sees the rest. */
 		smp_store_release(&l->log[at].type, event->type);
 	}
-	if ((event->type == FZ_RET || event->type == FZ_END) && wq_has_sleeper(&l->events))
-		wake_up(&l->events);
 	return at;
 }
 
@@ -57,8 +66,8 @@ void fz_set_state(struct fz_lane *l, unsigned int ctx, enum fz_state state, unsi
 	who->task = current;
 	/* Pairs with fz_is_quiet(): whoever sees the state sees the rest. */
 	smp_store_release(&who->state, state);
-	if (state != FZ_RUNNING && wq_has_sleeper(&l->events))
-		wake_up(&l->events);
+	if (state != FZ_RUNNING)
+		fz_tell(l);
 }
 
 static void fz_exec_all(struct fz_lane *l, unsigned int ctx)
@@ -101,6 +110,7 @@ void tw_run_item(struct tw_item *tw)
 	event.cpu = raw_smp_processor_id();
 	fz_log(l, &event);
 	atomic_dec(&it->inside);
+	fz_tell(l);
 	if (wq_has_sleeper(&l->moved))
 		wake_up_all(&l->moved);
 }
@@ -111,8 +121,7 @@ static enum hrtimer_restart fz_timer_fn(struct hrtimer *timer)
 
 	fz_exec_all(t->lane, t->ctx);
 	atomic_set(&t->armed, 0);
-	if (wq_has_sleeper(&t->lane->events))
-		wake_up(&t->lane->events);
+	fz_tell(t->lane);
 	return HRTIMER_NORESTART;
 }
 
@@ -135,7 +144,7 @@ static int fz_thread_main(void *data)
 		t->job(t);
 		/* Pairs with the users of @busy: what the job did is there. */
 		smp_store_release(&t->busy, false);
-		wake_up_all(&t->lane->events);
+		fz_tell(t->lane);
 	}
 	__set_current_state(TASK_RUNNING);
 	return 0;
@@ -189,7 +198,7 @@ static void fz_restore_job(struct fz_thread *t)
 			if (!cpu_online(i))
 				add_cpu(i);
 	/* A run that was ended early may have left RCU items, which cannot be cancelled. */
-	if (fz_has(l->prog, FZ_QUEUE_RCU, -1))
+	if (READ_ONCE(l->release) && fz_has(l->prog, FZ_QUEUE_RCU, -1))
 		rcu_barrier();
 	for (i = 0; i < l->prog->nr_queues; i++)
 		if (l->queue[i].wq)
@@ -380,21 +389,22 @@ static bool fz_step(struct fz_lane *l, struct fz_facts *f, unsigned long *since)
 
 static void fz_watch(struct fz_lane *l, struct fz_facts *f)
 {
-	unsigned int seen = 0, seq, us = 100;
+	unsigned int seen = 0, seq, told, us = FZ_FIRST_LOOK;
 	unsigned long since = jiffies;
 
 	for (;;) {
+		told = atomic_read(&l->told);
 		seq = atomic_read(&l->seq);
 		if (seq != seen) {
 			seen = seq;
 			since = jiffies;
-			us = 100;
+			us = FZ_FIRST_LOOK;
 		}
 		if (fz_is_over(l, f) || !fz_step(l, f, &since))
 			return;
-		wait_event_hrtimeout(l->events, atomic_read(&l->seq) != seq,
-				     us_to_ktime(us));
-		us = min(2 * us, 5000U);
+		/* Nobody tells when a call begins to wait, or an item is no longer pending. */
+		wait_event_hrtimeout(l->events, atomic_read(&l->told) != told, us_to_ktime(us));
+		us = min(2 * us, FZ_LAST_LOOK);
 	}
 }
 

@@ -6,14 +6,18 @@ found. Documentation/fuzz.rst describes it."""
 import fnmatch
 import time
 from dataclasses import dataclass, field, replace
-from typing import Optional
+from functools import partial
+from typing import Callable, Optional
 
 from base.common import EXIT_FAILED, EXIT_PASSED, OUT, ROOT, Problem, count_knob, say, shown, took, write_atomically
 from build import faulty, kernel, modules
-from verbs import kunitcase, shrink
+from verbs import kunitcase, shrink, written
 from verbs.fuzzguest import FuzzGuest, Result, rule_of
+from verbs.written import blocks
 
 FOUND, CORPUS = OUT / "fuzz", ROOT / "kunit/fuzz/corpus"
+# Where the table of the faults goes.
+DOCUMENT, BLOCK = ROOT / "Documentation/fuzz.rst", "faults"
 # How often each program of the corpus runs before the random ones.
 CORPUS_REPEAT = 3
 # Seconds that a run lasts unless TIME= says otherwise; with a fault it ends as soon as that is found.
@@ -24,6 +28,9 @@ BATCH_SECONDS, FIRST_BATCH = 2, 50
 REPEAT, SHRINK_SECONDS = 300, 180
 # Milliseconds without an event after which an engine counts as stuck: normally, and with a fault, where it often is.
 PATIENCE_MS, FAULTY_PATIENCE_MS = 10000, 1500
+# For the kernel command line: a grace period of RCU takes one tick or two. Otherwise the few programs that wait for
+# grace periods would take half of the time.
+BOOT = ("rcutree.jiffies_till_first_fqs=0", "rcutree.jiffies_till_next_fqs=1")
 DIED = "kernel: died"
 # Faults of check-faults that a program of calls can show.
 SHOWN = (
@@ -76,8 +83,8 @@ class Hunt:
             patience = FAULTY_PATIENCE_MS if self.fault else PATIENCE_MS
             hotplug = " hotplug=Y" if self.target.vehicle.arch == "x86_64" else ""
             name = f"fuzz-{self.target.vehicle.name}" + (f"-{self.fault}" if self.fault else "")
-            self.guest = FuzzGuest(self.target, self.files, name, f"fault={self.fault}" if self.fault else "",
-                                   f"timeout_ms={patience}{hotplug}")
+            self.guest = FuzzGuest(self.target.booted_with(*BOOT), self.files, name,
+                                   f"fault={self.fault}" if self.fault else "", f"timeout_ms={patience}{hotplug}")
             if not self.guest.ready:
                 raise Problem(f"the guest cannot fuzz: {self.guest.run.outcome} (log: {shown(self.guest.console)})")
         return self.guest
@@ -229,31 +236,75 @@ def chosen(pattern: str) -> list:
     return names
 
 
-def _faulty(target: kernel.Kernel, names: list, seed: int, seconds: int) -> int:
+@dataclass
+class Found:
+    """How a fault was found, or not found, by one kind of programs."""
+
+    finding: Optional[Finding]
+    seconds: float
+    programs: int
+
+    def __str__(self) -> str:
+        if not self.finding:
+            return f"not in {self.programs}"
+        return f"{self.finding.seed}" if isinstance(self.finding.seed, str) else f"after {self.programs}"
+
+
+def found_by(hunt: Hunt, look: Callable[[], Optional[Finding]]) -> Found:
+    """Let @hunt @look for its fault in a guest that is booted for this."""
+    hunt.programs, hunt.ms = 0, 0
+    hunt.boot()
+    start = time.monotonic()
+    finding = look()
+    # The fault is in cmwq2. If a rule seems broken by the kernel's own workqueue, the fault was not found.
+    if finding and finding.rule.startswith("native"):
+        say(f"      {hunt.fault}: a false alarm: {finding.verdict}")
+        finding = None
+    return Found(finding, time.monotonic() - start, hunt.programs)
+
+
+def row(name: str, by_random: Found, by_corpus: Found) -> str:
+    """Return the line of the table for the fault @name."""
+    verdict = next((each.finding.verdict for each in (by_random, by_corpus) if each.finding), "-")
+    rule = ":".join(verdict.split(":")[1:2]).strip() or verdict
+    return (f"{name:24}{by_random.seconds:7.1f} s  {by_random!s:16}{by_corpus.seconds:7.1f} s  {by_corpus!s:28}"
+            f"{rule}").rstrip()
+
+
+def _faulty(target: kernel.Kernel, names: list, seed: int, seconds: int, write: bool) -> int:
     """Run programs on engines with one fault each, which must be found."""
-    files, missed = modules.build_faults(target), []
+    files, missed, rows = modules.build_faults(target), [], []
+    head = f"      {'fault':24}{'random programs':27}{'programs of the corpus':39}rule"
+    say(head)
     for name in names:
-        hunt, start = Hunt(target, files, seed, name), time.monotonic()
-        finding = hunt.search(seconds)
-        if finding:
-            origin = "" if isinstance(finding.seed, int) else f" ({finding.seed} of the corpus)"
-            say(f"PASS  {name:24} {time.monotonic() - start:5.1f}s  {hunt.programs} programs{origin}: "
-                f"{finding.verdict}")
-            if len(names) == 1:
-                report(hunt, hunt.smaller(finding))
-        else:
-            say(f"FAIL  {name:24} {time.monotonic() - start:5.1f}s  not found: {hunt.rate()}")
-            missed.append(name)
+        hunt = Hunt(target, files, seed, name)
+        hunt.with_corpus = False
+        by_random = found_by(hunt, partial(hunt.search, seconds))
+        if by_random.finding and len(names) == 1:
+            report(hunt, hunt.smaller(by_random.finding))
         hunt.drop()
-    say(f"{len(names) - len(missed)} of {len(names)} faults were found")
+        by_corpus = found_by(hunt, hunt.replay)
+        rows.append(row(name, by_random, by_corpus))
+        good = by_random.finding or by_corpus.finding
+        say(f"{'PASS' if good else 'FAIL'}  {rows[-1]}")
+        missed += [] if good else [name]
+        hunt.drop()
+    last = f"{len(names) - len(missed)} of {len(names)} faults were found"
+    say(last)
+    if write:
+        written.replace(DOCUMENT, BLOCK, blocks.block(BLOCK, "make fuzz FAULT='*'",
+                                                      "\n".join([head.strip(), *rows, last])))
     return EXIT_FAILED if missed else EXIT_PASSED
 
 
-def fuzz(vehicle: str, fault: str) -> int:
-    """Run programs on @vehicle, with the faults that @fault matches if it is not empty. Return the exit status."""
+def fuzz(vehicle: str, fault: str, write: bool = False) -> int:
+    """Run programs on @vehicle, with the faults that @fault matches if it is not empty. With @write the table of all
+    faults goes into the document. Return the exit status."""
+    if write and fault != "*":
+        raise Problem("WRITE=1 needs the results of all faults; allowed: WRITE=1 with FAULT='*'")
     start, names = time.monotonic(), chosen(fault) if fault else []
     seed, seconds = count_knob("SEED", int(time.time())), count_knob("TIME", SECONDS)
     target = kernel.provide(kernel.vehicle(vehicle))
-    status = _faulty(target, names, seed, seconds) if names else _plain(target, seed, seconds)
+    status = _faulty(target, names, seed, seconds, write) if names else _plain(target, seed, seconds)
     say(f"\nin {took(start)}")
     return status

@@ -102,7 +102,7 @@ def check_compat(given: Namespace) -> int:
 def fuzz(given: Namespace) -> int:
     """Run random programs on both engines, and judge them. Return the exit status."""
     from verbs import fuzz as fuzzer
-    return fuzzer.fuzz(given.vm or "uml", given.fault)
+    return fuzzer.fuzz(given.vm or "uml", given.fault, _yes(given.write))
 
 
 def check_packages(given: Namespace) -> int:

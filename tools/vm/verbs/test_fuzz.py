@@ -102,6 +102,22 @@ class TestFuzz(unittest.TestCase):
         finding = fuzz.Finding(shrink.parse("queue percpu;item plain;t0 busy i0"), EARLY, 5)
         self.assertIs(Hunt().smaller(finding), finding)
 
+    def test_table(self) -> None:
+        hunt = Hunt()
+        by_random = fuzz.found_by(hunt, lambda: hunt.search(10))
+        self.assertEqual((by_random.programs, str(by_random)), (120, "after 120"))
+        by_corpus = fuzz.found_by(hunt, hunt.replay)
+        name = next(name for name, text in fuzz.corpus() if " flush " in text)
+        self.assertEqual(str(by_corpus), name)
+        self.assertRegex(fuzz.row("a_fault", by_random, by_corpus),
+                         rf"^a_fault +0\.\d s  after 120 +0\.\d s  {name} +early$")
+        alarm = fuzz.Finding(shrink.parse(PROGRAM), "native: stuck: i0 on q0 does not start")
+        self.assertIsNone(fuzz.found_by(hunt, lambda: alarm).finding)
+        nothing = fuzz.Found(None, 60, 5000)
+        self.assertRegex(fuzz.row("a_fault", nothing, nothing),
+                         r"^a_fault +60\.0 s  not in 5000 +60\.0 s  not in 5000 +-$")
+        self.assertIn(fuzz.BLOCK, fuzz.blocks.names(fuzz.DOCUMENT.read_text()))
+
     def test_faults(self) -> None:
         known = faulty.listed()
         self.assertEqual([name for name in fuzz.SHOWN if name not in known], [])
