@@ -291,13 +291,32 @@ def _control(report: Report, target: kernel.Kernel, files: list, table: dict) ->
                "; ".join(failed) or f"{len(names)} tests pass", shown(run.console))
 
 
+def caught(run: guest.Run, names: list) -> tuple:
+    """Return whether the tests @names have noticed the fault in @run, and by what or why not."""
+    began = any(words[:1] == ["start"] and words[1] in names for words in run.events)
+    return noticed(run.outcome, results.rows_of(run, names), began, run.console.read_text(errors="replace"))
+
+
 def judge(report: Report, vehicle: str, name: str, run: guest.Run, names: list, what: str) -> None:
     """Report whether the tests @names have noticed fault @name in @run. @what says what the fault does."""
-    began = any(words[:1] == ["start"] and words[1] in names for words in run.events)
-    good, text = noticed(run.outcome, results.rows_of(run, names), began, run.console.read_text(errors="replace"))
+    good, text = caught(run, names)
     report.row(good, vehicle, name, run.seconds, text, shown(run.console), what)
     if run.outcome.status == EXIT_LOST:
         report.lost()
+
+
+def _beside(report: Report, target: kernel.Kernel, files: list, table: dict) -> list:
+    """Run the faults of @table, several at a time. Return those that were not caught; the others are reported."""
+    known, again = faulty.listed(), []
+
+    def one(name: str, catcher: Catcher) -> None:
+        run, names = _boot(target, files, name, [catcher], REST)
+        if caught(run, names)[0]:
+            judge(report, target.vehicle.name, name, run, names, known[name])
+        else:
+            again.append(name)
+    suites.side_by_side([partial(one, name, catcher) for name, catcher in table.items()])
+    return again
 
 
 def check(pattern: str) -> int:
@@ -315,8 +334,9 @@ def check(pattern: str) -> int:
         # Alone, because its tests have to pass.
         _control(report, target, files, here)
 
-        def one(name: str, catcher: Catcher, target: kernel.Kernel = target, files: list = files) -> None:
-            judge(report, target.vehicle.name, name, *_boot(target, files, name, [catcher], REST), known[name])
-        suites.side_by_side([partial(one, name, catcher) for name, catcher in here.items()])
+        for name in _beside(report, target, files, here):
+            say(f"      {name} was not caught beside other guests, so it runs again alone")
+            run, names = _boot(target, files, name, [here[name]], REST)
+            judge(report, target.vehicle.name, name, run, names, known[name])
     leave_count("check-faults", report.status, report.summary)
     return report.finish(f"{len(table)} faults", start)
