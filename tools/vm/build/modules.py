@@ -112,6 +112,11 @@ def build_faults(kernel: Kernel) -> list:
         return _build(kernel.build, f"{kernel.vehicle.name}-faults", tree(engine))
 
 
+def build_variant(kernel: Kernel, name: str, engine: Path) -> list:
+    """Like build(), with the @engine of another directory. What is built stays in out/modules/@name."""
+    return _build(kernel.build, name, tree(engine))
+
+
 def build_installed(kdir: Path, compiler: str) -> tuple:
     """Build the modules that `make install` installs for the kernel in @kdir. Return the directory that they are built
     in, and the log."""

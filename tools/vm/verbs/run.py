@@ -93,6 +93,12 @@ def check_faults(given: Namespace) -> int:
     return faults.check(given.fault or "*")
 
 
+def mutants(given: Namespace) -> int:
+    """Make small changes in the engine, one at a time, and run the suites. Return the exit status."""
+    from verbs import mutants as slips
+    return slips.mutants()
+
+
 def check_compat(given: Namespace) -> int:
     """Build and test the modules for Debian's own kernels. Return the exit status."""
     from verbs import compat
@@ -271,7 +277,7 @@ def clean(given: Namespace) -> int:
     """Remove what was built from this tree, but keep the kernels. Return the exit status."""
     for name in ("modules", "deb", "deb-later", "packages", "pip", "run", "log", "demo", "bench", "cost", "transfer",
                  "series", "upstream", "icount", "lines", "plugins", "scale", "baseline", "style", "experiments",
-                 "model", "litmus", "docs", "drivers", "fuzz", "tmp"):
+                 "model", "litmus", "docs", "drivers", "fuzz", "mutants", "tmp"):
         shutil.rmtree(OUT / name, ignore_errors=True)
     for pattern in ("*.o", "*.ko", "*.mod", "*.mod.c", "*.a", ".*.cmd", "modules.order", "Module.symvers",
                     ".module-common.o"):
@@ -290,7 +296,7 @@ def distclean(given: Namespace) -> int:
 
 VERBS: dict[str, Callable[[Namespace], int]] = {
     "modules": modules, "install": install, "uninstall": uninstall, "deb": deb, "check": check,
-    "check-harness": check_harness, "check-faults": check_faults, "check-compat": check_compat,
+    "check-harness": check_harness, "check-faults": check_faults, "mutants": mutants, "check-compat": check_compat,
     "check-packages": check_packages, "style": style, "docs": docs, "parity": parity, "model": model, "litmus": litmus,
     "drivers": drivers, "fuzz": fuzz, "bench": bench, "cost": cost, "transfer": transfer, "series": series,
     "icount": icount, "lines": lines, "scale": scale, "baseline": baseline, "soak": soak, "experiment": experiment,
