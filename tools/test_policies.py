@@ -30,7 +30,9 @@ NAMED = {
     "tools/vm/verbs/lines.py": "figures of profiles with this value vary too much to be compared",
     "tools/saturation/counts.py": "a profile with this value wakes under the lock, and the model counts that",
     **{f"tools/upstream/edits/{name}.edit": "the head says for which value the kernel's parameter stands"
-       for name in ("claim", "pick_local", "pick_predict", "wake_locked", "wakeup_needed")},
+       for name in ("claim", "concurrency", "pick_local", "pick_predict", "wake_locked", "wakeup_needed", "yield_later")},
+    **{f"tools/upstream/faults/{name}.edit": "the head says which policy must be switched on"
+       for name in ("called_for_ever", "sleeper_counts", "stops_too_early")},
 }
 
 

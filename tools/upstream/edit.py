@@ -5,16 +5,19 @@ A patch repeats lines of the kernel as context. An edit names a place instead: a
 words in it, the anchor. So no passage of the kernel stands in this repository, and an edit still applies if the lines
 around the place have changed. The file of an edit has
 
-  * a head of lines NAME: TEXT. Subject is the subject of its commit. Kind is fix, policy, part or fault. Needs names
-    the edits that must be applied first. Policy says which policy of cmwq2 a parameter of the kernel's module workqueue
-    stands for: `POLICY=VALUE by PARAMETER`, several separated by semicolons. Caught names the test that must catch a
-    fault.
+  * a head of lines NAME: TEXT. Subject is the subject of its commit. Kind is fix, test, policy, part or fault. Needs
+    names the edits that must be applied first. Joins names edits, too: if all of them are applied, so is this one,
+    which lets them work together. Policy says which policy of cmwq2 a parameter of the kernel's module workqueue stands
+    for: `POLICY=VALUE by PARAMETER`, several separated by semicolons. Caught names the test that must catch a fault,
+    and With the policies that must be switched on for that. Config has the options of the kernel's configuration that
+    an edit brings along, NAME=VALUE.
   * the message of its commit, after an empty line
   * its changes. A line `--- FILE` names the file, and `@@ NAME` the place in it: `NAME()` a function with the comment
-    above it, `struct NAME` a structure, `above NAME()` what comes before a function and its comment. Then come actions:
-    `after: ANCHOR` and `before: ANCHOR` insert lines behind or before the line with the anchor, `replace: ANCHOR`
-    replaces the anchor itself, `comment: ANCHOR` replaces the comment that has the anchor, `cut: ANCHOR` removes the
-    line. The new lines follow, each after a plus sign.
+    above it, `struct NAME` or `enum NAME` a type, `file` the whole file, `above NAME()` what comes before a function
+    and its comment, `new file` a file that the kernel does not have. The last two are followed by the new lines.
+    Elsewhere actions come first: `after: ANCHOR` and `before: ANCHOR` insert lines behind or before the line with the
+    anchor, `replace: ANCHOR` replaces the anchor itself, `comment: ANCHOR` replaces the comment that has the anchor,
+    `cut: ANCHOR` removes the line. Each new line stands after a plus sign.
 
 An anchor must be there exactly once. Any white space in it stands for any amount of white space.
 """
@@ -30,8 +33,9 @@ FAULTS = EDITS.with_name("faults")
 # The order in which edits are applied, and that of the patches in a series.
 ORDER = "series"
 ACTIONS = ("after", "before", "replace", "comment", "cut")
-HEADS = ("Subject", "Kind", "Needs", "Policy", "Caught")
-KINDS = ("fix", "policy", "part", "fault")
+HEADS = ("Subject", "Kind", "Needs", "Joins", "Policy", "With", "Caught", "Config")
+KINDS = ("fix", "test", "policy", "part", "fault")
+NEW = "new file"
 
 
 class EditError(Exception):
@@ -58,9 +62,14 @@ class Edit:
     subject: str
     kind: str
     needs: tuple
+    joins: tuple
     # The parameter of the kernel's module workqueue, by the policy of cmwq2 that it stands for.
     policies: Mapping
+    # The policies that must be switched on for a fault to do harm.
+    on: tuple
     caught: str
+    # The options that the kernel's configuration needs, NAME=VALUE.
+    config: tuple
     message: str
     changes: tuple
 
@@ -106,7 +115,7 @@ def _changes(lines: Iterable, name: str) -> list:
             file, place = line[4:].strip(), ""
         elif line.startswith("@@ "):
             place = line[3:].strip()
-            if place.startswith("above "):
+            if place.startswith("above ") or place == NEW:
                 found.append(Change(file, place, "", "", f"{name}: {file}: {place}"))
         elif line.startswith("+") and found:
             found[-1].lines.append(line[1:])
@@ -125,9 +134,9 @@ def parse(text: str, name: str) -> Edit:
     changes = _changes(f"{mark.strip(chr(10))}{body}".splitlines(), name)
     if not changes:
         raise EditError(f"{name}: it changes nothing")
-    return Edit(name, heads["Subject"], heads["Kind"], tuple(heads.get("Needs", "").split()),
-                _policies(heads.get("Policy", ""), name), heads.get("Caught", ""), f"{message.strip()}\n",
-                tuple(changes))
+    needs, joins, on, config = (tuple(heads.get(key, "").split()) for key in ("Needs", "Joins", "With", "Config"))
+    return Edit(name, heads["Subject"], heads["Kind"], needs, joins, _policies(heads.get("Policy", ""), name), on,
+                heads.get("Caught", ""), config, f"{message.strip()}\n", tuple(changes))
 
 
 def read(*folders: Path) -> dict:
@@ -137,22 +146,27 @@ def read(*folders: Path) -> dict:
     for path in (folder / name for folder in folders or (EDITS,) for name in (folder / ORDER).read_text().split()):
         name = path.name
         found[name] = parse(path.with_name(f"{name}.edit").read_text(), name)
-        for needed in found[name].needs:
-            if needed not in found:
-                raise EditError(f"{name}: Needs: {needed}: there is no such edit before it in {ORDER}")
+        for head, others in (("Needs", found[name].needs), ("Joins", found[name].joins)):
+            for other in others:
+                if other not in found:
+                    raise EditError(f"{name}: {head}: {other}: there is no such edit before it in {ORDER}")
     return found
 
 
 def with_needs(names: Iterable, edits: Mapping) -> list:
-    """Return the edits @names and all that they need, in the order in which they are applied."""
+    """Return the edits @names, all that they need, and all that join some of these, in the order in which they are
+    applied."""
     wanted: set = set()
 
     def add(name: str) -> None:
         wanted.add(name)
-        for needed in edits[name].needs:
+        for needed in (*edits[name].needs, *edits[name].joins):
             add(needed)
     for name in names:
         add(name)
+    for name, each in edits.items():
+        if each.joins and wanted.issuperset(each.joins):
+            add(name)
     return [edits[name] for name in edits if name in wanted]
 
 
@@ -169,12 +183,15 @@ def region(text: str, place: str, where: str) -> tuple:
     """Return where a @place begins and ends in the @text of a file. Raises EditError, with @where, if it is not there
     exactly once."""
     kind, _, name = place.rpartition(" ")
-    if kind == "struct":
-        pattern = rf"^struct {re.escape(name)} \{{"
+    if place == "file":
+        return 0, len(text)
+    if kind in ("struct", "enum"):
+        pattern = rf"^{kind} {re.escape(name)} \{{"
     elif name.endswith("()") and kind in ("", "above"):
         pattern = rf"^(?:[a-z][^\n;{{}}()=]*)?\b{re.escape(name[:-2])}\((?:[^;{{}}]*)\{{"
     else:
-        raise EditError(f"{where}: this is not a place; allowed: NAME(), struct NAME, above NAME()")
+        raise EditError(f"{where}: this is not a place; allowed: NAME(), struct NAME, enum NAME, above NAME(), "
+                        f"file, {NEW}")
     found = list(re.finditer(pattern, text, re.MULTILINE))
     if len(found) != 1:
         raise EditError(f"{where}: the place was {'not found' if not found else f'found {len(found)} times'}")
@@ -197,6 +214,8 @@ def _anchored(text: str, change: Change) -> tuple:
 
 def changed(text: str, change: Change) -> str:
     """Return the @text of a file with one change made. Raises EditError if its place was not found."""
+    if change.place == NEW:
+        return _block(change)
     if not change.action:
         at, _ = region(text, change.place, change.where)
         return f"{text[:at]}{_block(change)}\n{text[at:]}"
@@ -220,6 +239,16 @@ def _block(change: Change) -> str:
     return "".join(f"{line}\n" for line in change.lines)
 
 
+def _read(tree: Path, change: Change) -> str:
+    """Return the text of the change's file below @tree, which is empty if the change makes the file."""
+    path = tree / change.file
+    if change.place == NEW and path.exists():
+        raise EditError(f"{change.where}: the file exists in {tree}")
+    if change.place != NEW and not path.is_file():
+        raise EditError(f"{change.where}: the file was not found in {tree}")
+    return "" if change.place == NEW else path.read_text()
+
+
 def apply(edits: Iterable, tree: Path) -> dict:
     """Return the new text of each file below @tree that the @edits change, by its path in the tree. The tree stays as
     it is. Raises EditError if a place was not found."""
@@ -227,9 +256,6 @@ def apply(edits: Iterable, tree: Path) -> dict:
     for edit in edits:
         for change in edit.changes:
             if change.file not in texts:
-                path = tree / change.file
-                if not path.is_file():
-                    raise EditError(f"{change.where}: the file was not found in {tree}")
-                texts[change.file] = path.read_text()
+                texts[change.file] = _read(tree, change)
             texts[change.file] = changed(texts[change.file], change)
     return texts

@@ -92,13 +92,15 @@ def make(edits: Sequence, tree: Path, into: Path, author: Author, letter: str) -
         _git(top, author, "init", "--quiet", "--initial-branch=main")
         for file in dict.fromkeys(file for each in edits for file in each.files):
             (top / file).parent.mkdir(parents=True, exist_ok=True)
-            (top / file).write_text((tree / file).read_text())
+            if (tree / file).exists():
+                (top / file).write_text((tree / file).read_text())
         _git(top, author, "add", ".")
-        _git(top, author, "commit", "--quiet", "--message=the kernel")
+        _git(top, author, "commit", "--quiet", "--allow-empty", "--message=the kernel")
         for each in edits:
             for file, text in edit.apply([each], top).items():
                 (top / file).write_text(text)
-            _git(top, author, "commit", "--quiet", "--all", "--file=-", text=message(each, author))
+            _git(top, author, "add", ".")
+            _git(top, author, "commit", "--quiet", "--file=-", text=message(each, author))
         _git(top, author, "format-patch", "--quiet", "--cover-letter", "--output-directory", str(into),
              "--no-signature", f"-{len(edits)}")
     paths = sorted(into.glob("*.patch"))

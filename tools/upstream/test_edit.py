@@ -18,6 +18,10 @@ SOURCE = "\n".join((
     "\tint cpu;",
     "};",
     "",
+    "enum kind {",
+    "\tONE,",
+    "};",
+    "",
     "static int first(struct pool *pool);",
     "",
     "/*",
@@ -62,6 +66,7 @@ class Places(unittest.TestCase):
         """Each action changes what it says, and nothing else."""
         for body, old, new in (
                 ("@@ struct pool\nafter: how many\n+\tint idle;\n", "many */\n", "many */\n\tint idle;\n"),
+                ("@@ enum kind\nafter: ONE,\n+\tTWO,\n", "\tONE,\n", "\tONE,\n\tTWO,\n"),
                 ("@@ first()\nbefore: return 1;\n+\t\tsay();\n", "\t\treturn 1;", "\t\tsay();\n\t\treturn 1;"),
                 ("@@ first()\nreplace: use(\n+take(\n", "use(", "take("),
                 ("@@ first()\nreplace: else return use(\n+return\n+\ttake(\n", "else\n\t\treturn use(",
@@ -88,11 +93,23 @@ class Places(unittest.TestCase):
         self.refused(lambda: edit.apply([edit.parse(HEAD + "@@ f()\nafter: x\n+y\n", "count")], Path("/nowhere")),
                      "pool.c", "the file was not found")
 
+    def test_new_file(self) -> None:
+        """An edit can make a file, which must not exist yet, and change any file as a whole."""
+        body = "@@ file\nbefore: int second(\n+int third;\n--- new.c\n@@ new file\n+int new;\n+\n+int more;\n"
+        parsed = edit.parse(HEAD + body, "count")
+        with tempfile.TemporaryDirectory() as name:
+            (Path(name) / "pool.c").write_text(SOURCE)
+            new = edit.apply([parsed], Path(name))
+            self.assertEqual(new["new.c"], "int new;\n\nint more;\n")
+            self.assertEqual(new["pool.c"], SOURCE.replace("int second(", "int third;\nint second("))
+            (Path(name) / "new.c").write_text("")
+            self.refused(lambda: edit.apply([parsed], Path(name)), "count", "new.c", "the file exists")
+
     def test_malformed(self) -> None:
         """A malformed edit is refused with a line that says what is allowed."""
         good = HEAD + "@@ first()\nafter: x\n+y\n"
         edit.parse(good, "count")
-        for old, new, words in (("Kind: fix", "Kind: fixed", ("Kind: fixed", "fix, policy")),
+        for old, new, words in (("Kind: fix", "Kind: fixed", ("Kind: fixed", "fix, test, policy")),
                                 ("Kind: fix\n", "", ("no Kind",)), ("Kind", "Sort", ("Sort: fix", "Subject")),
                                 ("Kind: fix", "Kind: policy\nPolicy: pick by pick", ("pick by pick",)),
                                 ("after: x", "behind: x", ("behind: x",)),
@@ -116,6 +133,16 @@ class Committed(unittest.TestCase):
             files = sorted(path.stem for path in folder.glob("*.edit"))
             self.assertEqual(sorted((folder / edit.ORDER).read_text().split()), files)
         self.assertEqual([each.name for each in edit.with_needs(["wakeup_needed"], edits)], ["claim", "wakeup_needed"])
+
+    def test_joins(self) -> None:
+        """An edit that joins others is applied exactly if all of these are."""
+        edits = edit.read()
+        for names, joined in (({"wakeup_needed"}, False), ({"concurrency"}, False),
+                              ({"wakeup_needed", "concurrency"}, True)):
+            found = {each.name for each in edit.with_needs(names, edits)}
+            self.assertEqual("called_running" in found, joined, names)
+        alone = {each.name for each in edit.with_needs(["called_running"], edits)}
+        self.assertLessEqual({"called_running", "wakeup_needed", "concurrency", "claim"}, alone)
 
     def test_no_passage_of_the_kernel(self) -> None:
         """An anchor is a few words. It must not become a way to copy the kernel's code."""

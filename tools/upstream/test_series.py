@@ -48,6 +48,13 @@ class Series(unittest.TestCase):
         self.assertEqual(re.findall(r"^[-+]\t.*", first, re.MULTILINE), ["-\treturn 1;", "+\treturn 11;"])
         self.assertEqual((self.top / "tree/a/b.c").read_text(), SOURCE)
 
+    def test_new_file(self) -> None:
+        """A patch can make a file."""
+        made = edit.parse("Subject: workqueue: Add\nKind: test\n\nIt is new.\n\n"
+                          "--- a/new.c\n@@ new file\n+int new;\n", "add")
+        paths = series.make([made], self.top / "tree", self.top / "out", series.Author("A B", "a@b.org"), "subject\n")
+        self.assertIn("new file mode 100644\n", paths[1].read_text())
+
     @unittest.skipUnless(shutil.which("patch"), "there is no patch")
     def test_they_apply(self) -> None:
         """The patches, applied one after the other, give what the edits give."""

@@ -11,7 +11,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,6 +31,7 @@ from build import kernel, source
 from build.kernel import Kernel
 
 sys.path.append(str(ROOT / "tools"))
+import policies  # noqa: E402
 from upstream import edit  # noqa: E402
 
 HOME = OUT / "upstream"
@@ -69,16 +70,30 @@ def chosen(text: str) -> list:
     return edit.with_needs(names, known)
 
 
+def _profiles(known: Mapping) -> dict:
+    """Return the profiles of cmwq2 that set several policies of which all are in @known: their settings by name."""
+    found = {name: tuple(text.split()) for name, text in policies.profile_settings(ROOT).items()}
+    return {name: settings for name, settings in found.items() if len(settings) > 1 and set(settings) <= set(known)}
+
+
+def settings(name: str) -> tuple:
+    """Return the settings POLICY=VALUE that @name stands for: those of a profile, or those that it joins by +."""
+    known = {policy for each in edits().values() for policy in each.policies}
+    return _profiles(dict.fromkeys(known)).get(name) or tuple(name.split("+"))
+
+
 def parameters(text: str, wanted: Iterable) -> dict:
     """Return a list of parameters of the kernel's module workqueue for each policy that @text names, for all if it is
-    empty. A name may join several policies by +. Raises Problem for a policy that none of the edits @wanted has."""
+    empty. A name may join several policies by +, or be a profile of cmwq2. Raises Problem for a policy that none of the
+    edits @wanted has."""
     known = {policy: parameter for each in wanted for policy, parameter in each.policies.items()}
-    names = text.replace(",", " ").split()
+    profiles, names = _profiles(known), text.replace(",", " ").split()
     for name in names:
-        if not set(name.split("+")) <= set(known):
-            raise Problem(f"POLICY={name}: allowed: {', '.join(known)}, several joined by +" if known else
+        if name not in profiles and not set(name.split("+")) <= set(known):
+            raise Problem(f"POLICY={name}: allowed: {', '.join([*known, *profiles])}, several joined by +" if known else
                           f"POLICY={name}: none of the edits has a policy; allowed: EDITS=all")
-    return {name: [known[each] for each in name.split("+")] for name in names or known}
+    return {name: [known[each] for each in profiles.get(name) or name.split("+")]
+            for name in names or [*known, *profiles]}
 
 
 def repairs(wanted: Iterable) -> bool:
@@ -108,6 +123,7 @@ def provide(vehicle: str, wanted: list) -> Kernel:
     with lock(f"upstream-{target.name}", OUT):
         _make_copies(base, home)
         bring_up_to_date(base.source.tree, home, texts)
+        configure(base.build, home / "build", wanted)
         _build(target, home, f"{target.name} kernel {base.source.name} with {len(wanted)} edits")
     return Kernel(target, home / "build", source.Source(home / "source", base.source.name, False),
                   (home / "build/include/config/kernel.release").read_text().strip())
@@ -173,7 +189,11 @@ def bring_up_to_date(tree: Path, home: Path, texts: dict) -> None:
     no longer edited. A file is never changed in place, because the cached source has the same inode."""
     state = _state(home)
     known = state.get("files", {})
-    wanted = {name: texts.get(name) or (tree / name).read_text() for name in {*known, *texts}}
+    wanted = {name: texts.get(name) or (tree / name).read_text() for name in {*known, *texts}
+              if name in texts or (tree / name).exists()}
+    for name in set(known) - set(wanted):
+        # An edit had made this file.
+        (home / "source" / name).unlink(missing_ok=True)
     for name, text in wanted.items():
         if known.get(name) != _digest(text):
             # The modules and the kernel are not whole from here on.
@@ -181,6 +201,18 @@ def bring_up_to_date(tree: Path, home: Path, texts: dict) -> None:
             write_atomically(home / "source" / name, text)
     files = {name: _digest(text) for name, text in wanted.items()}
     write_atomically(home / "state.json", json.dumps({**state, "files": files}, indent=1))
+
+
+def configure(base: Path, build: Path, wanted: Iterable) -> None:
+    """Give the kernel in @build the configuration of that in @base, and the options of the edits @wanted. What does not
+    change is not written, because make would compile more than it has to."""
+    options = [f"CONFIG_{option}\n" for each in wanted for option in each.config]
+    new, mark = (base / ".config").read_text() + "".join(options), build / ".config-options"
+    if (mark.read_text() if mark.exists() else "") == "".join(options):
+        return
+    (build / "ready.json").unlink(missing_ok=True)
+    write_atomically(build / ".config", new)
+    write_atomically(mark, "".join(options))
 
 
 def _build(target: kernel.Vehicle, home: Path, title: str) -> None:

@@ -35,7 +35,7 @@ class Applied(Case):
         edits = patched.edits()
         with directory() as tree:
             for name in edits["pick_local"].files:
-                (tree / name).parent.mkdir(exist_ok=True)
+                (tree / name).parent.mkdir(parents=True, exist_ok=True)
                 (tree / name).write_text((TREES[-1] / name).read_text().replace("kick_pool_pick", "kick_it"))
             self.refused(lambda: patched.edited([edits["pick_local"]], tree), "pick_local", "kernel/workqueue.c",
                          "kick_pool_pick()", "was not found", f"the edits are for Linux {source.NEWEST}")
@@ -74,6 +74,25 @@ class Copies(Case):
                 self.assertFalse((top / "home/build/ready.json").exists())
             (top / "home/build/ready.json").write_text("{}")
             patched.bring_up_to_date(top / "cached", top / "home", {})
+            self.assertTrue((top / "home/build/ready.json").exists())
+
+    def test_new_files_and_options(self) -> None:
+        """What an edit adds, a file or an option of the configuration, is gone when the edit is."""
+        added = edit.parse("Subject: a: B\nKind: test\nConfig: A=m\n\nWhy.\n\n--- a.c\n@@ new file\n+new\n", "added")
+        with directory() as top:
+            for name in ("cached", "base", "home/source", "home/build"):
+                (top / name).mkdir(parents=True)
+            (top / "base/.config").write_text("CONFIG_B=y\n")
+            (top / "home/build/.config").write_text("CONFIG_B=y\n")
+            for wanted, config in (([added], "CONFIG_B=y\nCONFIG_A=m\n"), ([], "CONFIG_B=y\n")):
+                (top / "home/build/ready.json").write_text("{}")
+                patched.bring_up_to_date(top / "cached", top / "home", patched.edited(wanted, top / "cached"))
+                patched.configure(top / "base", top / "home/build", wanted)
+                self.assertEqual((top / "home/source/a.c").exists(), bool(wanted))
+                self.assertEqual((top / "home/build/.config").read_text(), config)
+                self.assertFalse((top / "home/build/ready.json").exists())
+            (top / "home/build/ready.json").write_text("{}")
+            patched.configure(top / "base", top / "home/build", [])
             self.assertTrue((top / "home/build/ready.json").exists())
 
 
