@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # Runs benchmarks with a policy off and on, in the kernel's own workqueue and in cmwq2. TRANSFER_RUNS has the settings
 # of the runs, separated by semicolons, TRANSFER_OFF and TRANSFER_ON the engines of a turn. PARAMETERS are those of the
-# kernel's module workqueue, and ROUNDS the number of rounds. The results are transfer/RUN/ROUND.off and .on.
+# kernel's module workqueue, and ROUNDS the number of rounds. The results are transfer/RUN/ROUND.off and .on, and those
+# of a run that was made once more transfer/RUN.again/ROUND.off and .on.
 . /harness/settings
 . /harness/lib.sh
 . /harness/bench.sh
@@ -22,19 +23,30 @@ turns() { # turns RUN ROUND STATE: STATE is off or on
 }
 
 # Every second round begins with the policy on, so that a drift of the machine's speed favours neither.
-one_run() { # one_run NUMBER SETTING...
-	local number=$1 round=0
-	shift
+attempt() { # attempt NAME NUMBER SETTING...: makes all rounds of a run, and saves their results below NAME
+	local name=$1 number=$2 round=0
+	shift 2
 	configure_bench "$@" || return 1
+	event start "bench run $number"
 	while [ "$round" -lt "$ROUNDS" ]; do
-		event start "run $number round $round"
+		event round progress "$number" "turns=$round of=$ROUNDS left_ms=-"
 		if [ $((round % 2)) = 0 ]; then
-			turns "$number" $round off && turns "$number" $round on || return 1
+			turns "$name" $round off && turns "$name" $round on || return 1
 		else
-			turns "$number" $round on && turns "$number" $round off || return 1
+			turns "$name" $round on && turns "$name" $round off || return 1
 		fi
 		round=$((round + 1))
 	done
+}
+
+# After a run the host says whether it was busy with something else. If so, the run is made once more.
+one_run() { # one_run NUMBER SETTING...
+	local number=$1
+	attempt "$number" "$@" || return 1
+	if [ "$(choose judge "$number")" = again ]; then
+		attempt "$number.again" "$@" || return 1
+		choose judge "$number" > /tmp/says
+	fi
 }
 
 switch N && load cmwq2 && load cmwq2_bench || exit 0

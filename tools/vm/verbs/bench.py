@@ -67,7 +67,15 @@ def _plans(wanted: bench_set.Wanted) -> list:
     return plans
 
 
-def _boots(vehicle: str) -> int:
+def count_of_rounds() -> int:
+    """Return how many rounds the knobs ask for. Raises Problem if the module does not accept this number."""
+    try:
+        return bench_set.check_rounds(count_knob("ROUNDS", bench_set.ROUNDS), "ROUNDS")
+    except bench_document.SetError as error:
+        raise Problem(str(error)) from None
+
+
+def count_of_boots(vehicle: str) -> int:
     """Return how many boots the knobs ask for."""
     boots = count_knob("BOOTS", 1)
     if not 0 < boots <= MOST_BOOTS:
@@ -255,7 +263,7 @@ def bench(name: str) -> int:
     start, load = time.monotonic(), bench_host.busy()
     # Errors in the knobs are reported now, before an hour is spent on building kernels.
     vehicle = _vehicle_name(name)
-    aa, boots = bench_set.AA in _wanted(1).workloads, _boots(vehicle)
+    aa, boots = bench_set.AA in _wanted(1).workloads, count_of_boots(vehicle)
     need_space(OUT, 0.1)
     home = fresh_home(OUT / "bench", vehicle)
     report, partial = home / "report.json", home / PARTIAL
