@@ -35,6 +35,11 @@ if [ -n "$PULSE" ]; then
 	trap "kill $!" EXIT
 fi
 
+# Policies of a kernel with edits. A fault that needs them must not keep the guest from booting.
+for name in $WQ_PARAMETERS; do
+	echo Y > "/sys/module/workqueue/parameters/$name" || complain "workqueue.$name=Y was refused"
+done
+
 for suite in $SUITES; do
 	event start "$suite"
 	start=$(ms)

@@ -5,6 +5,7 @@
 import sys
 import unittest
 from pathlib import Path
+from unittest import mock
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).resolve().parents[2])]
 import blocks
@@ -19,6 +20,14 @@ def _result(native: int, twin: int, name: str) -> str:
     return testing.result({"native": native, f"cmwq2:{name}": twin}, rounds=1)
 
 
+def testing_entry(policy: str, how: str) -> dict:
+    """Return the entry of a policy that gains a half, with 8 rounds."""
+    turns = {"native off": 100.0, "native on": 150.0, "cmwq2 off": 98.0, "cmwq2 on": 149.0}
+    row = transfer.twins.row(policy, "roundtrip system", "rate", [[turns] * 8])
+    return {"policy": policy, "machine": "uml", "how": how, "source": "7.3", "cautions": ["boot 1: disturbed: x"],
+            "rows": transfer.twins.as_json([row] if row else [])}
+
+
 class Results(Case):
     def test_rounds(self) -> None:
         """Each turn of a round is found in the results, by the engine and by whether the policy was on."""
@@ -26,27 +35,60 @@ class Results(Case):
             for number in range(8):
                 write_atomically(results / f"transfer/0/{number}.off", _result(100000, 97000, "mainline-7.3"))
                 write_atomically(results / f"transfer/0/{number}.on", _result(160000, 150000, "pick=local"))
-            found = transfer.rounds_of(results, 0, 8)
+            found = transfer.rounds_of(results, "0", 8)
             self.assertEqual([sorted(each) for each in found], [sorted(transfer.twins.TURNS)] * 8)
-            plan = transfer.bench_set.Plan("roundtrip system", {}, 1)
-            rate, p95 = transfer.rows_of("pick=local", [plan], [[found], [found]])
+            rate, p95 = transfer.rows_of("pick=local", ["roundtrip system"], [[found], [found]])
             self.assertEqual((rate.figure, p95.figure), ("rate", "p95_ns"))
             self.assertAlmostEqual(rate.kernel.ratio, 1.6, delta=0.1)
             self.assertAlmostEqual(rate.twin.ratio, 150 / 97, delta=0.1)
             (results / "transfer/0/3.on").unlink()
-            self.refused(lambda: transfer.rounds_of(results, 0, 8), "3.on")
+            self.refused(lambda: transfer.rounds_of(results, "0", 8), "3.on")
             (results / "transfer/0/3.on").write_text("cut off\n")
-            self.refused(lambda: transfer.rounds_of(results, 0, 8), "3.on")
+            self.refused(lambda: transfer.rounds_of(results, "0", 8), "3.on")
 
     def test_runs(self) -> None:
         """The runs that are compared exist, and the settings of a run leave engines and seed to the job."""
-        plans = transfer._plans(1)
+        plans = transfer.plans(1)
         self.assertEqual(sorted(plan.title for plan in plans), sorted(transfer.RUNS))
         for plan in plans:
-            settings = transfer._settings(plan)
+            settings = transfer.settings_of(plan)
             self.assertIn("workload=", settings)
             self.assertIn("rounds=1 ", f"{settings} ")
             self.assertNotRegex(settings, "engines=|seed=")
+
+    def test_begun(self) -> None:
+        """A call that is made again finds the boots that were finished, and its seed. A call with other settings, or
+        after the end, does not."""
+        with directory() as home, mock.patch.object(transfer, "HOME", home):
+            first = transfer.Begun("uml", ["7.3", 16], None)
+            first.add("pick=local", {"rounds": [], "cautions": [], "date": "2026-11-29"})
+            again = transfer.Begun("uml", ["7.3", 16], None)
+            self.assertEqual((len(again.of("pick=local")), again.of("wake=locked"), again.seed), (1, [], first.seed))
+            for name, what, seed in (("x86", ["7.3", 16], None), ("uml", ["7.3", 8], None), ("uml", ["7.3", 16], 5)):
+                self.assertEqual(transfer.Begun(name, what, seed).of("pick=local"), [])
+            self.assertEqual(transfer.Begun("uml", [], 5).seed, 5)
+            again.end()
+            self.assertEqual(transfer.Begun("uml", ["7.3", 16], None).of("pick=local"), [])
+
+    def test_saved(self) -> None:
+        """What was measured of a policy replaces what was known of it, and leaves that of others as it is. The
+        document gets the table if that is wanted."""
+        text = transfer.DOCUMENT.read_text()
+        with directory() as home, mock.patch.object(transfer, "HOME", home / "out"), \
+             mock.patch.object(transfer, "DOCUMENT", home / "transfer.rst"), \
+             mock.patch.object(transfer, "committed", lambda name: home / f"transfer-{name}.json"):
+            write_atomically(transfer.DOCUMENT, text)
+            for policy, how, write in (("pick=local", "first", True), ("wake=locked", "second", True),
+                                       ("pick=local", "third", False), ("pick=local", "fourth", True)):
+                report = transfer._save("uml", [testing_entry(policy, how)], write)
+            self.assertEqual([(each["policy"], each["how"]) for each in report["policies"]],
+                             [("wake=locked", "second"), ("pick=local", "fourth")])
+            table = transfer.DOCUMENT.read_text()
+            for words in ("wake=locked: second", "pick=local: fourth", "Caution: pick=local: boot 1: disturbed"):
+                self.assertIn(words, table)
+            self.assertNotIn("first", table[table.index(".. uml:"):table.index(".. x86:")])
+            (home / "transfer-uml.json").write_text("{}")
+            self.refused(lambda: transfer.report_of(home / "transfer-uml.json", "uml"), "not a report", "remove it")
 
     def test_document(self) -> None:
         """The document has a place for the table of each vehicle."""
@@ -65,7 +107,10 @@ class Names(Case):
         self.assertLessEqual({"pick=local", "wake=locked", "claim=kicked_list", "claim=kicked_first"},
                              set(transfer.chosen("")))
         self.refused(lambda: transfer.chosen("pick=head"), "POLICY=pick=head", "pick=local")
+        self.assertEqual(transfer.chosen("shared"), {"shared": ["concurrency_short", "pick_predict", "wakeup_needed", "yield_later"]})
+        self.assertEqual(patched.settings("pick=local+wakeup=needed"), ("pick=local", "wakeup=needed"))
         self.refused(lambda: transfer.chosen("pick=local+x"), "pick=local+x", "allowed")
+        self.refused(lambda: transfer.chosen("mainline-6.12"), "mainline-6.12", "pick=local", "shared")
         self.refused(lambda: transfer.transfer("debug", "", False), "VM=debug", "uml, x86")
 
     def test_edits(self) -> None:
@@ -98,8 +143,25 @@ class Names(Case):
     def test_series(self) -> None:
         """A series has all repairs first, then what the policy needs, and no other policy."""
         fixes, changes = series._chosen("pick=local")
-        self.assertTrue(all(each.kind == "fix" for each in fixes))
+        self.assertEqual([each.kind for each in fixes], ["fix"] * (len(fixes) - 1) + ["test"])
         self.assertEqual([each.name for each in changes], ["wake_here", "pick_local"])
+        _, changes = series._chosen("shared")
+        self.assertLessEqual({"concurrency", "called_running"}, {each.name for each in changes})
+
+    def test_figures_of_a_series(self) -> None:
+        """The cover letter has the committed figures. If there are none, it has those of the last call."""
+        with directory() as home, mock.patch.object(transfer, "HOME", home / "out"), \
+             mock.patch.object(transfer, "committed", lambda name: home / f"transfer-{name}.json"):
+            self.refused(lambda: series._measured("pick=local"), "pick=local", "make transfer POLICY=pick=local")
+            for path, how in ((home / "out/uml.json", "last call"), (home / "transfer-uml.json", "committed")):
+                report = transfer.reports.merged(transfer.reports.empty("uml"), [testing_entry("pick=local", how)], [])
+                write_atomically(path, transfer.reports.text(report))
+                self.assertEqual(series._measured("pick=local")[0][0], ["uml", f"  pick=local: {how}"])
+            fixes, changes = series._chosen("pick=local")
+            letter = series._letter("pick=local", fixes, changes)
+            for words in ("pick=local: committed", "roundtrip system", "parameters/pick_local", "[1.50..1.50]"):
+                self.assertIn(words, letter)
+            self.assertLessEqual(max(map(len, letter.splitlines()[1:])), 80)
 
 
 if __name__ == "__main__":
