@@ -91,13 +91,15 @@ $(VERBS):
 ##             counts the instructions that an idle cmwq2 adds to a switch between other tasks, for
 ##             each hook, and (as root) those that its statistics add to an item; 4 minutes
 ## make transfer [POLICY=list] [VM=uml|x86] [ROUNDS=n] [BOOTS=n] [SEED=n] [WRITE=1]
-##             puts policies of cmwq2 into the kernel's own workqueue (tools/upstream/edits/), and
-##             compares in one boot what each gains there and in cmwq2; 5 minutes for a policy;
-##             WRITE=1 puts the table into Documentation/transfer.rst
+##             puts policies of cmwq2, or POLICY=shared, into the kernel's own workqueue
+##             (tools/upstream/edits/), and compares in one boot what each gains there and in cmwq2;
+##             5 minutes for a policy and boot; an interrupted call goes on when it is made again;
+##             WRITE=1 puts the figures into Documentation/transfer.rst, beside those of other
+##             policies, and into tools/vm/transfer-VM.json
 ## make series [POLICY=list]
-##             writes patches to out/series/ that repair faults of kernel/workqueue.c and add a policy,
-##             with a cover letter that has the figures of make transfer; runs checkpatch; builds and
-##             tests each patch; 10 minutes; sends nothing
+##             writes patches to out/series/ that repair faults of kernel/workqueue.c, test it with
+##             KUnit and add a policy, with a cover letter that has the figures of make transfer;
+##             runs checkpatch; builds and tests each patch; 15 minutes; sends nothing
 ## make icount [VM=x86|x86-keys] [PROFILES=list] [FUNCTIONS=1] [PARAMETERS=list] [WRITE=1]
 ##             counts the instructions of queueing and running an item, for native and each profile;
 ##             compares them with tools/vm/icount-VM.json and with lib/test_workqueue; make check runs
