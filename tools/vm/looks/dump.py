@@ -37,13 +37,12 @@ class Monitor:
     def __init__(self, path: Path):
         self._socket = socket.socket(socket.AF_UNIX)
         self._socket.settimeout(10)
-        here = os.open(".", os.O_RDONLY)
+        # A socket's path may have at most 107 characters.
+        home = os.open(path.parent, os.O_RDONLY)
         try:
-            os.chdir(path.parent)
-            self._socket.connect(path.name)
+            self._socket.connect(f"/proc/self/fd/{home}/{path.name}")
         finally:
-            os.fchdir(here)
-            os.close(here)
+            os.close(home)
         self._stream = self._socket.makefile("rw")
         self._stream.readline()     # the greeting
         self.execute("qmp_capabilities")

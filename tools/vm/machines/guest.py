@@ -11,7 +11,8 @@ import subprocess
 import tarfile
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Callable, Optional, Union
@@ -180,6 +181,17 @@ def unpack_results(run: Run) -> bool:
     except (tarfile.TarError, EOFError):
         return False
     return True
+
+
+def side_by_side(jobs: Sequence[Callable[[], None]], at_once: int) -> None:
+    """Run @jobs, which boot guests, in threads, @at_once at a time. An interrupt or an error ends all guests."""
+    with ThreadPoolExecutor(at_once) as pool:
+        try:
+            for each in [pool.submit(job) for job in jobs]:
+                each.result()
+        except BaseException:
+            stop.set()
+            raise
 
 
 class _Session:

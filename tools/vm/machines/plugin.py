@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 """Builds the QEMU plugins holdcount.c and linecount.c, and tells them where the guest's functions are."""
 
+import os
 import re
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -15,13 +17,15 @@ MARK = "__x64_sys_sync"
 
 
 def compiled(name: str) -> Path:
-    """Build the plugin NAME.c for this host, and return the library."""
-    library, log = OUT / "plugins" / f"{name}.so", OUT / "log" / f"{name}.log"
+    """Build the plugin NAME.c for this host, and return the library. Several guests may start at once, so the library
+    appears when it is whole."""
+    unique = f"{name}-{os.getpid()}-{threading.get_ident()}"
+    library, new, log = OUT / "plugins" / f"{name}.so", OUT / "plugins" / f"{unique}.so", OUT / "log" / f"{unique}.log"
     library.parent.mkdir(parents=True, exist_ok=True)
-    log.unlink(missing_ok=True)
-    run_logged(["gcc", "-shared", "-fPIC", "-O2", "-Wall", "-Wextra", "-Wno-unused-parameter", "-Werror", "-o", library,
+    run_logged(["gcc", "-shared", "-fPIC", "-O2", "-Wall", "-Wextra", "-Wno-unused-parameter", "-Werror", "-o", new,
                 SOURCES / f"{name}.c"], log)
-    return library
+    log.unlink()
+    return new.replace(library)
 
 
 def check_support(command: Sequence[str], version: object) -> None:

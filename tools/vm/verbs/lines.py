@@ -8,8 +8,10 @@ instructions, so that neither the load nor the number of this machine's CPUs mat
 import dataclasses
 import json
 import os
+import queue
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from base.common import (
@@ -27,7 +29,7 @@ from base.common import (
 )
 from build import kernel, modules, qemu
 from looks import moves
-from machines import accel, ktap
+from machines import accel, guest, ktap
 from verbs import cost, icount, linefigures, written
 from verbs.written import blocks
 
@@ -82,36 +84,33 @@ class Load:
 
 
 # A guest has one cache that all of its CPUs share, so the scope cache is the same as system, and is left out.
-LOADS = (Load("roundtrip", "system", rounds=9), Load("roundtrip", "cpu", rounds=3), Load("roundtrip", "percpu"),
-         Load("stream", "system", "in_flight=64", rounds=6, length=8),
+LOADS = (Load("roundtrip", "system", rounds=9), Load("roundtrip", "cpu", rounds=3, length=8),
+         Load("roundtrip", "percpu"),
+         Load("stream", "system", "in_flight=64", rounds=9, length=8),
          Load("stream", "percpu", "in_flight=64", length=8))
 
 
-PROFILE_SETTINGS = icount.policies.profile_settings()
 # What make check counts with every profile. Nearly no line moves in the first two, so they tell of any new one. Stream
 # is left out: in one boot even the lowest round of a profile moved 18 % more lines than usual.
 CHECKED = (Load("roundtrip", "percpu"), Load("roundtrip", "cpu"), Load("roundtrip", "system", rounds=3))
 
 
 class Boot(moves.Watched):
-    """One guest that runs each load with each engine, in as many rounds as the load has."""
+    """One guest that runs each load with each engine, in as many rounds as the load has. @parameters are those of the
+    module cmwq2."""
 
     def __init__(self, target: kernel.Kernel, files: list, cpus: int, engines: Sequence[str], loads: Sequence[Load],
-                 items: int = ITEMS, turn_us: int = moves.TURN_US):
-        self.kinds = [(load, engine) for load in loads for engine in engines if not self.left_out(load, engine)]
+                 items: int = ITEMS, turn_us: int = moves.TURN_US, parameters: str = ""):
+        self.kinds = [(load, engine) for load in loads for engine in engines]
         most = max(load.rounds for load in loads)
         self.runs = [(load, engine) for number in range(most) for load, engine in self.kinds if number < load.rounds]
         self.items = items
         runs = ";".join(load.settings(engine, cpus, items * load.length) for load, engine in self.runs)
         super().__init__(target.booted_with(*cost.PARAMETERS), "icount",
                          modules.with_engine(files, "cmwq2_bench"),
-                         {"ICOUNT_RUNS": runs, "ICOUNT_OWN": "", "ICOUNT_PARAMETERS": ""}, cpus)
+                         {"ICOUNT_RUNS": runs, "ICOUNT_OWN": "", "ICOUNT_PARAMETERS": parameters}, cpus)
         self.turn_us = turn_us
         self.count(FUNCTIONS, SKIP * cpus, [items * load.length for load, _ in self.runs])
-
-    def left_out(self, load: Load, engine: str) -> bool:
-        """Return whether @load does not run with @engine."""
-        return False
 
     def rounds_of(self, load: Load, engine: str) -> list:
         """Return what was counted in each round of @load with @engine."""
@@ -217,12 +216,8 @@ class Checked(Boot):
 
     named = False
 
-    def __init__(self, target: kernel.Kernel, files: list):
-        super().__init__(target, files, CPUS[0], icount.all_engines(), CHECKED)
-
-    def left_out(self, load: Load, engine: str) -> bool:
-        """Return whether the figure is left out: with pick=predict all rounds of a boot may move twice as many."""
-        return load.name == LOADS[0].name and "pick=predict" in PROFILE_SETTINGS.get(engine.partition(":")[2], "")
+    def __init__(self, target: kernel.Kernel, files: list, engines: Sequence[str] = (), parameters: str = ""):
+        super().__init__(target, files, CPUS[0], engines or icount.all_engines(), CHECKED, parameters=parameters)
 
     def boot(self) -> None:
         """Run the guest. Raises Problem if it does not count."""
@@ -253,12 +248,31 @@ def judge(counted: Checked) -> tuple:
     return count, more
 
 
-def _others(vehicle: str, target: kernel.Kernel, files: list, engines: Sequence[str]) -> Boot:
+def _others(target: kernel.Kernel, files: list, engines: Sequence[str]) -> Boot:
     """Return a boot with the profiles that are not among @engines, because `make check` compares every profile."""
     boot = Boot(target, files, CPUS[0], [name for name in icount.all_engines() if name not in engines], CHECKED)
     boot.named = False
-    boot.go(f"lines-{vehicle}-others")
     return boot
+
+
+def _go(boots: Mapping) -> None:
+    """Run the guests of @boots, by their names, side by side, one on each CPU of this machine. QEMU executes all CPUs
+    of a guest in one thread, which changes over to another one at the end of each turn, so a guest is at work on one
+    CPU at a time. If both threads stay on it, none of them has to be woken on another CPU."""
+    free: queue.SimpleQueue = queue.SimpleQueue()
+    cpus = sorted(os.sched_getaffinity(0))
+    for cpu in cpus:
+        free.put(cpu)
+
+    def job(name: str) -> None:
+        cpu = free.get()
+        try:
+            # This holds for the calling thread, and for what it starts.
+            os.sched_setaffinity(0, {cpu})
+            boots[name].go(name)
+        finally:
+            free.put(cpu)
+    guest.side_by_side([partial(job, name) for name in boots], len(cpus))
 
 
 def lines(vehicle: str) -> int:
@@ -272,10 +286,9 @@ def lines(vehicle: str) -> int:
     path.unlink(missing_ok=True)
     target = icount.built(vehicle, "lines")
     files = modules.build(target)
-    boots = []
-    for each in range(number):
-        boots.append(Boot(target, files, cpus, engines, LOADS, items, turn_us))
-        boots[-1].go(f"lines-{vehicle}-{each + 1}")
+    boots = [Boot(target, files, cpus, engines, LOADS, items, turn_us) for _ in range(number)]
+    others = [_others(target, files, engines)] if writes and cpus == CPUS[0] else []
+    _go({f"lines-{vehicle}-{each + 1}": boot for each, boot in enumerate([*boots, *others])})
     found, this = linefigures.document(boots), icount.subject(target)
     say(f"\nCache lines that move between CPUs, for each item: medians of {number} boots, {cpus} CPUs, as many "
         f"producers\n{this}, {qemu.provide()} {accel.TCG_SINGLE}, {' '.join(moves.ICOUNT)}, turns of {turn_us} us")
@@ -289,8 +302,8 @@ def lines(vehicle: str) -> int:
     write_atomically(path, json.dumps(found, indent=1) + "\n")
     status, committed = EXIT_PASSED, icount.committed_file(vehicle, "lines")
     if writes:
-        others = {} if cpus != CPUS[0] else figures(linefigures.document([_others(vehicle, target, files, engines)]))
-        write(committed, this, {load: {**mine, **others.get(load, {})} for load, mine in figures(found).items()})
+        rest = figures(linefigures.document(others)) if others else {}
+        write(committed, this, {load: {**mine, **rest.get(load, {})} for load, mine in figures(found).items()})
     if writes and vehicle == icount.VEHICLES[0]:
         write_usual(path, found)
     if turn_us == cpus:

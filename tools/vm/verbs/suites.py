@@ -7,7 +7,6 @@ import os
 import subprocess
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Callable
@@ -276,14 +275,8 @@ def _of_number(name: str, number: int) -> str:
 
 
 def side_by_side(jobs: list) -> None:
-    """Run @jobs, MACHINES= at a time, because tests wait more than they compute. An interrupt ends all guests."""
-    with ThreadPoolExecutor(count_knob("MACHINES", MACHINES)) as pool:
-        try:
-            for each in [pool.submit(job) for job in jobs]:
-                each.result()
-        except BaseException:
-            guest.stop.set()
-            raise
+    """Run @jobs, MACHINES= at a time, because tests wait more than they compute."""
+    guest.side_by_side(jobs, count_knob("MACHINES", MACHINES))
 
 
 def _not_here(total: results.Total, vehicle: str, suite: str, reason: str) -> None:

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """Tests of lines.py, pattern.py and linecount.py: reports of the plugin, figures, and what is refused."""
 
+import os
 import sys
 import unittest
 from functools import partial
@@ -11,7 +12,7 @@ from unittest import mock
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from base.testing import Case, directory, environment
 from looks import moves
-from machines import linecount, plugin
+from machines import guest, linecount, plugin
 from verbs import icount, linefigures, lines, pattern
 
 REPORT = """counted 100
@@ -156,8 +157,6 @@ class Figures(Case):
             self.assertIn("97.0 transfers, 80.0 committed", count.failures[0])
             totals = [40.0, 41.0, 42.0]
             self.assertEqual(lines.judge(boot)[0].failed, 0)
-        left_out = [engine for engine in icount.all_engines() if lines.Checked.left_out(boot, load, engine)]
-        self.assertEqual(left_out, ["cmwq2:shared"])
 
     def test_written(self) -> None:
         """Figures of guests of several sizes are in one file, as long as they are of the same build."""
@@ -193,6 +192,21 @@ class Figures(Case):
             words = dict(word.split("=") for word in lines.LOADS[0].settings("native", producers, 1000).split())
             self.assertGreater(int(words["items"]) * producers, lines.SKIP * producers + 1000)
         self.assertIn("queue=percpu", lines.LOADS[2].settings("native", 2, 10))
+
+    def test_side_by_side(self) -> None:
+        """Each guest keeps to one CPU of this machine. What is wrong with one of them is reported."""
+        here, seen = os.sched_getaffinity(0), []
+
+        def go(name: str) -> None:
+            seen.append((name, len(os.sched_getaffinity(0))))
+            if name == "c":
+                raise linecount.Problem("c is lost")
+        with mock.patch.object(guest, "stop") as stop:
+            lines._go({name: mock.Mock(go=go) for name in "ab"})
+            self.assertEqual((sorted(seen), stop.set.called), ([("a", 1), ("b", 1)], False))
+            self.refused(lambda: lines._go({name: mock.Mock(go=go) for name in "abc"}), "c is lost")
+            self.assertTrue(stop.set.called)
+        self.assertEqual(os.sched_getaffinity(0), here)
 
     def test_cpus(self) -> None:
         """Only numbers of CPUs that were tried are allowed."""
