@@ -11,8 +11,8 @@ from typing import Optional
 
 from base.common import EXIT_FAILED, EXIT_LOST, EXIT_PASSED, ROOT, Problem, leave_count, say, shown, took
 from build import faulty, kernel, modules
-from machines import guest, results, verdict
-from verbs import suites
+from machines import guest, ktap, results, verdict
+from verbs import icount, lines, suites
 
 # Wall clock seconds on UML: for booting and for each test, and the limit after a test has failed. A guest that hangs
 # after a failed test has detected the fault.
@@ -22,9 +22,14 @@ TIMEOUT_MS = 3000
 NO_FAULT, UNKNOWN = "none", "no_such_fault"
 
 
+# The engine that the row transfers of `make check` counts, to show that it catches a fault.
+COUNTED = "cmwq2:mainline-7.3"
+
+
 @dataclass(frozen=True)
 class Catcher:
-    """The tests that must notice a fault: SUITE, or SUITE.GLOB for the matching cases of a KUnit suite."""
+    """The tests that must notice a fault: SUITE, or SUITE.GLOB for the matching cases of a KUnit suite, or the row
+    transfers of `make check`."""
 
     who: str
     vehicle: str = "uml"
@@ -41,8 +46,15 @@ class Catcher:
         """A glob over the names of the suite's cases, or '' for all of them."""
         return self.who.partition(".")[2]
 
+    @property
+    def counts(self) -> bool:
+        """Whether it is the row that counts how many cache lines move."""
+        return self.who == suites.TRANSFERS
+
     def exists(self) -> bool:
         """Return whether the suite exists and has a matching case."""
+        if self.counts:
+            return self.vehicle in icount.VEHICLES
         if self.suite in suites.shell_suites():
             return not self.cases
         if self.suite not in suites.kunit_suites():
@@ -99,6 +111,7 @@ CAUGHT_BY = {
     "pwq_leaked": Catcher("cmwq2_queue.queue_runs_item_once"),
     "dying_stay": Catcher("cmwq2_owncpu.*_beside_owned_cpu"),
     "pool_ended_locked": Catcher("cmwq2_owncpu.others_go_on_while_a_pool_ends"),
+    "kicks_in_one_counter": Catcher(suites.TRANSFERS, "x86"),
     "timer_not_kept_away": Catcher("cmwq2_owncpu.delayed_timer_keeps_off", "x86", {}, ("nohz_full=1",)),
     "unload_hastily": Catcher("cmwq2_owned", "x86"),
     "mayday_timer_left": Catcher("cmwq2_owncpu.mayday_timer_ends"),
@@ -282,6 +295,23 @@ def _unknown(report: Report, target: kernel.Kernel, files: list, known: dict) ->
                "refused with EINVAL, the names are listed" if good else str(run.outcome), shown(run.console))
 
 
+def _counted(report: Report, target: kernel.Kernel, files: list, name: str) -> None:
+    """Report whether the row transfers of `make check` fails with fault @name because more cache lines move. Without a
+    fault it must pass. A row that has compared nothing does neither."""
+    start, count, counted = time.monotonic(), ktap.Count(), lines.Checked(target, files, [COUNTED], f"fault={name}")
+    try:
+        counted.boot()
+        count, _ = lines.judge(counted)
+    except Problem as problem:
+        count.trouble = str(problem)
+    said = "; ".join([*count.failures, *filter(None, [count.trouble]), *count.reasons])
+    caught, passed = bool(count.failures), count.passed > 0 and not said
+    report.row(passed if name == NO_FAULT else caught, target.vehicle.name,
+               "(no fault)" if name == NO_FAULT else name, time.monotonic() - start,
+               f"{suites.TRANSFERS}: {said or f'{count.passed} figures as committed'}",
+               shown(counted.run.home) if counted.run else "")
+
+
 def _control(report: Report, target: kernel.Kernel, files: list, table: dict) -> None:
     """Run the same modules and tests with the same limits, but without a fault. They must pass; otherwise every fault
     would count as caught."""
@@ -331,12 +361,19 @@ def check(pattern: str) -> int:
         if not report.passed + report.failed:
             _plain(report, target, files, known)
             _unknown(report, target, files, known)
-        # Alone, because its tests have to pass.
-        _control(report, target, files, here)
+        counts = {name: catcher for name, catcher in here.items() if catcher.counts}
+        here = {name: catcher for name, catcher in here.items() if not catcher.counts}
+        if here:
+            # Alone, because its tests have to pass.
+            _control(report, target, files, here)
 
         for name in _beside(report, target, files, here):
             say(f"      {name} was not caught beside other guests, so it runs again alone")
             run, names = _boot(target, files, name, [here[name]], REST)
             judge(report, target.vehicle.name, name, run, names, known[name])
+        for name in [NO_FAULT, *counts] if counts else []:
+            if name in known:
+                say(f"      {known[name]}:")
+            _counted(report, target, files, name)
     leave_count("check-faults", report.status, report.summary)
     return report.finish(f"{len(table)} faults", start)
