@@ -193,7 +193,7 @@ static void cmwq2_pick_learn(struct cmwq2_worker *worker)
 	unsigned int *usual = &at->delay[worker->called_here];
 	u64 took = min_t(u64, ktime_get_mono_fast_ns() - worker->called_at, CMWQ2_PICK_MOST_NS);
 
-	if (!*usual || worker->called_here != cmwq2_pick_prefers_here(at)) {
+	if (worker->called_here != cmwq2_pick_prefers_here(at)) {
 		*usual = took;
 		at->usual = at->delay[cmwq2_pick_prefers_here(at)];
 		return;
