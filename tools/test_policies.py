@@ -27,7 +27,6 @@ NAMED = {
     "tools/vm/guest/bench.sh": "the workload rescue needs mainline's two ways",
     "tools/checks/movement.py": "the experiment about lines compares two ways to claim by name",
     "tools/vm/verbs/series.py": "one policy is that of the series by default",
-    "tools/vm/verbs/lines.py": "figures of profiles with this value vary too much to be compared",
     "tools/saturation/counts.py": "a profile with this value wakes under the lock, and the model counts that",
     **{f"tools/upstream/edits/{name}.edit": "the head says for which value the kernel's parameter stands"
        for name in ("claim", "concurrency", "pick_local", "pick_predict", "wake_locked", "wakeup_needed", "yield_later")},
