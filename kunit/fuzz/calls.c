@@ -25,6 +25,7 @@ const char *const fz_policies[][2] = {
 	{ "wakeup", "always" }, { "wakeup", "needed" },
 	{ "profile", "shared" }, { "profile", "mainline-7.3" },
 	{ "yield", "soon" }, { "yield", "later" },
+	{ "inbox", "off" }, { "inbox", "on" },
 };
 
 unsigned int fz_nr_policies(void)

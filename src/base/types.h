@@ -74,7 +74,7 @@ enum cmwq2_pool_flags {
 	CMWQ2_POOL_MANAGED	= BIT(0),	/* a worker is the manager */
 	CMWQ2_POOL_UNBOUND	= BIT(1),	/* bound pool whose CPU is down */
 	CMWQ2_POOL_BH		= BIT(2),	/* runs in softirq context, never changed */
-	CMWQ2_POOL_INBOX	= BIT(3),	/* has an inbox, see policy/inbox.h; never cleared */
+	CMWQ2_POOL_INBOX	= BIT(3),	/* has an inbox, for good: policy/inbox.h */
 };
 
 /* Whether enqueues may put items into a pool's inbox, see policy/inbox.h. */
@@ -187,7 +187,7 @@ struct cmwq2_pool {
 	/* What each item reads, and nearly nobody writes, has its own line. */
 	u32			id ____cacheline_aligned_in_smp; /* I: index in cmwq2_pools */
 	struct cmwq2_pool_policy policy;	/* L: set with cmwq2_pool_mutex too */
-	u8			inbox_state;	/* X: READ_ONCE, set with L; enum cmwq2_inbox_state */
+	u8			inbox_state;	/* X: READ_ONCE, set with L: cmwq2_inbox_state */
 	int			pod_cpus;	/* L: online CPUs of @pod, at least 1 */
 	int			cpu;		/* I: or -1 */
 	int			node;		/* I: or NUMA_NO_NODE */

@@ -57,6 +57,7 @@ static inline struct cmwq2_pwq *cmwq2_work_pwq(struct cmwq2_work *work)
  * lock was taken.
  *
  * Context: pool->lock held.
+ * Return: true if it is on its way, and false if it is on a list.
  */
 static inline bool cmwq2_work_is_posted(const struct cmwq2_work *work)
 {

@@ -94,7 +94,10 @@ class TestWalkChain(unittest.TestCase):
     def test_ends_early(self):
         for memory, nodes, gap in (({1: 2, 2: 3, 3: 0}, [1, 2], "2 entries"), ({1: 2, 2: 1}, [1, 2], "beyond 2"),
                                    ({1: 1}, [1], "loops after 1"), ({1: 2}, [1], "entry 1 cannot be read")):
-            found, why = walk_chain(memory.get, 1, 2)
+            def read_next(address: int, links: dict = memory) -> "int | None":
+                return links.get(address)
+
+            found, why = walk_chain(read_next, 1, 2)
             self.assertEqual(found, nodes)
             self.assertIn(gap, why or "")
 

@@ -107,7 +107,8 @@ class Names(Case):
         self.assertLessEqual({"pick=local", "wake=locked", "claim=kicked_list", "claim=kicked_first"},
                              set(transfer.chosen("")))
         self.refused(lambda: transfer.chosen("pick=head"), "POLICY=pick=head", "pick=local")
-        self.assertEqual(transfer.chosen("shared"), {"shared": ["concurrency_short", "pick_predict", "wakeup_needed", "yield_later"]})
+        self.assertEqual(transfer.chosen("shared"),
+                         {"shared": ["concurrency_short", "pick_predict", "wakeup_needed", "yield_later"]})
         self.assertEqual(patched.settings("pick=local+wakeup=needed"), ("pick=local", "wakeup=needed"))
         self.refused(lambda: transfer.chosen("pick=local+x"), "pick=local+x", "allowed")
         self.refused(lambda: transfer.chosen("mainline-6.12"), "mainline-6.12", "pick=local", "shared")
