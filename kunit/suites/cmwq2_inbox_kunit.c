@@ -119,12 +119,13 @@ static void while_locked(struct tw_stage *s, void (*fn)(void *arg), void *arg,
 	KUNIT_ASSERT_TRUE_MSG(s->env->test, came, "the enqueue waits for the lock");
 }
 
-/* Afterwards the items of the hand are in the inbox, and the lock is free. */
+/* Then the items of the hand are in the inbox, and the lock is free. No worker may take it. */
 static void post(struct post *p)
 {
 	struct tw_stage *s = p->s;
 	int i;
 
+	tw_at_rest(s);
 	p->log->nr = 0;
 	while_locked(s, hand_posts, p, hand_is_done, s);
 	KUNIT_ASSERT_FALSE(s->env->test, llist_empty(&s->pool->inbox));
