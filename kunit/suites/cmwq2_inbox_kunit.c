@@ -7,6 +7,7 @@
  * when the driver drops the lock, and the test decides who takes it next.
  */
 #include <linux/delay.h>
+#include <linux/irq_work.h>
 #include <linux/irqflags.h>
 #include <linux/llist.h>
 #include <linux/timekeeping.h>
@@ -119,13 +120,14 @@ static void while_locked(struct tw_stage *s, void (*fn)(void *arg), void *arg,
 	KUNIT_ASSERT_TRUE_MSG(s->env->test, came, "the enqueue waits for the lock");
 }
 
-/* Then the items of the hand are in the inbox, and the lock is free. No worker may take it. */
+/* Then the items of the hand are in the inbox, and the lock is free. Nobody else may take it. */
 static void post(struct post *p)
 {
 	struct tw_stage *s = p->s;
 	int i;
 
 	tw_at_rest(s);
+	irq_work_sync(&s->pool->kick_irq);
 	p->log->nr = 0;
 	while_locked(s, hand_posts, p, hand_is_done, s);
 	KUNIT_ASSERT_FALSE(s->env->test, llist_empty(&s->pool->inbox));
@@ -147,8 +149,6 @@ static void all_ran(struct post *p, int nr)
 	KUNIT_ASSERT_TRUE(p->s->env->test, tw_log_is_fifo(p->log, nr));
 	KUNIT_ASSERT_TRUE(p->s->env->test, llist_empty(&p->s->pool->inbox));
 }
-
-/* Who takes the lock next, and must find the item that is in the inbox. */
 
 static void by_flush(struct post *p)
 {
