@@ -8,6 +8,7 @@
  */
 #include <linux/export.h>
 #include <linux/irqflags.h>
+#include <linux/jump_label.h>
 #include <linux/llist.h>
 #include <linux/preempt.h>
 #include <linux/spinlock.h>
@@ -20,6 +21,17 @@
 #define CMWQ2_INBOX_ROUNDS	8
 
 const struct cmwq2_inbox_ops *cmwq2_inbox_ops;	/* I: set before the first pool */
+
+DEFINE_STATIC_KEY_FALSE(cmwq2_inbox_key);
+
+/*
+ * Have the holders of locks look at the pool's flag from now on. It must be called before
+ * the first pool gets that flag. Context: may sleep, cpus_read_lock() held.
+ */
+void cmwq2_inbox_use(void)
+{
+	static_branch_enable_cpuslocked(&cmwq2_inbox_key);
+}
 
 /*
  * Empty the inbox after pool->lock was taken. Workers that are picked here are woken under

@@ -25,6 +25,7 @@
 #include "base/wake_list.h"
 
 DECLARE_STATIC_KEY_FALSE(cmwq2_lock_stat_key);
+DECLARE_STATIC_KEY_FALSE(cmwq2_inbox_key);	/* a pool has an inbox, or has had one */
 extern u64 cmwq2_long_ticks;
 
 /* What the core does for inbox.c, which may not call it. */
@@ -36,6 +37,7 @@ struct cmwq2_inbox_ops {
 
 extern const struct cmwq2_inbox_ops *cmwq2_inbox_ops;
 
+void cmwq2_inbox_use(void);
 void cmwq2_inbox_locked(struct cmwq2_pool *pool);
 void cmwq2_inbox_look(struct cmwq2_pool *pool);
 void cmwq2_unlock_and_look(struct cmwq2_pool *pool);
@@ -63,9 +65,13 @@ static inline void cmwq2_pick_counted(struct cmwq2_pool *pool, u64 begin)
 		__cmwq2_pick_counted(pool, begin);
 }
 
+/*
+ * Whether the lock's holder has to look into an inbox. The key was enabled before the flag
+ * was set under the lock. Context: pool->lock held.
+ */
 static inline bool cmwq2_has_inbox(struct cmwq2_pool *pool)
 {
-	return unlikely(pool->flags & CMWQ2_POOL_INBOX);
+	return static_branch_unlikely(&cmwq2_inbox_key) && pool->flags & CMWQ2_POOL_INBOX;
 }
 
 static inline void cmwq2_pool_lock(struct cmwq2_pool *pool)

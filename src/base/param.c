@@ -4,6 +4,7 @@
  * parameters that several files use. Each is a module parameter. Other modules can set it
  * by cmwq2_policy_set().
  */
+#include <linux/cpu.h>
 #include <linux/export.h>
 #include <linux/kernel.h>
 #include <linux/module.h>
@@ -111,9 +112,12 @@ static int cmwq2_param_store(struct cmwq2_param *param, const char *value)
 		return param->set(param, value);
 	if (param->before)
 		param->before();
+	/* A policy may enable a static key. This lock comes before cmwq2_pool_mutex. */
+	cpus_read_lock();
 	mutex_lock(&cmwq2_pool_mutex);
 	ret = cmwq2_param_store_locked(param, value);
 	mutex_unlock(&cmwq2_pool_mutex);
+	cpus_read_unlock();
 	return ret;
 }
 

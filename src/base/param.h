@@ -16,8 +16,8 @@
 /**
  * struct cmwq2_param - one parameter
  * @name: its name
- * @set: checks a value and lets it take effect; called with cmwq2_pool_mutex held,
- *	except for a switch
+ * @set: checks a value and lets it take effect; called with cpus_read_lock() and
+ *	cmwq2_pool_mutex held, except for a switch
  * @get: returns the value as text; called with cmwq2_pool_mutex held
  * @choice: index of the policy, if it is one that each pool has
  * @number: the value, if it is a number

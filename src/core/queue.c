@@ -185,7 +185,8 @@ static struct cmwq2_pwq *cmwq2_lock_target(int cpu, struct cmwq2_pwq __rcu **slo
 			return busy->current_pwq;
 		cmwq2_pool_unlock(last);
 	}
-	if (unlikely(READ_ONCE(pwq->pool->inbox_state) == CMWQ2_INBOX_OPEN))
+	if (static_branch_unlikely(&cmwq2_inbox_key) &&
+	    READ_ONCE(pwq->pool->inbox_state) == CMWQ2_INBOX_OPEN)
 		return cmwq2_lock_or_post(cpu, slot, pwq, work);
 	cmwq2_pool_lock(pwq->pool);
 	return pwq;

@@ -262,6 +262,7 @@ void cmwq2_policy_apply(struct cmwq2_pool *pool)
  */
 static void cmwq2_change_pool(struct cmwq2_pool *pool, struct cmwq2_pool_policy *policy)
 {
+	cmwq2_inbox_before(policy);
 	cmwq2_pool_lock_irq(pool);
 	pool->policy = *policy;
 	cmwq2_policy_apply(pool);
@@ -288,6 +289,8 @@ static void cmwq2_change_pools(const struct cmwq2_pool_policy *policy)
 	unsigned long id;
 
 	lockdep_assert_held(&cmwq2_pool_mutex);
+	/* A pool that is made later gets this policy, too. */
+	cmwq2_inbox_before(policy);
 	cmwq2_policy = *policy;
 	xa_for_each(&cmwq2_pools, id, pool)
 		cmwq2_change_pool(pool, &cmwq2_policy);

@@ -32,6 +32,7 @@
 
 #include <linux/compiler.h>
 
+#include "base/lock.h"
 #include "base/types.h"
 
 enum cmwq2_inbox {
@@ -48,6 +49,17 @@ enum cmwq2_inbox {
 	value("off", CMWQ2_INBOX_OFF, "it does, as in mainline")		\
 	value("on", CMWQ2_INBOX_ON,						\
 	      "no: it leaves its item to the holder of the lock, unless the queue is ordered")
+
+/*
+ * Nobody looks at a pool's flag before the first inbox is wanted: static keys make that
+ * free. A key cannot be enabled under a lock that spins. Context: may sleep,
+ * cpus_read_lock() held, before @policy is given to a pool.
+ */
+static inline void cmwq2_inbox_before(const struct cmwq2_pool_policy *policy)
+{
+	if (policy->inbox != CMWQ2_INBOX_OFF)
+		cmwq2_inbox_use();
+}
 
 /*
  * Once a pool has an inbox, whoever has its lock looks there for ever. So switching the
