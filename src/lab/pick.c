@@ -200,7 +200,8 @@ static void cmwq2_pick_learn(struct cmwq2_worker *worker)
 	}
 	took = min_t(u64, took, 2ULL * *usual + CMWQ2_PICK_NOISE_NS);
 	*usual += ((s64)took - *usual) / CMWQ2_PICK_MEMORY;
-	if (*usual / 2 > at->usual || *usual < at->usual / 2)
+	if ((*usual / 2 > at->usual || *usual < at->usual / 2) &&
+	    at->left <= CMWQ2_PICK_TRY - CMWQ2_PICK_REST)
 		at->left = 0;
 }
 

@@ -21,7 +21,8 @@
  * Once in CMWQ2_PICK_TRY kicks a CPU tries the way that it does not prefer, and believes
  * this newest delay alone. What it knew of that way may be from another load. It also
  * tries when the usual delay of the preferred way has doubled or halved since the last
- * try. A pool that has one CPU only has no choice to learn.
+ * try, but not before CMWQ2_PICK_REST kicks. A pool that has one CPU only has no choice
+ * to learn.
  *
  * An ordered queue runs one item at a time, on whatever CPU its worker is. To wake the
  * worker on the CPU of each producer in turn would only move it around. So an enqueue
@@ -68,6 +69,8 @@ enum cmwq2_pick {
 
 /* One in so many kicks of a CPU tries the way that the CPU does not prefer. */
 #define CMWQ2_PICK_TRY		256
+/* So many kicks pass at least from one try to the next, however much the delays vary. */
+#define CMWQ2_PICK_REST		64
 /* A CPU prefers its own worker unless this takes longer by more than one part in so many. */
 #define CMWQ2_PICK_MARGIN	2
 /* Of how many idle workers a kick looks for one that slept on another CPU. */
