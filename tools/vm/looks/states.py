@@ -145,14 +145,16 @@ class States:
         self.problems += refusals.refused(self.run, where, symbols, word)
 
     def _judge(self, state: str, path: Path, *how: str) -> None:
-        """Check that a dump does not contradict itself, and that it has a gap for each damaged list."""
+        """Check that a dump does not contradict itself, and that it has a gap for each damaged list. In a guest that runs
+        on meanwhile, something else may go away while the dump looks at it, which is a gap, too."""
         try:
             dump.agrees(path, *how)
             gaps = json.loads(path.read_text())["gaps"]
+            damaged = [gap for gap in gaps if "--live" not in how or not gap.endswith("went away")]
         except (Problem, OSError, ValueError) as problem:
             self.problems.append(f"{state}: {path.name}: {str(problem)[:300]}")
             return
-        if state.startswith("damaged") and "native" not in path.name and len(gaps) != 2:
+        if state.startswith("damaged") and "native" not in path.name and len(damaged) != 2:
             self.problems.append(f"{state}: {path.name}: gaps {gaps}")
 
     def _looked_inside(self) -> None:
