@@ -145,8 +145,8 @@ class States:
         self.problems += refusals.refused(self.run, where, symbols, word)
 
     def _judge(self, state: str, path: Path, *how: str) -> None:
-        """Check that a dump does not contradict itself, and that it has a gap for each damaged list. In a guest that runs
-        on meanwhile, something else may go away while the dump looks at it, which is a gap, too."""
+        """Check that a dump does not contradict itself, and that it has a gap for each damaged list. In a guest that
+        runs on meanwhile, something else may go away while the dump looks at it, which is a gap, too."""
         try:
             dump.agrees(path, *how)
             gaps = json.loads(path.read_text())["gaps"]
