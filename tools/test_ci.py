@@ -10,7 +10,7 @@ import unittest
 from pathlib import Path
 
 SCRIPT = Path(__file__).resolve().parents[1] / ".ci/run"
-# Prints a line for the verb, its last argument, and leaves the count that the test has prepared, if there is one.
+# The verb is its last argument, for which it prints a line. It leaves the count that the test has prepared, if any.
 MAKE = """#!/bin/sh
 for verb; do :; done
 echo "$verb says why"

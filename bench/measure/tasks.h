@@ -33,7 +33,7 @@ struct bench_workers {
  *	Linux that of the whole kernel, see host.h
  * @switches: how often they left their CPU, to sleep or for another thread
  * @migrations: how often they moved to another CPU
- * @sleeps: how often those of them that are workers of the engine went to sleep
+ * @sleeps: how often workers of the engine went to sleep; other threads do not count
  */
 struct bench_work_done {
 	u64	runtime;

@@ -27,10 +27,10 @@
 #include "run/run.h"
 #include "run/slots.h"
 
-/* @sum for every @items items. BENCH_NONE if no item was queued. */
-static u64 bench_by_item(const struct bench_sample *sample, u64 sum, u32 items)
+/* @sum for every @items of the @queued items. BENCH_NONE if these are 0. */
+static u64 bench_by_item(u64 queued, u64 sum, u32 items)
 {
-	return sample->queued ? div64_u64(sum * items, sample->queued) : BENCH_NONE;
+	return queued ? div64_u64(sum * items, queued) : BENCH_NONE;
 }
 
 /* Fills in the figures that every workload has. The turn began at @began. */
@@ -40,18 +40,14 @@ static void bench_common_figures(struct bench_run *run, struct bench_slot *slot,
 	u64 *figure = &sample->figure[slot->cfg->workload->nr_figures];
 	struct bench_work_done done;
 	struct bench_workers after;
+	u64 queued;
 
-	if (bench_tasks_end(slot, &run->tasks, &done)) {
-		figure[BENCH_CPU_NS] = bench_by_item(sample, done.runtime, 1);
-		figure[BENCH_SLEEPS] = bench_by_item(sample, done.sleeps, 1000);
-		figure[BENCH_SWITCHES] = bench_by_item(sample, done.switches, 1000);
-		figure[BENCH_MIGRATIONS] = bench_by_item(sample, done.migrations, 1000);
-	} else {
-		figure[BENCH_CPU_NS] = BENCH_NONE;
-		figure[BENCH_SLEEPS] = BENCH_NONE;
-		figure[BENCH_SWITCHES] = BENCH_NONE;
-		figure[BENCH_MIGRATIONS] = BENCH_NONE;
-	}
+	/* What the threads have done for these items. If that is not known, there is no figure. */
+	queued = bench_tasks_end(slot, &run->tasks, &done) ? sample->queued : 0;
+	figure[BENCH_CPU_NS] = bench_by_item(queued, done.runtime, 1);
+	figure[BENCH_SLEEPS] = bench_by_item(queued, done.sleeps, 1000);
+	figure[BENCH_SWITCHES] = bench_by_item(queued, done.switches, 1000);
+	figure[BENCH_MIGRATIONS] = bench_by_item(queued, done.migrations, 1000);
 	bench_count_workers(slot, began, &after);
 	figure[BENCH_WORKERS] = after.all;
 	figure[BENCH_NEW_WORKERS] = after.created;

@@ -184,11 +184,11 @@ enum cmwq2_health {
  *	yet. Interrupts off; no pool is passed
  * @CMWQ2_POINT_TARGET: an enqueue has chosen a pwq, and has not locked a pool
  *	yet. RCU read-side section, interrupts off
- * @CMWQ2_POINT_POSTING: an enqueue that found pool->lock taken has named the pwq in the
- *	item, and has not put the item into the inbox yet. RCU read-side section,
+ * @CMWQ2_POINT_POSTING: an enqueue has found pool->lock taken. The item's data word names
+ *	the pwq, and the item is not in the inbox yet. RCU read-side section,
  *	interrupts off
- * @CMWQ2_POINT_POSTED: the item is in the inbox, and its enqueue has not looked whether
- *	the lock is free yet. RCU read-side section, interrupts off
+ * @CMWQ2_POINT_POSTED: the item is in the inbox. Its enqueue has not yet looked whether
+ *	the lock is free. RCU read-side section, interrupts off
  * @CMWQ2_POINT_INSERTED: the item is on the worklist, and nr_running has not
  *	been read yet. pool->lock held
  * @CMWQ2_POINT_PICKED: a worker has been picked and claimed and pool->lock has

@@ -404,7 +404,7 @@ static void pwq_waits_for_posts(struct kunit *test)
 		while_locked(s, hand_posts, p, hold_has_caught, posting);
 		tw_thread_start(t);
 		TW_SOON(s->env, tw_pwq(s->w, s->cpu) != old, "the pwq to be replaced");
-		/* As long as the hand is held, no grace period ends. */
+		/* No grace period ends: the thread that posts is held with interrupts off. */
 		schedule_timeout_uninterruptible(GRACE);
 		KUNIT_EXPECT_GT(test, refs(s->pool, old), 0);
 		tw_let_go(posting);
@@ -493,7 +493,7 @@ static void ordered_queue_waits(struct kunit *test)
 	expect_wait(p, NULL);
 }
 
-/* While the policy is off, an enqueue waits, also in a pool that had an inbox before. */
+/* With inbox=off an enqueue waits for the lock. This pool has had an inbox before. */
 static void waits_when_off(struct kunit *test)
 {
 	struct post *p = post_env(test, 0);

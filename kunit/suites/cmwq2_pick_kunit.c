@@ -171,12 +171,21 @@ static int picks_here(struct pick_ctx *c, int nr)
 	return found;
 }
 
+/* An environment with pick=predict and an idle worker of each of two CPUs, on the first CPU. */
+static struct tw_env *predict_env(struct kunit *test, struct pick_ctx *c)
+{
+	struct tw_env *e = pick_env(test, "predict", c);
+	const int cpus[] = { tw_cpu(1), tw_cpu(0) };
+
+	tw_go_idle(c->w, 0, cpus, ARRAY_SIZE(cpus));
+	tw_move(e, tw_cpu(0));
+	return e;
+}
+
 /* A CPU takes the way that started its items sooner, and tries the other one now and then. */
 static void predict_takes_the_better_way(struct kunit *test)
 {
 	struct pick_ctx c;
-	struct tw_env *e = pick_env(test, "predict", &c);
-	const int cpus[] = { tw_cpu(1), tw_cpu(0) };
 	static const struct {
 		unsigned int	elsewhere, here;
 		bool		is_here;
@@ -188,8 +197,7 @@ static void predict_takes_the_better_way(struct kunit *test)
 	};
 	int i;
 
-	tw_go_idle(c.w, 0, cpus, ARRAY_SIZE(cpus));
-	tw_move(e, tw_cpu(0));
+	predict_env(test, &c);
 	for (i = 0; i < ARRAY_SIZE(ways); i++) {
 		set_delays(&c, tw_cpu(0), ways[i].elsewhere, ways[i].here);
 		c.took[false] = ways[i].elsewhere;
@@ -206,11 +214,8 @@ static void predict_takes_the_better_way(struct kunit *test)
 static void predict_forgets_the_other_load(struct kunit *test)
 {
 	struct pick_ctx c;
-	struct tw_env *e = pick_env(test, "predict", &c);
-	const int cpus[] = { tw_cpu(1), tw_cpu(0) };
 
-	tw_go_idle(c.w, 0, cpus, ARRAY_SIZE(cpus));
-	tw_move(e, tw_cpu(0));
+	predict_env(test, &c);
 	set_delays(&c, tw_cpu(0), 100 * NSEC_PER_MSEC, 1000 * NSEC_PER_MSEC);
 	c.took[false] = 100 * NSEC_PER_MSEC;
 	c.took[true] = 50 * NSEC_PER_MSEC;
@@ -222,11 +227,8 @@ static void predict_forgets_the_other_load(struct kunit *test)
 static void predict_tries_after_a_change(struct kunit *test)
 {
 	struct pick_ctx c;
-	struct tw_env *e = pick_env(test, "predict", &c);
-	const int cpus[] = { tw_cpu(1), tw_cpu(0) };
 
-	tw_go_idle(c.w, 0, cpus, ARRAY_SIZE(cpus));
-	tw_move(e, tw_cpu(0));
+	predict_env(test, &c);
 	set_delays(&c, tw_cpu(0), 400 * NSEC_PER_MSEC, 1000 * NSEC_PER_MSEC);
 	c.took[false] = 50 * NSEC_PER_MSEC;
 	c.took[true] = 25 * NSEC_PER_MSEC;
@@ -247,12 +249,10 @@ static void crossed_cpus_come_back(struct kunit *test)
 		{ { 111, 120 }, { 62, 59 } }, { { 62, 86 }, { 90, 88 } },
 	};
 	struct pick_ctx c;
-	struct tw_env *e = pick_env(test, "predict", &c);
-	const int cpus[] = { tw_cpu(1), tw_cpu(0) };
+	struct tw_env *e = predict_env(test, &c);
 	bool is_here[2] = { false, false };
 	int turn, cpu, way;
 
-	tw_go_idle(c.w, 0, cpus, ARRAY_SIZE(cpus));
 	for (cpu = 0; cpu < 2; cpu++)
 		set_delays(&c, tw_cpu(cpu), took[cpu][false][false] * SCALE_NS, 600 * SCALE_NS);
 	for (turn = 0; turn < 4; turn++) {
@@ -286,14 +286,11 @@ static void predict_has_no_choice(struct kunit *test)
 static void predict_learns(struct kunit *test)
 {
 	struct pick_ctx c;
-	struct tw_env *e = pick_env(test, "predict", &c);
-	const int cpus[] = { tw_cpu(1), tw_cpu(0) };
+	struct tw_env *e = predict_env(test, &c);
 	struct cmwq2_pool_cpu *at;
 	int cpu = tw_cpu(0);
 	bool here;
 
-	tw_go_idle(c.w, 0, cpus, ARRAY_SIZE(cpus));
-	tw_move(e, cpu);
 	at = per_cpu_ptr(c.pool->cpus, cpu);
 	set_delays(&c, cpu, 1000000, 400);
 	would_pick(&c, CMWQ2_KICK_ENQUEUE, &here);

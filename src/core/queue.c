@@ -234,8 +234,8 @@ static __always_inline void cmwq2_insert(struct cmwq2_pwq *pwq, struct cmwq2_wor
 /*
  * The item is counted in the current color before anyone can see it, so that a
  * flush which starts later waits for it. If the pwq has inactive items, the new
- * item goes behind them even when max_active would admit it. An item that was @posted comes
- * from the inbox, and has its time stamps from there.
+ * item goes behind them even when max_active would admit it. If @posted, the item comes
+ * from the inbox, and its time stamps were set when it was put there.
  */
 static __always_inline void cmwq2_insert_and_pick(struct cmwq2_pwq *pwq, struct cmwq2_work *work,
 						  struct cmwq2_wake_list *wl, bool posted)

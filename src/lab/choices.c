@@ -258,11 +258,11 @@ void cmwq2_policy_apply(struct cmwq2_pool *pool)
 
 /*
  * The irq_work makes the kick, because this folder may not call the core. It also ends
- * the counts of the workers that run, if the pool no longer counts them.
+ * the counts of the workers that run, if the pool no longer counts them. Context:
+ * cmwq2_inbox_before() was called for @policy.
  */
 static void cmwq2_change_pool(struct cmwq2_pool *pool, struct cmwq2_pool_policy *policy)
 {
-	cmwq2_inbox_before(policy);
 	cmwq2_pool_lock_irq(pool);
 	pool->policy = *policy;
 	cmwq2_policy_apply(pool);
@@ -389,9 +389,11 @@ static int cmwq2_set_pool(struct cmwq2_param *param, const char *value)
 	/* Needs no pool->lock: cmwq2_pool_mutex is held, and policies change only with it. */
 	changed = pool->policy;
 	ret = cmwq2_parse_setting(param->name, setting, pool, &changed);
-	if (!ret)
-		cmwq2_change_pool(pool, &changed);
-	return ret;
+	if (ret)
+		return ret;
+	cmwq2_inbox_before(&changed);
+	cmwq2_change_pool(pool, &changed);
+	return 0;
 }
 
 /* Print one line for each pool whose policies differ from the common ones. */

@@ -106,7 +106,7 @@ def _in_tree(own: Kernel, files: Sequence[Path], directories: Sequence[Path], jo
     return list(found.values())
 
 
-# What Kbuild has made of a driver, and the user's history of it.
+# Files that are not part of a driver's source: what Kbuild has built from it, and the history of git.
 NOT_COPIED = shutil.ignore_patterns("*.o", "*.ko", ".*.cmd", "*.mod", "*.mod.c", ".git")
 
 

@@ -16,7 +16,7 @@ from verbs.fuzzguest import FuzzGuest, Result, rule_of
 from verbs.written import blocks
 
 FOUND, CORPUS = OUT / "fuzz", ROOT / "kunit/fuzz/corpus"
-# Where the table of the faults goes.
+# The document and the block in it that have the table of faults.
 DOCUMENT, BLOCK = ROOT / "Documentation/fuzz.rst", "faults"
 # How often each program of the corpus runs before the random ones.
 CORPUS_REPEAT = 3

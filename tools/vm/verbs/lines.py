@@ -96,7 +96,7 @@ CHECKED = (Load("roundtrip", "percpu"), Load("roundtrip", "cpu"), Load("roundtri
 
 
 class Boot(moves.Watched):
-    """One guest that runs each load with each engine, in as many rounds as the load has. @parameters are those of the
+    """One guest. It runs each load with each engine. The load says in how many rounds. @parameters are those of the
     module cmwq2."""
 
     def __init__(self, target: kernel.Kernel, files: list, cpus: int, engines: Sequence[str], loads: Sequence[Load],

@@ -110,7 +110,7 @@ def _passes(edits: Sequence, glob: str, policy: str = "") -> bool:
 
 
 def _kunit(edits: Sequence) -> list:
-    """Run the suite that an edit adds to the kernel, in the kernel with @edits, and return the rows of the result."""
+    """Boot the kernel with @edits, one of which adds a KUnit suite. Run that suite and return its rows."""
     target = patched.provide(VEHICLE, list(edits))
     run = guest.run_job(target, "kunit", "series-kunit", [target.build / KUNIT], {
         **suites.settings([KUNIT_SUITE], []), "KUNIT_MODULE": KUNIT.stem, "KUNIT_NEEDS": ""}, limit=suites.LIMIT)
