@@ -68,6 +68,8 @@ INBOX_CONTEXTS = ("enqueuer 0", "enqueuer 1", "worker", "flush", "canceller", "p
 
 # Limits of one search. The depth is larger than that of any schedule, because the model ends.
 DEPTH, MEGABYTES, SECONDS = 100000, 4000, 1200
+# How long a shorter schedule is looked for once one is known.
+SHORTEN = 60
 SAFETY = ["-DSAFETY", "-DNOCLAIM"]
 PLAIN = ["-DNOFAIR"]
 CC = ["gcc", "-w", f"-DMEMLIM={MEGABYTES}"]
@@ -252,11 +254,12 @@ def translate(trail: str, workers: int, contexts: Sequence[str] = CONTEXTS) -> l
 
 @dataclass
 class Search:
-    """What one run of the checker found."""
+    """What one run of the checker found. @depth: the length of the schedule with the error."""
 
     states: int
     error: bool
     finished: bool
+    depth: int = 0
 
     @staticmethod
     def parse(said: str) -> "Search":
@@ -264,8 +267,9 @@ class Search:
         states, errors = re.search(r"(\d+|[\d.e+]+) states, stored", said), re.search(r"errors: (\d+)", said)
         if not states or not errors:
             raise Wrong(f"the checker: {(said.strip().splitlines() or ['nothing said'])[0]}")
+        depth = re.search(r"\(at depth (\d+)\)", said)
         cut = re.search(r"max search depth too small|reached -DMEMLIM|out of memory|aborting", said)
-        return Search(int(float(states[1])), errors[1] != "0", not cut)
+        return Search(int(float(states[1])), errors[1] != "0", not cut, int(depth[1]) if depth else 0)
 
 
 @dataclass
@@ -288,6 +292,10 @@ class Result:
         return f"{'PASS' if self.passed() else 'FAIL':6}{self.row}{self.states:10}{self.seconds:8.1f}  {verdict}"
 
 
+class TooLong(Wrong):
+    """A command that did not end in time."""
+
+
 def _run(command: list[str], where: Path, limit: Optional[int] = None) -> str:
     try:
         done = subprocess.run(command, cwd=where, text=True, errors="replace", check=False, timeout=limit,
@@ -295,7 +303,7 @@ def _run(command: list[str], where: Path, limit: Optional[int] = None) -> str:
     except FileNotFoundError:
         raise Wrong(f"{command[0]} is missing: it is in the package of that name") from None
     except subprocess.TimeoutExpired:
-        raise Wrong(f"the command did not end within {limit} s: {' '.join(command)}") from None
+        raise TooLong(f"the command did not end within {limit} s: {' '.join(command)}") from None
     if done.returncode and command[0] in ("spin", "gcc"):
         error = [line for line in done.stdout.splitlines() if "rror" in line] or [done.stdout.strip() or "failed"]
         raise Wrong(f"{command[0]}: {error[0]}")
@@ -307,6 +315,7 @@ class Checker:
 
     def __init__(self, row: Row, where: Path):
         self.row, self.where = row, where
+        self.trail: Optional[Path] = None
         said = _run(["spin", "-a", *row.defines(), str(row.model.source)], where)
         if not (where / "pan.c").exists():
             raise Wrong(f"spin: {([line for line in said.splitlines() if 'Error' in line] or ['failed'])[0]}")
@@ -316,43 +325,65 @@ class Checker:
         # A violation is found sooner than the checker is compiled with optimization.
         level = "-O0" if self.row.expect == UNSAFE else "-O1"
         _run([*CC, level, *flags, "-o", "pan", "pan.c"], self.where)
-        return Search.parse(_run(["./pan", f"-m{DEPTH}", *options], self.where, SECONDS))
+        return self._pan(DEPTH, options, SECONDS)
+
+    def _pan(self, depth: int, options: list[str], limit: int) -> Search:
+        return Search.parse(_run(["./pan", f"-m{depth}", *options], self.where, limit))
 
     def shortest(self) -> Search:
-        """Search for the shortest schedule with a violation."""
-        return self.search([*SAFETY, "-DREACH"], ["-i"])
+        """
+        Search for a violation, then for shorter schedules with one, each time with a lower bound of the depth.
+
+        The checker's own option for this, -i, goes on to write every schedule of the same length, and may not end.
+        """
+        first = found = self.search([*SAFETY, "-DREACH"], [])
+        end = time.monotonic() + SHORTEN
+        while found.error and found.depth > 1 and time.monotonic() < end:
+            self.trail = next(self.where.glob("*.trail")).rename(self.where / "shortest")
+            try:
+                found = self._pan(found.depth - 1, [], max(1, int(end - time.monotonic())))
+            except TooLong:
+                break
+        return first
 
     def schedule(self) -> list[str]:
         """Return the schedule of the violation that the last search found."""
-        trail = next(self.where.glob("*.trail"))
+        trail = self.trail or next(self.where.glob("*.trail"))
         workers = int(str(self.row["workers"])) if self.row.has("workers") else 0
         return translate(_run(["./pan", "-r", trail.name], self.where), workers, self.row.model.contexts)
 
 
+def _searched(row: Row, checker: Checker) -> Result:
+    # Where a violation is expected, one search finds it.
+    found = checker.shortest() if row.expect == UNSAFE else checker.search(PLAIN, ["-a"])
+    unsafe = found.error and (row.expect == UNSAFE or checker.shortest().error)
+    if row.expect == UNSAFE and not unsafe:
+        found = checker.search(PLAIN, ["-a"])
+    result = Result(row, found.states, SAFE, "safe; every item runs", [], 0)
+    if unsafe:
+        result.schedule = checker.schedule()
+        said = [line.partition(": ")[2] for line in result.schedule if line.startswith("VIOLATION")]
+        result.verdict, result.words = UNSAFE, said[0] if said else "an assertion or a bound of the model"
+    elif found.error:
+        found = checker.search(["-DNFAIR=3"], ["-a", "-f"])
+        result.words = "safe; every item runs in every fair schedule"
+        if found.error:
+            result.verdict, result.words = LIVELOCK, "safe, but not every item runs"
+            result.schedule = checker.schedule()
+    if not found.finished and result.verdict == SAFE:
+        result.verdict, result.words = UNFINISHED, "the search was not exhaustive"
+    return result
+
+
 def check(row: Row) -> Result:
-    """Run one row."""
+    """Run one row. A search that takes too long makes it unfinished."""
     start = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="model-", dir=OUT) as name:
-        checker = Checker(row, Path(name))
-        # Where a violation is expected, one search finds it.
-        found = checker.shortest() if row.expect == UNSAFE else checker.search(PLAIN, ["-a"])
-        unsafe = found.error and (row.expect == UNSAFE or checker.shortest().error)
-        if row.expect == UNSAFE and not unsafe:
-            found = checker.search(PLAIN, ["-a"])
-        result = Result(row, found.states, SAFE, "safe; every item runs", [], 0)
-        if unsafe:
-            result.schedule = checker.schedule()
-            said = [line.partition(": ")[2] for line in result.schedule if line.startswith("VIOLATION")]
-            result.verdict, result.words = UNSAFE, said[0] if said else "an assertion or a bound of the model"
-        elif found.error:
-            found = checker.search(["-DNFAIR=3"], ["-a", "-f"])
-            result.words = "safe; every item runs in every fair schedule"
-            if found.error:
-                result.verdict, result.words = LIVELOCK, "safe, but not every item runs"
-                result.schedule = checker.schedule()
-        if not found.finished and result.verdict == SAFE:
-            result.verdict, result.words = UNFINISHED, "the search was not exhaustive"
-        result.seconds = time.monotonic() - start
+        try:
+            result = _searched(row, Checker(row, Path(name)))
+        except TooLong as error:
+            result = Result(row, 0, UNFINISHED, str(error), [], 0)
+    result.seconds = time.monotonic() - start
     return result
 
 

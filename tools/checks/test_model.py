@@ -109,6 +109,8 @@ class Verdicts(unittest.TestCase):
         said = "State-vector 108 byte, depth reached 9, errors: {}\n   {} states, stored\n"
         self.assertEqual(Search.parse(said.format(0, 17)), Search(17, False, True))
         self.assertEqual(Search.parse(said.format(2, "1.5e+06")), Search(1500000, True, True))
+        found = Search.parse("pan:1: assertion violated 0 (at depth 76)\n" + said.format(1, 17))
+        self.assertEqual(found, Search(17, True, True, 76))
         for cut in ("error: max search depth too small\n", "pan: reached -DMEMLIM bound\n", "pan: out of memory\n"):
             self.assertFalse(Search.parse(cut + said.format(0, 17)).finished)
         with self.assertRaisesRegex(Wrong, "no such thing"):
