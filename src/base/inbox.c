@@ -1,16 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * When the inboxes of pools are emptied: whenever pool->lock is taken, and after it was
- * dropped. lock.h calls these functions only for pools with CMWQ2_POOL_INBOX. For the idea
+ * dropped. lock.c calls these functions only for pools with CMWQ2_POOL_INBOX. For the idea
  * see lab/policy/inbox.h. core/queue.c puts items into an inbox and takes them out.
  *
  * tools/model/inbox.pml models this file: change both.
  */
 #include <linux/export.h>
-#include <linux/irqflags.h>
-#include <linux/jump_label.h>
 #include <linux/llist.h>
-#include <linux/preempt.h>
 #include <linux/spinlock.h>
 
 #include "base/lock.h"
@@ -21,17 +18,6 @@
 #define CMWQ2_INBOX_ROUNDS	8
 
 const struct cmwq2_inbox_ops *cmwq2_inbox_ops;	/* I: set before the first pool */
-
-DEFINE_STATIC_KEY_FALSE(cmwq2_inbox_key);
-
-/*
- * Have the holders of locks look at the pool's flag from now on. It must be called before
- * the first pool gets that flag. Context: may sleep, cpus_read_lock() held.
- */
-void cmwq2_inbox_use(void)
-{
-	static_branch_enable_cpuslocked(&cmwq2_inbox_key);
-}
 
 /*
  * Empty the inbox after pool->lock was taken. Workers that are picked here are woken under
@@ -70,13 +56,13 @@ void cmwq2_inbox_look(struct cmwq2_pool *pool)
 	int rounds = 0;
 
 	smp_mb(); /* pairs with the one of the other context: litmus/inbox-look */
-	while (!llist_empty(&pool->inbox) && __cmwq2_pool_trylock(pool)) {
+	while (!llist_empty(&pool->inbox) && __cmwq2_trylock_with_key(pool)) {
 		CMWQ2_DEFINE_WAKE_LIST(wl);
 
 		cmwq2_inbox_ops->empty(pool, &wl);
 		if (++rounds >= CMWQ2_INBOX_ROUNDS && pool->inbox_state == CMWQ2_INBOX_OPEN)
 			WRITE_ONCE(pool->inbox_state, CMWQ2_INBOX_FULL);
-		__cmwq2_pool_unlock(pool);
+		__cmwq2_unlock_with_key(pool);
 		cmwq2_inbox_ops->wake(&wl);
 		smp_mb(); /* after this unlock: litmus/inbox-look */
 	}
@@ -84,30 +70,11 @@ void cmwq2_inbox_look(struct cmwq2_pool *pool)
 EXPORT_SYMBOL_GPL(cmwq2_inbox_look);
 
 /* Context: pool->lock held, interrupts off. */
-void cmwq2_unlock_and_look(struct cmwq2_pool *pool)
+void cmwq2_inbox_unlock(struct cmwq2_pool *pool)
 	__releases(&pool->lock)
 {
 	if (unlikely(pool->inbox_state == CMWQ2_INBOX_FULL))
 		WRITE_ONCE(pool->inbox_state, CMWQ2_INBOX_OPEN);
-	__cmwq2_pool_unlock(pool);
+	__cmwq2_unlock_with_key(pool);
 	cmwq2_inbox_look(pool);
-}
-
-/* Preemption stays off until interrupts are on, because only then can the task be preempted. */
-void cmwq2_unlock_irq_and_look(struct cmwq2_pool *pool)
-	__releases(&pool->lock)
-{
-	preempt_disable();
-	cmwq2_unlock_and_look(pool);
-	local_irq_enable();
-	preempt_enable();
-}
-
-void cmwq2_unlock_irqrestore_and_look(struct cmwq2_pool *pool, unsigned long flags)
-	__releases(&pool->lock)
-{
-	preempt_disable();
-	cmwq2_unlock_and_look(pool);
-	local_irq_restore(flags);
-	preempt_enable();
 }

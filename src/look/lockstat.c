@@ -13,6 +13,7 @@
  * it spoils every mean. So holds that are longer than anything the engine does
  * are also counted separately, and whoever compares can leave them out.
  */
+#include <linux/cpu.h>
 #include <linux/debugfs.h>
 #include <linux/delay.h>
 #include <linux/export.h>
@@ -93,7 +94,9 @@ static void cmwq2_lock_stat_on(void)
 		cmwq2_measure_ticks();
 	/* Whoever holds a lock now was counted to the end of the last period, or not at all. */
 	cmwq2_lock_stat_reset();
-	static_branch_enable(&cmwq2_lock_stat_key);
+	cpus_read_lock();
+	cmwq2_lock_key_set(&cmwq2_lock_stat_key, true);
+	cpus_read_unlock();
 }
 
 /**
@@ -110,9 +113,9 @@ void cmwq2_lock_stat_set(bool on)
 	if (on && !static_key_enabled(&cmwq2_lock_stat_key)) {
 		cmwq2_lock_stat_on();
 	} else if (!on && static_key_enabled(&cmwq2_lock_stat_key)) {
-		static_branch_disable(&cmwq2_lock_stat_key);
-		/* Nobody who saw the key set is on the way to a lock now: litmus/lock-stat. */
-		synchronize_rcu();
+		cpus_read_lock();
+		cmwq2_lock_key_set(&cmwq2_lock_stat_key, false);
+		cpus_read_unlock();
 	}
 	mutex_unlock(&cmwq2_lock_stat_mutex);
 }

@@ -51,14 +51,14 @@ enum cmwq2_inbox {
 	      "no: it leaves its item to the holder of the lock, unless the queue is ordered")
 
 /*
- * Nobody looks at a pool's flag before the first inbox is wanted: static keys make that
+ * Nobody looks at a pool's flag before the first inbox is wanted: a static key makes that
  * free. A key cannot be enabled under a lock that spins. Context: may sleep,
  * cpus_read_lock() held, before @policy is given to a pool.
  */
 static inline void cmwq2_inbox_before(const struct cmwq2_pool_policy *policy)
 {
 	if (policy->inbox != CMWQ2_INBOX_OFF)
-		cmwq2_inbox_use();
+		cmwq2_lock_key_set(&cmwq2_inbox_key, true);
 }
 
 /*
