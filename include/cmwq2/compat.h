@@ -56,6 +56,19 @@ static inline unsigned int cmwq2_cpumask_weight_and(const struct cpumask *a,
 #endif
 
 /*
+ * 6.12 has this attribute, and 6.1 does not. It keeps CONFIG_INIT_STACK_ALL_ZERO from
+ * clearing a variable. Compilers that do not know it warn about it, so it is tested. Drop
+ * with 6.11.
+ */
+#ifndef __uninitialized
+#if __has_attribute(__uninitialized__)
+#define __uninitialized	__attribute__((__uninitialized__))
+#else
+#define __uninitialized
+#endif
+#endif
+
+/*
  * Proxy execution (v6.17) leaves a task that waits for a mutex on the runqueue,
  * so that the mutex's owner can run in its place. v7.3 has a flag for this
  * state. Drop the last branch with 7.2.

@@ -185,7 +185,8 @@ struct cmwq2_pool {
 	u64			long_ns;	/* L: likewise, those of them that were long */
 
 	/* What each item reads, and nearly nobody writes, has its own line. */
-	u32			id ____cacheline_aligned_in_smp; /* I: index in cmwq2_pools */
+	unsigned long		offq ____cacheline_aligned_in_smp; /* I: see cmwq2_pool_bits() */
+	u32			id;		/* I: index in cmwq2_pools */
 	struct cmwq2_pool_policy policy;	/* L: set with cmwq2_pool_mutex too */
 	u8			inbox_state;	/* X: READ_ONCE, set with L: cmwq2_inbox_state */
 	int			pod_cpus;	/* L: online CPUs of @pod, at least 1 */

@@ -34,15 +34,18 @@ static inline struct task_struct *cmwq2_without_here(struct task_struct *task)
 	return (struct task_struct *)((unsigned long)task & ~CMWQ2_WAKE_HERE);
 }
 
-/* An initializer would also clear the array of tasks, on each enqueue, for nothing. */
-static inline struct cmwq2_wake_list cmwq2_no_wakeups(void)
+static inline struct cmwq2_wake_list *cmwq2_no_wakeups(struct cmwq2_wake_list *wl)
 {
-	struct cmwq2_wake_list wl;
-
-	wl.nr = 0;
+	wl->nr = 0;
 	return wl;
 }
 
-#define CMWQ2_DEFINE_WAKE_LIST(name)	struct cmwq2_wake_list name = cmwq2_no_wakeups()
+/*
+ * An initializer would also clear the array of tasks, on each enqueue, for nothing, and so
+ * would a kernel that clears all variables. So the number is set by a second declaration.
+ */
+#define CMWQ2_DEFINE_WAKE_LIST(name)						\
+	struct cmwq2_wake_list name __uninitialized;				\
+	struct cmwq2_wake_list *__empty_##name __maybe_unused = cmwq2_no_wakeups(&name)
 
 #endif /* CMWQ2_WAKE_LIST_H */

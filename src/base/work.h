@@ -34,11 +34,15 @@ static inline void cmwq2_work_set_data(struct cmwq2_work *work, unsigned long da
 	atomic_long_set(&work->data, data | cmwq2_work_static(work));
 }
 
+/* The pwq in the word of a queued item. */
+static inline struct cmwq2_pwq *cmwq2_queued_pwq(unsigned long data)
+{
+	return (void *)(data & ~(BIT(CMWQ2_WORK_QUEUED_SHIFT) - 1));
+}
+
 static inline struct cmwq2_pwq *cmwq2_data_pwq(unsigned long data)
 {
-	if (!(data & CMWQ2_WORK_PWQ))
-		return NULL;
-	return (void *)(data & ~(BIT(CMWQ2_WORK_QUEUED_SHIFT) - 1));
+	return data & CMWQ2_WORK_PWQ ? cmwq2_queued_pwq(data) : NULL;
 }
 
 /* The pwq that @work is queued on, or NULL. Stable only under the lock of its pool. */
@@ -89,10 +93,9 @@ static inline unsigned int cmwq2_data_disable(unsigned long data)
 /* The part of an off-queue word that identifies the pool that ran the item last: id and BH. */
 #define CMWQ2_WORK_POOL_MASK	(CMWQ2_WORK_NO_POOL | CMWQ2_WORK_OFFQ_BH)
 
-static inline unsigned long cmwq2_pool_bits(struct cmwq2_pool *pool)
+static inline unsigned long cmwq2_pool_bits(const struct cmwq2_pool *pool)
 {
-	return (unsigned long)pool->id << CMWQ2_WORK_POOL_SHIFT |
-	       (pool->bh ? CMWQ2_WORK_OFFQ_BH : 0);
+	return pool->offq;
 }
 
 /* Whether @data is the off-queue word of an item that was last on a BH queue. */
@@ -112,10 +115,9 @@ static inline bool cmwq2_data_is_bh(unsigned long data)
 static inline struct cmwq2_pool *cmwq2_work_pool(struct cmwq2_work *work)
 {
 	unsigned long data = cmwq2_work_data(work);
-	struct cmwq2_pwq *pwq = cmwq2_data_pwq(data);
 
-	if (pwq)
-		return pwq->pool;
+	if (data & CMWQ2_WORK_PWQ)
+		return cmwq2_queued_pwq(data)->pool;
 	data &= CMWQ2_WORK_NO_POOL;
 	if (data == CMWQ2_WORK_NO_POOL)
 		return NULL;

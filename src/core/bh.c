@@ -238,6 +238,7 @@ int cmwq2_bh_pool_init(struct cmwq2_pool *pool)
 	tasklet_setup(&bh->tasklet, cmwq2_bh_serve);
 	INIT_CSD(&bh->csd, cmwq2_bh_remote_kick, pool);
 	pool->bh = bh;
+	pool->offq |= CMWQ2_WORK_OFFQ_BH;
 	pool->flags |= CMWQ2_POOL_BH;
 
 	worker = &bh->worker;

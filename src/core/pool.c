@@ -129,6 +129,7 @@ static struct cmwq2_pool *cmwq2_pool_new(const struct cmwq2_attrs *attrs,
 	ret = xa_alloc(&cmwq2_pools, &pool->id, pool, xa_limit_31b, GFP_KERNEL);
 	if (ret)
 		goto err;
+	pool->offq = (unsigned long)pool->id << CMWQ2_WORK_POOL_SHIFT;
 	cmwq2_starve_pool_init(pool);
 	return pool;
 

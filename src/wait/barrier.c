@@ -155,7 +155,7 @@ static bool cmwq2_start_wait(struct cmwq2_work *work, struct cmwq2_barrier *barr
  */
 bool cmwq2_wait_for_work(struct cmwq2_work *work, bool cancelled)
 {
-	struct cmwq2_barrier barrier;
+	struct cmwq2_barrier barrier __uninitialized;
 
 	if (unlikely(!work->func)) {
 		cmwq2_misuse("a thread waits for an item without a function: was it initialised?");

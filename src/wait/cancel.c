@@ -66,12 +66,11 @@ static struct cmwq2_pool *cmwq2_running_in(struct cmwq2_pwq *pwq)
 	return oldest ? oldest->pool : pwq->pool;
 }
 
-/* Take @work off the list it is on. Keeps PENDING. Context: RCU read-side section. */
-static void cmwq2_unqueue(struct cmwq2_work *work, struct cmwq2_pwq *pwq,
+/* Take @work off the list it is on. Keeps PENDING. Context: interrupts off. */
+static void cmwq2_unqueue(struct cmwq2_work *work, struct cmwq2_pwq *pwq, unsigned long data,
 			  struct cmwq2_wake_list *wl)
 {
 	struct cmwq2_pool *pool = pwq->pool;
-	unsigned long data = cmwq2_work_data(work);
 	bool owed = cmwq2_free_barriers(pwq, work, data);
 
 	list_del_init(&work->entry);
@@ -96,6 +95,7 @@ static int cmwq2_try_grab(struct cmwq2_work *work, bool delayed)
 	CMWQ2_DEFINE_WAKE_LIST(wl);
 	struct cmwq2_pool *pool;
 	struct cmwq2_pwq *pwq;
+	unsigned long data;
 	int ret = -EAGAIN;
 
 	/* A timer that has not fired yet leaves PENDING to us. */
@@ -104,28 +104,29 @@ static int cmwq2_try_grab(struct cmwq2_work *work, bool delayed)
 	if (cmwq2_work_take(work))
 		return 0;
 
-	rcu_read_lock();
+	/* As interrupts are off, RCU keeps the pool and the tasks that are woken. */
 	pool = cmwq2_work_pool(work);
-	if (pool) {
-		cmwq2_pool_lock(pool);
-		/*
-		 * An item is put on, moved between and taken off a pwq's lists
-		 * under the lock of that pwq's pool. If it points to a pwq of
-		 * the pool we locked, it is queued there and stays there:
-		 * litmus/work-grab. Only an item that is just being posted
-		 * is on no list.
-		 */
-		pwq = cmwq2_work_pwq(work);
-		if (pwq && pwq->pool == pool && likely(!cmwq2_work_is_posted(work))) {
-			cmwq2_unqueue(work, pwq, &wl);
+	if (!pool)
+		return ret;
+	cmwq2_pool_lock(pool);
+	/*
+	 * An item is put on, moved between and taken off a pwq's lists under the lock of
+	 * that pwq's pool. If it points to a pwq of the pool we locked, it is queued there
+	 * and stays there: litmus/work-grab. Only an item that is just being posted is on
+	 * no list.
+	 */
+	data = cmwq2_work_data(work);
+	if (likely(data & CMWQ2_WORK_PWQ)) {
+		pwq = cmwq2_queued_pwq(data);
+		if (likely(pwq->pool == pool && !cmwq2_work_is_posted(work))) {
+			cmwq2_unqueue(work, pwq, data, &wl);
 			ret = 1;
 		}
-		cmwq2_pool_unlock(pool);
-		/* Few items make way for others when they are cancelled. */
-		if (unlikely(wl.nr))
-			cmwq2_wake_up(&wl);
 	}
-	rcu_read_unlock();
+	cmwq2_pool_unlock(pool);
+	/* Few items make way for others when they are cancelled. */
+	if (unlikely(wl.nr))
+		cmwq2_wake_up(&wl);
 	return ret;
 }
 
@@ -157,7 +158,8 @@ bool cmwq2_grab_pending(struct cmwq2_work *work, bool delayed, unsigned long *ir
 }
 
 /* Grab the item, change its disable depth by @by, and let it go idle. Returns the new depth. */
-static int cmwq2_grab_and_release(struct cmwq2_work *work, bool delayed, int by, bool *pending)
+static __always_inline int cmwq2_grab_and_release(struct cmwq2_work *work, bool delayed, int by,
+						  bool *pending)
 {
 	unsigned long data, flags;
 	int depth;
@@ -177,9 +179,12 @@ static int cmwq2_grab_and_release(struct cmwq2_work *work, bool delayed, int by,
 
 static bool cmwq2_cancel(struct cmwq2_work *work, bool delayed)
 {
-	bool pending;
+	unsigned long flags;
+	bool pending = cmwq2_grab_pending(work, delayed, &flags);
 
-	cmwq2_grab_and_release(work, delayed, 0, &pending);
+	cmwq2_point(CMWQ2_POINT_GRABBED, NULL);
+	cmwq2_work_release_as_was(work, cmwq2_work_data(work));
+	local_irq_restore(flags);
 	return pending;
 }
 
