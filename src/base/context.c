@@ -21,7 +21,7 @@
  */
 static void cmwq2_restore_context(struct cmwq2_context was)
 {
-	int softirq = IS_ENABLED(CONFIG_PREEMPT_RT) ? was.softirq : was.preempt & SOFTIRQ_MASK;
+	int softirq = cmwq2_context_softirq(was);
 
 	/*
 	 * Do not just set the count: lockdep has its own record of softirqs.
@@ -46,7 +46,7 @@ void cmwq2_leaked(struct cmwq2_context was, cmwq2_work_func_t func)
 	cmwq2_health_add(CMWQ2_HEALTH_LEAKS);
 	pr_err("%s: %s[%d]: %ps returned with preempt count %#x, was %#x; RCU depth %d, was %d; locks held %d, was %d\n",
 	       cmwq2_bug(), current->comm, task_pid_nr(current), func,
-	       is.preempt | is.softirq, was.preempt | was.softirq, is.rcu, was.rcu, is.locks,
+	       is.preempt | cmwq2_context_softirq(is), was.preempt | cmwq2_context_softirq(was), is.rcu, was.rcu, is.locks,
 	       was.locks);
 	debug_show_held_locks(current);
 	dump_stack();

@@ -15,13 +15,15 @@
 
 /*
  * On PREEMPT_RT disabled softirqs are counted in the task, elsewhere in the
- * preempt count.
+ * preempt count. Each item stores this, so it is kept small.
  */
 struct cmwq2_context {
 	int	preempt;
-	int	softirq;	/* on PREEMPT_RT only */
-	int	rcu;
-	int	locks;
+	u16	rcu;
+	u16	locks;
+#ifdef CONFIG_PREEMPT_RT
+	int	softirq;
+#endif
 };
 
 __cold void cmwq2_leaked(struct cmwq2_context was, cmwq2_work_func_t func);
@@ -30,20 +32,32 @@ static inline struct cmwq2_context cmwq2_context(void)
 {
 	return (struct cmwq2_context) {
 		.preempt = preempt_count(),
-		.softirq = IS_ENABLED(CONFIG_PREEMPT_RT) ? softirq_count() : 0,
 		.rcu = rcu_preempt_depth(),
 #ifdef CONFIG_LOCKDEP
 		.locks = lockdep_depth(current),
 #endif
+#ifdef CONFIG_PREEMPT_RT
+		.softirq = softirq_count(),
+#endif
 	};
+}
+
+/* The disabled softirqs that the context counts. */
+static inline int cmwq2_context_softirq(struct cmwq2_context context)
+{
+#ifdef CONFIG_PREEMPT_RT
+	return context.softirq;
+#else
+	return context.preempt & SOFTIRQ_MASK;
+#endif
 }
 
 static inline void cmwq2_check_context(struct cmwq2_context was, cmwq2_work_func_t func)
 {
 	struct cmwq2_context is = cmwq2_context();
 
-	if (unlikely(is.preempt != was.preempt || is.softirq != was.softirq ||
-		     is.rcu != was.rcu || is.locks != was.locks))
+	if (unlikely(is.preempt != was.preempt || is.rcu != was.rcu || is.locks != was.locks ||
+		     cmwq2_context_softirq(is) != cmwq2_context_softirq(was)))
 		cmwq2_leaked(was, func);
 }
 

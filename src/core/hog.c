@@ -52,7 +52,7 @@ static DEFINE_HASHTABLE(cmwq2_hog_hash, 6);
 static unsigned int cmwq2_hog_thresh_us = UINT_MAX;
 static unsigned int cmwq2_hog_warn_thresh = 4;
 /* cmwq2_hog_thresh_us in the unit of the comparison; S64_MAX: never. */
-static s64 cmwq2_hog_thresh_ns __read_mostly = S64_MAX;
+s64 cmwq2_hog_thresh_ns __read_mostly = S64_MAX;
 
 static void cmwq2_hog_report(struct kthread_work *work);
 static DEFINE_KTHREAD_WORK(cmwq2_hog_work, cmwq2_hog_report);
@@ -131,14 +131,6 @@ static void cmwq2_hog_found(struct cmwq2_worker *worker)
 	cmwq2_hog_note(worker->current_func);
 }
 
-static bool cmwq2_is_hog(struct cmwq2_worker *worker)
-{
-	/* Signed: the scheduler's figure is read without its lock and may be older than ours. */
-	s64 used = cmwq2_task_runtime(worker->task) - READ_ONCE(worker->runtime_at);
-
-	return used > READ_ONCE(cmwq2_hog_thresh_ns);
-}
-
 /**
  * cmwq2_hog_check - take a hog out of the count of running workers
  * @worker: worker that was found counted
@@ -158,26 +150,14 @@ bool cmwq2_hog_check(struct cmwq2_worker *worker)
 	return true;
 }
 
-/**
- * cmwq2_hog_end - account an item's CPU time, and catch it if it is a hog
- * @worker: current worker, at the end of its item
- *
- * CPU time is what the tick charged to the thread, as mainline counts it: the
- * items that a tick hits are a fair sample of all items.
- *
- * Context: pool->lock held, worker->current_pwq still set.
- */
-void cmwq2_hog_end(struct cmwq2_worker *worker)
+/* The rest of cmwq2_hog_end(): a tick hit the item, or the item is a hog. */
+void __cmwq2_hog_end(struct cmwq2_worker *worker)
 {
-	u64 ns;
+	u64 ns = cmwq2_task_ticks(worker->task) - worker->ticks_at;
 
-	if (!worker->task)
-		return;
-	ns = cmwq2_task_ticks(worker->task) - worker->ticks_at;
-	if (unlikely(ns))
-		worker->current_pwq->stat.cpu_time += div_u64(ns, NSEC_PER_USEC);
+	worker->current_pwq->stat.cpu_time += div_u64(ns, NSEC_PER_USEC);
 	/* A hog that was caught before is no longer counted, and is not noted again. */
-	if (unlikely(cmwq2_is_hog(worker)) && READ_ONCE(worker->counted))
+	if (cmwq2_is_hog(worker) && READ_ONCE(worker->counted))
 		cmwq2_hog_found(worker);
 }
 

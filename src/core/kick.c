@@ -89,7 +89,7 @@ static noinline void cmwq2_wake_task_here(struct task_struct *task)
 	cmwq2_wake_up_here(task);
 }
 
-static noinline void cmwq2_wake_task(struct task_struct *task)
+static __always_inline void cmwq2_wake_task(struct task_struct *task)
 {
 	if (unlikely((unsigned long)task & CMWQ2_WAKE_HERE)) {
 		cmwq2_wake_task_here(cmwq2_without_here(task));
@@ -114,12 +114,18 @@ void cmwq2_wake_up(struct cmwq2_wake_list *wl)
 		cmwq2_wake_task(wl->task[--wl->nr]);
 }
 
+/* Out of line, because the default wakes few tasks with the lock held. */
+static noinline void cmwq2_wake_locked(struct task_struct *task)
+{
+	cmwq2_wake_task(task);
+}
+
 /* Inline, because each kick ends with it. */
 static __always_inline void cmwq2_wake_by(struct cmwq2_pool *pool, enum cmwq2_kicker who,
 					  struct cmwq2_wake_list *wl, struct task_struct *task)
 {
 	if (!(pool->policy.wake & who)) {
-		cmwq2_wake_task(task);
+		cmwq2_wake_locked(task);
 		return;
 	}
 	if (wl->nr == ARRAY_SIZE(wl->task))

@@ -37,6 +37,18 @@ static inline void cmwq2_unlock_irq_wake(struct cmwq2_pool *pool, struct cmwq2_w
 		__cmwq2_unlock_irq_wake(pool, wl);
 }
 
+/* cmwq2_kick_pool_pick() for a caller that knows that items are pending. */
+static inline bool cmwq2_kick_pending(struct cmwq2_pool *pool, enum cmwq2_kicker who,
+				      struct cmwq2_wake_list *wl)
+{
+	lockdep_assert_held(&pool->lock);
+
+	if (atomic_read(&pool->nr_running) < pool->room)
+		return __cmwq2_kick_pool_pick(pool, who, wl);
+	cmwq2_sched_arm_scan(pool);
+	return false;
+}
+
 /**
  * cmwq2_kick_pool_pick - pick and claim a worker if the pool needs one
  * @pool: pool
@@ -56,15 +68,8 @@ static inline void cmwq2_unlock_irq_wake(struct cmwq2_pool *pool, struct cmwq2_w
 static inline bool cmwq2_kick_pool_pick(struct cmwq2_pool *pool, enum cmwq2_kicker who,
 					struct cmwq2_wake_list *wl)
 {
-	lockdep_assert_held(&pool->lock);
-
 	/* These checks are inline, because a busy pool makes them twice for each item. */
-	if (list_empty(&pool->worklist))
-		return false;
-	if (atomic_read(&pool->nr_running) < pool->room)
-		return __cmwq2_kick_pool_pick(pool, who, wl);
-	cmwq2_sched_arm_scan(pool);
-	return false;
+	return !list_empty(&pool->worklist) && cmwq2_kick_pending(pool, who, wl);
 }
 
 #endif /* CMWQ2_KICK_H */

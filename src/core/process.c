@@ -201,7 +201,7 @@ CMWQ2_PARAM(yield_us, number,
 static void cmwq2_process_one(struct cmwq2_worker *worker, struct cmwq2_work *work)
 {
 	unsigned long data = cmwq2_work_data(work);
-	struct cmwq2_pwq *pwq = cmwq2_data_pwq(data);
+	struct cmwq2_pwq *pwq = cmwq2_queued_pwq(data);
 	struct cmwq2_pool *pool = worker->pool;
 	struct cmwq2_context context;
 	bool soon = pool->policy.yield == CMWQ2_YIELD_SOON;
@@ -238,7 +238,7 @@ static void cmwq2_process_one(struct cmwq2_worker *worker, struct cmwq2_work *wo
 	trace_cmwq2_execute_end(worker, work);
 	cmwq2_run_map_release(&map, pwq->wq);
 	cmwq2_check_context(context, worker->current_func);
-	if (unlikely(cmwq2_is_away(worker)))
+	if (pool->cpu >= 0 && unlikely(cmwq2_is_away(worker)))
 		cmwq2_away(worker, false);
 	/* An item that requeues itself forever must not starve stop_machine(). */
 	if (worker->task && (likely(soon) || !cmwq2_yield_waits(worker, READ_ONCE(cmwq2_yield_us))))
@@ -276,21 +276,34 @@ static bool cmwq2_keep_working(struct cmwq2_pool *pool)
 	return !list_empty(&pool->worklist) && atomic_read(&pool->nr_running) <= pool->wanted;
 }
 
+/* The current worker begins to serve. It does what cmwq2_worker_clr_flags() does, but inline. */
+static inline void cmwq2_end_prep(struct cmwq2_worker *worker)
+{
+	unsigned int flags = worker->flags & ~CMWQ2_WORKER_PREP;
+
+	WRITE_ONCE(worker->flags, flags);
+	if (!(flags & worker->pool->not_counted) && !READ_ONCE(worker->counted))
+		cmwq2_worker_count(worker);
+}
+
 /**
  * cmwq2_serve - run items until the pool needs no more from this worker
  * @worker: current worker, not idle
  *
  * Context: pool->lock held, dropped and taken again.
+ * Return: whether the pool needed the worker at first.
  */
-static void cmwq2_serve(struct cmwq2_worker *worker)
+static bool cmwq2_serve(struct cmwq2_worker *worker)
 {
 	struct cmwq2_pool *pool = worker->pool;
+	bool needed = false;
 
 	while (cmwq2_need_more_worker(pool)) {
+		needed = true;
 		if (!pool->nr_idle && cmwq2_manage(worker))
 			continue;
 
-		cmwq2_worker_clr_flags(worker, CMWQ2_WORKER_PREP);
+		cmwq2_end_prep(worker);
 		do {
 			if (cmwq2_assign_work(cmwq2_first_work(pool), worker, NULL))
 				cmwq2_process_scheduled(worker);
@@ -307,19 +320,7 @@ static void cmwq2_serve(struct cmwq2_worker *worker)
 	/* A running worker takes these. The scan is there in case the hook misses its block. */
 	if (!list_empty(&pool->worklist))
 		cmwq2_sched_arm_scan(pool);
-}
-
-/* Count a wakeup of an idle worker, unless it was woken to exit. pool->lock held. */
-static void cmwq2_count_wakeup(struct cmwq2_worker *worker)
-{
-	struct cmwq2_pool *pool = worker->pool;
-
-	if (worker->flags & CMWQ2_WORKER_DIE)
-		return;
-	pool->stat.woken++;
-	/* Not always written, because it is in another cache line. */
-	if (!cmwq2_need_more_worker(pool))
-		pool->stat.in_vain++;
+	return needed;
 }
 
 /* X: READ_ONCE, set under cmwq2_pool_mutex. */
@@ -334,13 +335,17 @@ int cmwq2_worker_thread(void *data)
 {
 	struct cmwq2_worker *worker = data;
 	struct cmwq2_pool *pool = worker->pool;
-	bool spins;
+	bool woken = false, spins;
 
 	cmwq2_sched_worker_start(worker);
 	cmwq2_pool_lock_irq(pool);
 	while (!(worker->flags & CMWQ2_WORKER_DIE)) {
+		/* A wakeup to exit is not counted. The second counter is in another cache line. */
+		pool->stat.woken += woken;
 		cmwq2_worker_leave_idle(worker);
-		cmwq2_serve(worker);
+		if (unlikely(!cmwq2_serve(worker)))
+			pool->stat.in_vain += woken;
+		woken = true;
 		cmwq2_worker_enter_idle(worker);
 		/*
 		 * Set under the lock: a kick from here on finds this worker on
@@ -355,7 +360,6 @@ int cmwq2_worker_thread(void *data)
 		schedule();
 		cmwq2_point(CMWQ2_POINT_WOKEN, pool);
 		cmwq2_pool_lock_irq(pool);
-		cmwq2_count_wakeup(worker);
 	}
 	cmwq2_pool_unlock_irq(pool);
 	cmwq2_sched_worker_stop(worker);

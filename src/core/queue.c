@@ -255,7 +255,7 @@ static __always_inline void cmwq2_insert_and_pick(struct cmwq2_pwq *pwq, struct 
 	cmwq2_insert(pwq, work, &pool->worklist, flags, posted);
 	cmwq2_point(CMWQ2_POINT_INSERTED, pool);
 	cmwq2_sched_order_insert();
-	cmwq2_kick_pool_pick(pool, CMWQ2_KICK_ENQUEUE, wl);
+	cmwq2_kick_pending(pool, CMWQ2_KICK_ENQUEUE, wl);
 }
 
 /* Move all items from the inbox, the oldest one first. Context: pool->lock held. */

@@ -72,25 +72,6 @@ struct cmwq2_worker *cmwq2_current_worker(void)
 	return cmwq2_task_worker(current);
 }
 
-/**
- * cmwq2_worker_set_flags - set flags and adjust nr_running
- * @worker: worker
- * @flags: flags to set
- *
- * Context: pool->lock held.
- * Return: whether @worker was counted, and fewer workers run now than the pool wants.
- * If so, and items are pending, the caller must kick the pool or keep working: with
- * the pn hook another worker may have blocked at the same time, counted itself down
- * without the lock, and found nothing to do.
- */
-bool cmwq2_worker_set_flags(struct cmwq2_worker *worker, unsigned int flags)
-{
-	lockdep_assert_held(&worker->pool->lock);
-
-	WRITE_ONCE(worker->flags, worker->flags | flags);
-	return flags & worker->pool->not_counted && cmwq2_worker_uncount(worker);
-}
-
 /* The rest of cmwq2_worker_clr_flags(): a flag is set, or the worker may have to be counted. */
 void __cmwq2_worker_clr_flags(struct cmwq2_worker *worker, unsigned int flags)
 {
