@@ -46,8 +46,8 @@ void cmwq2_leaked(struct cmwq2_context was, cmwq2_work_func_t func)
 	cmwq2_health_add(CMWQ2_HEALTH_LEAKS);
 	pr_err("%s: %s[%d]: %ps returned with preempt count %#x, was %#x; RCU depth %d, was %d; locks held %d, was %d\n",
 	       cmwq2_bug(), current->comm, task_pid_nr(current), func,
-	       is.preempt | cmwq2_context_softirq(is), was.preempt | cmwq2_context_softirq(was), is.rcu, was.rcu, is.locks,
-	       was.locks);
+	       is.preempt | cmwq2_context_softirq(is), was.preempt | cmwq2_context_softirq(was),
+	       is.rcu, was.rcu, is.locks, was.locks);
 	debug_show_held_locks(current);
 	dump_stack();
 	cmwq2_restore_context(was);
