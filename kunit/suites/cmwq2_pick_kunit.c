@@ -279,6 +279,7 @@ static void predict_has_no_choice(struct kunit *test)
 	tw_move(e, cpu);
 	set_delays(&c, cpu, 100, 1000);
 	KUNIT_EXPECT_EQ(test, picks_here(&c, CMWQ2_PICK_TRY), CMWQ2_PICK_TRY);
+	/* Nothing is measured either. */
 	KUNIT_EXPECT_EQ(test, per_cpu_ptr(c.pool->cpus, cpu)->delay[true], 1000);
 }
 
@@ -293,6 +294,9 @@ static void predict_learns(struct kunit *test)
 
 	at = per_cpu_ptr(c.pool->cpus, cpu);
 	set_delays(&c, cpu, 1000000, 400);
+	/* Only one in so many is measured. */
+	picks_here(&c, CMWQ2_PICK_SAMPLE - 1);
+	KUNIT_EXPECT_EQ(test, at->delay[true], 400);
 	would_pick(&c, CMWQ2_KICK_ENQUEUE, &here);
 	KUNIT_EXPECT_TRUE(test, here);
 	KUNIT_EXPECT_EQ(test, at->delay[false], 1000000);
@@ -300,6 +304,7 @@ static void predict_learns(struct kunit *test)
 	KUNIT_EXPECT_GE(test, at->delay[true], 500);
 	KUNIT_EXPECT_LE(test, at->delay[true], 750);
 	set_delays(&c, cpu, 400, 1000000);
+	picks_here(&c, CMWQ2_PICK_SAMPLE - 1);
 	would_pick(&c, CMWQ2_KICK_ENQUEUE, &here);
 	KUNIT_EXPECT_FALSE(test, here);
 	KUNIT_EXPECT_EQ(test, at->delay[true], 1000000);

@@ -4,6 +4,7 @@
  *
  * tools/model/kick.pml models which workers a kick can find: change both.
  */
+#include <linux/build_bug.h>
 #include <linux/cpumask.h>
 #include <linux/export.h>
 #include <linux/list.h>
@@ -106,6 +107,13 @@ static struct cmwq2_worker *cmwq2_pick_elsewhere(struct cmwq2_pool *pool, int cp
 	return first;
 }
 
+/* Whether this kick is measured. A try has just set @left. */
+static bool cmwq2_pick_is_measured(struct cmwq2_pool *pool, struct cmwq2_pool_cpu *at)
+{
+	static_assert(CMWQ2_PICK_TRY % CMWQ2_PICK_SAMPLE == 0);
+	return cmwq2_pick_learns(pool) && at->left % CMWQ2_PICK_SAMPLE == CMWQ2_PICK_SAMPLE - 1;
+}
+
 /* Remember whose enqueue picked the worker, when, and whether it is woken here. */
 static void cmwq2_pick_note(struct cmwq2_pool *pool, struct cmwq2_worker *worker,
 			    struct cmwq2_pool_cpu *at, bool here)
@@ -115,7 +123,7 @@ static void cmwq2_pick_note(struct cmwq2_pool *pool, struct cmwq2_worker *worker
 	worker->called_by = at;
 	worker->called_here = here;
 	worker->called_at = 0;
-	if (cmwq2_pick_learns(pool))
+	if (cmwq2_pick_is_measured(pool, at))
 		worker->called_at = ktime_get_mono_fast_ns();
 	/* The culler may take a worker without a claim. Then nobody would clear @called. */
 	if (here && pool->claims & CMWQ2_CLAIMS_ONCE)

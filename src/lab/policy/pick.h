@@ -10,10 +10,11 @@
  * wakes it there. This is best if the producer sleeps soon after it has enqueued. If
  * the producer goes on computing, the worker waits for the CPU.
  *
- * With pick=predict each CPU learns which of the two ways starts an item sooner, from
- * the time between pick and start of the items that it enqueued. It prefers its own
- * worker, unless another CPU's worker starts a good deal sooner (CMWQ2_PICK_MARGIN): to
- * wake it takes an interrupt and moves cache lines, which this time shows only in part.
+ * With pick=predict each CPU learns which of the two ways starts an item sooner, from the
+ * time between pick and start of the items that it enqueued, of which it measures one in
+ * CMWQ2_PICK_SAMPLE. It prefers its own worker, unless another CPU's worker starts a good
+ * deal sooner (CMWQ2_PICK_MARGIN): to wake it takes an interrupt and moves cache lines,
+ * which this time shows only in part.
  * Without this margin, two CPUs whose producers both sleep may each prefer the other CPU:
  * on each of them an own worker waits for the worker of the other CPU's item, and so
  * neither is much sooner.
@@ -71,6 +72,8 @@ enum cmwq2_pick {
 #define CMWQ2_PICK_TRY		256
 /* So many kicks pass at least from one try to the next, however much the delays vary. */
 #define CMWQ2_PICK_REST		64
+/* One in so many kicks is measured, and each try: two reads of the clock are not cheap. */
+#define CMWQ2_PICK_SAMPLE	4
 /* A CPU prefers its own worker unless this takes longer by more than one part in so many. */
 #define CMWQ2_PICK_MARGIN	2
 /* Of how many idle workers a kick looks for one that slept on another CPU. */
