@@ -100,13 +100,15 @@ $(VERBS):
 ##             writes patches to out/series/ that repair faults of kernel/workqueue.c, test it with
 ##             KUnit and add a policy, with a cover letter that has the figures of make transfer;
 ##             runs checkpatch; builds and tests each patch; 15 minutes; sends nothing
-## make icount [VM=x86|x86-keys] [PROFILES=list] [FUNCTIONS=1] [PARAMETERS=list] [WRITE=1]
+## make icount [VM=x86|x86-keys] [PROFILES=list] [FUNCTIONS=1] [WORKLOAD=list] [ROUNDS=n]
+##           [PARAMETERS=list] [WRITE=1]
 ##             counts the instructions of queueing and running an item, for native and each profile;
 ##             compares them with tools/vm/icount-VM.json and with lib/test_workqueue; make check runs
 ##             it, too, on x86; 1 minute; VM=x86-keys counts with jump labels; FUNCTIONS=1 lists them
-##             by function instead, for native and mainline-7.3; PROFILES= counts other profiles or
-##             policies, such as pick=local; PARAMETERS= sets parameters of cmwq2, such as
-##             wake_cost_us=1; WRITE=1 updates the file
+##             by function instead, for native and mainline-7.3; WORKLOAD= counts workloads of the
+##             benchmark instead, such as cancel; PROFILES= counts other profiles or policies, such as
+##             pick=local; PARAMETERS= sets parameters of cmwq2, such as wake_cost_us=1; WRITE=1
+##             updates the file
 ## make lines [VM=x86|x86-keys] [CPUS=2|4|8] [PROFILES=list] [BOOTS=n] [ITEMS=n] [TURN=us]
 ##           [WRITE=1]
 ##             counts the cache lines that move between CPUs for each item, for native and for

@@ -15,7 +15,7 @@ COUNTS = {"MACHINES", "ITEMS", "ROUNDS", "SCHEDULES", "KICKS", "SWITCHINGS", "PR
           "PRODUCERS", "SEED", "BOOTS", "TIME", "MUTANTS"}
 YES_OR_NO = {"WRITE", "FULL", "FAULTS", "FUNCTIONS", "REPAIRED", "MOVED"}
 # The knobs that cannot be combined with WRITE=1, by verb, and which figures the written file has.
-NOT_WRITTEN = {"icount": (("PROFILES", "FUNCTIONS"), "of all profiles"),
+NOT_WRITTEN = {"icount": (("PROFILES", "FUNCTIONS", "WORKLOAD"), "of all profiles"),
                "lines": (("PROFILES", "TURN", "ITEMS"), "that make lines counts without it")}
 # Names that other programs use in the environment, too. The user is not warned if a verb ignores them.
 COMMON = {"V", "W", "CC", "NAME", "FULL", "SEED", "TIME", "POOL", "WORKERS", "MACHINES", "MODEL", "LIMIT", "ENGINE",

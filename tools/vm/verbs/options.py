@@ -105,7 +105,7 @@ VERBS: dict[str, set] = {
     "cost": {"ROUNDS", *_KERNEL},
     "transfer": {"VM", "POLICY", "ROUNDS", "BOOTS", "SEED", "WRITE", "KERNEL_SRC"},
     "series": {"POLICY", "KERNEL_SRC"},
-    "icount": {"VM", "PARAMETERS", "PROFILES", "FUNCTIONS", "WRITE", "KERNEL_SRC"},
+    "icount": {"VM", "PARAMETERS", "PROFILES", "FUNCTIONS", "WORKLOAD", "ROUNDS", "WRITE", "KERNEL_SRC"},
     "lines": {"VM", "CPUS", "BOOTS", "ITEMS", "PROFILES", "TURN", "WRITE", "KERNEL_SRC"},
     "scale": {"WRITE"},
     "baseline": {"VM", "ROUNDS", "ITEMS", "PRODUCERS", "MOVED", *_KERNEL},

@@ -160,11 +160,13 @@ def series(given: Namespace) -> int:
 
 
 def icount(given: Namespace) -> int:
-    """Count the instructions of queueing, and compare them with committed figures, or list them by function. Return the
-    exit status."""
-    from verbs import functions
+    """Count the instructions of queueing, and compare them with committed figures, or list them by function, or count
+    those of workloads. Return the exit status."""
+    from verbs import functions, instructions
     from verbs import icount as counter
     vehicle = given.vm or "x86"
+    if given.workload:
+        return instructions.workloads(vehicle)
     return functions.functions(vehicle) if given.functions == "1" else counter.icount(vehicle)
 
 

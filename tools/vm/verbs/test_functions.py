@@ -67,7 +67,7 @@ class Functions(Case):
         for value, called in (("1", "functions"), ("0", "icount"), ("", "icount")):
             with mock.patch.object(functions, "functions", return_value=EXIT_PASSED) as one, \
                     mock.patch("verbs.icount.icount", return_value=EXIT_PASSED) as other:
-                run.icount(mock.Mock(functions=value))
+                run.icount(mock.Mock(functions=value, workload=""))
                 self.assertEqual([one.called, other.called], [called == "functions", called == "icount"])
 
 
