@@ -17,6 +17,7 @@
 
 #include <linux/irqflags.h>
 #include <linux/jump_label.h>
+#include <linux/lockdep.h>
 #include <linux/spinlock.h>
 
 #include <cmwq2/ticks.h>
@@ -72,6 +73,7 @@ static inline void cmwq2_pick_counted(struct cmwq2_pool *pool, u64 begin)
 static inline void cmwq2_pool_lock(struct cmwq2_pool *pool)
 	__acquires(&pool->lock)
 {
+	lockdep_assert_irqs_disabled();
 	if (static_branch_unlikely(&cmwq2_lock_key))
 		cmwq2_lock_with_key(pool);
 	else

@@ -52,7 +52,8 @@ enum cmwq2_inbox {
 
 /*
  * Nobody looks at a pool's flag before the first inbox is wanted: a static key makes that
- * free. A key cannot be enabled under a lock that spins. Context: may sleep,
+ * free. When this returns, every context that took a lock without such a look has dropped
+ * it. A key cannot be enabled under a lock that spins. Context: may sleep,
  * cpus_read_lock() held, before @policy is given to a pool.
  */
 static inline void cmwq2_inbox_before(const struct cmwq2_pool_policy *policy)
