@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""`make icount WORKLOAD=list`: the instructions that workloads of the benchmark take, with native and with each profile.
+"""`make icount WORKLOAD=list`: the instructions of the benchmark's workloads, with native and with each profile.
 
 Under -icount the guest's clocks advance by one nanosecond per instruction. So each time that the benchmark measures is
 a number of instructions, on a guest with one CPU: what several CPUs cost each other is left out."""
@@ -20,7 +20,8 @@ ROUNDS = 3
 # An emulated CPU that counts is slower than others.
 SLOWER = 20
 # These need several CPUs, another hook, or seconds in which nothing is to be counted.
-NOT_COUNTED = ("block", "switch", "perfwq", "delayed", "burst", "rescue", "imbalance", "busy", "mixed", "stream", "fanout")
+NOT_COUNTED = ("block", "switch", "perfwq", "delayed", "burst", "rescue", "imbalance", "busy", "mixed", "stream",
+               "fanout")
 
 
 def wanted() -> bench_set.Wanted:
