@@ -273,16 +273,37 @@ void fz_thaw(struct fz_lane *l)
 	fz_logged(l, FZ_MASTER, &op, 0);
 }
 
-static void fz_crowd(struct fz_lane *l, unsigned int ctx, const struct fz_op *op)
+/* Adds @nr items that wait at gate 0, if the lane then has no more than @most of them. */
+static void fz_crowd(struct fz_lane *l, unsigned int ctx, const struct fz_op *op, int nr,
+		     int most)
 {
-	int i, nr;
+	int at;
 
-	for (i = 0; i < op->n; i++) {
-		nr = atomic_fetch_add_unless(&l->nr_crowd, 1, FZ_CROWD);
-		if (nr >= FZ_CROWD)
+	for (; nr && atomic_read(&l->nr_crowd) < most; nr--) {
+		at = atomic_fetch_add_unless(&l->nr_crowd, 1, FZ_CROWD);
+		if (at >= FZ_CROWD)
 			return;
-		fz_logged(l, ctx, op, FZ_ITEMS + nr);
+		fz_logged(l, ctx, op, FZ_ITEMS + at);
 	}
+}
+
+/*
+ * Leaves a pool without a worker for further items, so that only rescuers can run them: no worker
+ * is created any more, and each one that the pool has gets an item that waits. The last one
+ * becomes the manager instead.
+ */
+static void fz_starve(struct fz_lane *l, unsigned int ctx, const struct fz_op *op)
+{
+	void *wq = l->queue[op->q].wq;
+	struct cmwq2_pool_stats st;
+	struct fz_op on = *op;
+
+	on.cpu = op->cpu < 0 ? 0 : fz_cpu(l, op);
+	l->creation = true;
+	l->starved = true;
+	cmwq2_fault_create(wq, on.cpu, CMWQ2_CREATE_STALLS);
+	if (!cmwq2_pool_stats(wq, on.cpu, &st))
+		fz_crowd(l, ctx, &on, st.nr_workers, FZ_CROWD);
 }
 
 static bool fz_gate_is_open(struct fz_lane *l, unsigned int gate)
@@ -401,7 +422,9 @@ static void fz_exec_on_queue(struct fz_lane *l, unsigned int ctx, const struct f
 	if (!chained && !fz_enter_queue(q))
 		return;
 	if (op->code == FZ_CROWD_OP)
-		fz_crowd(l, ctx, op);
+		fz_crowd(l, ctx, op, op->n, FZ_CROWD_MOST);
+	else if (op->code == FZ_STARVE)
+		fz_starve(l, ctx, op);
 	else
 		fz_logged(l, ctx, op, op->item);
 	if (!chained)

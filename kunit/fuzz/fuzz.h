@@ -24,7 +24,8 @@
 
 #define FZ_QUEUES	3
 #define FZ_ITEMS	6
-#define FZ_CROWD	48	/* items that FZ_CROWD_OP adds to those of the program */
+#define FZ_CROWD	72	/* items that FZ_CROWD_OP and FZ_STARVE add to the program's */
+#define FZ_CROWD_MOST	48	/* those that FZ_CROWD_OP adds; FZ_STARVE needs more than these */
 #define FZ_ALL_ITEMS	(FZ_ITEMS + FZ_CROWD)
 #define FZ_OPS		40
 #define FZ_THREADS	3
@@ -100,6 +101,8 @@ enum fz_kind { FZ_PLAIN, FZ_DELAYED, FZ_RCU, FZ_BH, FZ_NR_KINDS };
 	x(THAW, "thaw", FZ_SLEEPS | FZ_OURS | FZ_THREAD_ONLY)			\
 	x(POLICY, "policy", FZ_N | FZ_SLEEPS | FZ_OURS | FZ_THREAD_ONLY)	\
 	x(CREATION, "creation", FZ_Q | FZ_N | FZ_C | FZ_SLEEPS | FZ_OURS | FZ_THREAD_ONLY) \
+	x(STARVE, "starve",							\
+	  FZ_Q | FZ_C | FZ_SLEEPS | FZ_OURS | FZ_ENQUEUES | FZ_THREAD_ONLY)	\
 	x(BUSY, "busy", FZ_I)							\
 	x(CONGESTED, "congested", FZ_Q | FZ_C)					\
 	x(CPU_DOWN, "cpu_down", FZ_SLEEPS | FZ_THREAD_ONLY)			\
@@ -248,7 +251,7 @@ struct fz_counters {
  * @thread: the threads of programs, then the helper and the leader
  * @slots: memory of the items by kind, so that each place in memory has one type
  * @item: the items of the program
- * @nr_crowd: how many items FZ_CROWD_OP has added
+ * @nr_crowd: how many items FZ_CROWD_OP and FZ_STARVE have added
  * @queue: the queues of the program
  * @timer: timers
  * @who: what each context does
@@ -261,6 +264,8 @@ struct fz_counters {
  * @seq: number of events
  * @log: events
  * @creation: creation faults were set
+ * @starved: one of them by FZ_STARVE
+ * @fed: the starved pool may create workers again, and nothing else was let go since
  * @cpumask: the global mask was changed
  * @cpus: what it was before
  * @policies: what the policies were before
@@ -292,6 +297,8 @@ struct fz_lane {
 	atomic_t		seq;
 	struct fz_event		log[FZ_LOG];
 	bool			creation;
+	bool			starved;
+	bool			fed;
 	bool			cpumask;
 	struct cpumask		cpus;
 	char			policies[256];
@@ -308,6 +315,7 @@ int fz_print(const struct fz_program *p, char *buf, size_t size);
 const char *fz_why_invalid(const struct fz_program *p);
 unsigned int fz_queues_of(const struct fz_program *p, unsigned int item);
 bool fz_has(const struct fz_program *p, unsigned int code, int item);
+bool fz_has_crowd(const struct fz_program *p);
 
 /* generate.c */
 void fz_generate(struct fz_program *p, u64 seed, bool hotplug);

@@ -52,11 +52,13 @@ static const struct {
 	{ FZ_CPU_DOWN, 6, 15 }, { FZ_CPU_UP, 4, 15 },
 };
 
-#define FZ_GROUPS	16
+#define FZ_HOTPLUG	15	/* the group of programs that take a CPU down */
+#define FZ_STARVED	16	/* the group of programs in which only rescuers run items */
+#define FZ_GROUPS	17
 
 /* In how many percent of the programs a group is used. */
 static const u8 fz_group_percent[FZ_GROUPS] = {
-	100, 8, 40, 20, 40, 15, 20, 15, 12, 15, 8, 20, 3, 3, 10, 0,
+	100, 8, 40, 20, 40, 15, 20, 15, 12, 15, 8, 20, 3, 3, 10, 0, 1,
 };
 
 static unsigned int fz_groups(struct fz_dice *d, bool hotplug)
@@ -64,7 +66,7 @@ static unsigned int fz_groups(struct fz_dice *d, bool hotplug)
 	unsigned int groups = 0, i;
 
 	for (i = 0; i < FZ_GROUPS; i++)
-		if (fz_chance(d, hotplug && i == FZ_GROUPS - 1 ? 10 : fz_group_percent[i]))
+		if (fz_chance(d, hotplug && i == FZ_HOTPLUG ? 10 : fz_group_percent[i]))
 			groups |= BIT(i);
 	return groups;
 }
@@ -138,7 +140,7 @@ static int fz_roll_number(struct fz_dice *d, unsigned int code, unsigned int gro
 	case FZ_MOD_DELAYED:
 		return fz_chance(d, 50) ? 0 : 1 + fz_roll(d, 2);
 	case FZ_CROWD_OP:
-		return fz_chance(d, 50) ? 1 + fz_roll(d, 6) : FZ_CROWD;
+		return fz_chance(d, 50) ? 1 + fz_roll(d, 6) : FZ_CROWD_MOST;
 	case FZ_MAX_ACTIVE:
 		return 1 + fz_roll(d, 4);
 	case FZ_ATTRS:
@@ -199,6 +201,45 @@ static void fz_roll_op(struct fz_dice *d, struct fz_program *p, unsigned int gro
 		p->nr_ops--;
 }
 
+/* The last queue shall starve its pool, and has no rescuer. The first one has one, on that pool. */
+static void fz_roll_starved_queues(struct fz_dice *d, struct fz_program *p)
+{
+	struct fz_queue_spec *starver = &p->queue[p->nr_queues - 1];
+
+	p->queue[0] = (struct fz_queue_spec){
+		.flags = TW_MEM_RECLAIM | (fz_chance(d, 50) ? TW_PERCPU : TW_UNBOUND) |
+			 (fz_chance(d, 10) ? TW_HIGHPRI : 0),
+		.max_active = 1 + fz_roll(d, 2),
+	};
+	*starver = (struct fz_queue_spec){ .flags = p->queue[0].flags & ~TW_MEM_RECLAIM };
+}
+
+/*
+ * Begins with a pool that has no worker for further items. A few items are queued on it, some of
+ * which wait, so that the rescuer meets a line.
+ */
+static void fz_begin_starved(struct fz_dice *d, struct fz_program *p)
+{
+	int cpu = fz_roll(d, num_possible_cpus()), i;
+
+	p->op[p->nr_ops++] = (struct fz_op){
+		.code = FZ_STARVE, .q = p->nr_queues - 1, .cpu = cpu,
+	};
+	for (i = 0; i < p->nr_items; i++) {
+		if (p->kind[i] != FZ_PLAIN)
+			continue;
+		if (fz_chance(d, 80))
+			p->op[p->nr_ops++] = (struct fz_op){
+				.code = FZ_QUEUE, .item = i, .cpu = cpu,
+			};
+		/* At gate 1; the items that starve the pool wait at gate 0, which opens later. */
+		if (fz_chance(d, 50))
+			p->op[p->nr_ops++] = (struct fz_op){
+				.ctx = FZ_ITEM0 + i, .code = FZ_WAIT, .cpu = -1, .n = 1,
+			};
+	}
+}
+
 /**
  * fz_generate - make the program of a seed
  * @p: program
@@ -217,15 +258,23 @@ void fz_generate(struct fz_program *p, u64 seed, bool hotplug)
 	p->seed = seed;
 	groups = fz_groups(&d, hotplug);
 	p->nr_queues = 1 + fz_roll(&d, FZ_QUEUES);
+	if (fz_in(groups, FZ_STARVED))
+		p->nr_queues = max_t(u8, p->nr_queues, 2);
 	p->nr_items = 1 + fz_roll(&d, FZ_ITEMS);
-	for (i = 0; i < p->nr_queues; i++) {
+	if (fz_in(groups, FZ_STARVED))
+		p->nr_items = max_t(u8, p->nr_items, 3);
+	for (i = 0; i < p->nr_queues; i++)
 		fz_roll_queue(&d, &p->queue[i], groups);
+	if (fz_in(groups, FZ_STARVED))
+		fz_roll_starved_queues(&d, p);
+	for (i = 0; i < p->nr_queues; i++)
 		bh |= p->queue[i].flags & TW_BH;
-	}
 	for (i = 0; i < p->nr_items; i++) {
 		p->kind[i] = fz_roll_kind(&d, groups, bh);
 		home[i] = fz_roll(&d, p->nr_queues);
 	}
+	if (fz_in(groups, FZ_STARVED))
+		fz_begin_starved(&d, p);
 	wanted = 3 + fz_roll(&d, FZ_OPS - 15);
 	for (tries = 0; p->nr_ops < wanted && tries < 3 * FZ_OPS; tries++)
 		fz_roll_op(&d, p, groups, home);

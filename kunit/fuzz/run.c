@@ -22,6 +22,8 @@
 
 /* After so long without an event, things count as settled whatever they seem to do. */
 #define FZ_SETTLED_MS	100
+/* So long the new workers of a pool that was starved may need until all that are idle sleep. */
+#define FZ_FED_MS	30
 /* When the master looks again if nothing tells it to, in us: at first, and at the latest. */
 #define FZ_FIRST_LOOK	20U
 #define FZ_LAST_LOOK	5000U
@@ -333,6 +335,8 @@ static void fz_prepare(struct fz_lane *l, const struct fz_program *p)
 	l->passes = 0;
 	l->release = false;
 	l->creation = false;
+	l->starved = false;
+	l->fed = false;
 	l->cpumask = false;
 	l->verdict[0] = '\0';
 	l->known = NULL;
@@ -346,7 +350,7 @@ static void fz_prepare(struct fz_lane *l, const struct fz_program *p)
 	atomic_set(&l->timer[1].starts, 0);
 	for (i = 0; i < p->nr_items; i++)
 		fz_make_item(l, i, p->kind[i]);
-	if (fz_has(p, FZ_CROWD_OP, -1))
+	if (fz_has_crowd(p))
 		for (i = FZ_ITEMS; i < FZ_ALL_ITEMS; i++)
 			fz_make_item(l, i, FZ_PLAIN);
 	for (i = 0; i < p->nr_queues; i++) {
@@ -376,6 +380,8 @@ static bool fz_step(struct fz_lane *l, struct fz_facts *f, unsigned long *since)
 	if (!fz_facts(l, f))
 		return atomic_read(&l->seq) <= FZ_LOG;
 	must = fz_must_start(l, f, why, sizeof(why));
+	if (!must && l->fed && ms < FZ_FED_MS)
+		return true;
 	if (!must && fz_release_next(l, f)) {
 		*since = jiffies;
 		return true;

@@ -112,7 +112,18 @@ static bool fz_may_be_frozen(const struct fz_facts *f)
 	return false;
 }
 
-/* Lets one thing go on that waits, the one that keeps the fewest others waiting. */
+static void fz_end_creation_faults(struct fz_lane *l)
+{
+	l->creation = false;
+	l->starved = false;
+	cmwq2_fault_create_set("off");
+}
+
+/*
+ * Lets one thing go on that waits, the one that keeps the fewest others waiting. A starved pool
+ * gets workers before the gates open. So items that a rescuer has taken can end in a pool that does
+ * not need the rescuer any more.
+ */
 bool fz_release_next(struct fz_lane *l, const struct fz_facts *f)
 {
 	int i;
@@ -120,6 +131,11 @@ bool fz_release_next(struct fz_lane *l, const struct fz_facts *f)
 	if (fz_anyone_awaits(l)) {
 		WRITE_ONCE(l->passes, l->passes + 1);
 		wake_up_all(&l->moved);
+		return true;
+	}
+	l->fed = l->starved;
+	if (l->starved) {
+		fz_end_creation_faults(l);
 		return true;
 	}
 	for (i = FZ_GATES - 1; i >= 0; i--) {
@@ -130,8 +146,7 @@ bool fz_release_next(struct fz_lane *l, const struct fz_facts *f)
 		return true;
 	}
 	if (l->creation) {
-		l->creation = false;
-		cmwq2_fault_create_set("off");
+		fz_end_creation_faults(l);
 		return true;
 	}
 	if (fz_may_be_frozen(f)) {

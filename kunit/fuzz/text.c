@@ -227,11 +227,21 @@ bool fz_has(const struct fz_program *p, unsigned int code, int item)
 	return false;
 }
 
+static bool fz_adds_crowd(const struct fz_op *op)
+{
+	return op->code == FZ_CROWD_OP || op->code == FZ_STARVE;
+}
+
+bool fz_has_crowd(const struct fz_program *p)
+{
+	return fz_has(p, FZ_CROWD_OP, -1) || fz_has(p, FZ_STARVE, -1);
+}
+
 /* Whether an operation can queue @item; items beyond those of the program are the crowd. */
 static bool fz_queues(const struct fz_op *op, unsigned int item)
 {
 	if (item >= FZ_ITEMS)
-		return op->code == FZ_CROWD_OP;
+		return fz_adds_crowd(op);
 	return op->item == item && !(~fz_info[op->code].flags & (FZ_Q | FZ_I));
 }
 
@@ -313,12 +323,12 @@ static const char *fz_why_queue_invalid(const struct fz_program *p, const struct
 	bh_item = p->kind[op->item] == FZ_BH;
 	if (fz_info[op->code].flags & FZ_I && bh != bh_item)
 		return "a BH item on another queue, or another item on a BH queue";
-	if (op->code == FZ_CROWD_OP && (bh || op->n < 1 || op->n > FZ_CROWD))
+	if (op->code == FZ_CROWD_OP && (bh || op->n < 1 || op->n > FZ_CROWD_MOST))
 		return "a crowd on a BH queue, or too large";
 	if (op->code == FZ_MAX_ACTIVE &&
 	    (q->flags & (TW_BH | TW_ORDERED) || op->n < 1 || op->n > 64))
 		return "a limit for an ordered or BH queue, or a wrong limit";
-	if (op->code == FZ_CREATION && (bh || op->n < 0))
+	if ((op->code == FZ_CREATION || op->code == FZ_STARVE) && (bh || op->n < 0))
 		return "no workers are created for a BH queue";
 	if (op->code == FZ_ATTRS && (bh || !(q->flags & (TW_UNBOUND | TW_ORDERED))))
 		return "attributes for a queue that is not unbound";

@@ -49,6 +49,9 @@ OTHERS = {
     "timer": "hrtimer_start(&f->timer[0], us_to_ktime({n}), HRTIMER_MODE_REL_SOFT);",
     "timer_hard": "hrtimer_start(&f->timer[1], us_to_ktime({n}), HRTIMER_MODE_REL_HARD);",
     "crowd": "for (n = 0; n < {n}; n++)\n\ttw_queue_on({c}, {w}, tw_gated(f->e, f->gate[0]));",
+    "starve": "tw_fault_create({w}, {c0}, CMWQ2_CREATE_STALLS);\n"
+              "for (n = tw_stats({w}, {c0}).nr_workers; n > 0; n--)\n"
+              "\ttw_queue_on({c0}, {w}, tw_gated(f->e, f->gate[0]));",
 }
 # The function of an item makes its operations so often, as FZ_RUNS in kunit/fuzz/fuzz.h says.
 RUNS = 3
@@ -186,6 +189,13 @@ class Case:
             # Threads may wait for what does not happen.
             lines.append(f'TW_POLL(f->e, atomic_read(&f->due[{stuck[1]}]) && !tw_pending(f->it[{stuck[1]}]), '
                          f'"i{stuck[1]} to start");')
+        starved = next((op for op in self.ops if op.name == "starve"), None)
+        if starved:
+            # The pool gets workers again before the gates open, as in the fuzzer.
+            lines += [f"TW_POLL(f->e, fuzz_rests(t, {len(threads)}), \"the threads to wait\");",
+                      'cmwq2_fault_create_set("off");',
+                      f"TW_POLL(f->e, tw_stats(f->w[{starved.q}], tw_cpu({max(0, starved.c)})).nr_idle, "
+                      '"a worker for further items");']
         for gate in (1, 0):
             lines += [f"TW_POLL(f->e, fuzz_rests(t, {len(threads)}), \"the threads to wait\");",
                       f"complete_all(f->gate[{gate}]);"]

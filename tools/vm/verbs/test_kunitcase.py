@@ -66,6 +66,15 @@ class TestCase(unittest.TestCase):
             self.assertIn(line, kunitcase.case(program, verdict, "seed 1"))
         self.assertIn("tw_env(test)", kunitcase.case(program, "native: lost: i0 ran only 0 times", "seed 1"))
 
+    def test_starved(self) -> None:
+        """The pool gets workers again before the gates open."""
+        program = shrink.parse("queue unbound reclaim max1;queue unbound;item plain;i0 wait n1;t0 starve q1 c1;"
+                               "t0 queue q0 i0")
+        code = kunitcase.case(program, STUCK, "seed 1")
+        places = [code.index(text) for text in ("tw_fault_create(f->w[1], tw_cpu(1), CMWQ2_CREATE_STALLS)",
+                                                'cmwq2_fault_create_set("off")', "complete_all(f->gate[1])")]
+        self.assertEqual(places, sorted(places))
+
     def test_policies(self) -> None:
         self.assertIn(["claim", "none"], [list(each) for each in kunitcase.policies()])
         known = (ROOT / "src/lab/policy").glob("*.h")
