@@ -2,7 +2,7 @@
 # The verbs that people type. Kbuild says what is built and how. The verbs themselves are in tools/vm.
 
 # The knobs. The verbs read them from the environment.
-export KDIR KERNEL KERNEL_SRC VM SUITE NAME PARAMETERS ITEMS ROUNDS CYCLES FREEZES SCHEDULES KICKS SWITCHINGS PRESSURE ALARM V MACHINES W WRITE CMWQ2_CACHE
+export KDIR KERNEL KERNEL_SRC VM SUITE NAME PARAMETERS ITEMS ROUNDS CYCLES HOURS FREEZES SCHEDULES KICKS SWITCHINGS PRESSURE ALARM V MACHINES W WRITE CMWQ2_CACHE
 export DESTDIR INSTALL_MOD_PATH PREFIX
 export WORKLOAD PROFILES PRODUCERS SEED FULL FUNCTIONS BOOTS TIME POLICY ENGINE EDITS REPAIRED MOVED
 export CLAIM WAKE WAKEUP PICK POOL MUTANTS CPUS MIN_IDLE WORKERS TIMEOUTS SWITCH STRICT FAULT FAULTS MODEL LIMIT RAISED CANCELS LITMUS LIST TURN
@@ -10,7 +10,7 @@ ifneq ($(origin CC),default)
 export CC
 endif
 
-VERBS := modules install uninstall deb check check-harness check-faults mutants check-compat check-packages style docs parity model litmus drivers fuzz bench cost transfer series icount lines scale baseline soak experiment experiments demo dump shell kernels clean distclean
+VERBS := modules install uninstall deb check check-harness check-faults mutants check-compat check-packages style docs parity model litmus drivers fuzz bench cost transfer series icount lines scale baseline soak torture experiment experiments demo dump shell kernels clean distclean
 
 help:
 	@sed -n 's/^## \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
@@ -134,6 +134,12 @@ $(VERBS):
 ##             minutes with each of two watchdog thresholds, which must not report a stall
 ##             (cmwq2_alarm). On x86-debug: a CPU goes offline and online 500 times
 ##             (cmwq2_hotplug); 100 freezes (cmwq2_freezer)
+## make torture [ITEMS=n] [CYCLES=n] [HOURS=n] [TIME=s] [SEED=n] [VM=v] [FAULT=f]
+##             runs every kind of queue at once while policies switch, CPUs go down and up, and the
+##             system is frozen, and unloads the engine under this load again and again: 100000000
+##             items, 1000 times each, 24 hours of shortened clocks; on debug, or on x86-debug, which
+##             has hotplug and freezes, too; ends after TIME= seconds, goes on where it was the next
+##             time, and says what is left; FAULT= must find this fault of check-faults
 ## make experiment NAME=n [VM=v] [WRITE=1]
 ## make experiments [VM=v] [WRITE=1]
 ##             tests claims by experiment, those made on the mailing list: kick-vs-cull, claims,

@@ -4,12 +4,6 @@
 . /harness/settings
 . /harness/lib.sh
 
-ms() { # prints the milliseconds since boot
-	local up
-	read -r up _ < /proc/uptime
-	echo $((${up%.*} * 1000 + 10 * 1${up#*.} - 1000))
-}
-
 # A complaint of the kernel while a suite runs is a failure of that suite. A complaint while the modules are unloaded is
 # reported as such: all cases of the suite may have passed, but left something behind that is found only then.
 blame() { # blame SUITE [WHEN]

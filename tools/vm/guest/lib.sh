@@ -13,6 +13,14 @@ complained() {
 	[ -s /results/causes ]
 }
 
+# --- time
+
+ms() { # prints the milliseconds since boot
+	local up
+	read -r up _ < /proc/uptime
+	echo $((${up%.*} * 1000 + 10 * 1${up#*.} - 1000))
+}
+
 # --- channels
 
 open_channels() {
@@ -94,6 +102,18 @@ await() { # await SECONDS COMMAND...: waits until COMMAND succeeds, and fails if
 		[ "$(cut -d. -f1 /proc/uptime)" -lt $end ] || return 1
 		usleep 10000
 	done
+}
+
+leftovers() { # prints what the engine has left behind, or nothing
+	local file
+	grep -lE '^(cw2/|cmwq2)' /proc/[0-9]*/comm 2>/dev/null | while read -r file; do
+		echo "thread $(cat "$file" 2>/dev/null)"
+	done
+	for file in /sys/module/cmwq2 /sys/kernel/cmwq2* /sys/kernel/debug/cmwq2* /sys/kernel/slab/cmwq2*; do
+		[ -e "$file" ] && echo "$file"
+	done
+	grep -o '^cmwq2[^ ]*' /proc/slabinfo | sed 's/^/slab cache /'
+	grep -o '^cmwq2 .*' /proc/modules
 }
 
 # --- results

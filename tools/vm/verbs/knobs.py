@@ -12,7 +12,7 @@ from build import source
 from verbs.options import EVERYWHERE, VERBS
 
 COUNTS = {"MACHINES", "ITEMS", "ROUNDS", "SCHEDULES", "KICKS", "SWITCHINGS", "PRESSURE", "ALARM", "CYCLES", "FREEZES",
-          "PRODUCERS", "SEED", "BOOTS", "TIME", "MUTANTS"}
+          "PRODUCERS", "SEED", "BOOTS", "TIME", "MUTANTS", "HOURS"}
 YES_OR_NO = {"WRITE", "FULL", "FAULTS", "FUNCTIONS", "REPAIRED", "MOVED"}
 # The knobs that cannot be combined with WRITE=1, by verb, and which figures the written file has.
 NOT_WRITTEN = {"icount": (("PROFILES", "FUNCTIONS", "WORKLOAD"), "of all profiles"),

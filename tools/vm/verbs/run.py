@@ -204,6 +204,12 @@ def soak(given: Namespace) -> int:
     return patience.soak(_list(given), given.suite or "*")
 
 
+def torture(given: Namespace) -> int:
+    """Run all kinds of queues while everything around them changes. Return the exit status."""
+    from verbs import torture as torturer
+    return torturer.torture(given.vm or "debug", given.fault)
+
+
 def style(given: Namespace) -> int:
     """Check the sources with the kernel's tools, and run the Python tests. Return the exit status."""
     from style import check as critic
@@ -279,7 +285,7 @@ def clean(given: Namespace) -> int:
     """Remove what was built from this tree, but keep the kernels. Return the exit status."""
     for name in ("modules", "deb", "deb-later", "packages", "pip", "run", "log", "demo", "bench", "cost", "transfer",
                  "series", "upstream", "icount", "lines", "plugins", "scale", "baseline", "style", "experiments",
-                 "model", "litmus", "docs", "drivers", "fuzz", "mutants", "tmp"):
+                 "model", "litmus", "docs", "drivers", "fuzz", "mutants", "torture", "tmp"):
         shutil.rmtree(OUT / name, ignore_errors=True)
     for pattern in ("*.o", "*.ko", "*.mod", "*.mod.c", "*.a", ".*.cmd", "modules.order", "Module.symvers",
                     ".module-common.o"):
@@ -301,7 +307,8 @@ VERBS: dict[str, Callable[[Namespace], int]] = {
     "check-harness": check_harness, "check-faults": check_faults, "mutants": mutants, "check-compat": check_compat,
     "check-packages": check_packages, "style": style, "docs": docs, "parity": parity, "model": model, "litmus": litmus,
     "drivers": drivers, "fuzz": fuzz, "bench": bench, "cost": cost, "transfer": transfer, "series": series,
-    "icount": icount, "lines": lines, "scale": scale, "baseline": baseline, "soak": soak, "experiment": experiment,
+    "icount": icount, "lines": lines, "scale": scale, "baseline": baseline, "soak": soak, "torture": torture,
+    "experiment": experiment,
     "experiments": experiments, "dump": dump, "demo": demo, "shell": shell, "kernels": kernels, "clean": clean,
     "distclean": distclean,
 }

@@ -7,19 +7,6 @@
 
 ROUNDS=${ROUNDS:-5}
 
-# Prints what the module has left behind, or nothing.
-leftovers() {
-	local file
-	grep -lE '^(cw2/|cmwq2)' /proc/[0-9]*/comm 2>/dev/null | while read -r file; do
-		echo "thread $(cat "$file" 2>/dev/null)"
-	done
-	for file in /sys/module/cmwq2 /sys/kernel/cmwq2* /sys/kernel/debug/cmwq2* /sys/kernel/slab/cmwq2*; do
-		[ -e "$file" ] && echo "$file"
-	done
-	grep -o '^cmwq2[^ ]*' /proc/slabinfo | sed 's/^/slab cache /'
-	grep -o '^cmwq2 .*' /proc/modules
-}
-
 insmod_says() { # insmod_says NAME [PARAM=VALUE...]: prints the error of insmod, or "loaded"
 	local name=$1 said
 	shift
