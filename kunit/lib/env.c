@@ -151,6 +151,39 @@ static void tw_env_restore_policies(struct tw_env *env)
 		cmwq2_policy_set(p->name, p->value);
 }
 
+#define TW_MOST_TOLD	20
+
+/* Items that are pending or that run. */
+static void tw_tell_items(struct tw_env *env)
+{
+	struct tw_item *it;
+	int nr = 0;
+
+	list_for_each_entry(it, &env->items, node) {
+		bool pending = env->ops->pending(it);
+
+		if ((!pending && !atomic_read(&it->inside)) || nr++ >= TW_MOST_TOLD)
+			continue;
+		kunit_info(env->test, "%ps: %d runs, %d of them now, last on CPU %d%s", it->fn,
+			   atomic_read(&it->runs), atomic_read(&it->inside), it->cpu,
+			   pending ? "; pending" : "");
+	}
+}
+
+/*
+ * Says how things stand when a test has failed, before the cleanup changes them: a failure that
+ * comes once in a thousand runs must be understood from what it leaves in the log. Forced
+ * schedules have released their contexts by now, see tw_tell_holds().
+ */
+static void tw_tell(struct tw_env *env)
+{
+	if (env->test->status != KUNIT_FAILURE)
+		return;
+	tw_tell_items(env);
+	if (env->engine == &tw_engines[TW_CMWQ2])
+		cmwq2_show_all_workqueues();
+}
+
 static void tw_env_release(void *data)
 {
 	struct tw_env *env = data;
@@ -160,6 +193,7 @@ static void tw_env_release(void *data)
 	struct tw_gate *g;
 	struct tw_wq *w;
 
+	tw_tell(env);
 	WRITE_ONCE(env->closing, true);
 	cmwq2_fault_create_set("off");
 	list_for_each_entry(g, &env->gates, node)

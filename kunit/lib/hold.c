@@ -137,11 +137,30 @@ static void tw_at_point(const struct cmwq2_point_hit *hit, void *arg)
 		tw_stand(h);
 }
 
+/* Says how far a forced schedule has come, if its test has failed. */
+static void tw_tell_holds(struct kunit *test)
+{
+	static const char *const states[] = {
+		[TW_HOLD_OFF] = "not armed", [TW_HOLD_ARMED] = "armed",
+		[TW_HOLD_CAUGHT] = "being caught", [TW_HOLD_HELD] = "held",
+		[TW_HOLD_GONE] = "released", [TW_HOLD_LATE] = "held too long",
+	};
+	struct tw_hold *h;
+	int i;
+
+	for (i = 0; i < tw_holds.nr && test->status == KUNIT_FAILURE; i++) {
+		h = tw_holds.hold[i];
+		kunit_info(test, "hold at point %d: %s, last on CPU %d", h->point,
+			   states[atomic_read(&h->state)], h->cpu);
+	}
+}
+
 /* Before the environment is freed: release all contexts, and catch no more. */
 static void tw_holds_release(void *unused)
 {
 	int i;
 
+	tw_tell_holds(tw_holds.hold[0]->env->test);
 	for (i = 0; i < tw_holds.nr; i++) {
 		struct tw_hold *h = tw_holds.hold[i];
 

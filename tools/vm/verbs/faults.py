@@ -35,6 +35,7 @@ class Catcher:
     vehicle: str = "uml"
     settings: dict = field(default_factory=dict)
     boot: tuple = ()    # for the kernel command line
+    says: str = ""      # an expression for what a test that fails must say on the console
 
     @property
     def suite(self) -> str:
@@ -79,7 +80,8 @@ CAUGHT_BY = {
     "inactive_jumped": Catcher("cmwq2_max_active.new_item_stands_in_line"),
     "stays_in_line": Catcher("cmwq2_runnable.raised_limit*"),
     "cancel_no_kick": Catcher("cmwq2_runnable.slot_of_*"),
-    "inactive_lost": Catcher("cmwq2_flush.flush_waits_for_inactive"),
+    "inactive_lost": Catcher("cmwq2_flush.flush_waits_for_inactive",
+                             says=r"(?s)runs, \d+ of them now, .*; pending\n.*busy workqueues and pools:"),
     "max_active_exceeded": Catcher("cmwq2_max_active.percpu_limit"),
     "node_max_exceeded": Catcher("cmwq2_max_active.unbound_limit"),
     "block_not_counted": Catcher("cmwq2_concurrency.every_block_is_seen"),
@@ -119,7 +121,7 @@ CAUGHT_BY = {
     "offline_cpus_forgotten": Catcher("cmwq2_percpu_states", "x86", {"PARTS": "away"}),
     "bound_too_early": Catcher("cmwq2_percpu_states", "x86", {"PARTS": "away"}),
     "room_lost": Catcher("cmwq2_wakeup.flood_of_one_cpu"),
-    "room_too_small": Catcher("cmwq2_interleave_called.one_is_called_per_cpu"),
+    "room_too_small": Catcher("cmwq2_interleave_called.one_is_called_per_cpu", says=r"hold at point \d+: \w+"),
     "saved_for_more": Catcher("cmwq2_interleave_called.one_is_called_per_cpu"),
     "long_items_forgotten": Catcher("cmwq2_short_items.follows_the_items"),
     "called_again": Catcher("cmwq2_interleave_called.one_is_called_per_cpu"),
@@ -321,15 +323,21 @@ def _control(report: Report, target: kernel.Kernel, files: list, table: dict) ->
                "; ".join(failed) or f"{len(names)} tests pass", shown(run.console))
 
 
-def caught(run: guest.Run, names: list) -> tuple:
-    """Return whether the tests @names have noticed the fault in @run, and by what or why not."""
+def caught(run: guest.Run, names: list, says: str = "") -> tuple:
+    """Return whether the tests @names have noticed the fault in @run, and by what or why not. The console must also
+    match @says: a test that fails must tell how things stand."""
     began = any(words[:1] == ["start"] and words[1] in names for words in run.events)
-    return noticed(run.outcome, results.rows_of(run, names), began, run.console.read_text(errors="replace"))
+    console = run.console.read_text(errors="replace")
+    good, text = noticed(run.outcome, results.rows_of(run, names), began, console)
+    if good and says and not re.search(says, console):
+        return False, f"{text}, but the console does not have {says}"
+    return good, text
 
 
-def judge(report: Report, vehicle: str, name: str, run: guest.Run, names: list, what: str) -> None:
-    """Report whether the tests @names have noticed fault @name in @run. @what says what the fault does."""
-    good, text = caught(run, names)
+def judge(report: Report, vehicle: str, name: str, run: guest.Run, names: list, what: str, says: str = "") -> None:
+    """Report whether the tests @names have noticed fault @name in @run. @what says what the fault does, @says what the
+    console must have."""
+    good, text = caught(run, names, says)
     report.row(good, vehicle, name, run.seconds, text, shown(run.console), what)
     if run.outcome.status == EXIT_LOST:
         report.lost()
@@ -341,8 +349,8 @@ def _beside(report: Report, target: kernel.Kernel, files: list, table: dict) -> 
 
     def one(name: str, catcher: Catcher) -> None:
         run, names = _boot(target, files, name, [catcher], REST)
-        if caught(run, names)[0]:
-            judge(report, target.vehicle.name, name, run, names, known[name])
+        if caught(run, names, catcher.says)[0]:
+            judge(report, target.vehicle.name, name, run, names, known[name], catcher.says)
         else:
             again.append(name)
     suites.side_by_side([partial(one, name, catcher) for name, catcher in table.items()])
@@ -370,7 +378,7 @@ def check(pattern: str) -> int:
         for name in _beside(report, target, files, here):
             say(f"      {name} was not caught beside other guests, so it runs again alone")
             run, names = _boot(target, files, name, [here[name]], REST)
-            judge(report, target.vehicle.name, name, run, names, known[name])
+            judge(report, target.vehicle.name, name, run, names, known[name], here[name].says)
         for name in [NO_FAULT, *counts] if counts else []:
             if name in known:
                 say(f"      {known[name]}:")
