@@ -11,9 +11,15 @@ POWER=/sys/power
 # Memory is compared from this round on, when all caches have been filled.
 SETTLED=2
 
-memory() { # prints how many kB the kernel uses for itself
+memory() { # prints how many kB the kernel uses for itself, as NAME:KB words
 	echo 3 > /proc/sys/vm/drop_caches
-	awk '/^(SUnreclaim|KernelStack|Percpu|VmallocUsed):/ { kb += $2 } END { print kb }' /proc/meminfo
+	awk '/^(SUnreclaim|KernelStack|Percpu|VmallocUsed):/ { print $1 $2 }' /proc/meminfo
+}
+
+total() { # total NAME:KB...
+	local word kb=0
+	for word; do kb=$((kb + ${word#*:})); done
+	echo $kb
 }
 
 replug() { # takes a CPU down and up
@@ -56,9 +62,9 @@ one_round() {
 # KASAN keeps freed memory for a while. Where it runs, kmemleak runs, too, and looks for leaks at the end of the boot.
 memory_as_before() {
 	local now=$(memory)
-	event memory "$before" "$now"
-	[ -e /sys/kernel/debug/kmemleak ] || [ $((now - before)) -le "$TORTURE_KB" ] ||
-		complain "the kernel used $before kB after round $SETTLED and $now kB after round $((round - 1))"
+	event memory $before $now
+	[ -e /sys/kernel/debug/kmemleak ] || [ $(($(total $now) - $(total $before))) -le "$TORTURE_KB" ] ||
+		complain "kB of memory of the kernel after round $SETTLED:" $before "and after round $((round - 1)):" $now
 }
 
 event start torture

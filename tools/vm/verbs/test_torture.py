@@ -59,6 +59,11 @@ class TestTorture(Case):
                 self.refused(lambda: torture.load(WANTED, "x"), "done.json cannot be read",
                              "allowed: what make torture has")
 
+    def test_memory(self) -> None:
+        self.assertEqual(torture.memory(["Percpu:10", "KernelStack:7", "Percpu:12", "KernelStack:4"]),
+                         "memory that the kernel uses: 17 kB after two rounds, 16 kB in the end "
+                         "(Percpu +2, KernelStack -3)")
+
     def test_refuses(self) -> None:
         self.refused(lambda: torture.torture("uml", "nosuch"), "FAULT=nosuch is not known", "inactive_lost")
 

@@ -133,6 +133,15 @@ def keep(wanted: dict, mine: str, vehicle: str, counts: dict) -> Ledger:
     return ledger
 
 
+def memory(words: list) -> str:
+    """Return in words how the kernel's memory has changed. @words has NAME:KB of each kind before, then afterwards."""
+    kinds = [word.partition(":") for word in words]
+    before, after = kinds[:len(kinds) // 2], kinds[len(kinds) // 2:]
+    changes = ", ".join(f"{name} {int(now) - int(was):+}" for (name, _, was), (_, _, now) in zip(before, after))
+    sums = [sum(int(kb) for *_, kb in each) for each in (before, after)]
+    return f"memory that the kernel uses: {sums[0]} kB after two rounds, {sums[1]} kB in the end ({changes})"
+
+
 @dataclass
 class Torture:
     """Boots a vehicle again and again."""
@@ -155,7 +164,7 @@ class Torture:
 
     def _event(self, words: list) -> None:
         if words[:1] == ["memory"]:
-            say(f"      memory that the kernel uses: {words[1]} kB after two rounds, {words[2]} kB in the end")
+            say(f"      {memory(words[1:])}")
         if words[:1] != ["did"]:
             return
         self.rounds += 1
