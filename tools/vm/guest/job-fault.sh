@@ -6,7 +6,11 @@
 event start "fault $FAULT"
 case $FAULT in
 lost)
-	poweroff -f ;;
+	power_off ;;
+"busy end")
+	# Processes that run until the guest powers off.
+	while :; do :; done &
+	while :; do :; done & ;;
 absent)
 	load absent ;;
 leftover)

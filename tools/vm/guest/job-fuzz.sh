@@ -36,7 +36,7 @@ while :; do
 	log)
 		tell log ;;
 	off)
-		poweroff -f ;;
+		power_off ;;
 	*)
 		break ;;
 	esac

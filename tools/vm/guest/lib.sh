@@ -21,6 +21,31 @@ ms() { # prints the milliseconds since boot
 	echo $((${up%.*} * 1000 + 10 * 1${up#*.} - 1000))
 }
 
+# --- the end
+
+# UML lets its other CPUs run while it powers off, and kills all processes first. A process that still runs in user mode
+# on another CPU may then abort the whole guest. So no other process may be left, not even a shell that has just started
+# poweroff and has not begun to wait for it.
+power_off() {
+	local tries=2000
+	kill -9 -1 2>/dev/null
+	while [ $tries -gt 0 ] && others; do
+		tries=$((tries - 1))
+	done
+	exec poweroff -f
+}
+
+others() { # whether a process is left beside this one and the first one; kernel threads have no command line
+	local file line
+	for file in /proc/[0-9]*/cmdline; do
+		[ "$file" = "/proc/$$/cmdline" ] || [ "$file" = /proc/1/cmdline ] && continue
+		line=
+		{ read -r line < "$file"; } 2>/dev/null
+		[ -z "$line" ] || return 0
+	done
+	return 1
+}
+
 # --- channels
 
 open_channels() {

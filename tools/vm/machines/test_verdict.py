@@ -55,6 +55,11 @@ class Verdicts(Case):
         self.assertEqual(verdict.judge("uml", "", "PASSED", None, 0).status, EXIT_LOST)
         self.assertEqual(verdict.judge("uml", "", "Kernel panic - not syncing: x", None, 0).status, EXIT_FAILED)
         self.assertEqual(verdict.judge("uml", "FAILED x", "", None, 0).cause, "x")
+        # A guest that is lost says what its kernel said last.
+        console = "   1.2 [    1.100000] reboot: Power down\n   1.3 stub: failed to wait\n   1.4 \n"
+        self.assertEqual(verdict.judge("uml", "PASSED", console, None, -6).cause,
+                         "the guest reported success and then ended with status -6, after: stub: failed to wait")
+        self.assertRegex(verdict.judge("uml", "", console, None, 0).cause, "without a verdict, after: stub: failed")
 
     def test_verdict_channel(self) -> None:
         """A line that was cut off does not count as a verdict, nor does one that only looks like a verdict."""

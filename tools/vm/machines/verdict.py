@@ -107,8 +107,14 @@ def judge(vehicle: str, reported: str, console: str, hang: Optional[str], status
     if reported == "PASSED" and status == 0:
         return Outcome(EXIT_PASSED, "", [])
     if reported == "PASSED":
-        return Outcome(EXIT_LOST, f"the guest reported success and then ended with status {status}", said)
-    return Outcome(EXIT_LOST, f"the guest ended with status {status} and without a verdict", said)
+        return Outcome(EXIT_LOST, f"the guest reported success and then ended with status {status}{_end(console)}", said)
+    return Outcome(EXIT_LOST, f"the guest ended with status {status} and without a verdict{_end(console)}", said)
+
+
+def _end(console: str) -> str:
+    """Return the last line of the @console, which may tell why a guest is lost, as the end of a sentence."""
+    last = next(filter(None, map(_text, reversed(console.splitlines()))), "")
+    return f", after: {last}" if last else ""
 
 
 def read_reported(channel: Path) -> str:
