@@ -107,7 +107,8 @@ def judge(vehicle: str, reported: str, console: str, hang: Optional[str], status
     if reported == "PASSED" and status == 0:
         return Outcome(EXIT_PASSED, "", [])
     if reported == "PASSED":
-        return Outcome(EXIT_LOST, f"the guest reported success and then ended with status {status}{_end(console)}", said)
+        return Outcome(EXIT_LOST, f"the guest reported success and then ended with status {status}{_end(console)}",
+                       said)
     return Outcome(EXIT_LOST, f"the guest ended with status {status} and without a verdict{_end(console)}", said)
 
 
