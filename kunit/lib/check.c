@@ -22,7 +22,7 @@ void tw_log_add(struct tw_log *log, int id)
 	spin_lock_irqsave(&log->lock, flags);
 	if (log->nr < log->max)
 		log->id[log->nr] = id;
-	log->nr++;
+	WRITE_ONCE(log->nr, log->nr + 1);
 	spin_unlock_irqrestore(&log->lock, flags);
 }
 
@@ -105,7 +105,7 @@ static void hammer_queue(struct tw_thread *t)
 	int i;
 
 	for (i = 0; i < b->times && !READ_ONCE(t->env->closing); i++) {
-		t->progress++;
+		tw_progress(t);
 		if (tw_queue(t->wq, t->it))
 			atomic_long_inc(&b->ledger.queued);
 		if (i % 32 == 31)
@@ -121,7 +121,7 @@ static void hammer_cancel(struct tw_thread *t)
 	for (i = 0; i < b->times && !READ_ONCE(t->env->closing); i++) {
 		bool taken = i & 1 ? tw_cancel(t->it) : b->cancel_sync(t->it);
 
-		t->progress++;
+		tw_progress(t);
 		if (taken)
 			atomic_long_inc(&b->ledger.cancelled);
 		if (i % 32 == 31)

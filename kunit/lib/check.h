@@ -13,7 +13,7 @@
 
 /**
  * struct tw_log - the order in which ids were added
- * @lock: protects the rest
+ * @lock: protects the rest; tw_log_nr() reads @nr without it
  * @max: room in @id
  * @nr: ids added, which may exceed @max: the surplus is counted, not stored
  * @id: the ids, in the order in which they were added
@@ -29,6 +29,12 @@ struct tw_log *tw_log(struct tw_env *env, int max);
 void tw_log_add(struct tw_log *log, int id);
 bool tw_log_is_fifo(struct tw_log *log, int nr);
 bool tw_log_is_fifo_by_lane(struct tw_log *log, int nr, int nr_lanes);
+
+/* How many ids were added so far. Items may be adding more: pairs with tw_log_add(). */
+static inline int tw_log_nr(struct tw_log *log)
+{
+	return READ_ONCE(log->nr);
+}
 
 /**
  * struct tw_gauge - how many callers are inside at once

@@ -32,7 +32,7 @@ struct tw_thread {
 	long			val;
 	bool			ret;
 	bool			running;
-	unsigned long		progress; /* an @fn that takes long increments it */
+	unsigned long		progress; /* X: WRITE_ONCE, see tw_progress() */
 	struct completion	done;
 };
 
@@ -104,6 +104,12 @@ static inline struct tw_env *tw_env(struct kunit *test)
 static inline struct tw_env *tw_env_cmwq2(struct kunit *test)
 {
 	return tw_env_init(test, &tw_engines[TW_CMWQ2]);
+}
+
+/* For a thread's function that takes long. Pairs with READ_ONCE() in tw_join(). */
+static inline void tw_progress(struct tw_thread *t)
+{
+	WRITE_ONCE(t->progress, t->progress + 1);
 }
 
 static inline bool tw_queue_on(int cpu, struct tw_wq *w, struct tw_item *it)

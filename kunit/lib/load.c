@@ -21,7 +21,7 @@ static void thread_load(struct tw_thread *t)
 	int i;
 
 	for (c->round = 0; c->round < c->rounds; c->round++) {
-		t->progress++;
+		tw_progress(t);
 		for (i = 0; i < NR_LOAD_ITEMS; i++)
 			tw_queue_on(raw_smp_processor_id(), c->w, c->items[i]);
 		for (i = 0; i < NR_LOAD_ITEMS; i++) {

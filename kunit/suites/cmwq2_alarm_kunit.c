@@ -101,7 +101,7 @@ static void thread_torture(struct tw_thread *t)
 	struct rnd_state rnd;
 
 	prandom_seed_state(&rnd, t->val);
-	for (; !torture_over(t); t->progress++) {
+	for (; !torture_over(t); tw_progress(t)) {
 		u32 r = prandom_u32_state(&rnd);
 		struct tw_item *it = l->items[(r >> 8) % NR_ITEMS];
 		unsigned int op = (r >> 16) % 256;

@@ -254,7 +254,7 @@ static void thread_change_scope(struct tw_thread *t)
 	int i;
 
 	for (i = 0; i < 60 && !READ_ONCE(t->env->closing); i++) {
-		t->progress++;
+		tw_progress(t);
 		attrs->affn_scope = i % CMWQ2_AFFN_NR;
 		attrs->nice = i % 3;
 		if (cmwq2_apply_workqueue_attrs(t->wq->wq, attrs))

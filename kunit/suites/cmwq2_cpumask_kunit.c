@@ -185,7 +185,7 @@ static void thread_change_mask(struct tw_thread *t)
 	int i;
 
 	for (i = 0; i < 30 && !READ_ONCE(t->env->closing); i++) {
-		t->progress++;
+		tw_progress(t);
 		cpumask_copy(attrs->cpumask,
 			     i % 3 ? cpumask_of(tw_cpu(i / 3)) : cpu_possible_mask);
 		if (cmwq2_set_unbound_cpumask(attrs->cpumask))
@@ -201,7 +201,7 @@ static void thread_change_pods(struct tw_thread *t)
 	int i;
 
 	for (i = 0; i < 30 && !READ_ONCE(t->env->closing); i++) {
-		t->progress++;
+		tw_progress(t);
 		if (cmwq2_policy_set("default_affinity_scope", scopes[i % ARRAY_SIZE(scopes)]) ||
 		    cmwq2_policy_set("cache_shard_size", sizes[i % ARRAY_SIZE(sizes)]))
 			t->val++;

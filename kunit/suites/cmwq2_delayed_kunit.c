@@ -212,7 +212,7 @@ static void hammer_mod_and_cancel(struct tw_thread *t)
 	int i;
 
 	for (i = 0; i < NR_HAMMER && !READ_ONCE(t->env->closing); i++) {
-		t->progress++;
+		tw_progress(t);
 		if (!tw_mod_delayed(t->wq, t->it, i % 3 == 2))
 			atomic_long_inc(&l->queued);
 		if (i % 7 == 3 && t->env->ops->cancel_delayed(t->it))

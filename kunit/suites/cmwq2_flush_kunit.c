@@ -287,7 +287,7 @@ static void queue_and_flush(struct tw_thread *t)
 	int i;
 
 	for (i = 0; i < NR_FLUSHES; i++) {
-		t->progress++;
+		tw_progress(t);
 		t->it->finished = 0;
 		tw_queue(t->wq, t->it);
 		if (i % 3 == 2)

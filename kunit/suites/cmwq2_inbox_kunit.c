@@ -135,7 +135,7 @@ static void post(struct post *p)
 		KUNIT_ASSERT_EQ(s->env->test, p->items[i]->val, 1);
 		KUNIT_ASSERT_TRUE(s->env->test, tw_pending(p->items[i]));
 	}
-	KUNIT_ASSERT_EQ(s->env->test, p->log->nr, 0);
+	KUNIT_ASSERT_EQ(s->env->test, tw_log_nr(p->log), 0);
 }
 
 static void all_ran(struct post *p, int nr)
@@ -153,19 +153,19 @@ static void all_ran(struct post *p, int nr)
 static void by_flush(struct post *p)
 {
 	KUNIT_EXPECT_TRUE(p->s->env->test, tw_flush(p->items[0]));
-	KUNIT_EXPECT_EQ(p->s->env->test, p->log->nr, 1);
+	KUNIT_EXPECT_EQ(p->s->env->test, tw_log_nr(p->log), 1);
 }
 
 static void by_flush_wq(struct post *p)
 {
 	tw_flush_wq(p->s->w);
-	KUNIT_EXPECT_EQ(p->s->env->test, p->log->nr, 1);
+	KUNIT_EXPECT_EQ(p->s->env->test, tw_log_nr(p->log), 1);
 }
 
 static void by_drain(struct post *p)
 {
 	p->s->env->ops->drain(p->s->w->wq);
-	KUNIT_EXPECT_EQ(p->s->env->test, p->log->nr, 1);
+	KUNIT_EXPECT_EQ(p->s->env->test, tw_log_nr(p->log), 1);
 }
 
 /* A cancelled item does not run. It can be enqueued again. */
@@ -174,7 +174,7 @@ static void after_cancel(struct post *p, bool taken)
 	KUNIT_EXPECT_TRUE(p->s->env->test, taken);
 	KUNIT_EXPECT_FALSE(p->s->env->test, tw_pending(p->items[0]));
 	tw_flush_wq(p->s->w);
-	KUNIT_EXPECT_EQ(p->s->env->test, p->log->nr, 0);
+	KUNIT_EXPECT_EQ(p->s->env->test, tw_log_nr(p->log), 0);
 	tw_queue_on(p->s->cpu, p->s->w, p->items[0]);
 }
 
@@ -413,7 +413,7 @@ static void pwq_waits_for_posts(struct kunit *test)
 		KUNIT_ASSERT_EQ(test, t->val, 0);
 		tw_wait_done(p->items[0], "the item that was posted on the old pwq");
 		tw_flush(p->items[0]);
-		KUNIT_ASSERT_EQ(test, p->log->nr, 1);
+		KUNIT_ASSERT_EQ(test, tw_log_nr(p->log), 1);
 		cmwq2_helpers_flush();
 		tw_confine(s, s->w);
 		s->pool = tw_pool_of(s->w, s->cpu);

@@ -460,7 +460,7 @@ static void thread_load(struct tw_thread *t)
 			atomic_long_inc(&ledger->queued);
 		if (!(t->val % 7) && tw_cancel(t->it))
 			atomic_long_inc(&ledger->cancelled);
-		t->progress++;
+		tw_progress(t);
 		cond_resched();
 	}
 }

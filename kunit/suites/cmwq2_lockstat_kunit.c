@@ -219,7 +219,7 @@ static void thread_run(struct tw_thread *t)
 {
 	struct tw_item *it = t->it;
 
-	for (; !READ_ONCE(it->val); t->progress++) {
+	for (; !READ_ONCE(it->val); tw_progress(t)) {
 		tw_queue(t->wq, it);
 		tw_flush(it);
 	}

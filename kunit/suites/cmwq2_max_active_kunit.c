@@ -94,7 +94,7 @@ static void limit_on_one_cpu(struct kunit *test, unsigned int flags, int max)
 		complete_all(items[i]->gate);
 		tw_wait_done(items[i], "an item whose gate opened");
 		active_now(e, c, min(max, NR_HOLD - i - 1));
-		KUNIT_EXPECT_EQ(test, c->log->nr, min(i + 1 + max, NR_HOLD));
+		KUNIT_EXPECT_EQ(test, tw_log_nr(c->log), min(i + 1 + max, NR_HOLD));
 	}
 	tw_flush_wq(c->w);
 	KUNIT_EXPECT_TRUE(test, tw_log_is_fifo(c->log, NR_HOLD));
@@ -161,7 +161,7 @@ static void limit_is_per_node(struct kunit *test)
 		/* Whichever items run, each that has started may now end. */
 		complete_all(items[c->log->id[i]]->gate);
 		tw_wait_done(items[c->log->id[i]], "an item whose gate opened");
-		TW_POLL(e, c->log->nr == min(16, i + 5), "another item to start");
+		TW_POLL(e, tw_log_nr(c->log) == min(16, i + 5), "another item to start");
 	}
 	tw_flush_wq(c->w);
 	KUNIT_EXPECT_TRUE(test, tw_item_ran_once_each(items, 16));
@@ -204,7 +204,7 @@ static void raise_starts_inactive(struct kunit *test)
 		tw_wait_started(items[0], "the first item");
 		active_now(e, c, 1);
 		active_probe(e, c, cpu);
-		KUNIT_EXPECT_EQ(test, c->log->nr, 1);
+		KUNIT_EXPECT_EQ(test, tw_log_nr(c->log), 1);
 
 		KUNIT_EXPECT_EQ(test, e->ops->set_max_active(c->w->wq, 4), 0);
 		for (j = 1; j < 4; j++)
@@ -245,13 +245,13 @@ static void lower_holds_new_items(struct kunit *test)
 			complete_all(items[j]->gate);
 			tw_wait_done(items[j], "an item whose gate opened");
 			active_probe(e, c, cpu);
-			KUNIT_EXPECT_EQ(test, c->log->nr, 4);
+			KUNIT_EXPECT_EQ(test, tw_log_nr(c->log), 4);
 		}
 		complete_all(items[3]->gate);
 		tw_wait_started(items[4], "the fifth item, when the four are gone");
 		active_now(e, c, 1);
 		active_probe(e, c, cpu);
-		KUNIT_EXPECT_EQ(test, c->log->nr, 5);
+		KUNIT_EXPECT_EQ(test, tw_log_nr(c->log), 5);
 		complete_all(items[4]->gate);
 		complete_all(items[5]->gate);
 		tw_flush_wq(c->w);
@@ -266,7 +266,7 @@ static void thread_change_limit(struct tw_thread *t)
 	int i;
 
 	for (i = 0; i < 500 && !READ_ONCE(t->env->closing); i++) {
-		t->progress++;
+		tw_progress(t);
 		t->env->ops->set_max_active(t->wq->wq, 1 + i % 7);
 		cond_resched();
 	}
@@ -321,7 +321,7 @@ static void thread_raise_limit(struct tw_thread *t)
 	int i;
 
 	for (i = 0; !READ_ONCE(t->env->closing) && !READ_ONCE(t->ret); i++) {
-		t->progress++;
+		tw_progress(t);
 		t->env->ops->set_max_active(t->wq->wq, i % 2 ? RAISED : 1);
 		cond_resched();
 	}
@@ -354,7 +354,7 @@ static bool starts_in_turn(struct tw_log *log, int nr, int max_active)
 		if (missing >= max_active)
 			return false;
 	}
-	return log->nr == nr;
+	return tw_log_nr(log) == nr;
 }
 
 /*

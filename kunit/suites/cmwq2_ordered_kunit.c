@@ -170,7 +170,7 @@ static void ordered_sleeper_holds_all(struct kunit *test)
 		tw_queue_on(tw_cpu(i), other, probe);
 		tw_wait_done(probe, "an item of another ordered queue");
 	}
-	KUNIT_EXPECT_EQ(test, c->log->nr, 0);
+	KUNIT_EXPECT_EQ(test, tw_log_nr(c->log), 0);
 	complete_all(blocker->gate);
 	ordered_check(test, c, 10, 1);
 }
@@ -213,13 +213,13 @@ static void ordered_attrs_wait_for_old_items(struct kunit *test)
 		tw_wait_done(probe, "an item of another queue");
 	}
 	free_cpumask_var(attrs->cpumask);
-	KUNIT_EXPECT_EQ(test, c->log->nr, 0);
+	KUNIT_EXPECT_EQ(test, tw_log_nr(c->log), 0);
 	/* An item that waits in a pwq in the middle can be cancelled. */
 	KUNIT_EXPECT_TRUE(test, tw_cancel_sync(c->items[35]));
-	KUNIT_EXPECT_EQ(test, c->log->nr, 0);
+	KUNIT_EXPECT_EQ(test, tw_log_nr(c->log), 0);
 	complete_all(blocker->gate);
 	tw_flush_wq(c->w);
-	KUNIT_EXPECT_EQ(test, c->log->nr, 59);
+	KUNIT_EXPECT_EQ(test, tw_log_nr(c->log), 59);
 	for (i = 0; i < 59; i++)
 		KUNIT_EXPECT_EQ(test, c->log->id[i], i + (i >= 35));
 	KUNIT_EXPECT_EQ(test, tw_gauge_max(&c->gauge), 1);
@@ -231,7 +231,7 @@ static void thread_change_attrs(struct tw_thread *t)
 	int i;
 
 	for (i = 0; !READ_ONCE(t->env->closing) && !READ_ONCE(t->ret); i++) {
-		t->progress++;
+		tw_progress(t);
 		attrs->nice = i % 5;
 		attrs->affn_strict = i % 2;
 		cpumask_copy(attrs->cpumask, i % 3 ? cpu_possible_mask : cpumask_of(tw_cpu(i / 3)));

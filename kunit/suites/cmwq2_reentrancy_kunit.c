@@ -140,7 +140,7 @@ static void hammer_here(struct tw_thread *t)
 	int i;
 
 	for (i = 0; i < NR_HAMMER && !READ_ONCE(t->env->closing); i++) {
-		t->progress++;
+		tw_progress(t);
 		if (tw_queue_on(raw_smp_processor_id(), t->wq, t->it))
 			atomic_long_inc(&l->queued);
 		if (i % 16 == 0)

@@ -67,7 +67,12 @@ static void rescue_unbound(struct kunit *test)
 /* The rescuer's thread sleeps: it has finished everything that it was called for. */
 static bool rescuer_rests(struct cmwq2_wq *wq)
 {
-	return READ_ONCE(wq->rescuer->task->__state) == TASK_IDLE && !wq->rescuer->pool;
+	bool left;
+
+	mutex_lock(&cmwq2_attach_mutex);
+	left = !wq->rescuer->pool;
+	mutex_unlock(&cmwq2_attach_mutex);
+	return left && READ_ONCE(wq->rescuer->task->__state) == TASK_IDLE;
 }
 
 /* The mayday's reference is dropped, and the cursor is gone when the rescuer has left. */

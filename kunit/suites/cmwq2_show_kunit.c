@@ -304,7 +304,7 @@ static void thread_dump(struct tw_thread *t)
 
 	while (!READ_ONCE(t->env->closing) && !kthread_should_stop()) {
 		cmwq2_dump(NULL, text, DUMP_SIZE);
-		t->progress++;
+		tw_progress(t);
 		cond_resched();
 	}
 }

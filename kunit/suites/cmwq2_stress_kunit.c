@@ -147,7 +147,7 @@ static void thread_stress(struct tw_thread *t)
 		unsigned int op = (r >> 16) % 256;
 
 		/* Count runs, not calls: threads can go on although the queue stands still. */
-		t->progress = atomic_long_read(&s->runs);
+		WRITE_ONCE(t->progress, atomic_long_read(&s->runs));
 		if (op < 160)
 			stress_queue(slot, r & 1 ? TW_ANY_CPU : tw_cpu(r >> 1), 0);
 		else if (op < 176)
@@ -179,7 +179,7 @@ static void thread_switch(struct tw_thread *t)
 			&tw_policies[prandom_u32_state(&rnd) % ARRAY_SIZE(tw_policies)];
 		unsigned int nr = 0;
 
-		t->progress = atomic_long_read(&s->runs);
+		WRITE_ONCE(t->progress, atomic_long_read(&s->runs));
 		while (policy->values[nr])
 			nr++;
 		if (cmwq2_policy_set(policy->name,

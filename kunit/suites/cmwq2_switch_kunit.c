@@ -43,7 +43,7 @@ static void thread_lane(struct tw_thread *t)
 	struct lane *l = t->ctx;
 	struct tw_item *it;
 
-	for (; !READ_ONCE(*l->stop) && !READ_ONCE(t->env->closing); t->progress++) {
+	for (; !READ_ONCE(*l->stop) && !READ_ONCE(t->env->closing); tw_progress(t)) {
 		it = l->items[l->queued % NR_IN_FLIGHT];
 		if (l->queued >= NR_IN_FLIGHT &&
 		    !wait_for_completion_timeout(&it->done, tw_timeout()))
@@ -181,7 +181,7 @@ static void thread_backlog(struct tw_thread *t)
 	int i;
 
 	for (i = 0; i < NR_ORDERED; i++) {
-		t->progress++;
+		tw_progress(t);
 		tw_queue(b->w, b->items[i]);
 		if (i % 8 == 0)
 			cond_resched();

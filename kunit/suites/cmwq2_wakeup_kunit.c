@@ -142,7 +142,7 @@ static void thread_switch(struct tw_thread *t)
 	bool *stop = t->ctx;
 	int i;
 
-	for (i = 0; !READ_ONCE(*stop) && !READ_ONCE(t->env->closing); i++, t->progress++) {
+	for (i = 0; !READ_ONCE(*stop) && !READ_ONCE(t->env->closing); i++, tw_progress(t)) {
 		const struct limits *l = &limits[i % ARRAY_SIZE(limits)];
 		char text[SETTINGS_LEN];
 
