@@ -78,14 +78,16 @@ static inline bool cmwq2_task_is_proxied(struct task_struct *p)
 #ifndef CONFIG_SCHED_PROXY_EXEC
 	return false;
 #elif LINUX_VERSION_CODE >= KERNEL_VERSION(7, 3, 0)
-	return READ_ONCE(p->is_blocked);
+	return data_race(READ_ONCE(p->is_blocked)); /* stored with the runqueue locked */
 #else
-	return READ_ONCE(p->blocked_on);
+	return data_race(READ_ONCE(p->blocked_on)); /* the same */
 #endif
 }
 
 /*
- * Whether @p left the CPU to sleep, as opposed to having been preempted.
+ * Whether @p left the CPU to sleep, as opposed to having been preempted. The scheduler
+ * writes some of these fields with plain stores and its locks held. Whoever asks without
+ * them gets an answer that was true a moment ago, so this is a data_race().
  * Delayed dequeue (152e11f6df29, v6.12) leaves a sleeper on the runqueue for a
  * while. Drop the #else branch with 6.11.
  */
@@ -94,7 +96,7 @@ static inline bool cmwq2_task_blocked(struct task_struct *p)
 	if (!READ_ONCE(p->on_rq) || cmwq2_task_is_proxied(p))
 		return true;
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
-	return READ_ONCE(p->se.sched_delayed);
+	return data_race(READ_ONCE(p->se.sched_delayed)); /* stored with the runqueue locked */
 #else
 	return false;
 #endif
@@ -115,21 +117,22 @@ static inline bool cmwq2_task_on_cpu(struct task_struct *p)
  * CPU. They are not an API: check them with each new version.
  *
  * The first grows at each tick and each switch, in nanoseconds. The second is
- * what the tick charged to the thread, a tick at a time.
+ * what the tick charged to the thread, a tick at a time. The scheduler adds to them with
+ * plain stores and its locks held, so a read without them is a data_race().
  */
 static inline u64 cmwq2_task_runtime(struct task_struct *p)
 {
-	return READ_ONCE(p->se.sum_exec_runtime);
+	return data_race(READ_ONCE(p->se.sum_exec_runtime)); /* see above */
 }
 
 static inline u64 cmwq2_task_ticks(struct task_struct *p)
 {
-	return READ_ONCE(p->stime);
+	return data_race(READ_ONCE(p->stime)); /* see above */
 }
 
 static inline u64 cmwq2_task_migrations(struct task_struct *p)
 {
-	return READ_ONCE(p->se.nr_migrations);
+	return data_race(READ_ONCE(p->se.nr_migrations)); /* see above */
 }
 
 /*

@@ -11,8 +11,8 @@
 #include "base/param.h"
 
 /*
- * Both masks are written under cmwq2_pool_mutex. They are read without it where an old
- * value does no harm.
+ * Both masks are written under cmwq2_pool_mutex, and the first one under cmwq2_attach_mutex
+ * as well. They are read without them where an old value does no harm.
  */
 struct cpumask cmwq2_effective_mask;
 /* CPUs whose online callback has run and whose offline callback has not. */
@@ -32,7 +32,8 @@ static DEFINE_PER_CPU(int, cmwq2_rr_cpu_last);
  */
 const struct cpumask *cmwq2_fallback_cpus(void)
 {
-	return cpumask_intersects(&cmwq2_effective_mask, cpu_active_mask) ?
+	/* A CPU may be coming or going: its callback sets the masks of its threads again. */
+	return data_race(cpumask_intersects(&cmwq2_effective_mask, cpu_active_mask)) ?
 	       &cmwq2_effective_mask : cpu_possible_mask;
 }
 
@@ -46,15 +47,17 @@ const struct cpumask *cmwq2_fallback_cpus(void)
 int cmwq2_select_cpu(void)
 {
 	int cpu = raw_smp_processor_id(), next;
+	/* cmwq2_set_effective() may be writing it: an old value or a mix will do. */
+	bool here = data_race(cpumask_test_cpu(cpu, &cmwq2_effective_mask));
 
-	if (likely(!READ_ONCE(cmwq2_force_rr_cpu)) &&
-	    likely(cpumask_test_cpu(cpu, &cmwq2_effective_mask)))
+	if (likely(!READ_ONCE(cmwq2_force_rr_cpu)) && likely(here))
 		return cpu;
 
-	next = cpumask_next_and(__this_cpu_read(cmwq2_rr_cpu_last), &cmwq2_effective_mask,
-				cpu_online_mask);
-	if (next >= nr_cpu_ids)
-		next = cpumask_first_and(&cmwq2_effective_mask, cpu_online_mask);
+	/* The same here, and a CPU may be coming or going. */
+	next = data_race(cpumask_next_and(__this_cpu_read(cmwq2_rr_cpu_last),
+					  &cmwq2_effective_mask, cpu_online_mask));
+	if (next >= nr_cpu_ids) /* as above */
+		next = data_race(cpumask_first_and(&cmwq2_effective_mask, cpu_online_mask));
 	if (unlikely(next >= nr_cpu_ids))
 		return cpu;
 	__this_cpu_write(cmwq2_rr_cpu_last, next);

@@ -58,11 +58,11 @@ static void cmwq2_wait_map(struct lockdep_map *map, bool bh)
 /* Call it before waiting for all items of @wq. */
 void cmwq2_wait_map_wq(struct cmwq2_wq *wq)
 {
-	cmwq2_wait_map(wq->map.used, wq->flags & CMWQ2_WQ_BH);
+	cmwq2_wait_map(wq->map.used, cmwq2_wq_is(wq, CMWQ2_WQ_BH));
 }
 
 /* Call it before waiting for @work, which is on @wq or runs there. */
 void cmwq2_wait_map_work(struct cmwq2_wq *wq, struct cmwq2_work *work)
 {
-	cmwq2_wait_map(&work->lockdep_map, wq->flags & CMWQ2_WQ_BH);
+	cmwq2_wait_map(&work->lockdep_map, cmwq2_wq_is(wq, CMWQ2_WQ_BH));
 }

@@ -57,6 +57,10 @@
  *   MD  cmwq2_mayday_lock
  *   F   cmwq2_starve_lock
  *   X   atomic, see the comment at the field
+ *
+ * "L; or READ_ONCE" means that some context reads the field without the lock, so that it is
+ * written with WRITE_ONCE(). A dump may read other fields without their lock, too: it marks
+ * the read as a data_race().
  */
 
 #define CMWQ2_NAME_LEN		32
@@ -140,7 +144,7 @@ struct cmwq2_pool_cpu {
 struct cmwq2_pool {
 	/* What nearly each item writes fills two lines: up to stat.coalesced. */
 	raw_spinlock_t		lock;
-	u8			flags;		/* L: enum cmwq2_pool_flags */
+	u8			flags;		/* L; or READ_ONCE: enum cmwq2_pool_flags */
 	bool			idle_since_kick; /* L: a worker became idle after the last kick */
 	u8			claims;		/* L: what a claim does, see policy/claim.h */
 	u8			not_counted;	/* X: READ_ONCE, see policy/concurrency.h */
@@ -155,7 +159,7 @@ struct cmwq2_pool {
 	struct cmwq2_worker	*kicked;	/* L: worker picked last, until it runs */
 	int			nr_idle;	/* L: workers with CMWQ2_WORKER_IDLE */
 	int			nr_workers;	/* L */
-	unsigned long		progress_at;	/* L: jiffies an item last left @worklist */
+	unsigned long		progress_at;	/* L; or READ_ONCE: an item last left @worklist */
 	struct cmwq2_pool_counters {
 		unsigned long	kicks;
 		unsigned long	woken;
@@ -275,7 +279,7 @@ struct cmwq2_worker {
 	cmwq2_work_func_t	current_func;	/* K */
 	struct cmwq2_pwq	*current_pwq;	/* K */
 	unsigned int		current_color;	/* K */
-	unsigned int		flags;		/* L: enum cmwq2_worker_flags */
+	unsigned int		flags;		/* L; or READ_ONCE: enum cmwq2_worker_flags */
 	int			counted;	/* X */
 	struct list_head	scheduled;	/* L: items that it has taken to run */
 	struct list_head	watch_node;	/* L: pool->watched */
@@ -313,7 +317,7 @@ struct cmwq2_pwq {
 	int			work_color;	/* L: color of items queued from now on */
 	int			flush_color;	/* L: color being flushed, or -1 */
 	int			refcnt;		/* L */
-	bool			plugged;	/* L: no item starts, see cmwq2_unplug_oldest() */
+	bool			plugged;	/* L; or READ_ONCE: see cmwq2_unplug_oldest() */
 	int			nr_active;	/* L: items counted for max_active */
 	int			nr_in_flight[CMWQ2_NR_COLORS]; /* L: per color */
 	struct list_head	inactive;	/* L: items over max_active */
@@ -364,7 +368,7 @@ struct cmwq2_wq {
 	unsigned int		flags;		/* WQ: CMWQ2_WQ_* and below; or READ_ONCE */
 	int			max_active;	/* WQ: in force, 0 while frozen */
 	int			min_active;	/* WQ: in force, 0 while frozen */
-	int			saved_max_active; /* WQ: as requested */
+	int			saved_max_active; /* WQ; or READ_ONCE: as requested */
 	int			saved_min_active; /* WQ: as requested */
 	struct cmwq2_nna	**nna;		/* I: unbound: per node, last: no node */
 
@@ -405,6 +409,15 @@ struct cmwq2_wq {
 #define CMWQ2_WQ_BH_ALLOWS	(CMWQ2_WQ_BH | CMWQ2_WQ_HIGHPRI | CMWQ2_WQ_PERCPU)
 
 /*
+ * Whether a queue was created with one of @flags. Nothing has to be held: DRAINING and
+ * DESTROYING, which change at any time, are other bits of the word.
+ */
+static inline bool cmwq2_wq_is(struct cmwq2_wq *wq, unsigned int flags)
+{
+	return data_race(wq->flags) & flags; /* other bits change, these do not */
+}
+
+/*
  * Whether the pool has items to run, and fewer running workers than it wants. A worker
  * that was kicked sees what its kicker saw, because both have the lock: litmus/sched-kicked.
  */
@@ -417,6 +430,12 @@ static inline bool cmwq2_need_more_worker(struct cmwq2_pool *pool)
 static inline bool cmwq2_need_to_create(struct cmwq2_pool *pool)
 {
 	return cmwq2_need_more_worker(pool) && !pool->nr_idle;
+}
+
+/* The same question without pool->lock. The answer is a hint: the manager asks again with it. */
+static inline bool cmwq2_may_need_to_create(struct cmwq2_pool *pool)
+{
+	return data_race(cmwq2_need_to_create(pool)); /* see above */
 }
 
 #endif /* CMWQ2_TYPES_H */

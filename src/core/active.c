@@ -343,7 +343,7 @@ void cmwq2_unplug_oldest(struct cmwq2_wq *wq)
 	if (pwq->plugged) {
 		bool owed = false;
 
-		pwq->plugged = false;
+		WRITE_ONCE(pwq->plugged, false);
 		/* The attempt that finds no slot puts the pwq in line for the next one. */
 		while (cmwq2_try_activate_first(pwq))
 			owed = true;

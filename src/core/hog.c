@@ -68,7 +68,9 @@ static struct cmwq2_hog *cmwq2_hog_of(cmwq2_work_func_t func)
 	if (cmwq2_nr_hogs == CMWQ2_HOG_FUNCS)
 		return NULL;
 
-	hog = &cmwq2_hogs[cmwq2_nr_hogs++];
+	hog = &cmwq2_hogs[cmwq2_nr_hogs];
+	/* cmwq2_hog_report() may look at it at once, and finds that nothing is due. */
+	WRITE_ONCE(cmwq2_nr_hogs, cmwq2_nr_hogs + 1);
 	hog->func = func;
 	hash_add(cmwq2_hog_hash, &hog->node, (unsigned long)func);
 	return hog;

@@ -96,7 +96,8 @@ static bool cmwq2_home_is_up(struct cmwq2_pool *pool)
 {
 	if (pool->cpu >= 0)
 		return cpu_online(pool->cpu) && (cmwq2_marks_threads || !cpu_dying(pool->cpu));
-	return cpumask_intersects(pool->attrs->cpumask, cpu_active_mask);
+	/* Another CPU may be coming or going: what is wrong afterwards, its callback puts right. */
+	return data_race(cpumask_intersects(pool->attrs->cpumask, cpu_active_mask));
 }
 
 /**
@@ -128,7 +129,7 @@ void cmwq2_go_home(struct cmwq2_worker *worker)
 	if (likely(!unbound))
 		return;
 	mutex_lock(&cmwq2_attach_mutex);
-	if (pool->flags & CMWQ2_POOL_UNBOUND)
+	if (READ_ONCE(pool->flags) & CMWQ2_POOL_UNBOUND)
 		set_cpus_allowed_ptr(current, cmwq2_fallback_cpus());
 	mutex_unlock(&cmwq2_attach_mutex);
 }

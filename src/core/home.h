@@ -27,11 +27,13 @@ void cmwq2_away(struct cmwq2_worker *worker, bool begins);
  */
 static inline bool cmwq2_is_away(struct cmwq2_worker *worker)
 {
+	/* Whoever changes it has a lock of the scheduler, and the old number is as good. */
+	int allowed = data_race(current->nr_cpus_allowed);
 	struct cmwq2_pool *pool = worker->pool;
 
 	if (pool->cpu < 0)
-		return current->nr_cpus_allowed > pool->nr_cpus;
-	return (raw_smp_processor_id() != pool->cpu || current->nr_cpus_allowed != 1) &&
+		return allowed > pool->nr_cpus;
+	return (raw_smp_processor_id() != pool->cpu || allowed != 1) &&
 	       !(READ_ONCE(worker->flags) & CMWQ2_WORKER_UNBOUND);
 }
 

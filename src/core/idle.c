@@ -123,7 +123,7 @@ void cmwq2_worker_set_dying(struct cmwq2_worker *worker, struct list_head *dying
 		pool->kicked = NULL;
 	cmwq2_unkick(pool, worker);
 	cmwq2_pick_busy(pool, worker);
-	worker->flags |= CMWQ2_WORKER_DIE;
+	WRITE_ONCE(worker->flags, worker->flags | CMWQ2_WORKER_DIE);
 	list_del_init(&worker->watch_node);
 	list_move(&worker->entry, dying);
 	list_del_init(&worker->node);

@@ -37,7 +37,9 @@
 /*
  * The scheduler may have moved a worker of a non-strict pool out of the pod. The
  * worker is about to be woken, so it is cheap to bring it back now. This is best
- * effort: a worker that has not left its CPU yet stays there.
+ * effort: a worker that has not left its CPU yet stays there. The scheduler uses wake_cpu
+ * with a lock of its own, which is not taken here, as in the kernel's own workqueue.
+ * Whichever value it finds, the worker runs on a CPU that it is allowed on.
  */
 static void cmwq2_repatriate(struct cmwq2_pool *pool, struct task_struct *task)
 {
@@ -45,14 +47,17 @@ static void cmwq2_repatriate(struct cmwq2_pool *pool, struct task_struct *task)
 	struct cmwq2_pwq *pwq;
 	unsigned int cpu;
 
-	if (pool->attrs->affn_strict ||
-	    cpumask_test_cpu(READ_ONCE(task->wake_cpu), pool->pod))
+	if (pool->attrs->affn_strict)
+		return;
+	/* Both accesses to wake_cpu race with the scheduler, see above. */
+	cpu = data_race(READ_ONCE(task->wake_cpu));
+	if (cpumask_test_cpu(cpu, pool->pod))
 		return;
 
 	cpu = cpumask_any_and_distribute(pool->pod, cpu_online_mask);
 	if (cpu >= nr_cpu_ids)
 		return;
-	WRITE_ONCE(task->wake_cpu, cpu);
+	data_race(task->wake_cpu = cpu); /* see above */
 	pwq = cmwq2_first_pwq(pool);
 	if (pwq)
 		pwq->stat.repatriated++;

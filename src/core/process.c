@@ -95,7 +95,7 @@ void cmwq2_move_linked(struct cmwq2_work *work, struct list_head *head,
 bool cmwq2_make_runnable(struct cmwq2_pool *pool, struct cmwq2_work *work)
 {
 	if (list_empty(&pool->worklist))
-		pool->progress_at = jiffies;
+		WRITE_ONCE(pool->progress_at, jiffies);
 	cmwq2_move_linked(work, &pool->worklist, NULL);
 	/* Order the insertion before the kick's read of nr_running: litmus/sched-insert. */
 	cmwq2_sched_order_insert();
@@ -210,7 +210,7 @@ static void cmwq2_process_one(struct cmwq2_worker *worker, struct cmwq2_work *wo
 
 	cmwq2_begin_work(worker, work, pwq, cmwq2_data_color(data));
 	cmwq2_run_map_copy(&map, work);
-	if (unlikely(pwq->wq->flags & CMWQ2_WQ_CPU_INTENSIVE))
+	if (unlikely(cmwq2_wq_is(pwq->wq, CMWQ2_WQ_CPU_INTENSIVE)))
 		cmwq2_worker_set_flags(worker, CMWQ2_WORKER_INTENSIVE);
 	/*
 	 * This lets the next worker start if the pool wants more running
@@ -259,7 +259,7 @@ void cmwq2_process_scheduled(struct cmwq2_worker *worker)
 {
 	struct cmwq2_work *work;
 
-	worker->pool->progress_at = jiffies;
+	WRITE_ONCE(worker->pool->progress_at, jiffies);
 	while ((work = list_first_entry_or_null(&worker->scheduled,
 						struct cmwq2_work, entry)))
 		cmwq2_process_one(worker, work);

@@ -82,7 +82,7 @@ static void cmwq2_pwq_release(struct kthread_work *kwork)
 	}
 	mutex_unlock(&wq->mutex);
 
-	if (wq->flags & CMWQ2_WQ_UNBOUND) {
+	if (cmwq2_wq_is(wq, CMWQ2_WQ_UNBOUND)) {
 		mutex_lock(&cmwq2_pool_mutex);
 		cmwq2_put_unbound_pool(pwq->pool);
 		mutex_unlock(&cmwq2_pool_mutex);

@@ -62,7 +62,7 @@ void cmwq2_insert_work(struct cmwq2_pwq *pwq, struct cmwq2_work *work,
 		       struct list_head *head, unsigned long flags)
 {
 	cmwq2_debug_activate(work);
-	work->queued_jiffies = jiffies;
+	WRITE_ONCE(work->queued_jiffies, jiffies);
 	work->ready_at = 0;
 	cmwq2_link_work(pwq, work, head, flags);
 }
@@ -128,7 +128,7 @@ static void cmwq2_inbox_post(int cpu, struct cmwq2_pwq *pwq, struct cmwq2_work *
 
 	trace_cmwq2_queue_work(cpu, pwq, work);
 	cmwq2_debug_activate(work);
-	work->queued_jiffies = jiffies;
+	WRITE_ONCE(work->queued_jiffies, jiffies);
 	cmwq2_latency_posted(work);
 	WRITE_ONCE(work->entry.prev, NULL);
 	/* Pairs with smp_rmb() in cmwq2_work_is_posted(). */
@@ -157,7 +157,7 @@ static noinline struct cmwq2_pwq *cmwq2_lock_or_post(int cpu, struct cmwq2_pwq _
 		return pwq;
 	/* Order the read of inbox_state before that of the slot. */
 	smp_rmb();
-	if (pwq->wq->flags & CMWQ2_WQ_ORDERED || rcu_access_pointer(*slot) != pwq) {
+	if (cmwq2_wq_is(pwq->wq, CMWQ2_WQ_ORDERED) || rcu_access_pointer(*slot) != pwq) {
 		cmwq2_pool_lock(pwq->pool);
 		return pwq;
 	}
@@ -178,7 +178,7 @@ static struct cmwq2_pwq *cmwq2_lock_target(int cpu, struct cmwq2_pwq __rcu **slo
 	struct cmwq2_pool *last = cmwq2_work_other_pool(work, pwq->pool);
 	struct cmwq2_worker *busy;
 
-	if (last && !(pwq->wq->flags & CMWQ2_WQ_ORDERED)) {
+	if (last && !cmwq2_wq_is(pwq->wq, CMWQ2_WQ_ORDERED)) {
 		cmwq2_pool_lock(last);
 		busy = cmwq2_find_executing(last, work);
 		if (busy && busy->current_pwq->wq == pwq->wq)
@@ -207,8 +207,8 @@ static struct cmwq2_pwq *cmwq2_lock_pwq(int cpu, struct cmwq2_wq *wq, struct cmw
 		int at = cpu;
 
 		if (cpu == CMWQ2_CPU_UNBOUND)
-			at = wq->flags & CMWQ2_WQ_UNBOUND ? cmwq2_select_cpu() :
-							    raw_smp_processor_id();
+			at = cmwq2_wq_is(wq, CMWQ2_WQ_UNBOUND) ? cmwq2_select_cpu() :
+								 raw_smp_processor_id();
 		slot = per_cpu_ptr(wq->cpu_pwq, at);
 		pwq = rcu_dereference_sched(*slot);
 		cmwq2_point(CMWQ2_POINT_TARGET, pwq->pool);
@@ -251,7 +251,7 @@ static __always_inline void cmwq2_insert_and_pick(struct cmwq2_pwq *pwq, struct 
 
 	trace_cmwq2_activate_work(pwq, work);
 	if (list_empty(&pool->worklist))
-		pool->progress_at = jiffies;
+		WRITE_ONCE(pool->progress_at, jiffies);
 	cmwq2_insert(pwq, work, &pool->worklist, flags, posted);
 	cmwq2_point(CMWQ2_POINT_INSERTED, pool);
 	cmwq2_sched_order_insert();
@@ -383,7 +383,8 @@ static int cmwq2_node_cpu(int node)
 		return CMWQ2_CPU_UNBOUND;
 	if (cpu_to_node(cpu) == node)
 		return cpu;
-	cpu = cpumask_any_and(cpumask_of_node(node), cpu_online_mask);
+	/* A CPU that goes down now is no worse than one that goes down later. */
+	cpu = data_race(cpumask_any_and(cpumask_of_node(node), cpu_online_mask));
 	return cpu < nr_cpu_ids ? cpu : CMWQ2_CPU_UNBOUND;
 }
 
@@ -402,7 +403,7 @@ bool cmwq2_queue_work_node(int node, struct cmwq2_wq *wq, struct cmwq2_work *wor
 	unsigned long flags;
 	bool queued = false;
 
-	WARN_ON_ONCE(wq && !(wq->flags & CMWQ2_WQ_UNBOUND));
+	WARN_ON_ONCE(wq && !cmwq2_wq_is(wq, CMWQ2_WQ_UNBOUND));
 
 	local_irq_save(flags);
 	if (cmwq2_work_take_enabled(work))

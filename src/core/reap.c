@@ -84,5 +84,5 @@ void cmwq2_reap_later(struct list_head *dying)
 /* Whether the reaper has taken all workers that were handed over to it. */
 bool cmwq2_reaped_all(void)
 {
-	return list_empty(&cmwq2_dying);
+	return data_race(list_empty(&cmwq2_dying)); /* without the lock a hint */
 }

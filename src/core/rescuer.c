@@ -121,8 +121,8 @@ static bool cmwq2_needs_rescue(struct cmwq2_pwq *pwq)
 		return false;
 	if (pwq->pool->policy.rescue == CMWQ2_RESCUE_SLURP || cmwq2_need_to_create(pwq->pool))
 		return true;
-	return (pwq->pool->flags & CMWQ2_POOL_MANAGED) &&
-	       list_empty_careful(&pwq->wq->maydays);
+	/* Without cmwq2_mayday_lock this is a hint, and the next pass looks again. */
+	return (pwq->pool->flags & CMWQ2_POOL_MANAGED) && list_empty(&pwq->wq->maydays);
 }
 
 /*
@@ -177,7 +177,7 @@ static bool cmwq2_take_turns(struct cmwq2_pwq *pwq, int count, struct cmwq2_wake
 {
 	bool slurp = pwq->pool->policy.rescue == CMWQ2_RESCUE_SLURP;
 
-	if (!slurp && (count <= CMWQ2_RESCUER_BATCH || list_empty_careful(&pwq->wq->maydays)))
+	if (!slurp && (count <= CMWQ2_RESCUER_BATCH || list_empty(&pwq->wq->maydays)))
 		return false;
 	if (!pwq->nr_active || !cmwq2_need_to_create(pwq->pool))
 		return slurp;
@@ -206,9 +206,11 @@ static void cmwq2_rescue(struct cmwq2_worker *rescuer, struct cmwq2_pwq *pwq)
 	}
 	/*
 	 * The cursor may stay only while a mayday keeps a reference to the pwq.
-	 * The timer may have sent one meanwhile, without cmwq2_take_turns().
+	 * The timer may have sent one meanwhile, without cmwq2_take_turns(). The pool's
+	 * lock keeps it from sending one now. Other pwqs may come and go beside this one,
+	 * which changes its neighbours and not whether it is on the list.
 	 */
-	if (list_empty_careful(&pwq->mayday_node))
+	if (list_empty(&pwq->mayday_node))
 		list_del_init(&pwq->mayday_cursor.entry);
 	/* Workers left items to this thread, which never counts as running: kick for the rest. */
 	cmwq2_kick_pool_pick(pool, CMWQ2_KICK_OTHER, &wl);
@@ -296,7 +298,8 @@ int cmwq2_rescuer_start(struct cmwq2_wq *wq)
 	}
 	get_task_struct(rescuer->task);
 	set_user_nice(rescuer->task, MIN_NICE);
-	kthread_bind(rescuer->task, cpumask_first(cpu_online_mask));
+	/* Any CPU will do, as the mask is set below. */
+	kthread_bind(rescuer->task, data_race(cpumask_first(cpu_online_mask)));
 	mutex_lock(&cmwq2_attach_mutex);
 	set_cpus_allowed_ptr(rescuer->task, cmwq2_fallback_cpus());
 	mutex_unlock(&cmwq2_attach_mutex);

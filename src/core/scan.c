@@ -176,8 +176,8 @@ static int cmwq2_scan_cpu_of_pod(struct cmwq2_pool *pool)
 {
 	int cpu;
 
-	for_each_cpu_and(cpu, pool->pod, cpu_online_mask)
-		if (housekeeping_test_cpu(cpu, HK_TYPE_TIMER))
+	for_each_cpu(cpu, pool->pod)
+		if (cpu_online(cpu) && housekeeping_test_cpu(cpu, HK_TYPE_TIMER))
 			return cpu;
 	return housekeeping_any_cpu(HK_TYPE_TIMER);
 }

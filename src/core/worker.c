@@ -107,7 +107,9 @@ struct cmwq2_worker *cmwq2_worker_alloc(int node)
 
 static const struct cpumask *cmwq2_worker_cpus(struct cmwq2_pool *pool)
 {
-	return pool->flags & CMWQ2_POOL_UNBOUND ? cmwq2_fallback_cpus() : pool->attrs->cpumask;
+	if (READ_ONCE(pool->flags) & CMWQ2_POOL_UNBOUND)
+		return cmwq2_fallback_cpus();
+	return pool->attrs->cpumask;
 }
 
 /**
@@ -128,13 +130,13 @@ void cmwq2_worker_attach(struct cmwq2_worker *worker, struct cmwq2_pool *pool)
 	 * of a bound pool whose CPU is down may run anywhere and is not
 	 * concurrency managed.
 	 */
-	if (pool->cpu < 0 || (pool->flags & CMWQ2_POOL_UNBOUND))
+	if (pool->cpu < 0 || (READ_ONCE(pool->flags) & CMWQ2_POOL_UNBOUND))
 		worker->flags |= CMWQ2_WORKER_UNBOUND;
 	else
 		cmwq2_mark_percpu(worker->task, true);
 	list_add_tail(&worker->node, &pool->workers);
 	/* A rescuer moves itself and may have to wait for the CPU, so not under the mutex. */
-	goes = worker->task == current && !(pool->flags & CMWQ2_POOL_UNBOUND);
+	goes = worker->task == current && !(READ_ONCE(pool->flags) & CMWQ2_POOL_UNBOUND);
 	if (!goes)
 		set_cpus_allowed_ptr(worker->task, cmwq2_worker_cpus(pool));
 	mutex_unlock(&cmwq2_attach_mutex);
@@ -267,9 +269,9 @@ static void cmwq2_create_until_idle(struct cmwq2_pool *pool)
 		cmwq2_pool_unlock_irq(pool);
 		/* If this takes too long, the timer calls the rescuers. */
 		mod_timer(&pool->mayday_timer, jiffies + CMWQ2_MAYDAY_DELAY);
-		while (IS_ERR(cmwq2_manager_create(pool)) && cmwq2_need_to_create(pool)) {
+		while (IS_ERR(cmwq2_manager_create(pool)) && cmwq2_may_need_to_create(pool)) {
 			schedule_timeout_interruptible(CMWQ2_CREATE_COOLDOWN);
-			if (!cmwq2_need_to_create(pool))
+			if (!cmwq2_may_need_to_create(pool))
 				break;
 		}
 		timer_delete_sync(&pool->mayday_timer);
@@ -289,13 +291,13 @@ bool cmwq2_manage(struct cmwq2_worker *worker)
 	if (pool->flags & CMWQ2_POOL_MANAGED)
 		return false;
 
-	pool->flags |= CMWQ2_POOL_MANAGED;
+	WRITE_ONCE(pool->flags, pool->flags | CMWQ2_POOL_MANAGED);
 	pool->manager = worker;
 	WRITE_ONCE(pool->creating.at, jiffies);
 	WRITE_ONCE(pool->creating.failed, 0);
 	cmwq2_create_until_idle(pool);
 	pool->manager = NULL;
-	pool->flags &= ~CMWQ2_POOL_MANAGED;
+	WRITE_ONCE(pool->flags, pool->flags & ~CMWQ2_POOL_MANAGED);
 	rcuwait_wake_up(&cmwq2_manager_wait);
 	return true;
 }
@@ -369,7 +371,7 @@ void cmwq2_pool_stop_workers(struct cmwq2_pool *pool)
 			break;
 		mutex_unlock(&cmwq2_attach_mutex);
 	}
-	pool->flags |= CMWQ2_POOL_MANAGED;
+	WRITE_ONCE(pool->flags, pool->flags | CMWQ2_POOL_MANAGED);
 	cmwq2_unclaim_all(pool);
 	while ((worker = list_first_entry_or_null(&pool->idle_list,
 						  struct cmwq2_worker, entry)))

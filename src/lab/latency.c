@@ -86,9 +86,12 @@ struct cmwq2_latency_pair {
 	struct cmwq2_latency	*pwq;
 };
 
+/* Another worker may publish the table of the pwq now, see cmwq2_latency_table(). */
 static struct cmwq2_latency_pair cmwq2_latency_pair(struct cmwq2_pwq *pwq)
 {
-	return (struct cmwq2_latency_pair) { .pool = pwq->pool->latency, .pwq = pwq->latency };
+	return (struct cmwq2_latency_pair) {
+		.pool = pwq->pool->latency, .pwq = READ_ONCE(pwq->latency),
+	};
 }
 
 static __always_inline void cmwq2_latency_count(struct cmwq2_latency_pair to,

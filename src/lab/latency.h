@@ -77,7 +77,7 @@ static inline void cmwq2_latency_woken(struct task_struct *task)
 static inline void cmwq2_latency_idle(struct cmwq2_worker *worker)
 {
 	if (static_branch_unlikely(&cmwq2_latency_key))
-		worker->times.picked_at = 0;
+		WRITE_ONCE(worker->times.picked_at, 0); /* for cmwq2_latency_woken() */
 }
 
 /* @worker is about to run @work and still owns it. Context: pool->lock held. */

@@ -65,7 +65,7 @@ static bool cmwq2_pick_is_as_in_mainline(struct cmwq2_pool *pool, enum cmwq2_kic
 		return who == CMWQ2_KICK_OTHER;
 	/* Most often the only item, and the one that the worker takes. */
 	pwq = cmwq2_first_pwq(pool);
-	return pwq && pwq->wq->flags & CMWQ2_WQ_ORDERED;
+	return pwq && cmwq2_wq_is(pwq->wq, CMWQ2_WQ_ORDERED);
 }
 
 /* Whether a kick on this CPU wakes its worker here. */
@@ -103,7 +103,7 @@ static struct cmwq2_worker *cmwq2_pick_elsewhere(struct cmwq2_pool *pool, int cp
 	if (to == cpu)
 		to = cpumask_any_and_distribute(pool->pod, cpu_online_mask);
 	if (to < nr_cpu_ids)
-		WRITE_ONCE(first->task->wake_cpu, to);
+		data_race(first->task->wake_cpu = to); /* as in cmwq2_repatriate() */
 	return first;
 }
 

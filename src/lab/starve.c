@@ -79,7 +79,7 @@ bool cmwq2_starve_fails(struct cmwq2_pool *pool)
 bool cmwq2_starve_stall(struct cmwq2_pool *pool)
 {
 	while (cmwq2_starve_is(pool, CMWQ2_CREATE_STALLS)) {
-		if (!cmwq2_need_to_create(pool))
+		if (!cmwq2_may_need_to_create(pool))
 			return true;
 		schedule_timeout_idle(CMWQ2_STALL_LOOK);
 	}

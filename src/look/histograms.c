@@ -109,13 +109,15 @@ EXPORT_SYMBOL_GPL(cmwq2_latency_set);
 /* Clear a table, and free it as well if measuring is off. */
 static void cmwq2_latency_clear(struct cmwq2_pool *pool, struct cmwq2_latency **latency)
 {
-	struct cmwq2_latency *unused = NULL;
+	struct cmwq2_latency *table, *unused = NULL;
 
 	cmwq2_pool_lock_irq(pool);
+	/* A worker may publish the table of a pwq now, see cmwq2_latency_table(). */
+	table = READ_ONCE(*latency);
 	if (!static_key_enabled(&cmwq2_latency_key))
 		unused = xchg(latency, NULL);
-	else if (*latency)
-		memset(*latency, 0, sizeof(**latency));
+	else if (table)
+		memset(table, 0, sizeof(*table));
 	cmwq2_pool_unlock_irq(pool);
 	kfree(unused);
 }
@@ -154,11 +156,13 @@ EXPORT_SYMBOL_GPL(cmwq2_latency_reset);
 static void cmwq2_latency_read(struct cmwq2_pool *pool, struct cmwq2_latency **latency,
 			       struct cmwq2_latency *sum)
 {
+	struct cmwq2_latency *table;
 	unsigned long flags;
 
 	cmwq2_pool_lock_irqsave(pool, flags);
-	if (*latency)
-		cmwq2_latency_add(sum, *latency);
+	table = READ_ONCE(*latency);	/* as in cmwq2_latency_clear() */
+	if (table)
+		cmwq2_latency_add(sum, table);
 	cmwq2_pool_unlock_irqrestore(pool, flags);
 }
 

@@ -141,8 +141,11 @@ static void cmwq2_look_at_worker(struct cmwq2_look_busy *look, struct cmwq2_work
 	look->intensive = worker->flags & CMWQ2_WORKER_INTENSIVE;
 	look->func = worker->current_func;
 	look->ms = jiffies_to_msecs(jiffies - worker->started_at);
-	/* The worker may be writing to it. The last byte is always 0. */
-	memcpy(look->desc, worker->desc, sizeof(look->desc) - 1);
+	/*
+	 * The worker may be writing to it in cmwq2_set_worker_desc(), and a dump may show half
+	 * of the old text and half of the new one. The last byte is always 0.
+	 */
+	data_race(memcpy(look->desc, worker->desc, sizeof(look->desc) - 1));
 	look->desc[sizeof(look->desc) - 1] = '\0';
 }
 

@@ -177,12 +177,15 @@ static void cmwq2_show_what_pool(struct cmwq2_out *out, struct cmwq2_pool *pool)
 	cmwq2_write(out, "pool %u: cpus %*pbl", pool->id, cpumask_pr_args(pool->attrs->cpumask));
 	if (pool->node != NUMA_NO_NODE)
 		cmwq2_write(out, " node %d", pool->node);
-	cmwq2_write(out, " flags %#x nice %d", pool->flags, pool->attrs->nice);
+	cmwq2_write(out, " flags %#x nice %d", READ_ONCE(pool->flags), pool->attrs->nice);
 }
 
+/* What the pool's lock protects is read without it here: each value was true at some time. */
 static bool cmwq2_pwq_is_idle(struct cmwq2_pwq *pwq)
 {
-	return !READ_ONCE(pwq->nr_active) && list_empty(&pwq->inactive);
+	int nr_active = data_race(READ_ONCE(pwq->nr_active)); /* see above */
+
+	return !nr_active && list_empty(&pwq->inactive);
 }
 
 static void cmwq2_show_all_busy(struct cmwq2_out *out, struct cmwq2_pwq *pwq)
@@ -216,12 +219,14 @@ static void cmwq2_show_items(struct cmwq2_out *out, const char *what, struct lis
 static void cmwq2_show_pwq(struct cmwq2_out *out, struct cmwq2_pwq *pwq)
 {
 	struct cmwq2_pool *pool = pwq->pool;
+	/* Figures for a reader; each was true at some time. */
+	int nr_active = data_race(READ_ONCE(pwq->nr_active));
+	int refcnt = data_race(READ_ONCE(pwq->refcnt)); /* the same */
+	bool mayday = !data_race(list_empty(&pwq->mayday_node)); /* the same */
 
 	cmwq2_write(out, "  ");
 	cmwq2_show_what_pool(out, pool);
-	/* Figures for a reader; each was true at some time. */
-	cmwq2_write(out, " active %d refcnt %d%s\n", READ_ONCE(pwq->nr_active),
-		    READ_ONCE(pwq->refcnt), list_empty(&pwq->mayday_node) ? "" : " mayday");
+	cmwq2_write(out, " active %d refcnt %d%s\n", nr_active, refcnt, mayday ? " mayday" : "");
 	cmwq2_show_all_busy(out, pwq);
 	cmwq2_show_items(out, "pending", &pool->worklist, pwq);
 	cmwq2_show_items(out, "inactive", &pwq->inactive, pwq);

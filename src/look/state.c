@@ -51,7 +51,7 @@ EXPORT_SYMBOL_GPL(cmwq2_current_is_workqueue_rescuer);
  */
 static bool cmwq2_serves_reclaim(struct cmwq2_wq *wq)
 {
-	return (wq->flags & (CMWQ2_WQ_MEM_RECLAIM | CMWQ2_WQ_LEGACY)) == CMWQ2_WQ_MEM_RECLAIM;
+	return cmwq2_wq_is(wq, CMWQ2_WQ_MEM_RECLAIM) && !cmwq2_wq_is(wq, CMWQ2_WQ_LEGACY);
 }
 
 /**

@@ -188,7 +188,8 @@ static void cmwq2_see_holders(struct cmwq2_verdict *v, struct cmwq2_pwq *pwq)
 	list_for_each_entry_rcu(other, &pwq->wq->pwqs, pwqs_node) {
 		struct cmwq2_look_at at = { .bucket = 0 };
 
-		if (!READ_ONCE(other->nr_active) || !cmwq2_shares_limit(pwq, other))
+		/* Its pool is not locked. What is seen here is checked again at the end. */
+		if (!data_race(READ_ONCE(other->nr_active)) || !cmwq2_shares_limit(pwq, other))
 			continue;
 		holders.pwq = other;
 		while (cmwq2_look_at_busy(other->pool, &at, cmwq2_see_holder, &holders))
@@ -219,7 +220,8 @@ static bool cmwq2_has_slot(struct cmwq2_pwq *pwq)
 /*
  * The number of the queue's items that have started. If the sum is the same
  * before and after all pools were looked at, no item started in between, and
- * what was seen is what there was.
+ * what was seen is what there was. The counters are read without the locks of the pools:
+ * each only grows, so a value from a moment ago is as good for the comparison.
  */
 static unsigned long cmwq2_sum_started(struct cmwq2_wq *wq)
 {
@@ -227,7 +229,7 @@ static unsigned long cmwq2_sum_started(struct cmwq2_wq *wq)
 	unsigned long sum = 0;
 
 	list_for_each_entry_rcu(pwq, &wq->pwqs, pwqs_node)
-		sum += READ_ONCE(pwq->stat.started);
+		sum += data_race(READ_ONCE(pwq->stat.started)); /* see above */
 	return sum;
 }
 

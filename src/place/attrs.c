@@ -81,7 +81,7 @@ static int cmwq2_set_add_cpu(struct cmwq2_pwq_set *set, enum cmwq2_affn_scope sc
 	struct cmwq2_pwq **pwq = &set->dfl, *new;
 
 	cpumask_and(set->cpus, cmwq2_pod(scope, cpu), set->pool_attrs->cpumask);
-	if (!(set->wq->flags & CMWQ2_WQ_ORDERED) &&
+	if (!cmwq2_wq_is(set->wq, CMWQ2_WQ_ORDERED) &&
 	    !cpumask_equal(set->cpus, set->pool_attrs->cpumask) &&
 	    cpumask_intersects(set->cpus, &cmwq2_online_mask))
 		pwq = &set->first[cpumask_first(set->cpus)];
@@ -227,8 +227,8 @@ static void cmwq2_set_install(struct cmwq2_pwq_set *set)
 static bool cmwq2_may_be_posted(struct cmwq2_pwq *pwq)
 {
 	lockdep_assert_held(&cmwq2_pool_mutex);
-	return pwq && !(pwq->wq->flags & CMWQ2_WQ_ORDERED) &&
-	       pwq->pool->flags & CMWQ2_POOL_INBOX;
+	return pwq && !cmwq2_wq_is(pwq->wq, CMWQ2_WQ_ORDERED) &&
+	       READ_ONCE(pwq->pool->flags) & CMWQ2_POOL_INBOX;
 }
 
 /*
@@ -289,7 +289,7 @@ int cmwq2_rebuild_queues(void)
 	lockdep_assert_held(&cmwq2_pool_mutex);
 
 	list_for_each_entry(wq, &cmwq2_workqueues, list) {
-		if (wq->flags & CMWQ2_WQ_UNBOUND)
+		if (cmwq2_wq_is(wq, CMWQ2_WQ_UNBOUND))
 			ret = cmwq2_set_make(wq, wq->attrs, &sets);
 		if (ret)
 			break;
@@ -345,7 +345,7 @@ static int cmwq2_wq_update_pod(struct cmwq2_wq *wq, unsigned int cpu)
 	old = rcu_dereference_protected(*slot, lockdep_is_held(&cmwq2_pool_mutex));
 	set.pool_attrs = dfl->pool->attrs;
 	cpumask_and(&cpus, pod, set.pool_attrs->cpumask);
-	if ((wq->flags & CMWQ2_WQ_ORDERED) || cpumask_equal(&cpus, set.pool_attrs->cpumask))
+	if (cmwq2_wq_is(wq, CMWQ2_WQ_ORDERED) || cpumask_equal(&cpus, set.pool_attrs->cpumask))
 		return 0;
 	up = cpumask_intersects(&cpus, &cmwq2_online_mask);
 	own = old != dfl;
@@ -384,7 +384,7 @@ int cmwq2_update_pods(unsigned int cpu)
 	lockdep_assert_held(&cmwq2_pool_mutex);
 
 	list_for_each_entry(wq, &cmwq2_workqueues, list) {
-		if (!(wq->flags & CMWQ2_WQ_UNBOUND))
+		if (!cmwq2_wq_is(wq, CMWQ2_WQ_UNBOUND))
 			continue;
 		err = cmwq2_wq_update_pod(wq, cpu);
 		ret = ret ?: err;
@@ -420,7 +420,7 @@ int cmwq2_set_cache_shard_size(unsigned int size)
 
 static int cmwq2_check_attrs(struct cmwq2_wq *wq, const struct cmwq2_attrs *attrs)
 {
-	if (!(wq->flags & CMWQ2_WQ_UNBOUND)) {
+	if (!cmwq2_wq_is(wq, CMWQ2_WQ_UNBOUND)) {
 		pr_err("%s: only unbound workqueues have attributes\n", wq->name);
 		return -EINVAL;
 	}

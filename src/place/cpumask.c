@@ -62,7 +62,7 @@ static void cmwq2_move_homeless(void)
 	mutex_lock(&cmwq2_attach_mutex);
 	cpus = cmwq2_fallback_cpus();
 	xa_for_each(&cmwq2_pools, id, pool)
-		if (pool->flags & CMWQ2_POOL_UNBOUND)
+		if (READ_ONCE(pool->flags) & CMWQ2_POOL_UNBOUND)
 			cmwq2_set_affinity(pool, cpus);
 	list_for_each_entry(wq, &cmwq2_workqueues, list) {
 		struct cmwq2_worker *rescuer = READ_ONCE(wq->rescuer);
@@ -75,6 +75,17 @@ static void cmwq2_move_homeless(void)
 	mutex_unlock(&cmwq2_attach_mutex);
 }
 
+/*
+ * Threads that get the mask of cmwq2_fallback_cpus() read it under the same mutex, so that
+ * none of them gets a part of it.
+ */
+static void cmwq2_write_effective(const struct cpumask *cpus)
+{
+	mutex_lock(&cmwq2_attach_mutex);
+	cpumask_copy(&cmwq2_effective_mask, cpus);
+	mutex_unlock(&cmwq2_attach_mutex);
+}
+
 static int cmwq2_set_effective(const struct cpumask *cpus)
 {
 	static struct cpumask old;	/* PL */
@@ -84,10 +95,10 @@ static int cmwq2_set_effective(const struct cpumask *cpus)
 	if (cpumask_equal(cpus, &cmwq2_effective_mask))
 		return 0;
 	cpumask_copy(&old, &cmwq2_effective_mask);
-	cpumask_copy(&cmwq2_effective_mask, cpus);
+	cmwq2_write_effective(cpus);
 	ret = cmwq2_rebuild_queues();
 	if (ret)
-		cpumask_copy(&cmwq2_effective_mask, &old);
+		cmwq2_write_effective(&old);
 	else
 		cmwq2_move_homeless();
 	return ret;

@@ -91,7 +91,7 @@ bool cmwq2_freeze_workqueues_busy(void)
 
 	mutex_lock(&cmwq2_pool_mutex);
 	list_for_each_entry(wq, &cmwq2_workqueues, list) {
-		busy = (wq->flags & CMWQ2_WQ_FREEZABLE) && cmwq2_wq_has_active(wq);
+		busy = cmwq2_wq_is(wq, CMWQ2_WQ_FREEZABLE) && cmwq2_wq_has_active(wq);
 		if (busy)
 			break;
 	}

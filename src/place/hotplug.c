@@ -42,7 +42,7 @@ static void cmwq2_unbind_pool(struct cmwq2_pool *pool)
 	cmwq2_point(CMWQ2_POINT_UNBIND, pool);
 	mutex_lock(&cmwq2_attach_mutex);
 	cmwq2_pool_lock_irq(pool);
-	pool->flags |= CMWQ2_POOL_UNBOUND;
+	WRITE_ONCE(pool->flags, pool->flags | CMWQ2_POOL_UNBOUND);
 	list_for_each_entry(worker, &pool->workers, node)
 		cmwq2_worker_set_flags(worker, CMWQ2_WORKER_UNBOUND);
 	/* No worker counts as running now: from here on each worker kicks the next. */
@@ -73,7 +73,7 @@ static void cmwq2_rebind_pool(struct cmwq2_pool *pool)
 	}
 
 	cmwq2_pool_lock_irq(pool);
-	pool->flags &= ~CMWQ2_POOL_UNBOUND;
+	WRITE_ONCE(pool->flags, pool->flags & ~CMWQ2_POOL_UNBOUND);
 	list_for_each_entry(worker, &pool->workers, node)
 		cmwq2_worker_clr_flags(worker, CMWQ2_WORKER_UNBOUND);
 	cmwq2_pool_unlock_irq(pool);
@@ -93,7 +93,13 @@ static void cmwq2_rebind_pools(unsigned int cpu)
  */
 static int cmwq2_first_worker(struct cmwq2_pool *pool)
 {
-	if (pool->nr_workers && !cmwq2_starve_fails(pool))
+	bool has_workers;
+
+	/* The pool may be in use meanwhile, by items of another CPU. */
+	cmwq2_pool_lock_irq(pool);
+	has_workers = pool->nr_workers;
+	cmwq2_pool_unlock_irq(pool);
+	if (has_workers && !cmwq2_starve_fails(pool))
 		return 0;
 	return PTR_ERR_OR_ZERO(cmwq2_worker_create(pool));
 }

@@ -447,22 +447,22 @@ int cmwq2_workqueue_set_max_active(struct cmwq2_wq *wq, int max_active)
 {
 	if (cmwq2_is_missing(wq))
 		return -EINVAL;
-	if (wq->flags & CMWQ2_WQ_ORDERED) {
+	if (cmwq2_wq_is(wq, CMWQ2_WQ_ORDERED)) {
 		pr_err("%s: max_active %d: allowed: 1, as the workqueue is ordered\n", wq->name,
 		       max_active);
 		return -EINVAL;
 	}
-	if (wq->flags & CMWQ2_WQ_BH) {
+	if (cmwq2_wq_is(wq, CMWQ2_WQ_BH)) {
 		pr_err("%s: max_active %d: a BH workqueue has no max_active\n", wq->name,
 		       max_active);
 		return -EINVAL;
 	}
-	if (cmwq2_check_max_active(wq->name, wq->flags, max_active))
+	if (cmwq2_check_max_active(wq->name, READ_ONCE(wq->flags), max_active))
 		return -EINVAL;
 
 	mutex_lock(&cmwq2_pool_mutex);
 	mutex_lock(&wq->mutex);
-	wq->saved_max_active = max_active;
+	WRITE_ONCE(wq->saved_max_active, max_active);
 	wq->saved_min_active = min(wq->saved_min_active, max_active);
 	cmwq2_adjust_max_active(wq);
 	mutex_unlock(&wq->mutex);
@@ -491,7 +491,7 @@ int cmwq2_workqueue_set_min_active(struct cmwq2_wq *wq, int min_active)
 
 	if (cmwq2_is_missing(wq))
 		return -EINVAL;
-	if ((wq->flags & (CMWQ2_WQ_UNBOUND | CMWQ2_WQ_ORDERED)) != CMWQ2_WQ_UNBOUND) {
+	if (!cmwq2_wq_is(wq, CMWQ2_WQ_UNBOUND) || cmwq2_wq_is(wq, CMWQ2_WQ_ORDERED)) {
 		pr_err("%s: min_active %d: only unbound workqueues that are not ordered have a min_active\n",
 		       wq->name, min_active);
 		return -EINVAL;

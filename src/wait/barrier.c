@@ -73,7 +73,7 @@ static void cmwq2_insert_barrier(struct cmwq2_pwq *pwq, struct cmwq2_barrier *ba
 	struct list_head *before;
 	int color;
 
-	cmwq2_init_barrier(barrier, pwq->wq->flags & CMWQ2_WQ_BH);
+	cmwq2_init_barrier(barrier, cmwq2_wq_is(pwq->wq, CMWQ2_WQ_BH));
 	if (busy) {
 		before = busy->scheduled.next;
 		color = busy->current_color;
@@ -102,7 +102,8 @@ static void cmwq2_annotate_wait(struct cmwq2_wq *wq, struct cmwq2_work *work,
 	cmwq2_wait_map_work(wq, work);
 	if (cancelled)
 		return;
-	if (wq->saved_max_active == 1 || (wq->flags & CMWQ2_WQ_MEM_RECLAIM))
+	/* Only for the checker, so a value that changes now will do. */
+	if (READ_ONCE(wq->saved_max_active) == 1 || cmwq2_wq_is(wq, CMWQ2_WQ_MEM_RECLAIM))
 		cmwq2_wait_map_wq(wq);
 	cmwq2_check_flush(wq, func);
 }

@@ -130,7 +130,7 @@ void cmwq2_check_flush(struct cmwq2_wq *wq, cmwq2_work_func_t func)
 	struct cmwq2_worker *worker;
 	struct cmwq2_pwq *pwq;
 
-	if (wq->flags & CMWQ2_WQ_MEM_RECLAIM)
+	if (cmwq2_wq_is(wq, CMWQ2_WQ_MEM_RECLAIM))
 		return;
 
 	WARN_ONCE(current->flags & PF_MEMALLOC,
@@ -138,8 +138,8 @@ void cmwq2_check_flush(struct cmwq2_wq *wq, cmwq2_work_func_t func)
 		  current->comm, current->pid, wq->name, func);
 	worker = cmwq2_current_worker();
 	pwq = worker ? worker->current_pwq : NULL;
-	WARN_ONCE(pwq && (pwq->wq->flags & CMWQ2_WQ_MEM_RECLAIM) &&
-		  !(pwq->wq->flags & CMWQ2_WQ_LEGACY),
+	WARN_ONCE(pwq && cmwq2_wq_is(pwq->wq, CMWQ2_WQ_MEM_RECLAIM) &&
+		  !cmwq2_wq_is(pwq->wq, CMWQ2_WQ_LEGACY),
 		  "%ps of %s, which has a rescuer, waits for %s (%ps), which has none\n",
 		  worker->current_func, pwq->wq->name, wq->name, func);
 }

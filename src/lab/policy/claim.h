@@ -112,7 +112,7 @@ static inline void cmwq2_claim(struct cmwq2_pool *pool, struct cmwq2_worker *wor
 		pool->room--;
 	}
 	if (pool->claims & CMWQ2_CLAIMS_BUSY) {
-		worker->flags &= ~CMWQ2_WORKER_IDLE;
+		WRITE_ONCE(worker->flags, worker->flags & ~CMWQ2_WORKER_IDLE);
 		pool->nr_idle--;
 	}
 	if (pool->claims & CMWQ2_CLAIMS_LIST) {
@@ -140,7 +140,7 @@ static inline void cmwq2_unclaim_all(struct cmwq2_pool *pool)
 		cmwq2_unkick(pool, worker);
 		if (worker->flags & CMWQ2_WORKER_IDLE)
 			continue;
-		worker->flags |= CMWQ2_WORKER_IDLE;
+		WRITE_ONCE(worker->flags, worker->flags | CMWQ2_WORKER_IDLE);
 		pool->nr_idle++;
 	}
 	list_splice_init(&pool->kicked_list, &pool->idle_list);

@@ -74,7 +74,7 @@ static inline void cmwq2_inbox_apply(struct cmwq2_pool *pool)
 		WRITE_ONCE(pool->inbox_state, CMWQ2_INBOX_SHUT);
 		return;
 	}
-	pool->flags |= CMWQ2_POOL_INBOX;
+	WRITE_ONCE(pool->flags, pool->flags | CMWQ2_POOL_INBOX);
 	smp_mb(); /* pairs with the one in cmwq2_inbox_look(), after the item is posted */
 	WRITE_ONCE(pool->inbox_state, CMWQ2_INBOX_OPEN);
 }
