@@ -10,7 +10,7 @@ ifneq ($(origin CC),default)
 export CC
 endif
 
-VERBS := modules install uninstall deb check check-harness check-faults mutants check-compat check-packages style docs parity model litmus drivers fuzz bench cost transfer series icount lines scale baseline soak torture experiment experiments demo dump shell kernels clean distclean
+VERBS := modules install uninstall deb check check-all check-harness check-faults mutants check-compat check-packages style docs parity model litmus drivers fuzz bench cost transfer series icount lines scale baseline soak torture experiment experiments demo dump shell kernels clean distclean
 
 help:
 	@sed -n 's/^## \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
@@ -49,6 +49,9 @@ $(VERBS):
 ##             edits of tools/upstream into the kernel first, and POLICY= switches policies of them
 ##             on; REPAIRED=1 says that the kernel in KERNEL_SRC has none of the faults that 7.3 is
 ##             known to have; 3 minutes
+## make check-all
+##             what make check does, and also the vehicles that find other errors but take long: all
+##             suites on kcsan, where a data race of cmwq2 fails the suite; an hour more
 ## make check-harness [SUITE=glob]
 ##             makes guests fail in every known way, and checks that the harness reports each failure;
 ##             4 minutes
@@ -171,11 +174,11 @@ $(VERBS):
 ## make dump   runs tools/wq_dump.py from outside on a busy x86 guest
 ## make kernels [VM=v,...] [KERNEL=s]
 ##             only builds the kernels; uml and debug 3 minutes each, x86 and x86-keys 8 each,
-##             x86-debug 15; those with -io half as long again
+##             x86-debug and kcsan 15; those with -io half as long again
 ## make clean | distclean
 ##             removes what was built here | removes kernels, sources and packages as well
 ##
-## VM=v             uml, x86, debug, x86-debug or x86-keys; with an older KERNEL= x86 or x86-debug;
+## VM=v             uml, x86, debug, x86-debug, x86-keys or kcsan; with an older KERNEL= x86 or x86-debug;
 ##                  uml-io, x86-io and debug-io also have block devices and a network
 ## KERNEL=s         6.1, 6.12, 7.2 or 7.3 (the default): Debian's newest source of that series
 ## KERNEL_SRC=dir   a kernel source tree of your own instead of Debian's newest 7.3

@@ -65,6 +65,11 @@ VEHICLES = {
     # CPUs with a thread each a key must not be switched, see x86.config.
     "x86-keys": Vehicle("x86-keys", "x86_64", ("base", "x86", "x86-keys"), ("bzImage", BENCHMARK),
                         "arch/x86/boot/bzImage", 1150, 2, 2, one_thread=True),
+    # The detector of data races. It takes turns with KASAN of the debug variant, because no kernel can have both.
+    "kcsan": Vehicle("kcsan", "x86_64", ("base", "x86", "kcsan"), ("bzImage", BENCHMARK),
+                     "arch/x86/boot/bzImage", 1155, 3, 4,
+                     # A task is stopped at one access in so many. The default, 4000, is for machines that run for days.
+                     ("kcsan.skip_watch=1000",)),
 }
 
 # The name of a vehicle whose kernel has block devices and a network for drivers that run on cmwq2.

@@ -4,6 +4,11 @@
 . /harness/settings
 . /harness/lib.sh
 
+begin_suite() { # begin_suite SUITE: the host attributes what is on the console to the last suite named there
+	event start "$1"
+	echo "harness: suite $1" > /dev/kmsg
+}
+
 # A complaint of the kernel while a suite runs is a failure of that suite. A complaint while the modules are unloaded is
 # reported as such: all cases of the suite may have passed, but left something behind that is found only then.
 blame() { # blame SUITE [WHEN]
@@ -35,7 +40,7 @@ for name in $WQ_PARAMETERS; do
 done
 
 for suite in $SUITES; do
-	event start "$suite"
+	begin_suite "$suite"
 	start=$(ms)
 	for module in $KUNIT_NEEDS; do load "$module" $NEEDS_PARAMETERS || break 2; done
 	run_kunit "$suite" $KUNIT_PARAMETERS || break
@@ -51,7 +56,7 @@ for suite in $SUITES; do
 done
 
 for suite in $SHELL_SUITES; do
-	event start "$suite"
+	begin_suite "$suite"
 	start=$(ms)
 	sh "/harness/suites/$suite.sh" || complain "$suite.sh ended with status $?"
 	blame "$suite"

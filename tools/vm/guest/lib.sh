@@ -293,6 +293,20 @@ check_kmemleak() {
 	complain "kmemleak: $(grep -c '^unreferenced' /results/kmemleak) objects leaked"
 }
 
+# The boot itself shows only races of the kernel, so the detector is switched on after it.
+KCSAN=/sys/kernel/debug/kcsan
+
+start_kcsan() {
+	[ ! -e $KCSAN ] || echo on > $KCSAN
+}
+
+check_kcsan() {
+	[ -e $KCSAN ] || return 0
+	cat $KCSAN > /results/kcsan
+	grep -q '^enabled: 1$' /results/kcsan || complain "KCSAN was switched off"
+	grep -q '^setup_watchpoints: [1-9]' /results/kcsan || complain "KCSAN has watched no access"
+}
+
 check_modules() {
 	local left=$(cut -d ' ' -f 1 /proc/modules | tr '\n' ' ')
 	[ -z "$left" ] || complain "modules left loaded: $left"
@@ -303,4 +317,5 @@ check_kernel() {
 	check_kmemleak
 	check_taint
 	check_lockdep
+	check_kcsan
 }

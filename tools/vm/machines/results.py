@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
 """The results of a run: a row for each suite, the sum over all rows, and what is printed at the end."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 from base.common import EXIT_FAILED, EXIT_LOST, EXIT_PASSED, WIDTH, say, shortened, shown, spelled, took
-from machines import guest, ktap
+from machines import guest, ktap, races
 
 # The suite name of a row about the guest as a whole.
 MACHINE = "(the machine)"
@@ -12,6 +13,8 @@ MACHINE = "(the machine)"
 REASONS, LONGEST = 12, 400
 # How many of a vehicle's longest suites are named at the end.
 SLOWEST = 3
+# How many data races of the kernel itself are listed at the end.
+RACES = 10
 
 
 @dataclass
@@ -61,6 +64,7 @@ class Total:
     rows: list = field(default_factory=list)
     lost: bool = False
     boots: list = field(default_factory=list)       # (vehicle, seconds) of each
+    races: Counter = field(default_factory=Counter)     # data races of the kernel itself, which are no failures
 
     def add(self, row: Row) -> None:
         """Print and count a row."""
@@ -85,12 +89,15 @@ def add_rows(total: Total, run: guest.Run, expected: list) -> None:
     total.boots.append((run.kernel.vehicle.name, run.seconds))
     for row in rows_of(run, expected):
         total.add(row)
+    total.races.update(races.of_kernel(_console(run)))
     total.lost = total.lost or run.outcome.status == EXIT_LOST
 
 
 def finish(total: Total, start: float) -> int:
-    """Print why cases were skipped, the times, all failures again and the last line. Return the exit status."""
+    """Print why cases were skipped, data races of the kernel, the times, all failures again and the last line. Return
+    the exit status."""
     _say_skipped(total)
+    _say_races(total)
     _say_times(total)
     _repeat_failures(total)
     say(f"\n{len(total.rows)} suites in {took(start)}")
@@ -115,7 +122,23 @@ def rows_of(run: guest.Run, expected: list) -> list:
         rows.append(Row(name, MACHINE, ktap.Count(trouble=str(run.outcome)), run.seconds))
     for row in rows:
         row.log = f"{row.log} {shown(run.console)}".strip()
+    blame_races(run, rows)
     return rows
+
+
+def _console(run: guest.Run) -> str:
+    return run.console.read_text(errors="replace") if run.console.exists() else ""
+
+
+def blame_races(run: guest.Run, rows: list) -> None:
+    """Let each suite fail in which KCSAN has reported a data race of ours, and say where its accesses are."""
+    found = races.ours(_console(run))
+    places = races.places(found, run.modules, run.kernel.source.tree) if found else {}
+    for row in rows:
+        told = list(Counter(each.told(places) for each in found if each.suite == row.suite))
+        if told:
+            row.reasons = [*row.reasons, *([row.count.trouble] if row.count.trouble else []), *told]
+            row.count.trouble = row.count.trouble or f"{told[0]}{f' and {len(told) - 1} more' if told[1:] else ''}"
 
 
 def _why_missing(run: guest.Run, suite: str) -> str:
@@ -165,6 +188,16 @@ def _say_skipped(total: Total) -> None:
         say("\nSkipped cases:")
     for (suite, reason), vehicles in rows.items():
         say(f"  {suite:24} {reason} ({', '.join(vehicles)})")
+
+
+def _say_races(total: Total) -> None:
+    if total.races:
+        say(f"\nData races of the kernel itself, which fail no suite: {sum(total.races.values())} reports of "
+            f"{len(total.races)} races")
+    for title, number in total.races.most_common(RACES):
+        say(f"  {number:5}  {title}")
+    if len(total.races) > RACES:
+        say(f"         and {len(total.races) - RACES} more, see console.log")
 
 
 def _repeat_failures(total: Total) -> None:

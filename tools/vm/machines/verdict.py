@@ -9,6 +9,7 @@ from typing import Optional
 
 from base.common import EXIT_FAILED, EXIT_LOST, EXIT_PASSED
 from build import kernel
+from machines import races
 
 # lib.sh writes this before the first insmod. No module can have caused what comes before it.
 FIRST_MODULE = "harness: first module"
@@ -66,27 +67,22 @@ class Outcome:
         return {EXIT_PASSED: "PASSED", EXIT_LOST: f"LOST {self.cause}"}.get(self.status, f"FAILED {self.cause}")
 
 
-def _text(line: str) -> str:
-    """Return a line of the console log without the times of host and guest."""
-    line = re.sub(r"^ *\d+\.\d+ ", "", line)
-    return re.sub(r"^(?:<\d+>)?\[ *\d+\.\d+\](?:\[ *[TC]\d+\])? *", "", line).strip()
-
-
 def complaints(vehicle: str, console: str) -> list:
-    """Return the kernel's complaints on the console, except the known ones of the vehicle itself."""
+    """Return the kernel's complaints on the console, except the known ones of the vehicle itself, and except data races
+    between functions of the kernel itself."""
     found, module_seen = [], False
-    lines = [_text(line) for line in console.splitlines()]
+    lines = [races.said(line)[1] for line in console.splitlines()]
     for number, text in enumerate(lines):
         if text.startswith("harness: "):
             module_seen = module_seen or text.startswith(FIRST_MODULE)
             continue
         match = BADNESS.search(text)
-        if not match:
+        if not match or races.TITLE.match(text):
             continue
         if not module_seen and any(known.excuses(vehicle, lines[number:number + 4]) for known in KNOWN):
             continue
         found.append(match[0].strip())
-    return found
+    return found + [f"KCSAN: {each.title}" for each in races.ours(console)]
 
 
 def judge(vehicle: str, reported: str, console: str, hang: Optional[str], status: int) -> Outcome:

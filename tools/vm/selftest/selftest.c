@@ -11,7 +11,7 @@
 
 static char *fault = "none";
 module_param(fault, charp, 0444);
-MODULE_PARM_DESC(fault, "what to do wrong: none, warn, bug, oops, panic, hang, lockdep, kasan, sleep, leak, error");
+MODULE_PARM_DESC(fault, "what to do wrong: none, warn, bug, oops, panic, hang, lockdep, kasan, sleep, leak, race, marked, error");
 
 static DEFINE_MUTEX(first);
 static DEFINE_MUTEX(second);
@@ -73,6 +73,42 @@ static noinline void do_hang(void)
 		schedule_timeout_interruptible(HZ);
 }
 
+static long shared;
+
+/* What the other thread adds meanwhile is lost. Only with plain accesses it is a data race. */
+static noinline void add_up(bool marked)
+{
+	int i;
+
+	for (i = 0; i < 1000; i++) {
+		if (marked)
+			WRITE_ONCE(shared, READ_ONCE(shared) + 1);
+		else
+			shared++;
+		barrier();
+	}
+	cond_resched();
+}
+
+static int add_fn(void *marked)
+{
+	while (!kthread_should_stop())
+		add_up(marked);
+	return 0;
+}
+
+static noinline void do_race(bool marked)
+{
+	struct task_struct *task = kthread_run(add_fn, marked ? &shared : NULL, "selftest");
+	unsigned long end = jiffies + HZ;
+
+	if (IS_ERR(task))
+		return;
+	while (time_before(jiffies, end))
+		add_up(marked);
+	kthread_stop(task);
+}
+
 static int __init selftest_init(void)
 {
 	pr_info("%s\n", fault);
@@ -94,6 +130,8 @@ static int __init selftest_init(void)
 		do_sleep();
 	else if (!strcmp(fault, "leak"))
 		do_leak();
+	else if (!strcmp(fault, "race") || !strcmp(fault, "marked"))
+		do_race(!strcmp(fault, "marked"));
 	else if (strcmp(fault, "none") && strcmp(fault, "exit"))
 		return -EINVAL;
 	return 0;

@@ -14,7 +14,7 @@
 
 static char *fault = "none";
 module_param(fault, charp, 0444);
-MODULE_PARM_DESC(fault, "what to do wrong: none, flush, queue, cancel, reclaim, memalloc, free, init, stack, zeroed, oops, uaf");
+MODULE_PARM_DESC(fault, "what to do wrong: none, flush, queue, cancel, reclaim, memalloc, free, init, stack, zeroed, oops, uaf, race");
 
 static DEFINE_MUTEX(lock);
 static DECLARE_COMPLETION(started);
@@ -174,6 +174,25 @@ static noinline void do_uaf(void)
 	cmwq2_keep_stacks(false);
 }
 
+static void again_fn(struct cmwq2_work *work)
+{
+	cmwq2_queue_work(wq, work);
+}
+
+/* The engine reads the function of an item that is queued, so nobody may write it. */
+static noinline void do_race(void)
+{
+	static CMWQ2_DECLARE_WORK(again_work, again_fn);
+	unsigned long end = jiffies + HZ;
+
+	cmwq2_queue_work(wq, &again_work);
+	while (time_before(jiffies, end)) {
+		again_work.func = again_fn;
+		barrier();
+	}
+	cmwq2_cancel_work_sync(&again_work);
+}
+
 static void with_ordered(void (*fn)(struct cmwq2_wq *ordered))
 {
 	struct cmwq2_wq *ordered = cmwq2_alloc_ordered_workqueue("selftest_ordered", 0);
@@ -209,6 +228,8 @@ static int do_fault(void)
 		do_oops();
 	else if (!strcmp(fault, "uaf"))
 		do_uaf();
+	else if (!strcmp(fault, "race"))
+		do_race();
 	else if (strcmp(fault, "none"))
 		return -EINVAL;
 	return 0;

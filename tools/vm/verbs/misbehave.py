@@ -77,6 +77,17 @@ CASES = [
     _misuse("init", "debug", r"WARNING: .*debug_print_object"),
     _misuse("stack", "debug", r"ODEBUG: object .* is on stack .*NOT annotated"),
     _misuse("zeroed", "uml", r"WARNING: .*cmwq2_misuse"),
+    # data races, in a module and between the engine and its user. Accesses that are marked do not race.
+    _fault("none", "kcsan", "", status=EXIT_PASSED),
+    _fault("marked", "kcsan", "", status=EXIT_PASSED),
+    _fault("race", "kcsan", r"KCSAN: data-race in add_up \[selftest\] / add_up"),
+    _misuse("none", "kcsan", "", status=EXIT_PASSED),
+    _misuse("race", "kcsan", r"KCSAN: data-race in cmwq2_\w+ \[cmwq2\] / do_race"),
+    # The suite passes, but a data race fails it, and its row says where.
+    Case("race in a suite", "kcsan", r"FAIL .* selftest_passing .*KCSAN: data-race in add_up.* at \S*selftest\.c:\d+",
+         EXIT_FAILED, "kunit", suites=["selftest_passing"], settings={
+             "SUITES": "selftest_passing", "SHELL_SUITES": "", "KUNIT_MODULE": "selftest_kunit",
+             "KUNIT_NEEDS": "selftest", "NEEDS_PARAMETERS": "fault=race"}),
     # text that the engine adds to the kernel's reports
     _misuse("oops", "uml", r"panic: ", console=r"\] Workqueue: selftest oops_fn \[selftest_cmwq2\]"),
     _misuse("oops", "x86", r"BUG: |Oops|panic: ", console=r"\] Workqueue: selftest oops_fn \[selftest_cmwq2\]"),

@@ -78,6 +78,13 @@ def check(given: Namespace) -> int:
     return suites.check(_vehicles(given), given.suite or "*")
 
 
+def check_all(given: Namespace) -> int:
+    """Run all suites on the usual vehicles and on those that take long. Before, check that the harness notices what
+    only the latter can find. Return the exit status."""
+    from verbs import misbehave, suites
+    return misbehave.check(list(suites.ON_DEMAND), "*") or suites.check([*suites.ORDER, *suites.ON_DEMAND], "*")
+
+
 def check_harness(given: Namespace) -> int:
     """Make guests fail in every known way, and check that the harness reports it. Return the exit status."""
     from verbs import misbehave
@@ -304,6 +311,7 @@ def distclean(given: Namespace) -> int:
 
 VERBS: dict[str, Callable[[Namespace], int]] = {
     "modules": modules, "install": install, "uninstall": uninstall, "deb": deb, "check": check,
+    "check-all": check_all,
     "check-harness": check_harness, "check-faults": check_faults, "mutants": mutants, "check-compat": check_compat,
     "check-packages": check_packages, "style": style, "docs": docs, "parity": parity, "model": model, "litmus": litmus,
     "drivers": drivers, "fuzz": fuzz, "bench": bench, "cost": cost, "transfer": transfer, "series": series,

@@ -29,6 +29,9 @@ from machines import guest, ktap, results
 # The time that each suite took, to help make the whole run faster.
 TIMES = OUT / "check-times.json"
 ORDER = ("uml", "x86", "debug")
+# Vehicles that find other kinds of errors, and take so long that only `make check-all` runs them unasked. They run the
+# suites, and no guest there is looked at from outside.
+ON_DEMAND = ("kcsan",)
 # Wall clock seconds that booting may take, and then each suite, on UML.
 LIMIT = 120
 # How many guests run at the same time.
@@ -185,7 +188,9 @@ def check(vehicles: list, pattern: str) -> int:
     start = time.monotonic()
     (OUT / "count-check").unlink(missing_ok=True)
     kunit, shell = _selected(kunit_suites(), pattern), _selected(shell_suites(), pattern)
-    style, looks = fnmatch.fnmatchcase(STYLE, pattern), _selected(LOOKS, pattern)
+    usual = [name for name in vehicles if name not in ON_DEMAND]
+    style = bool(usual) and fnmatch.fnmatchcase(STYLE, pattern)
+    looks = _selected(LOOKS, pattern) if usual else []
     driven = _selected(driver_suites(), pattern)
     if not any((kunit, shell, style, looks, driven)):
         raise Problem(f"SUITE={pattern} matches no suite; allowed: a glob over "
@@ -221,7 +226,7 @@ def check(vehicles: list, pattern: str) -> int:
                          partial(_check_vehicle, each, files, [], part, total, name=_of_number("-shell", number))))
         jobs.append((AGAIN_SECONDS, partial(again_of, each, files)))
         jobs += [(LOOK_SECONDS, partial(_look_at, name, each, files, total))
-                 for name in (looks if each.vehicle.arch == "x86_64" else [])]
+                 for name in (looks if each.vehicle.arch == "x86_64" and each.vehicle.name in usual else [])]
     if style and source.series() == source.NEWEST:
         jobs.append((STYLE_SECONDS, partial(_check_style, kernels, total)))
     # The longest jobs start first, so that none of them is left for the end.
