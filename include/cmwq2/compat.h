@@ -102,6 +102,16 @@ static inline bool cmwq2_task_blocked(struct task_struct *p)
 #endif
 }
 
+/*
+ * Whether @p waits for a spinlock, or has just got it. On PREEMPT_RT it can sleep
+ * meanwhile. schedule() tells the kernel's own workqueue of a worker that goes to sleep,
+ * but not in this case, so the pool starts no other item.
+ */
+static inline bool cmwq2_task_waits_for_spinlock(struct task_struct *p)
+{
+	return IS_ENABLED(CONFIG_PREEMPT_RT) && READ_ONCE(p->__state) & TASK_RTLOCK_WAIT;
+}
+
 /* Whether @p is on a CPU now. A kernel without SMP need not have the field. */
 static inline bool cmwq2_task_on_cpu(struct task_struct *p)
 {

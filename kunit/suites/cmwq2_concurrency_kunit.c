@@ -15,6 +15,7 @@
 #include <linux/delay.h>
 #include <linux/mutex.h>
 #include <linux/sched/clock.h>
+#include <linux/spinlock.h>
 
 #include "check.h"
 
@@ -86,6 +87,81 @@ static void mutex_waiter_lets_next_start(struct kunit *test)
 	tw_flush_wq(w);
 	KUNIT_EXPECT_TRUE_MSG(test, started, "the item that takes the mutex did not start");
 	KUNIT_EXPECT_TRUE_MSG(test, done, "the item behind it did not run");
+}
+
+struct spin_ctx {
+	spinlock_t		lock;
+	struct completion	*locked;
+	struct task_struct	*waiter;	/* the worker, from just before it takes @lock */
+	struct tw_item		*next;
+	bool			slept;		/* the waiter went to sleep */
+	int			ran;		/* how often @next ran meanwhile */
+};
+
+#define SPIN_HOLD_NS	(50 * NSEC_PER_MSEC)
+
+static bool sleeps_for_spinlock(struct task_struct *task)
+{
+	return task && READ_ONCE(task->__state) & TASK_RTLOCK_WAIT && !READ_ONCE(task->on_rq);
+}
+
+/* Keeps the lock until the worker has slept for a while. Who holds such a lock may not sleep. */
+static void thread_hold(struct tw_thread *t)
+{
+	struct spin_ctx *c = t->ctx;
+	unsigned long end = jiffies + tw_timeout();
+	u64 from;
+
+	spin_lock(&c->lock);
+	complete(c->locked);
+	while (!sleeps_for_spinlock(READ_ONCE(c->waiter)) && time_before(jiffies, end))
+		cpu_relax();
+	for (from = local_clock(); local_clock() - from < SPIN_HOLD_NS; )
+		cpu_relax();
+	c->slept = sleeps_for_spinlock(c->waiter);
+	c->ran = atomic_read(&c->next->runs);
+	spin_unlock(&c->lock);
+}
+
+static void fn_spinlock(struct tw_item *it)
+{
+	struct spin_ctx *c = it->ctx;
+
+	WRITE_ONCE(c->waiter, current);
+	spin_lock(&c->lock);
+	spin_unlock(&c->lock);
+}
+
+/*
+ * On PREEMPT_RT a worker can sleep until a spinlock is free. As everywhere, the pool runs no
+ * other item meanwhile: the holder of such a lock is not to be delayed by more work. The
+ * holder runs on the worker's CPU. So it does not run while the worker tries to take the
+ * lock, and the worker sleeps at once instead of waiting actively.
+ */
+static void spinlock_waiter_holds_next(struct kunit *test)
+{
+	struct tw_env *e = tw_env(test);
+	struct spin_ctx *c = tw_zalloc(e, sizeof(*c));
+	struct tw_wq *w = tw_alloc(e, TW_PERCPU, 0);
+	struct tw_item *it = tw_item(e, fn_spinlock);
+	struct tw_thread *t;
+
+	if (!IS_ENABLED(CONFIG_PREEMPT_RT))
+		kunit_skip(test, "a waiter for a spinlock sleeps only on PREEMPT_RT");
+	spin_lock_init(&c->lock);
+	c->locked = tw_gate(e);
+	c->next = tw_item(e, tw_fn_nop);
+	it->ctx = c;
+	t = tw_thread(e, tw_cpu(1), thread_hold, NULL, NULL, c);
+	tw_thread_start(t);
+	TW_WAIT(e, c->locked, "the thread that takes the lock");
+	tw_queue_on(tw_cpu(1), w, it);
+	tw_queue_on(tw_cpu(1), w, c->next);
+	tw_join(t, "the thread that holds the lock");
+	tw_wait_done(c->next, "the item behind the one that waited for a spinlock");
+	tw_flush_wq(w);
+	KUNIT_EXPECT_TRUE(test, c->slept);
+	KUNIT_EXPECT_EQ(test, c->ran, 0);
 }
 
 static void fn_io_wait(struct tw_item *it)
@@ -484,6 +560,7 @@ static struct kunit_case concurrency_cases[] = {
 	KUNIT_CASE_PARAM(sleeper_lets_next_start, engine_gen_params),
 	KUNIT_CASE_PARAM(many_sleepers, engine_gen_params),
 	KUNIT_CASE_PARAM(mutex_waiter_lets_next_start, engine_gen_params),
+	KUNIT_CASE_PARAM(spinlock_waiter_holds_next, engine_gen_params),
 	KUNIT_CASE_PARAM(io_waiter_lets_next_start, engine_gen_params),
 	KUNIT_CASE_PARAM(burner_holds_next, engine_gen_params),
 	KUNIT_CASE_PARAM(intensive_burner_lets_next_start, engine_gen_params),

@@ -79,7 +79,7 @@ static void cmwq2_scan_counted(struct cmwq2_worker *worker, struct cmwq2_found *
 {
 	struct cmwq2_pool *pool = worker->pool;
 
-	if (cmwq2_task_blocked(worker->task)) {
+	if (cmwq2_task_blocked(worker->task) && !cmwq2_task_waits_for_spinlock(worker->task)) {
 		cmwq2_worker_uncount(worker);
 		found->counter = &pool->stat.scan_wakeups;
 	} else if (cmwq2_hog_check(worker) && !found->counter) {

@@ -251,13 +251,9 @@ static noinline void cmwq2_tp_block(void)
 
 static void cmwq2_tp_entry(void *data, bool preempt)
 {
-	unsigned int state;
-
 	if (!cmwq2_may_be_worker())
 		return;
-	/* A waiter for an RT spinlock resumes soon; mainline ignores it, too. */
-	state = READ_ONCE(current->__state);
-	if (!preempt && state && !(state & TASK_RTLOCK_WAIT))
+	if (!preempt && READ_ONCE(current->__state) && !cmwq2_task_waits_for_spinlock(current))
 		cmwq2_tp_block();
 }
 
@@ -321,7 +317,7 @@ static void cmwq2_pn_out(struct preempt_notifier *notifier, struct task_struct *
 	bool too_few;
 
 	if (!READ_ONCE(worker->counted) || !cmwq2_task_blocked(current) ||
-	    (READ_ONCE(current->__state) & TASK_RTLOCK_WAIT))
+	    cmwq2_task_waits_for_spinlock(current))
 		return;
 	too_few = cmwq2_worker_uncount(worker);
 	cmwq2_point(CMWQ2_POINT_BLOCKED, pool);
