@@ -6,9 +6,8 @@
  * softirqs and tasks from running until the test releases it. So the test and
  * its threads are tied to the first CPU. The threads are created before the
  * item spins, because kthreadd may need the other CPU for that. Items that must
- * be pending together are queued with softirqs disabled.
+ * be pending together are queued between bh_hold() and bh_release().
  */
-#include <linux/bottom_half.h>
 #include <linux/cpu.h>
 #include <linux/sched.h>
 #include <linux/smp.h>
@@ -102,10 +101,10 @@ static void bh_order(struct kunit *test)
 		it[i]->id = i;
 		it[i]->ctx = log;
 	}
-	local_bh_disable();
+	bh_hold();
 	for (i = 0; i < ARRAY_SIZE(it); i++)
 		tw_queue(w[i % 3 == 0], it[i]);
-	local_bh_enable();
+	bh_release();
 	tw_flush_wq(w[0]);
 	tw_flush_wq(w[1]);
 	KUNIT_EXPECT_TRUE(test, tw_log_is_fifo(log, ARRAY_SIZE(it)));
@@ -124,10 +123,10 @@ static void bh_highpri_first(struct kunit *test)
 		it[i]->id = 1 - i;
 		it[i]->ctx = log;
 	}
-	local_bh_disable();
+	bh_hold();
 	tw_queue(normal, it[0]);
 	tw_queue(high, it[1]);
-	local_bh_enable();
+	bh_release();
 	tw_wait_done(it[0], "the normal item");
 	tw_wait_done(it[1], "the highpri item");
 	KUNIT_EXPECT_TRUE(test, tw_log_is_fifo(log, 2));
@@ -161,10 +160,10 @@ static void bh_many(struct kunit *test)
 
 	for (i = 0; i < nr; i++)
 		it[i] = tw_item(e, tw_fn_nop);
-	local_bh_disable();
+	bh_hold();
 	for (i = 0; i < nr; i++)
 		tw_queue_on(tw_cpu(i / 2), w[i & 1], it[i]);
-	local_bh_enable();
+	bh_release();
 	tw_flush_wq(w[0]);
 	tw_flush_wq(w[1]);
 	KUNIT_EXPECT_TRUE(test, tw_item_ran_once_each(it, nr));

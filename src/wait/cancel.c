@@ -256,7 +256,8 @@ EXPORT_SYMBOL_GPL(cmwq2_cancel_work);
  *
  * Context: process, may sleep. If the item was last on a BH queue, it spins
  * instead. Then softirq and atomic context with interrupts on are allowed, too,
- * but not an item of that queue.
+ * but not an item of that queue. On PREEMPT_RT preemption must be on, because it
+ * takes a lock there that lends the item's thread the caller's priority.
  * Return: whether it was pending.
  */
 bool cmwq2_cancel_work_sync(struct cmwq2_work *work)
