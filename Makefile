@@ -174,11 +174,11 @@ $(VERBS):
 ## make dump   runs tools/wq_dump.py from outside on a busy x86 guest
 ## make kernels [VM=v,...] [KERNEL=s]
 ##             only builds the kernels; uml and debug 3 minutes each, x86 and x86-keys 8 each,
-##             x86-debug and kcsan 15; those with -io half as long again
+##             x86-debug and kcsan 15, rt 10; those with -io half as long again
 ## make clean | distclean
 ##             removes what was built here | removes kernels, sources and packages as well
 ##
-## VM=v             uml, x86, debug, x86-debug, x86-keys or kcsan; with an older KERNEL= x86 or x86-debug;
+## VM=v             uml, x86, debug, x86-debug, x86-keys, kcsan or rt; with an older KERNEL= x86 or x86-debug;
 ##                  uml-io, x86-io and debug-io also have block devices and a network
 ## KERNEL=s         6.1, 6.12, 7.2 or 7.3 (the default): Debian's newest source of that series
 ## KERNEL_SRC=dir   a kernel source tree of your own instead of Debian's newest 7.3

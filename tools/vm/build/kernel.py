@@ -70,6 +70,8 @@ VEHICLES = {
                      "arch/x86/boot/bzImage", 1155, 3, 4,
                      # A task is stopped at one access in so many. The default, 4000, is for machines that run for days.
                      ("kcsan.skip_watch=1000",)),
+    # PREEMPT_RT with the checkers for locks: spinlocks sleep, and interrupts, timers and softirqs run in threads.
+    "rt": Vehicle("rt", "x86_64", ("base", "x86", "rt"), ("bzImage", BENCHMARK), "arch/x86/boot/bzImage", 1100, 2, 4),
 }
 
 # The name of a vehicle whose kernel has block devices and a network for drivers that run on cmwq2.

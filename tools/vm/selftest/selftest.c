@@ -11,10 +11,11 @@
 
 static char *fault = "none";
 module_param(fault, charp, 0444);
-MODULE_PARM_DESC(fault, "what to do wrong: none, warn, bug, oops, panic, hang, lockdep, kasan, sleep, leak, race, marked, error");
+MODULE_PARM_DESC(fault, "one of: none, warn, bug, oops, panic, hang, lockdep, kasan, sleep, nesting, leak, race, marked, error");
 
 static DEFINE_MUTEX(first);
 static DEFINE_MUTEX(second);
+static DEFINE_RAW_SPINLOCK(raw);
 static DEFINE_SPINLOCK(spin);
 
 static noinline void do_oops(void)
@@ -62,9 +63,18 @@ static noinline void do_leak(void)
 
 static noinline void do_sleep(void)
 {
-	spin_lock(&spin);
+	raw_spin_lock(&raw);
 	msleep(1);
+	raw_spin_unlock(&raw);
+}
+
+/* On PREEMPT_RT the inner lock can sleep, and the outer one must not. */
+static noinline void do_nesting(void)
+{
+	raw_spin_lock(&raw);
+	spin_lock(&spin);
 	spin_unlock(&spin);
+	raw_spin_unlock(&raw);
 }
 
 static noinline void do_hang(void)
@@ -128,6 +138,8 @@ static int __init selftest_init(void)
 		do_kasan();
 	else if (!strcmp(fault, "sleep"))
 		do_sleep();
+	else if (!strcmp(fault, "nesting"))
+		do_nesting();
 	else if (!strcmp(fault, "leak"))
 		do_leak();
 	else if (!strcmp(fault, "race") || !strcmp(fault, "marked"))

@@ -31,7 +31,7 @@ TIMES = OUT / "check-times.json"
 ORDER = ("uml", "x86", "debug")
 # Vehicles that find other kinds of errors, and take so long that only `make check-all` runs them unasked. They run the
 # suites, and no guest there is looked at from outside.
-ON_DEMAND = ("kcsan",)
+ON_DEMAND = ("kcsan", "rt")
 # Wall clock seconds that booting may take, and then each suite, on UML.
 LIMIT = 120
 # How many guests run at the same time.
@@ -70,11 +70,13 @@ class Again:
         return replace(found, vehicle=replace(found.vehicle, name=f"{self.vehicle}/{self.name}"))
 
 
-# Suites that may fail with another hook than the best one (only x86 has preempt notifiers), and suites that may fail
-# with CPUs that the kernel keeps free of work and timers.
-AGAIN = (Again("x86", "pn", ("cmwq2_concurrency", "cmwq2_hog", "cmwq2_interleave_called", "cmwq2_interleave_races",
-                              "cmwq2_interleave_wait", "cmwq2_kick", "cmwq2_managed", "cmwq2_queue",
-                              "cmwq2_wakeup"), "hook=pn"),
+# Suites that may fail with another hook than the best one (UML has no preempt notifiers), suites that may fail with
+# CPUs that the kernel keeps free of work and timers, and suites that may fail if the idle task handles what other CPUs
+# send.
+AGAIN = (*(Again(vehicle, "pn", ("cmwq2_concurrency", "cmwq2_hog", "cmwq2_interleave_called", "cmwq2_interleave_races",
+                                 "cmwq2_interleave_wait", "cmwq2_kick", "cmwq2_managed", "cmwq2_queue",
+                                 "cmwq2_wakeup"), "hook=pn") for vehicle in ("x86", "rt")),
+         Again("rt", "polling", ("cmwq2_bh", "cmwq2_bh_cancel"), boot=("idle=poll",)),
          Again("uml", "timer", ("cmwq2_hog", "cmwq2_managed", "cmwq2_queue", "cmwq2_rescuer", "cmwq2_wakeup"),
                "hook=timer"),
          Again("x86", "isolated", ("cmwq2_cpumask", "cmwq2_delayed", "cmwq2_idle", "cmwq2_ordered", "cmwq2_owncpu"),

@@ -63,7 +63,8 @@ verify needs_cmwq2 "insmod without cmwq2 is not refused" refused
 # The same code stalls on the kernel's workqueue. On cmwq2 the hook notices that the item sleeps; so does the scan if there
 # is no hook.
 stall native_stalls wq_stall "the second item has run" never second_ran
-case $VEHICLE in x86*) hooks="auto pn timer" ;; *) hooks="auto timer" ;; esac
+hooks="auto timer"
+zcat /proc/config.gz | grep -q '^CONFIG_PREEMPT_NOTIFIERS=y' && hooks="auto pn timer"
 for hook in $hooks; do
 	on_cmwq2 prevented_$hook wq_stall_moved hook=$hook "the second item has not run" await 20 second_ran
 done
