@@ -16,6 +16,8 @@ from wq.state import worker_state
 from wq.walks import for_each_idle_worker, for_each_kicked_worker, for_each_pool_worker
 
 INT_MAX = 2**31 - 1
+# The state of a thread that sleeps until a spinlock is free, which happens on PREEMPT_RT.
+TASK_RTLOCK_WAIT = 0x1000
 
 
 def collect_pool(ctx: Context, pool: Any) -> dict[str, Any]:
@@ -174,6 +176,9 @@ def collect_creating(ctx: Context, creating: Any) -> dict[str, int]:
 
 def task_state(task: Any) -> str:
     """Return the letter that ps shows for the state of a thread."""
+    # drgn's helper does not know this state, and says that the thread runs.
+    if task.__state.value_() & TASK_RTLOCK_WAIT:
+        return "D"
     from drgn.helpers.linux.sched import task_state_to_char
 
     return task_state_to_char(task)

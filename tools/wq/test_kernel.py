@@ -11,7 +11,7 @@ from unittest import mock
 
 TOOLS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, TOOLS)
-from wq import memory, program  # noqa: E402
+from wq import memory, pools, program  # noqa: E402
 from wq.clock import hz_from_tick, jiffies_between  # noqa: E402
 from wq.engine import CMWQ2, NATIVE, Cmwq2Error  # noqa: E402
 from wq.flags import WQ_INTERNAL_FLAGS, flag_names  # noqa: E402
@@ -112,6 +112,17 @@ class TestStamp(unittest.TestCase):
              mock.patch.object(memory, "offsetof", lambda *_: 0):
             memory._work_layout(prog, CMWQ2)
         self.assertTrue(all(isinstance(path, str) for path in asked.values()), asked)
+
+
+class TestStates(unittest.TestCase):
+    def test_waits_for_a_spinlock(self):
+        """On PREEMPT_RT such a thread sleeps, and the kernel shows it as D."""
+        for state in (0x1000, 0x1002):
+            task = mock.Mock(**{"__state.value_.return_value": state})
+            self.assertEqual(pools.task_state(task), "D")
+        with mock.patch.dict(sys.modules, {"drgn.helpers.linux.sched": mock.Mock(**{
+                "task_state_to_char.return_value": "S"})}):
+            self.assertEqual(pools.task_state(mock.Mock(**{"__state.value_.return_value": 1})), "S")
 
 
 class TestTypes(unittest.TestCase):
