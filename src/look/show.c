@@ -47,9 +47,12 @@ static unsigned long cmwq2_reserve_taken;	/* X: bit 0 */
 
 static bool cmwq2_out_begin(struct cmwq2_out *out)
 {
-	struct cmwq2_portion *portion = kmalloc(sizeof(*portion), GFP_NOWAIT | __GFP_NOWARN);
+	struct cmwq2_portion *portion = NULL;
 
 	out->len = 0;
+	/* On PREEMPT_RT the allocator has locks that sleep. */
+	if (!IS_ENABLED(CONFIG_PREEMPT_RT) || preemptible())
+		portion = kmalloc(sizeof(*portion), GFP_NOWAIT | __GFP_NOWARN);
 	if (!portion && !test_and_set_bit_lock(0, &cmwq2_reserve_taken))
 		portion = &cmwq2_reserve;
 	if (!portion) {
