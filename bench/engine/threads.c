@@ -33,7 +33,7 @@
  * @task: the thread, NULL if this CPU has none
  */
 struct bench_thread {
-	spinlock_t		lock;	/* protects items */
+	raw_spinlock_t		lock;	/* protects items */
 	struct list_head	items;
 	struct task_struct	*task;
 };
@@ -52,14 +52,14 @@ static struct bench_item *bench_thread_next(struct bench_thread *thread)
 {
 	struct bench_item *item;
 
-	spin_lock_irq(&thread->lock);
+	raw_spin_lock_irq(&thread->lock);
 	item = list_first_entry_or_null(&thread->items, struct bench_item, threads.entry);
 	if (item)
 		list_del_init(&item->threads.entry);
 	else
 		/* Under the lock, so that the wakeup of a newly added item is not lost. */
 		set_current_state(TASK_IDLE);
-	spin_unlock_irq(&thread->lock);
+	raw_spin_unlock_irq(&thread->lock);
 	return item;
 }
 
@@ -88,7 +88,7 @@ static int bench_thread_start(struct bench_threads *wq, int cpu, bool bind, cons
 	struct bench_thread *thread = &wq->cpu[cpu];
 	struct task_struct *task;
 
-	spin_lock_init(&thread->lock);
+	raw_spin_lock_init(&thread->lock);
 	INIT_LIST_HEAD(&thread->items);
 	task = kthread_create(bench_thread_fn, thread, "bench_mt/%s", name);
 	if (IS_ERR(task))
@@ -138,9 +138,9 @@ static void bench_threads_add(struct bench_threads *wq, int cpu, struct bench_it
 
 	if (!thread->task)
 		thread = &wq->cpu[wq->fallback];
-	spin_lock_irqsave(&thread->lock, flags);
+	raw_spin_lock_irqsave(&thread->lock, flags);
 	list_add_tail(&item->threads.entry, &thread->items);
-	spin_unlock_irqrestore(&thread->lock, flags);
+	raw_spin_unlock_irqrestore(&thread->lock, flags);
 	wake_up_process(thread->task);
 }
 

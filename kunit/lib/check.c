@@ -10,7 +10,7 @@ struct tw_log *tw_log(struct tw_env *env, int max)
 {
 	struct tw_log *log = tw_zalloc(env, struct_size(log, id, max));
 
-	spin_lock_init(&log->lock);
+	raw_spin_lock_init(&log->lock);
 	log->max = max;
 	return log;
 }
@@ -19,11 +19,11 @@ void tw_log_add(struct tw_log *log, int id)
 {
 	unsigned long flags;
 
-	spin_lock_irqsave(&log->lock, flags);
+	raw_spin_lock_irqsave(&log->lock, flags);
 	if (log->nr < log->max)
 		log->id[log->nr] = id;
 	WRITE_ONCE(log->nr, log->nr + 1);
-	spin_unlock_irqrestore(&log->lock, flags);
+	raw_spin_unlock_irqrestore(&log->lock, flags);
 }
 
 /* True if the log has exactly 0 .. nr-1, in this order. */

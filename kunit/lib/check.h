@@ -19,7 +19,7 @@
  * @id: the ids, in the order in which they were added
  */
 struct tw_log {
-	spinlock_t	lock;	/* protects the rest */
+	raw_spinlock_t	lock;	/* protects the rest */
 	int		max;
 	int		nr;
 	int		id[];

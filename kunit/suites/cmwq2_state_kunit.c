@@ -145,6 +145,8 @@ static void current_item_is_own(struct kunit *test)
 
 struct irq_probe {
 	struct timer_list	timer;
+	struct hrtimer		hard;
+	bool			use_hard;
 	struct tw_env		*env;
 	struct tw_item		*current_item;
 	bool			mem_reclaim;
@@ -153,9 +155,8 @@ struct irq_probe {
 	bool			done;
 };
 
-static void irq_probe_fires(struct timer_list *timer)
+static void irq_probe_look(struct irq_probe *p)
 {
-	struct irq_probe *p = container_of(timer, struct irq_probe, timer);
 	const struct tw_ops *ops = p->env->ops;
 
 	p->current_item = ops->current_item();
@@ -168,6 +169,17 @@ static void irq_probe_fires(struct timer_list *timer)
 	smp_store_release(&p->done, true);
 }
 
+static void irq_probe_fires(struct timer_list *timer)
+{
+	irq_probe_look(container_of(timer, struct irq_probe, timer));
+}
+
+static enum hrtimer_restart irq_probe_fires_hard(struct hrtimer *timer)
+{
+	irq_probe_look(container_of(timer, struct irq_probe, hard));
+	return HRTIMER_NORESTART;
+}
+
 /* Occupies its CPU until an interrupt on that CPU has done its queries. */
 static void fn_be_interrupted(struct tw_item *it)
 {
@@ -175,37 +187,48 @@ static void fn_be_interrupted(struct tw_item *it)
 	struct irq_probe *p = it->ctx;
 
 	p->worker = current;
-	p->timer.expires = jiffies + 1;
-	add_timer_on(&p->timer, raw_smp_processor_id());
-	/* Pairs with the store in irq_probe_fires(). */
+	if (p->use_hard) {
+		hrtimer_start(&p->hard, us_to_ktime(USEC_PER_MSEC), HRTIMER_MODE_REL_PINNED_HARD);
+	} else {
+		p->timer.expires = jiffies + 1;
+		add_timer_on(&p->timer, raw_smp_processor_id());
+	}
+	/* Pairs with the store in irq_probe_look(). */
 	while (!smp_load_acquire(&p->done) && time_before(jiffies, end))
 		cpu_relax();
 }
 
-/* An interrupt does not belong to the item that it interrupts. */
+/*
+ * A softirq and a hard interrupt do not belong to the item on top of which they run. If
+ * ksoftirqd runs the timer, the round proves nothing. On PREEMPT_RT a thread always runs it.
+ */
 static void current_item_not_in_interrupt(struct kunit *test)
 {
 	struct tw_env *e = tw_env(test);
 	struct tw_wq *w = tw_alloc(e, TW_PERCPU | TW_MEM_RECLAIM, 0);
 	struct tw_item *it = tw_item(e, fn_be_interrupted);
 	struct irq_probe *p = tw_zalloc(e, sizeof(*p));
-	int round, met = 0;
+	int round, met[2] = {};
 
 	p->env = e;
 	timer_setup(&p->timer, irq_probe_fires, 0);
+	hrtimer_setup(&p->hard, irq_probe_fires_hard, CLOCK_MONOTONIC, HRTIMER_MODE_REL_PINNED_HARD);
 	it->ctx = p;
-	/* If ksoftirqd runs the timer, the round proves nothing. */
-	for (round = 0; round < 20 && !met; round++) {
+	for (round = 0; round < 40 && !(met[0] && met[1]); round++) {
 		p->done = false;
+		p->use_hard = round % 2;
 		tw_queue_on(tw_cpu(1), w, it);
 		tw_wait_done(it, "the item that is interrupted");
 		timer_delete_sync(&p->timer);
+		hrtimer_cancel(&p->hard);
 		KUNIT_ASSERT_TRUE(test, p->done);
-		met += p->on_worker;
+		met[p->use_hard] += p->on_worker;
 		KUNIT_EXPECT_NULL(test, p->current_item);
 		KUNIT_EXPECT_FALSE(test, p->mem_reclaim);
 	}
-	KUNIT_EXPECT_GT(test, met, 0);
+	if (!IS_ENABLED(CONFIG_PREEMPT_RT))
+		KUNIT_EXPECT_GT(test, met[0], 0);
+	KUNIT_EXPECT_GT(test, met[1], 0);
 }
 
 static void fn_note_reclaim(struct tw_item *it)
