@@ -13,6 +13,7 @@
 #include <linux/preempt.h>
 #include <linux/rcupdate.h>
 
+#include "base/context.h"
 #include "check.h"
 
 struct leak_ctx {
@@ -20,6 +21,8 @@ struct leak_ctx {
 	struct tw_item	*next;
 	struct tw_wq	*w;
 	pid_t		pid;
+
+	struct cmwq2_context	found;	/* in which an item was called */
 };
 
 static unsigned long nr_leaks(void)
@@ -167,6 +170,59 @@ static void all_at_once_is_found(struct kunit *test)
 	leak(test, fn_leak_all, 1);
 }
 
+static void fn_note_context(struct tw_item *it)
+{
+	struct leak_ctx *c = it->ctx;
+
+	c->found = cmwq2_context();
+	it->val = current->pid == c->pid;
+}
+
+/* Queues the next item while this one runs, so that the same worker runs it. */
+static void fn_leak_all_and_go_on(struct tw_item *it)
+{
+	struct leak_ctx *c = it->ctx;
+
+	c->pid = current->pid;
+	tw_queue_on(raw_smp_processor_id(), c->w, c->next);
+	fn_leak_all(it);
+}
+
+/*
+ * The item after one that misbehaved is called as if there had been none. On PREEMPT_RT
+ * disabled softirqs also keep a thread on its CPU. A worker that stays there for ever would
+ * keep the CPU from going offline.
+ */
+static void nothing_is_left(struct kunit *test)
+{
+	struct tw_env *e = tw_env_cmwq2(test);
+	struct leak_ctx *c = tw_zalloc(e, sizeof(*c));
+	struct tw_item *it = tw_item(e, fn_leak_all_and_go_on);
+	struct cmwq2_context usual;
+
+	if (!IS_ENABLED(CONFIG_PREEMPT_RCU))
+		kunit_skip(test, "this kernel does not count RCU read-side sections");
+	tw_on_purpose(e);
+	/* Printing takes long, and the worker must not count as a hog meanwhile. */
+	tw_policy(e, "cpu_intensive_thresh_us", "0");
+	c->w = tw_alloc(e, TW_PERCPU, 0);
+	c->next = tw_item(e, fn_note_context);
+	c->next->ctx = c;
+	it->ctx = c;
+	tw_queue_on(tw_cpu(0), c->w, c->next);
+	tw_wait_done(c->next, "an item before one that misbehaves");
+	usual = c->found;
+	tw_queue_on(tw_cpu(0), c->w, it);
+	tw_wait_done(c->next, "the item after one that misbehaved");
+	tw_flush_wq(c->w);
+	KUNIT_ASSERT_EQ(test, c->next->val, 1);
+	KUNIT_EXPECT_EQ(test, c->found.preempt, usual.preempt);
+	KUNIT_EXPECT_EQ(test, cmwq2_context_softirq(c->found), cmwq2_context_softirq(usual));
+	KUNIT_EXPECT_EQ(test, c->found.rcu, usual.rcu);
+	KUNIT_EXPECT_EQ(test, c->found.locks, usual.locks);
+	KUNIT_EXPECT_EQ(test, cmwq2_context_migration(c->found), cmwq2_context_migration(usual));
+}
+
 static void nothing_left_is_no_finding(struct kunit *test)
 {
 	leak(test, fn_leak_nothing, 0);
@@ -232,6 +288,7 @@ static struct kunit_case misbehave_cases[] = {
 	KUNIT_CASE(preemption_off_is_found),
 	KUNIT_CASE(rcu_is_found),
 	KUNIT_CASE(all_at_once_is_found),
+	KUNIT_CASE(nothing_is_left),
 	KUNIT_CASE(nothing_left_is_no_finding),
 	KUNIT_CASE(lock_is_found),
 	{}

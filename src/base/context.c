@@ -36,6 +36,12 @@ static void cmwq2_restore_context(struct cmwq2_context was)
 		rcu_read_unlock();
 	}
 	preempt_count_set(was.preempt);
+	/*
+	 * While preemption was off, enabling softirqs has left this as it was.
+	 * A thread that stays on its CPU for ever keeps it from going offline.
+	 */
+	while (cmwq2_context_migration(cmwq2_context()) > cmwq2_context_migration(was))
+		migrate_enable();
 }
 
 /* @func returned in another context than @was: report and repair it. Context: that of @func. */
@@ -44,10 +50,11 @@ void cmwq2_leaked(struct cmwq2_context was, cmwq2_work_func_t func)
 	struct cmwq2_context is = cmwq2_context();
 
 	cmwq2_health_add(CMWQ2_HEALTH_LEAKS);
-	pr_err("%s: %s[%d]: %ps returned with preempt count %#x, was %#x; RCU depth %d, was %d; locks held %d, was %d\n",
+	pr_err("%s: %s[%d]: %ps returned with preempt count %#x, was %#x; RCU depth %d, was %d; locks held %d, was %d; migration disabled %d times, was %d\n",
 	       cmwq2_bug(), current->comm, task_pid_nr(current), func,
 	       is.preempt | cmwq2_context_softirq(is), was.preempt | cmwq2_context_softirq(was),
-	       is.rcu, was.rcu, is.locks, was.locks);
+	       is.rcu, was.rcu, is.locks, was.locks,
+	       cmwq2_context_migration(is), cmwq2_context_migration(was));
 	debug_show_held_locks(current);
 	dump_stack();
 	cmwq2_restore_context(was);

@@ -15,7 +15,8 @@
 
 /*
  * On PREEMPT_RT disabled softirqs are counted in the task, elsewhere in the
- * preempt count. Each item stores this, so it is kept small.
+ * preempt count. There they, and spinlocks, also keep the task on its CPU. Each
+ * item stores this, so it is kept small.
  */
 struct cmwq2_context {
 	int	preempt;
@@ -23,6 +24,7 @@ struct cmwq2_context {
 	u16	locks;
 #ifdef CONFIG_PREEMPT_RT
 	int	softirq;
+	int	migration;	/* how often it is disabled */
 #endif
 };
 
@@ -38,6 +40,9 @@ static inline struct cmwq2_context cmwq2_context(void)
 #endif
 #ifdef CONFIG_PREEMPT_RT
 		.softirq = softirq_count(),
+#ifdef CONFIG_SMP
+		.migration = current->migration_disabled,
+#endif
 #endif
 	};
 }
@@ -52,12 +57,22 @@ static inline int cmwq2_context_softirq(struct cmwq2_context context)
 #endif
 }
 
+static inline int cmwq2_context_migration(struct cmwq2_context context)
+{
+#ifdef CONFIG_PREEMPT_RT
+	return context.migration;
+#else
+	return 0;
+#endif
+}
+
 static inline void cmwq2_check_context(struct cmwq2_context was, cmwq2_work_func_t func)
 {
 	struct cmwq2_context is = cmwq2_context();
 
 	if (unlikely(is.preempt != was.preempt || is.rcu != was.rcu || is.locks != was.locks ||
-		     cmwq2_context_softirq(is) != cmwq2_context_softirq(was)))
+		     cmwq2_context_softirq(is) != cmwq2_context_softirq(was) ||
+		     cmwq2_context_migration(is) != cmwq2_context_migration(was)))
 		cmwq2_leaked(was, func);
 }
 
