@@ -14,6 +14,7 @@
  * here may rely on the tasklet running on the pool's CPU.
  */
 #include <linux/interrupt.h>
+#include <linux/irq_work.h>
 #include <linux/jiffies.h>
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
@@ -44,6 +45,7 @@
  * @runner: X: the task that @tasklet runs on top of; only that task itself
  *	compares it
  * @cb_lock: held while @tasklet runs, see cmwq2_bh_wait()
+ * @raise_irq: schedules @tasklet, see cmwq2_bh_raise()
  */
 struct cmwq2_bh {
 	struct cmwq2_worker	worker;
@@ -52,13 +54,44 @@ struct cmwq2_bh {
 	struct task_struct	*runner;
 #ifdef CONFIG_PREEMPT_RT
 	spinlock_t		cb_lock;	/* held during a run of @tasklet */
+	struct irq_work		raise_irq;
 #endif
 };
 
+static void cmwq2_bh_schedule(struct cmwq2_pool *pool)
+{
+	if (pool->attrs->nice < 0)
+		tasklet_hi_schedule(&pool->bh->tasklet);
+	else
+		tasklet_schedule(&pool->bh->tasklet);
+}
+
 #ifdef CONFIG_PREEMPT_RT
-static void cmwq2_bh_lock_init(struct cmwq2_bh *bh)
+static void cmwq2_bh_raised(struct irq_work *work)
+{
+	cmwq2_bh_schedule(container_of(work, struct cmwq2_bh, raise_irq)->worker.pool);
+}
+
+static void cmwq2_bh_rt_init(struct cmwq2_bh *bh)
 {
 	spin_lock_init(&bh->cb_lock);
+	bh->raise_irq = IRQ_WORK_INIT_HARD(cmwq2_bh_raised);
+}
+
+/*
+ * The idle task may handle the csd, without an interrupt. On PREEMPT_RT it must not raise a
+ * softirq there, and the kernel warns if it does. So this sends an interrupt to its own CPU,
+ * which schedules the tasklet. If the CPU is going down, it does so before the kernel moves
+ * the CPU's tasklets to another one.
+ */
+static void cmwq2_bh_raise(struct cmwq2_pool *pool)
+{
+	irq_work_queue(&pool->bh->raise_irq);
+}
+
+static void cmwq2_bh_raise_sync(struct cmwq2_bh *bh)
+{
+	irq_work_sync(&bh->raise_irq);
 }
 
 static void cmwq2_bh_lock(struct cmwq2_bh *bh)
@@ -78,7 +111,13 @@ static void cmwq2_bh_relax(struct cmwq2_bh *bh)
 	cmwq2_bh_unlock(bh);
 }
 #else
-static void cmwq2_bh_lock_init(struct cmwq2_bh *bh) { }
+static void cmwq2_bh_rt_init(struct cmwq2_bh *bh) { }
+static void cmwq2_bh_raise(struct cmwq2_pool *pool)
+{
+	cmwq2_bh_schedule(pool);
+}
+
+static void cmwq2_bh_raise_sync(struct cmwq2_bh *bh) { }
 static void cmwq2_bh_lock(struct cmwq2_bh *bh) { }
 static void cmwq2_bh_unlock(struct cmwq2_bh *bh) { }
 static void cmwq2_bh_relax(struct cmwq2_bh *bh)
@@ -100,18 +139,10 @@ void cmwq2_bh_wait(struct cmwq2_pool *pool, struct completion *done)
 		cmwq2_bh_relax(pool->bh);
 }
 
-static void cmwq2_bh_schedule(struct cmwq2_pool *pool)
-{
-	if (pool->attrs->nice < 0)
-		tasklet_hi_schedule(&pool->bh->tasklet);
-	else
-		tasklet_schedule(&pool->bh->tasklet);
-}
-
-/* Runs in hard interrupt context on the pool's CPU. */
+/* Runs on the pool's CPU, with interrupts off. */
 static void cmwq2_bh_remote_kick(void *pool)
 {
-	cmwq2_bh_schedule(pool);
+	cmwq2_bh_raise(pool);
 }
 
 /**
@@ -234,7 +265,7 @@ int cmwq2_bh_pool_init(struct cmwq2_pool *pool)
 
 	if (!bh)
 		return -ENOMEM;
-	cmwq2_bh_lock_init(bh);
+	cmwq2_bh_rt_init(bh);
 	tasklet_setup(&bh->tasklet, cmwq2_bh_serve);
 	INIT_CSD(&bh->csd, cmwq2_bh_remote_kick, pool);
 	pool->bh = bh;
@@ -297,8 +328,8 @@ static struct cmwq2_bh *cmwq2_bh_next(unsigned int *i)
  * its CPU has accepted it, though the function may not have run yet: the kernel
  * unlocks the csd before it calls the function. That CPU has interrupts off
  * from before the unlock until after the call, so a grace period waits for the
- * call: litmus/bh-stop. The function schedules the tasklet, so the tasklets come
- * last.
+ * call: litmus/bh-stop. The function schedules the tasklet, on PREEMPT_RT through an
+ * irq_work, so the tasklets come last.
  *
  * Context: process, may sleep, after all queues are gone.
  */
@@ -310,6 +341,8 @@ void cmwq2_bh_stop(void)
 	while ((bh = cmwq2_bh_next(&i)))
 		smp_cond_load_acquire(&bh->csd.node.u_flags, !(VAL & CSD_FLAG_LOCK));
 	synchronize_rcu();
-	for (i = 0; (bh = cmwq2_bh_next(&i)); )
+	for (i = 0; (bh = cmwq2_bh_next(&i)); ) {
+		cmwq2_bh_raise_sync(bh);
 		tasklet_kill(&bh->tasklet);
+	}
 }
