@@ -90,7 +90,7 @@ static void mutex_waiter_lets_next_start(struct kunit *test)
 }
 
 struct spin_ctx {
-	spinlock_t		lock;
+	spinlock_t		lock;		/* a thread holds it while the worker wants it */
 	struct completion	*locked;
 	struct task_struct	*waiter;	/* the worker, from just before it takes @lock */
 	struct tw_item		*next;

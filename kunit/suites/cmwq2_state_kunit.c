@@ -212,7 +212,8 @@ static void current_item_not_in_interrupt(struct kunit *test)
 
 	p->env = e;
 	timer_setup(&p->timer, irq_probe_fires, 0);
-	hrtimer_setup(&p->hard, irq_probe_fires_hard, CLOCK_MONOTONIC, HRTIMER_MODE_REL_PINNED_HARD);
+	hrtimer_setup(&p->hard, irq_probe_fires_hard, CLOCK_MONOTONIC,
+		      HRTIMER_MODE_REL_PINNED_HARD);
 	it->ctx = p;
 	for (round = 0; round < 40 && !(met[0] && met[1]); round++) {
 		p->done = false;

@@ -172,7 +172,7 @@ static void held_softirqs_are_named(struct kunit *test)
 	struct verdict_ctx *c;
 
 	if (IS_ENABLED(CONFIG_PREEMPT_RT))
-		kunit_skip(test, "on PREEMPT_RT threads run the softirqs, and no other thread can hold them back");
+		kunit_skip(test, "on PREEMPT_RT no other thread holds back softirqs");
 	e->bh = true;
 	c = verdict_ctx(e, TW_PERCPU | TW_BH, 0);
 	keep_from_outside(c, c->cpu, thread_keep_softirqs);
