@@ -38,7 +38,7 @@ LIMIT = 120
 MACHINES = 3
 # How many guests share the suites of a vehicle, for KUnit and for shell suites. This is for vehicles where a single
 # guest would still run long after all other vehicles had ended.
-DEALT = {"debug": (2, 1)}
+DEALT = {"debug": (2, 1), "rt": (2, 1)}
 # About how many seconds a suite takes on the debug variant, to share the suites evenly. Wrong figures only make the
 # whole run take longer.
 SECONDS = 6
