@@ -17,6 +17,8 @@ extern raw_spinlock_t cmwq2_mayday_lock;
 extern struct list_head cmwq2_workqueues;	/* PR */
 extern struct xarray cmwq2_pools;		/* PR: pools by id */
 
+void cmwq2_list_wq(struct cmwq2_wq *wq);
+void cmwq2_unlist_wq(struct cmwq2_wq *wq);
 struct cmwq2_pwq *cmwq2_cpu_pwq(struct cmwq2_wq *wq, int cpu);
 
 #endif /* CMWQ2_REGISTRY_H */

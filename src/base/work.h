@@ -108,14 +108,15 @@ static inline bool cmwq2_data_is_bh(unsigned long data)
  * cmwq2_work_pool - the pool where an item is queued or last ran
  * @work: item
  *
- * Context: RCU read-side section, or cmwq2_pool_mutex held, either of which
- * keeps the pool.
+ * Context: RCU read-side section, which keeps the pool.
  * Return: the pool, or NULL if the item never ran or its pool is gone.
  */
 static inline struct cmwq2_pool *cmwq2_work_pool(struct cmwq2_work *work)
 {
 	unsigned long data = cmwq2_work_data(work);
 
+	RCU_LOCKDEP_WARN(!rcu_read_lock_any_held(),
+			 "cmwq2: the pool of an item is used outside of an RCU read-side section");
 	if (data & CMWQ2_WORK_PWQ)
 		return cmwq2_queued_pwq(data)->pool;
 	data &= CMWQ2_WORK_NO_POOL;

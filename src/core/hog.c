@@ -163,11 +163,12 @@ void __cmwq2_hog_end(struct cmwq2_worker *worker)
 		cmwq2_hog_found(worker);
 }
 
-/* The parameter cpu_intensive_thresh_us was changed. */
+/* The parameter cpu_intensive_thresh_us was changed. Context: cmwq2_pool_mutex held. */
 static void cmwq2_hog_changed(void)
 {
 	unsigned int us = READ_ONCE(cmwq2_hog_thresh_us);
 
+	lockdep_assert_held(&cmwq2_pool_mutex);
 	WRITE_ONCE(cmwq2_hog_thresh_ns, us ? (s64)us * NSEC_PER_USEC : S64_MAX);
 }
 

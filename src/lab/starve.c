@@ -45,9 +45,17 @@ static const char *const cmwq2_create_names[CMWQ2_CREATE_NR] = {
 /* The fault that is in force now. Context: cmwq2_starve_lock held. */
 static enum cmwq2_create cmwq2_starve_now(const struct cmwq2_starvation *fault)
 {
+	lockdep_assert_held(&cmwq2_starve_lock);
 	if (fault->until && time_after_eq(jiffies, fault->until))
 		return CMWQ2_CREATE_NORMAL;
 	return fault->how;
+}
+
+/* Context: cmwq2_starve_lock held. */
+static void cmwq2_starve_set(struct cmwq2_pool *pool, struct cmwq2_starvation fault)
+{
+	lockdep_assert_held(&cmwq2_starve_lock);
+	pool->starvation = fault;
 }
 
 static bool cmwq2_starve_is(struct cmwq2_pool *pool, enum cmwq2_create how)
@@ -95,7 +103,7 @@ void cmwq2_starve_pool_init(struct cmwq2_pool *pool)
 	unsigned long flags;
 
 	raw_spin_lock_irqsave(&cmwq2_starve_lock, flags);
-	pool->starvation = cmwq2_starve_all;
+	cmwq2_starve_set(pool, cmwq2_starve_all);
 	raw_spin_unlock_irqrestore(&cmwq2_starve_lock, flags);
 }
 
@@ -108,7 +116,7 @@ static void cmwq2_starve_set_all(struct cmwq2_starvation fault)
 	cmwq2_starve_all = fault;
 	rcu_read_lock();
 	xa_for_each(&cmwq2_pools, id, pool)
-		pool->starvation = fault;
+		cmwq2_starve_set(pool, fault);
 	rcu_read_unlock();
 }
 
@@ -160,7 +168,7 @@ static int cmwq2_starve_apply(const struct cmwq2_starve_wish *wish)
 	pool = xa_load(&cmwq2_pools, wish->pool);
 	if (!pool || pool->bh)
 		return -EINVAL;
-	pool->starvation = wish->fault;
+	cmwq2_starve_set(pool, wish->fault);
 	return 0;
 }
 
@@ -218,7 +226,7 @@ void cmwq2_fault_create(struct cmwq2_wq *wq, int cpu, enum cmwq2_create how)
 	pwq = cmwq2_cpu_pwq(wq, cpu);
 	if (pwq) {
 		raw_spin_lock_irqsave(&cmwq2_starve_lock, flags);
-		pwq->pool->starvation = (struct cmwq2_starvation) { .how = how };
+		cmwq2_starve_set(pwq->pool, (struct cmwq2_starvation) { .how = how });
 		raw_spin_unlock_irqrestore(&cmwq2_starve_lock, flags);
 	}
 	rcu_read_unlock();

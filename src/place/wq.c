@@ -252,7 +252,7 @@ static struct cmwq2_wq *cmwq2_wq_create(const char *name, unsigned int flags, in
 		cmwq2_adjust_max_active(wq);
 		mutex_unlock(&wq->mutex);
 		wq->seq = ++cmwq2_last_seq;
-		list_add_tail_rcu(&wq->list, &cmwq2_workqueues);
+		cmwq2_list_wq(wq);
 	}
 	mutex_unlock(&cmwq2_pool_mutex);
 	if (ret) {
@@ -406,7 +406,7 @@ static void cmwq2_wq_destroy(struct cmwq2_wq *wq)
 		return;
 
 	mutex_lock(&cmwq2_pool_mutex);
-	list_del_rcu(&wq->list);
+	cmwq2_unlist_wq(wq);
 	mutex_unlock(&cmwq2_pool_mutex);
 	/* Only now, because whoever finds a queue on the list may use its rescuer. */
 	cmwq2_rescuer_stop(wq);
