@@ -10,6 +10,8 @@
 #include <linux/errno.h>
 
 #include "check.h"
+#include "listen.h"
+#include "place/cpumask.h"
 
 static struct cpumask *mask_alloc(struct kunit *test)
 {
@@ -177,6 +179,17 @@ static void housekeeping_restricts(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, cmwq2_workqueue_unbound_housekeeping_update(a), 0);
 	KUNIT_EXPECT_TRUE(test, mask_is(test, CMWQ2_CPUMASK_EFFECTIVE, b));
 	runs_on(test, w, b);
+}
+
+/* A message says when unbound queues cannot follow, and only then. */
+static void cpu_change_says_nothing(struct kunit *test)
+{
+	struct tw_env *e = mask_env(test);
+
+	tw_listen(e);
+	cmwq2_unbound_offline(tw_cpu(1));
+	cmwq2_unbound_online(tw_cpu(1));
+	KUNIT_EXPECT_EQ(test, tw_heard("unbound workqueues cannot be updated"), 0);
 }
 
 static void thread_change_mask(struct tw_thread *t)
@@ -391,6 +404,7 @@ static struct kunit_case cpumask_cases[] = {
 	KUNIT_CASE(mask_refuses_nothing),
 	KUNIT_CASE(disjoint_attrs_fall_back),
 	KUNIT_CASE(housekeeping_restricts),
+	KUNIT_CASE(cpu_change_says_nothing),
 	KUNIT_CASE(mask_changes_under_load),
 	KUNIT_CASE(mask_changes_beside_destroy),
 	KUNIT_CASE(pods_change_under_load),

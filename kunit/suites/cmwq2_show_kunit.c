@@ -118,6 +118,40 @@ static void pending_is_shown(struct kunit *test)
 	EXPECT_IN(test, text, " *3\n");
 }
 
+/* Two of the same function are the fewest that are put together. */
+static void pair_is_shown_once(struct kunit *test)
+{
+	char *text = dump_pending(tw_env_cmwq2(test), 2);
+
+	EXPECT_IN(test, text, "    pending: cmwq2_fn");
+	EXPECT_IN(test, text, " *2\n");
+}
+
+/* CMWQ2_SHOW_BUSY of show.c */
+#define LISTED_BUSY	32
+
+static void listed_busy_are_all(struct kunit *test)
+{
+	struct tw_env *e = tw_env_cmwq2(test);
+	struct tw_wq *w = tw_alloc(e, TW_UNBOUND, LISTED_BUSY + 1);
+	struct completion *gate = tw_gate(e);
+	struct tw_item *it;
+	int i;
+
+	for (i = 0; i < LISTED_BUSY; i++) {
+		it = tw_gated(e, gate);
+		tw_queue_on(tw_cpu(0), w, it);
+		tw_wait_started(it, "an item that is listed");
+	}
+	EXPECT_NOT_IN(test, dump(e, w), " more\n");
+	it = tw_gated(e, gate);
+	tw_queue_on(tw_cpu(0), w, it);
+	tw_wait_started(it, "an item that is not listed");
+	EXPECT_IN(test, dump(e, w), "    running: 1 more\n");
+	complete_all(gate);
+	tw_flush_wq(w);
+}
+
 static void long_list_is_cut(struct kunit *test)
 {
 	char *text = dump_pending(tw_env_cmwq2(test), 1500);
@@ -341,6 +375,8 @@ static struct kunit_case show_cases[] = {
 	KUNIT_CASE(running_unbound_is_shown),
 	KUNIT_CASE(wanted_and_called_are_shown),
 	KUNIT_CASE(pending_is_shown),
+	KUNIT_CASE(pair_is_shown_once),
+	KUNIT_CASE(listed_busy_are_all),
 	KUNIT_CASE(long_list_is_cut),
 	KUNIT_CASE(inactive_is_shown),
 	KUNIT_CASE(waiter_is_shown),

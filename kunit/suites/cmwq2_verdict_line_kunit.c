@@ -108,11 +108,50 @@ static void looks_are_bounded(struct kunit *test)
 	expect_quiet(e);
 }
 
+static bool told_of_release(struct verdict_ctx *c)
+{
+	char *helper;
+
+	cmwq2_stalls(MIN_MS, c->text, TEXT_SIZE);
+	helper = strstr(c->text, "stall: helper: ");
+	return helper && strstr(helper, " releases a pwq of pool ");
+}
+
+/*
+ * The helper waits for a queue's mutex, because a pwq has lost its last item. No assertion
+ * may end the test while it holds the mutex.
+ */
+static void stuck_helper_is_named(struct kunit *test)
+{
+	struct tw_env *e = tw_env_cmwq2(test);
+	struct verdict_ctx *c = verdict_ctx(e, TW_UNBOUND, 0);
+	struct cmwq2_attrs *attrs = tw_attrs(test);
+	struct tw_item *it = tw_gated(e, NULL);
+	struct cmwq2_wq *wq = c->w->wq;
+	unsigned long until;
+	bool seen;
+
+	tw_queue_on(c->cpu, c->w, it);
+	tw_wait_started(it, "the item");
+	attrs->nice = 5;
+	KUNIT_ASSERT_EQ(test, cmwq2_apply_workqueue_attrs(wq, attrs), 0);
+	until = jiffies + tw_timeout();
+	mutex_lock(&wq->mutex);
+	complete_all(it->gate);
+	while (!(seen = told_of_release(c)) && time_before(jiffies, until))
+		schedule_timeout_uninterruptible(1);
+	mutex_unlock(&wq->mutex);
+	KUNIT_EXPECT_TRUE_MSG(test, seen, "no stuck helper in:\n%s", c->text);
+	tw_flush_wq(c->w);
+	TW_POLL(e, !told_of_release(c), "the helper to go on");
+}
+
 static struct kunit_case verdict_line_cases[] = {
 	KUNIT_CASE(moving_line_is_no_stall),
 	KUNIT_CASE(moving_wide_line_is_no_stall),
 	KUNIT_CASE(awaited_item_is_named),
 	KUNIT_CASE(looks_are_bounded),
+	KUNIT_CASE(stuck_helper_is_named),
 	{}
 };
 
