@@ -5,7 +5,7 @@
 export KDIR KERNEL KERNEL_SRC VM SUITE NAME PARAMETERS ITEMS ROUNDS CYCLES HOURS FREEZES SCHEDULES KICKS SWITCHINGS PRESSURE ALARM V MACHINES W WRITE CMWQ2_CACHE
 export DESTDIR INSTALL_MOD_PATH PREFIX
 export WORKLOAD PROFILES PRODUCERS SEED FULL FUNCTIONS BOOTS TIME POLICY ENGINE EDITS REPAIRED MOVED
-export CLAIM WAKE WAKEUP PICK POOL MUTANTS CPUS MIN_IDLE WORKERS TIMEOUTS SWITCH STRICT FAULT FAULTS MODEL LIMIT RAISED CANCELS LITMUS LIST TURN
+export CLAIM WAKE WAKEUP PICK POOL MUTANTS AGAIN CPUS MIN_IDLE WORKERS TIMEOUTS SWITCH STRICT FAULT FAULTS MODEL LIMIT RAISED CANCELS LITMUS LIST TURN
 ifneq ($(origin CC),default)
 export CC
 endif
@@ -62,9 +62,10 @@ $(VERBS):
 ## make check-faults ENGINE=native [FAULT=glob]
 ##             puts the faults of tools/upstream/faults/ into the kernel's own workqueue, one at a
 ##             time, and checks that a suite detects each; 5 minutes
-## make mutants [MUTANTS=n] [SEED=n] [MACHINES=n]
-##             makes 60 small changes in the engine, one at a time, which SEED= chooses; runs the
-##             suites of the changed file; prints which changes no suite notices; an hour
+## make mutants [MUTANTS=n] [SEED=n] [AGAIN=1] [MACHINES=n]
+##             makes 60 small changes in the engine, one at a time, which SEED= chooses, and those of
+##             tools/vm/mutants/by_hand.txt; runs the suites that run the changed function; prints
+##             which changes no suite notices; AGAIN=1: only those of the last time; 30 minutes
 ## make check-compat
 ##             builds the modules for Debian's own 6.1, 6.12 and 7.2 kernels, and boots these kernels;
 ##             loads the modules there, and runs the bpftrace, perf and trace-cmd commands of

@@ -117,6 +117,23 @@ def build_variant(kernel: Kernel, name: str, engine: Path) -> list:
     return _build(kernel.build, name, tree(engine))
 
 
+def rebuild(kernel: Kernel, name: str, engine: Path) -> list:
+    """Build the variant @name again after a change in its @engine, and print nothing. Raises Problem with the first
+    error of the compiler."""
+    work, log = OUT / "modules" / name, OUT / "log" / f"modules-{name}.log"
+    mirror(tree(engine), work)
+    log.unlink(missing_ok=True)
+    try:
+        run_logged(_command(kernel.build, work), log, quiet=True)
+    except Problem as problem:
+        raise Problem(_readable(log, work).partition("\n")[0] or str(problem)) from None
+    return made(work, log)
+
+
+def _command(kdir: Path, work: Path) -> list:
+    return ["make", "-C", kdir, f"M={work}", f"-j{jobs()}", f"ARCH={arch_of(kdir)}", "modules"]
+
+
 def build_installed(kdir: Path, compiler: str) -> tuple:
     """Build the modules that `make install` installs for the kernel in @kdir. Return the directory that they are built
     in, and the log."""
@@ -146,8 +163,8 @@ def _build(kdir: Path, name: str, sources: list, strict: bool = False, options: 
         for_this_kernel(work, kdir)
         mirror(sources, work)
         log.unlink(missing_ok=True)
-        warnings = _make(["make", "-C", kdir, f"M={work}", f"-j{jobs()}", f"ARCH={arch_of(kdir)}",
-                          *(["W=1", "KCFLAGS=-Werror"] if strict else []), *options, "modules"], log, work, progress)
+        warnings = _make([*_command(kdir, work), *(["W=1", "KCFLAGS=-Werror"] if strict else []), *options], log, work,
+                         progress)
         if strict and warnings:
             raise Problem(f"the build of the modules for {name} printed {warnings} warnings (log: {shown(log)})")
         built = made(work, log)

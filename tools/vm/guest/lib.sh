@@ -109,8 +109,17 @@ note_sections() { # note_sections MODULE
 	[ ! -e /sys/kernel/debug/kmemleak ] || grep -H . /sys/module/$1/sections/.*text* >> /results/sections
 }
 
+# An engine of `make mutants` notes which of its code runs, and returns that in parts; see mutants/covered.c.
+note_covered() { # note_covered MODULE
+	local file="/sys/module/$1/parameters/covered" part
+	[ -e "$file" ] || return 0
+	mkdir -p /results/covered
+	while part=$(cat "$file") && [ -n "$part" ]; do echo "$part"; done >> "/results/covered/$suite"
+}
+
 unload() { # unload NAME: rmmod, or complain
 	local said
+	note_covered "$1"
 	said=$(rmmod "$1" 2>&1) && return 0
 	complain "rmmod $1 failed: ${said##*: }"
 	return 1

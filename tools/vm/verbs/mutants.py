@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
 """`make mutants`: puts one small change at a time into the engine, as a slip of a programmer would, and runs the suites
-that cover the file. A change that no suite notices shows what the suites do not test. build/mutate.py makes the
-changes."""
+that run the changed function. A change that no suite notices shows what the suites do not test. build/mutate.py makes
+the changes."""
 
 import hashlib
+import json
 import re
 import shutil
 import subprocess
@@ -11,7 +12,8 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Optional
@@ -24,39 +26,45 @@ from base.common import (
     ROOT,
     Problem,
     count_knob,
+    flag_knob,
+    fresh_directory,
     say,
     shown,
     took,
     write_atomically,
 )
-from build import kernel, modules, mutate
+from build import covered, kernel, modules, moved, mutate, sample
 from machines import guest, results
 from verbs import faults, suites
 
-SRC, TABLE, VEHICLE = ROOT / "src", OUT / "mutants/table.txt", "uml"
+SRC, WHERE = ROOT / "src", OUT / "mutants"
+TABLE, RESULTS = WHERE / "table.txt", WHERE / "results.json"
+# Where all suites run that may notice a change, and where the first few of them run if none has.
+VEHICLE, DEEPER, LIKELIEST = "uml", "debug", 4
+# The suite that lets allocations fail, which only the debug variant can do.
+FAILING = "cmwq2_faults"
+# How many suites run if none is seen to run a function: as a rule it belongs to unloading the module.
+QUICKEST = 5
+# How many suites run for a change at most.
+MOST = 20
 # How many mutations are made unless MUTANTS= says otherwise, and how many percent of those that can be killed must be.
 COUNT, SHARE = 60, 95
-# The suites that run for each file, and those that run besides for the files of a folder or for one file.
-ALWAYS = "queue flush cancel kick idle concurrency rescuer max_active ordered"
-MORE = {
-    "base": "misuse misbehave attrs cpumask checkers lockdep debugobj locktime points api alloc",
-    "core": "reentrancy bh bh_cancel hog runnable node_line managed wakeup pressure stress rescue_policies locktime "
-            "owncpu interleave interleave_end interleave_kick interleave_races interleave_wait",
-    "lab": "pick wakeup managed spin short_items latency switch policies points interleave_called faults trace "
-           "lockstat",
-    "look": "show verdict verdict_line watchdog lockstat latency alarm told state hog",
-    "place": "attrs cpumask freezable percpu api alloc node_line owncpu",
-    "wait": "drain delayed rcu bh_cancel runnable interleave_wait interleave_end misuse owncpu",
-    "main.c": "api alloc policies",
-}
-# Shell suites; the fuzzer notices what programs of API calls can show.
-SHELL = ("cmwq2_fuzz",)
-# Wall clock seconds on UML without an event, and milliseconds that a test waits. They are so long that a busy host does
-# not count as a mutation that was noticed.
-LIMIT, TIMEOUT_MS = 120, 10000
+# Suites that test the benchmark, need modules of their own or a CPU that goes offline, or take a minute to repeat what
+# others test.
+LEFT_OUT = {"cmwq2_bench", "cmwq2_bench_runs", "cmwq2_hotplug", "cmwq2_load", "cmwq2_fuzz", moved.SUITE, sample.SUITE}
+# Files of which none are chosen, because they act only if CPUs go offline, and UML's cannot.
+NOT_CHOSEN = {"place/hotplug.c", "core/home.c"}
+# Wall clock seconds on UML without an event, and after a test has failed; milliseconds that a test waits. They are long
+# enough for a busy host, on which a slow test must not count as one that has noticed the mutation.
+LIMIT, REST, TIMEOUT_MS = 60, 1, 10000
+# Settings of shell suites.
+SHORTER = {"PULSE": 1, "ROUNDS": 1, "CYCLES": 4, "HOTPLUG_ITEMS": 1000, "HOOKS": "tp"}
 # Lines before a barrier in which its litmus test is named.
 NEAR = 14
-KILLED, SURVIVED, LITMUS, SAME, BROKEN = "killed", "SURVIVED", "litmus", "same code", "no build"
+KILLED, SURVIVED, LITMUS = "killed", "SURVIVED", "litmus"
+# These do not count.
+SAME, BROKEN, EQUIVALENT = "same code", "no build", "equivalent"
+COUNTED = (KILLED, SURVIVED, LITMUS)
 
 
 @dataclass
@@ -67,20 +75,46 @@ class Verdict:
     what: str
     why: str = ""
     seconds: float = 0
+    ran: tuple = ()     # the suites
 
     def __str__(self) -> str:
-        return f"{self.what:9} {self.seconds:5.0f}s  {self.mutation}" + (f"\n{'':18}{self.why}" if self.why else "")
+        lines = [f"{self.what:10} {self.seconds:4.0f}s  {self.mutation}" + (f": {self.why}" if self.why else "")]
+        if self.what == SURVIVED:
+            where = self.mutation.vehicle or VEHICLE
+            lines += [*self.mutation.hunk().split("\n"), f"{len(self.ran)} suites ran on {where}: {' '.join(self.ran)}"]
+        return "\n      ".join(lines)
 
 
 def sources() -> dict:
-    """Return the texts of the engine's C files, by their paths below src/."""
-    return {str(path.relative_to(SRC)): path.read_text() for path in sorted(SRC.rglob("*.c"))}
+    """Return the texts of the engine's C files and headers, by their paths below src/."""
+    return {str(path.relative_to(SRC)): path.read_text() for path in sorted(SRC.rglob("*.[ch]"))}
 
 
-def suites_of(path: str) -> list:
-    """Return the KUnit suites that run for the file @path below src/."""
-    names = f"{ALWAYS} {MORE.get(path.partition('/')[0], '')}".split()
-    return sorted({f"cmwq2_{name}" for name in names} & set(suites.kunit_suites()))
+def to_change(texts: Mapping[str, str], seed: int, count: int) -> list:
+    """Return the mutations made by hand and @count chosen ones. Of a header, chosen ones would take long to build."""
+    here = {path: text for path, text in texts.items() if path.endswith(".c") and path not in NOT_CHOSEN}
+    return [*mutate.by_hand(texts), *mutate.chosen(here, seed, count)]
+
+
+def all_suites() -> list:
+    """Return the suites that may notice a mutation."""
+    return [name for name in (*suites.kunit_suites(), *suites.shell_suites()) if name not in LEFT_OUT]
+
+
+def lines_run(mutation: mutate.Mutation, text: str, files: Mapping) -> int:
+    """Return how many lines of the function with the @mutation of @text have run. @files: the lines by file."""
+    where = next((each for each in mutate.functions(text) if each.head <= mutation.line <= each.last), None)
+    return sum(where.head <= line <= where.last for line in files.get(mutation.path, ())) if where else 0
+
+
+def likely(mutation: mutate.Mutation, text: str, ran: Mapping[str, Mapping], seconds: Mapping[str, float]) -> list:
+    """Return at most MOST suites that run the function with the @mutation of @text, first those that run the most of
+    its lines, then of its file. @ran: the lines by suite and file; @seconds: the time that each suite takes. If no
+    suite is seen to run it, return the quickest: each suite loads and unloads the module."""
+    rank = {name: (-lines_run(mutation, text, files), -len(files.get(mutation.path, ())), seconds.get(name, 0))
+            for name, files in ran.items()}
+    seen = sorted((name for name in rank if rank[name][0]), key=lambda name: rank[name])
+    return seen[:MOST] or sorted(ran, key=lambda name: seconds.get(name, 0))[:QUICKEST]
 
 
 def litmus_near(text: str, line: int) -> str:
@@ -99,66 +133,162 @@ def _code(path: Path) -> str:
 
 
 class Bench:
-    """A directory in which mutants are built, one after the other, so that each build only compiles one file."""
+    """An engine, built for one vehicle in a directory in which each mutant only takes the time to compile one file. On
+    the usual vehicle it notes what runs."""
 
-    def __init__(self, target: kernel.Kernel, number: int) -> None:
-        self.target, self.name = target, f"{target.vehicle.name}-mutant-{number}"
-        self.top = Path(tempfile.mkdtemp(prefix="cmwq2-mutant-"))
+    def __init__(self, vehicle: str) -> None:
+        self.target, self.name = kernel.provide(kernel.vehicle(vehicle)), f"{vehicle}-mutants"
+        self.lock = threading.Lock()
+        self.top = Path(tempfile.mkdtemp(prefix="cmwq2-mutants-"))
         shutil.copytree(SRC, self.top / "src", ignore=shutil.ignore_patterns(".*", "*.o", "*.ko", "*.mod", "*.mod.c"))
-        self.files = self._build()
+        if vehicle == VEHICLE:
+            covered.put_in(self.top / "src")
+        self.files = modules.build_variant(self.target, self.name, self.top / "src")
+        objects = OUT / "modules" / self.name / "src"
+        self.clean = {path: _code(path) for path in objects.rglob("*.o") if not path.name.startswith("cmwq2")}
+        self.ran: dict = {}
+        self.seconds: dict = {}
+        self.bad: list = []     # suites that fail without a change
 
     def close(self) -> None:
         """Remove the copy of the sources."""
         shutil.rmtree(self.top)
 
-    def _build(self) -> list:
-        return modules.build_variant(self.target, self.name, self.top / "src")
+    def control(self, names: list, machines: int) -> None:
+        """Run the suites @names without a change, on several @machines, and see what each of them runs. Those that
+        fail, and fail again alone, would kill each mutant, so they take no part."""
+        start, noted, failed = time.monotonic(), {}, {}
 
-    def _object(self, path: str) -> Path:
-        return (OUT / "modules" / self.name / "src" / path).with_suffix(".o")
+        def part(number: int, part: list) -> None:
+            run = self.boot(self.files, part, number)
+            self.seconds.update({words[1]: int(words[2]) / 1000 for words in run.events if words[0] == "end"})
+            for path in (run.results / "covered").glob("*"):
+                noted[path.name] = {int(word) for word in path.read_text().split()}
+            failed.update({row.suite: str(row) for row in results.rows_of(run, part) if row.failed})
+        jobs = [partial(part, number, names) for number, names in enumerate(suites.dealt(names, machines))]
+        guest.side_by_side(jobs, machines)
+        again = [name for name in failed if name in names]
+        for name in again:
+            say(f"again alone: {failed.pop(name)}")
+        if again:
+            # What the guest as a whole complained of was about these.
+            failed.clear()
+        for name in again:
+            part(0, [name])
+        for why in failed.values():
+            say(f"fails without a change: {why}")
+        if self.target.vehicle.name == VEHICLE:
+            good = {name: those for name, those in noted.items() if name in names and name not in failed}
+            self.ran = covered.lines(next(path for path in self.files if path.name == "cmwq2.ko"), good)
+        say(f"{self.target.vehicle.name}: {len(names) - len(failed)} suites pass without a change, in {took(start)}")
+        self.bad = list(failed)
 
-    def judge(self, mutation: mutate.Mutation) -> Verdict:
-        """Build the engine with the @mutation, and run the suites of its file."""
-        path, text = self.top / "src" / mutation.path, (SRC / mutation.path).read_text()
-        before = _code(self._object(mutation.path)) if self._object(mutation.path).exists() else ""
-        path.write_text(mutation.apply(text))
-        try:
-            files = self._build()
-            if not before or _code(self._object(mutation.path)) == before:
-                return Verdict(mutation, SAME, "" if before else "the file is not part of this kernel's engine")
-            return self._run(mutation, text, files)
-        except Problem as problem:
-            return Verdict(mutation, BROKEN, str(problem))
-        finally:
-            path.write_text(text)
-
-    def _boot(self, files: list, kunit: list, rest: Optional[float]) -> guest.Run:
-        settings = {**suites.settings(kunit, list(SHELL)), "PULSE": 1,
+    def boot(self, files: list, names: list, number: int, rest: Optional[float] = None,
+             parameters: str = "") -> guest.Run:
+        """Run the suites @names with the modules @files and the @parameters of cmwq2, in a guest with a @number of its
+        own."""
+        shell = [name for name in names if name in suites.shell_suites()]
+        settings = {**suites.settings([name for name in names if name not in shell], shell, parameters), **SHORTER,
                     "KUNIT_PARAMETERS": f"timeout_ms={TIMEOUT_MS} {suites.STRESS}"}
-        run = guest.run_job(self.target, "kunit", self.name, files, settings, limit=LIMIT, rest=rest)
-        if run.outcome.status == EXIT_LOST:
-            raise Problem(f"a guest was lost: {run.outcome}", EXIT_LOST)
-        return run
+        return guest.run_job(self.target, "kunit", f"{self.name}-{number}", files, settings, limit=LIMIT, rest=rest)
 
-    def control(self, kunit: list) -> None:
-        """Run the suites @kunit without a change. Raises Problem unless they pass: otherwise each mutant would count as
-        killed."""
-        run = self._boot(self.files, kunit, None)
-        failed = [str(row) for row in results.rows_of(run, [*kunit, *SHELL]) if row.failed]
-        if failed:
-            raise Problem(f"the suites fail without a change: {'; '.join(failed)}")
-        say(f"PASS      {run.seconds:5.0f}s  {len(kunit) + len(SHELL)} suites without a change")
+    def build(self, mutation: mutate.Mutation, text: str, home: Path) -> str:
+        """Build the engine with the @mutation of @text, put the modules into @home, and return '' or why not."""
+        path = self.top / "src" / mutation.path
+        made = (OUT / "modules" / self.name / "src" / mutation.path).with_suffix(".o")
+        if mutation.path.endswith(".c") and made not in self.clean:
+            return SAME
+        with self.lock:
+            path.write_text(mutation.apply(text))
+            try:
+                files = modules.rebuild(self.target, self.name, self.top / "src")
+                if made in self.clean and _code(made) == self.clean[made]:
+                    return SAME
+                for each in files:
+                    shutil.copy(each, home)
+            except Problem as problem:
+                return f"{BROKEN}: {problem}"
+            finally:
+                path.write_text(text)
+        return ""
 
-    def _run(self, mutation: mutate.Mutation, text: str, files: list) -> Verdict:
-        kunit = suites_of(mutation.path)
-        run = self._boot(files, kunit, faults.REST)
-        caught, why = faults.caught(run, [*kunit, *SHELL])
+    def judge(self, mutation: mutate.Mutation, text: str, number: int) -> Verdict:
+        """Build the engine with the @mutation of @text, and run the suites that may notice it, in a guest with the
+        @number. The guest is killed soon after the first test has failed, and if it hangs."""
+        home = fresh_directory(WHERE / f"{self.name}-{number}")
+        names = [name for name in mutation.suites if name not in self.bad] or likely(mutation, text, self.ran,
+                                                                                     self.seconds)
+        broken = self.build(mutation, text, home)
+        if broken:
+            return Verdict(mutation, *broken.partition(": ")[::2])
+        for _ in range(2):
+            run = self.boot(sorted(home.glob("*.ko")), names, number, REST, mutation.parameters)
+            if run.outcome.status != EXIT_LOST:
+                break
+        shutil.rmtree(home)
+        caught, why = faults.caught(run, names)
+        # A mutation may keep the module from being loaded, or make UML die without a word.
         if caught or not run.outcome.passed:
             return Verdict(mutation, KILLED, why if caught else str(run.outcome), run.seconds)
-        named = litmus_near(text, mutation.line) if mutation.operator == "barrier" else ""
+        named = litmus_near(text, mutation.line) if "smp_" in mutation.before else ""
         if named:
             return Verdict(mutation, LITMUS, f"make litmus LITMUS={named}", run.seconds)
-        return Verdict(mutation, SURVIVED, "", run.seconds)
+        seen = mutation.suites or any(lines_run(mutation, text, files) for files in self.ran.values())
+        why = "" if seen else "no suite is seen to run the function"
+        return Verdict(mutation, SURVIVED, why, run.seconds, tuple(names))
+
+
+class Rounds:
+    """Judges mutations on several guests, until enough of them count."""
+
+    def __init__(self, texts: Mapping[str, str], machines: int) -> None:
+        self.texts, self.machines, self.lock = texts, machines, threading.Lock()
+        self.known = mutate.equivalent()
+        self.verdicts: list = []
+        self.bad: list = []     # suites that fail without a change
+
+    def judge(self, bench: Bench, mutations: list, wanted: int) -> None:
+        """Judge as many of the @mutations as it takes until @wanted of them count, and print each verdict."""
+        left, open_ = list(mutations), 0
+        done = 0
+
+        def work(number: int) -> None:
+            nonlocal open_, done
+            while True:
+                with self.lock:
+                    if not left or done + open_ >= wanted:
+                        return
+                    mutation, open_ = left.pop(0), open_ + 1
+                why = self.known.get(mutation.key)
+                verdict = Verdict(mutation, EQUIVALENT, why) if why else bench.judge(
+                    mutation, self.texts[mutation.path], number)
+                with self.lock:
+                    open_, done = open_ - 1, done + (verdict.what in COUNTED)
+                    self.verdicts.append(verdict)
+                    say(str(verdict))
+                    self.save()
+        guest.side_by_side([partial(work, number) for number in range(self.machines)], self.machines)
+
+    def save(self) -> None:
+        """Write all verdicts to a file, for survivors_before()."""
+        write_atomically(RESULTS, json.dumps([asdict(each) for each in self.verdicts], indent=1) + "\n")
+
+
+def read_results() -> list:
+    """Return the verdicts of the last run."""
+    if not RESULTS.exists():
+        raise Problem(f"AGAIN=1: there is no {shown(RESULTS)}; allowed: after make mutants")
+    return [Verdict(mutate.Mutation(**each.pop("mutation")), **each) for each in json.loads(RESULTS.read_text())]
+
+
+def still_there(verdicts: list, texts: Mapping[str, str]) -> list:
+    """Return the survivors among @verdicts, with their lines in today's @texts. Those whose lines have changed are left
+    out."""
+    today = {each.key: each for each in mutate.by_hand(texts)}
+    for path in {each.mutation.path for each in verdicts if each.what == SURVIVED}:
+        today.update({each.key: each for each in mutate.candidates(path, texts[path])})
+    keys = [tuple(each.mutation.key) for each in verdicts if each.what == SURVIVED]
+    return [today[key] for key in keys if key in today]
 
 
 def summary(verdicts: list) -> tuple:
@@ -166,41 +296,75 @@ def summary(verdicts: list) -> tuple:
     count = Counter(each.what for each in verdicts)
     killed, alive = count[KILLED] + count[LITMUS], count[SURVIVED]
     share = 100 * killed // max(1, killed + alive)
-    text = (f"{len(verdicts)} mutants: {killed} killed ({count[LITMUS]} of them by litmus tests), {alive} survived, "
-            f"{count[SAME]} with the same machine code, {count[BROKEN]} that cannot be built; {share} % of those that "
-            "can be killed")
-    return text, share >= SHARE
+    text = (f"{killed + alive} mutants: {killed} killed ({count[LITMUS]} of them by litmus tests), {alive} survived: "
+            f"{share} % killed; not counted: {count[EQUIVALENT]} equivalent, {count[SAME]} with the same machine code, "
+            f"{count[BROKEN]} that cannot be built")
+    return text, share >= SHARE and killed + alive > 0
+
+
+def deeper(verdict: Verdict) -> tuple:
+    """Return the suites that run on DEEPER for a mutation that has survived."""
+    return tuple(dict.fromkeys([*verdict.ran[:LIKELIEST], FAILING]))
+
+
+def judge_deeper(rounds: Rounds) -> None:
+    """Run the survivors again on a kernel with KASAN, lockdep, failing allocations and more. Its checks complain as
+    soon as the code runs, so the suites that run the most of the function are enough."""
+    alive = [each for each in rounds.verdicts if each.what == SURVIVED and each.ran and not each.mutation.vehicle]
+    if not alive:
+        return
+    say(f"{len(alive)} mutants that have survived run on {DEEPER}")
+    bench = Bench(DEEPER)
+    try:
+        bench.control(sorted({name for each in alive for name in deeper(each)}), rounds.machines)
+        rounds.verdicts = [each for each in rounds.verdicts if each not in alive]
+        rounds.judge(bench, [replace(each.mutation, suites=deeper(each)) for each in alive], len(alive))
+    finally:
+        rounds.bad += bench.bad
+        bench.close()
+    ran = {each.mutation.key: each.ran for each in alive}
+    for each in rounds.verdicts:
+        if each.mutation.key in ran and each.mutation.suites:
+            each.ran, each.mutation = ran[each.mutation.key], replace(each.mutation, suites=())
+
+
+def judge_on(rounds: Rounds, vehicle: str, here: list, count: int) -> None:
+    """Judge the mutations @here on the @vehicle: all that were made by hand, and then as many as it takes until @count
+    count."""
+    hand = sum(each.operator == mutate.HAND for each in here)
+    bench = Bench(vehicle)
+    try:
+        names = all_suites() if vehicle == VEHICLE else sorted({name for each in here for name in each.suites})
+        bench.control(names, rounds.machines)
+        rounds.judge(bench, here[:hand], hand)
+        rounds.judge(bench, here[hand:], count)
+    finally:
+        rounds.bad += bench.bad
+        bench.close()
 
 
 def mutants() -> int:
     """Make mutants, run the suites on each, and print a table. Return the exit status."""
-    start, seed = time.monotonic(), count_knob("SEED", 1)
-    wanted = mutate.chosen(sources(), seed, count_knob("MUTANTS", COUNT))
-    target = kernel.provide(kernel.vehicle(VEHICLE))
-    lock, verdicts, left = threading.Lock(), [], list(wanted)
-    say(f"{len(wanted)} mutants of seed {seed}")
-
-    def work(number: int) -> None:
-        bench = Bench(target, number)
-        try:
-            if not number:
-                bench.control(sorted({name for each in wanted for name in suites_of(each.path)}))
-            while True:
-                with lock:
-                    if not left:
-                        return
-                    mutation = left.pop(0)
-                verdict = bench.judge(mutation)
-                with lock:
-                    verdicts.append(verdict)
-                    say(str(verdict))
-        finally:
-            bench.close()
-
-    suites.side_by_side([partial(work, number) for number in range(count_knob("MACHINES", suites.MACHINES))])
-    verdicts.sort(key=lambda each: (each.what, str(each.mutation)))
+    start, texts, count = time.monotonic(), sources(), count_knob("MUTANTS", COUNT)
+    rounds = Rounds(texts, count_knob("MACHINES", suites.MACHINES))
+    if flag_knob("AGAIN"):
+        before = read_results()
+        wanted = still_there(before, texts)
+        rounds.verdicts, count = [each for each in before if each.what != SURVIVED], len(wanted)
+    else:
+        # Some do not count.
+        wanted = to_change(texts, count_knob("SEED", 1), 3 * count)
+    for vehicle in dict.fromkeys([VEHICLE, *(each.vehicle for each in wanted if each.vehicle)]):
+        here = [each for each in wanted if (each.vehicle or VEHICLE) == vehicle]
+        if here:
+            judge_on(rounds, vehicle, here, count)
+    judge_deeper(rounds)
+    rounds.save()
+    verdicts = sorted(rounds.verdicts, key=lambda each: (each.what, str(each.mutation)))
     text, enough = summary(verdicts)
     write_atomically(TABLE, "\n".join([*map(str, verdicts), text]) + "\n")
     say("\n" + "\n".join(str(each) for each in verdicts if each.what == SURVIVED))
     say(f"\n{shown(TABLE)}, in {took(start)}\n{text}")
-    return EXIT_PASSED if enough else EXIT_FAILED
+    if rounds.bad:
+        say(f"these fail without a change, and took no part: {', '.join(rounds.bad)}")
+    return EXIT_PASSED if enough and not rounds.bad else EXIT_FAILED

@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 
 # For each knob the word that stands for its value in the help, and its description. A knob without a word is a switch.
 KNOBS: dict[str, tuple[str, str]] = {
+    "AGAIN": ("", "only the changes that survived the last time"),
     "ALARM": ("S", "seconds of heavy load in which the watchdog must not report a stall"),
     "BOOTS": ("N", "in how many boots the set of benchmarks runs (default: 1)"),
     "CANCELS": ("N", "how many items the model may cancel"),
@@ -93,7 +94,7 @@ VERBS: dict[str, set] = {
     "check-all": {"MACHINES", "KERNEL_SRC"},
     "check-harness": {"VM", "SUITE", *_KERNEL},
     "check-faults": {"FAULT", "ENGINE", "MACHINES", "KERNEL_SRC"},
-    "mutants": {"MUTANTS", "SEED", "MACHINES", "KERNEL_SRC"},
+    "mutants": {"MUTANTS", "SEED", "AGAIN", "MACHINES", "KERNEL_SRC"},
     "check-compat": set(),
     "check-packages": {"KERNEL"},
     "style": {"VM", "KERNEL_SRC"},

@@ -1,13 +1,16 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Tests of mutants.py and build/mutate.py: what is changed, and how the results are counted. Nothing is built."""
+"""Tests of mutants.py, build/mutate.py and build/covered.py: what is changed, which suites run, and how the results are
+counted. Nothing is built."""
 
 import sys
 import unittest
 from pathlib import Path
+from unittest import mock
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from build import mutate
+from base.common import Problem
+from build import covered, mutate
 from verbs import mutants, suites
 
 TEXT = """/* A comment: if (a < b) */
@@ -23,44 +26,111 @@ static bool take(struct x *x, int n)
 \tx_put(x);
 \tmutex_unlock(&x->lock);
 \tWARN_ON(n > 1);
+\tsay("-1 to 5", x);
 \treturn true;
+}
+
+static int __init begin(void)
+{
+\tmutex_lock(&lock);
+\tfirst();
+\tmutex_unlock(&lock);
+\treturn 0;
 }
 """
 
 
-class TestMutants(unittest.TestCase):
+class TestMutate(unittest.TestCase):
     def test_operators(self) -> None:
         found = {(each.line, each.operator, each.after.strip()) for each in mutate.candidates("core/x.c", TEXT)}
         for each in ((6, "comparison", "if (n <= 3 && x->left)"), (6, "logic", "if (n < 3 || x->left)"),
                      (6, "condition", "if (!(n < 3 && x->left))"), (6, "constant", "if (n < 4 && x->left)"),
-                     (7, "early return", ";"), (9, "barrier", ";"), (11, "put", ";"),
-                     (10, "list end", "list_add(&x->entry, &x->all);"), (14, "result", "return false;")):
+                     (7, "early return", "(void)0;"), (9, "barrier", "(void)0;"), (11, "put", "(void)0;"),
+                     (10, "list end", "list_add(&x->entry, &x->all);"), (15, "result", "return false;"),
+                     (11, "lock scope", "mutex_unlock(&x->lock);\n\tx_put(x);"),
+                     (20, "lock scope", "first();\n\tmutex_lock(&lock);"),
+                     (21, "lock scope", "mutex_unlock(&lock);\n\tfirst();")):
             self.assertIn(each, found)
         # Comments, declarations, checks and unlocking are left alone.
-        self.assertFalse({1, 2, 8, 12, 13} & {line for line, _, _ in found})
+        self.assertFalse({1, 2, 8, 12, 13, 22} & {line for line, _, _ in found})
+        # A text is left alone, the call is not.
+        self.assertEqual({operator for line, operator, _ in found if line == 14}, {"call"})
+
+    def test_functions(self) -> None:
+        take, begin = mutate.functions(TEXT)
+        self.assertEqual((take.name, take.head, take.body, take.last), ("take", 4, 5, 16))
+        self.assertEqual((begin.name, begin.head, begin.last), ("begin", 18, 24))
 
     def test_apply(self) -> None:
         one = next(each for each in mutate.candidates("core/x.c", TEXT) if each.operator == "result")
         self.assertEqual(one.apply(TEXT), TEXT.replace("return true;", "return false;"))
+        two = next(each for each in mutate.candidates("core/x.c", TEXT) if each.line == 20)
+        self.assertEqual(two.apply(TEXT), TEXT.replace("\tmutex_lock(&lock);\n\tfirst();\n",
+                                                       "\tfirst();\n\tmutex_lock(&lock);\n"))
+        self.assertEqual(two.hunk().split("\n")[2], "+\tfirst();")
         with self.assertRaises(ValueError):
             one.apply("\n" * 20)
 
     def test_choice(self) -> None:
         here = mutants.sources()
         first = mutate.chosen(here, 1, 60)
-        self.assertEqual(first, mutate.chosen(here, 1, 60))
+        self.assertEqual(first, mutate.chosen(here, 1, 90)[:60])
         self.assertNotEqual(first, mutate.chosen(here, 2, 60))
         self.assertEqual(len({(each.path, each.line) for each in first}), 60)
         # Each operator is used, and each change can be made.
-        self.assertEqual({each.operator for each in first}, {each.name for each in mutate.OPERATORS})
+        self.assertEqual({each.operator for each in first},
+                         {each.name for each in mutate.OPERATORS} | {mutate.LOCK_SCOPE})
         for each in first:
             self.assertNotEqual(each.apply(here[each.path]), here[each.path])
 
-    def test_suites(self) -> None:
-        names = {name for more in (mutants.ALWAYS, *mutants.MORE.values()) for name in more.split()}
-        self.assertEqual({f"cmwq2_{name}" for name in names} - set(suites.kunit_suites()), set())
-        self.assertEqual({path.partition("/")[0] for path in mutants.sources()} - set(mutants.MORE), set())
-        self.assertIn("cmwq2_flush", mutants.suites_of("wait/flush.c"))
+    def test_lists(self) -> None:
+        here = mutants.sources()
+        for each in mutate.by_hand(here):
+            self.assertNotEqual(each.apply(here[each.path]), here[each.path])
+            self.assertEqual(set(each.suites) - {*suites.kunit_suites(), *suites.shell_suites()}, set())
+        # A mutation that cannot be made any more has no place among the equivalent ones.
+        possible = {each.key for path, text in here.items() for each in mutate.candidates(path, text)}
+        possible |= {each.key for each in mutate.by_hand(here)}
+        self.assertEqual(mutate.equivalent().keys() - possible, set())
+
+    def test_hunks(self) -> None:
+        text = "# How it is written.\n\ncore/x.c take: Why\n    it is.\n \tif (a)\n-\t\tb();\n\ny.c z: Other.\n-c\n+d\n"
+        first, second = mutate.hunks(text)
+        self.assertEqual((first.path, first.function, first.what, first.before, first.after),
+                         ("core/x.c", "take", "Why it is.", "\tif (a)\n\t\tb();", "\tif (a)"))
+        self.assertEqual((second.before, second.after), ("c", "d"))
+        self.assertEqual(mutate.hunks("# None yet.\n"), [])
+        for bad in ("core/x.c: Why.\n-a\n", "core/x.c take: Why.\nnothing\n"):
+            with self.assertRaises(Problem):
+                mutate.hunks(bad)
+
+    def test_not_found(self) -> None:
+        listed = mock.Mock(**{"read_text.return_value": "core/x.c take: Why. [x86 hook=pn cmwq2_kick]\n-\tx_put(x);\n"})
+        with mock.patch.object(mutate, "BY_HAND", listed):
+            one, = mutate.by_hand({"core/x.c": TEXT})
+            self.assertEqual((one.line, one.vehicle, one.suites, one.parameters),
+                             (11, "x86", ("cmwq2_kick",), "hook=pn"))
+            for other in (TEXT.replace("x_put(x)", "y_put(x)"), TEXT.replace("\tx_put(x);\n", "\tx_put(x);\n" * 2)):
+                with self.assertRaises(Problem):
+                    mutate.by_hand({"core/x.c": other})
+
+
+class TestMutants(unittest.TestCase):
+    def test_covered(self) -> None:
+        printed = ("0x0000000000000010\n/out/modules/uml-mutants/src/core/x.c:6 (discriminator 2)\n"
+                   "0x0000000000000020\n/out/src/base/work.h:9\n/out/src/core/x.c:11\n0x0000000000000030\n??:?\n")
+        self.assertEqual(covered.by_address(printed), {16: [("core/x.c", 6)], 48: [],
+                                                       32: [("base/work.h", 9), ("core/x.c", 11)]})
+
+    def test_likely(self) -> None:
+        one = next(each for each in mutate.candidates("core/x.c", TEXT) if each.line == 11)
+        ran = {"slow": {"core/x.c": {6, 9, 18}}, "quick": {"core/x.c": {5, 6, 18}}, "most": {"core/x.c": {5, 6, 7}},
+               "file": {"core/x.c": {6, 18, 19, 20}}, "begin": {"core/x.c": {18, 19}}, "other": {"core/y.c": {6}}}
+        seconds = {"slow": 9, "quick": 1, "begin": 3, "other": 2}
+        self.assertEqual(mutants.likely(one, TEXT, ran, seconds), ["most", "quick", "slow", "file"])
+        # No suite was seen to run it.
+        self.assertEqual(mutants.likely(one, TEXT, {name: ran[name] for name in ("begin", "other")}, seconds),
+                         ["other", "begin"])
 
     def test_litmus_and_summary(self) -> None:
         self.assertEqual(mutants.litmus_near(TEXT, 9), "take-put")
@@ -68,11 +138,50 @@ class TestMutants(unittest.TestCase):
         one = mutate.candidates("core/x.c", TEXT)[0]
         told = [mutants.Verdict(one, what) for what in [mutants.KILLED] * 18 + [mutants.LITMUS, mutants.SURVIVED]]
         text, enough = mutants.summary(told)
-        self.assertIn("19 killed (1 of them by litmus tests), 1 survived", text)
+        self.assertIn("20 mutants: 19 killed (1 of them by litmus tests), 1 survived: 95 % killed", text)
         self.assertTrue(enough)
         self.assertFalse(mutants.summary([*told, mutants.Verdict(one, mutants.SURVIVED)])[1])
-        # What cannot be built, or is the same code, does not count.
-        self.assertTrue(mutants.summary([*told, mutants.Verdict(one, mutants.SAME)] * 3)[1])
+        # What cannot be built, is the same code or equivalent does not count.
+        others = [mutants.Verdict(one, what) for what in (mutants.SAME, mutants.BROKEN, mutants.EQUIVALENT)]
+        self.assertTrue(mutants.summary([*told, *others * 9])[1])
+        self.assertFalse(mutants.summary(others)[1])
+
+    def test_enough_of_them(self) -> None:
+        one = mutate.candidates("core/x.c", TEXT)[0]
+        whats = iter([mutants.SAME, mutants.KILLED, mutants.BROKEN, mutants.SURVIVED, mutants.KILLED])
+        bench = mock.Mock(judge=lambda mutation, text, number: mutants.Verdict(mutation, next(whats)))
+        rounds = mutants.Rounds({"core/x.c": TEXT}, 1)
+        with mock.patch.object(mutants, "say"), mock.patch.object(rounds, "save"):
+            rounds.judge(bench, [one] * 9, 2)
+        self.assertEqual([each.what for each in rounds.verdicts],
+                         [mutants.SAME, mutants.KILLED, mutants.BROKEN, mutants.SURVIVED])
+
+    def test_deeper(self) -> None:
+        here = [each for each in mutate.candidates("core/x.c", TEXT) if each.line in (7, 15)]
+        ran = tuple(f"cmwq2_{name}" for name in "abcdef")
+        rounds = mutants.Rounds({"core/x.c": TEXT}, 1)
+        rounds.verdicts = [mutants.Verdict(each, mutants.SURVIVED, "", 1, ran) for each in here]
+        asked = []
+
+        def judge(mutation: mutate.Mutation, text: str, number: int) -> mutants.Verdict:
+            asked.append(mutation.suites)
+            return mutants.Verdict(mutation, (mutants.KILLED, mutants.SURVIVED)[len(asked) - 1], "", 1, mutation.suites)
+        with mock.patch.object(mutants, "say"), mock.patch.object(rounds, "save"), \
+                mock.patch.object(mutants, "Bench", return_value=mock.Mock(judge=judge, bad=[])):
+            mutants.judge_deeper(rounds)
+        self.assertEqual(asked, [(*ran[:mutants.LIKELIEST], mutants.FAILING)] * 2)
+        self.assertEqual([(each.mutation, each.what) for each in rounds.verdicts],
+                         [(here[0], mutants.KILLED), (here[1], mutants.SURVIVED)])
+        self.assertEqual(rounds.verdicts[1].ran, ran)
+
+    def test_again(self) -> None:
+        one, two = (each for each in mutate.candidates("core/x.c", TEXT) if each.line in (7, 15))
+        moved = "\n\n" + TEXT.replace("return true;", "return n;")
+        told = [mutants.Verdict(one, mutants.SURVIVED), mutants.Verdict(two, mutants.SURVIVED)]
+        with mock.patch.object(mutate, "by_hand", return_value=[]):
+            self.assertEqual([each.line for each in mutants.still_there(told, {"core/x.c": moved})], [9])
+            told[0].what = mutants.KILLED
+            self.assertEqual(mutants.still_there(told, {"core/x.c": moved}), [])
 
 
 if __name__ == "__main__":
