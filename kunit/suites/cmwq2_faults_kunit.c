@@ -405,6 +405,22 @@ static void check_scope(struct faulty *f, int ret)
 	expect_runs_one(f->e, f->w->wq);
 }
 
+static int call_shard_size(struct faulty *f)
+{
+	return cmwq2_policy_set("cache_shard_size", "2");
+}
+
+static void undo_shard_size(struct faulty *f)
+{
+	KUNIT_ASSERT_EQ(f->e->test, cmwq2_policy_set("cache_shard_size", "8"), 0);
+}
+
+static void check_shard_size(struct faulty *f, int ret)
+{
+	KUNIT_EXPECT_STREQ(f->e->test, cmwq2_policy_get("cache_shard_size"), ret ? "8" : "2");
+	expect_runs_one(f->e, f->w->wq);
+}
+
 static struct faulty *faulty_for_all(struct kunit *test)
 {
 	struct faulty *f = tw_faulty(test, &tw_engines[TW_CMWQ2]);
@@ -414,6 +430,7 @@ static struct faulty *faulty_for_all(struct kunit *test)
 	cmwq2_get_cpumask(CMWQ2_CPUMASK_REQUESTED, &mask_before);
 	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, restore_mask, NULL), 0);
 	tw_policy(f->e, "default_affinity_scope", "cpu");
+	tw_policy(f->e, "cache_shard_size", "8");
 	f->w = tw_alloc(f->e, TW_UNBOUND, 0);
 	f->ids = tw_zalloc(f->e, nr_cpu_ids * sizeof(*f->ids));
 	f->attrs = tw_attrs(test);
@@ -446,6 +463,11 @@ static void housekeeping_fails(struct kunit *test)
 static void default_scope_fails(struct kunit *test)
 {
 	fails_for_all(test, call_scope, undo_scope, check_scope);
+}
+
+static void shard_size_fails(struct kunit *test)
+{
+	fails_for_all(test, call_shard_size, undo_shard_size, check_shard_size);
 }
 
 static atomic_t each_runs;
@@ -552,6 +574,7 @@ static struct kunit_case faults_cases[] = {
 	KUNIT_CASE(set_cpumask_fails),
 	KUNIT_CASE(housekeeping_fails),
 	KUNIT_CASE(default_scope_fails),
+	KUNIT_CASE(shard_size_fails),
 	KUNIT_CASE(each_cpu_all_or_none),
 	KUNIT_CASE(using_needs_nothing),
 	KUNIT_CASE(policies_need_nothing),

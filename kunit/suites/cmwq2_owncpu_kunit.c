@@ -18,6 +18,7 @@
 #include <linux/timekeeping.h>
 
 #include "base/helper.h"
+#include "core/scan.h"
 #include "hold.h"
 
 KUNIT_ARRAY_PARAM_DESC(engine, tw_engines, name);
@@ -494,6 +495,26 @@ static void delayed_timer_keeps_off(struct kunit *test)
 	}
 }
 
+/* Nor does a pool's scan run on such a CPU. */
+static void scan_keeps_off(struct kunit *test)
+{
+	struct tw_env *e = tw_env_cmwq2(test);
+	struct tw_wq *w = tw_alloc(e, TW_PERCPU, 0);
+	int cpu;
+
+	if (!housekeeping_enabled(HK_TYPE_TIMER))
+		kunit_skip(test, "this kernel keeps no CPU free of timers: see nohz_full=");
+	for_each_online_cpu(cpu) {
+		struct cmwq2_pool *pool = tw_pool_of(w, cpu);
+
+		/* It arms the timer, and takes it away before it fires. */
+		cmwq2_scan_hold(pool);
+		KUNIT_EXPECT_TRUE(test, housekeeping_test_cpu(pool->scan_timer.flags & TIMER_CPUMASK,
+							      HK_TYPE_TIMER));
+		cmwq2_scan_resume(pool);
+	}
+}
+
 static void bring_back(void *cpu)
 {
 	add_cpu((long)cpu);
@@ -558,6 +579,7 @@ static struct kunit_case owncpu_cases[] = {
 	KUNIT_CASE(pool_ends_beside_owned_cpu),
 	KUNIT_CASE(others_go_on_while_a_pool_ends),
 	KUNIT_CASE_PARAM(delayed_timer_keeps_off, engine_gen_params),
+	KUNIT_CASE(scan_keeps_off),
 	KUNIT_CASE(delayed_on_offline_cpu_runs),
 	KUNIT_CASE(mayday_timer_ends),
 	{}

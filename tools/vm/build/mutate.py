@@ -112,7 +112,6 @@ class Mutation:
     function: str = ""
     vehicle: str = ""   # where it is noticed, if that is not the usual vehicle
     suites: tuple = ()  # those that notice it there
-    parameters: str = ""    # those of cmwq2 there
 
     @property
     def key(self) -> tuple:
@@ -226,8 +225,8 @@ def hunks(text: str) -> list:
 
 
 def by_hand(sources: Mapping[str, str]) -> list:
-    """Return the mutations of BY_HAND. At the end of what is said, "[VEHICLE PARAMETER=VALUE... SUITE...]" names where
-    one is noticed if not on the usual vehicle. Raises Problem if the lines of one are not found exactly once."""
+    """Return the mutations of BY_HAND. At the end of what is said, "[VEHICLE SUITE...]" names where one is noticed if
+    not on the usual vehicle. Raises Problem if the lines of one are not found exactly once."""
     found = []
     for hunk in hunks(BY_HAND.read_text()):
         lines, wanted = sources[hunk.path].split("\n"), hunk.before.split("\n")
@@ -235,11 +234,9 @@ def by_hand(sources: Mapping[str, str]) -> list:
         places = [at for those in inside for at in those if lines[at:at + len(wanted)] == wanted]
         if len(places) != 1:
             raise Problem(f"{hunk.path} {hunk.function} does not have these lines once: {hunk.before}")
-        where = re.search(r"\[(\w+) ([\w= ]+)\]$", hunk.what)
-        words = where[2].split() if where else []
+        where = re.search(r"\[([\w/]+)((?: \w+)+)\]$", hunk.what)
         found.append(Mutation(hunk.path, places[0] + 1, HAND, hunk.before, hunk.after, hunk.function,
-                              where[1] if where else "", tuple(word for word in words if "=" not in word),
-                              " ".join(word for word in words if "=" in word)))
+                              where[1] if where else "", tuple(where[2].split()) if where else ()))
     return found
 
 

@@ -93,7 +93,9 @@ def sources() -> dict:
 def to_change(texts: Mapping[str, str], seed: int, count: int) -> list:
     """Return the mutations made by hand and @count chosen ones. Of a header, chosen ones would take long to build."""
     here = {path: text for path, text in texts.items() if path.endswith(".c") and path not in NOT_CHOSEN}
-    return [*mutate.by_hand(texts), *mutate.chosen(here, seed, count)]
+    hand = mutate.by_hand(texts)
+    known = {each.key for each in hand}
+    return [*hand, *(each for each in mutate.chosen(here, seed, count) if each.key not in known)]
 
 
 def all_suites() -> list:
@@ -134,10 +136,13 @@ def _code(path: Path) -> str:
 
 class Bench:
     """An engine, built for one vehicle in a directory in which each mutant only takes the time to compile one file. On
-    the usual vehicle it notes what runs."""
+    the usual vehicle it notes what runs. Also for a second pass of a vehicle, such as x86/pn."""
 
     def __init__(self, vehicle: str) -> None:
-        self.target, self.name = kernel.provide(kernel.vehicle(vehicle)), f"{vehicle}-mutants"
+        base = vehicle.partition("/")[0]
+        self.target, self.name, self.parameters = kernel.provide(kernel.vehicle(base)), f"{base}-mutants", ""
+        for again in (each for each in suites.AGAIN if f"{each.vehicle}/{each.name}" == vehicle):
+            self.target, self.parameters = again.of(self.target), again.parameters
         self.lock = threading.Lock()
         self.top = Path(tempfile.mkdtemp(prefix="cmwq2-mutants-"))
         shutil.copytree(SRC, self.top / "src", ignore=shutil.ignore_patterns(".*", "*.o", "*.ko", "*.mod", "*.mod.c"))
@@ -183,12 +188,10 @@ class Bench:
         say(f"{self.target.vehicle.name}: {len(names) - len(failed)} suites pass without a change, in {took(start)}")
         self.bad = list(failed)
 
-    def boot(self, files: list, names: list, number: int, rest: Optional[float] = None,
-             parameters: str = "") -> guest.Run:
-        """Run the suites @names with the modules @files and the @parameters of cmwq2, in a guest with a @number of its
-        own."""
+    def boot(self, files: list, names: list, number: int, rest: Optional[float] = None) -> guest.Run:
+        """Run the suites @names with the modules @files, in a guest with a @number of its own."""
         shell = [name for name in names if name in suites.shell_suites()]
-        settings = {**suites.settings([name for name in names if name not in shell], shell, parameters), **SHORTER,
+        settings = {**suites.settings([name for name in names if name not in shell], shell, self.parameters), **SHORTER,
                     "KUNIT_PARAMETERS": f"timeout_ms={TIMEOUT_MS} {suites.STRESS}"}
         return guest.run_job(self.target, "kunit", f"{self.name}-{number}", files, settings, limit=LIMIT, rest=rest)
 
@@ -222,7 +225,7 @@ class Bench:
         if broken:
             return Verdict(mutation, *broken.partition(": ")[::2])
         for _ in range(2):
-            run = self.boot(sorted(home.glob("*.ko")), names, number, REST, mutation.parameters)
+            run = self.boot(sorted(home.glob("*.ko")), names, number, REST)
             if run.outcome.status != EXIT_LOST:
                 break
         shutil.rmtree(home)

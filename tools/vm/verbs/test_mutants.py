@@ -105,11 +105,10 @@ class TestMutate(unittest.TestCase):
                 mutate.hunks(bad)
 
     def test_not_found(self) -> None:
-        listed = mock.Mock(**{"read_text.return_value": "core/x.c take: Why. [x86 hook=pn cmwq2_kick]\n-\tx_put(x);\n"})
+        listed = mock.Mock(**{"read_text.return_value": "core/x.c take: Why. [x86/pn cmwq2_kick]\n-\tx_put(x);\n"})
         with mock.patch.object(mutate, "BY_HAND", listed):
             one, = mutate.by_hand({"core/x.c": TEXT})
-            self.assertEqual((one.line, one.vehicle, one.suites, one.parameters),
-                             (11, "x86", ("cmwq2_kick",), "hook=pn"))
+            self.assertEqual((one.line, one.vehicle, one.suites), (11, "x86/pn", ("cmwq2_kick",)))
             for other in (TEXT.replace("x_put(x)", "y_put(x)"), TEXT.replace("\tx_put(x);\n", "\tx_put(x);\n" * 2)):
                 with self.assertRaises(Problem):
                     mutate.by_hand({"core/x.c": other})
