@@ -179,8 +179,8 @@ $(VERBS):
 ## make clean | distclean
 ##             removes what was built here | removes kernels, sources and packages as well
 ##
-## VM=v             uml, x86, debug, x86-debug, x86-keys, kcsan or rt; with an older KERNEL= x86 or x86-debug;
-##                  uml-io, x86-io and debug-io also have block devices and a network
+## VM=v             uml, x86, debug, x86-debug, x86-keys, kcsan or rt; with an older KERNEL= x86
+##                  or x86-debug; uml-io, x86-io and debug-io also have block devices and a network
 ## KERNEL=s         6.1, 6.12, 7.2 or 7.3 (the default): Debian's newest source of that series
 ## KERNEL_SRC=dir   a kernel source tree of your own instead of Debian's newest 7.3
 ## CMWQ2_CACHE=dir  where sources and kernels are kept, shared between checkouts (default: out/)

@@ -506,11 +506,12 @@ static void scan_keeps_off(struct kunit *test)
 		kunit_skip(test, "this kernel keeps no CPU free of timers: see nohz_full=");
 	for_each_online_cpu(cpu) {
 		struct cmwq2_pool *pool = tw_pool_of(w, cpu);
+		int at;
 
 		/* It arms the timer, and takes it away before it fires. */
 		cmwq2_scan_hold(pool);
-		KUNIT_EXPECT_TRUE(test, housekeeping_test_cpu(pool->scan_timer.flags & TIMER_CPUMASK,
-							      HK_TYPE_TIMER));
+		at = pool->scan_timer.flags & TIMER_CPUMASK;
+		KUNIT_EXPECT_TRUE(test, housekeeping_test_cpu(at, HK_TYPE_TIMER));
 		cmwq2_scan_resume(pool);
 	}
 }

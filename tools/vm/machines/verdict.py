@@ -110,7 +110,7 @@ def judge(vehicle: str, reported: str, console: str, hang: Optional[str], status
 
 def _end(console: str) -> str:
     """Return the last line of the @console, which may tell why a guest is lost, as the end of a sentence."""
-    last = next(filter(None, map(_text, reversed(console.splitlines()))), "")
+    last = next(filter(None, (races.said(line)[1].strip() for line in reversed(console.splitlines()))), "")
     return f", after: {last}" if last else ""
 
 

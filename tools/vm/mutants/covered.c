@@ -9,12 +9,12 @@
 #include <linux/moduleparam.h>
 
 /* The engine's code ends at most so many bytes before or after the code of this file. */
-#define CMWQ2_CODE	(1 << 20)
+#define CMWQ2_CODE	0x100000
 
 static u8 cmwq2_ran[2 * CMWQ2_CODE];
 
-void __sanitizer_cov_trace_pc(void);
-
+__diag_push();
+__diag_ignore_all("-Wmissing-prototypes", "the compiler calls it, so no header declares it");
 void notrace __sanitizer_cov_trace_pc(void)
 {
 	unsigned long at = (unsigned long)__builtin_return_address(0) + CMWQ2_CODE -
@@ -23,6 +23,7 @@ void notrace __sanitizer_cov_trace_pc(void)
 	if (at < sizeof(cmwq2_ran) && !READ_ONCE(cmwq2_ran[at]))
 		WRITE_ONCE(cmwq2_ran[at], 1);
 }
+__diag_pop();
 
 /*
  * Each read returns the next part of the addresses that have run, relative to
