@@ -23,6 +23,7 @@ void notrace __sanitizer_cov_trace_pc(void)
 	if (at < sizeof(cmwq2_ran) && !READ_ONCE(cmwq2_ran[at]))
 		WRITE_ONCE(cmwq2_ran[at], 1);
 }
+
 __diag_pop();
 
 /*
