@@ -459,6 +459,12 @@ static void dead_pwq_gets_no_posts(struct kunit *test)
 	struct tw_wq *other;
 	struct post *p;
 
+	/*
+	 * The first inbox waits for a grace period, which an enqueue that is held would keep
+	 * from ending. So there has to be one before.
+	 */
+	KUNIT_ASSERT_EQ(test, cmwq2_policy_set("inbox", "on"), 0);
+	KUNIT_ASSERT_EQ(test, cmwq2_policy_set("inbox", "off"), 0);
 	/* The pool of an earlier test, which has an inbox, must be gone. */
 	cmwq2_helpers_flush();
 	s = tw_stage(test, 0, true, 0);

@@ -47,6 +47,7 @@ static void queue_pending_item_is_refused(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, tw_pending(it));
 	KUNIT_EXPECT_FALSE(test, tw_queue_on(cpu, w, it));
 	KUNIT_EXPECT_FALSE(test, tw_queue(w, it));
+	KUNIT_EXPECT_TRUE(test, tw_pending(it));
 	KUNIT_EXPECT_EQ(test, atomic_read(&it->runs), 0);
 
 	complete_all(blocker->gate);
