@@ -238,6 +238,7 @@ static void cmwq2_process_one(struct cmwq2_worker *worker, struct cmwq2_work *wo
 	trace_cmwq2_execute_end(worker, work);
 	cmwq2_run_map_release(&map, pwq->wq);
 	cmwq2_check_context(context, worker->current_func);
+	/* If an item of an unbound pool ends elsewhere, the next one finds that. */
 	if (pool->cpu >= 0 && unlikely(cmwq2_is_away(worker)))
 		cmwq2_away(worker, false);
 	/* An item that requeues itself forever must not starve stop_machine(). */
@@ -276,16 +277,6 @@ static bool cmwq2_keep_working(struct cmwq2_pool *pool)
 	return !list_empty(&pool->worklist) && atomic_read(&pool->nr_running) <= pool->wanted;
 }
 
-/* The current worker begins to serve. It does what cmwq2_worker_clr_flags() does, but inline. */
-static inline void cmwq2_end_prep(struct cmwq2_worker *worker)
-{
-	unsigned int flags = worker->flags & ~CMWQ2_WORKER_PREP;
-
-	WRITE_ONCE(worker->flags, flags);
-	if (!(flags & worker->pool->not_counted) && !READ_ONCE(worker->counted))
-		cmwq2_worker_count(worker);
-}
-
 /**
  * cmwq2_serve - run items until the pool needs no more from this worker
  * @worker: current worker, not idle
@@ -303,7 +294,7 @@ static bool cmwq2_serve(struct cmwq2_worker *worker)
 		if (!pool->nr_idle && cmwq2_manage(worker))
 			continue;
 
-		cmwq2_end_prep(worker);
+		cmwq2_worker_clr_own_flags(worker, CMWQ2_WORKER_PREP);
 		do {
 			if (cmwq2_assign_work(cmwq2_first_work(pool), worker, NULL))
 				cmwq2_process_scheduled(worker);

@@ -77,12 +77,10 @@ void __cmwq2_worker_clr_flags(struct cmwq2_worker *worker, unsigned int flags)
 {
 	lockdep_assert_held(&worker->pool->lock);
 
-	WRITE_ONCE(worker->flags, worker->flags & ~flags);
-	if (worker->flags & worker->pool->not_counted || worker->task != current)
-		return;
-	/* Only the worker counts itself, and others uncount it under the lock. */
-	if (!READ_ONCE(worker->counted))
-		cmwq2_worker_count(worker);
+	if (worker->task == current)
+		cmwq2_worker_clr_own_flags(worker, flags);
+	else
+		WRITE_ONCE(worker->flags, worker->flags & ~flags);
 }
 
 /* @worker must be zeroed memory. */

@@ -43,6 +43,17 @@ static inline bool cmwq2_worker_set_flags(struct cmwq2_worker *worker, unsigned 
 	return flags & worker->pool->not_counted && cmwq2_worker_uncount(worker);
 }
 
+/* cmwq2_worker_clr_flags() for the current worker, which most often is not counted. */
+static inline void cmwq2_worker_clr_own_flags(struct cmwq2_worker *worker, unsigned int flags)
+{
+	lockdep_assert_held(&worker->pool->lock);
+
+	WRITE_ONCE(worker->flags, worker->flags & ~flags);
+	/* Only the worker counts itself, and others uncount it under the lock. */
+	if (!(worker->flags & worker->pool->not_counted) && !READ_ONCE(worker->counted))
+		cmwq2_worker_count(worker);
+}
+
 /**
  * cmwq2_worker_clr_flags - clear flags and adjust nr_running
  * @worker: worker

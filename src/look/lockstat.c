@@ -88,15 +88,20 @@ static void cmwq2_measure_ticks(void)
 		   mul_u64_u64_div_u64(CMWQ2_LONG_NS, per_ms, NSEC_PER_MSEC));
 }
 
+static void cmwq2_lock_stat_switch(bool on)
+{
+	cpus_read_lock();
+	cmwq2_lock_key_set(&cmwq2_lock_stat_key, on);
+	cpus_read_unlock();
+}
+
 static void cmwq2_lock_stat_on(void)
 {
 	if (!cmwq2_ticks_per_ms)
 		cmwq2_measure_ticks();
 	/* Whoever holds a lock now was counted to the end of the last period, or not at all. */
 	cmwq2_lock_stat_reset();
-	cpus_read_lock();
-	cmwq2_lock_key_set(&cmwq2_lock_stat_key, true);
-	cpus_read_unlock();
+	cmwq2_lock_stat_switch(true);
 }
 
 /**
@@ -110,13 +115,10 @@ static void cmwq2_lock_stat_on(void)
 void cmwq2_lock_stat_set(bool on)
 {
 	mutex_lock(&cmwq2_lock_stat_mutex);
-	if (on && !static_key_enabled(&cmwq2_lock_stat_key)) {
+	if (on && !static_key_enabled(&cmwq2_lock_stat_key))
 		cmwq2_lock_stat_on();
-	} else if (!on && static_key_enabled(&cmwq2_lock_stat_key)) {
-		cpus_read_lock();
-		cmwq2_lock_key_set(&cmwq2_lock_stat_key, false);
-		cpus_read_unlock();
-	}
+	else if (!on)
+		cmwq2_lock_stat_switch(false);
 	mutex_unlock(&cmwq2_lock_stat_mutex);
 }
 EXPORT_SYMBOL_GPL(cmwq2_lock_stat_set);

@@ -157,7 +157,10 @@ bool cmwq2_grab_pending(struct cmwq2_work *work, bool delayed, unsigned long *ir
 	}
 }
 
-/* Grab the item, change its disable depth by @by, and let it go idle. Returns the new depth. */
+/*
+ * Grab the item, change its disable depth by @by, and let it go idle. Returns the new depth.
+ * Inline, because a cancel, whose @by is 0, needs little of it.
+ */
 static __always_inline int cmwq2_grab_and_release(struct cmwq2_work *work, bool delayed, int by,
 						  bool *pending)
 {
@@ -179,12 +182,9 @@ static __always_inline int cmwq2_grab_and_release(struct cmwq2_work *work, bool 
 
 static bool cmwq2_cancel(struct cmwq2_work *work, bool delayed)
 {
-	unsigned long flags;
-	bool pending = cmwq2_grab_pending(work, delayed, &flags);
+	bool pending;
 
-	cmwq2_point(CMWQ2_POINT_GRABBED, NULL);
-	cmwq2_work_release_as_was(work, cmwq2_work_data(work));
-	local_irq_restore(flags);
+	cmwq2_grab_and_release(work, delayed, 0, &pending);
 	return pending;
 }
 
