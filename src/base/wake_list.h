@@ -41,8 +41,9 @@ static inline struct cmwq2_wake_list *cmwq2_no_wakeups(struct cmwq2_wake_list *w
 }
 
 /*
- * An initializer would also clear the array of tasks, on each enqueue, for nothing, and so
- * would a kernel that clears all variables. So the number is set by a second declaration.
+ * Each enqueue has such a list, and only its number has to be set. An initializer would clear
+ * the array of tasks as well. The attribute keeps CONFIG_INIT_STACK_ALL_ZERO from doing so,
+ * and the second declaration sets the number.
  */
 #define CMWQ2_DEFINE_WAKE_LIST(name)						\
 	struct cmwq2_wake_list name __uninitialized;				\

@@ -66,7 +66,7 @@ CASES = [
     _fault("kasan", "debug", r"KASAN: .*out-of-bounds.*do_kasan"),
     _fault("sleep", "debug", r"scheduling while atomic|sleeping function called from invalid context"),
     _fault("leak", "debug", r"kmemleak: .*selftest"),
-    # locks of the two kinds on PREEMPT_RT
+    # faults with sleeping and raw locks that the kernel notices on PREEMPT_RT
     _fault("none", "rt", "", status=EXIT_PASSED),
     _fault("lockdep", "rt", r"possible circular locking dependency|lockdep switched itself off"),
     _fault("nesting", "rt", r"Invalid wait context"),

@@ -35,7 +35,8 @@ ITEMS, CYCLES, HOURS = 10**8, 1000, 24
 ROUNDS = 50
 # Wall clock seconds on UML that a guest may go without an event.
 LIMIT = 120
-# By how many kB the kernel may use more memory after the last round of a boot than after the second, without KASAN.
+# The kernel may use so many kB more after the last round of a boot than after the second one. With KASAN, memory is not
+# compared.
 MORE_KB = 512
 # The engine's clocks are shortened: an idle worker is culled after IDLE_MS instead of 300 s, and the watchdog reports a
 # stall of THRESH seconds instead of 30 s. A shorter threshold would report what a busy host does to the guest.
