@@ -63,11 +63,14 @@ def _forced(suite: str, case: str = "") -> Part:
                 lambda times: 600 + times * SCHEDULE_SECONDS, case)
 
 
+def _stress(case: str) -> Part:
+    return Part("cmwq2_stress", "debug", "ITEMS", 1000000, "items through every kind of queue",
+                lambda items: {"KUNIT_PARAMETERS": f"stress_items={items} timeout_ms=120000"},
+                lambda items: 600 + 2 * items // ITEMS_PER_SECOND, case)
+
+
 PARTS = (
-    Part("cmwq2_stress", "debug", "ITEMS", 1000000,
-         "items through every kind of queue, and again while all policies switch",
-         lambda items: {"KUNIT_PARAMETERS": f"stress_items={items} timeout_ms=120000"},
-         lambda items: 600 + 2 * items // ITEMS_PER_SECOND),
+    *(_stress(case) for case in _cases("cmwq2_stress")),
     *(_forced(suite, case) for suite in ("cmwq2_interleave", "cmwq2_interleave_end") for case in _cases(suite)),
     *(_forced(suite) for suite in ("cmwq2_interleave_kick", "cmwq2_interleave_races", "cmwq2_interleave_wait")),
     _forced("cmwq2_runnable", "slot_comes_back_to_own_pool"),
@@ -170,10 +173,10 @@ def _soak(part: Part, name: str, total: results.Total) -> None:
 
 
 def soak(names: list, pattern: str) -> int:
-    """Run those of PARTS that match @pattern, on the vehicles @names or else on each part's own vehicle. Return the
-    exit status."""
+    """Run those of PARTS whose suite, or suite and case, match @pattern, on the vehicles @names or else on each part's
+    own vehicle. Return the exit status."""
     start, total = time.monotonic(), results.Total()
-    chosen = [part for part in PARTS if fnmatch.fnmatchcase(part.suite, pattern)]
+    chosen = [part for part in PARTS if any(fnmatch.fnmatchcase(name, pattern) for name in (part.suite, part.name))]
     if not chosen:
         raise Problem(f"SUITE={pattern} matches no suite; allowed: a glob over "
                       f"{', '.join(part.suite for part in PARTS)}")
