@@ -86,17 +86,20 @@ load_is_well() { # load_is_well NAME
 }
 
 # If the only CPU of a queue goes offline, the scheduler lets its workers run elsewhere. They must return afterwards.
-unbound() {
-	insmod /modules/cmwq2.ko $NEEDS_PARAMETERS && insmod /modules/cmwq2_sysfs_load.ko || { not_ok unbound "insmod failed"; return; }
+unbound() { # unbound NAME [POLICY=VALUE]
+	local name=$1
+	shift
+	insmod /modules/cmwq2.ko $NEEDS_PARAMETERS "$@" && insmod /modules/cmwq2_sysfs_load.ko ||
+		{ not_ok "$name" "insmod failed"; return; }
 	echo cpu > $UNBOUND/affinity_scope
-	cycles unbound
+	cycles "$name"
 	echo 2 > $UNBOUND/cpumask
-	verify unbound_home "no worker of CPU 1 alone" allowed_on 1
+	verify "${name}_home" "no worker of CPU 1 alone" allowed_on 1
 	echo 0 > $CPU
 	usleep 500000
 	echo 1 > $CPU
-	verify unbound_restored "no worker is back on CPU 1 alone" allowed_on 1
-	load_is_well items_unbound
+	verify "${name}_restored" "no worker is back on CPU 1 alone" allowed_on 1
+	load_is_well "items_$name"
 	unload cmwq2_sysfs_load
 	unload cmwq2
 }
@@ -112,8 +115,11 @@ for hook in $HOOKS; do
 	fi
 done
 if [ -w $CPU ]; then
-	unbound
+	unbound unbound
+	# An item that waits in an inbox must not wait for the CPU that went.
+	unbound inbox inbox=on
 else
 	skip unbound "no CPU can be taken offline here"
+	skip inbox "no CPU can be taken offline here"
 fi
 end
