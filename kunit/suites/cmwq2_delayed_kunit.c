@@ -8,6 +8,7 @@
  * expiry, did.
  */
 #include <linux/jiffies.h>
+#include <linux/sched/isolation.h>
 
 #include "check.h"
 
@@ -245,6 +246,48 @@ static void mod_races_with_cancel(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, tw_pending(it));
 }
 
+/*
+ * With nohz_full= or isolcpus=nohz other CPUs handle the timers, on whichever CPU an
+ * item is queued.
+ */
+static void thread_queue_delayed(struct tw_thread *t)
+{
+	tw_queue_delayed(t->wq, t->it, TW_NEVER);
+}
+
+static unsigned int timer_cpu(struct tw_env *e, struct tw_item *it)
+{
+	struct timer_list *timer = e->engine == &tw_engines[TW_CMWQ2] ?
+				   &it->cmwq2_delayed.timer : &it->native_delayed.timer;
+
+	return READ_ONCE(timer->flags) & TIMER_CPUMASK;
+}
+
+static void delayed_timer_keeps_off(struct kunit *test)
+{
+	struct tw_env *e = tw_env(test);
+	struct tw_wq *w = tw_alloc(e, TW_UNBOUND, 0);
+	int cpu;
+
+	if (!housekeeping_enabled(HK_TYPE_TIMER))
+		kunit_skip(test, "this kernel keeps no CPU free of timers: see nohz_full=");
+	for_each_online_cpu(cpu) {
+		struct tw_item *it = tw_delayed(e, tw_fn_nop);
+		struct tw_thread *t = tw_thread(e, cpu, thread_queue_delayed, w, it, NULL);
+
+		tw_thread_start(t);
+		tw_join(t, "a thread that queues");
+		KUNIT_EXPECT_TRUE_MSG(test, housekeeping_test_cpu(timer_cpu(e, it), HK_TYPE_TIMER),
+				      "queued from CPU %d, the timer is on CPU %u", cpu,
+				      timer_cpu(e, it));
+		KUNIT_EXPECT_TRUE(test, e->ops->cancel_delayed_sync(it));
+		/* That holds also if the item has to run on that CPU. */
+		e->ops->queue_delayed_on(cpu, w->wq, it, TW_NEVER);
+		KUNIT_EXPECT_TRUE(test, housekeeping_test_cpu(timer_cpu(e, it), HK_TYPE_TIMER));
+		KUNIT_EXPECT_TRUE(test, e->ops->cancel_delayed_sync(it));
+	}
+}
+
 static struct kunit_case delayed_cases[] = {
 	KUNIT_CASE_PARAM(delayed_not_before_delay, engine_gen_params),
 	KUNIT_CASE_PARAM(delayed_zero_runs, engine_gen_params),
@@ -258,6 +301,7 @@ static struct kunit_case delayed_cases[] = {
 	KUNIT_CASE_PARAM(delayed_runs_on_that_cpu, engine_gen_params),
 	KUNIT_CASE_PARAM(cancel_sync_stops_rearming, engine_gen_params),
 	KUNIT_CASE_PARAM(mod_races_with_cancel, engine_gen_params),
+	KUNIT_CASE_PARAM(delayed_timer_keeps_off, engine_gen_params),
 	{}
 };
 

@@ -373,6 +373,8 @@ static void cull_beside_owned_cpu(struct kunit *test)
 	p = plugged(e);
 	w = idle_on_cpu1(e);
 	culled = tw_stats(w, 1).culled;
+	/* Queues of other tests are gone: with lockdep their end waits for RCU. */
+	cmwq2_helpers_flush();
 	o = own(e, 1);
 	tw_policy(e, "idle_timeout_ms", "1");
 	TW_POLL(e, tw_stats(w, 1).culled > culled, "workers to be culled");
@@ -453,49 +455,51 @@ static void others_go_on_while_a_pool_ends(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, cmwq2_chore(CMWQ2_THREAD_REAPER, &chore));
 }
 
-/*
- * With nohz_full= or isolcpus=nohz other CPUs handle the timers, on whichever CPU an
- * item is queued.
- */
-static void thread_queue_delayed(struct tw_thread *t)
+/* Keeps RCU from ending a grace period. */
+static void thread_read(struct tw_thread *t)
 {
-	tw_queue_delayed(t->wq, t->it, TW_NEVER);
-}
+	u64 end = ktime_get_mono_fast_ns() + OWNED_MS * (u64)NSEC_PER_MSEC;
+	struct owner *o = t->ctx;
 
-static unsigned int timer_cpu(struct tw_env *e, struct tw_item *it)
-{
-	struct timer_list *timer = e->engine == &tw_engines[TW_CMWQ2] ?
-				   &it->cmwq2_delayed.timer : &it->native_delayed.timer;
-
-	return READ_ONCE(timer->flags) & TIMER_CPUMASK;
-}
-
-static void delayed_timer_keeps_off(struct kunit *test)
-{
-	struct tw_env *e = tw_env(test);
-	struct tw_wq *w = tw_alloc(e, TW_UNBOUND, 0);
-	int cpu;
-
-	if (!housekeeping_enabled(HK_TYPE_TIMER))
-		kunit_skip(test, "this kernel keeps no CPU free of timers: see nohz_full=");
-	for_each_online_cpu(cpu) {
-		struct tw_item *it = tw_delayed(e, tw_fn_nop);
-		struct tw_thread *t = tw_thread(e, cpu, thread_queue_delayed, w, it, NULL);
-
-		tw_thread_start(t);
-		tw_join(t, "a thread that queues");
-		KUNIT_EXPECT_TRUE_MSG(test, housekeeping_test_cpu(timer_cpu(e, it), HK_TYPE_TIMER),
-				      "queued from CPU %d, the timer is on CPU %u", cpu,
-				      timer_cpu(e, it));
-		KUNIT_EXPECT_TRUE(test, e->ops->cancel_delayed_sync(it));
-		/* That holds also if the item has to run on that CPU. */
-		e->ops->queue_delayed_on(cpu, w->wq, it, TW_NEVER);
-		KUNIT_EXPECT_TRUE(test, housekeeping_test_cpu(timer_cpu(e, it), HK_TYPE_TIMER));
-		KUNIT_EXPECT_TRUE(test, e->ops->cancel_delayed_sync(it));
+	rcu_read_lock();
+	complete(&o->owns);
+	while (!READ_ONCE(o->stop) && !READ_ONCE(t->env->closing) && !READ_ONCE(o->late)) {
+		WRITE_ONCE(o->late, ktime_get_mono_fast_ns() > end);
+		cpu_relax();
 	}
+	rcu_read_unlock();
 }
 
-/* Nor does a pool's scan run on such a CPU. */
+/*
+ * Lockdep waits for RCU when a queue goes away. Meanwhile workers are culled, and an ordered
+ * queue makes progress.
+ */
+static void others_go_on_while_rcu_waits(struct kunit *test)
+{
+	struct tw_env *e = owned_env(test, &tw_engines[TW_CMWQ2]);
+	struct owner *o = tw_zalloc(e, sizeof(*o));
+	struct tw_wq *gone = tw_alloc(e, TW_UNBOUND, 0), *w;
+	struct plugged *p = plugged(e);
+	unsigned long culled;
+
+	tw_policy(e, "idle_timeout_ms", "300000");
+	w = idle_on_cpu1(e);
+	culled = tw_stats(w, 1).culled;
+	cmwq2_helpers_flush();
+	init_completion(&o->owns);
+	o->thread = tw_thread(e, 1, thread_read, NULL, NULL, o);
+	tw_thread_start(o->thread);
+	TW_WAIT(e, &o->owns, "the reader of RCU");
+
+	tw_destroy(gone);
+	unplug(p);
+	tw_policy(e, "idle_timeout_ms", "1");
+	TW_POLL(e, tw_stats(w, 1).culled > culled, "workers to be culled");
+	KUNIT_EXPECT_TRUE_MSG(test, is_owned(o), "the engine waited for a reader of RCU");
+	disown(o);
+}
+
+/* With nohz_full= or isolcpus=nohz a pool's scan runs on other CPUs. */
 static void scan_keeps_off(struct kunit *test)
 {
 	struct tw_env *e = tw_env_cmwq2(test);
@@ -579,7 +583,7 @@ static struct kunit_case owncpu_cases[] = {
 	KUNIT_CASE(cull_beside_owned_cpu),
 	KUNIT_CASE(pool_ends_beside_owned_cpu),
 	KUNIT_CASE(others_go_on_while_a_pool_ends),
-	KUNIT_CASE_PARAM(delayed_timer_keeps_off, engine_gen_params),
+	KUNIT_CASE(others_go_on_while_rcu_waits),
 	KUNIT_CASE(scan_keeps_off),
 	KUNIT_CASE(delayed_on_offline_cpu_runs),
 	KUNIT_CASE(mayday_timer_ends),

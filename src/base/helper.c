@@ -6,10 +6,12 @@
  *
  *   helper	culls workers, releases pwqs and thereby unplugs ordered queues. It
  *		only marks workers as dying and waits for no thread.
- *   reaper	waits for dying workers, and destroys pools that are not used any
- *		more. It is the only one that waits for other threads, and may
+ *   reaper	waits for dying workers, destroys pools that are not used any
+ *		more, and ends the lock classes of queues, for which lockdep waits
+ *		for RCU. It is the only one that waits for other threads, and may
  *		have to for as long as another task keeps a CPU to itself. It
- *		holds no lock meanwhile, and only the module's exit waits for it.
+ *		holds no lock meanwhile. Only the module's exit waits for it, and
+ *		with lockdep who has more than a thousand queues waiting there.
  *   reporter	prints what the watchdog and the hog detection found.
  *
  * Each records what it is doing and since when, see struct cmwq2_chore.

@@ -21,7 +21,7 @@ struct cmwq2_chore {
 };
 
 extern struct kthread_worker *cmwq2_helper;	/* I: culls workers, releases pwqs */
-extern struct kthread_worker *cmwq2_reaper;	/* I: waits for threads */
+extern struct kthread_worker *cmwq2_reaper;	/* I: waits for threads and RCU */
 extern struct kthread_worker *cmwq2_reporter;	/* I: prints */
 int cmwq2_helpers_start(void);
 void cmwq2_helpers_stop(void);

@@ -7,6 +7,7 @@
 
 #include <cmwq2/workqueue.h>
 
+#include "base/helper.h"
 #include "base/lockdep.h"
 #include "base/types.h"
 
@@ -29,19 +30,42 @@ void cmwq2_wq_map_init(struct cmwq2_wq *wq, struct lockdep_map *map)
 	lockdep_init_map(&m->own, m->name, &m->key, 0);
 }
 
+static void cmwq2_wq_map_end(struct kthread_work *work)
+{
+	struct cmwq2_wq *wq = container_of(work, struct cmwq2_wq, map.exit_work);
+
+	cmwq2_chore_begin(CMWQ2_THREAD_REAPER, "waits for RCU to free a queue of pool",
+			  wq->map.exit_id);
+	lockdep_unregister_key(&wq->map.key);
+	cmwq2_chore_end(CMWQ2_THREAD_REAPER);
+	wq->map.then(wq);
+}
+
 /**
  * cmwq2_wq_map_exit - unregister a queue's lock class
  * @wq: queue without pwqs, or one that never got a map
+ * @pool_id: pool of the queue's last pwq, for the report of a reaper that waits
+ * @then: called afterwards, now or in the reaper
  *
- * Readers of lockdep's lists may still look at the name, so the queue's memory
- * must outlive an RCU grace period from here on.
+ * Lockdep waits for an RCU grace period here. It lasts as long as a reader needs and, on
+ * PREEMPT_RT, as long as a task of higher priority than RCU's threads keeps a CPU to
+ * itself. So the reaper waits for it, and the helper does not.
  *
- * Context: process, may sleep.
+ * Readers of lockdep's lists may still look at the name, so @then must let the queue's
+ * memory outlive another grace period.
+ *
+ * Context: the helper thread.
  */
-void cmwq2_wq_map_exit(struct cmwq2_wq *wq)
+void cmwq2_wq_map_exit(struct cmwq2_wq *wq, int pool_id, void (*then)(struct cmwq2_wq *wq))
 {
-	if (wq->map.used == &wq->map.own)
-		lockdep_unregister_key(&wq->map.key);
+	if (wq->map.used != &wq->map.own) {
+		then(wq);
+		return;
+	}
+	wq->map.exit_id = pool_id;
+	wq->map.then = then;
+	kthread_init_work(&wq->map.exit_work, cmwq2_wq_map_end);
+	kthread_queue_work(cmwq2_reaper, &wq->map.exit_work);
 }
 
 static void cmwq2_wait_map(struct lockdep_map *map, bool bh)

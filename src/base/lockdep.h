@@ -29,7 +29,7 @@ struct cmwq2_run_map {
 
 #ifdef CONFIG_LOCKDEP
 void cmwq2_wq_map_init(struct cmwq2_wq *wq, struct lockdep_map *map);
-void cmwq2_wq_map_exit(struct cmwq2_wq *wq);
+void cmwq2_wq_map_exit(struct cmwq2_wq *wq, int pool_id, void (*then)(struct cmwq2_wq *wq));
 void cmwq2_wait_map_wq(struct cmwq2_wq *wq);
 void cmwq2_wait_map_work(struct cmwq2_wq *wq, struct cmwq2_work *work);
 
@@ -52,7 +52,12 @@ static inline void cmwq2_run_map_release(struct cmwq2_run_map *run, struct cmwq2
 }
 #else
 static inline void cmwq2_wq_map_init(struct cmwq2_wq *wq, struct lockdep_map *map) { }
-static inline void cmwq2_wq_map_exit(struct cmwq2_wq *wq) { }
+static inline void cmwq2_wq_map_exit(struct cmwq2_wq *wq, int pool_id,
+				     void (*then)(struct cmwq2_wq *wq))
+{
+	then(wq);
+}
+
 static inline void cmwq2_wait_map_wq(struct cmwq2_wq *wq) { }
 static inline void cmwq2_wait_map_work(struct cmwq2_wq *wq, struct cmwq2_work *work) { }
 static inline void cmwq2_run_map_copy(struct cmwq2_run_map *run, struct cmwq2_work *work) { }

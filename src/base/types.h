@@ -357,6 +357,10 @@ struct cmwq2_wq_map {
 	struct lockdep_map	own;
 	struct lock_class_key	key;
 	char			name[CMWQ2_NAME_LEN + sizeof("(cmwq2_wq)")]; /* I */
+	/* For the end of the map, in the reaper, see cmwq2_wq_map_exit(). */
+	struct kthread_work	exit_work;
+	int			exit_id;
+	void			(*then)(struct cmwq2_wq *wq);
 #endif
 };
 

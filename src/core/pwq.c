@@ -32,7 +32,8 @@ static struct kmem_cache *cmwq2_pwq_cache;
 /* So many pwqs may wait for their release before those who make new ones wait as well. */
 #define CMWQ2_MOST_UNUSED	max(1024U, 4 * nr_cpu_ids)
 
-static atomic_t cmwq2_nr_unused;	/* X: pwqs that the helper has still to release */
+/* X: pwqs that the helper has still to release, and queues whose lock class is still to end */
+static atomic_t cmwq2_nr_unused;
 
 static void cmwq2_pwq_free_rcu(struct rcu_head *rcu)
 {
@@ -57,17 +58,18 @@ static void cmwq2_wq_free_rcu(struct rcu_head *rcu)
 /* The last pwq is gone. Queueing may still look at the queue under RCU. */
 static void cmwq2_wq_free(struct cmwq2_wq *wq)
 {
-	cmwq2_wq_map_exit(wq);
 	call_rcu(&wq->rcu, cmwq2_wq_free_rcu);
+	atomic_dec(&cmwq2_nr_unused);
 }
 
 static void cmwq2_pwq_release(struct kthread_work *kwork)
 {
 	struct cmwq2_pwq *pwq = container_of(kwork, struct cmwq2_pwq, release_work);
 	struct cmwq2_wq *wq = pwq->wq;
+	int pool_id = pwq->pool->id;
 	bool last = false;
 
-	cmwq2_chore_begin(CMWQ2_THREAD_HELPER, "releases a pwq of pool", pwq->pool->id);
+	cmwq2_chore_begin(CMWQ2_THREAD_HELPER, "releases a pwq of pool", pool_id);
 	/* The pwq left the node's line with its last inactive item. */
 	WARN_ON_ONCE(!list_empty(&pwq->pending_node));
 
@@ -88,10 +90,11 @@ static void cmwq2_pwq_release(struct kthread_work *kwork)
 		mutex_unlock(&cmwq2_pool_mutex);
 	}
 	call_rcu(&pwq->rcu, cmwq2_pwq_free_rcu);
-	atomic_dec(&cmwq2_nr_unused);
 	/* cmwq2_destroy_workqueue() has already let go of the queue. */
 	if (last)
-		cmwq2_wq_free(wq);
+		cmwq2_wq_map_exit(wq, pool_id, cmwq2_wq_free);
+	else
+		atomic_dec(&cmwq2_nr_unused);
 	cmwq2_chore_end(CMWQ2_THREAD_HELPER);
 }
 
@@ -133,20 +136,24 @@ void cmwq2_pwq_unused(struct cmwq2_pwq *pwq)
 }
 
 /**
- * cmwq2_pwqs_throttle - let the helper catch up with the release of pwqs
+ * cmwq2_pwqs_throttle - let the release of pwqs and queues catch up
  *
  * A release takes more locks than the making of a pwq. So if queues are made and
  * destroyed, or their attributes changed, without a pause, the helper falls behind and
  * pwqs fill the memory. Whoever does that calls this function, and waits once there are
- * too many of them.
+ * too many of them. With lockdep the reaper has its part in the end of a queue, too.
  *
- * Context: process, may sleep; none of the engine's locks held, which the helper needs.
+ * Context: process, may sleep; none of the engine's locks held, which the helper and the
+ * reaper need.
  */
 void cmwq2_pwqs_throttle(void)
 {
 	might_sleep();
-	if (unlikely(atomic_read(&cmwq2_nr_unused) > CMWQ2_MOST_UNUSED))
-		kthread_flush_worker(cmwq2_helper);
+	if (likely(atomic_read(&cmwq2_nr_unused) <= CMWQ2_MOST_UNUSED))
+		return;
+	kthread_flush_worker(cmwq2_helper);
+	if (atomic_read(&cmwq2_nr_unused) > CMWQ2_MOST_UNUSED)
+		kthread_flush_worker(cmwq2_reaper);
 }
 
 /* Make a new pwq take part in flushes. A second call has no effect. wq->mutex held. */

@@ -114,7 +114,7 @@ CAUGHT_BY = {
     "dying_stay": Catcher("cmwq2_owncpu.*_beside_owned_cpu"),
     "pool_ended_locked": Catcher("cmwq2_owncpu.others_go_on_while_a_pool_ends"),
     "kicks_in_one_counter": Catcher(suites.TRANSFERS, "x86"),
-    "timer_not_kept_away": Catcher("cmwq2_owncpu.delayed_timer_keeps_off", "x86", {}, ("nohz_full=1",)),
+    "timer_not_kept_away": Catcher("cmwq2_delayed.delayed_timer_keeps_off", "x86", {}, ("nohz_full=1",)),
     "unload_hastily": Catcher("cmwq2_owned", "x86"),
     "mayday_timer_left": Catcher("cmwq2_owncpu.mayday_timer_ends"),
     "mask_not_restored": Catcher("cmwq2_percpu.called_off", "x86"),
