@@ -260,8 +260,10 @@ static void cmwq2_tp_entry(void *data, bool preempt)
 /* A new thread can be preempted when its function is set but its worker is not yet. */
 static noinline void cmwq2_tp_resume(void)
 {
-	struct cmwq2_worker *worker = cmwq2_is_worker_fn(current) ? kthread_data(current) : NULL;
+	struct cmwq2_worker *worker = NULL;
 
+	if (cmwq2_is_worker_fn(current))
+		worker = data_race(kthread_data(current)); /* NULL if it is not set yet */
 	if (worker)
 		cmwq2_worker_recount(worker);
 }

@@ -40,9 +40,14 @@
 /* The reaper waits here for a pool's manager to finish. There is at most one waiter. */
 static struct rcuwait cmwq2_manager_wait = __RCUWAIT_INITIALIZER(cmwq2_manager_wait);
 
+/*
+ * Whether @task is the thread of a worker. A new thread may be preempted while the kernel
+ * sets its function and then its worker. So kthread_data() may still be NULL.
+ */
 bool cmwq2_is_worker_fn(struct task_struct *task)
 {
-	return kthread_func(task) == cmwq2_worker_thread;
+	/* data_race: NULL or the function, which never changes. */
+	return data_race(kthread_func(task)) == cmwq2_worker_thread;
 }
 
 /* The worker or rescuer that @task is the thread of, or NULL. It may be freed already. */
@@ -52,9 +57,9 @@ struct cmwq2_worker *cmwq2_task_worker(struct task_struct *task)
 
 	if (!(task->flags & PF_KTHREAD))
 		return NULL;
-	fn = kthread_func(task);
+	fn = data_race(kthread_func(task)); /* as in cmwq2_is_worker_fn() */
 	if (fn == cmwq2_worker_thread || fn == cmwq2_rescuer_thread)
-		return kthread_data(task);
+		return data_race(kthread_data(task)); /* NULL if it is not set yet */
 	return NULL;
 }
 
