@@ -214,11 +214,16 @@ static void switch_keeps_order(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, tw_log_is_fifo(b->log, NR_ORDERED));
 }
 
-/* A kicked worker that the old claim made busy is idle again: it may be picked and culled. */
+/*
+ * A kicked worker that the old claim made busy is idle again: it may be picked and culled.
+ * The switch kicks the pool, because an item is pending. The worker that this wakes is held
+ * before it leaves the idle list.
+ */
 static void switch_undoes_claims(struct kunit *test)
 {
 	struct tw_stage *s = tw_stage(test, 0, false, 0);
 	struct tw_hold *picked = tw_hold(s->env, CMWQ2_POINT_PICKED, s->pool);
+	struct tw_hold *woken = tw_hold(s->env, CMWQ2_POINT_WOKEN, s->pool);
 	struct tw_item *it = tw_item(s->env, tw_fn_nop);
 
 	tw_policy(s->env, "wake", "deferred");
@@ -229,9 +234,12 @@ static void switch_undoes_claims(struct kunit *test)
 	tw_wait_held(picked, "a kick before its wakeup");
 	KUNIT_EXPECT_EQ(test, tw_stats(s->w, s->cpu).nr_kicked, 1);
 	KUNIT_EXPECT_EQ(test, tw_stats(s->w, s->cpu).nr_idle, 3);
+	tw_arm(woken);
 	KUNIT_EXPECT_EQ(test, cmwq2_policy_set("claim", "none"), 0);
+	tw_wait_held(woken, "the worker that the switch kicks");
 	KUNIT_EXPECT_EQ(test, tw_stats(s->w, s->cpu).nr_kicked, 0);
 	KUNIT_EXPECT_EQ(test, tw_stats(s->w, s->cpu).nr_idle, 4);
+	tw_let_go(woken);
 	tw_let_go(picked);
 	tw_hand_wait(s);
 	tw_wait_done(it, "the item of the kick");
