@@ -96,7 +96,8 @@ static void queue_state_inside_function(struct kunit *test)
 
 static void fn_read_val(struct tw_item *it)
 {
-	it->id = it->val;
+	/* The next value may be stored meanwhile; then its queueing asks for another run. */
+	it->id = READ_ONCE(it->val);
 }
 
 /*
@@ -114,7 +115,7 @@ static void queue_stores_are_visible(struct kunit *test)
 
 	for (i = 0; i < 3000; i++) {
 		for (j = 0; j < 3; j++) {
-			it->val++;
+			WRITE_ONCE(it->val, it->val + 1);
 			tw_queue_on(cpu, w, it);
 		}
 		tw_flush(it);
