@@ -113,6 +113,7 @@ CAUGHT_BY = {
     "pwq_leaked": Catcher("cmwq2_queue.queue_runs_item_once"),
     "dying_stay": Catcher("cmwq2_owncpu.*_beside_owned_cpu"),
     "pool_ended_locked": Catcher("cmwq2_owncpu.others_go_on_while_a_pool_ends"),
+    "map_ended_by_helper": Catcher("cmwq2_owncpu.others_go_on_while_rcu_waits", "debug"),
     "kicks_in_one_counter": Catcher(suites.TRANSFERS, "x86"),
     "timer_not_kept_away": Catcher("cmwq2_delayed.delayed_timer_keeps_off", "x86", {}, ("nohz_full=1",)),
     "unload_hastily": Catcher("cmwq2_owned", "x86"),
