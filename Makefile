@@ -65,7 +65,8 @@ $(VERBS):
 ## make mutants [MUTANTS=n] [SEED=n] [AGAIN=1] [MACHINES=n]
 ##             makes 60 small changes in the engine, one at a time, which SEED= chooses, and those of
 ##             tools/vm/mutants/by_hand.txt; runs the suites that run the changed function; prints
-##             which changes no suite notices; AGAIN=1: only those of the last time; 30 minutes
+##             which changes no suite notices; goes on where it was interrupted; AGAIN=1: judges only
+##             those again that no suite has noticed; 30 minutes
 ## make check-compat
 ##             builds the modules for Debian's own 6.1, 6.12 and 7.2 kernels, and boots these kernels;
 ##             loads the modules there, and runs the bpftrace, perf and trace-cmd commands of

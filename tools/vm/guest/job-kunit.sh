@@ -58,7 +58,7 @@ done
 for suite in $SHELL_SUITES; do
 	begin_suite "$suite"
 	start=$(ms)
-	sh "/harness/suites/$suite.sh" || complain "$suite.sh ended with status $?"
+	suite="$suite" sh "/harness/suites/$suite.sh" || complain "$suite.sh ended with status $?"
 	blame "$suite"
 	event end "$suite" $(($(ms) - start))
 done

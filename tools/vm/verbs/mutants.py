@@ -13,14 +13,13 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Optional
+from typing import Any, Callable, Optional
 
 from base.common import (
     EXIT_FAILED,
-    EXIT_LOST,
     EXIT_PASSED,
     OUT,
     ROOT,
@@ -35,18 +34,19 @@ from base.common import (
 )
 from build import covered, kernel, modules, moved, mutate, sample
 from machines import guest, results
-from verbs import faults, suites
+from verbs import faults, litmus, suites
 
 SRC, WHERE = ROOT / "src", OUT / "mutants"
-TABLE, RESULTS = WHERE / "table.txt", WHERE / "results.json"
+TABLE, RESULTS, CONTROL = WHERE / "table.txt", WHERE / "results.json", WHERE / "control.json"
 # Where all suites run that may notice a change, and where the first few of them run if none has.
 VEHICLE, DEEPER, LIKELIEST = "uml", "debug", 4
 # The suite that lets allocations fail, which only the debug variant can do.
 FAILING = "cmwq2_faults"
 # How many suites run if none is seen to run a function: as a rule it belongs to unloading the module.
 QUICKEST = 5
-# How many suites run for a change at most.
-MOST = 20
+# How many suites run for a change at most, and how many seconds they take at most without it, unless LIKELIEST of them
+# take longer. STARTING is what each suite costs besides its cases.
+MOST, MOST_SECONDS, STARTING = 20, 60, 2
 # How many mutations are made unless MUTANTS= says otherwise, and how many percent of those that can be killed must be.
 COUNT, SHARE = 60, 95
 # Suites that test the benchmark, need modules of their own or a CPU that goes offline, or take a minute to repeat what
@@ -57,6 +57,8 @@ NOT_CHOSEN = {"place/hotplug.c", "core/home.c"}
 # Wall clock seconds on UML without an event, and after a test has failed; milliseconds that a test waits. They are long
 # enough for a busy host, on which a slow test must not count as one that has noticed the mutation.
 LIMIT, REST, TIMEOUT_MS = 60, 1, 10000
+# How often a suite that has failed runs again at most, until it has failed again.
+AGAIN = 2
 # Settings of shell suites.
 SHORTER = {"PULSE": 1, "ROUNDS": 1, "CYCLES": 4, "HOTPLUG_ITEMS": 1000, "HOOKS": "tp"}
 # Lines before a barrier in which its litmus test is named.
@@ -76,6 +78,7 @@ class Verdict:
     why: str = ""
     seconds: float = 0
     ran: tuple = ()     # the suites
+    deep: bool = False  # whether some of them ran on DEEPER, too
 
     def __str__(self) -> str:
         lines = [f"{self.what:10} {self.seconds:4.0f}s  {self.mutation}" + (f": {self.why}" if self.why else "")]
@@ -109,21 +112,76 @@ def lines_run(mutation: mutate.Mutation, text: str, files: Mapping) -> int:
     return sum(where.head <= line <= where.last for line in files.get(mutation.path, ())) if where else 0
 
 
-def likely(mutation: mutate.Mutation, text: str, ran: Mapping[str, Mapping], seconds: Mapping[str, float]) -> list:
-    """Return at most MOST suites that run the function with the @mutation of @text, first those that run the most of
-    its lines, then of its file. @ran: the lines by suite and file; @seconds: the time that each suite takes. If no
-    suite is seen to run it, return the quickest: each suite loads and unloads the module."""
-    rank = {name: (-lines_run(mutation, text, files), -len(files.get(mutation.path, ())), seconds.get(name, 0))
-            for name, files in ran.items()}
-    seen = sorted((name for name in rank if rank[name][0]), key=lambda name: rank[name])
-    return seen[:MOST] or sorted(ran, key=lambda name: seconds.get(name, 0))[:QUICKEST]
+def likely(mutation: mutate.Mutation, text: str, ran: Mapping[str, Mapping], seconds: Mapping[str, float],
+           found: Mapping[str, int]) -> list:
+    """Return some suites that run the function with the @mutation of @text, in the order in which they should run:
+    first those that run the most of its lines, and of these the ones that run much of the file, have found much and
+    take little time. @ran: the lines by suite and file; @seconds: the time that each suite takes; @found: how many
+    mutants it has killed. If no suite is seen to run the function, return the quickest: each suite loads and unloads
+    the module."""
+    def rank(name: str) -> tuple:
+        much = len(ran[name].get(mutation.path, ())) * (1 + found.get(name, 0))
+        return -lines_run(mutation, text, ran[name]), -much / (STARTING + seconds.get(name, 0))
+    chosen: list = []
+    for name in sorted((name for name in ran if rank(name)[0]), key=rank):
+        total = sum(seconds.get(each, 0) for each in [*chosen, name])
+        if len(chosen) < LIKELIEST or len(chosen) < MOST and total <= MOST_SECONDS:
+            chosen.append(name)
+    return chosen or sorted(ran, key=lambda name: seconds.get(name, 0))[:QUICKEST]
 
 
 def litmus_near(text: str, line: int) -> str:
-    """Return the name of the litmus test that the comment before @line of @text names, or ''."""
+    """Return the name of the litmus test that the comment before @line of @text names, or '' if there is none."""
     before = "\n".join(text.splitlines()[max(0, line - NEAR):line])
     found = re.findall(r"litmus/([\w-]+)", before)
-    return found[-1] if found else ""
+    return found[-1] if found and (litmus.TESTS / f"{found[-1]}.litmus").exists() else ""
+
+
+def made_of(suite: str = "") -> str:
+    """Return a hash of all sources that a verdict depends on, or of those that a @suite depends on."""
+    digest, others = hashlib.sha256(), set()
+    if suite:
+        others = set((ROOT / "kunit/suites").glob("*.c")) - {ROOT / f"kunit/suites/{suite}_kunit.c"}
+    for top in ("src", "include", "kunit", "tools/vm/guest"):
+        files = {path for end in ("*.[ch]", "*.sh", "Kbuild") for path in (ROOT / top).rglob(end)}
+        for path in sorted(path for path in files - others if not path.name.endswith(".mod.c")):
+            digest.update(f"{path.relative_to(ROOT)}\n".encode() + path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+@dataclass
+class Control:
+    """What a suite has done without a change."""
+
+    made_of: str
+    seconds: float = 0
+    failed: str = ""    # why, if it has
+    lines: dict = field(default_factory=dict)   # that it runs, by file, on the usual vehicle
+
+
+def _read(path: Path, what: Callable) -> Any:
+    """Return what @what makes of the JSON in @path. Raises Problem if it is not what this verb has written."""
+    try:
+        return what(json.loads(path.read_text()))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise Problem(f"{shown(path)} cannot be read ({error!r}); allowed: what make mutants has written, or no such "
+                      "file") from None
+
+
+def controls() -> dict:
+    """Return what earlier runs have seen of the suites as they are today, by vehicle and suite."""
+    def of(kept: dict) -> dict:
+        return {vehicle: {name: Control(**each) for name, each in suites_.items() if each["made_of"] == made_of(name)}
+                for vehicle, suites_ in kept.items()}
+    return _read(CONTROL, of) if CONTROL.exists() else {}
+
+
+def keep_controls(vehicle: str, mine: Mapping[str, Control]) -> None:
+    """Add what was seen of suites on a @vehicle to what is kept."""
+    kept = controls()
+    kept.setdefault(vehicle, {}).update(mine)
+    write_atomically(CONTROL, json.dumps({name: {suite: asdict(each) for suite, each in of.items()}
+                                          for name, of in kept.items()}) + "\n")
 
 
 def _code(path: Path) -> str:
@@ -139,7 +197,7 @@ class Bench:
     the usual vehicle it notes what runs. Also for a second pass of a vehicle, such as x86/pn."""
 
     def __init__(self, vehicle: str) -> None:
-        base = vehicle.partition("/")[0]
+        base, self.vehicle = vehicle.partition("/")[0], vehicle
         self.target, self.name, self.parameters = kernel.provide(kernel.vehicle(base)), f"{base}-mutants", ""
         for again in (each for each in suites.AGAIN if f"{each.vehicle}/{each.name}" == vehicle):
             self.target, self.parameters = again.of(self.target), again.parameters
@@ -151,8 +209,9 @@ class Bench:
         self.files = modules.build_variant(self.target, self.name, self.top / "src")
         objects = OUT / "modules" / self.name / "src"
         self.clean = {path: _code(path) for path in objects.rglob("*.o") if not path.name.startswith("cmwq2")}
-        self.ran: dict = {}
+        self.ran: dict = {}     # the lines that each suite runs, by file
         self.seconds: dict = {}
+        self.found: Counter = Counter()     # how many mutants each suite has killed
         self.bad: list = []     # suites that fail without a change
 
     def close(self) -> None:
@@ -160,33 +219,43 @@ class Bench:
         shutil.rmtree(self.top)
 
     def control(self, names: list, machines: int) -> None:
-        """Run the suites @names without a change, on several @machines, and see what each of them runs. Those that
-        fail, and fail again alone, would kill each mutant, so they take no part."""
-        start, noted, failed = time.monotonic(), {}, {}
+        """See what each of the suites @names runs without a change, and how long it takes. Those that fail, and fail
+        again alone, would kill each mutant, so they take no part. What an earlier run has seen is not done again."""
+        start, seen = time.monotonic(), controls().get(self.vehicle, {})
+        left = [name for name in names if name not in seen or seen[name].failed]
+        guest.side_by_side([partial(self._control, part, number, seen)
+                            for number, part in enumerate(suites.dealt(left, machines))], machines)
+        for name in left:
+            if seen[name].failed:
+                say(f"again alone: {seen[name].failed}")
+                self._control([name], 0, seen)
+                say(f"{name} fails without a change" if seen[name].failed else f"{name} passes alone")
+        keep_controls(self.vehicle, {name: seen[name] for name in left})
+        self.bad = [name for name in names if seen[name].failed]
+        self.seconds = {name: seen[name].seconds for name in names}
+        if self.vehicle == VEHICLE:
+            self.ran = {name: {path: set(lines) for path, lines in seen[name].lines.items()}
+                        for name in names if name not in self.bad}
+        say(f"{self.vehicle}: {len(names) - len(self.bad)} suites pass without a change, {len(left)} of {len(names)} "
+            f"had to run for that, in {took(start)}")
 
-        def part(number: int, part: list) -> None:
-            run = self.boot(self.files, part, number)
-            self.seconds.update({words[1]: int(words[2]) / 1000 for words in run.events if words[0] == "end"})
-            for path in (run.results / "covered").glob("*"):
-                noted[path.name] = {int(word) for word in path.read_text().split()}
-            failed.update({row.suite: str(row) for row in results.rows_of(run, part) if row.failed})
-        jobs = [partial(part, number, names) for number, names in enumerate(suites.dealt(names, machines))]
-        guest.side_by_side(jobs, machines)
-        again = [name for name in failed if name in names]
-        for name in again:
-            say(f"again alone: {failed.pop(name)}")
-        if again:
-            # What the guest as a whole complained of was about these.
-            failed.clear()
-        for name in again:
-            part(0, [name])
-        for why in failed.values():
-            say(f"fails without a change: {why}")
-        if self.target.vehicle.name == VEHICLE:
-            good = {name: those for name, those in noted.items() if name in names and name not in failed}
-            self.ran = covered.lines(next(path for path in self.files if path.name == "cmwq2.ko"), good)
-        say(f"{self.target.vehicle.name}: {len(names) - len(failed)} suites pass without a change, in {took(start)}")
-        self.bad = list(failed)
+    def _control(self, names: list, number: int, seen: dict) -> None:
+        """Run the suites @names in a guest with a @number of its own, and put what they do into @seen."""
+        hashes = {name: made_of(name) for name in names}
+        run = self.boot(self.files, names, number)
+        times = {words[1]: int(words[2]) / 1000 for words in run.events if words[0] == "end"}
+        noted = {path.name: {int(word) for word in path.read_text().split()}
+                 for path in (run.results / "covered").glob("*")}
+        lines = covered.lines(next(path for path in self.files if path.name == "cmwq2.ko"), noted) if noted else {}
+        rows = results.rows_of(run, names)
+        # What the guest as a whole complained of may be about each of them.
+        whole = next((str(row) for row in rows if row.failed and row.suite not in names), "")
+        failed = {row.suite: str(row) for row in rows if row.failed and row.suite in names}
+        if whole and not failed:
+            failed = dict.fromkeys(names, whole)
+        for name in names:
+            seen[name] = Control(hashes[name], times.get(name, 0), failed.get(name, ""),
+                                 {path: sorted(those) for path, those in lines.get(name, {}).items()})
 
     def boot(self, files: list, names: list, number: int, rest: Optional[float] = None) -> guest.Run:
         """Run the suites @names with the modules @files, in a guest with a @number of its own."""
@@ -215,30 +284,52 @@ class Bench:
                 path.write_text(text)
         return ""
 
-    def judge(self, mutation: mutate.Mutation, text: str, number: int) -> Verdict:
-        """Build the engine with the @mutation of @text, and run the suites that may notice it, in a guest with the
-        @number. The guest is killed soon after the first test has failed, and if it hangs."""
+    def judge(self, mutation: mutate.Mutation, text: str, number: int, named: tuple = ()) -> Verdict:
+        """Build the engine with the @mutation of @text, and run the suites that are @named or, if none is, that may
+        notice it, in a guest with the @number. The guest is killed soon after the first test has failed, and if it
+        hangs."""
         home = fresh_directory(WHERE / f"{self.name}-{number}")
-        names = [name for name in mutation.suites if name not in self.bad] or likely(mutation, text, self.ran,
-                                                                                     self.seconds)
+        names = ([name for name in named or mutation.suites if name not in self.bad]
+                 or likely(mutation, text, self.ran, self.seconds, self.found))
         broken = self.build(mutation, text, home)
         if broken:
             return Verdict(mutation, *broken.partition(": ")[::2])
-        for _ in range(2):
-            run = self.boot(sorted(home.glob("*.ko")), names, number, REST)
-            if run.outcome.status != EXIT_LOST:
-                break
-        shutil.rmtree(home)
-        caught, why = faults.caught(run, names)
-        # A mutation may keep the module from being loaded, or make UML die without a word.
-        if caught or not run.outcome.passed:
-            return Verdict(mutation, KILLED, why if caught else str(run.outcome), run.seconds)
-        named = litmus_near(text, mutation.line) if "smp_" in mutation.before else ""
-        if named:
-            return Verdict(mutation, LITMUS, f"make litmus LITMUS={named}", run.seconds)
+        try:
+            why, seconds = self.killed(sorted(home.glob("*.ko")), names, number)
+        finally:
+            shutil.rmtree(home)
+        if why:
+            self.found.update(re.findall(r"^cmwq2_\w+", why))
+            return Verdict(mutation, KILLED, why, seconds)
         seen = mutation.suites or any(lines_run(mutation, text, files) for files in self.ran.values())
         why = "" if seen else "no suite is seen to run the function"
-        return Verdict(mutation, SURVIVED, why, run.seconds, tuple(names))
+        return Verdict(mutation, SURVIVED, why, seconds, tuple(names))
+
+    def killed(self, files: list, names: list, number: int) -> tuple:
+        """Run the suites @names with the modules @files of a mutant until one of them notices it. Return by what, or
+        '', and how many seconds that took. A suite that has failed runs again by itself. If it passes then, chance has
+        failed it, or a busy host, and the suites behind it run."""
+        start, sure = time.monotonic(), ""
+        shell = [name for name in names if name in suites.shell_suites()]
+        # The order in which a guest runs them.
+        left = [*(name for name in names if name not in shell), *shell]
+        while left and not sure:
+            why, by = self._noticed(files, left, number)
+            if not why:
+                break
+            sure = next((again for again, _ in (self._noticed(files, [by], number) for _ in range(AGAIN)) if again), "")
+            left = left[left.index(by) + 1:]
+        return sure, time.monotonic() - start
+
+    def _noticed(self, files: list, names: list, number: int) -> tuple:
+        """Run the suites @names once. Return what has noticed the mutant, or '', and the suite that ran then."""
+        run = self.boot(files, names, number, REST)
+        caught, why = faults.caught(run, names)
+        # A mutation may keep the module from being loaded, or make UML die without a word.
+        told = why if caught else "" if run.outcome.passed else str(run.outcome)
+        begun = [words[1] for words in run.events if words[0] == "start"]
+        named = [name for name in re.findall(r"cmwq2_\w+", told) if name in names]
+        return told, [*named, *begun[-1:], *names][0]
 
 
 class Rounds:
@@ -247,13 +338,46 @@ class Rounds:
     def __init__(self, texts: Mapping[str, str], machines: int) -> None:
         self.texts, self.machines, self.lock = texts, machines, threading.Lock()
         self.known = mutate.equivalent()
+        self.made_of = made_of()
         self.verdicts: list = []
         self.bad: list = []     # suites that fail without a change
+        self.kept: dict = {}    # verdicts of earlier runs that still hold, by _again()
 
-    def judge(self, bench: Bench, mutations: list, wanted: int) -> None:
-        """Judge as many of the @mutations as it takes until @wanted of them count, and print each verdict."""
-        left, open_ = list(mutations), 0
+    def recall(self, again: bool) -> None:
+        """Take over the verdicts of earlier runs with the same sources. With @again, take over all but the survivors,
+        whatever has changed since."""
+        told, same = read_results() if RESULTS.exists() else ([], True)
+        if again and not told:
+            raise Problem(f"AGAIN=1: there is no {shown(RESULTS)}; allowed: after make mutants")
+        self.kept = {_again(each.mutation): each for each in told if (each.what != SURVIVED if again else same)}
+        if self.kept:
+            say(f"{len(self.kept)} verdicts of {shown(RESULTS)} are taken over")
+        elif told:
+            say(f"the sources have changed since {shown(RESULTS)} was written: all mutants run")
+
+    def settled(self, mutation: mutate.Mutation) -> Optional[Verdict]:
+        """Return the verdict of a @mutation that needs no run, or None."""
+        if mutation.key in self.known:
+            return Verdict(mutation, EQUIVALENT, self.known[mutation.key])
+        named = litmus_near(self.texts[mutation.path], mutation.line) if "smp_" in mutation.before else ""
+        if named:
+            return Verdict(mutation, LITMUS, f"make litmus LITMUS={named}")
+        before = self.kept.get(_again(mutation))
+        return replace(before, mutation=mutation) if before and before.what != EQUIVALENT else None
+
+    def need_runs(self, mutations: list, wanted: int) -> bool:
+        """Return whether any of the @mutations has to run until @wanted of them count."""
         done = 0
+        for each in map(self.settled, mutations):
+            if done >= wanted or not each:
+                return done < wanted
+            done += each.what in COUNTED
+        return False
+
+    def judge(self, bench: Optional[Bench], mutations: list, wanted: int) -> None:
+        """Judge as many of the @mutations as it takes until @wanted of them count, and print each new verdict. @bench
+        may be None if none of them has to run."""
+        left, open_, done = list(mutations), 0, 0
 
         def work(number: int) -> None:
             nonlocal open_, done
@@ -262,36 +386,59 @@ class Rounds:
                     if not left or done + open_ >= wanted:
                         return
                     mutation, open_ = left.pop(0), open_ + 1
-                why = self.known.get(mutation.key)
-                verdict = Verdict(mutation, EQUIVALENT, why) if why else bench.judge(
-                    mutation, self.texts[mutation.path], number)
+                before = self.settled(mutation)
+                assert before or bench
+                verdict = before or bench.judge(mutation, self.texts[mutation.path], number)    # type: ignore
                 with self.lock:
                     open_, done = open_ - 1, done + (verdict.what in COUNTED)
-                    self.verdicts.append(verdict)
-                    say(str(verdict))
-                    self.save()
+                    self.take(verdict, not before)
         guest.side_by_side([partial(work, number) for number in range(self.machines)], self.machines)
 
+    def judge_deeper(self, bench: Bench, alive: list) -> None:
+        """Judge those that are still @alive, verdicts, again on @bench."""
+        left = list(alive)
+
+        def work(number: int) -> None:
+            while True:
+                with self.lock:
+                    if not left:
+                        return
+                    old = left.pop(0)
+                verdict = bench.judge(old.mutation, self.texts[old.mutation.path], number, deeper(old))
+                with self.lock:
+                    self.verdicts.remove(old)
+                    self.take(replace(verdict, ran=old.ran, deep=True), True)
+        guest.side_by_side([partial(work, number) for number in range(self.machines)], self.machines)
+
+    def take(self, verdict: Verdict, new: bool) -> None:
+        """Add a @verdict, and print it if it is @new."""
+        self.verdicts.append(verdict)
+        if new:
+            say(str(verdict))
+        self.save()
+
     def save(self) -> None:
-        """Write all verdicts to a file, for survivors_before()."""
-        write_atomically(RESULTS, json.dumps([asdict(each) for each in self.verdicts], indent=1) + "\n")
+        """Write all verdicts to a file, for AGAIN=1 and for a run that goes on where this one stopped."""
+        judged = {_again(each.mutation) for each in self.verdicts}
+        rest = [each for key, each in self.kept.items() if key not in judged]
+        write_atomically(RESULTS, json.dumps({"made_of": self.made_of,
+                                              "verdicts": [asdict(each) for each in [*self.verdicts, *rest]]},
+                                             indent=1) + "\n")
 
 
-def read_results() -> list:
-    """Return the verdicts of the last run."""
-    if not RESULTS.exists():
-        raise Problem(f"AGAIN=1: there is no {shown(RESULTS)}; allowed: after make mutants")
-    return [Verdict(mutate.Mutation(**each.pop("mutation")), **each) for each in json.loads(RESULTS.read_text())]
+def _again(mutation: mutate.Mutation) -> tuple:
+    """Return what a mutation and the way it is judged are found again by."""
+    return *mutation.key, mutation.vehicle, tuple(mutation.suites)
 
 
-def still_there(verdicts: list, texts: Mapping[str, str]) -> list:
-    """Return the survivors among @verdicts, with their lines in today's @texts. Those whose lines have changed are left
-    out."""
-    today = {each.key: each for each in mutate.by_hand(texts)}
-    for path in {each.mutation.path for each in verdicts if each.what == SURVIVED}:
-        today.update({each.key: each for each in mutate.candidates(path, texts[path])})
-    keys = [tuple(each.mutation.key) for each in verdicts if each.what == SURVIVED]
-    return [today[key] for key in keys if key in today]
+def read_results() -> tuple:
+    """Return the verdicts of earlier runs, and whether the sources are still the same."""
+    def of(kept: dict) -> tuple:
+        told = [Verdict(mutate.Mutation(**{**each.pop("mutation")}), **each) for each in kept["verdicts"]]
+        for each in told:
+            each.mutation = replace(each.mutation, suites=tuple(each.mutation.suites))
+        return told, kept["made_of"] == made_of()
+    return _read(RESULTS, of)
 
 
 def summary(verdicts: list) -> tuple:
@@ -313,54 +460,47 @@ def deeper(verdict: Verdict) -> tuple:
 def judge_deeper(rounds: Rounds) -> None:
     """Run the survivors again on a kernel with KASAN, lockdep, failing allocations and more. Its checks complain as
     soon as the code runs, so the suites that run the most of the function are enough."""
-    alive = [each for each in rounds.verdicts if each.what == SURVIVED and each.ran and not each.mutation.vehicle]
+    alive = [each for each in rounds.verdicts
+             if each.what == SURVIVED and each.ran and not each.deep and not each.mutation.vehicle]
     if not alive:
         return
     say(f"{len(alive)} mutants that have survived run on {DEEPER}")
     bench = Bench(DEEPER)
     try:
         bench.control(sorted({name for each in alive for name in deeper(each)}), rounds.machines)
-        rounds.verdicts = [each for each in rounds.verdicts if each not in alive]
-        rounds.judge(bench, [replace(each.mutation, suites=deeper(each)) for each in alive], len(alive))
+        rounds.judge_deeper(bench, alive)
     finally:
         rounds.bad += bench.bad
         bench.close()
-    ran = {each.mutation.key: each.ran for each in alive}
-    for each in rounds.verdicts:
-        if each.mutation.key in ran and each.mutation.suites:
-            each.ran, each.mutation = ran[each.mutation.key], replace(each.mutation, suites=())
 
 
 def judge_on(rounds: Rounds, vehicle: str, here: list, count: int) -> None:
     """Judge the mutations @here on the @vehicle: all that were made by hand, and then as many as it takes until @count
-    count."""
+    count. Nothing is built if an earlier run has judged all of them."""
     hand = sum(each.operator == mutate.HAND for each in here)
-    bench = Bench(vehicle)
+    parts = ((here[:hand], hand), (here[hand:], count))
+    bench = Bench(vehicle) if any(rounds.need_runs(*part) for part in parts) else None
     try:
-        names = all_suites() if vehicle == VEHICLE else sorted({name for each in here for name in each.suites})
-        bench.control(names, rounds.machines)
-        rounds.judge(bench, here[:hand], hand)
-        rounds.judge(bench, here[hand:], count)
+        if bench:
+            named = sorted({name for each in here for name in each.suites})
+            bench.control(all_suites() if vehicle == VEHICLE else named, rounds.machines)
+        for part in parts:
+            rounds.judge(bench, *part)
     finally:
-        rounds.bad += bench.bad
-        bench.close()
+        if bench:
+            rounds.bad += bench.bad
+            bench.close()
 
 
 def mutants() -> int:
     """Make mutants, run the suites on each, and print a table. Return the exit status."""
     start, texts, count = time.monotonic(), sources(), count_knob("MUTANTS", COUNT)
     rounds = Rounds(texts, count_knob("MACHINES", suites.MACHINES))
-    if flag_knob("AGAIN"):
-        before = read_results()
-        wanted = still_there(before, texts)
-        rounds.verdicts, count = [each for each in before if each.what != SURVIVED], len(wanted)
-    else:
-        # Some do not count.
-        wanted = to_change(texts, count_knob("SEED", 1), 3 * count)
+    rounds.recall(flag_knob("AGAIN"))
+    # Some do not count.
+    wanted = to_change(texts, count_knob("SEED", 1), 3 * count)
     for vehicle in dict.fromkeys([VEHICLE, *(each.vehicle for each in wanted if each.vehicle)]):
-        here = [each for each in wanted if (each.vehicle or VEHICLE) == vehicle]
-        if here:
-            judge_on(rounds, vehicle, here, count)
+        judge_on(rounds, vehicle, [each for each in wanted if (each.vehicle or VEHICLE) == vehicle], count)
     judge_deeper(rounds)
     rounds.save()
     verdicts = sorted(rounds.verdicts, key=lambda each: (each.what, str(each.mutation)))

@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 
 # For each knob the word that stands for its value in the help, and its description. A knob without a word is a switch.
 KNOBS: dict[str, tuple[str, str]] = {
-    "AGAIN": ("", "only the changes that survived the last time"),
+    "AGAIN": ("", "judge those again that survived the last time"),
     "ALARM": ("S", "seconds of heavy load in which the watchdog must not report a stall"),
     "BOOTS": ("N", "in how many boots the set of benchmarks runs (default: 1)"),
     "CANCELS": ("N", "how many items the model may cancel"),

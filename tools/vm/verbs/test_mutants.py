@@ -4,7 +4,9 @@
 counted. Nothing is built."""
 
 import sys
+import tempfile
 import unittest
+from dataclasses import replace
 from pathlib import Path
 from unittest import mock
 
@@ -126,14 +128,26 @@ class TestMutants(unittest.TestCase):
         ran = {"slow": {"core/x.c": {6, 9, 18}}, "quick": {"core/x.c": {5, 6, 18}}, "most": {"core/x.c": {5, 6, 7}},
                "file": {"core/x.c": {6, 18, 19, 20}}, "begin": {"core/x.c": {18, 19}}, "other": {"core/y.c": {6}}}
         seconds = {"slow": 9, "quick": 1, "begin": 3, "other": 2}
-        self.assertEqual(mutants.likely(one, TEXT, ran, seconds), ["most", "quick", "slow", "file"])
+        self.assertEqual(mutants.likely(one, TEXT, ran, seconds, {}), ["most", "quick", "slow", "file"])
+        # One that has found much is worth its time.
+        self.assertEqual(mutants.likely(one, TEXT, ran, seconds, {"slow": 9}), ["most", "slow", "quick", "file"])
         # No suite was seen to run it.
-        self.assertEqual(mutants.likely(one, TEXT, {name: ran[name] for name in ("begin", "other")}, seconds),
+        self.assertEqual(mutants.likely(one, TEXT, {name: ran[name] for name in ("begin", "other")}, seconds, {}),
                          ["other", "begin"])
+        # A few suites run however long they take, the others only if there is time for them.
+        many = {f"suite{number}": {"core/x.c": {6}} for number in range(9)}
+        for each, count in ((1, 9), (10, 6), (50, mutants.LIKELIEST)):
+            self.assertEqual(len(mutants.likely(one, TEXT, many, dict.fromkeys(many, each), {})), count)
 
     def test_litmus_and_summary(self) -> None:
-        self.assertEqual(mutants.litmus_near(TEXT, 9), "take-put")
-        self.assertEqual(mutants.litmus_near(TEXT, 5), "")
+        known = TEXT.replace("take-put", "inbox-look")
+        self.assertEqual(mutants.litmus_near(known, 9), "inbox-look")
+        self.assertEqual(mutants.litmus_near(known, 5), "")
+        self.assertEqual(mutants.litmus_near(TEXT, 9), "")
+        # A removed barrier needs no run.
+        barrier = next(each for each in mutate.candidates("core/x.c", known) if each.operator == "barrier")
+        self.assertEqual(mutants.Rounds({"core/x.c": known}, 1).settled(barrier),
+                         mutants.Verdict(barrier, mutants.LITMUS, "make litmus LITMUS=inbox-look"))
         one = mutate.candidates("core/x.c", TEXT)[0]
         told = [mutants.Verdict(one, what) for what in [mutants.KILLED] * 18 + [mutants.LITMUS, mutants.SURVIVED]]
         text, enough = mutants.summary(told)
@@ -146,12 +160,11 @@ class TestMutants(unittest.TestCase):
         self.assertFalse(mutants.summary(others)[1])
 
     def test_enough_of_them(self) -> None:
-        one = mutate.candidates("core/x.c", TEXT)[0]
         whats = iter([mutants.SAME, mutants.KILLED, mutants.BROKEN, mutants.SURVIVED, mutants.KILLED])
         bench = mock.Mock(judge=lambda mutation, text, number: mutants.Verdict(mutation, next(whats)))
         rounds = mutants.Rounds({"core/x.c": TEXT}, 1)
         with mock.patch.object(mutants, "say"), mock.patch.object(rounds, "save"):
-            rounds.judge(bench, [one] * 9, 2)
+            rounds.judge(bench, mutate.candidates("core/x.c", TEXT)[:9], 2)
         self.assertEqual([each.what for each in rounds.verdicts],
                          [mutants.SAME, mutants.KILLED, mutants.BROKEN, mutants.SURVIVED])
 
@@ -162,25 +175,119 @@ class TestMutants(unittest.TestCase):
         rounds.verdicts = [mutants.Verdict(each, mutants.SURVIVED, "", 1, ran) for each in here]
         asked = []
 
-        def judge(mutation: mutate.Mutation, text: str, number: int) -> mutants.Verdict:
-            asked.append(mutation.suites)
-            return mutants.Verdict(mutation, (mutants.KILLED, mutants.SURVIVED)[len(asked) - 1], "", 1, mutation.suites)
+        def judge(mutation: mutate.Mutation, text: str, number: int, named: tuple) -> mutants.Verdict:
+            asked.append(named)
+            return mutants.Verdict(mutation, (mutants.KILLED, mutants.SURVIVED)[len(asked) - 1], "", 1, named)
         with mock.patch.object(mutants, "say"), mock.patch.object(rounds, "save"), \
                 mock.patch.object(mutants, "Bench", return_value=mock.Mock(judge=judge, bad=[])):
             mutants.judge_deeper(rounds)
+            # Those that have run there do not run again.
+            mutants.judge_deeper(rounds)
         self.assertEqual(asked, [(*ran[:mutants.LIKELIEST], mutants.FAILING)] * 2)
-        self.assertEqual([(each.mutation, each.what) for each in rounds.verdicts],
-                         [(here[0], mutants.KILLED), (here[1], mutants.SURVIVED)])
+        self.assertEqual([(each.mutation, each.what, each.deep) for each in rounds.verdicts],
+                         [(here[0], mutants.KILLED, True), (here[1], mutants.SURVIVED, True)])
         self.assertEqual(rounds.verdicts[1].ran, ran)
 
-    def test_again(self) -> None:
-        one, two = (each for each in mutate.candidates("core/x.c", TEXT) if each.line in (7, 15))
-        moved = "\n\n" + TEXT.replace("return true;", "return n;")
-        told = [mutants.Verdict(one, mutants.SURVIVED), mutants.Verdict(two, mutants.SURVIVED)]
-        with mock.patch.object(mutate, "by_hand", return_value=[]):
-            self.assertEqual([each.line for each in mutants.still_there(told, {"core/x.c": moved})], [9])
-            told[0].what = mutants.KILLED
-            self.assertEqual(mutants.still_there(told, {"core/x.c": moved}), [])
+    def test_going_on(self) -> None:
+        one, two, three = mutate.candidates("core/x.c", TEXT)[:3]
+        with tempfile.TemporaryDirectory() as home, mock.patch.object(mutants, "say"), \
+                mock.patch.object(mutants, "RESULTS", Path(home) / "results.json"), \
+                mock.patch.object(mutants, "made_of", return_value="now"), \
+                mock.patch.object(mutate, "equivalent", return_value={}) as equivalent:
+            def rounds(again: bool = False) -> mutants.Rounds:
+                made = mutants.Rounds({"core/x.c": TEXT}, 1)
+                made.recall(again)
+                return made
+
+            def left(made: mutants.Rounds) -> list:
+                return [each for each in (one, two, three) if not made.settled(each)]
+            with self.assertRaisesRegex(Problem, "AGAIN=1"):
+                rounds(again=True)
+            first = rounds()
+            first.take(mutants.Verdict(one, mutants.KILLED, "by it", 3), True)
+            first.take(mutants.Verdict(two, mutants.SURVIVED, "", 4, ("cmwq2_a",), True), True)
+            second = rounds()
+            self.assertEqual(left(second), [three])
+            before = second.kept[mutants._again(two)]
+            self.assertEqual((before.ran, before.deep), (["cmwq2_a"], True))
+            self.assertFalse(second.need_runs([one, two, three], 2))
+            self.assertTrue(second.need_runs([one, two, three], 3))
+            second.judge(None, [one, two], 2)
+            self.assertEqual([each.what for each in second.verdicts], [mutants.KILLED, mutants.SURVIVED])
+            # The rest of what an earlier run has judged is kept.
+            rounds().take(mutants.Verdict(three, mutants.KILLED), True)
+            self.assertEqual(left(rounds()), [])
+            self.assertEqual(left(rounds(again=True)), [two])
+            # Another way to judge it.
+            self.assertIsNone(rounds().settled(replace(one, vehicle="x86", suites=("cmwq2_a",))))
+            equivalent.return_value = {two.key: "Because."}
+            self.assertEqual(rounds(again=True).settled(two), mutants.Verdict(two, mutants.EQUIVALENT, "Because."))
+            with mock.patch.object(mutants, "made_of", return_value="later"):
+                equivalent.return_value = {}
+                self.assertEqual(left(rounds()), [one, two, three])
+                self.assertEqual(left(rounds(again=True)), [two])
+            for bad in ("", "[]", '{"made_of": "now", "verdicts": [{}]}'):
+                mutants.RESULTS.write_text(bad)
+                with self.assertRaisesRegex(Problem, "cannot be read"):
+                    rounds()
+
+    def test_control(self) -> None:
+        with tempfile.TemporaryDirectory() as home, \
+                mock.patch.object(mutants, "CONTROL", Path(home) / "control.json"), \
+                mock.patch.object(mutants, "made_of", side_effect=lambda suite: f"{suite} now"):
+            self.assertEqual(mutants.controls(), {})
+            mutants.keep_controls("uml", {"a": mutants.Control("a now", 3, "", {"core/x.c": [1, 2]}),
+                                          "b": mutants.Control("b before")})
+            mutants.keep_controls("x86", {"a": mutants.Control("a now", 9)})
+            self.assertEqual({vehicle: list(those) for vehicle, those in mutants.controls().items()},
+                             {"uml": ["a"], "x86": ["a"]})
+            self.assertEqual(mutants.controls()["uml"]["a"].lines, {"core/x.c": [1, 2]})
+
+    def test_sure(self) -> None:
+        # What each boot returns: what was noticed, and the suite that ran then.
+        told: list = []
+        asked: list = []
+
+        def noticed(files: list, names: list, number: int) -> tuple:
+            asked.append(names)
+            return told.pop(0)
+        bench = mock.Mock(_noticed=noticed)
+        a, b, sh = "cmwq2_bh", "cmwq2_flush", suites.shell_suites()[0]
+
+        def killed() -> str:
+            return mutants.Bench.killed(bench, [], [a, sh, b], 0)[0]
+        told[:] = [("first", a), ("again", a)]
+        self.assertEqual(killed(), "again")
+        # One that does not fail again does not count, but the suites behind it run. Shell suites run last.
+        told[:] = [("first", a), ("", a), ("", a), ("later", b), ("", b), ("sure", b)]
+        asked.clear()
+        self.assertEqual(killed(), "sure")
+        self.assertEqual(asked, [[a, b, sh], [a], [a], [b, sh], [b], [b]])
+        told[:] = [("first", sh), ("", sh), ("", sh)]
+        self.assertEqual(killed(), "")
+        told[:] = [("", a)]
+        self.assertEqual(killed(), "")
+
+    def test_noticed(self) -> None:
+        events = [["start", "cmwq2_bh"], ["start", "cmwq2_flush"]]
+
+        def noticed(cause: str, told: tuple) -> tuple:
+            outcome = mock.Mock(passed=not cause, __str__=lambda _: cause)
+            bench = mock.Mock(boot=lambda *_: mock.Mock(events=events, outcome=outcome))
+            with mock.patch.object(mutants.faults, "caught", return_value=told):
+                return mutants.Bench._noticed(bench, [], ["cmwq2_api", "cmwq2_bh", "cmwq2_flush"], 0)
+        self.assertEqual(noticed("", (False, "not caught")), ("", "cmwq2_flush"))
+        self.assertEqual(noticed("", (True, "cmwq2_bh.case at suites/cmwq2_bh_kunit.c:3")),
+                         ("cmwq2_bh.case at suites/cmwq2_bh_kunit.c:3", "cmwq2_bh"))
+        self.assertEqual(noticed("LOST died", (False, "no suite could run")), ("LOST died", "cmwq2_flush"))
+        self.assertEqual(noticed("WARN", (True, "the kernel complained during cmwq2_bh (WARN at cmwq2_x)"))[1],
+                         "cmwq2_bh")
+        events.clear()
+        self.assertEqual(noticed("insmod failed", (False, "no suite could run")), ("insmod failed", "cmwq2_api"))
+
+    def test_made_of(self) -> None:
+        # A suite depends on its own file, and all verdicts depend on all of them.
+        self.assertEqual(len({mutants.made_of(), mutants.made_of("cmwq2_bh"), mutants.made_of("cmwq2_flush")}), 3)
 
 
 if __name__ == "__main__":
