@@ -29,10 +29,10 @@ NAMED = {
     "tools/vm/verbs/series.py": "one policy is that of the series by default",
     "tools/saturation/counts.py": "a profile with this value wakes under the lock, and the model counts that",
     **{f"tools/upstream/edits/{name}.edit": "the head says for which value the kernel's parameter stands"
-       for name in ("claim", "concurrency", "pick_local", "pick_predict", "wake_locked", "wakeup_needed",
-                    "yield_later")},
+       for name in ("claim", "claim_kicked_flag", "claim_leave_idle", "concurrency", "pick_local", "pick_predict",
+                    "rescue", "spin_short", "wake_locked", "wake_partly", "wakeup_needed", "yield_later")},
     **{f"tools/upstream/faults/{name}.edit": "the head says which policy must be switched on"
-       for name in ("called_for_ever", "sleeper_counts", "stops_too_early")},
+       for name in ("called_for_ever", "claimed_counts_twice", "sleeper_counts", "slurp_takes_one", "stops_too_early")},
 }
 
 

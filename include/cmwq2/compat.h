@@ -518,6 +518,12 @@ static inline int kunit_add_action_or_reset(struct kunit *test, void (*fn)(void 
 #define CMWQ2_NATIVE_FLUSH_MISSES_RUN	1
 
 /*
+ * Whether a rescuer of the kernel's own workqueue takes all pending items of its queue at a
+ * time. Since v7.0 it takes one. Drop with 6.19.
+ */
+#define CMWQ2_NATIVE_RESCUES_ALL	(LINUX_VERSION_CODE < KERNEL_VERSION(7, 0, 0))
+
+/*
  * Wake a task and make it run on this CPU, if it may. The flag that says so to the
  * scheduler, WF_CURRENT_CPU, exists since v6.6 (ab83f455f04d). It is in the scheduler's
  * own header, so its number is repeated here. Older kernels are told that the waker is
