@@ -111,7 +111,9 @@ class Names(Case):
                          {"shared": ["concurrency_short", "pick_predict", "wakeup_needed", "yield_later"]})
         self.assertEqual(patched.settings("pick=local+wakeup=needed"), ("pick=local", "wakeup=needed"))
         self.refused(lambda: transfer.chosen("pick=local+x"), "pick=local+x", "allowed")
-        self.refused(lambda: transfer.chosen("mainline-6.12"), "mainline-6.12", "pick=local", "shared")
+        self.assertEqual(transfer.chosen("mainline-6.12"), {"mainline-6.12": ["wake_locked", "rescue_slurp"]})
+        for name in ("mainline-7.3", "inbox=on"):
+            self.refused(lambda: transfer.chosen(name), name, "pick=local", "shared")
         self.refused(lambda: transfer.transfer("debug", "", False), "VM=debug", "uml, x86")
 
     def test_edits(self) -> None:
@@ -129,7 +131,7 @@ class Names(Case):
         for native, wanted in ((suites.Native(), "N"), (suites.Native("pick_local"), "N"),
                                (suites.Native("fixes"), "Y"), (suites.Native("", True), "Y")):
             self.assertEqual(native.parameters, f"engine=native native_repaired={wanted}")
-        self.assertIn("cmwq2_runnable", suites.native_suites())
+        self.assertLessEqual({"cmwq2_runnable", "cmwq2_no_threads"}, set(suites.native_suites()))
         self.assertNotIn("cmwq2_pick", suites.native_suites())
         self.refused(lambda: suites.check_native(["uml"], "cmwq2_pick", suites.Native()), "SUITE=cmwq2_pick")
         self.refused(lambda: knobs.check_values("check", {"ENGINE": "other"}), "ENGINE=other", "native")
