@@ -51,7 +51,8 @@ $(VERBS):
 ##             known to have; 3 minutes
 ## make check-all
 ##             what make check does, and also the vehicles that find other errors but take long: all
-##             suites on kcsan, where a data race of cmwq2 fails the suite; an hour more
+##             suites on kcsan, where a data race of cmwq2 fails the suite, and on rt, which has
+##             PREEMPT_RT; an hour more
 ## make check-harness [SUITE=glob]
 ##             makes guests fail in every known way, and checks that the harness reports each failure;
 ##             4 minutes
