@@ -11,13 +11,13 @@
 #define MOST_FAULTS	1000
 
 #ifdef CONFIG_FAILSLAB
-static void fail_nth(unsigned int n)
+void tw_fail_nth(unsigned int n)
 {
 	WRITE_ONCE(current->fail_nth, n);
 }
 
 /* Returns whether the fault has come, and switches faults off. */
-static bool fail_nth_over(void)
+bool tw_fail_nth_over(void)
 {
 	bool came = !READ_ONCE(current->fail_nth);
 
@@ -25,11 +25,11 @@ static bool fail_nth_over(void)
 	return came;
 }
 #else
-static void fail_nth(unsigned int n)
+void tw_fail_nth(unsigned int n)
 {
 }
 
-static bool fail_nth_over(void)
+bool tw_fail_nth_over(void)
 {
 	return true;
 }
@@ -43,9 +43,9 @@ struct faulty *tw_faulty(struct kunit *test, const struct tw_engine *engine)
 
 	if (!IS_ENABLED(CONFIG_FAILSLAB))
 		kunit_skip(test, "needs a kernel with CONFIG_FAILSLAB");
-	fail_nth(1);
+	tw_fail_nth(1);
 	memory = kmalloc(64, GFP_KERNEL);
-	fail_nth_over();
+	tw_fail_nth_over();
 	kfree(memory);
 	if (memory)
 		kunit_skip(test, "needs N in the file ignore-gfp-wait of failslab in debugfs");
@@ -61,9 +61,9 @@ int tw_fail_each(struct faulty *f)
 	bool came;
 
 	for (n = 1; n < MOST_FAULTS; n++) {
-		fail_nth(n);
+		tw_fail_nth(n);
 		ret = f->call(f);
-		came = fail_nth_over();
+		came = tw_fail_nth_over();
 		failures += !!ret;
 		KUNIT_EXPECT_TRUE_MSG(test, !ret || (came && ret == -ENOMEM),
 				      "error %d with allocation %u failing", ret, n);

@@ -44,6 +44,11 @@ struct faulty {
 	int			nice;
 };
 
+/* From now on the @n-th slab allocation of this task fails. It does not fail in an interrupt. */
+void tw_fail_nth(unsigned int n);
+/* Returns whether it has failed, and lets no later one fail. */
+bool tw_fail_nth_over(void);
+
 struct faulty *tw_faulty(struct kunit *test, const struct tw_engine *engine);
 
 /* Calls with each n. Returns how many of the calls failed. */

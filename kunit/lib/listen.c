@@ -19,10 +19,14 @@ static struct {
 
 static struct tracepoint *console;
 static bool listening;
+/* What to call with the next line. Exchanged, because it is called once. */
+static void (*then)(void *arg);
+static void *then_arg;
 
 /* Text that does not fit is dropped, so the test that looks for it fails. */
 static void on_console(void *data, const char *text, size_t len)
 {
+	void (*fn)(void *arg);
 	unsigned long flags;
 
 	raw_spin_lock_irqsave(&heard.lock, flags);
@@ -34,6 +38,9 @@ static void on_console(void *data, const char *text, size_t len)
 		heard.text[heard.len] = '\0';
 	}
 	raw_spin_unlock_irqrestore(&heard.lock, flags);
+	fn = xchg(&then, NULL);
+	if (fn)
+		fn(then_arg);
 }
 
 static void look_for_console(struct tracepoint *tp, void *unused)
@@ -47,6 +54,7 @@ static void stop(void *unused)
 	tracepoint_probe_unregister(console, on_console, NULL);
 	tracepoint_synchronize_unregister();
 	listening = false;
+	then = NULL;
 }
 
 /* Record until the end of the test. A second call drops what was recorded so far. */
@@ -65,6 +73,14 @@ void tw_listen(struct tw_env *env)
 	KUNIT_ASSERT_EQ(env->test, tracepoint_probe_register(console, on_console, NULL), 0);
 	listening = true;
 	KUNIT_ASSERT_EQ(env->test, kunit_add_action_or_reset(env->test, stop, NULL), 0);
+}
+
+/* As tw_listen(). While the next line is printed, @fn is called once, with interrupts off. */
+void tw_listen_then(struct tw_env *env, void (*fn)(void *arg), void *arg)
+{
+	tw_listen(env);
+	then_arg = arg;
+	xchg(&then, fn);
 }
 
 /* Count how many times @text was printed. */

@@ -9,6 +9,7 @@
 #include "env.h"
 
 void tw_listen(struct tw_env *env);
+void tw_listen_then(struct tw_env *env, void (*fn)(void *arg), void *arg);
 int tw_heard(const char *text);
 bool tw_heard_line(const char *line);
 

@@ -192,6 +192,32 @@ static void cpu_change_says_nothing(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, tw_heard("unbound workqueues cannot be updated"), 0);
 }
 
+/* Leave the CPUs of the pool, as the scheduler lets a worker do whose CPU goes offline. */
+static void fn_stray(struct tw_item *it)
+{
+	set_cpus_allowed_ptr(current, cpu_possible_mask);
+	WRITE_ONCE(it->val, cpumask_weight(current->cpus_ptr));
+	tw_fn_gate(it);
+	it->val = cpumask_weight(current->cpus_ptr);
+}
+
+static void worker_comes_back(struct kunit *test)
+{
+	struct tw_env *e = mask_env(test);
+	struct tw_wq *w = tw_alloc(e, TW_UNBOUND, 0);
+	struct tw_item *it = tw_item(e, fn_stray);
+
+	apply(test, w, CMWQ2_AFFN_SYSTEM, cpumask_of(tw_cpu(1)));
+	it->gate = tw_gate(e);
+	tw_queue_on(tw_cpu(1), w, it);
+	TW_POLL(e, READ_ONCE(it->val) > 1, "the worker to leave its CPU");
+	cmwq2_unbound_online(tw_cpu(1));
+	complete_all(it->gate);
+	tw_wait_done(it, "the item");
+	tw_flush_wq(w);
+	KUNIT_EXPECT_EQ(test, it->val, 1);
+}
+
 static void thread_change_mask(struct tw_thread *t)
 {
 	struct cmwq2_attrs *attrs = t->ctx;
@@ -405,6 +431,7 @@ static struct kunit_case cpumask_cases[] = {
 	KUNIT_CASE(disjoint_attrs_fall_back),
 	KUNIT_CASE(housekeeping_restricts),
 	KUNIT_CASE(cpu_change_says_nothing),
+	KUNIT_CASE(worker_comes_back),
 	KUNIT_CASE(mask_changes_under_load),
 	KUNIT_CASE(mask_changes_beside_destroy),
 	KUNIT_CASE(pods_change_under_load),

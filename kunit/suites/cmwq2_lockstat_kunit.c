@@ -67,6 +67,29 @@ static void off_counts_nothing(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, after.picks, before.picks);
 }
 
+/* With an inbox an enqueue tries to get the lock. */
+static void off_counts_no_try(struct kunit *test)
+{
+	struct tw_env *e = tw_env_cmwq2(test);
+	struct cmwq2_lock_stats before, after;
+	struct tw_wq *w;
+	int cpu = tw_cpu(0);
+
+	tw_policy(e, "inbox", "on");
+	w = tw_alloc(e, TW_UNBOUND, 0);
+	cmwq2_lock_stat_set(false);
+	before = lock_stats(w, cpu);
+	run_items(w, cpu, NR_ITEMS);
+	after = lock_stats(w, cpu);
+	KUNIT_EXPECT_EQ(test, after.acquired, before.acquired);
+	/* And it is counted when counting is on. */
+	counting_on(test);
+	before = lock_stats(w, cpu);
+	run_items(w, cpu, NR_ITEMS);
+	after = lock_stats(w, cpu);
+	KUNIT_EXPECT_GE(test, after.acquired - before.acquired, NR_ITEMS);
+}
+
 static void counts_the_lock(struct kunit *test)
 {
 	struct tw_env *e = tw_env_cmwq2(test);
@@ -319,6 +342,7 @@ static void counts_wakeups_in_vain(struct kunit *test)
 
 static struct kunit_case lockstat_cases[] = {
 	KUNIT_CASE(off_counts_nothing),
+	KUNIT_CASE(off_counts_no_try),
 	KUNIT_CASE(counts_the_lock),
 	KUNIT_CASE(reads_the_same_later),
 	KUNIT_CASE(counts_waiting),

@@ -60,6 +60,7 @@ static struct verdict_ctx *keep_by_item(struct tw_env *e, unsigned int flags)
 	tw_flush_wq(c->w);
 	c->pid = it->pid;
 	expect_in(c, "stall: hog: pool ");
+	expect_in(c, ": cmwq2_fn ");
 	expect_in(c, "of queue cmwq2_kunit waits for ");
 	return c;
 }

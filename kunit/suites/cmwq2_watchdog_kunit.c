@@ -10,6 +10,8 @@
  * fail checks for it and repeats.
  */
 #include <linux/jiffies.h>
+#include <linux/sched.h>
+#include <linux/stringify.h>
 
 #include "hold.h"
 #include "locked.h"
@@ -352,6 +354,30 @@ static void pause_is_no_stall(struct kunit *test)
 	KUNIT_EXPECT_GE(test, c->stalls, 1);
 }
 
+#define LATE_THRESH	8	/* seconds */
+/* A little less than a quarter of it, which the watchdog's timer may be late. */
+#define LATE_MS		1700
+#define LATE_TRIES	3
+
+/*
+ * The timer comes after half of the threshold. A busy host may delay it by more than the
+ * rest of the quarter, so there are several tries.
+ */
+static void small_lateness_is_no_pause(struct kunit *test)
+{
+	struct tw_env *e = watch_env(test);
+	unsigned long before;
+	int tries = 0;
+
+	do {
+		KUNIT_ASSERT_LT_MSG(test, tries++, LATE_TRIES, "each check was a pause");
+		before = cmwq2_health(CMWQ2_HEALTH_PAUSES);
+		tw_policy(e, "watchdog_thresh", __stringify(LATE_THRESH));
+		cmwq2_fault_watchdog_late(LATE_MS);
+		schedule_timeout_uninterruptible(LATE_THRESH * HZ / 2 + HZ / 10);
+	} while (cmwq2_health(CMWQ2_HEALTH_PAUSES) != before);
+}
+
 /* All workers sleep, and no other can be created. */
 static void unbound_stall_is_found(struct kunit *test)
 {
@@ -429,6 +455,7 @@ static struct kunit_case watchdog_cases[] = {
 	KUNIT_CASE(touch_excuses_no_other_cpu),
 	KUNIT_CASE(touch_takes_any_cpu_number),
 	KUNIT_CASE(pause_is_no_stall),
+	KUNIT_CASE(small_lateness_is_no_pause),
 	KUNIT_CASE(unbound_stall_is_found),
 	KUNIT_CASE(panic_after_stalls),
 	KUNIT_CASE(panic_after_time),

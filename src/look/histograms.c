@@ -278,6 +278,7 @@ void cmwq2_latency_show(struct seq_file *m)
 	mutex_unlock(&cmwq2_pool_mutex);
 	kfree(sum);
 }
+EXPORT_SYMBOL_GPL(cmwq2_latency_show);
 
 /* Called when the pools exist. On failure the histograms stay off, and the parameter reads N. */
 void cmwq2_latency_init(void)

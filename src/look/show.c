@@ -437,6 +437,7 @@ void cmwq2_show_pool(struct cmwq2_pool *pool)
 	cmwq2_flush_out(&out);
 	cmwq2_out_end(&out);
 }
+EXPORT_SYMBOL_GPL(cmwq2_show_pool);
 
 /* Write all queues and pools to a file. */
 void cmwq2_show_seq(struct seq_file *m)
