@@ -40,13 +40,13 @@ SRC, WHERE = ROOT / "src", OUT / "mutants"
 TABLE, RESULTS, CONTROL = WHERE / "table.txt", WHERE / "results.json", WHERE / "control.json"
 # Where all suites run that may notice a change, and where the first few of them run if none has.
 VEHICLE, DEEPER, LIKELIEST = "uml", "debug", 4
-# The suite that lets allocations fail, which only the debug variant can do.
-FAILING = "cmwq2_faults"
-# How many suites run if none is seen to run a function: as a rule it belongs to unloading the module.
-QUICKEST = 5
+# The suites that let allocations fail, which only the debug variant can do.
+FAILING = ("cmwq2_faults", "cmwq2_no_memory")
+# How many suites run if none is seen to run a function: as a rule it belongs to loading or unloading the module.
+QUICKEST = 20
 # How many suites run for a change at most, and how many seconds they take at most without it, unless LIKELIEST of them
 # take longer. STARTING is what each suite costs besides its cases.
-MOST, MOST_SECONDS, STARTING = 20, 60, 2
+MOST, MOST_SECONDS, STARTING = 30, 90, 2
 # How many mutations are made unless MUTANTS= says otherwise, and how many percent of those that can be killed must be.
 COUNT, SHARE = 60, 95
 # Suites that test the benchmark, need modules of their own or a CPU that goes offline, or take a minute to repeat what
@@ -115,15 +115,15 @@ def lines_run(mutation: mutate.Mutation, text: str, files: Mapping) -> int:
 def likely(mutation: mutate.Mutation, text: str, ran: Mapping[str, Mapping], seconds: Mapping[str, float],
            found: Mapping[str, int]) -> list:
     """Return some suites that run the function with the @mutation of @text, in the order in which they should run:
-    first those that run the most of its lines, and of these the ones that run much of the file, have found much and
-    take little time. @ran: the lines by suite and file; @seconds: the time that each suite takes; @found: how many
-    mutants it has killed. If no suite is seen to run the function, return the quickest: each suite loads and unloads
-    the module."""
-    def rank(name: str) -> tuple:
-        much = len(ran[name].get(mutation.path, ())) * (1 + found.get(name, 0))
-        return -lines_run(mutation, text, ran[name]), -much / (STARTING + seconds.get(name, 0))
+    first those that run much of it, and of the file, have found much and take little time. @ran: the lines by suite
+    and file; @seconds: the time that each suite takes; @found: how many mutants it has killed. If no suite is seen to
+    run the function, return the quickest: each suite loads and unloads the module."""
+    def worth(name: str) -> float:
+        # Squared, because a suite that runs only the way out of a function notices little of it.
+        return (lines_run(mutation, text, ran[name]) ** 2 * len(ran[name].get(mutation.path, ()))
+                * (1 + found.get(name, 0)) / (STARTING + seconds.get(name, 0)))
     chosen: list = []
-    for name in sorted((name for name in ran if rank(name)[0]), key=rank):
+    for name in sorted((name for name in ran if worth(name)), key=worth, reverse=True):
         total = sum(seconds.get(each, 0) for each in [*chosen, name])
         if len(chosen) < LIKELIEST or len(chosen) < MOST and total <= MOST_SECONDS:
             chosen.append(name)
@@ -454,7 +454,7 @@ def summary(verdicts: list) -> tuple:
 
 def deeper(verdict: Verdict) -> tuple:
     """Return the suites that run on DEEPER for a mutation that has survived."""
-    return tuple(dict.fromkeys([*verdict.ran[:LIKELIEST], FAILING]))
+    return tuple(dict.fromkeys([*verdict.ran[:LIKELIEST], *FAILING]))
 
 
 def judge_deeper(rounds: Rounds) -> None:
