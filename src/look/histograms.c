@@ -249,7 +249,15 @@ static void cmwq2_latency_show_one(struct seq_file *m, const struct cmwq2_latenc
 		cmwq2_latency_show_stage(m, cmwq2_latency_names[i], sum->count[i]);
 }
 
-/* Show the pools and queues that counted something. Context: process, may sleep. */
+/**
+ * cmwq2_latency_show - show the histograms of the pools and queues that counted something
+ * @m: file to write to
+ *
+ * Nothing is written if there is no memory for a sum. The KUnit suites need this to be
+ * exported.
+ *
+ * Context: process, may sleep; takes cmwq2_pool_mutex.
+ */
 void cmwq2_latency_show(struct seq_file *m)
 {
 	struct cmwq2_latency *sum = kmalloc(sizeof(*sum), GFP_KERNEL);

@@ -421,8 +421,12 @@ void cmwq2_show_one_workqueue(struct cmwq2_wq *wq)
 }
 EXPORT_SYMBOL_GPL(cmwq2_show_one_workqueue);
 
-/*
- * Write a pool to the log, idle or not, and why it takes none of its items.
+/**
+ * cmwq2_show_pool - write a pool to the log, idle or not, and why it takes none of its items
+ * @pool: pool to write
+ *
+ * Without memory for the text, the engine's reserve is used. While another dump has it, one
+ * line says that there is no memory. The KUnit suites need it to be exported.
  *
  * Context: any but NMI; RCU read-side section.
  */
