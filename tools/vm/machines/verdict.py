@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Optional
 
 from base.common import EXIT_FAILED, EXIT_LOST, EXIT_PASSED
-from build import kernel
 from machines import races
 
 # lib.sh writes this before the first insmod. No module can have caused what comes before it.
@@ -30,8 +29,9 @@ PANIC = re.compile(r"Kernel panic - not syncing: *(.*)")
 
 @dataclass(frozen=True)
 class Known:
-    """A known complaint that a vehicle makes by itself. It excuses one line, if a certain other line follows within
-    three lines, both match as a whole, and no module was loaded yet."""
+    """A known complaint that a vehicle makes by itself, and so do those that are made from it, such as debug-io and
+    debug-edits. It excuses one line, if a certain other line follows within three lines, both match as a whole, and no
+    module was loaded yet."""
 
     vehicle: str
     line: str
@@ -40,7 +40,7 @@ class Known:
 
     def excuses(self, vehicle: str, lines: list) -> bool:
         """Return whether this complaint is @lines[0], given the lines after it."""
-        return (vehicle in (self.vehicle, self.vehicle + kernel.IO) and re.fullmatch(self.line, lines[0]) is not None
+        return (f"{vehicle}-".startswith(f"{self.vehicle}-") and re.fullmatch(self.line, lines[0]) is not None
                 and any(re.fullmatch(self.followed_by, line) for line in lines[1:4]))
 
 
