@@ -2,9 +2,9 @@
 /*
  * Progress while the kernel can create no thread at all: only rescuers run items then.
  *
- * This works for both engines, because it is the kernel that refuses to create a thread:
- * the sysctl kernel.threads-max is 1 meanwhile. The suites about cmwq2's fault_create look
- * at the rescuer more closely.
+ * The suite sets the sysctl kernel.threads-max to 1 for a while. The kernel then creates no
+ * thread for either engine. The suites about cmwq2's fault_create look at the rescuer more
+ * closely.
  *
  * KUnit needs threads for the cleanup of a case. So what runs under the limit returns what
  * it waited for in vain instead of asserting it, and the limit is lifted first.
@@ -107,10 +107,10 @@ static bool happens(struct completion *x)
 }
 
 /*
- * Block all workers of the pool. A worker would take the last blocker before @probe. So if
- * @probe runs while that is pending, the rescuer has run it. A worker that ran the probe
- * before may still be on its way to the blocker. So this goes on until the rescuer has run
- * two in a row.
+ * Block all workers of the pool. The last blocker is queued before the probe, so a worker
+ * takes it first. If the probe runs while the last blocker is pending, it was the rescuer that
+ * ran it, or a worker that ran an earlier probe and will take the blocker next. Therefore this
+ * goes on until the same thread has run two probes in a row.
  */
 static const char *starve(struct no_threads *c)
 {

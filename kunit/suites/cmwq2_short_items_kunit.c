@@ -90,7 +90,7 @@ static bool was_measured(struct short_ctx *c, struct measured *m)
 	return was;
 }
 
-/* Sets the sums, and runs the item until it is measured once. */
+/* Sets the pool's sums, and runs an item again and again until the pool measures one run. */
 static void measure(struct short_ctx *c, struct tw_item *it, u64 items_ns, struct measured *m)
 {
 	unsigned long end = jiffies + tw_timeout();

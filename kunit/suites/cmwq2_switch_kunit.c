@@ -216,8 +216,8 @@ static void switch_keeps_order(struct kunit *test)
 
 /*
  * A kicked worker that the old claim made busy is idle again: it may be picked and culled.
- * The switch kicks the pool, because an item is pending. The worker that this wakes is held
- * before it leaves the idle list.
+ * An item is pending, so the switch kicks the pool and wakes a worker. The test stops this
+ * worker before it leaves the idle list, so that the number of idle workers stays the same.
  */
 static void switch_undoes_claims(struct kunit *test)
 {

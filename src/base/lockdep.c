@@ -47,9 +47,9 @@ static void cmwq2_wq_map_end(struct kthread_work *work)
  * @pool_id: pool of the queue's last pwq, for the report of a reaper that waits
  * @then: called afterwards, now or in the reaper
  *
- * Lockdep waits for an RCU grace period here. It lasts as long as a reader needs and, on
- * PREEMPT_RT, as long as a task of higher priority than RCU's threads keeps a CPU to
- * itself. So the reaper waits for it, and the helper does not.
+ * Lockdep waits for an RCU grace period here. The period ends when all readers have ended.
+ * On PREEMPT_RT it does not end while a task of higher priority than RCU's threads keeps a
+ * CPU to itself. Therefore the reaper waits for it, and the helper does not.
  *
  * Readers of lockdep's lists may still look at the name, so @then must let the queue's
  * memory outlive another grace period.

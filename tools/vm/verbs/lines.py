@@ -88,16 +88,14 @@ LOADS = (Load("roundtrip", "system", rounds=9), Load("roundtrip", "cpu", rounds=
          Load("roundtrip", "percpu"),
          Load("stream", "system", "in_flight=64", rounds=9, length=8),
          Load("stream", "percpu", "in_flight=64", length=8))
-# A round on the scope system settles into one of more patterns when there are more CPUs, and needs longer for it.
-CROWDED = {"roundtrip system": (27, 8)}     # rounds and length
+# What replaces the load of the same name in guests with more than two CPUs. There a round settles into one of more
+# patterns, and this takes longer.
+CROWDED = Load("roundtrip", "system", rounds=27, length=8)
 
 
 def loads_of(cpus: int) -> list:
     """Return the loads that a guest of @cpus CPUs counts."""
-    def settled(load: Load) -> Load:
-        rounds, length = CROWDED.get(load.name, (load.rounds, load.length))
-        return dataclasses.replace(load, rounds=rounds, length=length)
-    return [settled(load) if cpus > CPUS[0] else load for load in LOADS]
+    return [CROWDED if cpus > CPUS[0] and load.name == CROWDED.name else load for load in LOADS]
 
 
 # What make check counts with every profile. Nearly no line moves in the first two, so they tell of any new one. Stream

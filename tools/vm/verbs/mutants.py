@@ -151,7 +151,7 @@ def made_of(suite: str = "") -> str:
 
 @dataclass
 class Control:
-    """What a suite has done without a change."""
+    """What a suite did when it ran on the engine as it is, without a mutation."""
 
     made_of: str
     seconds: float = 0
@@ -356,7 +356,7 @@ class Rounds:
             say(f"the sources have changed since {shown(RESULTS)} was written: all mutants run")
 
     def settled(self, mutation: mutate.Mutation) -> Optional[Verdict]:
-        """Return the verdict of a @mutation that needs no run, or None."""
+        """Return the verdict of a @mutation if it is known without a run, and None otherwise."""
         if mutation.key in self.known:
             return Verdict(mutation, EQUIVALENT, self.known[mutation.key])
         named = litmus_near(self.texts[mutation.path], mutation.line) if "smp_" in mutation.before else ""
@@ -434,7 +434,7 @@ def _again(mutation: mutate.Mutation) -> tuple:
 def read_results() -> tuple:
     """Return the verdicts of earlier runs, and whether the sources are still the same."""
     def of(kept: dict) -> tuple:
-        told = [Verdict(mutate.Mutation(**{**each.pop("mutation")}), **each) for each in kept["verdicts"]]
+        told = [Verdict(mutate.Mutation(**each.pop("mutation")), **each) for each in kept["verdicts"]]
         for each in told:
             each.mutation = replace(each.mutation, suites=tuple(each.mutation.suites))
         return told, kept["made_of"] == made_of()
