@@ -85,8 +85,8 @@ $(VERBS):
 ##             lists every public name of the kernel's workqueue with its counterpart in cmwq2, or with
 ##             the reason why there is none; compares this list and the tables of policies with the
 ##             documents and with include/cmwq2/shim.h; seconds; WRITE=1 updates these files
-## make bench [VM=uml|x86|host] [WORKLOAD=list|all|aa|dmcrypt] [PROFILES=list] [BOOTS=n] [ROUNDS=n]
-##           [SEED=n] [FULL=1]
+## make bench [VM=uml|x86|arm64|host] [WORKLOAD=list|all|aa|dmcrypt] [PROFILES=list] [BOOTS=n]
+##           [ROUNDS=n] [SEED=n] [FULL=1]
 ##             runs the benchmarks in one boot, or all of them in each of BOOTS=n boots, and writes
 ##             out/bench/VM/report.json, tables, plots and report.html; 15 minutes a boot, with FULL=1
 ##             up to 60; a run during which the machine was busy is made once more; WORKLOAD=aa
@@ -177,12 +177,13 @@ $(VERBS):
 ## make dump   runs tools/wq_dump.py from outside on a busy x86 guest
 ## make kernels [VM=v,...] [KERNEL=s]
 ##             only builds the kernels; uml and debug 3 minutes each, x86 and x86-keys 8 each,
-##             x86-debug and kcsan 15, rt 10; those with -io half as long again
+##             x86-debug and kcsan 15, rt and arm64 10; those with -io half as long again
 ## make clean | distclean
 ##             removes what was built here | removes kernels, sources and packages as well
 ##
-## VM=v             uml, x86, debug, x86-debug, x86-keys, kcsan or rt; with an older KERNEL= x86
-##                  or x86-debug; uml-io, x86-io and debug-io also have block devices and a network
+## VM=v             uml, x86, debug, x86-debug, x86-keys, kcsan, rt or arm64; with an older KERNEL=
+##                  x86 or x86-debug; uml-io, x86-io and debug-io also have block devices and a
+##                  network
 ## KERNEL=s         6.1, 6.12, 7.2 or 7.3 (the default): Debian's newest source of that series
 ## KERNEL_SRC=dir   a kernel source tree of your own instead of Debian's newest 7.3
 ## CMWQ2_CACHE=dir  where sources and kernels are kept, shared between checkouts (default: out/)
@@ -193,8 +194,8 @@ $(VERBS):
 ## The tools need Python 3.9 or newer and GNU make. On Debian, all verbs except modules install missing
 ## packages with apt-get (as root or with sudo); on other systems they print the names:
 ## gcc make binutils flex bison bc libelf-dev busybox-static xz-utils qemu-system-x86 python3-venv
-## mmdebstrap patch perl git sparse spin dmsetup e2fsprogs wireguard-tools fio. QEMU has to be version
-## 10 or newer. Debian 12 has an older one, so there the newer one of bookworm-backports is unpacked
-## under out/ and not installed.
+## mmdebstrap patch perl git sparse spin dmsetup e2fsprogs wireguard-tools fio; for VM=arm64 also
+## gcc-aarch64-linux-gnu qemu-system-arm. QEMU has to be version 10 or newer. Debian 12 has an older
+## one, so there the newer one of bookworm-backports is unpacked under out/ and not installed.
 ## Everything else is kept under out/. Exit status of tools/vm/vm VERB: 0 passed, 1 failed, 2 the guest
 ## ended without a verdict; make itself exits with 2 in both of the latter cases.

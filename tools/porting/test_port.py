@@ -5,11 +5,12 @@
 
 import os
 import sys
+import tempfile
 import unittest
 from pathlib import Path
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from porting import compiler, port, prelude
+from porting import compiler, port, prelude, units
 from porting.testing import Kernel
 
 PLAIN = """#include <linux/workqueue.h>
@@ -194,6 +195,18 @@ class Preludes(Kernel):
         self.assertEqual(made.flags, {files[0].source: "CMWQ2_PRELUDE_MACROS=1"})
         for unit in files:
             self.assertEqual(port.port(unit, self.own, self.work, made).result, port.PRELUDE)
+
+
+class Kernels(unittest.TestCase):
+    def test_architecture(self):
+        """The configuration says what a kernel is for, and so which headers are its own."""
+        for lines, arch, place in (("CONFIG_X86_64=y\n", "x86_64", "x86"), ("CONFIG_ARM64=y\n", "arm64", "arm64"),
+                                   ("CONFIG_UML=y\nCONFIG_X86_64=y\n", "um", "um")):
+            with tempfile.TemporaryDirectory() as home:
+                (Path(home) / ".config").write_text(lines)
+                kernel = units.Kernel(Path(home), Path("/tree"))
+                self.assertEqual(kernel.arch, arch)
+                self.assertTrue(kernel.is_own(Path(f"/tree/arch/{place}/include/asm/page.h")))
 
 
 class Messages(unittest.TestCase):

@@ -15,7 +15,7 @@ from typing import Callable, Optional
 import cli
 
 # The names under which the kernel's makefiles know the machine, by what the configuration selects.
-ARCHITECTURES = {"CONFIG_UML=y": "um", "CONFIG_X86_64=y": "x86_64"}
+ARCHITECTURES = {"CONFIG_UML=y": "um", "CONFIG_X86_64=y": "x86_64", "CONFIG_ARM64=y": "arm64"}
 
 
 # How processes are started. The harness sets a function that ends them when it ends.
@@ -66,7 +66,7 @@ class Kernel:
 
     @cached_property
     def _tops(self) -> tuple[str, ...]:
-        places = ("include", "arch/x86/include", "arch/x86/um", "arch/um/include")
+        places = ("include", "arch/x86/include", "arch/x86/um", "arch/um/include", "arch/arm64/include")
         return tuple(f"{top / place}/" for top in (self.tree, self.build) for place in places)
 
     def is_own(self, path: Path) -> bool:

@@ -29,8 +29,8 @@ def inherited() -> list:
 class Archive:
     """One or more suites of the Debian archive."""
 
-    def __init__(self, name: str, *suites: str):
-        self.name, self.suites = name, suites
+    def __init__(self, name: str, *suites: str, architecture: str = "amd64"):
+        self.name, self.suites, self.architecture = name, suites, architecture
         self.home = CACHE / "apt" / name
         self._updated = False
 
@@ -41,7 +41,8 @@ class Archive:
             "Dir::Etc::SourceList": home / "sources.list", "Dir::Etc::SourceParts": "/dev/null",
             "Dir::Etc::Preferences": "/dev/null", "Dir::Etc::PreferencesParts": "/dev/null",
             # Without this, root's apt downloads as user _apt, which cannot write below a home directory.
-            "APT::Sandbox::User": "root", "APT::Architecture": "amd64", "APT::Architectures": "amd64",
+            "APT::Sandbox::User": "root",
+            "APT::Architecture": self.architecture, "APT::Architectures": self.architecture,
         }
         return [word for key, value in settings.items() for word in ("-o", f"{key}={value}")] + [
             word for option in inherited() for word in ("-o", option)]

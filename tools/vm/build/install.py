@@ -12,7 +12,7 @@ from pathlib import Path
 
 from base import alive
 from base.common import ROOT, Problem, log_tail, run_logged, say, shown
-from build import modules
+from build import cross, modules
 
 sys.path.insert(0, str(ROOT / "tools"))
 import package  # noqa: E402
@@ -115,7 +115,7 @@ def install(where: Places, compiler: str) -> None:
     options = {"INSTALL_MOD_PATH": where.mod_path or where.destdir, "INSTALL_MOD_DIR": PLACE, "DEPMOD": "true"}
     shutil.rmtree(where.kernel / PLACE, ignore_errors=True)
     try:
-        run_logged(["make", "-C", where.kdir, f"M={work}", f"ARCH={modules.arch_of(where.kdir)}",
+        run_logged(["make", "-C", where.kdir, f"M={work}", *cross.options(modules.arch_of(where.kdir)),
                     *(f"{name}={value}" for name, value in options.items()), "modules_install"], log, quiet=True)
     except Problem:
         print(log_tail(log), file=sys.stderr)

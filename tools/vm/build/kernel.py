@@ -25,7 +25,7 @@ from base.common import (
     shown,
     write_atomically,
 )
-from build import packages, source
+from build import cross, packages, source
 
 CONFIG = HERE / "config"
 # The kernel's own benchmark of its workqueues. No other module of the kernel is built for x86.
@@ -72,6 +72,7 @@ VEHICLES = {
                      ("kcsan.skip_watch=1000",)),
     # PREEMPT_RT with the checkers for locks: spinlocks sleep, and interrupts, timers and softirqs run in threads.
     "rt": Vehicle("rt", "x86_64", ("base", "x86", "rt"), ("bzImage", BENCHMARK), "arch/x86/boot/bzImage", 1100, 2, 4),
+    "arm64": Vehicle("arm64", "arm64", ("base", "arm64"), ("Image", BENCHMARK), "arch/arm64/boot/Image", 1000, 2, 2),
 }
 
 # The name of a vehicle whose kernel has block devices and a network for drivers that run on cmwq2.
@@ -167,7 +168,7 @@ def check_config(fragment: str, config: str) -> list:
 
 def key(target: Vehicle, tree: source.Source, fragment: str) -> str:
     """Return a hash of everything a kernel is built from, as a short name."""
-    compiler = output_of(["gcc", "--version"]).splitlines()[0]
+    compiler = output_of([cross.compiler(target.arch), "--version"]).splitlines()[0]
     content = "\n".join((tree.name, wanted(fragment), compiler, " ".join(target.targets),
                          *((CONFIG / name).read_text() for name in target.fronts)))
     return hashlib.sha256(content.encode()).hexdigest()[:12]
@@ -193,6 +194,7 @@ def _fitted(target: Vehicle, tree: source.Source) -> tuple:
 def provide(target: Vehicle) -> Kernel:
     """Return the kernel of @target. It is built now unless the cache has a complete one."""
     packages.require("build", *([] if source.given() else ["source"]))
+    cross.require(target.arch)
     tree = source.provide()
     target, fragment = _fitted(target, tree)
     build = CACHE / "kernels" / f"{target.name}-{key(target, tree, fragment)}"
@@ -244,7 +246,7 @@ def built_elsewhere(build: Path, tree: Path) -> str:
 def command(target: Vehicle, tree: Path, build: Path) -> list:
     """Return the make command, without its targets, that builds the source @tree in @build."""
     fronts = [f"CFLAGS_{Path(name).stem}.o=-include {build / name}" for name in target.fronts]
-    return ["make", "-C", tree, f"ARCH={target.arch}", f"O={build}", *fronts]
+    return ["make", "-C", tree, *cross.options(target.arch), f"O={build}", *fronts]
 
 
 def configure(target: Vehicle, tree: Path, build: Path, fragment: str, rest: str, log: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Optional
 
 from base.common import HERE, OUT, ROOT, Problem, Progress, jobs, lock, log_tail, run_logged, say, shown
-from build import faulty, source
+from build import cross, faulty, source
 from build.kernel import Kernel
 
 SOURCES = ("Kbuild", "include", "src", "kunit", "bench")
@@ -18,7 +18,7 @@ SOURCES = ("Kbuild", "include", "src", "kunit", "bench")
 INSTALLED = tuple(name for name in SOURCES if name != "kunit")
 SELFTEST = HERE / "selftest"
 # The architectures that cmwq2 is built and tested for: the option by which a kernel is recognized, and its ARCH=.
-ARCHITECTURES = {"CONFIG_UML": "um", "CONFIG_X86_64": "x86_64"}
+ARCHITECTURES = {"CONFIG_UML": "um", "CONFIG_X86_64": "x86_64", "CONFIG_ARM64": "arm64"}
 SAME_ARCHITECTURE = {"x86_64": "x86"}
 
 
@@ -64,7 +64,7 @@ def build_in_place(kdir: Path, compiler: str, warnings: str, faults: bool = Fals
     for path in (ROOT / "src").glob("*.ko"):
         path.unlink()
     # The objects go beside the user's sources, but the log goes below out/, which may not exist yet.
-    command = ["make", "-C", kdir, f"M={ROOT}", f"-j{jobs()}", f"ARCH={arch_of(kdir)}", *options]
+    command = ["make", "-C", kdir, f"M={ROOT}", f"-j{jobs()}", *cross.options(arch_of(kdir)), *options]
     with Progress(f"modules for {kdir}", unit=" files") as progress:
         _make(command + ["modules"], log, ROOT, progress)
         made(ROOT / "src", log)
@@ -73,9 +73,11 @@ def build_in_place(kdir: Path, compiler: str, warnings: str, faults: bool = Fals
 
 def check_compiler(kdir: Path, compiler: str) -> None:
     """Raise Problem if there is no such @compiler."""
-    if not shutil.which(compiler):
-        raise Problem(f"CC={compiler}: no such compiler in PATH; allowed: the compiler {shown(kdir)} was built with, "
-                      "as a rule gcc")
+    usual = cross.compiler(arch_of(kdir))
+    wanted = usual if compiler == "gcc" else compiler
+    if not shutil.which(wanted):
+        raise Problem(f"CC={wanted}: no such compiler in PATH; allowed: the compiler {shown(kdir)} was built with, "
+                      f"as a rule {usual}")
 
 
 def _with(compiler: str) -> list:
@@ -131,7 +133,7 @@ def rebuild(kernel: Kernel, name: str, engine: Path) -> list:
 
 
 def _command(kdir: Path, work: Path) -> list:
-    return ["make", "-C", kdir, f"M={work}", f"-j{jobs()}", f"ARCH={arch_of(kdir)}", "modules"]
+    return ["make", "-C", kdir, f"M={work}", f"-j{jobs()}", *cross.options(arch_of(kdir)), "modules"]
 
 
 def build_installed(kdir: Path, compiler: str) -> tuple:

@@ -25,6 +25,8 @@ GROUPS = {
     "drivers": {"/usr/sbin/dmsetup": "dmsetup", "/usr/sbin/mke2fs": "e2fsprogs", "wg": "wireguard-tools"},
     "load": {"/usr/sbin/dmsetup": "dmsetup", "fio": "fio"},
     "x86": {"qemu-system-x86_64": "qemu-system-x86"},
+    "arm64": {"qemu-system-aarch64": "qemu-system-arm"},
+    "cross-arm64": {"aarch64-linux-gnu-gcc": "gcc-aarch64-linux-gnu"},
     "python": {"/usr/share/doc/python3-venv": "python3-venv"},
     # Every Debian has perl-base, but checkpatch needs the full package, which prove is part of.
     "style": {"prove": "perl", "sparse": "sparse"},

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Provides the QEMU that runs the x86 guests: the system's if it is new enough, otherwise one from Debian's backports,
+"""Provides the QEMU that runs the guests: the system's if it is new enough, otherwise one from Debian's backports,
 which is unpacked under out/ and not installed."""
 
 import functools
@@ -12,8 +12,14 @@ from build import packages, program
 from build.program import Program
 
 # The plugins holdcount.c and linecount.c use the interface that QEMU has since version 9. No version before 10 was
-# tried with them.
-KIND = program.Kind("QEMU", "qemu-system-x86_64", "qemu-system-x86", (10,), "--version", r"version (\d+(?:\.\d+)*)")
+# tried with them, nor with guests of arm64.
+OLDEST = (10,)
+VERSION = ("--version", r"version (\d+(?:\.\d+)*)")
+KIND = program.Kind("QEMU", "qemu-system-x86_64", "qemu-system-x86", OLDEST, *VERSION)
+ARM64 = program.Kind("QEMU for arm64", "qemu-system-aarch64", "qemu-system-arm", OLDEST, *VERSION)
+# For each ARCH= of a kernel: the program that runs it, the group of packages.py, and what is fetched if need be.
+PROGRAMS = {"x86_64": (KIND, "x86", "13 MB, on a bare system 40 MB"),
+            "arm64": (ARM64, "arm64", "17 MB, on a bare system 40 MB")}
 # The releases of Debian whose own QEMU is older, and the suite with a newer one.
 BACKPORTS = {"bookworm": "bookworm-backports"}
 HOME = CACHE / "qemu"
@@ -33,31 +39,35 @@ def codename() -> str:
 
 
 @functools.cache
-def provide() -> Program:
-    """Return a QEMU that is new enough. It is fetched or installed now if there is none."""
-    found = KIND.systems()
+def provide(arch: str = "x86_64") -> Program:
+    """Return a QEMU that is new enough and runs kernels for @arch. It is fetched or installed now if there is none."""
+    kind, group, size = PROGRAMS[arch]
+    found = kind.systems()
     if found and found.new_enough:
         return found
     suite = BACKPORTS.get(codename())
     if suite and platform.machine() == "x86_64":
-        return program.from_debian(KIND, suite, HOME, unpacked, functools.partial(_fetch, suite))
+        home = HOME if kind is KIND else HOME.with_name(f"{HOME.name}-{arch}")
+        return program.from_debian(kind, suite, home, functools.partial(unpacked, kind=kind),
+                                   functools.partial(_fetch, kind, suite, home, size))
     if not found:
-        packages.require("x86")
-        found = KIND.systems()
+        packages.require(group)
+        found = kind.systems()
     if found and found.new_enough:
         return found
-    raise Problem(f"{KIND.program} is {found}, but the x86 guests need {KIND.needed} or newer, which is fetched only "
-                  f"on Debian {', '.join(BACKPORTS)} for amd64; install QEMU {KIND.needed} as {KIND.program} in PATH"
-                  if found else f"{KIND.program} is missing; install QEMU {KIND.needed} or newer")
+    raise Problem(f"{kind.program} is {found}, but the {arch} guests need {kind.needed} or newer, which is fetched "
+                  f"only on Debian {', '.join(BACKPORTS)} for amd64; install QEMU {kind.needed} as {kind.program} in "
+                  "PATH"
+                  if found else f"{kind.program} is missing; install QEMU {kind.needed} or newer")
 
 
-def unpacked(home: Path) -> Optional[Program]:
+def unpacked(home: Path, kind: program.Kind = KIND) -> Optional[Program]:
     """Return the QEMU whose packages were unpacked in @home, or None if it is not there or does not run."""
     libraries = ":".join(str(home / name) for name in LIBRARIES)
-    return KIND.unpacked(home, ("env", f"LD_LIBRARY_PATH={libraries}"),
+    return kind.unpacked(home, ("env", f"LD_LIBRARY_PATH={libraries}"),
                          tuple(word for name in FIRMWARE for word in ("-L", str(home / name))))
 
 
-def _fetch(suite: str) -> None:
-    program.fetch_into(HOME, KIND, (suite.split("-", maxsplit=1)[0], suite), "13 MB, on a bare system 40 MB",
-                       f"QEMU {KIND.needed} for the x86 guests")
+def _fetch(kind: program.Kind, suite: str, home: Path, size: str) -> None:
+    program.fetch_into(home, kind, (suite.split("-", maxsplit=1)[0], suite), size,
+                       f"{kind.name} {kind.needed} for the guests")

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 from base.common import OUT, ROOT, Problem, fresh_directory, lock, say, shown, took
-from build import modules
+from build import cross
 from build.kernel import Kernel
 
 SUITE = "cmwq2_sample"
@@ -43,8 +43,8 @@ def run(name: str, work: Path, target: Kernel, engine: Path) -> str:
     words = [f"KDIR={shlex.quote(str(target.build))}", f"CMWQ2={shlex.quote(str(engine))}"]
     commands = [line[2:] for line in block(f".. run: {name}") if line.startswith("# ")]
     done = subprocess.run(["sh", "-eu", "-c", "\n".join(words + commands)], cwd=work, text=True, check=False,
-                          env={**os.environ, "ARCH": modules.arch_of(target.build)}, errors="replace",
-                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+                          env={**os.environ, **dict(word.split("=", 1) for word in cross.options(target.vehicle.arch))},
+                          errors="replace", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     with open(OUT / "log" / f"{work.name}.log", "a", encoding="utf-8") as log:
         log.write("".join(f"$ {command}\n" for command in commands) + done.stdout)
     # Kbuild's warning that the compiler differs from the kernel's is not about the driver.

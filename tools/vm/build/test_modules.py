@@ -30,13 +30,13 @@ class Kdir(unittest.TestCase):
     def test_supported(self) -> None:
         for configured, arch in (("CONFIG_X86_64=y\n", ""), ("CONFIG_X86_64=y\n", "x86_64"),
                                  ("CONFIG_X86_64=y\n", "x86"), ("CONFIG_UML=y\nCONFIG_X86_64=y\n", ""),
-                                 ("CONFIG_UML=y\n", "um")):
+                                 ("CONFIG_UML=y\n", "um"), ("CONFIG_ARM64=y\n", ""), ("CONFIG_ARM64=y\n", "arm64")):
             self.check(configured, arch)
 
     def test_refused(self) -> None:
         for configured, arch, words in (
-                ("CONFIG_ARM64=y\n", "", "a kernel for arm64, .* allowed: um, x86_64$"),
-                ("CONFIG_ARM64=y\n", "arm64", "a kernel for arm64"),
+                ("CONFIG_RISCV=y\n", "", "a kernel for riscv, .* allowed: um, x86_64, arm64$"),
+                ("CONFIG_RISCV=y\n", "riscv", "a kernel for riscv"),
                 ("CONFIG_X86_32=y\n", "", "for x86_32"), ("", "", "for another architecture"),
                 ("CONFIG_X86_64=y\n", "arm64", "^ARCH=arm64: .*a kernel for x86_64; allowed: x86_64,"),
                 ("CONFIG_UML=y\n", "x86_64", "^ARCH=x86_64: .*a kernel for um")):

@@ -44,11 +44,11 @@ def _system(installed: str, release: str) -> Iterator[Path]:
                 qemu.provide.cache_clear()
 
 
-def _debs(version: str) -> list:
+def _debs(version: str, kind: program.Kind = qemu.KIND) -> list:
     """Patch the archive: it has packages from which QEMU of @version is unpacked."""
     def unpack(into: Path, *debs: Path) -> None:
         assert debs
-        _program(into / "usr/bin" / qemu.KIND.program, version)
+        _program(into / "usr/bin" / kind.program, version)
     return [mock.patch.object(apt.Archive, "with_needs", return_value=[Path("a.deb")]),
             mock.patch.object(apt.Archive, "forget"), mock.patch.object(program, "unpack", unpack)]
 
@@ -98,6 +98,15 @@ class Provided(Case):
                 qemu.provide.cache_clear()
                 self.assertIn("unpacked", quiet(qemu.provide))
                 self.assertEqual(qemu.provide().version, (10, 0, 2))
+
+    def test_another_architecture(self) -> None:
+        """The QEMU for another architecture has a directory of its own, beside that for x86."""
+        with _system(NEW, BOOKWORM) as home, contextlib.ExitStack() as stack:
+            for each in _debs(NEW, qemu.ARM64):
+                stack.enter_context(each)
+            self.assertIn("qemu-system-arm", quiet(lambda: qemu.provide("arm64")))
+            self.assertIn(str(home / "qemu-arm64/usr/bin/qemu-system-aarch64"), qemu.provide("arm64").command)
+            self.assertEqual(qemu.provide().command, (qemu.KIND.program,))
 
     def test_not_to_be_had(self) -> None:
         """If there is no QEMU that is new enough, one line says which is needed and what to do, and nothing changes."""

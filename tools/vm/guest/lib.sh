@@ -49,9 +49,10 @@ others() { # whether a process is left beside this one and the first one; kernel
 # --- channels
 
 open_channels() {
+	exec 8> "$RESULTS_TTY" 9> "$VERDICT_TTY"
+	# A virtio console forgets its settings when nobody has it open.
 	stty -F "$RESULTS_TTY" raw -echo
 	stty -F "$VERDICT_TTY" raw -echo
-	exec 8> "$RESULTS_TTY" 9> "$VERDICT_TTY"
 }
 
 event() { # event WORD...: send an event to the host

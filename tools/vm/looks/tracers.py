@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 
 from base.common import Problem, Progress, output_of, shown
-from build import apt
-from machines import guest, initramfs
+from build import apt, cross
+from machines import guest
 
 SUITE = "trixie"
 PACKAGES = "bpftrace,linux-perf,trace-cmd"
@@ -54,7 +54,7 @@ def _files() -> dict:
             if match:
                 names[match[1].lstrip("/")] = match[1].lstrip("/")
     # perf and trace-cmd run sleep as a program.
-    return {**{name: _inside(root, origin) for name, origin in names.items()}, "usr/bin/sleep": initramfs.BUSYBOX}
+    return {**{name: _inside(root, origin) for name, origin in names.items()}, "usr/bin/sleep": cross.BUSYBOX}
 
 
 def _inside(root: Path, name: str) -> Path:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Optional
 
 from base.common import OUT, fresh_directory, lock, say, write_atomically
+from build import cross
 
 if TYPE_CHECKING:
     from build.kernel import Kernel
@@ -25,7 +26,7 @@ def accelerator(kernel: "Kernel") -> str:
     if kernel.vehicle.arch == "um":
         return "native"
     emulated = TCG_SINGLE if kernel.vehicle.one_thread else TCG
-    if not os.access("/dev/kvm", os.R_OK | os.W_OK):
+    if cross.is_foreign(kernel.vehicle.arch) or not os.access("/dev/kvm", os.R_OK | os.W_OK):
         return emulated
     return "kvm" if _works(kernel) else emulated
 

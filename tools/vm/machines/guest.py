@@ -19,7 +19,7 @@ from typing import Callable, Optional, Union
 
 from base import alive
 from base.common import EXIT_LOST, OUT, Problem, fresh_directory, shown, write_atomically
-from build import packages, qemu
+from build import qemu
 from build.kernel import Kernel
 from machines import accel, initramfs, leaks, verdict
 
@@ -33,6 +33,33 @@ MEMORY = "1G"
 # KASAN report does not, so that the remaining suites still run; the taint shows both at the end. slab_nomerge:
 # merging would hide a slab cache that was not destroyed.
 PARAMETERS = "oops=panic panic=-1 loglevel=7 slab_nomerge"
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A machine of QEMU, with the serial ports that it has for the console and for the two channels."""
+
+    arguments: tuple
+    console: str
+    ttys: tuple         # the guest's names of the channels for results and verdict
+    virtio: bool        # the channels are ports of a virtio device, because the machine has one serial port
+
+    def channels(self, *chardevs: str) -> list:
+        """Return QEMU's arguments that connect the channels to @chardevs, each written as for -serial."""
+        if not self.virtio:
+            return [word for each in chardevs for word in ("-serial", each)]
+        ports = [("-chardev", each.replace("file:", f"file,id=c{n},path=") if each != "null" else f"null,id=c{n}",
+                  "-device", f"virtconsole,chardev=c{n}") for n, each in enumerate(chardevs)]
+        return ["-device", "virtio-serial-device", *(word for port in ports for word in port)]
+
+
+MACHINES = {
+    # A q35, because -device vmcoreinfo needs fw_cfg with DMA.
+    "x86_64": Machine(("-machine", "q35", "-cpu", "max", "-device", "vmcoreinfo"), "ttyS0", ("ttyS1", "ttyS2"), False),
+    # The other way to sign pointers, which CPUs may have, takes an emulator long.
+    "arm64": Machine(("-machine", "virt,gic-version=3", "-cpu", "max,pauth-impdef=on"), "ttyAMA0", ("hvc0", "hvc1"),
+                     True),
+}
 
 
 @dataclass
@@ -115,30 +142,27 @@ def command(run: Run, accelerator: str, results: str, verdicts: str, interactive
         # SMP needs the seccomp mode. A panic reboots, which would start the run over; with noreboot it ends the guest.
         return [run.kernel.image, f"mem={MEMORY}", f"ncpus={run.cpus}", "seccomp=on", "noreboot", f"initrd={initrd}",
                 "con=null", "con0=fd:0,fd:1", f"ssl0={results}", f"ssl1={verdicts}", "ssl=null", *parameters]
-    return qemu_machine(accelerator, run.cpus) + [
-        "-kernel", run.kernel.image, "-initrd", initrd, "-append", " ".join(["console=ttyS0", *parameters]),
-        "-serial", "mon:stdio" if interactive else "stdio", "-serial", results, "-serial", verdicts, *run.extra]
-
-
-def qemu_machine(accelerator: str, cpus: int) -> list:
-    """Return QEMU's arguments for the machine. It is a q35, because -device vmcoreinfo needs fw_cfg with DMA."""
-    return [*qemu.provide().command, "-machine", "q35", "-accel", accelerator, "-cpu", "max", "-smp", str(cpus),
-            "-m", MEMORY, "-nodefaults", "-no-reboot", "-display", "none", "-device", "vmcoreinfo"]
+    machine = MACHINES[run.kernel.vehicle.arch]
+    return [*qemu.provide(run.kernel.vehicle.arch).command, *machine.arguments, "-accel", accelerator,
+            "-smp", str(run.cpus), "-m", MEMORY, "-nodefaults", "-no-reboot", "-display", "none",
+            "-kernel", run.kernel.image, "-initrd", initrd,
+            "-append", " ".join([f"console={machine.console}", *parameters]),
+            "-serial", "mon:stdio" if interactive else "stdio", *machine.channels(results, verdicts), *run.extra]
 
 
 def ttys(kernel: Kernel) -> dict:
     """Return the names that the channels have in the guest."""
-    first = 0 if kernel.vehicle.arch == "um" else 1
-    return {"RESULTS_TTY": f"/dev/ttyS{first}", "VERDICT_TTY": f"/dev/ttyS{first + 1}"}
+    names = ("ttyS0", "ttyS1") if kernel.vehicle.arch == "um" else MACHINES[kernel.vehicle.arch].ttys
+    return {"RESULTS_TTY": f"/dev/{names[0]}", "VERDICT_TTY": f"/dev/{names[1]}"}
 
 
 def prepare(run: Run) -> None:
     """Write the initramfs of @run."""
-    packages.require("guest")
-    if run.kernel.vehicle.arch == "x86_64":
-        qemu.provide()
+    arch = run.kernel.vehicle.arch
+    if arch in MACHINES:
+        qemu.provide(arch)
     settings = {"VEHICLE": run.kernel.vehicle.name, **ttys(run.kernel), **run.settings}
-    initramfs.write(run.home / "initramfs.cpio", run.job, run.modules, settings, run.files)
+    initramfs.write(run.home / "initramfs.cpio", run.job, run.modules, settings, run.files, arch)
 
 
 def boot(run: Run, accelerator: Optional[str] = None) -> verdict.Outcome:

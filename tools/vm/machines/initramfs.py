@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from base.common import HERE, ROOT, Problem, output_of
+from build import cross
 
-BUSYBOX = Path("/bin/busybox")
 GUEST = HERE / "guest"
 # The directories over which guest/init mounts something. Everything else, including /tmp, is on the memory file system
 # that the archive is unpacked to.
@@ -69,24 +69,25 @@ def settings_text(settings: Mapping[str, object]) -> str:
     return "".join(lines)
 
 
-def _stripped(module: Path, scratch: Path) -> bytes:
-    """Return @module without DWARF, which is most of it. insmod reads the whole file, and drgn uses the original."""
-    output_of(["strip", "-g", "-o", scratch, module])
+def _stripped(module: Path, arch: str, scratch: Path) -> bytes:
+    """Return @module, which is for @arch, without DWARF, which is most of it. insmod reads the whole file, and drgn
+    uses the original."""
+    output_of([f"{cross.prefix(arch)}strip", "-g", "-o", scratch, module])
     data = scratch.read_bytes()
     scratch.unlink()
     return data
 
 
 def write(path: Path, job: str, modules: Iterable[Path], settings: Mapping[str, object],
-          files: Mapping[str, Path]) -> None:
-    """Write the initramfs that runs guest/job-@job.sh. It has @modules in /modules, among which may be programs, and
-    @files by their paths in the guest."""
+          files: Mapping[str, Path], arch: str = "x86_64") -> None:
+    """Write the initramfs that runs guest/job-@job.sh on a kernel for @arch. It has @modules in /modules, among which
+    may be programs, and @files by their paths in the guest."""
     archive = Archive()
     for name in ("proc", "sys", "dev", "tmp", "run", "root"):
         archive.directory(name)
     # The kernel opens the console for /init, before /init can mount devtmpfs.
     archive.character_device("dev/console", 5, 1)
-    archive.file("bin/busybox", BUSYBOX.read_bytes(), 0o755)
+    archive.file("bin/busybox", cross.busybox(arch).read_bytes(), 0o755)
     # busybox's shell runs the other applets without links. Hundreds of links would double the boot time of the debug
     # kernel.
     archive.link("bin/sh", "busybox")
@@ -102,7 +103,7 @@ def write(path: Path, job: str, modules: Iterable[Path], settings: Mapping[str, 
     archive.directory("modules")
     for module in modules:
         if module.suffix == ".ko":
-            archive.file(f"modules/{module.name}", _stripped(module, path.with_suffix(".ko")))
+            archive.file(f"modules/{module.name}", _stripped(module, arch, path.with_suffix(".ko")))
         else:
             archive.file(f"modules/{module.name}", module.read_bytes(), 0o755)
     for name, origin in files.items():

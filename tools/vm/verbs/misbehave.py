@@ -71,6 +71,10 @@ CASES = [
     _fault("lockdep", "rt", r"possible circular locking dependency|lockdep switched itself off"),
     _fault("nesting", "rt", r"Invalid wait context"),
     _fault("sleep", "rt", r"scheduling while atomic|sleeping function called from invalid context"),
+    # another architecture
+    _fault("none", "arm64", "", status=EXIT_PASSED),
+    _fault("warn", "arm64", r"tainted: W .*WARNING: .*selftest"),
+    _fault("panic", "arm64", r"panic: on purpose"),
     # faults that the engine's debugging aids notice
     _misuse("none", "debug", "", status=EXIT_PASSED),
     _misuse("flush", "debug", r"possible circular locking dependency"),

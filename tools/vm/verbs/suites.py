@@ -31,7 +31,7 @@ TIMES = OUT / "check-times.json"
 ORDER = ("uml", "x86", "debug")
 # Vehicles that find other kinds of errors, and take so long that only `make check-all` runs them unasked. They run the
 # suites, and no guest there is looked at from outside.
-ON_DEMAND = ("kcsan", "rt")
+ON_DEMAND = ("kcsan", "rt", "arm64")
 # Wall clock seconds that booting may take, and then each suite, on UML.
 LIMIT = 120
 # How many guests run at the same time.
@@ -75,7 +75,7 @@ class Again:
 # send.
 AGAIN = (*(Again(vehicle, "pn", ("cmwq2_concurrency", "cmwq2_hog", "cmwq2_interleave_called", "cmwq2_interleave_races",
                                  "cmwq2_interleave_wait", "cmwq2_kick", "cmwq2_managed", "cmwq2_queue",
-                                 "cmwq2_wakeup"), "hook=pn") for vehicle in ("x86", "rt")),
+                                 "cmwq2_wakeup"), "hook=pn") for vehicle in ("x86", "rt", "arm64")),
          Again("rt", "polling", ("cmwq2_bh", "cmwq2_bh_cancel"), boot=("idle=poll",)),
          Again("uml", "timer", ("cmwq2_hog", "cmwq2_managed", "cmwq2_queue", "cmwq2_rescuer", "cmwq2_wakeup"),
                "hook=timer"),
@@ -198,9 +198,9 @@ def check(vehicles: list, pattern: str) -> int:
         raise Problem(f"SUITE={pattern} matches no suite; allowed: a glob over "
                       f"{', '.join(kunit_suites() + shell_suites() + driver_suites() + [STYLE, *LOOKS])}")
     targets = [kernel.vehicle(name) for name in vehicles]
-    if any(each.arch == "x86_64" for each in targets):
+    for arch in sorted({each.arch for each in targets} & set(guest.MACHINES)):
         # If there is none, this is reported before the kernels are built.
-        qemu.provide()
+        qemu.provide(arch)
     # A run of the suites with drivers alone does not need the other kernels.
     plain = targets if any((kunit, shell, style, looks)) else []
     kernels = [kernel.provide(each) for each in plain]
