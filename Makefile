@@ -51,8 +51,8 @@ $(VERBS):
 ##             known to have; 3 minutes
 ## make check-all
 ##             what make check does, and also the vehicles that find other errors but take long: all
-##             suites on kcsan, where a data race of cmwq2 fails the suite, and on rt, which has
-##             PREEMPT_RT; an hour more
+##             suites on kcsan, where a data race of cmwq2 fails the suite, on rt, which has
+##             PREEMPT_RT, and on arm64; more than an hour more
 ## make check-harness [SUITE=glob]
 ##             makes guests fail in every known way, and checks that the harness reports each failure;
 ##             4 minutes
@@ -69,9 +69,9 @@ $(VERBS):
 ##             which changes no suite notices; goes on where it was interrupted; AGAIN=1: judges only
 ##             those again that no suite has noticed; 30 minutes
 ## make check-compat
-##             builds the modules for Debian's own 6.1, 6.12 and 7.2 kernels, and boots these kernels;
-##             loads the modules there, and runs the bpftrace, perf and trace-cmd commands of
-##             Documentation/monitoring.rst; 15 minutes
+##             builds the modules for Debian's own 6.1, 6.12 and 7.2 kernels and its 6.12 for arm64,
+##             and boots these kernels; loads the modules there and runs a benchmark, and on x86 also
+##             the bpftrace, perf and trace-cmd commands of Documentation/monitoring.rst; 15 minutes
 ## make check-packages [KERNEL=6.1|6.12|7.2]
 ##             installs the packages of make deb into Debian systems, boots these with Debian's own
 ##             kernels, uses what was installed, compares wq-dump of the running kernel with that of

@@ -44,13 +44,14 @@ class Machine:
     ttys: tuple         # the guest's names of the channels for results and verdict
     virtio: bool        # the channels are ports of a virtio device, because the machine has one serial port
 
-    def channels(self, *chardevs: str) -> list:
-        """Return QEMU's arguments that connect the channels to @chardevs, each written as for -serial."""
+    def channels(self, pci: bool, *chardevs: str) -> list:
+        """Return QEMU's arguments that connect the channels to @chardevs, each written as for -serial. @pci: as in
+        Vehicle."""
         if not self.virtio:
             return [word for each in chardevs for word in ("-serial", each)]
         ports = [("-chardev", each.replace("file:", f"file,id=c{n},path=") if each != "null" else f"null,id=c{n}",
                   "-device", f"virtconsole,chardev=c{n}") for n, each in enumerate(chardevs)]
-        return ["-device", "virtio-serial-device", *(word for port in ports for word in port)]
+        return ["-device", f"virtio-serial-{'pci' if pci else 'device'}", *(word for port in ports for word in port)]
 
 
 MACHINES = {
@@ -147,7 +148,8 @@ def command(run: Run, accelerator: str, results: str, verdicts: str, interactive
             "-smp", str(run.cpus), "-m", MEMORY, "-nodefaults", "-no-reboot", "-display", "none",
             "-kernel", run.kernel.image, "-initrd", initrd,
             "-append", " ".join([f"console={machine.console}", *parameters]),
-            "-serial", "mon:stdio" if interactive else "stdio", *machine.channels(results, verdicts), *run.extra]
+            "-serial", "mon:stdio" if interactive else "stdio",
+            *machine.channels(run.kernel.vehicle.pci, results, verdicts), *run.extra]
 
 
 def ttys(kernel: Kernel) -> dict:

@@ -45,11 +45,12 @@ class Guests(Case):
 
     def test_ports(self) -> None:
         """A machine with one serial port has the channels on another device."""
-        x86, arm64 = (guest.MACHINES[arch].channels("file:/dev/fd/5", "null") for arch in ("x86_64", "arm64"))
+        x86, arm64 = (guest.MACHINES[arch].channels(False, "file:/dev/fd/5", "null") for arch in ("x86_64", "arm64"))
         self.assertEqual(x86, ["-serial", "file:/dev/fd/5", "-serial", "null"])
         self.assertEqual(arm64, ["-device", "virtio-serial-device", "-chardev", "file,id=c0,path=/dev/fd/5",
                                  "-device", "virtconsole,chardev=c0", "-chardev", "null,id=c1",
                                  "-device", "virtconsole,chardev=c1"])
+        self.assertEqual(guest.MACHINES["arm64"].channels(True, "null", "null")[:2], ["-device", "virtio-serial-pci"])
 
     def test_answers(self) -> None:
         """True sends an event back to the guest, a text is sent as it is, and nothing else is answered."""
