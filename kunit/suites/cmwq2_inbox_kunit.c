@@ -19,8 +19,8 @@
 
 #define NR_ITEMS	12
 #define NICE_OTHER	5
-/* Many times as long as a grace period takes when nothing delays it. */
-#define GRACE		(HZ / 4)
+/* Many times as long as an interrupt of each CPU takes when nothing delays it. */
+#define LONG_ENOUGH	(HZ / 4)
 
 struct post {
 	struct tw_stage	*s;
@@ -402,8 +402,8 @@ static void pwq_waits_for_posts(struct kunit *test)
 		while_locked(s, hand_posts, p, hold_has_caught, posting);
 		tw_thread_start(t);
 		TW_SOON(s->env, tw_pwq(s->w, s->cpu) != old, "the pwq to be replaced");
-		/* No grace period ends: the thread that posts is held with interrupts off. */
-		schedule_timeout_uninterruptible(GRACE);
+		/* The thread that posts is held with interrupts off, so the references stay. */
+		schedule_timeout_uninterruptible(LONG_ENOUGH);
 		KUNIT_EXPECT_GT(test, refs(s->pool, old), 0);
 		tw_let_go(posting);
 		tw_hand_wait(s);
@@ -457,7 +457,7 @@ static void dead_pwq_gets_no_posts(struct kunit *test)
 	struct tw_wq *other;
 	struct post *p;
 
-	/* The first inbox waits for a grace period, which a held enqueue keeps from ending. */
+	/* The first inbox waits for all code that has interrupts off, such as a held enqueue. */
 	KUNIT_ASSERT_EQ(test, cmwq2_policy_set("inbox", "on") ?:
 			      cmwq2_policy_set("inbox", "off"), 0);
 	/* The pool of an earlier test, which has an inbox, must be gone. */

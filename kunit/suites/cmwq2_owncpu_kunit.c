@@ -470,6 +470,18 @@ static void thread_read(struct tw_thread *t)
 	rcu_read_unlock();
 }
 
+/* No grace period ends until disown() is called. */
+static struct owner *read_rcu(struct tw_env *e)
+{
+	struct owner *o = tw_zalloc(e, sizeof(*o));
+
+	init_completion(&o->owns);
+	o->thread = tw_thread(e, 1, thread_read, NULL, NULL, o);
+	tw_thread_start(o->thread);
+	TW_WAIT(e, &o->owns, "the reader of RCU");
+	return o;
+}
+
 /*
  * Lockdep waits for RCU when a queue goes away. Meanwhile workers are culled, and an ordered
  * queue makes progress.
@@ -477,25 +489,43 @@ static void thread_read(struct tw_thread *t)
 static void others_go_on_while_rcu_waits(struct kunit *test)
 {
 	struct tw_env *e = owned_env(test, &tw_engines[TW_CMWQ2]);
-	struct owner *o = tw_zalloc(e, sizeof(*o));
 	struct tw_wq *gone = tw_alloc(e, TW_UNBOUND, 0), *w;
 	struct plugged *p = plugged(e);
 	unsigned long culled;
+	struct owner *o;
 
 	tw_policy(e, "idle_timeout_ms", "300000");
 	w = idle_on_cpu1(e);
 	culled = tw_stats(w, 1).culled;
 	cmwq2_helpers_flush();
-	init_completion(&o->owns);
-	o->thread = tw_thread(e, 1, thread_read, NULL, NULL, o);
-	tw_thread_start(o->thread);
-	TW_WAIT(e, &o->owns, "the reader of RCU");
-
+	o = read_rcu(e);
 	tw_destroy(gone);
 	unplug(p);
 	tw_policy(e, "idle_timeout_ms", "1");
 	TW_POLL(e, tw_stats(w, 1).culled > culled, "workers to be culled");
 	KUNIT_EXPECT_TRUE_MSG(test, is_owned(o), "the engine waited for a reader of RCU");
+	disown(o);
+}
+
+/* Code that has interrupts off is waited for, but no other reader of RCU. */
+static void switches_do_not_wait_for_rcu(struct kunit *test)
+{
+	struct tw_env *e = owned_env(test, &tw_engines[TW_CMWQ2]);
+	struct tw_wq *w = tw_alloc(e, TW_UNBOUND, 0);
+	struct cmwq2_attrs *attrs = tw_attrs(test);
+	struct plugged *p = plugged(e);
+	struct owner *o = read_rcu(e);
+
+	tw_policy(e, "inbox", "on");
+	KUNIT_EXPECT_TRUE_MSG(test, is_owned(o), "the first inbox waited for a reader of RCU");
+	cmwq2_lock_stat_set(true);
+	cmwq2_lock_stat_set(false);
+	KUNIT_EXPECT_TRUE_MSG(test, is_owned(o), "lock_stat waited for a reader of RCU");
+	KUNIT_ASSERT_TRUE(test, tw_pool_of(w, 0)->flags & CMWQ2_POOL_INBOX);
+	attrs->nice = 5;
+	KUNIT_ASSERT_EQ(test, cmwq2_apply_workqueue_attrs(w->wq, attrs), 0);
+	KUNIT_EXPECT_TRUE_MSG(test, is_owned(o), "new attributes waited for a reader of RCU");
+	unplug(p);
 	disown(o);
 }
 
@@ -549,44 +579,15 @@ static void delayed_on_offline_cpu_runs(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, add_cpu(cpu), 0);
 }
 
-/* A mayday timer that was armed while a worker was created is stopped again. */
-static void mayday_timer_ends(struct kunit *test)
-{
-	struct tw_env *e = tw_env_cmwq2(test);
-	struct tw_wq *w = tw_alloc(e, TW_PERCPU | TW_MEM_RECLAIM, 0);
-	struct cmwq2_pool *pool = tw_pool_of(w, 0);
-	struct completion *gate = tw_gate(e);
-	struct tw_item *items[64];
-	unsigned long maydays;
-	int i, nr = tw_stats(w, 0).nr_workers + 1;
-
-	KUNIT_ASSERT_LE(test, nr, ARRAY_SIZE(items));
-	maydays = tw_stats(w, 0).maydays;
-	tw_fault_create(w, 0, CMWQ2_CREATE_STALLS);
-	for (i = 0; i < nr; i++) {
-		items[i] = tw_gated(e, gate);
-		tw_queue_on(0, w, items[i]);
-	}
-	TW_POLL(e, tw_stats(w, 0).maydays > maydays, "a mayday");
-	tw_fault_create(w, 0, CMWQ2_CREATE_NORMAL);
-	complete_all(gate);
-	for (i = 0; i < nr; i++)
-		tw_wait_done(items[i], "an item that waited for a worker");
-	TW_POLL(e, !(READ_ONCE(pool->flags) & CMWQ2_POOL_MANAGED) && tw_pool_idle(w, 0),
-		"the manager to be done");
-	/* This also waits for a running callback, which would rearm the timer. */
-	KUNIT_EXPECT_FALSE(test, timer_delete_sync(&pool->mayday_timer));
-}
-
 static struct kunit_case owncpu_cases[] = {
 	KUNIT_CASE_PARAM(alloc_beside_owned_cpu, engine_gen_params),
 	KUNIT_CASE(cull_beside_owned_cpu),
 	KUNIT_CASE(pool_ends_beside_owned_cpu),
 	KUNIT_CASE(others_go_on_while_a_pool_ends),
 	KUNIT_CASE(others_go_on_while_rcu_waits),
+	KUNIT_CASE(switches_do_not_wait_for_rcu),
 	KUNIT_CASE(scan_keeps_off),
 	KUNIT_CASE(delayed_on_offline_cpu_runs),
-	KUNIT_CASE(mayday_timer_ends),
 	{}
 };
 

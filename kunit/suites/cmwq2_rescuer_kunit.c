@@ -351,6 +351,35 @@ static void rescuers_woken_at_once(struct kunit *test)
 	tw_feed(c);
 }
 
+/* A mayday timer that was armed while a worker was created is stopped again. */
+static void mayday_timer_ends(struct kunit *test)
+{
+	struct tw_env *e = tw_env_cmwq2(test);
+	struct tw_wq *w = tw_alloc(e, TW_PERCPU | TW_MEM_RECLAIM, 0);
+	struct cmwq2_pool *pool = wq_pool(w->wq, 0);
+	struct completion *gate = tw_gate(e);
+	struct tw_item *items[64];
+	unsigned long maydays;
+	int i, nr = tw_stats(w, 0).nr_workers + 1;
+
+	KUNIT_ASSERT_LE(test, nr, ARRAY_SIZE(items));
+	maydays = tw_stats(w, 0).maydays;
+	tw_fault_create(w, 0, CMWQ2_CREATE_STALLS);
+	for (i = 0; i < nr; i++) {
+		items[i] = tw_gated(e, gate);
+		tw_queue_on(0, w, items[i]);
+	}
+	TW_POLL(e, tw_stats(w, 0).maydays > maydays, "a mayday");
+	tw_fault_create(w, 0, CMWQ2_CREATE_NORMAL);
+	complete_all(gate);
+	for (i = 0; i < nr; i++)
+		tw_wait_done(items[i], "an item that waited for a worker");
+	TW_POLL(e, !(READ_ONCE(pool->flags) & CMWQ2_POOL_MANAGED) && tw_pool_idle(w, 0),
+		"the manager to be done");
+	/* This also waits for a running callback, which would rearm the timer. */
+	KUNIT_EXPECT_FALSE(test, timer_delete_sync(&pool->mayday_timer));
+}
+
 static struct kunit_case rescuer_cases[] = {
 	KUNIT_CASE(rescue_percpu),
 	KUNIT_CASE(rescue_highpri),
@@ -365,6 +394,7 @@ static struct kunit_case rescuer_cases[] = {
 	KUNIT_CASE(stop_meets_leaving_rescuer),
 	KUNIT_CASE(rescuer_leaves_with_a_kick),
 	KUNIT_CASE(rescuers_woken_at_once),
+	KUNIT_CASE(mayday_timer_ends),
 	{}
 };
 

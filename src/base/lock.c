@@ -11,11 +11,11 @@
 #include <linux/minmax.h>
 #include <linux/mutex.h>
 #include <linux/preempt.h>
-#include <linux/rcupdate.h>
 #include <linux/spinlock.h>
 
 #include <cmwq2/ticks.h>
 
+#include "base/irqs_off.h"
 #include "base/lock.h"
 #include "base/types.h"
 
@@ -61,7 +61,7 @@ void cmwq2_lock_key_set(struct static_key_false *key, bool on)
 		    !static_key_enabled(&cmwq2_inbox_key))
 			static_branch_disable_cpuslocked(&cmwq2_lock_key);
 	}
-	synchronize_rcu();
+	cmwq2_wait_irqs_off();
 unlock:
 	mutex_unlock(&cmwq2_lock_key_mutex);
 }

@@ -14,6 +14,7 @@
 
 #include "base/attrs_value.h"
 #include "base/cpus.h"
+#include "base/irqs_off.h"
 #include "base/misuse.h"
 #include "base/registry.h"
 #include "base/types.h"
@@ -238,7 +239,7 @@ static bool cmwq2_may_be_posted(struct cmwq2_pwq *pwq)
  */
 static void cmwq2_wait_for_posts(void)
 {
-	synchronize_rcu_expedited();
+	cmwq2_wait_irqs_off();
 }
 
 /* Whether the pwqs that were replaced by @set need cmwq2_wait_for_posts(). */

@@ -15,11 +15,10 @@
  * @entry.prev is NULL, see cmwq2_work_is_posted().
  *
  * An item in an inbox holds no reference to its pwq. So if a pwq whose pool has an inbox is
- * replaced, it keeps the references of its slots for an RCU grace period, until all
- * enqueues that found it there are over, see cmwq2_wait_for_posts(). Whoever drops them
- * takes the lock, and so empties the inbox first. Ordered queues do not use the inbox. They
- * run one item at a time, so there is no flood to speed up, and their newer pwqs wait until
- * the older ones are gone.
+ * replaced, it keeps the references of its slots until all enqueues that found it there
+ * are over, see cmwq2_wait_for_posts(). Whoever drops them takes the lock, and so empties the
+ * inbox first. Ordered queues do not use the inbox. They run one item at a time, so there is
+ * no flood to speed up, and their newer pwqs wait until the older ones are gone.
  *
  * The kick of such an item is made by the CPU that moves it. pick=local and pick=predict take
  * that CPU for the enqueuing one.
@@ -64,9 +63,9 @@ static inline void cmwq2_inbox_before(const struct cmwq2_pool_policy *policy)
 
 /*
  * Once a pool has an inbox, whoever has its lock looks there for ever. So switching the
- * policy off needs no grace period for enqueues that saw it on. The barrier makes an enqueue
- * that sees it on also see that those who had the lock before, and do not look, have
- * dropped it: litmus/inbox-open. Context: pool->lock held.
+ * policy off waits for no enqueue that saw it on. The barrier makes an enqueue that sees it
+ * on also see that those who had the lock before, and do not look, have dropped it:
+ * litmus/inbox-open. Context: pool->lock held.
  */
 static inline void cmwq2_inbox_apply(struct cmwq2_pool *pool)
 {

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Waiting until all code that has interrupts off now has switched them on.
+ *
+ * An RCU grace period waits for that, too, but also for all other readers. On PREEMPT_RT it
+ * waits as long as a task of higher priority than RCU's threads keeps a CPU to itself. An
+ * interrupt does not wait for such a task. So this sends one to each CPU.
+ */
+#include <linux/atomic.h>
+#include <linux/completion.h>
+#include <linux/smp.h>
+
+#include "base/irqs_off.h"
+
+/**
+ * struct cmwq2_irqs_wait - a wait for an interrupt on each CPU
+ * @left: CPUs whose interrupt is still to come, and one for the caller
+ * @done: completed when none is left
+ */
+struct cmwq2_irqs_wait {
+	atomic_t		left;
+	struct completion	done;
+};
+
+/* Called just before a CPU is sent its interrupt. A CPU may come online at any time. */
+static bool cmwq2_irqs_count(int cpu, void *wait)
+{
+	atomic_inc(&((struct cmwq2_irqs_wait *)wait)->left);
+	return true;
+}
+
+static void cmwq2_irqs_were_on(void *wait)
+{
+	struct cmwq2_irqs_wait *w = wait;
+
+	/* Fully ordered, after all that this CPU did with interrupts off: litmus/irqs-off. */
+	if (atomic_dec_and_test(&w->left))
+		complete(&w->done);
+}
+
+/**
+ * cmwq2_wait_irqs_off - wait until each CPU has had interrupts on
+ *
+ * All code that has interrupts off when this is called has switched them on when it
+ * returns. Code that switches them off later sees all that the caller did before.
+ *
+ * Context: process, may sleep, interrupts on.
+ */
+void cmwq2_wait_irqs_off(void)
+{
+	struct cmwq2_irqs_wait w = { .left = ATOMIC_INIT(1) };
+
+	init_completion(&w.done);
+	smp_mb(); /* for a CPU that comes online, and gets no interrupt: litmus/irqs-off */
+	on_each_cpu_cond(cmwq2_irqs_count, cmwq2_irqs_were_on, &w, false);
+	cmwq2_irqs_were_on(&w);
+	wait_for_completion(&w.done);
+}
