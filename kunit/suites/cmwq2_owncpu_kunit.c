@@ -98,6 +98,8 @@ static struct owner *own(struct tw_env *e, int cpu)
 {
 	struct owner *o = tw_zalloc(e, sizeof(*o));
 
+	/* With lockdep the end of a queue waits for RCU. Those of earlier tests end here. */
+	cmwq2_helpers_flush();
 	leave_to_others(cpu, 0);
 	KUNIT_ASSERT_EQ(e->test, kunit_add_action_or_reset(e->test, leave_as_usual,
 							   (void *)(long)cpu), 0);
@@ -373,8 +375,6 @@ static void cull_beside_owned_cpu(struct kunit *test)
 	p = plugged(e);
 	w = idle_on_cpu1(e);
 	culled = tw_stats(w, 1).culled;
-	/* Queues of other tests are gone: with lockdep their end waits for RCU. */
-	cmwq2_helpers_flush();
 	o = own(e, 1);
 	tw_policy(e, "idle_timeout_ms", "1");
 	TW_POLL(e, tw_stats(w, 1).culled > culled, "workers to be culled");
