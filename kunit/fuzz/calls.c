@@ -358,7 +358,7 @@ static void fz_silent(struct fz_lane *l, unsigned int ctx, const struct fz_op *o
 		break;
 	case FZ_OPEN:
 		set_bit(op->n, &l->gates);
-		wake_up_all(&l->moved);
+		fz_wake(l, &l->moved);
 		break;
 	case FZ_AWAIT:
 		fz_await(l, ctx, op->item);

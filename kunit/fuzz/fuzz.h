@@ -18,6 +18,7 @@
 
 #include <linux/atomic.h>
 #include <linux/hrtimer.h>
+#include <linux/irq_work.h>
 #include <linux/wait.h>
 
 #include "env.h"
@@ -260,6 +261,7 @@ struct fz_counters {
  * @release: gates and waits are void, the run is to end
  * @moved: waited for by contexts at a gate
  * @events: waited for by the master
+ * @wake: wakes those who wait, on behalf of an interrupt on PREEMPT_RT
  * @told: how often the master was told to look again
  * @seq: number of events
  * @log: events
@@ -293,6 +295,7 @@ struct fz_lane {
 	bool			release;
 	wait_queue_head_t	moved;
 	wait_queue_head_t	events;
+	struct irq_work		wake;
 	atomic_t		told;
 	atomic_t		seq;
 	struct fz_event		log[FZ_LOG];
@@ -337,6 +340,7 @@ void fz_run(struct fz_lane *l, const struct fz_program *p);
 void fz_run_beside(struct fz_lane *l, const struct fz_program *p);
 void fz_wait(struct fz_lane *l);
 bool fz_is_busy(struct fz_thread *t);
+void fz_wake(struct fz_lane *l, struct wait_queue_head *q);
 void fz_set_state(struct fz_lane *l, unsigned int ctx, enum fz_state state, unsigned int gate);
 
 #endif /* CMWQ2_FUZZ_H */

@@ -11,8 +11,10 @@
 #include <linux/cpu.h>
 #include <linux/cpumask.h>
 #include <linux/delay.h>
+#include <linux/irq_work.h>
 #include <linux/kthread.h>
 #include <linux/ktime.h>
+#include <linux/preempt.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
@@ -36,12 +38,33 @@ unsigned int fz_known_ms = 50;
 static struct lock_class_key fz_keys[TW_NR_ENGINES][2][FZ_ITEMS + 1];
 #endif
 
+static void fz_wake_later(struct irq_work *work)
+{
+	struct fz_lane *l = container_of(work, struct fz_lane, wake);
+
+	wake_up_all(&l->events);
+	wake_up_all(&l->moved);
+}
+
+/*
+ * Wakes those who wait in @q, one of the two queues of @l. On PREEMPT_RT the lock of such a
+ * queue may sleep, so there a thread does it for an interrupt.
+ */
+void fz_wake(struct fz_lane *l, struct wait_queue_head *q)
+{
+	if (!wq_has_sleeper(q))
+		return;
+	if (IS_ENABLED(CONFIG_PREEMPT_RT) && !preemptible())
+		irq_work_queue(&l->wake);
+	else
+		wake_up_all(q);
+}
+
 /* Lets the master look again. */
 static void fz_tell(struct fz_lane *l)
 {
 	atomic_inc(&l->told);
-	if (wq_has_sleeper(&l->events))
-		wake_up_all(&l->events);
+	fz_wake(l, &l->events);
 }
 
 /* Adds an event to the log, and returns its place there. */
@@ -113,8 +136,7 @@ void tw_run_item(struct tw_item *tw)
 	fz_log(l, &event);
 	atomic_dec(&it->inside);
 	fz_tell(l);
-	if (wq_has_sleeper(&l->moved))
-		wake_up_all(&l->moved);
+	fz_wake(l, &l->moved);
 }
 
 static enum hrtimer_restart fz_timer_fn(struct hrtimer *timer)
@@ -264,6 +286,7 @@ void fz_lane_free(struct fz_lane *l)
 	for (i = 0; i < FZ_ALL_THREADS; i++)
 		if (l->thread[i].task)
 			cmwq2_kthread_stop_put(l->thread[i].task);
+	irq_work_sync(&l->wake);
 	for (i = 0; i < FZ_NR_KINDS; i++)
 		kvfree(l->slots[i]);
 	kvfree(l);
@@ -283,6 +306,7 @@ struct fz_lane *fz_lane(unsigned int engine)
 		l->env[i] = (struct tw_env){ .engine = l->engine, .ops = l->engine->ops, .bh = i };
 	init_waitqueue_head(&l->moved);
 	init_waitqueue_head(&l->events);
+	init_irq_work(&l->wake, fz_wake_later);
 	fz_make_timer(l, FZ_SOFT);
 	fz_make_timer(l, FZ_HARD);
 	for (i = 0; i < FZ_NR_KINDS; i++) {
