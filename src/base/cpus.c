@@ -9,6 +9,7 @@
 
 #include "base/cpus.h"
 #include "base/param.h"
+#include "base/registry.h"
 
 /*
  * Both masks are written under cmwq2_pool_mutex, and the first one under cmwq2_attach_mutex
@@ -20,6 +21,20 @@ struct cpumask cmwq2_online_mask;
 
 static bool cmwq2_force_rr_cpu;	/* X: READ_ONCE */
 static DEFINE_PER_CPU(int, cmwq2_rr_cpu_last);
+
+/**
+ * cmwq2_set_effective_cpus - change the CPUs that unbound queues may use
+ * @cpus: CPUs
+ *
+ * Context: process; cmwq2_pool_mutex and cmwq2_attach_mutex held.
+ */
+void cmwq2_set_effective_cpus(const struct cpumask *cpus)
+{
+	lockdep_assert_held(&cmwq2_pool_mutex);
+	lockdep_assert_held(&cmwq2_attach_mutex);
+
+	cpumask_copy(&cmwq2_effective_mask, cpus);
+}
 
 /**
  * cmwq2_fallback_cpus - CPUs for threads that belong to no CPU at the moment

@@ -10,6 +10,7 @@
 extern struct cpumask cmwq2_effective_mask;
 extern struct cpumask cmwq2_online_mask;
 
+void cmwq2_set_effective_cpus(const struct cpumask *cpus);
 const struct cpumask *cmwq2_fallback_cpus(void);
 int cmwq2_select_cpu(void);
 

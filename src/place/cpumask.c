@@ -82,7 +82,7 @@ static void cmwq2_move_homeless(void)
 static void cmwq2_write_effective(const struct cpumask *cpus)
 {
 	mutex_lock(&cmwq2_attach_mutex);
-	cpumask_copy(&cmwq2_effective_mask, cpus);
+	cmwq2_set_effective_cpus(cpus);
 	mutex_unlock(&cmwq2_attach_mutex);
 }
 
