@@ -201,6 +201,8 @@ enum cmwq2_health {
  *	pool->lock held
  * @CMWQ2_POINT_BLOCKING: hook=tp: the current worker is about to sleep, and has
  *	not taken pool->lock yet. Preemption off
+ * @CMWQ2_POINT_UNCOUNT: hook=pn: a worker is about to be no longer counted. If
+ *	this is because it sleeps, a runqueue's lock is held, otherwise pool->lock
  * @CMWQ2_POINT_BLOCKED: the current worker is about to sleep and no longer
  *	counted, but nobody has been kicked yet. hook=tp: pool->lock held.
  *	hook=pn: a runqueue's lock held, so that nobody can be woken
@@ -243,6 +245,7 @@ enum cmwq2_point {
 	CMWQ2_POINT_WOKEN,
 	CMWQ2_POINT_STOPS,
 	CMWQ2_POINT_BLOCKING,
+	CMWQ2_POINT_UNCOUNT,
 	CMWQ2_POINT_BLOCKED,
 	CMWQ2_POINT_KICK_IRQ,
 	CMWQ2_POINT_CULLED,

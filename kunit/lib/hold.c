@@ -246,10 +246,16 @@ void tw_wait_held(struct tw_hold *h, const char *what)
 	TW_SOON(h->env, tw_caught(h), what);
 }
 
+/* Release the held context, from any context. Returns false if none is held. */
+bool tw_try_let_go(struct tw_hold *h)
+{
+	return tw_hold_ends(h, TW_HOLD_GONE);
+}
+
 /* Release the held context. The test fails if none was caught, or if it was held too long. */
 void tw_let_go(struct tw_hold *h)
 {
-	bool held = tw_hold_ends(h, TW_HOLD_GONE);
+	bool held = tw_try_let_go(h);
 
 	KUNIT_ASSERT_TRUE_MSG(h->env->test, held, "point %d: %s", h->point,
 			      atomic_read(&h->state) == TW_HOLD_LATE ? "held too long" :

@@ -172,6 +172,7 @@ static inline const struct tw_mode *tw_mode(struct tw_env *e)
 struct tw_hold *tw_hold(struct tw_env *e, enum cmwq2_point point, struct cmwq2_pool *pool);
 void tw_arm(struct tw_hold *h);
 void tw_wait_held(struct tw_hold *h, const char *what);
+bool tw_try_let_go(struct tw_hold *h);
 void tw_let_go(struct tw_hold *h);
 bool tw_caught(struct tw_hold *h);
 bool tw_hold_in_use(void);

@@ -172,19 +172,23 @@ static void insert_then_block(struct kunit *test, bool managed)
 /*
  * Queues as soon as the hold has caught its task, which may have a runqueue locked. The
  * scheduler of this CPU takes that lock now and then, and would wait for the held task.
- * With interrupts off it does not run.
+ * With interrupts off it does not run. With @frees the task goes on afterwards.
  */
-static void queue_when_held(struct tw_stage *s, struct tw_hold *h, struct tw_item *it)
+static void queue_when_held(struct tw_stage *s, struct tw_hold *h, struct tw_item *it, bool frees)
 {
 	u64 end = ktime_get_mono_fast_ns() + 5 * (u64)NSEC_PER_SEC;
 	unsigned long flags;
+	bool held = true;
 
 	local_irq_save(flags);
 	while (!tw_caught(h) && ktime_get_mono_fast_ns() < end)
 		cpu_relax();
 	tw_queue_on(s->cpu, s->w, it);
+	if (frees)
+		held = tw_try_let_go(h);
 	local_irq_restore(flags);
 	KUNIT_ASSERT_TRUE(s->env->test, tw_caught(h));
+	KUNIT_ASSERT_TRUE(s->env->test, held);
 }
 
 /*
@@ -214,13 +218,47 @@ static void block_then_insert(struct kunit *test, bool managed)
 		tw_arm(blocked);
 		tw_arm(queue);
 		WRITE_ONCE(r->sleeps, 1);
-		queue_when_held(s, blocked, it);
+		queue_when_held(s, blocked, it, false);
 		done_once_more(s, it, i + 1);
 		KUNIT_ASSERT_TRUE(test, tw_caught(queue));
 		KUNIT_ASSERT_EQ(test, atomic_read(&blocked->state), TW_HOLD_GONE);
 		KUNIT_ASSERT_EQ(test, READ_ONCE(r->slept), 0);
 		is = tw_stats(s->w, s->cpu);
 		KUNIT_ASSERT_EQ(test, is.scan_wakeups, was.scan_wakeups);
+		runner_ends(r);
+	}
+}
+
+/*
+ * R2, and the item is queued just before the runner decrements nr_running. The enqueue
+ * finds the runner counted and kicks nobody. So the runner must look at the worklist
+ * after it has decremented nr_running: what it saw before is too old.
+ */
+static void r2_insert_before_count(struct kunit *test)
+{
+	struct tw_stage *s = hook_stage(test, false);
+	struct tw_hold *blocks = tw_hold(s->env, CMWQ2_POINT_UNCOUNT, s->pool);
+	struct tw_item *it = tw_item(s->env, tw_fn_nop);
+	struct runner *r = runner(s, -1);
+	struct cmwq2_pool_stats was, is;
+	unsigned int i;
+
+	if (!hook_is("pn"))
+		kunit_skip(test, "hook=tp counts down and looks with the lock held");
+	tw_move(s->env, s->hand_cpu);
+	for (i = 0; i < s->rounds; i++) {
+		tw_make_idle(s, 3);
+		runner_start(s, r);
+		was = tw_stats(s->w, s->cpu);
+		blocks->current_is = r->task;
+		tw_arm(blocks);
+		WRITE_ONCE(r->sleeps, 1);
+		queue_when_held(s, blocks, it, true);
+		done_once_more(s, it, i + 1);
+		KUNIT_ASSERT_EQ(test, READ_ONCE(r->slept), 0);
+		is = tw_stats(s->w, s->cpu);
+		KUNIT_ASSERT_EQ(test, is.scan_wakeups, was.scan_wakeups);
+		KUNIT_ASSERT_EQ(test, is.cm_wakeups - was.cm_wakeups, 1);
 		runner_ends(r);
 	}
 }
@@ -432,6 +470,7 @@ static struct kunit_case races_cases[] = {
 	KUNIT_CASE_PARAM_ATTR(r2_insert_then_block_managed, mode_gen_params, TW_SLOW),
 	KUNIT_CASE_PARAM_ATTR(r2_block_then_insert, mode_gen_params, TW_SLOW),
 	KUNIT_CASE_PARAM_ATTR(r2_block_then_insert_managed, mode_gen_params, TW_SLOW),
+	KUNIT_CASE_PARAM_ATTR(r2_insert_before_count, mode_gen_params, TW_SLOW),
 	KUNIT_CASE_PARAM_ATTR(r3_runs_again_before_irq, mode_gen_params, TW_SLOW),
 	KUNIT_CASE_PARAM_ATTR(r9_called_off, mode_gen_params, TW_SLOW),
 	KUNIT_CASE_PARAM_ATTR(r16_stops_while_other_blocks, mode_gen_params, TW_SLOW),

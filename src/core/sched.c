@@ -99,6 +99,7 @@ static bool cmwq2_uncount_lockless(struct cmwq2_worker *worker)
 	struct cmwq2_pool *pool = worker->pool;
 	int nr;
 
+	cmwq2_point(CMWQ2_POINT_UNCOUNT, pool);
 	if (!xchg(&worker->counted, 0))
 		return false;
 	nr = atomic_dec_return(&pool->nr_running);
