@@ -4,6 +4,8 @@
  * number of workers that it looks at while it holds a lock.
  */
 #include "look/look.h"
+#include "look/show.h"
+#include "look/verdict.h"
 #include "verdict.h"
 
 /*
@@ -52,6 +54,23 @@ static void moving_line_is_no_stall(struct kunit *test)
 static void moving_wide_line_is_no_stall(struct kunit *test)
 {
 	moving_line(test, 12);
+}
+
+/*
+ * The last item may leave the line between the look that finds it there and the verdict.
+ * An empty line gets no verdict, whatever age is asked for.
+ */
+static void empty_line_is_no_stall(struct kunit *test)
+{
+	struct tw_env *e = tw_env_cmwq2(test);
+	struct verdict_ctx *c = verdict_ctx(e, TW_PERCPU, 1);
+	struct cmwq2_out out = { .buf = c->text };
+	struct cmwq2_wq *wq = c->w->wq;
+
+	rcu_read_lock();
+	cmwq2_verdict_of_pwq(&out, rcu_dereference(*per_cpu_ptr(wq->cpu_pwq, c->cpu)), 0);
+	rcu_read_unlock();
+	KUNIT_EXPECT_EQ(test, out.len, 0);
 }
 
 /* A thread flushes an item that does not end. */
@@ -149,6 +168,7 @@ static void stuck_helper_is_named(struct kunit *test)
 static struct kunit_case verdict_line_cases[] = {
 	KUNIT_CASE(moving_line_is_no_stall),
 	KUNIT_CASE(moving_wide_line_is_no_stall),
+	KUNIT_CASE(empty_line_is_no_stall),
 	KUNIT_CASE(awaited_item_is_named),
 	KUNIT_CASE(looks_are_bounded),
 	KUNIT_CASE(stuck_helper_is_named),

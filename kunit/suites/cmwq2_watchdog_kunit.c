@@ -420,6 +420,20 @@ static void panic_at(struct kunit *test, const char *policy, const char *far, in
 	TW_POLL(e, nr_panics() > before, "a panic that was left out");
 }
 
+/*
+ * The first report is enough. The engine counts reports from the first one that finds
+ * panic_on_stall set, as long as it is loaded. So this is the first case that sets it.
+ */
+static void panic_after_first_stall(struct kunit *test)
+{
+	struct tw_env *e = watch_env(test);
+	unsigned long before = nr_panics();
+
+	tw_policy(e, "panic_on_stall", "1");
+	stall_until(e, 1);
+	TW_POLL(e, nr_panics() > before, "a panic that was left out");
+}
+
 static void panic_after_stalls(struct kunit *test)
 {
 	panic_at(test, "panic_on_stall", "1000000", 2);
@@ -457,6 +471,7 @@ static struct kunit_case watchdog_cases[] = {
 	KUNIT_CASE(pause_is_no_stall),
 	KUNIT_CASE(small_lateness_is_no_pause),
 	KUNIT_CASE(unbound_stall_is_found),
+	KUNIT_CASE(panic_after_first_stall),
 	KUNIT_CASE(panic_after_stalls),
 	KUNIT_CASE(panic_after_time),
 	KUNIT_CASE(bad_values_are_refused),

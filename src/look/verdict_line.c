@@ -4,6 +4,7 @@
  * taken, and those that wait for max_active. Also on running items that threads
  * wait for, and on the engine's own threads.
  */
+#include <linux/export.h>
 #include <linux/rculist.h>
 #include <linux/sched.h>
 
@@ -269,7 +270,8 @@ static void cmwq2_judge_line(struct cmwq2_verdict *v, struct cmwq2_pwq *pwq, boo
  * @min_ms: for how many milliseconds at least
  *
  * A queue with a long line whose items come and go is busy and not stuck. So
- * all items that hold slots must have begun as long ago, too.
+ * all items that hold slots must have begun as long ago, too. Nothing is written if the
+ * line is empty by now. The KUnit suites need this to be exported.
  *
  * Context: RCU read-side section, no lock held.
  */
@@ -294,3 +296,4 @@ void cmwq2_verdict_of_pwq(struct cmwq2_out *out, struct cmwq2_pwq *pwq, unsigned
 	cmwq2_judge_line(&v, pwq, slot);
 	cmwq2_write_verdict(out, &v);
 }
+EXPORT_SYMBOL_GPL(cmwq2_verdict_of_pwq);
