@@ -379,6 +379,41 @@ static void shard_size_divides_caches(struct kunit *test)
 	KUNIT_EXPECT_STREQ(test, cmwq2_policy_get("cache_shard_size"), "8192");
 }
 
+/* The number of cores that have the pool which @cpu has in the queue. */
+static int cores_with(struct tw_wq *w, int cpu)
+{
+	int other, id = tw_stats(w, cpu).id, nr = 0;
+
+	for_each_online_cpu(other)
+		if (cpumask_first(topology_sibling_cpumask(other)) == other)
+			nr += tw_stats(w, other).id == id;
+	return nr;
+}
+
+/* The shards of a cache are alike, and as close to the size as whole shards can be. */
+static void shards_are_alike(struct kunit *test)
+{
+	struct tw_env *e = mask_env(test);
+	struct tw_wq *cache = tw_alloc(e, TW_UNBOUND, 0), *shard = tw_alloc(e, TW_UNBOUND, 0);
+	int cpu, cores, shards, size;
+	char value[16];
+
+	KUNIT_ASSERT_EQ(test, cmwq2_set_unbound_cpumask(cpu_possible_mask), 0);
+	apply(test, cache, CMWQ2_AFFN_CACHE, cpu_possible_mask);
+	apply(test, shard, CMWQ2_AFFN_CACHE_SHARD, cpu_possible_mask);
+	tw_policy(e, "cache_shard_size", "1");
+	for (size = 1; size <= num_online_cpus() + 1; size++) {
+		scnprintf(value, sizeof(value), "%d", size);
+		KUNIT_ASSERT_EQ(test, cmwq2_policy_set("cache_shard_size", value), 0);
+		for_each_online_cpu(cpu) {
+			cores = cores_with(cache, cpu);
+			shards = max(1, DIV_ROUND_CLOSEST(cores, size));
+			KUNIT_EXPECT_GE(test, cores_with(shard, cpu), cores / shards);
+			KUNIT_EXPECT_LE(test, cores_with(shard, cpu), DIV_ROUND_UP(cores, shards));
+		}
+	}
+}
+
 static void forced_round_robin(struct kunit *test)
 {
 	struct tw_env *e = mask_env(test);
@@ -437,6 +472,7 @@ static struct kunit_case cpumask_cases[] = {
 	KUNIT_CASE(pods_change_under_load),
 	KUNIT_CASE(default_scope_moves_queues),
 	KUNIT_CASE(shard_size_divides_caches),
+	KUNIT_CASE(shards_are_alike),
 	KUNIT_CASE(forced_round_robin),
 	KUNIT_CASE(power_efficient_is_unbound_or_not),
 	{}

@@ -48,6 +48,7 @@ class Vehicle:
     fronts: tuple = ()  # headers in CONFIG; NAME.h is included before the kernel's file NAME.c
     one_thread: bool = False    # emulated CPUs take turns, instead of having a thread each
     pci: bool = False   # the machine's virtio devices are on PCI, if it has any
+    cpus: int = 0       # of a guest, 0 for the usual number
 
 
 VEHICLES = {

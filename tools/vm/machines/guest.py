@@ -74,7 +74,7 @@ class Run:
     settings: dict = field(default_factory=dict)
     limit: float = 60           # wall clock seconds without an event, on UML; other vehicles get a multiple
     rest: Optional[float] = None    # seconds that the guest may still run once a test has failed
-    cpus: int = CPUS
+    cpus: int = 0               # as many as the vehicle has, or CPUS
     extra: list = field(default_factory=list)       # more arguments for QEMU
     files: dict = field(default_factory=dict)       # more files for the initramfs, by their paths in the guest
     # If it returns True, the event is sent back as the answer; if it returns a text, the text is sent.
@@ -86,6 +86,9 @@ class Run:
     turn: str = ""              # the last round of @doing that the guest reported
     cases: int = 0              # how many test cases of @doing have ended
     events: list = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.cpus = self.cpus or self.kernel.vehicle.cpus or CPUS
 
     def far(self) -> str:
         """Return how far the run is, in a few words."""

@@ -63,16 +63,17 @@ class Again:
     suites: tuple
     parameters: str = ""    # module parameters of cmwq2
     boot: tuple = ()        # for the kernel command line
+    cpus: int = 0           # of the guest, 0 for the usual number
 
     def of(self, target: kernel.Kernel) -> kernel.Kernel:
         """Return @target with the name and the kernel parameters of this pass."""
         found = target.booted_with(*self.boot)
-        return replace(found, vehicle=replace(found.vehicle, name=f"{self.vehicle}/{self.name}"))
+        return replace(found, vehicle=replace(found.vehicle, name=f"{self.vehicle}/{self.name}", cpus=self.cpus))
 
 
 # Suites that may fail with another hook than the best one (UML has no preempt notifiers), suites that may fail with
-# CPUs that the kernel keeps free of work and timers, and suites that may fail if the idle task handles what other CPUs
-# send.
+# CPUs that the kernel keeps free of work and timers, suites that may fail if the idle task handles what other CPUs
+# send, and those that may fail only if more than two CPUs have a common cache.
 AGAIN = (*(Again(vehicle, "pn", ("cmwq2_concurrency", "cmwq2_hog", "cmwq2_interleave_called", "cmwq2_interleave_races",
                                  "cmwq2_interleave_wait", "cmwq2_kick", "cmwq2_managed", "cmwq2_queue",
                                  "cmwq2_wakeup"), "hook=pn") for vehicle in ("x86", "rt", "arm64")),
@@ -80,7 +81,8 @@ AGAIN = (*(Again(vehicle, "pn", ("cmwq2_concurrency", "cmwq2_hog", "cmwq2_interl
          Again("uml", "timer", ("cmwq2_hog", "cmwq2_managed", "cmwq2_queue", "cmwq2_rescuer", "cmwq2_wakeup"),
                "hook=timer"),
          Again("x86", "isolated", ("cmwq2_cpumask", "cmwq2_delayed", "cmwq2_idle", "cmwq2_ordered", "cmwq2_owncpu"),
-               boot=("nohz_full=1", "isolcpus=nohz,domain,1")))
+               boot=("nohz_full=1", "isolcpus=nohz,domain,1")),
+         Again("x86", "four", ("cmwq2_cpumask",), cpus=4))
 # Checks that are not suites in a guest: style of the sources, looks into a guest from outside, counts of instructions
 # and of cache lines, drivers that are moved and compiled.
 STYLE, DUMP, MONITOR, STATES, WIDE, ICOUNT, LINES, TRANSFERS, DRIVERS = (
