@@ -42,7 +42,7 @@ TABLE, RESULTS, CONTROL = WHERE / "table.txt", WHERE / "results.json", WHERE / "
 VEHICLE, DEEPER, LIKELIEST = "uml", "debug", 4
 # The suites that let allocations fail, which only the debug variant can do.
 FAILING = ("cmwq2_faults", "cmwq2_no_memory")
-# How many suites run if none is seen to run a function: as a rule it belongs to loading or unloading the module.
+# How many suites run if none is seen to run a file: as a rule what changes belongs to loading or unloading the module.
 QUICKEST = 20
 # How many suites run for a change at most, and how many seconds they take at most without it, unless LIKELIEST of them
 # take longer. STARTING is what each suite costs besides its cases.
@@ -108,8 +108,12 @@ def all_suites() -> list:
 
 def lines_run(mutation: mutate.Mutation, text: str, files: Mapping) -> int:
     """Return how many lines of the function with the @mutation of @text have run. @files: the lines by file."""
-    where = next((each for each in mutate.functions(text) if each.head <= mutation.line <= each.last), None)
+    where = _around(mutation, text)
     return sum(where.head <= line <= where.last for line in files.get(mutation.path, ())) if where else 0
+
+
+def _around(mutation: mutate.Mutation, text: str) -> Optional[mutate.Function]:
+    return next((each for each in mutate.functions(text) if each.head <= mutation.line <= each.last), None)
 
 
 def likely(mutation: mutate.Mutation, text: str, ran: Mapping[str, Mapping], seconds: Mapping[str, float],
@@ -117,11 +121,17 @@ def likely(mutation: mutate.Mutation, text: str, ran: Mapping[str, Mapping], sec
     """Return some suites that run the function with the @mutation of @text, in the order in which they should run:
     first those that run much of it, and of the file, have found much and take little time. @ran: the lines by suite
     and file; @seconds: the time that each suite takes; @found: how many mutants it has killed. If no suite is seen to
-    run the function, return the quickest: each suite loads and unloads the module."""
+    run the function, the compiler may have put it into another one of the file, so return suites that run much of the
+    file. If there is none, or if the function runs while the module is loaded or unloaded, return the quickest: each
+    suite loads and unloads the module."""
+    where = _around(mutation, text)
+    seen = any(lines_run(mutation, text, files) for files in ran.values())
+
     def worth(name: str) -> float:
+        of_file = 0 if where and where.only_once else len(ran[name].get(mutation.path, ()))
         # Squared, because a suite that runs only the way out of a function notices little of it.
-        return (lines_run(mutation, text, ran[name]) ** 2 * len(ran[name].get(mutation.path, ()))
-                * (1 + found.get(name, 0)) / (STARTING + seconds.get(name, 0)))
+        much = lines_run(mutation, text, ran[name]) ** 2 if seen else 1
+        return much * of_file * (1 + found.get(name, 0)) / (STARTING + seconds.get(name, 0))
     chosen: list = []
     for name in sorted((name for name in ran if worth(name)), key=worth, reverse=True):
         total = sum(seconds.get(each, 0) for each in [*chosen, name])
@@ -302,7 +312,7 @@ class Bench:
             self.found.update(re.findall(r"^cmwq2_\w+", why))
             return Verdict(mutation, KILLED, why, seconds)
         seen = mutation.suites or any(lines_run(mutation, text, files) for files in self.ran.values())
-        why = "" if seen else "no suite is seen to run the function"
+        why = "" if seen else "no suite is seen to run the function by itself"
         return Verdict(mutation, SURVIVED, why, seconds, tuple(names))
 
     def killed(self, files: list, names: list, number: int) -> tuple:
@@ -374,9 +384,9 @@ class Rounds:
             done += each.what in COUNTED
         return False
 
-    def judge(self, bench: Optional[Bench], mutations: list, wanted: int) -> None:
-        """Judge as many of the @mutations as it takes until @wanted of them count, and print each new verdict. @bench
-        may be None if none of them has to run."""
+    def judge(self, mutations: list, wanted: int, judged: Callable) -> None:
+        """Judge as many of the @mutations as it takes until @wanted of them count, and print each new verdict. @judged
+        gets a mutation and the number of a guest. It returns the verdict, and whether that is new."""
         left, open_, done = list(mutations), 0, 0
 
         def work(number: int) -> None:
@@ -386,33 +396,28 @@ class Rounds:
                     if not left or done + open_ >= wanted:
                         return
                     mutation, open_ = left.pop(0), open_ + 1
-                before = self.settled(mutation)
-                assert before or bench
-                verdict = before or bench.judge(mutation, self.texts[mutation.path], number)    # type: ignore
+                verdict, new = judged(mutation, number)
                 with self.lock:
                     open_, done = open_ - 1, done + (verdict.what in COUNTED)
-                    self.take(verdict, not before)
+                    self.take(verdict, new)
         guest.side_by_side([partial(work, number) for number in range(self.machines)], self.machines)
 
-    def judge_deeper(self, bench: Bench, alive: list) -> None:
-        """Judge those that are still @alive, verdicts, again on @bench."""
-        left = list(alive)
+    def first(self, bench: Optional[Bench], mutation: mutate.Mutation, number: int) -> tuple:
+        """Judge a @mutation on the vehicle of @bench, unless its verdict is known. @bench may be None if it is."""
+        before = self.settled(mutation)
+        assert before or bench
+        return before or bench.judge(mutation, self.texts[mutation.path], number), not before   # type: ignore
 
-        def work(number: int) -> None:
-            while True:
-                with self.lock:
-                    if not left:
-                        return
-                    old = left.pop(0)
-                verdict = bench.judge(old.mutation, self.texts[old.mutation.path], number, deeper(old))
-                with self.lock:
-                    self.verdicts.remove(old)
-                    self.take(replace(verdict, ran=old.ran, deep=True), True)
-        guest.side_by_side([partial(work, number) for number in range(self.machines)], self.machines)
+    def again(self, bench: Bench, alive: Mapping[tuple, Verdict], mutation: mutate.Mutation, number: int) -> tuple:
+        """Judge a @mutation that is still @alive, which has its verdict, again on @bench."""
+        old = alive[_again(mutation)]
+        verdict = bench.judge(mutation, self.texts[mutation.path], number, deeper(old))
+        return replace(verdict, ran=old.ran, deep=True), True
 
     def take(self, verdict: Verdict, new: bool) -> None:
-        """Add a @verdict, and print it if it is @new."""
-        self.verdicts.append(verdict)
+        """Add a @verdict in place of an older one on the same mutation, and print it if it is @new."""
+        key = _again(verdict.mutation)
+        self.verdicts = [*(each for each in self.verdicts if _again(each.mutation) != key), verdict]
         if new:
             say(str(verdict))
         self.save()
@@ -468,7 +473,8 @@ def judge_deeper(rounds: Rounds) -> None:
     bench = Bench(DEEPER)
     try:
         bench.control(sorted({name for each in alive for name in deeper(each)}), rounds.machines)
-        rounds.judge_deeper(bench, alive)
+        rounds.judge([each.mutation for each in alive], len(alive),
+                     partial(rounds.again, bench, {_again(each.mutation): each for each in alive}))
     finally:
         rounds.bad += bench.bad
         bench.close()
@@ -485,7 +491,7 @@ def judge_on(rounds: Rounds, vehicle: str, here: list, count: int) -> None:
             named = sorted({name for each in here for name in each.suites})
             bench.control(all_suites() if vehicle == VEHICLE else named, rounds.machines)
         for part in parts:
-            rounds.judge(bench, *part)
+            rounds.judge(*part, partial(rounds.first, bench))
     finally:
         if bench:
             rounds.bad += bench.bad

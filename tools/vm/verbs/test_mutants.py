@@ -7,6 +7,7 @@ import sys
 import tempfile
 import unittest
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from unittest import mock
 
@@ -131,9 +132,14 @@ class TestMutants(unittest.TestCase):
         self.assertEqual(mutants.likely(one, TEXT, ran, seconds, {}), ["most", "quick", "file", "slow"])
         # One that has found much is worth its time.
         self.assertEqual(mutants.likely(one, TEXT, ran, seconds, {"slow": 4}), ["most", "slow", "quick", "file"])
-        # No suite was seen to run it.
-        self.assertEqual(mutants.likely(one, TEXT, {name: ran[name] for name in ("begin", "other")}, seconds, {}),
-                         ["other", "begin"])
+        # No suite was seen to run the function, but one runs the file.
+        unseen = {name: ran[name] for name in ("begin", "other")}
+        self.assertEqual(mutants.likely(one, TEXT, unseen, seconds, {}), ["begin"])
+        # No suite was seen to run it, or it runs while the module is loaded.
+        self.assertEqual(mutants.likely(one, TEXT, {"other": ran["other"]}, seconds, {}), ["other"])
+        once = next(each for each in mutate.candidates("core/x.c", TEXT) if each.line == 20)
+        self.assertEqual(mutants.likely(once, TEXT, {"most": ran["most"], "other": ran["other"]}, seconds, {}),
+                         ["most", "other"])
         # A few suites run however long they take, the others only if there is time for them.
         many = {f"suite{number}": {"core/x.c": {6}} for number in range(9)}
         for each, count in ((1, 9), (15, 6), (50, mutants.LIKELIEST)):
@@ -164,7 +170,7 @@ class TestMutants(unittest.TestCase):
         bench = mock.Mock(judge=lambda mutation, text, number: mutants.Verdict(mutation, next(whats)))
         rounds = mutants.Rounds({"core/x.c": TEXT}, 1)
         with mock.patch.object(mutants, "say"), mock.patch.object(rounds, "save"):
-            rounds.judge(bench, mutate.candidates("core/x.c", TEXT)[:9], 2)
+            rounds.judge(mutate.candidates("core/x.c", TEXT)[:9], 2, partial(rounds.first, bench))
         self.assertEqual([each.what for each in rounds.verdicts],
                          [mutants.SAME, mutants.KILLED, mutants.BROKEN, mutants.SURVIVED])
 
@@ -212,7 +218,7 @@ class TestMutants(unittest.TestCase):
             self.assertEqual((before.ran, before.deep), (["cmwq2_a"], True))
             self.assertFalse(second.need_runs([one, two, three], 2))
             self.assertTrue(second.need_runs([one, two, three], 3))
-            second.judge(None, [one, two], 2)
+            second.judge([one, two], 2, partial(second.first, None))
             self.assertEqual([each.what for each in second.verdicts], [mutants.KILLED, mutants.SURVIVED])
             # The rest of what an earlier run has judged is kept.
             rounds().take(mutants.Verdict(three, mutants.KILLED), True)
