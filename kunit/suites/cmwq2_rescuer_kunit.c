@@ -7,6 +7,7 @@
 #include "base/types.h"
 #include "core/scan.h"
 #include "check.h"
+#include "hold.h"
 #include "starve.h"
 
 static struct cmwq2_pool *wq_pool(struct cmwq2_wq *wq, int cpu)
@@ -302,6 +303,11 @@ static void rescuer_leaves_with_a_kick(struct kunit *test)
 	tw_queue_on(c->cpu, w, next);
 	tw_wait_started(first, "the rescue of the first item");
 	tw_feed(c);
+	/*
+	 * A new worker counts as idle before it has looked at the worklist for the first time.
+	 * Only the rescuer is awake, in its item.
+	 */
+	TW_POLL(e, tw_nr_awake(pool) == 1, "all workers to have looked");
 	cmwq2_scan_hold(pool);
 	KUNIT_EXPECT_EQ(test, atomic_read(&next->runs), 0);
 	complete_all(first->gate);
