@@ -5,7 +5,7 @@ changed is chosen by a seed. Others were made by hand, and are listed in a file 
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from base.common import HERE, Problem
 
@@ -112,10 +112,11 @@ class Mutation:
     function: str = ""
     vehicle: str = ""   # where it is noticed, if that is not the usual vehicle
     suites: tuple = ()  # those that notice it there
+    nth: int = 0        # how many lines above it in the function give the same key
 
     @property
     def key(self) -> tuple:
-        """What the mutation is found again by when the file has changed elsewhere."""
+        """What the mutation is found again by when the file has changed elsewhere, unless others are alike."""
         return self.path, self.function, self.before.strip(), self.after.strip()
 
     def apply(self, text: str) -> str:
@@ -166,7 +167,11 @@ def candidates(path: str, text: str) -> list:
             if not LEFT_ALONE.search(line):
                 found += _of_line(path, number, line, function.name)
             found += _of_two(path, number, line, lines[number], function.name)
-    return found
+    alike: dict = {}
+    for each in found:
+        lines_of = alike.setdefault(each.key, [])
+        lines_of += [each.line] if each.line not in lines_of else []
+    return [replace(each, nth=alike[each.key].index(each.line)) for each in found]
 
 
 def chosen(sources: Mapping[str, str], seed: int, count: int) -> list:

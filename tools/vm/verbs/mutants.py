@@ -433,7 +433,7 @@ class Rounds:
 
 def _again(mutation: mutate.Mutation) -> tuple:
     """Return what a mutation and the way it is judged are found again by."""
-    return *mutation.key, mutation.vehicle, tuple(mutation.suites)
+    return *mutation.key, mutation.nth, mutation.vehicle, tuple(mutation.suites)
 
 
 def read_results() -> tuple:

@@ -64,6 +64,12 @@ class TestMutate(unittest.TestCase):
         self.assertEqual((take.name, take.head, take.body, take.last), ("take", 4, 5, 16))
         self.assertEqual((begin.name, begin.head, begin.last), ("begin", 18, 24))
 
+    def test_alike(self) -> None:
+        twice = TEXT.replace("\tx_put(x);\n", "\tx_put(x);\n\tif (n)\n\t\tx_put(x);\n")
+        first, second = (each for each in mutate.candidates("core/x.c", twice) if each.operator == "put")
+        self.assertEqual((first.key, first.nth, second.nth), (second.key, 0, 1))
+        self.assertNotEqual(mutants._again(first), mutants._again(second))
+
     def test_apply(self) -> None:
         one = next(each for each in mutate.candidates("core/x.c", TEXT) if each.operator == "result")
         self.assertEqual(one.apply(TEXT), TEXT.replace("return true;", "return false;"))
@@ -95,6 +101,9 @@ class TestMutate(unittest.TestCase):
         possible = {each.key for path, text in here.items() for each in mutate.candidates(path, text)}
         possible |= {each.key for each in mutate.by_hand(here)}
         self.assertEqual(mutate.equivalent().keys() - possible, set())
+        # The reason is for one line.
+        alike = {each.key for path, text in here.items() for each in mutate.candidates(path, text) if each.nth}
+        self.assertEqual(mutate.equivalent().keys() & alike, set())
 
     def test_hunks(self) -> None:
         text = "# How it is written.\n\ncore/x.c take: Why\n    it is.\n \tif (a)\n-\t\tb();\n\ny.c z: Other.\n-c\n+d\n"
