@@ -5,7 +5,7 @@
 export KDIR KERNEL KERNEL_SRC VM SUITE NAME PARAMETERS ITEMS ROUNDS CYCLES HOURS FREEZES SCHEDULES KICKS SWITCHINGS PRESSURE ALARM V MACHINES W WRITE CMWQ2_CACHE
 export DESTDIR INSTALL_MOD_PATH PREFIX
 export WORKLOAD PROFILES PRODUCERS SEED FULL FUNCTIONS BOOTS TIME POLICY ENGINE EDITS REPAIRED MOVED
-export CLAIM WAKE WAKEUP PICK POOL MUTANTS AGAIN CPUS MIN_IDLE WORKERS TIMEOUTS SWITCH STRICT FAULT FAULTS MODEL LIMIT RAISED CANCELS LITMUS LIST TURN
+export CLAIM WAKE WAKEUP PICK POOL MUTANTS AGAIN CPUS MIN_IDLE WORKERS TIMEOUTS SWITCH STRICT FAULT FAULTS MODEL LIMIT RAISED CANCELS LITMUS LIST TURN STEER
 ifneq ($(origin CC),default)
 export CC
 endif
@@ -166,10 +166,11 @@ $(VERBS):
 ##             moves drivers of the kernel's own tree to cmwq2, compiles them, and says which move and
 ##             why others do not: tools/shim/drivers.list, or the files in LIST=; 12 minutes the first
 ##             time, then 4; WRITE=1 puts the table into Documentation/drivers.rst
-## make fuzz [TIME=s] [SEED=n] [VM=v] [FAULT=f] [WRITE=1]
+## make fuzz [TIME=s] [SEED=n] [STEER=n] [VM=v] [FAULT=f] [WRITE=1]
 ##             runs random programs of workqueue calls for 600 s, on both engines at once, and judges
 ##             what happened; makes a program that breaks a rule as small as possible, and prints it as
-##             a KUnit case; FAULT= looks for this fault of check-faults; WRITE=1 puts the table of
+##             a KUnit case; STEER= of 100 programs (25) are changes of one that made the engine run
+##             new code; FAULT= looks for this fault of check-faults; WRITE=1 puts the table of
 ##             FAULT='*' into Documentation/fuzz.rst
 ## make shell [VM=v] [KERNEL=s]
 ##             opens a console in a booted kernel, which has the modules in /modules; runs commands

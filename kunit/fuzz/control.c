@@ -5,14 +5,16 @@
  * "programs" takes "SEED COUNT" and runs the programs of that many seeds. "program" takes
  * the text of one program and runs it up to param "repeat" times. Both stop at the first
  * program whose run broke a rule. "result" then has what happened, in lines "NAME VALUE".
- * "show" takes a seed, after which "result" has its program.
+ * "show" takes a seed, after which "result" has the random program of that seed.
  */
 #include <linux/debugfs.h>
 #include <linux/fs.h>
 #include <linux/ktime.h>
 #include <linux/module.h>
+#include <linux/minmax.h>
 #include <linux/mutex.h>
 #include <linux/panic.h>
+#include <linux/panic_notifier.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
@@ -29,6 +31,9 @@ MODULE_PARM_DESC(timeout_ms, "milliseconds without an event after which an engin
 static bool hotplug;
 module_param(hotplug, bool, 0644);
 MODULE_PARM_DESC(hotplug, "programs may take the last CPU down (default N)");
+static unsigned int steer = 25;
+module_param(steer, uint, 0444);
+MODULE_PARM_DESC(steer, "how many of 100 programs are changes of one that made a new step in an engine which knows its steps (default 25)");
 static char *engines = "both";
 module_param(engines, charp, 0444);
 MODULE_PARM_DESC(engines, "native, cmwq2 or both (default)");
@@ -42,6 +47,7 @@ static struct fz_known {
 static struct {
 	struct fz_lane		*lane[TW_NR_ENGINES];
 	struct fz_program	program;
+	bool			runs_now;
 	unsigned long		runs;
 	unsigned long		long_ones;
 	u64			ns;
@@ -92,12 +98,14 @@ static bool fz_run_program(void)
 	struct fz_lane *native = fz.lane[TW_NATIVE], *ours = fz.lane[TW_CMWQ2];
 	u64 start = ktime_get_ns();
 
+	WRITE_ONCE(fz.runs_now, true);
 	if (native)
 		fz_run_beside(native, &fz.program);
 	if (ours)
 		fz_run(ours, &fz.program);
 	if (native)
 		fz_wait(native);
+	WRITE_ONCE(fz.runs_now, false);
 	fz.runs++;
 	fz.ns += ktime_get_ns() - start;
 	fz.complained = !fz.warned && fz_has_warned();
@@ -105,6 +113,12 @@ static bool fz_run_program(void)
 	fz.found |= fz_look_at(ours);
 	fz.found |= fz_look_at(native);
 	return fz.found;
+}
+
+static void fz_make_program(u64 seed)
+{
+	if (seed % 100 >= READ_ONCE(steer) || !fz_steer(&fz.program, seed, hotplug))
+		fz_generate(&fz.program, seed, hotplug);
 }
 
 /*
@@ -115,9 +129,10 @@ static void fz_run_many(unsigned long nr, u64 *seed)
 {
 	for (; nr && !fatal_signal_pending(current); nr--) {
 		if (seed)
-			fz_generate(&fz.program, (*seed)++, hotplug);
+			fz_make_program((*seed)++);
 		if (fz_run_program())
 			break;
+		fz_steer_look(&fz.program);
 		cond_resched();
 	}
 }
@@ -149,6 +164,7 @@ static void fz_begin(void)
 	fz.ns = 0;
 	fz.found = false;
 	fz.complained = false;
+	fz_steer_begin();
 }
 
 static ssize_t fz_write_programs(struct file *file, const char __user *from, size_t count,
@@ -224,12 +240,15 @@ static void fz_show_verdict(struct seq_file *m)
 
 static int fz_result_show(struct seq_file *m, void *unused)
 {
+	struct fz_steps steps;
 	int i;
 
 	mutex_lock(&fz_mutex);
+	steps = fz_steer_steps();
 	seq_printf(m, "runs %lu\n", fz.runs);
 	seq_printf(m, "ms %llu\n", div_u64(fz.ns, NSEC_PER_MSEC));
 	seq_printf(m, "long %lu\n", fz.long_ones);
+	seq_printf(m, "steps %u\nkept %u\n", steps.made, steps.kept);
 	for (i = 0; i < ARRAY_SIZE(fz_known); i++)
 		if (fz_known[i].name)
 			seq_printf(m, "known %s %lu\n", fz_known[i].name, fz_known[i].seen);
@@ -288,6 +307,24 @@ static const struct file_operations fz_show_fops = {
 	.owner = THIS_MODULE, .open = simple_open, .write = fz_write_show,
 };
 
+/* The kernel dies: say of which program, statement by statement, because a line has a limit. */
+static int fz_panics(struct notifier_block *nb, unsigned long action, void *data)
+{
+	char *rest = fz.text, *statement;
+
+	if (!READ_ONCE(fz.runs_now))
+		return NOTIFY_DONE;
+	fz_print(&fz.program, fz.text, sizeof(fz.text));
+	while ((statement = strsep(&rest, ";")))
+		pr_emerg("program: %s\n", statement);
+	return NOTIFY_DONE;
+}
+
+/* First of all, because that of User-Mode Linux ends the guest. */
+static struct notifier_block fz_panic_notifier = {
+	.notifier_call = fz_panics, .priority = INT_MAX,
+};
+
 static void fz_free_lanes(void)
 {
 	int i;
@@ -296,7 +333,7 @@ static void fz_free_lanes(void)
 		fz_lane_free(fz.lane[i]);
 }
 
-static int __init fz_init(void)
+static int fz_make_lanes(void)
 {
 	int i;
 
@@ -304,29 +341,54 @@ static int __init fz_init(void)
 		if (strcmp(engines, "both") && strcmp(engines, tw_engines[i].name))
 			continue;
 		fz.lane[i] = fz_lane(i);
-		if (!fz.lane[i]) {
-			fz_free_lanes();
+		if (!fz.lane[i])
 			return -ENOMEM;
-		}
 	}
-	if (!fz.lane[TW_NATIVE] && !fz.lane[TW_CMWQ2]) {
-		pr_err("engines=%s: allowed: native, cmwq2, both\n", engines);
-		return -EINVAL;
-	}
-	fz.warned = fz_has_warned();
+	if (fz.lane[TW_NATIVE] || fz.lane[TW_CMWQ2])
+		return 0;
+	pr_err("engines=%s: allowed: native, cmwq2, both\n", engines);
+	return -EINVAL;
+}
+
+static void fz_make_files(void)
+{
 	fz_dir = debugfs_create_dir("cmwq2_fuzz", NULL);
 	debugfs_create_file("programs", 0200, fz_dir, NULL, &fz_programs_fops);
 	debugfs_create_file("program", 0200, fz_dir, NULL, &fz_program_fops);
 	debugfs_create_file("show", 0200, fz_dir, NULL, &fz_show_fops);
 	debugfs_create_file("result", 0400, fz_dir, NULL, &fz_result_fops);
 	debugfs_create_file("log", 0400, fz_dir, NULL, &fz_log_fops);
+}
+
+static int __init fz_init(void)
+{
+	int ret;
+
+	if (steer > 100) {
+		pr_err("steer=%u: allowed: 0 to 100\n", steer);
+		return -EINVAL;
+	}
+	ret = fz_steer_init();
+	if (ret)
+		return ret;
+	ret = fz_make_lanes();
+	if (ret) {
+		fz_free_lanes();
+		fz_steer_exit();
+		return ret;
+	}
+	fz.warned = fz_has_warned();
+	atomic_notifier_chain_register(&panic_notifier_list, &fz_panic_notifier);
+	fz_make_files();
 	return 0;
 }
 
 static void __exit fz_exit(void)
 {
 	debugfs_remove(fz_dir);
+	atomic_notifier_chain_unregister(&panic_notifier_list, &fz_panic_notifier);
 	fz_free_lanes();
+	fz_steer_exit();
 }
 
 module_init(fz_init);

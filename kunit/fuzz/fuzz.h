@@ -322,6 +322,21 @@ bool fz_has_crowd(const struct fz_program *p);
 
 /* generate.c */
 void fz_generate(struct fz_program *p, u64 seed, bool hotplug);
+void fz_change(struct fz_program *p, u64 seed, bool hotplug);
+
+/* How many steps of the engine's code were made, and how many programs made a new one. */
+struct fz_steps {
+	unsigned int	made;
+	unsigned int	kept;
+};
+
+/* steer.c */
+int fz_steer_init(void);
+void fz_steer_exit(void);
+void fz_steer_begin(void);
+bool fz_steer(struct fz_program *p, u64 seed, bool hotplug);
+void fz_steer_look(const struct fz_program *p);
+struct fz_steps fz_steer_steps(void);
 
 /* calls.c */
 extern const char *const fz_policies[][2];

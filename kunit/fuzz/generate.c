@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Makes random programs.
+ * Makes random programs, and changes programs at random.
  *
  * Each program uses only a few kinds of operations, which are chosen first, so that these
  * meet each other often. An operation that is not allowed where it was put is left out.
  */
 #include <linux/cpumask.h>
 #include <linux/kernel.h>
+#include <linux/minmax.h>
 #include <linux/prandom.h>
+#include <linux/string.h>
 
 #include "fuzz.h"
 
@@ -278,4 +280,122 @@ void fz_generate(struct fz_program *p, u64 seed, bool hotplug)
 	wanted = 3 + fz_roll(&d, FZ_OPS - 15);
 	for (tries = 0; p->nr_ops < wanted && tries < 3 * FZ_OPS; tries++)
 		fz_roll_op(&d, p, groups, home);
+}
+
+/* A random place in the list of operations. FZ_STARVE stays the first one. */
+static unsigned int fz_roll_place(struct fz_dice *d, const struct fz_program *p)
+{
+	unsigned int first = p->nr_ops && p->op[0].code == FZ_STARVE;
+
+	return first + fz_roll(d, max(p->nr_ops - first, 1U));
+}
+
+static void fz_drop_op(struct fz_dice *d, struct fz_program *p)
+{
+	unsigned int at = fz_roll_place(d, p);
+
+	if (at >= p->nr_ops)
+		return;
+	memmove(&p->op[at], &p->op[at + 1], (p->nr_ops - at - 1) * sizeof(p->op[0]));
+	p->nr_ops--;
+}
+
+static void fz_add_op(struct fz_dice *d, struct fz_program *p, unsigned int groups)
+{
+	unsigned int nr = p->nr_ops, at = fz_roll_place(d, p), i;
+	u8 home[FZ_ITEMS];
+	struct fz_op op;
+
+	if (nr == FZ_OPS)
+		return;
+	for (i = 0; i < FZ_ITEMS; i++)
+		home[i] = fz_roll(d, p->nr_queues);
+	fz_roll_op(d, p, groups, home);
+	if (p->nr_ops == nr)
+		return;
+	op = p->op[nr];
+	memmove(&p->op[at + 1], &p->op[at], (nr - at) * sizeof(op));
+	p->op[at] = op;
+}
+
+static void fz_swap_ops(struct fz_dice *d, struct fz_program *p)
+{
+	unsigned int one = fz_roll_place(d, p), other = fz_roll_place(d, p);
+
+	if (max(one, other) < p->nr_ops)
+		swap(p->op[one], p->op[other]);
+}
+
+/* Another context, CPU, number or queue for an operation. */
+static void fz_alter_op(struct fz_dice *d, struct fz_program *p, unsigned int groups)
+{
+	struct fz_op *op = &p->op[fz_roll_place(d, p)];
+
+	switch (fz_roll(d, 4)) {
+	case 0:
+		op->ctx = fz_roll_ctx(d, p, groups);
+		break;
+	case 1:
+		op->cpu = fz_chance(d, 30) ? -1 : (int)fz_roll(d, num_possible_cpus());
+		break;
+	case 2:
+		op->n = fz_roll_number(d, op->code, groups);
+		break;
+	case 3:
+		op->q = fz_roll(d, p->nr_queues);
+		break;
+	}
+	fz_clear_unused(op);
+}
+
+/* Another kind of queue. Those of FZ_STARVE share a pool, so they stay as they are. */
+static void fz_alter_queue(struct fz_dice *d, struct fz_program *p, unsigned int groups)
+{
+	unsigned int at = fz_roll(d, p->nr_queues);
+
+	if (p->nr_ops && p->op[0].code == FZ_STARVE)
+		return;
+	p->queue[at] = (struct fz_queue_spec){ };
+	fz_roll_queue(d, &p->queue[at], groups);
+}
+
+/**
+ * fz_change - change a program in a few places
+ * @p: program
+ * @seed: the same seed makes the same changes
+ * @hotplug: the program may take CPUs down
+ *
+ * A change after which the program would not be allowed is left out.
+ */
+void fz_change(struct fz_program *p, u64 seed, bool hotplug)
+{
+	unsigned int groups, changes;
+	struct fz_program before;
+	struct fz_dice d;
+
+	prandom_seed_state(&d.state, ~seed);
+	groups = fz_groups(&d, hotplug) | fz_groups(&d, hotplug);
+	for (changes = 1 + fz_roll(&d, 4); changes; changes--) {
+		before = *p;
+		switch (fz_roll(&d, 6)) {
+		case 0:
+			fz_drop_op(&d, p);
+			break;
+		case 1:
+		case 2:
+			fz_add_op(&d, p, groups);
+			break;
+		case 3:
+			fz_swap_ops(&d, p);
+			break;
+		case 4:
+			fz_alter_op(&d, p, groups);
+			break;
+		case 5:
+			fz_alter_queue(&d, p, groups);
+			break;
+		}
+		if (!p->nr_ops || fz_why_invalid(p))
+			*p = before;
+	}
 }

@@ -16,6 +16,7 @@ from build.kernel import Kernel
 SOURCES = ("Kbuild", "include", "src", "kunit", "bench")
 # What is built where it is used. The suites are for developers.
 INSTALLED = tuple(name for name in SOURCES if name != "kunit")
+COVERED = ("CMWQ2_COVER=1",)
 SELFTEST = HERE / "selftest"
 # The architectures that cmwq2 is built and tested for: the option by which a kernel is recognized, and its ARCH=.
 ARCHITECTURES = {"CONFIG_UML": "um", "CONFIG_X86_64": "x86_64", "CONFIG_ARM64": "arm64"}
@@ -108,10 +109,19 @@ def with_engine(files: Iterable[Path], name: str) -> list:
     return [path for path in files if path.name in ("cmwq2.ko", f"{name}.ko")]
 
 
-def build_faults(kernel: Kernel) -> list:
-    """Like build(), with an engine that has all faults, each of which the parameter fault= chooses; see faults.py."""
+def build_faults(kernel: Kernel, covered: bool = False) -> list:
+    """Like build(), or like build_covered(), with an engine that has all faults, each of which the parameter fault=
+    chooses; see faulty.py."""
+    name = f"{kernel.vehicle.name}-faults"
     with faulty.engine() as engine:
-        return _build(kernel.build, f"{kernel.vehicle.name}-faults", tree(engine))
+        if covered:
+            return _build(kernel.build, f"{name}-cover", tree(engine), options=COVERED)
+        return _build(kernel.build, name, tree(engine))
+
+
+def build_covered(kernel: Kernel) -> list:
+    """Like build(), with an engine that knows which of its code has run, see src/base/cover.c."""
+    return _build(kernel.build, f"{kernel.vehicle.name}-cover", tree(), options=COVERED)
 
 
 def build_variant(kernel: Kernel, name: str, engine: Path) -> list:

@@ -4,6 +4,7 @@ made as small as possible, and printed as text and as a KUnit case. With FAULT= 
 found. Documentation/fuzz.rst describes it."""
 
 import fnmatch
+import os
 import time
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -32,6 +33,8 @@ PATIENCE_MS, FAULTY_PATIENCE_MS = 10000, 1500
 # grace periods would take half of the time.
 BOOT = ("rcutree.jiffies_till_first_fqs=0", "rcutree.jiffies_till_next_fqs=1")
 DIED = "kernel: died"
+# How many of 100 programs are changes of one that made a new step in the engine's code.
+STEERED = 25
 # Faults of check-faults that a program of calls can show.
 SHOWN = (
     "barrier_first", "barrier_unlinked", "block_not_counted", "cancel_no_kick", "cancel_no_wait",
@@ -55,7 +58,7 @@ class Finding:
 
     program: shrink.Program
     verdict: str
-    seed: object = 0            # or the name of a program of the corpus
+    seed: object = 0            # or the name of a program of the corpus; 0 if only its text is known
     runs: int = 1               # how many runs it took
     log: list = field(default_factory=list)
     before: int = 0             # how many operations the program had before it was made smaller
@@ -64,6 +67,21 @@ class Finding:
     def rule(self) -> str:
         """The engine and the rule."""
         return rule_of(self.verdict)
+
+    @property
+    def origin(self) -> str:
+        """Where the program comes from."""
+        if isinstance(self.seed, str):
+            return f"{self.seed} of the corpus"
+        return f"seed {self.seed}" if self.seed else "it ran when the kernel died"
+
+
+def steered() -> int:
+    """Return how many of 100 programs are changes of earlier ones, from STEER=."""
+    text = os.environ.get("STEER") or str(STEERED)
+    if not text.isdigit() or int(text) > 100:
+        raise Problem(f"STEER={text} is not a percentage; allowed: 0 to 100")
+    return int(text)
 
 
 class Hunt:
@@ -74,6 +92,7 @@ class Hunt:
         self.with_corpus = True
         self.programs, self.ms, self.long = 0, 0, 0
         self.known: dict = {}
+        self.steps, self.kept = 0, 0
         self.guest: Optional[FuzzGuest] = None
         self.trouble = ""
 
@@ -84,7 +103,8 @@ class Hunt:
             hotplug = " hotplug=Y" if self.target.vehicle.arch == "x86_64" else ""
             name = f"fuzz-{self.target.vehicle.name}" + (f"-{self.fault}" if self.fault else "")
             self.guest = FuzzGuest(self.target.booted_with(*BOOT), self.files, name,
-                                   f"fault={self.fault}" if self.fault else "", f"timeout_ms={patience}{hotplug}")
+                                   f"fault={self.fault}" if self.fault else "",
+                                   f"timeout_ms={patience}{hotplug} steer={steered()}")
             if not self.guest.ready:
                 raise Problem(f"the guest cannot fuzz: {self.guest.run.outcome} (log: {shown(self.guest.console)})")
         return self.guest
@@ -100,7 +120,7 @@ class Hunt:
         guest = self.boot()
         result = guest.request(request)
         if result is None:
-            result = Result(verdicts=[f"{DIED}: {guest.run.outcome}"], lost=True)
+            result = Result(verdicts=[f"{DIED}: {guest.run.outcome}"], lost=True, program=guest.last_program())
             self.guest = None
         elif result.lost:
             self.drop()
@@ -110,6 +130,7 @@ class Hunt:
         result = self.ask(f"seeds {seed} {count}")
         self.programs, self.ms, self.long = self.programs + result.runs, self.ms + result.ms, self.long + result.long
         self.known.update(result.known)
+        self.steps, self.kept = max(self.steps, result.steps), max(self.kept, result.kept)
         return result
 
     def _died_in(self, seed: int, count: int) -> Finding:
@@ -182,19 +203,19 @@ class Hunt:
     def rate(self) -> str:
         """Return how many programs ran, and how fast."""
         speed = 1000 * self.programs // max(1, self.ms)
-        return f"{self.programs} programs on both engines, {speed} a second"
+        return (f"{self.programs} programs on both engines, {speed} a second; {self.kept} of them made a new one of "
+                f"{self.steps} steps")
 
 
 def report(hunt: Hunt, finding: Finding) -> None:
     """Print a finding, and write it to files."""
-    base = FOUND / f"{hunt.target.vehicle.name}-{finding.seed}"
-    origin = f"seed {finding.seed}" if isinstance(finding.seed, int) else f"{finding.seed} of the corpus"
+    base = FOUND / f"{hunt.target.vehicle.name}-{finding.seed or 'died'}"
     say(f"      {finding.verdict}")
-    say(f"      {origin}, {len(finding.program.ops)} operations"
+    say(f"      {finding.origin}, {len(finding.program.ops)} operations"
         + (f" of {finding.before}" if finding.before else "; the program did not do it again")
         + f", in {finding.runs} runs:")
     text = str(finding.program).replace(";", "\n") + "\n"
-    case = kunitcase.case(finding.program, finding.verdict, origin, finding.runs)
+    case = kunitcase.case(finding.program, finding.verdict, finding.origin, finding.runs)
     for line in text.splitlines():
         say(f"        {line}")
     write_atomically(base.with_suffix(".txt"), f"# {finding.verdict}\n{text}")
@@ -207,7 +228,7 @@ def report(hunt: Hunt, finding: Finding) -> None:
 
 def _plain(target: kernel.Kernel, seed: int, seconds: int) -> int:
     """Run programs on the engine as it is, which must not break a rule."""
-    hunt = Hunt(target, modules.build(target), seed)
+    hunt = Hunt(target, modules.build_covered(target), seed)
     say(f"{target.vehicle.name}: random programs for {seconds} s from seed {seed}")
     finding = hunt.search(seconds)
     if finding:
@@ -216,6 +237,8 @@ def _plain(target: kernel.Kernel, seed: int, seconds: int) -> int:
     hunt.drop(off=False)
     known = ", ".join(f"{name} {times} times" for name, times in sorted(hunt.known.items())) or "none"
     say(f"      {hunt.rate()}; {hunt.long} had too long a log; known faults: {known}")
+    if not hunt.kept:
+        say("      this build of the engine does not know its steps, so all programs were random")
     if hunt.trouble:
         say(f"FAIL  {target.vehicle.name}  the guest: {hunt.trouble}")
     passed = not finding and not hunt.trouble
@@ -273,7 +296,7 @@ def row(name: str, by_random: Found, by_corpus: Found) -> str:
 
 def _faulty(target: kernel.Kernel, names: list, seed: int, seconds: int, write: bool) -> int:
     """Run programs on engines with one fault each, which must be found."""
-    files, missed, rows = modules.build_faults(target), [], []
+    files, missed, rows = modules.build_faults(target, covered=True), [], []
     head = f"      {'fault':24}{'random programs':27}{'programs of the corpus':39}rule"
     say(head)
     for name in names:
@@ -303,6 +326,7 @@ def fuzz(vehicle: str, fault: str, write: bool = False) -> int:
     if write and fault != "*":
         raise Problem("WRITE=1 needs the results of all faults; allowed: WRITE=1 with FAULT='*'")
     start, names = time.monotonic(), chosen(fault) if fault else []
+    steered()
     seed, seconds = count_knob("SEED", int(time.time())), count_knob("TIME", SECONDS)
     target = kernel.provide(kernel.vehicle(vehicle))
     status = _faulty(target, names, seed, seconds, write) if names else _plain(target, seed, seconds)

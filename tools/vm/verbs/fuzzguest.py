@@ -13,6 +13,8 @@ from machines import guest
 # Seconds on UML without an answer. A program that hangs is reported by the module, much sooner.
 LIMIT = 60
 END, OFF = "end", "off"
+# What stands before each statement of the program that ran when the kernel died, see kunit/fuzz/control.c.
+SAID = "cmwq2_fuzz: program: "
 
 
 @dataclass
@@ -26,6 +28,8 @@ class Result:
     program: str = ""                   # the last program
     verdicts: list = field(default_factory=list)
     known: dict = field(default_factory=dict)   # how often known faults were met
+    steps: int = 0                      # of the engine's code that all programs made so far, and how many programs made
+    kept: int = 0                       # a new one; both 0 if the engine does not know its steps
     lost: bool = False                  # something hangs for ever, so the guest has to be booted again
     refused: str = ""                   # why the kernel did not take the request
 
@@ -52,7 +56,7 @@ def parse(lines: list) -> Result:
             result.known[fault] = int(times)
         elif name in ("program", "refused"):
             setattr(result, name, value)
-        elif name in ("runs", "ms", "long", "seed"):
+        elif name in ("runs", "ms", "long", "seed", "steps", "kept"):
             setattr(result, name, int(value))
         elif name == "lost":
             result.lost = True
@@ -107,6 +111,14 @@ class FuzzGuest:
         self._requests.put(OFF if off else END)
         self._thread.join()
         return "" if off or self.run.outcome.passed else str(self.run.outcome)
+
+    def last_program(self) -> str:
+        """Return the program that ran when the kernel died, or '' if the module did not say it."""
+        try:
+            lines = self.console.read_text(errors="replace").splitlines()
+        except OSError:
+            return ""
+        return ";".join(line.partition(SAID)[2].strip() for line in lines if SAID in line)
 
     @property
     def console(self) -> Path:

@@ -3,9 +3,11 @@
 """Tests of fuzz.py and fuzzguest.py with a guest that only pretends to run programs."""
 
 import sys
+import tempfile
 import unittest
 from pathlib import Path
 from typing import Any, Optional
+from unittest.mock import patch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from base.common import Problem
@@ -43,6 +45,10 @@ class Pretended:
         runs = self.bad - first + 1 if verdicts and count else count or 1
         return fuzzguest.Result(runs, 10, 0, self.bad, text, verdicts)
 
+    def last_program(self) -> str:
+        """The module does not say what it died of."""
+        return ""
+
     def end(self, _: bool) -> str:
         """Nothing is wrong in the end."""
         return ""
@@ -69,6 +75,32 @@ class TestFuzz(unittest.TestCase):
         self.assertEqual((result.runs, result.ms, result.seed, result.known), (7, 12, 9, {"A_FAULT": 3}))
         self.assertEqual((result.program, result.rule, result.lost), ("queue percpu;item plain", "cmwq2: early", True))
         self.assertEqual(fuzzguest.parse([]).rule, "")
+        result = fuzzguest.parse(["steps 3000", "kept 40"])
+        self.assertEqual((result.steps, result.kept), (3000, 40))
+
+    def test_program_that_the_kernel_died_of(self) -> None:
+        with tempfile.TemporaryDirectory() as directory:
+            guest = fuzzguest.FuzzGuest.__new__(fuzzguest.FuzzGuest)
+            console = Path(directory) / "console"
+            guest.run = type("Run", (), {"console": console})()     # type: ignore
+            self.assertEqual(guest.last_program(), "")
+            console.write_text("1.0 [    0.9] Kernel panic\n" + "".join(
+                f"1.1 [    1.0] {fuzzguest.SAID}{each}\n" for each in PROGRAM.split(";")))
+            self.assertEqual(guest.last_program(), PROGRAM)
+            hunt = Hunt("queue percpu;item plain;t0 drain q0;t0 busy i0", 60)
+            hunt.boot().last_program = lambda: "queue percpu;item plain;t0 drain q0"
+            finding = hunt.search(10)
+            assert finding
+            # It is not looked for once more.
+            self.assertEqual((finding.seed, hunt.boots), (0, 1))
+            self.assertEqual(str(finding.program), "queue percpu;item plain;t0 drain q0")
+
+    def test_steer(self) -> None:
+        for value in ("101", "-1", "x"):
+            with patch.dict("os.environ", STEER=value), self.assertRaisesRegex(Problem, f"STEER={value} .*0 to 100"):
+                fuzz.steered()
+        with patch.dict("os.environ", STEER="0"):
+            self.assertEqual(fuzz.steered(), 0)
 
     def test_found_and_made_smaller(self) -> None:
         hunt = Hunt()
