@@ -87,8 +87,9 @@ class Run:
     cases: int = 0              # how many test cases of @doing have ended
     events: list = field(default_factory=list)
 
-    def __post_init__(self) -> None:
-        self.cpus = self.cpus or self.kernel.vehicle.cpus or CPUS
+    def nr_cpus(self) -> int:
+        """Return how many CPUs the guest has."""
+        return self.cpus or self.kernel.vehicle.cpus or CPUS
 
     def far(self) -> str:
         """Return how far the run is, in a few words."""
@@ -144,11 +145,11 @@ def command(run: Run, accelerator: str, results: str, verdicts: str, interactive
     parameters = [*PARAMETERS.split(), *run.kernel.vehicle.parameters]
     if run.kernel.vehicle.arch == "um":
         # SMP needs the seccomp mode. A panic reboots, which would start the run over; with noreboot it ends the guest.
-        return [run.kernel.image, f"mem={MEMORY}", f"ncpus={run.cpus}", "seccomp=on", "noreboot", f"initrd={initrd}",
+        return [run.kernel.image, f"mem={MEMORY}", f"ncpus={run.nr_cpus()}", "seccomp=on", "noreboot", f"initrd={initrd}",
                 "con=null", "con0=fd:0,fd:1", f"ssl0={results}", f"ssl1={verdicts}", "ssl=null", *parameters]
     machine = MACHINES[run.kernel.vehicle.arch]
     return [*qemu.provide(run.kernel.vehicle.arch).command, *machine.arguments, "-accel", accelerator,
-            "-smp", str(run.cpus), "-m", MEMORY, "-nodefaults", "-no-reboot", "-display", "none",
+            "-smp", str(run.nr_cpus()), "-m", MEMORY, "-nodefaults", "-no-reboot", "-display", "none",
             "-kernel", run.kernel.image, "-initrd", initrd,
             "-append", " ".join([f"console={machine.console}", *parameters]),
             "-serial", "mon:stdio" if interactive else "stdio",

@@ -35,7 +35,7 @@ def demo() -> int:
 def _vehicle(run: guest.Run, accelerator: str) -> dict:
     """Return the machine and configuration that a figure comes from. Figures cannot be judged without this."""
     return {"name": run.kernel.vehicle.name, "kernel": run.kernel.release, "source": run.kernel.source.name,
-            "cpus": run.cpus, "accelerator": accelerator}
+            "cpus": run.nr_cpus(), "accelerator": accelerator}
 
 
 def _bench(timings: dict) -> dict:

@@ -490,8 +490,8 @@ def judge_on(rounds: Rounds, vehicle: str, here: list, count: int) -> None:
         if bench:
             named = sorted({name for each in here for name in each.suites})
             bench.control(all_suites() if vehicle == VEHICLE else named, rounds.machines)
-        for part in parts:
-            rounds.judge(*part, partial(rounds.first, bench))
+        for mutations, wanted in parts:
+            rounds.judge(mutations, wanted, partial(rounds.first, bench))
     finally:
         if bench:
             rounds.bad += bench.bad
