@@ -10,6 +10,8 @@
  * workers run for everybody, and a module cannot make them ask. So on such a kernel this file
  * is left out, and nothing is known.
  *
+ * tools/vm/mutants/covered.c notes addresses instead of steps, for another tool.
+ *
  * Sources: KCOV by Dmitry Vyukov (the compiler's calls); american fuzzy lop by Michal Zalewski
  * (a hash of two places as the number of a step).
  */
