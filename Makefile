@@ -52,7 +52,7 @@ $(VERBS):
 ## make check-all
 ##             what make check does, and also the vehicles that find other errors but take long: all
 ##             suites on kcsan, where a data race of cmwq2 fails the suite, on rt, which has
-##             PREEMPT_RT, and on arm64; more than an hour more
+##             PREEMPT_RT, and on arm64; 75 minutes more
 ## make check-harness [SUITE=glob]
 ##             makes guests fail in every known way, and checks that the harness reports each failure;
 ##             4 minutes
