@@ -417,6 +417,21 @@ static bool fz_step(struct fz_lane *l, struct fz_facts *f, unsigned long *since)
 	return false;
 }
 
+/*
+ * Waits until the master is told to look again, for @us microseconds at most, or for less. Not
+ * wait_event_hrtimeout(): that puts a data race with the kernel's timer into this module.
+ */
+static void fz_wait_told(struct fz_lane *l, unsigned int told, unsigned int us)
+{
+	ktime_t time = us_to_ktime(us);
+	DEFINE_WAIT(wait);
+
+	prepare_to_wait(&l->events, &wait, TASK_UNINTERRUPTIBLE);
+	if (atomic_read(&l->told) == told)
+		schedule_hrtimeout(&time, HRTIMER_MODE_REL);
+	finish_wait(&l->events, &wait);
+}
+
 static void fz_watch(struct fz_lane *l, struct fz_facts *f)
 {
 	unsigned int seen = 0, seq, told, us = FZ_FIRST_LOOK;
@@ -433,7 +448,7 @@ static void fz_watch(struct fz_lane *l, struct fz_facts *f)
 		if (fz_is_over(l, f) || !fz_step(l, f, &since))
 			return;
 		/* Nobody tells when a call begins to wait, or an item is no longer pending. */
-		wait_event_hrtimeout(l->events, atomic_read(&l->told) != told, us_to_ktime(us));
+		fz_wait_told(l, told, us);
 		us = min(2 * us, FZ_LAST_LOOK);
 	}
 }
