@@ -146,7 +146,8 @@ def command(run: Run, accelerator: str, results: str, verdicts: str, interactive
     if run.kernel.vehicle.arch == "um":
         # SMP needs the seccomp mode. A panic reboots, which would start the run over; with noreboot it ends the guest.
         return [run.kernel.image, f"mem={MEMORY}", f"ncpus={run.nr_cpus()}", "seccomp=on", "noreboot",
-                f"initrd={initrd}", "con=null", "con0=fd:0,fd:1", f"ssl0={results}", f"ssl1={verdicts}", "ssl=null", *parameters]
+                f"initrd={initrd}", "con=null", "con0=fd:0,fd:1", f"ssl0={results}", f"ssl1={verdicts}", "ssl=null",
+                *parameters]
     machine = MACHINES[run.kernel.vehicle.arch]
     return [*qemu.provide(run.kernel.vehicle.arch).command, *machine.arguments, "-accel", accelerator,
             "-smp", str(run.nr_cpus()), "-m", MEMORY, "-nodefaults", "-no-reboot", "-display", "none",
