@@ -215,20 +215,22 @@ static int fz_limit_of(const struct fz_facts *f, unsigned int q, const struct fz
 	return spec->max_active ?: FZ_NO_LIMIT;
 }
 
-/* The least that max_active of a queue may be now. */
+/*
+ * The least that max_active of a queue may be now: what the last call has set that has returned,
+ * or one that overlapped it, or one that has not returned yet.
+ */
 static int fz_limit_now(const struct fz_facts *f, unsigned int q)
 {
 	const struct fz_call *c, *last = NULL;
 	int limit;
 
 	fz_for_each_call(c, f)
-		if (fz_sets_limit(c, q) && (!last || c->end >= last->end))
+		if (fz_sets_limit(c, q) && c->end != FZ_OPEN_END &&
+		    (!last || c->end >= last->end))
 			last = c;
 	limit = fz_limit_of(f, q, last);
-	if (last && last->end == FZ_OPEN_END)
-		limit = min(limit, fz_limit_of(f, q, NULL));
 	fz_for_each_call(c, f)
-		if (fz_sets_limit(c, q) && last && c->end > last->begin)
+		if (fz_sets_limit(c, q) && (!last || c->end > last->begin))
 			limit = min(limit, fz_limit_of(f, q, c));
 	return limit;
 }
