@@ -10,8 +10,9 @@
 #include <linux/debugfs.h>
 #include <linux/fs.h>
 #include <linux/ktime.h>
-#include <linux/module.h>
+#include <linux/limits.h>
 #include <linux/minmax.h>
+#include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/panic.h>
 #include <linux/panic_notifier.h>
@@ -117,7 +118,7 @@ static bool fz_run_program(void)
 
 static void fz_make_program(u64 seed)
 {
-	if (seed % 100 >= READ_ONCE(steer) || !fz_steer(&fz.program, seed, hotplug))
+	if (seed % 100 >= steer || !fz_steer(&fz.program, seed, hotplug))
 		fz_generate(&fz.program, seed, hotplug);
 }
 

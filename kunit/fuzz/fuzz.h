@@ -324,7 +324,7 @@ bool fz_has_crowd(const struct fz_program *p);
 void fz_generate(struct fz_program *p, u64 seed, bool hotplug);
 void fz_change(struct fz_program *p, u64 seed, bool hotplug);
 
-/* How many steps of the engine's code were made, and how many programs made a new one. */
+/* The number of steps in the engine's code, and of programs that were the first to make one. */
 struct fz_steps {
 	unsigned int	made;
 	unsigned int	kept;

@@ -2,9 +2,9 @@
 /*
  * Waiting until all code that has interrupts off now has switched them on.
  *
- * An RCU grace period waits for that, too, but also for all other readers. On PREEMPT_RT it
- * waits as long as a task of higher priority than RCU's threads keeps a CPU to itself. An
- * interrupt does not wait for such a task. So this sends one to each CPU.
+ * An RCU grace period does not end before that, but it also waits for all other readers. On
+ * PREEMPT_RT it does not end while a task of higher priority than RCU's threads keeps a CPU
+ * to itself. An interrupt does not wait for such a task. So this sends one to each CPU.
  */
 #include <linux/atomic.h>
 #include <linux/completion.h>
@@ -14,7 +14,7 @@
 
 /**
  * struct cmwq2_irqs_wait - a wait for an interrupt on each CPU
- * @left: CPUs whose interrupt is still to come, and one for the caller
+ * @left: number of CPUs whose interrupt has not come yet, and 1 more until all are sent
  * @done: completed when none is left
  */
 struct cmwq2_irqs_wait {

@@ -270,8 +270,8 @@ static void cmwq2_judge_line(struct cmwq2_verdict *v, struct cmwq2_pwq *pwq, boo
  * @min_ms: for how many milliseconds at least
  *
  * A queue with a long line whose items come and go is busy and not stuck. So
- * all items that hold slots must have begun as long ago, too. Nothing is written if the
- * line is empty by now. The KUnit suites need this to be exported.
+ * all items that hold slots must have begun as long ago, too. If the line
+ * is empty by now, nothing is written. The function is exported for the KUnit suites.
  *
  * Context: RCU read-side section, no lock held.
  */

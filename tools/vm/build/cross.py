@@ -27,7 +27,7 @@ def is_foreign(arch: str) -> bool:
 
 
 def prefix(arch: str) -> str:
-    """Return how the names of the tools begin that make code for @arch: '' if they are this machine's own."""
+    """Return the prefix in the names of the tools that make code for @arch, or '' for this machine's own tools."""
     if not is_foreign(arch):
         return ""
     return os.environ.get("CROSS_COMPILE") or FOREIGN[arch][1]

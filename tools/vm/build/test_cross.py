@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Tests of cross.py: whose compiler makes a kernel, and where its guests have busybox from."""
+"""Tests of cross.py: which compiler builds a kernel, and where the busybox of its guests comes from."""
 
 import platform
 import sys

@@ -37,7 +37,7 @@ PARAMETERS = "oops=panic panic=-1 loglevel=7 slab_nomerge"
 
 @dataclass(frozen=True)
 class Machine:
-    """A machine of QEMU, with the serial ports that it has for the console and for the two channels."""
+    """A machine that QEMU emulates. The console and the two channels are serial ports of it, or of a virtio device."""
 
     arguments: tuple
     console: str

@@ -385,8 +385,8 @@ class Rounds:
         return False
 
     def judge(self, mutations: list, wanted: int, judged: Callable) -> None:
-        """Judge as many of the @mutations as it takes until @wanted of them count, and print each new verdict. @judged
-        gets a mutation and the number of a guest. It returns the verdict, and whether that is new."""
+        """Judge the @mutations in their order until @wanted of them count, and print each new verdict. @judged gets a
+        mutation and the number of a guest. It returns the verdict, and whether that is new."""
         left, open_, done = list(mutations), 0, 0
 
         def work(number: int) -> None:

@@ -19,7 +19,7 @@ NAMES = [f"linux-{kind}-6.12.{number}+deb13-{flavour}" for kind in ("headers", "
 
 class Releases(Case):
     def test_newest(self) -> None:
-        """The newest release that has both packages is taken, of the kernel for usual machines of the architecture."""
+        """The newest release is taken that has both packages. Kernels for special machines do not count."""
         for architecture in ("amd64", "arm64"):
             archive = mock.Mock(architecture=architecture, suites=("trixie",))
             archive.names.return_value = [name for name in NAMES if name.endswith(architecture)]

@@ -91,7 +91,7 @@ class TestFuzz(unittest.TestCase):
             hunt.boot().last_program = lambda: "queue percpu;item plain;t0 drain q0"
             finding = hunt.search(10)
             assert finding
-            # It is not looked for once more.
+            # The programs of the batch do not run again.
             self.assertEqual((finding.seed, hunt.boots), (0, 1))
             self.assertEqual(str(finding.program), "queue percpu;item plain;t0 drain q0")
 
