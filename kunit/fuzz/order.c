@@ -194,7 +194,8 @@ static bool fz_accepted_twice(struct fz_lane *l, const struct fz_facts *f)
 
 /*
  * The call that added the instance which a run is the run of, if the log says for certain that
- * it was the last one before.
+ * it was the last one before. A run begins a moment before the log says so: the item is then
+ * accepted again, and if a call removes that instance, the run is of an earlier one.
  */
 static const struct fz_call *fz_last_adder(const struct fz_facts *f, const struct fz_run_of *run)
 {
@@ -210,7 +211,8 @@ static const struct fz_call *fz_last_adder(const struct fz_facts *f, const struc
 		    (!last || c->end > last->end))
 			last = c;
 	fz_for_each_call(c, f)
-		if (last && c != last && c->item == run->item && c->add[FZ_MOST] &&
+		if (last && c != last && c->item == run->item &&
+		    (c->add[FZ_MOST] || c->take[FZ_MOST]) &&
 		    c->begin < run->begin && c->end > last->begin)
 			return NULL;
 	return last;
@@ -298,7 +300,10 @@ static bool fz_wrong_cpu(struct fz_lane *l, const struct fz_facts *f)
 	return false;
 }
 
-/* Runs that begin between a freeze and the next thaw were queued before the freeze had ended. */
+/*
+ * Runs that begin between a freeze and the next thaw were queued before the freeze had ended.
+ * What is removed meanwhile may have been queued meanwhile.
+ */
 static bool fz_ran_frozen(struct fz_lane *l, const struct fz_facts *f)
 {
 	const struct fz_call *freeze, *c;
@@ -320,7 +325,7 @@ static bool fz_ran_frozen(struct fz_lane *l, const struct fz_facts *f)
 			    !(f->p->queue[q].flags & TW_FREEZABLE))
 				continue;
 			if (fz_begun(f, r->item, r->begin + 1) +
-			    fz_taken(f, r->item, FZ_LEAST, FZ_EVER, r->begin) >
+			    fz_taken(f, r->item, FZ_LEAST, FZ_EVER, freeze->end) >
 			    fz_added(f, r->item, FZ_MOST, freeze->end, FZ_EVER))
 				return fz_wrong(l, "frozen: i%u began at %u, while q%d was frozen",
 						r->item, r->begin, q);
