@@ -26,6 +26,11 @@ def is_foreign(arch: str) -> bool:
     return arch in FOREIGN and platform.machine() != FOREIGN[arch][0]
 
 
+def debian(arch: str) -> str:
+    """Return Debian's name of the architecture whose kernels are built with ARCH=@arch."""
+    return FOREIGN[arch][2] if arch in FOREIGN else "amd64"
+
+
 def prefix(arch: str) -> str:
     """Return the prefix in the names of the tools that make code for @arch, or '' for this machine's own tools."""
     if not is_foreign(arch):
@@ -76,7 +81,7 @@ def _unpacked(home: Path) -> list:
 def _fetch(arch: str, home: Path) -> None:
     packages.require("source")
     need_space(CACHE, 0.1)
-    archive = Archive(home.name, SUITE, architecture=FOREIGN[arch][2])
+    archive = Archive(home.name, SUITE, architecture=debian(arch))
     version = archive.newest("busybox-static")
     if not version:
         raise Problem(f"Debian's {SUITE} has no busybox-static for {arch}")

@@ -45,6 +45,11 @@ def _present(probe: str) -> bool:
     return shutil.which(probe) is not None
 
 
+def names(group: str) -> list:
+    """Return the Debian names of the packages of a @group, installed or not."""
+    return sorted(set(GROUPS[group].values()))
+
+
 def missing(*groups: str) -> list:
     """Return the Debian names of the packages that @groups need and the system lacks."""
     return sorted({package for group in groups for probe, package in GROUPS[group].items() if not _present(probe)})

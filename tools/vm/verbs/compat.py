@@ -28,9 +28,6 @@ from build.kernel import Vehicle
 from looks import tracers
 from machines import guest
 
-# Debian's names of architectures, by the ARCH= of their kernels.
-DEBIAN = {"x86_64": "amd64", "arm64": "arm64"}
-
 
 @dataclass(frozen=True)
 class Distribution:
@@ -50,7 +47,7 @@ class Distribution:
     @property
     def flavour(self) -> str:
         """How the release of the kernel ends."""
-        return DEBIAN[self.arch]
+        return cross.debian(self.arch)
 
 
 DISTRIBUTIONS = (
@@ -65,8 +62,6 @@ LIMIT = 40
 # Packages needed besides the headers and their dependencies. With W=1 the kernel checks comments with a script in
 # perl or python.
 TOOLS = "make,gcc,perl,python3"
-# The compiler of the suite for an architecture that is not this machine's.
-CROSS = {"arm64": "gcc-aarch64-linux-gnu"}
 
 
 @dataclass(frozen=True)
@@ -96,7 +91,7 @@ def newest_release(archive: apt.Archive, series: str) -> str:
 
 def _provide(which: Distribution) -> tuple:
     """Return the chroot to build in and the kernel to boot. Like the source, they are downloaded only once."""
-    needs = ",".join([TOOLS, *([CROSS[which.arch]] if cross.is_foreign(which.arch) else [])])
+    needs = ",".join([TOOLS, *(packages.names(f"cross-{which.arch}") if cross.is_foreign(which.arch) else [])])
     home, release = apt.made_once(which.name, needs, 2, partial(_make, which, needs))
     vehicle = Vehicle(f"v{which.name}", which.arch, (), (), "", 0, 0, 2, pci=True)
     return home / "root", DebianKernel(vehicle, _image(home), release)
