@@ -373,6 +373,31 @@ static void attrs_in_rescue(struct kunit *test)
 	complete_all(c->gate);
 }
 
+/*
+ * A flush waits for an item that is cancelled afterwards. Its barrier stays on the worklist,
+ * while the queue has no active item there any more, and needs the rescuer as before.
+ */
+static void flush_of_cancelled(struct kunit *test)
+{
+	struct tw_env *e = tw_rescue_env(test);
+	struct tw_wq *w = tw_alloc(e, TW_PERCPU | TW_MEM_RECLAIM, 0);
+	struct tw_item *blocker = tw_gated(e, NULL);
+	struct tw_item *it = tw_item(e, tw_fn_nop);
+	struct tw_starved *c = tw_starve(e, TW_PERCPU);
+	struct tw_thread *t;
+
+	tw_queue_on(c->cpu, w, blocker);
+	tw_wait_started(blocker, "the rescue of an item that blocks");
+	tw_queue_on(c->cpu, w, it);
+	t = tw_thread(e, TW_ANY_CPU, tw_thread_flush, w, it, NULL);
+	tw_thread_block(t);
+	KUNIT_EXPECT_TRUE(test, tw_cancel(it));
+	complete_all(blocker->gate);
+	tw_join(t, "a flush whose item was cancelled");
+	KUNIT_EXPECT_EQ(test, atomic_read(&it->runs), 0);
+	tw_feed(c);
+}
+
 /* The policy is switched in the middle of a visit, while the rescuer sleeps in an item. */
 static void switch_in_a_visit(struct kunit *test)
 {
@@ -455,6 +480,7 @@ static struct kunit_case policies_cases[] = {
 	KUNIT_CASE_PARAM(turns_between_pools, rescue_gen_params),
 	KUNIT_CASE_PARAM(destroy_in_rescue, rescue_gen_params),
 	KUNIT_CASE_PARAM(attrs_in_rescue, rescue_gen_params),
+	KUNIT_CASE_PARAM(flush_of_cancelled, rescue_gen_params),
 	KUNIT_CASE_PARAM(switch_in_a_visit, rescue_gen_params),
 	KUNIT_CASE(switches_in_rescue),
 	{}

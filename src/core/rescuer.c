@@ -114,11 +114,11 @@ void cmwq2_mayday_timeout(struct timer_list *timer)
  * has a manager, memory is still short, and a rescuer that left would soon be
  * called again. So it stays unless another pool of this queue waits. A rescuer
  * with rescue=slurp does not check: it was called, and leaves after one pass.
+ * Whether the queue has something on the worklist is for the pass to find out:
+ * without an active item it may be the barrier of an item that was cancelled.
  */
 static bool cmwq2_needs_rescue(struct cmwq2_pwq *pwq)
 {
-	if (!pwq->nr_active)
-		return false;
 	if (pwq->pool->policy.rescue == CMWQ2_RESCUE_SLURP || cmwq2_need_to_create(pwq->pool))
 		return true;
 	/* Without cmwq2_mayday_lock this is a hint, and the next pass looks again. */
