@@ -166,7 +166,7 @@ $(VERBS):
 ##             moves drivers of the kernel's own tree to cmwq2, compiles them, and says which move and
 ##             why others do not: tools/shim/drivers.list, or the files in LIST=; 12 minutes the first
 ##             time, then 4; WRITE=1 puts the table into Documentation/drivers.rst
-## make fuzz [TIME=s] [SEED=n] [STEER=n] [VM=v] [FAULT=f] [WRITE=1]
+## make fuzz [TIME=s] [SEED=n] [STEER=n] [MACHINES=n] [VM=v] [FAULT=f] [WRITE=1]
 ##             runs random programs of workqueue calls for 600 s, on both engines at once, and judges
 ##             what happened; makes a program that breaks a rule as small as possible, and prints it as
 ##             a KUnit case; STEER= of 100 programs (25) are changes of one that made the engine run

@@ -5,13 +5,16 @@ found. Documentation/fuzz.rst describes it."""
 
 import fnmatch
 import os
+import threading
 import time
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Callable, Optional
 
 from base.common import EXIT_FAILED, EXIT_PASSED, OUT, ROOT, Problem, count_knob, say, shown, took, write_atomically
 from build import faulty, kernel, modules
+from machines import guest as machine
 from verbs import kunitcase, shrink, written
 from verbs.fuzzguest import FuzzGuest, Result, rule_of
 from verbs.written import blocks
@@ -23,6 +26,8 @@ DOCUMENT, BLOCK = ROOT / "Documentation/fuzz.rst", "faults"
 CORPUS_REPEAT = 3
 # Seconds that a run lasts unless TIME= says otherwise; with a fault it ends as soon as that is found.
 SECONDS = 600
+# How many guests run programs at once unless MACHINES= says otherwise. Most of the time a program waits.
+MACHINES = 3
 # Seconds that a batch of programs should take, and how many programs the first batch has.
 BATCH_SECONDS, FIRST_BATCH = 2, 50
 # How often a program is repeated at most until it breaks its rule again, and seconds for making it smaller.
@@ -84,12 +89,26 @@ def steered() -> int:
     return int(text)
 
 
-class Hunt:
-    """Looks for a program that breaks a rule, on one vehicle with one engine."""
+class Seeds:
+    """The seeds of random programs. Hunts side by side take them from here, until one of them has found something."""
 
-    def __init__(self, target: kernel.Kernel, files: list, seed: int, fault: str = "") -> None:
-        self.target, self.files, self.seed, self.fault = target, files, seed, fault
-        self.with_corpus = True
+    def __init__(self, first: int) -> None:
+        self._next, self._lock = first, threading.Lock()
+        self.over = False
+
+    def take(self, count: int) -> int:
+        """Return the first of @count seeds that nobody else gets."""
+        with self._lock:
+            first, self._next = self._next, self._next + count
+        return first
+
+
+class Hunt:
+    """Looks for a program that breaks a rule, on one vehicle with one engine. @number: which of those side by side."""
+
+    def __init__(self, target: kernel.Kernel, files: list, seeds: Seeds, fault: str = "", number: int = 0) -> None:
+        self.target, self.files, self.seeds, self.fault, self.number = target, files, seeds, fault, number
+        self.with_corpus = not number
         self.programs, self.ms, self.long = 0, 0, 0
         self.known: dict = {}
         self.steps, self.kept = 0, 0
@@ -101,7 +120,8 @@ class Hunt:
         if not self.guest:
             patience = FAULTY_PATIENCE_MS if self.fault else PATIENCE_MS
             hotplug = " hotplug=Y" if self.target.vehicle.arch == "x86_64" else ""
-            name = f"fuzz-{self.target.vehicle.name}" + (f"-{self.fault}" if self.fault else "")
+            name = "-".join(["fuzz", self.target.vehicle.name, *([self.fault] if self.fault else []),
+                             *([str(self.number)] if self.number else [])])
             self.guest = FuzzGuest(self.target.booted_with(*BOOT), self.files, name,
                                    f"fault={self.fault}" if self.fault else "",
                                    f"timeout_ms={patience}{hotplug} steer={steered()}")
@@ -155,22 +175,22 @@ class Hunt:
         return None
 
     def search(self, seconds: float) -> Optional[Finding]:
-        """Run the corpus, then random programs for that time. Return the first program that breaks a rule."""
+        """Run the corpus, then random programs for that time, or until another hunt has found something. Return the
+        first program that breaks a rule."""
         end, count = time.monotonic() + seconds, FIRST_BATCH
         found = self.replay() if self.with_corpus else None
         if found:
             return found
-        while time.monotonic() < end:
-            result = self._batch(self.seed, count)
+        while time.monotonic() < end and not self.seeds.over:
+            first = self.seeds.take(count)
+            result = self._batch(first, count)
             if result.verdicts:
                 if not result.program:
-                    return self._died_in(self.seed, count)
+                    return self._died_in(first, count)
                 log = self.guest.ask("log") or [] if self.guest else []
                 return Finding(shrink.parse(result.program), result.verdicts[0], result.seed, log=log)
             if result.refused:
-                raise Problem(f"the guest refuses the programs {self.seed} to {self.seed + count - 1}: "
-                              f"{result.refused}")
-            self.seed += count
+                raise Problem(f"the guest refuses the programs {first} to {first + count - 1}: {result.refused}")
             count = min(2 * count, max(1, BATCH_SECONDS * 1000 * result.runs // max(1, result.ms)))
         return None
 
@@ -200,11 +220,15 @@ class Hunt:
         return replace(finding, program=small, verdict=final.verdicts[0], runs=max(1, final.runs), log=log,
                        before=len(finding.program.ops))
 
-    def rate(self) -> str:
-        """Return how many programs ran, and how fast."""
-        speed = 1000 * self.programs // max(1, self.ms)
-        return (f"{self.programs} programs on both engines, {speed} a second; {self.kept} of them made a new one of "
-                f"{self.steps} steps")
+
+def rate(hunts: list) -> str:
+    """Return how many programs ran in all @hunts, how fast, and what they met."""
+    speed = sum(1000 * each.programs // max(1, each.ms) for each in hunts)
+    known = sum((Counter(each.known) for each in hunts), Counter())
+    met = ", ".join(f"{name} {times} times" for name, times in sorted(known.items())) or "none"
+    return (f"{sum(each.programs for each in hunts)} programs on both engines, {speed} a second; "
+            f"{sum(each.kept for each in hunts)} of them made a new one of {max(each.steps for each in hunts)} steps; "
+            f"{sum(each.long for each in hunts)} had too long a log; known faults: {met}")
 
 
 def report(hunt: Hunt, finding: Finding) -> None:
@@ -226,24 +250,41 @@ def report(hunt: Hunt, finding: Finding) -> None:
         say(f"        {line}".rstrip())
 
 
-def _plain(target: kernel.Kernel, seed: int, seconds: int) -> int:
-    """Run programs on the engine as it is, which must not break a rule."""
-    hunt = Hunt(target, modules.build_covered(target), seed)
-    say(f"{target.vehicle.name}: random programs for {seconds} s from seed {seed}")
-    finding = hunt.search(seconds)
-    if finding:
-        say(f"FAIL  {target.vehicle.name}  a rule was broken after {hunt.programs} programs")
+def look(hunts: list, seconds: float) -> list:
+    """Let @hunts look side by side, until one of them has found something. Return each that has, with its finding."""
+    found = []
+
+    def one(hunt: Hunt) -> None:
+        finding = hunt.search(seconds)
+        if finding:
+            hunt.seeds.over = True
+            found.append((hunt, finding))
+    machine.side_by_side([partial(one, each) for each in hunts], len(hunts))
+    return found
+
+
+def _plain(target: kernel.Kernel, seed: int, seconds: int, machines: int) -> int:
+    """Run programs on the engine as it is, which must not break a rule, in so many @machines."""
+    seeds, files = Seeds(seed), modules.build_covered(target)
+    hunts, name = [Hunt(target, files, seeds, number=number) for number in range(machines)], target.vehicle.name
+    say(f"{name}: random programs for {seconds} s from seed {seed}, {machines} at a time")
+    found = look(hunts, seconds)
+    for hunt in hunts:
+        if hunt not in [finder for finder, _ in found]:
+            hunt.drop(off=False)
+    for hunt, finding in found:
+        say(f"FAIL  {name}  a rule was broken after {sum(each.programs for each in hunts)} programs")
         report(hunt, hunt.smaller(finding))
-    hunt.drop(off=False)
-    known = ", ".join(f"{name} {times} times" for name, times in sorted(hunt.known.items())) or "none"
-    say(f"      {hunt.rate()}; {hunt.long} had too long a log; known faults: {known}")
-    if not hunt.kept:
+        hunt.drop(off=False)
+    say(f"      {rate(hunts)}")
+    if not any(hunt.kept for hunt in hunts):
         say("      this build of the engine does not know its steps, so all programs were random")
-    if hunt.trouble:
-        say(f"FAIL  {target.vehicle.name}  the guest: {hunt.trouble}")
-    passed = not finding and not hunt.trouble
+    trouble = [hunt.trouble for hunt in hunts if hunt.trouble]
+    for each in trouble:
+        say(f"FAIL  {name}  the guest: {each}")
+    passed = not found and not trouble
     if passed:
-        say(f"PASS  {target.vehicle.name}  no rule was broken")
+        say(f"PASS  {name}  no rule was broken")
     return EXIT_PASSED if passed else EXIT_FAILED
 
 
@@ -294,30 +335,29 @@ def row(name: str, by_random: Found, by_corpus: Found) -> str:
             f"{rule}").rstrip()
 
 
-def _faulty(target: kernel.Kernel, names: list, seed: int, seconds: int, write: bool) -> int:
-    """Run programs on engines with one fault each, which must be found."""
-    files, missed, rows = modules.build_faults(target, covered=True), [], []
+def _faulty(target: kernel.Kernel, names: list, seed: int, seconds: int, machines: int) -> tuple:
+    """Run programs on engines with one fault each, which must be found, in so many @machines at once. Return the table,
+    and whether each was found."""
+    files, rows = modules.build_faults(target, covered=True), {}
     head = f"      {'fault':24}{'random programs':27}{'programs of the corpus':39}rule"
     say(head)
-    for name in names:
-        hunt = Hunt(target, files, seed, name)
+
+    def one(name: str) -> None:
+        hunt = Hunt(target, files, Seeds(seed), name)
         hunt.with_corpus = False
         by_random = found_by(hunt, partial(hunt.search, seconds))
         if by_random.finding and len(names) == 1:
             report(hunt, hunt.smaller(by_random.finding))
         hunt.drop()
         by_corpus = found_by(hunt, hunt.replay)
-        rows.append(row(name, by_random, by_corpus))
         good = by_random.finding or by_corpus.finding
-        say(f"{'PASS' if good else 'FAIL'}  {rows[-1]}")
-        missed += [] if good else [name]
+        rows[name] = bool(good), row(name, by_random, by_corpus)
+        say(f"{'PASS' if good else 'FAIL'}  {rows[name][1]}")
         hunt.drop()
-    last = f"{len(names) - len(missed)} of {len(names)} faults were found"
+    machine.side_by_side([partial(one, name) for name in names], machines)
+    last = f"{sum(good for good, _ in rows.values())} of {len(names)} faults were found"
     say(last)
-    if write:
-        written.replace(DOCUMENT, BLOCK, blocks.block(BLOCK, "make fuzz FAULT='*'",
-                                                      "\n".join([head.strip(), *rows, last])))
-    return EXIT_FAILED if missed else EXIT_PASSED
+    return "\n".join([head.strip(), *(rows[name][1] for name in names), last]), all(good for good, _ in rows.values())
 
 
 def fuzz(vehicle: str, fault: str, write: bool = False) -> int:
@@ -328,7 +368,14 @@ def fuzz(vehicle: str, fault: str, write: bool = False) -> int:
     start, names = time.monotonic(), chosen(fault) if fault else []
     steered()
     seed, seconds = count_knob("SEED", int(time.time())), count_knob("TIME", SECONDS)
+    machines = count_knob("MACHINES", MACHINES)
     target = kernel.provide(kernel.vehicle(vehicle))
-    status = _faulty(target, names, seed, seconds, write) if names else _plain(target, seed, seconds)
+    if names:
+        table, found = _faulty(target, names, seed, seconds, machines)
+        status = EXIT_PASSED if found else EXIT_FAILED
+        if write:
+            written.replace(DOCUMENT, BLOCK, blocks.block(BLOCK, "make fuzz FAULT='*'", table))
+    else:
+        status = _plain(target, seed, seconds, machines)
     say(f"\nin {took(start)}")
     return status

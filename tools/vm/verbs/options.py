@@ -104,7 +104,7 @@ VERBS: dict[str, set] = {
     "model": {*_MODEL, "WRITE"},
     "litmus": {"LITMUS", "KERNEL_SRC"},
     "drivers": {"LIST", "WRITE", "KERNEL_SRC"},
-    "fuzz": {"TIME", "SEED", "STEER", "VM", "FAULT", "WRITE", *_KERNEL},
+    "fuzz": {"TIME", "SEED", "STEER", "VM", "FAULT", "WRITE", "MACHINES", *_KERNEL},
     "bench": {"VM", "WORKLOAD", "PROFILES", "ROUNDS", "SEED", "BOOTS", "FULL", "KDIR", "CC", *_KERNEL},
     "cost": {"ROUNDS", *_KERNEL},
     "transfer": {"VM", "POLICY", "ROUNDS", "BOOTS", "SEED", "WRITE", "KERNEL_SRC"},

@@ -58,7 +58,7 @@ class Hunt(fuzz.Hunt):
     """A hunt in a guest that only pretends."""
 
     def __init__(self, text: str = PROGRAM, bad: int = 120) -> None:
-        super().__init__(None, [], 1)   # type: ignore
+        super().__init__(None, [], fuzz.Seeds(1))   # type: ignore
         self.text, self.bad, self.boots, self.with_corpus = text, bad, 0, False
 
     def boot(self) -> Any:
@@ -118,6 +118,17 @@ class TestFuzz(unittest.TestCase):
         assert finding
         name, text = next(each for each in fuzz.corpus() if " flush" in each[1])
         self.assertEqual((finding.seed, str(finding.program)), (name, text))
+
+    def test_side_by_side(self) -> None:
+        """Hunts side by side run no program twice, and one that finds something ends the others."""
+        hunts = [Hunt(bad=700), Hunt(bad=700)]
+        hunts[1].seeds = hunts[0].seeds
+        guests = [each.boot() for each in hunts]
+        (hunt, finding), = fuzz.look(hunts, 60)
+        self.assertEqual((finding.seed, finding.rule, hunt.seeds.over), (700, "cmwq2: early", True))
+        taken = sorted(tuple(map(int, each.split()[1:])) for guest in guests for each in guest.requests)
+        self.assertEqual([first for first, _ in taken[1:]], [first + count for first, count in taken[:-1]])
+        self.assertRegex(fuzz.rate(hunts), rf"^{sum(each.programs for each in hunts)} programs on both engines, ")
 
     def test_nothing_found(self) -> None:
         self.assertIsNone(Hunt(bad=-1).search(0.05))
