@@ -7,6 +7,7 @@
  * program whose run broke a rule. "result" then has what happened, in lines "NAME VALUE".
  * "show" takes a seed, after which "result" has the random program of that seed.
  */
+#include <linux/debug_locks.h>
 #include <linux/debugfs.h>
 #include <linux/fs.h>
 #include <linux/ktime.h>
@@ -73,10 +74,20 @@ static void fz_count_known(const char *name)
 	fz_known[i].seen++;
 }
 
+/* Lockdep switches itself off after a report. */
+static bool fz_lockdep_is_off(void)
+{
+#ifdef CONFIG_LOCKDEP
+	return !debug_locks;
+#else
+	return false;
+#endif
+}
+
 /* A warning sets the first taint, and a report of KASAN the second. */
 static bool fz_has_warned(void)
 {
-	return test_taint(TAINT_WARN) || test_taint(TAINT_BAD_PAGE);
+	return test_taint(TAINT_WARN) || test_taint(TAINT_BAD_PAGE) || fz_lockdep_is_off();
 }
 
 /* Whether a lane found something that is not known. */

@@ -34,8 +34,11 @@ unsigned int fz_timeout_ms = 5000;
 unsigned int fz_known_ms = 50;
 
 #ifdef CONFIG_LOCKDEP
-/* Items have classes of their own, since some wait for others: by engine, kind and number. */
-static struct lock_class_key fz_keys[TW_NR_ENGINES][2][FZ_ITEMS + 1];
+/*
+ * Items have classes of their own, since some wait for others: by engine, kind, and the queues
+ * that they are used on. fz_may_wait() says why.
+ */
+static struct lock_class_key fz_keys[TW_NR_ENGINES][2][BIT(FZ_QUEUES)];
 #endif
 
 static void fz_wake_later(struct irq_work *work)
@@ -343,7 +346,8 @@ static void fz_make_item(struct fz_lane *l, unsigned int nr, unsigned int kind)
 		ops->init(&it->tw);
 #ifdef CONFIG_LOCKDEP
 	lockdep_init_map(l->ours ? &it->tw.cmwq2.lockdep_map : &it->tw.native.lockdep_map,
-			 "fuzz_item", &fz_keys[l->ours][kind == FZ_BH][min(nr, FZ_ITEMS)], 0);
+			 "fuzz_item", &fz_keys[l->ours][kind == FZ_BH][fz_queues_of(l->prog, nr)],
+			 0);
 #endif
 }
 

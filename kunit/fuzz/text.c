@@ -292,9 +292,10 @@ static bool fz_all_above(const struct fz_program *p, unsigned int q, unsigned in
 
 /*
  * The function of an item may wait for items of a larger number, whose queues all have
- * larger numbers, too. Then no items can wait for each other in a circle, and lockdep, which
- * knows the items of all programs by their numbers, sees no circle either. An item of a queue
- * with a rescuer only waits for such items, as it may be needed to free memory.
+ * larger numbers, too. Then no items can wait for each other in a circle. Lockdep knows the
+ * items of all programs by the queues that they are used on, and sees no circle either: each
+ * step from an item to the next, or to a queue, goes to queues of larger numbers. An item of a
+ * queue with a rescuer only waits for such items, as it may be needed to free memory.
  */
 static bool fz_may_wait(const struct fz_program *p, const struct fz_op *op)
 {
