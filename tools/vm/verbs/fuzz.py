@@ -5,11 +5,13 @@ found. Documentation/fuzz.rst describes it."""
 
 import fnmatch
 import os
+import shutil
 import threading
 import time
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
 from typing import Callable, Optional
 
 from base.common import EXIT_FAILED, EXIT_PASSED, OUT, ROOT, Problem, count_knob, say, shown, took, write_atomically
@@ -114,6 +116,7 @@ class Hunt:
         self.steps, self.kept = 0, 0
         self.guest: Optional[FuzzGuest] = None
         self.trouble = ""
+        self.said: Optional[Path] = None    # a copy of the console of the first guest that complained or died
 
     def boot(self) -> FuzzGuest:
         """Return the guest, which is booted if there is none."""
@@ -139,12 +142,21 @@ class Hunt:
         """Send a request, in a new guest if need be. If the guest dies of it, that is the verdict."""
         guest = self.boot()
         result = guest.request(request)
+        if result is None or result.rule.startswith("kernel"):
+            self._keep_console(guest)
         if result is None:
             result = Result(verdicts=[f"{DIED}: {guest.run.outcome}"], lost=True, program=guest.last_program())
             self.guest = None
         elif result.lost:
             self.drop()
         return result
+
+    def _keep_console(self, guest: FuzzGuest) -> None:
+        """Keep what the kernel of @guest said, because the next guest writes to the same file."""
+        if not self.said and guest.console.exists():
+            self.said = FOUND / f"{self.target.vehicle.name}-{self.number}.console"
+            self.said.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(guest.console, self.said)
 
     def _batch(self, seed: int, count: int) -> Result:
         result = self.ask(f"seeds {seed} {count}")
@@ -246,6 +258,8 @@ def report(hunt: Hunt, finding: Finding) -> None:
     write_atomically(base.with_suffix(".log"), "\n".join(finding.log) + "\n")
     write_atomically(base.with_suffix(".c"), case)
     say(f"      as a KUnit case: {shown(base)}.c, its log: {shown(base)}.log")
+    if finding.rule.startswith("kernel") and hunt.said:
+        say(f"      what the kernel said: {shown(hunt.said)}")
     for line in case.splitlines():
         say(f"        {line}".rstrip())
 

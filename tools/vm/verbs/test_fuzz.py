@@ -24,6 +24,7 @@ class Pretended:
     def __init__(self, text: str = PROGRAM, bad: int = 120) -> None:
         self.text, self.bad, self.ready = text, bad, True
         self.requests: list = []
+        self.console = Path("/nonexistent")
         self.run: Any = type("Run", (), {"outcome": "FAILED hang"})()
 
     def ask(self, request: str) -> list:
@@ -140,6 +141,19 @@ class TestFuzz(unittest.TestCase):
         self.assertEqual((finding.seed, finding.rule), (60, fuzz.DIED))
         self.assertGreaterEqual(hunt.boots, 2)
         self.assertEqual(str(hunt.smaller(finding).program), "queue percpu;item plain;t0 drain q0")
+
+    def test_console_is_kept(self) -> None:
+        """The console of the first guest that dies is kept, not those of later ones."""
+        with tempfile.TemporaryDirectory() as directory, patch.object(fuzz, "FOUND", Path(directory) / "fuzz"):
+            hunt = Hunt("queue percpu;item plain;t0 drain q0", 60)
+            hunt.target = type("Target", (), {"vehicle": type("Vehicle", (), {"name": "uml"})})     # type: ignore
+            for text in ("first", "second"):
+                guest = hunt.boot()
+                guest.console = Path(directory) / "console"     # type: ignore
+                guest.console.write_text(text)
+                self.assertEqual(hunt.ask("seeds 60 1").rule, fuzz.DIED)
+            assert hunt.said
+            self.assertEqual((hunt.said.name, hunt.said.read_text()), ("uml-0.console", "first"))
 
     def test_not_repeated(self) -> None:
         finding = fuzz.Finding(shrink.parse("queue percpu;item plain;t0 busy i0"), EARLY, 5)
