@@ -315,19 +315,21 @@ static void fz_wait_at_gate(struct fz_lane *l, unsigned int ctx, unsigned int ga
 {
 	if (fz_gate_is_open(l, gate))
 		return;
-	fz_set_state(l, ctx, FZ_AT_GATE, gate);
+	atomic_inc(&l->waiting[gate]);
+	fz_set_state(l, ctx, FZ_AT_GATE);
 	wait_event(l->moved, fz_gate_is_open(l, gate));
-	fz_set_state(l, ctx, FZ_RUNNING, 0);
+	atomic_dec(&l->waiting[gate]);
+	fz_set_state(l, ctx, FZ_RUNNING);
 }
 
 static void fz_await(struct fz_lane *l, unsigned int ctx, unsigned int item)
 {
 	unsigned int passes = READ_ONCE(l->passes);
 
-	fz_set_state(l, ctx, FZ_AWAITING, 0);
+	fz_set_state(l, ctx, FZ_AWAITING);
 	wait_event(l->moved, atomic_read(&l->item[item]->begun) || READ_ONCE(l->release) ||
 		   READ_ONCE(l->passes) != passes);
-	fz_set_state(l, ctx, FZ_RUNNING, 0);
+	fz_set_state(l, ctx, FZ_RUNNING);
 }
 
 static void fz_spin(int us)
@@ -462,7 +464,7 @@ void fz_exec(struct fz_lane *l, unsigned int ctx, const struct fz_op *op)
 	if (enables && atomic_dec_if_positive(&l->item[op->item]->disabled) < 0)
 		return;
 	if (info->flags & FZ_BLOCKS)
-		fz_set_state(l, ctx, FZ_BLOCKING, 0);
+		fz_set_state(l, ctx, FZ_BLOCKING);
 	if (info->flags & FZ_Q)
 		fz_exec_on_queue(l, ctx, op);
 	else
@@ -470,5 +472,5 @@ void fz_exec(struct fz_lane *l, unsigned int ctx, const struct fz_op *op)
 	if (op->code == FZ_DISABLE || op->code == FZ_DISABLE_SYNC)
 		atomic_inc(&l->item[op->item]->disabled);
 	if (info->flags & FZ_BLOCKS)
-		fz_set_state(l, ctx, FZ_RUNNING, 0);
+		fz_set_state(l, ctx, FZ_RUNNING);
 }

@@ -194,7 +194,6 @@ enum fz_state { FZ_DONE, FZ_RUNNING, FZ_AT_GATE, FZ_AWAITING, FZ_BLOCKING };
 /* What a context does now. For an item it is right only while one caller is inside. */
 struct fz_who {
 	enum fz_state		state;
-	unsigned int		gate;
 	struct task_struct	*task;
 };
 
@@ -257,6 +256,7 @@ struct fz_counters {
  * @timer: timers
  * @who: what each context does
  * @gates: bits of the gates that are open
+ * @waiting: how many contexts wait at each gate; an item may do so in several runs at once
  * @passes: how often the master has let those go on that wait for an item
  * @release: gates and waits are void, the run is to end
  * @moved: waited for by contexts at a gate
@@ -291,6 +291,7 @@ struct fz_lane {
 	struct fz_timer		timer[2];
 	struct fz_who		who[FZ_NR_CTX];
 	unsigned long		gates;
+	atomic_t		waiting[FZ_GATES];
 	unsigned int		passes;
 	bool			release;
 	wait_queue_head_t	moved;
@@ -356,6 +357,6 @@ void fz_run_beside(struct fz_lane *l, const struct fz_program *p);
 void fz_wait(struct fz_lane *l);
 bool fz_is_busy(struct fz_thread *t);
 void fz_wake(struct fz_lane *l, struct wait_queue_head *q);
-void fz_set_state(struct fz_lane *l, unsigned int ctx, enum fz_state state, unsigned int gate);
+void fz_set_state(struct fz_lane *l, unsigned int ctx, enum fz_state state);
 
 #endif /* CMWQ2_FUZZ_H */

@@ -86,11 +86,10 @@ unsigned int fz_log(struct fz_lane *l, const struct fz_event *event)
 	return at;
 }
 
-void fz_set_state(struct fz_lane *l, unsigned int ctx, enum fz_state state, unsigned int gate)
+void fz_set_state(struct fz_lane *l, unsigned int ctx, enum fz_state state)
 {
 	struct fz_who *who = &l->who[ctx];
 
-	who->gate = gate;
 	who->task = current;
 	/* Pairs with fz_is_quiet(): whoever sees the state sees the rest. */
 	smp_store_release(&who->state, state);
@@ -115,10 +114,10 @@ static void fz_item_body(struct fz_item *it, int run)
 		wait_event(l->moved, READ_ONCE(l->release) || test_bit(0, &l->gates));
 		return;
 	}
-	fz_set_state(l, FZ_ITEM0 + it->nr, FZ_RUNNING, 0);
+	fz_set_state(l, FZ_ITEM0 + it->nr, FZ_RUNNING);
 	if (run < FZ_RUNS)
 		fz_exec_all(l, FZ_ITEM0 + it->nr);
-	fz_set_state(l, FZ_ITEM0 + it->nr, FZ_DONE, 0);
+	fz_set_state(l, FZ_ITEM0 + it->nr, FZ_DONE);
 }
 
 /* Both engines call this for each run of an item. */
@@ -193,7 +192,7 @@ static void fz_program_job(struct fz_thread *t)
 	if (raw_smp_processor_id() != cpu && cpu_online(cpu))
 		set_cpus_allowed_ptr(current, cpumask_of(cpu));
 	fz_exec_all(t->lane, t->ctx);
-	fz_set_state(t->lane, t->ctx, FZ_DONE, 0);
+	fz_set_state(t->lane, t->ctx, FZ_DONE);
 }
 
 static void fz_cancel_job(struct fz_thread *t)
@@ -360,6 +359,8 @@ static void fz_prepare(struct fz_lane *l, const struct fz_program *p)
 	l->prog = p;
 	l->hotplug = fz_has(p, FZ_CPU_DOWN, -1);
 	l->gates = 0;
+	for (i = 0; i < FZ_GATES; i++)
+		atomic_set(&l->waiting[i], 0);
 	l->passes = 0;
 	l->release = false;
 	l->creation = false;

@@ -110,9 +110,8 @@ static bool fz_waits_at(struct fz_lane *l, unsigned int gate)
 {
 	int i;
 
-	for (i = 0; i < FZ_NR_CTX; i++)
-		if (READ_ONCE(l->who[i].state) == FZ_AT_GATE && l->who[i].gate == gate)
-			return true;
+	if (atomic_read(&l->waiting[gate]))
+		return true;
 	for (i = 0; !gate && i < atomic_read(&l->nr_crowd); i++)
 		if (atomic_read(&l->item[FZ_ITEMS + i]->inside))
 			return true;
