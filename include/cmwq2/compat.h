@@ -496,6 +496,12 @@ static inline int kunit_add_action_or_reset(struct kunit *test, void (*fn)(void 
 #define CMWQ2_NATIVE_CANCEL_KICKS_NOBODY	1
 
 /*
+ * destroy_workqueue() warns, and leaves the queue behind, if a flush or a synchronous
+ * cancel has its barrier still on the queue, though no item is left there. Seen in 7.3.4.
+ */
+#define CMWQ2_NATIVE_DESTROY_MEETS_BARRIER	1
+
+/*
  * A pwq that was served after max_active had been raised, or whose inactive
  * items were cancelled, still counts as waiting for its node. New items then
  * wait in line although nobody is ahead of them. The fault exists since the

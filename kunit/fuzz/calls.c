@@ -433,6 +433,28 @@ static void fz_exec_on_queue(struct fz_lane *l, unsigned int ctx, const struct f
 		atomic_dec(&q->users);
 }
 
+/*
+ * A call that waits for an item. The kernel refuses to destroy a queue of the item meanwhile, so
+ * the native run leaves the call out if a queue is closed. Returns whether the call was made.
+ */
+static bool fz_exec_waiting(struct fz_lane *l, unsigned int ctx, const struct fz_op *op)
+{
+	unsigned int queues = 0, entered = 0;
+	int q;
+
+	if (!l->ours && CMWQ2_NATIVE_DESTROY_MEETS_BARRIER)
+		queues = fz_queues_of(l->prog, op->item);
+	for (q = 0; q < l->prog->nr_queues; q++)
+		if (queues & BIT(q) && fz_enter_queue(&l->queue[q]))
+			entered |= BIT(q);
+	if (entered == queues)
+		fz_logged(l, ctx, op, op->item);
+	for (q = 0; q < l->prog->nr_queues; q++)
+		if (entered & BIT(q))
+			atomic_dec(&l->queue[q].users);
+	return entered == queues;
+}
+
 static bool fz_has_op(const struct fz_lane *l, const struct fz_op *op)
 {
 	const struct tw_ops *ops = l->env[0].ops;
@@ -454,6 +476,7 @@ void fz_exec(struct fz_lane *l, unsigned int ctx, const struct fz_op *op)
 {
 	const struct fz_info *info = &fz_info[op->code];
 	bool enables = op->code == FZ_ENABLE || op->code == FZ_ENABLE_QUEUE;
+	bool made = true;
 
 	if (info->flags & FZ_SILENT) {
 		fz_silent(l, ctx, op);
@@ -467,9 +490,11 @@ void fz_exec(struct fz_lane *l, unsigned int ctx, const struct fz_op *op)
 		fz_set_state(l, ctx, FZ_BLOCKING);
 	if (info->flags & FZ_Q)
 		fz_exec_on_queue(l, ctx, op);
+	else if (info->flags & FZ_WAITS)
+		made = fz_exec_waiting(l, ctx, op);
 	else
 		fz_logged(l, ctx, op, op->item);
-	if (op->code == FZ_DISABLE || op->code == FZ_DISABLE_SYNC)
+	if (made && (op->code == FZ_DISABLE || op->code == FZ_DISABLE_SYNC))
 		atomic_inc(&l->item[op->item]->disabled);
 	if (info->flags & FZ_BLOCKS)
 		fz_set_state(l, ctx, FZ_RUNNING);
