@@ -74,20 +74,11 @@ static void fz_count_known(const char *name)
 	fz_known[i].seen++;
 }
 
-/* Lockdep switches itself off after a report. */
-static bool fz_lockdep_is_off(void)
-{
-#ifdef CONFIG_LOCKDEP
-	return !debug_locks;
-#else
-	return false;
-#endif
-}
-
-/* A warning sets the first taint, and a report of KASAN the second. */
+/* A warning sets the first taint, a report of KASAN the second, and lockdep switches itself off. */
 static bool fz_has_warned(void)
 {
-	return test_taint(TAINT_WARN) || test_taint(TAINT_BAD_PAGE) || fz_lockdep_is_off();
+	return test_taint(TAINT_WARN) || test_taint(TAINT_BAD_PAGE) ||
+	       (IS_ENABLED(CONFIG_LOCKDEP) && !debug_locks);
 }
 
 /* Whether a lane found something that is not known. */

@@ -302,7 +302,8 @@ static bool fz_wrong_cpu(struct fz_lane *l, const struct fz_facts *f)
 
 /*
  * Runs that begin between a freeze and the next thaw were queued before the freeze had ended.
- * What is removed meanwhile may have been queued meanwhile.
+ * An instance that is cancelled in between may have been queued in between, too, so only
+ * cancels that had returned when the freeze ended are counted.
  */
 static bool fz_ran_frozen(struct fz_lane *l, const struct fz_facts *f)
 {

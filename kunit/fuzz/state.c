@@ -36,7 +36,7 @@ static bool fz_nothing_is_due(struct fz_lane *l)
 	return true;
 }
 
-/* Whether each run has ended, and each instance that was surely added has run or was removed. */
+/* Whether each run has ended. Each instance that was surely added must have run or been removed. */
 static bool fz_all_have_run(const struct fz_facts *f)
 {
 	unsigned int i;

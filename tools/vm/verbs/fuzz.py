@@ -124,8 +124,7 @@ class Hunt:
         if not self.guest:
             patience = FAULTY_PATIENCE_MS if self.fault else PATIENCE_MS
             hotplug = " hotplug=Y" if self.target.vehicle.arch == "x86_64" else ""
-            name = "-".join(["fuzz", self.target.vehicle.name, *([self.fault] if self.fault else []),
-                             *([str(self.number)] if self.number else [])])
+            name = "-".join(filter(None, ("fuzz", self.target.vehicle.name, self.fault, str(self.number or ""))))
             self.guest = FuzzGuest(self.target.booted_with(*BOOT), self.files, name,
                                    f"fault={self.fault}" if self.fault else "",
                                    f"timeout_ms={patience}{hotplug} steer={steered()}")
@@ -188,8 +187,8 @@ class Hunt:
         return None
 
     def search(self, seconds: float) -> Optional[Finding]:
-        """Run the corpus, then random programs for that time, or until another hunt has found something. Return the
-        first program that breaks a rule."""
+        """Run the corpus, then random programs. Stop after @seconds, or when another hunt has found something. Return
+        the first program that breaks a rule."""
         end, count = time.monotonic() + seconds, FIRST_BATCH
         found = self.replay() if self.with_corpus else None
         if found:
@@ -235,7 +234,7 @@ class Hunt:
 
 
 def rate(hunts: list) -> str:
-    """Return how many programs ran in all @hunts, how fast, and what they met."""
+    """Return a line: how many programs ran in all @hunts, how fast, and how often they met known faults."""
     speed = sum(1000 * each.programs // max(1, each.ms) for each in hunts)
     known = sum((Counter(each.known) for each in hunts), Counter())
     met = ", ".join(f"{name} {times} times" for name, times in sorted(known.items())) or "none"

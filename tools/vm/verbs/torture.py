@@ -53,7 +53,7 @@ NEEDS_X86 = ("replugs", "freezes")
 
 
 def engine() -> str:
-    """Return a hash of what is tortured: only runs of the same engine, load and clocks can be summed up."""
+    """Return a hash of the engine, the load and its clocks. Only runs with the same hash can be summed up."""
     digest = hashlib.sha256(f"{IDLE_MS} {THRESH}".encode())
     files = [path for top in ("src", "include") for path in (ROOT / top).rglob("*.[ch]") if ".mod." not in path.name]
     for path in sorted([*files, ROOT / "kunit/modules/torture.c"]):
