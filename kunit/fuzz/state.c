@@ -335,8 +335,8 @@ const char *fz_known_fault(const struct fz_facts *f)
 	if (f->l->ours)
 		return NULL;
 	fz_for_each_call(c, f) {
-		cancels |= c->ret && (fz_info[c->code].flags & FZ_TAKES ||
-				      c->code == FZ_MOD_DELAYED);
+		/* A synchronous cancel that still waits may have removed an instance. */
+		cancels |= c->take[FZ_MOST];
 		limits |= c->code == FZ_MAX_ACTIVE;
 	}
 	if (cancels && CMWQ2_NATIVE_CANCEL_KICKS_NOBODY)
