@@ -132,9 +132,15 @@ def end_with_parent() -> None:
 
 
 def end_in_order() -> None:
-    """Make SIGTERM and SIGHUP act like Ctrl-C: this process first ends what it has started."""
+    """Make SIGTERM and SIGHUP act like Ctrl-C: this process first ends what it has started. Those that follow have no
+    effect, because timeout(1) and make send one each."""
+    ended = False
+
     def interrupted(_number: int, _frame: object) -> None:
-        raise KeyboardInterrupt
+        nonlocal ended
+        if not ended:
+            ended = True
+            raise KeyboardInterrupt
     for number in (signal.SIGTERM, signal.SIGHUP):
         # Under nohup, SIGHUP is ignored, and stays ignored.
         if signal.getsignal(number) != signal.SIG_IGN:

@@ -27,6 +27,20 @@ with alive.started(["/bin/sh", "-c", "sleep 1000 & echo $$ $!; wait"]) as proces
 """
 
 
+# A verb that is interrupted, and gets another signal while it cleans up.
+TWICE = """
+import os, signal, sys
+sys.path.insert(0, {here!r})
+from base import alive
+alive.end_in_order()
+try:
+    os.kill(os.getpid(), signal.{first})
+except KeyboardInterrupt:
+    os.kill(os.getpid(), signal.{second})
+    print("cleaned up")
+"""
+
+
 def _heed_signals() -> None:
     """Let the signals end the process. nohup leaves SIGHUP ignored, and a job in the background SIGINT."""
     for number in (signal.SIGHUP, signal.SIGINT):
@@ -93,6 +107,13 @@ class Processes(Case):
                     happens(lambda: _gone(each), f"{first or 'own'}: process {each} after signal {number}")
                 process.stdout.close()
                 process.wait()
+
+    def test_interrupted_once(self) -> None:
+        """timeout(1) sends a signal, and make sends it on. What comes second does not interrupt the cleaning up."""
+        for first, second in (("SIGTERM", "SIGTERM"), ("SIGTERM", "SIGHUP"), ("SIGHUP", "SIGTERM")):
+            done = subprocess.run([sys.executable, "-B", "-c", TWICE.format(here=str(HERE), first=first, second=second)],
+                                  capture_output=True, text=True, preexec_fn=_heed_signals, check=False)
+            self.assertEqual((first, second, done.stdout, done.stderr), (first, second, "cleaned up\n", ""))
 
 
 if __name__ == "__main__":
