@@ -34,7 +34,8 @@ static void bench_native_init(struct bench_item *item)
 
 static bool bench_native_is_worker(const struct task_struct *task)
 {
-	return task->flags & PF_WQ_WORKER;
+	/* The task may have been preempted while it changes another of its flags. */
+	return data_race(task->flags) & PF_WQ_WORKER;
 }
 
 struct bench_scope_request {

@@ -162,7 +162,8 @@ struct cmwq2_kthread {
 
 static inline struct cmwq2_kthread *cmwq2_kthread(struct task_struct *p)
 {
-	return p->flags & PF_KTHREAD ? p->worker_private : NULL;
+	/* The thread may be changing another of its flags now. */
+	return data_race(p->flags) & PF_KTHREAD ? p->worker_private : NULL;
 }
 
 /* True for a thread that the kernel has marked as that of @cpu and not told to stop. */
@@ -496,8 +497,8 @@ static inline int kunit_add_action_or_reset(struct kunit *test, void (*fn)(void 
 #define CMWQ2_NATIVE_CANCEL_KICKS_NOBODY	1
 
 /*
- * destroy_workqueue() warns, and leaves the queue behind, if a flush or a synchronous
- * cancel has its barrier still on the queue, though no item is left there. Seen in 7.3.4.
+ * destroy_workqueue() warns and does not free the queue while the barrier of a flush or
+ * of a synchronous cancel is on the queue, even if no item is left. Seen in 7.3.4.
  */
 #define CMWQ2_NATIVE_DESTROY_MEETS_BARRIER	1
 

@@ -217,7 +217,10 @@ static inline void cmwq2_worker_recount(struct cmwq2_worker *worker)
 #ifdef CMWQ2_HAVE_SCHED_TP
 static inline bool cmwq2_may_be_worker(void)
 {
-	return unlikely((current->flags & (PF_KTHREAD | PF_EXITING | PF_IDLE)) == PF_KTHREAD);
+	/* The task may have been preempted while it changes another of its flags. */
+	unsigned int flags = data_race(current->flags);
+
+	return unlikely((flags & (PF_KTHREAD | PF_EXITING | PF_IDLE)) == PF_KTHREAD);
 }
 
 static noinline void cmwq2_tp_block(void)

@@ -55,7 +55,8 @@ struct cmwq2_worker *cmwq2_task_worker(struct task_struct *task)
 {
 	void *fn;
 
-	if (!(task->flags & PF_KTHREAD))
+	/* The task may be changing another of its flags now. */
+	if (!(data_race(task->flags) & PF_KTHREAD))
 		return NULL;
 	fn = data_race(kthread_func(task)); /* as in cmwq2_is_worker_fn() */
 	if (fn == cmwq2_worker_thread || fn == cmwq2_rescuer_thread)
