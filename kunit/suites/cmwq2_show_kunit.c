@@ -9,6 +9,7 @@
 #include <linux/string.h>
 
 #include "hold.h"
+#include "starve.h"
 
 #define DUMP_SIZE	16384
 
@@ -197,6 +198,26 @@ static void waiter_is_shown(struct kunit *test)
 	tw_join(t, "the flush");
 }
 
+/* The flush of an item that was cancelled is all that is left of the queue, and nobody runs it. */
+static void flush_of_cancelled_is_shown(struct kunit *test)
+{
+	struct tw_env *e = tw_env_cmwq2(test);
+	struct tw_wq *w = tw_alloc(e, TW_PERCPU, 0);
+	struct tw_item *it = tw_item(e, tw_fn_nop);
+	struct tw_starved *c = tw_starve(e, TW_PERCPU);
+	struct tw_thread *t = tw_thread(e, TW_ANY_CPU, tw_thread_flush, w, it, NULL);
+	char who[32];
+
+	tw_queue_on(c->cpu, w, it);
+	tw_thread_block(t);
+	KUNIT_EXPECT_TRUE(test, tw_cancel(it));
+	snprintf(who, sizeof(who), "pending: (%d waits)", t->task->pid);
+	EXPECT_IN(test, dump(e, w), who);
+	tw_feed(c);
+	tw_join(t, "the flush");
+	KUNIT_EXPECT_STREQ(test, dump(e, w), "");
+}
+
 /* A pool that counts its workers says how many it wants to run, and how many are on their way. */
 static void wanted_and_called_are_shown(struct kunit *test)
 {
@@ -380,6 +401,7 @@ static struct kunit_case show_cases[] = {
 	KUNIT_CASE(long_list_is_cut),
 	KUNIT_CASE(inactive_is_shown),
 	KUNIT_CASE(waiter_is_shown),
+	KUNIT_CASE(flush_of_cancelled_is_shown),
 	KUNIT_CASE(description_is_shown),
 	KUNIT_CASE(worker_is_shown),
 	KUNIT_CASE(small_buffer_is_kept_to),

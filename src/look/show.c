@@ -183,12 +183,19 @@ static void cmwq2_show_what_pool(struct cmwq2_out *out, struct cmwq2_pool *pool)
 	cmwq2_write(out, " flags %#x nice %d", READ_ONCE(pool->flags), pool->attrs->nice);
 }
 
-/* What the pool's lock protects is read without it here: each value was true at some time. */
+/*
+ * Whether nothing of @pwq is in flight. A flush stays in flight after its item was cancelled,
+ * and then no item is active. The counters are read without the pool's lock: each value was
+ * true at some time.
+ */
 static bool cmwq2_pwq_is_idle(struct cmwq2_pwq *pwq)
 {
-	int nr_active = data_race(READ_ONCE(pwq->nr_active)); /* see above */
+	int color;
 
-	return !nr_active && list_empty(&pwq->inactive);
+	for (color = 0; color < CMWQ2_NR_COLORS; color++)
+		if (data_race(READ_ONCE(pwq->nr_in_flight[color]))) /* see above */
+			return false;
+	return true;
 }
 
 static void cmwq2_show_all_busy(struct cmwq2_out *out, struct cmwq2_pwq *pwq)
