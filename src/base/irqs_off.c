@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Waiting until all code that has interrupts off now has switched them on.
+ * Wait until each CPU that has interrupts off now has switched them on.
  *
- * An RCU grace period does not end before that, but it also waits for all other readers. On
- * PREEMPT_RT it does not end while a task of higher priority than RCU's threads keeps a CPU
- * to itself. An interrupt does not wait for such a task. So this sends one to each CPU.
+ * An RCU grace period would do, but it also waits for all other readers. On PREEMPT_RT it
+ * needs RCU's own threads, and a task of higher priority that never gives up its CPU stops
+ * them. An interrupt does not wait for such a task. So the function sends one interrupt to
+ * each CPU, and waits for all of them.
  */
 #include <linux/atomic.h>
 #include <linux/completion.h>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The verdict on items that are off the worklist: those that a worker has
- * taken, and those that wait for max_active. Also on running items that threads
- * wait for, and on the engine's own threads.
+ * The verdict on an item that is not on the worklist and does not run: a worker
+ * has taken it and has not begun it, or it waits for max_active. There are also
+ * verdicts on a running item that a thread waits for, and on the engine's own threads.
  */
 #include <linux/export.h>
 #include <linux/rculist.h>
@@ -110,10 +110,10 @@ static bool cmwq2_judge_awaited(struct cmwq2_taken *taken, struct cmwq2_worker *
 }
 
 /*
- * Items can be off the worklist and stuck: they were queued again while they
- * run, and must not run twice at once, or a rescuer took several together. Or a
- * thread flushes or cancels the running item. Returns whether to look at more
- * workers.
+ * An item can be stuck although it is not on the worklist. It was queued again
+ * while it runs, and must not run twice at once; or a rescuer took several items
+ * together. A thread can also be stuck that flushes or cancels the running item.
+ * Returns whether to look at more workers.
  */
 static bool cmwq2_look_at_taken(struct cmwq2_worker *worker, void *arg)
 {
