@@ -30,7 +30,7 @@
 /* What the parameter shows must fit in a page, with a newline. */
 #define CMWQ2_STARVE_TEXT		(PAGE_SIZE - 8)
 /* How long a stall may last after the reason for it is gone. */
-#define CMWQ2_STALL_LOOK		(HZ / 10)
+#define CMWQ2_STALL_LOOK		max(HZ / 100, 1)
 
 static DEFINE_RAW_SPINLOCK(cmwq2_starve_lock);
 static bool cmwq2_starve_ready;				/* F: pools may be changed */
