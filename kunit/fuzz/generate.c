@@ -60,7 +60,7 @@ static const struct {
 
 /* In how many percent of the programs a group is used. */
 static const u8 fz_group_percent[FZ_GROUPS] = {
-	100, 8, 40, 20, 40, 15, 20, 15, 12, 15, 8, 20, 3, 3, 10, 0, 1,
+	100, 8, 40, 20, 40, 15, 20, 15, 12, 15, 8, 20, 3, 2, 10, 0, 1,
 };
 
 static unsigned int fz_groups(struct fz_dice *d, bool hotplug)
@@ -140,7 +140,7 @@ static int fz_roll_number(struct fz_dice *d, unsigned int code, unsigned int gro
 	switch (code) {
 	case FZ_QUEUE_DELAYED:
 	case FZ_MOD_DELAYED:
-		return fz_chance(d, 50) ? 0 : 1 + fz_roll(d, 2);
+		return fz_chance(d, 70) ? 0 : 1 + fz_roll(d, 2);
 	case FZ_CROWD_OP:
 		return fz_chance(d, 50) ? 1 + fz_roll(d, 6) : FZ_CROWD_MOST;
 	case FZ_MAX_ACTIVE:
@@ -158,7 +158,7 @@ static int fz_roll_number(struct fz_dice *d, unsigned int code, unsigned int gro
 		return fz_roll(d, FZ_GATES);
 	case FZ_SPIN:
 		/* The scan timer looks at a pool whose CPU is kept for a few jiffies. */
-		return fz_chance(d, fz_in(groups, 12) ? 20 : 1) ? 25000 : fz_roll(d, 60);
+		return fz_chance(d, fz_in(groups, 12) ? 10 : 1) ? 25000 : fz_roll(d, 60);
 	case FZ_SLEEP:
 	case FZ_TIMER:
 	case FZ_TIMER_HARD:
