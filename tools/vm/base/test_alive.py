@@ -111,8 +111,9 @@ class Processes(Case):
     def test_interrupted_once(self) -> None:
         """timeout(1) sends a signal, and make sends it on. What comes second does not interrupt the cleaning up."""
         for first, second in (("SIGTERM", "SIGTERM"), ("SIGTERM", "SIGHUP"), ("SIGHUP", "SIGTERM")):
-            done = subprocess.run([sys.executable, "-B", "-c", TWICE.format(here=str(HERE), first=first, second=second)],
-                                  capture_output=True, text=True, preexec_fn=_heed_signals, check=False)
+            script = TWICE.format(here=str(HERE), first=first, second=second)
+            done = subprocess.run([sys.executable, "-B", "-c", script], capture_output=True, text=True,
+                                  preexec_fn=_heed_signals, check=False)
             self.assertEqual((first, second, done.stdout, done.stderr), (first, second, "cleaned up\n", ""))
 
 
