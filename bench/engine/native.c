@@ -34,7 +34,7 @@ static void bench_native_init(struct bench_item *item)
 
 static bool bench_native_is_worker(const struct task_struct *task)
 {
-	/* The task may have been preempted while it changes another of its flags. */
+	/* The task may change other flags at the same time, but not this one. */
 	return data_race(task->flags) & PF_WQ_WORKER;
 }
 

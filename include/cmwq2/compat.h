@@ -162,7 +162,7 @@ struct cmwq2_kthread {
 
 static inline struct cmwq2_kthread *cmwq2_kthread(struct task_struct *p)
 {
-	/* The thread may be changing another of its flags now. */
+	/* The thread may change other flags at the same time, but not this one. */
 	return data_race(p->flags) & PF_KTHREAD ? p->worker_private : NULL;
 }
 

@@ -434,8 +434,8 @@ static void fz_exec_on_queue(struct fz_lane *l, unsigned int ctx, const struct f
 }
 
 /*
- * A call that waits for an item. The kernel refuses to destroy a queue of the item while somebody
- * waits. So the native run leaves the call out if a queue of the item is being drained or
+ * Makes a call that waits for an item. The kernel does not destroy a queue while somebody waits
+ * for an item of it. So the native run makes no such call while a queue of the item is drained or
  * destroyed. Returns whether the call was made.
  */
 static bool fz_exec_waiting(struct fz_lane *l, unsigned int ctx, const struct fz_op *op)

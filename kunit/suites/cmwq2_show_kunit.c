@@ -198,7 +198,7 @@ static void waiter_is_shown(struct kunit *test)
 	tw_join(t, "the flush");
 }
 
-/* The flush of an item that was cancelled is all that is left of the queue, and nobody runs it. */
+/* The item of a flush was cancelled. Only the barrier is left, and no worker can run it. */
 static void flush_of_cancelled_is_shown(struct kunit *test)
 {
 	struct tw_env *e = tw_env_cmwq2(test);

@@ -2,10 +2,10 @@
 /*
  * Wait until each CPU that has interrupts off now has switched them on.
  *
- * An RCU grace period would do, but it also waits for all other readers. On PREEMPT_RT it
- * needs RCU's own threads, and a task of higher priority that never gives up its CPU stops
- * them. An interrupt does not wait for such a task. So the function sends one interrupt to
- * each CPU, and waits for all of them.
+ * An RCU grace period also waits for such CPUs, but it waits for all other readers, too. On
+ * PREEMPT_RT, RCU's own threads end it, and they do not run on a CPU that a task of higher
+ * priority keeps to itself. An interrupt interrupts such a task. So the function sends an
+ * interrupt to each CPU, and waits until all have been handled.
  */
 #include <linux/atomic.h>
 #include <linux/completion.h>

@@ -217,7 +217,10 @@ static inline void cmwq2_worker_recount(struct cmwq2_worker *worker)
 #ifdef CMWQ2_HAVE_SCHED_TP
 static inline bool cmwq2_may_be_worker(void)
 {
-	/* The task may have been preempted while it changes another of its flags. */
+	/*
+	 * An interrupt may have preempted the task while it changes a flag. As long as it
+	 * has not set PF_EXITING, its worker is not freed.
+	 */
 	unsigned int flags = data_race(current->flags);
 
 	return unlikely((flags & (PF_KTHREAD | PF_EXITING | PF_IDLE)) == PF_KTHREAD);

@@ -55,7 +55,7 @@ struct cmwq2_worker *cmwq2_task_worker(struct task_struct *task)
 {
 	void *fn;
 
-	/* The task may be changing another of its flags now. */
+	/* The task may change other flags at the same time, but not this one. */
 	if (!(data_race(task->flags) & PF_KTHREAD))
 		return NULL;
 	fn = data_race(kthread_func(task)); /* as in cmwq2_is_worker_fn() */

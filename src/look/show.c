@@ -184,9 +184,9 @@ static void cmwq2_show_what_pool(struct cmwq2_out *out, struct cmwq2_pool *pool)
 }
 
 /*
- * Whether nothing of @pwq is in flight. A flush stays in flight after its item was cancelled,
- * and then no item is active. The counters are read without the pool's lock: each value was
- * true at some time.
+ * Whether nothing of @pwq is in flight. The barrier of a flush is still in flight after its
+ * item was cancelled, although no item is active then. The counters are read without the
+ * pool's lock: each value was true at some time.
  */
 static bool cmwq2_pwq_is_idle(struct cmwq2_pwq *pwq)
 {

@@ -112,7 +112,7 @@ static bool cmwq2_judge_awaited(struct cmwq2_taken *taken, struct cmwq2_worker *
 /*
  * An item can be stuck although it is not on the worklist. It was queued again
  * while it runs, and must not run twice at once; or a rescuer took several items
- * together. A thread can also be stuck that flushes or cancels the running item.
+ * together. A thread that flushes or cancels the running item can be stuck, too.
  * Returns whether to look at more workers.
  */
 static bool cmwq2_look_at_taken(struct cmwq2_worker *worker, void *arg)

@@ -132,8 +132,8 @@ def end_with_parent() -> None:
 
 
 def end_in_order() -> None:
-    """Make SIGTERM and SIGHUP act like Ctrl-C: this process first ends what it has started. Those that follow have no
-    effect, because timeout(1) and make send one each."""
+    """Make the first SIGTERM or SIGHUP act like Ctrl-C: this process ends what it has started, then itself. Others
+    have no effect, because timeout(1) sends one and make another."""
     ended = False
 
     def interrupted(_number: int, _frame: object) -> None:

@@ -109,7 +109,7 @@ class Processes(Case):
                 process.wait()
 
     def test_interrupted_once(self) -> None:
-        """timeout(1) sends a signal, and make sends it on. What comes second does not interrupt the cleaning up."""
+        """A second SIGTERM or SIGHUP does not interrupt the end of a verb. timeout(1) sends one, and make another."""
         for first, second in (("SIGTERM", "SIGTERM"), ("SIGTERM", "SIGHUP"), ("SIGHUP", "SIGTERM")):
             script = TWICE.format(here=str(HERE), first=first, second=second)
             done = subprocess.run([sys.executable, "-B", "-c", script], capture_output=True, text=True,

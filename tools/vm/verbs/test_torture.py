@@ -31,7 +31,7 @@ class TestTorture(Case):
         self.assertEqual(ledger.rounds(X86), 8)
         sums = ledger.sums()
         self.assertEqual((sums["items"], sums["culled"], sums["replugs"]), (1100, 33, 4))
-        # 11 rounds of 10 minutes, in which the watchdog sees 15 times, and the culler 6000 times as much.
+        # 11 rounds of 10 minutes. They count 15 times for the watchdog, and 6000 times for culling.
         self.assertAlmostEqual(sums["watchdog"], 27.5)
         self.assertAlmostEqual(sums["culling"], 11000.0)
 
