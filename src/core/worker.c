@@ -274,7 +274,7 @@ static void cmwq2_create_until_idle(struct cmwq2_pool *pool)
 		/* If this takes too long, the timer calls the rescuers. */
 		mod_timer(&pool->mayday_timer, jiffies + CMWQ2_MAYDAY_DELAY);
 		while (IS_ERR(cmwq2_manager_create(pool)) && cmwq2_may_need_to_create(pool)) {
-			schedule_timeout_interruptible(CMWQ2_CREATE_COOLDOWN);
+			cmwq2_starve_pause(pool);
 			if (!cmwq2_may_need_to_create(pool))
 				break;
 		}

@@ -29,8 +29,8 @@
 #define CMWQ2_STARVE_MOST_SECONDS	86400
 /* What the parameter shows must fit in a page, with a newline. */
 #define CMWQ2_STARVE_TEXT		(PAGE_SIZE - 8)
-/* How long a stall may last after the reason for it is gone. */
-#define CMWQ2_STALL_LOOK		max(HZ / 100, 1)
+/* How long a manager may go on to wait after the reason for it is gone. */
+#define CMWQ2_STARVE_LOOK		max(HZ / 100, 1)
 
 static DEFINE_RAW_SPINLOCK(cmwq2_starve_lock);
 static bool cmwq2_starve_ready;				/* F: pools may be changed */
@@ -89,9 +89,28 @@ bool cmwq2_starve_stall(struct cmwq2_pool *pool)
 	while (cmwq2_starve_is(pool, CMWQ2_CREATE_STALLS)) {
 		if (!cmwq2_may_need_to_create(pool))
 			return true;
-		schedule_timeout_idle(CMWQ2_STALL_LOOK);
+		schedule_timeout_idle(CMWQ2_STARVE_LOOK);
 	}
 	return false;
+}
+
+/**
+ * cmwq2_starve_pause - pause after a worker could not be created
+ * @pool: its pool
+ *
+ * If creation fails because of fault_create=, the pause ends soon after the
+ * fault is called off. Otherwise it takes CMWQ2_CREATE_COOLDOWN.
+ *
+ * Context: process, may sleep, no locks.
+ */
+void cmwq2_starve_pause(struct cmwq2_pool *pool)
+{
+	unsigned long end = jiffies + CMWQ2_CREATE_COOLDOWN;
+
+	if (!cmwq2_starve_fails(pool))
+		schedule_timeout_idle(CMWQ2_CREATE_COOLDOWN);
+	while (cmwq2_starve_fails(pool) && time_before(jiffies, end))
+		schedule_timeout_idle(CMWQ2_STARVE_LOOK);
 }
 
 /*
