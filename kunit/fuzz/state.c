@@ -199,25 +199,28 @@ bool fz_release_next(struct fz_lane *l, const struct fz_facts *f)
 struct fz_load {
 	int	waiting;
 	int	taken;
-	int	inside;
 	int	first;
 };
 
-static bool fz_is_inside(const struct fz_facts *f, unsigned int item)
+/*
+ * How many runs of an item have not ended. An item that is used on several queues may run
+ * several times at once, even on one of them, and each run has a slot.
+ */
+static int fz_open_runs(const struct fz_facts *f, unsigned int item)
 {
 	const struct fz_run_of *r;
+	int open = 0;
 
 	fz_for_each_run(r, f)
-		if (r->item == item && r->end == FZ_OPEN_END)
-			return true;
-	return false;
+		open += r->item == item && r->end == FZ_OPEN_END;
+	return open;
 }
 
 static void fz_add_item(const struct fz_facts *f, unsigned int item, struct fz_load *load)
 {
 	bool late = item < FZ_ITEMS && f->p->kind[item] != FZ_PLAIN && f->p->kind[item] != FZ_BH;
-	int begun = fz_begun(f, item, FZ_EVER), least, most, q;
-	bool inside = fz_is_inside(f, item), surely;
+	int begun = fz_begun(f, item, FZ_EVER), open = fz_open_runs(f, item), least, most, q;
+	bool surely;
 
 	least = fz_added(f, item, FZ_LEAST, FZ_EVER, FZ_EVER) - begun -
 		fz_taken(f, item, FZ_MOST, FZ_EVER, FZ_EVER);
@@ -226,9 +229,8 @@ static void fz_add_item(const struct fz_facts *f, unsigned int item, struct fz_l
 	for (q = 0; q < f->p->nr_queues; q++) {
 		if (!(f->queues[item] & BIT(q)))
 			continue;
-		surely = least > 0 && !inside && !late && fz_only_on(f, item, q);
-		load[q].inside += inside;
-		load[q].taken += inside + (most > 0 && !surely);
+		surely = least > 0 && !open && !late && fz_only_on(f, item, q);
+		load[q].taken += open + (most > 0 && !surely);
 		if (surely && !load[q].waiting++)
 			load[q].first = item;
 	}
