@@ -336,7 +336,7 @@ int fz_steer_init(void);
 void fz_steer_exit(void);
 void fz_steer_begin(void);
 bool fz_steer(struct fz_program *p, u64 seed, bool hotplug);
-void fz_steer_look(const struct fz_program *p);
+void fz_steer_look(const struct fz_program *p, u64 ns);
 struct fz_steps fz_steer_steps(void);
 
 /* calls.c */

@@ -17,7 +17,10 @@
 /* How many programs are kept. A new one then takes the place of the oldest one. */
 #define FZ_KEPT		512
 
-static struct fz_program *fz_kept;
+static struct fz_kept {
+	struct fz_program	program;
+	u64			ns;	/* how long it ran */
+} *fz_kept;
 static unsigned long *fz_seen;
 static struct fz_steps fz_steps;
 
@@ -44,6 +47,18 @@ void fz_steer_begin(void)
 	cmwq2_cover_take(fz_seen);
 }
 
+/*
+ * The shorter one of two kept programs in ns. A few wait for so long that they would take most
+ * of the time, as their changes do.
+ */
+static const struct fz_program *fz_choose(u64 seed, unsigned int nr)
+{
+	const struct fz_kept *one = &fz_kept[hash_64(seed, 32) % nr];
+	const struct fz_kept *other = &fz_kept[hash_64(~seed, 32) % nr];
+
+	return one->ns < other->ns ? &one->program : &other->program;
+}
+
 /**
  * fz_steer - make a program of one that was kept
  * @p: program
@@ -58,20 +73,20 @@ bool fz_steer(struct fz_program *p, u64 seed, bool hotplug)
 
 	if (!nr)
 		return false;
-	*p = fz_kept[hash_64(seed, 32) % nr];
+	*p = *fz_choose(seed, nr);
 	p->seed = seed;
 	fz_change(p, seed, hotplug);
 	return true;
 }
 
-/* @p has run: keep it if it made a step that no program made before. */
-void fz_steer_look(const struct fz_program *p)
+/* @p has run for @ns: keep it if it made a step that no program made before. */
+void fz_steer_look(const struct fz_program *p, u64 ns)
 {
 	unsigned int new = cmwq2_cover_take(fz_seen);
 
 	fz_steps.made += new;
 	if (new)
-		fz_kept[fz_steps.kept++ % FZ_KEPT] = *p;
+		fz_kept[fz_steps.kept++ % FZ_KEPT] = (struct fz_kept){ *p, ns };
 }
 
 struct fz_steps fz_steer_steps(void)
