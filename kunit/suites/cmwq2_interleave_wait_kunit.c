@@ -98,6 +98,70 @@ static void flush_before_handing_on(struct kunit *test)
 	}
 }
 
+static void hand_drain(void *arg)
+{
+	struct tw_stage *s = arg;
+
+	s->env->ops->drain(s->w->wq);
+}
+
+/* What an item queues when its gate opens. */
+struct next_item {
+	struct tw_wq	*w;
+	int		cpu;
+	struct tw_item	*it;
+};
+
+static void fn_queue_next(struct tw_item *it)
+{
+	struct next_item *next = it->ctx;
+
+	tw_wait_for_test(it->gate);
+	tw_queue_on(next->cpu, next->w, next->it);
+}
+
+/*
+ * I3: a drain has found the first pool without items. Then an item of the second pool queues
+ * another one to the first pool, and ends. The drain finds no item in the second pool either,
+ * and must wait for the new one nevertheless.
+ */
+static void drain_between_pools(struct kunit *test)
+{
+	struct tw_stage *s = tw_stage(test, 0, false, 1);
+	struct tw_hold *draining = tw_hold(s->env, CMWQ2_POINT_DRAINING,
+					   cmwq2_cpu_pool(s->hand_cpu, false));
+	struct tw_item *first = tw_gated(s->env, NULL), *second = tw_gated(s->env, NULL);
+	struct tw_item *last = tw_gated(s->env, NULL);
+	struct next_item after_first = { s->w, s->cpu, second };
+	struct next_item after_second = { s->w, s->hand_cpu, last };
+	unsigned int i;
+
+	first->fn = fn_queue_next;
+	first->ctx = &after_first;
+	second->fn = fn_queue_next;
+	second->ctx = &after_second;
+	draining->current_is = s->hand->thread->task;
+	for (i = 0; i < s->rounds; i++) {
+		reinit_completion(second->gate);
+		reinit_completion(last->gate);
+		gated_start(s->w, s->cpu, first);
+		tw_arm(draining);
+		tw_hand_does(s, hand_drain, s);
+		tw_wait_blocked(s->hand->thread);
+		gated_end(first);
+		tw_wait_started(second, "an item that was queued during the drain");
+		tw_wait_held(draining, "a drain between two pools");
+		gated_end(second);
+		tw_wait_started(last, "the last item");
+		tw_let_go(draining);
+		tw_wait_blocked(s->hand->thread);
+		KUNIT_EXPECT_FALSE(test, tw_hand_done(s));
+		gated_end(last);
+		tw_hand_wait(s);
+		tw_flush_wq(s->w);
+	}
+}
+
 /*
  * I4: PENDING is set, the item is on no list yet, and another thread cancels
  * it. The item is either cancelled or runs, not both and not neither.
@@ -207,6 +271,7 @@ static struct kunit_case wait_cases[] = {
 	KUNIT_CASE(queue_and_cancel_while_grabbed),
 	KUNIT_CASE(flush_between_pools),
 	KUNIT_CASE(flush_before_handing_on),
+	KUNIT_CASE(drain_between_pools),
 	KUNIT_CASE(rescuer_comes_too_late),
 	{}
 };

@@ -45,6 +45,7 @@ static const bool cmwq2_point_sleeps[CMWQ2_POINT_NR] = {
 	[CMWQ2_POINT_RESCUE]	= true,
 	[CMWQ2_POINT_COLORING]	= true,
 	[CMWQ2_POINT_FLUSHED]	= true,
+	[CMWQ2_POINT_DRAINING]	= true,
 	[CMWQ2_POINT_HOMELESS]	= true,
 };
 

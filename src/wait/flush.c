@@ -240,19 +240,45 @@ void __cmwq2_flush_workqueue(struct cmwq2_wq *wq)
 }
 EXPORT_SYMBOL_GPL(__cmwq2_flush_workqueue);
 
-/* Whether @wq has neither active nor inactive items. Context: process, may sleep. */
-bool cmwq2_wq_is_empty(struct cmwq2_wq *wq)
+/*
+ * Looks at one pwq of @wq after the other. Returns whether each had neither active nor inactive
+ * items when it was looked at, and how many items of @wq have ever started.
+ */
+static bool cmwq2_look_for_items(struct cmwq2_wq *wq, unsigned long *started)
 {
 	struct cmwq2_pwq *pwq;
 	bool empty = true;
 
-	mutex_lock(&wq->mutex);
+	lockdep_assert_held(&wq->mutex);
+	*started = 0;
 	list_for_each_entry(pwq, &wq->pwqs, pwqs_node) {
 		cmwq2_pool_lock_irq(pwq->pool);
 		if (pwq->nr_active || !list_empty(&pwq->inactive))
 			empty = false;
+		*started += pwq->stat.started;
 		cmwq2_pool_unlock_irq(pwq->pool);
+		cmwq2_point(CMWQ2_POINT_DRAINING, pwq->pool);
 	}
+	return empty;
+}
+
+/*
+ * Whether @wq has neither active nor inactive items. One look is not enough: an item that has
+ * not been looked at may queue another one to a pwq that has, and end. So there is a second
+ * look, and no item may have started between them. Then there was no item at all when the
+ * first look ended, because each pwq had none both times, and none that ran in between. While
+ * @wq is drained, only its items queue to it, so it stays empty.
+ *
+ * Context: process, may sleep.
+ */
+bool cmwq2_wq_is_empty(struct cmwq2_wq *wq)
+{
+	unsigned long first, second;
+	bool empty;
+
+	mutex_lock(&wq->mutex);
+	empty = cmwq2_look_for_items(wq, &first) && cmwq2_look_for_items(wq, &second) &&
+		first == second;
 	mutex_unlock(&wq->mutex);
 	return empty;
 }
