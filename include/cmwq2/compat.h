@@ -503,6 +503,13 @@ static inline int kunit_add_action_or_reset(struct kunit *test, void (*fn)(void 
 #define CMWQ2_NATIVE_DESTROY_MEETS_BARRIER	1
 
 /*
+ * A drain looks at one pwq after the other. An item that has not been looked at may queue
+ * another one to a pwq that was found empty, and end. Then the drain returns although an item
+ * is left, and destroy_workqueue() warns and does not free the queue. Seen in 7.3.4.
+ */
+#define CMWQ2_NATIVE_DRAIN_MISSES_ITEM		1
+
+/*
  * A pwq that was served after max_active had been raised, or whose inactive
  * items were cancelled, still counts as waiting for its node. New items then
  * wait in line although nobody is ahead of them. The fault exists since the

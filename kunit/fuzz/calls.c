@@ -379,10 +379,12 @@ static void fz_silent(struct fz_lane *l, unsigned int ctx, const struct fz_op *o
 /*
  * Nobody but its own items may queue on a queue that is being drained or destroyed. An item
  * belongs to its queue if it is never queued on another. The kernel does not recognize the items
- * of a BH queue.
+ * of a BH queue, and may miss what other items queue.
  */
 static bool fz_is_chained(struct fz_lane *l, unsigned int ctx, const struct fz_op *op)
 {
+	if (!l->ours && CMWQ2_NATIVE_DRAIN_MISSES_ITEM)
+		return false;
 	return fz_is_item(ctx) && l->prog->kind[ctx - FZ_ITEM0] != FZ_BH &&
 	       fz_info[op->code].flags & FZ_ENQUEUES &&
 	       fz_queues_of(l->prog, ctx - FZ_ITEM0) == BIT(op->q);
