@@ -189,6 +189,7 @@ $(VERBS):
 ## KERNEL_SRC=dir   a kernel source tree of your own instead of Debian's newest 7.3
 ## CMWQ2_CACHE=dir  where sources and kernels are kept, shared between checkouts (default: out/)
 ## MACHINES=n       how many guests check, check-faults, fuzz and soak run at a time (default: 3)
+##                  (fuzz without FAULT=: 1)
 ## V=1              show the commands and all of their output
 ## An unknown name or value is an error, which is reported before anything is done.
 ##

@@ -28,8 +28,8 @@ DOCUMENT, BLOCK = ROOT / "Documentation/fuzz.rst", "faults"
 CORPUS_REPEAT = 3
 # Seconds that a run lasts unless TIME= says otherwise; with a fault it ends as soon as that is found.
 SECONDS = 600
-# How many guests run programs at once on UML unless MACHINES= says otherwise, because a program waits most of the time.
-# Elsewhere there is one: programs take more CPU time there, and more guests are not faster.
+# How many guests run programs at once with FAULT=, each with its own fault, unless MACHINES= says otherwise. Without
+# FAULT= there is one: several guests take the CPUs away from each other, often while they hold a lock.
 MACHINES = 3
 # Seconds that a batch of programs should take, and how many programs the first batch has.
 BATCH_SECONDS, FIRST_BATCH = 2, 50
@@ -117,6 +117,7 @@ class Hunt:
         self.steps, self.kept = 0, 0
         self.guest: Optional[FuzzGuest] = None
         self.trouble = ""
+        self.last_log: list = []            # of a guest in which something hangs, or whose kernel complained
         self.said: Optional[Path] = None    # a copy of the console of the first guest that complained or died
 
     def boot(self) -> FuzzGuest:
@@ -148,8 +149,13 @@ class Hunt:
             result = Result(verdicts=[f"{DIED}: {guest.run.outcome}"], lost=True, program=guest.last_program())
             self.guest = None
         elif result.lost:
+            self.last_log = guest.ask("log") or []
             self.drop()
         return result
+
+    def log(self) -> list:
+        """Return what the last program logged in both engines, one event or name of an engine in a line."""
+        return self.guest.ask("log") or [] if self.guest else self.last_log
 
     def _keep_console(self, guest: FuzzGuest) -> None:
         """Keep what the kernel of @guest said, because the next guest writes to the same file."""
@@ -199,8 +205,7 @@ class Hunt:
             if result.verdicts:
                 if not result.program:
                     return self._died_in(first, count)
-                log = self.guest.ask("log") or [] if self.guest else []
-                return Finding(shrink.parse(result.program), result.verdicts[0], result.seed, log=log)
+                return Finding(shrink.parse(result.program), result.verdicts[0], result.seed, log=self.log())
             if result.refused:
                 raise Problem(f"the guest refuses the programs {first} to {first + count - 1}: {result.refused}")
             count = min(2 * count, max(1, BATCH_SECONDS * 1000 * result.runs // max(1, result.ms)))
@@ -228,8 +233,7 @@ class Hunt:
         small = shrink.shrink(finding.program, breaks)
         # The log of the smallest program.
         final = self.again(small, finding.rule, REPEAT) or last
-        log = self.guest.ask("log") or [] if self.guest else []
-        return replace(finding, program=small, verdict=final.verdicts[0], runs=max(1, final.runs), log=log,
+        return replace(finding, program=small, verdict=final.verdicts[0], runs=max(1, final.runs), log=self.log(),
                        before=len(finding.program.ops))
 
 
@@ -382,7 +386,7 @@ def fuzz(vehicle: str, fault: str, write: bool = False) -> int:
     start, names = time.monotonic(), chosen(fault) if fault else []
     steered()
     seed, seconds = count_knob("SEED", int(time.time())), count_knob("TIME", SECONDS)
-    machines = count_knob("MACHINES", MACHINES if vehicle == "uml" else 1)
+    machines = count_knob("MACHINES", MACHINES if names else 1)
     target = kernel.provide(kernel.vehicle(vehicle))
     if names:
         table, found = _faulty(target, names, seed, seconds, machines)

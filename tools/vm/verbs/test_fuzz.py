@@ -155,6 +155,14 @@ class TestFuzz(unittest.TestCase):
             assert hunt.said
             self.assertEqual((hunt.said.name, hunt.said.read_text()), ("uml-0.console", "first"))
 
+    def test_log_of_lost_guest_is_kept(self) -> None:
+        hunt, lost = Hunt(), fuzzguest.Result(program=PROGRAM, verdicts=["kernel: complaint"], lost=True)
+        with patch.object(Pretended, "request", lambda *_: lost):
+            found = hunt.search(60)
+        assert found
+        self.assertEqual(found.log, ["log after log"])
+        self.assertIsNone(hunt.guest)
+
     def test_not_repeated(self) -> None:
         finding = fuzz.Finding(shrink.parse("queue percpu;item plain;t0 busy i0"), EARLY, 5)
         self.assertIs(Hunt().smaller(finding), finding)
