@@ -237,7 +237,8 @@ static void hand_destroy(void *arg)
 
 /*
  * The mayday is sent, but the pool gets a worker before the rescuer arrives,
- * which then finds nothing to do. Destroying the queue waits for the rescuer.
+ * which then finds nothing to do. The timer that calls rescuers stops. Destroying the
+ * queue waits for the rescuer.
  */
 static void rescuer_comes_too_late(struct kunit *test)
 {
@@ -259,6 +260,9 @@ static void rescuer_comes_too_late(struct kunit *test)
 	tw_feed(c);
 	tw_wait_done(it, "the item, by a worker");
 	KUNIT_EXPECT_EQ(test, tw_wq_stats(w).rescued, 0);
+	TW_SOON(s->env, !(READ_ONCE(s->pool->flags) & CMWQ2_POOL_MANAGED),
+		"the manager to have its workers");
+	KUNIT_EXPECT_FALSE(test, timer_pending(&s->pool->mayday_timer));
 	tw_hand_does(s, hand_destroy, w);
 	tw_wait_blocked(s->hand->thread);
 	tw_let_go(rescue);
