@@ -219,8 +219,8 @@ enum cmwq2_health {
  *	in the next. May sleep
  * @CMWQ2_POINT_FLUSHED: all items of a flush's color are done, and the flush
  *	has not advanced the colors yet. May sleep; no pool is passed
- * @CMWQ2_POINT_DRAINING: a drain has looked whether its queue has items in one pool,
- *	and not yet in the next. May sleep
+ * @CMWQ2_POINT_DRAINING: a drain has looked for items in one pool, and not yet
+ *	in the next. May sleep
  * @CMWQ2_POINT_GRAB_BUSY: a cancel found that somebody else owns PENDING, and
  *	will try again. The caller's context; no pool is passed
  * @CMWQ2_POINT_GRABBED: a cancel owns PENDING, and the item is on no list.

@@ -203,8 +203,8 @@ struct fz_load {
 };
 
 /*
- * How many runs of an item have not ended. An item that is used on several queues may run
- * several times at once, even on one of them, and each run has a slot.
+ * Returns how many runs of an item have not ended. An item that is used on several queues may
+ * have several runs at once. Two of them may even be on the same queue, and have a slot each.
  */
 static int fz_open_runs(const struct fz_facts *f, unsigned int item)
 {

@@ -79,7 +79,7 @@ bool fz_steer(struct fz_program *p, u64 seed, bool hotplug)
 	return true;
 }
 
-/* @p has run for @ns: keep it if it made a step that no program made before. */
+/* Keeps @p, which ran for @ns, if it made a step that no program made before. */
 void fz_steer_look(const struct fz_program *p, u64 ns)
 {
 	unsigned int new = cmwq2_cover_take(fz_seen);

@@ -121,9 +121,9 @@ static void fn_queue_next(struct tw_item *it)
 }
 
 /*
- * I3: a drain has found the first pool without items. Then an item of the second pool queues
- * another one to the first pool, and ends. The drain finds no item in the second pool either,
- * and must wait for the new one nevertheless.
+ * I3: a drain finds no item in the first pool. Then an item of the second pool queues an item
+ * to the first pool, and ends. Now the drain finds no item in the second pool. It must still
+ * wait for the item in the first pool.
  */
 static void drain_between_pools(struct kunit *test)
 {

@@ -98,8 +98,8 @@ bool cmwq2_starve_stall(struct cmwq2_pool *pool)
  * cmwq2_starve_pause - pause after a worker could not be created
  * @pool: its pool
  *
- * If creation fails because of fault_create=, the pause ends soon after the
- * fault is called off. Otherwise it takes CMWQ2_CREATE_COOLDOWN.
+ * The pause takes CMWQ2_CREATE_COOLDOWN jiffies. If fault_create= made the
+ * creation fail, the pause ends earlier when the fault is switched off.
  *
  * Context: process, may sleep, no locks.
  */

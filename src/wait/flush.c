@@ -241,8 +241,9 @@ void __cmwq2_flush_workqueue(struct cmwq2_wq *wq)
 EXPORT_SYMBOL_GPL(__cmwq2_flush_workqueue);
 
 /*
- * Looks at one pwq of @wq after the other. Returns whether each had neither active nor inactive
- * items when it was looked at, and how many items of @wq have ever started.
+ * Looks at one pwq of @wq after the other. Returns whether each of them had neither active nor
+ * inactive items at that moment. Sets @started to the number of items that all of them have
+ * started so far.
  */
 static bool cmwq2_look_for_items(struct cmwq2_wq *wq, unsigned long *started)
 {
@@ -263,11 +264,12 @@ static bool cmwq2_look_for_items(struct cmwq2_wq *wq, unsigned long *started)
 }
 
 /*
- * Whether @wq has neither active nor inactive items. One look is not enough: an item that has
- * not been looked at may queue another one to a pwq that has, and end. So there is a second
- * look, and no item may have started between them. Then there was no item at all when the
- * first look ended, because each pwq had none both times, and none that ran in between. While
- * @wq is drained, only its items queue to it, so it stays empty.
+ * Returns whether @wq has neither active nor inactive items. One look is not enough: the first
+ * pwq is found empty, then an item of the second pwq queues an item to the first one and ends,
+ * and the second pwq is found empty, too. So this function looks twice, and compares how many
+ * items have started. If both looks find all pwqs empty and no item has started in between, @wq
+ * had no item when the first look ended. While @wq is drained, only its own items queue to it,
+ * so it stays empty.
  *
  * Context: process, may sleep.
  */
