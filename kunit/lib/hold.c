@@ -338,6 +338,24 @@ void tw_move(struct tw_env *e, int cpu)
 	KUNIT_ASSERT_EQ(e->test, tw_move_all(cpumask_of(cpu)), 0);
 }
 
+/* kthreadd, which creates all kernel threads. */
+static struct task_struct *tw_maker(void)
+{
+	return rcu_access_pointer(cmwq2_helper->task->real_parent);
+}
+
+static void tw_move_maker_back(void *unused)
+{
+	set_cpus_allowed_ptr(tw_maker(), cpu_possible_mask);
+}
+
+/* Keep kthreadd on @cpu until the test is over. */
+void tw_move_maker(struct tw_env *e, int cpu)
+{
+	KUNIT_ASSERT_EQ(e->test, kunit_add_action_or_reset(e->test, tw_move_maker_back, NULL), 0);
+	KUNIT_ASSERT_EQ(e->test, set_cpus_allowed_ptr(tw_maker(), cpumask_of(cpu)), 0);
+}
+
 struct cmwq2_pool *tw_pool_of(struct tw_wq *w, int cpu)
 {
 	struct cmwq2_wq *wq = w->wq;

@@ -185,6 +185,7 @@ int tw_nr_awake(struct cmwq2_pool *pool);
 bool tw_all_asleep(struct cmwq2_pool *pool);
 struct cmwq2_pool *tw_pool_of(struct tw_wq *w, int cpu);
 void tw_move(struct tw_env *e, int cpu);
+void tw_move_maker(struct tw_env *e, int cpu);
 void tw_hand_queues(struct tw_stage *s, struct tw_item *it);
 void tw_hand_does(struct tw_stage *s, void (*fn)(void *arg), void *arg);
 bool tw_hand_done(struct tw_stage *s);

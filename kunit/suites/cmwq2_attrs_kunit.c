@@ -9,11 +9,14 @@
  */
 #include <linux/cpumask.h>
 #include <linux/errno.h>
+#include <linux/kobject.h>
+#include <linux/module.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
 
 #include "base/types.h"
 #include "check.h"
+#include "hold.h"
 #include "listen.h"
 
 KUNIT_ARRAY_PARAM_DESC(engine, tw_engines, name);
@@ -295,45 +298,64 @@ static void attrs_change_under_load(struct kunit *test)
 	}
 }
 
+/* How often the engine's module is in use, by its entry in /sys/module. */
+static int engine_uses(struct kunit *test)
+{
+	struct kobject *kobj = kset_find_obj(THIS_MODULE->mkobj.kobj.kset, "cmwq2");
+	int uses;
+
+	KUNIT_ASSERT_NOT_NULL(test, kobj);
+	uses = module_refcount(container_of(kobj, struct module_kobject, kobj)->mod);
+	kobject_put(kobj);
+	return uses;
+}
+
 /*
  * A caller with a fatal signal does not wait for a new thread, so it can create no
- * worker. But now and then the thread exists before the caller would wait for it.
+ * worker. The thread must not exist before the caller would wait for it. So kthreadd
+ * has to stay on the caller's CPU, where it cannot run before this one waits.
  */
 static void thread_fail(struct tw_thread *t)
 {
 	struct cmwq2_attrs *attrs = t->ctx;
 	struct cmwq2_wq *wq;
-	int i;
 
+	sched_set_fifo(current);
 	allow_signal(SIGKILL);
 	send_sig(SIGKILL, current, 1);
-	for (i = 0; i < 30 && !t->val; i++) {
-		/* A pool that no queue has yet. */
-		attrs->nice = i % 2 ? 13 : 17;
-		t->val = cmwq2_apply_workqueue_attrs(t->wq->wq, attrs);
-	}
-	for (i = 0; i < 30 && !tw_heard("cmwq2_told: cannot be created, error"); i++) {
-		wq = cmwq2_alloc_workqueue("cmwq2_told", CMWQ2_WQ_PERCPU | CMWQ2_WQ_MEM_RECLAIM, 0);
+	/* No queue has a pool like this. */
+	attrs->nice = 13;
+	t->val = cmwq2_apply_workqueue_attrs(t->wq->wq, attrs);
+	wq = cmwq2_alloc_workqueue("cmwq2_told", CMWQ2_WQ_PERCPU | CMWQ2_WQ_MEM_RECLAIM, 0);
+	t->ret = !wq;
+	if (wq)
 		cmwq2_destroy_workqueue(wq);
-	}
 	flush_signals(current);
+	sched_set_normal(current, 0);
 }
 
-/* The error must not be -ENOMEM, because no memory is missing. */
+/*
+ * The error must not be -ENOMEM, because no memory is missing. A queue that could not be
+ * created does not keep the module.
+ */
 static void errors_keep_their_code(struct kunit *test)
 {
 	struct tw_env *e = tw_env_cmwq2(test);
 	struct tw_wq *w = tw_alloc(e, TW_UNBOUND, 0);
 	struct tw_item *it = tw_item(e, tw_fn_nop);
+	int uses = engine_uses(test);
 	struct tw_thread *t;
 
 	tw_listen(e);
-	t = tw_thread(e, TW_ANY_CPU, thread_fail, w, NULL, tw_attrs(test));
+	tw_move_maker(e, tw_cpu(0));
+	t = tw_thread(e, tw_cpu(0), thread_fail, w, NULL, tw_attrs(test));
 	tw_thread_start(t);
 	tw_join(t, "a caller with a fatal signal");
 	KUNIT_EXPECT_EQ(test, t->val, -EINTR);
+	KUNIT_EXPECT_TRUE(test, t->ret);
 	KUNIT_EXPECT_EQ(test, tw_heard("cmwq2_told: cannot be created, error"), 1);
 	KUNIT_EXPECT_EQ(test, tw_heard("cmwq2_told: cannot be created, error -4\n"), 1);
+	KUNIT_EXPECT_EQ(test, engine_uses(test), uses);
 	/* The queue has not changed. */
 	KUNIT_EXPECT_TRUE(test, tw_queue(w, it));
 	tw_wait_done(it, "an item of a queue whose attributes could not be changed");

@@ -176,17 +176,6 @@ static void all_cpus_again(void *e)
 		shell("echo f > " NATIVE "cpumask");
 }
 
-/* kthreadd, which creates all kernel threads, such as the workers of a new pool. */
-static struct task_struct *thread_maker(void)
-{
-	return rcu_access_pointer(cmwq2_helper->task->real_parent);
-}
-
-static void move_maker_back(void *unused)
-{
-	set_cpus_allowed_ptr(thread_maker(), cpu_possible_mask);
-}
-
 /*
  * Moves the test, the engine's own threads and kthreadd to CPU 0, because the test will own
  * CPU 1. If kthreadd slept there, the scheduler could wake it behind the owner.
@@ -199,9 +188,8 @@ static struct tw_env *owned_env(struct kunit *test, const struct tw_engine *engi
 		kunit_skip(test, "needs CPUs 0 and 1");
 	e = tw_env_init(test, engine);
 	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, all_cpus_again, e), 0);
-	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, move_maker_back, NULL), 0);
 	tw_move(e, 0);
-	KUNIT_ASSERT_EQ(test, set_cpus_allowed_ptr(thread_maker(), cpumask_of(0)), 0);
+	tw_move_maker(e, 0);
 	return e;
 }
 
