@@ -9,6 +9,7 @@
 #include "base/helper.h"
 #include "base/types.h"
 #include "check.h"
+#include "hold.h"
 
 static struct tw_wq *line_wq(struct tw_env *e, struct cmwq2_attrs *attrs)
 {
@@ -100,9 +101,47 @@ static void pwqs_take_turns(struct kunit *test)
 	KUNIT_EXPECT_LE(test, turn, 1);
 }
 
+/*
+ * A slot that goes to another pool is no reason to kick the pool that gave it back. No
+ * worker of that pool can run meanwhile: the workers stay on this CPU.
+ */
+static void slot_kicks_only_its_pool(struct kunit *test)
+{
+	struct tw_env *e = tw_env_cmwq2(test);
+	struct cmwq2_attrs *attrs = tw_attrs(test);
+	struct tw_item *holder = tw_item(e, tw_fn_nop), *waiter = tw_item(e, tw_fn_nop);
+	struct tw_item *beside = tw_item(e, tw_fn_nop);
+	struct tw_wq *w, *other = tw_alloc(e, TW_UNBOUND, 0);
+	struct cmwq2_pool *pool;
+	unsigned long kicks;
+	bool cancelled;
+
+	attrs->affn_strict = true;
+	attrs->nice = 6;
+	w = line_wq(e, attrs);
+	KUNIT_ASSERT_EQ(test, cmwq2_apply_workqueue_attrs(other->wq, attrs), 0);
+	tw_move(e, tw_cpu(0));
+	pool = tw_pool_of(w, tw_cpu(0));
+	KUNIT_ASSERT_PTR_EQ(test, tw_pool_of(other, tw_cpu(0)), pool);
+
+	preempt_disable();
+	tw_queue_on(tw_cpu(0), w, holder);
+	tw_queue_on(tw_cpu(1), w, waiter);
+	tw_queue_on(tw_cpu(0), other, beside);
+	kicks = pool->stat.kicks;
+	cancelled = cmwq2_cancel_work(&holder->cmwq2);
+	kicks = pool->stat.kicks - kicks;
+	preempt_enable();
+	KUNIT_EXPECT_TRUE(test, cancelled);
+	KUNIT_EXPECT_EQ(test, kicks, 0);
+	tw_wait_done(waiter, "the item that got the slot");
+	tw_wait_done(beside, "an item of another queue");
+}
+
 static struct kunit_case node_line_cases[] = {
 	KUNIT_CASE(replaced_pwq_leaves_line),
 	KUNIT_CASE(pwqs_take_turns),
+	KUNIT_CASE(slot_kicks_only_its_pool),
 	{}
 };
 

@@ -517,24 +517,34 @@ static void switches_do_not_wait_for_rcu(struct kunit *test)
 	disown(o);
 }
 
+static void expect_scan_keeps_off(struct kunit *test, struct cmwq2_pool *pool)
+{
+	int at;
+
+	/* It arms the timer, and takes it away before it fires. */
+	cmwq2_scan_hold(pool);
+	at = pool->scan_timer.flags & TIMER_CPUMASK;
+	KUNIT_EXPECT_TRUE(test, housekeeping_test_cpu(at, HK_TYPE_TIMER));
+	cmwq2_scan_resume(pool);
+}
+
 /* With nohz_full= or isolcpus=nohz a pool's scan runs on other CPUs. */
 static void scan_keeps_off(struct kunit *test)
 {
 	struct tw_env *e = tw_env_cmwq2(test);
-	struct tw_wq *w = tw_alloc(e, TW_PERCPU, 0);
+	struct tw_wq *w = tw_alloc(e, TW_PERCPU, 0), *u = tw_alloc(e, TW_UNBOUND, 0);
 	int cpu;
 
 	if (!housekeeping_enabled(HK_TYPE_TIMER))
 		kunit_skip(test, "this kernel keeps no CPU free of timers: see nohz_full=");
+	/* Unbound pools of one CPU each, also of those that isolcpus= names. */
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, all_cpus_again, e), 0);
+	KUNIT_ASSERT_EQ(test, cmwq2_set_unbound_cpumask(cpu_possible_mask), 0);
+	tw_set_scope(u, CMWQ2_AFFN_CPU);
 	for_each_online_cpu(cpu) {
-		struct cmwq2_pool *pool = tw_pool_of(w, cpu);
-		int at;
-
-		/* It arms the timer, and takes it away before it fires. */
-		cmwq2_scan_hold(pool);
-		at = pool->scan_timer.flags & TIMER_CPUMASK;
-		KUNIT_EXPECT_TRUE(test, housekeeping_test_cpu(at, HK_TYPE_TIMER));
-		cmwq2_scan_resume(pool);
+		expect_scan_keeps_off(test, tw_pool_of(w, cpu));
+		KUNIT_ASSERT_TRUE(test, cpumask_equal(tw_pool_of(u, cpu)->pod, cpumask_of(cpu)));
+		expect_scan_keeps_off(test, tw_pool_of(u, cpu));
 	}
 }
 

@@ -45,6 +45,7 @@
  * @runner: X: the task that @tasklet runs on top of; only that task itself
  *	compares it
  * @cb_lock: held while @tasklet runs, see cmwq2_bh_wait()
+ * @stopped: @tasklet has run for the last time, see cmwq2_bh_stop()
  * @raise_irq: schedules @tasklet, see cmwq2_bh_raise()
  */
 struct cmwq2_bh {
@@ -52,6 +53,7 @@ struct cmwq2_bh {
 	struct tasklet_struct	tasklet;
 	call_single_data_t	csd;
 	struct task_struct	*runner;
+	bool			stopped;
 #ifdef CONFIG_PREEMPT_RT
 	spinlock_t		cb_lock;	/* held during a run of @tasklet */
 	struct irq_work		raise_irq;
@@ -296,6 +298,8 @@ void cmwq2_bh_pool_exit(struct cmwq2_pool *pool)
 {
 	struct cmwq2_worker *worker = &pool->bh->worker;
 
+	/* Otherwise the tasklet may still run in memory that is freed here. */
+	WARN_ON(!pool->bh->stopped);
 	mutex_lock(&cmwq2_attach_mutex);
 	list_del_init(&worker->node);
 	mutex_unlock(&cmwq2_attach_mutex);
@@ -344,5 +348,6 @@ void cmwq2_bh_stop(void)
 	for (i = 0; (bh = cmwq2_bh_next(&i)); ) {
 		cmwq2_bh_raise_sync(bh);
 		tasklet_kill(&bh->tasklet);
+		bh->stopped = true;
 	}
 }

@@ -236,7 +236,7 @@ void cmwq2_scan_stop(struct cmwq2_pool *pool)
 EXPORT_SYMBOL_GPL(cmwq2_scan_stop);
 
 /**
- * cmwq2_scan_hold - allow no scans of a per-CPU pool until cmwq2_scan_resume()
+ * cmwq2_scan_hold - allow no scans of a pool until cmwq2_scan_resume()
  * @pool: pool
  *
  * For tests. It removes a pending timer and leaves scan_armed set, so that
