@@ -41,7 +41,7 @@ TABLE, RESULTS, CONTROL = WHERE / "table.txt", WHERE / "results.json", WHERE / "
 # Where all suites run that may notice a change, and where the first few of them run if none has.
 VEHICLE, DEEPER, LIKELIEST = "uml", "debug", 4
 # The suites that let allocations fail, which only the debug variant can do.
-FAILING = ("cmwq2_faults", "cmwq2_no_memory")
+FAILING = ("cmwq2_faults", "cmwq2_no_memory", "cmwq2_load_faults")
 # How many suites run if none is seen to run a file: as a rule what changes belongs to loading or unloading the module.
 QUICKEST = 20
 # How many suites run for a change at most, and how many seconds they take at most without it, unless LIKELIEST of them
