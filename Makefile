@@ -177,14 +177,13 @@ $(VERBS):
 ##             from a file or pipe there: echo 'insmod cmwq2.ko' | make shell
 ## make dump   runs tools/wq_dump.py from outside on a busy x86 guest
 ## make kernels [VM=v,...] [KERNEL=s]
-##             only builds the kernels; uml and debug 3 minutes each, x86 and x86-keys 8 each,
-##             x86-debug and kcsan 15, rt and arm64 10; those with -io half as long again
+##             only builds the kernels; uml 5 minutes, debug and x86-keys 8 each, x86, rt and arm64 12
+##             each, x86-debug and kcsan 20
 ## make clean | distclean
 ##             removes what was built here | removes kernels, sources and packages as well
 ##
-## VM=v             uml, x86, debug, x86-debug, x86-keys, kcsan, rt or arm64; with an older KERNEL=
-##                  x86 or x86-debug; uml-io, x86-io and debug-io also have block devices and a
-##                  network
+## VM=v             uml, x86, debug, uml-io, x86-debug, x86-keys, kcsan, rt or arm64; with an older
+##                  KERNEL= x86 or x86-debug; x86, debug and uml-io have block devices and a network
 ## KERNEL=s         6.1, 6.12, 7.2 or 7.3 (the default): Debian's newest source of that series
 ## KERNEL_SRC=dir   a kernel source tree of your own instead of Debian's newest 7.3
 ## CMWQ2_CACHE=dir  where sources and kernels are kept, shared between checkouts (default: out/)

@@ -17,7 +17,7 @@ def put_in(engine: Path) -> None:
     """Let the engine with its sources in @engine note what runs."""
     shutil.copy(NOTES, engine / "base")
     with (engine / "Kbuild").open("a") as rules:
-        rules.write("\ncmwq2-y += base/covered.o\nccflags-y += -fsanitize-coverage=trace-pc\n"
+        rules.write("\ncmwq2-y += base/covered.o\nccflags-y += -g -fsanitize-coverage=trace-pc\n"
                     "CFLAGS_REMOVE_base/covered.o += -fsanitize-coverage=trace-pc\n")
 
 

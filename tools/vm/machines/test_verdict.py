@@ -24,7 +24,7 @@ OTHER_COMPLAINT = KNOWN_COMPLAINT.replace("Callback enqueued on offline CPU!!", 
 class Verdicts(Case):
     def test_known_complaint(self) -> None:
         """A known complaint is excused only on its vehicle, before the first module, and if it is exactly that one."""
-        for vehicle in ("debug", "debug-io", "debug-edits"):
+        for vehicle in ("debug", "debug-edits"):
             self.assertEqual(verdict.complaints(vehicle, KNOWN_COMPLAINT + MODULE), [])
         for vehicle in ("uml", "uml-edits", "x86-debug"):
             self.assertEqual(len(verdict.complaints(vehicle, KNOWN_COMPLAINT + MODULE)), 1)

@@ -29,7 +29,7 @@ PANIC = re.compile(r"Kernel panic - not syncing: *(.*)")
 
 @dataclass(frozen=True)
 class Known:
-    """A known complaint that a vehicle makes by itself, and so do those that are made from it, such as debug-io and
+    """A known complaint that a vehicle makes by itself, and so do those that are made from it, such as
     debug-edits. It excuses one line, if a certain other line follows within three lines, both match as a whole, and no
     module was loaded yet."""
 

@@ -70,7 +70,7 @@ KNOBS: dict[str, tuple[str, str]] = {
     "TIMEOUTS": ("N", "how often the model's idle timeout passes (default: at any time)"),
     "TURN": ("US", "how long the turns of the guest's CPUs are, 0 for no limit"),
     "V": ("", "show the commands and all of their output"),
-    "VM": ("V", "vehicles: uml, x86, debug, x86-debug, x86-keys, kcsan, rt, arm64, VEHICLE-io; with commas if allowed"),
+    "VM": ("V", "vehicles: uml, x86, debug, uml-io, x86-debug, x86-keys, kcsan, rt, arm64; with commas if allowed"),
     "W": ("N", "compiler warnings, as for the kernel: one or more of 1, 2, 3, c, e"),
     "WAKE": ("W", "only this value of the policy wake"),
     "WAKEUP": ("W", "only this value of the policy wakeup"),

@@ -45,7 +45,7 @@ SECONDS = 6
 LONG = {"cmwq2_bench": 60, "cmwq2_bench_runs": 30, "cmwq2_create_fault": 30, "cmwq2_faults": 40, "cmwq2_flush": 25,
         "cmwq2_freezable": 30, "cmwq2_interleave": 35, "cmwq2_interleave_called": 30, "cmwq2_interleave_end": 30,
         "cmwq2_interleave_kick": 25, "cmwq2_interleave_races": 20, "cmwq2_kick": 35, "cmwq2_load": 40,
-        "cmwq2_max_active": 20, "cmwq2_moved": 25, "cmwq2_pressure": 45, "cmwq2_sysfs": 40, "cmwq2_watchdog": 40}
+        "cmwq2_load_faults": 40, "cmwq2_max_active": 20, "cmwq2_moved": 25, "cmwq2_pressure": 45, "cmwq2_sysfs": 40, "cmwq2_watchdog": 40}
 # The debug variant takes ten times as long to load a module; `make soak` loads it often enough.
 ROUNDS = {"debug": 1}
 # Fewer items than the stress suite's default, which would take a third of the whole time on UML.
@@ -88,10 +88,8 @@ AGAIN = (*(Again(vehicle, "pn", ("cmwq2_concurrency", "cmwq2_hog", "cmwq2_interl
 STYLE, DUMP, MONITOR, STATES, WIDE, ICOUNT, LINES, TRANSFERS, DRIVERS = (
     "style", "wq_dump", "wq_monitor", "wq_states", "wq_wide", "icount", "lines", "transfers", "drivers")
 LOOKS = (DUMP, MONITOR, STATES, WIDE, LINES, TRANSFERS, ICOUNT, DRIVERS)
-# How the names of suites begin that run drivers of the kernel on cmwq2, and the vehicles whose kernels get what these
-# drivers need.
+# How the names of suites begin that run drivers of the kernel on cmwq2.
 ON_DRIVERS = "cmwq2_drivers_"
-DRIVEN = ("x86", "debug")
 # About how long a look, a second pass, the style and a suite with drivers take, which decides the order in which guests
 # start.
 LOOK_SECONDS, AGAIN_SECONDS, STYLE_SECONDS, DRIVER_SECONDS = 60, 30, 100, 60
@@ -112,14 +110,13 @@ def shell_suites() -> list:
 
 
 def driver_suites() -> list:
-    """Return the names of the suites that run drivers of the kernel on cmwq2. They need kernels of their own."""
+    """Return the names of the suites that run drivers of the kernel on cmwq2."""
     return [name for name in _written_in_sh() if name.startswith(ON_DRIVERS)]
 
 
 def with_drivers(vehicles: list) -> list:
-    """Return the vehicles for driver_suites(), if @vehicles run all others."""
-    return [name if name.endswith(kernel.IO) else name + kernel.IO for name in vehicles
-            if name.endswith(kernel.IO) or name in DRIVEN]
+    """Return those of @vehicles whose kernels have what drivers need."""
+    return [name for name in vehicles if kernel.IO in kernel.VEHICLES[name].fragments]
 
 
 def seconds_of(names: list) -> int:
@@ -203,7 +200,7 @@ def check(vehicles: list, pattern: str) -> int:
     for arch in sorted({each.arch for each in targets} & set(guest.MACHINES)):
         # If there is none, this is reported before the kernels are built.
         qemu.provide(arch)
-    # A run of the suites with drivers alone does not need the other kernels.
+    # The suites with drivers alone need neither the other kernels nor the usual modules.
     plain = targets if any((kunit, shell, style, looks)) else []
     kernels = [kernel.provide(each) for each in plain]
     built = [_modules(each, shell) for each in kernels]
@@ -237,7 +234,7 @@ def check(vehicles: list, pattern: str) -> int:
     side_by_side([job for _, job in sorted(jobs, key=lambda each: -each[0])])
     if not total.rows:
         raise Problem(f"SUITE={pattern} does not run on VM={','.join(vehicles)}; allowed: x86 for {', '.join(LOOKS)}, "
-                      f"{' and '.join(DRIVEN)} for {', '.join(driver_suites())}")
+                      f"{', '.join(with_drivers(list(kernel.VEHICLES)))} for {', '.join(driver_suites())}")
     leave_count("check", total.status(), total.summary())
     write_atomically(TIMES, json.dumps({
         "seconds": time.monotonic() - start, "boots": total.boots,
