@@ -39,11 +39,13 @@ def block(mark: str, document: Path = API) -> list:
 
 def run(name: str, work: Path, target: Kernel, engine: Path) -> str:
     """Run the commands of block @name one after the other in @work, and return what they print."""
-    # These are variables of the shell and not of the environment, where make would find them by itself.
+    # These are variables of the shell and not of the environment, where make would find them by itself. KCFLAGS is for
+    # layouts.py, which reads debug information: kernels for UML are built without any, and so are modules for them.
     words = [f"KDIR={shlex.quote(str(target.build))}", f"CMWQ2={shlex.quote(str(engine))}"]
     commands = [line[2:] for line in block(f".. run: {name}") if line.startswith("# ")]
     done = subprocess.run(["sh", "-eu", "-c", "\n".join(words + commands)], cwd=work, text=True, check=False,
-                          env={**os.environ, **dict(word.split("=", 1) for word in cross.options(target.vehicle.arch))},
+                          env={**os.environ, "KCFLAGS": "-g",
+                               **dict(word.split("=", 1) for word in cross.options(target.vehicle.arch))},
                           errors="replace", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     with open(OUT / "log" / f"{work.name}.log", "a", encoding="utf-8") as log:
         log.write("".join(f"$ {command}\n" for command in commands) + done.stdout)
