@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -38,6 +39,8 @@ done
 """
 # How many seconds a process has to clean up after SIGTERM. dpkg, for example, needs this time.
 GRACE = 5.0
+# Seconds until a signal is sent anew whose exception Python has dropped.
+AGAIN = 0.1
 
 
 class Keeper:
@@ -134,13 +137,26 @@ def end_with_parent() -> None:
 def end_in_order() -> None:
     """Make the first SIGTERM or SIGHUP act like Ctrl-C: this process ends what it has started, then itself. Others
     have no effect, because timeout(1) sends one and make another."""
-    ended = False
+    ended, others = False, sys.unraisablehook
 
     def interrupted(_number: int, _frame: object) -> None:
         nonlocal ended
         if not ended:
             ended = True
             raise KeyboardInterrupt
+
+    def dropped(what: Any) -> None:
+        """Send the signal anew. Python drops an exception where it has no caller to give it to, such as in what it runs
+        after fork(). There it would drop it once more, so the signal is sent a moment later."""
+        nonlocal ended
+        if what.exc_type is not KeyboardInterrupt or not ended:
+            others(what)
+            return
+        ended = False
+        timer = threading.Timer(AGAIN, os.kill, (os.getpid(), signal.SIGTERM))
+        timer.daemon = True
+        timer.start()
+    sys.unraisablehook = dropped
     for number in (signal.SIGTERM, signal.SIGHUP):
         # Under nohup, SIGHUP is ignored, and stays ignored.
         if signal.getsignal(number) != signal.SIG_IGN:

@@ -40,6 +40,24 @@ except KeyboardInterrupt:
     print("cleaned up")
 """
 
+# A signal that comes while Python runs what it runs after a fork. Python drops an exception there.
+DROPPED = """
+import os, signal, sys, time
+sys.path.insert(0, {here!r})
+from base import alive
+alive.end_in_order()
+def interrupt():
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(0)
+os.register_at_fork(after_in_parent=interrupt)
+try:
+    with alive.started(["sleep", "5"]) as process:
+        process.wait()
+    print("waited for")
+except KeyboardInterrupt:
+    print("cleaned up")
+"""
+
 
 def _heed_signals() -> None:
     """Let the signals end the process. nohup leaves SIGHUP ignored, and a job in the background SIGINT."""
@@ -115,6 +133,12 @@ class Processes(Case):
             done = subprocess.run([sys.executable, "-B", "-c", script], capture_output=True, text=True,
                                   preexec_fn=_heed_signals, check=False)
             self.assertEqual((first, second, done.stdout, done.stderr), (first, second, "cleaned up\n", ""))
+
+    def test_dropped(self) -> None:
+        """A SIGTERM ends a verb even if Python drops the first exception."""
+        done = subprocess.run([sys.executable, "-B", "-c", DROPPED.format(here=str(HERE))], capture_output=True,
+                              text=True, preexec_fn=_heed_signals, check=False)
+        self.assertEqual((done.stdout, done.stderr), ("cleaned up\n", ""))
 
 
 if __name__ == "__main__":
