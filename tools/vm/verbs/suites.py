@@ -45,7 +45,8 @@ SECONDS = 6
 LONG = {"cmwq2_bench": 60, "cmwq2_bench_runs": 30, "cmwq2_create_fault": 30, "cmwq2_faults": 40, "cmwq2_flush": 25,
         "cmwq2_freezable": 30, "cmwq2_interleave": 35, "cmwq2_interleave_called": 30, "cmwq2_interleave_end": 30,
         "cmwq2_interleave_kick": 25, "cmwq2_interleave_races": 20, "cmwq2_kick": 35, "cmwq2_load": 40,
-        "cmwq2_load_faults": 40, "cmwq2_max_active": 20, "cmwq2_moved": 25, "cmwq2_pressure": 45, "cmwq2_sysfs": 40, "cmwq2_watchdog": 40}
+        "cmwq2_load_faults": 40, "cmwq2_max_active": 20, "cmwq2_moved": 25, "cmwq2_pressure": 45, "cmwq2_sysfs": 40,
+        "cmwq2_watchdog": 40}
 # The debug variant takes ten times as long to load a module; `make soak` loads it often enough.
 ROUNDS = {"debug": 1}
 # Fewer items than the stress suite's default, which would take a third of the whole time on UML.
