@@ -67,7 +67,7 @@ $(VERBS):
 ##             makes 60 small changes in the engine, one at a time, which SEED= chooses, and those of
 ##             tools/vm/mutants/by_hand.txt; runs the suites that run the changed function; prints
 ##             which changes no suite notices; goes on where it was interrupted; AGAIN=1: judges only
-##             those again that no suite has noticed; 30 minutes
+##             those again that no suite has noticed; 45 minutes
 ## make check-compat
 ##             builds the modules for Debian's own 6.1, 6.12 and 7.2 kernels and its 6.12 for arm64,
 ##             and boots these kernels; loads the modules there and runs a benchmark, and on x86 also

@@ -34,11 +34,12 @@ def programs(group: str) -> dict[str, Path]:
 
 
 def provide(name: str) -> tuple[kernel.Kernel, list[Path]]:
-    """Build the kernel of vehicle @name, the engine and the moved drivers. Return the kernel and the modules."""
+    """Build the kernel of vehicle @name, the engine and the moved drivers. Return the kernel and the modules. The other
+    suites run on the same engine."""
     packages.require("drivers")
     target = kernel.provide(kernel.vehicle(name))
-    engine = modules.build_engine(target)
-    return target, [engine / "src/cmwq2.ko", *beside.build(target, engine)]
+    engine = next(path for path in modules.build(target) if path.name == "cmwq2.ko")
+    return target, [engine, *beside.build(target, engine.parents[1])]
 
 
 class Drivers:
