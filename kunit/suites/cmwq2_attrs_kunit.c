@@ -298,7 +298,7 @@ static void attrs_change_under_load(struct kunit *test)
 	}
 }
 
-/* How often the engine's module is in use, by its entry in /sys/module. */
+/* The reference count of the engine's module. */
 static int engine_uses(struct kunit *test)
 {
 	struct kobject *kobj = kset_find_obj(THIS_MODULE->mkobj.kobj.kset, "cmwq2");
@@ -312,8 +312,9 @@ static int engine_uses(struct kunit *test)
 
 /*
  * A caller with a fatal signal does not wait for a new thread, so it can create no
- * worker. The thread must not exist before the caller would wait for it. So kthreadd
- * has to stay on the caller's CPU, where it cannot run before this one waits.
+ * worker. This works only if kthreadd has not created the thread before the caller is
+ * about to wait. So both are on the same CPU, and the caller, which is SCHED_FIFO, keeps
+ * kthreadd from running.
  */
 static void thread_fail(struct tw_thread *t)
 {
@@ -323,7 +324,7 @@ static void thread_fail(struct tw_thread *t)
 	sched_set_fifo(current);
 	allow_signal(SIGKILL);
 	send_sig(SIGKILL, current, 1);
-	/* No queue has a pool like this. */
+	/* No queue has a pool with this nice value, so a pool with a worker has to be created. */
 	attrs->nice = 13;
 	t->val = cmwq2_apply_workqueue_attrs(t->wq->wq, attrs);
 	wq = cmwq2_alloc_workqueue("cmwq2_told", CMWQ2_WQ_PERCPU | CMWQ2_WQ_MEM_RECLAIM, 0);
@@ -335,8 +336,8 @@ static void thread_fail(struct tw_thread *t)
 }
 
 /*
- * The error must not be -ENOMEM, because no memory is missing. A queue that could not be
- * created does not keep the module.
+ * The error is that of the signal, not -ENOMEM. If a queue cannot be created, its
+ * reference to the module is dropped.
  */
 static void errors_keep_their_code(struct kunit *test)
 {

@@ -102,8 +102,9 @@ static void pwqs_take_turns(struct kunit *test)
 }
 
 /*
- * A slot that goes to another pool is no reason to kick the pool that gave it back. No
- * worker of that pool can run meanwhile: the workers stay on this CPU.
+ * A pool gives a slot back, and an item of another pool gets it. Then only the other pool
+ * is kicked. The workers of the first pool are bound to this CPU, so none of them can run
+ * while the test has preemption off.
  */
 static void slot_kicks_only_its_pool(struct kunit *test)
 {

@@ -537,9 +537,10 @@ static void scan_keeps_off(struct kunit *test)
 
 	if (!housekeeping_enabled(HK_TYPE_TIMER))
 		kunit_skip(test, "this kernel keeps no CPU free of timers: see nohz_full=");
-	/* Unbound pools that count their workers, of one CPU each, also of those of isolcpus=. */
+	/* Only pools that count their workers are scanned. */
 	tw_policy(e, "concurrency", "managed");
 	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, all_cpus_again, e), 0);
+	/* Each CPU gets an unbound pool, even if isolcpus= names it. */
 	KUNIT_ASSERT_EQ(test, cmwq2_set_unbound_cpumask(cpu_possible_mask), 0);
 	tw_set_scope(u, CMWQ2_AFFN_CPU);
 	for_each_online_cpu(cpu) {

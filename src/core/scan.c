@@ -237,7 +237,7 @@ EXPORT_SYMBOL_GPL(cmwq2_scan_stop);
 
 /**
  * cmwq2_scan_hold - allow no scans of a pool until cmwq2_scan_resume()
- * @pool: pool that counts its workers, for others are not scanned
+ * @pool: pool that counts its workers; for any other pool this would not return
  *
  * For tests. It removes a pending timer and leaves scan_armed set, so that
  * nobody arms the timer.

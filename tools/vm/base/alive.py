@@ -39,7 +39,7 @@ done
 """
 # How many seconds a process has to clean up after SIGTERM. dpkg, for example, needs this time.
 GRACE = 5.0
-# Seconds until a signal is sent anew whose exception Python has dropped.
+# If Python has dropped the exception of a signal, the signal is sent again after so many seconds.
 AGAIN = 0.1
 
 
@@ -146,8 +146,9 @@ def end_in_order() -> None:
             raise KeyboardInterrupt
 
     def dropped(what: Any) -> None:
-        """Send the signal anew. Python drops an exception where it has no caller to give it to, such as in what it runs
-        after fork(). There it would drop it once more, so the signal is sent a moment later."""
+        """Send the signal again. Python drops the exceptions of some functions that it calls itself, such as those that
+        it calls after fork(). It would also drop an exception of this function, so the signal is sent a moment
+        later."""
         nonlocal ended
         if what.exc_type is not KeyboardInterrupt or not ended:
             others(what)

@@ -40,15 +40,15 @@ except KeyboardInterrupt:
     print("cleaned up")
 """
 
-# A signal that comes while Python runs what it runs after a fork. Python drops an exception there.
+# A signal that comes in a function that Python calls after each fork. Python drops an exception of such a function.
 DROPPED = """
-import os, signal, sys, time
+import os, signal, sys
 sys.path.insert(0, {here!r})
 from base import alive
 alive.end_in_order()
 def interrupt():
     os.kill(os.getpid(), signal.SIGTERM)
-    time.sleep(0)
+    os.getpid()     # Python calls the handlers of signals when a function is called.
 os.register_at_fork(after_in_parent=interrupt)
 try:
     with alive.started(["sleep", "5"]) as process:

@@ -39,8 +39,9 @@ def block(mark: str, document: Path = API) -> list:
 
 def run(name: str, work: Path, target: Kernel, engine: Path) -> str:
     """Run the commands of block @name one after the other in @work, and return what they print."""
-    # These are variables of the shell and not of the environment, where make would find them by itself. KCFLAGS is for
-    # layouts.py, which reads debug information: kernels for UML are built without any, and so are modules for them.
+    # Only the shell has these variables. If they were in the environment, make would use them even if a command forgot
+    # to name them. KCFLAGS adds debug information, which layouts.py reads. The modules for UML have none without it,
+    # because their kernel has none.
     words = [f"KDIR={shlex.quote(str(target.build))}", f"CMWQ2={shlex.quote(str(engine))}"]
     commands = [line[2:] for line in block(f".. run: {name}") if line.startswith("# ")]
     done = subprocess.run(["sh", "-eu", "-c", "\n".join(words + commands)], cwd=work, text=True, check=False,

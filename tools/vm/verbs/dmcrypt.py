@@ -19,7 +19,7 @@ import policies  # noqa: E402
 from benchmark import dmcrypt, documents, host, quiet, sets  # noqa: E402
 
 NAME = "dmcrypt"
-# What VM= may be, and the vehicle whose kernel has what dm-crypt needs.
+# The values that VM= may have, each with the vehicle that is booted. Its kernel has block devices.
 VEHICLES = {"x86": "x86", "uml": "uml-io"}
 ROUNDS, SECONDS = 6, 2
 # What a turn takes besides the seconds that it measures.

@@ -116,7 +116,7 @@ def driver_suites() -> list:
 
 
 def with_drivers(vehicles: list) -> list:
-    """Return those of @vehicles whose kernels have what drivers need."""
+    """Return those of @vehicles whose kernels have block devices and a network, so that the suites with drivers run."""
     return [name for name in vehicles if kernel.IO in kernel.VEHICLES[name].fragments]
 
 

@@ -5,9 +5,9 @@
 . /harness/lib.sh
 
 FAILSLAB=/sys/kernel/debug/failslab
-# The first and the last allocation that fails, counted from the end of a load, and every which of those between fails,
-# too. In between the engine makes its pods, its pools and the first queues. What follows is left out: bus_register() of
-# the kernel ends with a warning of lockdep if it has no memory, because it unregisters a key that is not registered yet.
+# The first and the last allocation that fails, counted from the end of a load, and the distance between two that fail.
+# In this range the engine makes its pods, its pools and the first queues. The range ends before bus_register(): if that
+# function of the kernel has no memory, lockdep warns, because it unregisters a key that is not registered yet.
 FIRST=${FIRST:-420} LAST=${LAST:-200} STRIDE=${STRIDE:-13}
 # More allocations than a load makes.
 ENOUGH=100000
@@ -17,12 +17,13 @@ is_over() { # whether insmod has ended
 	read -r _ _ state _ < "/proc/$insmod/stat" && [ "$state" = Z ]
 }
 
-# Loads cmwq2 with the N-th allocation failing. insmod makes a second attempt if the first one has failed. $left is by
-# how many allocations the failing one would still have been off. This is read after insmod has ended, so its parent must
-# be a process that does not ask for its exit status: sleep.
+# Loads cmwq2 while the N-th allocation of insmod fails. insmod tries a second time if its first attempt has failed.
+# $left is how many allocations were still missing until the N-th one. It is read after insmod has ended. At that time
+# /proc has insmod only if its parent does not wait for it, so the parent is sleep, which is killed afterwards.
 load_with() { # load_with N
 	local parent pid=/run/harness/insmod
 	rm -f $pid
+	left=
 	sh -c "sh -c 'echo $1 > /proc/self/fail-nth; exec insmod /modules/cmwq2.ko' 2> /dev/null &
 		echo \$! > $pid.new; mv $pid.new $pid; exec sleep 60" &
 	parent=$!
@@ -37,6 +38,7 @@ fails_cleanly() {
 	# This one is known to lib.sh.
 	load cmwq2 && unload cmwq2 || { not_ok load "insmod failed"; return; }
 	load_with $ENOUGH || { not_ok load_twice "insmod failed"; return; }
+	[ "$left" ] || { not_ok count "insmod did not end in time"; return; }
 	total=$((ENOUGH - left))
 	unload cmwq2
 	n=$((total - FIRST))
